@@ -1,0 +1,12 @@
+/* Bine: greenlets for C. See each header for its contract; this one includes them all. */
+#ifndef BINE_H
+#define BINE_H
+
+#include "bine/base.h"
+#include "bine/greenlet.h"
+#include "bine/hub.h"
+#include "bine/io.h"
+#include "bine/patch.h"
+#include "bine/wait.h"
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * Greenlets: stackful coroutines, scheduled cooperatively within one OS thread.
+ *
+ * A greenlet runs until it calls something that switches (bine_sleep, bine_join, a patched recv ...).
+ * Each OS thread that uses Bine has a hub of its own; a greenlet stays on the hub that spawned it for
+ * life. The thread's own stack is the root greenlet, so main() may block like any other greenlet.
+ *
+ * References: every bine_spawn* returns one reference, owned by the caller. bine_join (and bine_joinall)
+ * take it; bine_detach drops it without waiting. A running greenlet stays alive without any.
+ */
+#ifndef BINE_GREENLET_H
+#define BINE_GREENLET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base.h"
+
+BINE_BEGIN
+
+typedef struct bine_greenlet bine_greenlet;
+
+/* What a greenlet runs: pthread's signature. The returned pointer is the greenlet's value. */
+typedef void *bine_run(void *arg);
+
+/* ---- spawning ------------------------------------------------------------------------------- */
+
+#define BINE_STRING_(x) #x
+#define BINE_STRING(x) BINE_STRING_(x)
+/* Two strings in one literal: the function's name, then where it was spawned. */
+#define BINE_SITE(run) #run "\0" __FILE__ ":" BINE_STRING(__LINE__)
+
+/*
+ * bine_spawn(run, arg): make a greenlet that will call run(arg) once the spawner parks; greenlets start
+ * in the order in which they were spawned. A macro, so that dumps can show the function's name and the
+ * call site. Returns a new reference, or NULL: EINVAL (run is NULL), ENOMEM (no memory, or no stack),
+ * EAGAIN (the hub could not be made). Switches: no.
+ */
+#define bine_spawn(run, arg) bine_spawn_at((run), (arg), BINE_SITE(run))
+
+/* The same, but it starts `delay` nanoseconds from now. bine_kill before then cancels it: run is never
+ * called. EINVAL also for a negative delay. Switches: no. */
+#define bine_spawn_later(delay, run, arg) bine_spawn_later_at((delay), (run), (arg), BINE_SITE(run))
+
+typedef struct bine_spawn_options {
+    const char *name;  /* shown by bine_name and dumps; copied; NULL: "function(argument)" */
+    size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB;
+                          0: the default (256 KiB, or BINE_STACK_SIZE) */
+    int64_t delay;     /* as for bine_spawn_later */
+} bine_spawn_options;
+
+/* The same with options (NULL: all defaults). Errors as above; EINVAL also for a stack over 1 GiB. */
+#define bine_spawn_with(options, run, arg) bine_spawn_with_at((options), (run), (arg), BINE_SITE(run))
+
+/* What the macros call. `site` must live as long as the process and have the form of BINE_SITE. */
+BINE_API bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
+BINE_API bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site);
+BINE_API bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg,
+                                           const char *site);
+
+/* ---- references ----------------------------------------------------------------------------- */
+
+/* One more reference to g; returns g. NULL is passed through. Switches: no. */
+BINE_API bine_greenlet *bine_ref(bine_greenlet *g);
+
+/* Drop the caller's reference. A greenlet that has not ended runs on and frees itself when it ends.
+ * NULL is ignored. Switches: no. */
+BINE_API void bine_detach(bine_greenlet *g);
+
+/* ---- the current greenlet ------------------------------------------------------------------- */
+
+/* The greenlet that runs now: a borrowed reference. On a thread that has no hub yet this makes the hub;
+ * NULL with ENOMEM or EAGAIN if that fails. Switches: no. */
+BINE_API bine_greenlet *bine_getcurrent(void);
+
+/* Step aside for at least `duration` ns. 0 lets every greenlet that is ready run once, then comes back.
+ * Returns 0, or -1: EINVAL, ECANCELED, ETIMEDOUT, EDEADLK (root, BINE_FOREVER). Switches: yes. */
+BINE_API int bine_sleep(int64_t duration);
+
+/* Wait until this thread has nothing else to do: no greenlet is ready and a look at the poller brought
+ * none. Returns 0, or -1: ECANCELED, ETIMEDOUT. Switches: yes. */
+BINE_API int bine_idle(void);
+
+/* End the current greenlet as if its function returned `value`. In the root greenlet of the main thread
+ * this ends the process as exit(0) does. No C++ destructors of the frames in between run. */
+BINE_API BINE_NORETURN void bine_exit(void *value);
+
+/* End the current greenlet as failed: bine_error() of it will be `error` (an errno value, not 0), its
+ * value NULL. This is C's way to raise: bine_joinall_with(BINE_RAISE_ERROR) reports it. */
+BINE_API BINE_NORETURN void bine_fail(int error);
+
+/* ---- waiting for greenlets ------------------------------------------------------------------ */
+
+/*
+ * Wait until g has ended. On success takes the caller's reference and stores the greenlet's value in
+ * *value (if value is not NULL). Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout
+ * negative, g of another thread), EDEADLK (g is the caller, or nothing can wake the root any more),
+ * ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same: ask bine_error
+ * before. Switches: maybe (not if g has ended).
+ */
+BINE_API int bine_join(bine_greenlet *g, void **value, int64_t timeout);
+
+/* Wait until all n have ended, then take all n references (NULL entries are skipped). Returns 0, or -1
+ * with errno as above and no reference taken. Switches: maybe. */
+BINE_API int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout);
+
+#define BINE_RAISE_ERROR 1u /* stop at the first greenlet that failed and return its error */
+
+/*
+ * Wait until `count` of the n have ended (count 0 or > n: all of them). With BINE_RAISE_ERROR the first
+ * that failed ends the wait: -1 with errno its bine_error. Takes no references, so that the caller can
+ * look at each. Returns the number that have ended (at least count), or -1: EINVAL, EDEADLK (one of
+ * them is the caller), ETIMEDOUT, ECANCELED, ENOMEM. Switches: maybe.
+ */
+BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count,
+                                   unsigned flags);
+
+/* What has become of g. All of these: EINVAL-free, never switch, any greenlet of the thread. */
+BINE_API bool bine_started(const bine_greenlet *g);    /* has begun and not ended */
+BINE_API bool bine_dead(const bine_greenlet *g);       /* has ended (gevent: dead, ready) */
+BINE_API bool bine_successful(const bine_greenlet *g); /* has ended without an error */
+BINE_API void *bine_value(const bine_greenlet *g);     /* what it returned; NULL until then or if it failed */
+BINE_API int bine_error(const bine_greenlet *g);       /* 0, or why it failed: bine_fail's error, ECANCELED
+                                                          if it was killed before it ran */
+
+/* ---- ending greenlets ----------------------------------------------------------------------- */
+
+/*
+ * Cancel g: its current or next call that would park fails with ECANCELED, and so does every later one,
+ * so that retry loops inside libraries end. If g has not started it never runs and ends with ECANCELED.
+ * Does not wait. Returns 0 (also if g has ended already), or -1: EINVAL. Switches: no.
+ */
+BINE_API int bine_kill(bine_greenlet *g);
+
+/* Kill all n (NULL entries are skipped), then wait at most `timeout` for their end. Takes no references.
+ * Returns 0, or -1: EINVAL, ETIMEDOUT, ECANCELED. The caller may be among them: it is killed, not waited
+ * for. Switches: maybe. */
+BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
+
+/* True if g has been killed (it may still be running towards its end). Switches: no. */
+BINE_API bool bine_killed(const bine_greenlet *g);
+
+/* Between these two the current greenlet's parks obey neither kill nor timeout scopes, so that cleanup
+ * code can block. They nest. Switches: no. */
+BINE_API void bine_shield_begin(void);
+BINE_API void bine_shield_end(void);
+
+/* ---- timeout scopes ------------------------------------------------------------------------- */
+
+/* A scope on the caller's stack; the fields are Bine's own. */
+typedef struct bine_timeout {
+    int64_t deadline;           /* absolute, CLOCK_MONOTONIC ns */
+    int64_t earliest;           /* the earliest of this and all scopes around it */
+    struct bine_timeout *outer; /* the scope around this one */
+    bool expired;               /* a park failed because of this scope */
+} bine_timeout;
+
+/* Open a scope: every park of the current greenlet that would last beyond now + duration fails with
+ * ETIMEDOUT, and so does every later one until the scope is ended. Scopes nest, the earliest wins.
+ * Returns 0, or -1: EINVAL, ENOMEM (no hub). Switches: no. */
+BINE_API int bine_timeout_begin(bine_timeout *scope, int64_t duration);
+
+/* Close the innermost scope, which must be `scope` (else -1, EINVAL). Returns 1 if a park failed because
+ * of this scope, 0 if not. Switches: no. */
+BINE_API int bine_timeout_end(bine_timeout *scope);
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+/* Called once when g ends, in the order of linking; it must not block (a call that would park fails
+ * with EDEADLK), spawn from it instead. If g has ended already it is called at once. Returns 0, or -1:
+ * EINVAL, ENOMEM. Switches: no. */
+typedef void bine_link_function(bine_greenlet *g, void *arg);
+BINE_API int bine_link(bine_greenlet *g, bine_link_function *function, void *arg);
+
+/* Remove the first link made with this function and argument. Returns 0, or -1: EINVAL, ENOENT. */
+BINE_API int bine_unlink(bine_greenlet *g, bine_link_function *function, void *arg);
+
+/* ---- greenlet-local storage ----------------------------------------------------------------- */
+
+typedef unsigned bine_key;
+
+/* Make a key; `destructor` (may be NULL) is called with each non-NULL value when its greenlet ends, as
+ * for pthread keys, up to four rounds. Any thread. -1: EINVAL (key NULL), EAGAIN (128 keys exist). */
+BINE_API int bine_key_create(bine_key *key, void (*destructor)(void *));
+/* Give the key back; destructors are not called. Any thread. -1: EINVAL. */
+BINE_API int bine_key_delete(bine_key key);
+/* The current greenlet's value, NULL if none was set. */
+BINE_API void *bine_getspecific(bine_key key);
+/* -1: EINVAL (no such key), ENOMEM. */
+BINE_API int bine_setspecific(bine_key key, const void *value);
+
+/* ---- names and figures ---------------------------------------------------------------------- */
+
+/* "<Greenlet at 0x7f..: f(5)>", or with the name it was given: "<Greenlet at 0x7f..: fetch-7>". Small
+ * integers are shown in decimal, other arguments as addresses. Owned by g, valid until g is freed or
+ * renamed. Never NULL. Switches: no. */
+BINE_API const char *bine_name(bine_greenlet *g);
+/* Give it a name (copied). -1: EINVAL, ENOMEM. */
+BINE_API int bine_set_name(bine_greenlet *g, const char *name);
+
+/* Bytes of stack that g has touched at most, to the page; 0 if it has no stack of its own now (root, not
+ * started, ended). A recycled stack may still count pages of its previous owner, unless the environment
+ * has BINE_STACK_WATERMARK=1. */
+BINE_API size_t bine_stack_high_water(const bine_greenlet *g);
+
+/* Write who waits for what, one line a greenlet, to a file descriptor. -1 with errno of write(2). Blocks
+ * the thread, does not switch. */
+BINE_API int bine_dump(int fd);
+
+BINE_END
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Hubs: one per OS thread that uses Bine. Most programs never name one; this is for waking greenlets from
+ * other threads and for looking at what the machine gave.
+ */
+#ifndef BINE_HUB_H
+#define BINE_HUB_H
+
+#include "base.h"
+
+BINE_BEGIN
+
+typedef struct bine_hub bine_hub;
+
+/* The calling thread's hub, made if need be. NULL: ENOMEM, EAGAIN. */
+BINE_API bine_hub *bine_hub_get(void);
+
+/* Run function(arg) soon on the hub's thread, between two greenlets; it must not block (spawn from it).
+ * Functions posted by one thread run in the order of posting. Any thread. Returns 0, or -1: EINVAL,
+ * ENOMEM, ESRCH (the hub's thread has ended). Switches: no. */
+BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
+
+/* Greenlets of the calling thread that have not ended, the root not counted. 0 without a hub. */
+BINE_API size_t bine_hub_greenlets(void);
+
+/* Which poller this thread's hub uses: "uring", "epoll", "sim", or "none" while nothing has waited for a
+ * descriptor yet. A constant string. */
+BINE_API const char *bine_poller_name(void);
+
+/* "madvise", "mprotect" or "unprobed": how stack guards are made on this machine. */
+BINE_API const char *bine_guard_name(void);
+
+/* "0.1.0" */
+BINE_API const char *bine_version(void);
+
+BINE_END
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * Input and output for greenlets: libc's calls with libc's signatures, return values and errors, but a call
+ * that would block parks the greenlet instead of the thread. This is what the patched calls are made of;
+ * programs that do not patch can call them by name.
+ *
+ * Rules for all of them: the signature, the result and errno are those of the libc call of the same name
+ * (its man page is the reference), plus ECANCELED and ETIMEDOUT (see base.h) and EBADF when another
+ * greenlet closes the descriptor meanwhile. A descriptor that the user made non-blocking gives EAGAIN;
+ * SO_RCVTIMEO and SO_SNDTIMEO hold. O_NONBLOCK is never changed. Several greenlets may wait on one
+ * descriptor. Switches: maybe (when it would block, and after a long run of calls that did not).
+ */
+#ifndef BINE_IO_H
+#define BINE_IO_H
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base.h"
+
+BINE_BEGIN
+
+BINE_API ssize_t bine_read(int fd, void *buffer, size_t size);
+BINE_API ssize_t bine_readv(int fd, const struct iovec *vector, int count);
+BINE_API ssize_t bine_write(int fd, const void *buffer, size_t size);
+BINE_API ssize_t bine_writev(int fd, const struct iovec *vector, int count);
+
+BINE_API ssize_t bine_recv(int fd, void *buffer, size_t size, int flags);
+BINE_API ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address,
+                               socklen_t *length);
+BINE_API ssize_t bine_recvmsg(int fd, struct msghdr *message, int flags);
+BINE_API ssize_t bine_send(int fd, const void *buffer, size_t size, int flags);
+BINE_API ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
+                             socklen_t length);
+BINE_API ssize_t bine_sendmsg(int fd, const struct msghdr *message, int flags);
+/* struct mmsghdr needs _GNU_SOURCE; declared here by tag so that this header does not. */
+struct mmsghdr;
+struct timespec;
+struct timeval;
+BINE_API int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+BINE_API int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+
+BINE_API int bine_connect(int fd, const struct sockaddr *address, socklen_t length);
+BINE_API int bine_accept(int fd, struct sockaddr *address, socklen_t *length);
+BINE_API int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+/* Wakes every greenlet that waits on fd with EBADF, withdraws what is in flight, then closes. */
+BINE_API int bine_close(int fd);
+
+BINE_API int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds);
+BINE_API int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+BINE_API int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                         struct timeval *timeout);
+BINE_API int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                          const struct timespec *timeout, const sigset_t *mask);
+BINE_API int bine_epoll_wait(int fd, struct epoll_event *events, int size, int milliseconds);
+
+BINE_END
+
+#endif

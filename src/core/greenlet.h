@@ -1,0 +1,80 @@
+/*
+ * The greenlet record. It lives apart from its stack: a greenlet that has not started, or has ended, owns no
+ * stack, so spawning many short ones reuses one hot stack and finished ones cost only this record.
+ */
+#ifndef BINE_CORE_GREENLET_H
+#define BINE_CORE_GREENLET_H
+
+#include <bine/greenlet.h>
+
+#include "stack.h"
+#include "timer.h"
+#include "waitable.h"
+
+struct bine_hub;
+struct bine_link;
+struct bine_locals;
+
+enum bine_state {
+    BINE_NEW,    /* spawned, waiting in the ready queue or for its delay, without a stack */
+    BINE_READY,  /* in the ready queue */
+    BINE_RUNNING,
+    BINE_PARKED, /* only a wake or its timer brings it back */
+    BINE_DEAD,
+};
+
+/* Slots for layers above core, which knows nothing of what they hold. */
+enum bine_slot {
+    BINE_SLOT_PATCH,  /* src/patch: signal mask, thread identity ... */
+    BINE_SLOT_IO,     /* src/io */
+    BINE_SLOT_PYTHON, /* the Python extension: its greenlet object */
+    BINE_SLOTS
+};
+
+/* Ordered so that what a switch touches lies in the first cache line. */
+struct bine_greenlet {
+    struct bine_waitable waitable; /* first: joiners; see waitable.h */
+    struct bine_greenlet *next;    /* ready queue */
+    void *sp;                      /* saved stack pointer while not running */
+    struct bine_hub *hub;
+    uint8_t state;                 /* enum bine_state */
+    uint8_t flags;                 /* BINE_G_* */
+    uint8_t park_flags;            /* of the current park */
+    bool killed;
+    int wake_error;                /* what the current park returns */
+
+    struct bine_timer timer;       /* deadline of the current park, or of the delayed start */
+    const char *verb;              /* why it is parked: "recv fd", and ... */
+    uintptr_t object;              /* ... 7 */
+
+    bine_run *run;
+    void *arg;                     /* the argument, later the value */
+    struct bine_stack stack;
+    const char *site;
+    char *name;
+    struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
+    struct bine_timeout *timeouts; /* innermost scope */
+    struct bine_link *links;
+    struct bine_locals *locals;
+    void *slots[BINE_SLOTS];
+    unsigned references;
+    unsigned shields;
+    int error;
+    int interrupt;                 /* one-shot error for the next park that can be interrupted, 0: none */
+};
+
+enum {
+    BINE_G_ROOT = 1 << 0,    /* the thread's own stack */
+    BINE_G_NAMED = 1 << 1,   /* the name was given, not derived */
+    BINE_G_HIDDEN = 1 << 2,  /* a helper of the runtime: not counted, no deadlock report, no dump */
+};
+
+/* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
+ * For layers above that keep something in a slot. At most one per slot. */
+void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
+
+/* Parts of ending a greenlet that live in files of their own. */
+void bine_links_run(struct bine_greenlet *g);
+void bine_locals_destroy(struct bine_greenlet *g);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * The hub: one per OS thread. It owns the ready queue, the timers and the stacks of its greenlets, and turns the
+ * driver (the poller, seen from here) when nothing is ready. There is no hub stack: whoever parks runs
+ * the hub's code on its own stack and switches straight to the next greenlet.
+ */
+#ifndef BINE_CORE_HUB_H
+#define BINE_CORE_HUB_H
+
+#include <bine/hub.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "greenlet.h"
+#include "message.h"
+#include "stack.h"
+#include "timer.h"
+
+/*
+ * What the hub needs of whatever brings events from outside. core has one of its own that knows only time and
+ * messages (idle.c); io puts a poller in its place at the first wait for a descriptor (bine_hub_set_driver).
+ */
+struct bine_driver {
+    const char *name;
+    /* Submit what was begun, wait until an event, a wake or `deadline` (absolute ns; 0: do not wait; INT64_MAX:
+     * for ever), and deliver events: it may unpark greenlets and call notifies, it may not park. Returns the
+     * number of events delivered, or -1 with EINTR when a signal handler ran. */
+    int (*turn)(struct bine_driver *driver, int64_t deadline);
+    /* Make a turn that waits (or the next one) return at once. Any thread, async-signal-safe. */
+    void (*wake)(struct bine_driver *driver);
+    /* Operations in flight whose completion can wake somebody: if none, waiting for ever is a deadlock. */
+    size_t (*pending)(struct bine_driver *driver);
+    /* In the child after fork: begin anew, forgetting all operations (their waiters are gone). */
+    void (*forked)(struct bine_driver *driver);
+    void (*close)(struct bine_driver *driver);
+    /* The clock, absolute ns; NULL: CLOCK_MONOTONIC. The simulator has its own. */
+    int64_t (*now)(struct bine_driver *driver);
+    /* A random number to pick ready greenlets by; NULL: FIFO. Simulator only. */
+    uint32_t (*random)(struct bine_driver *driver);
+};
+
+struct bine_hub {
+    struct bine_greenlet *current;
+    struct bine_greenlet *ready_first, *ready_last;
+    unsigned slice;   /* switches left before the driver is looked at although greenlets are ready */
+    bool no_park;     /* inside a callback (link, notify, message): parking is an error */
+    bool simulated;   /* driver->random is set */
+    int *errno_address;
+    void *exception_globals; /* C++: __cxa_eh_globals of this thread, NULL if no C++ runtime is loaded */
+
+    struct bine_driver *driver;
+    struct bine_timers timers;
+    struct bine_stacks *stacks;
+    struct bine_inbox inbox;
+    struct bine_greenlet *root;
+    struct bine_greenlet *all;   /* every greenlet that has not ended, the root included */
+    size_t greenlets;            /* how many of these, root and hidden ones not counted */
+    struct bine_queue idle;      /* bine_idle */
+    struct bine_queue empty;     /* bine_wait(NULL, 0, ...): until no greenlet is left */
+    size_t external;             /* parked now with BINE_PARK_EXTERNAL */
+    uint64_t switches, turns;    /* figures for dumps and benchmarks */
+    uint64_t streak;             /* I/O calls since the last switch that did not have to wait; io's own */
+    void *io;                    /* the I/O layer's state for this hub */
+    struct bine_hub *next_hub;
+    struct bine_free_records *records; /* recycled greenlet records */
+    int default_stack_class;
+};
+
+/* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
+ * between threads, so the address stays right for a greenlet's life. */
+struct bine_hub *bine_hub_here(void);
+
+/* Replace the driver (io: at the first wait for a descriptor). The old one is closed. */
+void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver);
+
+/* Absolute nanoseconds of the hub's clock, read anew. hub may be NULL. */
+int64_t bine_hub_now(struct bine_hub *hub);
+
+/* now + duration, saturating at INT64_MAX. */
+int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
+
+/* Called by every layer that keeps state per hub: run when a hub ends, and in the child after fork. */
+void bine_hub_on_end(void (*ended)(struct bine_hub *hub));
+void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
+
+/* Visit every hub (under the lock of the hub list; do not spawn or park). */
+void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * The C library as it was before anything was patched: bine_libc.recv is libc's recv.
+ *
+ * Every libc function that can be patched is called through this table and by no other way inside the runtime,
+ * so that Bine never runs into its own hooks, not even when it is linked statically into a patched program. The
+ * table is filled by a constructor before the first slot can be written (hazard 12).
+ */
+#ifndef BINE_CORE_LIBC_H
+#define BINE_CORE_LIBC_H
+
+#include "libc_declarations.h"
+
+struct bine_libc {
+#define BINE_LIBC(family, name) __typeof__(name) *name;
+#include "libc.def"
+#undef BINE_LIBC
+};
+
+/* Entries of functions that this libc does not have are NULL. */
+extern struct bine_libc bine_libc;
+
+/* Fill the table; called by the constructor, idempotent. */
+void bine_libc_resolve(void);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Parking: the one place where a greenlet steps aside. Everything that blocks is built on it.
+ */
+#ifndef BINE_CORE_PARK_H
+#define BINE_CORE_PARK_H
+
+#include "hub.h"
+
+enum {
+    BINE_PARK_FIRM = 1 << 0,     /* neither kill, nor timeout scope, nor interrupt ends it: only a wake or its
+                                    own deadline (a mutex; a wait for a completion the kernel still owes) */
+    BINE_PARK_EXTERNAL = 1 << 1, /* something outside this thread may wake it: never a deadlock */
+    BINE_PARK_SIGNALS = 1 << 2,  /* a signal handler ends it with EINTR (bine_hub_interrupted) */
+    BINE_PARK_RESTARTS = 1 << 3, /* ... unless the handler was installed with SA_RESTART */
+};
+
+/*
+ * Park the current greenlet until bine_unpark, until `deadline` (absolute ns of the hub's clock, INT64_MAX: none)
+ * or until it is cancelled. `verb` and `object` say why, for dumps ("recv fd", 7); verb must be a constant.
+ * Returns 0 when woken, else an error number; errno is left alone:
+ *   ETIME      its own deadline passed (the caller says what that means: success for sleep, EAGAIN for recv)
+ *   ETIMEDOUT  a timeout scope expired      ECANCELED  killed
+ *   EINTR      interrupted                  EDEADLK    nothing can wake the root, or parking is not allowed here
+ * or what bine_unpark_error was given. On an error the caller unlinks its own waiter. A wake that came
+ * first wins: 0 is returned and the kill strikes at the next park.
+ */
+int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags);
+
+/* What bine_park would fail with at once because of kill, scope or interrupt; 0 if it would wait. For calls that try first and
+ * must not succeed after a kill for ever. Does not consume an interrupt. */
+int bine_cancelled(struct bine_hub *hub);
+
+/* Make a parked greenlet of this hub ready; its park returns 0 (or `error`). False if it was not parked. */
+bool bine_unpark(struct bine_greenlet *g);
+bool bine_unpark_error(struct bine_greenlet *g, int error);
+
+/* Let every other ready greenlet run once. Never fails, not cancelled. */
+void bine_yield(struct bine_hub *hub);
+
+/* Make g's current or next interruptible park fail once with `error` (EINTR for Python's exceptions). The greenlet may be
+ * the current one. Shields hold it back. */
+void bine_interrupt(struct bine_greenlet *g, int error);
+
+/* A signal handler ran on this hub's thread: ends the root's park with EINTR if its flags say so. `restart`: the handler has
+ * SA_RESTART. Not async-signal-safe: called from the hub's turn (a handler notes the fact and wakes the driver). */
+void bine_hub_signalled(struct bine_hub *hub, bool restart);
+
+#endif

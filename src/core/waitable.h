@@ -1,0 +1,90 @@
+/*
+ * Waiters and what they wait on. Every object that bine_wait accepts begins with a bine_waitable; every
+ * waiter is a record on the waiting greenlet's stack (or in the iteration), linked into one queue, FIFO.
+ *
+ * All of this belongs to one hub: no locks, no atomics. Other threads go through hub messages (message.h).
+ */
+#ifndef BINE_CORE_WAITABLE_H
+#define BINE_CORE_WAITABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bine_greenlet;
+struct bine_waiter;
+
+struct bine_queue {
+    struct bine_waiter *first, *last;
+};
+
+struct bine_waiter {
+    struct bine_waiter *next, *previous;
+    struct bine_queue *queue;        /* the queue it is linked into, NULL when in none */
+    struct bine_greenlet *greenlet;  /* whom to wake */
+    /* Called instead of waking the greenlet, if not NULL. It may not park. */
+    void (*notify)(struct bine_waiter *waiter);
+    void *item;                      /* free for the object: hand-off of an item, a count ... */
+};
+
+static inline bool bine_queue_empty(const struct bine_queue *queue)
+{
+    return queue->first == NULL;
+}
+
+static inline void bine_queue_push(struct bine_queue *queue, struct bine_waiter *waiter)
+{
+    waiter->queue = queue;
+    waiter->next = NULL;
+    waiter->previous = queue->last;
+    if (queue->last)
+        queue->last->next = waiter;
+    else
+        queue->first = waiter;
+    queue->last = waiter;
+}
+
+/* Unlink a waiter; nothing happens if it is in no queue. */
+static inline void bine_queue_remove(struct bine_waiter *waiter)
+{
+    struct bine_queue *queue = waiter->queue;
+    if (!queue)
+        return;
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        queue->first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    else
+        queue->last = waiter->previous;
+    waiter->queue = NULL;
+}
+
+static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
+{
+    struct bine_waiter *waiter = queue->first;
+    if (waiter)
+        bine_queue_remove(waiter);
+    return waiter;
+}
+
+struct bine_waitable;
+
+struct bine_waitable_class {
+    const char *name;                                /* for dumps and error checks */
+    bool (*ready)(const struct bine_waitable *object); /* would an operation on it not block? */
+};
+
+/* The first member of every waitable object. */
+struct bine_waitable {
+    const struct bine_waitable_class *class;
+    struct bine_queue watchers; /* those who wait for it to become ready, without taking anything */
+};
+
+/* Take every watcher off the queue and wake it (or call its notify). Call when the object became ready. */
+void bine_waitable_notify(struct bine_waitable *object);
+
+/* Wake one waiter that has been popped from its queue. */
+void bine_waiter_wake(struct bine_waiter *waiter);
+
+#endif
