@@ -7,9 +7,13 @@
 
 #undef _FORTIFY_SOURCE
 #include <arpa/inet.h>
+#include <grp.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
