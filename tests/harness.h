@@ -81,13 +81,15 @@ void harness_register(struct harness_test *test);
             harness_fail(__FILE__, __LINE__, "%s returned %lld", #call, (long long)result_); \
     } while (0)
 
-/* The call fails with this errno: returns -1 or NULL. CHECK_ERROR(bine_join(NULL, NULL, 0), EINVAL). */
+/* The call fails with this errno: returns -1, or NULL if it returns a pointer.
+ * CHECK_ERROR(bine_join(NULL, NULL, 0), EINVAL). */
 #define CHECK_ERROR(call, error)                                                     \
     do {                                                                             \
         errno = 0;                                                                   \
         int64_t result_ = (int64_t)(call);                                           \
         int error_ = errno;                                                          \
-        if ((result_ != -1 && result_ != 0) || error_ != (error))                    \
+        bool failed_ = result_ == -1 || (HARNESS_IS_POINTER(call) && result_ == 0);  \
+        if (!failed_ || error_ != (error))                                           \
             harness_fail_error(__FILE__, __LINE__, #call, result_, error_, (error)); \
     } while (0)
 
@@ -132,6 +134,9 @@ const char *harness_show_unsigned(unsigned long long value);
 const char *harness_show_double(double value);
 const char *harness_show_string(const char *value);
 const char *harness_show_pointer(const volatile void *value);
+
+/* GCC and Clang number the kinds of types: 5 is a pointer. Its operand is not evaluated. */
+#define HARNESS_IS_POINTER(x) (__builtin_classify_type(x) == 5)
 
 #define HARNESS_SHOW(x) \
     _Generic((x),                                                                                                      \

@@ -39,6 +39,7 @@ TEST(comparisons_hold_for_all_kinds)
     CHECK_STRING("abc", "abc");
     CHECK_MEMORY("abc", "abc", 4);
     CHECK_ERROR(close(-1), EBADF);
+    CHECK_ERROR(fopen("/no/such/file", "r"), ENOENT);
     CHECK_OK(harness_now());
     CHECK_GE(harness_threads(), 1u);
     CHECK_GE(harness_descriptors(), 3u);
@@ -51,6 +52,13 @@ TEST(a_failed_check_shows_both_sides_and_errno)
     CHECK(strstr(output, "FAIL broken_check: test_harness.c:"));
     CHECK(strstr(output, "two + two == 5: 4 and 5 (errno 2: No such file or directory)"));
     CHECK(strstr(output, "# 0 passed, 1 failed, 0 skipped"));
+}
+
+TEST(zero_is_no_error_of_a_call_that_returns_a_number)
+{
+    CHECK_EQ(run_broken("broken_error"), 1);
+    CHECK(strstr(output, "FAIL broken_error: test_harness.c:"));
+    CHECK(strstr(output, "returned 0 with errno 0, wanted EBADF"));
 }
 
 TEST(a_crash_is_a_failure)
@@ -109,6 +117,11 @@ TEST(broken_check, .only_by_name = true)
     int two = 2;
     errno = ENOENT;
     CHECK_EQ(two + two, 5);
+}
+
+TEST(broken_error, .only_by_name = true)
+{
+    CHECK_ERROR(access("/", F_OK), EBADF);
 }
 
 TEST(broken_crash, .only_by_name = true)
