@@ -1,0 +1,63 @@
+/*
+ * The offload pool as the runtime uses it: jobs that run on real threads and report back to the hub that sent them.
+ *
+ * A job is a record inside the caller's own structure. It must stay until it was withdrawn or one of its callbacks
+ * has been called.
+ */
+#ifndef BINE_IO_OFFLOAD_H
+#define BINE_IO_OFFLOAD_H
+
+#include <bine/offload.h>
+#include <stdbool.h>
+
+#include "../core/hub.h"
+
+struct bine_offload_job {
+    /* The caller fills in these. run: on a thread of the pool, which has no hub. done: on the hub's thread between two
+     * greenlets; may unpark and free the job, may not park. orphaned: instead of done when the hub has ended meanwhile;
+     * any thread; frees what the job owns. NULL: the job lies on a stack of that hub, whose end waits for it. */
+    void (*run)(struct bine_offload_job *job);
+    void (*done)(struct bine_offload_job *job);
+    void (*orphaned)(struct bine_offload_job *job);
+
+    int error; /* the errno that run leaves; set it to the caller's before submitting */
+
+    /* The pool's own. */
+    struct bine_message message;
+    struct bine_hub *hub;
+    struct bine_offload_job *next;
+    struct bine_greenlet *waiter;
+    bool queued;
+};
+
+/* The hub of this thread if a greenlet of it may park now, else NULL: then call libc directly. */
+struct bine_hub *bine_offload_hub(void);
+
+/* Hand a job to the pool; never fails (if no thread can be made it runs here and now). Greenlets that wait for it park
+ * with BINE_PARK_EXTERNAL. */
+void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job);
+
+/* Take back a job that no thread has begun: true, and it is the caller's again; no callback will be called. */
+bool bine_offload_withdraw(struct bine_offload_job *job);
+
+/*
+ * Run a job whose memory is on the caller's stack; wait for its end whatever happens once it has begun. `verb` and
+ * `object` as for bine_park. Returns 0 with job->error set, or an error number (ECANCELED, ETIMEDOUT, ...) when it
+ * was cancelled before it began. The callbacks done and orphaned are set by this call.
+ */
+int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb, uintptr_t object);
+
+/*
+ * Run a job that owns all memory it uses, so that a kill or timeout ends the wait at once. Returns 0: run has ended and
+ * the job is the caller's again. Or an error number as bine_park: the job is gone, `discard` was or will be called
+ * with it, possibly on another thread.
+ */
+int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
+                          void (*discard)(struct bine_offload_job *job), const char *verb, uintptr_t object,
+                          int64_t deadline);
+
+/* The pool's figures, and how long idle threads stay (ns): for tests. */
+size_t bine_offload_queued(void);
+void bine_offload_set_idle(int64_t nanoseconds);
+
+#endif
