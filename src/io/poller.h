@@ -68,6 +68,12 @@ struct bine_poller_class {
     void (*forget)(struct bine_poller *poller, int fd);
     /* Is fd known to be not ready (0), ready (1), or unknown (-1)? `events` as for BINE_OP_POLL; no system call. */
     int (*hint)(struct bine_poller *poller, int fd, uint32_t events);
+    /* The caller's own system call has just found fd exhausted for `events` (POLLIN after a read, POLLOUT after a write): `dry`
+     * when it got EAGAIN (or poll(2) said not ready), else it came up short (some bytes, fewer than asked for). A poller that
+     * remembers readiness (edge-triggered epoll) keeps it until told so here, and only so: BINE_OP_POLL ends at once while it is
+     * remembered, or a wake-up would be lost when nobody read what an edge announced. A short read does not prove that an end of
+     * file or an error is not pending: after POLLRDHUP, POLLHUP or POLLERR only `dry` forgets. NULL: nothing is remembered. */
+    void (*drained)(struct bine_poller *poller, int fd, uint32_t events, bool dry);
 };
 
 struct bine_poller {
