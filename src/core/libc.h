@@ -10,11 +10,14 @@
 
 #include "libc_declarations.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 struct bine_libc {
 #define BINE_LIBC(family, name) __typeof__(name) *name;
 #include "libc.def"
 #undef BINE_LIBC
 };
+#pragma GCC diagnostic pop
 
 /* Entries of functions that this libc does not have are NULL. */
 extern struct bine_libc bine_libc;

@@ -1,0 +1,151 @@
+/*
+ * Hooks of the socket family: what moves bytes through a descriptor, and what makes connections. The work is done in
+ * src/io; see hook.h for the pattern.
+ */
+#include <bine/io.h>
+
+#include "../io/descriptor.h"
+#include "hook.h"
+
+ssize_t hook_read(int fd, void *buffer, size_t size)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.read(fd, buffer, size);
+    return bine_read(fd, buffer, size);
+}
+
+/* The fortified calls check the size of the caller's buffer, which is libc's business: where the check would
+ * fail the original is called, to end the program with the message that it always had. */
+ssize_t hook___read_chk(int fd, void *buffer, size_t size, size_t buffer_size)
+{
+    if (size > buffer_size || !bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.__read_chk(fd, buffer, size, buffer_size);
+    return bine_read(fd, buffer, size);
+}
+
+ssize_t hook_readv(int fd, const struct iovec *vector, int count)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.readv(fd, vector, count);
+    return bine_readv(fd, vector, count);
+}
+
+ssize_t hook_write(int fd, const void *buffer, size_t size)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.write(fd, buffer, size);
+    return bine_write(fd, buffer, size);
+}
+
+ssize_t hook_writev(int fd, const struct iovec *vector, int count)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.writev(fd, vector, count);
+    return bine_writev(fd, vector, count);
+}
+
+ssize_t hook_recv(int fd, void *buffer, size_t size, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.recv(fd, buffer, size, flags);
+    return bine_recv(fd, buffer, size, flags);
+}
+
+ssize_t hook___recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags)
+{
+    if (size > buffer_size || !bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.__recv_chk(fd, buffer, size, buffer_size, flags);
+    return bine_recv(fd, buffer, size, flags);
+}
+
+ssize_t hook_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.recvfrom(fd, buffer, size, flags, address, length);
+    return bine_recvfrom(fd, buffer, size, flags, address, length);
+}
+
+ssize_t hook___recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags, struct sockaddr *address,
+                            socklen_t *length)
+{
+    if (size > buffer_size || !bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.__recvfrom_chk(fd, buffer, size, buffer_size, flags, address, length);
+    return bine_recvfrom(fd, buffer, size, flags, address, length);
+}
+
+ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.recvmsg(fd, message, flags);
+    return bine_recvmsg(fd, message, flags);
+}
+
+int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.recvmmsg(fd, messages, count, flags, timeout);
+    return bine_recvmmsg(fd, messages, count, flags, timeout);
+}
+
+ssize_t hook_send(int fd, const void *buffer, size_t size, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.send(fd, buffer, size, flags);
+    return bine_send(fd, buffer, size, flags);
+}
+
+ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address, socklen_t length)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.sendto(fd, buffer, size, flags, address, length);
+    return bine_sendto(fd, buffer, size, flags, address, length);
+}
+
+ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.sendmsg(fd, message, flags);
+    return bine_sendmsg(fd, message, flags);
+}
+
+int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.sendmmsg(fd, messages, count, flags);
+    return bine_sendmmsg(fd, messages, count, flags);
+}
+
+int hook_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.connect(fd, address, length);
+    return bine_connect(fd, address, length);
+}
+
+/* A thread without a hub makes descriptors too, and a greenlet of another thread may use them: note the new file. */
+static int accepted(int fd, int nonblocking)
+{
+    if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_fresh(fd, BINE_FD_SOCKET, nonblocking);
+    return fd;
+}
+
+int hook_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return accepted(bine_libc.accept(fd, address, length), 0);
+    return bine_accept(fd, address, length);
+}
+
+int hook_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return accepted(bine_libc.accept4(fd, address, length, flags), (flags & SOCK_NONBLOCK) != 0);
+    return bine_accept4(fd, address, length, flags);
+}
+
+/* Waiting greenlets notice: the kernel reports the end of a stream that was shut down to every poller. */
+int hook_shutdown(int fd, int how)
+{
+    return bine_libc.shutdown(fd, how);
+}

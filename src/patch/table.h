@@ -1,0 +1,42 @@
+/*
+ * The table of patched symbols: libc.def (the one list) as data, looked up by name, and the prototypes of all hooks.
+ */
+#ifndef BINE_PATCH_TABLE_H
+#define BINE_PATCH_TABLE_H
+
+#include <bine/patch.h>
+#include <stddef.h>
+
+#include "../core/libc_declarations.h"
+
+/* Families that users do not name: they come along with others. */
+enum {
+    BINE_PATCH_LOADER = 1 << 16,     /* dlopen dlsym ...: with every family */
+    BINE_PATCH_DESCRIPTOR = 1 << 17, /* socket close dup fcntl ...: with those that keep records of descriptors */
+};
+
+struct bine_symbol {
+    const char *name;
+    unsigned family;
+    void *hook;
+    void **original; /* its place in bine_libc; NULL there: this libc has no such function */
+};
+
+/* The row of a patched symbol, or NULL. Any thread; async-signal-safe. */
+const struct bine_symbol *bine_symbol_find(const char *name);
+
+/* All rows. */
+extern const struct bine_symbol bine_symbols[];
+extern const size_t bine_symbol_count;
+
+/* The families to patch for those that the user named: with the inner ones that they need. */
+unsigned bine_families_with_inner(unsigned families);
+
+/* Every hook has the signature of what it replaces. */
+#define BINE_LIBC(family, name) __typeof__(name) hook_##name;
+#define BINE_LIBC_AS(family, name, like)
+#define BINE_LIBC_ORIGINAL(family, name)
+#include "../core/libc.def"
+#undef BINE_LIBC
+
+#endif
