@@ -6,6 +6,8 @@
 #include "bine/greenlet.h"
 #include "bine/hub.h"
 #include "bine/io.h"
+#include "bine/names.h"
+#include "bine/offload.h"
 #include "bine/patch.h"
 #include "bine/wait.h"
 
