@@ -1,0 +1,92 @@
+# A thin front: every target installs what it needs (tools/setup), configures (Meson) and builds (ninja).
+#   make            build everything into build/
+#   make demo       the tutorial's programs; URLS="https://a https://b" fetches real pages
+#   make test       all tests;  TESTS="io/* core/spawn" only some
+#   make help       the other targets
+
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+NINJA = ninja -j$(JOBS)
+URLS =
+TESTS =
+MESON_OPTIONS =
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak format lint install \
+	demo-python test-python bench-python build-dir clean
+
+all: build-dir
+	@$(NINJA) --quiet -C build
+
+build-dir:
+	@tools/setup build
+	@tools/configure build $(MESON_OPTIONS)
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+
+demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
+	@$(NINJA) --quiet -C build examples
+	@tools/demo build $(URLS)
+
+test: ## build and run all tests (TESTS="io/* core/spawn": some)
+	@tools/setup test
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build
+	@tools/run-tests -j$(JOBS) build $(TESTS)
+
+test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/setup test
+	@tools/configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
+	@$(NINJA) --quiet -C build-asan
+	@ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		tools/run-tests -j$(JOBS) --slower 3 build-asan $(TESTS)
+
+test-tsan: ## the tests under ThreadSanitizer
+	@tools/setup test
+	@tools/configure build-tsan -Db_sanitize=thread -Db_lundef=false -Dbench=false
+	@$(NINJA) --quiet -C build-tsan
+	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 tools/run-tests -j$(JOBS) --slower 5 build-tsan $(TESTS)
+
+test-valgrind: ## the tests under valgrind's memcheck
+	@tools/setup valgrind
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build
+	@tools/run-tests -j$(JOBS) --slower 20 build $(TESTS) \
+		--wrapper 'valgrind -q --error-exitcode=99 --leak-check=no --suppressions=$(CURDIR)/tests/valgrind.supp'
+
+test-aarch64: ## the core's and the pollers' tests, cross-compiled, under qemu
+	@tools/setup aarch64
+	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false -Dexamples=disabled
+	@$(NINJA) --quiet -C build-aarch64
+	@tools/run-tests -j$(JOBS) --slower 10 --wrapper qemu-aarch64 build-aarch64 $(TESTS)
+
+bench: ## measure Bine beside the raw limits and the peers that are installed
+	@tools/setup bench
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build
+	@bench/run build
+
+bench-peers: ## install State Threads, Boost, Pth and Go, then bench
+	@tools/setup bench-peers
+	@$(MAKE) bench
+
+soak: ## ten minutes of random kills, timeouts, closes and forks
+	@tools/setup test
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build
+	@build/tests/soak
+
+format: ## lay out all C sources
+	@tools/setup format
+	@git ls-files '*.[ch]' '*.cc' | xargs clang-format -i
+
+lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
+	@tools/setup lint
+	@tools/configure build $(MESON_OPTIONS)
+	@tools/lint build
+
+install: all ## headers, libraries and pkg-config file (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
+	@meson install -C build --no-rebuild --quiet
+
+clean: ## remove all build directories
+	@rm -rf build build-asan build-tsan build-aarch64
