@@ -11,8 +11,7 @@ TESTS =
 MESON_OPTIONS =
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak format lint install \
-	demo-python test-python bench-python build-dir clean
+.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build

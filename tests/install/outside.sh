@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Install into a directory of its own, then build programs there as somebody outside does: by pkg-config, against the shared
+# library, against the static one, and from C++. Arguments: the build directory.
+set -eu
+build=$1
+place=$(mktemp -d "${TMPDIR:-/tmp}/bine-install.XXXXXX")
+trap 'rm -rf "$place"' EXIT
+tests=$(cd "$(dirname "$0")" && pwd)
+
+DESTDIR=$place meson install -C "$build" --no-rebuild --quiet
+pc=$(find "$place" -name bine.pc)
+[ -n "$pc" ] || { echo "FAIL installed: no bine.pc"; exit 1; }
+export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$place
+library=$(find "$place" -name libbine.so)
+static=$(find "$place" -name libbine.a)
+failed=0 passed=0 skipped=0
+
+wanted="in the greenlet
+joined: 42"
+try() { # name, then the command that builds ./$name
+    local name=$1; shift
+    if ! (cd "$place" && "$@") >"$place/log" 2>&1; then
+        echo "FAIL $name: does not build: $*"
+        cat "$place/log"
+        failed=$((failed + 1))
+    elif got=$(LD_LIBRARY_PATH=${library%/*} timeout 20 "$place/$name" 2>&1) && [ "$got" = "$wanted" ]; then
+        echo "ok $name"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $name: printed: $got"
+        failed=$((failed + 1))
+    fi
+}
+
+cp "$tests/outside.c" "$tests/outside_cxx.cc" "$place"
+try shared_library_by_pkg_config cc outside.c -o shared_library_by_pkg_config $(pkg-config --cflags --libs bine)
+try every_public_header_compiles_alone sh -c '
+    for header in $(cd "$(pkg-config --variable=includedir bine)" 2>/dev/null || cd '"$place"'/*/*/include && find . -name "*.h"); do
+        echo "#include \"$header\"" | cc -x c -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags bine) - || exit 1
+    done
+    cc outside.c -o every_public_header_compiles_alone $(pkg-config --cflags --libs bine)'
+if command -v c++ >/dev/null; then
+    try shared_library_from_cxx c++ outside_cxx.cc -o shared_library_from_cxx $(pkg-config --cflags --libs bine)
+else
+    echo "skip shared_library_from_cxx: no C++ compiler"
+    skipped=$((skipped + 1))
+fi
+# The library exports its own names and no others, least of all libc's.
+if names=$(nm -D --defined-only "$library" | awk '{print $3}' | grep -v '^bine_') && [ -n "$names" ]; then
+    echo "FAIL only_names_of_its_own_are_exported:" $names
+    failed=$((failed + 1))
+else
+    echo "ok only_names_of_its_own_are_exported"
+    passed=$((passed + 1))
+fi
+# Without the shared library next to it, -lbine means the archive.
+rm -f "$library"*
+try static_library_by_pkg_config cc outside.c -o static_library_by_pkg_config $(pkg-config --static --cflags --libs bine)
+try static_program cc -static outside.c -o static_program $(pkg-config --static --cflags --libs bine)
+echo "# $passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
