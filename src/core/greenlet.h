@@ -7,6 +7,7 @@
 
 #include <bine/greenlet.h>
 
+#include "sanitizer.h"
 #include "stack.h"
 #include "timer.h"
 #include "waitable.h"
@@ -58,14 +59,16 @@ struct bine_greenlet {
     struct bine_locals *locals;
     void *slots[BINE_SLOTS];
     unsigned references;
-    unsigned shields;
+    uint16_t shields;
+    uint8_t stack_class;
     int error;
     int interrupt;                 /* one-shot error for the next park that can be interrupted, 0: none */
+    struct bine_sanitizer sanitizer; /* empty unless built with one */
 };
 
 enum {
     BINE_G_ROOT = 1 << 0,    /* the thread's own stack */
-    BINE_G_NAMED = 1 << 1,   /* the name was given, not derived */
+    BINE_G_NAMED = 1 << 1,   /* `name` is the bare name that was given, not the full text yet */
     BINE_G_HIDDEN = 1 << 2,  /* a helper of the runtime: not counted, no deadlock report, no dump */
 };
 
@@ -73,8 +76,21 @@ enum {
  * For layers above that keep something in a slot. At most one per slot. */
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
 
+/* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack. */
+void bine_greenlet_enter(void);
+/* End the current greenlet. */
+_Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
+/* The root record of a new hub. NULL: ENOMEM. */
+struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub);
+/* Drop one reference; frees the record with the last one. */
+void bine_greenlet_release(struct bine_greenlet *g);
+/* End g, which never ran or never will again, from outside (killed before its start, abandoned by fork or hub end):
+ * links and joiners are told. */
+void bine_greenlet_abandon(struct bine_greenlet *g, int error);
+
 /* Parts of ending a greenlet that live in files of their own. */
 void bine_links_run(struct bine_greenlet *g);
+void bine_links_free(struct bine_greenlet *g);
 void bine_locals_destroy(struct bine_greenlet *g);
 
 #endif

@@ -44,11 +44,13 @@ struct bine_hub {
     unsigned slice;   /* switches left before the driver is looked at although greenlets are ready */
     bool no_park;     /* inside a callback (link, notify, message): parking is an error */
     bool simulated;   /* driver->random is set */
+    bool main_thread; /* its end is the end of the process */
     int *errno_address;
     void *exception_globals; /* C++: __cxa_eh_globals of this thread, NULL if no C++ runtime is loaded */
 
     struct bine_driver *driver;
     struct bine_timers timers;
+    size_t timers_reserved; /* room kept for timers of other layers (bine_hub_reserve_timers) */
     struct bine_stacks *stacks;
     struct bine_inbox inbox;
     struct bine_greenlet *root;
@@ -61,8 +63,11 @@ struct bine_hub {
     uint64_t streak;             /* I/O calls since the last switch that did not have to wait; io's own */
     void *io;                    /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
-    struct bine_free_records *records; /* recycled greenlet records */
+    struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     int default_stack_class;
+    struct bine_driver idle_driver; /* idle.c */
+    atomic_int idle_woken;
+    void *dead_fiber; /* thread sanitizer: the fiber of the greenlet that ended last */
 };
 
 /* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
@@ -78,9 +83,18 @@ int64_t bine_hub_now(struct bine_hub *hub);
 /* now + duration, saturating at INT64_MAX. */
 int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
 
+/* Keep room for `change` more (or fewer) timers beside those of greenlets, so that starting them cannot fail. 0, or -1 with ENOMEM. */
+int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change);
+
 /* Called by every layer that keeps state per hub: run when a hub ends, and in the child after fork. */
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub));
 void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
+
+/* Look (again) for a C++ runtime whose exception globals must follow the greenlets; after a library was loaded. */
+void bine_hub_find_exception_globals(void);
+
+/* Tell the deadlock check of runtime threads (offload) that come and go by +1 and -1: they wake nobody unasked. */
+void bine_hub_runtime_threads(int change);
 
 /* Visit every hub (under the lock of the hub list; do not spawn or park). */
 void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg);

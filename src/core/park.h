@@ -45,4 +45,10 @@ void bine_interrupt(struct bine_greenlet *g, int error);
  * SA_RESTART. Not async-signal-safe: called from the hub's turn (a handler notes the fact and wakes the driver). */
 void bine_hub_signalled(struct bine_hub *hub, bool restart);
 
+/* The driver was interrupted by a handler Bine knows nothing of (signals are not patched): ends only parks that no handler restarts. */
+static inline void bine_hub_signalled_unknown(struct bine_hub *hub)
+{
+    bine_hub_signalled(hub, true);
+}
+
 #endif

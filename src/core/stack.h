@@ -35,13 +35,19 @@ struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class);
 /* Give the stack back, still reserved. The caller may be running on it until it switches away. */
 void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack);
 
-/* Give memory of stacks that were not needed lately back to the kernel. Called from idle turns. */
-void bine_stacks_trim(struct bine_stacks *stacks, int64_t now);
+/* Give memory of stacks that were not needed lately back to the kernel, a part at a time. Called from idle turns; returns when to
+ * call again (absolute ns), INT64_MAX if there is nothing more to give. */
+int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now);
+/* Is there anything that trim might give back? Cheap. */
+bool bine_stacks_trimmable(const struct bine_stacks *stacks);
 
 char *bine_stack_bottom(struct bine_stack stack);
 size_t bine_stack_size(struct bine_stack stack);
 int bine_stack_class_of(struct bine_stack stack);
+/* Bytes touched since the memory was last given back, to the page. */
 size_t bine_stack_touched(struct bine_stack stack);
+/* Give back what previous users touched below the page of the top (BINE_STACK_WATERMARK). */
+void bine_stack_clean(struct bine_stack stack);
 /* Is this address in the stack's guard? Async-signal-safe. */
 bool bine_stack_guards(struct bine_stack stack, const void *address);
 

@@ -1,0 +1,20 @@
+/*
+ * The context switch, the only code per architecture. What it saves and restores is what the ABI calls callee-saved: the
+ * general registers, and the floating-point control words (MXCSR and x87 control word; FPCR). It makes no
+ * system call, so the signal mask is not part of a context.
+ */
+#ifndef BINE_ARCH_CONTEXT_H
+#define BINE_ARCH_CONTEXT_H
+
+/* Save the running context's stack pointer in *save and continue the one saved in `load`. Returns when somebody
+ * switches back to *save. */
+void bine_arch_switch(void **save, void *load);
+
+/* Save the running context in *save and call entry() on a fresh stack that ends at `top` (16-byte aligned), with the
+ * ABI's initial floating-point control words. entry must not return. */
+void bine_arch_start(void **save, void *top, void (*entry)(void));
+
+/* The same without saving: the running context is over. Its own stack may be the one that ends at `top`. */
+_Noreturn void bine_arch_restart(void *top, void (*entry)(void));
+
+#endif

@@ -1,0 +1,107 @@
+/* Ending greenlets from outside: kill, shields, timeout scopes. */
+#include <errno.h>
+
+#include "park.h"
+#include "schedule.h"
+
+int bine_kill(bine_greenlet *g)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!g || (g->hub != hub && g->state != BINE_DEAD)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (g->state == BINE_DEAD || g->killed)
+        return 0;
+    g->killed = true;
+    if (g->state == BINE_NEW) {
+        /* It never runs. If it is in the ready queue already, the record stays there, dead, until it is popped and
+         * its reference dropped; if it waits for its delay, nobody else knows it. */
+        bool delayed = bine_timer_started(&g->timer);
+        bine_greenlet_abandon(g, ECANCELED);
+        if (delayed)
+            bine_greenlet_release(g);
+    } else if (g->state == BINE_PARKED && !(g->park_flags & BINE_PARK_FIRM) && !g->shields) {
+        bine_unpark_error(g, ECANCELED);
+    }
+    return 0;
+}
+
+bool bine_killed(const bine_greenlet *g)
+{
+    return g && g->killed;
+}
+
+int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    if ((!all && n) || timeout < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (all[i] && bine_kill(all[i]) < 0)
+            return -1;
+    int64_t deadline = bine_hub_deadline(hub, timeout);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i] || all[i] == hub->current || all[i]->state == BINE_DEAD)
+            continue;
+        struct bine_waiter waiter = { .greenlet = hub->current };
+        int error = ETIME;
+        if (timeout) {
+            bine_queue_push(&all[i]->waitable.watchers, &waiter);
+            error = bine_park(hub, "killall", (uintptr_t)all[i], deadline, 0);
+            bine_queue_remove(&waiter);
+        }
+        if (error) {
+            errno = error == ETIME ? ETIMEDOUT : error;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void bine_shield_begin(void)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (hub)
+        hub->current->shields++;
+}
+
+void bine_shield_end(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (hub && hub->current->shields)
+        hub->current->shields--;
+}
+
+int bine_timeout_begin(bine_timeout *scope, int64_t duration)
+{
+    if (!scope || duration < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    struct bine_greenlet *g = hub->current;
+    scope->deadline = bine_hub_deadline(hub, duration);
+    scope->outer = g->timeouts;
+    scope->earliest = scope->outer && scope->outer->earliest < scope->deadline ? scope->outer->earliest : scope->deadline;
+    scope->expired = false;
+    g->timeouts = scope;
+    return 0;
+}
+
+int bine_timeout_end(bine_timeout *scope)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!scope || !hub || hub->current->timeouts != scope) {
+        errno = EINVAL;
+        return -1;
+    }
+    hub->current->timeouts = scope->outer;
+    return scope->expired;
+}

@@ -1,0 +1,58 @@
+/*
+ * Deadlock: every greenlet of a hub waits and nothing in this thread can wake one. If the process has other threads that
+ * are not the runtime's own, one of them might (bine_post); then the hub goes on waiting.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dump.h"
+#include "libc.h"
+#include "park.h"
+#include "schedule.h"
+
+static atomic_int runtime_threads;
+
+void bine_hub_runtime_threads(int change)
+{
+    atomic_fetch_add(&runtime_threads, change);
+}
+
+/* io_uring's kernel workers are listed among a process's threads, by names that begin with "iou-". */
+static bool kernel_worker(const char *task)
+{
+    char path[64], name[8] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", task);
+    int fd = bine_libc.open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* it has just ended */
+    ssize_t n = bine_libc.read(fd, name, 4);
+    bine_libc.close(fd);
+    return n == 4 && memcmp(name, "iou-", 4) == 0;
+}
+
+static bool other_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks)
+        return true; /* cannot know: rather wait than accuse */
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(tasks));)
+        if (entry->d_name[0] != '.' && !kernel_worker(entry->d_name))
+            count++;
+    closedir(tasks);
+    return count > 1 + atomic_load(&runtime_threads);
+}
+
+bool bine_deadlock(struct bine_hub *hub)
+{
+    if (hub->root->state != BINE_PARKED || other_threads())
+        return false;
+    bine_report_deadlock(hub);
+    return bine_unpark_error(hub->root, EDEADLK);
+}

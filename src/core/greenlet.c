@@ -1,0 +1,336 @@
+/* A greenlet's life: record, spawn, first step, end. See greenlet.h. */
+#include "greenlet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+#include "park.h"
+#include "schedule.h"
+#include "watermark.h"
+
+/* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead record, not foreign
+ * memory, and spawning costs no malloc. */
+enum { CHUNK_RECORDS = 64 };
+
+static void (*end_hooks[BINE_SLOTS])(struct bine_greenlet *g);
+
+static bool greenlet_ready(const struct bine_waitable *object)
+{
+    return ((const struct bine_greenlet *)object)->state == BINE_DEAD;
+}
+
+static const struct bine_waitable_class greenlet_class = { "greenlet", greenlet_ready };
+
+void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g))
+{
+    end_hooks[slot] = ended;
+}
+
+static int refill_records(struct bine_hub *hub)
+{
+    struct bine_greenlet *chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof *chunk);
+    if (!chunk)
+        return -1;
+    for (int i = CHUNK_RECORDS - 1; i >= 0; i--) {
+        chunk[i].next = hub->records;
+        hub->records = &chunk[i];
+    }
+    return 0;
+}
+
+static struct bine_greenlet *record_new(struct bine_hub *hub)
+{
+    if (!hub->records && refill_records(hub) < 0)
+        return NULL;
+    struct bine_greenlet *g = hub->records;
+    hub->records = g->next;
+    *g = (struct bine_greenlet){ .waitable.class = &greenlet_class, .hub = hub, .references = 1 };
+    g->all_next = hub->all;
+    if (hub->all)
+        hub->all->all_previous = g;
+    hub->all = g;
+    return g;
+}
+
+static void leave_all(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    if (g->all_next)
+        g->all_next->all_previous = g->all_previous;
+    if (g->all_previous)
+        g->all_previous->all_next = g->all_next;
+    else
+        hub->all = g->all_next;
+}
+
+void bine_greenlet_release(struct bine_greenlet *g)
+{
+    assert(g->references > 0);
+    if (--g->references)
+        return;
+    struct bine_hub *hub = g->hub;
+    if (g->name)
+        free(g->name);
+    if (g->links)
+        bine_links_free(g);
+    g->next = hub->records;
+    hub->records = g;
+}
+
+bine_greenlet *bine_ref(bine_greenlet *g)
+{
+    if (g)
+        g->references++;
+    return g;
+}
+
+void bine_detach(bine_greenlet *g)
+{
+    if (g)
+        bine_greenlet_release(g);
+}
+
+struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
+{
+    if (bine_timers_reserve(&hub->timers, 64) < 0)
+        return NULL;
+    struct bine_greenlet *root = record_new(hub);
+    if (!root)
+        return NULL;
+    root->state = BINE_RUNNING;
+    root->flags = BINE_G_ROOT;
+    root->site = "main\0";
+#ifdef BINE_ASAN
+    pthread_attr_t attributes;
+    void *bottom = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &bottom, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    root->sanitizer.bottom = bottom;
+    root->sanitizer.size = size;
+#endif
+#ifdef BINE_TSAN
+    root->sanitizer.fiber = __tsan_get_current_fiber();
+#endif
+    return root;
+}
+
+/* ---- spawning ------------------------------------------------------------------------------------------------ */
+
+static void delay_over(struct bine_timer *timer)
+{
+    struct bine_greenlet *g = (struct bine_greenlet *)((char *)timer - offsetof(struct bine_greenlet, timer));
+    bine_ready_push(g->hub, g);
+}
+
+/* A new greenlet, not yet in the ready queue. */
+static struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const char *site)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!run || !site) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!hub && !(hub = bine_hub_get()))
+        return NULL;
+    if (class < 0)
+        class = hub->default_stack_class;
+    /* Each greenlet can have one timer of its own running; the rest of the room is for timers of other layers, which
+     * reserve theirs beside it. */
+    if (__builtin_expect(hub->timers.room < hub->greenlets + 64 + hub->timers_reserved, 0) &&
+        bine_timers_reserve(&hub->timers, hub->greenlets + 64 + hub->timers_reserved) < 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (bine_stacks_reserve(hub->stacks, class) < 0)
+        return NULL;
+    struct bine_greenlet *g = record_new(hub);
+    if (!g) {
+        bine_stacks_unreserve(hub->stacks, class);
+        errno = ENOMEM;
+        return NULL;
+    }
+    g->stack_class = (uint8_t)class;
+    g->run = run;
+    g->arg = arg;
+    g->site = site;
+    g->references = 2; /* the spawner's, and its own until it has ended */
+    hub->greenlets++;
+    return g;
+}
+
+bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site)
+{
+    struct bine_greenlet *g = prepare(-1, run, arg, site);
+    if (g)
+        bine_ready_push(g->hub, g);
+    return g;
+}
+
+static void start_later(struct bine_greenlet *g, int64_t delay)
+{
+    g->timer.fire = delay_over;
+    bine_timer_start(&g->hub->timers, &g->timer, bine_hub_deadline(g->hub, delay));
+}
+
+bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site)
+{
+    if (delay < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct bine_greenlet *g = prepare(-1, run, arg, site);
+    if (g)
+        start_later(g, delay);
+    return g;
+}
+
+bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+{
+    static const bine_spawn_options defaults;
+    if (!options)
+        options = &defaults;
+    if (options->delay < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    int class = bine_stacks_class(options->stack_size);
+    if (class < 0)
+        return NULL;
+    char *name = NULL;
+    if (options->name && !(name = strdup(options->name)))
+        return NULL;
+    struct bine_greenlet *g = prepare(class, run, arg, site);
+    if (!g) {
+        free(name);
+        return NULL;
+    }
+    if (name)
+        bine_greenlet_take_name(g, name);
+    if (options->delay)
+        start_later(g, options->delay);
+    else
+        bine_ready_push(g->hub, g);
+    return g;
+}
+
+/* ---- running and ending ------------------------------------------------------------------------------------- */
+
+void bine_greenlet_enter(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    bine_schedule_arrived(hub);
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(bine_watermark_enabled, 0))
+        bine_watermark_begin(g);
+    bine_greenlet_finish(hub, g->run(g->arg), 0);
+}
+
+/* From here on g is dead to everybody who looks. */
+static void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+{
+    leave_all(hub, g);
+    g->state = BINE_DEAD;
+    g->arg = error ? NULL : value;
+    g->error = error;
+    if (!(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)))
+        hub->greenlets--;
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    if (g->links)
+        bine_links_run(g);
+    if (!bine_queue_empty(&g->waitable.watchers))
+        bine_waitable_notify(&g->waitable);
+    /* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
+    if (__builtin_expect(!bine_queue_empty(&hub->empty), 0))
+        for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
+            bine_waiter_wake(waiter);
+    hub->no_park = outer;
+}
+
+void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
+{
+    struct bine_greenlet *g = hub->current;
+    if (g->flags & BINE_G_ROOT) {
+        /* The thread itself ends. After fork this is the greenlet that called it. */
+        if (hub->main_thread)
+            exit(0);
+        pthread_exit(value);
+    }
+    if (g->locals)
+        bine_locals_destroy(g); /* destructors may park: g is still alive */
+    hub->no_park = true;
+    for (int slot = 0; slot < BINE_SLOTS; slot++)
+        if (g->slots[slot] && end_hooks[slot])
+            end_hooks[slot](g);
+    hub->no_park = false;
+    if (__builtin_expect(bine_watermark_enabled, 0))
+        bine_watermark_end(g);
+    conclude(hub, g, value, error);
+    bine_schedule_leave(hub, g, bine_schedule_next(hub));
+}
+
+void bine_greenlet_abandon(struct bine_greenlet *g, int error)
+{
+    struct bine_hub *hub = g->hub;
+    bine_timer_stop(&hub->timers, &g->timer);
+    if (g->state == BINE_NEW && !g->stack.top)
+        bine_stacks_unreserve(hub->stacks, g->stack_class);
+    conclude(hub, g, NULL, error);
+}
+
+void bine_exit(void *value)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!hub)
+        pthread_exit(value);
+    bine_greenlet_finish(hub, value, 0);
+}
+
+void bine_fail(int error)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!hub)
+        pthread_exit(NULL);
+    bine_greenlet_finish(hub, NULL, error ? error : EINVAL);
+}
+
+/* ---- what has become of it ---------------------------------------------------------------------------------- */
+
+bine_greenlet *bine_getcurrent(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!hub && !(hub = bine_hub_get()))
+        return NULL;
+    return hub->current;
+}
+
+bool bine_started(const bine_greenlet *g)
+{
+    return g && g->state != BINE_NEW && g->state != BINE_DEAD;
+}
+
+bool bine_dead(const bine_greenlet *g)
+{
+    return g && g->state == BINE_DEAD;
+}
+
+bool bine_successful(const bine_greenlet *g)
+{
+    return bine_dead(g) && g->error == 0;
+}
+
+void *bine_value(const bine_greenlet *g)
+{
+    return bine_dead(g) ? g->arg : NULL;
+}
+
+int bine_error(const bine_greenlet *g)
+{
+    return g ? g->error : EINVAL;
+}

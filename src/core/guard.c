@@ -1,0 +1,103 @@
+/*
+ * MADV_GUARD_INSTALL (Linux 6.13) marks pages as faulting inside the page table: no mapping is split, so a million guards
+ * count as none against vm.max_map_count (65,530). Older kernels answer EINVAL; there mprotect splits the mapping, two per
+ * stack, and some 32,000 stacks are the limit: then spawning fails with ENOMEM rather than running unguarded (hazard 18).
+ */
+#include "guard.h"
+
+#include <bine/hub.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum mechanism { UNPROBED, MADVISE, MPROTECT };
+static _Atomic enum mechanism mechanism;
+
+size_t bine_page_size(void)
+{
+    static size_t size;
+    if (!size)
+        size = (size_t)sysconf(_SC_PAGESIZE);
+    return size;
+}
+
+int bine_guard_install(void *base, size_t size)
+{
+    if (mechanism == UNPROBED) {
+        const char *wanted = getenv("BINE_GUARD");
+        if (wanted && strcmp(wanted, "mprotect") == 0)
+            mechanism = MPROTECT;
+    }
+    if (mechanism != MPROTECT) {
+        if (madvise(base, size, MADV_GUARD_INSTALL) == 0) {
+            mechanism = MADVISE;
+            return 0;
+        }
+        if (errno != EINVAL || mechanism == MADVISE)
+            return -1;
+        mechanism = MPROTECT;
+    }
+    return mprotect(base, size, PROT_NONE);
+}
+
+const char *bine_guard_name(void)
+{
+    static const char *const names[] = { "unprobed", "madvise", "mprotect" };
+    return names[mechanism];
+}
+
+#ifdef VALGRIND_STACK_REGISTER
+/* Registrations are only kept under valgrind, where speed does not matter: a plain list. */
+struct registration {
+    struct registration *next;
+    char *bottom;
+    unsigned id;
+};
+static struct registration *registrations;
+
+void bine_guard_register_stack(void *bottom, void *top)
+{
+    if (!RUNNING_ON_VALGRIND)
+        return;
+    struct registration *registration = malloc(sizeof *registration);
+    if (!registration)
+        return;
+    *registration = (struct registration){ registrations, bottom, VALGRIND_STACK_REGISTER(bottom, top) };
+    registrations = registration;
+}
+
+void bine_guard_unregister_stacks(void *from, void *to)
+{
+    for (struct registration **link = &registrations; *link;) {
+        struct registration *registration = *link;
+        if (registration->bottom < (char *)from || registration->bottom >= (char *)to) {
+            link = &registration->next;
+            continue;
+        }
+        VALGRIND_STACK_DEREGISTER(registration->id);
+        *link = registration->next;
+        free(registration);
+    }
+}
+#else
+void bine_guard_register_stack(void *bottom, void *top)
+{
+    (void)bottom, (void)top;
+}
+
+void bine_guard_unregister_stacks(void *from, void *to)
+{
+    (void)from, (void)to;
+}
+#endif

@@ -1,0 +1,353 @@
+/* Making and ending hubs, and reaching them from other threads. See hub.h. */
+#include "hub.h"
+
+#include <errno.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "idle.h"
+#include "libc.h"
+#include "park.h"
+#include "schedule.h"
+
+_Thread_local struct bine_hub *bine_hub_of_thread;
+
+/* Every hub that lives, and those that have ended, to be used again: hub records are never freed, so that a thread with a stale
+ * pointer can safely be told ESRCH. The lock is held for a few instructions only, and taken around fork. */
+static struct bine_hub *hubs, *ended_hubs;
+static atomic_flag hubs_lock = ATOMIC_FLAG_INIT;
+static pthread_key_t thread_end_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int once_error;
+
+enum { HOOKS = 8 };
+static void (*end_hooks[HOOKS])(struct bine_hub *);
+static void (*fork_hooks[HOOKS])(struct bine_hub *);
+
+static void lock_hubs(void)
+{
+    while (atomic_flag_test_and_set_explicit(&hubs_lock, memory_order_acquire))
+        bine_libc.sched_yield();
+}
+
+static void unlock_hubs(void)
+{
+    atomic_flag_clear_explicit(&hubs_lock, memory_order_release);
+}
+
+static void add_hook(void (**hooks)(struct bine_hub *), void (*hook)(struct bine_hub *))
+{
+    for (int i = 0; i < HOOKS; i++)
+        if (!hooks[i] || hooks[i] == hook) {
+            hooks[i] = hook;
+            return;
+        }
+    abort(); /* a layer too many: HOOKS is ours to raise */
+}
+
+void bine_hub_on_end(void (*ended)(struct bine_hub *hub))
+{
+    add_hook(end_hooks, ended);
+}
+
+void bine_hub_on_fork(void (*forked)(struct bine_hub *hub))
+{
+    add_hook(fork_hooks, forked);
+}
+
+struct bine_hub *bine_hub_here(void)
+{
+    return bine_hub_of_thread;
+}
+
+void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg)
+{
+    lock_hubs();
+    for (struct bine_hub *hub = hubs; hub; hub = hub->next_hub)
+        visit(hub, arg);
+    unlock_hubs();
+}
+
+/* ---- C++ exceptions ----------------------------------------------------------------------------------------- */
+
+static void *(*_Atomic get_exception_globals)(void);
+
+/* A C++ runtime loaded with a library (RTLD_LOCAL) is not in the global scope: ask for it by name. */
+static void *find_runtime(void)
+{
+    static const char *const runtimes[] = { "libstdc++.so.6", "libc++abi.so.1" };
+    void *found = bine_libc.dlsym(RTLD_DEFAULT, "__cxa_get_globals");
+    for (size_t i = 0; !found && i < sizeof runtimes / sizeof *runtimes; i++) {
+        void *handle = bine_libc.dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (handle)
+            found = bine_libc.dlsym(handle, "__cxa_get_globals");
+    }
+    return found;
+}
+
+void bine_hub_find_exception_globals(void)
+{
+    if (!get_exception_globals) {
+        void *found = find_runtime();
+        if (!found)
+            return;
+        *(void **)&get_exception_globals = found;
+    }
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (hub && !hub->exception_globals)
+        hub->exception_globals = get_exception_globals();
+}
+
+/* ---- making and ending -------------------------------------------------------------------------------------- */
+
+static void end_hub(struct bine_hub *hub)
+{
+    atomic_store(&hub->inbox.closed, true);
+    for (int i = HOOKS - 1; i >= 0; i--)
+        if (end_hooks[i])
+            end_hooks[i](hub);
+    /* Greenlets that are left never run again; those who hold references see them as cancelled. */
+    while (hub->all != hub->root || hub->root->all_next) {
+        struct bine_greenlet *g = hub->all != hub->root ? hub->all : hub->root->all_next;
+        bine_greenlet_abandon(g, ECANCELED);
+        g->stack.top = NULL;
+    }
+    hub->driver->close(hub->driver);
+    bine_timers_free(&hub->timers);
+    bine_stacks_free(hub->stacks);
+    bine_overflow_unwatch_thread();
+    lock_hubs();
+    for (struct bine_hub **link = &hubs; *link; link = &(*link)->next_hub)
+        if (*link == hub) {
+            *link = hub->next_hub;
+            break;
+        }
+    hub->next_hub = ended_hubs;
+    ended_hubs = hub;
+    unlock_hubs();
+}
+
+static void thread_ended(void *hub)
+{
+    end_hub(hub);
+    bine_hub_of_thread = NULL;
+}
+
+static void prepare_fork(void)
+{
+    lock_hubs();
+}
+
+static void after_fork_in_parent(void)
+{
+    unlock_hubs();
+}
+
+static void after_fork_in_child(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    hubs = hub;
+    if (hub)
+        hub->next_hub = NULL;
+    unlock_hubs();
+    if (!hub)
+        return;
+    /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of the others are not used again:
+     * waiters on them may still be linked into objects. */
+    struct bine_greenlet *self = hub->current;
+    hub->no_park = true;
+    while (hub->all != self || self->all_next) {
+        struct bine_greenlet *g = hub->all != self ? hub->all : self->all_next;
+        g->waitable.watchers = (struct bine_queue){ 0 };
+        g->links = NULL;
+        bine_greenlet_abandon(g, ECANCELED);
+    }
+    hub->no_park = false;
+    hub->root = self;
+    hub->main_thread = true;
+    if (!(self->flags & BINE_G_ROOT)) {
+        self->flags |= BINE_G_ROOT;
+        hub->greenlets--;
+    }
+    hub->ready_first = NULL;
+    hub->idle = hub->empty = (struct bine_queue){ 0 };
+    hub->external = 0;
+    atomic_store(&hub->inbox.first, NULL);
+    atomic_store(&hub->inbox.waiting, false);
+    bine_timers_free(&hub->timers);
+    bine_timers_reserve(&hub->timers, 64 + hub->timers_reserved);
+    hub->driver->forked(hub->driver);
+    for (int i = 0; i < HOOKS && fork_hooks[i]; i++)
+        fork_hooks[i](hub);
+}
+
+static void initialise(void)
+{
+    bine_libc_resolve();
+    once_error = pthread_key_create(&thread_end_key, thread_ended);
+    if (!once_error)
+        once_error = pthread_atfork(prepare_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+static struct bine_hub *hub_record(void)
+{
+    lock_hubs();
+    struct bine_hub *hub = ended_hubs;
+    if (hub)
+        ended_hubs = hub->next_hub;
+    unlock_hubs();
+    if (!hub && (hub = aligned_alloc(64, (sizeof *hub + 63) / 64 * 64)))
+        memset(hub, 0, sizeof *hub);
+    return hub;
+}
+
+static void give_record_back(struct bine_hub *hub)
+{
+    lock_hubs();
+    hub->next_hub = ended_hubs;
+    ended_hubs = hub;
+    unlock_hubs();
+}
+
+bine_hub *bine_hub_get(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (hub)
+        return hub;
+    bine_libc.pthread_once(&once, initialise);
+    if (once_error) {
+        errno = once_error;
+        return NULL;
+    }
+    hub = hub_record();
+    if (!hub)
+        return NULL;
+    *hub = (struct bine_hub){ .slice = BINE_SLICE, .errno_address = &errno, .records = hub->records };
+    atomic_store(&hub->inbox.closed, true);
+    bine_idle_driver_init(hub);
+    hub->stacks = bine_stacks_new();
+    if (!hub->stacks)
+        goto no_stacks;
+    hub->root = bine_greenlet_new_root(hub);
+    if (!hub->root)
+        goto no_root;
+    if (bine_overflow_watch_thread() < 0)
+        goto no_signal_stack;
+    if ((errno = bine_libc.pthread_setspecific(thread_end_key, hub)) != 0)
+        goto no_key;
+    hub->current = hub->root;
+    hub->default_stack_class = bine_stacks_class(0);
+    hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
+    bine_hub_of_thread = hub;
+    bine_hub_find_exception_globals();
+    atomic_store(&hub->inbox.closed, false);
+    lock_hubs();
+    hub->next_hub = hubs;
+    hubs = hub;
+    unlock_hubs();
+    return hub;
+
+no_key:
+    bine_overflow_unwatch_thread();
+no_signal_stack:
+no_root:
+    bine_timers_free(&hub->timers);
+    bine_stacks_free(hub->stacks);
+no_stacks:
+    give_record_back(hub);
+    if (!errno)
+        errno = ENOMEM;
+    return NULL;
+}
+
+void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
+{
+    struct bine_driver *old = hub->driver;
+    hub->driver = driver;
+    hub->simulated = driver->random != NULL;
+    old->close(old);
+}
+
+int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change)
+{
+    size_t reserved = hub->timers_reserved + (size_t)change;
+    if (change > 0 && bine_timers_reserve(&hub->timers, hub->greenlets + 64 + reserved) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    hub->timers_reserved = reserved;
+    return 0;
+}
+
+/* ---- clock -------------------------------------------------------------------------------------------------- */
+
+int64_t bine_hub_now(struct bine_hub *hub)
+{
+    if (hub && __builtin_expect(hub->driver->now != NULL, 0))
+        return hub->driver->now(hub->driver);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * BINE_SECOND + now.tv_nsec;
+}
+
+int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration)
+{
+    if (duration == BINE_FOREVER)
+        return INT64_MAX;
+    int64_t now = bine_hub_now(hub);
+    return duration > INT64_MAX - 1 - now ? INT64_MAX - 1 : now + duration;
+}
+
+/* ---- reaching a hub from other threads ---------------------------------------------------------------------- */
+
+struct posted {
+    struct bine_message message;
+    void (*function)(void *arg);
+    void *arg;
+};
+
+static void run_posted(struct bine_message *message)
+{
+    struct posted posted = *(struct posted *)message;
+    free(message);
+    posted.function(posted.arg);
+}
+
+int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
+{
+    if (!hub || !function) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct posted *posted = malloc(sizeof *posted);
+    if (!posted)
+        return -1;
+    *posted = (struct posted){ { NULL, run_posted }, function, arg };
+    int error = bine_hub_send(hub, &posted->message);
+    if (error) {
+        free(posted);
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+size_t bine_hub_greenlets(void)
+{
+    return bine_hub_of_thread ? bine_hub_of_thread->greenlets : 0;
+}
+
+const char *bine_poller_name(void)
+{
+    return bine_hub_of_thread ? bine_hub_of_thread->driver->name : "none";
+}
+
+const char *bine_version(void)
+{
+    return BINE_VERSION;
+}

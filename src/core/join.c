@@ -1,0 +1,160 @@
+/* Waiting for greenlets to end. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "park.h"
+#include "schedule.h"
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+int bine_join(bine_greenlet *g, void **value, int64_t timeout)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (!g || timeout < 0)
+        return fail(EINVAL);
+    if (g->state != BINE_DEAD) {
+        if (g->hub != hub)
+            return fail(EINVAL);
+        if (g == hub->current)
+            return fail(EDEADLK);
+        if (timeout == 0)
+            return fail(ETIMEDOUT);
+        struct bine_waiter waiter = { .greenlet = hub->current };
+        bine_queue_push(&g->waitable.watchers, &waiter);
+        int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
+        int error = bine_park(hub, "join", (uintptr_t)g, deadline, 0);
+        if (error) {
+            bine_queue_remove(&waiter);
+            return fail(error == ETIME ? ETIMEDOUT : error);
+        }
+    }
+    if (value)
+        *value = g->arg;
+    bine_greenlet_release(g);
+    return 0;
+}
+
+/* EINVAL and EDEADLK of the calls below. */
+static int check(struct bine_hub *hub, bine_greenlet *const *all, size_t n, int64_t timeout)
+{
+    if ((!all && n) || timeout < 0)
+        return EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i] || all[i]->state == BINE_DEAD)
+            continue;
+        if (all[i]->hub != hub)
+            return EINVAL;
+        if (all[i] == hub->current)
+            return EDEADLK;
+    }
+    return 0;
+}
+
+int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    int error = check(hub, all, n, timeout);
+    if (error)
+        return fail(error);
+    int64_t deadline = bine_hub_deadline(hub, timeout);
+    /* All must end, so waiting for one after the other is enough, and needs no memory. */
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i] || all[i]->state == BINE_DEAD)
+            continue;
+        if (timeout == 0)
+            return fail(ETIMEDOUT);
+        struct bine_waiter waiter = { .greenlet = hub->current };
+        bine_queue_push(&all[i]->waitable.watchers, &waiter);
+        error = bine_park(hub, "joinall", (uintptr_t)all[i], deadline, 0);
+        if (error) {
+            bine_queue_remove(&waiter);
+            return fail(error == ETIME ? ETIMEDOUT : error);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (all[i])
+            bine_greenlet_release(all[i]);
+    return 0;
+}
+
+/* Waiting for some of many: each end is counted, the waiting greenlet is woken when it has seen enough. */
+struct some {
+    struct bine_greenlet *waiting;
+    size_t ended, wanted;
+    unsigned flags;
+    int error; /* of the first that failed */
+};
+
+struct one {
+    struct bine_waiter waiter; /* first */
+    struct some *some;
+    struct bine_greenlet *g;
+};
+
+static bool satisfied(const struct some *some)
+{
+    return some->ended >= some->wanted || (some->error && (some->flags & BINE_RAISE_ERROR));
+}
+
+static void count_one(struct some *some, const struct bine_greenlet *g)
+{
+    some->ended++;
+    if (g->error && !some->error)
+        some->error = g->error;
+}
+
+static void one_ended(struct bine_waiter *waiter)
+{
+    struct one *one = (struct one *)waiter;
+    count_one(one->some, one->g);
+    if (satisfied(one->some))
+        bine_unpark(one->some->waiting);
+}
+
+ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count, unsigned flags)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    int error = flags & ~BINE_RAISE_ERROR ? EINVAL : check(hub, all, n, timeout);
+    if (error)
+        return fail(error);
+    size_t present = 0;
+    struct some some = { .waiting = hub->current, .flags = flags };
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i])
+            continue;
+        present++;
+        if (all[i]->state == BINE_DEAD)
+            count_one(&some, all[i]);
+    }
+    some.wanted = count == 0 || count > present ? present : count;
+    if (!satisfied(&some)) {
+        if (timeout == 0)
+            return fail(ETIMEDOUT);
+        struct one *ones = calloc(n, sizeof *ones);
+        if (!ones)
+            return fail(ENOMEM);
+        for (size_t i = 0; i < n; i++) {
+            if (!all[i] || all[i]->state == BINE_DEAD)
+                continue;
+            ones[i] = (struct one){ { .greenlet = hub->current, .notify = one_ended }, &some, all[i] };
+            bine_queue_push(&all[i]->waitable.watchers, &ones[i].waiter);
+        }
+        error = bine_park(hub, "joinall", (uintptr_t)all, bine_hub_deadline(hub, timeout), 0);
+        for (size_t i = 0; i < n; i++)
+            bine_queue_remove(&ones[i].waiter);
+        free(ones);
+        if (error)
+            return fail(error == ETIME ? ETIMEDOUT : error);
+    }
+    if (some.error && (flags & BINE_RAISE_ERROR))
+        return fail(some.error);
+    return (ssize_t)some.ended;
+}

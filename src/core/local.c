@@ -1,0 +1,117 @@
+/*
+ * Greenlet-local storage. Values lie in one array per greenlet, made at the first set and as long as the highest key needs. Keys are process-wide;
+ * a key that was deleted and made again has a new sequence number, so that old values are not seen (as in nptl).
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedule.h"
+
+enum { KEYS = 128, ROUNDS = 4 };
+
+struct key {
+    atomic_uint sequence; /* odd: in use */
+    void (*destructor)(void *);
+};
+
+struct value {
+    unsigned sequence;
+    void *value;
+};
+
+struct bine_locals {
+    unsigned count;
+    struct value values[];
+};
+
+static struct key keys[KEYS];
+
+int bine_key_create(bine_key *key, void (*destructor)(void *))
+{
+    if (!key) {
+        errno = EINVAL;
+        return -1;
+    }
+    for (unsigned i = 0; i < KEYS; i++) {
+        unsigned sequence = atomic_load(&keys[i].sequence);
+        if (sequence % 2 == 0 && atomic_compare_exchange_strong(&keys[i].sequence, &sequence, sequence + 1)) {
+            keys[i].destructor = destructor;
+            *key = i;
+            return 0;
+        }
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
+static unsigned sequence_of(bine_key key)
+{
+    return key < KEYS ? atomic_load_explicit(&keys[key].sequence, memory_order_relaxed) : 0;
+}
+
+int bine_key_delete(bine_key key)
+{
+    unsigned sequence = sequence_of(key);
+    if (sequence % 2 == 0 || !atomic_compare_exchange_strong(&keys[key].sequence, &sequence, sequence + 1)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
+}
+
+void *bine_getspecific(bine_key key)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    struct bine_locals *locals = hub ? hub->current->locals : NULL;
+    if (!locals || key >= locals->count || locals->values[key].sequence != sequence_of(key))
+        return NULL;
+    return locals->values[key].value;
+}
+
+int bine_setspecific(bine_key key, const void *value)
+{
+    unsigned sequence = sequence_of(key);
+    if (sequence % 2 == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    struct bine_locals *locals = hub->current->locals;
+    unsigned count = locals ? locals->count : 0;
+    if (key >= count) {
+        unsigned wanted = (key + 8) / 8 * 8;
+        locals = realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
+        if (!locals)
+            return -1;
+        memset(locals->values + count, 0, (wanted - count) * sizeof *locals->values);
+        locals->count = wanted;
+        hub->current->locals = locals;
+    }
+    locals->values[key] = (struct value){ sequence, (void *)value };
+    return 0;
+}
+
+void bine_locals_destroy(struct bine_greenlet *g)
+{
+    bool again = true;
+    for (int round = 0; round < ROUNDS && again; round++) {
+        again = false;
+        /* A destructor may set values and so move the array: look it up each time. */
+        for (unsigned i = 0; i < g->locals->count; i++) {
+            struct value *value = &g->locals->values[i];
+            void (*destructor)(void *) = value->value && value->sequence == sequence_of(i) ? keys[i].destructor : NULL;
+            if (!destructor)
+                continue;
+            void *old = value->value;
+            value->value = NULL;
+            destructor(old);
+            again = true;
+        }
+    }
+    free(g->locals);
+    g->locals = NULL;
+}

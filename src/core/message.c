@@ -1,0 +1,23 @@
+/* The sending side of messages between threads. See message.h; the hub's turn empties the inbox. */
+#include "message.h"
+
+#include <errno.h>
+
+#include "hub.h"
+
+int bine_hub_send(struct bine_hub *hub, struct bine_message *message)
+{
+    if (atomic_load(&hub->inbox.closed))
+        return ESRCH;
+    struct bine_message *first = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed);
+    do {
+        message->next = first;
+    } while (!atomic_compare_exchange_weak(&hub->inbox.first, &first, message));
+    /* Sequentially consistent with the hub, which sets `waiting` and then looks at `first`: one of us sees the other. Only
+     * the first sender after the hub fell asleep pays for the wake. */
+    if (atomic_load(&hub->inbox.waiting) && atomic_exchange(&hub->inbox.waiting, false)) {
+        struct bine_driver *driver = hub->driver;
+        driver->wake(driver);
+    }
+    return 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * Names: "<Greenlet at 0x7f..: f(5)>". Made when first asked for: most greenlets are never asked.
+ *
+ * g->name holds the bare name as it was given while BINE_G_NAMED is set, and the full text once somebody asked.
+ */
+#include "name.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "greenlet.h"
+
+/* Small integers are what people pass as (void *)5; no object lives in the first page or wraps around the last. */
+static void format_argument(char *text, size_t size, const void *arg)
+{
+    intptr_t number = (intptr_t)arg;
+    if (number > -4096 && number < 65536)
+        snprintf(text, size, "%ld", (long)number);
+    else
+        snprintf(text, size, "%p", arg);
+}
+
+void bine_greenlet_take_name(struct bine_greenlet *g, char *name)
+{
+    free(g->name);
+    g->name = name;
+    g->flags |= BINE_G_NAMED;
+}
+
+static char *build(const struct bine_greenlet *g, const char *given)
+{
+    char argument[32], *text;
+    int length;
+    if (given) {
+        length = asprintf(&text, "<Greenlet at %p: %s>", (const void *)g, given);
+    } else if (g->flags & BINE_G_ROOT) {
+        length = asprintf(&text, "<Greenlet at %p: root>", (const void *)g);
+    } else {
+        /* After its end `arg` holds the value. */
+        if (g->state == BINE_DEAD)
+            argument[0] = 0;
+        else
+            format_argument(argument, sizeof argument, g->arg);
+        length = asprintf(&text, "<Greenlet at %p: %s(%s)>", (const void *)g, g->site, argument);
+    }
+    return length < 0 ? NULL : text;
+}
+
+const char *bine_name(bine_greenlet *g)
+{
+    if (!g)
+        return "<no greenlet>";
+    if (g->name && !(g->flags & BINE_G_NAMED))
+        return g->name;
+    char *text = build(g, g->name);
+    if (!text)
+        return g->name ? g->name : g->site;
+    free(g->name);
+    g->name = text;
+    g->flags &= (uint8_t)~BINE_G_NAMED; /* the full text now */
+    return text;
+}
+
+int bine_set_name(bine_greenlet *g, const char *name)
+{
+    if (!g || !name) {
+        errno = EINVAL;
+        return -1;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return -1;
+    bine_greenlet_take_name(g, copy);
+    return 0;
+}

@@ -1,0 +1,153 @@
+/* Parking and waking. See park.h. */
+#include "park.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "schedule.h"
+
+/* Does this park listen to kill, scopes and interrupts? */
+static inline bool listens(const struct bine_greenlet *g, unsigned flags)
+{
+    return !(flags & BINE_PARK_FIRM) && !g->shields;
+}
+
+/* The error that ends a listening park before it begins; 0: none. */
+static inline int pending_error(const struct bine_greenlet *g)
+{
+    if (g->killed)
+        return ECANCELED;
+    for (const struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
+        if (scope->expired)
+            return ETIMEDOUT;
+    return g->interrupt;
+}
+
+int bine_cancelled(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->current;
+    return listens(g, 0) ? pending_error(g) : 0;
+}
+
+static void wake(struct bine_greenlet *g, int error)
+{
+    g->wake_error = error;
+    g->state = BINE_READY;
+    bine_ready_push(g->hub, g);
+}
+
+bool bine_unpark_error(struct bine_greenlet *g, int error)
+{
+    if (g->state != BINE_PARKED)
+        return false;
+    wake(g, error);
+    return true;
+}
+
+bool bine_unpark(struct bine_greenlet *g)
+{
+    return bine_unpark_error(g, 0);
+}
+
+/* The deadline of a park, or of a scope around it, has come. */
+static void park_timer_fired(struct bine_timer *timer)
+{
+    struct bine_greenlet *g = (struct bine_greenlet *)((char *)timer - offsetof(struct bine_greenlet, timer));
+    if (g->state != BINE_PARKED)
+        return; /* woken in the same turn; it stops the timer itself */
+    int error = ETIME;
+    if (listens(g, g->park_flags) && g->timeouts && g->timeouts->earliest <= timer->deadline) {
+        error = ETIMEDOUT;
+        for (struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
+            if (scope->deadline <= timer->deadline)
+                scope->expired = true;
+    }
+    wake(g, error);
+}
+
+int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags)
+{
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(hub->no_park, 0))
+        return EDEADLK;
+    if (listens(g, flags)) {
+        if (__builtin_expect(g->killed | (g->interrupt != 0) | (g->timeouts != NULL), 0)) {
+            int error = pending_error(g);
+            if (error) {
+                if (error == g->interrupt && !g->killed)
+                    g->interrupt = 0;
+                return error;
+            }
+            if (g->timeouts && g->timeouts->earliest < deadline)
+                deadline = g->timeouts->earliest;
+        }
+    }
+    g->verb = verb;
+    g->object = object;
+    g->park_flags = (uint8_t)flags;
+    if (deadline != INT64_MAX) {
+        g->timer.fire = park_timer_fired;
+        bine_timer_start(&hub->timers, &g->timer, deadline);
+    }
+    if (flags & BINE_PARK_EXTERNAL)
+        hub->external++;
+    hub->streak = 0;
+    g->state = BINE_PARKED;
+    bine_schedule_switch(hub, g, bine_schedule_next(hub));
+    if (flags & BINE_PARK_EXTERNAL)
+        hub->external--;
+    bine_timer_stop(&hub->timers, &g->timer);
+    return g->wake_error;
+}
+
+void bine_yield(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(hub->no_park, 0))
+        return;
+    hub->streak = 0;
+    g->verb = "yield";
+    g->state = BINE_READY;
+    bine_ready_push(hub, g);
+    /* The common case spelled out: no call, no look at the driver. */
+    struct bine_greenlet *next;
+    if (__builtin_expect(hub->slice == 0 || hub->simulated || hub->ready_first->state == BINE_DEAD, 0)) {
+        next = bine_schedule_next(hub);
+    } else {
+        hub->slice--;
+        next = bine_ready_pop(hub);
+    }
+    bine_schedule_switch(hub, g, next);
+}
+
+void bine_interrupt(struct bine_greenlet *g, int error)
+{
+    if (g->state == BINE_PARKED && listens(g, g->park_flags))
+        bine_unpark_error(g, error);
+    else if (g->state != BINE_DEAD)
+        g->interrupt = error;
+}
+
+void bine_hub_signalled(struct bine_hub *hub, bool restart)
+{
+    struct bine_greenlet *root = hub->root;
+    if (root->state != BINE_PARKED || !(root->park_flags & BINE_PARK_SIGNALS))
+        return;
+    if (restart && (root->park_flags & BINE_PARK_RESTARTS))
+        return;
+    bine_unpark_error(root, EINTR);
+}
+
+void bine_waiter_wake(struct bine_waiter *waiter)
+{
+    if (waiter->notify)
+        waiter->notify(waiter);
+    else
+        bine_unpark(waiter->greenlet);
+}
+
+void bine_waitable_notify(struct bine_waitable *object)
+{
+    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&object->watchers));)
+        bine_waiter_wake(waiter);
+}

@@ -1,0 +1,46 @@
+/*
+ * Telling sanitizers about stack switches, kept next to the switch (hazard 22). Empty in ordinary builds.
+ */
+#ifndef BINE_CORE_SANITIZER_H
+#define BINE_CORE_SANITIZER_H
+
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define BINE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BINE_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define BINE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BINE_TSAN 1
+#endif
+#endif
+
+struct bine_sanitizer {
+#ifdef BINE_ASAN
+    const void *bottom; /* of the stack this greenlet runs on */
+    size_t size;
+    void *fake_stack;
+#endif
+#ifdef BINE_TSAN
+    void *fiber;
+#endif
+};
+
+#ifdef BINE_ASAN
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_size);
+#endif
+#ifdef BINE_TSAN
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+#endif
+
+#endif

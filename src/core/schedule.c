@@ -1,0 +1,257 @@
+/* Who runs next, and how it gets the processor. See schedule.h and hub.h. */
+#include "schedule.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "park.h"
+
+/* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
+struct exception_globals {
+    void *caught;
+    unsigned uncaught;
+};
+
+struct switch_state {
+    int saved_errno;
+    struct exception_globals exceptions;
+};
+
+static inline void save_state(struct bine_hub *hub, struct switch_state *state)
+{
+    state->saved_errno = *hub->errno_address;
+    if (hub->exception_globals)
+        state->exceptions = *(struct exception_globals *)hub->exception_globals;
+}
+
+static inline void restore_state(struct bine_hub *hub, const struct switch_state *state)
+{
+    *hub->errno_address = state->saved_errno;
+    if (hub->exception_globals)
+        *(struct exception_globals *)hub->exception_globals = state->exceptions;
+}
+
+static inline void announce(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, bool ended)
+{
+#ifdef BINE_ASAN
+    if (to->stack.top) {
+        to->sanitizer.bottom = bine_stack_bottom(to->stack);
+        to->sanitizer.size = bine_stack_size(to->stack);
+    }
+    __sanitizer_start_switch_fiber(ended ? NULL : &from->sanitizer.fake_stack, to->sanitizer.bottom, to->sanitizer.size);
+#endif
+#ifdef BINE_TSAN
+    if (!to->sanitizer.fiber)
+        to->sanitizer.fiber = __tsan_create_fiber(0);
+    if (ended)
+        hub->dead_fiber = from->sanitizer.fiber;
+    __tsan_switch_to_fiber(to->sanitizer.fiber, 0);
+#endif
+    (void)hub, (void)from, (void)to, (void)ended;
+}
+
+static inline void arrived(struct bine_hub *hub, struct bine_greenlet *g)
+{
+#ifdef BINE_ASAN
+    __sanitizer_finish_switch_fiber(g->sanitizer.fake_stack, NULL, NULL);
+#endif
+#ifdef BINE_TSAN
+    if (hub->dead_fiber) {
+        __tsan_destroy_fiber(hub->dead_fiber);
+        hub->dead_fiber = NULL;
+    }
+#endif
+    (void)hub, (void)g;
+}
+
+void bine_schedule_arrived(struct bine_hub *hub)
+{
+    *hub->errno_address = 0;
+    if (hub->exception_globals)
+        memset(hub->exception_globals, 0, sizeof(struct exception_globals));
+    arrived(hub, hub->current);
+}
+
+static inline void make_current(struct bine_hub *hub, struct bine_greenlet *to)
+{
+    to->state = BINE_RUNNING;
+    hub->current = to;
+    hub->switches++;
+}
+
+void bine_schedule_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    struct switch_state state;
+    if (to == from) {
+        to->state = BINE_RUNNING;
+        return;
+    }
+    save_state(hub, &state);
+    if (__builtin_expect(to->state == BINE_NEW, 0)) {
+        to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+        announce(hub, from, to, false);
+        make_current(hub, to);
+        bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
+    } else {
+        announce(hub, from, to, false);
+        make_current(hub, to);
+        bine_arch_switch(&from->sp, to->sp);
+    }
+    arrived(hub, from);
+    restore_state(hub, &state);
+}
+
+void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    struct bine_stack stack = from->stack;
+    int class = from->stack_class;
+    void *over;
+
+    from->stack.top = NULL;
+    if (to->state == BINE_NEW) {
+        /* The newcomer takes over the stack we stand on, hot as it is, if it is of the right size. */
+        if (to->stack_class != class) {
+            bine_stacks_give(hub->stacks, stack);
+            stack = bine_stacks_take(hub->stacks, to->stack_class);
+        }
+        bine_stacks_unreserve(hub->stacks, class);
+        to->stack = stack;
+        announce(hub, from, to, true);
+        make_current(hub, to);
+        bine_greenlet_release(from);
+        bine_arch_restart(stack.top, bine_greenlet_enter);
+    }
+    /* Free from here on, although we still stand on it: nobody can take it before we have left. */
+    bine_stacks_give(hub->stacks, stack);
+    bine_stacks_unreserve(hub->stacks, class);
+    announce(hub, from, to, true);
+    make_current(hub, to);
+    bine_greenlet_release(from);
+    bine_arch_switch(&over, to->sp);
+    __builtin_unreachable();
+}
+
+/* ---- turning ------------------------------------------------------------------------------------------------ */
+
+static bool deliver_messages(struct bine_hub *hub)
+{
+    struct bine_message *message = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed), *first = NULL;
+    if (!message)
+        return false;
+    message = atomic_exchange(&hub->inbox.first, NULL);
+    /* They lie newest first. */
+    while (message) {
+        struct bine_message *next = message->next;
+        message->next = first;
+        first = message;
+        message = next;
+    }
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    while (first) {
+        struct bine_message *next = first->next;
+        first->deliver(first);
+        first = next;
+    }
+    hub->no_park = outer;
+    return true;
+}
+
+static void turn_driver(struct bine_hub *hub, int64_t deadline)
+{
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    hub->turns++;
+    if (hub->driver->turn(hub->driver, deadline) < 0)
+        bine_hub_signalled_unknown(hub);
+    hub->no_park = outer;
+}
+
+static bool fire_timers(struct bine_hub *hub)
+{
+    if (!hub->timers.count)
+        return false;
+    int64_t now = bine_hub_now(hub);
+    if (hub->timers.heap[0].deadline > now)
+        return false;
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    bine_timers_fire(&hub->timers, now);
+    hub->no_park = outer;
+    return true;
+}
+
+void bine_schedule_turn(struct bine_hub *hub, bool wait)
+{
+    int saved_errno = *hub->errno_address;
+    hub->slice = BINE_SLICE;
+    bool some = deliver_messages(hub);
+    some |= fire_timers(hub);
+    if (some || hub->ready_first || !wait) {
+        turn_driver(hub, 0);
+    } else {
+        int64_t deadline = bine_timers_next(&hub->timers);
+        if (bine_stacks_trimmable(hub->stacks) && !hub->simulated) {
+            int64_t again = bine_stacks_trim(hub->stacks, bine_hub_now(hub));
+            if (again < deadline)
+                deadline = again;
+        }
+        /* See bine_hub_send: announce the wait, then look once more. */
+        atomic_store(&hub->inbox.waiting, true);
+        turn_driver(hub, atomic_load(&hub->inbox.first) ? 0 : deadline);
+        atomic_store_explicit(&hub->inbox.waiting, false, memory_order_relaxed);
+        deliver_messages(hub);
+        fire_timers(hub);
+    }
+    *hub->errno_address = saved_errno;
+}
+
+/* Nothing is ready. Is there anything to wait for? */
+static bool hopeless(const struct bine_hub *hub)
+{
+    return !hub->timers.count && !hub->external && !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) &&
+           hub->driver->pending(hub->driver) == 0;
+}
+
+static struct bine_greenlet *pop_any(struct bine_hub *hub)
+{
+    if (!hub->simulated || hub->ready_first->next == NULL)
+        return bine_ready_pop(hub);
+    /* Under simulation any ready greenlet may come next: whatever relies on more than the contract breaks. */
+    size_t count = 0;
+    for (struct bine_greenlet *g = hub->ready_first; g && count < 16; g = g->next)
+        count++;
+    size_t skip = hub->driver->random(hub->driver) % count;
+    if (skip == 0)
+        return bine_ready_pop(hub);
+    struct bine_greenlet *before = hub->ready_first;
+    while (--skip)
+        before = before->next;
+    struct bine_greenlet *g = before->next;
+    before->next = g->next;
+    if (hub->ready_last == g)
+        hub->ready_last = before;
+    return g;
+}
+
+struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
+{
+    for (;;) {
+        if (hub->slice-- == 0)
+            bine_schedule_turn(hub, false);
+        while (hub->ready_first) {
+            struct bine_greenlet *g = pop_any(hub);
+            if (g->state != BINE_DEAD)
+                return g;
+            bine_greenlet_release(g); /* killed before it started; this was the queue's reference */
+        }
+        bool idle = !bine_queue_empty(&hub->idle);
+        if (!idle && hopeless(hub) && bine_deadlock(hub))
+            continue;
+        bine_schedule_turn(hub, !idle);
+        if (idle && !hub->ready_first)
+            for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->idle));)
+                bine_waiter_wake(waiter);
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * The ready queue and the switch: the hot path of everything, inside core only.
+ */
+#ifndef BINE_CORE_SCHEDULE_H
+#define BINE_CORE_SCHEDULE_H
+
+#include "../arch/context.h"
+#include "hub.h"
+
+/* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O. */
+enum { BINE_SLICE = 128 };
+
+/* This thread's hub. Initial-exec: one load, and always the same address for a greenlet, because it never changes thread. */
+extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
+
+static inline void bine_ready_push(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    g->next = NULL;
+    if (hub->ready_first)
+        hub->ready_last->next = g;
+    else
+        hub->ready_first = g;
+    hub->ready_last = g;
+}
+
+static inline struct bine_greenlet *bine_ready_pop(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->ready_first;
+    hub->ready_first = g->next;
+    return g;
+}
+
+/* The next greenlet to run: pops the ready queue, turning the driver when it is empty or the slice is used up. Never NULL:
+ * when nothing can ever become ready, the root does, with EDEADLK. May return the caller. */
+struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
+
+/* Look at messages, timers and the driver; wait for them if `wait` and nothing is ready. */
+void bine_schedule_turn(struct bine_hub *hub, bool wait);
+
+/* Continue `to`; returns when somebody continues `from`, the current greenlet. */
+void bine_schedule_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+
+/* Continue `to`; the current greenlet `from` has ended and its stack is free from now on. */
+_Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+
+/* First thing a fresh greenlet does: a clean errno and clean C++ exception state, as a new thread has. */
+void bine_schedule_arrived(struct bine_hub *hub);
+
+/* Nothing can wake any greenlet of this hub: report and wake the root (deadlock.c). False if another thread still could. */
+bool bine_deadlock(struct bine_hub *hub);
+
+#endif

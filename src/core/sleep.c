@@ -1,0 +1,50 @@
+/* Sleeping and idling. */
+#include <errno.h>
+
+#include "park.h"
+#include "schedule.h"
+
+int bine_sleep(int64_t duration)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (__builtin_expect(hub == NULL, 0) && !(hub = bine_hub_get()))
+        return -1;
+    if (duration == 0) {
+        struct bine_greenlet *g = hub->current;
+        if (__builtin_expect(g->killed | (g->interrupt != 0) | (g->timeouts != NULL), 0)) {
+            int error = bine_cancelled(hub);
+            if (error) {
+                /* Consume a one-shot interrupt as a park would. */
+                error = bine_park(hub, "sleep", 0, 0, 0);
+                errno = error;
+                return -1;
+            }
+        }
+        bine_yield(hub);
+        return 0;
+    }
+    if (duration < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    int error = bine_park(hub, "sleep", 0, bine_hub_deadline(hub, duration), BINE_PARK_SIGNALS);
+    if (error == ETIME || error == 0)
+        return 0;
+    errno = error;
+    return -1;
+}
+
+int bine_idle(void)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    struct bine_waiter waiter = { .greenlet = hub->current };
+    bine_queue_push(&hub->idle, &waiter);
+    int error = bine_park(hub, "idle", 0, INT64_MAX, 0);
+    bine_queue_remove(&waiter);
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
+}

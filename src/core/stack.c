@@ -1,0 +1,351 @@
+/*
+ * Slabs, classes and the pool. See stack.h; guard.c knows how a guard is made.
+ *
+ *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks, or 16 MiB
+ *
+ * Free stacks of a class are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the front, where
+ * trimming finds them. Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
+ */
+#include "stack.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guard.h"
+
+enum {
+    SMALLEST_SHIFT = 14, /* 16 KiB */
+    LARGEST_SHIFT = 30,  /* 1 GiB */
+    CLASSES = LARGEST_SHIFT - SMALLEST_SHIFT + 1,
+    DEFAULT_SIZE = 256 * 1024,
+    SLAB_STACKS = 64,
+    SLAB_BYTES = 16 * 1024 * 1024,
+    /* Tops are staggered by cache lines: stacks lie a power of two apart, so without this the first frames of all of them
+     * would compete for the same few cache sets. */
+    COLOURS = 16,
+    COLOUR_BYTES = 64,
+    KEEP = 64, /* free stacks never trimmed */
+};
+#define TRIM_INTERVAL INT64_C(500000000)
+
+struct bine_stack_slot {
+    struct bine_slab *slab;
+    uint32_t index;   /* within the slab */
+    bool touched;     /* may have pages */
+};
+
+struct bine_slab {
+    struct bine_slab *next;
+    char *base;
+    uint32_t count, guarded; /* slots, and how many of them have their guard */
+    uint32_t idle;           /* scratch of the trim: free and untouched slots */
+    int class;
+    struct bine_stack_slot slots[];
+};
+
+struct class {
+    struct bine_stack_slot **free;
+    size_t free_count, free_room;
+    size_t least_free;     /* since the last trim: these were not needed */
+    size_t slots;          /* with a guard: in the free array or taken */
+    size_t reserved;
+    struct bine_slab *slabs;
+};
+
+struct bine_stacks {
+    struct class classes[CLASSES];
+    int64_t next_trim;
+};
+
+struct bine_stacks *bine_stacks_new(void)
+{
+    return calloc(1, sizeof(struct bine_stacks));
+}
+
+static size_t slot_size(int class)
+{
+    return (size_t)1 << (class + SMALLEST_SHIFT);
+}
+
+/* A larger guard costs nothing but addresses, and catches frames that step over a page (printf's, alloca). */
+static size_t guard_size(int class)
+{
+    size_t page = bine_page_size(), wanted = class >= 17 - SMALLEST_SHIFT ? 16384 : 4096;
+    return wanted > page ? wanted : page;
+}
+
+static size_t slab_count(int class)
+{
+    size_t count = SLAB_BYTES / slot_size(class);
+    return count > SLAB_STACKS ? SLAB_STACKS : count ? count : 1;
+}
+
+static char *slot_base(const struct bine_stack_slot *slot)
+{
+    return slot->slab->base + slot->index * slot_size(slot->slab->class);
+}
+
+static size_t default_size(void)
+{
+    static size_t size;
+    if (!size) {
+        const char *text = getenv("BINE_STACK_SIZE");
+        char *end = NULL;
+        unsigned long long bytes = text ? strtoull(text, &end, 0) : 0;
+        if (end && (*end == 'k' || *end == 'K'))
+            bytes <<= 10;
+        else if (end && (*end == 'm' || *end == 'M'))
+            bytes <<= 20;
+        size = bytes >= slot_size(0) && bytes <= slot_size(CLASSES - 1) ? bytes : DEFAULT_SIZE;
+    }
+    return size;
+}
+
+int bine_stacks_class(size_t size)
+{
+    if (size == 0)
+        size = default_size();
+    if (size > slot_size(CLASSES - 1)) {
+        errno = EINVAL;
+        return -1;
+    }
+    int class = 0;
+    /* The guard is part of the slot: at least two more pages than it must be left. */
+    while (slot_size(class) < size || slot_size(class) < guard_size(class) + 2 * bine_page_size())
+        class++;
+    return class;
+}
+
+static struct bine_slab *slab_new(int class)
+{
+    size_t count = slab_count(class), bytes = count * slot_size(class);
+    struct bine_slab *slab = malloc(sizeof *slab + count * sizeof *slab->slots);
+    if (!slab)
+        return NULL;
+    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (base == MAP_FAILED) {
+        free(slab);
+        return NULL;
+    }
+    /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the kernel has none. */
+    madvise(base, bytes, MADV_NOHUGEPAGE);
+    *slab = (struct bine_slab){ .base = base, .count = (uint32_t)count, .class = class };
+    for (uint32_t i = 0; i < count; i++)
+        slab->slots[i] = (struct bine_stack_slot){ slab, i, false };
+    return slab;
+}
+
+static void slab_free(struct bine_slab *slab)
+{
+    munmap(slab->base, slab->count * slot_size(slab->class));
+    free(slab);
+}
+
+void bine_stacks_free(struct bine_stacks *stacks)
+{
+    for (int class = 0; class < CLASSES; class++) {
+        struct class *c = &stacks->classes[class];
+        for (struct bine_slab *slab = c->slabs, *next; slab; slab = next) {
+            next = slab->next;
+            slab_free(slab);
+        }
+        free(c->free);
+    }
+    free(stacks);
+}
+
+/* One more slot with a guard, put at the cold end of the free array. */
+static int add_slot(struct class *c, int class)
+{
+    struct bine_slab *slab = c->slabs;
+    if (!slab || slab->guarded == slab->count) {
+        size_t room = c->free_room + slab_count(class);
+        struct bine_stack_slot **wider = realloc(c->free, room * sizeof *wider);
+        if (!wider)
+            return -1;
+        c->free = wider;
+        slab = slab_new(class);
+        if (!slab)
+            return -1;
+        c->free_room = room;
+        slab->next = c->slabs;
+        c->slabs = slab;
+    }
+    struct bine_stack_slot *slot = &slab->slots[slab->guarded];
+    if (bine_guard_install(slot_base(slot), guard_size(class)) < 0)
+        return -1;
+    slab->guarded++;
+    bine_guard_register_stack(slot_base(slot) + guard_size(class), slot_base(slot) + slot_size(class));
+    /* The hottest end stays with stacks that have been used: swap the newcomer to the front. */
+    c->free[c->free_count] = c->free_count ? c->free[0] : slot;
+    c->free[0] = slot;
+    c->free_count++;
+    c->slots++;
+    return 0;
+}
+
+int bine_stacks_reserve(struct bine_stacks *stacks, int class)
+{
+    struct class *c = &stacks->classes[class];
+    if (c->reserved == c->slots && add_slot(c, class) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    c->reserved++;
+    return 0;
+}
+
+void bine_stacks_unreserve(struct bine_stacks *stacks, int class)
+{
+    struct class *c = &stacks->classes[class];
+    assert(c->reserved > 0);
+    c->reserved--;
+}
+
+struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
+{
+    struct class *c = &stacks->classes[class];
+    assert(c->free_count > 0);
+    struct bine_stack_slot *slot = c->free[--c->free_count];
+    if (c->free_count < c->least_free)
+        c->least_free = c->free_count;
+    slot->touched = true;
+    char *top = slot_base(slot) + slot_size(class) - slot->index % COLOURS * COLOUR_BYTES;
+    return (struct bine_stack){ top, slot };
+}
+
+void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack)
+{
+    struct class *c = &stacks->classes[stack.slot->slab->class];
+    assert(c->free_count < c->free_room);
+    c->free[c->free_count++] = stack.slot;
+}
+
+/* Unmap slabs whose every slot is free and untouched, taking their slots out of the free array. */
+static void release_slabs(struct class *c)
+{
+    for (struct bine_slab *slab = c->slabs; slab; slab = slab->next)
+        slab->idle = 0;
+    for (size_t i = 0; i < c->free_count; i++)
+        if (!c->free[i]->touched)
+            c->free[i]->slab->idle++;
+    size_t kept = 0, spare = c->slots - c->reserved;
+    for (struct bine_slab *slab = c->slabs; slab; slab = slab->next) {
+        /* Reservations hold: never fewer slots than reserved. Marked by idle = UINT32_MAX. */
+        if (slab->idle == slab->guarded && slab->guarded && slab->guarded <= spare) {
+            spare -= slab->guarded;
+            slab->idle = UINT32_MAX;
+        }
+    }
+    for (size_t i = 0; i < c->free_count; i++)
+        if (c->free[i]->slab->idle != UINT32_MAX)
+            c->free[kept++] = c->free[i];
+    c->free_count = kept;
+    for (struct bine_slab **link = &c->slabs; *link;) {
+        struct bine_slab *slab = *link;
+        if (slab->idle != UINT32_MAX) {
+            link = &slab->next;
+            continue;
+        }
+        *link = slab->next;
+        c->slots -= slab->guarded;
+        c->free_room -= slab->count;
+        bine_guard_unregister_stacks(slab->base, slab->base + slab->count * slot_size(slab->class));
+        slab_free(slab);
+    }
+}
+
+int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
+{
+    bool more = false;
+    if (now < stacks->next_trim)
+        return stacks->next_trim;
+    for (int class = 0; class < CLASSES; class++) {
+        struct class *c = &stacks->classes[class];
+        if (c->free_count <= KEEP)
+            continue;
+        /* Half of what was not needed since the last time, so that a pool that is needed again soon is not lost. */
+        size_t unneeded = c->least_free < c->free_count ? c->least_free : c->free_count;
+        size_t cold = unneeded > KEEP ? (unneeded - KEEP + 1) / 2 : 0, clean = 0;
+        for (size_t i = 0; i < c->free_count && i < cold + clean; i++) {
+            struct bine_stack_slot *slot = c->free[i];
+            if (!slot->touched) {
+                clean++;
+                continue;
+            }
+            size_t guard = guard_size(class);
+            madvise(slot_base(slot) + guard, slot_size(class) - guard, MADV_DONTNEED);
+            slot->touched = false;
+        }
+        if (clean + cold >= slab_count(class))
+            release_slabs(c);
+        c->least_free = c->free_count;
+        for (size_t i = 0; i < c->free_count && !more; i++)
+            more = i + KEEP < c->free_count && c->free[i]->touched;
+    }
+    stacks->next_trim = now + TRIM_INTERVAL;
+    return more ? stacks->next_trim : INT64_MAX;
+}
+
+bool bine_stacks_trimmable(const struct bine_stacks *stacks)
+{
+    for (int class = 0; class < CLASSES; class++)
+        if (stacks->classes[class].free_count > KEEP)
+            return true;
+    return false;
+}
+
+char *bine_stack_bottom(struct bine_stack stack)
+{
+    return slot_base(stack.slot) + guard_size(stack.slot->slab->class);
+}
+
+size_t bine_stack_size(struct bine_stack stack)
+{
+    return (size_t)(stack.top - bine_stack_bottom(stack));
+}
+
+int bine_stack_class_of(struct bine_stack stack)
+{
+    return stack.slot->slab->class;
+}
+
+void bine_stack_clean(struct bine_stack stack)
+{
+    /* Everything below the page of the top; the top itself may be in use. */
+    char *bottom = bine_stack_bottom(stack);
+    char *end = (char *)((uintptr_t)(stack.top - 1) & ~(bine_page_size() - 1));
+    if (end > bottom)
+        madvise(bottom, (size_t)(end - bottom), MADV_DONTNEED);
+}
+
+size_t bine_stack_touched(struct bine_stack stack)
+{
+    size_t page = bine_page_size();
+    char *bottom = bine_stack_bottom(stack);
+    char *end = slot_base(stack.slot) + slot_size(stack.slot->slab->class);
+    unsigned char resident[64];
+    for (char *at = bottom; at < end;) {
+        size_t pages = (size_t)(end - at) / page;
+        if (pages > sizeof resident)
+            pages = sizeof resident;
+        if (mincore(at, pages * page, resident) < 0)
+            return 0;
+        for (size_t i = 0; i < pages; i++)
+            if (resident[i] & 1)
+                return (size_t)(end - (at + i * page));
+        at += pages * page;
+    }
+    return 0;
+}
+
+bool bine_stack_guards(struct bine_stack stack, const void *address)
+{
+    const char *at = address;
+    return at >= slot_base(stack.slot) && at < bine_stack_bottom(stack);
+}

@@ -1,0 +1,179 @@
+/* bine_wait and bine_iwait: watching any mixture of waitable objects. See bine/wait.h and waitable.h. */
+#include <bine/wait.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "park.h"
+#include "schedule.h"
+
+struct watch {
+    struct bine_waiter waiter; /* first */
+    struct bine_iwait *iteration;
+    struct bine_waitable *object;
+    struct watch *next_ready;
+};
+
+struct bine_iwait {
+    struct bine_greenlet *waiting; /* parked in bine_iwait_next, or NULL */
+    struct watch *ready_first, *ready_last;
+    size_t left; /* objects that have not been returned */
+    size_t n;
+    struct watch watches[];
+};
+
+static void became_ready(struct bine_waiter *waiter)
+{
+    struct watch *watch = (struct watch *)waiter;
+    struct bine_iwait *iteration = watch->iteration;
+    watch->next_ready = NULL;
+    if (iteration->ready_first)
+        iteration->ready_last->next_ready = watch;
+    else
+        iteration->ready_first = watch;
+    iteration->ready_last = watch;
+    if (iteration->waiting)
+        bine_unpark(iteration->waiting);
+}
+
+bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
+{
+    if (!objects && n) {
+        errno = EINVAL;
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!objects[i]) {
+            errno = EINVAL;
+            return NULL;
+        }
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return NULL;
+    if (n > (SIZE_MAX - sizeof(struct bine_iwait)) / sizeof(struct watch)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct bine_iwait *iteration = calloc(1, sizeof *iteration + n * sizeof *iteration->watches);
+    if (!iteration)
+        return NULL;
+    iteration->n = iteration->left = n;
+    for (size_t i = 0; i < n; i++) {
+        struct watch *watch = &iteration->watches[i];
+        watch->waiter.greenlet = hub->current;
+        watch->waiter.notify = became_ready;
+        watch->iteration = iteration;
+        watch->object = objects[i];
+        if (watch->object->class->ready(watch->object))
+            became_ready(&watch->waiter);
+        else
+            bine_queue_push(&watch->object->watchers, &watch->waiter);
+    }
+    return iteration;
+}
+
+/* The next ready object; 0 or an error number. */
+static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **object)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return errno;
+    while (!iteration->ready_first) {
+        iteration->waiting = hub->current;
+        int error = bine_park(hub, "wait", (uintptr_t)iteration->n, deadline, 0);
+        iteration->waiting = NULL;
+        if (error)
+            return error;
+    }
+    struct watch *watch = iteration->ready_first;
+    iteration->ready_first = watch->next_ready;
+    iteration->left--;
+    *object = watch->object;
+    return 0;
+}
+
+void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
+{
+    void *object = NULL;
+    if (!iteration || timeout < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (iteration->left == 0) {
+        errno = 0;
+        return NULL;
+    }
+    int error = iteration->ready_first || timeout ? next_ready(iteration, bine_hub_deadline(bine_hub_here(), timeout), &object)
+                                                  : ETIME;
+    if (error)
+        errno = error == ETIME ? ETIMEDOUT : error;
+    return object;
+}
+
+void bine_iwait_end(bine_iwait *iteration)
+{
+    if (!iteration)
+        return;
+    for (size_t i = 0; i < iteration->n; i++)
+        bine_queue_remove(&iteration->watches[i].waiter);
+    free(iteration);
+}
+
+/* gevent's wait() without objects: until this greenlet (and the root) are alone. */
+static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
+{
+    int64_t deadline = bine_hub_deadline(hub, timeout);
+    size_t self = hub->current == hub->root ? 0 : 1;
+    while (hub->greenlets > self) {
+        struct bine_waiter waiter = { .greenlet = hub->current };
+        int error = ETIME;
+        if (timeout) {
+            bine_queue_push(&hub->empty, &waiter);
+            error = bine_park(hub, "wait for all", 0, deadline, 0);
+            bine_queue_remove(&waiter);
+        }
+        if (error == ETIME)
+            return 0;
+        if (error) {
+            errno = error;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, int64_t timeout)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    if (timeout < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (n == 0)
+        return wait_for_all(hub, timeout);
+    struct bine_iwait *iteration = bine_iwait_begin(objects, n);
+    if (!iteration)
+        return -1;
+    int64_t deadline = bine_hub_deadline(hub, timeout);
+    if (count == 0 || count > n)
+        count = n;
+    size_t found = 0;
+    int error = 0;
+    while (found < count) {
+        void *object;
+        error = iteration->ready_first || timeout ? next_ready(iteration, deadline, &object) : ETIME;
+        if (error)
+            break;
+        if (ready)
+            ready[found] = object;
+        found++;
+    }
+    bine_iwait_end(iteration);
+    if (error && error != ETIME) {
+        errno = error;
+        return -1;
+    }
+    return (ssize_t)found;
+}
