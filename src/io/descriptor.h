@@ -1,30 +1,87 @@
 /*
  * What Bine remembers of each descriptor, process-wide: a generation, whether the user made it non-blocking,
  * its timeouts, whether its last read came up short. Records are never freed, so a look-up needs no lock.
+ *
+ * A record is a cache of what the kernel knows, kept so that a wait costs no question to the kernel. It is believed
+ * only while every call that could change the truth goes through Bine (bine_descriptor_trust), and only for an open
+ * file description that nobody else holds (`shared`); otherwise the kernel is asked before a greenlet parks.
  */
 #ifndef BINE_IO_DESCRIPTOR_H
 #define BINE_IO_DESCRIPTOR_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct bine_hub;
+
 struct bine_descriptor {
-    atomic_uint generation; /* bumped whenever the number names a new file, or none */
-    _Atomic(uint8_t) kind;  /* enum bine_descriptor_kind */
-    _Atomic(uint8_t) nonblocking; /* 0 no, 1 yes, 2 unknown: ask the kernel before parking */
-    atomic_bool shared;     /* the open file description may be shared (dup, fork, SCM_RIGHTS, inherited): never trust `nonblocking` */
-    atomic_bool read_wait;  /* the last read came up short: wait before reading */
-    atomic_bool listening;
+    atomic_uint generation;       /* bumped whenever the number names a new file, or none */
+    atomic_uint fork_count;       /* forks before this record was made: a later one shares the file with a child */
+    _Atomic(uint8_t) kind;        /* enum bine_descriptor_kind */
+    _Atomic(uint8_t) nonblocking; /* enum bine_nonblocking */
+    atomic_bool shared;           /* the open file description may be shared (dup, fork, SCM_RIGHTS, inherited) */
+    _Atomic(uint8_t) read_wait;   /* so many reads to come wait first, because the last ones came up short; 0: try first */
+    _Atomic(uint8_t) patience;    /* what read_wait starts from when a try was in vain: doubles each time */
+    _Atomic(uint8_t) nowait;      /* does RWF_NOWAIT work here: 0 unknown, 1 yes, 2 no */
+    _Atomic(uint8_t) type;        /* SOCK_STREAM ..., 0: unknown */
+    _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
+    atomic_bool terminal;         /* a character device: io_uring would run it on a worker thread */
+    atomic_bool many_hubs;        /* greenlets of more than one hub have waited for it */
+    atomic_flag lock;             /* held by a thread between "is it ready" and the call that would block if it is not */
+    _Atomic(int) low_water;       /* SO_RCVLOWAT if set to more than 1 */
     _Atomic(int64_t) receive_timeout, send_timeout; /* ns, 0: none, -1: unknown */
+    _Atomic(struct bine_hub *) hub; /* the first hub whose greenlets waited for it */
 };
 
-enum bine_descriptor_kind { BINE_FD_UNKNOWN, BINE_FD_SOCKET, BINE_FD_STREAM /* pipe, tty, eventfd ... */, BINE_FD_FILE };
+enum bine_descriptor_kind {
+    BINE_FD_UNKNOWN,
+    BINE_FD_SOCKET,
+    BINE_FD_STREAM, /* tty, eventfd, timerfd ...: whatever is neither of the others */
+    BINE_FD_FILE,   /* regular file, block device, directory */
+    BINE_FD_PIPE,
+};
 
-/* The record of fd, made if need be. NULL: fd is negative or beyond what a process can have, or ENOMEM. */
+enum bine_nonblocking { BINE_BLOCKING, BINE_NONBLOCKING, BINE_NONBLOCKING_UNKNOWN };
+
+/* The record of fd, made if need be. NULL: fd is negative or beyond what a process can have, or ENOMEM. Any thread. */
 struct bine_descriptor *bine_descriptor_of(int fd);
+/* The same, but NULL if nothing was ever remembered of fd. */
+struct bine_descriptor *bine_descriptor_find(int fd);
 
-/* fd names a new file from now on (socket, accept, open, dup, pipe ... returned it). `nonblocking`: 0, 1, or 2 if unknown. */
+/* fd names a new file from now on (socket, accept, open, dup, pipe ... returned it), which only this process holds.
+ * `nonblocking`: 0, 1, or 2 if unknown. */
 void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocking);
+/* fd is about to be closed, or to be replaced: a new generation of which nothing is known. */
+void bine_descriptor_gone(int fd);
+/* `copy` is a new descriptor of the file behind `original`: both records say so and agree. */
+void bine_descriptor_copied(int original, int copy);
+/* The description of fd was given to another process (SCM_RIGHTS). */
+void bine_descriptor_share(int fd);
+/* What is remembered may be wrong (a wait was found stale): forget all but the generation. */
+void bine_descriptor_doubt(int fd);
+
+/* While trusted, every fcntl, ioctl, setsockopt, close and dup of the process passes through Bine (the hooks of these are in
+ * place), so that records may be believed. Off at start. Turning it on forgets what was remembered before. */
+void bine_descriptor_trust(bool trusted);
+
+/* What kind of file fd is; asks the kernel once a generation. UNKNOWN: fd is not open. */
+enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record);
+/* Has the user made it non-blocking? Asks the kernel unless the record can be believed. record may be NULL. */
+bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record);
+/* The same without asking: BINE_NONBLOCKING_UNKNOWN if the record cannot be believed. */
+enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record);
+/* SO_RCVTIMEO (or SO_SNDTIMEO) in ns, 0 if there is none or fd is no socket. */
+int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending);
+/* Is it a stream socket? */
+bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
+
+/* Note what the user changed. */
+void bine_descriptor_set_nonblocking(int fd, bool nonblocking);
+void bine_descriptor_option_changed(int fd, int level, int option);
+
+/* A greenlet of `hub` is about to wait for fd. */
+void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub);
 
 #endif

@@ -1,0 +1,293 @@
+/* The table of descriptor records. See descriptor.h. */
+#include "descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "../core/libc.h"
+
+/* Two levels: a process that uses descriptors 0 to 20 pays for one chunk; 2^24 descriptors are more than any kernel
+ * configuration we know of allows one process. */
+enum { CHUNK = 256, CHUNKS = 65536 };
+
+static _Atomic(struct bine_descriptor *) chunks[CHUNKS];
+static atomic_bool trusted_now;
+/* Forks so far: a record that is older may share its description with a child. */
+static atomic_uint forks;
+
+static void reset(struct bine_descriptor *record)
+{
+    atomic_store_explicit(&record->kind, BINE_FD_UNKNOWN, memory_order_relaxed);
+    atomic_store_explicit(&record->nonblocking, BINE_NONBLOCKING_UNKNOWN, memory_order_relaxed);
+    atomic_store_explicit(&record->shared, true, memory_order_relaxed);
+    atomic_store_explicit(&record->read_wait, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->patience, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->nowait, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->type, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->accept_failures, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->terminal, false, memory_order_relaxed);
+    atomic_store_explicit(&record->low_water, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->receive_timeout, -1, memory_order_relaxed);
+    atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
+}
+
+struct bine_descriptor *bine_descriptor_find(int fd)
+{
+    if (fd < 0 || fd >= CHUNK * CHUNKS)
+        return NULL;
+    struct bine_descriptor *chunk = atomic_load_explicit(&chunks[fd / CHUNK], memory_order_acquire);
+    return chunk ? chunk + fd % CHUNK : NULL;
+}
+
+struct bine_descriptor *bine_descriptor_of(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (__builtin_expect(record != NULL, 1))
+        return record;
+    if (fd < 0 || fd >= CHUNK * CHUNKS)
+        return NULL;
+    int saved = errno;
+    struct bine_descriptor *chunk = calloc(CHUNK, sizeof *chunk), *other = NULL;
+    if (!chunk) {
+        errno = saved;
+        return NULL;
+    }
+    for (int i = 0; i < CHUNK; i++)
+        reset(chunk + i);
+    if (!atomic_compare_exchange_strong(&chunks[fd / CHUNK], &other, chunk)) {
+        free(chunk);
+        chunk = other;
+    }
+    errno = saved;
+    return chunk + fd % CHUNK;
+}
+
+/* ---- what a number names --------------------------------------------------------------------- */
+
+static void new_generation(struct bine_descriptor *record)
+{
+    reset(record);
+    atomic_store_explicit(&record->hub, NULL, memory_order_relaxed);
+    atomic_store_explicit(&record->many_hubs, false, memory_order_relaxed);
+    atomic_fetch_add_explicit(&record->generation, 1, memory_order_release);
+}
+
+void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocking)
+{
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    if (!record)
+        return;
+    new_generation(record);
+    /* STREAM is what callers say who cannot tell: the kernel can. */
+    if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)
+        atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
+    atomic_store_explicit(&record->nonblocking, (uint8_t)nonblocking, memory_order_relaxed);
+    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&forks, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(&record->shared, false, memory_order_release);
+}
+
+void bine_descriptor_gone(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (record)
+        new_generation(record);
+}
+
+void bine_descriptor_copied(int original, int copy)
+{
+    struct bine_descriptor *to = bine_descriptor_of(copy);
+    if (to)
+        new_generation(to);
+    bine_descriptor_share(original);
+}
+
+void bine_descriptor_share(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!record)
+        return;
+    atomic_store(&record->shared, true);
+    atomic_store(&record->receive_timeout, -1);
+    atomic_store(&record->send_timeout, -1);
+}
+
+void bine_descriptor_doubt(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (record)
+        reset(record);
+}
+
+void bine_descriptor_trust(bool trusted)
+{
+    if (trusted && !atomic_load(&trusted_now)) {
+        for (int i = 0; i < CHUNKS; i++) {
+            struct bine_descriptor *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+            for (int j = 0; chunk && j < CHUNK; j++)
+                reset(chunk + j);
+        }
+    }
+    atomic_store(&trusted_now, trusted);
+}
+
+static void before_fork(void)
+{
+    atomic_fetch_add(&forks, 1);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(before_fork, NULL, NULL);
+}
+
+/* ---- what the kernel knows -------------------------------------------------------------------- */
+
+static bool believed(const struct bine_descriptor *record)
+{
+    return record && !atomic_load_explicit(&record->shared, memory_order_relaxed) &&
+           atomic_load_explicit(&trusted_now, memory_order_relaxed) &&
+           atomic_load_explicit(&record->fork_count, memory_order_relaxed) ==
+               atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record)
+{
+    uint8_t known = record ? atomic_load_explicit(&record->kind, memory_order_relaxed) : BINE_FD_UNKNOWN;
+    if (known != BINE_FD_UNKNOWN)
+        return known;
+    struct stat status;
+    int saved = errno;
+    if (syscall(SYS_fstat, fd, &status) < 0) {
+        errno = saved;
+        return BINE_FD_UNKNOWN;
+    }
+    enum bine_descriptor_kind kind = BINE_FD_STREAM;
+    if (S_ISSOCK(status.st_mode))
+        kind = BINE_FD_SOCKET;
+    else if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || S_ISDIR(status.st_mode))
+        kind = BINE_FD_FILE;
+    else if (S_ISFIFO(status.st_mode))
+        kind = BINE_FD_PIPE;
+    if (record) {
+        atomic_store_explicit(&record->terminal, S_ISCHR(status.st_mode), memory_order_relaxed);
+        atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
+    }
+    return kind;
+}
+
+enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
+{
+    return believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
+                            : BINE_NONBLOCKING_UNKNOWN;
+}
+
+bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
+{
+    enum bine_nonblocking known = bine_descriptor_nonblocking_known(record);
+    if (known != BINE_NONBLOCKING_UNKNOWN)
+        return known == BINE_NONBLOCKING;
+    int saved = errno;
+    int flags = bine_libc.fcntl(fd, F_GETFL);
+    errno = saved;
+    bool nonblocking = flags >= 0 && (flags & O_NONBLOCK);
+    if (record && flags >= 0)
+        atomic_store_explicit(&record->nonblocking, nonblocking, memory_order_relaxed);
+    return nonblocking;
+}
+
+int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending)
+{
+    _Atomic(int64_t) *place = record ? (sending ? &record->send_timeout : &record->receive_timeout) : NULL;
+    if (place) {
+        uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
+        if (kind != BINE_FD_SOCKET && kind != BINE_FD_UNKNOWN)
+            return 0;
+        int64_t known = atomic_load_explicit(place, memory_order_relaxed);
+        /* A copy of the descriptor in another process could change the timeout too, but a process that sets a
+         * timeout for somebody else is not met: only where the hooks are missing is the kernel asked each time. */
+        if (known >= 0 && atomic_load_explicit(&trusted_now, memory_order_relaxed))
+            return known;
+    }
+    struct timeval timeout = {0};
+    socklen_t length = sizeof timeout;
+    int saved = errno;
+    int result = getsockopt(fd, SOL_SOCKET, sending ? SO_SNDTIMEO : SO_RCVTIMEO, &timeout, &length);
+    errno = saved;
+    int64_t nanoseconds =
+        result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
+    if (place)
+        atomic_store_explicit(place, nanoseconds, memory_order_relaxed);
+    return nanoseconds;
+}
+
+bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)
+{
+    int type = record ? atomic_load_explicit(&record->type, memory_order_relaxed) : 0;
+    if (!type) {
+        socklen_t length = sizeof type;
+        int saved = errno;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+            type = 0;
+        errno = saved;
+        if (record)
+            atomic_store_explicit(&record->type, (uint8_t)type, memory_order_relaxed);
+    }
+    return type == SOCK_STREAM;
+}
+
+void bine_descriptor_set_nonblocking(int fd, bool nonblocking)
+{
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    if (record)
+        atomic_store(&record->nonblocking, nonblocking);
+}
+
+/* Timeouts belong to the socket, not to the number: forget them for every number that may name the same one. */
+static void forget_shared_timeouts(void)
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        struct bine_descriptor *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+        for (int j = 0; chunk && j < CHUNK; j++) {
+            if (!atomic_load_explicit(&chunk[j].shared, memory_order_relaxed))
+                continue;
+            atomic_store(&chunk[j].receive_timeout, -1);
+            atomic_store(&chunk[j].send_timeout, -1);
+        }
+    }
+}
+
+void bine_descriptor_option_changed(int fd, int level, int option)
+{
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    if (!record || level != SOL_SOCKET)
+        return;
+    if (option == SO_RCVLOWAT) {
+        int low = 0, saved = errno;
+        socklen_t length = sizeof low;
+        if (getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, &length) < 0 || low <= 1)
+            low = 0;
+        errno = saved;
+        atomic_store(&record->low_water, low);
+    }
+    if (option != SO_RCVTIMEO_OLD && option != SO_RCVTIMEO_NEW && option != SO_SNDTIMEO_OLD && option != SO_SNDTIMEO_NEW)
+        return;
+    atomic_store(&record->receive_timeout, -1);
+    atomic_store(&record->send_timeout, -1);
+    if (atomic_load(&record->shared))
+        forget_shared_timeouts();
+}
+
+void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)
+{
+    struct bine_hub *first = atomic_load_explicit(&record->hub, memory_order_relaxed);
+    if (first == hub)
+        return;
+    if (!first && atomic_compare_exchange_strong(&record->hub, &first, hub))
+        return;
+    if (first != hub)
+        atomic_store(&record->many_hubs, true);
+}

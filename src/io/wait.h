@@ -1,0 +1,121 @@
+/*
+ * How one blocking call waits: what every file of calls in this directory shares. The kernel decides, the greenlet
+ * waits; between the two stand the descriptor's record (is it blocking at all, what are its timeouts, was it closed
+ * meanwhile) and the poller.
+ */
+#ifndef BINE_IO_WAIT_H
+#define BINE_IO_WAIT_H
+
+#include <errno.h>
+#include <poll.h>
+
+#include "../core/libc.h"
+#include "../core/park.h"
+#include "descriptor.h"
+#include "poller.h"
+
+/* So many calls in a row that did not have to wait, then others get their turn (hazard 26). */
+enum { BINE_STREAK_LIMIT = 64 };
+
+/* Calls that blocked the thread because they came from inside a hub's callback, where nobody can park (hazard 28). */
+extern atomic_ulong bine_io_from_hub;
+
+/* One blocking call. Filled in by bine_wait_begin. */
+struct bine_wait {
+    struct bine_hub *hub;
+    struct bine_descriptor *record; /* NULL: nothing is remembered, ask the kernel */
+    int fd;
+    unsigned generation;            /* of the record when the call began */
+    const char *verb;
+    int64_t deadline;               /* of SO_RCVTIMEO, SO_SNDTIMEO or the caller's timeout, INT64_MAX: none */
+    uint32_t bits;                  /* what the last wait found, poll(2) bits; 0: unknown */
+    uint8_t flags;                  /* BINE_PARK_* */
+    bool timed;                     /* the deadline is known */
+    bool ask;                       /* do not believe the record: something was stale */
+    unsigned fruitless;             /* waits in a row after which the call still had nothing */
+};
+
+/* The hub of the calling thread if the caller may park, NULL: the call is libc's. */
+static inline struct bine_hub *bine_io_hub(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (__builtin_expect(hub != NULL && hub->no_park, 0)) {
+        atomic_fetch_add_explicit(&bine_io_from_hub, 1, memory_order_relaxed);
+        return NULL;
+    }
+    return hub;
+}
+
+int bine_io_streak_over(struct bine_hub *hub);
+
+/* At the start of a call that will be tried: when the run of calls that did not wait is too long, let others run first. 0, or the
+ * error of a greenlet that was killed or timed out and would else go on for ever. */
+static inline int bine_io_streak(struct bine_hub *hub)
+{
+    return __builtin_expect(++hub->streak > BINE_STREAK_LIMIT, 0) ? bine_io_streak_over(hub) : 0;
+}
+
+/* The call may be restarted after a signal (signal(7)) unless it has a timeout. */
+static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub, int fd, const char *verb)
+{
+    wait->hub = hub;
+    wait->record = bine_descriptor_of(fd);
+    wait->fd = fd;
+    wait->generation = wait->record ? atomic_load_explicit(&wait->record->generation, memory_order_acquire) : 0;
+    wait->verb = verb;
+    wait->deadline = INT64_MAX;
+    wait->bits = 0;
+    wait->flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS;
+    wait->timed = false;
+    wait->ask = false;
+    wait->fruitless = 0;
+}
+
+/* The call itself had nothing (or is about to be left to the poller): may the greenlet wait? 0, or EAGAIN: the user made the
+ * descriptor non-blocking. Learns the socket's timeout. `ring`: the kernel will look at O_NONBLOCK itself. */
+int bine_wait_allowed(struct bine_wait *wait, bool sending, bool ring);
+
+/*
+ * Park until fd is ready for `events` (POLLIN, POLLOUT, POLLPRI, POLLRDHUP). 0: try the call (again); wait->bits says what was
+ * found. Or an error number: ETIME (the deadline), EBADF (closed meanwhile), EPERM (this kind of file cannot be waited for:
+ * it is always ready), EINTR, ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
+ */
+int bine_wait_ready(struct bine_wait *wait, uint32_t events);
+
+/*
+ * Let the poller do the call: run `operation` (filled in but for fd and what the poller fills in). 0: it has ended, its
+ * operation->result is the system call's result or -errno. Or, with nothing done: -1 "try the call yourself", or an error
+ * number as bine_wait_ready.
+ */
+int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation);
+
+/* Can this hub's poller do operations of this kind itself? */
+bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind);
+
+/* Tell the poller that the caller's own call found fd exhausted: see poller.h. */
+void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry);
+
+/* errno = error, -1. */
+static inline ssize_t bine_io_fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* ---- try first or wait first ------------------------------------------------------------------- */
+
+/* Should the next read of this descriptor wait before it asks the kernel? */
+static inline bool bine_read_waits_first(const struct bine_descriptor *record)
+{
+    return record && atomic_load_explicit(&record->read_wait, memory_order_relaxed) &&
+           bine_descriptor_nonblocking_known(record) != BINE_NONBLOCKING;
+}
+
+/* A read gave fewer bytes than asked for: the next one will find nothing. */
+void bine_read_was_short(struct bine_descriptor *record);
+/* A read filled the buffer. `tried`: without waiting first. */
+void bine_read_was_full(struct bine_descriptor *record, bool tried);
+/* A try was in vain. */
+void bine_read_was_dry(struct bine_descriptor *record);
+
+#endif
