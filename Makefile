@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak format lint install build-dir clean
 
 all: build-dir
-	@$(NINJA) --quiet -C build
+	@$(NINJA) --quiet -C build all meson-test-prereq
 
 build-dir:
 	@tools/setup build
@@ -30,39 +30,39 @@ demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
 test: ## build and run all tests (TESTS="io/* core/spawn": some)
 	@tools/setup test
 	@tools/configure build $(MESON_OPTIONS)
-	@$(NINJA) --quiet -C build
+	@$(NINJA) --quiet -C build all meson-test-prereq
 	@tools/run-tests -j$(JOBS) build $(TESTS)
 
 test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup test
 	@tools/configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
-	@$(NINJA) --quiet -C build-asan
+	@$(NINJA) --quiet -C build-asan all meson-test-prereq
 	@ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		tools/run-tests -j$(JOBS) --slower 3 build-asan $(TESTS)
 
 test-tsan: ## the tests under ThreadSanitizer
 	@tools/setup test
 	@tools/configure build-tsan -Db_sanitize=thread -Db_lundef=false -Dbench=false
-	@$(NINJA) --quiet -C build-tsan
+	@$(NINJA) --quiet -C build-tsan all meson-test-prereq
 	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 tools/run-tests -j$(JOBS) --slower 5 build-tsan $(TESTS)
 
 test-valgrind: ## the tests under valgrind's memcheck
 	@tools/setup valgrind
 	@tools/configure build $(MESON_OPTIONS)
-	@$(NINJA) --quiet -C build
+	@$(NINJA) --quiet -C build all meson-test-prereq
 	@tools/run-tests -j$(JOBS) --slower 20 build $(TESTS) \
 		--wrapper 'valgrind -q --error-exitcode=99 --leak-check=no --suppressions=$(CURDIR)/tests/valgrind.supp'
 
 test-aarch64: ## the core's and the pollers' tests, cross-compiled, under qemu
 	@tools/setup aarch64
 	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false -Dexamples=disabled
-	@$(NINJA) --quiet -C build-aarch64
+	@$(NINJA) --quiet -C build-aarch64 all meson-test-prereq
 	@tools/run-tests -j$(JOBS) --slower 10 --wrapper qemu-aarch64 build-aarch64 $(TESTS)
 
 bench: ## measure Bine beside the raw limits and the peers that are installed
 	@tools/setup bench
 	@tools/configure build $(MESON_OPTIONS)
-	@$(NINJA) --quiet -C build
+	@$(NINJA) --quiet -C build all meson-test-prereq
 	@bench/run build
 
 bench-peers: ## install State Threads, Boost, Pth and Go, then bench
@@ -72,7 +72,7 @@ bench-peers: ## install State Threads, Boost, Pth and Go, then bench
 soak: ## ten minutes of random kills, timeouts, closes and forks
 	@tools/setup test
 	@tools/configure build $(MESON_OPTIONS)
-	@$(NINJA) --quiet -C build
+	@$(NINJA) --quiet -C build all meson-test-prereq
 	@build/tests/soak
 
 format: ## lay out all C sources

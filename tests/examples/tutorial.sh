@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The tutorial's programs print what the tutorial says. Arguments: the directory of the examples.
+set -u
+examples=$1
+passed=0 failed=0
+export LC_ALL=C
+
+ok() {
+    echo "ok $1"
+    passed=$((passed + 1))
+}
+fail() { # name, why; what it printed goes below
+    echo "FAIL $1: $2"
+    sed 's/^/    /' <<<"$output"
+    failed=$((failed + 1))
+}
+run() {
+    output=$(timeout 60 "$@" 2>&1 </dev/null)
+    status=$?
+}
+# The addresses as letters in the order in which they first appear.
+anonymous() {
+    awk '{ if (match($0, /0x[0-9a-f]+/)) { a = substr($0, RSTART, RLENGTH)
+            if (!(a in letter)) letter[a] = sprintf("%c", 65 + n++)
+            sub(/0x[0-9a-f]+/, letter[a]) } print }' <<<"$output"
+}
+
+run "$examples/turns"
+wanted=$(for g in A B C; do for i in 0 1 2 3 4; do echo "<Greenlet at $g: f(5)> $i"; done; done)
+if [ $status = 0 ] && [ "$(anonymous)" = "$wanted" ]; then ok turns_run_one_after_another
+else fail turns_run_one_after_another "status $status"; fi
+
+run "$examples/alternate"
+wanted=$(for i in 0 1 2 3 4; do for g in A B C; do echo "<Greenlet at $g: f(5)> $i"; done; done)
+if [ $status = 0 ] && [ "$(anonymous)" = "$wanted" ]; then ok alternate_takes_turns_in_spawn_order
+else fail alternate_takes_turns_in_spawn_order "status $status"; fi
+
+run "$examples/count"
+if [ $status = 0 ] && [ "$output" = $'Threads: 1\n3 greenlets took 1500000 turns' ]; then ok half_a_million_rounds_need_one_thread
+else fail half_a_million_rounds_need_one_thread "status $status"; fi
+
+if [ ! -x "$examples/fetch" ]; then
+    echo "skip fetch: built without libcurl"
+    echo "# $passed passed, $failed failed, 1 skipped"
+    exit $((failed > 0))
+fi
+
+run "$examples/fetch"
+shown=$(sed -E 's/127\.0\.0\.1:[0-9]+/HOST/; s/wall time: [0-9.]+ s/wall time: T/' <<<"$output")
+wanted="GET: http://HOST/first
+GET: http://HOST/second
+GET: http://HOST/third
+1000 bytes received from http://HOST/second
+2000 bytes received from http://HOST/third
+3000 bytes received from http://HOST/first
+wall time: T
+sum of the delays: 0.60 s
+Threads: 1"
+if [ $status = 0 ] && [ "$shown" = "$wanted" ]; then ok pages_arrive_in_the_order_of_the_answers
+else fail pages_arrive_in_the_order_of_the_answers "status $status"; fi
+
+# One page after another would take 0.6 s at least. Best of five, for machines that are busy.
+for attempt in 1 2 3 4 5; do
+    wall=$(sed -nE 's/wall time: ([0-9]+)\.([0-9]{2}) s/\1\2/p' <<<"$output")
+    [ -n "$wall" ] && [ "$((10#$wall))" -lt 60 ] && break
+    run "$examples/fetch"
+done
+if [ -n "$wall" ] && [ "$((10#$wall))" -lt 60 ] && [ "$((10#$wall))" -ge 30 ]; then ok waiting_times_overlap
+else fail waiting_times_overlap "wall time ${wall:-unknown} (hundredths of a second)"; fi
+
+page=$(mktemp "${TMPDIR:-/tmp}/bine-page.XXXXXX")
+trap 'rm -f "$page"' EXIT
+printf '%1234s' '' >"$page"
+run env no_proxy=127.0.0.1 "$examples/fetch" "http://127.0.0.1:1/nobody" "file://$page" "nonsense://x"
+if [ $status = 1 ] && grep -q "^failed: http://127.0.0.1:1/nobody: .*refused\|^failed: http://127.0.0.1:1/nobody: .*connect" <<<"$output" &&
+    grep -q "^failed: nonsense://x: Protocol" <<<"$output" && grep -qx "1234 bytes received from file://$page" <<<"$output"; then
+    ok a_bad_url_says_why_and_the_others_arrive
+else
+    fail a_bad_url_says_why_and_the_others_arrive "status $status"
+fi
+
+echo "# $passed passed, $failed failed, 0 skipped"
+exit $((failed > 0))
