@@ -3,12 +3,20 @@
 #define BINE_H
 
 #include "bine/base.h"
+#include "bine/channel.h"
+#include "bine/choose.h"
+#include "bine/condition.h"
+#include "bine/event.h"
 #include "bine/greenlet.h"
 #include "bine/hub.h"
 #include "bine/io.h"
+#include "bine/lock.h"
 #include "bine/names.h"
+#include "bine/object.h"
 #include "bine/offload.h"
 #include "bine/patch.h"
+#include "bine/queue.h"
+#include "bine/semaphore.h"
 #include "bine/wait.h"
 
 #endif

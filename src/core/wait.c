@@ -18,6 +18,7 @@ struct bine_iwait {
     struct bine_greenlet *waiting; /* parked in bine_iwait_next, or NULL */
     struct watch *ready_first, *ready_last;
     size_t left; /* objects that have not been returned */
+    unsigned park_flags; /* BINE_PARK_EXTERNAL if another thread may make one of them ready */
     size_t n;
     struct watch watches[];
 };
@@ -64,6 +65,8 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
         watch->waiter.notify = became_ready;
         watch->iteration = iteration;
         watch->object = objects[i];
+        if (watch->object->class->external && watch->object->class->external(watch->object))
+            iteration->park_flags = BINE_PARK_EXTERNAL;
         if (watch->object->class->ready(watch->object))
             became_ready(&watch->waiter);
         else
@@ -80,7 +83,7 @@ static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **obj
         return errno;
     while (!iteration->ready_first) {
         iteration->waiting = hub->current;
-        int error = bine_park(hub, "wait", (uintptr_t)iteration->n, deadline, 0);
+        int error = bine_park(hub, "wait", (uintptr_t)iteration->n, deadline, iteration->park_flags);
         iteration->waiting = NULL;
         if (error)
             return error;

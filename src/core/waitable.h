@@ -73,6 +73,8 @@ struct bine_waitable;
 struct bine_waitable_class {
     const char *name;                                /* for dumps and error checks */
     bool (*ready)(const struct bine_waitable *object); /* would an operation on it not block? */
+    /* May another thread make it ready? Then waiting for it is BINE_PARK_EXTERNAL. NULL: no. */
+    bool (*external)(const struct bine_waitable *object);
 };
 
 /* The first member of every waitable object. */

@@ -1,0 +1,118 @@
+/* The barrier: the last of n to come lets all of them go. Those who wait are counted, as a taker's place tells
+ * its arrival. */
+#include <bine/lock.h>
+#include <limits.h>
+
+#include "object.h"
+
+struct bine_barrier {
+    struct bine_object object;
+    struct bine_queue waiters;
+    unsigned parties;
+    unsigned waiting;
+    bool broken;
+};
+
+static bool barrier_ready(const struct bine_waitable *object)
+{
+    const struct bine_barrier *barrier = (const struct bine_barrier *)object;
+    return barrier->broken || barrier->waiting + 1 == barrier->parties;
+}
+
+static void barrier_forked(struct bine_object *object)
+{
+    struct bine_barrier *barrier = (struct bine_barrier *)object;
+    barrier->waiters = (struct bine_queue){NULL, NULL};
+    barrier->waiting = 0;
+}
+
+static const struct bine_object_class barrier_class = {{"barrier", barrier_ready}, barrier_forked, NULL};
+
+bine_barrier *bine_barrier_new(unsigned parties, unsigned flags)
+{
+    if (parties == 0 || parties > INT_MAX) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct bine_barrier *barrier = bine_object_new(sizeof *barrier, &barrier_class, flags);
+    if (barrier)
+        barrier->parties = parties;
+    return barrier;
+}
+
+int bine_barrier_free(bine_barrier *barrier)
+{
+    if (!barrier)
+        return 0;
+    int error = bine_object_check(barrier);
+    if (!error)
+        error = barrier->waiting ? EBUSY : bine_object_free(&barrier->object);
+    return bine_result(error);
+}
+
+/* Everybody who waits goes, with this error. */
+static void release(struct bine_barrier *barrier, int error)
+{
+    barrier->waiting = 0;
+    bine_taker_claim_all(&barrier->waiters, error);
+    if (barrier_ready(&barrier->object.waitable))
+        bine_object_notify(&barrier->object);
+}
+
+int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
+{
+    int error = bine_object_check(barrier);
+    if (!error && timeout < 0)
+        error = EINVAL;
+    if (!error && barrier->broken)
+        error = EPIPE;
+    if (error)
+        return bine_result(error);
+    unsigned place = barrier->waiting;
+    if (place + 1 == barrier->parties) {
+        release(barrier, 0);
+        return (int)place;
+    }
+    if (timeout == 0)
+        return bine_result(ETIMEDOUT);
+    barrier->waiting++;
+    if (barrier_ready(&barrier->object.waitable))
+        bine_object_notify(&barrier->object);
+    struct bine_taker taker;
+    error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout, 0);
+    if (error && !taker.done) {
+        barrier->broken = true;
+        release(barrier, EPIPE);
+    }
+    return error ? bine_result(error) : (int)place;
+}
+
+int bine_barrier_abort(bine_barrier *barrier)
+{
+    int error = bine_object_check(barrier);
+    if (!error) {
+        barrier->broken = true;
+        release(barrier, EPIPE);
+    }
+    return bine_result(error);
+}
+
+int bine_barrier_reset(bine_barrier *barrier)
+{
+    int error = bine_object_check(barrier);
+    if (!error) {
+        barrier->broken = false;
+        release(barrier, EPIPE);
+    }
+    return bine_result(error);
+}
+
+unsigned bine_barrier_waiting(const bine_barrier *barrier)
+{
+    return barrier ? barrier->waiting : 0;
+}
+
+bool bine_barrier_broken(const bine_barrier *barrier)
+{
+    return barrier && barrier->broken;
+}

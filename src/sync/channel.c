@@ -1,0 +1,146 @@
+/*
+ * The channel. Invariants: receivers wait only while the buffer is empty and nobody waits to send; senders wait
+ * only while the buffer is full and nobody waits to receive. So whoever comes deals with the first waiter of
+ * the other side, and never has to look further.
+ */
+#include "channel.h"
+
+static bool channel_ready(const struct bine_waitable *object)
+{
+    const struct bine_channel *channel = (const struct bine_channel *)object;
+    return channel->ring.count > 0 || !bine_queue_empty(&channel->senders) || channel->closed;
+}
+
+static void channel_forked(struct bine_object *object)
+{
+    struct bine_channel *channel = (struct bine_channel *)object;
+    channel->senders = channel->receivers = (struct bine_queue){NULL, NULL};
+}
+
+const struct bine_object_class bine_channel_class = {{"channel", channel_ready}, channel_forked, NULL};
+
+bine_channel *bine_channel_new(size_t buffer, unsigned flags)
+{
+    struct bine_channel *channel = bine_object_new(sizeof *channel, &bine_channel_class, flags);
+    if (!channel)
+        return NULL;
+    channel->buffer = buffer;
+    if (buffer > 0 && bine_ring_grow(&channel->ring, buffer) != 0) {
+        bine_object_free(&channel->object);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return channel;
+}
+
+int bine_channel_free(bine_channel *channel)
+{
+    if (!channel)
+        return 0;
+    int error = bine_object_check(channel);
+    if (error)
+        return bine_result(error);
+    if (!bine_queue_empty(&channel->senders) || !bine_queue_empty(&channel->receivers))
+        return bine_result(EBUSY);
+    void *slots = channel->ring.slots;
+    error = bine_object_free(&channel->object);
+    if (!error)
+        free(slots);
+    return bine_result(error);
+}
+
+int bine_channel_attempt_send(struct bine_channel *channel, void *item)
+{
+    if (channel->closed)
+        return EPIPE;
+    struct bine_taker *receiver = bine_taker_claim(&channel->receivers);
+    if (receiver) {
+        receiver->item = item;
+        return 0;
+    }
+    if (channel->ring.count == channel->buffer)
+        return EAGAIN;
+    bine_ring_push(&channel->ring, item);
+    bine_object_notify(&channel->object);
+    return 0;
+}
+
+int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
+{
+    struct bine_taker *sender;
+    if (channel->ring.count > 0) {
+        *item = bine_ring_pop_first(&channel->ring);
+        sender = bine_taker_claim(&channel->senders);
+        if (sender)
+            bine_ring_push(&channel->ring, sender->item);
+        return 0;
+    }
+    sender = bine_taker_claim(&channel->senders);
+    if (sender) {
+        *item = sender->item;
+        return 0;
+    }
+    return channel->closed ? EPIPE : EAGAIN;
+}
+
+int bine_channel_send(bine_channel *channel, void *item, int64_t timeout)
+{
+    int error = bine_object_check(channel);
+    if (error || timeout < 0)
+        return bine_result(error ? error : EINVAL);
+    error = bine_channel_attempt_send(channel, item);
+    if (error != EAGAIN)
+        return bine_result(error);
+    if (timeout != 0)
+        bine_object_notify(&channel->object);
+    struct bine_taker taker;
+    taker.item = item;
+    return bine_result(bine_taker_wait(&channel->object, &channel->senders, &taker, "send to channel", timeout, 0));
+}
+
+int bine_channel_receive(bine_channel *channel, void **item, int64_t timeout)
+{
+    int error = bine_object_check(channel);
+    if (error || timeout < 0 || !item)
+        return bine_result(error ? error : EINVAL);
+    error = bine_channel_attempt_receive(channel, item);
+    if (error != EAGAIN)
+        return bine_result(error);
+    struct bine_taker taker;
+    error = bine_taker_wait(&channel->object, &channel->receivers, &taker, "receive from channel", timeout, 0);
+    if (!error)
+        *item = taker.item;
+    return bine_result(error);
+}
+
+int bine_channel_close(bine_channel *channel)
+{
+    int error = bine_object_check(channel);
+    if (error)
+        return bine_result(error);
+    channel->closed = true;
+    bine_taker_claim_all(&channel->senders, EPIPE);
+    bine_taker_claim_all(&channel->receivers, EPIPE);
+    bine_object_notify(&channel->object);
+    return 0;
+}
+
+bool bine_channel_closed(const bine_channel *channel)
+{
+    return !channel || channel->closed;
+}
+
+size_t bine_channel_size(const bine_channel *channel)
+{
+    return channel ? channel->ring.count : 0;
+}
+
+bool bine_channel_has_sender(const bine_channel *channel)
+{
+    return channel && !bine_queue_empty(&channel->senders);
+}
+
+bool bine_channel_has_receiver(const bine_channel *channel)
+{
+    return channel && !bine_queue_empty(&channel->receivers);
+}

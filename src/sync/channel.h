@@ -1,0 +1,24 @@
+/* What choose.c needs of a channel. */
+#ifndef BINE_SYNC_CHANNEL_H
+#define BINE_SYNC_CHANNEL_H
+
+#include <bine/channel.h>
+
+#include "items.h"
+#include "object.h"
+
+struct bine_channel {
+    struct bine_object object;
+    struct bine_queue senders, receivers; /* at most one of them has waiters */
+    struct bine_ring ring;
+    size_t buffer;
+    bool closed;
+};
+
+extern const struct bine_object_class bine_channel_class;
+
+/* Without waiting: 0, EAGAIN or EPIPE. */
+int bine_channel_attempt_send(struct bine_channel *channel, void *item);
+int bine_channel_attempt_receive(struct bine_channel *channel, void **item);
+
+#endif

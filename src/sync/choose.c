@@ -1,0 +1,179 @@
+/*
+ * Choose: one greenlet waits in the queues of several objects at once. The first that claims it unparks it, and
+ * so every other claim of it fails: exactly one operation happens. The takers are one array, on the stack when
+ * it is small.
+ */
+#include <bine/choose.h>
+#include <stdlib.h>
+
+#include "channel.h"
+#include "queue.h"
+#include "semaphore.h"
+
+enum {
+    ON_STACK = 8
+};
+
+static const struct bine_object_class *class_of(const bine_choice *choice)
+{
+    switch (choice->operation) {
+    case BINE_CHOOSE_SEND:
+    case BINE_CHOOSE_RECEIVE:
+        return &bine_channel_class;
+    case BINE_CHOOSE_PUT:
+    case BINE_CHOOSE_GET:
+        return &bine_queue_class;
+    case BINE_CHOOSE_ACQUIRE:
+        return &bine_semaphore_class;
+    case BINE_CHOOSE_READY:
+        break;
+    }
+    return NULL;
+}
+
+static int check(const bine_choice *choice)
+{
+    if ((unsigned)choice->operation > BINE_CHOOSE_READY)
+        return EINVAL;
+    if (!choice->object || choice->operation == BINE_CHOOSE_READY)
+        return 0;
+    const struct bine_object *object = choice->object;
+    if (object->waitable.class != &class_of(choice)->waitable)
+        return EINVAL;
+    return bine_object_check(object);
+}
+
+/* Do it now: 0, EAGAIN, or how it failed. */
+static int attempt(bine_choice *choice)
+{
+    switch (choice->operation) {
+    case BINE_CHOOSE_SEND:
+        return bine_channel_attempt_send(choice->object, choice->item);
+    case BINE_CHOOSE_RECEIVE:
+        return bine_channel_attempt_receive(choice->object, &choice->item);
+    case BINE_CHOOSE_PUT:
+        return bine_queue_attempt_put(choice->object, choice->item);
+    case BINE_CHOOSE_GET:
+        return bine_queue_attempt_get(choice->object, &choice->item);
+    case BINE_CHOOSE_ACQUIRE:
+        return bine_semaphore_attempt(choice->object);
+    case BINE_CHOOSE_READY:
+        break;
+    }
+    const struct bine_waitable *object = choice->object;
+    return object->class->ready(object) ? 0 : EAGAIN;
+}
+
+static struct bine_queue *queue_of(bine_choice *choice)
+{
+    switch (choice->operation) {
+    case BINE_CHOOSE_SEND:
+        return &((struct bine_channel *)choice->object)->senders;
+    case BINE_CHOOSE_RECEIVE:
+        return &((struct bine_channel *)choice->object)->receivers;
+    case BINE_CHOOSE_PUT:
+        return &((struct bine_queue_object *)choice->object)->putters;
+    case BINE_CHOOSE_GET:
+        return &((struct bine_queue_object *)choice->object)->getters;
+    case BINE_CHOOSE_ACQUIRE:
+        return bine_semaphore_waiters(choice->object);
+    case BINE_CHOOSE_READY:
+        break;
+    }
+    return &((struct bine_waitable *)choice->object)->watchers;
+}
+
+/* A watched object became ready. */
+static void watched(struct bine_waiter *waiter)
+{
+    if (bine_unpark(waiter->greenlet))
+        ((struct bine_taker *)waiter)->done = true;
+}
+
+/* Queue up everywhere. Returns the flags for the park. */
+static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t n, struct bine_greenlet *current)
+{
+    unsigned flags = 0;
+    for (size_t i = 0; i < n; i++) {
+        takers[i] = (struct bine_taker){.waiter.greenlet = current, .item = choices[i].item};
+        if (!choices[i].object)
+            continue;
+        if (choices[i].operation == BINE_CHOOSE_READY) {
+            struct bine_waitable *object = choices[i].object;
+            if (object->class->external && object->class->external(object))
+                flags |= BINE_PARK_EXTERNAL;
+            takers[i].waiter.notify = watched;
+        } else {
+            struct bine_object *object = choices[i].object;
+            if (object->remote)
+                flags |= BINE_PARK_EXTERNAL;
+            if (choices[i].operation == BINE_CHOOSE_SEND)
+                bine_object_notify(object);
+        }
+        bine_queue_push(queue_of(&choices[i]), &takers[i].waiter);
+    }
+    return flags;
+}
+
+static ssize_t wait_for_one(struct bine_hub *hub, bine_choice *choices, struct bine_taker *takers, size_t n,
+                            int64_t timeout)
+{
+    int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
+    ssize_t taken = -1;
+    int error;
+    do {
+        unsigned flags = queue_up(choices, takers, n, hub->current);
+        error = bine_park(hub, "choose among", n, deadline, flags);
+        for (size_t i = 0; i < n; i++) {
+            bine_queue_remove(&takers[i].waiter);
+            if (takers[i].done)
+                taken = (ssize_t)i;
+        }
+    } while (error == 0 && taken < 0);
+    if (taken < 0) {
+        errno = error == ETIME ? ETIMEDOUT : error;
+        return -1;
+    }
+    choices[taken].error = takers[taken].error;
+    if (choices[taken].operation == BINE_CHOOSE_RECEIVE || choices[taken].operation == BINE_CHOOSE_GET)
+        if (!takers[taken].error)
+            choices[taken].item = takers[taken].item;
+    return taken;
+}
+
+ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    int error = timeout < 0 || (!choices && n > 0) ? EINVAL : 0;
+    for (size_t i = 0; i < n && !error; i++)
+        error = check(&choices[i]);
+    if (error)
+        return bine_result(error);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!choices[i].object)
+            continue;
+        error = attempt(&choices[i]);
+        if (error == EAGAIN)
+            continue;
+        if (error == ENOMEM)
+            return bine_result(error);
+        choices[i].error = error;
+        return (ssize_t)i;
+    }
+    if (timeout == 0)
+        return bine_result(ETIMEDOUT);
+
+    struct bine_taker few[ON_STACK], *takers = few;
+    if (n > ON_STACK && !(takers = malloc(n * sizeof *takers)))
+        return -1;
+    ssize_t taken = wait_for_one(hub, choices, takers, n, timeout);
+    if (takers != few) {
+        int saved = errno;
+        free(takers);
+        errno = saved;
+    }
+    return taken;
+}

@@ -1,0 +1,148 @@
+/*
+ * Condition. A notified waiter is moved from the condition's queue to its lock's queue, not woken: it runs
+ * once, when it has the lock. So notify_all of a thousand does not send a thousand greenlets running for one
+ * lock.
+ */
+#include <bine/condition.h>
+
+#include "rlock.h"
+
+/* What a taker's `kind` says. */
+enum {
+    WAITING,
+    NOTIFIED
+};
+
+struct bine_condition {
+    struct bine_object object;
+    struct bine_queue waiters;
+    struct bine_rlock *lock;
+    bool own_lock;
+};
+
+static bool condition_ready(const struct bine_waitable *object)
+{
+    return false;
+}
+
+static void condition_forked(struct bine_object *object)
+{
+    ((struct bine_condition *)object)->waiters = (struct bine_queue){NULL, NULL};
+}
+
+static const struct bine_object_class condition_class = {{"condition", condition_ready}, condition_forked, NULL};
+
+bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags)
+{
+    int error = lock ? bine_object_check(lock) : 0;
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    struct bine_condition *condition = bine_object_new(sizeof *condition, &condition_class, flags);
+    if (!condition)
+        return NULL;
+    condition->own_lock = !lock;
+    condition->lock = lock ? lock : bine_rlock_new(0);
+    if (!condition->lock) {
+        bine_object_free(&condition->object);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return condition;
+}
+
+int bine_condition_free(bine_condition *condition)
+{
+    if (!condition)
+        return 0;
+    int error = bine_object_check(condition);
+    if (!error && !(bine_queue_empty(&condition->waiters) && bine_queue_empty(&condition->object.waitable.watchers)))
+        error = EBUSY;
+    if (!error && condition->own_lock && bine_rlock_free(condition->lock) != 0)
+        error = EBUSY;
+    return bine_result(error ? error : bine_object_free(&condition->object));
+}
+
+bine_rlock *bine_condition_lock(bine_condition *condition)
+{
+    if (!condition)
+        errno = EINVAL;
+    return condition ? condition->lock : NULL;
+}
+
+static int check_owned(struct bine_condition *condition)
+{
+    int error = bine_object_check(condition);
+    return error ? error : bine_rlock_owned(condition->lock) ? 0 : EPERM;
+}
+
+static int wait_until(struct bine_condition *condition, int64_t deadline)
+{
+    struct bine_rlock *lock = condition->lock;
+    struct bine_hub *hub = condition->object.hub;
+    unsigned depth = lock->depth;
+    struct bine_taker taker = {.item = (void *)(uintptr_t)depth, .kind = WAITING};
+    taker.waiter.greenlet = hub->current;
+    bine_queue_push(&condition->waiters, &taker.waiter);
+    bine_rlock_pass(lock);
+
+    int error;
+    do {
+        error = bine_park(hub, "wait for condition", (uintptr_t)condition, deadline, 0);
+    } while (error == 0 && !taker.done && taker.waiter.queue);
+    if (taker.done)
+        return 0;
+    /* Cut short. One that was notified before has only to get the lock, which takes as long as it takes. */
+    bine_queue_remove(&taker.waiter);
+    bine_rlock_take_firmly(lock, depth);
+    return taker.kind == NOTIFIED ? 0 : error == ETIME ? ETIMEDOUT : error;
+}
+
+int bine_condition_wait(bine_condition *condition, int64_t timeout)
+{
+    int error = check_owned(condition);
+    if (!error && timeout < 0)
+        error = EINVAL;
+    if (!error)
+        error = wait_until(condition, bine_object_deadline(&condition->object, timeout));
+    return bine_result(error);
+}
+
+int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg, int64_t timeout)
+{
+    int error = check_owned(condition);
+    if (!error && (timeout < 0 || !predicate))
+        error = EINVAL;
+    if (error)
+        return bine_result(error);
+    int64_t deadline = bine_object_deadline(&condition->object, timeout);
+    while (!predicate(arg)) {
+        error = wait_until(condition, deadline);
+        if (error)
+            return bine_result(predicate(arg) ? 0 : error);
+    }
+    return 0;
+}
+
+int bine_condition_notify(bine_condition *condition, size_t n)
+{
+    int error = check_owned(condition);
+    if (error)
+        return bine_result(error);
+    while (n > 0 && !bine_queue_empty(&condition->waiters)) {
+        struct bine_waiter *waiter = bine_queue_pop(&condition->waiters);
+        /* One whose wait was cut short already must not use up the notification. */
+        if (waiter->greenlet->state != BINE_PARKED)
+            continue;
+        ((struct bine_taker *)waiter)->kind = NOTIFIED;
+        bine_queue_push(&condition->lock->waiters, waiter);
+        n--;
+    }
+    return 0;
+}
+
+int bine_condition_notify_all(bine_condition *condition)
+{
+    return bine_condition_notify(condition, SIZE_MAX);
+}

@@ -1,0 +1,239 @@
+/* Event and AsyncResult. Whoever waits for either takes nothing, so waiters are plain watchers, all woken at once. */
+#include <bine/event.h>
+
+#include "object.h"
+#include "remote.h"
+
+/* ---- event ------------------------------------------------------------------------------------ */
+
+struct bine_event {
+    struct bine_object object;
+    struct bine_queue waiters;
+    bool set;
+};
+
+static bool event_ready(const struct bine_waitable *object)
+{
+    return ((const struct bine_event *)object)->set;
+}
+
+static void event_forked(struct bine_object *object)
+{
+    ((struct bine_event *)object)->waiters = (struct bine_queue){NULL, NULL};
+}
+
+static void event_set_here(struct bine_event *event)
+{
+    event->set = true;
+    bine_taker_claim_all(&event->waiters, 0);
+    bine_object_notify(&event->object);
+}
+
+static void event_received(struct bine_object *object)
+{
+    if (atomic_exchange(&object->remote->count, 0))
+        event_set_here((struct bine_event *)object);
+}
+
+static const struct bine_object_class event_class = {
+    {"event", event_ready, bine_object_external}, event_forked, event_received};
+
+bine_event *bine_event_new(unsigned flags)
+{
+    return bine_object_new(sizeof(struct bine_event), &event_class, flags);
+}
+
+int bine_event_free(bine_event *event)
+{
+    if (!event)
+        return 0;
+    int error = bine_object_check(event);
+    if (!error)
+        error = bine_queue_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
+    return bine_result(error);
+}
+
+int bine_event_set(bine_event *event)
+{
+    if (!event)
+        return bine_result(EINVAL);
+    if (event->object.hub == bine_hub_here()) {
+        event_set_here(event);
+        return 0;
+    }
+    int error = bine_remote_check(&event->object);
+    if (!error) {
+        atomic_store(&event->object.remote->count, 1);
+        error = bine_remote_send(&event->object);
+    }
+    return bine_result(error);
+}
+
+int bine_event_clear(bine_event *event)
+{
+    int error = bine_object_check(event);
+    if (!error)
+        event->set = false;
+    return bine_result(error);
+}
+
+bool bine_event_is_set(const bine_event *event)
+{
+    return event && event->set;
+}
+
+int bine_event_wait(bine_event *event, int64_t timeout)
+{
+    int error = bine_object_check(event);
+    if (error || timeout < 0)
+        return bine_result(error ? error : EINVAL);
+    if (event->set)
+        return 0;
+    struct bine_taker taker;
+    return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout, 0));
+}
+
+/* ---- async result ----------------------------------------------------------------------------- */
+
+enum {
+    SENT_VALUE,
+    SENT_ERROR
+};
+
+struct bine_async_result {
+    struct bine_object object;
+    struct bine_queue waiters;
+    void *value;
+    int error;
+    bool there;
+};
+
+static bool result_ready(const struct bine_waitable *object)
+{
+    return ((const struct bine_async_result *)object)->there;
+}
+
+static void result_forked(struct bine_object *object)
+{
+    ((struct bine_async_result *)object)->waiters = (struct bine_queue){NULL, NULL};
+}
+
+static void result_set_here(struct bine_async_result *result, void *value, int error)
+{
+    result->value = value;
+    result->error = error;
+    result->there = true;
+    bine_taker_claim_all(&result->waiters, 0);
+    bine_object_notify(&result->object);
+}
+
+static void result_received(struct bine_object *object)
+{
+    struct bine_remote_item *next, *item = bine_remote_take(object);
+    for (; item; item = next) {
+        next = item->next;
+        if (item->kind == SENT_VALUE)
+            result_set_here((struct bine_async_result *)object, item->item, 0);
+        else
+            result_set_here((struct bine_async_result *)object, NULL, (int)(intptr_t)item->item);
+        free(item);
+    }
+}
+
+static const struct bine_object_class result_class = {
+    {"async result", result_ready, bine_object_external}, result_forked, result_received};
+
+bine_async_result *bine_async_result_new(unsigned flags)
+{
+    return bine_object_new(sizeof(struct bine_async_result), &result_class, flags);
+}
+
+int bine_async_result_free(bine_async_result *result)
+{
+    if (!result)
+        return 0;
+    int error = bine_object_check(result);
+    if (!error)
+        error = bine_queue_empty(&result->waiters) ? bine_object_free(&result->object) : EBUSY;
+    return bine_result(error);
+}
+
+static int result_set(struct bine_async_result *result, void *value, int error)
+{
+    if (!result)
+        return EINVAL;
+    if (result->object.hub == bine_hub_here()) {
+        result_set_here(result, value, error);
+        return 0;
+    }
+    int failure = bine_remote_check(&result->object);
+    if (!failure)
+        failure =
+            bine_remote_push(&result->object, error ? (void *)(intptr_t)error : value, error ? SENT_ERROR : SENT_VALUE);
+    return failure ? failure : bine_remote_send(&result->object);
+}
+
+int bine_async_result_set(bine_async_result *result, void *value)
+{
+    return bine_result(result_set(result, value, 0));
+}
+
+int bine_async_result_set_error(bine_async_result *result, int error)
+{
+    return bine_result(error > 0 ? result_set(result, NULL, error) : EINVAL);
+}
+
+static int result_wait(struct bine_async_result *result, int64_t timeout)
+{
+    int error = bine_object_check(result);
+    if (error || timeout < 0)
+        return error ? error : EINVAL;
+    if (result->there)
+        return 0;
+    struct bine_taker taker;
+    return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result", timeout, 0);
+}
+
+int bine_async_result_wait(bine_async_result *result, int64_t timeout)
+{
+    return bine_result(result_wait(result, timeout));
+}
+
+int bine_async_result_get(bine_async_result *result, void **value, int64_t timeout)
+{
+    int error = result_wait(result, timeout);
+    if (!error)
+        error = result->error;
+    if (!error && value)
+        *value = result->value;
+    return bine_result(error);
+}
+
+bool bine_async_result_ready(const bine_async_result *result)
+{
+    return result && result->there;
+}
+
+bool bine_async_result_successful(const bine_async_result *result)
+{
+    return result && result->there && !result->error;
+}
+
+void *bine_async_result_value(const bine_async_result *result)
+{
+    return result ? result->value : NULL;
+}
+
+int bine_async_result_error(const bine_async_result *result)
+{
+    return result ? result->error : 0;
+}
+
+void bine_async_result_from(bine_greenlet *g, void *result)
+{
+    int error = bine_error(g);
+    if (error)
+        bine_async_result_set_error(result, error);
+    else
+        bine_async_result_set(result, bine_value(g));
+}

@@ -1,0 +1,114 @@
+/* Making, freeing and waiting, common to all synchronisation objects. See object.h. */
+#include "object.h"
+
+#include "remote.h"
+
+/* Every object of this thread, so that the child of a fork can forget waiters whose stacks are gone. */
+static _Thread_local struct bine_object *all_objects;
+
+/* In the child only the greenlet that forked lives on, and it waits for nothing. */
+static void objects_forked(struct bine_hub *hub)
+{
+    for (struct bine_object *object = all_objects; object; object = object->next) {
+        const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
+        object->waitable.watchers = (struct bine_queue){NULL, NULL};
+        if (class->forked)
+            class->forked(object);
+        if (object->remote)
+            bine_remote_forked(object);
+    }
+}
+
+static void register_fork_hook(void)
+{
+    static atomic_flag registered = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&registered))
+        bine_hub_on_fork(objects_forked);
+}
+
+bool bine_object_external(const struct bine_waitable *object)
+{
+    return ((const struct bine_object *)object)->remote != NULL;
+}
+
+void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags)
+{
+    if ((flags & ~BINE_SHARED) || ((flags & BINE_SHARED) && !class->received)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return NULL;
+    struct bine_object *object = calloc(1, size);
+    if (!object)
+        return NULL;
+    object->waitable.class = &class->waitable;
+    object->hub = hub;
+    if ((flags & BINE_SHARED) && !bine_remote_attach(object)) {
+        free(object);
+        errno = ENOMEM;
+        return NULL;
+    }
+    register_fork_hook();
+    object->next = all_objects;
+    if (all_objects)
+        all_objects->previous = object;
+    all_objects = object;
+    return object;
+}
+
+int bine_object_free(struct bine_object *object)
+{
+    if (!bine_queue_empty(&object->waitable.watchers))
+        return EBUSY;
+    if (object->previous)
+        object->previous->next = object->next;
+    else
+        all_objects = object->next;
+    if (object->next)
+        object->next->previous = object->previous;
+    if (object->remote)
+        bine_remote_detach(object);
+    free(object);
+    return 0;
+}
+
+void bine_taker_claim_all(struct bine_queue *queue, int error)
+{
+    struct bine_taker *taker;
+    while ((taker = bine_taker_claim(queue)))
+        taker->error = error;
+}
+
+int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                          const char *verb, int64_t deadline, unsigned flags)
+{
+    struct bine_hub *hub = object->hub;
+    if (object->remote)
+        flags |= BINE_PARK_EXTERNAL;
+    taker->waiter.greenlet = hub->current;
+    taker->waiter.notify = NULL;
+    taker->waiter.queue = NULL;
+    taker->error = 0;
+    taker->done = false;
+    /* Somebody else may unpark this greenlet for reasons of their own; only being served ends the wait well. */
+    int error;
+    do {
+        if (!taker->waiter.queue)
+            bine_queue_push(queue, &taker->waiter);
+        error = bine_park(hub, verb, (uintptr_t)object, deadline, flags);
+        if (taker->done)
+            return taker->error;
+    } while (error == 0);
+    bine_queue_remove(&taker->waiter);
+    return error == ETIME ? ETIMEDOUT : error;
+}
+
+int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
+                    int64_t timeout, unsigned flags)
+{
+    if (timeout <= 0)
+        return timeout == 0 ? ETIMEDOUT : EINVAL;
+    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
+}

@@ -1,0 +1,116 @@
+/*
+ * What all synchronisation objects are made of: the header of an object, the waiter that takes something from
+ * whoever wakes it, and the one way of waiting.
+ *
+ * Direct hand-off. A waiter (bine_taker) lies on the waiting greenlet's stack, linked into a queue of the
+ * object. Who has something to give pops takers with bine_taker_claim, which unparks the first greenlet that is
+ * still parked; from that moment the taker is served (`done`), whatever happens to its greenlet before it runs.
+ * A greenlet whose park was cut short earlier is no longer parked, so unparking it fails and the claim goes on
+ * to the next: nothing is given to the dead.
+ */
+#ifndef BINE_SYNC_OBJECT_H
+#define BINE_SYNC_OBJECT_H
+
+#include <bine/object.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "../core/park.h"
+
+struct bine_object;
+struct bine_remote;
+
+struct bine_object_class {
+    struct bine_waitable_class waitable; /* first */
+    /* In the child after fork, where every waiter is gone: forget them. The watchers are forgotten already. */
+    void (*forked)(struct bine_object *object);
+    /* Take what other threads sent (remote.h). NULL: cannot be shared. */
+    void (*received)(struct bine_object *object);
+};
+
+/* The first member of every object. */
+struct bine_object {
+    struct bine_waitable waitable;
+    struct bine_hub *hub;
+    struct bine_remote *remote;          /* not NULL: shared */
+    struct bine_object *next, *previous; /* all objects of this thread, for fork */
+};
+
+struct bine_taker {
+    struct bine_waiter waiter;
+    void *item;   /* given to, or offered by, the waiter */
+    int error;    /* what the wait returns once it is done */
+    bool done;    /* served; whatever its park returned */
+    uint8_t kind; /* the object's own: reader or writer, peek or get */
+};
+
+/* For classes of objects that can be shared: was this one made so? */
+bool bine_object_external(const struct bine_waitable *object);
+/* A zeroed object of `size` bytes for the calling thread, or NULL with errno. BINE_SHARED only if the class can
+ * receive. */
+void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags);
+/* Unlink and free; the caller has checked bine_object_check and that nobody waits in its own queues. 0, EBUSY
+ * (watchers). */
+int bine_object_free(struct bine_object *object);
+
+/* 0 if the calling thread may use the object, else EINVAL or EPERM. */
+static inline int bine_object_check(const void *object)
+{
+    if (!object)
+        return EINVAL;
+    return ((const struct bine_object *)object)->hub == bine_hub_here() ? 0 : EPERM;
+}
+
+/* The absolute deadline of a wait, without a look at the clock where there is none. */
+static inline int64_t bine_object_deadline(const struct bine_object *object, int64_t timeout)
+{
+    return timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(object->hub, timeout);
+}
+
+/* An error number becomes the result of a public function. */
+static inline int bine_result(int error)
+{
+    if (__builtin_expect(error == 0, 1))
+        return 0;
+    errno = error;
+    return -1;
+}
+
+/* Tell those who bine_wait for the object that it became ready. */
+static inline void bine_object_notify(struct bine_object *object)
+{
+    if (__builtin_expect(!bine_queue_empty(&object->waitable.watchers), 0))
+        bine_waitable_notify(&object->waitable);
+}
+
+/* The first taker in the queue that can still be served, popped and made ready to run; NULL: there is none. The
+ * caller fills in what it gets (item, error) before anything else runs. */
+static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
+{
+    struct bine_waiter *waiter;
+    while ((waiter = bine_queue_pop(queue))) {
+        struct bine_taker *taker = (struct bine_taker *)waiter;
+        if (bine_unpark(waiter->greenlet)) {
+            taker->done = true;
+            return taker;
+        }
+    }
+    return NULL;
+}
+
+/* Claim them all, each with this error. */
+void bine_taker_claim_all(struct bine_queue *queue, int error);
+
+/*
+ * Wait in `queue` until claimed. The taker's item and kind are the caller's to set before; the rest is set
+ * here. Returns the taker's error once it was served, or, with the taker out of the queue, ETIMEDOUT,
+ * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative. flags: BINE_PARK_FIRM or 0.
+ */
+int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
+                    int64_t timeout, unsigned flags);
+/* The same with an absolute deadline (INT64_MAX: none). */
+int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                          const char *verb, int64_t deadline, unsigned flags);
+
+#endif

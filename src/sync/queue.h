@@ -1,0 +1,36 @@
+/* What choose.c needs of a queue. */
+#ifndef BINE_SYNC_QUEUE_H
+#define BINE_SYNC_QUEUE_H
+
+#include <bine/queue.h>
+
+#include "items.h"
+#include "object.h"
+
+struct bine_queue_object {
+    struct bine_object object;
+    struct bine_queue getters; /* not empty only while the queue is empty */
+    struct bine_queue putters; /* not empty only while the queue is full */
+    struct bine_queue joiners;
+    size_t capacity; /* SIZE_MAX: unbounded */
+    size_t unfinished;
+    enum bine_queue_order order;
+    atomic_bool shut; /* other threads look at it */
+    struct bine_ring ring;
+    struct bine_heap heap; /* BINE_PRIORITY */
+    void (*discard)(void *item);
+};
+
+extern const struct bine_object_class bine_queue_class;
+
+/* What a waiting taker is, in `getters`. */
+enum {
+    BINE_QUEUE_GET,
+    BINE_QUEUE_PEEK
+};
+
+/* Without waiting: 0, EAGAIN, EPIPE, and ENOMEM for put. */
+int bine_queue_attempt_put(struct bine_queue_object *queue, void *item);
+int bine_queue_attempt_get(struct bine_queue_object *queue, void **item);
+
+#endif
