@@ -55,7 +55,7 @@ test-valgrind: ## the tests under valgrind's memcheck
 
 test-aarch64: ## the core's and the pollers' tests, cross-compiled, under qemu
 	@tools/setup aarch64
-	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false -Dexamples=disabled
+	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false
 	@$(NINJA) --quiet -C build-aarch64 all meson-test-prereq
 	@tools/run-tests -j$(JOBS) --slower 10 --wrapper qemu-aarch64 build-aarch64 $(TESTS)
 
