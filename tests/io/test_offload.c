@@ -1,0 +1,469 @@
+/* The offload pool: growth, bound, idle end, cancelling, thread creation that fails, fork, hubs that end. */
+#include "harness.h"
+
+#include <bine.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/libc.h"
+#include "io/offload.h"
+
+/* A job that blocks its thread until the test opens the gate. */
+struct gate {
+    sem_t open;
+    atomic_int entered;
+    atomic_int left;
+};
+
+static void gate_init(struct gate *gate)
+{
+    sem_init(&gate->open, 0, 0);
+    gate->entered = gate->left = 0;
+}
+
+static void *pass(void *arg)
+{
+    struct gate *gate = arg;
+    gate->entered++;
+    while (sem_wait(&gate->open) != 0)
+        ;
+    gate->left++;
+    return gate;
+}
+
+static void await_entered(struct gate *gate, int count)
+{
+    while (gate->entered < count)
+        CHECK_OK(bine_sleep(BINE_MS));
+}
+
+static void *offload_pass(void *gate)
+{
+    void *value = NULL;
+    if (bine_offload(pass, gate, &value) != 0)
+        bine_fail(errno);
+    return value;
+}
+
+static void *add_one(void *arg)
+{
+    errno = ENOTTY;
+    return (char *)arg + 1;
+}
+
+static void *leave_errno(void *arg)
+{
+    return arg;
+}
+
+TEST(value_and_errno_come_back)
+{
+    CHECK_EQ(bine_offload_threads(), 0);
+    void *value = NULL;
+    errno = 0;
+    CHECK_NE(bine_getcurrent(), NULL);
+    CHECK_EQ(bine_offload(add_one, (void *)41, &value), 0);
+    CHECK_EQ(errno, ENOTTY);
+    CHECK_EQ(value, (void *)42);
+    CHECK_EQ(bine_offload_threads(), 1);
+    errno = EXDEV;
+    CHECK_EQ(bine_offload(leave_errno, NULL, NULL), 0);
+    CHECK_EQ(errno, EXDEV);
+}
+
+TEST(no_function_is_an_error)
+{
+    CHECK_ERROR(bine_offload(NULL, NULL, NULL), EINVAL);
+    CHECK_NE(bine_getcurrent(), NULL);
+    CHECK_ERROR(bine_offload(NULL, NULL, NULL), EINVAL);
+    CHECK_EQ(bine_offload_threads(), 0);
+}
+
+static void *thread_id(void *unused)
+{
+    return (void *)syscall(SYS_gettid);
+}
+
+static void *offload_without_hub(void *unused)
+{
+    void *value = NULL;
+    CHECK_OK(bine_offload(thread_id, NULL, &value));
+    CHECK_EQ(value, (void *)syscall(SYS_gettid));
+    CHECK_EQ(bine_offload_threads(), 0);
+    return NULL;
+}
+
+TEST(a_thread_without_a_hub_runs_it_in_place)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, offload_without_hub, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+TEST(it_runs_on_another_thread)
+{
+    void *value = NULL;
+    CHECK_NE(bine_getcurrent(), NULL);
+    CHECK_OK(bine_offload(thread_id, NULL, &value));
+    CHECK_NE(value, (void *)syscall(SYS_gettid));
+}
+
+static void *blocked_signals(void *arg)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, arg);
+    return NULL;
+}
+
+TEST(pool_threads_block_signals)
+{
+    sigset_t mask, mine;
+    sigemptyset(&mask);
+    CHECK_NE(bine_getcurrent(), NULL);
+    CHECK_OK(bine_offload(blocked_signals, &mask, NULL));
+    for (int signal = 1; signal < 32; signal++)
+        if (signal != SIGKILL && signal != SIGSTOP)
+            CHECK_EQ(sigismember(&mask, signal), 1);
+    pthread_sigmask(SIG_SETMASK, NULL, &mine);
+    CHECK_EQ(sigismember(&mine, SIGINT), 0);
+}
+
+TEST(jobs_run_at_the_same_time_while_greenlets_run)
+{
+    enum {
+        JOBS = 12
+    };
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *all[JOBS];
+    for (int i = 0; i < JOBS; i++)
+        CHECK_NE(all[i] = bine_spawn(offload_pass, &gate), NULL);
+    /* All are inside at once, and this greenlet runs meanwhile: it is what opens the gate. */
+    await_entered(&gate, JOBS);
+    CHECK_EQ(bine_offload_threads(), JOBS);
+    CHECK_EQ(gate.left, 0);
+    for (int i = 0; i < JOBS; i++)
+        sem_post(&gate.open);
+    CHECK_OK(bine_joinall(all, JOBS, BINE_FOREVER));
+    CHECK_EQ(gate.left, JOBS);
+}
+
+static atomic_int order_next;
+
+static void *take_order(void *arg)
+{
+    *(int *)arg = order_next++;
+    return NULL;
+}
+
+static void *offload_take_order(void *arg)
+{
+    CHECK_OK(bine_offload(take_order, arg, NULL));
+    return NULL;
+}
+
+TEST(the_bound_holds_and_the_queue_is_first_come_first_served)
+{
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
+    await_entered(&gate, 1);
+    enum {
+        JOBS = 20
+    };
+    int order[JOBS];
+    bine_greenlet *all[JOBS];
+    for (int i = 0; i < JOBS; i++)
+        CHECK_NE(all[i] = bine_spawn(offload_take_order, &order[i]), NULL);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(bine_offload_queued(), JOBS);
+    CHECK_EQ(bine_offload_threads(), 1);
+    sem_post(&gate.open);
+    CHECK_OK(bine_joinall(all, JOBS, BINE_FOREVER));
+    CHECK_OK(bine_join(blocker, NULL, BINE_FOREVER));
+    for (int i = 0; i < JOBS; i++)
+        CHECK_EQ(order[i], i);
+    CHECK_EQ(bine_offload_threads(), 1);
+}
+
+TEST(a_nonsense_bound_is_ignored)
+{
+    setenv("BINE_OFFLOAD_THREADS", "0", 1);
+    CHECK_NE(bine_getcurrent(), NULL);
+    CHECK_OK(bine_offload(leave_errno, NULL, NULL));
+    CHECK_EQ(bine_offload_threads(), 1);
+}
+
+TEST(idle_threads_end, .seconds = 30)
+{
+    bine_offload_set_idle(20 * BINE_MS);
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *all[4];
+    for (int i = 0; i < 4; i++)
+        CHECK_NE(all[i] = bine_spawn(offload_pass, &gate), NULL);
+    await_entered(&gate, 4);
+    for (int i = 0; i < 4; i++)
+        sem_post(&gate.open);
+    CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
+    while (bine_offload_threads() > 0)
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+    /* ... and new ones are made when they are needed again. */
+    void *value = NULL;
+    CHECK_OK(bine_offload(add_one, NULL, &value));
+    CHECK_EQ(value, (void *)1);
+}
+
+static atomic_int called;
+
+static void *count_call(void *unused)
+{
+    called++;
+    return NULL;
+}
+
+static void *offload_count(void *unused)
+{
+    if (bine_offload(count_call, NULL, NULL) != 0)
+        bine_fail(errno);
+    return NULL;
+}
+
+TEST(killed_while_queued_it_never_runs)
+{
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
+    await_entered(&gate, 1);
+    bine_greenlet *before = bine_spawn(offload_count, NULL);
+    bine_greenlet *victim = bine_spawn(offload_count, NULL);
+    bine_greenlet *after = bine_spawn(offload_count, NULL);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(bine_offload_queued(), 3);
+    CHECK_OK(bine_kill(victim));
+    CHECK_OK(bine_joinall_with(&victim, 1, BINE_FOREVER, 0, 0));
+    CHECK_EQ(bine_error(victim), ECANCELED);
+    CHECK_EQ(bine_offload_queued(), 2);
+    bine_detach(victim);
+    sem_post(&gate.open);
+    bine_greenlet *rest[] = {blocker, before, after};
+    CHECK_OK(bine_joinall(rest, 3, BINE_FOREVER));
+    CHECK_EQ(called, 2);
+}
+
+TEST(a_scope_that_expires_while_queued_cancels)
+{
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
+    await_entered(&gate, 1);
+    bine_timeout scope;
+    CHECK_OK(bine_timeout_begin(&scope, 10 * BINE_MS));
+    CHECK_ERROR(bine_offload(count_call, NULL, NULL), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    sem_post(&gate.open);
+    CHECK_OK(bine_join(blocker, NULL, BINE_FOREVER));
+    CHECK_EQ(called, 0);
+}
+
+static void *killed_while_running(void *gate)
+{
+    void *value = NULL;
+    CHECK_OK(bine_offload(pass, gate, &value));
+    CHECK_EQ(value, gate);
+    CHECK_ERROR(bine_sleep(0), ECANCELED);
+    CHECK_ERROR(bine_offload(count_call, NULL, NULL), ECANCELED);
+    return NULL;
+}
+
+TEST(killed_while_it_runs_waits_for_the_end)
+{
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *victim = bine_spawn(killed_while_running, &gate);
+    await_entered(&gate, 1);
+    CHECK_OK(bine_kill(victim));
+    CHECK_ERROR(bine_join(victim, NULL, 20 * BINE_MS), ETIMEDOUT);
+    sem_post(&gate.open);
+    CHECK_OK(bine_join(victim, NULL, BINE_FOREVER));
+    CHECK_EQ(gate.left, 1);
+    CHECK_EQ(called, 0);
+}
+
+struct owned {
+    struct bine_offload_job job;
+    struct gate *gate;
+};
+
+static atomic_int discarded;
+
+static void run_owned(struct bine_offload_job *job)
+{
+    pass(((struct owned *)job)->gate);
+}
+
+static void discard_owned(struct bine_offload_job *job)
+{
+    free(job);
+    discarded++;
+}
+
+static void *offload_owned(void *gate)
+{
+    struct owned *owned = calloc(1, sizeof *owned);
+    owned->job.run = run_owned;
+    owned->gate = gate;
+    int error = bine_offload_detached(bine_offload_hub(), &owned->job, discard_owned, "test", 0, INT64_MAX);
+    if (error)
+        bine_fail(error);
+    free(owned);
+    return NULL;
+}
+
+TEST(a_detached_job_lets_its_killed_caller_go)
+{
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *victim = bine_spawn(offload_owned, &gate);
+    await_entered(&gate, 1);
+    CHECK_OK(bine_kill(victim));
+    CHECK_OK(bine_joinall_with(&victim, 1, BINE_FOREVER, 0, 0)); /* the gate is still shut */
+    CHECK_EQ(bine_error(victim), ECANCELED);
+    bine_detach(victim);
+    CHECK_EQ(discarded, 0);
+    sem_post(&gate.open);
+    while (discarded == 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+    bine_greenlet *happy = bine_spawn(offload_owned, &gate);
+    sem_post(&gate.open);
+    CHECK_OK(bine_join(happy, NULL, BINE_FOREVER));
+    CHECK_EQ(discarded, 1);
+}
+
+static int refuse_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    return EAGAIN;
+}
+
+TEST(without_any_thread_it_runs_in_place)
+{
+    bine_libc.pthread_create = refuse_thread;
+    CHECK_NE(bine_getcurrent(), NULL);
+    for (int i = 0; i < 3; i++) {
+        void *value = NULL;
+        CHECK_OK(bine_offload(thread_id, NULL, &value));
+        CHECK_EQ(value, (void *)syscall(SYS_gettid));
+    }
+    CHECK_EQ(bine_offload_threads(), 0);
+    CHECK_EQ(bine_offload_queued(), 0);
+}
+
+TEST(when_no_more_threads_are_made_those_that_exist_serve)
+{
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
+    await_entered(&gate, 1);
+    bine_libc.pthread_create = refuse_thread;
+    bine_greenlet *all[5];
+    for (int i = 0; i < 5; i++)
+        CHECK_NE(all[i] = bine_spawn(offload_count, NULL), NULL);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(bine_offload_queued(), 5);
+    CHECK_EQ(bine_offload_threads(), 1);
+    sem_post(&gate.open);
+    CHECK_OK(bine_joinall(all, 5, BINE_FOREVER));
+    CHECK_OK(bine_join(blocker, NULL, BINE_FOREVER));
+    CHECK_EQ(called, 5);
+}
+
+TEST(after_fork_the_child_has_a_pool_of_its_own)
+{
+    struct gate gate;
+    gate_init(&gate);
+    bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
+    await_entered(&gate, 1);
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0) {
+        void *value = NULL;
+        bool well = bine_offload_threads() == 0 && bine_offload(add_one, (void *)1, &value) == 0 &&
+                    value == (void *)2 && bine_offload_threads() == 1;
+        _exit(well ? 7 : 8);
+    }
+    int status;
+    while (waitpid(child, &status, WNOHANG) == 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 7);
+    sem_post(&gate.open);
+    CHECK_OK(bine_join(blocker, NULL, BINE_FOREVER));
+}
+
+static void *many(void *unused)
+{
+    enum {
+        GREENLETS = 50
+    };
+    bine_greenlet *all[GREENLETS];
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < GREENLETS; i++)
+            CHECK_NE(all[i] = bine_spawn(offload_count, NULL), NULL);
+        CHECK_OK(bine_joinall(all, GREENLETS, BINE_FOREVER));
+    }
+    return NULL;
+}
+
+TEST(several_hubs_share_the_pool)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, many, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    CHECK_EQ(called, 4 * 4 * 50);
+    CHECK_LE(bine_offload_threads(), 64);
+}
+
+static void *abandon(void *gate)
+{
+    bine_detach(bine_spawn(offload_pass, gate));
+    bine_detach(bine_spawn(offload_owned, gate));
+    await_entered(gate, 2);
+    return NULL; /* the thread ends with both parked */
+}
+
+static void *open_later(void *gate)
+{
+    struct timespec moment = {.tv_nsec = 50 * BINE_MS};
+    nanosleep(&moment, NULL);
+    sem_post(&((struct gate *)gate)->open);
+    sem_post(&((struct gate *)gate)->open);
+    return NULL;
+}
+
+TEST(a_thread_that_ends_waits_for_jobs_on_its_stacks,
+     .leaves = "a thread that ends with parked greenlets is the subject")
+{
+    static struct gate gate;
+    gate_init(&gate);
+    pthread_t thread, opener;
+    CHECK_EQ(pthread_create(&thread, NULL, abandon, &gate), 0);
+    while (gate.entered < 2)
+        usleep(1000);
+    CHECK_EQ(pthread_create(&opener, NULL, open_later, &gate), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(pthread_join(opener, NULL), 0);
+    while (gate.left < 2 || discarded < 1)
+        usleep(1000);
+    CHECK_EQ(discarded, 1);
+}
