@@ -1,0 +1,521 @@
+/*
+ * The parking lot's queues. See parking_lot.h.
+ *
+ * How a waiter ends, and why its record may lie on its stack: it is taken off the queue under the bucket's lock, by one
+ * waker only (QUEUED to LEAVING). A waker on the waiter's own hub unparks it at once; any other sends a message that
+ * lies in the record, and the waiter does not return before that has been delivered (DONE).
+ */
+#include "parking_lot.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
+
+enum {
+    BUCKETS = 1 << BINE_LOT_BUCKET_BITS,
+    SPINS = 200,
+    SLAB_SIZE = 64 * 1024,
+};
+
+/* ---- who we are ------------------------------------------------------------------------------ */
+
+static __thread pid_t cached_thread;
+
+/* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets stay on their thread, but a
+ * fork renames it. */
+__attribute__((noinline)) pid_t bine_lot_thread(void)
+{
+    if (!cached_thread)
+        cached_thread = (pid_t)syscall(SYS_gettid);
+    return cached_thread;
+}
+
+const void *bine_lot_self(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (hub)
+        return hub->current;
+    return (const void *)pthread_self();
+}
+
+/*
+ * The hub's queues may not be touched from a signal handler that interrupted them. Handlers run on the alternate
+ * signal stack (the patched sigaction sees to it), greenlets never do: so the stack pointer tells.
+ */
+static __thread uintptr_t alternate_bottom, alternate_size;
+static __thread bool alternate_known;
+
+static __attribute__((noinline)) bool in_signal_handler(void)
+{
+    if (!alternate_known) {
+        stack_t stack;
+        if (sigaltstack(NULL, &stack) == 0) {
+            if (stack.ss_flags & SS_ONSTACK)
+                return true;
+            alternate_bottom = (uintptr_t)stack.ss_sp;
+            alternate_size = stack.ss_flags & SS_DISABLE ? 0 : stack.ss_size;
+        }
+        alternate_known = alternate_size != 0;
+    }
+    return (uintptr_t)__builtin_frame_address(0) - alternate_bottom < alternate_size;
+}
+
+/* ---- bucket locks ---------------------------------------------------------------------------- */
+
+static bool try_lock(struct bine_lot_bucket *bucket)
+{
+    return atomic_load_explicit(&bucket->lock, memory_order_relaxed) == 0 && atomic_exchange(&bucket->lock, 1) == 0;
+}
+
+static void lock_bucket(struct bine_lot_bucket *bucket)
+{
+    for (unsigned spins = 0; !try_lock(bucket);) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+        /* The holder may have lost its processor; a plain system call, for sched_yield is patched. */
+        if (++spins % SPINS == 0)
+            syscall(SYS_sched_yield);
+    }
+}
+
+static void balance_bucket(struct bine_lot_bucket *bucket, const void *address);
+
+static void unlock_bucket(struct bine_lot_bucket *bucket)
+{
+    atomic_store(&bucket->lock, 0);
+    /* A signal handler or another thread wanted in: do what it came for. */
+    while (__builtin_expect(atomic_load(&bucket->again), 0) && try_lock(bucket)) {
+        if (atomic_exchange(&bucket->again, false))
+            balance_bucket(bucket, NULL);
+        else
+            atomic_store(&bucket->lock, 0);
+    }
+}
+
+struct bine_lot_bucket *bine_lot_lock(const void *address)
+{
+    struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
+    lock_bucket(bucket);
+    return bucket;
+}
+
+void bine_lot_unlock(struct bine_lot_bucket *bucket)
+{
+    unlock_bucket(bucket);
+}
+
+/* ---- the queue; all with the bucket's lock held ----------------------------------------------- */
+
+static void link_waiter(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, bool first)
+{
+    struct bine_lot_waiter *before = first ? NULL : bucket->last;
+    struct bine_lot_waiter *after = first ? bucket->first : NULL;
+    waiter->previous = before;
+    waiter->next = after;
+    if (before)
+        before->next = waiter;
+    else
+        bucket->first = waiter;
+    if (after)
+        after->previous = waiter;
+    else
+        bucket->last = waiter;
+    atomic_fetch_add(&bucket->waiters, 1);
+}
+
+static void unlink_waiter(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter)
+{
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        bucket->first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    else
+        bucket->last = waiter->previous;
+    atomic_fetch_sub(&bucket->waiters, 1);
+}
+
+/* ---- waking ---------------------------------------------------------------------------------- */
+
+static void deliver(struct bine_message *message)
+{
+    struct bine_lot_waiter *waiter =
+        (struct bine_lot_waiter *)((char *)message - offsetof(struct bine_lot_waiter, message));
+    struct bine_greenlet *g = waiter->greenlet;
+    atomic_store_explicit(&waiter->state, BINE_LOT_DONE, memory_order_relaxed);
+    bine_unpark(g);
+}
+
+static void wake_thread(struct bine_lot_waiter *waiter)
+{
+    atomic_uint *word = &waiter->state;
+    atomic_store(word, BINE_LOT_DONE);
+    /* The record may be gone already: then this wakes nobody, or somebody for nothing, which every futex user bears. */
+    int saved_errno = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
+    errno = saved_errno;
+}
+
+/*
+ * Off the queue. Waiters of other hubs are told here, under the lock, so that a hub that ends while it has waiters
+ * cannot go away in between (forget_hub takes the lock); those of our own hub gather in *local.
+ */
+static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, struct bine_hub *here,
+                     struct bine_lot_waiter **local)
+{
+    unlink_waiter(bucket, waiter);
+    atomic_store(&waiter->state, BINE_LOT_LEAVING);
+    if (!waiter->greenlet) {
+        wake_thread(waiter);
+    } else if (waiter->hub == here) {
+        waiter->next = *local;
+        *local = waiter;
+    } else {
+        waiter->message.deliver = deliver;
+        bine_hub_send(waiter->hub, &waiter->message);
+    }
+}
+
+static void wake_local(struct bine_lot_waiter *local)
+{
+    struct bine_lot_waiter *ordered = NULL;
+    while (local) {
+        struct bine_lot_waiter *next = local->next;
+        local->next = ordered;
+        ordered = local;
+        local = next;
+    }
+    while (ordered) {
+        struct bine_lot_waiter *waiter = ordered;
+        ordered = waiter->next;
+        atomic_store_explicit(&waiter->state, BINE_LOT_DONE, memory_order_relaxed);
+        bine_unpark(waiter->greenlet);
+    }
+}
+
+/* The hub whose greenlets may be woken directly: none from within a signal handler. */
+static struct bine_hub *wakeable_hub(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    return hub && !in_signal_handler() ? hub : NULL;
+}
+
+/* Called with the bucket locked, returns with it unlocked. address NULL: all in the bucket. */
+static void balance_bucket(struct bine_lot_bucket *bucket, const void *address)
+{
+    struct bine_lot_waiter *local = NULL, *next;
+    struct bine_hub *here = bucket->first ? wakeable_hub() : NULL;
+    const void *refused = NULL;
+    for (struct bine_lot_waiter *waiter = bucket->first; waiter; waiter = next) {
+        next = waiter->next;
+        if (!waiter->acquire || waiter->address == refused || (address && waiter->address != address))
+            continue;
+        enum bine_lot_answer answer = waiter->acquire(waiter);
+        if (answer == BINE_LOT_REFUSED) {
+            if (address)
+                break;
+            refused = waiter->address;
+            continue;
+        }
+        if (answer == BINE_LOT_ASK)
+            waiter->result = EAGAIN;
+        take_out(bucket, waiter, here, &local);
+        if (answer == BINE_LOT_ASK && address)
+            break;
+    }
+    atomic_store(&bucket->lock, 0);
+    wake_local(local);
+}
+
+void bine_lot_balance(const void *address)
+{
+    struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
+    if (!try_lock(bucket)) {
+        /* The holder may be the very thread that this signal handler interrupted: leave it a note instead of spinning, and
+         * try again in case it has left without seeing it. */
+        atomic_store(&bucket->again, true);
+        if (!try_lock(bucket))
+            return;
+    }
+    atomic_exchange(&bucket->again, false) ? balance_bucket(bucket, NULL) : balance_bucket(bucket, address);
+    if (atomic_load(&bucket->again)) {
+        lock_bucket(bucket);
+        unlock_bucket(bucket);
+    }
+}
+
+size_t bine_lot_wake(const void *address, size_t count)
+{
+    struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
+    struct bine_hub *here = wakeable_hub();
+    struct bine_lot_waiter *local = NULL, *next;
+    size_t woken = 0;
+    lock_bucket(bucket);
+    for (struct bine_lot_waiter *waiter = bucket->first; waiter && woken < count; waiter = next) {
+        next = waiter->next;
+        if (waiter->address != address)
+            continue;
+        take_out(bucket, waiter, here, &local);
+        woken++;
+    }
+    unlock_bucket(bucket);
+    wake_local(local);
+    return woken;
+}
+
+bool bine_lot_queued(const void *address, bool (*matches)(const struct bine_lot_waiter *waiter))
+{
+    if (!bine_lot_waited(address))
+        return false;
+    struct bine_lot_bucket *bucket = bine_lot_lock(address);
+    bool found = false;
+    for (struct bine_lot_waiter *waiter = bucket->first; waiter && !found; waiter = waiter->next)
+        found = waiter->address == address && (!matches || matches(waiter));
+    unlock_bucket(bucket);
+    return found;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub, const void *address)
+{
+    waiter->address = address;
+    waiter->hub = hub;
+    waiter->greenlet = hub ? hub->current : NULL;
+    waiter->thread = bine_lot_thread();
+    waiter->acquire = NULL;
+    waiter->item = 0;
+    waiter->result = 0;
+    atomic_init(&waiter->state, BINE_LOT_QUEUED);
+}
+
+void bine_lot_enqueue(struct bine_lot_waiter *waiter, unsigned flags)
+{
+    struct bine_lot_bucket *bucket = bine_lot_lock(waiter->address);
+    link_waiter(bucket, waiter, flags & BINE_LOT_FIRST);
+    unlock_bucket(bucket);
+}
+
+void bine_lot_enqueue_locked(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, unsigned flags)
+{
+    link_waiter(bucket, waiter, flags & BINE_LOT_FIRST);
+}
+
+bool bine_lot_leave(struct bine_lot_waiter *waiter)
+{
+    struct bine_lot_bucket *bucket = bine_lot_lock(waiter->address);
+    bool queued = atomic_load_explicit(&waiter->state, memory_order_relaxed) == BINE_LOT_QUEUED;
+    if (queued)
+        unlink_waiter(bucket, waiter);
+    unlock_bucket(bucket);
+    return queued;
+}
+
+static int await_as_thread(struct bine_lot_waiter *waiter)
+{
+    unsigned state;
+    while ((state = atomic_load(&waiter->state)) != BINE_LOT_DONE)
+        syscall(SYS_futex, &waiter->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, state, NULL);
+    return waiter->result;
+}
+
+/* The first in the queue looks often, and more and more rarely; the others only guard against having become first. */
+static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks)
+{
+    struct bine_lot_bucket *bucket = bine_lot_lock(waiter->address);
+    const struct bine_lot_waiter *first = bucket->first;
+    while (first && first->address != waiter->address)
+        first = first->next;
+    unlock_bucket(bucket);
+    if (first != waiter)
+        return 50 * BINE_MS;
+    return looks < 7 ? (100 * BINE_US) << looks : 10 * BINE_MS;
+}
+
+int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags)
+{
+    struct bine_hub *hub = waiter->hub;
+    if (!hub)
+        return await_as_thread(waiter);
+    unsigned park_flags = flags & 0xffffu;
+    for (unsigned looks = 0; atomic_load(&waiter->state) == BINE_LOT_QUEUED; looks++) {
+        int64_t until = deadline;
+        if (flags & BINE_LOT_WATCH) {
+            until = bine_hub_deadline(hub, next_look(waiter, looks));
+            if (until > deadline)
+                until = deadline;
+        }
+        int error = bine_park(hub, verb, (uintptr_t)waiter->address, until, park_flags);
+        if (atomic_load(&waiter->state) != BINE_LOT_QUEUED)
+            break;
+        if (error == 0)
+            continue;
+        if (error == ETIME && until < deadline) {
+            bine_lot_balance(waiter->address);
+            continue;
+        }
+        if (bine_lot_leave(waiter))
+            return error;
+        break;
+    }
+    /* Granted. The record is the waker's until its message has arrived. */
+    while (atomic_load(&waiter->state) != BINE_LOT_DONE)
+        bine_park(hub, verb, (uintptr_t)waiter->address, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+    return waiter->result;
+}
+
+int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags)
+{
+    bine_lot_enqueue(waiter, flags);
+    /* It may have been released before we were seen in the queue. */
+    if (waiter->acquire)
+        bine_lot_balance(waiter->address);
+    return bine_lot_await(waiter, verb, deadline, flags);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+/* Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as many records
+ * as it ever held locks at once. */
+static struct bine_lot_record *free_records;
+static atomic_uint free_records_lock;
+
+static void lock_records(void)
+{
+    while (atomic_exchange(&free_records_lock, 1) != 0)
+        syscall(SYS_sched_yield);
+}
+
+static struct bine_lot_record *new_record(void)
+{
+    lock_records();
+    if (!free_records) {
+        struct bine_lot_record *slab =
+            mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (slab != MAP_FAILED) {
+            for (size_t i = 0; i < SLAB_SIZE / sizeof *slab; i++) {
+                slab[i].next = free_records;
+                free_records = &slab[i];
+            }
+        }
+    }
+    struct bine_lot_record *record = free_records;
+    if (record)
+        free_records = record->next;
+    atomic_store(&free_records_lock, 0);
+    return record;
+}
+
+struct bine_lot_record *bine_lot_find(struct bine_lot_bucket *bucket, const void *address,
+                                      enum bine_lot_record_kind kind)
+{
+    struct bine_lot_record *record = bucket->records;
+    while (record && (record->address != address || record->kind != kind))
+        record = record->next;
+    return record;
+}
+
+struct bine_lot_record *bine_lot_add(struct bine_lot_bucket *bucket, const void *address,
+                                     enum bine_lot_record_kind kind)
+{
+    struct bine_lot_record *record = new_record();
+    if (!record)
+        return NULL;
+    *record = (struct bine_lot_record){.next = bucket->records, .address = address, .kind = (uint8_t)kind};
+    bucket->records = record;
+    return record;
+}
+
+/* free_records_lock is held. */
+static void remove_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+{
+    struct bine_lot_record **link = &bucket->records;
+    while (*link != record)
+        link = &(*link)->next;
+    *link = record->next;
+    record->next = free_records;
+    free_records = record;
+}
+
+void bine_lot_remove(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+{
+    lock_records();
+    remove_record(bucket, record);
+    atomic_store(&free_records_lock, 0);
+}
+
+/* ---- the ends of hubs, and fork -------------------------------------------------------------- */
+
+/* The hub's thread ends and takes the stacks of its greenlets with it. */
+static void forget_hub(struct bine_hub *hub)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct bine_lot_bucket *bucket = &bine_lot_buckets[i];
+        struct bine_lot_waiter *next;
+        if (atomic_load(&bucket->waiters) == 0)
+            continue;
+        lock_bucket(bucket);
+        for (struct bine_lot_waiter *waiter = bucket->first; waiter; waiter = next) {
+            next = waiter->next;
+            if (waiter->hub == hub)
+                unlink_waiter(bucket, waiter);
+        }
+        unlock_bucket(bucket);
+    }
+}
+
+static void before_fork(void)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        lock_bucket(&bine_lot_buckets[i]);
+    lock_records();
+}
+
+static void unlock_all(void)
+{
+    atomic_store(&free_records_lock, 0);
+    for (size_t i = 0; i < BUCKETS; i++)
+        atomic_store(&bine_lot_buckets[i].lock, 0);
+}
+
+bool bine_lot_forked;
+
+/* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
+static void after_fork_in_child(void)
+{
+    cached_thread = 0;
+    bine_lot_forked = true;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the child. */
+        struct bine_lot_record *next;
+        for (struct bine_lot_record *record = bine_lot_buckets[i].records; record; record = next) {
+            next = record->next;
+            if ((record->kind == BINE_RECORD_ONCE && record->owner != bine_lot_self()) ||
+                record->kind == BINE_RECORD_BARRIER)
+                remove_record(&bine_lot_buckets[i], record);
+        }
+        bine_lot_buckets[i].first = bine_lot_buckets[i].last = NULL;
+        atomic_store(&bine_lot_buckets[i].waiters, 0);
+        atomic_store(&bine_lot_buckets[i].again, false);
+    }
+    unlock_all();
+}
+
+/* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before ours and may
+ * still lock. */
+__attribute__((constructor(102))) static void set_up(void)
+{
+    bine_hub_on_end(forget_hub);
+    pthread_atfork(before_fork, unlock_all, after_fork_in_child);
+}

@@ -1,0 +1,79 @@
+/*
+ * pthread_once for greenlets. See posix.h for the rules.
+ *
+ * libc runs the routine; a record says that it is being run, so that a second greenlet of the thread parks until it is done
+ * instead of waiting in libc for a greenlet that could never go on. The routine may throw a C++ exception (std::call_once
+ * is made of this): the record then goes away as the frame is unwound, which needs -fexceptions.
+ */
+#include "posix.h"
+
+#include <errno.h>
+
+#include "../core/libc.h"
+#include "parking_lot.h"
+
+enum {
+    IN_PROGRESS = 1, /* a bit of libc's word; what is above it counts forks */
+    DONE = 2,        /* the whole word */
+};
+
+static inline int state_of(pthread_once_t *once)
+{
+    return __atomic_load_n(once, __ATOMIC_ACQUIRE);
+}
+
+static void finish(pthread_once_t *const *once)
+{
+    struct bine_lot_bucket *bucket = bine_lot_lock(*once);
+    struct bine_lot_record *record = bine_lot_find(bucket, *once, BINE_RECORD_ONCE);
+    if (record)
+        bine_lot_remove(bucket, record);
+    bine_lot_unlock(bucket);
+    bine_lot_wake(*once, SIZE_MAX);
+}
+
+static int run(pthread_once_t *once, void (*routine)(void))
+{
+    __attribute__((cleanup(finish))) pthread_once_t *const running = once;
+    return bine_libc.pthread_once(running, routine);
+}
+
+static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*routine)(void))
+{
+    struct bine_hub *hub = bine_hub_here();
+    bool can_wait = hub && !hub->no_park;
+    while (state_of(once) != DONE) {
+        struct bine_lot_bucket *bucket = bine_lot_lock(once);
+        struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
+        if (!record && can_wait && (state_of(once) & IN_PROGRESS) && !bine_lot_forked) {
+            /* Run by a thread whose code is not patched: nobody will tell us. */
+            bine_lot_unlock(bucket);
+            bine_park(hub, "once", (uintptr_t)once, bine_hub_deadline(hub, BINE_MS), BINE_PARK_FIRM);
+            continue;
+        }
+        if (!record && (record = bine_lot_add(bucket, once, BINE_RECORD_ONCE))) {
+            record->owner = bine_lot_self();
+            bine_lot_unlock(bucket);
+            return run(once, routine);
+        }
+        if (!record || !can_wait) {
+            bine_lot_unlock(bucket);
+            return bine_libc.pthread_once(once, routine);
+        }
+        struct bine_lot_waiter waiter;
+        bine_lot_waiter_init(&waiter, hub, once);
+        bine_lot_enqueue_locked(bucket, &waiter, 0);
+        bine_lot_unlock(bucket);
+        int error = bine_lot_await(&waiter, "once", INT64_MAX, BINE_PARK_FIRM);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int bine_pthread_once(pthread_once_t *once, void (*routine)(void))
+{
+    if (__builtin_expect(state_of(once) == DONE, 1))
+        return 0;
+    return once_slowly(once, routine);
+}
