@@ -28,6 +28,7 @@ static void reset(struct bine_descriptor *record)
     atomic_store_explicit(&record->patience, 0, memory_order_relaxed);
     atomic_store_explicit(&record->nowait, 0, memory_order_relaxed);
     atomic_store_explicit(&record->type, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->short_is_dry, 0, memory_order_relaxed);
     atomic_store_explicit(&record->accept_failures, 0, memory_order_relaxed);
     atomic_store_explicit(&record->terminal, false, memory_order_relaxed);
     atomic_store_explicit(&record->low_water, 0, memory_order_relaxed);
@@ -146,7 +147,7 @@ __attribute__((constructor)) static void watch_forks(void)
 
 /* ---- what the kernel knows -------------------------------------------------------------------- */
 
-static bool believed(const struct bine_descriptor *record)
+bool bine_descriptor_believed(const struct bine_descriptor *record)
 {
     return record && !atomic_load_explicit(&record->shared, memory_order_relaxed) &&
            atomic_load_explicit(&trusted_now, memory_order_relaxed) &&
@@ -181,7 +182,7 @@ enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *r
 
 enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
 {
-    return believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
+    return bine_descriptor_believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
                             : BINE_NONBLOCKING_UNKNOWN;
 }
 
@@ -237,6 +238,20 @@ bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)
             atomic_store_explicit(&record->type, (uint8_t)type, memory_order_relaxed);
     }
     return type == SOCK_STREAM;
+}
+
+bool bine_descriptor_short_is_dry(int fd, struct bine_descriptor *record)
+{
+    uint8_t known = record ? atomic_load_explicit(&record->short_is_dry, memory_order_relaxed) : 2;
+    if (!known) {
+        int protocol = 0, saved = errno;
+        socklen_t length = sizeof protocol;
+        bool tcp = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
+        errno = saved;
+        known = tcp ? 1 : 2;
+        atomic_store_explicit(&record->short_is_dry, known, memory_order_relaxed);
+    }
+    return known == 1;
 }
 
 void bine_descriptor_set_nonblocking(int fd, bool nonblocking)

@@ -1,0 +1,61 @@
+/* read and readv: the kind of file decides how. See bine/io.h. */
+#include <bine/io.h>
+#include <limits.h>
+
+#include "receive.h"
+#include "stream.h"
+#include "vector.h"
+
+ssize_t bine_read(int fd, void *buffer, size_t size)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub)
+        return bine_libc.read(fd, buffer, size);
+    if (size > BINE_TRANSFER_MOST)
+        size = BINE_TRANSFER_MOST;
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    enum bine_descriptor_kind kind = bine_descriptor_kind(fd, record);
+    if (__builtin_expect(kind == BINE_FD_SOCKET && size != 0, 1)) {
+        struct bine_receive receive = {.fd = fd, .buffer = buffer, .size = size};
+        ssize_t got = bine_receive(hub, &receive);
+        if (__builtin_expect(got >= 0 || errno != ENOTSOCK, 1))
+            return got;
+        /* The number names another file by now. */
+        bine_descriptor_doubt(fd);
+        kind = bine_descriptor_kind(fd, record);
+    }
+    /* Reading nothing does not wait, but for what has records (eventfd, inotify). */
+    if (kind == BINE_FD_UNKNOWN || (size == 0 && kind != BINE_FD_STREAM))
+        return bine_libc.read(fd, buffer, size);
+    int error = bine_io_streak(hub);
+    if (error)
+        return bine_io_fail(error);
+    struct iovec vector = {buffer, size};
+    return bine_stream_read(hub, fd, kind, &vector, 1, true);
+}
+
+ssize_t bine_readv(int fd, const struct iovec *vector, int count)
+{
+    struct bine_hub *hub = bine_io_hub();
+    /* Nothing to read, or an impossible number of buffers: libc knows, and does not wait for it. */
+    if (!hub || count <= 0 || count > IOV_MAX || !vector)
+        return bine_libc.readv(fd, vector, count);
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    enum bine_descriptor_kind kind = bine_descriptor_kind(fd, record);
+    size_t size = bine_vector_size(vector, (size_t)count);
+    if (kind == BINE_FD_SOCKET && size != 0) {
+        struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
+        struct bine_receive receive = {.fd = fd, .message = &message};
+        ssize_t got = bine_receive(hub, &receive);
+        if (got >= 0 || errno != ENOTSOCK)
+            return got;
+        bine_descriptor_doubt(fd);
+        kind = bine_descriptor_kind(fd, record);
+    }
+    if (kind == BINE_FD_UNKNOWN || (size == 0 && kind != BINE_FD_STREAM))
+        return bine_libc.readv(fd, vector, count);
+    int error = bine_io_streak(hub);
+    if (error)
+        return bine_io_fail(error);
+    return bine_stream_read(hub, fd, kind, vector, count, false);
+}

@@ -1,0 +1,282 @@
+/* recv, recvfrom, recvmsg. See receive.h and bine/io.h. */
+#include "receive.h"
+
+#include <bine/io.h>
+#include <string.h>
+
+#include "received.h"
+#include "vector.h"
+
+/* One attempt that does not block. */
+static ssize_t attempt(const struct bine_receive *receive)
+{
+    int flags = receive->flags | MSG_DONTWAIT;
+    if (receive->message)
+        return bine_libc.recvmsg(receive->fd, receive->message, flags);
+    if (receive->address)
+        return bine_libc.recvfrom(receive->fd, receive->buffer, receive->size, flags, receive->address,
+                                  receive->length);
+    return bine_libc.recv(receive->fd, receive->buffer, receive->size, flags);
+}
+
+/* Bytes asked for; for a message only once the kernel has accepted it. */
+static size_t wanted(const struct bine_receive *receive)
+{
+    return receive->message ? bine_vector_size(receive->message->msg_iov, receive->message->msg_iovlen) : receive->size;
+}
+
+/* Remember what a read tells of the next one. */
+static void learn(const struct bine_receive *receive, struct bine_wait *wait, ssize_t got, bool tried)
+{
+    if (receive->flags & MSG_PEEK)
+        return;
+    if ((size_t)got < wanted(receive)) {
+        bine_read_was_short(wait->record);
+        if (bine_descriptor_short_is_dry(receive->fd, wait->record))
+            bine_wait_drained(wait->hub, receive->fd, POLLIN, false);
+    } else {
+        bine_read_was_full(wait->record, tried);
+    }
+}
+
+static ssize_t finish(const struct bine_receive *receive, ssize_t got)
+{
+    if (receive->message && receive->message->msg_controllen)
+        bine_received_descriptors(receive->message, receive->flags);
+    return got;
+}
+
+/* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
+static int by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
+{
+    struct iovec vector = {receive->buffer, receive->size};
+    struct msghdr message;
+    struct bine_operation operation;
+    memset(&operation, 0, sizeof operation);
+    operation.flags = receive->flags;
+    if (receive->message) {
+        operation.kind = BINE_OP_RECVMSG;
+        operation.buffer = receive->message;
+    } else if (receive->address) {
+        memset(&message, 0, sizeof message);
+        message.msg_name = receive->address;
+        message.msg_namelen = *receive->length;
+        message.msg_iov = &vector;
+        message.msg_iovlen = 1;
+        operation.kind = BINE_OP_RECVMSG;
+        operation.buffer = &message;
+    } else {
+        operation.kind = BINE_OP_RECV;
+        operation.buffer = receive->buffer;
+        operation.size = receive->size;
+    }
+    int error = bine_wait_operation(wait, &operation);
+    if (error)
+        return error;
+    if (operation.result < 0)
+        return (int)-operation.result;
+    if (operation.buffer == &message)
+        *receive->length = message.msg_namelen;
+    *got = operation.result;
+    return 0;
+}
+
+/* The kernel may be left to receive by itself if that means the same. */
+static bool poller_can(const struct bine_receive *receive, struct bine_hub *hub)
+{
+    if (receive->message)
+        return bine_wait_supports(hub, BINE_OP_RECVMSG);
+    if (!receive->size)
+        return false;
+    if (receive->address)
+        return receive->length && bine_wait_supports(hub, BINE_OP_RECVMSG);
+    return bine_wait_supports(hub, BINE_OP_RECV);
+}
+
+/* One piece: blocks until there is something, and takes what there is. */
+static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *receive)
+{
+    struct bine_wait wait;
+    bine_wait_begin(&wait, hub, receive->fd, "recv fd");
+    bool wait_first = bine_read_waits_first(wait.record);
+    bool ring = false, known = false, tried = true;
+    unsigned refusals = 0;
+    int saved = errno;
+    for (;;) {
+        if (!wait_first) {
+            ssize_t got = attempt(receive);
+            if (got >= 0) {
+                learn(receive, &wait, got, tried);
+                errno = saved;
+                return got;
+            }
+            if (errno != EAGAIN)
+                return -1;
+            bine_read_was_dry(wait.record);
+            bine_wait_drained(hub, receive->fd, POLLIN, true);
+        }
+        if (!known) {
+            known = true;
+            ring = poller_can(receive, hub);
+        }
+        int error = bine_wait_allowed(&wait, false, ring);
+        if (error) {
+            /* Non-blocking: if it has not been tried, it must be. */
+            if (!wait_first)
+                return bine_io_fail(error);
+            if (wait.record)
+                atomic_store_explicit(&wait.record->read_wait, 0, memory_order_relaxed);
+            wait_first = false;
+            continue;
+        }
+        wait_first = tried = false;
+        if (ring) {
+            ssize_t got;
+            error = by_poller(receive, &wait, &got);
+            if (!error) {
+                learn(receive, &wait, got, false);
+                errno = saved;
+                return got;
+            }
+        } else {
+            error = bine_wait_ready(&wait, POLLIN);
+        }
+        if (error == ETIME)
+            return bine_io_fail(EAGAIN);
+        if (error > 0)
+            return bine_io_fail(error);
+        /* What the poller will not do it is not asked again and again. */
+        if (error < 0 && ++refusals > 2)
+            ring = false;
+    }
+}
+
+/* What was peeked at is all there will ever be. */
+static bool stream_ended(int fd)
+{
+    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+    return bine_libc.poll(&end, 1, 0) > 0;
+}
+
+/*
+ * MSG_WAITALL, or SO_RCVLOWAT above one: a stream socket blocks until `target` bytes are there, or the stream has ended. An
+ * error that comes after the first bytes belongs to the next call, so it must not be fetched here.
+ */
+static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive *receive, size_t size, size_t target)
+{
+    struct bine_wait wait;
+    struct bine_receive piece = *receive;
+    struct iovec whole = {receive->buffer, receive->size}, window[BINE_VECTOR_WINDOW];
+    const struct iovec *vector = receive->message ? receive->message->msg_iov : &whole;
+    size_t count = receive->message ? receive->message->msg_iovlen : 1;
+    struct msghdr rest;
+    size_t done = 0;
+    int saved = errno;
+    piece.flags &= ~MSG_WAITALL;
+    bine_wait_begin(&wait, hub, receive->fd, "recv fd");
+    for (;;) {
+        ssize_t got = attempt(&piece);
+        if (got == 0 && size)
+            break;
+        if (got < 0 && errno != EAGAIN) {
+            if (!done)
+                return -1;
+            break;
+        }
+        if (got >= 0) {
+            wait.fruitless = piece.flags & MSG_PEEK ? wait.fruitless : 0;
+            done = piece.flags & MSG_PEEK ? (size_t)got : done + (size_t)got;
+            if (done >= target)
+                break;
+            if (piece.flags & MSG_PEEK) {
+                /* What has been peeked at keeps the socket readable: only the clock can wait for more. */
+                if (stream_ended(receive->fd))
+                    break;
+                if (wait.fruitless < 3)
+                    wait.fruitless = 3;
+            } else {
+                memset(&rest, 0, sizeof rest);
+                rest.msg_iov = window;
+                rest.msg_iovlen = (size_t)bine_vector_rest(window, vector, count, done);
+                piece.message = &rest;
+            }
+        } else {
+            bine_wait_drained(hub, receive->fd, POLLIN, true);
+        }
+        int error = bine_wait_allowed(&wait, false, false);
+        if (!error)
+            error = bine_wait_ready(&wait, POLLIN);
+        if (error == ETIME)
+            error = EAGAIN;
+        if (error) {
+            if (!done)
+                return bine_io_fail(error);
+            break;
+        }
+        if (done && wait.bits & POLLERR)
+            break;
+    }
+    errno = saved;
+    return (ssize_t)done;
+}
+
+ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
+{
+    int error = bine_io_streak(hub);
+    if (error)
+        return bine_io_fail(error);
+    /* These never block, whatever the descriptor: recv(2), and tcp_recv_urg for MSG_OOB. */
+    if (receive->flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
+        ssize_t got = attempt(receive);
+        if (got < 0 && errno == EAGAIN && !(receive->flags & (MSG_ERRQUEUE | MSG_OOB)))
+            bine_wait_drained(hub, receive->fd, POLLIN, true);
+        return got < 0 ? got : finish(receive, got);
+    }
+    struct bine_descriptor *record = bine_descriptor_find(receive->fd);
+    int low_water = record ? atomic_load_explicit(&record->low_water, memory_order_relaxed) : 0;
+    if (__builtin_expect((receive->flags & MSG_WAITALL) || low_water, 0)) {
+        /* Only streams; to others one datagram is all there is. A message's array cannot be read before the kernel
+         * has looked at it, and a wrong one is refused by the try below. */
+        struct bine_receive other = *receive;
+        other.flags &= ~MSG_WAITALL;
+        bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
+        if (!readable || !bine_descriptor_is_stream(receive->fd, record)) {
+            ssize_t got = receive_piece(hub, &other);
+            return got < 0 ? got : finish(receive, got);
+        }
+        size_t size = wanted(receive);
+        size_t target = receive->flags & MSG_WAITALL || (size_t)low_water > size ? size : (size_t)low_water;
+        ssize_t got = receive_at_least(hub, receive, size, target);
+        return got < 0 ? got : finish(receive, got);
+    }
+    ssize_t got = receive_piece(hub, receive);
+    return got < 0 ? got : finish(receive, got);
+}
+
+ssize_t bine_recv(int fd, void *buffer, size_t size, int flags)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub)
+        return bine_libc.recv(fd, buffer, size, flags);
+    struct bine_receive receive = {.fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
+    return bine_receive(hub, &receive);
+}
+
+ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub)
+        return bine_libc.recvfrom(fd, buffer, size, flags, address, length);
+    struct bine_receive receive = {
+        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST, .address = address, .length = length};
+    return bine_receive(hub, &receive);
+}
+
+ssize_t bine_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub || !message)
+        return bine_libc.recvmsg(fd, message, flags);
+    struct bine_receive receive = {.fd = fd, .flags = flags, .message = message};
+    return bine_receive(hub, &receive);
+}

@@ -1,0 +1,25 @@
+/*
+ * Receiving from a socket: one call of the recv family, and how it waits. Shared by the public calls (receive.c), read on
+ * a socket (read.c) and recvmmsg.
+ */
+#ifndef BINE_IO_RECEIVE_H
+#define BINE_IO_RECEIVE_H
+
+#include <sys/socket.h>
+
+#include "wait.h"
+
+struct bine_receive {
+    int fd;
+    int flags;
+    void *buffer; /* recv, recvfrom */
+    size_t size;
+    struct sockaddr *address; /* recvfrom: may be NULL */
+    socklen_t *length;
+    struct msghdr *message; /* recvmsg, else NULL */
+};
+
+/* The call as libc's of the same meaning, but the greenlet waits. -1 with errno. */
+ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive);
+
+#endif

@@ -1,0 +1,283 @@
+/* Reading and writing what is no socket. See stream.h. */
+#include "stream.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "vector.h"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+
+enum { NOWAIT_UNKNOWN, NOWAIT_WORKS, NOWAIT_REFUSED };
+
+/* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
+ * question and the call. */
+static void lock(struct bine_descriptor *record)
+{
+    while (record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
+        bine_libc.sched_yield();
+}
+
+static void unlock(struct bine_descriptor *record)
+{
+    if (record)
+        atomic_flag_clear_explicit(&record->lock, memory_order_release);
+}
+
+static bool ready_now(int fd, short events)
+{
+    struct pollfd question = {.fd = fd, .events = events};
+    return bine_libc.poll(&question, 1, 0) != 0;
+}
+
+/* RWF_NOWAIT where the file knows it (pipes since Linux 6.4, files on most file systems). True if it did. */
+static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, const struct iovec *vector, int count,
+                           ssize_t *result)
+{
+    if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) == NOWAIT_REFUSED)
+        return false;
+    /* Offset -1, as two halves: the file position, or none for a pipe. */
+    *result = syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
+    if (*result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
+        /* EINVAL may be about the arguments: then the ordinary call says so too. */
+        if (errno != EINVAL)
+            atomic_store_explicit(&record->nowait, NOWAIT_REFUSED, memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+static ssize_t attempt_read(int fd, struct bine_descriptor *record, const struct iovec *vector, int count)
+{
+    ssize_t got;
+    if (attempt_nowait(SYS_preadv2, fd, record, vector, count, &got))
+        return got;
+    lock(record);
+    if (ready_now(fd, POLLIN))
+        got = bine_libc.readv(fd, vector, count);
+    else
+        got = bine_io_fail(EAGAIN);
+    unlock(record);
+    return got;
+}
+
+/* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read (SIGTTIN), and
+ * what hangs in a worker is not cancelled for certain. */
+static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, bool flat, enum bine_operation_kind one,
+                       enum bine_operation_kind many)
+{
+    return (kind == BINE_FD_PIPE || kind == BINE_FD_FILE) && bine_wait_supports(hub, flat ? one : many);
+}
+
+static int by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *vector, int count, bool flat,
+                     ssize_t *result)
+{
+    struct bine_operation operation;
+    memset(&operation, 0, sizeof operation);
+    operation.kind = kind;
+    operation.buffer = flat ? vector->iov_base : (void *)vector;
+    operation.size = flat ? vector->iov_len : (size_t)count;
+    operation.offset = -1;
+    int error = bine_wait_operation(wait, &operation);
+    if (error)
+        return error;
+    if (operation.result < 0)
+        return (int)-operation.result;
+    *result = operation.result;
+    return 0;
+}
+
+/* ---- files ------------------------------------------------------------------------------------ */
+
+/* What the page cache does not hold: through the ring, or where there is none by the plain call. With O_NONBLOCK too: a file
+ * knows no EAGAIN, it waits for its disk. */
+static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat)
+{
+    if (poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
+        ssize_t got;
+        wait->flags = BINE_PARK_FIRM; /* as uninterruptible as the kernel's own wait for a disk */
+        int error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+        if (error >= 0)
+            return error ? bine_io_fail(error) : got;
+    }
+    return bine_libc.readv(wait->fd, vector, count);
+}
+
+/* A file's read blocks for the disk only, and ends early only at the end of the file. */
+static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count, bool flat)
+{
+    struct iovec window[BINE_VECTOR_WINDOW];
+    const struct iovec *vector = whole;
+    int count = whole_count;
+    size_t done = 0;
+    for (;;) {
+        ssize_t got;
+        bool cached = attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got);
+        if (!cached || (got < 0 && errno == EAGAIN)) {
+            cached = false;
+            got = read_uncached(wait, vector, count, flat && !done);
+        }
+        if (got < 0)
+            return done ? (ssize_t)done : -1;
+        done += (size_t)got;
+        /* A cached read may have stopped where the cache did: only an empty one proves the end of the file. */
+        if (got == 0 || done >= bine_vector_size(whole, (size_t)whole_count) ||
+            (!cached && (size_t)got < bine_vector_size(vector, (size_t)count)))
+            return (ssize_t)done;
+        count = bine_vector_rest(window, whole, (size_t)whole_count, done);
+        vector = window;
+    }
+}
+
+/* ---- pipes and the like ------------------------------------------------------------------------ */
+
+ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
+                         int count, bool flat)
+{
+    struct bine_wait wait;
+    bine_wait_begin(&wait, hub, fd, "read fd");
+    int saved = errno;
+    if (kind == BINE_FD_FILE && !bine_descriptor_believed(wait.record)) {
+        /* The number may name something else by now, which would block. */
+        bine_descriptor_doubt(fd);
+        kind = bine_descriptor_kind(fd, wait.record);
+    }
+    if (kind == BINE_FD_FILE) {
+        ssize_t got = read_file(&wait, vector, count, flat);
+        if (got >= 0)
+            errno = saved;
+        return got;
+    }
+    bool wait_first = bine_read_waits_first(wait.record), tried = true;
+    unsigned refusals = 0;
+    for (;;) {
+        if (!wait_first) {
+            ssize_t got = attempt_read(fd, wait.record, vector, count);
+            if (got >= 0) {
+                if (flat && (size_t)got < vector->iov_len)
+                    bine_read_was_short(wait.record);
+                else
+                    bine_read_was_full(wait.record, tried);
+                errno = saved;
+                return got;
+            }
+            if (errno != EAGAIN)
+                return -1;
+            bine_read_was_dry(wait.record);
+            bine_wait_drained(hub, fd, POLLIN, true);
+        }
+        bool ring = refusals <= 2 && poller_can(hub, kind, flat, BINE_OP_READ, BINE_OP_READV);
+        int error = bine_wait_allowed(&wait, false, ring);
+        if (error) {
+            if (!wait_first)
+                return bine_io_fail(error);
+            if (wait.record)
+                atomic_store_explicit(&wait.record->read_wait, 0, memory_order_relaxed);
+            wait_first = false;
+            continue;
+        }
+        wait_first = tried = false;
+        if (ring) {
+            ssize_t got;
+            error = by_poller(&wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+            if (!error) {
+                if (flat && (size_t)got < vector->iov_len)
+                    bine_read_was_short(wait.record);
+                else
+                    bine_read_was_full(wait.record, false);
+                errno = saved;
+                return got;
+            }
+        } else {
+            error = bine_wait_ready(&wait, POLLIN);
+        }
+        if (error == EPERM) {
+            /* It cannot be polled and so is always ready: a file after all, or a device that never waits. */
+            bine_descriptor_doubt(fd);
+            return bine_libc.readv(fd, vector, count);
+        }
+        if (error > 0)
+            return bine_io_fail(error);
+        if (error < 0)
+            refusals++;
+    }
+}
+
+/*
+ * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has room for PIPE_BUF bytes,
+ * a terminal for a few: a greater write would block the thread.
+ */
+static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind,
+                             const struct iovec *vector, int count)
+{
+    ssize_t sent;
+    if (attempt_nowait(SYS_pwritev2, fd, record, vector, count, &sent))
+        return sent;
+    lock(record);
+    if (!ready_now(fd, POLLOUT)) {
+        sent = bine_io_fail(EAGAIN);
+    } else {
+        size_t room = kind == BINE_FD_PIPE ? PIPE_BUF : 256;
+        bool splits = kind == BINE_FD_PIPE || (record && atomic_load_explicit(&record->terminal, memory_order_relaxed));
+        /* An eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole. */
+        if (!splits || bine_vector_size(vector, (size_t)count) <= room)
+            sent = bine_libc.writev(fd, vector, count);
+        else
+            sent = bine_libc.write(fd, vector->iov_base, vector->iov_len < room ? vector->iov_len : room);
+    }
+    unlock(record);
+    return sent;
+}
+
+ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
+                          int count, bool flat)
+{
+    /* Writes to files go to the page cache. */
+    if (kind == BINE_FD_FILE || count <= 0 || (flat && vector->iov_len == 0))
+        return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
+
+    struct bine_wait wait;
+    struct iovec window[BINE_VECTOR_WINDOW];
+    const struct iovec *rest = vector;
+    int rest_count = count, saved = errno;
+    size_t total = flat ? vector->iov_len : 0, sent = 0;
+    bine_wait_begin(&wait, hub, fd, "write fd");
+    for (;;) {
+        ssize_t more = attempt_write(fd, wait.record, kind, rest, rest_count);
+        if (more < 0 && errno != EAGAIN)
+            return sent ? (ssize_t)sent : -1;
+        if (more >= 0) {
+            wait.fruitless = 0;
+            if (!total)
+                total = bine_vector_size(vector, (size_t)count);
+            sent += (size_t)more;
+            /* A record (eventfd, device) is taken whole or as far as its driver takes it, which is the answer. */
+            if (sent >= total ||
+                (kind != BINE_FD_PIPE &&
+                 !(wait.record && atomic_load_explicit(&wait.record->terminal, memory_order_relaxed))))
+                break;
+            rest_count = bine_vector_rest(window, vector, (size_t)count, sent);
+            rest = window;
+        }
+        bine_wait_drained(hub, fd, POLLOUT, true);
+        int error = bine_wait_allowed(&wait, true, false);
+        if (!error)
+            error = bine_wait_ready(&wait, POLLOUT);
+        if (error == EPERM) {
+            bine_descriptor_doubt(fd);
+            more = bine_libc.writev(fd, rest, rest_count);
+            if (more < 0)
+                return sent ? (ssize_t)sent : -1;
+            sent += (size_t)more;
+            break;
+        }
+        if (error)
+            return sent ? (ssize_t)sent : bine_io_fail(error);
+    }
+    errno = saved;
+    return (ssize_t)sent;
+}
