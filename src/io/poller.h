@@ -92,11 +92,12 @@ struct bine_poller {
     size_t pending;
     /* What the three have in common (poller_common.c). */
     struct bine_operation *oldest, *newest;
+    struct bine_operation *cursor; /* of a walk over a descriptor's operations, moved on when its operation ends */
     struct bine_poller_chunk **chunks; /* a slot for each descriptor, chunk by chunk */
     size_t chunk_count;
     uint32_t epoch;   /* grows by one with every re-check */
     uint32_t looks;   /* turns that did not wait */
-    int64_t recheck_at; /* CLOCK_MONOTONIC_COARSE ns; 0: not set */
+    int64_t recheck_at; /* absolute ns; 0: not set */
     int64_t recheck_interval;
     atomic_int wake_fd; /* + 1; 0: closed */
     atomic_int waking;  /* threads that are just writing to wake_fd */

@@ -1,0 +1,87 @@
+/* Which poller a hub gets, and why. See poller.h. */
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "poller_common.h"
+#include "poller_sim.h"
+
+/* Why io_uring was not chosen when it was looked at last. Only ever points at constants. */
+static _Atomic(const char *) why = "";
+
+const char *bine_poller_why(void)
+{
+    return atomic_load(&why);
+}
+
+static const char *reason(int error)
+{
+    switch (error) {
+    case ENOSYS:
+        return "io_uring_setup: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides it";
+    case EPERM:
+    case EACCES:
+        return "io_uring_setup: EPERM: a seccomp filter or kernel.io_uring_disabled forbids it";
+    case ENOMEM:
+        return "io_uring_setup: ENOMEM: no memory, or RLIMIT_MEMLOCK is too low for this kernel";
+    case EMFILE:
+    case ENFILE:
+        return "io_uring_setup: EMFILE: too many open files";
+    case EINVAL:
+        return "io_uring_setup: EINVAL: the kernel does not know even the plainest ring";
+    default:
+        return "io_uring_setup failed";
+    }
+}
+
+static struct bine_poller *open_uring(struct bine_hub *hub)
+{
+    struct bine_poller *poller = bine_poller_uring.open(hub);
+    atomic_store(&why, poller ? "" : reason(errno));
+    return poller;
+}
+
+static struct bine_poller *open_chosen(struct bine_hub *hub)
+{
+    const char *choice = getenv("BINE_POLLER");
+    if (choice && strcmp(choice, "epoll") == 0) {
+        atomic_store(&why, "BINE_POLLER=epoll");
+        return bine_poller_epoll.open(hub);
+    }
+    if (choice && strncmp(choice, "sim", 3) == 0 && (choice[3] == ':' || choice[3] == '\0')) {
+        atomic_store(&why, "BINE_POLLER=sim");
+        return bine_poller_sim.open(hub);
+    }
+    /* "uring", too, gives way: the program is to run where it is refused. bine_poller_name() tells. */
+    struct bine_poller *poller = open_uring(hub);
+    return poller ? poller : bine_poller_epoll.open(hub);
+}
+
+__attribute__((noinline, cold)) static struct bine_poller *open_for(struct bine_hub *hub)
+{
+    int saved_errno = errno;
+    struct bine_poller *poller = open_chosen(hub);
+    if (!poller)
+        return NULL;
+    bine_hub_set_driver(hub, &poller->driver);
+    errno = saved_errno;
+    return poller;
+}
+
+struct bine_poller *bine_poller_of(struct bine_hub *hub)
+{
+    struct bine_driver *driver = hub->driver;
+    if (__builtin_expect(driver->pending == bine_poller_pending, 1))
+        return (struct bine_poller *)driver;
+    return open_for(hub);
+}
+
+struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed)
+{
+    struct bine_poller *poller = bine_poller_sim_open(hub, seed);
+    if (poller)
+        bine_hub_set_driver(hub, &poller->driver);
+    return poller;
+}

@@ -1,0 +1,73 @@
+/*
+ * What the pollers have in common: the book of operations in flight, one slot per descriptor, waking, and the slow
+ * re-check of long waits. Inside src/io/poller*.c only.
+ */
+#ifndef BINE_IO_POLLER_COMMON_H
+#define BINE_IO_POLLER_COMMON_H
+
+#include "poller.h"
+
+/* What a poller keeps for each descriptor number. */
+struct bine_poller_slot {
+    struct bine_operation *first; /* operations in flight, oldest first; its same_previous is the last one */
+    uint32_t generation;          /* epoll: of the descriptor when it was registered */
+    uint16_t ready;               /* epoll: poll(2) bits that were reported and not drained since */
+    bool registered;              /* epoll */
+};
+
+enum { BINE_POLLER_CHUNK = 256 };
+
+struct bine_poller_chunk {
+    struct bine_poller_slot slots[BINE_POLLER_CHUNK];
+};
+
+/* Bits of bine_operation.poller_state. */
+enum {
+    BINE_OPERATION_SUSPECT = 1 << 0, /* found stale by the re-check that runs now */
+    BINE_OPERATION_FLAG = 1 << 1,    /* from here on the poller's own */
+};
+
+/* A poller with its eventfd, filled in but for the driver's turn, close and forked. `size`: of the structure around it.
+ * Returns NULL: ENOMEM, EMFILE, ENFILE. */
+struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size);
+/* Give it back. Its memory is kept for the next poller of the class, because a thread that wants to wake the hub may be
+ * holding the address still. */
+void bine_poller_free(struct bine_poller *poller);
+
+/* The driver's wake, pending and forked. */
+void bine_poller_wake(struct bine_driver *driver);
+size_t bine_poller_pending(struct bine_driver *driver);
+void bine_poller_forked(struct bine_driver *driver);
+
+/* The slot of fd, made if need be: NULL if fd is no possible descriptor or there is no memory. */
+struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd);
+
+/* The slot of fd, NULL if there is none. */
+static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poller, int fd)
+{
+    size_t chunk = (size_t)(unsigned)fd / BINE_POLLER_CHUNK;
+    if (chunk >= poller->chunk_count || !poller->chunks[chunk])
+        return NULL;
+    return &poller->chunks[chunk]->slots[(unsigned)fd % BINE_POLLER_CHUNK];
+}
+
+/* Enter an operation into the book; slot is NULL for one without a descriptor. */
+void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation, struct bine_poller_slot *slot);
+
+/* Strike it out, and tell its waiter. The record may be gone when this returns. */
+void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);
+
+/* Change its place in the list of all: walks that call others put what they mean to visit first, and take it from there. */
+void bine_poller_move_first(struct bine_poller *poller, struct bine_operation *operation);
+void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *operation);
+
+/* What poll(2) would be asked to know whether the operation can go on; 0 if poll(2) cannot tell. */
+uint32_t bine_operation_events(const struct bine_operation *operation);
+
+/* Nanoseconds that a turn may wait at most: until the deadline (0: none at all, INT64_MAX: for ever) or the next re-check. Does
+ * the re-check when it is due and adds what it found to *found. */
+int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
+/* The same, without re-checking anything. */
+int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);
+
+#endif

@@ -1,0 +1,460 @@
+/*
+ * The io_uring poller: a turn is one system call that submits everything begun since the last turn and waits for
+ * completions; when there is nothing to submit and nothing to fetch, looking costs none.
+ *
+ * The kernel owns what an operation names until its completion has come (hazard 24): cancelling only asks for it.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+
+#include "../core/libc.h"
+#include "poller_common.h"
+
+enum {
+    SUBMISSIONS = 512,  /* 32 KiB; when full, submitted early */
+    COMPLETIONS = 4096, /* 64 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+};
+
+/* user_data of what is no operation; operations are aligned. */
+enum { USER_WAKE = 1, USER_CANCEL = 2 };
+
+/* poller_state: to be cancelled, but there was no room to say so. */
+enum { CANCEL_LATER = BINE_OPERATION_FLAG };
+
+struct uring_poller {
+    struct bine_poller base;
+    struct io_uring ring;
+    bool poll_first;     /* 5.19: IORING_RECVSEND_POLL_FIRST, and cancelling whatever there is */
+    bool skip_success;   /* 5.17 */
+    bool wake_multishot; /* 5.13 */
+    bool wake_armed;
+    bool cancel_later;   /* some operations have CANCEL_LATER */
+    bool supported[BINE_OP_KINDS];
+};
+
+static struct uring_poller *of(struct bine_poller *poller)
+{
+    return (struct uring_poller *)poller;
+}
+
+/* Room for one submission; NULL if the kernel takes none now (no memory). */
+static struct io_uring_sqe *room(struct uring_poller *poller)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&poller->ring);
+    if (__builtin_expect(sqe != NULL, 1))
+        return sqe;
+    /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in by fetching events. */
+    if (io_uring_submit(&poller->ring) <= 0)
+        io_uring_submit_and_get_events(&poller->ring);
+    return io_uring_get_sqe(&poller->ring);
+}
+
+/* ---- starting ----------------------------------------------------------------------------------------------- */
+
+static const uint8_t opcodes[BINE_OP_KINDS] = {
+    [BINE_OP_POLL] = IORING_OP_POLL_ADD,    [BINE_OP_READ] = IORING_OP_READ,       [BINE_OP_WRITE] = IORING_OP_WRITE,
+    [BINE_OP_READV] = IORING_OP_READV,      [BINE_OP_WRITEV] = IORING_OP_WRITEV,   [BINE_OP_RECV] = IORING_OP_RECV,
+    [BINE_OP_SEND] = IORING_OP_SEND,        [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG,
+    [BINE_OP_ACCEPT] = IORING_OP_ACCEPT,    [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
+    [BINE_OP_OPENAT] = IORING_OP_OPENAT,
+};
+
+static bool supports(struct bine_poller *poller, enum bine_operation_kind kind)
+{
+    return kind < BINE_OP_KINDS && of(poller)->supported[kind];
+}
+
+/* Linux moves at most so much in one call (read(2)); the ring's length has 32 bits. */
+static unsigned length(size_t size)
+{
+    return size > 0x7ffff000 ? 0x7ffff000 : (unsigned)size;
+}
+
+static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *operation, bool poll_first)
+{
+    int fd = operation->fd;
+    void *buffer = operation->buffer;
+    size_t size = operation->size;
+    uint64_t offset = (uint64_t)operation->offset; /* -1: the file position, here as there */
+
+    switch (operation->kind) {
+    case BINE_OP_POLL:
+        io_uring_prep_poll_add(sqe, fd, operation->events);
+        break;
+    case BINE_OP_READ:
+        io_uring_prep_read(sqe, fd, buffer, length(size), offset);
+        break;
+    case BINE_OP_WRITE:
+        io_uring_prep_write(sqe, fd, buffer, length(size), offset);
+        break;
+    case BINE_OP_READV:
+        io_uring_prep_readv(sqe, fd, buffer, (unsigned)size, offset);
+        break;
+    case BINE_OP_WRITEV:
+        io_uring_prep_writev(sqe, fd, buffer, (unsigned)size, offset);
+        break;
+    case BINE_OP_RECV:
+        io_uring_prep_recv(sqe, fd, buffer, length(size), operation->flags);
+        if (poll_first) /* io tried already, or expects nothing yet: do not try again in vain */
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+        break;
+    case BINE_OP_SEND:
+        io_uring_prep_send(sqe, fd, buffer, length(size), operation->flags);
+        break;
+    case BINE_OP_RECVMSG:
+        io_uring_prep_recvmsg(sqe, fd, buffer, (unsigned)operation->flags);
+        if (poll_first)
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+        break;
+    case BINE_OP_SENDMSG:
+        io_uring_prep_sendmsg(sqe, fd, buffer, (unsigned)operation->flags);
+        break;
+    case BINE_OP_ACCEPT:
+        io_uring_prep_accept(sqe, fd, buffer, operation->address_length, operation->flags);
+        break;
+    case BINE_OP_CONNECT:
+        io_uring_prep_connect(sqe, fd, buffer, (socklen_t)size);
+        break;
+    case BINE_OP_FSYNC:
+        io_uring_prep_fsync(sqe, fd, operation->flags & 1 ? IORING_FSYNC_DATASYNC : 0);
+        break;
+    case BINE_OP_OPENAT:
+        io_uring_prep_openat(sqe, fd, buffer, operation->flags, (mode_t)size);
+        break;
+    }
+}
+
+static int start(struct bine_poller *base, struct bine_operation *operation)
+{
+    struct uring_poller *poller = of(base);
+    struct bine_poller_slot *slot = NULL;
+    if (!supports(base, operation->kind))
+        return ENOTSUP;
+    if (operation->fd >= 0) {
+        slot = bine_poller_slot_make(base, operation->fd);
+        if (!slot)
+            return ENOMEM;
+    } else if (operation->kind != BINE_OP_OPENAT) { /* there it may be AT_FDCWD */
+        return EBADF;
+    }
+    struct io_uring_sqe *sqe = room(poller);
+    if (!sqe)
+        return ENOMEM;
+    prepare(sqe, operation, poller->poll_first);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
+    bine_poller_begin(base, operation, slot);
+    return 0;
+}
+
+/* ---- ending early ------------------------------------------------------------------------------------------- */
+
+static void submit_cancel(struct uring_poller *poller, struct bine_operation *operation)
+{
+    struct io_uring_sqe *sqe = room(poller);
+    if (!sqe) {
+        operation->poller_state |= CANCEL_LATER;
+        poller->cancel_later = true;
+        return;
+    }
+    operation->poller_state &= (uint8_t)~CANCEL_LATER;
+    io_uring_prep_cancel64(sqe, (uintptr_t)operation, 0);
+    io_uring_sqe_set_data64(sqe, USER_CANCEL);
+    if (poller->skip_success)
+        io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+static void cancel_those_left(struct uring_poller *poller)
+{
+    poller->cancel_later = false;
+    for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
+        if (operation->poller_state & CANCEL_LATER)
+            submit_cancel(poller, operation);
+}
+
+/* operation->result holds what it is to report should the kernel give it up, until it has ended. */
+static void retract(struct bine_poller *base, struct bine_operation *operation, int64_t verdict)
+{
+    if (operation->ended)
+        return;
+    operation->result = verdict;
+    if (operation->cancelled)
+        return;
+    operation->cancelled = true;
+    submit_cancel(of(base), operation);
+}
+
+static void cancel(struct bine_poller *base, struct bine_operation *operation)
+{
+    if (operation->ended || (operation->cancelled && operation->result != -EAGAIN))
+        return;
+    retract(base, operation, -ECANCELED);
+}
+
+static void forget(struct bine_poller *base, int fd)
+{
+    struct uring_poller *poller = of(base);
+    struct bine_poller_slot *slot = bine_poller_slot(base, fd);
+    if (!slot || !slot->first)
+        return;
+    for (struct bine_operation *operation = slot->first; operation; operation = operation->same_next)
+        retract(base, operation, -EBADF);
+    /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be another
+     * file's; and the file itself stays open as long as an operation holds it. */
+    io_uring_submit_and_get_events(&poller->ring);
+}
+
+static int hint(struct bine_poller *poller, int fd, uint32_t events)
+{
+    return -1;
+}
+
+/* ---- turning ------------------------------------------------------------------------------------------------ */
+
+/* The eventfd is polled for ever by one submission, each write to it is one completion; nobody needs to read it. */
+static void arm_wake(struct uring_poller *poller)
+{
+    struct io_uring_sqe *sqe = room(poller);
+    if (!sqe)
+        return;
+    int wake_fd = atomic_load(&poller->base.wake_fd) - 1;
+    if (poller->wake_multishot)
+        io_uring_prep_poll_multishot(sqe, wake_fd, POLLIN);
+    else
+        io_uring_prep_poll_add(sqe, wake_fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, USER_WAKE);
+    poller->wake_armed = true;
+}
+
+static void woken(struct uring_poller *poller, int result, unsigned flags)
+{
+    if (flags & IORING_CQE_F_MORE)
+        return;
+    poller->wake_armed = false;
+    if (result == -EINVAL) {
+        poller->wake_multishot = false;
+        return;
+    }
+    /* Armed again it would fire at once for what was written before. */
+    uint64_t count;
+    ssize_t got = bine_libc.read(atomic_load(&poller->base.wake_fd) - 1, &count, sizeof count);
+    (void)got;
+}
+
+static void completed(struct uring_poller *poller, struct bine_operation *operation, int result)
+{
+    if (poller->base.closing) {
+        poller->base.pending--; /* whoever it belonged to is gone */
+        return;
+    }
+    if (result == -ECANCELED || (result == -EINTR && operation->cancelled))
+        bine_poller_end(&poller->base, operation, operation->result);
+    else if (operation->kind == BINE_OP_POLL && result >= 0)
+        bine_poller_end(&poller->base, operation, (unsigned)result & (operation->events | POLLERR | POLLHUP));
+    else
+        bine_poller_end(&poller->base, operation, result);
+}
+
+/* Deliver the completions that are in the ring now. */
+static size_t reap(struct uring_poller *poller)
+{
+    struct io_uring *ring = &poller->ring;
+    unsigned count = io_uring_cq_ready(ring);
+    size_t found = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct io_uring_cqe *cqe = &ring->cq.cqes[*ring->cq.khead & ring->cq.ring_mask];
+        uint64_t user_data = cqe->user_data;
+        int result = cqe->res;
+        unsigned flags = cqe->flags;
+        io_uring_cq_advance(ring, 1); /* first: whoever is told may submit, and want room in the ring */
+        if (user_data == USER_WAKE) {
+            woken(poller, result, flags);
+        } else if (user_data != USER_CANCEL) {
+            completed(poller, (struct bine_operation *)(uintptr_t)user_data, result);
+            found++;
+        }
+    }
+    return found;
+}
+
+/* Submit, and fetch what there is, without waiting; without a system call when there is neither. */
+static void look(struct uring_poller *poller)
+{
+    struct io_uring *ring = &poller->ring;
+    if (io_uring_sq_ready(ring))
+        io_uring_submit_and_get_events(ring);
+    else if (__atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN))
+        io_uring_get_events(ring);
+}
+
+/* Submit and wait. -1 with EINTR when a signal handler ran, else 0. */
+static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
+{
+    struct io_uring *ring = &poller->ring;
+    /* Always with a limit: without one liburing waits again after a signal that came when something had been submitted. */
+    if (wait > 3600 * BINE_SECOND)
+        wait = 3600 * BINE_SECOND;
+    struct __kernel_timespec time = {.tv_sec = wait / BINE_SECOND, .tv_nsec = wait % BINE_SECOND};
+    struct io_uring_cqe *cqe;
+    int result = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
+    if (result == -EINTR) {
+        errno = EINTR;
+        return -1;
+    }
+    if (result > 0 && !io_uring_cq_ready(ring) && !io_uring_sq_ready(ring)) {
+        /* The kernel reports what it took, not how the wait ended. Too early: by a signal. */
+        if (bine_poller_left(&poller->base, deadline) > 0) {
+            errno = EINTR;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int turn(struct bine_driver *driver, int64_t deadline)
+{
+    struct uring_poller *poller = (struct uring_poller *)driver;
+    size_t found = 0;
+    int interrupted = 0;
+    int64_t wait = bine_poller_patience(&poller->base, deadline, &found);
+    if (__builtin_expect(!poller->wake_armed, 0))
+        arm_wake(poller);
+    if (__builtin_expect(poller->cancel_later, 0))
+        cancel_those_left(poller);
+    if (wait == 0 || io_uring_cq_ready(&poller->ring))
+        look(poller);
+    else
+        interrupted = wait_for_events(poller, wait, deadline);
+    found += reap(poller);
+    return found ? (int)found : interrupted;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------ */
+
+/* The kernel must have let go of every buffer before the stacks they lie on are given back. */
+static void cancel_everything(struct uring_poller *poller)
+{
+    if (poller->poll_first) {
+        struct io_uring_sqe *sqe = room(poller);
+        if (sqe) {
+            io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+            io_uring_sqe_set_data64(sqe, USER_CANCEL);
+        }
+    } else {
+        for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
+            submit_cancel(poller, operation);
+    }
+    /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for ever. */
+    for (int i = 0; i < 500 && poller->base.pending; i++) {
+        struct __kernel_timespec time = {.tv_nsec = 10 * BINE_MS};
+        struct io_uring_cqe *cqe;
+        io_uring_submit_and_wait_timeout(&poller->ring, &cqe, 1, &time, NULL);
+        reap(poller);
+    }
+}
+
+static void close_poller(struct bine_driver *driver)
+{
+    struct uring_poller *poller = (struct uring_poller *)driver;
+    if (poller->base.closing) {
+        /* After fork, in the child: the ring is the parent's. Its memory was not copied (dontfork); only our descriptor goes. */
+        bine_libc.close(poller->ring.ring_fd);
+    } else {
+        poller->base.closing = true;
+        if (poller->base.pending)
+            cancel_everything(poller);
+        io_uring_queue_exit(&poller->ring);
+    }
+    bine_poller_free(&poller->base);
+}
+
+/* From best to plainest; the next is tried when the kernel does not know a flag (EINVAL).
+ *   6.1  DEFER_TASKRUN: completions are worked off when we ask, and not in the middle of whatever we do
+ *   5.19 COOP_TASKRUN: no interrupt to tell us of completions; TASKRUN_FLAG: a bit says that there are some */
+static const unsigned ladder[] = {
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+    0,
+};
+
+static int open_ring(struct uring_poller *poller)
+{
+    int error = 0;
+    unsigned entries = SUBMISSIONS, rung = 0;
+    for (;;) {
+        struct io_uring_params params = {
+            .flags = ladder[rung] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+            .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
+        };
+        error = -io_uring_queue_init_params(entries, &poller->ring, &params);
+        if (!error) {
+            unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
+                              IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG; /* all since 5.11 */
+            if ((params.features & needed) != needed) {
+                io_uring_queue_exit(&poller->ring);
+                return ENOSYS;
+            }
+            poller->poll_first = rung < 2;
+            poller->skip_success = (params.features & IORING_FEAT_CQE_SKIP) != 0;
+            poller->wake_multishot = true;
+            return 0;
+        }
+        if (error == EINVAL && rung + 1 < sizeof ladder / sizeof *ladder)
+            rung++;
+        else if (error == ENOMEM && entries > 64)
+            entries /= 2;
+        else
+            return error;
+    }
+}
+
+static int probe(struct uring_poller *poller)
+{
+    struct io_uring_probe *known = io_uring_get_probe_ring(&poller->ring);
+    if (!known)
+        return ENOMEM;
+    for (int kind = 0; kind < BINE_OP_KINDS; kind++)
+        poller->supported[kind] = io_uring_opcode_supported(known, opcodes[kind]) != 0;
+    bool enough = poller->supported[BINE_OP_POLL] && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
+    io_uring_free_probe(known);
+    return enough ? 0 : ENOSYS;
+}
+
+static struct bine_poller *open_poller(struct bine_hub *hub)
+{
+    struct bine_poller *base = bine_poller_new(&bine_poller_uring, hub, sizeof(struct uring_poller));
+    if (!base)
+        return NULL;
+    struct uring_poller *poller = of(base);
+    base->driver.turn = turn;
+    base->driver.close = close_poller;
+    int error = open_ring(poller);
+    if (error)
+        goto no_ring;
+    error = probe(poller);
+    if (error)
+        goto no_probe;
+    error = -io_uring_ring_dontfork(&poller->ring);
+    if (error)
+        goto no_probe;
+    /* Saves the look-up of the descriptor in each system call; not every kernel has it (5.18). */
+    io_uring_register_ring_fd(&poller->ring);
+    return base;
+no_probe:
+    io_uring_queue_exit(&poller->ring);
+no_ring:
+    bine_poller_free(base);
+    errno = error;
+    return NULL;
+}
+
+const struct bine_poller_class bine_poller_uring = {
+    .name = "uring",
+    .open = open_poller,
+    .supports = supports,
+    .start = start,
+    .cancel = cancel,
+    .retract = retract,
+    .forget = forget,
+    .hint = hint,
+};
