@@ -10,11 +10,20 @@
  * switches back to *save. */
 void bine_arch_switch(void **save, void *load);
 
+/* Runs on a fresh stack; returns the saved context to continue when this stack is over. */
+typedef void *bine_arch_entry(void);
+
 /* Save the running context in *save and call entry() on a fresh stack that ends at `top` (16-byte aligned), with the
- * ABI's initial floating-point control words. entry must not return. */
-void bine_arch_start(void **save, void *top, void (*entry)(void));
+ * ABI's initial floating-point control words. Returns when somebody switches back to *save.
+ *
+ * entry ends by returning, not by switching away: so calls and returns stay paired, as the processor's return predictor expects,
+ * through the whole life of a greenlet. */
+void bine_arch_start(void **save, void *top, bine_arch_entry *entry);
 
 /* The same without saving: the running context is over. Its own stack may be the one that ends at `top`. */
-_Noreturn void bine_arch_restart(void *top, void (*entry)(void));
+_Noreturn void bine_arch_restart(void *top, bine_arch_entry *entry);
+
+/* Set the floating-point control words to the ABI's initial values, if they differ. */
+void bine_arch_reset_control(void);
 
 #endif

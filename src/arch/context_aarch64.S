@@ -50,6 +50,7 @@
 bine_arch_switch:
         .cfi_startproc
         SAVE_CONTEXT
+load_context:
         mov     sp, x1
         ldr     x10, [sp, #160]
         cmp     x9, x10
@@ -81,11 +82,27 @@ bine_arch_switch:
 bine_arch_start:
         .cfi_startproc
         SAVE_CONTEXT
-        mov     x0, x1
+        mov     sp, x1
+        msr     fpcr, xzr
         mov     x1, x2
-        b       bine_arch_restart
+        b       run_entry
         .cfi_endproc
         .size   bine_arch_start, .-bine_arch_start
+
+        .type   run_entry, %function
+        .p2align 4
+run_entry:
+        .cfi_startproc
+        /* The end of every greenlet's backtrace: unwinders stop where the return address is undefined. */
+        .cfi_undefined x30
+        mov     x29, xzr
+        mov     x30, xzr
+        blr     x1
+        mov     x1, x0
+        mrs     x9, fpcr
+        b       load_context
+        .cfi_endproc
+        .size   run_entry, .-run_entry
 
         .globl  bine_arch_restart
         .hidden bine_arch_restart
@@ -93,16 +110,24 @@ bine_arch_start:
         .p2align 4
 bine_arch_restart:
         .cfi_startproc
-        /* The end of every greenlet's backtrace: unwinders stop where the return address is undefined. */
         .cfi_undefined x30
         hint    #34                     /* bti c */
         mov     sp, x0
         msr     fpcr, xzr
-        mov     x29, xzr
-        mov     x30, xzr
-        blr     x1
-        brk     #1
+        b       run_entry
         .cfi_endproc
         .size   bine_arch_restart, .-bine_arch_restart
+
+        .globl  bine_arch_reset_control
+        .hidden bine_arch_reset_control
+        .type   bine_arch_reset_control, %function
+        .p2align 4
+bine_arch_reset_control:
+        .cfi_startproc
+        hint    #34                     /* bti c */
+        msr     fpcr, xzr
+        ret
+        .cfi_endproc
+        .size   bine_arch_reset_control, .-bine_arch_reset_control
 
         .section .note.GNU-stack, "", %progbits

@@ -11,9 +11,9 @@ int bine_kill(bine_greenlet *g)
         errno = EINVAL;
         return -1;
     }
-    if (g->state == BINE_DEAD || g->killed)
+    if (g->state == BINE_DEAD || (g->attention & BINE_A_KILLED))
         return 0;
-    g->killed = true;
+    g->attention |= BINE_A_KILLED;
     if (g->state == BINE_NEW) {
         /* It never runs. If it is in the ready queue already, the record stays there, dead, until it is popped and
          * its reference dropped; if it waits for its delay, nobody else knows it. */
@@ -29,7 +29,7 @@ int bine_kill(bine_greenlet *g)
 
 bool bine_killed(const bine_greenlet *g)
 {
-    return g && g->killed;
+    return g && (g->attention & BINE_A_KILLED);
 }
 
 int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
@@ -92,6 +92,7 @@ int bine_timeout_begin(bine_timeout *scope, int64_t duration)
     scope->earliest = scope->outer && scope->outer->earliest < scope->deadline ? scope->outer->earliest : scope->deadline;
     scope->expired = false;
     g->timeouts = scope;
+    g->attention |= BINE_A_SCOPE;
     return 0;
 }
 
@@ -103,5 +104,7 @@ int bine_timeout_end(bine_timeout *scope)
         return -1;
     }
     hub->current->timeouts = scope->outer;
+    if (!scope->outer)
+        hub->current->attention &= (uint8_t)~BINE_A_SCOPE;
     return scope->expired;
 }

@@ -26,17 +26,18 @@ static int put(int fd, const char *text, size_t size)
 
 static int put_greenlet(int fd, struct bine_greenlet *g)
 {
-    static const char *const states[] = { "not started", "ready", "running", "parked", "dead" };
+    static const char *const states[] = { "not started", "ready", "parked", "dead" };
     char line[512];
     const char *place = g->site[0] ? g->site + strlen(g->site) + 1 : "";
-    int length = snprintf(line, sizeof line, "  %s: %s", bine_name(g), states[g->state]);
+    int length = snprintf(line, sizeof line, "  %s: %s", bine_name(g),
+                          g == g->hub->current && g->state == BINE_READY ? "running" : states[g->state]);
     if (g->state == BINE_PARKED && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, g->object < 65536 ? " in %s %ld" : " in %s %#lx", g->verb,
                            (long)g->object);
     if (bine_timer_started(&g->timer) && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, ", until %.3f s from now",
                            (double)(g->timer.deadline - bine_hub_now(g->hub)) / BINE_SECOND);
-    if (g->killed && length < (int)sizeof line)
+    if ((g->attention & BINE_A_KILLED) && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, ", killed");
     if (*place && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, ", spawned at %s", place);

@@ -9,7 +9,7 @@
 
 #include "name.h"
 #include "park.h"
-#include "schedule.h"
+#include "switch.h"
 #include "watermark.h"
 
 /* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead record, not foreign
@@ -100,7 +100,7 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
     struct bine_greenlet *root = record_new(hub);
     if (!root)
         return NULL;
-    root->state = BINE_RUNNING;
+    root->state = BINE_READY;
     root->flags = BINE_G_ROOT;
     root->site = "main\0";
 #ifdef BINE_ASAN
@@ -221,16 +221,6 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
 
 /* ---- running and ending ------------------------------------------------------------------------------------- */
 
-void bine_greenlet_enter(void)
-{
-    struct bine_hub *hub = bine_hub_of_thread;
-    bine_schedule_arrived(hub);
-    struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(bine_watermark_enabled, 0))
-        bine_watermark_begin(g);
-    bine_greenlet_finish(hub, g->run(g->arg), 0);
-}
-
 /* From here on g is dead to everybody who looks. */
 static void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
 {
@@ -253,6 +243,41 @@ static void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value,
     hub->no_park = outer;
 }
 
+/* What a greenlet does last, still on its stack. */
+static void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+{
+    if (__builtin_expect(g->locals != NULL, 0))
+        bine_locals_destroy(g); /* destructors may park: g is still alive */
+    for (int slot = 0; slot < BINE_SLOTS; slot++)
+        if (__builtin_expect(g->slots[slot] && end_hooks[slot], 0)) {
+            hub->no_park = true;
+            end_hooks[slot](g);
+            hub->no_park = false;
+        }
+    if (__builtin_expect(bine_watermark_enabled, 0))
+        bine_watermark_end(g);
+    conclude(hub, g, value, error);
+}
+
+BINE_NO_SANITIZE void *bine_greenlet_enter(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    for (;;) {
+        bine_schedule_arrived(hub);
+        struct bine_greenlet *g = hub->current;
+        if (__builtin_expect(bine_watermark_enabled, 0))
+            bine_watermark_begin(g);
+        void *value = g->run(g->arg);
+        if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
+            exit(0); /* it forked, and is all that is left of the child */
+        end(hub, g, value, 0);
+        void *context = bine_schedule_succeed(hub, g, bine_schedule_next(hub));
+        if (context)
+            return context;
+        bine_arch_reset_control();
+    }
+}
+
 void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
 {
     struct bine_greenlet *g = hub->current;
@@ -262,16 +287,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
             exit(0);
         pthread_exit(value);
     }
-    if (g->locals)
-        bine_locals_destroy(g); /* destructors may park: g is still alive */
-    hub->no_park = true;
-    for (int slot = 0; slot < BINE_SLOTS; slot++)
-        if (g->slots[slot] && end_hooks[slot])
-            end_hooks[slot](g);
-    hub->no_park = false;
-    if (__builtin_expect(bine_watermark_enabled, 0))
-        bine_watermark_end(g);
-    conclude(hub, g, value, error);
+    end(hub, g, value, error);
     bine_schedule_leave(hub, g, bine_schedule_next(hub));
 }
 

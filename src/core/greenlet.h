@@ -18,8 +18,7 @@ struct bine_locals;
 
 enum bine_state {
     BINE_NEW,    /* spawned, waiting in the ready queue or for its delay, without a stack */
-    BINE_READY,  /* in the ready queue */
-    BINE_RUNNING,
+    BINE_READY,  /* in the ready queue, or the current one: nobody asks for the difference on the hot path */
     BINE_PARKED, /* only a wake or its timer brings it back */
     BINE_DEAD,
 };
@@ -41,7 +40,7 @@ struct bine_greenlet {
     uint8_t state;                 /* enum bine_state */
     uint8_t flags;                 /* BINE_G_* */
     uint8_t park_flags;            /* of the current park */
-    bool killed;
+    uint8_t attention;             /* BINE_A_*: what a park must look at before it waits; mostly 0 */
     int wake_error;                /* what the current park returns */
 
     struct bine_timer timer;       /* deadline of the current park, or of the delayed start */
@@ -72,12 +71,19 @@ enum {
     BINE_G_HIDDEN = 1 << 2,  /* a helper of the runtime: not counted, no deadlock report, no dump */
 };
 
+enum {
+    BINE_A_KILLED = 1 << 0,
+    BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
+    BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
+};
+
 /* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
  * For layers above that keep something in a slot. At most one per slot. */
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
 
-/* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack. */
-void bine_greenlet_enter(void);
+/* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack; returns the
+ * context to continue then (a bine_arch_entry). */
+void *bine_greenlet_enter(void);
 /* End the current greenlet. */
 _Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
 /* The root record of a new hub. NULL: ENOMEM. */

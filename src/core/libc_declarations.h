@@ -49,7 +49,6 @@ __typeof__(close) __close;
 __typeof__(dup2) __dup2;
 __typeof__(pipe) __pipe;
 __typeof__(fcntl) __fcntl;
-__typeof__(fork) __fork;
 __typeof__(nanosleep) __nanosleep;
 __typeof__(sched_yield) __sched_yield;
 __typeof__(poll) __poll;

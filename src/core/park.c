@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "schedule.h"
+#include "switch.h"
 
 /* Does this park listen to kill, scopes and interrupts? */
 static inline bool listens(const struct bine_greenlet *g, unsigned flags)
@@ -15,7 +15,7 @@ static inline bool listens(const struct bine_greenlet *g, unsigned flags)
 /* The error that ends a listening park before it begins; 0: none. */
 static inline int pending_error(const struct bine_greenlet *g)
 {
-    if (g->killed)
+    if (g->attention & BINE_A_KILLED)
         return ECANCELED;
     for (const struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
         if (scope->expired)
@@ -23,10 +23,16 @@ static inline int pending_error(const struct bine_greenlet *g)
     return g->interrupt;
 }
 
+static void clear_interrupt(struct bine_greenlet *g)
+{
+    g->interrupt = 0;
+    g->attention &= (uint8_t)~BINE_A_INTERRUPT;
+}
+
 int bine_cancelled(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
-    return listens(g, 0) ? pending_error(g) : 0;
+    return g->attention && listens(g, 0) ? pending_error(g) : 0;
 }
 
 static void wake(struct bine_greenlet *g, int error)
@@ -70,17 +76,15 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
     struct bine_greenlet *g = hub->current;
     if (__builtin_expect(hub->no_park, 0))
         return EDEADLK;
-    if (listens(g, flags)) {
-        if (__builtin_expect(g->killed | (g->interrupt != 0) | (g->timeouts != NULL), 0)) {
-            int error = pending_error(g);
-            if (error) {
-                if (error == g->interrupt && !g->killed)
-                    g->interrupt = 0;
-                return error;
-            }
-            if (g->timeouts && g->timeouts->earliest < deadline)
-                deadline = g->timeouts->earliest;
+    if (__builtin_expect(g->attention, 0) && listens(g, flags)) {
+        int error = pending_error(g);
+        if (error) {
+            if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
+                clear_interrupt(g);
+            return error;
         }
+        if (g->timeouts && g->timeouts->earliest < deadline)
+            deadline = g->timeouts->earliest;
     }
     g->verb = verb;
     g->object = object;
@@ -93,7 +97,7 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
         hub->external++;
     hub->streak = 0;
     g->state = BINE_PARKED;
-    bine_schedule_switch(hub, g, bine_schedule_next(hub));
+    bine_switch(hub, g, bine_schedule_next(hub));
     if (flags & BINE_PARK_EXTERNAL)
         hub->external--;
     bine_timer_stop(&hub->timers, &g->timer);
@@ -102,30 +106,32 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
 
 void bine_yield(struct bine_hub *hub)
 {
-    struct bine_greenlet *g = hub->current;
+    struct bine_greenlet *g = hub->current, *next = hub->ready_first;
     if (__builtin_expect(hub->no_park, 0))
         return;
     hub->streak = 0;
-    g->verb = "yield";
-    g->state = BINE_READY;
-    bine_ready_push(hub, g);
-    /* The common case spelled out: no call, no look at the driver. */
-    struct bine_greenlet *next;
-    if (__builtin_expect(hub->slice == 0 || hub->simulated || hub->ready_first->state == BINE_DEAD, 0)) {
-        next = bine_schedule_next(hub);
-    } else {
+    /* The common case spelled out: somebody who has run before is ready and the slice is not used up. */
+    if (__builtin_expect(next && next->state == BINE_READY && hub->slice && !hub->simulated, 1)) {
         hub->slice--;
-        next = bine_ready_pop(hub);
+        hub->ready_last->next = g;
+        hub->ready_last = g;
+        g->next = NULL;
+        hub->ready_first = next->next;
+    } else {
+        bine_ready_push(hub, g);
+        next = bine_schedule_next(hub);
     }
-    bine_schedule_switch(hub, g, next);
+    bine_switch(hub, g, next);
 }
 
 void bine_interrupt(struct bine_greenlet *g, int error)
 {
     if (g->state == BINE_PARKED && listens(g, g->park_flags))
         bine_unpark_error(g, error);
-    else if (g->state != BINE_DEAD)
+    else if (g->state != BINE_DEAD) {
         g->interrupt = error;
+        g->attention |= BINE_A_INTERRUPT;
+    }
 }
 
 void bine_hub_signalled(struct bine_hub *hub, bool restart)

@@ -21,6 +21,15 @@
 #endif
 #endif
 
+/* For functions that finish on another stack than they began, as the sanitizer sees it. */
+#if defined(BINE_ASAN)
+#define BINE_NO_SANITIZE __attribute__((no_sanitize_address))
+#elif defined(BINE_TSAN)
+#define BINE_NO_SANITIZE __attribute__((no_sanitize_thread))
+#else
+#define BINE_NO_SANITIZE
+#endif
+
 struct bine_sanitizer {
 #ifdef BINE_ASAN
     const void *bottom; /* of the stack this greenlet runs on */

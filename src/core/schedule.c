@@ -1,5 +1,5 @@
 /* Who runs next, and how it gets the processor. See schedule.h and hub.h. */
-#include "schedule.h"
+#include "switch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,128 +7,53 @@
 
 #include "park.h"
 
-/* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
-struct exception_globals {
-    void *caught;
-    unsigned uncaught;
-};
-
-struct switch_state {
-    int saved_errno;
-    struct exception_globals exceptions;
-};
-
-static inline void save_state(struct bine_hub *hub, struct switch_state *state)
-{
-    state->saved_errno = *hub->errno_address;
-    if (hub->exception_globals)
-        state->exceptions = *(struct exception_globals *)hub->exception_globals;
-}
-
-static inline void restore_state(struct bine_hub *hub, const struct switch_state *state)
-{
-    *hub->errno_address = state->saved_errno;
-    if (hub->exception_globals)
-        *(struct exception_globals *)hub->exception_globals = state->exceptions;
-}
-
-static inline void announce(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, bool ended)
-{
-#ifdef BINE_ASAN
-    if (to->stack.top) {
-        to->sanitizer.bottom = bine_stack_bottom(to->stack);
-        to->sanitizer.size = bine_stack_size(to->stack);
-    }
-    __sanitizer_start_switch_fiber(ended ? NULL : &from->sanitizer.fake_stack, to->sanitizer.bottom, to->sanitizer.size);
-#endif
-#ifdef BINE_TSAN
-    if (!to->sanitizer.fiber)
-        to->sanitizer.fiber = __tsan_create_fiber(0);
-    if (ended)
-        hub->dead_fiber = from->sanitizer.fiber;
-    __tsan_switch_to_fiber(to->sanitizer.fiber, 0);
-#endif
-    (void)hub, (void)from, (void)to, (void)ended;
-}
-
-static inline void arrived(struct bine_hub *hub, struct bine_greenlet *g)
-{
-#ifdef BINE_ASAN
-    __sanitizer_finish_switch_fiber(g->sanitizer.fake_stack, NULL, NULL);
-#endif
-#ifdef BINE_TSAN
-    if (hub->dead_fiber) {
-        __tsan_destroy_fiber(hub->dead_fiber);
-        hub->dead_fiber = NULL;
-    }
-#endif
-    (void)hub, (void)g;
-}
-
 void bine_schedule_arrived(struct bine_hub *hub)
 {
     *hub->errno_address = 0;
     if (hub->exception_globals)
-        memset(hub->exception_globals, 0, sizeof(struct exception_globals));
-    arrived(hub, hub->current);
+        memset(hub->exception_globals, 0, sizeof(struct bine_exception_globals));
+    bine_switch_arrived(hub, hub->current);
 }
 
-static inline void make_current(struct bine_hub *hub, struct bine_greenlet *to)
+void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
-    to->state = BINE_RUNNING;
-    hub->current = to;
-    hub->switches++;
+    to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+    bine_switch_announce(hub, from, to, false);
+    bine_switch_make_current(hub, to);
+    bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
 }
 
-void bine_schedule_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
-{
-    struct switch_state state;
-    if (to == from) {
-        to->state = BINE_RUNNING;
-        return;
-    }
-    save_state(hub, &state);
-    if (__builtin_expect(to->state == BINE_NEW, 0)) {
-        to->stack = bine_stacks_take(hub->stacks, to->stack_class);
-        announce(hub, from, to, false);
-        make_current(hub, to);
-        bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
-    } else {
-        announce(hub, from, to, false);
-        make_current(hub, to);
-        bine_arch_switch(&from->sp, to->sp);
-    }
-    arrived(hub, from);
-    restore_state(hub, &state);
-}
-
-void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     struct bine_stack stack = from->stack;
-    int class = from->stack_class;
-    void *over;
 
     from->stack.top = NULL;
-    if (to->state == BINE_NEW) {
-        /* The newcomer takes over the stack we stand on, hot as it is, if it is of the right size. */
-        if (to->stack_class != class) {
-            bine_stacks_give(hub->stacks, stack);
-            stack = bine_stacks_take(hub->stacks, to->stack_class);
-        }
-        bine_stacks_unreserve(hub->stacks, class);
-        to->stack = stack;
-        announce(hub, from, to, true);
-        make_current(hub, to);
-        bine_greenlet_release(from);
-        bine_arch_restart(stack.top, bine_greenlet_enter);
+    if (to->state == BINE_NEW && to->stack_class == from->stack_class) {
+        to->stack = stack; /* hot as it is */
+    } else {
+        /* Free from here on, although we still stand on it: whoever takes it does so after we have left. */
+        bine_stacks_give(hub->stacks, stack);
+        if (to->state == BINE_NEW)
+            to->stack = bine_stacks_take(hub->stacks, to->stack_class);
     }
-    /* Free from here on, although we still stand on it: nobody can take it before we have left. */
-    bine_stacks_give(hub->stacks, stack);
-    bine_stacks_unreserve(hub->stacks, class);
-    announce(hub, from, to, true);
-    make_current(hub, to);
+    bine_stacks_unreserve(hub->stacks, from->stack_class);
+    bool took_over = to->stack.top == stack.top && to->state == BINE_NEW, fresh = to->state == BINE_NEW;
+    bine_switch_announce(hub, from, to, true);
+    bine_switch_make_current(hub, to);
     bine_greenlet_release(from);
-    bine_arch_switch(&over, to->sp);
+    if (took_over)
+        return NULL;
+    if (fresh)
+        bine_arch_restart(to->stack.top, bine_greenlet_enter);
+    return to->sp;
+}
+
+BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    void *over, *context = bine_schedule_succeed(hub, from, to);
+    if (!context)
+        bine_arch_restart(to->stack.top, bine_greenlet_enter);
+    bine_arch_switch(&over, context);
     __builtin_unreachable();
 }
 

@@ -4,7 +4,6 @@
 #ifndef BINE_CORE_SCHEDULE_H
 #define BINE_CORE_SCHEDULE_H
 
-#include "../arch/context.h"
 #include "hub.h"
 
 /* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O. */
@@ -37,10 +36,11 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
 /* Look at messages, timers and the driver; wait for them if `wait` and nothing is ready. */
 void bine_schedule_turn(struct bine_hub *hub, bool wait);
 
-/* Continue `to`; returns when somebody continues `from`, the current greenlet. */
-void bine_schedule_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+/* The current greenlet `from` has ended; `to` is current from now on. Returns the context to continue at once, or NULL if `to` has not run
+ * yet and takes over the stack `from` had. Nothing but leaving the stack may follow in the first case. */
+void *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* Continue `to`; the current greenlet `from` has ended and its stack is free from now on. */
+/* The same from anywhere on the stack of the greenlet that ended (bine_exit): goes on with `to`. */
 _Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
 /* First thing a fresh greenlet does: a clean errno and clean C++ exception state, as a new thread has. */

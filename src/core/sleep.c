@@ -10,15 +10,9 @@ int bine_sleep(int64_t duration)
     if (__builtin_expect(hub == NULL, 0) && !(hub = bine_hub_get()))
         return -1;
     if (duration == 0) {
-        struct bine_greenlet *g = hub->current;
-        if (__builtin_expect(g->killed | (g->interrupt != 0) | (g->timeouts != NULL), 0)) {
-            int error = bine_cancelled(hub);
-            if (error) {
-                /* Consume a one-shot interrupt as a park would. */
-                error = bine_park(hub, "sleep", 0, 0, 0);
-                errno = error;
-                return -1;
-            }
+        if (__builtin_expect(hub->current->attention, 0) && bine_cancelled(hub)) {
+            errno = bine_park(hub, "sleep", 0, 0, 0); /* consumes a one-shot interrupt */
+            return -1;
         }
         bine_yield(hub);
         return 0;

@@ -1,0 +1,101 @@
+/*
+ * The switch itself, inlined into the few places that park: what of a thread's state follows the greenlet beside the registers
+ * (errno, C++'s exception globals), and what sanitizers must be told.
+ */
+#ifndef BINE_CORE_SWITCH_H
+#define BINE_CORE_SWITCH_H
+
+#include "../arch/context.h"
+#include "schedule.h"
+
+/* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
+struct bine_exception_globals {
+    void *caught;
+    unsigned uncaught;
+};
+
+struct bine_switch_state {
+    int saved_errno;
+    struct bine_exception_globals exceptions;
+};
+
+static inline void bine_switch_save(struct bine_hub *hub, struct bine_switch_state *state)
+{
+    state->saved_errno = *hub->errno_address;
+    if (hub->exception_globals)
+        state->exceptions = *(struct bine_exception_globals *)hub->exception_globals;
+}
+
+static inline void bine_switch_restore(struct bine_hub *hub, const struct bine_switch_state *state)
+{
+    *hub->errno_address = state->saved_errno;
+    if (hub->exception_globals)
+        *(struct bine_exception_globals *)hub->exception_globals = state->exceptions;
+}
+
+static inline void bine_switch_announce(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, bool ended)
+{
+#ifdef BINE_ASAN
+    if (to->stack.top) {
+        to->sanitizer.bottom = bine_stack_bottom(to->stack);
+        to->sanitizer.size = bine_stack_size(to->stack);
+    }
+    __sanitizer_start_switch_fiber(ended ? NULL : &from->sanitizer.fake_stack, to->sanitizer.bottom, to->sanitizer.size);
+#endif
+#ifdef BINE_TSAN
+    if (!to->sanitizer.fiber)
+        to->sanitizer.fiber = __tsan_create_fiber(0);
+    if (ended)
+        hub->dead_fiber = from->sanitizer.fiber;
+    __tsan_switch_to_fiber(to->sanitizer.fiber, 0);
+#endif
+    (void)hub, (void)from, (void)to, (void)ended;
+}
+
+static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenlet *g)
+{
+#ifdef BINE_ASAN
+    __sanitizer_finish_switch_fiber(g->sanitizer.fake_stack, NULL, NULL);
+#endif
+#ifdef BINE_TSAN
+    if (hub->dead_fiber) {
+        __tsan_destroy_fiber(hub->dead_fiber);
+        hub->dead_fiber = NULL;
+    }
+#endif
+    (void)hub, (void)g;
+}
+
+static inline void bine_switch_make_current(struct bine_hub *hub, struct bine_greenlet *to)
+{
+    to->state = BINE_READY;
+    hub->current = to;
+    hub->switches++;
+}
+
+/* The part for a greenlet that has not run yet: out of line. */
+void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+
+/* Continue `to`; returns when somebody continues `from`, the current greenlet. */
+static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    struct bine_switch_state state;
+    if (__builtin_expect(to == from, 0))
+        return;
+    bine_switch_save(hub, &state);
+    if (__builtin_expect(to->state == BINE_NEW, 0)) {
+        bine_switch_to_new(hub, from, to);
+    } else {
+        /* With many greenlets each switch misses the caches: fetch the stack after next while this one runs. */
+        struct bine_greenlet *after = hub->ready_first;
+        if (after)
+            __builtin_prefetch(after->sp, 0);
+        bine_switch_announce(hub, from, to, false);
+        bine_switch_make_current(hub, to);
+        bine_arch_switch(&from->sp, to->sp);
+    }
+    bine_switch_arrived(hub, from);
+    bine_switch_restore(hub, &state);
+}
+
+#endif
