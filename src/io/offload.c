@@ -22,7 +22,7 @@
 
 enum {
     THREADS_DEFAULT = 64,
-    THREADS_MOST = 4096,
+    THREADS_MOST = 4096,  /* whatever lingers */
     STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
@@ -37,18 +37,23 @@ static struct pool {
     struct bine_offload_job *first, *last; /* queued, FIFO */
     struct worker *idle;
     size_t queued;
-    size_t threads; /* running, idle, and being made */
-    size_t bound;   /* 0: not read yet */
+    size_t threads;   /* running, idle, and being made */
+    size_t lingering; /* of these, at work on jobs that do not count towards the bound */
+    size_t bound;     /* 0: not read yet */
     struct running *running;
     pthread_cond_t finished; /* a job on a stack ended while its hub's end waits for it */
     bool finish_wanted;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
 
-/* Jobs that run now; the end of a hub looks through them. On the worker's stack. */
+/* A job that runs now: on its worker's stack. */
 struct running {
     struct bine_offload_job *job;
     struct bine_hub *hub;
-    bool firm;
+    pthread_t thread;
+    bool firm, lingers; /* of the job, which may be gone when its message has been sent */
+    bool sending;       /* its message is about to be in the hub's inbox */
+    bool orphan;        /* the hub has ended meanwhile */
+    bool interrupted;   /* this thread was asked to end */
     struct running *next, *previous;
 };
 
@@ -108,39 +113,103 @@ static void remove_job(struct bine_offload_job *job)
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+static struct bine_offload_job *job_of(struct bine_message *message)
+{
+    return (struct bine_offload_job *)((char *)message - offsetof(struct bine_offload_job, message));
+}
+
 static void deliver(struct bine_message *message)
 {
-    struct bine_offload_job *job =
-        (struct bine_offload_job *)((char *)message - offsetof(struct bine_offload_job, message));
+    struct bine_offload_job *job = job_of(message);
     job->done(job);
 }
 
-/* Called and left with the lock held; the lock is free while the job runs. */
-static void run_job(struct bine_offload_job *job)
+/* May one more thread be made? */
+static bool room_for_thread(void)
 {
-    struct running here = {.job = job, .hub = job->hub, .firm = job->orphaned == NULL, .next = pool.running};
-    if (pool.running)
-        pool.running->previous = &here;
-    pool.running = &here;
+    return pool.threads - pool.lingering < pool.bound && pool.threads < THREADS_MOST;
+}
+
+static void add_thread(void);
+
+static void begin_running(struct running *here)
+{
+    here->next = pool.running;
+    if (here->next)
+        here->next->previous = here;
+    pool.running = here;
+    if (here->lingers) {
+        pool.lingering++;
+        if (pool.first && room_for_thread())
+            add_thread();
+    }
+}
+
+/* The job has run (or was interrupted): tell its hub. With the lock held, which is free in between. */
+static void end_running(struct running *here)
+{
+    struct bine_offload_job *job = here->job;
+    if (here->lingers)
+        pool.lingering--;
+    here->sending = !here->orphan;
+    unlock_pool();
+    if (here->orphan) {
+        job->orphaned(job);
+    } else {
+        /* From the moment the message is sent the job may be gone. It cannot fail for a firm job, whose hub waits. */
+        job->message.deliver = deliver;
+        if (bine_hub_send(here->hub, &job->message) != 0 && !here->firm)
+            job->orphaned(job);
+    }
+    lock_pool();
+    if (here->previous)
+        here->previous->next = here->next;
+    else
+        pool.running = here->next;
+    if (here->next)
+        here->next->previous = here->previous;
+    if (pool.finish_wanted)
+        bine_libc.pthread_cond_broadcast(&pool.finished);
+}
+
+/* The worker's thread was cancelled inside the job's system call: it ends as interrupted, and the thread with it. */
+static void cut_short(void *pointer)
+{
+    struct running *here = pointer;
+    here->job->error = EINTR;
+    here->job->interrupted = true;
+    lock_pool();
+    end_running(here);
+    pool.threads--;
+    if (pool.first && room_for_thread())
+        add_thread();
+    unlock_pool();
+}
+
+/* Called and left with the lock held; the lock is free while the job runs. False: this thread must end, a request to interrupt
+ * the job came too late and cannot be taken back. */
+static bool run_job(struct bine_offload_job *job)
+{
+    struct running here = {
+        .job = job, .hub = job->hub, .thread = bine_libc.pthread_self(), .firm = job->orphaned == NULL, .lingers = job->lingers};
+    begin_running(&here);
     unlock_pool();
 
     errno = job->error;
-    job->run(job);
+    if (job->interruptible) {
+        pthread_cleanup_push(cut_short, &here);
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+        job->run(job);
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+        pthread_cleanup_pop(0);
+    } else {
+        job->run(job);
+    }
     job->error = errno;
-    /* From the moment the message is sent the job may be gone, so `firm` is remembered. */
-    job->message.deliver = deliver;
-    if (bine_hub_send(here.hub, &job->message) != 0 && !here.firm)
-        job->orphaned(job);
 
     lock_pool();
-    if (here.previous)
-        here.previous->next = here.next;
-    else
-        pool.running = here.next;
-    if (here.next)
-        here.next->previous = here.previous;
-    if (here.firm && pool.finish_wanted)
-        bine_libc.pthread_cond_broadcast(&pool.finished);
+    end_running(&here);
+    return !here.interrupted;
 }
 
 /* Idle: wait for a job with the lock held. NULL: nothing came for so long that the thread should end. */
@@ -170,6 +239,7 @@ static void *work(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "bine-offload");
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     struct worker self;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -182,11 +252,12 @@ static void *work(void *unused)
         struct bine_offload_job *job = pop_job();
         if (!job)
             job = await_job(&self);
-        if (!job)
+        if (!job || !run_job(job))
             break;
-        run_job(job);
     }
     pool.threads--;
+    if (pool.first && room_for_thread())
+        add_thread();
     unlock_pool();
     pthread_cond_destroy(&self.wake);
     return NULL;
@@ -208,6 +279,17 @@ static bool make_thread(void)
     bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0;
+}
+
+/* One more, with the lock held, which is free in between. */
+static void add_thread(void)
+{
+    pool.threads++;
+    unlock_pool();
+    bool made = make_thread();
+    lock_pool();
+    if (!made)
+        pool.threads--;
 }
 
 /* ---- fork and the end of a hub ---------------------------------------------------------------- */
@@ -232,7 +314,9 @@ static void after_fork_in_child(void)
     pthread_cond_init(&pool.finished, NULL);
 }
 
-/* A hub ends, its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must end. */
+/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, what already runs on such a stack must end, and what
+ * has ended lies in an inbox that nobody empties any more. The record of the hub will serve another thread, so that no message
+ * to it may be under way when this returns. */
 static void hub_ended(struct bine_hub *hub)
 {
     struct bine_offload_job *orphans = NULL;
@@ -249,14 +333,30 @@ static void hub_ended(struct bine_hub *hub)
     }
     for (bool waits = true; waits;) {
         waits = false;
-        for (struct running *each = pool.running; each; each = each->next)
-            waits |= each->hub == hub && each->firm;
+        for (struct running *each = pool.running; each; each = each->next) {
+            if (each->hub != hub)
+                continue;
+            if (each->firm || each->sending)
+                waits = true;
+            else
+                each->orphan = true;
+        }
         if (waits) {
             pool.finish_wanted = true;
             bine_libc.pthread_cond_wait(&pool.finished, &pool.lock);
         }
     }
     unlock_pool();
+    for (struct bine_message *message = atomic_load(&hub->inbox.first), *next; message; message = next) {
+        next = message->next;
+        if (message->deliver != deliver)
+            continue;
+        struct bine_offload_job *job = job_of(message);
+        if (job->orphaned) {
+            job->next = orphans;
+            orphans = job;
+        }
+    }
     while (orphans) {
         struct bine_offload_job *job = orphans;
         orphans = job->next;
@@ -301,21 +401,28 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
         return;
     }
     push_job(job);
-    if (pool.threads < pool.bound) {
-        pool.threads++;
-        unlock_pool();
-        bool made = make_thread();
-        lock_pool();
-        if (!made) {
-            pool.threads--;
-            /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs
-             * of others who counted on the thread that could not be made. */
-            while (pool.threads == 0 && (job = pop_job()))
-                run_job(job);
-        }
+    if (room_for_thread())
+        add_thread();
+    /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
+     * others who counted on a thread that could not be made. */
+    while (pool.threads == 0 && (job = pop_job())) {
+        job->interruptible = false;
+        run_job(job);
     }
     unlock_pool();
     errno = saved;
+}
+
+void bine_offload_interrupt(struct bine_offload_job *job)
+{
+    lock_pool();
+    for (struct running *each = pool.running; each; each = each->next)
+        if (each->job == job && job->interruptible && !each->sending && !each->interrupted) {
+            each->interrupted = true;
+            bine_libc.pthread_cancel(each->thread);
+            break;
+        }
+    unlock_pool();
 }
 
 bool bine_offload_withdraw(struct bine_offload_job *job)
@@ -376,8 +483,10 @@ int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
         return 0;
     if (bine_offload_withdraw(job))
         discard(job);
-    else
+    else {
         job->waiter = NULL; /* its message finds nobody and discards it */
+        bine_offload_interrupt(job);
+    }
     return error;
 }
 

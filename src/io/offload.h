@@ -20,6 +20,14 @@ struct bine_offload_job {
     void (*done)(struct bine_offload_job *job);
     void (*orphaned)(struct bine_offload_job *job);
 
+    /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or those who
+     * would bring it about might find the pool full. */
+    bool lingers;
+    /* run is one system call that is a cancellation point and can be cut short: when the caller of bine_offload_detached goes, so
+     * does the call. A job that was has `interrupted` set and run did not return. */
+    bool interruptible;
+    bool interrupted;
+
     int error; /* the errno that run leaves; set it to the caller's before submitting */
 
     /* The pool's own. */
@@ -39,6 +47,9 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job);
 
 /* Take back a job that no thread has begun: true, and it is the caller's again; no callback will be called. */
 bool bine_offload_withdraw(struct bine_offload_job *job);
+
+/* Cut short a job that runs and is interruptible, as well as may be: its end comes in the usual way. */
+void bine_offload_interrupt(struct bine_offload_job *job);
 
 /*
  * Run a job whose memory is on the caller's stack; wait for its end whatever happens once it has begun. `verb` and

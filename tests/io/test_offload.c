@@ -467,3 +467,114 @@ TEST(a_thread_that_ends_waits_for_jobs_on_its_stacks,
         usleep(1000);
     CHECK_EQ(discarded, 1);
 }
+
+/* ---- calls that may wait for ever --------------------------------------------------------------------- */
+
+struct reader {
+    struct bine_offload_job job;
+    int fd;
+    ssize_t result;
+    char byte;
+};
+
+static atomic_int readers_begun, readers_discarded, readers_interrupted;
+
+static void run_reader(struct bine_offload_job *job)
+{
+    struct reader *reader = (struct reader *)job;
+    readers_begun++;
+    reader->result = read(reader->fd, &reader->byte, 1);
+}
+
+static void discard_reader(struct bine_offload_job *job)
+{
+    readers_interrupted += job->interrupted;
+    readers_discarded++;
+    free(job);
+}
+
+static void *read_in_pool(void *fd)
+{
+    struct reader *reader = calloc(1, sizeof *reader);
+    reader->job.run = run_reader;
+    reader->job.lingers = reader->job.interruptible = true;
+    reader->fd = (int)(intptr_t)fd;
+    int error = bine_offload_detached(bine_offload_hub(), &reader->job, discard_reader, "test", 0, INT64_MAX);
+    if (error)
+        bine_fail(error);
+    CHECK_EQ(reader->result, 1);
+    free(reader);
+    return NULL;
+}
+
+TEST(calls_that_linger_leave_room_for_others)
+{
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    enum { COUNT = 5 };
+    bine_greenlet *all[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        CHECK_NE(all[i] = bine_spawn(read_in_pool, (void *)(intptr_t)ends[0]), NULL);
+    while (readers_begun < COUNT)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_offload(count_call, NULL, NULL));
+    CHECK_EQ(called, 1);
+    CHECK_EQ(write(ends[1], "12345", COUNT), COUNT);
+    CHECK_OK(bine_joinall(all, COUNT, BINE_FOREVER));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(an_interruptible_call_ends_when_its_caller_is_killed)
+{
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    bine_greenlet *victim = bine_spawn(read_in_pool, (void *)(intptr_t)ends[0]);
+    while (readers_begun < 1)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    CHECK_OK(bine_kill(victim));
+    CHECK_OK(bine_joinall_with(&victim, 1, BINE_FOREVER, 0, 0));
+    CHECK_EQ(bine_error(victim), ECANCELED);
+    bine_detach(victim);
+    while (readers_discarded < 1 || bine_offload_threads() > 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(readers_interrupted, 1);
+    /* The pool is well. */
+    CHECK_EQ(write(ends[1], "x", 1), 1);
+    bine_greenlet *happy = bine_spawn(read_in_pool, (void *)(intptr_t)ends[0]);
+    CHECK_OK(bine_join(happy, NULL, BINE_FOREVER));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void *kill_at_random(void *unused)
+{
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    for (int i = 0; i < 200; i++) {
+        bine_greenlet *g = bine_spawn(read_in_pool, (void *)(intptr_t)ends[0]);
+        CHECK_OK(bine_sleep(0));
+        if (i % 2)
+            CHECK_EQ(write(ends[1], "x", 1), 1);
+        if (i % 3)
+            CHECK_OK(bine_sleep(i % 7 * 20 * BINE_US));
+        CHECK_OK(bine_kill(g));
+        CHECK_OK(bine_joinall_with(&g, 1, BINE_FOREVER, 0, 0));
+        bine_detach(g);
+        CHECK_OK(bine_offload(count_call, NULL, NULL));
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return NULL;
+}
+
+TEST(interrupting_races_with_the_end_harmlessly)
+{
+    CHECK_NE(bine_getcurrent(), NULL);
+    kill_at_random(NULL);
+    CHECK_EQ(called, 200);
+    while (bine_offload_queued() > 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+}
