@@ -231,6 +231,20 @@ void harness_refuse_uring(void)
         SKIP("no seccomp filter here: %s", strerror(errno));
 }
 
+void harness_join_child(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            FAIL("waitpid(%d)", (int)child);
+    if (WIFSIGNALED(status))
+        FAIL("the child was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status) == FAILED && verdict->message[0])
+        _exit(FAILED); /* it has said why */
+    if (WEXITSTATUS(status) != 0)
+        FAIL("the child ended with status %d", WEXITSTATUS(status));
+}
+
 /* ---- one test, in its own process ---- */
 
 static unsigned char open_before[HIGHEST_DESCRIPTOR];
@@ -266,7 +280,7 @@ static void judge_descriptor(int fd, void *arg)
         if (strcmp(target, of_the_runtime[i]) == 0 && left->runtime[i]++ == 0)
             return;
     left->fd = fd;
-    strcpy(left->target, target);
+    memcpy(left->target, target, sizeof left->target);
 }
 
 static void check_leftovers(const struct harness_test *test)

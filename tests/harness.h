@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 struct harness_test {
     const char *name;
@@ -118,6 +119,8 @@ size_t harness_memory(void);
 unsigned harness_slower(void);
 /* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can do. */
 bool harness_instrumented(void);
+/* Wait for a process that the test forked; fail, with its message, if it did not end by exit(0). */
+void harness_join_child(pid_t child);
 /* Allow no io_uring_setup (EPERM) in this process from now on. */
 void harness_refuse_uring(void);
 
