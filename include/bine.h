@@ -11,12 +11,16 @@
 #include "bine/hub.h"
 #include "bine/io.h"
 #include "bine/lock.h"
+#include "bine/mailbox.h"
 #include "bine/names.h"
 #include "bine/object.h"
 #include "bine/offload.h"
 #include "bine/patch.h"
+#include "bine/pool.h"
 #include "bine/queue.h"
+#include "bine/scope.h"
 #include "bine/semaphore.h"
 #include "bine/wait.h"
+#include "bine/workers.h"
 
 #endif

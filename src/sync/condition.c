@@ -104,6 +104,8 @@ int bine_condition_wait(bine_condition *condition, int64_t timeout)
     int error = check_owned(condition);
     if (!error && timeout < 0)
         error = EINVAL;
+    if (!error && condition->object.hub->no_park)
+        error = EDEADLK;
     if (!error)
         error = wait_until(condition, bine_object_deadline(&condition->object, timeout));
     return bine_result(error);
@@ -114,6 +116,8 @@ int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *a
     int error = check_owned(condition);
     if (!error && (timeout < 0 || !predicate))
         error = EINVAL;
+    if (!error && condition->object.hub->no_park)
+        error = EDEADLK;
     if (error)
         return bine_result(error);
     int64_t deadline = bine_object_deadline(&condition->object, timeout);

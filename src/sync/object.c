@@ -58,16 +58,21 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
     return object;
 }
 
-int bine_object_free(struct bine_object *object)
+void bine_object_unlink(struct bine_object *object)
 {
-    if (!bine_queue_empty(&object->waitable.watchers))
-        return EBUSY;
     if (object->previous)
         object->previous->next = object->next;
     else
         all_objects = object->next;
     if (object->next)
         object->next->previous = object->previous;
+}
+
+int bine_object_free(struct bine_object *object)
+{
+    if (!bine_queue_empty(&object->waitable.watchers))
+        return EBUSY;
+    bine_object_unlink(object);
     if (object->remote)
         bine_remote_detach(object);
     free(object);
@@ -111,4 +116,18 @@ int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct
     if (timeout <= 0)
         return timeout == 0 ? ETIMEDOUT : EINVAL;
     return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
+}
+
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                            const char *verb)
+{
+    int64_t deadline = INT64_MAX;
+    do {
+        int error = bine_taker_wait_until(object, queue, taker, verb, deadline, BINE_PARK_FIRM);
+        /* The root, and nobody is left who could serve it. It has been reported; there is no way on but to wait. */
+        if (error == EDEADLK)
+            deadline = bine_hub_deadline(object->hub, BINE_SECOND);
+        else if (error == ETIMEDOUT)
+            deadline = INT64_MAX;
+    } while (!taker->done);
 }

@@ -53,6 +53,8 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
 /* Unlink and free; the caller has checked bine_object_check and that nobody waits in its own queues. 0, EBUSY
  * (watchers). */
 int bine_object_free(struct bine_object *object);
+/* Only unlink, for an object whose memory must stay a little longer. */
+void bine_object_unlink(struct bine_object *object);
 
 /* 0 if the calling thread may use the object, else EINVAL or EPERM. */
 static inline int bine_object_check(const void *object)
@@ -105,12 +107,16 @@ void bine_taker_claim_all(struct bine_queue *queue, int error);
 /*
  * Wait in `queue` until claimed. The taker's item and kind are the caller's to set before; the rest is set
  * here. Returns the taker's error once it was served, or, with the taker out of the queue, ETIMEDOUT,
- * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative. flags: BINE_PARK_FIRM or 0.
+ * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative. flags: BINE_PARK_*.
  */
 int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
                     int64_t timeout, unsigned flags);
 /* The same with an absolute deadline (INT64_MAX: none). */
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags);
+/* Wait until claimed, whatever happens: for what must not be left half done. Not where parking is not allowed
+ * (hub->no_park): ask before. */
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                            const char *verb);
 
 #endif

@@ -43,7 +43,7 @@ void bine_rlock_take_firmly(struct bine_rlock *lock, unsigned depth)
         return;
     }
     struct bine_taker taker = {.item = (void *)(uintptr_t)depth};
-    bine_taker_wait(&lock->object, &lock->waiters, &taker, "acquire rlock", BINE_FOREVER, BINE_PARK_FIRM);
+    bine_taker_wait_firmly(&lock->object, &lock->waiters, &taker, "acquire rlock");
 }
 
 bine_rlock *bine_rlock_new(unsigned flags)

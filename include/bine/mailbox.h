@@ -1,0 +1,33 @@
+/*
+ * Mailbox: a bounded queue between threads. Any greenlet of any thread sends, the greenlets of the thread that
+ * made it receive. Sending costs no system call as long as the receivers' thread is awake: wake-ups are
+ * batched.
+ */
+#ifndef BINE_MAILBOX_H
+#define BINE_MAILBOX_H
+
+#include "object.h"
+
+BINE_BEGIN
+
+typedef struct bine_mailbox bine_mailbox;
+
+/* A mailbox of the calling thread with room for `capacity` items, 1 ... 2^30, rounded up to a power of two of
+ * at least 2. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Free with bine_mailbox_free. Switches: no. */
+BINE_API bine_mailbox *bine_mailbox_new(size_t capacity);
+/* Free it, once nobody will send any more; items left in it are dropped. -1: EBUSY (greenlets wait to send or
+ * receive), EPERM. Switches: no. */
+BINE_API int bine_mailbox_free(bine_mailbox *mailbox);
+
+/* Send an item, waiting for room. Items of one sender arrive in order. Any thread. Returns 0, or -1 and the
+ * item stays the caller's: EINVAL, ETIMEDOUT, ECANCELED, EAGAIN or ENOMEM (the calling thread has no hub and
+ * none could be made). Switches: when it has to wait; the thread must not end meanwhile. */
+BINE_API int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout);
+/* The same without waiting; needs no hub. Any thread. -1: EAGAIN (full), EINVAL. Switches: no. */
+BINE_API int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item);
+/* Receive an item into *item. Returns 0 or -1. Waits. Ready: an item is there. */
+BINE_API int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout);
+
+BINE_END
+
+#endif

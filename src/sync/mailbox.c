@@ -1,0 +1,375 @@
+/*
+ * The mailbox: a ring that many threads write and one reads, after D. Vyukov's bounded queue: each cell carries
+ * a number that says whose turn it is, so that a sender needs one compare-and-swap and a receiver none.
+ *
+ * Waking the receivers' thread. `bell` is IDLE while nobody waits to receive, SET when somebody does; the
+ * sender that finds it SET makes it RUNG and sends the mailbox's one message; its delivery serves those who
+ * wait and makes it IDLE, or SET again. So while the thread is busy senders pass without a message.
+ *
+ * Waking senders. Who finds the ring full queues up (under a spin lock, for a few instructions), looks once
+ * more, and parks in its own thread. Each item received sends one of them its message; it then tries again.
+ */
+#include <bine/mailbox.h>
+
+#include "../core/libc.h"
+#include "object.h"
+
+enum {
+    IDLE,
+    SET,
+    RUNG
+};
+
+struct cell {
+    atomic_size_t turn; /* == position: free for that send; == position + 1: holds its item */
+    void *item;
+};
+
+/* A sender that waits for room, on its own stack. */
+struct sender {
+    struct bine_message message; /* first */
+    struct sender *next, *previous;
+    struct bine_greenlet *greenlet;
+    bool queued; /* under the lock: nobody has sent it its message */
+    bool woken;  /* on its own thread: the message has arrived */
+};
+
+struct bine_mailbox {
+    struct bine_object object;
+    struct bine_queue receivers;
+    struct cell *cells;
+    size_t mask;
+    size_t head; /* next to receive; the owner's only */
+    struct bine_message message;
+    atomic_int bell;
+    bool freed; /* while its message was on the way: its delivery frees the memory */
+
+    /* What senders write, away from what the owner writes. */
+    char padding[64];
+    atomic_size_t tail; /* next to send */
+    char more_padding[64];
+    atomic_size_t senders_waiting;
+    atomic_flag lock;
+    struct sender *first, *last;
+};
+
+/* ---- the ring --------------------------------------------------------------------------------- */
+
+static bool ring_push(struct bine_mailbox *mailbox, void *item)
+{
+    size_t position = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
+    for (;;) {
+        struct cell *cell = &mailbox->cells[position & mailbox->mask];
+        size_t turn = atomic_load(&cell->turn);
+        ptrdiff_t ahead = (ptrdiff_t)(turn - position);
+        if (ahead < 0)
+            return false; /* the item of one round ago is still there */
+        if (ahead > 0)
+            position = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
+        else if (atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1, memory_order_relaxed,
+                                                       memory_order_relaxed)) {
+            cell->item = item;
+            atomic_store(&cell->turn, position + 1);
+            return true;
+        }
+    }
+}
+
+static bool ring_has_item(const struct bine_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->cells[mailbox->head & mailbox->mask].turn) == mailbox->head + 1;
+}
+
+static void *ring_pop(struct bine_mailbox *mailbox)
+{
+    struct cell *cell = &mailbox->cells[mailbox->head & mailbox->mask];
+    void *item = cell->item;
+    atomic_store(&cell->turn, mailbox->head + mailbox->mask + 1);
+    mailbox->head++;
+    return item;
+}
+
+/* ---- senders that wait ------------------------------------------------------------------------ */
+
+static void lock(struct bine_mailbox *mailbox)
+{
+    while (atomic_flag_test_and_set_explicit(&mailbox->lock, memory_order_acquire))
+        bine_libc.sched_yield();
+}
+
+static void unlock(struct bine_mailbox *mailbox)
+{
+    atomic_flag_clear_explicit(&mailbox->lock, memory_order_release);
+}
+
+static void enqueue(struct bine_mailbox *mailbox, struct sender *sender)
+{
+    lock(mailbox);
+    sender->next = NULL;
+    sender->previous = mailbox->last;
+    if (mailbox->last)
+        mailbox->last->next = sender;
+    else
+        mailbox->first = sender;
+    mailbox->last = sender;
+    sender->queued = true;
+    atomic_fetch_add(&mailbox->senders_waiting, 1);
+    unlock(mailbox);
+}
+
+/* Under the lock. */
+static void unlink_sender(struct bine_mailbox *mailbox, struct sender *sender)
+{
+    if (sender->previous)
+        sender->previous->next = sender->next;
+    else
+        mailbox->first = sender->next;
+    if (sender->next)
+        sender->next->previous = sender->previous;
+    else
+        mailbox->last = sender->previous;
+    sender->queued = false;
+    atomic_fetch_sub(&mailbox->senders_waiting, 1);
+}
+
+/* Leave the queue. False: somebody has taken the sender out already, its message is on the way. */
+static bool leave(struct bine_mailbox *mailbox, struct sender *sender)
+{
+    lock(mailbox);
+    bool was_queued = sender->queued;
+    if (was_queued)
+        unlink_sender(mailbox, sender);
+    unlock(mailbox);
+    return was_queued;
+}
+
+/* There is room: tell the first that waits for it. A sender whose thread has ended is dropped. */
+static void wake_sender(struct bine_mailbox *mailbox)
+{
+    int error;
+    do {
+        if (atomic_load(&mailbox->senders_waiting) == 0)
+            return;
+        lock(mailbox);
+        struct sender *sender = mailbox->first;
+        struct bine_hub *hub = NULL;
+        if (sender) {
+            hub = sender->greenlet->hub;
+            unlink_sender(mailbox, sender);
+        }
+        unlock(mailbox);
+        error = sender ? bine_hub_send(hub, &sender->message) : 0;
+    } while (error);
+}
+
+static void sender_woken(struct bine_message *message)
+{
+    struct sender *sender = (struct sender *)message;
+    sender->woken = true;
+    bine_unpark(sender->greenlet);
+}
+
+/* ---- the bell --------------------------------------------------------------------------------- */
+
+static void ring_bell(struct bine_mailbox *mailbox)
+{
+    int set = SET;
+    if (atomic_load(&mailbox->bell) == SET && atomic_compare_exchange_strong(&mailbox->bell, &set, RUNG))
+        bine_hub_send(mailbox->object.hub, &mailbox->message);
+}
+
+/* Give what is there to those who wait; while somebody still waits the bell stays set. */
+static void serve(struct bine_mailbox *mailbox)
+{
+    for (;;) {
+        while (ring_has_item(mailbox)) {
+            struct bine_taker *receiver = bine_taker_claim(&mailbox->receivers);
+            if (!receiver)
+                break;
+            receiver->item = ring_pop(mailbox);
+            wake_sender(mailbox);
+        }
+        if (bine_queue_empty(&mailbox->receivers) && bine_queue_empty(&mailbox->object.waitable.watchers))
+            return;
+        int idle = IDLE;
+        atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
+        /* Sequentially consistent with the sender, who stores the item and then looks at the bell. */
+        if (!ring_has_item(mailbox))
+            return;
+        bine_object_notify(&mailbox->object);
+        if (bine_queue_empty(&mailbox->receivers))
+            return;
+    }
+}
+
+static void bell_delivered(struct bine_message *message)
+{
+    struct bine_mailbox *mailbox = (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
+    if (mailbox->freed) {
+        free(mailbox);
+        return;
+    }
+    atomic_store(&mailbox->bell, IDLE);
+    serve(mailbox);
+}
+
+/* ---- the object ------------------------------------------------------------------------------- */
+
+static bool mailbox_ready(const struct bine_waitable *object)
+{
+    struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
+    if (ring_has_item(mailbox))
+        return true;
+    /* Whoever asks is about to wait: the next sender must ring. */
+    int idle = IDLE;
+    atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
+    return ring_has_item(mailbox);
+}
+
+static bool mailbox_external(const struct bine_waitable *object)
+{
+    return true;
+}
+
+static void mailbox_forked(struct bine_object *object)
+{
+    struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
+    mailbox->receivers = (struct bine_queue){NULL, NULL};
+    atomic_store(&mailbox->bell, IDLE);
+    atomic_flag_clear(&mailbox->lock);
+    mailbox->first = mailbox->last = NULL;
+    atomic_store(&mailbox->senders_waiting, 0);
+}
+
+static const struct bine_object_class mailbox_class = {
+    {"mailbox", mailbox_ready, mailbox_external}, mailbox_forked, NULL};
+
+bine_mailbox *bine_mailbox_new(size_t capacity)
+{
+    if (capacity == 0 || capacity > (size_t)1 << 30) {
+        errno = EINVAL;
+        return NULL;
+    }
+    /* One cell cannot tell "holds the item of this round" from "free for the next", so there are two at least. */
+    size_t room = 2;
+    while (room < capacity)
+        room *= 2;
+    struct bine_mailbox *mailbox = bine_object_new(sizeof *mailbox, &mailbox_class, 0);
+    if (!mailbox)
+        return NULL;
+    mailbox->cells = calloc(room, sizeof *mailbox->cells);
+    if (!mailbox->cells) {
+        bine_object_free(&mailbox->object);
+        errno = ENOMEM;
+        return NULL;
+    }
+    for (size_t i = 0; i < room; i++)
+        atomic_init(&mailbox->cells[i].turn, i);
+    mailbox->mask = room - 1;
+    mailbox->message.deliver = bell_delivered;
+    return mailbox;
+}
+
+int bine_mailbox_free(bine_mailbox *mailbox)
+{
+    if (!mailbox)
+        return 0;
+    int error = bine_object_check(mailbox);
+    if (!error && (!bine_queue_empty(&mailbox->receivers) || atomic_load(&mailbox->senders_waiting) > 0 ||
+                   !bine_queue_empty(&mailbox->object.waitable.watchers)))
+        error = EBUSY;
+    if (error)
+        return bine_result(error);
+    free(mailbox->cells);
+    if (atomic_load(&mailbox->bell) == RUNG) {
+        mailbox->freed = true;
+        bine_object_unlink(&mailbox->object);
+        return 0;
+    }
+    return bine_result(bine_object_free(&mailbox->object));
+}
+
+int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item)
+{
+    if (!mailbox)
+        return bine_result(EINVAL);
+    if (!ring_push(mailbox, item))
+        return bine_result(EAGAIN);
+    ring_bell(mailbox);
+    return 0;
+}
+
+/* Wait until told that there may be room. 0: try again. */
+static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, void *item, int64_t deadline, bool *sent)
+{
+    struct sender sender = {.message.deliver = sender_woken, .greenlet = hub->current};
+    enqueue(mailbox, &sender);
+    /* The receiver makes room and then looks for senders; we do it the other way round. */
+    int error = 0;
+    *sent = ring_push(mailbox, item);
+    if (*sent)
+        ring_bell(mailbox);
+    while (!*sent && !sender.woken && !error)
+        error = bine_park(hub, "send to mailbox", (uintptr_t)mailbox, deadline, BINE_PARK_EXTERNAL);
+    if (sender.woken)
+        return error;
+    if (!leave(mailbox, &sender)) {
+        /* The message on its way is on this stack. */
+        while (!sender.woken)
+            bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+        /* We were told of room that we do not use: pass it on. */
+        wake_sender(mailbox);
+    }
+    return error == ETIME ? ETIMEDOUT : error;
+}
+
+int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
+{
+    if (!mailbox || timeout < 0)
+        return bine_result(EINVAL);
+    /* Those who wait already come first. */
+    if (atomic_load_explicit(&mailbox->senders_waiting, memory_order_relaxed) == 0 && ring_push(mailbox, item)) {
+        ring_bell(mailbox);
+        return 0;
+    }
+    if (timeout == 0)
+        return bine_result(bine_mailbox_send_nowait(mailbox, item) == 0 ? 0 : ETIMEDOUT);
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return -1;
+    if (hub->no_park)
+        return bine_result(EDEADLK);
+    int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
+    for (;;) {
+        bool sent;
+        int error = wait_for_room(mailbox, hub, item, deadline, &sent);
+        if (sent)
+            return 0;
+        if (error)
+            return bine_result(error);
+        if (ring_push(mailbox, item)) {
+            ring_bell(mailbox);
+            return 0;
+        }
+    }
+}
+
+int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout)
+{
+    int error = bine_object_check(mailbox);
+    if (error || timeout < 0 || !item)
+        return bine_result(error ? error : EINVAL);
+    if (bine_queue_empty(&mailbox->receivers) && mailbox_ready(&mailbox->object.waitable)) {
+        *item = ring_pop(mailbox);
+        wake_sender(mailbox);
+        return 0;
+    }
+    if (timeout == 0)
+        return bine_result(ETIMEDOUT);
+    struct bine_taker taker;
+    error = bine_taker_wait_until(&mailbox->object, &mailbox->receivers, &taker, "receive from mailbox",
+                                  bine_object_deadline(&mailbox->object, timeout), BINE_PARK_EXTERNAL);
+    if (!error)
+        *item = taker.item;
+    return bine_result(error);
+}

@@ -1,0 +1,238 @@
+/* Work done in a pool: apply, map, and imap, whose results come one by one. */
+#include <stdint.h>
+
+#include "pool.h"
+
+/* Wait until none of `pending` is left, cut short or not: what they write to is about to go. */
+static void wait_firmly(struct bine_pool *pool, struct bine_queue *queue, const size_t *pending)
+{
+    while (*pending > 0) {
+        struct bine_taker taker;
+        bine_taker_wait_firmly(&pool->object, queue, &taker, "wait for killed greenlets");
+    }
+}
+
+/* ---- map -------------------------------------------------------------------------------------- */
+
+struct map {
+    struct bine_queue waiter; /* the caller of map */
+    void **results;
+    size_t pending;
+    size_t failed; /* the smallest index that failed */
+    int error;
+};
+
+static void mapped(struct bine_member *member)
+{
+    struct map *map = member->context;
+    int error = bine_error(member->greenlet);
+    if (map->results)
+        map->results[member->index] = bine_value(member->greenlet);
+    if (error && member->index < map->failed) {
+        map->failed = member->index;
+        map->error = error;
+    }
+    if (--map->pending == 0)
+        bine_taker_claim_all(&map->waiter, 0);
+}
+
+int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results, int64_t timeout,
+                     const char *site)
+{
+    int error = bine_object_check(pool);
+    if (!error && (!run || (!items && n) || timeout < 0))
+        error = EINVAL;
+    if (!error && pool->object.hub->no_park)
+        error = EDEADLK;
+    if (error)
+        return bine_result(error);
+    struct map map = {.results = results, .failed = SIZE_MAX};
+    int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
+    for (size_t i = 0; results && i < n; i++)
+        results[i] = NULL;
+    for (size_t i = 0; i < n && !error; i++) {
+        struct bine_member member = {.ended = mapped, .context = &map, .index = i};
+        map.pending++;
+        if (!bine_pool_spawn_member(pool, run, items[i], deadline, site, &member)) {
+            error = errno;
+            map.pending--;
+        }
+    }
+    while (!error && map.pending > 0) {
+        struct bine_taker taker;
+        error = timeout == 0 ? ETIMEDOUT
+                             : bine_taker_wait_until(&pool->object, &map.waiter, &taker, "map in pool", deadline, 0);
+    }
+    if (error) {
+        bine_pool_kill_context(pool, &map);
+        wait_firmly(pool, &map.waiter, &map.pending);
+    }
+    return bine_result(error ? error : map.error);
+}
+
+int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout, const char *site)
+{
+    void *result = NULL;
+    int failed = bine_pool_map_at(pool, run, &arg, 1, &result, timeout, site);
+    if (!failed && value)
+        *value = result;
+    return failed;
+}
+
+/* ---- imap ------------------------------------------------------------------------------------- */
+
+struct outcome {
+    void *value;
+    int error;
+    bool there;
+};
+
+struct bine_imap {
+    struct bine_pool *pool;
+    struct bine_queue waiter;
+    bine_run *run;
+    void *const *items;
+    const char *site;
+    struct bine_greenlet *feeder; /* a reference */
+    bool ordered;
+    bool ended; /* freed by the last of `pending` */
+    size_t n;
+    size_t pending;  /* members that run, and the feeder */
+    size_t returned; /* results given out */
+    size_t arrived;  /* unordered: entries of `order` */
+    int error;       /* why the feeder gave up */
+    size_t *order;   /* unordered: indices as they came; else NULL */
+    struct outcome outcomes[];
+};
+
+static bool next_is_there(const struct bine_imap *imap)
+{
+    return imap->ordered ? imap->outcomes[imap->returned].there : imap->returned < imap->arrived;
+}
+
+/* A member, or the feeder, has ended. */
+static void one_less(struct bine_imap *imap)
+{
+    imap->pending--;
+    bine_taker_claim_all(&imap->waiter, 0);
+    if (imap->ended && imap->pending == 0)
+        free(imap);
+}
+
+static void imapped(struct bine_member *member)
+{
+    struct bine_imap *imap = member->context;
+    struct outcome *outcome = &imap->outcomes[member->index];
+    *outcome = (struct outcome){bine_value(member->greenlet), bine_error(member->greenlet), true};
+    if (!imap->ordered)
+        imap->order[imap->arrived++] = member->index;
+    one_less(imap);
+}
+
+static void *feed(void *arg)
+{
+    struct bine_imap *imap = arg;
+    for (size_t i = 0; i < imap->n; i++) {
+        struct bine_member member = {.ended = imapped, .context = imap, .index = i};
+        imap->pending++;
+        if (!bine_pool_spawn_member(imap->pool, imap->run, imap->items[i], INT64_MAX, imap->site, &member)) {
+            imap->pending--;
+            bine_fail(errno);
+        }
+    }
+    return NULL;
+}
+
+static void fed(bine_greenlet *g, void *arg)
+{
+    struct bine_imap *imap = arg;
+    imap->error = bine_error(g);
+    one_less(imap);
+}
+
+static int start_feeder(struct bine_imap *imap)
+{
+    imap->feeder = bine_spawn(feed, imap);
+    if (!imap->feeder)
+        return errno;
+    if (bine_link(imap->feeder, fed, imap) != 0) {
+        bine_kill(imap->feeder);
+        bine_detach(imap->feeder);
+        return ENOMEM;
+    }
+    imap->pending = 1;
+    return 0;
+}
+
+bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
+                             const char *site)
+{
+    int error = bine_object_check(pool);
+    if (!error && (!run || (!items && n)))
+        error = EINVAL;
+    if (!error && n > SIZE_MAX / 4 / sizeof(struct outcome))
+        error = ENOMEM;
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    struct bine_imap *imap = calloc(1, sizeof *imap + n * sizeof(struct outcome) + (ordered ? 0 : n * sizeof(size_t)));
+    if (!imap)
+        return NULL;
+    imap->pool = pool;
+    imap->run = run;
+    imap->items = items;
+    imap->site = site;
+    imap->ordered = ordered;
+    imap->n = n;
+    imap->order = ordered ? NULL : (size_t *)&imap->outcomes[n];
+    error = n > 0 ? start_feeder(imap) : 0;
+    if (error) {
+        free(imap);
+        errno = error;
+        return NULL;
+    }
+    return imap;
+}
+
+int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
+{
+    if (!imap || !result || timeout < 0)
+        return bine_result(EINVAL);
+    if (imap->returned == imap->n)
+        return 0;
+    int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&imap->pool->object, timeout);
+    while (!next_is_there(imap)) {
+        if (imap->error && imap->pending == 0)
+            return bine_result(imap->error);
+        struct bine_taker taker;
+        int error = timeout == 0 ? ETIMEDOUT
+                                 : bine_taker_wait_until(&imap->pool->object, &imap->waiter, &taker,
+                                                         "wait for result of imap", deadline, 0);
+        if (error)
+            return bine_result(error);
+    }
+    size_t index = imap->ordered ? imap->returned : imap->order[imap->returned];
+    imap->returned++;
+    const struct outcome *outcome = &imap->outcomes[index];
+    *result = (bine_imap_result){index, imap->items[index], outcome->value, outcome->error};
+    return 1;
+}
+
+void bine_imap_end(bine_imap *imap)
+{
+    if (!imap)
+        return;
+    if (imap->feeder) {
+        bine_kill(imap->feeder);
+        bine_detach(imap->feeder);
+        bine_pool_kill_context(imap->pool, imap);
+        /* In a callback, which may not park, the last that ends frees it. */
+        if (imap->pending > 0 && imap->pool->object.hub->no_park) {
+            imap->ended = true;
+            return;
+        }
+        wait_firmly(imap->pool, &imap->waiter, &imap->pending);
+    }
+    free(imap);
+}

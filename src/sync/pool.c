@@ -1,0 +1,319 @@
+/*
+ * The pool: a list of members, and places. A place is taken before a greenlet is spawned and given, when one
+ * ends, straight to the first who waits for it. A link on each greenlet tells of its end.
+ */
+#include "pool.h"
+
+enum {
+    TAKE,
+    LOOK
+};
+
+static bool pool_ready(const struct bine_waitable *object)
+{
+    const struct bine_pool *pool = (const struct bine_pool *)object;
+    return pool->taken < pool->size;
+}
+
+/* The members are gone, without having ended. */
+static void pool_forked(struct bine_object *object)
+{
+    struct bine_pool *pool = (struct bine_pool *)object;
+    pool->spawners = pool->joiners = (struct bine_queue){NULL, NULL};
+    struct bine_member *self = NULL, *next;
+    for (struct bine_member *member = pool->members; member; member = next) {
+        next = member->next;
+        if (member->greenlet == pool->object.hub->current)
+            self = member;
+        else
+            free(member);
+    }
+    pool->members = self;
+    if (self)
+        self->next = self->previous = NULL;
+    pool->count = pool->taken = self ? 1 : 0;
+    pool->killing = 0;
+}
+
+static const struct bine_object_class pool_class = {{"pool", pool_ready}, pool_forked, NULL};
+
+/* ---- places ----------------------------------------------------------------------------------- */
+
+static void give_place(struct bine_pool *pool)
+{
+    struct bine_taker *taker;
+    while ((taker = bine_taker_claim(&pool->spawners)))
+        if (taker->kind == TAKE)
+            return; /* the place stays taken: it is the taker's now */
+    pool->taken--;
+    bine_object_notify(&pool->object);
+}
+
+static int take_place(struct bine_pool *pool, uint8_t kind, int64_t deadline)
+{
+    if (pool->taken < pool->size) {
+        pool->taken += kind == TAKE;
+        return 0;
+    }
+    if (deadline == 0)
+        return ETIMEDOUT;
+    struct bine_taker taker = {.kind = kind};
+    return bine_taker_wait_until(&pool->object, &pool->spawners, &taker, "wait for place in pool", deadline, 0);
+}
+
+/* 0 stays 0, "do not wait". */
+static int64_t deadline_of(const struct bine_pool *pool, int64_t timeout)
+{
+    return timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
+}
+
+static int check(const struct bine_pool *pool, int64_t timeout)
+{
+    int error = bine_object_check(pool);
+    return error ? error : timeout < 0 ? EINVAL : 0;
+}
+
+/* ---- members ---------------------------------------------------------------------------------- */
+
+static void unlink_member(struct bine_member *member)
+{
+    struct bine_pool *pool = member->pool;
+    if (member->previous)
+        member->previous->next = member->next;
+    else
+        pool->members = member->next;
+    if (member->next)
+        member->next->previous = member->previous;
+    pool->count--;
+    pool->departures++;
+    give_place(pool);
+    if (pool->count == 0)
+        bine_taker_claim_all(&pool->joiners, 0);
+}
+
+static void greenlet_ended(bine_greenlet *g, void *arg)
+{
+    struct bine_member *member = arg;
+    unlink_member(member);
+    if (member->ended)
+        member->ended(member);
+    bine_detach(member->greenlet);
+    free(member);
+}
+
+/* g, whose reference the pool takes over, becomes a member; a place has been taken. 0 or ENOMEM with nothing
+ * taken over. */
+static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct bine_member *template)
+{
+    struct bine_member *member = malloc(sizeof *member);
+    if (!member)
+        return ENOMEM;
+    *member = *template;
+    member->pool = pool;
+    member->greenlet = g;
+    if (bine_link(g, greenlet_ended, member) != 0) {
+        free(member);
+        return ENOMEM;
+    }
+    member->previous = NULL;
+    member->next = pool->members;
+    if (pool->members)
+        pool->members->previous = member;
+    pool->members = member;
+    pool->count++;
+    if (pool->killing)
+        bine_kill(g);
+    return 0;
+}
+
+struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg, int64_t deadline,
+                                             const char *site, const struct bine_member *template)
+{
+    int error = take_place(pool, TAKE, deadline);
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    struct bine_greenlet *g = bine_spawn_at(run, arg, site);
+    error = g ? join_in(pool, g, template) : errno;
+    if (error) {
+        if (g) {
+            bine_kill(g); /* it has not started, so it never runs */
+            bine_detach(g);
+        }
+        give_place(pool);
+        errno = error;
+        return NULL;
+    }
+    return g;
+}
+
+static struct bine_member *find(const struct bine_pool *pool, const struct bine_greenlet *g)
+{
+    for (struct bine_member *member = pool->members; member; member = member->next)
+        if (member->greenlet == g)
+            return member;
+    return NULL;
+}
+
+bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout, const char *site)
+{
+    static const struct bine_member plain;
+    int error = check(pool, timeout);
+    if (!error && !run)
+        error = EINVAL;
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    return bine_pool_spawn_member(pool, run, arg, deadline_of(pool, timeout), site, &plain);
+}
+
+int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout)
+{
+    static const struct bine_member plain;
+    int error = check(pool, timeout);
+    if (!error && !g)
+        error = EINVAL;
+    if (!error && !bine_dead(g)) {
+        if (g->hub != pool->object.hub)
+            error = EINVAL;
+        else if (find(pool, g))
+            error = EEXIST;
+    }
+    if (error || bine_dead(g))
+        return bine_result(error);
+    bine_ref(g); /* it may end while we wait */
+    error = take_place(pool, TAKE, deadline_of(pool, timeout));
+    if (!error) {
+        bool gone = bine_dead(g);
+        error = gone ? 0 : join_in(pool, g, &plain);
+        if (!error && !gone)
+            return 0;
+        give_place(pool);
+    }
+    bine_detach(g);
+    return bine_result(error);
+}
+
+int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
+{
+    int error = bine_object_check(pool);
+    struct bine_member *member = error || !g ? NULL : find(pool, g);
+    if (!error && !member)
+        error = g ? ENOENT : EINVAL;
+    if (error)
+        return bine_result(error);
+    bine_unlink(g, greenlet_ended, member);
+    unlink_member(member);
+    bine_detach(member->greenlet);
+    free(member);
+    return 0;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------ */
+
+int bine_pool_wait_available(bine_pool *pool, int64_t timeout)
+{
+    int error = check(pool, timeout);
+    return bine_result(error ? error : take_place(pool, LOOK, deadline_of(pool, timeout)));
+}
+
+int bine_pool_join(bine_pool *pool, int64_t timeout)
+{
+    int error = check(pool, timeout);
+    if (error || pool->count == 0)
+        return bine_result(error);
+    if (find(pool, pool->object.hub->current))
+        return bine_result(EDEADLK);
+    struct bine_taker taker;
+    return bine_result(bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout, 0));
+}
+
+void bine_pool_kill_context(struct bine_pool *pool, const void *context)
+{
+    struct bine_member *member = pool->members;
+    while (member) {
+        struct bine_member *next = member->next;
+        size_t before = pool->departures;
+        if (!context || member->context == context) {
+            /* One that has not started ends here and now, and leaves; and its links may send others away. */
+            bool leaves = member->greenlet->state == BINE_NEW;
+            bine_kill(member->greenlet);
+            if (pool->departures - before > leaves)
+                next = pool->members;
+        }
+        member = next;
+    }
+}
+
+static struct bine_member *another(const struct bine_pool *pool)
+{
+    struct bine_member *member = pool->members;
+    return member && member->greenlet == pool->object.hub->current ? member->next : member;
+}
+
+int bine_pool_kill(bine_pool *pool, int64_t timeout)
+{
+    int error = check(pool, timeout);
+    if (error)
+        return bine_result(error);
+    bine_pool_kill_context(pool, NULL);
+    if (timeout == 0)
+        return 0;
+    int64_t deadline = bine_object_deadline(&pool->object, timeout);
+    pool->killing++;
+    /* The caller need not be the only one that is in here and in the pool, so wait for one after the other. */
+    for (struct bine_member *member; !error && (member = another(pool));) {
+        struct bine_greenlet *g = bine_ref(member->greenlet);
+        struct bine_taker taker = {.waiter.greenlet = pool->object.hub->current};
+        bine_queue_push(&g->waitable.watchers, &taker.waiter);
+        error = bine_park(pool->object.hub, "kill pool", (uintptr_t)pool, deadline, 0);
+        bine_queue_remove(&taker.waiter);
+        bine_detach(g);
+    }
+    pool->killing--;
+    return bine_result(error == ETIME ? ETIMEDOUT : error);
+}
+
+/* ---- making, freeing, looking ----------------------------------------------------------------- */
+
+bine_pool *bine_pool_new(size_t size, unsigned flags)
+{
+    struct bine_pool *pool = bine_object_new(sizeof *pool, &pool_class, flags);
+    if (pool)
+        pool->size = size ? size : SIZE_MAX;
+    return pool;
+}
+
+bine_group *bine_group_new(void)
+{
+    return bine_pool_new(0, 0);
+}
+
+int bine_pool_free(bine_pool *pool)
+{
+    if (!pool)
+        return 0;
+    int error = bine_object_check(pool);
+    if (!error)
+        error = pool->taken || !bine_queue_empty(&pool->spawners) || !bine_queue_empty(&pool->joiners)
+                    ? EBUSY
+                    : bine_object_free(&pool->object);
+    return bine_result(error);
+}
+
+size_t bine_pool_count(const bine_pool *pool)
+{
+    return pool ? pool->count : 0;
+}
+
+size_t bine_pool_free_count(const bine_pool *pool)
+{
+    return !pool ? 0 : pool->size == SIZE_MAX ? SIZE_MAX : pool->size - pool->taken;
+}
+
+bool bine_pool_full(const bine_pool *pool)
+{
+    return bine_pool_free_count(pool) == 0;
+}

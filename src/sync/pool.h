@@ -1,0 +1,38 @@
+/* What map.c and scope.c need of a pool: members whose end they are told of. */
+#ifndef BINE_SYNC_POOL_H
+#define BINE_SYNC_POOL_H
+
+#include <bine/pool.h>
+
+#include "object.h"
+
+struct bine_member {
+    struct bine_member *next, *previous;
+    struct bine_pool *pool;
+    struct bine_greenlet *greenlet; /* a reference */
+    /* Called when it has ended and is out of the pool already; may not park. NULL: nobody wants to know. */
+    void (*ended)(struct bine_member *member);
+    void *context;
+    size_t index;
+};
+
+struct bine_pool {
+    struct bine_object object;
+    struct bine_queue spawners; /* for a free place: kind TAKE, or LOOK for those who only wait for one */
+    struct bine_queue joiners;
+    struct bine_member *members;
+    size_t size;       /* SIZE_MAX: no limit */
+    size_t taken;      /* places: of members, and promised to a spawner that was woken */
+    size_t count;      /* members */
+    size_t departures; /* members that have left, ever */
+    unsigned killing;  /* callers inside bine_pool_kill: newcomers are killed as well */
+};
+
+/* Spawn a member; template's ended, context and index are taken over. NULL with errno. */
+struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg, int64_t deadline,
+                                             const char *site, const struct bine_member *template);
+
+/* Kill all members with this context (NULL: all members). Does not wait. */
+void bine_pool_kill_context(struct bine_pool *pool, const void *context);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * The scope: a group whose members report their end, around a timeout scope of the greenlet that began it.
+ * Cancelling marks that timeout as expired, which is what makes every later wait of the block fail, and
+ * interrupts the one that it is in.
+ */
+#include <bine/scope.h>
+
+#include "pool.h"
+
+struct bine_scope {
+    struct bine_timeout timeout;
+    struct bine_pool *group;
+    struct bine_greenlet *owner; /* who began it: a reference, for one that forgets to end it */
+    int error;
+    bool cancelled;
+    bool ending; /* the owner is in bine_scope_end, or has been */
+    bool interrupted;
+};
+
+bine_scope *bine_scope_begin(int64_t timeout)
+{
+    if (timeout < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct bine_scope *scope = calloc(1, sizeof *scope);
+    if (!scope)
+        return NULL;
+    scope->group = bine_group_new();
+    if (!scope->group || bine_timeout_begin(&scope->timeout, timeout) != 0) {
+        int error = errno;
+        bine_pool_free(scope->group);
+        free(scope);
+        errno = error;
+        return NULL;
+    }
+    scope->owner = bine_ref(scope->group->object.hub->current);
+    return scope;
+}
+
+/* Tell the block, unless it is waiting for the end anyway. */
+static void interrupt_owner(struct bine_scope *scope)
+{
+    scope->timeout.expired = true;
+    if (scope->owner != scope->group->object.hub->current) {
+        bine_interrupt(scope->owner, ECANCELED);
+        scope->interrupted = true;
+    }
+}
+
+static void cancel(struct bine_scope *scope, int error)
+{
+    if (scope->cancelled)
+        return;
+    scope->cancelled = true;
+    scope->error = error;
+    if (!scope->ending)
+        interrupt_owner(scope);
+    bine_pool_kill(scope->group, 0);
+}
+
+static void ended(struct bine_member *member)
+{
+    int error = bine_error(member->greenlet);
+    if (error)
+        cancel(member->context, error);
+}
+
+bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site)
+{
+    int error = !scope || !run ? EINVAL : bine_object_check(scope->group);
+    if (!error && scope->cancelled)
+        error = ECANCELED;
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    struct bine_member member = {.ended = ended, .context = scope};
+    return bine_pool_spawn_member(scope->group, run, arg, 0, site, &member);
+}
+
+int bine_scope_cancel(bine_scope *scope, int error)
+{
+    int failure = !scope || error < 0 ? EINVAL : bine_object_check(scope->group);
+    if (!failure)
+        cancel(scope, error);
+    return bine_result(failure);
+}
+
+/* Members may have spawned siblings meanwhile, so look again whenever it was empty. */
+static int wait_for_members(struct bine_scope *scope)
+{
+    struct bine_pool *group = scope->group;
+    while (group->count > 0) {
+        struct bine_taker taker;
+        int error = bine_taker_wait(&group->object, &group->joiners, &taker, "end scope", BINE_FOREVER, 0);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int bine_scope_end(bine_scope *scope)
+{
+    if (!scope)
+        return bine_result(EINVAL);
+    int error = bine_object_check(scope->group);
+    if (!error && scope->owner != scope->group->object.hub->current)
+        error = EPERM;
+    if (!error && scope->owner->timeouts != &scope->timeout)
+        error = EINVAL;
+    if (!error && scope->group->count > 0 && scope->group->object.hub->no_park)
+        error = EDEADLK;
+    if (error)
+        return bine_result(error);
+
+    scope->ending = true;
+    error = scope->cancelled ? 0 : wait_for_members(scope);
+    if (error)
+        cancel(scope, error);
+    while (scope->group->count > 0) {
+        struct bine_taker taker;
+        bine_taker_wait_firmly(&scope->group->object, &scope->group->joiners, &taker, "end scope");
+    }
+    /* An interrupt that no wait has received is not for whatever the caller waits for next. */
+    if (scope->interrupted && scope->owner->interrupt == ECANCELED)
+        scope->owner->interrupt = 0;
+    bine_timeout_end(&scope->timeout);
+    error = scope->error;
+    bine_pool_free(scope->group);
+    bine_detach(scope->owner);
+    free(scope);
+    return bine_result(error);
+}
