@@ -1,0 +1,333 @@
+/*
+ * The engine. See engine.h.
+ *
+ * One pass over all objects plans what to write (slot, value it holds, value it shall hold) and what each object's record will
+ * be; then all is written; only then the new records replace the old. Whatever fails on the way leaves everything as it was.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../core/libc.h"
+#include "loaded.h"
+#include "protection.h"
+#include "record.h"
+#include "relocation.h"
+#include "scope.h"
+#include "slot.h"
+#include "table.h"
+
+/* ---- the lock ------------------------------------------------------------------------------- */
+
+/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may be inside the
+ * loader's lock. Holding times are those of one walk. */
+static atomic_flag taken = ATOMIC_FLAG_INIT;
+
+void bine_engine_lock(void)
+{
+    while (atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
+        bine_libc.sched_yield();
+}
+
+void bine_engine_unlock(void)
+{
+    atomic_flag_clear_explicit(&taken, memory_order_release);
+}
+
+/* A child of fork must not find the lock held by a thread that it does not have. */
+__attribute__((constructor)) static void keep_lock_over_fork(void)
+{
+    pthread_atfork(bine_engine_lock, bine_engine_unlock, bine_engine_unlock);
+}
+
+/* ---- what is being done --------------------------------------------------------------------- */
+
+static struct bine_record *records; /* of all objects seen in the last walk */
+static unsigned current_families;
+static unsigned epoch = 1; /* changes whenever families or rules do: an object scanned in this epoch is done */
+static unsigned long long seen_added, seen_removed;
+
+struct plan {
+    unsigned families;
+    struct bine_protections protections;
+    struct bine_changes changes;
+    struct bine_record *records; /* what `records` will be */
+    struct bine_object *system;  /* the objects that libc's functions live in */
+    size_t system_count, system_room;
+    struct bine_object program;
+    bool program_known;
+    bool overtaken; /* a slot was written by another thread between plan and change */
+
+    /* The object that is being scanned. */
+    const struct bine_object *object;
+    const struct bine_record *old;
+    struct bine_record *new;
+    bool allowed;
+};
+
+/* ---- which values are libc's ---------------------------------------------------------------- */
+
+/* Does the program itself have a function of that name, which then is what libraries reach, too? */
+static const ElfW(Sym) *program_symbol(const struct plan *plan, const char *name)
+{
+    return plan->program_known ? bine_object_symbol(&plan->program, name) : NULL;
+}
+
+/*
+ * Slots are judged by what they hold, not by their name alone: a library may have a `connect` of its own, and a pointer in data may
+ * have been set to something else since. What is libc's: the function that we found at start, any version of it in a
+ * part of the C library, an interceptor of a sanitizer, and the jump stubs that lead there.
+ */
+static bool leads_to_libc(const struct plan *plan, const struct bine_relocation *relocation, const struct bine_symbol *symbol,
+                          void *value)
+{
+    if (value == *symbol->original)
+        return true;
+    const ElfW(Sym) *lent = program_symbol(plan, symbol->name);
+    if (bine_object_contains(plan->object, value)) {
+        /* The stub of a call that has not been bound yet, if no function of the program's own will be found first. */
+        bool own = lent && lent->st_shndx != SHN_UNDEF &&
+                   (void *)(plan->program.base + lent->st_value) != *symbol->original;
+        return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here && !own;
+    }
+    /* A program with fixed addresses lends its own jump stub out as the function's address. */
+    if (lent && lent->st_shndx == SHN_UNDEF && lent->st_value && (void *)(plan->program.base + lent->st_value) == value)
+        return true;
+    for (size_t i = 0; i < plan->system_count; i++)
+        if (bine_object_contains(&plan->system[i], value))
+            return bine_object_defines_at(&plan->system[i], symbol->name, value);
+    return false;
+}
+
+static int find_system(const struct bine_object *object, void *arg)
+{
+    struct plan *plan = arg;
+    if (!object->other_namespace && *object->path == '\0' && !plan->program_known) {
+        plan->program = *object;
+        plan->program_known = true;
+    }
+    if (!bine_object_is_system(object))
+        return 0;
+    if (plan->system_count == plan->system_room) {
+        size_t room = plan->system_room ? 2 * plan->system_room : 16;
+        struct bine_object *system = realloc(plan->system, room * sizeof *system);
+        if (!system)
+            return ENOMEM;
+        plan->system = system;
+        plan->system_room = room;
+    }
+    plan->system[plan->system_count++] = *object;
+    return 0;
+}
+
+/* ---- scanning ------------------------------------------------------------------------------- */
+
+static int protection_of(const struct plan *plan, const void *address)
+{
+    int protection = bine_protection_of(&plan->protections, (uintptr_t)address);
+    return protection >= 0 ? protection : bine_object_protection(plan->object, (uintptr_t)address);
+}
+
+static int plan_change(struct plan *plan, void **slot, void *from, void *to)
+{
+    uintptr_t address = (uintptr_t)slot;
+    struct bine_change change = {
+        .slot = slot,
+        .from = from,
+        .to = to,
+        .protection = protection_of(plan, slot),
+        .closes = address >= plan->object->relro_start && address < plan->object->relro_end,
+    };
+    return bine_changes_add(&plan->changes, change);
+}
+
+static int look_at(const struct bine_relocation *relocation, void *arg)
+{
+    struct plan *plan = arg;
+    const struct bine_symbol *symbol = bine_symbol_find(relocation->name);
+    /* Parts of glibc call each other by private versions: their affair. */
+    if (!symbol || !*symbol->original || bine_object_wants_private(plan->object, relocation->symbol))
+        return 0;
+    if (protection_of(plan, relocation->slot) < 0)
+        return 0;
+    void *value = __atomic_load_n(relocation->slot, __ATOMIC_RELAXED);
+    bool wanted = plan->allowed && (symbol->family & plan->families);
+    if (value == symbol->hook) {
+        const struct bine_slot_record *kept = bine_record_find(plan->old, relocation->slot);
+        void *old = kept ? kept->old : *symbol->original;
+        if (wanted)
+            return bine_record_add(plan->new, relocation->slot, old, symbol);
+        return plan_change(plan, relocation->slot, value, old);
+    }
+    if (!wanted || !leads_to_libc(plan, relocation, symbol, value))
+        return 0;
+    int error = plan_change(plan, relocation->slot, value, symbol->hook);
+    return error ? error : bine_record_add(plan->new, relocation->slot, value, symbol);
+}
+
+/* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and will be looked
+ * at again. */
+static bool is_finished(const struct plan *plan, const struct bine_object *object)
+{
+    if (object->relro_start >= object->relro_end || *object->path == '\0')
+        return true;
+    int protection = bine_protection_of(&plan->protections, object->relro_start);
+    return protection < 0 || !(protection & PROT_WRITE);
+}
+
+static int scan(const struct bine_object *object, void *arg)
+{
+    struct plan *plan = arg;
+    struct bine_record *old = bine_record_of(records, object);
+    struct bine_record *new = bine_record_new(object);
+    if (!new)
+        return ENOMEM;
+    new->next = plan->records;
+    plan->records = new;
+    /* Objects of other namespaces have a libc, and an errno, of their own: our hooks would set the wrong one. */
+    if (bine_object_is_system(object) || object->other_namespace) {
+        new->system = !object->other_namespace;
+        new->epoch = epoch;
+        return 0;
+    }
+    if (old && old->epoch == epoch) {
+        new->unchanged = true; /* takes over the old one's slots when all is done */
+        new->epoch = epoch;
+        return 0;
+    }
+    plan->object = object;
+    plan->old = old;
+    plan->new = new;
+    plan->allowed = plan->families && bine_scope_allows(object->name);
+    int error = bine_relocations_walk(object, look_at, plan);
+    if (error)
+        return error;
+    bine_record_sort(new);
+    new->epoch = is_finished(plan, object) ? epoch : 0;
+    return 0;
+}
+
+/* ---- carrying it out ------------------------------------------------------------------------ */
+
+/* A slot that another thread bound between plan and change was left alone; its object is looked at once more. */
+static void settle(struct plan *plan)
+{
+    for (struct bine_record *record = plan->records; record; record = record->next) {
+        struct bine_record *old = bine_record_like(records, record);
+        if (record->unchanged && old)
+            bine_record_take_slots(record, old);
+        for (size_t i = 0; i < record->count;) {
+            const struct bine_change *change = bine_changes_find(&plan->changes, record->slots[i].slot);
+            if (change && !change->made) {
+                bine_record_remove(record, i);
+                record->epoch = 0;
+                plan->overtaken = true;
+            } else {
+                i++;
+            }
+        }
+        if (old)
+            record->gadget = old->gadget;
+    }
+}
+
+static int carry_out(void *arg)
+{
+    struct plan *plan = arg;
+    int error = bine_loaded_walk(find_system, plan);
+    if (!error)
+        error = bine_protections_read(&plan->protections);
+    if (!error)
+        error = bine_loaded_walk(scan, plan);
+    if (!error)
+        error = bine_changes_make(&plan->changes);
+    if (!error)
+        settle(plan);
+    return error;
+}
+
+static int apply_once(unsigned families, bool *overtaken)
+{
+    unsigned long long added, removed;
+    bine_loaded_changes(&added, &removed);
+    struct plan plan = {.families = families};
+    int error = bine_loaded_hold(carry_out, &plan);
+    if (error) {
+        bine_records_free(plan.records);
+    } else {
+        bine_records_free(records);
+        records = plan.records;
+        current_families = families;
+        seen_added = added;
+        seen_removed = removed;
+    }
+    bine_changes_free(&plan.changes);
+    bine_protections_free(&plan.protections);
+    free(plan.system);
+    *overtaken = plan.overtaken;
+    return error;
+}
+
+int bine_engine_apply(unsigned families, bool anew)
+{
+    unsigned old_epoch = epoch;
+    if (anew || families != current_families)
+        epoch = epoch + 1 ? epoch + 1 : 1;
+    bool overtaken;
+    int error = apply_once(families, &overtaken);
+    if (error) {
+        epoch = old_epoch;
+        return error;
+    }
+    /* Each slot is bound once only, so that a second look finds them all; a third cannot hurt. */
+    for (int i = 0; i < 2 && overtaken; i++)
+        if (apply_once(families, &overtaken) != 0)
+            break;
+    return 0;
+}
+
+int bine_engine_follow(void)
+{
+    if (!current_families)
+        return 0;
+    unsigned long long added, removed;
+    bine_loaded_changes(&added, &removed);
+    bool unfinished = false;
+    for (const struct bine_record *record = records; record; record = record->next)
+        unfinished |= record->epoch == 0;
+    if (added == seen_added && removed == seen_removed && !unfinished)
+        return 0;
+    return bine_engine_apply(current_families, false);
+}
+
+bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function)
+{
+    if (!function || function == *symbol->original)
+        return function != NULL;
+    for (const struct bine_record *record = records; record; record = record->next)
+        if (record->system && (uintptr_t)function >= record->start && (uintptr_t)function < record->end)
+            return true;
+    return false;
+}
+
+size_t bine_engine_slots(void)
+{
+    size_t count = 0;
+    for (const struct bine_record *record = records; record; record = record->next)
+        count += record->count;
+    return count;
+}
+
+void *bine_engine_return_in(const void *address)
+{
+    for (struct bine_record *record = records; record; record = record->next)
+        if ((uintptr_t)address >= record->start && (uintptr_t)address < record->end)
+            return bine_record_gadget(record);
+    return NULL;
+}

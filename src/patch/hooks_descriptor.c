@@ -1,0 +1,199 @@
+/*
+ * Hooks of what makes, copies, changes and closes descriptors. None of them waits (close aside, which lingers): they call the
+ * original and tell src/io, which keeps a record of each descriptor. Threads without a hub keep records too, because what they
+ * make may be used by a greenlet of another.
+ */
+#include <bine/io.h>
+#include <errno.h>
+#include <linux/close_range.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+
+#include "../io/descriptor.h"
+#include "hook.h"
+
+/* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking ones are O_NONBLOCK. */
+static int made(int fd, enum bine_descriptor_kind kind, int flags)
+{
+    _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK && TFD_NONBLOCK == O_NONBLOCK &&
+                       SFD_NONBLOCK == O_NONBLOCK && IN_NONBLOCK == O_NONBLOCK,
+                   "flags differ");
+    if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_fresh(fd, kind, (flags & O_NONBLOCK) != 0);
+    return fd;
+}
+
+int hook_socket(int domain, int type, int protocol)
+{
+    return made(bine_libc.socket(domain, type, protocol), BINE_FD_SOCKET, type);
+}
+
+int hook_socketpair(int domain, int type, int protocol, int pair[2])
+{
+    int result = bine_libc.socketpair(domain, type, protocol, pair);
+    if (result == 0) {
+        made(pair[0], BINE_FD_SOCKET, type);
+        made(pair[1], BINE_FD_SOCKET, type);
+    }
+    return result;
+}
+
+int hook_pipe(int pair[2])
+{
+    int result = bine_libc.pipe(pair);
+    if (result == 0) {
+        made(pair[0], BINE_FD_PIPE, 0);
+        made(pair[1], BINE_FD_PIPE, 0);
+    }
+    return result;
+}
+
+int hook_pipe2(int pair[2], int flags)
+{
+    int result = bine_libc.pipe2(pair, flags);
+    if (result == 0) {
+        made(pair[0], BINE_FD_PIPE, flags);
+        made(pair[1], BINE_FD_PIPE, flags);
+    }
+    return result;
+}
+
+int hook_eventfd(unsigned value, int flags)
+{
+    return made(bine_libc.eventfd(value, flags), BINE_FD_STREAM, flags);
+}
+
+int hook_timerfd_create(clockid_t clock, int flags)
+{
+    return made(bine_libc.timerfd_create(clock, flags), BINE_FD_STREAM, flags);
+}
+
+int hook_signalfd(int fd, const sigset_t *mask, int flags)
+{
+    int result = bine_libc.signalfd(fd, mask, flags);
+    return fd == -1 ? made(result, BINE_FD_STREAM, flags) : result;
+}
+
+int hook_inotify_init(void)
+{
+    return made(bine_libc.inotify_init(), BINE_FD_STREAM, 0);
+}
+
+int hook_inotify_init1(int flags)
+{
+    return made(bine_libc.inotify_init1(flags), BINE_FD_STREAM, flags);
+}
+
+int hook_epoll_create(int size)
+{
+    return made(bine_libc.epoll_create(size), BINE_FD_STREAM, 0);
+}
+
+int hook_epoll_create1(int flags)
+{
+    return made(bine_libc.epoll_create1(flags), BINE_FD_STREAM, 0);
+}
+
+int hook_memfd_create(const char *name, unsigned flags)
+{
+    return made(bine_libc.memfd_create(name, flags), BINE_FD_FILE, 0);
+}
+
+/* ---- copies --------------------------------------------------------------------------------- */
+
+static int copied(int original, int copy)
+{
+    if (copy >= 0 && copy != original && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_copied(original, copy);
+    return copy;
+}
+
+int hook_dup(int fd)
+{
+    return copied(fd, bine_libc.dup(fd));
+}
+
+/* Whoever waits for the descriptor that is replaced finds it closed. */
+int hook_dup2(int fd, int copy)
+{
+    return copied(fd, bine_libc.dup2(fd, copy));
+}
+
+int hook_dup3(int fd, int copy, int flags)
+{
+    return copied(fd, bine_libc.dup3(fd, copy, flags));
+}
+
+/* ---- changes -------------------------------------------------------------------------------- */
+
+/* Every command of fcntl takes one argument or none; passing a word too many does no harm. */
+int hook_fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    int result = bine_libc.fcntl(fd, command, argument);
+    if (result < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        return result;
+    if (command == F_SETFL)
+        bine_descriptor_set_nonblocking(fd, ((intptr_t)argument & O_NONBLOCK) != 0);
+    else if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+        copied(fd, result);
+    return result;
+}
+
+int hook_ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    int result = bine_libc.ioctl(fd, request, argument);
+    if (result >= 0 && request == FIONBIO && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_set_nonblocking(fd, *(int *)argument != 0);
+    return result;
+}
+
+int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
+    int result = bine_libc.setsockopt(fd, level, option, value, length);
+    if (result == 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_option_changed(fd, level, option);
+    return result;
+}
+
+/* ---- closing -------------------------------------------------------------------------------- */
+
+int hook_close(int fd)
+{
+    if (!bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        return bine_libc.close(fd);
+    return bine_close(fd);
+}
+
+/* The numbers will name other files. Those above the limit of open files were never ours. */
+static void range_gone(unsigned first, unsigned last)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0)
+        return;
+    if (last > limit.rlim_cur - 1)
+        last = (unsigned)(limit.rlim_cur - 1);
+    for (unsigned long fd = first; fd <= last; fd++)
+        bine_descriptor_gone((int)fd);
+}
+
+int hook_close_range(unsigned first, unsigned last, int flags)
+{
+    if (bine_hook_active(BINE_PATCH_DESCRIPTOR) && first <= last && !((unsigned)flags & CLOSE_RANGE_CLOEXEC))
+        range_gone(first, last);
+    return bine_libc.close_range(first, last, flags);
+}
+
+void hook_closefrom(int first)
+{
+    if (bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        range_gone(first < 0 ? 0 : (unsigned)first, ~0u);
+    bine_libc.closefrom(first);
+}

@@ -1,0 +1,122 @@
+/*
+ * Hooks of the loader: what is loaded later is patched before the program can call it, and pointers that are looked up by name
+ * lead to the hooks too. See loader.h.
+ *
+ * A library's constructors run inside dlopen, before anything could be patched: their calls are libc's own.
+ */
+#include "loader.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "engine.h"
+#include "hook.h"
+
+/* A processor that keeps a second copy of return addresses would not let a function return to where it was not called from. */
+static bool returns_are_checked(void)
+{
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+    enum { SHADOW_STACK_STATUS = 0x5005 }; /* ARCH_SHSTK_STATUS, Linux 6.6 */
+    unsigned long status = 0;
+    return syscall(SYS_arch_prctl, SHADOW_STACK_STATUS, &status) == 0 && status != 0;
+#else
+    return false; /* the guarded control stack of aarch64 is not known to any libc that we run on */
+#endif
+}
+
+/* A return instruction in the object that `caller` lies in; NULL: the loader has to see us as the caller. */
+static void *return_in_object_of(void *caller)
+{
+    if (returns_are_checked())
+        return NULL;
+    bine_engine_lock();
+    void *gadget = bine_engine_return_in(caller);
+    bine_engine_unlock();
+    return gadget;
+}
+
+/* Failing to patch what was loaded is not the caller's failure; every later call tries again. */
+static void follow(void)
+{
+    int saved = errno;
+    bine_engine_lock();
+    (void)bine_engine_follow();
+    bine_engine_unlock();
+    /* The first C++ library of the process may just have come. */
+    bine_hub_find_exception_globals();
+    errno = saved;
+}
+
+void *hook_dlopen(const char *file, int flags)
+{
+    int saved = errno;
+    void *gadget = return_in_object_of(__builtin_return_address(0));
+    errno = saved;
+    void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlopen, file, (void *)(intptr_t)flags, NULL)
+                          : bine_libc.dlopen(file, flags);
+    follow();
+    return handle;
+}
+
+void *hook_dlmopen(Lmid_t space, const char *file, int flags)
+{
+    int saved = errno;
+    void *gadget = return_in_object_of(__builtin_return_address(0));
+    errno = saved;
+    void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
+                          : bine_libc.dlmopen(space, file, flags);
+    follow();
+    return handle;
+}
+
+int hook_dlclose(void *handle)
+{
+    int result = bine_libc.dlclose(handle);
+    follow();
+    return result;
+}
+
+/* The hook in place of the function that the loader found under the symbol's name, if that is libc's. */
+static void *translate(const struct bine_symbol *symbol, void *found)
+{
+    bine_engine_lock();
+    bool libcs = found && bine_engine_is_libcs(symbol, found);
+    bine_engine_unlock();
+    return libcs ? symbol->hook : found;
+}
+
+/* The row of a symbol that is to be looked up our way. RTLD_NEXT asks for what comes after the caller: it wraps the function itself, and
+ * would call itself through our hook. */
+static const struct bine_symbol *ours(const void *handle, const char *name)
+{
+    if (handle == RTLD_NEXT || !name)
+        return NULL;
+    const struct bine_symbol *symbol = bine_symbol_find(name);
+    return symbol && bine_hook_active(symbol->family) && *symbol->original ? symbol : NULL;
+}
+
+struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *caller)
+{
+    int saved = errno;
+    const struct bine_symbol *symbol = ours(handle, name);
+    if (!symbol)
+        return (struct bine_looked_up){NULL, (void *)bine_libc.dlsym};
+    void *gadget = return_in_object_of(caller);
+    errno = saved;
+    void *found = gadget ? bine_call_as(gadget, (void *)bine_libc.dlsym, handle, name, NULL) : bine_libc.dlsym(handle, name);
+    return (struct bine_looked_up){translate(symbol, found), NULL};
+}
+
+struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version, void *caller)
+{
+    int saved = errno;
+    const struct bine_symbol *symbol = ours(handle, name);
+    if (!symbol)
+        return (struct bine_looked_up){NULL, (void *)bine_libc.dlvsym};
+    void *gadget = return_in_object_of(caller);
+    errno = saved;
+    void *found = gadget ? bine_call_as(gadget, (void *)bine_libc.dlvsym, handle, name, version)
+                         : bine_libc.dlvsym(handle, name, version);
+    return (struct bine_looked_up){translate(symbol, found), NULL};
+}

@@ -1,0 +1,159 @@
+/* The public interface of monkey patching. See bine/patch.h; the work is the engine's. */
+#include <bine/patch.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "engine.h"
+#include "hook.h"
+#include "scope.h"
+
+atomic_uint bine_patch_active;
+atomic_ulong bine_patch_from_hub;
+
+/* The families that the user asked for; written with the engine's lock held. */
+static atomic_uint asked;
+
+/* With the lock held: let exactly these families be patched. Hooks are told first, so that each works as soon as a
+ * slot leads to it, and falls through as soon as its family is gone. */
+static int change_to(unsigned families, bool anew)
+{
+    unsigned before = atomic_load(&bine_patch_active);
+    unsigned all = bine_families_with_inner(families);
+    atomic_store(&bine_patch_active, before | all);
+    int error = bine_engine_apply(all, anew);
+    atomic_store(&bine_patch_active, error ? before : all);
+    if (!error)
+        atomic_store(&asked, families);
+    return error;
+}
+
+static int change(unsigned add, unsigned remove)
+{
+    if ((add | remove) & ~(unsigned)BINE_PATCH_ALL) {
+        errno = EINVAL;
+        return -1;
+    }
+    bine_libc_resolve();
+    bine_engine_lock();
+    int saved = errno;
+    int error = change_to((atomic_load(&asked) | add) & ~remove, false);
+    if (!error)
+        error = bine_engine_follow();
+    bine_engine_unlock();
+    errno = error ? error : saved;
+    return error ? -1 : 0;
+}
+
+int bine_patch(unsigned families)
+{
+    return change(families, 0);
+}
+
+int bine_unpatch(unsigned families)
+{
+    return change(0, families);
+}
+
+unsigned bine_patched(void)
+{
+    return atomic_load(&asked);
+}
+
+int bine_patch_all(void)
+{
+    return bine_patch(BINE_PATCH_ALL);
+}
+
+int bine_unpatch_all(void)
+{
+    return bine_unpatch(BINE_PATCH_ALL);
+}
+
+int bine_patch_socket(void)
+{
+    return bine_patch(BINE_PATCH_SOCKET);
+}
+
+int bine_patch_dns(void)
+{
+    return bine_patch(BINE_PATCH_DNS);
+}
+
+int bine_patch_time(void)
+{
+    return bine_patch(BINE_PATCH_TIME);
+}
+
+int bine_patch_select(void)
+{
+    return bine_patch(BINE_PATCH_SELECT);
+}
+
+int bine_patch_file(void)
+{
+    return bine_patch(BINE_PATCH_FILE);
+}
+
+int bine_patch_stdio(void)
+{
+    return bine_patch(BINE_PATCH_STDIO);
+}
+
+int bine_patch_process(void)
+{
+    return bine_patch(BINE_PATCH_PROCESS);
+}
+
+int bine_patch_thread(void)
+{
+    return bine_patch(BINE_PATCH_THREAD);
+}
+
+int bine_patch_signal(void)
+{
+    return bine_patch(BINE_PATCH_SIGNAL);
+}
+
+static int add_rule(enum bine_rule_kind kind, const char *object)
+{
+    if (!object) {
+        errno = EINVAL;
+        return -1;
+    }
+    bine_engine_lock();
+    int saved = errno;
+    int error = bine_scope_add(kind, object);
+    if (!error && atomic_load(&asked)) {
+        error = change_to(atomic_load(&asked), true);
+        if (error)
+            bine_scope_drop_newest();
+    }
+    bine_engine_unlock();
+    errno = error ? error : saved;
+    return error ? -1 : 0;
+}
+
+int bine_patch_exclude(const char *object)
+{
+    return add_rule(BINE_RULE_EXCLUDE, object);
+}
+
+int bine_patch_include(const char *object)
+{
+    return add_rule(BINE_RULE_INCLUDE, object);
+}
+
+void *bine_original(const char *name)
+{
+    if (!name) {
+        errno = EINVAL;
+        return NULL;
+    }
+    bine_libc_resolve();
+    const struct bine_symbol *symbol = bine_symbol_find(name);
+    if (!symbol || !*symbol->original) {
+        errno = ENOENT;
+        return NULL;
+    }
+    return *symbol->original;
+}
