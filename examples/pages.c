@@ -4,12 +4,12 @@
  */
 #include "pages.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tcp.h"
 
 static const struct page {
     const char *path;
@@ -29,17 +29,6 @@ int64_t pages_delay(void)
     return sum;
 }
 
-static void send_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
-        if (sent < 0)
-            return; /* the client has gone */
-        data += sent;
-        size -= (size_t)sent;
-    }
-}
-
 static void answer(int fd, const char *request)
 {
     for (int i = 0; i < PAGES; i++) {
@@ -52,12 +41,12 @@ static void answer(int fd, const char *request)
         memset(body, '*', pages[i].size);
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                  pages[i].size);
-        send_all(fd, head, strlen(head));
-        send_all(fd, body, pages[i].size);
+        tcp_send(fd, head, strlen(head));
+        tcp_send(fd, body, pages[i].size);
         return;
     }
     const char *sorry = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    send_all(fd, sorry, strlen(sorry));
+    tcp_send(fd, sorry, strlen(sorry));
 }
 
 /* One connection, one request. */
@@ -90,14 +79,11 @@ static void *serve(void *listener)
 
 bine_greenlet *pages_serve(char urls[PAGES][PAGE_URL_SIZE])
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    /* Port 0: any that is free. */
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 16) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+    int port = 0;
+    int fd = tcp_listen(&port);
+    if (fd < 0)
         return NULL;
     for (int i = 0; i < PAGES; i++)
-        snprintf(urls[i], PAGE_URL_SIZE, "http://127.0.0.1:%d%s", ntohs(address.sin_port), pages[i].path);
+        snprintf(urls[i], PAGE_URL_SIZE, "http://127.0.0.1:%d%s", port, pages[i].path);
     return bine_spawn(serve, (void *)(intptr_t)fd);
 }

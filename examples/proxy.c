@@ -1,0 +1,77 @@
+/*
+ * A TCP proxy: each connection gets two greenlets, one per direction. When one direction ends, its end is passed
+ * on, and the other goes on until it ends as well.
+ *
+ *     proxy PORT HOST PORT        listen on the first, forward to the second
+ */
+#include <bine.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tcp.h"
+
+static const char *target_host, *target_port;
+
+struct direction {
+    int from, to;
+};
+
+static void *forward(void *arg)
+{
+    struct direction *way = arg;
+    char buffer[16384];
+    ssize_t got;
+    while ((got = recv(way->from, buffer, sizeof buffer, 0)) > 0 && tcp_send(way->to, buffer, (size_t)got))
+        ;
+    shutdown(way->to, SHUT_WR); /* say that no more will come */
+    return NULL;
+}
+
+static void *serve(void *connection)
+{
+    int client = (int)(intptr_t)connection;
+    int server = tcp_connect(target_host, target_port);
+    if (server >= 0) {
+        /* Both live on this stack: this greenlet does not leave before the other one has ended. */
+        struct direction there = {client, server}, back = {server, client};
+        bine_greenlet *other = bine_spawn(forward, &back);
+        if (other) {
+            forward(&there);
+            bine_join(other, NULL, BINE_FOREVER);
+        }
+        close(server);
+    }
+    close(client);
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 4) {
+        fprintf(stderr, "usage: proxy PORT HOST PORT\n");
+        return 2;
+    }
+    int port = atoi(arguments[1]);
+    target_host = arguments[2];
+    target_port = arguments[3];
+
+    if (bine_patch_all() != 0) {
+        perror("bine_patch_all");
+        return 1;
+    }
+    int listener = tcp_listen(&port);
+    if (listener < 0) {
+        perror("listen");
+        return 1;
+    }
+    printf("proxy: 127.0.0.1:%d to %s:%s\n", port, target_host, target_port);
+    fflush(stdout);
+
+    int fd;
+    while ((fd = accept(listener, NULL, NULL)) >= 0)
+        bine_detach(bine_spawn(serve, (void *)(intptr_t)fd));
+    perror("accept");
+    return 1;
+}

@@ -1,0 +1,18 @@
+/* The few lines of socket calls that every small server needs. Plain libc: after bine_patch_all() only the calling greenlet
+ * waits in them. */
+#ifndef EXAMPLES_TCP_H
+#define EXAMPLES_TCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Listen on loopback; *port 0 means any that is free, and is filled in. -1 with errno. */
+int tcp_listen(int *port);
+
+/* Connect to host (a name or an address) and port. -1 after saying why on stderr. */
+int tcp_connect(const char *host, const char *port);
+
+/* Send all of it. False when the other side has gone. */
+bool tcp_send(int fd, const void *data, size_t size);
+
+#endif
