@@ -489,13 +489,10 @@ static void unlock_all(void)
         atomic_store(&bine_lot_buckets[i].lock, 0);
 }
 
-bool bine_lot_forked;
-
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
 static void after_fork_in_child(void)
 {
     cached_thread = 0;
-    bine_lot_forked = true;
     for (size_t i = 0; i < BUCKETS; i++) {
         /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the child. */
         struct bine_lot_record *next;

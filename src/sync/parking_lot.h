@@ -162,7 +162,4 @@ pid_t bine_lot_thread(void);
 /* Who runs now: the current greenlet, or on a thread without a hub the thread. */
 const void *bine_lot_self(void);
 
-/* This process is the child of a fork: threads and greenlets that it remembers may be gone. */
-extern bool bine_lot_forked;
-
 #endif

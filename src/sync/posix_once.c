@@ -13,13 +13,31 @@
 #include "parking_lot.h"
 
 enum {
-    IN_PROGRESS = 1, /* a bit of libc's word; what is above it counts forks */
-    DONE = 2,        /* the whole word */
+    DONE = 2 /* libc's word when it is done */
 };
 
 static inline int state_of(pthread_once_t *once)
 {
     return __atomic_load_n(once, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * libc's word while a routine runs. It counts forks, so that a child runs again what a thread that it does not have was
+ * running; the way to know the count is to run a routine and look.
+ */
+static __thread pthread_once_t probe;
+static __thread int probed;
+
+static void look_at_probe(void)
+{
+    probed = __atomic_load_n(&probe, __ATOMIC_RELAXED);
+}
+
+static __attribute__((noinline)) int in_progress(void)
+{
+    probe = PTHREAD_ONCE_INIT;
+    bine_libc.pthread_once(&probe, look_at_probe);
+    return probed;
 }
 
 static void finish(pthread_once_t *const *once)
@@ -45,7 +63,7 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
     while (state_of(once) != DONE) {
         struct bine_lot_bucket *bucket = bine_lot_lock(once);
         struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
-        if (!record && can_wait && (state_of(once) & IN_PROGRESS) && !bine_lot_forked) {
+        if (!record && can_wait && state_of(once) != 0 && state_of(once) == in_progress()) {
             /* Run by a thread whose code is not patched: nobody will tell us. */
             bine_lot_unlock(bucket);
             bine_park(hub, "once", (uintptr_t)once, bine_hub_deadline(hub, BINE_MS), BINE_PARK_FIRM);
