@@ -302,6 +302,8 @@ static int end_due(struct sim_poller *sim, size_t due)
                 int64_t late = transfer(sim, operation); /* the cancel came too late */
                 if (late >= 0)
                     result = late;
+            } else if (!operation->cancelled && draw_below(sim, 16) == 0) {
+                result = -EAGAIN; /* as if a re-check had found it stale */
             } else if (!operation->cancelled) {
                 result = transfer(sim, operation);
                 if (result == -EAGAIN)
