@@ -131,7 +131,7 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
         }
         wait_first = tried = false;
         if (ring) {
-            ssize_t got;
+            ssize_t got = 0;
             error = by_poller(receive, &wait, &got);
             if (!error) {
                 learn(receive, &wait, got, false);

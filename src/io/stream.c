@@ -182,7 +182,7 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
         }
         wait_first = tried = false;
         if (ring) {
-            ssize_t got;
+            ssize_t got = 0;
             error = by_poller(&wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
             if (!error) {
                 if (flat && (size_t)got < vector->iov_len)

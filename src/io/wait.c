@@ -78,6 +78,7 @@ int bine_wait_ready(struct bine_wait *wait, uint32_t events)
     wait->bits = 0;
     if (wait->fruitless++ >= 3)
         return wait_by_the_clock(wait);
+    int64_t begun = wait->fruitless > 2 ? bine_hub_now(wait->hub) : 0;
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
     operation.kind = BINE_OP_POLL;
@@ -85,6 +86,9 @@ int bine_wait_ready(struct bine_wait *wait, uint32_t events)
     int error = bine_wait_operation(wait, &operation);
     if (error > 0)
         return error;
+    /* It did wait: others may just have been faster. */
+    if (begun && bine_hub_now(wait->hub) - begun >= BINE_MS)
+        wait->fruitless = 1;
     if (error < 0)
         return 0;
     if (operation.result < 0)

@@ -1,0 +1,83 @@
+/*
+ * close: whoever waits for the descriptor is told before the number can mean something else. See bine/io.h.
+ */
+#include "close.h"
+
+#include <bine/io.h>
+#include <stdlib.h>
+
+#include "wait.h"
+
+/* To another hub, whose greenlets may wait for a descriptor that was closed here. */
+struct farewell {
+    struct bine_message message;
+    struct bine_hub *hub;
+    int fd;
+};
+
+static void forget(struct bine_hub *hub, int fd)
+{
+    if (hub->driver == &hub->idle_driver)
+        return; /* it has never waited for a descriptor */
+    struct bine_poller *poller = (struct bine_poller *)hub->driver;
+    poller->class->forget(poller, fd);
+}
+
+/* The number may be in use again by now. Who waits for the new file is woken in vain, sees that the generation is its own, and
+ * waits again; who waits for the old one sees that it is not. */
+static void deliver_farewell(struct bine_message *message)
+{
+    struct farewell *farewell = (struct farewell *)message;
+    struct bine_hub *hub = farewell->hub;
+    int fd = farewell->fd;
+    free(farewell);
+    forget(hub, fd);
+}
+
+static void send_farewell(struct bine_hub *hub, void *arg)
+{
+    int fd = *(int *)arg;
+    if (hub == bine_hub_here())
+        return;
+    struct farewell *farewell = malloc(sizeof *farewell);
+    if (!farewell)
+        return; /* the poller's slow re-check finds it */
+    farewell->message.deliver = deliver_farewell;
+    farewell->hub = hub;
+    farewell->fd = fd;
+    if (bine_hub_send(hub, &farewell->message) != 0)
+        free(farewell);
+}
+
+void bine_descriptor_closing(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!record)
+        return;
+    int saved = errno;
+    struct bine_hub *here = bine_hub_here();
+    struct bine_hub *user = atomic_load_explicit(&record->hub, memory_order_acquire);
+    bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
+    bool shared = atomic_load_explicit(&record->shared, memory_order_relaxed);
+    if (user) {
+        /* The generation first: whoever wakes compares it. But a poller must see that the file was shared, to drop it. */
+        bine_descriptor_gone(fd);
+        atomic_store_explicit(&record->shared, shared, memory_order_relaxed);
+        if (here && (user == here || many))
+            forget(here, fd);
+        if (many)
+            bine_hub_each(send_farewell, &fd);
+        else if (user != here)
+            send_farewell(user, &fd);
+        atomic_store_explicit(&record->shared, true, memory_order_relaxed);
+    } else {
+        bine_descriptor_gone(fd);
+    }
+    errno = saved;
+}
+
+int bine_close(int fd)
+{
+    bine_descriptor_closing(fd);
+    return bine_libc.close(fd);
+}
