@@ -219,6 +219,7 @@ bine_hub *bine_hub_get(void)
     struct bine_hub *hub = bine_hub_of_thread;
     if (hub)
         return hub;
+    int saved_errno = errno;
     bine_libc.pthread_once(&once, initialise);
     if (once_error) {
         errno = once_error;
@@ -238,8 +239,10 @@ bine_hub *bine_hub_get(void)
         goto no_root;
     if (bine_overflow_watch_thread() < 0)
         goto no_signal_stack;
-    if ((errno = bine_libc.pthread_setspecific(thread_end_key, hub)) != 0)
+    if (bine_libc.pthread_setspecific(thread_end_key, hub) != 0) {
+        errno = ENOMEM;
         goto no_key;
+    }
     hub->current = hub->root;
     hub->default_stack_class = bine_stacks_class(0);
     hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
@@ -250,6 +253,7 @@ bine_hub *bine_hub_get(void)
     hub->next_hub = hubs;
     hubs = hub;
     unlock_hubs();
+    errno = saved_errno;
     return hub;
 
 no_key:
@@ -260,8 +264,6 @@ no_root:
     bine_stacks_free(hub->stacks);
 no_stacks:
     give_record_back(hub);
-    if (!errno)
-        errno = ENOMEM;
     return NULL;
 }
 

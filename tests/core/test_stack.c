@@ -1,0 +1,260 @@
+/* Stacks: guards, reports by name, how many, giving memory back. */
+#include <bine.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+static size_t status_kilobytes(const char *field)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[200];
+    size_t value = 0;
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, field, strlen(field)) == 0)
+            value = strtoul(line + strlen(field) + 1, NULL, 10);
+    fclose(file);
+    return value;
+}
+
+static size_t mappings(void)
+{
+    FILE *file = fopen("/proc/self/maps", "re");
+    size_t count = 0;
+    for (int c; (c = getc(file)) != EOF;)
+        count += c == '\n';
+    fclose(file);
+    return count;
+}
+
+static void *parks(void *arg)
+{
+    bine_sleep(BINE_FOREVER);
+    return arg;
+}
+
+static void park_many(size_t n)
+{
+    bine_greenlet **all = malloc(n * sizeof *all);
+    size_t before = status_kilobytes("VmRSS:");
+    for (size_t i = 0; i < n; i++) {
+        all[i] = bine_spawn(parks, NULL);
+        if (!all[i])
+            FAIL("spawn %zu: %s", i, strerror(errno));
+    }
+    bine_sleep(0);
+    size_t each = (status_kilobytes("VmRSS:") - before) * 1024 / n;
+    if (!harness_instrumented() && n >= 1000)
+        CHECK_LE(each, 4500u);
+    CHECK_OK(bine_killall(all, n, BINE_FOREVER));
+    CHECK_OK(bine_joinall(all, n, 0));
+    free(all);
+}
+
+/* hazard 18: guard pages must not exhaust vm.max_map_count (65,530), nor be left out silently. */
+TEST(hazard_18_two_hundred_thousand_parked_with_guards, .seconds = 120)
+{
+    park_many(1);
+    if (strcmp(bine_guard_name(), "madvise") != 0)
+        SKIP("no MADV_GUARD_INSTALL here (Linux 6.13): some 32,000 stacks are the limit");
+    if (harness_instrumented() || harness_memory() < ((size_t)2 << 30))
+        SKIP("needs 2 GiB and native speed");
+    park_many(200000);
+    CHECK_LT(mappings(), 2000u);
+}
+
+TEST(a_million_parked, .seconds = 300, .only_by_name = true)
+{
+    if (harness_memory() < ((size_t)8 << 30))
+        SKIP("needs 8 GiB");
+    park_many(1000000);
+}
+
+static char child_output[2000];
+
+/* Run in a child, collect what it writes to standard error, return its wait status. */
+static int in_child(void (*body)(void))
+{
+    int pipes[2];
+    CHECK_OK(pipe(pipes));
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(pipes[1], 2);
+        close(pipes[0]);
+        close(pipes[1]);
+        body();
+        _exit(0);
+    }
+    close(pipes[1]);
+    size_t size = 0;
+    for (ssize_t n; (n = read(pipes[0], child_output + size, sizeof child_output - 1 - size)) > 0;)
+        size += (size_t)n;
+    child_output[size] = 0;
+    close(pipes[0]);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static __attribute__((noinline)) int recurse(int depth)
+{
+    volatile char frame[1000];
+    frame[0] = (char)depth;
+    return depth == 0 ? 0 : recurse(depth - 1) + frame[0];
+}
+
+static void *recurses(void *arg)
+{
+    recurse((int)(intptr_t)arg);
+    return NULL;
+}
+
+static void overflow(void)
+{
+    bine_spawn_options options = { .name = "fetch-7", .stack_size = 64 * 1024 };
+    bine_join(bine_spawn_with(&options, recurses, (void *)1000000), NULL, BINE_FOREVER);
+}
+
+TEST(hazard_19_an_overflow_is_reported_by_name)
+{
+    if (harness_instrumented())
+        SKIP("the sanitizer or emulator reports overflows in its own way");
+    int status = in_child(overflow);
+    CHECK(WIFSIGNALED(status));
+    CHECK_EQ(WTERMSIG(status), SIGSEGV);
+    CHECK(strstr(child_output, "greenlet \"fetch-7\" overflowed its 64 KiB stack") != NULL);
+    CHECK(strstr(child_output, "test_stack.c:") != NULL);
+}
+
+static void overflow_with_mprotect(void)
+{
+    setenv("BINE_GUARD", "mprotect", 1);
+    overflow();
+}
+
+TEST(hazard_18_the_fallback_guards_too)
+{
+    if (harness_instrumented())
+        SKIP("the sanitizer or emulator reports overflows in its own way");
+    int status = in_child(overflow_with_mprotect);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    CHECK(strstr(child_output, "fetch-7") != NULL);
+}
+
+static void mprotect_until_it_ends(void)
+{
+    setenv("BINE_GUARD", "mprotect", 1);
+    static bine_greenlet *all[40000];
+    size_t n = 0;
+    while (n < 40000 && (all[n] = bine_spawn(parks, NULL)))
+        n++;
+    if (n == 40000 || errno != ENOMEM)
+        _exit(1);
+    /* What there is still works. */
+    bine_sleep(0);
+    if (bine_killall(all, n, BINE_FOREVER) < 0 || bine_joinall(all, n, 0) < 0)
+        _exit(2);
+    if (strcmp(bine_guard_name(), "mprotect") != 0)
+        _exit(3);
+}
+
+TEST(hazard_18_with_mprotect_too_many_is_enomem_and_nothing_is_lost, .seconds = 60)
+{
+    if (harness_instrumented())
+        SKIP("needs native speed");
+    int status = in_child(mprotect_until_it_ends);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
+static void *prints_large_double(void *arg)
+{
+    char *text = NULL;
+    /* 33 KB deep in glibc's printf. */
+    CHECK_GT(asprintf(&text, "%.*f %Lf", 400, 1.7976931348623157e308, 1.18e4932L), 300);
+    free(text);
+    return arg;
+}
+
+TEST(hazard_19_printf_of_large_doubles_fits_the_default_stack)
+{
+    CHECK_OK(bine_join(bine_spawn(prints_large_double, NULL), NULL, BINE_FOREVER));
+}
+
+static void *touches(void *arg)
+{
+    recurse((int)(intptr_t)arg);
+    size_t mark = bine_stack_high_water(bine_getcurrent());
+    return (void *)mark;
+}
+
+TEST(the_high_water_mark_is_what_was_touched)
+{
+    void *little, *much;
+    CHECK_OK(bine_join(bine_spawn(touches, (void *)1), &little, BINE_FOREVER));
+    CHECK_OK(bine_join(bine_spawn(touches, (void *)100), &much, BINE_FOREVER));
+    if (harness_instrumented())
+        SKIP("frames are larger under instruments");
+    CHECK_LT((size_t)little, 32768u);
+    CHECK_GE((size_t)much, 100000u);
+    CHECK_LT((size_t)much, 200000u);
+    CHECK_EQ(bine_stack_high_water(bine_getcurrent()), 0u);
+    CHECK_EQ(bine_stack_high_water(NULL), 0u);
+}
+
+TEST(the_pool_gives_memory_back, .seconds = 60)
+{
+    if (harness_instrumented())
+        SKIP("needs native memory");
+    enum { N = 20000 };
+    bine_greenlet **all = malloc(N * sizeof *all);
+    for (int i = 0; i < N; i++)
+        all[i] = bine_spawn(parks, NULL);
+    bine_sleep(0);
+    size_t full = status_kilobytes("VmRSS:");
+    CHECK_OK(bine_killall(all, N, BINE_FOREVER));
+    CHECK_OK(bine_joinall(all, N, 0));
+    for (int i = 0; i < 14; i++)
+        bine_sleep(510 * BINE_MS);
+    CHECK_LT(status_kilobytes("VmRSS:"), full / 4);
+    free(all);
+}
+
+static void *sized(void *arg)
+{
+    recurse((int)(intptr_t)arg);
+    bine_sleep(0);
+    return arg;
+}
+
+TEST(stacks_of_every_size_work_side_by_side)
+{
+    bine_greenlet *all[60];
+    for (int i = 0; i < 60; i++) {
+        size_t size = (size_t)16384 << i % 12;
+        bine_spawn_options options = { .stack_size = size };
+        intptr_t depth = (intptr_t)(size / 2000);
+        all[i] = bine_spawn_with(&options, sized, (void *)(depth > 8 ? depth - 8 : 0));
+        CHECK(all[i] != NULL);
+    }
+    CHECK_OK(bine_joinall(all, 60, BINE_FOREVER));
+}
+
+static void crash(void)
+{
+    bine_getcurrent();
+    *(volatile int *)16 = 1;
+}
+
+TEST(another_segmentation_fault_is_not_taken_for_an_overflow)
+{
+    if (harness_instrumented())
+        SKIP("the sanitizer or emulator reports it in its own way");
+    int status = in_child(crash);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    CHECK(strstr(child_output, "overflow") == NULL);
+}
