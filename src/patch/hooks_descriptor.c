@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 
+#include "../io/close.h"
 #include "../io/descriptor.h"
 #include "hook.h"
 
@@ -113,14 +114,27 @@ int hook_dup(int fd)
     return copied(fd, bine_libc.dup(fd));
 }
 
-/* Whoever waits for the descriptor that is replaced finds it closed. */
+/* `copy` is closed if the call succeeds: whoever waits for it shall find that out, and before it means something else. */
+static void replacing(int fd, int copy)
+{
+    if (fd == copy || copy < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        return;
+    int saved = errno;
+    if (bine_libc.fcntl(fd, F_GETFD) >= 0)
+        bine_descriptor_closing(copy);
+    errno = saved;
+}
+
 int hook_dup2(int fd, int copy)
 {
+    replacing(fd, copy);
     return copied(fd, bine_libc.dup2(fd, copy));
 }
 
 int hook_dup3(int fd, int copy, int flags)
 {
+    if (!(flags & ~O_CLOEXEC))
+        replacing(fd, copy);
     return copied(fd, bine_libc.dup3(fd, copy, flags));
 }
 
@@ -181,7 +195,7 @@ static void range_gone(unsigned first, unsigned last)
     if (last > limit.rlim_cur - 1)
         last = (unsigned)(limit.rlim_cur - 1);
     for (unsigned long fd = first; fd <= last; fd++)
-        bine_descriptor_gone((int)fd);
+        bine_descriptor_closing((int)fd);
 }
 
 int hook_close_range(unsigned first, unsigned last, int flags)

@@ -1,10 +1,7 @@
 /*
  * Hooks of the select family: waiting for any of several descriptors. The work is done in src/io.
  */
-#include <bine/io.h>
-#include <errno.h>
-#include <limits.h>
-
+#include "../io/io.h"
 #include "hook.h"
 
 int hook_poll(struct pollfd *fds, nfds_t count, int milliseconds)
@@ -56,4 +53,18 @@ int hook_epoll_wait(int fd, struct epoll_event *events, int size, int millisecon
     if (!bine_hook_here(BINE_PATCH_SELECT))
         return bine_libc.epoll_wait(fd, events, size, milliseconds);
     return bine_epoll_wait(fd, events, size, milliseconds);
+}
+
+int hook_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds, const sigset_t *mask)
+{
+    if (!bine_hook_here(BINE_PATCH_SELECT))
+        return bine_libc.epoll_pwait(fd, events, size, milliseconds, mask);
+    return bine_epoll_pwait(fd, events, size, milliseconds, mask);
+}
+
+int hook_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout, const sigset_t *mask)
+{
+    if (!bine_hook_here(BINE_PATCH_SELECT))
+        return bine_libc.epoll_pwait2(fd, events, size, timeout, mask);
+    return bine_epoll_pwait2(fd, events, size, timeout, mask);
 }

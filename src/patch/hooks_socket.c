@@ -5,6 +5,7 @@
 #include <bine/io.h>
 
 #include "../io/descriptor.h"
+#include "../io/received.h"
 #include "hook.h"
 
 ssize_t hook_read(int fd, void *buffer, size_t size)
@@ -73,10 +74,15 @@ ssize_t hook___recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_siz
     return bine_recvfrom(fd, buffer, size, flags, address, length);
 }
 
+/* Messages may carry descriptors, which is noted of every message: from a thread without a hub, too. */
 ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
-        return bine_libc.recvmsg(fd, message, flags);
+    if (!bine_hook_here(BINE_PATCH_SOCKET)) {
+        ssize_t size = bine_libc.recvmsg(fd, message, flags);
+        if (size >= 0 && message->msg_controllen && bine_hook_active(BINE_PATCH_SOCKET))
+            bine_received_descriptors(message, flags);
+        return size;
+    }
     return bine_recvmsg(fd, message, flags);
 }
 
@@ -103,8 +109,12 @@ ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const st
 
 ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
-        return bine_libc.sendmsg(fd, message, flags);
+    if (!bine_hook_here(BINE_PATCH_SOCKET)) {
+        ssize_t size = bine_libc.sendmsg(fd, message, flags);
+        if (size >= 0 && message->msg_controllen && bine_hook_active(BINE_PATCH_SOCKET))
+            bine_sent_descriptors(message);
+        return size;
+    }
     return bine_sendmsg(fd, message, flags);
 }
 

@@ -43,8 +43,19 @@ static void follow(void)
     bine_engine_lock();
     (void)bine_engine_follow();
     bine_engine_unlock();
-    /* The first C++ library of the process may just have come. */
+    errno = saved;
+}
+
+/* A library was loaded. The first that is C++ brings what exceptions need; looking for it leaves a message in the loader that
+ * is not the caller's: after success there was none. */
+static void loaded(void *handle)
+{
+    follow();
+    if (!handle)
+        return;
+    int saved = errno;
     bine_hub_find_exception_globals();
+    (void)dlerror();
     errno = saved;
 }
 
@@ -55,7 +66,7 @@ void *hook_dlopen(const char *file, int flags)
     errno = saved;
     void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlopen, file, (void *)(intptr_t)flags, NULL)
                           : bine_libc.dlopen(file, flags);
-    follow();
+    loaded(handle);
     return handle;
 }
 
@@ -66,7 +77,7 @@ void *hook_dlmopen(Lmid_t space, const char *file, int flags)
     errno = saved;
     void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
                           : bine_libc.dlmopen(space, file, flags);
-    follow();
+    loaded(handle);
     return handle;
 }
 

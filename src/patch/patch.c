@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "../io/descriptor.h"
 #include "engine.h"
 #include "hook.h"
 #include "scope.h"
@@ -22,8 +23,11 @@ static int change_to(unsigned families, bool anew)
     atomic_store(&bine_patch_active, before | all);
     int error = bine_engine_apply(all, anew);
     atomic_store(&bine_patch_active, error ? before : all);
-    if (!error)
+    if (!error) {
         atomic_store(&asked, families);
+        /* What is remembered of descriptors is true only if nobody changes them behind our back. */
+        bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_any());
+    }
     return error;
 }
 

@@ -33,6 +33,11 @@ void bine_scope_drop_newest(void)
     free(rule);
 }
 
+bool bine_scope_any(void)
+{
+    return newest != NULL;
+}
+
 bool bine_scope_allows(const char *name)
 {
     bool included = false, only_included = false;

@@ -1,0 +1,44 @@
+/* An allocator that calls libc, and dlsym, from within: patching must not recurse into itself (hazard 12). */
+#include <bine.h>
+
+#include "common.h"
+
+extern unsigned long own_malloc_calls;
+
+static void *allocate(void *arg)
+{
+    for (int i = 0; i < 100; i++) {
+        void *volatile memory = malloc(100);
+        CHECK(memory != NULL);
+        free(memory);
+    }
+    return NULL;
+}
+
+TEST(hazard_12_an_allocator_that_calls_what_is_patched)
+{
+    CHECK_GT(own_malloc_calls, 0);
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(bine_patch_all());
+        bine_greenlet *all[] = {bine_spawn(allocate, NULL), bine_spawn(allocate, NULL)};
+        CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
+        void *handle = open_beside("libnow.so", RTLD_NOW);
+        CHECK_EQ(dlclose(handle), 0);
+        CHECK_OK(bine_unpatch_all());
+    }
+}
+
+TEST(hazard_12_originals_are_there_before_any_constructor_of_a_program)
+{
+    /* Set by a constructor of this program, see below. */
+    extern void *original_at_start;
+    CHECK(original_at_start != NULL);
+    CHECK_EQ(original_at_start, bine_original("read"));
+}
+
+void *original_at_start;
+
+__attribute__((constructor)) static void at_start(void)
+{
+    original_at_start = bine_original("read");
+}
