@@ -20,7 +20,8 @@ static const char *reason(int error)
 {
     switch (error) {
     case ENOSYS:
-        return "io_uring_setup: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides it";
+        return "io_uring_setup: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides "
+               "it";
     case EPERM:
     case EACCES:
         return "io_uring_setup: EPERM: a seccomp filter or kernel.io_uring_disabled forbids it";

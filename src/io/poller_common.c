@@ -383,7 +383,8 @@ int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_
             poller->recheck_interval = RECHECK_FIRST;
             poller->recheck_at = now + RECHECK_FIRST;
         } else if (now >= poller->recheck_at) {
-            *found += recheck(poller, RECHECK_AT_MOST, 2); /* age 2: it has been waiting for a whole interval at least */
+            *found +=
+                recheck(poller, RECHECK_AT_MOST, 2); /* age 2: it has been waiting for a whole interval at least */
             if (poller->recheck_interval < RECHECK_LAST)
                 poller->recheck_interval *= 2;
             if (poller->recheck_interval > RECHECK_LAST)

@@ -15,7 +15,9 @@ struct bine_poller_slot {
     bool registered;              /* epoll */
 };
 
-enum { BINE_POLLER_CHUNK = 256 };
+enum {
+    BINE_POLLER_CHUNK = 256
+};
 
 struct bine_poller_chunk {
     struct bine_poller_slot slots[BINE_POLLER_CHUNK];
@@ -69,5 +71,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation);
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
 /* The same, without re-checking anything. */
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);
+
+/* The first set of flags that the io_uring poller tries: 0 what Linux 6.1 knows, 1 5.19, 2 5.11. For tests. */
+extern unsigned bine_poller_uring_rung;
 
 #endif

@@ -16,7 +16,9 @@
 #include "descriptor.h"
 #include "poller_common.h"
 
-enum { EVENTS = 256 };
+enum {
+    EVENTS = 256
+};
 
 struct epoll_poller {
     struct bine_poller base;
@@ -26,7 +28,9 @@ struct epoll_poller {
 };
 
 #define WAKE UINT64_MAX
-enum { EVERYTHING = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+enum {
+    EVERYTHING = POLLIN | POLLOUT | POLLPRI | POLLRDHUP
+};
 
 /* epoll's bits are poll's: epoll_ctl(2) does not promise it, Linux's ABI does. */
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI && EPOLLERR == POLLERR &&

@@ -32,7 +32,12 @@ struct sim_poller {
 };
 
 /* poller_state: its delay has been drawn; it is to end in this turn; the delay, in looks. */
-enum { DRAWN = BINE_OPERATION_FLAG, DUE = DRAWN << 1, DELAY = DUE << 1, DELAY_MASK = 3 * DELAY };
+enum {
+    DRAWN = BINE_OPERATION_FLAG,
+    DUE = DRAWN << 1,
+    DELAY = DUE << 1,
+    DELAY_MASK = 3 * DELAY
+};
 
 /* While other threads could bring events, let real time pass before the clock jumps, but not more than this at once. */
 #define COURTESY (10 * BINE_MS)
@@ -94,7 +99,7 @@ static void retract(struct bine_poller *poller, struct bine_operation *operation
     if (operation->cancelled)
         return;
     operation->cancelled = true;
-    operation->poller_state &= (uint8_t)~(DRAWN | DELAY_MASK); /* it ends late, too */
+    operation->poller_state &= (uint8_t) ~(DRAWN | DELAY_MASK); /* it ends late, too */
 }
 
 static void cancel(struct bine_poller *poller, struct bine_operation *operation)
@@ -288,7 +293,7 @@ static int end_due(struct sim_poller *sim, size_t due)
     int found = 0;
     struct bine_operation *operation;
     while ((operation = poller->oldest) && operation->poller_state & DUE) {
-        operation->poller_state &= (uint8_t)~(DUE | DRAWN);
+        operation->poller_state &= (uint8_t) ~(DUE | DRAWN);
         bine_poller_move_last(poller, operation);
         if (quota == 0) {
             if (operation->kind == BINE_OP_POLL && !operation->cancelled)

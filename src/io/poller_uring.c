@@ -17,10 +17,15 @@ enum {
 };
 
 /* user_data of what is no operation; operations are aligned. */
-enum { USER_WAKE = 1, USER_CANCEL = 2 };
+enum {
+    USER_WAKE = 1,
+    USER_CANCEL = 2
+};
 
 /* poller_state: to be cancelled, but there was no room to say so. */
-enum { CANCEL_LATER = BINE_OPERATION_FLAG };
+enum {
+    CANCEL_LATER = BINE_OPERATION_FLAG
+};
 
 struct uring_poller {
     struct bine_poller base;
@@ -29,7 +34,7 @@ struct uring_poller {
     bool skip_success;   /* 5.17 */
     bool wake_multishot; /* 5.13 */
     bool wake_armed;
-    bool cancel_later;   /* some operations have CANCEL_LATER */
+    bool cancel_later; /* some operations have CANCEL_LATER */
     bool supported[BINE_OP_KINDS];
 };
 
@@ -53,10 +58,10 @@ static struct io_uring_sqe *room(struct uring_poller *poller)
 /* ---- starting ----------------------------------------------------------------------------------------------- */
 
 static const uint8_t opcodes[BINE_OP_KINDS] = {
-    [BINE_OP_POLL] = IORING_OP_POLL_ADD,    [BINE_OP_READ] = IORING_OP_READ,       [BINE_OP_WRITE] = IORING_OP_WRITE,
-    [BINE_OP_READV] = IORING_OP_READV,      [BINE_OP_WRITEV] = IORING_OP_WRITEV,   [BINE_OP_RECV] = IORING_OP_RECV,
-    [BINE_OP_SEND] = IORING_OP_SEND,        [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG,
-    [BINE_OP_ACCEPT] = IORING_OP_ACCEPT,    [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
+    [BINE_OP_POLL] = IORING_OP_POLL_ADD, [BINE_OP_READ] = IORING_OP_READ,       [BINE_OP_WRITE] = IORING_OP_WRITE,
+    [BINE_OP_READV] = IORING_OP_READV,   [BINE_OP_WRITEV] = IORING_OP_WRITEV,   [BINE_OP_RECV] = IORING_OP_RECV,
+    [BINE_OP_SEND] = IORING_OP_SEND,     [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG,
+    [BINE_OP_ACCEPT] = IORING_OP_ACCEPT, [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
     [BINE_OP_OPENAT] = IORING_OP_OPENAT,
 };
 
@@ -377,10 +382,13 @@ static const unsigned ladder[] = {
     0,
 };
 
+/* Where to begin; tests step down to what older kernels give. */
+unsigned bine_poller_uring_rung;
+
 static int open_ring(struct uring_poller *poller)
 {
     int error = 0;
-    unsigned entries = SUBMISSIONS, rung = 0;
+    unsigned entries = SUBMISSIONS, rung = bine_poller_uring_rung;
     for (;;) {
         struct io_uring_params params = {
             .flags = ladder[rung] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
@@ -395,8 +403,8 @@ static int open_ring(struct uring_poller *poller)
                 return ENOSYS;
             }
             poller->poll_first = rung < 2;
-            poller->skip_success = (params.features & IORING_FEAT_CQE_SKIP) != 0;
-            poller->wake_multishot = true;
+            poller->skip_success = rung < 2 && (params.features & IORING_FEAT_CQE_SKIP) != 0;
+            poller->wake_multishot = rung < 2;
             return 0;
         }
         if (error == EINVAL && rung + 1 < sizeof ladder / sizeof *ladder)

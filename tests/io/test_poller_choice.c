@@ -300,13 +300,14 @@ TEST(uring_does_every_kind_of_operation)
 
     struct sockaddr_storage address = {.ss_family = AF_INET}, peer;
     socklen_t size = sizeof address, peer_size = sizeof peer;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK_OK(bind(listener, (struct sockaddr *)&address, sizeof(struct sockaddr_in6)));
     CHECK_OK(listen(listener, 1));
     CHECK_OK(getsockname(listener, (struct sockaddr *)&address, &size));
     CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_CONNECT, .fd = client, .buffer = &address, .size = size}), 0);
-    int server = (int)run((struct bine_operation){.kind = BINE_OP_ACCEPT, .fd = listener, .buffer = &peer,
-                                                  .address_length = &peer_size, .flags = SOCK_CLOEXEC});
+    int server = (int)run((struct bine_operation){
+        .kind = BINE_OP_ACCEPT, .fd = listener, .buffer = &peer, .address_length = &peer_size, .flags = SOCK_CLOEXEC});
     CHECK_GE(server, 0);
     CHECK_EQ(peer.ss_family, AF_INET);
     CHECK_EQ(fcntl(server, F_GETFD), FD_CLOEXEC);

@@ -14,7 +14,10 @@
 #include "io/descriptor.h"
 #include "io/poller.h"
 
-enum { PAIRS = 8, ROUNDS = 20 };
+enum {
+    PAIRS = 8,
+    ROUNDS = 20
+};
 
 static int pairs[PAIRS][2];
 static uint64_t trace; /* hash of who did what when, in virtual time */

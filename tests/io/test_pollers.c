@@ -19,6 +19,15 @@
 #include "harness.h"
 #include "io/descriptor.h"
 #include "io/poller.h"
+#include "io/poller_common.h"
+
+#ifdef RUNG
+/* Built once more for each: io_uring as older kernels have it. */
+__attribute__((constructor)) static void choose_rung(void)
+{
+    bine_poller_uring_rung = RUNG;
+}
+#endif
 
 static struct bine_poller *poller(void)
 {
@@ -608,8 +617,7 @@ TEST(a_signal_interrupts_a_wait_of_the_root)
     CHECK_EQ(pthread_create(&thread, NULL, signal_often, &signaller), 0);
     for (int i = 0; i < 10; i++) {
         struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = ends[0], .events = POLLIN};
-        int64_t result =
-            bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
+        int64_t result = bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
         CHECK_EQ(result, -EINTR);
     }
     atomic_store(&signaller.stop, true);
