@@ -10,7 +10,7 @@
 #include "harness.h"
 #include "library.h"
 
-/* Test libraries lie beside the program, whatever the working directory is. */
+/* Test libraries lie in the directory "patch" beside the program, whatever the working directory is. */
 static inline const char *beside(const char *file)
 {
     static char path[8192];
@@ -19,7 +19,7 @@ static inline const char *beside(const char *file)
     path[length] = '\0';
     char *slash = strrchr(path, '/');
     CHECK(slash != NULL);
-    snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s", file);
+    snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "patch/%s", file);
     return path;
 }
 
