@@ -2,8 +2,8 @@
  * The poller: how a hub waits for the kernel. One small interface, three implementations: uring, epoll, sim.
  *
  * An operation is a record on the waiter's stack. It is begun, and ends exactly once: the poller fills in `result`
- * and calls `done` from a turn (or from within start or cancel). Until then the kernel may own the buffers it names, so the
- * record and the buffers must stay: after a cancel, wait for the end (hazard 24).
+ * and calls `done` from a turn (or from within start or cancel). Until then the kernel may own the buffers it names, so
+ * the record and the buffers must stay: after a cancel, wait for the end (hazard 24).
  */
 #ifndef BINE_IO_POLLER_H
 #define BINE_IO_POLLER_H
@@ -17,8 +17,9 @@
 #include "../core/hub.h"
 
 enum bine_operation_kind {
-    BINE_OP_POLL, /* readiness of fd: result = the poll(2) bits that hold, of `events` plus POLLERR/POLLHUP; every poller can.
-                     They did hold at some moment since the start; somebody else may have taken the data since. */
+    BINE_OP_POLL, /* readiness of fd: result = the poll(2) bits that hold, of `events` plus POLLERR/POLLHUP; every
+                     poller can. They did hold at some moment since the start; somebody else may have taken the data
+                     since. */
     BINE_OP_READ, /* buffer, size, offset (-1: the file position) */
     BINE_OP_WRITE,
     BINE_OP_READV, /* buffer = iovec, size = count, offset */
@@ -27,10 +28,10 @@ enum bine_operation_kind {
     BINE_OP_SEND,
     BINE_OP_RECVMSG, /* buffer = msghdr, flags */
     BINE_OP_SENDMSG,
-    BINE_OP_ACCEPT, /* buffer = sockaddr, address_length, flags (SOCK_*) */
+    BINE_OP_ACCEPT,  /* buffer = sockaddr, address_length, flags (SOCK_*) */
     BINE_OP_CONNECT, /* buffer = sockaddr, size */
-    BINE_OP_FSYNC, /* flags 1: fdatasync */
-    BINE_OP_OPENAT, /* buffer = path, fd = directory, flags, mode in size */
+    BINE_OP_FSYNC,   /* flags 1: fdatasync */
+    BINE_OP_OPENAT,  /* buffer = path, fd = directory, flags, mode in size */
     BINE_OP_KINDS
 };
 
@@ -46,7 +47,7 @@ struct bine_operation {
     size_t size;
     int64_t offset;
     socklen_t *address_length;
-    int64_t result; /* what the system call would return, or -errno */
+    int64_t result;                                 /* what the system call would return, or -errno */
     void (*done)(struct bine_operation *operation); /* NULL: unpark `waiter` */
     struct bine_greenlet *waiter;
     /* The poller's own: all operations of the poller, the one that was started or checked longest ago first; those on
@@ -68,20 +69,21 @@ struct bine_poller_class {
     int (*start)(struct bine_poller *poller, struct bine_operation *operation);
     /* Ask for an early end: it will end with -ECANCELED, or with its result if that came first. */
     void (*cancel)(struct bine_poller *poller, struct bine_operation *operation);
-    /* fd is about to be closed, or its number names a new file: end all operations on it with -EBADF (as soon as the kernel lets
-     * go) and forget what was registered. */
+    /* fd is about to be closed, or its number names a new file: end all operations on it with -EBADF (as soon as the
+     * kernel lets go) and forget what was registered. */
     void (*forget)(struct bine_poller *poller, int fd);
     /* Like cancel, but it ends with `verdict` instead of -ECANCELED. */
     void (*retract)(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict);
-    /* Is fd known to be not ready (0), ready (1), or unknown (-1)? `events` as for BINE_OP_POLL; no system call. An opinion,
-     * good for choosing whether to try or to wait first. */
+    /* Is fd known to be not ready (0), ready (1), or unknown (-1)? `events` as for BINE_OP_POLL; no system call. An
+     * opinion, good for choosing whether to try or to wait first. */
     int (*hint)(struct bine_poller *poller, int fd, uint32_t events);
-    /* The caller's own system call has just found fd exhausted for `events` (POLLIN after a read, POLLOUT after a write): `dry`
-     * when it got EAGAIN (or poll(2) said not ready), else it came up short (some bytes, fewer than asked for). A poller that
-     * remembers readiness (edge-triggered epoll) keeps it until told so here, and only so: BINE_OP_POLL ends at once while it is
-     * remembered, or a wake-up would be lost when nobody read what an edge announced. A short read does not prove that an end of
-     * file or an error is not pending: after POLLRDHUP, POLLHUP or POLLERR only `dry` forgets. NULL: nothing is remembered.
-     * Say it at once, before anything that switches, and only when it is true; not saying it costs one poll(2). */
+    /* The caller's own system call has just found fd exhausted for `events` (POLLIN after a read, POLLOUT after a
+     * write): `dry` when it got EAGAIN (or poll(2) said not ready), else it came up short (some bytes, fewer than asked
+     * for). A poller that remembers readiness (edge-triggered epoll) keeps it until told so here, and only so:
+     * BINE_OP_POLL ends at once while it is remembered, or a wake-up would be lost when nobody read what an edge
+     * announced. A short read does not prove that an end of file or an error is not pending: after POLLRDHUP, POLLHUP
+     * or POLLERR only `dry` forgets. NULL: nothing is remembered. Say it at once, before anything that switches, and
+     * only when it is true; not saying it costs one poll(2). */
     void (*drained)(struct bine_poller *poller, int fd, uint32_t events, bool dry);
 };
 
@@ -92,11 +94,11 @@ struct bine_poller {
     size_t pending;
     /* What the three have in common (poller_common.c). */
     struct bine_operation *oldest, *newest;
-    struct bine_operation *cursor; /* of a walk over a descriptor's operations, moved on when its operation ends */
+    struct bine_operation *cursor;     /* of a walk over a descriptor's operations, moved on when its operation ends */
     struct bine_poller_chunk **chunks; /* a slot for each descriptor, chunk by chunk */
     size_t chunk_count;
-    uint32_t epoch;   /* grows by one with every re-check */
-    uint32_t looks;   /* turns that did not wait */
+    uint32_t epoch;     /* grows by one with every re-check */
+    uint32_t looks;     /* turns that did not wait */
     int64_t recheck_at; /* absolute ns; 0: not set */
     int64_t recheck_interval;
     atomic_int wake_fd; /* + 1; 0: closed */
@@ -109,19 +111,20 @@ extern const struct bine_poller_class bine_poller_uring;
 extern const struct bine_poller_class bine_poller_epoll;
 extern const struct bine_poller_class bine_poller_sim;
 
-/* The hub's poller, opened if need be as BINE_POLLER says ("uring", "epoll", "sim:SEED"), else uring, else epoll. NULL: errno. */
+/* The hub's poller, opened if need be as BINE_POLLER says ("uring", "epoll", "sim:SEED"), else uring, else epoll. NULL:
+ * errno. */
 struct bine_poller *bine_poller_of(struct bine_hub *hub);
 
 /* Why uring was not chosen, for `bine doctor`: "" if it was. */
 const char *bine_poller_why(void);
 
 /*
- * Look again at up to `at_most` operations, those first that have waited longest: the descriptor's number may have been closed
- * behind our back, by libc itself, and may even name another file by now (hazard 15). With POLLNVAL the operation
- * ends with -EBADF. If the file is ready but the operation is not, BINE_OP_POLL ends with the bits that hold now, all others
- * with -EAGAIN, which here means "stale: try the call again"; or with their own result, if that came first. Returns how many it
- * found. Turns call it by themselves, first after 200 ms, then ever more slowly, every 2 s at last, while operations are pending. One
- * poll(2) for 64 descriptors.
+ * Look again at up to `at_most` operations, those first that have waited longest: the descriptor's number may have been
+ * closed behind our back, by libc itself, and may even name another file by now (hazard 15). With POLLNVAL the
+ * operation ends with -EBADF. If the file is ready but the operation is not, BINE_OP_POLL ends with the bits that hold
+ * now, all others with -EAGAIN, which here means "stale: try the call again"; or with their own result, if that came
+ * first. Returns how many it found. Turns call it by themselves, first after 200 ms, then ever more slowly, every 2 s
+ * at last, while operations are pending. One poll(2) for 64 descriptors.
  */
 size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most);
 
@@ -129,11 +132,12 @@ size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most);
 struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);
 
 /*
- * Begin `operation`, park the current greenlet until it has ended, whatever happens meanwhile: when the park is cut short
- * (kill, scope, deadline, signal) the operation is cancelled and its end awaited. Returns the operation's result, or when it
- * ended only because of the cancel: -ECANCELED, -ETIMEDOUT, -EINTR as bine_park says, -ETIME for `deadline`.
+ * Begin `operation`, park the current greenlet until it has ended, whatever happens meanwhile: when the park is cut
+ * short (kill, scope, deadline, signal) the operation is cancelled and its end awaited. Returns the operation's result,
+ * or when it ended only because of the cancel: -ECANCELED, -ETIMEDOUT, -EINTR as bine_park says, -ETIME for `deadline`.
  * flags: BINE_PARK_*.
  */
-int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline, unsigned flags);
+int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
+                           unsigned flags);
 
 #endif

@@ -44,7 +44,8 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
         errno = ENOMEM;
         return NULL;
     }
-    /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and counting in `waking`. */
+    /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and counting in `waking`.
+     */
     memset((char *)poller + sizeof *poller, 0, size - sizeof *poller);
     poller->driver = (struct bine_driver){
         .name = class->name,
@@ -105,8 +106,8 @@ size_t bine_poller_pending(struct bine_driver *driver)
 
 void bine_poller_forked(struct bine_driver *driver)
 {
-    /* The parent's ring or epoll set must not be touched: only our references to it go. The child opens its own at its first
-     * wait for a descriptor (hazard 25). Whoever waited or was waking exists in the parent only. */
+    /* The parent's ring or epoll set must not be touched: only our references to it go. The child opens its own at its
+     * first wait for a descriptor (hazard 25). Whoever waited or was waking exists in the parent only. */
     struct bine_poller *poller = (struct bine_poller *)driver;
     poller->closing = true;
     poller->oldest = poller->newest = NULL;
@@ -277,7 +278,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
     }
 }
 
-/* The operations of one batch that are no longer what they seem go to the front of the list, marked; returns how many. */
+/* The operations of one batch that are no longer what they seem go to the front of the list, marked; returns how many.
+ */
 static void mark_suspects(struct bine_poller *poller, struct bine_operation **operations, const struct pollfd *fds,
                           size_t count)
 {

@@ -59,15 +59,16 @@ void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operat
 /* Strike it out, and tell its waiter. The record may be gone when this returns. */
 void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);
 
-/* Change its place in the list of all: walks that call others put what they mean to visit first, and take it from there. */
+/* Change its place in the list of all: walks that call others put what they mean to visit first, and take it from
+ * there. */
 void bine_poller_move_first(struct bine_poller *poller, struct bine_operation *operation);
 void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *operation);
 
 /* What poll(2) would be asked to know whether the operation can go on; 0 if poll(2) cannot tell. */
 uint32_t bine_operation_events(const struct bine_operation *operation);
 
-/* Nanoseconds that a turn may wait at most: until the deadline (0: none at all, INT64_MAX: for ever) or the next re-check. Does
- * the re-check when it is due and adds what it found to *found. */
+/* Nanoseconds that a turn may wait at most: until the deadline (0: none at all, INT64_MAX: for ever) or the next
+ * re-check. Does the re-check when it is due and adds what it found to *found. */
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
 /* The same, without re-checking anything. */
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);

@@ -1,10 +1,10 @@
 /*
- * The epoll poller: for machines and containers that refuse io_uring. It knows readiness only; the io layer then makes the
- * call itself.
+ * The epoll poller: for machines and containers that refuse io_uring. It knows readiness only; the io layer then makes
+ * the call itself.
  *
  * A descriptor is registered once, edge-triggered for everything, and stays registered: a wait costs no epoll_ctl. What
- * an edge announced is remembered in the descriptor's slot until the io layer says that it ran into the end (drained), because
- * the kernel will not say it again. A file that took over the number is told by the generation of its record.
+ * an edge announced is remembered in the descriptor's slot until the io layer says that it ran into the end (drained),
+ * because the kernel will not say it again. A file that took over the number is told by the generation of its record.
  */
 #include <errno.h>
 #include <limits.h>
@@ -91,8 +91,8 @@ static int start(struct bine_poller *poller, struct bine_operation *operation)
         if (error)
             return error;
     } else if (answers(slot->ready, operation->events)) {
-        /* An edge announced it earlier and nobody said that it was used up. Ask what is true now: a wait must neither miss what
-         * is there nor report what is not. */
+        /* An edge announced it earlier and nobody said that it was used up. Ask what is true now: a wait must neither
+         * miss what is there nor report what is not. */
         struct pollfd look = {.fd = fd, .events = EVERYTHING};
         int count = bine_libc.poll(&look, 1, 0);
         if (count >= 0)
@@ -124,7 +124,8 @@ static void retract(struct bine_poller *poller, struct bine_operation *operation
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, operation->fd);
     struct bine_descriptor *descriptor = bine_descriptor_of(operation->fd);
-    /* The number names a file that epoll knows nothing of. Others may be waiting on it too: register what is there now. */
+    /* The number names a file that epoll knows nothing of. Others may be waiting on it too: register what is there now.
+     */
     if (verdict != -EBADF && enter(poller, operation->fd, slot, atomic_load(&descriptor->generation)) == EBADF)
         verdict = -EBADF;
     bine_poller_end(poller, operation, verdict);
@@ -135,8 +136,8 @@ static void forget(struct bine_poller *poller, int fd)
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     if (!slot)
         return;
-    /* The kernel drops a file that is closed for good by itself. One that lives on under another number or in another process
-     * would go on reporting here; and later it could not even be named any more. */
+    /* The kernel drops a file that is closed for good by itself. One that lives on under another number or in another
+     * process would go on reporting here; and later it could not even be named any more. */
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
     if (slot->registered && descriptor && atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
         struct epoll_event unused = {0};

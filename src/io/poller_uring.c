@@ -49,7 +49,8 @@ static struct io_uring_sqe *room(struct uring_poller *poller)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&poller->ring);
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
-    /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in by fetching events. */
+    /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in by fetching events.
+     */
     if (io_uring_submit(&poller->ring) <= 0)
         io_uring_submit_and_get_events(&poller->ring);
     return io_uring_get_sqe(&poller->ring);
@@ -204,8 +205,8 @@ static void forget(struct bine_poller *base, int fd)
         return;
     for (struct bine_operation *operation = slot->first; operation; operation = operation->same_next)
         retract(base, operation, -EBADF);
-    /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be another
-     * file's; and the file itself stays open as long as an operation holds it. */
+    /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be
+     * another file's; and the file itself stays open as long as an operation holds it. */
     io_uring_submit_and_get_events(&poller->ring);
 }
 
@@ -296,7 +297,8 @@ static void look(struct uring_poller *poller)
 static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
 {
     struct io_uring *ring = &poller->ring;
-    /* Always with a limit: without one liburing waits again after a signal that came when something had been submitted. */
+    /* Always with a limit: without one liburing waits again after a signal that came when something had been submitted.
+     */
     if (wait > 3600 * BINE_SECOND)
         wait = 3600 * BINE_SECOND;
     struct __kernel_timespec time = {.tv_sec = wait / BINE_SECOND, .tv_nsec = wait % BINE_SECOND};
@@ -362,7 +364,8 @@ static void close_poller(struct bine_driver *driver)
 {
     struct uring_poller *poller = (struct uring_poller *)driver;
     if (poller->base.closing) {
-        /* After fork, in the child: the ring is the parent's. Its memory was not copied (dontfork); only our descriptor goes. */
+        /* After fork, in the child: the ring is the parent's. Its memory was not copied (dontfork); only our descriptor
+         * goes. */
         bine_libc.close(poller->ring.ring_fd);
     } else {
         poller->base.closing = true;
