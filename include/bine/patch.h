@@ -26,6 +26,7 @@ enum {
     BINE_PATCH_THREAD = 1 << 7,  /* pthread locks, joins, C11 threads, semaphores */
     BINE_PATCH_SIGNAL = 1 << 8,  /* sigwait pause sigaction pthread_sigmask ... */
     BINE_PATCH_ALL = (1 << 9) - 1,
+    BINE_PATCH_SEMAPHORE = 1 << 20, /* sem_*: always patched with thread; by itself for bine_patch_only */
 };
 
 /* Patch the families (or-ed BINE_PATCH_*). Patching what is patched is no error. Any thread, but no other
@@ -58,6 +59,29 @@ BINE_API unsigned bine_patched(void);
  */
 BINE_API int bine_patch_exclude(const char *object);
 BINE_API int bine_patch_include(const char *object);
+
+/* In the objects that match, patch only these families (those of them that are patched at all). Several rules for one object: what
+ * all of them allow. Errors as above; EINVAL also for unknown bits. */
+BINE_API int bine_patch_only(const char *object, unsigned families);
+
+/*
+ * Make the pthread keys (pthread_getspecific, tss_get ...) that the matching objects use greenlet-local instead of
+ * thread-local, when the thread family is patched; destructors run when the greenlet ends. In the root greenlet and on
+ * threads without a hub they stay what they were. libcrypto's are so without being asked for: else one greenlet would find
+ * another's errors in OpenSSL's error queue. For libraries that keep such state and that greenlets of one thread would mix up.
+ * Of keys that the library made before patching only libc knows the destructor: their values are dropped (but OpenSSL's are
+ * freed). Errors and scope as above.
+ */
+BINE_API int bine_patch_local_keys(const char *object);
+
+/*
+ * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of threads, when the
+ * thread family is patched. In these objects pthread_self answers for the current greenlet, whoever spawned it, and every call
+ * that takes a pthread_t understands it: join, detach, exit, cancel (as bine_kill; the thread's value is
+ * PTHREAD_CANCELED), kill (signals the thread that it runs on), names, attributes. Threads that have no hub, other than
+ * the main one, still make threads. Errors and scope as above.
+ */
+BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
 /* The function that was in place of a patched symbol, for calling around Bine: bine_original("recv").
  * NULL with ENOENT if Bine does not patch that name. */

@@ -53,6 +53,18 @@ __typeof__(nanosleep) __nanosleep;
 __typeof__(sched_yield) __sched_yield;
 __typeof__(poll) __poll;
 __typeof__(select) __select;
+__typeof__(pthread_mutex_lock) __pthread_mutex_lock;
+__typeof__(pthread_mutex_trylock) __pthread_mutex_trylock;
+__typeof__(pthread_mutex_unlock) __pthread_mutex_unlock;
+__typeof__(pthread_rwlock_rdlock) __pthread_rwlock_rdlock;
+__typeof__(pthread_rwlock_tryrdlock) __pthread_rwlock_tryrdlock;
+__typeof__(pthread_rwlock_wrlock) __pthread_rwlock_wrlock;
+__typeof__(pthread_rwlock_trywrlock) __pthread_rwlock_trywrlock;
+__typeof__(pthread_rwlock_unlock) __pthread_rwlock_unlock;
+__typeof__(pthread_once) __pthread_once;
+__typeof__(pthread_getspecific) __pthread_getspecific;
+__typeof__(pthread_setspecific) __pthread_setspecific;
+__typeof__(pthread_key_create) __pthread_key_create;
 
 /* Newer or older than the headers we compile with: the table's entry is NULL where the libc at run time has none. */
 #undef epoll_pwait2

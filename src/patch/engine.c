@@ -68,7 +68,7 @@ struct plan {
     const struct bine_object *object;
     const struct bine_record *old;
     struct bine_record *new;
-    bool allowed;
+    unsigned wanted; /* families to patch in it */
 };
 
 /* ---- which values are libc's ---------------------------------------------------------------- */
@@ -157,7 +157,7 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
     if (protection_of(plan, relocation->slot) < 0)
         return 0;
     void *value = __atomic_load_n(relocation->slot, __ATOMIC_RELAXED);
-    bool wanted = plan->allowed && (symbol->family & plan->families);
+    bool wanted = (symbol->family & plan->wanted) != 0;
     if (value == symbol->hook) {
         const struct bine_slot_record *kept = bine_record_find(plan->old, relocation->slot);
         void *old = kept ? kept->old : *symbol->original;
@@ -204,7 +204,7 @@ static int scan(const struct bine_object *object, void *arg)
     plan->object = object;
     plan->old = old;
     plan->new = new;
-    plan->allowed = plan->families && bine_scope_allows(object->name);
+    plan->wanted = bine_scope_families(object->name, plan->families);
     int error = bine_relocations_walk(object, look_at, plan);
     if (error)
         return error;

@@ -118,7 +118,7 @@ int bine_patch_signal(void)
     return bine_patch(BINE_PATCH_SIGNAL);
 }
 
-static int add_rule(enum bine_rule_kind kind, const char *object)
+static int add_rule(enum bine_rule_kind kind, const char *object, unsigned families)
 {
     if (!object) {
         errno = EINVAL;
@@ -126,7 +126,7 @@ static int add_rule(enum bine_rule_kind kind, const char *object)
     }
     bine_engine_lock();
     int saved = errno;
-    int error = bine_scope_add(kind, object);
+    int error = bine_scope_add(kind, object, families);
     if (!error && atomic_load(&asked)) {
         error = change_to(atomic_load(&asked), true);
         if (error)
@@ -139,12 +139,31 @@ static int add_rule(enum bine_rule_kind kind, const char *object)
 
 int bine_patch_exclude(const char *object)
 {
-    return add_rule(BINE_RULE_EXCLUDE, object);
+    return add_rule(BINE_RULE_EXCLUDE, object, 0);
 }
 
 int bine_patch_include(const char *object)
 {
-    return add_rule(BINE_RULE_INCLUDE, object);
+    return add_rule(BINE_RULE_INCLUDE, object, 0);
+}
+
+int bine_patch_only(const char *object, unsigned families)
+{
+    if (families & ~(unsigned)(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return add_rule(BINE_RULE_ONLY, object, families);
+}
+
+int bine_patch_local_keys(const char *object)
+{
+    return add_rule(BINE_RULE_LOCAL_KEYS, object, 0);
+}
+
+int bine_patch_threads_as_greenlets(const char *object)
+{
+    return add_rule(BINE_RULE_GREENLETS, object, 0);
 }
 
 void *bine_original(const char *name)

@@ -6,21 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table.h"
+
 struct rule {
     struct rule *next;
     enum bine_rule_kind kind;
+    unsigned families;
     char pattern[];
 };
 
 static struct rule *newest;
 
-int bine_scope_add(enum bine_rule_kind kind, const char *pattern)
+int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
 {
     struct rule *rule = malloc(sizeof *rule + strlen(pattern) + 1);
     if (!rule)
         return ENOMEM;
     strcpy(rule->pattern, pattern);
     rule->kind = kind;
+    rule->families = families;
     rule->next = newest;
     newest = rule;
     return 0;
@@ -51,4 +55,24 @@ bool bine_scope_allows(const char *name)
         }
     }
     return included || !only_included;
+}
+
+unsigned bine_scope_families(const char *name, unsigned families)
+{
+    if (!bine_scope_allows(name))
+        return 0;
+    /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
+    unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
+    unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
+    for (const struct rule *rule = newest; rule; rule = rule->next) {
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || fnmatch(rule->pattern, name, 0) != 0)
+            continue;
+        if (rule->kind == BINE_RULE_LOCAL_KEYS)
+            special |= BINE_PATCH_LOCAL_KEYS;
+        else if (rule->kind == BINE_RULE_GREENLETS)
+            special |= BINE_PATCH_GREENLETS;
+        else
+            ordinary &= bine_families_with_inner(rule->families);
+    }
+    return families & (ordinary | special);
 }

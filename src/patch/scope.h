@@ -6,10 +6,16 @@
 
 #include <stdbool.h>
 
-enum bine_rule_kind { BINE_RULE_EXCLUDE, BINE_RULE_INCLUDE };
+enum bine_rule_kind {
+    BINE_RULE_EXCLUDE,
+    BINE_RULE_INCLUDE,
+    BINE_RULE_ONLY,       /* only these families */
+    BINE_RULE_LOCAL_KEYS, /* the pthread keys of these objects are greenlet-local */
+    BINE_RULE_GREENLETS,  /* the threads that these objects make are greenlets */
+};
 
-/* 0, or ENOMEM. The pattern is copied. Callers hold the patching lock. */
-int bine_scope_add(enum bine_rule_kind kind, const char *pattern);
+/* 0, or ENOMEM. The pattern is copied; families count for BINE_RULE_ONLY. Callers hold the patching lock. */
+int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families);
 /* Take the newest rule back: it could not be put into effect. */
 void bine_scope_drop_newest(void);
 
@@ -18,5 +24,8 @@ bool bine_scope_any(void);
 
 /* May the object with this file name be patched? Exclude rules are stronger than include rules. */
 bool bine_scope_allows(const char *name);
+
+/* Which of these families (inner ones included) are to be patched in the object with this file name. */
+unsigned bine_scope_families(const char *name, unsigned families);
 
 #endif

@@ -81,6 +81,8 @@ unsigned bine_families_with_inner(unsigned families)
     unsigned all = families;
     if (families & keep_records)
         all |= BINE_PATCH_DESCRIPTOR;
+    if (families & BINE_PATCH_THREAD)
+        all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS;
     if (families)
         all |= BINE_PATCH_LOADER;
     return all;

@@ -231,7 +231,7 @@ int bine_thread_greenlet_detach(pthread_t handle)
     int error = 0;
     if (!thread) {
         error = is_current(handle) ? 0 : ESRCH;
-    } else if (thread->detached) {
+    } else if (thread->detached || thread->joining) {
         error = EINVAL;
     } else if (thread->ended) {
         forget(bucket, thread);
@@ -243,10 +243,15 @@ int bine_thread_greenlet_detach(pthread_t handle)
     return error;
 }
 
+/* On its hub's thread. It may have ended and been forgotten meanwhile. */
 static void kill_there(void *greenlet)
 {
-    bine_kill(greenlet);
-    bine_detach(greenlet);
+    struct bine_lot_bucket *bucket = bine_lot_lock(greenlet);
+    struct thread *thread = thread_of(bucket, (pthread_t)greenlet);
+    bool alive = thread && !thread->ended;
+    bine_lot_unlock(bucket);
+    if (alive)
+        bine_kill(greenlet);
 }
 
 int bine_thread_greenlet_cancel(pthread_t handle)
@@ -263,7 +268,7 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     if (hub && hub == bine_hub_here())
         bine_kill((bine_greenlet *)handle);
     else if (hub)
-        bine_post(hub, kill_there, bine_ref((bine_greenlet *)handle));
+        bine_post(hub, kill_there, (void *)handle);
     errno = saved_errno;
     return 0;
 }
@@ -271,7 +276,7 @@ int bine_thread_greenlet_cancel(pthread_t handle)
 bool bine_thread_greenlet_cancelled(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    if (!hub || !hub->current->killed)
+    if (!hub || !bine_killed(hub->current))
         return false;
     struct bine_lot_bucket *bucket = bine_lot_lock(hub->current);
     struct thread *thread = thread_of(bucket, (pthread_t)hub->current);

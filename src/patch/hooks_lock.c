@@ -1,0 +1,234 @@
+/*
+ * Hooks of locks, conditions, barriers, semaphores and once. All the work is in src/sync/posix_*.c, which also falls through on
+ * threads without a hub; what takes is libc's again as soon as the family is not patched, what gives always looks for
+ * greenlets that still wait.
+ */
+#include "../sync/posix.h"
+
+#include "../sync/posix_barrier.h"
+#include "hook.h"
+#include "thread_join.h"
+
+int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_mutex_lock(mutex);
+    return bine_pthread_mutex_lock(mutex);
+}
+
+int hook_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_mutex_trylock(mutex);
+    return bine_pthread_mutex_trylock(mutex);
+}
+
+int hook_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_mutex_timedlock(mutex, until);
+    return bine_pthread_mutex_timedlock(mutex, until);
+}
+
+int hook_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_mutex_clocklock(mutex, clock, until);
+    return bine_pthread_mutex_clocklock(mutex, clock, until);
+}
+
+int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    return bine_pthread_mutex_unlock(mutex);
+}
+
+int hook_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_rdlock(lock);
+    return bine_pthread_rwlock_rdlock(lock);
+}
+
+int hook_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_tryrdlock(lock);
+    return bine_pthread_rwlock_tryrdlock(lock);
+}
+
+int hook_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_timedrdlock(lock, until);
+    return bine_pthread_rwlock_timedrdlock(lock, until);
+}
+
+int hook_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_clockrdlock(lock, clock, until);
+    return bine_pthread_rwlock_clockrdlock(lock, clock, until);
+}
+
+int hook_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_wrlock(lock);
+    return bine_pthread_rwlock_wrlock(lock);
+}
+
+int hook_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_trywrlock(lock);
+    return bine_pthread_rwlock_trywrlock(lock);
+}
+
+int hook_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_timedwrlock(lock, until);
+    return bine_pthread_rwlock_timedwrlock(lock, until);
+}
+
+int hook_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_rwlock_clockwrlock(lock, clock, until);
+    return bine_pthread_rwlock_clockwrlock(lock, clock, until);
+}
+
+int hook_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    return bine_pthread_rwlock_unlock(lock);
+}
+
+int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_cond_wait(condition, mutex);
+    return bine_pthread_cond_wait(condition, mutex);
+}
+
+int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_cond_timedwait(condition, mutex, until);
+    return bine_pthread_cond_timedwait(condition, mutex, until);
+}
+
+int hook_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_cond_clockwait(condition, mutex, clock, until);
+    return bine_pthread_cond_clockwait(condition, mutex, clock, until);
+}
+
+int hook_pthread_cond_signal(pthread_cond_t *condition)
+{
+    return bine_pthread_cond_signal(condition);
+}
+
+int hook_pthread_cond_broadcast(pthread_cond_t *condition)
+{
+    return bine_pthread_cond_broadcast(condition);
+}
+
+int hook_pthread_barrier_wait(pthread_barrier_t *barrier)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_barrier_wait(barrier);
+    struct bine_hub *hub = bine_barrier_is_libcs(barrier) ? bine_hook_here(BINE_PATCH_THREAD) : NULL;
+    return hub ? bine_thread_barrier(hub, barrier) : bine_pthread_barrier_wait(barrier);
+}
+
+int hook_pthread_once(pthread_once_t *once, void (*routine)(void))
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_once(once, routine);
+    return bine_pthread_once(once, routine);
+}
+
+int hook_sem_wait(sem_t *semaphore)
+{
+    if (!bine_hook_active(BINE_PATCH_SEMAPHORE))
+        return bine_libc.sem_wait(semaphore);
+    return bine_sem_wait(semaphore);
+}
+
+int hook_sem_timedwait(sem_t *semaphore, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_SEMAPHORE))
+        return bine_libc.sem_timedwait(semaphore, until);
+    return bine_sem_timedwait(semaphore, until);
+}
+
+int hook_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_SEMAPHORE))
+        return bine_libc.sem_clockwait(semaphore, clock, until);
+    return bine_sem_clockwait(semaphore, clock, until);
+}
+
+int hook_sem_post(sem_t *semaphore)
+{
+    return bine_sem_post(semaphore);
+}
+
+int hook_mtx_lock(mtx_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.mtx_lock(mutex);
+    return bine_mtx_lock(mutex);
+}
+
+int hook_mtx_trylock(mtx_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.mtx_trylock(mutex);
+    return bine_mtx_trylock(mutex);
+}
+
+int hook_mtx_timedlock(mtx_t *mutex, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.mtx_timedlock(mutex, until);
+    return bine_mtx_timedlock(mutex, until);
+}
+
+int hook_mtx_unlock(mtx_t *mutex)
+{
+    return bine_mtx_unlock(mutex);
+}
+
+int hook_cnd_wait(cnd_t *condition, mtx_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.cnd_wait(condition, mutex);
+    return bine_cnd_wait(condition, mutex);
+}
+
+int hook_cnd_timedwait(cnd_t *condition, mtx_t *mutex, const struct timespec *until)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.cnd_timedwait(condition, mutex, until);
+    return bine_cnd_timedwait(condition, mutex, until);
+}
+
+int hook_cnd_signal(cnd_t *condition)
+{
+    return bine_cnd_signal(condition);
+}
+
+int hook_cnd_broadcast(cnd_t *condition)
+{
+    return bine_cnd_broadcast(condition);
+}
+
+void hook_call_once(once_flag *once, void (*routine)(void))
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        bine_libc.call_once(once, routine);
+    else
+        bine_call_once(once, routine);
+}

@@ -1,0 +1,217 @@
+/*
+ * Hooks of threads: joining real ones without blocking the hub, and threads that are greenlets in the objects that
+ * were chosen for it (thread_greenlets.h).
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <bine/wait.h>
+
+#include "hook.h"
+#include "thread_greenlets.h"
+#include "thread_join.h"
+
+enum {
+    FAMILIES = BINE_PATCH_THREAD_OR_GREENLETS
+};
+
+/* ---- join ------------------------------------------------------------------------------------ */
+
+/* `wait` false: only if it has ended. */
+static int join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait)
+{
+    int error = bine_thread_greenlet_join(thread, value, clock, until, wait);
+    if (error != ESRCH)
+        return error;
+    if (!wait)
+        return bine_libc.pthread_tryjoin_np(thread, value);
+    struct bine_hub *hub = bine_hook_here(FAMILIES);
+    if (hub)
+        return bine_thread_join(hub, thread, value, clock, until);
+    return until ? bine_libc.pthread_clockjoin_np(thread, value, clock, until) : bine_libc.pthread_join(thread, value);
+}
+
+int hook_pthread_join(pthread_t thread, void **value)
+{
+    return join(thread, value, CLOCK_REALTIME, NULL, true);
+}
+
+int hook_pthread_tryjoin_np(pthread_t thread, void **value)
+{
+    return join(thread, value, CLOCK_REALTIME, NULL, false);
+}
+
+int hook_pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *until)
+{
+    return join(thread, value, CLOCK_REALTIME, until, true);
+}
+
+int hook_pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock, const struct timespec *until)
+{
+    return join(thread, value, clock, until, true);
+}
+
+int hook_thrd_join(thrd_t thread, int *result)
+{
+    void *value;
+    if (join(thread, &value, CLOCK_REALTIME, NULL, true) != 0)
+        return thrd_error;
+    if (result)
+        *result = (int)(intptr_t)value;
+    return thrd_success;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    struct bine_hub *hub = bine_hook_active(BINE_PATCH_GREENLETS) ? bine_thread_greenlets_hub() : NULL;
+    return hub ? bine_thread_greenlet_create(hub, thread, attributes, run, arg)
+               : bine_libc.pthread_create(thread, attributes, run, arg);
+}
+
+struct c11_start {
+    thrd_start_t run;
+    void *arg;
+};
+
+static void *run_c11(void *arg)
+{
+    struct c11_start start = *(struct c11_start *)arg;
+    free(arg);
+    return (void *)(intptr_t)start.run(start.arg);
+}
+
+int hook_thrd_create(thrd_t *thread, thrd_start_t run, void *arg)
+{
+    struct bine_hub *hub = bine_hook_active(BINE_PATCH_GREENLETS) ? bine_thread_greenlets_hub() : NULL;
+    if (!hub)
+        return bine_libc.thrd_create(thread, run, arg);
+    struct c11_start *start = malloc(sizeof *start);
+    if (!start)
+        return thrd_nomem;
+    *start = (struct c11_start){run, arg};
+    if (bine_thread_greenlet_create(hub, thread, NULL, run_c11, start) == 0)
+        return thrd_success;
+    free(start);
+    return thrd_nomem;
+}
+
+pthread_t hook_pthread_self(void)
+{
+    return bine_thread_greenlet_self();
+}
+
+thrd_t hook_thrd_current(void)
+{
+    return bine_thread_greenlet_self();
+}
+
+/* In the root this ends the thread, in libc, once all of its greenlets have ended: they are its threads. */
+void hook_pthread_exit(void *value)
+{
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_GREENLETS);
+    if (hub && !(hub->current->flags & BINE_G_ROOT))
+        bine_thread_greenlet_exit(value);
+    if (hub)
+        bine_wait(NULL, 0, NULL, 0, BINE_FOREVER);
+    bine_libc.pthread_exit(value);
+}
+
+void hook_thrd_exit(int result)
+{
+    hook_pthread_exit((void *)(intptr_t)result);
+}
+
+int hook_pthread_detach(pthread_t thread)
+{
+    int error = bine_thread_greenlet_detach(thread);
+    return error == ESRCH ? bine_libc.pthread_detach(thread) : error;
+}
+
+int hook_thrd_detach(thrd_t thread)
+{
+    return hook_pthread_detach(thread) == 0 ? thrd_success : thrd_error;
+}
+
+int hook_pthread_cancel(pthread_t thread)
+{
+    int error = bine_thread_greenlet_cancel(thread);
+    return error == ESRCH ? bine_libc.pthread_cancel(thread) : error;
+}
+
+void hook_pthread_testcancel(void)
+{
+    if (bine_thread_greenlet_cancelled())
+        bine_thread_greenlet_exit(PTHREAD_CANCELED);
+    bine_libc.pthread_testcancel();
+}
+
+/* ---- what is asked of a thread, and answered by the one that the greenlet runs on --------------- */
+
+static pthread_t real(pthread_t thread)
+{
+    pthread_t found;
+    return bine_thread_greenlet_known(thread, &found) ? found : thread;
+}
+
+int hook_pthread_kill(pthread_t thread, int signal)
+{
+    return bine_libc.pthread_kill(real(thread), signal);
+}
+
+int hook_pthread_sigqueue(pthread_t thread, int signal, const union sigval value)
+{
+    return bine_libc.pthread_sigqueue(real(thread), signal, value);
+}
+
+int hook_pthread_getcpuclockid(pthread_t thread, clockid_t *clock)
+{
+    return bine_libc.pthread_getcpuclockid(real(thread), clock);
+}
+
+int hook_pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set)
+{
+    return bine_libc.pthread_setaffinity_np(real(thread), size, set);
+}
+
+int hook_pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
+{
+    return bine_libc.pthread_getaffinity_np(real(thread), size, set);
+}
+
+int hook_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters)
+{
+    return bine_libc.pthread_setschedparam(real(thread), policy, parameters);
+}
+
+int hook_pthread_getschedparam(pthread_t thread, int *policy, struct sched_param *parameters)
+{
+    return bine_libc.pthread_getschedparam(real(thread), policy, parameters);
+}
+
+int hook_pthread_setschedprio(pthread_t thread, int priority)
+{
+    return bine_libc.pthread_setschedprio(real(thread), priority);
+}
+
+/* ---- what the greenlet has of its own ---------------------------------------------------------- */
+
+int hook_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+    int error = bine_thread_greenlet_attributes(thread, attributes);
+    return error == ESRCH ? bine_libc.pthread_getattr_np(thread, attributes) : error;
+}
+
+int hook_pthread_setname_np(pthread_t thread, const char *name)
+{
+    int error = bine_thread_greenlet_set_name(thread, name);
+    return error == ESRCH ? bine_libc.pthread_setname_np(thread, name) : error;
+}
+
+int hook_pthread_getname_np(pthread_t thread, char *name, size_t size)
+{
+    int error = bine_thread_greenlet_name(thread, name, size);
+    return error == ESRCH ? bine_libc.pthread_getname_np(thread, name, size) : error;
+}
