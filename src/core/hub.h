@@ -38,12 +38,21 @@ struct bine_driver {
     uint32_t (*random)(struct bine_driver *driver);
 };
 
+/* What a language runtime needs done around each switch of this hub: giving its global lock away before another greenlet runs, and
+ * taking it again. `leave` runs in the greenlet that is about to park or yield, `back` in the same one when it goes on; *error is what
+ * its park will return, 0 after a yield. Neither may park. */
+struct bine_around {
+    void *(*leave)(struct bine_hub *hub, struct bine_greenlet *g);
+    void (*back)(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error);
+};
+
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_greenlet *ready_first, *ready_last;
     unsigned slice;   /* switches left before the driver is looked at although greenlets are ready */
     bool no_park;     /* inside a callback (link, notify, message): parking is an error */
     bool simulated;   /* driver->random is set */
+    const struct bine_around *around; /* NULL: nobody */
     bool main_thread; /* its end is the end of the process */
     int *errno_address;
     void *exception_globals; /* C++: __cxa_eh_globals of this thread, NULL if no C++ runtime is loaded */

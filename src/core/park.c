@@ -96,12 +96,17 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
     if (flags & BINE_PARK_EXTERNAL)
         hub->external++;
     hub->streak = 0;
+    const struct bine_around *around = hub->around;
+    void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
     g->state = BINE_PARKED;
     bine_switch(hub, g, bine_schedule_next(hub));
     if (flags & BINE_PARK_EXTERNAL)
         hub->external--;
     bine_timer_stop(&hub->timers, &g->timer);
-    return g->wake_error;
+    int error = g->wake_error;
+    if (__builtin_expect(around != NULL, 0))
+        around->back(hub, g, left, error);
+    return error;
 }
 
 void bine_yield(struct bine_hub *hub)
@@ -110,6 +115,8 @@ void bine_yield(struct bine_hub *hub)
     if (__builtin_expect(hub->no_park, 0))
         return;
     hub->streak = 0;
+    const struct bine_around *around = hub->around;
+    void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
     /* The common case spelled out: somebody who has run before is ready and the slice is not used up. */
     if (__builtin_expect(next && next->state == BINE_READY && hub->slice && !hub->simulated, 1)) {
         hub->slice--;
@@ -122,6 +129,8 @@ void bine_yield(struct bine_hub *hub)
         next = bine_schedule_next(hub);
     }
     bine_switch(hub, g, next);
+    if (__builtin_expect(around != NULL, 0))
+        around->back(hub, g, left, 0);
 }
 
 void bine_interrupt(struct bine_greenlet *g, int error)
