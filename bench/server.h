@@ -17,7 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BENCH_MESSAGE = 64 }; /* bytes of an echo */
+enum {
+    BENCH_MESSAGE = 64,  /* bytes of an echo */
+    BENCH_BUFFER = 1024, /* what servers read into: as usual more than what comes */
+};
 
 /* The whole answer of the HTTP works: 13 bytes of text. */
 #define BENCH_HTTP_ANSWER                                                                                     \

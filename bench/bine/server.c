@@ -10,7 +10,7 @@
 static void *echo(void *arg)
 {
     int fd = (int)(long)arg;
-    char buffer[BENCH_MESSAGE];
+    char buffer[BENCH_BUFFER];
     ssize_t n;
     while ((n = read(fd, buffer, sizeof buffer)) > 0)
         if (write(fd, buffer, (size_t)n) != n)
@@ -22,7 +22,7 @@ static void *echo(void *arg)
 static void *http(void *arg)
 {
     int fd = (int)(long)arg;
-    char buffer[4096];
+    char buffer[BENCH_BUFFER];
     ssize_t n;
     while ((n = read(fd, buffer, sizeof buffer)) >= 4 && memcmp(buffer + n - 4, "\r\n\r\n", 4) == 0)
         if (write(fd, BENCH_HTTP_ANSWER, sizeof BENCH_HTTP_ANSWER - 1) != sizeof BENCH_HTTP_ANSWER - 1)

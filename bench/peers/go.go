@@ -153,7 +153,7 @@ func echo() {
 			panic(err)
 		}
 		go func() {
-			var buffer [64]byte
+			var buffer [1024]byte
 			defer connection.Close()
 			for {
 				n, err := connection.Read(buffer[:])

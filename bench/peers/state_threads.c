@@ -168,9 +168,9 @@ static void *serve(void *arg)
 {
     extern int is_http;
     st_netfd_t fd = arg;
-    char buffer[4096];
+    char buffer[BENCH_BUFFER];
     ssize_t n;
-    while ((n = st_read(fd, buffer, is_http ? sizeof buffer : BENCH_MESSAGE, ST_UTIME_NO_TIMEOUT)) > 0) {
+    while ((n = st_read(fd, buffer, sizeof buffer, ST_UTIME_NO_TIMEOUT)) > 0) {
         const char *answer = is_http ? BENCH_HTTP_ANSWER : buffer;
         size_t size = is_http ? sizeof BENCH_HTTP_ANSWER - 1 : (size_t)n;
         if (st_write(fd, answer, size, ST_UTIME_NO_TIMEOUT) != (ssize_t)size)

@@ -12,7 +12,7 @@ enum { ENTRIES = 4096 };
 enum { ACCEPT, RECEIVE, SEND };
 
 static struct io_uring ring;
-static char (*buffers)[BENCH_MESSAGE];
+static char (*buffers)[BENCH_BUFFER];
 
 static void begin(int kind, int fd, unsigned size)
 {
@@ -24,7 +24,7 @@ static void begin(int kind, int fd, unsigned size)
     if (kind == ACCEPT)
         io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
     else if (kind == RECEIVE)
-        io_uring_prep_recv(sqe, fd, buffers[fd], BENCH_MESSAGE, 0);
+        io_uring_prep_recv(sqe, fd, buffers[fd], BENCH_BUFFER, 0);
     else
         io_uring_prep_send(sqe, fd, buffers[fd], size, MSG_WAITALL);
     sqe->user_data = ((uint64_t)kind << 32) | (unsigned)fd;

@@ -14,8 +14,8 @@ static int http;
 /* One request; false when the connection is over. */
 static int serve(int fd)
 {
-    char buffer[4096];
-    ssize_t n = read(fd, buffer, http ? sizeof buffer : BENCH_MESSAGE);
+    char buffer[BENCH_BUFFER];
+    ssize_t n = read(fd, buffer, sizeof buffer);
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
     /* Like the load, this is trusting: requests arrive whole, one at a time. */
