@@ -208,10 +208,10 @@ int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock, c
     int error = 0;
     if (!thread)
         error = is_current(handle) ? EDEADLK : ESRCH;
-    else if (thread->detached || thread->joining)
-        error = EINVAL;
     else if (is_current(handle))
         error = EDEADLK;
+    else if (thread->detached || thread->joining)
+        error = EINVAL;
     else if (!thread->ended)
         error = wait ? wait_for_end(bucket, thread, clock, until) : EBUSY;
     if (error) {
@@ -340,20 +340,34 @@ int bine_thread_greenlet_name(pthread_t handle, char *name, size_t size)
 
 /* ---- exit ------------------------------------------------------------------------------------ */
 
+struct leaving {
+    struct _Unwind_Exception exception;
+    void *value;
+};
+
+static _Noreturn void leave(struct leaving *leaving)
+{
+    void *value = leaving->value;
+    free(leaving);
+    bine_exit(value);
+}
+
 static _Unwind_Reason_Code unwind_on(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *value)
+                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
 {
     if (actions & _UA_END_OF_STACK)
-        bine_exit(value);
+        leave(arg);
     return _URC_NO_REASON;
 }
 
 void bine_thread_greenlet_exit(void *value)
 {
-    /* Not freed by anybody: it lies on the stack that goes away. */
-    struct _Unwind_Exception exception;
-    memset(&exception, 0, sizeof exception);
-    _Unwind_ForcedUnwind(&exception, unwind_on, value);
+    /* Not on the stack: that goes away while it is in use. */
+    struct leaving *leaving = calloc(1, sizeof *leaving);
+    if (!leaving)
+        bine_exit(value);
+    leaving->value = value;
+    _Unwind_ForcedUnwind(&leaving->exception, unwind_on, leaving);
     /* A frame without tables is in the way. */
-    bine_exit(value);
+    leave(leaving);
 }

@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../core/libc.h"
+
 struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
 
 enum {
@@ -44,7 +46,7 @@ const void *bine_lot_self(void)
     struct bine_hub *hub = bine_hub_here();
     if (hub)
         return hub->current;
-    return (const void *)pthread_self();
+    return (const void *)bine_libc.pthread_self();
 }
 
 /*
