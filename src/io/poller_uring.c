@@ -12,8 +12,8 @@
 #include "poller_common.h"
 
 enum {
-    SUBMISSIONS = 512,  /* 32 KiB; when full, submitted early */
-    COMPLETIONS = 4096, /* 64 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    SUBMISSIONS = 256,  /* 16 KiB; when full, submitted early */
+    COMPLETIONS = 2048, /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
 };
 
 /* user_data of what is no operation; operations are aligned. */
@@ -360,6 +360,10 @@ static void cancel_everything(struct uring_poller *poller)
     }
 }
 
+/* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race detector cannot
+ * know when one thread's ring takes the place of another's. */
+static atomic_uint rings;
+
 static void close_poller(struct bine_driver *driver)
 {
     struct uring_poller *poller = (struct uring_poller *)driver;
@@ -371,6 +375,7 @@ static void close_poller(struct bine_driver *driver)
         poller->base.closing = true;
         if (poller->base.pending)
             cancel_everything(poller);
+        atomic_fetch_add(&rings, 1);
         io_uring_queue_exit(&poller->ring);
     }
     bine_poller_free(&poller->base);
@@ -399,6 +404,7 @@ static int open_ring(struct uring_poller *poller)
         };
         error = -io_uring_queue_init_params(entries, &poller->ring, &params);
         if (!error) {
+            atomic_fetch_add(&rings, 1);
             unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
                               IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG; /* all since 5.11 */
             if ((params.features & needed) != needed) {
