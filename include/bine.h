@@ -7,6 +7,7 @@
 #include "bine/choose.h"
 #include "bine/condition.h"
 #include "bine/event.h"
+#include "bine/file.h"
 #include "bine/greenlet.h"
 #include "bine/hub.h"
 #include "bine/io.h"

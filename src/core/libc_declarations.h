@@ -17,20 +17,29 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Macros when optimising; the functions are meant. */
+#undef fread_unlocked
+#undef fwrite_unlocked
 
 /* What _FORTIFY_SOURCE turns calls into; the last size is that of the object, which the call must not exceed. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t buffer_size);
@@ -40,9 +49,47 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, in
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t fds_size);
 
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int directory, const char *path, int flags);
+int __openat64_2(int directory, const char *path, int flags);
+ssize_t __pread_chk(int fd, void *buffer, size_t size, off_t offset, size_t buffer_size);
+ssize_t __pread64_chk(int fd, void *buffer, size_t size, off64_t offset, size_t buffer_size);
+char *__fgets_chk(char *line, size_t buffer_size, int size, FILE *file);
+char *__fgets_unlocked_chk(char *line, size_t buffer_size, int size, FILE *file);
+size_t __fread_chk(void *buffer, size_t buffer_size, size_t size, size_t count, FILE *file);
+size_t __fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, size_t count, FILE *file);
+int __printf_chk(int flag, const char *format, ...);
+int __fprintf_chk(FILE *file, int flag, const char *format, ...);
+int __vprintf_chk(int flag, const char *format, va_list arguments);
+int __vfprintf_chk(FILE *file, int flag, const char *format, va_list arguments);
+int __dprintf_chk(int fd, int flag, const char *format, ...);
+int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments);
+int __vsnprintf_chk(char *text, size_t size, int flag, size_t buffer_size, const char *format, va_list arguments);
+
+/* What stdio's inlined functions call when a buffer is empty or full, and scanf by the standards' years. */
+int __uflow(FILE *file);
+int __underflow(FILE *file);
+int __overflow(FILE *file, int byte);
+int _IO_getc(FILE *file);
+int _IO_putc(int byte, FILE *file);
+int __isoc99_scanf(const char *format, ...);
+int __isoc99_fscanf(FILE *file, const char *format, ...);
+int __isoc99_vscanf(const char *format, va_list arguments);
+int __isoc99_vfscanf(FILE *file, const char *format, va_list arguments);
+int __isoc23_scanf(const char *format, ...);
+int __isoc23_fscanf(FILE *file, const char *format, ...);
+int __isoc23_vscanf(const char *format, va_list arguments);
+int __isoc23_vfscanf(FILE *file, const char *format, va_list arguments);
+
 /* glibc's other names for the same functions. */
 __typeof__(read) __read;
 __typeof__(write) __write;
+__typeof__(open) __open;
+__typeof__(open) __open64;
+__typeof__(pread) __pread64;
+__typeof__(pwrite) __pwrite64;
+__typeof__(getdelim) __getdelim;
 __typeof__(send) __send;
 __typeof__(connect) __connect;
 __typeof__(close) __close;

@@ -3,6 +3,7 @@
  * original and tell src/io, which keeps a record of each descriptor. Threads without a hub keep records too, because what they
  * make may be used by a greenlet of another.
  */
+#include <bine/file.h>
 #include <bine/io.h>
 #include <errno.h>
 #include <linux/close_range.h>
@@ -147,6 +148,9 @@ int hook_fcntl(int fd, int command, ...)
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
+    bool lock = command == F_SETLKW || command == F_OFD_SETLKW || command == F_SETLK || command == F_OFD_SETLK;
+    if (lock && bine_hook_here(BINE_PATCH_FILE))
+        return bine_fcntl_lock(fd, command, argument);
     int result = bine_libc.fcntl(fd, command, argument);
     if (result < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))
         return result;

@@ -1,0 +1,119 @@
+/*
+ * File locks: flock, fcntl and lockf. See bine/file.h.
+ *
+ * A thread that blocks for a lock would be one of the pool's that nobody can call back, and all of them together would keep out
+ * those who are to free the lock. So the kernel is asked again and again.
+ */
+#include <bine/file.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../core/libc.h"
+#include "../core/park.h"
+#include "../core/waitable.h"
+#include "wait.h"
+
+enum {
+    FIRST_PAUSE_MS = 1,
+    LONGEST_PAUSE_MS = 50
+};
+
+/* Greenlets of this hub between two questions. */
+static __thread struct bine_queue waiting;
+
+__attribute__((noinline)) static struct bine_queue *waiting_here(void)
+{
+    return &waiting;
+}
+
+static void forget_waiting(struct bine_hub *hub)
+{
+    (void)hub;
+    waiting = (struct bine_queue){0};
+}
+
+__attribute__((constructor)) static void set_up(void)
+{
+    bine_hub_on_fork(forget_waiting);
+    bine_hub_on_end(forget_waiting);
+}
+
+/* A lock was given back here: those of this hub need not sit out their pause. */
+static void given_back(void)
+{
+    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(waiting_here()));)
+        bine_waiter_wake(waiter);
+}
+
+/* Wait before asking again. 0 or an error number. */
+static int pause_a_while(struct bine_hub *hub, const char *verb, int fd, unsigned *milliseconds)
+{
+    struct bine_waiter waiter = {.greenlet = hub->current};
+    bine_queue_push(waiting_here(), &waiter);
+    int error = bine_park(hub, verb, (uintptr_t)fd, bine_hub_deadline(hub, *milliseconds * BINE_MS),
+                          BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
+    bine_queue_remove(&waiter);
+    *milliseconds = *milliseconds * 2 < LONGEST_PAUSE_MS ? *milliseconds * 2 : LONGEST_PAUSE_MS;
+    return error == ETIME ? 0 : error;
+}
+
+int bine_flock(int fd, int operation)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub || operation & LOCK_NB || operation == LOCK_UN) {
+        int result = bine_libc.flock(fd, operation);
+        if (hub && result == 0 && operation == LOCK_UN)
+            given_back();
+        return result;
+    }
+    for (unsigned pause = FIRST_PAUSE_MS;;) {
+        int result = bine_libc.flock(fd, operation | LOCK_NB);
+        if (result == 0 || errno != EWOULDBLOCK)
+            return result;
+        int error = pause_a_while(hub, "flock fd", fd, &pause);
+        if (error)
+            return (int)bine_io_fail(error);
+    }
+}
+
+int bine_fcntl_lock(int fd, int command, struct flock *lock)
+{
+    struct bine_hub *hub = bine_io_hub();
+    bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
+    if (!hub || !waits || !lock || lock->l_type == F_UNLCK) {
+        int result = bine_libc.fcntl(fd, command, lock);
+        if (hub && result == 0 && lock && lock->l_type == F_UNLCK)
+            given_back();
+        return result;
+    }
+    int attempt = command == F_SETLKW ? F_SETLK : F_OFD_SETLK;
+    for (unsigned pause = FIRST_PAUSE_MS;;) {
+        int result = bine_libc.fcntl(fd, attempt, lock);
+        if (result == 0 || (errno != EAGAIN && errno != EACCES))
+            return result;
+        int error = pause_a_while(hub, "fcntl lock fd", fd, &pause);
+        if (error)
+            return (int)bine_io_fail(error);
+    }
+}
+
+int bine_lockf(int fd, int command, off_t size)
+{
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub || command != F_LOCK) {
+        int result = bine_libc.lockf(fd, command, size);
+        if (hub && result == 0 && command == F_ULOCK)
+            given_back();
+        return result;
+    }
+    for (unsigned pause = FIRST_PAUSE_MS;;) {
+        int result = bine_libc.lockf(fd, F_TLOCK, size);
+        if (result == 0 || (errno != EAGAIN && errno != EACCES))
+            return result;
+        int error = pause_a_while(hub, "lockf fd", fd, &pause);
+        if (error)
+            return (int)bine_io_fail(error);
+    }
+}
