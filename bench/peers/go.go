@@ -99,6 +99,41 @@ func channel(count int) {
 	perCount("channel", start, count)
 }
 
+func queue(name string, count int) {
+	items := make(chan int, 1000)
+	go func() {
+		for i := 0; i < count; i++ {
+			items <- i
+		}
+	}()
+	start := time.Now()
+	for i := 0; i < count; i++ {
+		if <-items != i {
+			panic("order")
+		}
+	}
+	perCount(name, start, count)
+}
+
+func lockHandoff(count int) {
+	var lock sync.Mutex
+	var all sync.WaitGroup
+	start := time.Now()
+	for i := 0; i < 2; i++ {
+		all.Add(1)
+		go func() {
+			for j := 0; j < count/2; j++ {
+				lock.Lock()
+				runtime.Gosched()
+				lock.Unlock()
+			}
+			all.Done()
+		}()
+	}
+	all.Wait()
+	perCount("lock_handoff", start, count)
+}
+
 func timers(count int) {
 	var all sync.WaitGroup
 	start, before := time.Now(), cpu()
@@ -205,6 +240,13 @@ func main() {
 		spawn("spawn_10000", 10000, or(1000000))
 	case "channel":
 		channel(or(5000000))
+	case "queue":
+		queue("queue", or(5000000))
+	case "cross_hub":
+		runtime.GOMAXPROCS(2)
+		queue("cross_hub", or(1000000))
+	case "lock_handoff":
+		lockHandoff(or(1000000))
 	case "timers":
 		timers(or(1000000))
 	case "parked":
