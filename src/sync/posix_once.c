@@ -50,6 +50,33 @@ static void finish(pthread_once_t *const *once)
     bine_lot_wake(*once, SIZE_MAX);
 }
 
+/*
+ * libstdc++'s std::call_once leaves what is to be called in two thread-locals and gives us a routine that looks there. While a
+ * greenlet waits for its turn, others of its thread set them to theirs.
+ */
+struct cxx_once {
+    void **callable, **call;
+    void *saved_callable, *saved_call;
+};
+
+static void save_cxx(struct cxx_once *cxx)
+{
+    cxx->callable = bine_libc.dlsym(RTLD_DEFAULT, "_ZSt15__once_callable");
+    cxx->call = bine_libc.dlsym(RTLD_DEFAULT, "_ZSt11__once_call");
+    if (cxx->callable && cxx->call) {
+        cxx->saved_callable = *cxx->callable;
+        cxx->saved_call = *cxx->call;
+    }
+}
+
+static void restore_cxx(const struct cxx_once *cxx)
+{
+    if (cxx->callable && cxx->call) {
+        *cxx->callable = cxx->saved_callable;
+        *cxx->call = cxx->saved_call;
+    }
+}
+
 static int run(pthread_once_t *once, void (*routine)(void))
 {
     __attribute__((cleanup(finish))) pthread_once_t *const running = once;
@@ -65,8 +92,11 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
         struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
         if (!record && can_wait && state_of(once) != 0 && state_of(once) == in_progress()) {
             /* Run by a thread whose code is not patched: nobody will tell us. */
+            struct cxx_once cxx;
             bine_lot_unlock(bucket);
+            save_cxx(&cxx);
             bine_park(hub, "once", (uintptr_t)once, bine_hub_deadline(hub, BINE_MS), BINE_PARK_FIRM);
+            restore_cxx(&cxx);
             continue;
         }
         if (!record && (record = bine_lot_add(bucket, once, BINE_RECORD_ONCE))) {
@@ -79,10 +109,13 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
             return bine_libc.pthread_once(once, routine);
         }
         struct bine_lot_waiter waiter;
+        struct cxx_once cxx;
         bine_lot_waiter_init(&waiter, hub, once);
         bine_lot_enqueue_locked(bucket, &waiter, 0);
         bine_lot_unlock(bucket);
+        save_cxx(&cxx);
         int error = bine_lot_await(&waiter, "once", INT64_MAX, BINE_PARK_FIRM);
+        restore_cxx(&cxx);
         if (error)
             return error;
     }
