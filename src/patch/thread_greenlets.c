@@ -153,7 +153,7 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle, const p
 pthread_t bine_thread_greenlet_self(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    if (!hub || (hub->current->flags & BINE_G_ROOT))
+    if (!hub || (hub->current->flags & (BINE_G_ROOT | BINE_G_MAIN_IDENTITY)))
         return bine_libc.pthread_self();
     return (pthread_t)hub->current;
 }

@@ -1,0 +1,124 @@
+/*
+ * What the parts of the extension share. Layers, as in the library: an arrow points down only.
+ *
+ *   module.c      names and types of bine._bine
+ *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
+ *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
+ */
+#ifndef BINE_PYTHON_H
+#define BINE_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <bine.h>
+#include <stdbool.h>
+
+#include "core/park.h"
+
+#if PY_VERSION_HEX < 0x030A0000
+static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
+{
+    Py_XINCREF(value);
+    return PyModule_AddObject(module, name, value);
+}
+#endif
+
+struct bine_py_greenlet;
+struct bine_py_timeout;
+
+/* ---- carrier.c --------------------------------------------------------------------------------------- */
+
+/*
+ * A C greenlet that runs Python, in g->slots[BINE_SLOT_PYTHON]. It has its own PyThreadState, made on its own stack by public API, so
+ * that threading.local, contextvars, PyGILState and tracebacks are right by construction. Carriers are reused: a finished
+ * Python greenlet leaves its thread state, wiped, to the next one, with its stack and the 16 KiB that CPython >= 3.11 maps
+ * per state for frames (hazard 31).
+ */
+struct bine_carrier {
+    struct bine_carrier *next;          /* list of idle carriers */
+    struct bine_greenlet *g;
+    PyThreadState *state;
+    struct bine_py_greenlet *running;   /* owned reference; NULL for the root and for threads that became greenlets */
+    struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
+    PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
+    struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    unsigned waiting;                   /* inside bine_py_park: the exception is raised there, no signal needed */
+};
+
+int bine_carriers_init(PyObject *module);
+/* The current greenlet's carrier, made if need be (root, threads). NULL with an exception. GIL held. */
+struct bine_carrier *bine_carrier_current(void);
+/* The carrier of g, or NULL. */
+static inline struct bine_carrier *bine_carrier_of(struct bine_greenlet *g)
+{
+    return g->slots[BINE_SLOT_PYTHON];
+}
+/* Have a carrier run the greenlet (takes a reference of its own) as soon as the caller parks, or after delay ns. The carrier's C greenlet, borrowed,
+ * or NULL with an exception. */
+struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int64_t delay);
+/* Make the carrier's greenlet notice that something is thrown or expired. With or without the GIL, on its hub's thread. */
+void bine_carrier_poke(struct bine_carrier *carrier);
+/* Nothing is pending any more: take the marks of bine_carrier_poke back. */
+void bine_carrier_unpoke(struct bine_carrier *carrier);
+static inline bool bine_carrier_pending(const struct bine_carrier *carrier)
+{
+    return carrier->thrown || carrier->expired;
+}
+/* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
+PyObject *bine_py_deliver(PyObject *module, PyObject *args);
+
+/* ---- waiting.c --------------------------------------------------------------------------------------- */
+
+/* Park with the GIL held (it is released meanwhile). 0 when woken, ETIME when `deadline` (absolute, INT64_MAX: none) passed, -1 with an
+ * exception: thrown into the greenlet, a timeout, a signal handler's, LoopExit. The caller unlinks its waiter in any case but 0. */
+int bine_py_park(const char *verb, uintptr_t object, int64_t deadline);
+/* Raise what is pending in the current greenlet: -1, or 0 if there is nothing. */
+int bine_py_raise_pending(void);
+/* Seconds (None: for ever; a number, also negative: at once) to an absolute deadline. -1 with an exception. */
+int bine_py_deadline(PyObject *seconds, int64_t *deadline);
+/* errno of a bine_ call as the Python exception that fits. NULL. */
+PyObject *bine_py_error(int error);
+int bine_waiting_init(PyObject *module);
+extern PyObject *bine_LoopExit, *bine_GreenletExit;
+
+/* ---- greenlet.c -------------------------------------------------------------------------------------- */
+
+struct bine_py_greenlet {
+    PyObject_HEAD
+    struct bine_waitable waitable;      /* ready: it has ended */
+    struct bine_greenlet *carried_by;   /* borrowed, from the start until the end */
+    PyObject *run, *args, *kwargs;
+    PyObject *value, *exception;        /* after the end; exception NULL: successful */
+    PyObject *links;                    /* list of (callable) or NULL */
+    PyObject *context;                  /* contextvars: a copy of the spawner's */
+    PyObject *spawn_locals;             /* shared by the spawn tree */
+    PyObject *spawner;                  /* weak reference to the spawning greenlet, or NULL */
+    PyObject *dict, *weak_references;
+    unsigned long ident;                /* minimal_ident, 0: not asked for yet */
+    uint8_t state;                      /* enum bine_py_state */
+};
+
+enum bine_py_state { BINE_PY_NEW, BINE_PY_STARTED, BINE_PY_RUNNING, BINE_PY_ENDED };
+
+extern PyTypeObject bine_Greenlet_Type;
+int bine_greenlet_init(PyObject *module);
+/* The object for the current greenlet: borrowed. NULL with an exception. */
+struct bine_py_greenlet *bine_py_current(void);
+/* Run it in the current carrier, from its first step to its links. */
+void bine_py_run(struct bine_py_greenlet *self);
+/* An object for a C greenlet that Python did not spawn (root, thread). New reference. */
+struct bine_py_greenlet *bine_py_face(struct bine_greenlet *g);
+/* Throw an exception (instance, stolen) into the greenlet that carries `carrier`. */
+void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
+
+/* ---- timeout.c --------------------------------------------------------------------------------------- */
+
+extern PyTypeObject bine_Timeout_Type;
+int bine_timeout_init(PyObject *module);
+/* The oldest expired timeout of the carrier as an exception to raise: new reference. */
+PyObject *bine_py_expired_exception(struct bine_carrier *carrier);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * Carriers, and the GIL around switches. See bine_python.h.
+ *
+ * Whoever parks gives the GIL away first, whether CPython released it around a blocking call already or an extension forgot to: the next
+ * greenlet takes it with its own thread state. So the interpreter sees nothing but threads that take turns.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+/* Idle carriers of this thread, and how many: beyond KEEP they end. */
+enum { KEEP = 1000 };
+static _Thread_local struct bine_carrier *idle;
+static _Thread_local unsigned idle_count;
+
+/* The signal whose Python handler raises what was thrown (see bine_carrier_poke). */
+static int reserved_signal;
+
+/* The thread state that this very greenlet holds the GIL with, or NULL. */
+static inline PyThreadState *held_state(const struct bine_carrier *carrier)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    (void)carrier;
+    return PyThreadState_GetUnchecked();
+#elif PY_VERSION_HEX >= 0x030C0000
+    (void)carrier;
+    return _PyThreadState_UncheckedGet();
+#else
+    /* Process-global before 3.12: it may be another OS thread's. */
+    PyThreadState *state = _PyThreadState_UncheckedGet();
+    if (carrier && carrier->state)
+        return state == carrier->state ? state : NULL;
+    return state && state == PyGILState_GetThisThreadState() ? state : NULL;
+#endif
+}
+
+static void trip(struct bine_carrier *carrier)
+{
+#if PY_VERSION_HEX >= 0x030A0000
+    PyErr_SetInterruptEx(reserved_signal);
+#else
+    raise(reserved_signal);
+#endif
+    (void)carrier;
+}
+
+static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    (void)hub;
+    return held_state(bine_carrier_of(g)) ? PyEval_SaveThread() : NULL;
+}
+
+static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
+{
+    struct bine_carrier *carrier = bine_carrier_of(g);
+    (void)hub;
+    if (__builtin_expect(carrier && error && bine_carrier_pending(carrier) && !carrier->waiting, 0)) {
+        /* Some C code waits here. EINTR makes CPython look at signals, and our handler raises. A library that tries
+         * again finds ECANCELED from now on, gives up, and the handler raises when it has returned. */
+        bine_interrupt(g, ECANCELED);
+        trip(carrier);
+    }
+    if (left)
+        PyEval_RestoreThread(left);
+}
+
+static const struct bine_around around = { leave, back };
+
+void bine_carrier_poke(struct bine_carrier *carrier)
+{
+    /* CPython runs signal handlers only in the thread whose identity is the main one's: answer so for now. */
+    carrier->g->flags |= BINE_G_MAIN_IDENTITY;
+    bine_interrupt(carrier->g, EINTR);
+}
+
+void bine_carrier_unpoke(struct bine_carrier *carrier)
+{
+    carrier->g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
+    carrier->g->interrupt = 0;
+    carrier->g->attention &= (uint8_t)~BINE_A_INTERRUPT;
+}
+
+PyObject *bine_py_deliver(PyObject *module, PyObject *args)
+{
+    (void)module, (void)args;
+    if (bine_py_raise_pending() < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- the current one ----------------------------------------------------------------------------------- */
+
+static void carrier_ended(struct bine_greenlet *g)
+{
+    /* Of a thread that became a greenlet: its thread state is CPython's business, and gone by now. The objects need the GIL, which we
+     * may not have here; a carrier of our own has freed them before. */
+    struct bine_carrier *carrier = g->slots[BINE_SLOT_PYTHON];
+    g->slots[BINE_SLOT_PYTHON] = NULL;
+    if (!Py_IsInitialized()) {
+        free(carrier);
+        return;
+    }
+    if (carrier->face || carrier->thrown) {
+        PyGILState_STATE gil = PyGILState_Ensure();
+        Py_CLEAR(carrier->face);
+        Py_CLEAR(carrier->thrown);
+        PyGILState_Release(gil);
+    }
+    free(carrier);
+}
+
+struct bine_carrier *bine_carrier_current(void)
+{
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return NULL;
+    }
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(!g->slots[BINE_SLOT_PYTHON], 0)) {
+        struct bine_carrier *carrier = calloc(1, sizeof *carrier);
+        if (!carrier) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        carrier->g = g;
+        carrier->state = PyThreadState_Get();
+        g->slots[BINE_SLOT_PYTHON] = carrier;
+        hub->around = &around;
+    }
+    return g->slots[BINE_SLOT_PYTHON];
+}
+
+/* ---- carrying ------------------------------------------------------------------------------------------- */
+
+/* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
+static void wipe_state(void)
+{
+    PyObject *dict = PyThreadState_GetDict();
+    if (dict && PyDict_GET_SIZE(dict))
+        PyDict_Clear(dict); /* threading.local's values, decref'ed now as at a thread's end */
+}
+
+static void *carry(void *arg)
+{
+    struct bine_carrier *carrier = arg;
+    struct bine_greenlet *g = carrier->g;
+    struct bine_hub *hub = bine_hub_here();
+    carrier->state = PyThreadState_New(PyInterpreterState_Main());
+    if (!carrier->state)
+        Py_FatalError("bine: no memory for a thread state");
+    PyEval_RestoreThread(carrier->state);
+    for (;;) {
+        struct bine_py_greenlet *greenlet = carrier->running;
+        bine_py_run(greenlet);
+        carrier->running = NULL;
+        Py_DECREF(greenlet);
+        wipe_state();
+        if (idle_count >= KEEP)
+            break;
+        carrier->next = idle;
+        idle = carrier;
+        idle_count++;
+        g->flags |= BINE_G_HIDDEN;
+        hub->greenlets--;
+        /* Not cancelled by anybody: nobody has a reference. */
+        while (!carrier->running)
+            bine_park(hub, "carrier", 0, INT64_MAX, BINE_PARK_FIRM);
+        hub->greenlets++;
+        g->flags &= (uint8_t)~BINE_G_HIDDEN;
+    }
+    g->slots[BINE_SLOT_PYTHON] = NULL;
+    PyThreadState_Clear(carrier->state);
+    PyThreadState_DeleteCurrent();
+    free(carrier);
+    return NULL;
+}
+
+struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int64_t delay)
+{
+    if (!bine_carrier_current()) /* installs `around` on this hub */
+        return NULL;
+    struct bine_carrier *carrier = idle;
+    if (carrier && delay == 0) {
+        idle = carrier->next;
+        idle_count--;
+        Py_INCREF(greenlet);
+        carrier->running = greenlet;
+        bine_unpark(carrier->g);
+        return carrier->g;
+    }
+    carrier = calloc(1, sizeof *carrier);
+    if (!carrier) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    bine_spawn_options options = { .delay = delay, .stack_size = 1 << 20 };
+    struct bine_greenlet *g = bine_spawn_with(&options, carry, carrier);
+    if (!g) {
+        free(carrier);
+        PyErr_SetFromErrno(PyExc_OSError);
+        return NULL;
+    }
+    Py_INCREF(greenlet);
+    carrier->g = g;
+    carrier->running = greenlet;
+    g->slots[BINE_SLOT_PYTHON] = carrier;
+    bine_detach(g); /* it ends by itself */
+    return g;
+}
+
+/* ---- setting up ----------------------------------------------------------------------------------------- */
+
+int bine_carriers_init(PyObject *module)
+{
+    bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
+    reserved_signal = SIGRTMAX - 2;
+    PyObject *signals = PyImport_ImportModule("signal");
+    PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;
+    PyObject *old = handler ? PyObject_CallMethod(signals, "signal", "iO", reserved_signal, handler) : NULL;
+    if (!old && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        /* Not the main thread: kill and Timeout then only reach waits of Bine's own objects, until the main thread imports us. */
+        PyErr_Clear();
+        old = Py_None;
+        Py_INCREF(old);
+    }
+    Py_XDECREF(old);
+    Py_XDECREF(handler);
+    Py_XDECREF(signals);
+    return old ? 0 : -1;
+}

@@ -1,0 +1,751 @@
+/* The Greenlet type: gevent's, on carriers. See bine_python.h. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+typedef struct bine_py_greenlet Greenlet;
+
+static bool ended(const struct bine_waitable *waitable)
+{
+    const Greenlet *self = (const Greenlet *)((const char *)waitable - offsetof(Greenlet, waitable));
+    return self->state == BINE_PY_ENDED;
+}
+
+static const struct bine_waitable_class waitable_class = { "Greenlet", ended };
+
+/* ---- making ---------------------------------------------------------------------------------------------- */
+
+static PyObject *greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args, (void)kwargs;
+    Greenlet *self = (Greenlet *)type->tp_alloc(type, 0);
+    if (self)
+        self->waitable.class = &waitable_class;
+    return (PyObject *)self;
+}
+
+static int set_call(Greenlet *self, PyObject *run, PyObject *args, PyObject *kwargs)
+{
+    if (run && run != Py_None) {
+        if (!PyCallable_Check(run)) {
+            PyErr_Format(PyExc_TypeError, "The run argument or self._run must be callable, not %R", run);
+            return -1;
+        }
+        Py_INCREF(run);
+        Py_XSETREF(self->run, run);
+    }
+    Py_INCREF(args);
+    Py_XSETREF(self->args, args);
+    if (kwargs && PyDict_GET_SIZE(kwargs)) {
+        Py_INCREF(kwargs);
+        Py_XSETREF(self->kwargs, kwargs);
+    }
+    Py_XSETREF(self->context, PyContext_CopyCurrent());
+    return self->context ? 0 : -1;
+}
+
+static int greenlet_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    Greenlet *self = (Greenlet *)object;
+    PyObject *run = NULL, *rest, *named = NULL;
+    Py_ssize_t n = PyTuple_GET_SIZE(args);
+    if (n) {
+        run = PyTuple_GET_ITEM(args, 0);
+    } else if (kwargs && (run = PyDict_GetItemString(kwargs, "run"))) {
+        named = PyDict_Copy(kwargs);
+        if (!named || PyDict_DelItemString(named, "run") < 0) {
+            Py_XDECREF(named);
+            return -1;
+        }
+        kwargs = named;
+    }
+    rest = PyTuple_GetSlice(args, 1, n ? n : 1);
+    int result = rest ? set_call(self, run, rest, kwargs) : -1;
+    Py_XDECREF(rest);
+    Py_XDECREF(named);
+    if (result == 0) {
+        Greenlet *spawner = bine_py_current();
+        if (!spawner)
+            return -1;
+        Py_XSETREF(self->spawner, PyWeakref_NewRef((PyObject *)spawner, NULL));
+        if (!self->spawner)
+            return -1;
+        if (!spawner->spawn_locals && !(spawner->spawn_locals = PyDict_New()))
+            return -1;
+        Py_INCREF(spawner->spawn_locals);
+        Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
+    }
+    return result;
+}
+
+static int greenlet_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Greenlet *self = (Greenlet *)object;
+    Py_VISIT(self->run);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->value);
+    Py_VISIT(self->exception);
+    Py_VISIT(self->links);
+    Py_VISIT(self->context);
+    Py_VISIT(self->spawn_locals);
+    Py_VISIT(self->spawner);
+    Py_VISIT(self->dict);
+    return 0;
+}
+
+static int greenlet_clear(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->value);
+    Py_CLEAR(self->exception);
+    Py_CLEAR(self->links);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->spawn_locals);
+    Py_CLEAR(self->spawner);
+    Py_CLEAR(self->dict);
+    return 0;
+}
+
+static void greenlet_dealloc(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    if (self->weak_references)
+        PyObject_ClearWeakRefs(object);
+    greenlet_clear(object);
+    type->tp_free(object);
+}
+
+Greenlet *bine_py_face(struct bine_greenlet *g)
+{
+    Greenlet *self = (Greenlet *)greenlet_new(&bine_Greenlet_Type, NULL, NULL);
+    if (!self)
+        return NULL;
+    self->state = BINE_PY_RUNNING;
+    self->carried_by = g;
+    self->args = PyTuple_New(0);
+    return self;
+}
+
+Greenlet *bine_py_current(void)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return NULL;
+    if (carrier->running)
+        return carrier->running;
+    if (!carrier->face)
+        carrier->face = bine_py_face(carrier->g);
+    return carrier->face;
+}
+
+/* ---- running --------------------------------------------------------------------------------------------- */
+
+/* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program expects it. */
+static bool is_system_error(PyObject *exception)
+{
+    return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
+           PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) || PyErr_GivenExceptionMatches(exception, PyExc_SystemError);
+}
+
+/* The current exception as one normalised instance with its traceback; new reference. */
+static PyObject *take_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback && value)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+static void report_failure(Greenlet *self, PyObject *exception)
+{
+    PyObject *hook = PyImport_ImportModule("bine._report");
+    PyObject *result = hook ? PyObject_CallMethod(hook, "failure", "OO", self, exception) : NULL;
+    if (!result)
+        PyErr_WriteUnraisable((PyObject *)self);
+    Py_XDECREF(result);
+    Py_XDECREF(hook);
+}
+
+static void run_links(Greenlet *self)
+{
+    while (self->links && PyList_GET_SIZE(self->links)) {
+        PyObject *link = PyList_GET_ITEM(self->links, 0);
+        Py_INCREF(link);
+        if (PySequence_DelItem(self->links, 0) < 0)
+            PyErr_WriteUnraisable(link);
+        PyObject *result = PyObject_CallFunctionObjArgs(link, self, NULL);
+        if (result) {
+            Py_DECREF(result);
+        } else {
+            PyObject *exception = take_exception();
+            report_failure(self, exception);
+            Py_XDECREF(exception);
+        }
+        Py_DECREF(link);
+    }
+}
+
+/* value or exception (stolen) is what it ended with. */
+static void finish(Greenlet *self, PyObject *value, PyObject *exception)
+{
+    if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
+        value = exception;
+        exception = NULL;
+    }
+    Py_XSETREF(self->value, value);
+    Py_XSETREF(self->exception, exception);
+    self->state = BINE_PY_ENDED;
+    self->carried_by = NULL;
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    if (!bine_queue_empty(&self->waitable.watchers))
+        bine_waitable_notify(&self->waitable);
+    if (exception) {
+        Py_INCREF(exception);
+        if (is_system_error(exception)) {
+            struct bine_carrier *root = bine_carrier_of(bine_hub_here()->root);
+            if (root) {
+                Py_INCREF(exception);
+                bine_py_throw_into(root, exception);
+            }
+        } else {
+            report_failure(self, exception);
+        }
+        Py_DECREF(exception);
+    }
+    if (self->links)
+        run_links(self);
+}
+
+void bine_py_run(Greenlet *self)
+{
+    PyObject *value = NULL, *run;
+    if (self->state == BINE_PY_ENDED) /* killed before its start */
+        return;
+    self->state = BINE_PY_RUNNING;
+    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    self->carried_by = carrier->g;
+    PyObject *context = self->context;
+    self->context = NULL;
+    bool entered = context && PyContext_Enter(context) == 0;
+    run = self->run;
+    Py_XINCREF(run);
+    if (!run)
+        run = PyObject_GetAttrString((PyObject *)self, "_run");
+    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0))
+        value = PyObject_Call(run, self->args, self->kwargs);
+    Py_XDECREF(run);
+    PyObject *exception = value ? NULL : take_exception();
+    if (entered && PyContext_Exit(context) < 0)
+        PyErr_Clear(); /* it left the context by itself */
+    Py_XDECREF(context);
+    finish(self, value, exception);
+    /* What was thrown too late is nobody's any more. */
+    Py_CLEAR(carrier->thrown);
+    carrier->expired = NULL;
+    bine_carrier_unpoke(carrier);
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------- */
+
+static int start_after(Greenlet *self, int64_t delay)
+{
+    if (self->state != BINE_PY_NEW) {
+        PyErr_SetString(PyExc_AssertionError, "Greenlet already started");
+        return -1;
+    }
+    if (!self->args) {
+        PyErr_SetString(PyExc_AssertionError, "Greenlet.__init__ was not called");
+        return -1;
+    }
+    struct bine_greenlet *g = bine_carrier_start(self, delay);
+    if (!g)
+        return -1;
+    self->carried_by = g;
+    self->state = BINE_PY_STARTED;
+    return 0;
+}
+
+static PyObject *greenlet_start(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (start_after((Greenlet *)self, 0) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_start_later(PyObject *self, PyObject *seconds)
+{
+    double delay = PyFloat_AsDouble(seconds);
+    if (delay == -1.0 && PyErr_Occurred())
+        return NULL;
+    if (start_after((Greenlet *)self, delay <= 0 ? 0 : delay > 9e9 ? BINE_FOREVER - 1 : (int64_t)(delay * 1e9)) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* spawn(function, *args, **kwargs), as a class method: subclasses get all arguments in __init__. */
+static PyObject *spawn_class(PyObject *class, PyObject *args, PyObject *kwargs, int64_t delay)
+{
+    Greenlet *self = (Greenlet *)PyObject_Call(class, args, kwargs);
+    if (self && start_after(self, delay) < 0)
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static PyObject *greenlet_spawn(PyObject *class, PyObject *args, PyObject *kwargs)
+{
+    return spawn_class(class, args, kwargs, 0);
+}
+
+static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject *kwargs)
+{
+    if (PyTuple_GET_SIZE(args) < 1) {
+        PyErr_SetString(PyExc_TypeError, "spawn_later() needs a number of seconds");
+        return NULL;
+    }
+    double delay = PyFloat_AsDouble(PyTuple_GET_ITEM(args, 0));
+    if (delay == -1.0 && PyErr_Occurred())
+        return NULL;
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    PyObject *self = rest ? spawn_class(class, rest, kwargs, delay <= 0 ? 0 : (int64_t)(delay * 1e9)) : NULL;
+    Py_XDECREF(rest);
+    return self;
+}
+
+/* ---- waiting for it ---------------------------------------------------------------------------------------- */
+
+/* 0: it has ended; ETIME; -1 with an exception. */
+static int wait_for(Greenlet *self, int64_t deadline)
+{
+    if (self->state == BINE_PY_ENDED)
+        return 0;
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return -1;
+    if (self->carried_by == carrier->g && self->state == BINE_PY_RUNNING) {
+        PyErr_SetString(PyExc_RuntimeError, "a greenlet cannot wait for itself");
+        return -1;
+    }
+    struct bine_waiter waiter = { .greenlet = carrier->g };
+    int error;
+    bine_queue_push(&self->waitable.watchers, &waiter);
+    do {
+        error = deadline ? bine_py_park("join", (uintptr_t)self, deadline) : ETIME;
+    } while (error == EINTR);
+    bine_queue_remove(&waiter);
+    return error;
+}
+
+static PyObject *greenlet_join(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "timeout", NULL };
+    PyObject *timeout = Py_None;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+        return NULL;
+    if (wait_for((Greenlet *)self, deadline) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *raise_timeout(PyObject *seconds)
+{
+    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
+    if (exception) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
+static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "block", "timeout", NULL };
+    Greenlet *self = (Greenlet *)object;
+    PyObject *timeout = Py_None;
+    int block = 1, error;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+        return NULL;
+    error = wait_for(self, block ? deadline : 0);
+    if (error < 0)
+        return NULL;
+    if (error)
+        return raise_timeout(block ? timeout : Py_None);
+    if (self->exception) {
+        Py_INCREF(self->exception);
+        PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
+        Py_DECREF(self->exception);
+        return NULL;
+    }
+    PyObject *value = self->value ? self->value : Py_None;
+    Py_INCREF(value);
+    return value;
+}
+
+/* ---- ending it ---------------------------------------------------------------------------------------------- */
+
+void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception)
+{
+    Py_XSETREF(carrier->thrown, exception);
+    bine_carrier_poke(carrier);
+}
+
+/* The exception as an instance: new reference. */
+static PyObject *instance_of(PyObject *exception)
+{
+    if (PyExceptionClass_Check(exception))
+        return PyObject_CallNoArgs(exception);
+    if (PyExceptionInstance_Check(exception)) {
+        Py_INCREF(exception);
+        return exception;
+    }
+    PyErr_SetString(PyExc_TypeError, "exceptions must be classes, or instances, of BaseException");
+    return NULL;
+}
+
+static int throw_into(Greenlet *self, PyObject *exception)
+{
+    if (self->state == BINE_PY_ENDED)
+        return 0;
+    PyObject *instance = instance_of(exception);
+    if (!instance)
+        return -1;
+    if (self->state != BINE_PY_RUNNING) {
+        finish(self, NULL, instance); /* it never runs; a carrier that has it already sees that it has ended */
+        return 0;
+    }
+    struct bine_carrier *carrier = bine_carrier_of(self->carried_by);
+    if (carrier->g == bine_hub_here()->current) {
+        PyErr_SetObject((PyObject *)Py_TYPE(instance), instance);
+        Py_DECREF(instance);
+        return -1;
+    }
+    bine_py_throw_into(carrier, instance);
+    return 0;
+}
+
+static PyObject *greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "exception", "block", "timeout", NULL };
+    PyObject *exception = bine_GreenletExit, *timeout = Py_None;
+    int block = 1;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", names, &exception, &block, &timeout) ||
+        bine_py_deadline(timeout, &deadline) < 0 || throw_into((Greenlet *)self, exception) < 0)
+        return NULL;
+    if (block && wait_for((Greenlet *)self, deadline) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_throw(PyObject *self, PyObject *args)
+{
+    PyObject *exception = bine_GreenletExit, *value = NULL, *traceback = NULL, *instance;
+    if (!PyArg_UnpackTuple(args, "throw", 0, 3, &exception, &value, &traceback))
+        return NULL;
+    if (value && value != Py_None && PyExceptionClass_Check(exception) && !PyExceptionInstance_Check(value))
+        instance = PyObject_CallFunctionObjArgs(exception, value, NULL);
+    else
+        instance = instance_of(value && PyExceptionInstance_Check(value) ? value : exception);
+    if (instance && traceback && PyTraceBack_Check(traceback))
+        PyException_SetTraceback(instance, traceback);
+    int result = instance ? throw_into((Greenlet *)self, instance) : -1;
+    Py_XDECREF(instance);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- links --------------------------------------------------------------------------------------------------- */
+
+static PyObject *greenlet_rawlink(PyObject *object, PyObject *callback)
+{
+    Greenlet *self = (Greenlet *)object;
+    if (!PyCallable_Check(callback)) {
+        PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
+        return NULL;
+    }
+    if (!self->links && !(self->links = PyList_New(0)))
+        return NULL;
+    if (PyList_Append(self->links, callback) < 0)
+        return NULL;
+    if (self->state == BINE_PY_ENDED) {
+        /* Called soon, in a greenlet of its own, never inside link(): as gevent does. */
+        PyObject *run = PyObject_GetAttrString(object, "_run_links");
+        PyObject *runner = run ? PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
+        int result = runner ? start_after((Greenlet *)runner, 0) : -1;
+        Py_XDECREF(runner);
+        Py_XDECREF(run);
+        if (result < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_run_links(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    run_links((Greenlet *)self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_unlink(PyObject *object, PyObject *callback)
+{
+    Greenlet *self = (Greenlet *)object;
+    if (self->links) {
+        Py_ssize_t at = PySequence_Index(self->links, callback);
+        if (at >= 0 && PySequence_DelItem(self->links, at) < 0)
+            return NULL;
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_unlink_all(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    Py_CLEAR(((Greenlet *)object)->links);
+    Py_RETURN_NONE;
+}
+
+/* ---- looking at it -------------------------------------------------------------------------------------------- */
+
+static PyObject *call_text(Greenlet *self)
+{
+    if (!self->run && !self->args)
+        return PyUnicode_FromString("");
+    PyObject *run = self->run, *name;
+    if (run)
+        Py_INCREF(run);
+    else if (!(run = PyObject_GetAttrString((PyObject *)self, "_run")))
+        return NULL;
+    name = PyObject_GetAttrString(run, "__name__");
+    if (!name) {
+        PyErr_Clear();
+        name = PyObject_Repr(run);
+    }
+    Py_DECREF(run);
+    PyObject *texts = name ? PyList_New(0) : NULL;
+    for (Py_ssize_t i = 0; texts && self->args && i < PyTuple_GET_SIZE(self->args); i++) {
+        PyObject *text = PyObject_Repr(PyTuple_GET_ITEM(self->args, i));
+        if (!text || PyList_Append(texts, text) < 0)
+            Py_CLEAR(texts);
+        Py_XDECREF(text);
+    }
+    PyObject *key, *value;
+    for (Py_ssize_t at = 0; texts && self->kwargs && PyDict_Next(self->kwargs, &at, &key, &value);) {
+        PyObject *text = PyUnicode_FromFormat("%U=%R", key, value);
+        if (!text || PyList_Append(texts, text) < 0)
+            Py_CLEAR(texts);
+        Py_XDECREF(text);
+    }
+    PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL, *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
+    PyObject *result = arguments ? PyUnicode_FromFormat(": %U(%U)", name, arguments) : NULL;
+    Py_XDECREF(arguments);
+    Py_XDECREF(comma);
+    Py_XDECREF(texts);
+    Py_XDECREF(name);
+    return result;
+}
+
+static PyObject *greenlet_repr(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call, *result = NULL;
+    if (self->state == BINE_PY_ENDED || (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type))
+        call = PyUnicode_FromString("");
+    else
+        call = call_text(self);
+    if (name && call)
+        result = PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
+    Py_XDECREF(call);
+    Py_XDECREF(name);
+    return result;
+}
+
+static PyObject *greenlet_ready(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+}
+
+static PyObject *greenlet_successful(PyObject *object, PyObject *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    return PyBool_FromLong(self->state == BINE_PY_ENDED && !self->exception);
+}
+
+static int greenlet_bool(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    return self->state == BINE_PY_STARTED || self->state == BINE_PY_RUNNING;
+}
+
+static PyObject *get_dead(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+}
+
+static PyObject *get_started(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(greenlet_bool(self));
+}
+
+static PyObject *get_exc_info(PyObject *object, void *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (self->state != BINE_PY_ENDED)
+        return PyTuple_New(0);
+    if (!self->exception)
+        return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
+    PyObject *traceback = PyException_GetTraceback(self->exception);
+    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    Py_XDECREF(traceback);
+    return result;
+}
+
+static PyObject *get_spawning_greenlet(PyObject *object, void *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (!self->spawner)
+        Py_RETURN_NONE;
+    return PyObject_CallNoArgs(self->spawner);
+}
+
+static PyObject *get_minimal_ident(PyObject *object, void *unused)
+{
+    static unsigned long next_ident;
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (!self->ident)
+        self->ident = ++next_ident;
+    return PyLong_FromUnsignedLong(self->ident - 1);
+}
+
+static PyObject *get_loop(PyObject *object, void *unused)
+{
+    (void)object, (void)unused;
+    Py_RETURN_NONE;
+}
+
+static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    Py_INCREF(self);
+    return self;
+}
+
+/* Leaving a `with` block ends the greenlet: waits for it, or kills it if the block failed (gevent 21). */
+static PyObject *greenlet_exit(PyObject *object, PyObject *args)
+{
+    Greenlet *self = (Greenlet *)object;
+    PyObject *type, *value, *traceback;
+    if (!PyArg_UnpackTuple(args, "__exit__", 3, 3, &type, &value, &traceback))
+        return NULL;
+    if (value != Py_None && throw_into(self, bine_GreenletExit) < 0)
+        return NULL;
+    if (wait_for(self, INT64_MAX) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- the type --------------------------------------------------------------------------------------------------- */
+
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
+
+static PyMethodDef greenlet_methods[] = {
+    { "start", greenlet_start, METH_NOARGS, "start()\n--\n\nSchedule the greenlet to run in this loop iteration." },
+    { "start_later", greenlet_start_later, METH_O, "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later." },
+    { "spawn", KEYWORDS(greenlet_spawn) | METH_CLASS, "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run." },
+    { "spawn_later", KEYWORDS(greenlet_spawn_later) | METH_CLASS,
+      "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that much later." },
+    { "join", KEYWORDS(greenlet_join), "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed." },
+    { "get", KEYWORDS(greenlet_get),
+      "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its exception; Timeout if it takes longer." },
+    { "kill", KEYWORDS(greenlet_kill),
+      "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it waits, and wait for its end." },
+    { "throw", greenlet_throw, METH_VARARGS, "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet." },
+    { "ready", greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
+    { "successful", greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
+    { "rawlink", greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },
+    { "unlink", greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()." },
+    { "unlink_all", greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
+    { "_run_links", greenlet_run_links, METH_NOARGS, NULL },
+    { "__enter__", greenlet_enter, METH_NOARGS, NULL },
+    { "__exit__", greenlet_exit, METH_VARARGS, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyMemberDef greenlet_members[] = {
+    { "value", T_OBJECT, offsetof(Greenlet, value), READONLY, "What the function returned; None until then." },
+    { "exception", T_OBJECT, offsetof(Greenlet, exception), READONLY, "The exception it failed with, or None." },
+    { "args", T_OBJECT, offsetof(Greenlet, args), 0, "The arguments it is called with." },
+    { "kwargs", T_OBJECT, offsetof(Greenlet, kwargs), 0, "The keyword arguments it is called with." },
+    { "spawn_tree_locals", T_OBJECT, offsetof(Greenlet, spawn_locals), 0, "A dict shared by all greenlets of one spawn tree." },
+    { NULL, 0, 0, 0, NULL },
+};
+
+static PyGetSetDef greenlet_getset[] = {
+    { "dead", get_dead, NULL, "True if it has ended.", NULL },
+    { "started", get_started, NULL, "True if it was started and has not ended.", NULL },
+    { "exc_info", get_exc_info, NULL, "What sys.exc_info() was when it failed.", NULL },
+    { "spawning_greenlet", get_spawning_greenlet, NULL, "The greenlet that made it, or None.", NULL },
+    { "minimal_ident", get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
+    { "loop", get_loop, NULL, "None: Bine has no loop object of its own.", NULL },
+    { "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static PyNumberMethods greenlet_number = { .nb_bool = greenlet_bool };
+
+PyTypeObject bine_Greenlet_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "bine._bine.Greenlet",
+    .tp_basicsize = sizeof(Greenlet),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "Greenlet(run=None, *args, **kwargs)\n--\n\nA light-weight cooperatively scheduled execution unit.",
+    .tp_new = greenlet_new,
+    .tp_init = greenlet_init,
+    .tp_dealloc = greenlet_dealloc,
+    .tp_traverse = greenlet_traverse,
+    .tp_clear = greenlet_clear,
+    .tp_repr = greenlet_repr,
+    .tp_as_number = &greenlet_number,
+    .tp_methods = greenlet_methods,
+    .tp_members = greenlet_members,
+    .tp_getset = greenlet_getset,
+    .tp_dictoffset = offsetof(Greenlet, dict),
+    .tp_weaklistoffset = offsetof(Greenlet, weak_references),
+};
+
+int bine_greenlet_init(PyObject *module)
+{
+    if (PyType_Ready(&bine_Greenlet_Type) < 0)
+        return -1;
+    Py_INCREF(&bine_Greenlet_Type);
+    return PyModule_AddObject(module, "Greenlet", (PyObject *)&bine_Greenlet_Type);
+}

@@ -1,0 +1,162 @@
+/* The module bine._bine: names and types. See bine_python.h. */
+#include <errno.h>
+
+#include "bine_python.h"
+
+static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyObject *current = (PyObject *)bine_py_current();
+    Py_XINCREF(current);
+    return current;
+}
+
+static PyObject *py_sleep(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "seconds", "ref", NULL };
+    PyObject *seconds = NULL;
+    int ref = 1;
+    int64_t deadline;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op:sleep", names, &seconds, &ref))
+        return NULL;
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return NULL;
+    if (!seconds)
+        deadline = 0;
+    else if (bine_py_deadline(seconds, &deadline) < 0)
+        return NULL;
+    if (deadline <= 0) {
+        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+            return NULL;
+        bine_yield(bine_hub_here());
+        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+            return NULL;
+        Py_RETURN_NONE;
+    }
+    int error;
+    do {
+        error = bine_py_park("sleep", 0, deadline);
+    } while (error == EINTR);
+    if (error < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_idle(PyObject *module, PyObject *args)
+{
+    PyObject *priority = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "|O:idle", &priority))
+        return NULL;
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return NULL;
+    carrier->waiting++;
+    int result = bine_idle(), error = errno;
+    carrier->waiting--;
+    if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+        return NULL;
+    if (result < 0)
+        return bine_py_error(error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_patch(PyObject *module, PyObject *args)
+{
+    unsigned families;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "I:patch", &families))
+        return NULL;
+    if (bine_patch(families) < 0)
+        return bine_py_error(errno);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_unpatch(PyObject *module, PyObject *args)
+{
+    unsigned families;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "I:unpatch", &families))
+        return NULL;
+    if (bine_unpatch(families) < 0)
+        return bine_py_error(errno);
+    Py_RETURN_NONE;
+}
+
+/* The functions of bine/patch.h that take a pattern of object names. */
+static PyObject *by_object(int (*function)(const char *), PyObject *args)
+{
+    const char *object;
+    if (!PyArg_ParseTuple(args, "s", &object))
+        return NULL;
+    if (function(object) < 0)
+        return bine_py_error(errno);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_exclude(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_exclude, args);
+}
+
+static PyObject *py_local_keys(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_local_keys, args);
+}
+
+static PyObject *py_threads_as_greenlets(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_threads_as_greenlets, args);
+}
+
+static PyObject *py_patch_only(PyObject *module, PyObject *args)
+{
+    const char *object;
+    unsigned families;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "sI:patch_only", &object, &families))
+        return NULL;
+    if (bine_patch_only(object, families) < 0)
+        return bine_py_error(errno);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_patched(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLong(bine_patched());
+}
+
+static PyMethodDef functions[] = {
+    { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
+    { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_VARARGS | METH_KEYWORDS,
+      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the others run." },
+    { "idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do." },
+    { "patch", py_patch, METH_VARARGS, NULL },
+    { "unpatch", py_unpatch, METH_VARARGS, NULL },
+    { "patched", py_patched, METH_NOARGS, NULL },
+    { "patch_only", py_patch_only, METH_VARARGS, NULL },
+    { "patch_exclude", py_exclude, METH_VARARGS, NULL },
+    { "patch_local_keys", py_local_keys, METH_VARARGS, NULL },
+    { "patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL },
+    { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "bine._bine", .m_doc = "The runtime of the bine package.", .m_size = -1, .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit__bine(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && (bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
+                   bine_carriers_init(module) < 0))
+        Py_CLEAR(module);
+    return module;
+}

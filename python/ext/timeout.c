@@ -1,0 +1,277 @@
+/*
+ * Timeout: gevent's. A timer of the hub; when it is due, the exception is raised in the greenlet that started it, wherever it waits.
+ * The timer fires in the hub's turn, without the GIL: it only links the record into the carrier's list and pokes.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+typedef struct bine_py_timeout {
+    PyBaseExceptionObject base; /* it is an exception itself */
+    struct bine_timer timer;
+    struct bine_hub *hub;       /* NULL: not started */
+    struct bine_carrier *carrier;
+    struct bine_py_timeout *next; /* in carrier->expired */
+    PyObject *seconds, *exception;
+    bool expired;               /* in the list */
+} Timeout;
+
+static void fire(struct bine_timer *timer)
+{
+    Timeout *self = (Timeout *)((char *)timer - offsetof(Timeout, timer));
+    Timeout **last = &self->carrier->expired;
+    while (*last)
+        last = &(*last)->next;
+    *last = self;
+    self->next = NULL;
+    self->expired = true;
+    bine_carrier_poke(self->carrier);
+}
+
+static void stop(Timeout *self)
+{
+    if (!self->hub)
+        return;
+    bine_timer_stop(&self->hub->timers, &self->timer);
+    bine_hub_reserve_timers(self->hub, -1);
+    if (self->expired) {
+        for (Timeout **link = &self->carrier->expired; *link; link = &(*link)->next)
+            if (*link == self) {
+                *link = self->next;
+                break;
+            }
+        self->expired = false;
+        if (!bine_carrier_pending(self->carrier))
+            bine_carrier_unpoke(self->carrier);
+    }
+    self->hub = NULL;
+    Py_DECREF(self); /* the reference that the timer held */
+}
+
+PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
+{
+    Timeout *self = carrier->expired;
+    PyObject *exception;
+    if (!self->exception || self->exception == Py_None || self->exception == Py_False) {
+        exception = (PyObject *)self;
+        Py_INCREF(exception);
+    } else if (PyExceptionClass_Check(self->exception)) {
+        exception = PyObject_CallNoArgs(self->exception);
+    } else {
+        exception = self->exception;
+        Py_INCREF(exception);
+    }
+    stop(self);
+    return exception;
+}
+
+static int timeout_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "seconds", "exception", "ref", "priority", NULL };
+    Timeout *self = (Timeout *)object;
+    PyObject *seconds = Py_None, *exception = Py_None, *ref, *priority;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOO:Timeout", names, &seconds, &exception, &ref, &priority))
+        return -1;
+    PyObject *none = PyTuple_New(0);
+    if (!none || ((PyTypeObject *)PyExc_BaseException)->tp_init(object, none, NULL) < 0) {
+        Py_XDECREF(none);
+        return -1;
+    }
+    Py_DECREF(none);
+    Py_INCREF(seconds);
+    Py_XSETREF(self->seconds, seconds);
+    Py_INCREF(exception);
+    Py_XSETREF(self->exception, exception);
+    return 0;
+}
+
+static int timeout_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Timeout *self = (Timeout *)object;
+    Py_VISIT(self->seconds);
+    Py_VISIT(self->exception);
+    return ((PyTypeObject *)PyExc_BaseException)->tp_traverse(object, visit, arg);
+}
+
+static int timeout_clear(PyObject *object)
+{
+    Timeout *self = (Timeout *)object;
+    Py_CLEAR(self->seconds);
+    Py_CLEAR(self->exception);
+    return ((PyTypeObject *)PyExc_BaseException)->tp_clear(object);
+}
+
+static void timeout_dealloc(PyObject *object)
+{
+    Timeout *self = (Timeout *)object;
+    /* A started one holds a reference to itself, so this one is stopped. */
+    PyObject_GC_UnTrack(object);
+    Py_CLEAR(self->seconds);
+    Py_CLEAR(self->exception);
+    PyObject_GC_Track(object);
+    ((PyTypeObject *)PyExc_BaseException)->tp_dealloc(object);
+}
+
+static int start(Timeout *self)
+{
+    int64_t deadline;
+    if (self->hub) {
+        PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first", self);
+        return -1;
+    }
+    if (self->seconds == Py_None)
+        return 0; /* never due */
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier || bine_py_deadline(self->seconds, &deadline) < 0)
+        return -1;
+    struct bine_hub *hub = bine_hub_here();
+    if (bine_hub_reserve_timers(hub, 1) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->carrier = carrier;
+    self->hub = hub;
+    self->timer.fire = fire;
+    Py_INCREF(self);
+    bine_timer_start(&hub->timers, &self->timer, deadline);
+    return 0;
+}
+
+static PyObject *timeout_start(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (start((Timeout *)self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *timeout_cancel(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    stop((Timeout *)self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *timeout_start_new(PyObject *class, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "timeout", "exception", "ref", NULL };
+    PyObject *seconds = Py_None, *exception = Py_None, *ref = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:start_new", names, &seconds, &exception, &ref))
+        return NULL;
+    PyObject *self;
+    if (PyObject_TypeCheck(seconds, &bine_Timeout_Type)) {
+        self = seconds;
+        Py_INCREF(self);
+        if (((Timeout *)self)->hub)
+            return self;
+    } else {
+        self = PyObject_CallFunctionObjArgs(class, seconds, exception, NULL);
+    }
+    if (self && start((Timeout *)self) < 0)
+        Py_CLEAR(self);
+    return self;
+}
+
+static PyObject *timeout_enter(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    if (!((Timeout *)object)->hub && start((Timeout *)object) < 0)
+        return NULL;
+    Py_INCREF(object);
+    return object;
+}
+
+static PyObject *timeout_exit(PyObject *object, PyObject *args)
+{
+    Timeout *self = (Timeout *)object;
+    PyObject *type, *value, *traceback;
+    if (!PyArg_UnpackTuple(args, "__exit__", 3, 3, &type, &value, &traceback))
+        return NULL;
+    stop(self);
+    /* Timeout(seconds, False): the block ends silently. */
+    return PyBool_FromLong(value == object && self->exception == Py_False);
+}
+
+static PyObject *timeout_str(PyObject *object)
+{
+    Timeout *self = (Timeout *)object;
+    if (!self->seconds || self->seconds == Py_None)
+        return PyUnicode_FromString("");
+    PyObject *suffix = PyObject_Repr(self->seconds), *text = NULL;
+    if (suffix) {
+        PyObject *one = PyLong_FromLong(1);
+        int is_one = one ? PyObject_RichCompareBool(self->seconds, one, Py_EQ) : -1;
+        Py_XDECREF(one);
+        const char *form = is_one == 1 ? "%U second" : "%U seconds";
+        if (self->exception && self->exception != Py_None && self->exception != Py_False)
+            text = PyUnicode_FromFormat("%U second%s: %S", suffix, is_one == 1 ? "" : "s", self->exception);
+        else
+            text = PyUnicode_FromFormat(form, suffix);
+        Py_DECREF(suffix);
+    }
+    return text;
+}
+
+static PyObject *timeout_repr(PyObject *object)
+{
+    Timeout *self = (Timeout *)object;
+    return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", Py_TYPE(object)->tp_name, object, self->seconds ? self->seconds : Py_None,
+                                self->hub ? " pending" : "");
+}
+
+static PyObject *get_pending(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Timeout *)self)->hub != NULL);
+}
+
+static PyMethodDef timeout_methods[] = {
+    { "start", timeout_start, METH_NOARGS, "start()\n--\n\nSchedule the timeout for the current greenlet." },
+    { "cancel", timeout_cancel, METH_NOARGS, "cancel()\n--\n\nStop it; it can be started again." },
+    { "close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()." },
+    { "start_new", (PyCFunction)(void (*)(void))timeout_start_new, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
+      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout." },
+    { "__enter__", timeout_enter, METH_NOARGS, NULL },
+    { "__exit__", timeout_exit, METH_VARARGS, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyMemberDef timeout_members[] = {
+    { "seconds", T_OBJECT, offsetof(Timeout, seconds), 0, "Seconds from start() on; None: never." },
+    { "exception", T_OBJECT, offsetof(Timeout, exception), 0, "What to raise instead of itself; False: only end the block." },
+    { NULL, 0, 0, 0, NULL },
+};
+
+static PyGetSetDef timeout_getset[] = {
+    { "pending", get_pending, NULL, "True if it is started and not due yet.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+PyTypeObject bine_Timeout_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "bine._bine.Timeout",
+    .tp_basicsize = sizeof(Timeout),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "Timeout(seconds=None, exception=None, ref=True, priority=-1)\n--\n\n"
+              "Raise an exception in the current greenlet after that many seconds.",
+    .tp_init = timeout_init,
+    .tp_dealloc = timeout_dealloc,
+    .tp_traverse = timeout_traverse,
+    .tp_clear = timeout_clear,
+    .tp_str = timeout_str,
+    .tp_repr = timeout_repr,
+    .tp_methods = timeout_methods,
+    .tp_members = timeout_members,
+    .tp_getset = timeout_getset,
+};
+
+int bine_timeout_init(PyObject *module)
+{
+    bine_Timeout_Type.tp_base = (PyTypeObject *)PyExc_BaseException;
+    if (PyType_Ready(&bine_Timeout_Type) < 0)
+        return -1;
+    Py_INCREF(&bine_Timeout_Type);
+    return PyModule_AddObject(module, "Timeout", (PyObject *)&bine_Timeout_Type);
+}

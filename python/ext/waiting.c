@@ -1,0 +1,121 @@
+/* Waits that Python sees. See bine_python.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+PyObject *bine_LoopExit, *bine_GreenletExit;
+
+int bine_py_raise_pending(void)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return -1;
+    PyObject *exception = carrier->thrown;
+    if (exception)
+        carrier->thrown = NULL;
+    else if (carrier->expired)
+        exception = bine_py_expired_exception(carrier);
+    if (!exception)
+        return PyErr_Occurred() ? -1 : 0;
+    if (!bine_carrier_pending(carrier))
+        bine_carrier_unpoke(carrier);
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_DECREF(exception);
+    return -1;
+}
+
+/* Who waits for what, as text: the dump goes through a memory file. */
+static PyObject *dump_text(void)
+{
+    int fd = memfd_create("bine-dump", MFD_CLOEXEC);
+    if (fd < 0)
+        return PyUnicode_FromString("");
+    bine_dump(fd);
+    off_t size = lseek(fd, 0, SEEK_END);
+    PyObject *text = NULL;
+    char *bytes = size > 0 ? PyMem_Malloc((size_t)size) : NULL;
+    if (bytes && pread(fd, bytes, (size_t)size, 0) == size)
+        text = PyUnicode_DecodeUTF8(bytes, size, "replace");
+    PyMem_Free(bytes);
+    close(fd);
+    return text ? text : PyUnicode_FromString("");
+}
+
+static void raise_loop_exit(void)
+{
+    PyObject *text = dump_text();
+    if (text)
+        PyErr_Format(bine_LoopExit, "This operation would block forever\n%U", text);
+    Py_XDECREF(text);
+}
+
+int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return -1;
+    if (__builtin_expect(bine_carrier_pending(carrier), 0))
+        return bine_py_raise_pending();
+    struct bine_hub *hub = bine_hub_here();
+    carrier->waiting++;
+    int error = bine_park(hub, verb, object, deadline, BINE_PARK_SIGNALS);
+    carrier->waiting--;
+    if (__builtin_expect(error == 0 || error == ETIME, 1))
+        return error;
+    if (bine_carrier_pending(carrier))
+        return bine_py_raise_pending();
+    if (error == EINTR)
+        return PyErr_CheckSignals() < 0 ? -1 : EINTR;
+    if (error == EDEADLK)
+        raise_loop_exit();
+    else
+        bine_py_error(error);
+    return -1;
+}
+
+int bine_py_deadline(PyObject *seconds, int64_t *deadline)
+{
+    if (!seconds || seconds == Py_None) {
+        *deadline = INT64_MAX;
+        return 0;
+    }
+    double value = PyFloat_AsDouble(seconds);
+    if (value == -1.0 && PyErr_Occurred())
+        return -1;
+    if (isnan(value)) {
+        PyErr_SetString(PyExc_ValueError, "seconds must not be NaN");
+        return -1;
+    }
+    if (value >= 9e9)
+        *deadline = INT64_MAX;
+    else
+        *deadline = value <= 0 ? 0 : bine_hub_deadline(bine_hub_here(), (int64_t)ceil(value * 1e9));
+    return 0;
+}
+
+PyObject *bine_py_error(int error)
+{
+    if (error == ENOMEM)
+        return PyErr_NoMemory();
+    errno = error;
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+int bine_waiting_init(PyObject *module)
+{
+    bine_GreenletExit = PyErr_NewExceptionWithDoc("bine.GreenletExit",
+                                                  "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
+                                                  PyExc_BaseException, NULL);
+    bine_LoopExit = PyErr_NewExceptionWithDoc("bine.exceptions.LoopExit",
+                                              "Nothing can wake any greenlet any more; the text says who waits for what.",
+                                              PyExc_Exception, NULL);
+    return bine_GreenletExit && bine_LoopExit && PyModule_AddObjectRef(module, "GreenletExit", bine_GreenletExit) == 0 &&
+                   PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) == 0
+               ? 0
+               : -1;
+}
