@@ -7,7 +7,7 @@
  * of the waiters in the order of their coming, and wakes those for whom it worked. So hand-off is direct and FIFO,
  * a greenlet that locks in a loop starves nobody, and code that knows nothing of the lot sees an ordinary lock.
  *
- * Beside the queues lie records: what Bine has to remember about an address (who owns this recursive mutex).
+ * Beside the queues lie records: what Bine has to remember about an address (who runs this initialiser).
  *
  * Every bucket of the table has a spin lock of its own, held for a few instructions and never across a switch.
  */
@@ -133,13 +133,10 @@ struct bine_lot_record {
     const void *owner; /* bine_lot_self of the owner, compared only */
     uint32_t count;
     uint8_t kind; /* enum bine_lot_record_kind */
-    bool reported;
     void *item;
 };
 
 enum bine_lot_record_kind {
-    BINE_RECORD_MUTEX,
-    BINE_RECORD_RWLOCK,
     BINE_RECORD_ONCE,
     BINE_RECORD_BARRIER,
     BINE_RECORD_THREAD,

@@ -6,9 +6,9 @@
 #include "../core/libc.h"
 #include "parking_lot.h"
 
-/* The owner of the record if it belongs to this hub: the records of other hubs' greenlets may not be looked into, and it is on
- * one's own hub that a parked owner stops everybody. */
-static struct bine_greenlet *owner_here(struct bine_hub *hub, const void *owner)
+/* The owner if it belongs to this hub: those of other hubs may not be looked into, and it is on one's own hub that a parked owner
+ * stops everybody. */
+static struct bine_greenlet *owner_here(struct bine_hub *hub, const struct bine_greenlet *owner)
 {
     struct bine_greenlet *g = hub->all;
     while (g && g != owner)
@@ -16,23 +16,16 @@ static struct bine_greenlet *owner_here(struct bine_hub *hub, const void *owner)
     return g;
 }
 
-void bine_debug_waits(struct bine_greenlet *g, const void *address)
-{
-    struct bine_lot_bucket *bucket = bine_lot_lock(address);
-    struct bine_lot_record *record = bine_lot_find(bucket, address, BINE_RECORD_MUTEX);
-    if (!record)
-        record = bine_lot_find(bucket, address, BINE_RECORD_RWLOCK);
-    bool report = record && !record->reported;
-    const void *owner_address = report ? record->owner : NULL;
-    if (report)
-        record->reported = true;
-    bine_lot_unlock(bucket);
-    if (!report)
-        return;
+/* The same lock and owner again and again, as many waiters come, is one report. */
+static const void *reported_lock, *reported_owner;
 
-    struct bine_greenlet *owner = owner_here(g->hub, owner_address);
-    if (!owner || owner == g)
+void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct bine_greenlet *holder)
+{
+    struct bine_greenlet *owner = owner_here(g->hub, holder);
+    if (!owner || owner == g || (reported_lock == address && reported_owner == owner))
         return;
+    reported_lock = address;
+    reported_owner = owner;
     char line[512], waits_for[64] = "";
     if (owner->state == BINE_PARKED && owner->verb)
         snprintf(waits_for, sizeof waits_for, " (%s)", owner->verb);

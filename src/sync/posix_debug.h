@@ -6,7 +6,7 @@
 
 struct bine_greenlet;
 
-/* `g` is about to wait for the lock at `address`. One line on standard error, once for each time the lock is held. */
-void bine_debug_waits(struct bine_greenlet *g, const void *address);
+/* `g` is about to wait for the lock at `address`, which `owner` holds (NULL: unknown). One line on standard error. */
+void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct bine_greenlet *owner);
 
 #endif

@@ -2,8 +2,10 @@
  * pthread_mutex for greenlets. See posix.h for the rules.
  *
  * Ordinary (normal and adaptive) mutexes need nothing but libc's trylock: the owner does not matter. Where it does matter
- * (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: a record in the
- * parking lot says which greenlet holds the mutex and how often; libc's own count stays at one (hazard 1).
+ * (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: two words of the
+ * object say which greenlet holds it and how often; libc's own count stays at one (hazard 1). The words are the links of
+ * the robust list, which libc leaves alone in mutexes that are not robust, and initialises to zero. Robust mutexes
+ * that are recursive or error-checking therefore know threads only.
  *
  * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread: unlock compares
  * it. Robust, priority-inheriting and priority-protected mutexes tie the lock to the locking thread in the kernel, so
@@ -66,52 +68,67 @@ static inline int libc_owner(const pthread_mutex_t *mutex)
     return __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
 }
 
-/* The bucket is locked. Take the mutex for greenlet g of thread `thread`, which may not be ours. */
-static int try_for(struct bine_lot_bucket *bucket, pthread_mutex_t *mutex, struct bine_greenlet *g, pid_t thread)
+/* Does a greenlet that holds it leave its mark? */
+static inline bool is_marked(int kind)
 {
-    int kind = kind_of(mutex);
-    bool recorded = counts_owner(kind) || bine_debug_locks;
-    if (recorded) {
-        struct bine_lot_record *record = bine_lot_find(bucket, mutex, BINE_RECORD_MUTEX);
-        if (record && !counts_owner(kind) && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0) {
-            /* Debugging only: somebody released it by other ways than ours. */
-            bine_lot_remove(bucket, record);
-            record = NULL;
-        }
-        if (record) {
-            if (record->owner != g || !counts_owner(kind))
-                return EBUSY;
-            if ((kind & KIND_TYPE) == PTHREAD_MUTEX_ERRORCHECK)
-                return EDEADLK;
-            if (record->count == UINT32_MAX)
+    return (counts_owner(kind) || bine_debug_locks) && !(kind & KIND_ROBUST);
+}
+
+_Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *), "two words of our own");
+
+/* Set and cleared by who holds the lock; any thread may compare it. */
+static inline void **owner_word(pthread_mutex_t *mutex)
+{
+    return (void **)&mutex->__data.__list;
+}
+
+/* A mark on a mutex that is free is left over from code that is not patched, or not any more, and released it. */
+static inline const struct bine_greenlet *owner_of(pthread_mutex_t *mutex)
+{
+    const struct bine_greenlet *owner = __atomic_load_n(owner_word(mutex), __ATOMIC_RELAXED);
+    return owner && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) ? owner : NULL;
+}
+
+static inline void set_owner(pthread_mutex_t *mutex, struct bine_greenlet *g)
+{
+    __atomic_store_n(owner_word(mutex), g, __ATOMIC_RELAXED);
+}
+
+/* The owner's own: how often it holds a recursive mutex. */
+static inline uintptr_t *count_word(pthread_mutex_t *mutex)
+{
+    return (uintptr_t *)&mutex->__data.__list + 1;
+}
+
+/* Take the mutex for greenlet g of thread `thread`, which may not be ours. */
+static int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread)
+{
+    bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
+    int type = kind & KIND_TYPE;
+    if (marked) {
+        const struct bine_greenlet *owner = owner_of(mutex);
+        if (owner == g && type == PTHREAD_MUTEX_RECURSIVE) {
+            if (*count_word(mutex) == UINT32_MAX)
                 return EAGAIN;
-            record->count++;
+            ++*count_word(mutex);
             return 0;
         }
+        /* Held by this thread without a mark: since before it had a hub, or before patching; so by the root. */
+        if (type == PTHREAD_MUTEX_ERRORCHECK && (owner == g || (!owner && root && libc_owner(mutex) == thread)))
+            return EDEADLK;
+        if (owner)
+            return EBUSY;
     }
-    bool root = g->flags & BINE_G_ROOT;
-    /* Held by this thread without a record: locked before it had a hub or before patching, so by the root. */
-    if ((kind & KIND_TYPE) == PTHREAD_MUTEX_ERRORCHECK && root && libc_owner(mutex) == thread)
-        return EDEADLK;
     int error = bine_libc.pthread_mutex_trylock(mutex);
-    if (error == EDEADLK && !root)
-        return EBUSY;
-    if (error != 0 && error != EOWNERDEAD)
+    if (!marked || error)
         return error;
-    if ((kind & KIND_TYPE) == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
+    if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
         bine_libc.pthread_mutex_unlock(mutex);
         return EBUSY;
     }
-    if (recorded) {
-        struct bine_lot_record *record = bine_lot_add(bucket, mutex, BINE_RECORD_MUTEX);
-        if (!record) {
-            bine_libc.pthread_mutex_unlock(mutex);
-            return EAGAIN;
-        }
-        record->owner = g;
-        record->count = 1;
-    }
-    return error;
+    *count_word(mutex) = 1;
+    set_owner(mutex, g);
+    return 0;
 }
 
 static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
@@ -120,7 +137,7 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
     pid_t here = bine_lot_thread();
     if (is_tied(kind_of(mutex)) && here != waiter->thread)
         return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
-    int error = try_for(bine_lot_bucket_of(mutex), mutex, waiter->greenlet, waiter->thread);
+    int error = try_for(mutex, kind_of(mutex), waiter->greenlet, waiter->thread);
     /* It has passed to another thread, whose unlock we may not see: the waiter must begin to watch (wait_for). */
     if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
         return BINE_LOT_ASK;
@@ -130,16 +147,6 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
         __atomic_store_n(&mutex->__data.__owner, waiter->thread, __ATOMIC_RELAXED);
     waiter->result = error;
     return BINE_LOT_GRANTED;
-}
-
-static int try_once(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
-{
-    if (is_plain(kind) && !bine_debug_locks)
-        return bine_libc.pthread_mutex_trylock(mutex);
-    struct bine_lot_bucket *bucket = bine_lot_lock(mutex);
-    int error = try_for(bucket, mutex, hub->current, bine_lot_thread());
-    bine_lot_unlock(bucket);
-    return error;
 }
 
 static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
@@ -155,14 +162,14 @@ static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int6
         if (libc_owner(mutex) != waiter.thread)
             flags |= BINE_LOT_WATCH;
         waiter.item = flags & BINE_LOT_WATCH;
-        if (bine_debug_locks)
-            bine_debug_waits(hub->current, mutex);
+        if (bine_debug_locks && is_marked(kind))
+            bine_debug_waits(hub->current, mutex, owner_of(mutex));
         int error = bine_lot_wait(&waiter, "mutex", deadline, flags);
         if (error == ETIME)
             return ETIMEDOUT;
         if (error != EAGAIN)
             return error;
-        error = try_once(mutex, hub, kind);
+        error = try_for(mutex, kind, hub->current, bine_lot_thread());
         if (error != EBUSY)
             return error;
         flags |= BINE_LOT_FIRST;
@@ -180,7 +187,7 @@ static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, int kin
     struct bine_hub *hub = bine_hub_here();
     if (!hub)
         return bine_libc.pthread_mutex_lock(mutex);
-    int error = try_once(mutex, hub, kind);
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
     if (error != EBUSY)
         return error;
     if (hub->no_park)
@@ -205,7 +212,7 @@ int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
     struct bine_hub *hub;
     if ((is_plain(kind) && !bine_debug_locks) || !(hub = bine_hub_here()))
         return bine_libc.pthread_mutex_trylock(mutex);
-    int error = try_once(mutex, hub, kind);
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
     return error == EDEADLK ? EBUSY : error;
 }
 
@@ -218,7 +225,7 @@ int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const 
         return bine_libc.pthread_mutex_clocklock(mutex, clock, until);
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return EINVAL;
-    int error = try_once(mutex, hub, kind);
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
     if (error != EBUSY)
         return error;
     /* libc looks at the time only when it has to wait. */
@@ -231,39 +238,30 @@ int bine_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *
     return bine_pthread_mutex_clocklock(mutex, CLOCK_REALTIME, until);
 }
 
-static int unlock_recorded(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
+static int unlock_marked(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
 {
-    struct bine_lot_bucket *bucket = bine_lot_lock(mutex);
-    struct bine_lot_record *record = bine_lot_find(bucket, mutex, BINE_RECORD_MUTEX);
-    int error = 0;
-    /* Greenlets always leave a record; only the root may hold it without, from before it had a hub. */
-    bool owns = record ? record->owner == hub->current : hub->current->flags & BINE_G_ROOT;
-    if (counts_owner(kind) && !owns) {
-        error = EPERM;
-    } else if (record && --record->count > 0) {
-        bine_lot_unlock(bucket);
+    const struct bine_greenlet *owner = owner_of(mutex);
+    /* Greenlets always leave a mark; only the root may hold it without, from before it had a hub. */
+    bool owns = owner ? owner == hub->current : hub->current->flags & BINE_G_ROOT;
+    if (!owns && counts_owner(kind))
+        return EPERM;
+    if (owner && counts_owner(kind) && --*count_word(mutex) > 0)
         return 0;
-    } else {
-        if (record)
-            bine_lot_remove(bucket, record);
-        error = bine_libc.pthread_mutex_unlock(mutex);
-    }
-    bine_lot_unlock(bucket);
-    if (error == 0)
-        bine_lot_balance(mutex);
-    return error;
+    if (owner)
+        set_owner(mutex, NULL);
+    return bine_libc.pthread_mutex_unlock(mutex);
 }
 
 int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     int kind = kind_of(mutex);
-    if (__builtin_expect(counts_owner(kind) || bine_debug_locks, 0)) {
-        struct bine_hub *hub = bine_hub_here();
-        if (hub)
-            return unlock_recorded(mutex, hub, kind);
-    }
-    /* From here on the mutex may be somebody else's, or freed: only its address is looked at. */
-    int error = bine_libc.pthread_mutex_unlock(mutex);
+    struct bine_hub *hub;
+    int error;
+    if (__builtin_expect(is_marked(kind), 0) && (hub = bine_hub_here()))
+        error = unlock_marked(mutex, hub, kind);
+    else
+        error = bine_libc.pthread_mutex_unlock(mutex);
+    /* The mutex may be somebody else's by now, or freed: only its address is looked at. */
     if (__builtin_expect(bine_lot_waited(mutex), 0))
         bine_lot_balance(mutex);
     return error;

@@ -2,12 +2,13 @@
  * pthread_rwlock for greenlets. See posix.h for the rules.
  *
  * libc knows the writer by its thread id, and unlock tells a writer from a reader by it. A write lock granted to a greenlet
- * of another thread therefore has that field set; a record says which greenlet of the thread it is, so that
- * locking twice is EDEADLK for that greenlet only (hazard 1).
+ * of another thread therefore has that field set; two padding words of the object say which greenlet of the thread it is,
+ * so that locking twice is EDEADLK for that greenlet only (hazard 1).
  */
 #include "posix.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "../core/libc.h"
 #include "parking_lot.h"
@@ -24,32 +25,48 @@ static inline int libc_writer(const pthread_rwlock_t *lock)
     return __atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED);
 }
 
-/* The bucket is locked. */
-static int try_for(struct bine_lot_bucket *bucket, pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g,
-                   pid_t thread)
+/* Padding that libc initialises to zero. Set and cleared by who writes. */
+static inline uint64_t *mark_of(pthread_rwlock_t *lock)
 {
-    int error = mode == WRITE ? bine_libc.pthread_rwlock_trywrlock(lock) : bine_libc.pthread_rwlock_tryrdlock(lock);
-    if (error == EBUSY) {
-        struct bine_lot_record *record = bine_lot_find(bucket, lock, BINE_RECORD_RWLOCK);
-        bool mine = record ? record->owner == g : g->flags & BINE_G_ROOT;
-        return mine && libc_writer(lock) == thread ? EDEADLK : EBUSY;
+    _Static_assert(offsetof(pthread_rwlock_t, __data.__pad4) == offsetof(pthread_rwlock_t, __data.__pad3) + 4 &&
+                       offsetof(pthread_rwlock_t, __data.__pad3) % 8 == 0,
+                   "two words of padding in a row");
+    return (uint64_t *)&lock->__data.__pad3;
+}
+
+static inline void mark(pthread_rwlock_t *lock, const struct bine_greenlet *g)
+{
+    __atomic_store_n(mark_of(lock), (uint64_t)(uintptr_t)g, __ATOMIC_RELAXED);
+}
+
+static inline const struct bine_greenlet *writer_of(pthread_rwlock_t *lock)
+{
+    return (const struct bine_greenlet *)(uintptr_t)__atomic_load_n(mark_of(lock), __ATOMIC_RELAXED);
+}
+
+static int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g, pid_t thread)
+{
+    if (mode == READ) {
+        int error = bine_libc.pthread_rwlock_tryrdlock(lock);
+        if (error != EBUSY)
+            return error;
+    } else {
+        int error = bine_libc.pthread_rwlock_trywrlock(lock);
+        if (error == 0)
+            mark(lock, g);
+        if (error != EBUSY)
+            return error;
     }
-    if (error || mode == READ)
-        return error;
-    struct bine_lot_record *record = bine_lot_find(bucket, lock, BINE_RECORD_RWLOCK);
-    if (!record)
-        record = bine_lot_add(bucket, lock, BINE_RECORD_RWLOCK);
-    if (record) {
-        record->owner = g;
-        record->reported = false;
-    }
-    return 0;
+    if (libc_writer(lock) != thread)
+        return EBUSY;
+    const struct bine_greenlet *writer = writer_of(lock);
+    return writer == g || (!writer && g->flags & BINE_G_ROOT) ? EDEADLK : EBUSY;
 }
 
 static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
 {
     pthread_rwlock_t *lock = (pthread_rwlock_t *)waiter->address;
-    int error = try_for(bine_lot_bucket_of(lock), lock, (enum mode)waiter->item, waiter->greenlet, waiter->thread);
+    int error = try_for(lock, (enum mode)waiter->item, waiter->greenlet, waiter->thread);
     if (error == EBUSY)
         return BINE_LOT_REFUSED;
     if (error == 0 && waiter->item == WRITE)
@@ -76,10 +93,7 @@ static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
         return mode == WRITE ? bine_libc.pthread_rwlock_trywrlock(lock) : bine_libc.pthread_rwlock_tryrdlock(lock);
     if (writer_first(lock, mode))
         return EBUSY;
-    struct bine_lot_bucket *bucket = bine_lot_lock(lock);
-    int error = try_for(bucket, lock, mode, hub->current, bine_lot_thread());
-    bine_lot_unlock(bucket);
-    return error;
+    return try_for(lock, mode, hub->current, bine_lot_thread());
 }
 
 /* A reader that stands behind a waiting writer may not be let in by the balance that queueing up brings: it comes after
@@ -97,7 +111,7 @@ static int wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
     if (libc_writer(lock) != waiter.thread)
         flags |= BINE_LOT_WATCH;
     if (bine_debug_locks)
-        bine_debug_waits(hub->current, lock);
+        bine_debug_waits(hub->current, lock, writer_of(lock));
     int error = bine_lot_wait(&waiter, mode == WRITE ? "write lock" : "read lock", deadline, flags);
     return error == ETIME ? ETIMEDOUT : error;
 }
@@ -175,13 +189,8 @@ int bine_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespe
 int bine_pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     pid_t writer = libc_writer(lock);
-    if (writer && writer == bine_lot_thread()) {
-        struct bine_lot_bucket *bucket = bine_lot_lock(lock);
-        struct bine_lot_record *record = bine_lot_find(bucket, lock, BINE_RECORD_RWLOCK);
-        if (record)
-            bine_lot_remove(bucket, record);
-        bine_lot_unlock(bucket);
-    }
+    if (writer && writer == bine_lot_thread())
+        mark(lock, NULL);
     int error = bine_libc.pthread_rwlock_unlock(lock);
     if (__builtin_expect(bine_lot_waited(lock), 0))
         bine_lot_balance(lock);

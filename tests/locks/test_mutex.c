@@ -167,6 +167,23 @@ TEST(a_recursive_mutex_that_the_thread_held_before_it_had_a_hub)
     CHECK_EQ(in_another(try_from_another), 0);
 }
 
+TEST(a_mutex_that_unpatched_code_released_can_be_locked_again)
+{
+    static const int types[] = {PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK};
+    bine_getcurrent();
+    for (int i = 0; i < 2; i++) {
+        init_with_type(types[i]);
+        CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
+        CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
+        CHECK_EQ(bine_pthread_mutex_unlock(&mutex), EPERM);
+        CHECK_EQ(in_another(try_from_another), 0);
+        CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
+        CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
+        CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
+        CHECK_EQ(in_another(try_from_another), 0);
+    }
+}
+
 static pthread_mutex_t plain = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_mutex_t errorcheck = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;

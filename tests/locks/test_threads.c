@@ -201,7 +201,8 @@ static void exit_deeply(int depth)
 {
     if (depth == deepest)
         pthread_exit((void *)99);
-    exit_deeply(depth + 1);
+    if (deepest)
+        exit_deeply(depth + 1);
     steps++; /* never reached */
 }
 
@@ -227,10 +228,11 @@ TEST(pthread_exit_ends_the_greenlet_with_its_value_after_cleanup)
 
 static void *loop_until_cancelled(void *arg)
 {
-    for (;;) {
+    while (!*(volatile bool *)arg) {
         usleep(1000);
         pthread_testcancel();
     }
+    return NULL;
 }
 
 TEST(a_cancelled_greenlet_ends_at_its_next_cancellation_point)
@@ -238,7 +240,8 @@ TEST(a_cancelled_greenlet_ends_at_its_next_cancellation_point)
     threads_are_greenlets();
     pthread_t thread;
     void *value;
-    CHECK_EQ(pthread_create(&thread, NULL, loop_until_cancelled, NULL), 0);
+    bool stop = false;
+    CHECK_EQ(pthread_create(&thread, NULL, loop_until_cancelled, &stop), 0);
     usleep(2000);
     CHECK_EQ(pthread_cancel(thread), 0);
     CHECK_EQ(pthread_join(thread, &value), 0);
