@@ -121,4 +121,15 @@ void closefrom(int first);
 #undef pthread_yield
 int pthread_yield(void);
 
+/* Signals: names that the headers hide, redirect or leave out. */
+__typeof__(sigaction) __sigaction;
+__typeof__(sigsuspend) __sigsuspend;
+__sighandler_t bsd_signal(int number, __sighandler_t handler);
+__sighandler_t sysv_signal(int number, __sighandler_t handler);
+__sighandler_t __sysv_signal(int number, __sighandler_t handler);
+int __sigpause(int number_or_bits, int is_number);
+int __xpg_sigpause(int number);
+
+pid_t __vfork(void);
+
 #endif

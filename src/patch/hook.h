@@ -29,11 +29,17 @@ extern atomic_uint bine_patch_active;
  * (hazard 28). For the watchdog and dumps. */
 extern atomic_ulong bine_patch_from_hub;
 
+/* Set while this thread runs the child of a vfork, in its parent's memory (vfork_*.S). */
+extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local int bine_vforked;
+
 /* Is any of these families patched? For hooks that only keep records and need no hub. */
 static inline bool bine_hook_active(unsigned families)
 {
-    return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0;
+    return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0 && !bine_vforked;
 }
+
+/* signal_action.c; see signals.h. */
+bool bine_signal_handler_was_left(struct bine_hub *hub);
 
 /* The hub of the calling thread if the caller is a greenlet that may step aside in a call of this family, NULL if the
  * call is libc's: nothing patched, a thread without a hub, or inside the hub itself. */
@@ -44,7 +50,7 @@ static inline struct bine_hub *bine_hook_here(unsigned families)
     struct bine_hub *hub = bine_hub_here();
     if (!hub)
         return NULL;
-    if (hub->no_park) {
+    if (__builtin_expect(hub->no_park, 0) && !bine_signal_handler_was_left(hub)) {
         atomic_fetch_add_explicit(&bine_patch_from_hub, 1, memory_order_relaxed);
         return NULL;
     }

@@ -7,8 +7,10 @@
 #include "engine.h"
 #include "hook.h"
 #include "scope.h"
+#include "signals.h"
 
 atomic_uint bine_patch_active;
+_Thread_local int bine_vforked;
 atomic_ulong bine_patch_from_hub;
 
 /* The families that the user asked for; written with the engine's lock held. */
@@ -25,6 +27,10 @@ static int change_to(unsigned families, bool anew)
     atomic_store(&bine_patch_active, error ? before : all);
     if (!error) {
         atomic_store(&asked, families);
+        if (families & ~before & BINE_PATCH_SIGNAL)
+            bine_signals_adopt();
+        if (before & ~families & BINE_PATCH_SIGNAL)
+            bine_signals_release();
         /* What is remembered of descriptors is true only if nobody changes them behind our back. */
         bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_any());
     }
