@@ -46,6 +46,12 @@ struct bine_around {
     void (*back)(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error);
 };
 
+enum {
+    BINE_SIGNALLED = 1 << 0,         /* a handler ran */
+    BINE_SIGNALLED_RESTART = 1 << 1, /* ... while the root was parked, and calls go on after it (SA_RESTART) */
+    BINE_SIGNALLED_BREAK = 1 << 2,   /* ... while the root was parked, and calls end with EINTR */
+};
+
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_greenlet *ready_first, *ready_last;
@@ -68,6 +74,7 @@ struct bine_hub {
     struct bine_queue idle;      /* bine_idle */
     struct bine_queue empty;     /* bine_wait(NULL, 0, ...): until no greenlet is left */
     size_t external;             /* parked now with BINE_PARK_EXTERNAL */
+    atomic_uchar signals;        /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn */
     uint64_t switches, turns;    /* figures for dumps and benchmarks */
     uint64_t streak;             /* I/O calls since the last switch that did not have to wait; io's own */
     void *io;                    /* the I/O layer's state for this hub */
@@ -104,6 +111,12 @@ void bine_hub_find_exception_globals(void);
 
 /* Tell the deadlock check of runtime threads (offload) that come and go by +1 and -1: they wake nobody unasked. */
 void bine_hub_runtime_threads(int change);
+
+/* Called in the turn after signal handlers were noted in hub->signals, with the root's park ended if it had to. May unpark, may not
+ * park. One function only. */
+void bine_hub_on_signal(void (*signalled)(struct bine_hub *hub));
+/* Attend to hub->signals now. */
+void bine_hub_take_signals(struct bine_hub *hub);
 
 /* Visit every hub (under the lock of the hub list; do not spawn or park). */
 void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg);

@@ -14,7 +14,8 @@
 #include "libc.h"
 #include "schedule.h"
 
-enum { SIGNAL_STACK_SIZE = 64 * 1024 };
+/* Handlers of the program run here too, once signals are patched; only what they touch costs memory. */
+enum { SIGNAL_STACK_SIZE = 256 * 1024 };
 
 static struct sigaction previous;
 static pthread_once_t once = PTHREAD_ONCE_INIT;

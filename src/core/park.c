@@ -153,6 +153,22 @@ void bine_hub_signalled(struct bine_hub *hub, bool restart)
     bine_unpark_error(root, EINTR);
 }
 
+static void (*signal_hook)(struct bine_hub *hub);
+
+void bine_hub_on_signal(void (*signalled)(struct bine_hub *hub))
+{
+    signal_hook = signalled;
+}
+
+void bine_hub_take_signals(struct bine_hub *hub)
+{
+    unsigned char signals = atomic_exchange(&hub->signals, 0);
+    if (signals & (BINE_SIGNALLED_RESTART | BINE_SIGNALLED_BREAK))
+        bine_hub_signalled(hub, !(signals & BINE_SIGNALLED_BREAK));
+    if (signals && signal_hook)
+        signal_hook(hub);
+}
+
 void bine_waiter_wake(struct bine_waiter *waiter)
 {
     if (waiter->notify)

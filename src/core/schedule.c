@@ -129,6 +129,8 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         deliver_messages(hub);
         fire_timers(hub);
     }
+    if (__builtin_expect(atomic_load_explicit(&hub->signals, memory_order_relaxed), 0))
+        bine_hub_take_signals(hub);
     *hub->errno_address = saved_errno;
 }
 

@@ -36,10 +36,13 @@ extern const size_t bine_symbol_count;
 unsigned bine_families_with_inner(unsigned families);
 
 /* Every hook has the signature of what it replaces. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #define BINE_LIBC(family, name) __typeof__(name) hook_##name;
 #define BINE_LIBC_AS(family, name, like)
 #define BINE_LIBC_ORIGINAL(family, name)
 #include "../core/libc.def"
 #undef BINE_LIBC
+#pragma GCC diagnostic pop
 
 #endif

@@ -1,0 +1,254 @@
+/*
+ * The signal mask by greenlet. See signals.h.
+ *
+ * The kernel knows one mask for the thread. The root's is the thread's; a greenlet that sets another one carries it: it is in force while
+ * that greenlet runs, and gives way to the thread's when it parks. Only greenlets that have one of their own pay for that.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook.h"
+#include "signals.h"
+
+/* Of one hub's thread, made when a greenlet first sets a mask. */
+struct masks {
+    struct bine_around around;       /* first: what the hub calls */
+    const struct bine_around *inner; /* whoever wanted to be called before us */
+    sigset_t base;                   /* the thread's */
+    unsigned short held[NSIG];       /* so many wait for this signal */
+    bool any_held;
+};
+
+static __attribute__((tls_model("initial-exec"))) _Thread_local struct masks *masks_here;
+
+/* ---- what greenlets have of their own ------------------------------------------------------------ */
+
+static void greenlet_ended(struct bine_greenlet *g);
+static void hub_ended(struct bine_hub *hub);
+
+__attribute__((constructor)) static void register_ends(void)
+{
+    bine_greenlet_on_end(BINE_SLOT_PATCH, greenlet_ended);
+    bine_hub_on_end(hub_ended);
+}
+
+struct bine_signal_state *bine_signal_state_of(struct bine_greenlet *g, bool make)
+{
+    struct bine_signal_state *state = g->slots[BINE_SLOT_PATCH];
+    if (!state && make) {
+        state = calloc(1, sizeof *state);
+        g->slots[BINE_SLOT_PATCH] = state;
+    }
+    return state;
+}
+
+static const sigset_t *own_mask(struct bine_greenlet *g)
+{
+    struct bine_signal_state *state = g->slots[BINE_SLOT_PATCH];
+    return state && state->has_mask ? &state->mask : NULL;
+}
+
+/* ---- the kernel's mask ---------------------------------------------------------------------------- */
+
+static void set_kernel(const struct masks *masks, const sigset_t *mask)
+{
+    sigset_t effective = *mask;
+    if (masks->any_held)
+        for (int number = 1; number < NSIG; number++)
+            if (masks->held[number])
+                sigaddset(&effective, number);
+    bine_libc.pthread_sigmask(SIG_SETMASK, &effective, NULL);
+}
+
+static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    struct masks *masks = masks_here;
+    if (own_mask(g))
+        set_kernel(masks, &masks->base);
+    return masks->inner ? masks->inner->leave(hub, g) : NULL;
+}
+
+static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
+{
+    struct masks *masks = masks_here;
+    if (masks->inner)
+        masks->inner->back(hub, g, left, error);
+    const sigset_t *own = own_mask(g);
+    if (own)
+        set_kernel(masks, own);
+}
+
+/* This thread's masks with the hub told to call us. NULL: ENOMEM. */
+static struct masks *masks_of(struct bine_hub *hub)
+{
+    struct masks *masks = masks_here;
+    if (!masks) {
+        masks = calloc(1, sizeof *masks);
+        if (!masks)
+            return NULL;
+        masks->around = (struct bine_around){leave, back};
+        bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
+        masks_here = masks;
+    }
+    if (hub->around != &masks->around) {
+        masks->inner = hub->around;
+        hub->around = &masks->around;
+    }
+    return masks;
+}
+
+static void greenlet_ended(struct bine_greenlet *g)
+{
+    struct bine_signal_state *state = g->slots[BINE_SLOT_PATCH];
+    if (!state)
+        return;
+    if (state->has_mask)
+        set_kernel(masks_here, &masks_here->base);
+    bine_signal_pipe_ended(state);
+    g->slots[BINE_SLOT_PATCH] = NULL;
+    free(state);
+}
+
+static void hub_ended(struct bine_hub *hub)
+{
+    struct masks *masks = masks_here;
+    if (!masks)
+        return;
+    if (hub->around == &masks->around)
+        hub->around = masks->inner;
+    masks_here = NULL;
+    free(masks);
+}
+
+/* ---- pthread_sigmask ------------------------------------------------------------------------------- */
+
+/* What blocking, unblocking or setting makes of a mask. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them silently. */
+static int combine(int how, const sigset_t *set, sigset_t *mask)
+{
+    switch (how) {
+    case SIG_BLOCK:
+        sigorset(mask, mask, set);
+        break;
+    case SIG_UNBLOCK:
+        for (int number = 1; number < NSIG; number++)
+            if (sigismember(set, number) == 1)
+                sigdelset(mask, number);
+        break;
+    case SIG_SETMASK:
+        *mask = *set;
+        break;
+    default:
+        return EINVAL;
+    }
+    sigdelset(mask, SIGKILL);
+    sigdelset(mask, SIGSTOP);
+    return 0;
+}
+
+static bool same(const sigset_t *a, const sigset_t *b)
+{
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(a, number) != sigismember(b, number))
+            return false;
+    return true;
+}
+
+static int mask_of_root(int how, const sigset_t *set, sigset_t *old)
+{
+    struct masks *masks = masks_here;
+    if (!masks)
+        return bine_libc.pthread_sigmask(how, set, old);
+    sigset_t now = masks->base;
+    int error = set ? combine(how, set, &now) : 0;
+    if (error)
+        return error;
+    if (old)
+        *old = masks->base;
+    if (set) {
+        masks->base = now;
+        set_kernel(masks, &now);
+    }
+    return 0;
+}
+
+int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
+{
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
+    if (!hub)
+        return bine_libc.pthread_sigmask(how, set, old);
+    struct bine_greenlet *g = hub->current;
+    if (g == hub->root)
+        return mask_of_root(how, set, old);
+    struct masks *masks = masks_of(hub);
+    struct bine_signal_state *state = masks ? bine_signal_state_of(g, true) : NULL;
+    if (!state)
+        return ENOMEM;
+    sigset_t before = state->has_mask ? state->mask : masks->base, now = before;
+    int error = set ? combine(how, set, &now) : 0;
+    if (error)
+        return error;
+    if (old)
+        *old = before;
+    if (set) {
+        state->mask = now;
+        state->has_mask = !same(&now, &masks->base);
+        set_kernel(masks, &now);
+    }
+    return 0;
+}
+
+/* ---- for those who wait ------------------------------------------------------------------------------ */
+
+static const sigset_t *current_mask(const struct masks *masks, struct bine_hub *hub)
+{
+    const sigset_t *own = own_mask(hub->current);
+    return own ? own : &masks->base;
+}
+
+static void change_held(struct masks *masks, const sigset_t *set, int by)
+{
+    masks->any_held = false;
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(set, number) == 1)
+            masks->held[number] = (unsigned short)(masks->held[number] + by);
+        masks->any_held |= masks->held[number] != 0;
+    }
+}
+
+int bine_signal_mask_hold(struct bine_hub *hub, const sigset_t *set)
+{
+    struct masks *masks = masks_of(hub);
+    if (!masks)
+        return ENOMEM;
+    change_held(masks, set, 1);
+    set_kernel(masks, current_mask(masks, hub));
+    return 0;
+}
+
+void bine_signal_mask_unhold(struct bine_hub *hub, const sigset_t *set)
+{
+    struct masks *masks = masks_here;
+    change_held(masks, set, -1);
+    set_kernel(masks, current_mask(masks, hub));
+}
+
+int bine_signal_mask_lend(struct bine_hub *hub, const sigset_t *mask, sigset_t *before)
+{
+    struct masks *masks = masks_of(hub);
+    if (!masks)
+        return ENOMEM;
+    *before = masks->base;
+    masks->base = *mask;
+    sigdelset(&masks->base, SIGKILL);
+    sigdelset(&masks->base, SIGSTOP);
+    set_kernel(masks, &masks->base);
+    return 0;
+}
+
+void bine_signal_mask_return(struct bine_hub *hub, const sigset_t *before)
+{
+    struct masks *masks = masks_here;
+    masks->base = *before;
+    set_kernel(masks, current_mask(masks, hub));
+}

@@ -1,0 +1,678 @@
+/* Signals in a patched process (hazards 9 and 32). */
+#include <bine.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common.h"
+
+static volatile sig_atomic_t count;
+
+static void count_it(int number)
+{
+    count++;
+}
+
+static void install(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    sigemptyset(&action.sa_mask);
+    CHECK_EQ(sigaction(number, &action, NULL), 0);
+}
+
+static void alarm_in(int64_t duration)
+{
+    struct itimerval timer = {.it_value = {duration / BINE_SECOND, duration % BINE_SECOND / 1000}};
+    CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+static int ends[2];
+
+static void open_pipe(void)
+{
+    CHECK_EQ(pipe(ends), 0);
+}
+
+static void close_pipe(void)
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* ---- stacks ----------------------------------------------------------------------------------- */
+
+static volatile char *frame;
+
+/* Uses far more stack than the greenlet that is interrupted has. */
+static void deep_handler(int number)
+{
+    char large[100 * 1024];
+    memset(large, 1, sizeof large);
+    frame = large;
+    __asm__ volatile("" ::"r"(large) : "memory");
+    count++;
+}
+
+static void *raise_here(void *arg)
+{
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(raise(SIGUSR1), 0);
+    return NULL;
+}
+
+TEST(hazard_32_handlers_do_not_run_on_small_stacks)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, deep_handler, 0);
+    bine_spawn_options small = {.stack_size = 16 * 1024};
+    bine_greenlet *all[3];
+    for (int i = 0; i < 3; i++)
+        all[i] = bine_spawn_with(&small, raise_here, NULL);
+    CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+    CHECK_EQ(count, 6);
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(hazard_32_nor_do_those_that_were_installed_before)
+{
+    install(SIGUSR1, deep_handler, 0);
+    CHECK_OK(bine_patch_all());
+    bine_spawn_options small = {.stack_size = 16 * 1024};
+    CHECK_OK(bine_join(bine_spawn_with(&small, raise_here, NULL), NULL, BINE_FOREVER));
+    CHECK_EQ(count, 2);
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *own_stack(void *arg)
+{
+    stack_t stack;
+    CHECK_EQ(sigaltstack(NULL, &stack), 0);
+    CHECK(!(stack.ss_flags & SS_DISABLE));
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK(frame >= (char *)stack.ss_sp && frame < (char *)stack.ss_sp + stack.ss_size);
+    return NULL;
+}
+
+TEST(a_handler_that_asked_for_the_alternate_stack_gets_the_programs)
+{
+    static char memory[256 * 1024];
+    CHECK_EQ(sigaltstack(&(stack_t){.ss_sp = memory, .ss_size = sizeof memory}, NULL), 0);
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, deep_handler, SA_ONSTACK);
+    CHECK_OK(bine_join(bine_spawn(own_stack, NULL), NULL, BINE_FOREVER));
+    CHECK(frame >= memory && frame < memory + sizeof memory);
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- what the program sees of its settings ------------------------------------------------------ */
+
+static void with_info(int number, siginfo_t *info, void *context)
+{
+    CHECK_EQ(info->si_signo, SIGUSR1);
+    CHECK(context != NULL);
+    count++;
+}
+
+static void check_settings(void)
+{
+    struct sigaction action = {.sa_sigaction = with_info, .sa_flags = SA_SIGINFO | SA_RESTART}, old;
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGUSR2);
+    CHECK_EQ(sigaction(SIGUSR1, &action, &old), 0);
+    CHECK(old.sa_handler == SIG_DFL);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK(old.sa_sigaction == with_info);
+    CHECK_EQ(old.sa_flags & ~0x04000000, SA_SIGINFO | SA_RESTART); /* SA_RESTORER is the kernel's */
+    CHECK_EQ(sigismember(&old.sa_mask, SIGUSR2), 1);
+    CHECK_EQ(sigismember(&old.sa_mask, SIGTERM), 0);
+    count = 0;
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(count, 1);
+    CHECK((void *)signal(SIGUSR1, count_it) == (void *)with_info);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK(old.sa_handler == count_it);
+    CHECK_EQ(old.sa_flags & ~0x04000000, SA_RESTART);
+    CHECK_EQ(sigismember(&old.sa_mask, SIGUSR1), 1);
+    CHECK_EQ(siginterrupt(SIGUSR1, 1), 0);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK_EQ(old.sa_flags & ~0x04000000, 0);
+    CHECK(signal(SIGUSR1, count_it) == count_it);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK_EQ(old.sa_flags & ~0x04000000, 0);
+    CHECK_EQ(siginterrupt(SIGUSR1, 0), 0);
+    CHECK(sysv_signal(SIGUSR1, count_it) == count_it);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(count, 2);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK(old.sa_handler == SIG_DFL); /* it was for one time */
+    CHECK(sigset(SIGUSR1, count_it) == SIG_DFL);
+    CHECK(sigset(SIGUSR1, SIG_HOLD) == count_it);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(count, 2);
+    CHECK_EQ(sigrelse(SIGUSR1), 0);
+    CHECK_EQ(count, 3);
+    CHECK_EQ(sighold(SIGUSR1), 0);
+    CHECK(sigset(SIGUSR1, count_it) == SIG_HOLD);
+    CHECK_EQ(sigignore(SIGUSR1), 0);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK(old.sa_handler == SIG_IGN);
+    CHECK(signal(SIGUSR1, SIG_DFL) == SIG_IGN);
+    CHECK_ERROR(sigaction(SIGKILL, &action, NULL), EINVAL);
+    CHECK_ERROR(sigaction(12345, &action, NULL), EINVAL);
+    CHECK(signal(SIGKILL, count_it) == SIG_ERR);
+    CHECK_EQ(pthread_sigmask(77, &action.sa_mask, NULL), EINVAL);
+    CHECK_ERROR(sigprocmask(77, &action.sa_mask, NULL), EINVAL);
+    CHECK_ERROR(sighold(12345), EINVAL);
+}
+
+static void *check_settings_here(void *arg)
+{
+    check_settings();
+    return NULL;
+}
+
+TEST(settings_are_reported_as_they_were_made)
+{
+    check_settings(); /* libc's own, to know that the test is right */
+    CHECK_OK(bine_patch_all());
+    check_settings();
+    CHECK_OK(bine_join(bine_spawn(check_settings_here, NULL), NULL, BINE_FOREVER));
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(unpatching_gives_the_kernel_back_what_the_program_set)
+{
+    struct sigaction old;
+    CHECK_OK(bine_patch_all());
+    struct sigaction action = {.sa_sigaction = with_info, .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    CHECK_OK(bine_unpatch_all());
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &old), 0);
+    CHECK(old.sa_sigaction == with_info);
+    CHECK_EQ(old.sa_flags & ~0x04000000, SA_SIGINFO);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(count, 1);
+}
+
+/* ---- who is woken -------------------------------------------------------------------------------- */
+
+static void *write_later(void *arg)
+{
+    CHECK_OK(bine_sleep(60 * BINE_MS));
+    CHECK_EQ(write(ends[1], "x", 1), 1);
+    return NULL;
+}
+
+/* read() in the root, a signal after 20 ms, a byte after 60 ms. */
+static void check_interrupted_read(int flags, bool patched)
+{
+    char got;
+    open_pipe();
+    install(SIGALRM, count_it, flags);
+    bine_greenlet *g = NULL;
+    pid_t child = -1;
+    if (patched) {
+        g = bine_spawn(write_later, NULL);
+    } else {
+        child = fork();
+        if (child == 0) {
+            usleep(60000);
+            _exit(write(ends[1], "x", 1) != 1);
+        }
+    }
+    count = 0;
+    alarm_in(20 * BINE_MS);
+    if (flags & SA_RESTART)
+        CHECK_EQ(read(ends[0], &got, 1), 1);
+    else
+        CHECK_ERROR(read(ends[0], &got, 1), EINTR);
+    CHECK_EQ(count, 1);
+    if (g)
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    else
+        CHECK_EQ(waitpid(child, NULL, 0), child);
+    close_pipe();
+}
+
+TEST(hazard_32_a_signal_ends_the_roots_call_as_in_libc)
+{
+    check_interrupted_read(0, false);
+    check_interrupted_read(SA_RESTART, false);
+    CHECK_OK(bine_patch_all());
+    check_interrupted_read(0, true);
+    check_interrupted_read(SA_RESTART, true);
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *raise_while_main_waits(void *arg)
+{
+    CHECK_EQ(raise(SIGUSR1), 0);
+    return NULL;
+}
+
+TEST(hazard_32_a_signal_while_another_greenlet_runs_wakes_the_root)
+{
+    char got;
+    CHECK_OK(bine_patch_all());
+    open_pipe();
+    install(SIGUSR1, count_it, 0);
+    bine_greenlet *g = bine_spawn(raise_while_main_waits, NULL);
+    CHECK_ERROR(read(ends[0], &got, 1), EINTR);
+    CHECK_EQ(count, 1);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    close_pipe();
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(a_signal_before_a_call_does_not_end_it)
+{
+    char got;
+    CHECK_OK(bine_patch_all());
+    open_pipe();
+    install(SIGUSR1, count_it, 0);
+    bine_greenlet *g = bine_spawn(write_later, NULL);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(read(ends[0], &got, 1), 1);
+    CHECK_EQ(count, 1);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    close_pipe();
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(sleeping_is_interrupted_with_the_time_that_is_left)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGALRM, count_it, SA_RESTART);
+    alarm_in(20 * BINE_MS);
+    struct timespec left = {0};
+    CHECK_ERROR(nanosleep(&(struct timespec){.tv_sec = 100}, &left), EINTR);
+    CHECK_GE(left.tv_sec, 50);
+    CHECK_LT(left.tv_sec, 100);
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- handlers and greenlets -------------------------------------------------------------------------- */
+
+static sigjmp_buf back;
+
+static void jump_out(int number)
+{
+    siglongjmp(back, 1);
+}
+
+static char order[32];
+
+static void *note_b(void *arg)
+{
+    strcat(order, "b");
+    return NULL;
+}
+
+static void *jump_and_sleep(void *arg)
+{
+    if (sigsetjmp(back, 1) == 0) {
+        raise(SIGUSR1);
+        FAIL("the handler returned");
+    }
+    strcat(order, "a");
+    CHECK_EQ(usleep(1000), 0);
+    strcat(order, "c");
+    return NULL;
+}
+
+TEST(after_leaving_a_handler_by_siglongjmp_calls_step_aside_again)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, jump_out, 0);
+    bine_greenlet *both[] = {bine_spawn(jump_and_sleep, NULL), bine_spawn(note_b, NULL)};
+    CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+    CHECK_STRING(order, "abc");
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void sleep_in_handler(int number)
+{
+    usleep(2000); /* blocks: the alternate stack is one for all */
+    strcat(order, "h");
+}
+
+static void *raise_and_note(void *arg)
+{
+    raise(SIGUSR1);
+    strcat(order, "a");
+    return NULL;
+}
+
+TEST(a_handler_never_switches)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, sleep_in_handler, 0);
+    bine_greenlet *both[] = {bine_spawn(raise_and_note, NULL), bine_spawn(note_b, NULL)};
+    CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+    CHECK_STRING(order, "hab");
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- SIGPIPE ------------------------------------------------------------------------------------------- */
+
+/* What libcurl does around a transfer. */
+static void *write_ignoring(void *arg)
+{
+    struct sigaction before, ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    CHECK_EQ(sigaction(SIGPIPE, NULL, &before), 0);
+    CHECK(before.sa_handler == SIG_DFL);
+    CHECK_EQ(sigaction(SIGPIPE, &ignore, NULL), 0);
+    CHECK_OK(bine_sleep((intptr_t)arg * BINE_MS));
+    struct sigaction now;
+    CHECK_EQ(sigaction(SIGPIPE, NULL, &now), 0);
+    CHECK(now.sa_handler == SIG_IGN);
+    CHECK_ERROR(write(ends[1], "x", 1), EPIPE);
+    CHECK_EQ(sigaction(SIGPIPE, &before, NULL), 0);
+    return NULL;
+}
+
+TEST(hazard_09_what_sigpipe_does_belongs_to_the_greenlet)
+{
+    CHECK_EQ((void *)signal(SIGPIPE, SIG_DFL) == (void *)SIG_ERR, false);
+    CHECK_OK(bine_patch_all());
+    open_pipe();
+    CHECK_EQ(close(ends[0]), 0);
+    /* The first to begin is the first to restore, in the middle of the second. */
+    bine_greenlet *both[] = {bine_spawn(write_ignoring, (void *)5), bine_spawn(write_ignoring, (void *)15)};
+    CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+    struct sigaction now;
+    CHECK_EQ(((__typeof__(sigaction) *)bine_original("sigaction"))(SIGPIPE, NULL, &now), 0);
+    CHECK(now.sa_handler == SIG_DFL);
+    CHECK_EQ(close(ends[1]), 0);
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *ignore_and_wait(void *arg)
+{
+    signal(SIGPIPE, SIG_IGN);
+    bine_sleep(BINE_FOREVER);
+    return NULL;
+}
+
+static void *write_by_default(void *arg)
+{
+    (void)!write(ends[1], "x", 1);
+    return NULL;
+}
+
+TEST(hazard_09_another_greenlets_setting_does_not_save_this_one, .signal = SIGPIPE)
+{
+    signal(SIGPIPE, SIG_DFL);
+    CHECK_OK(bine_patch_all());
+    open_pipe();
+    CHECK_EQ(close(ends[0]), 0);
+    bine_detach(bine_spawn(ignore_and_wait, NULL));
+    CHECK_OK(bine_sleep(0));
+    bine_join(bine_spawn(write_by_default, NULL), NULL, BINE_FOREVER);
+}
+
+static void *write_handled(void *arg)
+{
+    CHECK_ERROR(write(ends[1], "x", 1), EPIPE);
+    return NULL;
+}
+
+TEST(hazard_09_the_roots_setting_is_the_processs)
+{
+    CHECK_OK(bine_patch_all());
+    open_pipe();
+    CHECK_EQ(close(ends[0]), 0);
+    bine_greenlet *other = bine_spawn(ignore_and_wait, NULL);
+    CHECK_OK(bine_sleep(0));
+    install(SIGPIPE, count_it, 0);
+    CHECK_OK(bine_join(bine_spawn(write_handled, NULL), NULL, BINE_FOREVER));
+    CHECK_EQ(count, 1);
+    struct sigaction now;
+    CHECK_EQ(sigaction(SIGPIPE, NULL, &now), 0);
+    CHECK(now.sa_handler == count_it);
+    CHECK_OK(bine_kill(other));
+    CHECK_OK(bine_join(other, NULL, BINE_FOREVER));
+    CHECK_EQ(sigaction(SIGPIPE, NULL, &now), 0);
+    CHECK(now.sa_handler == count_it);
+    CHECK_ERROR(write(ends[1], "x", 1), EPIPE);
+    CHECK_EQ(count, 2);
+    CHECK_EQ(close(ends[1]), 0);
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- masks ------------------------------------------------------------------------------------------------ */
+
+static bool is_blocked(int number)
+{
+    sigset_t mask;
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+    return sigismember(&mask, number) == 1;
+}
+
+static bool kernel_blocks(int number)
+{
+    sigset_t mask;
+    CHECK_EQ(((__typeof__(pthread_sigmask) *)bine_original("pthread_sigmask"))(SIG_BLOCK, NULL, &mask), 0);
+    return sigismember(&mask, number) == 1;
+}
+
+/* What libpq does around a write. */
+static void *block_for_a_while(void *arg)
+{
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    CHECK(!is_blocked(SIGUSR1));
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, &before), 0);
+    CHECK(is_blocked(SIGUSR1) && kernel_blocks(SIGUSR1));
+    CHECK_OK(bine_sleep((intptr_t)arg * BINE_MS));
+    CHECK(is_blocked(SIGUSR1) && kernel_blocks(SIGUSR1));
+    int had = count;
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(count, had);
+    CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec){0, 0}), SIGUSR1);
+    CHECK_EQ(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    CHECK(!is_blocked(SIGUSR1) && !kernel_blocks(SIGUSR1));
+    return NULL;
+}
+
+static void *not_blocked_here(void *arg)
+{
+    for (int i = 0; i < 10; i++) {
+        CHECK(!is_blocked(SIGUSR1));
+        CHECK(!kernel_blocks(SIGUSR1));
+        CHECK_OK(bine_sleep(2 * BINE_MS));
+    }
+    return NULL;
+}
+
+TEST(hazard_09_the_signal_mask_belongs_to_the_greenlet)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, count_it, 0);
+    bine_greenlet *all[] = {bine_spawn(block_for_a_while, (void *)5), bine_spawn(block_for_a_while, (void *)12),
+                            bine_spawn(not_blocked_here, NULL)};
+    CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+    CHECK(!is_blocked(SIGUSR1) && !kernel_blocks(SIGUSR1));
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *end_blocked(void *arg)
+{
+    sigset_t set;
+    sigfillset(&set);
+    CHECK_EQ(pthread_sigmask(SIG_SETMASK, &set, NULL), 0);
+    CHECK_OK(bine_sleep(0));
+    CHECK(kernel_blocks(SIGTERM));
+    return NULL;
+}
+
+TEST(a_mask_ends_with_its_greenlet)
+{
+    CHECK_OK(bine_patch_all());
+    CHECK_OK(bine_join(bine_spawn(end_blocked, NULL), NULL, BINE_FOREVER));
+    CHECK(!kernel_blocks(SIGTERM));
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(the_roots_mask_is_the_threads)
+{
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, count_it, 0);
+    bine_greenlet *g = bine_spawn(end_blocked, NULL);
+    CHECK_OK(bine_sleep(0));
+    sigset_t set, old;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, &old), 0);
+    CHECK_EQ(sigismember(&old, SIGTERM), 0);
+    CHECK(kernel_blocks(SIGUSR2));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK(kernel_blocks(SIGUSR2));
+    CHECK(!kernel_blocks(SIGTERM));
+    CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+    CHECK(!kernel_blocks(SIGUSR2));
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- waiting for signals ------------------------------------------------------------------------------------ */
+
+static sigset_t usr1(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    return set;
+}
+
+static void *wait_by_sigwait(void *arg)
+{
+    sigset_t set = usr1();
+    int number = 0;
+    strcat(order, "a");
+    CHECK_EQ(sigwait(&set, &number), 0);
+    CHECK_EQ(number, SIGUSR1);
+    strcat(order, "c");
+    return NULL;
+}
+
+static void *wait_by_sigwaitinfo(void *arg)
+{
+    sigset_t set = usr1();
+    siginfo_t info;
+    strcat(order, "a");
+    CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR1);
+    CHECK_EQ(info.si_pid, getpid());
+    strcat(order, "c");
+    return NULL;
+}
+
+static void *wait_by_sigtimedwait(void *arg)
+{
+    sigset_t set = usr1();
+    strcat(order, "a");
+    CHECK_ERROR(sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = -1}), EINVAL);
+    CHECK_ERROR(sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = BINE_MS}), EAGAIN);
+    CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec){.tv_sec = 100}), SIGUSR1);
+    strcat(order, "c");
+    return NULL;
+}
+
+static void *send_signal_later(void *arg)
+{
+    CHECK_OK(bine_sleep(10 * BINE_MS));
+    strcat(order, "b");
+    CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+    return NULL;
+}
+
+TEST(waiting_for_a_signal_lets_others_run)
+{
+    static bine_run *const ways[] = {wait_by_sigwait, wait_by_sigwaitinfo, wait_by_sigtimedwait};
+    CHECK_OK(bine_patch_all());
+    sigset_t set = usr1();
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        order[0] = '\0';
+        bine_greenlet *both[] = {bine_spawn(ways[i], NULL), bine_spawn(send_signal_later, NULL)};
+        CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+        CHECK_STRING(order, "abc");
+    }
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *wait_for_mine(void *arg)
+{
+    sigset_t set = usr1();
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    return wait_by_sigwait(arg);
+}
+
+/* Blocked by the waiting greenlet alone: while it waits the others must not take the signal away from it. */
+TEST(a_signal_that_only_the_waiting_greenlet_blocks_reaches_it)
+{
+    CHECK_OK(bine_patch_all());
+    bine_greenlet *both[] = {bine_spawn(wait_for_mine, NULL), bine_spawn(send_signal_later, NULL)};
+    CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+    CHECK_STRING(order, "abc");
+    CHECK(!kernel_blocks(SIGUSR1));
+    CHECK_OK(bine_unpatch_all());
+}
+
+TEST(killing_ends_a_wait_for_signals)
+{
+    CHECK_OK(bine_patch_all());
+    bine_timeout scope;
+    sigset_t set = usr1();
+    int number;
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    CHECK_OK(bine_timeout_begin(&scope, BINE_MS));
+    CHECK_EQ(sigwait(&set, &number), ETIMEDOUT);
+    CHECK_ERROR(pause(), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    CHECK_OK(bine_unpatch_all());
+}
+
+static void *pause_here(void *arg)
+{
+    strcat(order, "a");
+    CHECK_ERROR(pause(), EINTR);
+    strcat(order, "c");
+    return NULL;
+}
+
+static void *suspend_here(void *arg)
+{
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    CHECK_EQ(pthread_sigmask(SIG_SETMASK, &all, NULL), 0);
+    strcat(order, "a");
+    CHECK_ERROR(sigsuspend(&none), EINTR);
+    strcat(order, "c");
+    CHECK(is_blocked(SIGUSR1));
+    return NULL;
+}
+
+TEST(pausing_lets_others_run_and_ends_with_a_handler)
+{
+    static bine_run *const ways[] = {pause_here, suspend_here};
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, count_it, SA_RESTART);
+    for (int i = 0; i < 2; i++) {
+        order[0] = '\0';
+        CHECK_EQ(raise(SIGUSR1), 0); /* before the call: does not count */
+        bine_greenlet *both[] = {bine_spawn(ways[i], NULL), bine_spawn(send_signal_later, NULL)};
+        CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
+        CHECK_STRING(order, "abc");
+        CHECK_EQ(count, 2 * (i + 1));
+    }
+    CHECK_OK(bine_unpatch_all());
+}
