@@ -10,6 +10,13 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "io/poller.h"
+
+/* With BINE_POLLER=sim:SEED the hub runs ready greenlets in random order, once the poller is there. */
+static void open_poller(void)
+{
+    CHECK(bine_poller_of(bine_hub_get()) != NULL);
+}
 
 static uint64_t random_state;
 
@@ -395,6 +402,7 @@ static void run_seed(void)
 TEST(random_programs_agree_with_the_model, .seconds = 120)
 {
     unsigned n = seeds(4000);
+    open_poller();
     for (seed = 1; seed <= n; seed++)
         run_seed();
 }
@@ -512,6 +520,7 @@ static void race_timeouts(void)
 TEST(no_item_and_no_permit_is_lost_when_timeouts_race_with_hand_off, .seconds = 120)
 {
     unsigned n = seeds(1000);
+    open_poller();
     for (seed = 1; seed <= n; seed++)
         race_timeouts();
 }
