@@ -5,13 +5,18 @@
 #include <bine/io.h>
 
 #include "../io/descriptor.h"
+#include "../io/quick.h"
 #include "../io/received.h"
 #include "hook.h"
 
 ssize_t hook_read(int fd, void *buffer, size_t size)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
+    ssize_t got;
+    if (!hub)
         return bine_libc.read(fd, buffer, size);
+    if (bine_quick_receive(hub, fd, buffer, size, false, &got))
+        return got;
     return bine_read(fd, buffer, size);
 }
 
@@ -47,8 +52,12 @@ ssize_t hook_writev(int fd, const struct iovec *vector, int count)
 
 ssize_t hook_recv(int fd, void *buffer, size_t size, int flags)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
+    ssize_t got;
+    if (!hub)
         return bine_libc.recv(fd, buffer, size, flags);
+    if (flags == 0 && bine_quick_receive(hub, fd, buffer, size, true, &got))
+        return got;
     return bine_recv(fd, buffer, size, flags);
 }
 
