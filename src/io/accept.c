@@ -87,13 +87,13 @@ static int accepted(const struct bine_wait *wait, int made, int flags, int saved
     struct bine_descriptor *listener = wait->record, *record = bine_descriptor_find(made);
     if (listener && record) {
         bine_descriptor_is_stream(wait->fd, listener);
-        bine_descriptor_short_is_dry(wait->fd, listener);
+        bine_descriptor_is_tcp(wait->fd, listener);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) < 0)
             bine_descriptor_timeout(wait->fd, listener, true);
         atomic_store_explicit(&record->type, atomic_load_explicit(&listener->type, memory_order_relaxed),
                               memory_order_relaxed);
-        atomic_store_explicit(&record->short_is_dry,
-                              atomic_load_explicit(&listener->short_is_dry, memory_order_relaxed), memory_order_relaxed);
+        atomic_store_explicit(&record->tcp,
+                              atomic_load_explicit(&listener->tcp, memory_order_relaxed), memory_order_relaxed);
         if (atomic_load_explicit(&listener->receive_timeout, memory_order_relaxed) == 0)
             atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) == 0)

@@ -28,7 +28,7 @@ static void reset(struct bine_descriptor *record)
     atomic_store_explicit(&record->patience, 0, memory_order_relaxed);
     atomic_store_explicit(&record->nowait, 0, memory_order_relaxed);
     atomic_store_explicit(&record->type, 0, memory_order_relaxed);
-    atomic_store_explicit(&record->short_is_dry, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->tcp, 0, memory_order_relaxed);
     atomic_store_explicit(&record->accept_failures, 0, memory_order_relaxed);
     atomic_store_explicit(&record->terminal, false, memory_order_relaxed);
     atomic_store_explicit(&record->low_water, 0, memory_order_relaxed);
@@ -240,16 +240,16 @@ bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)
     return type == SOCK_STREAM;
 }
 
-bool bine_descriptor_short_is_dry(int fd, struct bine_descriptor *record)
+bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record)
 {
-    uint8_t known = record ? atomic_load_explicit(&record->short_is_dry, memory_order_relaxed) : 2;
+    uint8_t known = record ? atomic_load_explicit(&record->tcp, memory_order_relaxed) : 2;
     if (!known) {
         int protocol = 0, saved = errno;
         socklen_t length = sizeof protocol;
         bool tcp = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
         errno = saved;
         known = tcp ? 1 : 2;
-        atomic_store_explicit(&record->short_is_dry, known, memory_order_relaxed);
+        atomic_store_explicit(&record->tcp, known, memory_order_relaxed);
     }
     return known == 1;
 }

@@ -26,7 +26,7 @@ struct bine_descriptor {
     _Atomic(uint8_t) patience;    /* what read_wait starts from when a try was in vain: doubles each time */
     _Atomic(uint8_t) nowait;      /* does RWF_NOWAIT work here: 0 unknown, 1 yes, 2 no */
     _Atomic(uint8_t) type;        /* SOCK_STREAM ..., 0: unknown */
-    _Atomic(uint8_t) short_is_dry; /* 0: unknown, 1: yes, 2: no */
+    _Atomic(uint8_t) tcp;         /* is it TCP: 0: unknown, 1: yes, 2: no */
     _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
     atomic_bool terminal;         /* a character device: io_uring would run it on a worker thread */
     atomic_bool many_hubs;        /* greenlets of more than one hub have waited for it */
@@ -81,9 +81,9 @@ int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sen
 /* Is it a stream socket? */
 bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
 
-/* Does a read that gave fewer bytes than asked for prove that there are no more? Of TCP it does (urgent data aside, which
- * the poller sees), of datagrams and of Unix sockets, where a read ends at a passed descriptor, it does not. */
-bool bine_descriptor_short_is_dry(int fd, struct bine_descriptor *record);
+/* Is it TCP? Then a read that gave fewer bytes than asked for proves that there are no more (urgent data aside, which the
+ * poller sees). Of datagrams it does not, nor of Unix sockets, where a read ends at a passed descriptor. */
+bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record);
 
 /* Note what the user changed. */
 void bine_descriptor_set_nonblocking(int fd, bool nonblocking);

@@ -1,6 +1,7 @@
 /* recvmmsg and sendmmsg: several messages in one call. See bine/io.h. */
 #include <bine/io.h>
 
+#include "receive.h"
 #include "received.h"
 #include "transmit.h"
 
@@ -45,8 +46,13 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
                 continue;
         } else if (errno != EAGAIN || flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
             return came;
+        } else if (bine_receive_ended(&wait)) {
+            bine_receive_nothing(&messages[came].msg_hdr);
+            messages[came++].msg_len = 0;
+            if (came == count || (timeout && out_of_time(deadline, timeout)))
+                return came;
         } else {
-            bine_wait_drained(hub, fd, POLLIN, true);
+            bine_receive_dry(&wait);
         }
         if (came && flags & MSG_WAITFORONE)
             return came;
@@ -132,10 +138,17 @@ int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
             }
         }
     }
+    /* It stopped for want of room, or because of an error that it keeps to itself, SIGPIPE sent: not twice. */
+    int once = 0;
+    if (sent > 0 && (unsigned)sent < count) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        once = bine_libc.poll(&room, 1, 0) != 0 ? MSG_NOSIGNAL : 0;
+    }
     while ((unsigned)sent < count) {
         if (flags & MSG_DONTWAIT)
             break;
-        struct bine_transmit next = {.fd = fd, .flags = flags, .message = &messages[sent].msg_hdr};
+        struct bine_transmit next = {.fd = fd, .flags = flags | once, .message = &messages[sent].msg_hdr};
+        once = 0;
         ssize_t bytes = bine_transmit(hub, &next);
         if (bytes < 0) {
             if (!sent)

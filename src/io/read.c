@@ -52,7 +52,7 @@ ssize_t bine_readv(int fd, const struct iovec *vector, int count)
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }
-    if (kind == BINE_FD_UNKNOWN || (size == 0 && kind != BINE_FD_STREAM))
+    if (kind == BINE_FD_UNKNOWN || size == 0)
         return bine_libc.readv(fd, vector, count);
     int error = bine_io_streak(hub);
     if (error)

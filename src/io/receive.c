@@ -28,11 +28,13 @@ static size_t wanted(const struct bine_receive *receive)
 /* Remember what a read tells of the next one. */
 static void learn(const struct bine_receive *receive, struct bine_wait *wait, ssize_t got, bool tried)
 {
-    if (receive->flags & MSG_PEEK)
+    if (receive->flags & MSG_PEEK || !wait->record)
         return;
+    /* It can be received from, so that is what it is. */
+    atomic_store_explicit(&wait->record->kind, BINE_FD_SOCKET, memory_order_relaxed);
     if ((size_t)got < wanted(receive)) {
         bine_read_was_short(wait->record);
-        if (bine_descriptor_short_is_dry(receive->fd, wait->record))
+        if (bine_descriptor_is_tcp(receive->fd, wait->record))
             bine_wait_drained(wait->hub, receive->fd, POLLIN, false);
     } else {
         bine_read_was_full(wait->record, tried);
@@ -44,6 +46,41 @@ static ssize_t finish(const struct bine_receive *receive, ssize_t got)
     if (receive->message && receive->message->msg_controllen)
         bine_received_descriptors(receive->message, receive->flags);
     return got;
+}
+
+/* Has the other side ended its half? */
+static bool stream_ended(int fd)
+{
+    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+    return bine_libc.poll(&end, 1, 0) > 0 && end.revents & (POLLRDHUP | POLLHUP);
+}
+
+void bine_receive_nothing(struct msghdr *message)
+{
+    message->msg_namelen = 0;
+    message->msg_controllen = 0;
+    message->msg_flags = 0;
+}
+
+/* A datagram socket that was shut down: a call that waits returns 0, one with MSG_DONTWAIT says EAGAIN for ever. */
+static ssize_t nothing(const struct bine_receive *receive)
+{
+    if (receive->message)
+        bine_receive_nothing(receive->message);
+    else if (receive->address && receive->length)
+        *receive->length = 0;
+    return 0;
+}
+
+void bine_receive_dry(const struct bine_wait *wait)
+{
+    if (bine_descriptor_is_stream(wait->fd, wait->record))
+        bine_wait_drained(wait->hub, wait->fd, POLLIN, true);
+}
+
+bool bine_receive_ended(const struct bine_wait *wait)
+{
+    return wait->fruitless && !bine_descriptor_is_stream(wait->fd, wait->record) && stream_ended(wait->fd);
 }
 
 /* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
@@ -98,7 +135,7 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, receive->fd, "recv fd");
-    bool wait_first = bine_read_waits_first(wait.record);
+    bool wait_first = wait.record && wait.record->kind == BINE_FD_SOCKET && bine_read_waits_first(wait.record);
     bool ring = false, known = false, tried = true;
     unsigned refusals = 0;
     int saved = errno;
@@ -112,14 +149,18 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
             }
             if (errno != EAGAIN)
                 return -1;
+            if (bine_receive_ended(&wait)) {
+                errno = saved;
+                return nothing(receive);
+            }
             bine_read_was_dry(wait.record);
-            bine_wait_drained(hub, receive->fd, POLLIN, true);
+            bine_receive_dry(&wait);
         }
         if (!known) {
             known = true;
             ring = poller_can(receive, hub);
         }
-        int error = bine_wait_allowed(&wait, false, ring);
+        int error = bine_wait_allowed(&wait, false, false);
         if (error) {
             /* Non-blocking: if it has not been tried, it must be. */
             if (!wait_first)
@@ -149,13 +190,6 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
         if (error < 0 && ++refusals > 2)
             ring = false;
     }
-}
-
-/* What was peeked at is all there will ever be. */
-static bool stream_ended(int fd)
-{
-    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
-    return bine_libc.poll(&end, 1, 0) > 0;
 }
 
 /*
@@ -201,7 +235,7 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
                 piece.message = &rest;
             }
         } else {
-            bine_wait_drained(hub, receive->fd, POLLIN, true);
+            bine_receive_dry(&wait);
         }
         int error = bine_wait_allowed(&wait, false, false);
         if (!error)
@@ -213,7 +247,8 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
                 return bine_io_fail(error);
             break;
         }
-        if (done && wait.bits & POLLERR)
+        /* TCP keeps the error for the next call; a Unix socket forgets it here. */
+        if (done && wait.bits & POLLERR && bine_descriptor_is_tcp(receive->fd, wait.record))
             break;
     }
     errno = saved;
@@ -228,8 +263,6 @@ ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
     /* These never block, whatever the descriptor: recv(2), and tcp_recv_urg for MSG_OOB. */
     if (receive->flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
         ssize_t got = attempt(receive);
-        if (got < 0 && errno == EAGAIN && !(receive->flags & (MSG_ERRQUEUE | MSG_OOB)))
-            bine_wait_drained(hub, receive->fd, POLLIN, true);
         return got < 0 ? got : finish(receive, got);
     }
     struct bine_descriptor *record = bine_descriptor_find(receive->fd);
@@ -240,7 +273,10 @@ ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
         struct bine_receive other = *receive;
         other.flags &= ~MSG_WAITALL;
         bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
-        if (!readable || !bine_descriptor_is_stream(receive->fd, record)) {
+        bool whole = readable && bine_descriptor_is_stream(receive->fd, record) &&
+                     /* A Unix socket that is only peeked at gives what there is. */
+                     (!(receive->flags & MSG_PEEK) || bine_descriptor_is_tcp(receive->fd, record));
+        if (!whole) {
             ssize_t got = receive_piece(hub, &other);
             return got < 0 ? got : finish(receive, got);
         }

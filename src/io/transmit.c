@@ -53,12 +53,12 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
 
 /*
  * With other greenlets ready, a send through the ring costs a switch but no system call: all of a turn go in one enter. Alone, the
- * direct call is the fastest there is.
+ * direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must be known.
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
     return wait->hub->ready_first && !transmit->address && !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
-           bine_descriptor_nonblocking_known(wait->record) != BINE_NONBLOCKING &&
+           bine_descriptor_nonblocking_known(wait->record) == BINE_BLOCKING &&
            bine_wait_supports(wait->hub, transmit->message ? BINE_OP_SENDMSG : BINE_OP_SEND);
 }
 
@@ -81,8 +81,9 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
             error = EAGAIN;
         if (error)
             return sent ? (ssize_t)sent : bine_io_fail(error);
-        /* An error that comes after the first bytes belongs to the next call, so it must not be fetched here. */
-        if (sent && wait->bits & (POLLERR | POLLHUP))
+        /* An error that comes after the first bytes belongs to the next call, so it must not be fetched here. So it is with TCP;
+         * Unix sockets forget it. */
+        if (sent && wait->bits & (POLLERR | POLLHUP) && bine_descriptor_is_tcp(wait->fd, wait->record))
             return (ssize_t)sent;
         ssize_t more = attempt(&rest, sent);
         if (more < 0) {
@@ -114,12 +115,8 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
         return bine_io_fail(error);
     if (transmit->message && transmit->message->msg_controllen)
         bine_sent_descriptors(transmit->message);
-    if (transmit->flags & MSG_DONTWAIT) {
-        ssize_t sent = attempt(transmit, 0);
-        if (sent < 0 && errno == EAGAIN)
-            bine_wait_drained(hub, transmit->fd, POLLOUT, true);
-        return sent;
-    }
+    if (transmit->flags & MSG_DONTWAIT)
+        return attempt(transmit, 0);
 
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, transmit->fd, "send fd");

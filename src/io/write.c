@@ -40,6 +40,8 @@ ssize_t bine_writev(int fd, const struct iovec *vector, int count)
         return bine_libc.writev(fd, vector, count);
     struct bine_descriptor *record = bine_descriptor_of(fd);
     enum bine_descriptor_kind kind = bine_descriptor_kind(fd, record);
+    if (bine_vector_size(vector, (size_t)count) == 0)
+        return bine_libc.writev(fd, vector, count); /* 0, without asking the file */
     if (kind == BINE_FD_SOCKET) {
         struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
         struct bine_transmit transmit = {.fd = fd, .message = &message};
