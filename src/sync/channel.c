@@ -49,12 +49,13 @@ int bine_channel_free(bine_channel *channel)
     return bine_result(error);
 }
 
-int bine_channel_attempt_send(struct bine_channel *channel, void *item)
+/* Inlined into the calls below, and once for choose. */
+static inline int attempt_send(struct bine_channel *channel, void *item)
 {
     if (channel->closed)
         return EPIPE;
     struct bine_taker *receiver = bine_taker_claim(&channel->receivers);
-    if (receiver) {
+    if (__builtin_expect(receiver != NULL, 1)) {
         receiver->item = item;
         return 0;
     }
@@ -65,7 +66,7 @@ int bine_channel_attempt_send(struct bine_channel *channel, void *item)
     return 0;
 }
 
-int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
+static inline int attempt_receive(struct bine_channel *channel, void **item)
 {
     struct bine_taker *sender;
     if (channel->ring.count > 0) {
@@ -83,34 +84,52 @@ int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
     return channel->closed ? EPIPE : EAGAIN;
 }
 
-int bine_channel_send(bine_channel *channel, void *item, int64_t timeout)
+int bine_channel_attempt_send(struct bine_channel *channel, void *item)
 {
-    int error = bine_object_check(channel);
-    if (error || timeout < 0)
-        return bine_result(error ? error : EINVAL);
-    error = bine_channel_attempt_send(channel, item);
-    if (error != EAGAIN)
-        return bine_result(error);
-    if (timeout != 0)
+    return attempt_send(channel, item);
+}
+
+int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
+{
+    return attempt_receive(channel, item);
+}
+
+/* Either side's wait (see bine_taker_wait_inlined): `received` is NULL for a sender. */
+static __attribute__((noinline)) int channel_wait(struct bine_channel *channel, void *item, void **received,
+                                                  int64_t timeout)
+{
+    if (timeout <= 0)
+        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
+    if (!received)
         bine_object_notify(&channel->object);
     struct bine_taker taker;
     taker.item = item;
-    return bine_result(bine_taker_wait(&channel->object, &channel->senders, &taker, "send to channel", timeout, 0));
+    int error = bine_taker_wait_inlined(&channel->object, received ? &channel->receivers : &channel->senders, &taker,
+                                        received ? "receive from channel" : "send to channel",
+                                        bine_object_deadline(&channel->object, timeout), 0);
+    if (__builtin_expect(error != 0, 0))
+        return bine_result(error);
+    if (received)
+        *received = taker.item;
+    return 0;
+}
+
+int bine_channel_send(bine_channel *channel, void *item, int64_t timeout)
+{
+    int error = bine_object_check(channel);
+    if (__builtin_expect(error || timeout < 0, 0))
+        return bine_result(error ? error : EINVAL);
+    error = attempt_send(channel, item);
+    return error == EAGAIN ? channel_wait(channel, item, NULL, timeout) : bine_result(error);
 }
 
 int bine_channel_receive(bine_channel *channel, void **item, int64_t timeout)
 {
     int error = bine_object_check(channel);
-    if (error || timeout < 0 || !item)
+    if (__builtin_expect(error || timeout < 0 || !item, 0))
         return bine_result(error ? error : EINVAL);
-    error = bine_channel_attempt_receive(channel, item);
-    if (error != EAGAIN)
-        return bine_result(error);
-    struct bine_taker taker;
-    error = bine_taker_wait(&channel->object, &channel->receivers, &taker, "receive from channel", timeout, 0);
-    if (!error)
-        *item = taker.item;
-    return bine_result(error);
+    error = attempt_receive(channel, item);
+    return error == EAGAIN ? channel_wait(channel, NULL, item, timeout) : bine_result(error);
 }
 
 int bine_channel_close(bine_channel *channel)

@@ -57,7 +57,7 @@ int bine_event_set(bine_event *event)
 {
     if (!event)
         return bine_result(EINVAL);
-    if (event->object.hub == bine_hub_here()) {
+    if (event->object.hub == bine_hub_of_thread) {
         event_set_here(event);
         return 0;
     }
@@ -162,7 +162,7 @@ static int result_set(struct bine_async_result *result, void *value, int error)
 {
     if (!result)
         return EINVAL;
-    if (result->object.hub == bine_hub_here()) {
+    if (result->object.hub == bine_hub_of_thread) {
         result_set_here(result, value, error);
         return 0;
     }

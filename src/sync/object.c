@@ -86,28 +86,25 @@ void bine_taker_claim_all(struct bine_queue *queue, int error)
         taker->error = error;
 }
 
+int bine_taker_wait_again(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                          const char *verb, int64_t deadline, unsigned flags, int error)
+{
+    /* Not an error and not served: somebody unparked the greenlet for reasons of their own. */
+    while (error == 0) {
+        if (!taker->waiter.queue)
+            bine_queue_push(queue, &taker->waiter);
+        error = bine_park(object->hub, verb, (uintptr_t)object, deadline, flags);
+        if (taker->done)
+            return taker->error;
+    }
+    bine_queue_remove(&taker->waiter);
+    return error == ETIME ? ETIMEDOUT : error;
+}
+
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags)
 {
-    struct bine_hub *hub = object->hub;
-    if (object->remote)
-        flags |= BINE_PARK_EXTERNAL;
-    taker->waiter.greenlet = hub->current;
-    taker->waiter.notify = NULL;
-    taker->waiter.queue = NULL;
-    taker->error = 0;
-    taker->done = false;
-    /* Somebody else may unpark this greenlet for reasons of their own; only being served ends the wait well. */
-    int error;
-    do {
-        if (!taker->waiter.queue)
-            bine_queue_push(queue, &taker->waiter);
-        error = bine_park(hub, verb, (uintptr_t)object, deadline, flags);
-        if (taker->done)
-            return taker->error;
-    } while (error == 0);
-    bine_queue_remove(&taker->waiter);
-    return error == ETIME ? ETIMEDOUT : error;
+    return bine_taker_wait_inlined(object, queue, taker, verb, deadline, flags);
 }
 
 int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
@@ -115,7 +112,7 @@ int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct
 {
     if (timeout <= 0)
         return timeout == 0 ? ETIMEDOUT : EINVAL;
-    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
+    return bine_taker_wait_inlined(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
 }
 
 void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "../core/park.h"
+#include "../core/schedule.h"
 
 struct bine_object;
 struct bine_remote;
@@ -61,10 +62,10 @@ static inline int bine_object_check(const void *object)
 {
     if (!object)
         return EINVAL;
-    return ((const struct bine_object *)object)->hub == bine_hub_here() ? 0 : EPERM;
+    return ((const struct bine_object *)object)->hub == bine_hub_of_thread ? 0 : EPERM;
 }
 
-/* The absolute deadline of a wait, without a look at the clock where there is none. */
+/* The absolute deadline of a wait (timeout > 0), without a look at the clock where there is none. */
 static inline int64_t bine_object_deadline(const struct bine_object *object, int64_t timeout)
 {
     return timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(object->hub, timeout);
@@ -91,9 +92,15 @@ static inline void bine_object_notify(struct bine_object *object)
 static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
 {
     struct bine_waiter *waiter;
-    while ((waiter = bine_queue_pop(queue))) {
+    while ((waiter = queue->first)) {
         struct bine_taker *taker = (struct bine_taker *)waiter;
-        if (bine_unpark(waiter->greenlet)) {
+        queue->first = waiter->next;
+        if (waiter->next)
+            waiter->next->previous = NULL;
+        else
+            queue->last = NULL;
+        waiter->queue = NULL;
+        if (__builtin_expect(bine_unpark(waiter->greenlet), 1)) {
             taker->done = true;
             return taker;
         }
@@ -114,6 +121,35 @@ int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct
 /* The same with an absolute deadline (INT64_MAX: none). */
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags);
+/* What is left of a wait that did not end well at once. */
+int bine_taker_wait_again(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                          const char *verb, int64_t deadline, unsigned flags, int error);
+
+/*
+ * The same, inlined, for the hot paths. A processor predicts returns from a stack of its own, which does not
+ * know of switches: each frame between the park and the caller whose return address differs from one greenlet
+ * to the next costs a misprediction, more than all the rest. So hot calls end in a tail call of one function
+ * that has this inlined and is the same for both sides.
+ */
+static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct bine_object *object,
+                                                                         struct bine_queue *queue,
+                                                                         struct bine_taker *taker, const char *verb,
+                                                                         int64_t deadline, unsigned flags)
+{
+    struct bine_hub *hub = object->hub;
+    if (__builtin_expect(object->remote != NULL, 0))
+        flags |= BINE_PARK_EXTERNAL;
+    taker->waiter.greenlet = hub->current;
+    taker->waiter.notify = NULL;
+    taker->error = 0;
+    taker->done = false;
+    bine_queue_push(queue, &taker->waiter);
+    int error = bine_park(hub, verb, (uintptr_t)object, deadline, flags);
+    if (__builtin_expect(taker->done, 1))
+        return taker->error;
+    return bine_taker_wait_again(object, queue, taker, verb, deadline, flags, error);
+}
+
 /* Wait until claimed, whatever happens: for what must not be left half done. Not where parking is not allowed
  * (hub->no_park): ask before. */
 void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,

@@ -110,7 +110,7 @@ static bool hand_over(struct bine_queue_object *queue, void *item)
     return false;
 }
 
-int bine_queue_attempt_put(struct bine_queue_object *queue, void *item)
+static inline int attempt_put(struct bine_queue_object *queue, void *item)
 {
     if (is_shut(queue))
         return EPIPE;
@@ -130,7 +130,7 @@ int bine_queue_attempt_put(struct bine_queue_object *queue, void *item)
     return 0;
 }
 
-int bine_queue_attempt_get(struct bine_queue_object *queue, void **item)
+static inline int attempt_get(struct bine_queue_object *queue, void **item)
 {
     if (count_of(queue) == 0)
         return is_shut(queue) ? EPIPE : EAGAIN;
@@ -145,6 +145,16 @@ int bine_queue_attempt_get(struct bine_queue_object *queue, void **item)
     if (count_of(queue) == 0)
         bine_ring_shrink(&queue->ring);
     return 0;
+}
+
+int bine_queue_attempt_put(struct bine_queue_object *queue, void *item)
+{
+    return attempt_put(queue, item);
+}
+
+int bine_queue_attempt_get(struct bine_queue_object *queue, void **item)
+{
+    return attempt_get(queue, item);
 }
 
 /* In a shared queue greenlets may wait for room that items on their way from other threads had taken, and that
@@ -189,24 +199,39 @@ static void queue_received(struct bine_object *object)
 const struct bine_object_class bine_queue_class = {
     {"queue", queue_ready, bine_object_external}, queue_forked, queue_received};
 
+/* The wait of whoever puts, gets or peeks (see bine_taker_wait_inlined): `got` is NULL for a putter. */
+static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item, void **got, uint8_t kind,
+                                                int64_t timeout)
+{
+    if (timeout <= 0)
+        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
+    struct bine_taker taker;
+    taker.item = item;
+    taker.kind = kind;
+    int error = bine_taker_wait_inlined(&queue->object, got ? &queue->getters : &queue->putters, &taker,
+                                        got ? "get from queue" : "put to queue",
+                                        bine_object_deadline(&queue->object, timeout), 0);
+    if (__builtin_expect(error != 0, 0))
+        return bine_result(error);
+    if (got)
+        *got = taker.item;
+    return 0;
+}
+
 int bine_queue_put(bine_queue *queue, void *item, int64_t timeout)
 {
     int error = bine_object_check(queue);
-    if (error || timeout < 0)
+    if (__builtin_expect(error || timeout < 0, 0))
         return bine_result(error ? error : EINVAL);
-    error = bine_queue_attempt_put(queue, item);
-    if (error != EAGAIN)
-        return bine_result(error);
-    struct bine_taker taker;
-    taker.item = item;
-    return bine_result(bine_taker_wait(&queue->object, &queue->putters, &taker, "put to queue", timeout, 0));
+    error = attempt_put(queue, item);
+    return error == EAGAIN ? queue_wait(queue, item, NULL, 0, timeout) : bine_result(error);
 }
 
 int bine_queue_put_nowait(bine_queue *queue, void *item)
 {
     if (!queue)
         return bine_result(EINVAL);
-    if (queue->object.hub == bine_hub_here())
+    if (queue->object.hub == bine_hub_of_thread)
         return bine_result(bine_queue_attempt_put(queue, item));
     int error = bine_remote_check(&queue->object);
     if (!error && is_shut(queue))
@@ -223,25 +248,13 @@ int bine_queue_put_nowait(bine_queue *queue, void *item)
     return bine_result(error);
 }
 
-static int get(struct bine_queue_object *queue, void **item, uint8_t kind, const char *verb, int64_t timeout)
-{
-    struct bine_taker taker;
-    taker.kind = kind;
-    int error = bine_taker_wait(&queue->object, &queue->getters, &taker, verb, timeout, 0);
-    if (!error)
-        *item = taker.item;
-    return error;
-}
-
 int bine_queue_get(bine_queue *queue, void **item, int64_t timeout)
 {
     int error = bine_object_check(queue);
-    if (error || timeout < 0 || !item)
+    if (__builtin_expect(error || timeout < 0 || !item, 0))
         return bine_result(error ? error : EINVAL);
-    error = bine_queue_attempt_get(queue, item);
-    if (error == EAGAIN)
-        error = get(queue, item, BINE_QUEUE_GET, "get from queue", timeout);
-    return bine_result(error);
+    error = attempt_get(queue, item);
+    return error == EAGAIN ? queue_wait(queue, NULL, item, BINE_QUEUE_GET, timeout) : bine_result(error);
 }
 
 int bine_queue_get_nowait(bine_queue *queue, void **item)
@@ -257,11 +270,10 @@ int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout)
     int error = bine_object_check(queue);
     if (error || timeout < 0 || !item)
         return bine_result(error ? error : EINVAL);
-    if (count_of(queue) > 0)
-        *item = next_item(queue);
-    else
-        error = is_shut(queue) ? EPIPE : get(queue, item, BINE_QUEUE_PEEK, "peek at queue", timeout);
-    return bine_result(error);
+    if (count_of(queue) == 0)
+        return is_shut(queue) ? bine_result(EPIPE) : queue_wait(queue, NULL, item, BINE_QUEUE_PEEK, timeout);
+    *item = next_item(queue);
+    return 0;
 }
 
 /* ---- tasks, shutting down --------------------------------------------------------------------- */

@@ -124,7 +124,7 @@ int bine_scope_end(bine_scope *scope)
     }
     /* An interrupt that no wait has received is not for whatever the caller waits for next. */
     if (scope->interrupted && scope->owner->interrupt == ECANCELED)
-        scope->owner->interrupt = 0;
+        bine_interrupt(scope->owner, 0);
     bine_timeout_end(&scope->timeout);
     error = scope->error;
     bine_pool_free(scope->group);

@@ -92,16 +92,22 @@ struct bine_queue *bine_semaphore_waiters(struct bine_semaphore *semaphore)
     return &semaphore->waiters;
 }
 
+/* See bine_taker_wait_inlined. */
+static __attribute__((noinline)) int semaphore_wait(struct bine_semaphore *semaphore, int64_t timeout)
+{
+    if (timeout <= 0)
+        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
+    struct bine_taker taker;
+    return bine_result(bine_taker_wait_inlined(&semaphore->object, &semaphore->waiters, &taker, "acquire semaphore",
+                                               bine_object_deadline(&semaphore->object, timeout), 0));
+}
+
 int bine_semaphore_acquire(bine_semaphore *semaphore, int64_t timeout)
 {
     int error = bine_object_check(semaphore);
-    if (error || timeout < 0)
+    if (__builtin_expect(error || timeout < 0, 0))
         return bine_result(error ? error : EINVAL);
-    if (bine_semaphore_attempt(semaphore) == 0)
-        return 0;
-    struct bine_taker taker;
-    return bine_result(
-        bine_taker_wait(&semaphore->object, &semaphore->waiters, &taker, "acquire semaphore", timeout, 0));
+    return bine_semaphore_attempt(semaphore) == 0 ? 0 : semaphore_wait(semaphore, timeout);
 }
 
 int bine_semaphore_try_acquire(bine_semaphore *semaphore)
@@ -114,7 +120,7 @@ int bine_semaphore_release(bine_semaphore *semaphore)
 {
     if (!semaphore)
         return bine_result(EINVAL);
-    if (semaphore->object.hub == bine_hub_here())
+    if (semaphore->object.hub == bine_hub_of_thread)
         return bine_result(release_here(semaphore));
     int error = bine_remote_check(&semaphore->object);
     if (!error) {
