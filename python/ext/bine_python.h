@@ -81,6 +81,15 @@ int bine_py_raise_pending(void);
 int bine_py_deadline(PyObject *seconds, int64_t *deadline);
 /* errno of a bine_ call as the Python exception that fits. NULL. */
 PyObject *bine_py_error(int error);
+/* Around a blocking call of libbine: what is thrown meanwhile is raised by the caller, not by a signal. `begin` raises what is pending already.
+ * `end` looks at why the call failed (errno): 1: a signal handler ran, call again; ETIMEDOUT; -1 with an exception for everything else that
+ * a wait can fail with; 0: some other errno, the object's own. */
+int bine_py_wait_begin(void);
+int bine_py_wait_end(bool failed);
+/* What is left until an absolute deadline, for libbine's relative timeouts. */
+int64_t bine_py_left(int64_t deadline);
+/* The waitable record inside an object that wait() accepts, or NULL with a TypeError. */
+struct bine_waitable *bine_py_waitable(PyObject *object);
 int bine_waiting_init(PyObject *module);
 extern PyObject *bine_LoopExit, *bine_GreenletExit;
 
@@ -113,6 +122,17 @@ void bine_py_run(struct bine_py_greenlet *self);
 struct bine_py_greenlet *bine_py_face(struct bine_greenlet *g);
 /* Throw an exception (instance, stolen) into the greenlet that carries `carrier`. */
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
+
+/* ---- event.c, semaphore.c, queue.c: objects of libbine in Python ones ------------------------------------ */
+
+int bine_event_init(PyObject *module);
+int bine_semaphore_init(PyObject *module);
+int bine_queue_init(PyObject *module);
+int bine_collect_init(PyObject *module);
+/* The libbine object inside, NULL if it is none of these types. For bine_py_waitable. */
+struct bine_waitable *bine_py_event_waitable(PyObject *object);
+struct bine_waitable *bine_py_semaphore_waitable(PyObject *object);
+struct bine_waitable *bine_py_queue_waitable(PyObject *object);
 
 /* ---- timeout.c --------------------------------------------------------------------------------------- */
 

@@ -106,6 +106,45 @@ PyObject *bine_py_error(int error)
     return PyErr_SetFromErrno(PyExc_OSError);
 }
 
+int bine_py_wait_begin(void)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
+        return -1;
+    if (__builtin_expect(bine_carrier_pending(carrier), 0) && bine_py_raise_pending() < 0)
+        return -1;
+    carrier->waiting++;
+    return 0;
+}
+
+int bine_py_wait_end(bool failed)
+{
+    int error = errno;
+    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    carrier->waiting--;
+    if (__builtin_expect(!failed, 1))
+        return 0;
+    if (bine_carrier_pending(carrier) && (error == EINTR || error == ECANCELED))
+        return bine_py_raise_pending();
+    if (error == EINTR)
+        return PyErr_CheckSignals() < 0 ? -1 : 1;
+    if (error == EDEADLK)
+        raise_loop_exit();
+    else if (error == ENOMEM || error == ECANCELED || error == EPERM)
+        bine_py_error(error);
+    return PyErr_Occurred() ? -1 : error == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+int64_t bine_py_left(int64_t deadline)
+{
+    if (deadline == INT64_MAX)
+        return BINE_FOREVER;
+    if (deadline <= 0)
+        return 0;
+    int64_t now = bine_hub_now(bine_hub_here());
+    return deadline > now ? deadline - now : 0;
+}
+
 int bine_waiting_init(PyObject *module)
 {
     bine_GreenletExit = PyErr_NewExceptionWithDoc("bine.GreenletExit",

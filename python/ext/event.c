@@ -1,0 +1,455 @@
+/* Event and AsyncResult on bine_event. gevent's semantics: see gevent.event's documentation. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+typedef struct {
+    PyObject_HEAD
+    bine_event *event;
+    struct bine_hub *hub;
+    PyObject *links;       /* list of callables, or NULL */
+    PyObject *value;       /* AsyncResult: NULL while there is none */
+    PyObject *exception;   /* AsyncResult: an exception instance, or NULL */
+    PyObject *weak_references;
+} Event;
+
+static PyTypeObject Event_Type, AsyncResult_Type;
+
+static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args, (void)kwargs;
+    struct bine_hub *hub = bine_hub_get();
+    Event *self = hub ? (Event *)type->tp_alloc(type, 0) : NULL;
+    if (!self)
+        return hub ? NULL : bine_py_error(errno);
+    self->hub = hub;
+    self->event = bine_event_new(0);
+    if (!self->event) {
+        bine_py_error(errno);
+        Py_CLEAR(self);
+    }
+    return (PyObject *)self;
+}
+
+static int event_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Event *self = (Event *)object;
+    Py_VISIT(self->links);
+    Py_VISIT(self->value);
+    Py_VISIT(self->exception);
+    return 0;
+}
+
+static int event_clear(PyObject *object)
+{
+    Event *self = (Event *)object;
+    Py_CLEAR(self->links);
+    Py_CLEAR(self->value);
+    Py_CLEAR(self->exception);
+    return 0;
+}
+
+static void free_there(void *event)
+{
+    bine_event_free(event);
+}
+
+static void event_dealloc(PyObject *object)
+{
+    Event *self = (Event *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    if (self->weak_references)
+        PyObject_ClearWeakRefs(object);
+    event_clear(object);
+    /* Those who wait have a reference, so nobody does; but the last reference may be another thread's. */
+    if (self->event && bine_event_free(self->event) < 0 && errno == EPERM)
+        bine_post(self->hub, free_there, self->event);
+    type->tp_free(object);
+}
+
+/* The links are called in a greenlet of their own, as gevent calls them in the hub: never inside set() or rawlink(). */
+static int call_links_soon(Event *self)
+{
+    if (!self->links || PyList_GET_SIZE(self->links) == 0)
+        return 0;
+    PyObject *run = PyObject_GetAttrString((PyObject *)self, "_call_links");
+    PyObject *greenlet = run ? PyObject_CallMethod((PyObject *)&bine_Greenlet_Type, "spawn", "O", run) : NULL;
+    Py_XDECREF(greenlet);
+    Py_XDECREF(run);
+    return greenlet ? 0 : -1;
+}
+
+static PyObject *event_call_links(PyObject *object, PyObject *unused)
+{
+    Event *self = (Event *)object;
+    (void)unused;
+    if (!self->links || !bine_event_is_set(self->event))
+        Py_RETURN_NONE;
+    PyObject *links = self->links;
+    self->links = NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(links); i++) {
+        PyObject *result = PyObject_CallFunctionObjArgs(PyList_GET_ITEM(links, i), self, NULL);
+        if (!result)
+            PyErr_WriteUnraisable(PyList_GET_ITEM(links, i));
+        Py_XDECREF(result);
+    }
+    Py_DECREF(links);
+    Py_RETURN_NONE;
+}
+
+static void set_there(void *object)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Event *self = object;
+    bine_event_set(self->event);
+    if (call_links_soon(self) < 0)
+        PyErr_WriteUnraisable(object);
+    Py_DECREF(self);
+    PyGILState_Release(gil);
+}
+
+static int set_event(Event *self)
+{
+    if (bine_event_set(self->event) == 0)
+        return call_links_soon(self);
+    if (errno != EPERM) {
+        bine_py_error(errno);
+        return -1;
+    }
+    /* Another OS thread sets it: its hub's thread does it. */
+    Py_INCREF(self);
+    if (bine_post(self->hub, set_there, self) < 0) {
+        Py_DECREF(self);
+        bine_py_error(errno);
+        return -1;
+    }
+    return 0;
+}
+
+/* 1: set; 0: not within the time; -1: an exception. */
+static int wait_event(Event *self, int64_t deadline)
+{
+    int result, verdict;
+    do {
+        if (bine_py_wait_begin() < 0)
+            return -1;
+        result = bine_event_wait(self->event, bine_py_left(deadline));
+        verdict = bine_py_wait_end(result < 0);
+    } while (verdict == 1);
+    return verdict < 0 ? -1 : result == 0;
+}
+
+static PyObject *event_set(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (set_event((Event *)self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *event_is_set(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(bine_event_is_set(((Event *)self)->event));
+}
+
+static PyObject *event_clear_flag(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (bine_event_clear(((Event *)self)->event) < 0)
+        return bine_py_error(errno);
+    Py_RETURN_NONE;
+}
+
+static int parse_timeout(PyObject *args, PyObject *kwargs, const char *format, int64_t *deadline, PyObject **timeout)
+{
+    static char *names[] = { "timeout", NULL };
+    *timeout = Py_None;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, format, names, timeout) ? bine_py_deadline(*timeout, deadline) : -1;
+}
+
+static PyObject *event_wait(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    int64_t deadline;
+    PyObject *timeout;
+    if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
+        return NULL;
+    int result = wait_event((Event *)self, deadline);
+    return result < 0 ? NULL : PyBool_FromLong(result);
+}
+
+static PyObject *event_rawlink(PyObject *object, PyObject *callback)
+{
+    Event *self = (Event *)object;
+    if (!PyCallable_Check(callback))
+        return PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
+    if ((!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
+        return NULL;
+    if (bine_event_is_set(self->event) && call_links_soon(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *event_unlink(PyObject *object, PyObject *callback)
+{
+    Event *self = (Event *)object;
+    Py_ssize_t at = self->links ? PySequence_Index(self->links, callback) : -1;
+    if (at >= 0 && PySequence_DelItem(self->links, at) < 0)
+        return NULL;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+static PyObject *event_repr(PyObject *self)
+{
+    return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self,
+                                bine_event_is_set(((Event *)self)->event) ? "set" : "clear");
+}
+
+/* ---- AsyncResult ------------------------------------------------------------------------------------------ */
+
+static int provide(Event *self, PyObject *value, PyObject *exception)
+{
+    Py_XINCREF(value);
+    Py_XINCREF(exception);
+    Py_XSETREF(self->value, value);
+    Py_XSETREF(self->exception, exception);
+    return set_event(self);
+}
+
+static PyObject *result_set(PyObject *self, PyObject *args)
+{
+    PyObject *value = Py_None;
+    if (!PyArg_ParseTuple(args, "|O:set", &value) || provide((Event *)self, value, NULL) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *result_set_exception(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "exception", "exc_info", NULL };
+    PyObject *exception, *info = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:set_exception", names, &exception, &info))
+        return NULL;
+    if (info && PyTuple_Check(info) && PyTuple_GET_SIZE(info) == 3 && PyExceptionInstance_Check(exception) &&
+        PyTraceBack_Check(PyTuple_GET_ITEM(info, 2)))
+        PyException_SetTraceback(exception, PyTuple_GET_ITEM(info, 2));
+    if (provide((Event *)self, NULL, exception) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* What it holds: new reference, or NULL with its exception raised. */
+static PyObject *result_or_raise(Event *self)
+{
+    if (self->exception) {
+        if (PyExceptionClass_Check(self->exception))
+            PyErr_SetNone(self->exception);
+        else
+            PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
+        return NULL;
+    }
+    PyObject *value = self->value ? self->value : Py_None;
+    Py_INCREF(value);
+    return value;
+}
+
+static PyObject *raise_timeout(PyObject *seconds)
+{
+    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
+    if (exception) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
+static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "block", "timeout", NULL };
+    Event *self = (Event *)object;
+    PyObject *timeout = Py_None;
+    int block = 1;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+        return NULL;
+    int result = bine_event_is_set(self->event) ? 1 : wait_event(self, block ? deadline : 0);
+    if (result < 0)
+        return NULL;
+    return result ? result_or_raise(self) : raise_timeout(block ? timeout : Py_None);
+}
+
+static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    Event *self = (Event *)object;
+    int64_t deadline;
+    PyObject *timeout;
+    if (parse_timeout(args, kwargs, "|O:result", &deadline, &timeout) < 0)
+        return NULL;
+    int result = wait_event(self, deadline);
+    return result < 0 ? NULL : result ? result_or_raise(self) : raise_timeout(timeout);
+}
+
+static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return bine_event_is_set(((Event *)self)->event) ? result_or_raise((Event *)self) : raise_timeout(Py_None);
+}
+
+static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    Event *self = (Event *)object;
+    int64_t deadline;
+    PyObject *timeout;
+    if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
+        return NULL;
+    int result = wait_event(self, deadline);
+    if (result < 0)
+        return NULL;
+    PyObject *value = result && self->value ? self->value : Py_None;
+    Py_INCREF(value);
+    return value;
+}
+
+static PyObject *result_successful(PyObject *object, PyObject *unused)
+{
+    Event *self = (Event *)object;
+    (void)unused;
+    return PyBool_FromLong(bine_event_is_set(self->event) && !self->exception);
+}
+
+/* result(source): a link target, takes what the source ended with. */
+static PyObject *result_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *source;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "O", &source))
+        return NULL;
+    PyObject *good = PyObject_CallMethod(source, "successful", NULL);
+    int successful = good ? PyObject_IsTrue(good) : -1;
+    Py_XDECREF(good);
+    PyObject *what = successful < 0 ? NULL : PyObject_GetAttrString(source, successful ? "value" : "exception");
+    int result = what ? provide((Event *)self, successful ? what : NULL, successful ? NULL : what) : -1;
+    Py_XDECREF(what);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_exc_info(PyObject *object, void *unused)
+{
+    Event *self = (Event *)object;
+    (void)unused;
+    if (!bine_event_is_set(self->event))
+        return PyTuple_New(0);
+    if (!self->exception)
+        return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
+    if (PyExceptionClass_Check(self->exception))
+        return Py_BuildValue("OOO", self->exception, self->exception, Py_None);
+    PyObject *traceback = PyException_GetTraceback(self->exception);
+    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    Py_XDECREF(traceback);
+    return result;
+}
+
+static PyObject *result_cancel(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    Py_RETURN_FALSE;
+}
+
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
+#define COMMON                                                                                                                    \
+    { "rawlink", event_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet." },     \
+        { "unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback." },                                          \
+        { "ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set." },                                               \
+        { "_call_links", event_call_links, METH_NOARGS, NULL }
+
+static PyMethodDef event_methods[] = {
+    COMMON,
+    { "set", event_set, METH_NOARGS, "set()\n--\n\nSet the flag and wake all who wait. Any thread." },
+    { "clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag." },
+    { "is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set." },
+    { "isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()." },
+    { "wait", KEYWORDS(event_wait), "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyMethodDef result_methods[] = {
+    COMMON,
+    { "set", result_set, METH_VARARGS, "set(value=None)\n--\n\nStore the value and wake all who wait." },
+    { "set_exception", KEYWORDS(result_set_exception), "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()." },
+    { "set_result", result_set, METH_VARARGS, "set_result(value)\n--\n\nThe same as set()." },
+    { "get", KEYWORDS(result_get), "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer." },
+    { "result", KEYWORDS(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)" },
+    { "get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)" },
+    { "wait", KEYWORDS(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None." },
+    { "successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored." },
+    { "done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()." },
+    { "cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled." },
+    { "cancelled", result_cancel, METH_NOARGS, "cancelled()\n--\n\nFalse." },
+    { "add_done_callback", event_rawlink, METH_O, "add_done_callback(callback)\n--\n\nThe same as rawlink()." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyMemberDef result_members[] = {
+    { "value", T_OBJECT, offsetof(Event, value), READONLY, "The value, or None." },
+    { "exception", T_OBJECT, offsetof(Event, exception), READONLY, "The exception, or None." },
+    { NULL, 0, 0, 0, NULL },
+};
+
+static PyGetSetDef result_getset[] = {
+    { "exc_info", get_exc_info, NULL, "As sys.exc_info() was, if an exception was stored.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static PyTypeObject Event_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "bine.event.Event",
+    .tp_basicsize = sizeof(Event),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "Event()\n--\n\nA flag that greenlets wait for.",
+    .tp_new = event_new,
+    .tp_dealloc = event_dealloc,
+    .tp_traverse = event_traverse,
+    .tp_clear = event_clear,
+    .tp_repr = event_repr,
+    .tp_methods = event_methods,
+    .tp_weaklistoffset = offsetof(Event, weak_references),
+};
+
+static PyTypeObject AsyncResult_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "bine.event.AsyncResult",
+    .tp_basicsize = sizeof(Event),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "AsyncResult()\n--\n\nA value or an exception that arrives once.",
+    .tp_new = event_new,
+    .tp_dealloc = event_dealloc,
+    .tp_traverse = event_traverse,
+    .tp_clear = event_clear,
+    .tp_repr = event_repr,
+    .tp_call = result_call,
+    .tp_methods = result_methods,
+    .tp_members = result_members,
+    .tp_getset = result_getset,
+    .tp_weaklistoffset = offsetof(Event, weak_references),
+};
+
+struct bine_waitable *bine_py_event_waitable(PyObject *object)
+{
+    if (!PyObject_TypeCheck(object, &Event_Type) && !PyObject_TypeCheck(object, &AsyncResult_Type))
+        return NULL;
+    return (struct bine_waitable *)((Event *)object)->event;
+}
+
+int bine_event_init(PyObject *module)
+{
+    if (PyType_Ready(&Event_Type) < 0 || PyType_Ready(&AsyncResult_Type) < 0 ||
+        PyModule_AddObjectRef(module, "Event", (PyObject *)&Event_Type) < 0)
+        return -1;
+    return PyModule_AddObjectRef(module, "AsyncResult", (PyObject *)&AsyncResult_Type);
+}
