@@ -26,9 +26,12 @@ static _Atomic enum mechanism mechanism;
 
 size_t bine_page_size(void)
 {
-    static size_t size;
-    if (!size)
+    static _Atomic size_t known; /* several threads may make their hubs at once */
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!size) {
         size = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
     return size;
 }
 

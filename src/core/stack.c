@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -92,7 +93,8 @@ static char *slot_base(const struct bine_stack_slot *slot)
 
 static size_t default_size(void)
 {
-    static size_t size;
+    static _Atomic size_t known; /* several threads may make their hubs at once */
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
     if (!size) {
         const char *text = getenv("BINE_STACK_SIZE");
         char *end = NULL;
@@ -102,6 +104,7 @@ static size_t default_size(void)
         else if (end && (*end == 'm' || *end == 'M'))
             bytes <<= 20;
         size = bytes >= slot_size(0) && bytes <= slot_size(CLASSES - 1) ? bytes : DEFAULT_SIZE;
+        atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
 }

@@ -18,7 +18,8 @@ enum {
     WORD_SHARED = 3,
 };
 
-static bool layout_known;
+/* What WORD_SHARED says in a private barrier; -1: the layout is unknown. */
+static int64_t private_mark = -1;
 
 static inline unsigned word(const pthread_barrier_t *barrier, int index)
 {
@@ -33,8 +34,9 @@ __attribute__((constructor(102))) static void prove_layout(void)
     pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     if (pthread_barrier_init(&private, NULL, 77) == 0) {
         if (pthread_barrier_init(&shared, &attributes, 78) == 0) {
-            layout_known = word(&private, WORD_COUNT) == 77 && word(&shared, WORD_COUNT) == 78 &&
-                           (word(&private, WORD_SHARED) == 0) != (word(&shared, WORD_SHARED) == 0);
+            if (word(&private, WORD_COUNT) == 77 && word(&shared, WORD_COUNT) == 78 &&
+                word(&private, WORD_SHARED) != word(&shared, WORD_SHARED))
+                private_mark = word(&private, WORD_SHARED);
             pthread_barrier_destroy(&shared);
         }
         pthread_barrier_destroy(&private);
@@ -44,17 +46,7 @@ __attribute__((constructor(102))) static void prove_layout(void)
 
 bool bine_barrier_is_libcs(const pthread_barrier_t *barrier)
 {
-    static unsigned private_mark;
-    if (!layout_known)
-        return true;
-    if (!private_mark) {
-        pthread_barrier_t sample;
-        if (pthread_barrier_init(&sample, NULL, 1) != 0)
-            return true;
-        private_mark = word(&sample, WORD_SHARED) + 1;
-        pthread_barrier_destroy(&sample);
-    }
-    return word(barrier, WORD_SHARED) + 1 != private_mark;
+    return word(barrier, WORD_SHARED) != private_mark;
 }
 
 int bine_pthread_barrier_wait(pthread_barrier_t *barrier)

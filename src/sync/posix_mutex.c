@@ -20,6 +20,7 @@
 #include "parking_lot.h"
 #include "posix_clock.h"
 #include "posix_debug.h"
+#include "posix_tsan.h"
 
 bool bine_debug_locks;
 
@@ -94,23 +95,32 @@ static inline void set_owner(pthread_mutex_t *mutex, struct bine_greenlet *g)
     __atomic_store_n(owner_word(mutex), g, __ATOMIC_RELAXED);
 }
 
-/* The owner's own: how often it holds a recursive mutex. */
-static inline uintptr_t *count_word(pthread_mutex_t *mutex)
+/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first count may be written by
+ * another thread. */
+static inline atomic_uint *count_word(pthread_mutex_t *mutex)
 {
-    return (uintptr_t *)&mutex->__data.__list + 1;
+    return (atomic_uint *)((void **)&mutex->__data.__list + 1);
 }
 
-/* Take the mutex for greenlet g of thread `thread`, which may not be ours. */
-static int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread)
+static inline unsigned add_count(pthread_mutex_t *mutex, int change)
+{
+    unsigned count = atomic_load_explicit(count_word(mutex), memory_order_relaxed) + (unsigned)change;
+    atomic_store_explicit(count_word(mutex), count, memory_order_relaxed);
+    return count;
+}
+
+/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet (on_behalf), even another
+ * thread's. */
+static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread, bool on_behalf)
 {
     bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
     int type = kind & KIND_TYPE;
     if (marked) {
         const struct bine_greenlet *owner = owner_of(mutex);
         if (owner == g && type == PTHREAD_MUTEX_RECURSIVE) {
-            if (*count_word(mutex) == UINT32_MAX)
+            if (atomic_load_explicit(count_word(mutex), memory_order_relaxed) == UINT32_MAX)
                 return EAGAIN;
-            ++*count_word(mutex);
+            add_count(mutex, 1);
             return 0;
         }
         /* Held by this thread without a mark: since before it had a hub, or before patching; so by the root. */
@@ -119,14 +129,14 @@ static int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pi
         if (owner)
             return EBUSY;
     }
-    int error = bine_libc.pthread_mutex_trylock(mutex);
+    int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex) : bine_libc.pthread_mutex_trylock(mutex);
     if (!marked || error)
         return error;
     if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
         bine_libc.pthread_mutex_unlock(mutex);
         return EBUSY;
     }
-    *count_word(mutex) = 1;
+    atomic_store_explicit(count_word(mutex), 1, memory_order_relaxed);
     set_owner(mutex, g);
     return 0;
 }
@@ -137,7 +147,7 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
     pid_t here = bine_lot_thread();
     if (is_tied(kind_of(mutex)) && here != waiter->thread)
         return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
-    int error = try_for(mutex, kind_of(mutex), waiter->greenlet, waiter->thread);
+    int error = try_for(mutex, kind_of(mutex), waiter->greenlet, waiter->thread, true);
     /* It has passed to another thread, whose unlock we may not see: the waiter must begin to watch (wait_for). */
     if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
         return BINE_LOT_ASK;
@@ -167,9 +177,11 @@ static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int6
         int error = bine_lot_wait(&waiter, "mutex", deadline, flags);
         if (error == ETIME)
             return ETIMEDOUT;
+        if (error == 0 || error == EOWNERDEAD)
+            bine_tsan_taken(mutex, false);
         if (error != EAGAIN)
             return error;
-        error = try_for(mutex, kind, hub->current, bine_lot_thread());
+        error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
         if (error != EBUSY)
             return error;
         flags |= BINE_LOT_FIRST;
@@ -187,7 +199,7 @@ static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, int kin
     struct bine_hub *hub = bine_hub_here();
     if (!hub)
         return bine_libc.pthread_mutex_lock(mutex);
-    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
     if (error != EBUSY)
         return error;
     if (hub->no_park)
@@ -212,7 +224,7 @@ int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
     struct bine_hub *hub;
     if ((is_plain(kind) && !bine_debug_locks) || !(hub = bine_hub_here()))
         return bine_libc.pthread_mutex_trylock(mutex);
-    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
     return error == EDEADLK ? EBUSY : error;
 }
 
@@ -225,7 +237,7 @@ int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const 
         return bine_libc.pthread_mutex_clocklock(mutex, clock, until);
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return EINVAL;
-    int error = try_for(mutex, kind, hub->current, bine_lot_thread());
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
     if (error != EBUSY)
         return error;
     /* libc looks at the time only when it has to wait. */
@@ -245,7 +257,7 @@ static int unlock_marked(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
     bool owns = owner ? owner == hub->current : hub->current->flags & BINE_G_ROOT;
     if (!owns && counts_owner(kind))
         return EPERM;
-    if (owner && counts_owner(kind) && --*count_word(mutex) > 0)
+    if (owner && counts_owner(kind) && add_count(mutex, -1) > 0)
         return 0;
     if (owner)
         set_owner(mutex, NULL);

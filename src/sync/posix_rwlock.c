@@ -14,6 +14,7 @@
 #include "parking_lot.h"
 #include "posix_clock.h"
 #include "posix_debug.h"
+#include "posix_tsan.h"
 
 enum mode {
     READ,
@@ -44,14 +45,16 @@ static inline const struct bine_greenlet *writer_of(pthread_rwlock_t *lock)
     return (const struct bine_greenlet *)(uintptr_t)__atomic_load_n(mark_of(lock), __ATOMIC_RELAXED);
 }
 
-static int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g, pid_t thread)
+static inline int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g, pid_t thread, bool on_behalf)
 {
     if (mode == READ) {
-        int error = bine_libc.pthread_rwlock_tryrdlock(lock);
+        int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_rwlock_tryrdlock, lock)
+                              : bine_libc.pthread_rwlock_tryrdlock(lock);
         if (error != EBUSY)
             return error;
     } else {
-        int error = bine_libc.pthread_rwlock_trywrlock(lock);
+        int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_rwlock_trywrlock, lock)
+                              : bine_libc.pthread_rwlock_trywrlock(lock);
         if (error == 0)
             mark(lock, g);
         if (error != EBUSY)
@@ -66,7 +69,7 @@ static int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet 
 static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
 {
     pthread_rwlock_t *lock = (pthread_rwlock_t *)waiter->address;
-    int error = try_for(lock, (enum mode)waiter->item, waiter->greenlet, waiter->thread);
+    int error = try_for(lock, (enum mode)waiter->item, waiter->greenlet, waiter->thread, true);
     if (error == EBUSY)
         return BINE_LOT_REFUSED;
     if (error == 0 && waiter->item == WRITE)
@@ -93,7 +96,7 @@ static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
         return mode == WRITE ? bine_libc.pthread_rwlock_trywrlock(lock) : bine_libc.pthread_rwlock_tryrdlock(lock);
     if (writer_first(lock, mode))
         return EBUSY;
-    return try_for(lock, mode, hub->current, bine_lot_thread());
+    return try_for(lock, mode, hub->current, bine_lot_thread(), false);
 }
 
 /* A reader that stands behind a waiting writer may not be let in by the balance that queueing up brings: it comes after
@@ -113,6 +116,8 @@ static int wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
     if (bine_debug_locks)
         bine_debug_waits(hub->current, lock, writer_of(lock));
     int error = bine_lot_wait(&waiter, mode == WRITE ? "write lock" : "read lock", deadline, flags);
+    if (error == 0)
+        bine_tsan_taken(lock, mode == READ);
     return error == ETIME ? ETIMEDOUT : error;
 }
 

@@ -9,6 +9,12 @@
 
 #include "harness.h"
 
+#ifdef __SANITIZE_THREAD__
+#define SKIP_UNDER_TSAN(why) SKIP("thread sanitizer: " why)
+#else
+#define SKIP_UNDER_TSAN(why)
+#endif
+
 /* A greenlet that counts while others wait: proves that the thread was not blocked. Ends when *stop is set. */
 struct ticker {
     bool stop;

@@ -61,7 +61,7 @@ static void use_standard_library(bool greenlets)
     CHECK_EQ(cxx_future(), 42);
     if (greenlets)
         CHECK_EQ(harness_threads(), threads);
-    CHECK_GT(ticker.ticks, 3);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     ticker.stop = true;
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
 }

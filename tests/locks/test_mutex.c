@@ -106,6 +106,7 @@ static void *lock_twice(void *result)
 
 TEST(hazard_01_a_recursive_mutex_lets_no_second_greenlet_in)
 {
+    bine_getcurrent();
     init_with_type(PTHREAD_MUTEX_RECURSIVE);
     for (int i = 0; i < 3; i++)
         CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
@@ -154,6 +155,7 @@ TEST(hazard_01_an_error_checking_mutex_accuses_only_its_owner)
 
 TEST(a_recursive_mutex_that_the_thread_held_before_it_had_a_hub)
 {
+    SKIP_UNDER_TSAN("it sees what is tried and taken back as a lock taken twice");
     init_with_type(PTHREAD_MUTEX_RECURSIVE);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
@@ -170,6 +172,7 @@ TEST(a_recursive_mutex_that_the_thread_held_before_it_had_a_hub)
 TEST(a_mutex_that_unpatched_code_released_can_be_locked_again)
 {
     static const int types[] = {PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK};
+    SKIP_UNDER_TSAN("it reports the wrong unlocks that this test is made of");
     bine_getcurrent();
     for (int i = 0; i < 2; i++) {
         init_with_type(types[i]);
@@ -231,7 +234,7 @@ TEST(timed_locks_time_out_and_check_their_arguments_when_they_must_wait)
     soon = from_now(CLOCK_MONOTONIC, 30 * BINE_MS);
     CHECK_EQ(bine_pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &soon), ETIMEDOUT);
     CHECK_GE(harness_now() - start, 59 * BINE_MS);
-    CHECK_GT(ticker.ticks, 2);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
     CHECK_EQ(bine_pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &soon), 0);
     ticker.stop = true;
@@ -284,6 +287,7 @@ TEST(a_kill_does_not_interrupt_a_lock)
 
 TEST(a_lock_that_nobody_can_release_any_more_is_a_deadlock_of_the_root)
 {
+    SKIP_UNDER_TSAN("its own thread might wake somebody");
     bine_getcurrent();
     pthread_mutex_init(&mutex, NULL);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
@@ -292,6 +296,7 @@ TEST(a_lock_that_nobody_can_release_any_more_is_a_deadlock_of_the_root)
 
 TEST(a_child_of_fork_holds_what_its_parent_held_and_hands_it_on)
 {
+    SKIP_UNDER_TSAN("its fibers do not survive a fork");
     init_with_type(PTHREAD_MUTEX_NORMAL);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
     bine_greenlet *g = bine_spawn(lock_and_note, (void *)(intptr_t)'f');
@@ -344,7 +349,7 @@ static void wait_for_a_thread(bool patched, int type)
     struct ticker ticker = {0};
     bine_greenlet *ticking = bine_spawn(tick, &ticker), *later = bine_spawn(let_go_later, NULL);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
-    CHECK_GT(ticker.ticks, 3);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
     ticker.stop = true;
     CHECK_OK(bine_join(ticking, NULL, BINE_FOREVER));

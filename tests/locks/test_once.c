@@ -108,7 +108,7 @@ TEST(a_routine_that_unpatched_code_of_a_thread_runs_is_waited_for_without_blocki
     while (!atomic_load(&runs))
         nap(BINE_MS);
     CHECK_OK(bine_join(bine_spawn(call_once_slowly, NULL), NULL, BINE_FOREVER));
-    CHECK_GT(ticker.ticks, 2);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     CHECK_EQ(atomic_load(&runs), 1);
     pthread_join(thread, NULL);
     ticker.stop = true;

@@ -134,7 +134,7 @@ static void wait_for_a_thread(bool writes)
     struct ticker ticker = {0};
     bine_greenlet *ticking = bine_spawn(tick, &ticker), *later = bine_spawn(let_go_later, NULL);
     CHECK_EQ(bine_pthread_rwlock_wrlock(&lock), 0);
-    CHECK_GT(ticker.ticks, 3);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     CHECK_EQ(bine_pthread_rwlock_unlock(&lock), 0);
     ticker.stop = true;
     CHECK_OK(bine_join(ticking, NULL, BINE_FOREVER));

@@ -95,6 +95,7 @@ static void post_from_handler(int signal)
 
 TEST(a_signal_handler_may_post)
 {
+    SKIP_UNDER_TSAN("it delays signals until the next call that it intercepts");
     static char stack[65536];
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     CHECK_OK(sigaltstack(&alternate, NULL));
@@ -131,6 +132,7 @@ static void *take_many(void *count)
 
 TEST(posts_from_handlers_that_interrupt_the_hub_anywhere_are_not_lost, .seconds = 60)
 {
+    SKIP_UNDER_TSAN("it delays signals until the next call that it intercepts");
     static char stack[65536];
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     CHECK_OK(sigaltstack(&alternate, NULL));
@@ -209,7 +211,7 @@ static void wait_for_a_process(sem_t *shared)
     bine_greenlet *g = bine_spawn(tick, &ticker);
     for (int i = 0; i < 3; i++)
         CHECK_OK(bine_sem_wait(shared));
-    CHECK_GT(ticker.ticks, 3);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     ticker.stop = true;
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(waitpid(child, NULL, 0), child);

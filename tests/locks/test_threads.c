@@ -37,7 +37,7 @@ TEST(hazard_07_joining_a_real_thread_does_not_block_the_hub)
     void *value;
     CHECK_EQ(pthread_join(start_real(nap_and_return, &marker), &value), 0);
     CHECK(value == &marker);
-    CHECK_GT(ticker.ticks, 3);
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     ticker.stop = true;
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
 }
