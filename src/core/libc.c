@@ -79,6 +79,13 @@ void bine_libc_resolve(void)
 #define BINE_LIBC(family, name) *(void **)&bine_libc.name = original(#name, libc, pthread, interceptors);
 #include "libc.def"
 #undef BINE_LIBC
+    /* Names that only old programs may use (__res_query) are hidden from us: they are the same function. */
+#define BINE_LIBC(family, name)
+#define BINE_LIBC_AS(family, name, like) \
+    if (!bine_libc.name) \
+        *(void **)&bine_libc.name = *(void **)&bine_libc.like;
+#include "libc.def"
+#undef BINE_LIBC
 }
 
 /* 101: the first priority open to users, so that other constructors may already spawn. */

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,20 +20,26 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <syslog.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +97,8 @@ __typeof__(open) __open64;
 __typeof__(pread) __pread64;
 __typeof__(pwrite) __pwrite64;
 __typeof__(getdelim) __getdelim;
+__typeof__(wait) __wait;
+__typeof__(waitpid) __waitpid;
 __typeof__(send) __send;
 __typeof__(connect) __connect;
 __typeof__(close) __close;
@@ -131,5 +140,28 @@ int __sigpause(int number_or_bits, int is_number);
 int __xpg_sigpause(int number);
 
 pid_t __vfork(void);
+
+/* The resolver (resolv(3)): its header is a thicket of macros. */
+struct __res_state;
+int res_query(const char *name, int class, int type, unsigned char *answer, int size);
+int res_search(const char *name, int class, int type, unsigned char *answer, int size);
+int res_querydomain(const char *name, const char *domain, int class, int type, unsigned char *answer, int size);
+int res_send(const unsigned char *query, int length, unsigned char *answer, int size);
+int res_nquery(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size);
+int res_nsearch(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size);
+int res_nquerydomain(struct __res_state *state, const char *name, const char *domain, int class, int type,
+                     unsigned char *answer, int size);
+int res_nsend(struct __res_state *state, const unsigned char *query, int length, unsigned char *answer, int size);
+__typeof__(res_query) __res_query;
+__typeof__(res_search) __res_search;
+__typeof__(res_querydomain) __res_querydomain;
+__typeof__(res_send) __res_send;
+__typeof__(res_nquery) __res_nquery;
+__typeof__(res_nsearch) __res_nsearch;
+__typeof__(res_nquerydomain) __res_nquerydomain;
+__typeof__(res_nsend) __res_nsend;
+
+void __syslog_chk(int priority, int flag, const char *format, ...);
+void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments);
 
 #endif

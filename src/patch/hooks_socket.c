@@ -168,3 +168,18 @@ int hook_shutdown(int fd, int how)
 {
     return bine_libc.shutdown(fd, how);
 }
+
+/* libc's calls read and write inside. */
+int hook_eventfd_read(int fd, eventfd_t *value)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.eventfd_read(fd, value);
+    return bine_read(fd, value, sizeof *value) == sizeof *value ? 0 : -1;
+}
+
+int hook_eventfd_write(int fd, eventfd_t value)
+{
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.eventfd_write(fd, value);
+    return bine_write(fd, &value, sizeof value) == sizeof value ? 0 : -1;
+}

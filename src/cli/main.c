@@ -1,0 +1,40 @@
+/* The bine command: subcommands, each in a file of its own. */
+#include <bine.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+    const char *help;
+} commands[] = {
+    {"doctor", doctor, "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are covered"},
+};
+
+static int usage(FILE *out, int status)
+{
+    fprintf(out, "usage: bine COMMAND [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(out, "  bine %s\n", commands[i].help);
+    fprintf(out, "  bine --version\n");
+    return status;
+}
+
+int main(int count, char **arguments)
+{
+    if (count < 2)
+        return usage(stderr, 2);
+    if (strcmp(arguments[1], "--version") == 0) {
+        printf("bine %s\n", bine_version());
+        return 0;
+    }
+    if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0)
+        return usage(stdout, 0);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, arguments[1]) == 0)
+            return commands[i].run(count - 2, arguments + 2);
+    fprintf(stderr, "bine: no command %s\n", arguments[1]);
+    return usage(stderr, 2);
+}
