@@ -1,6 +1,24 @@
-"""Greenlets for Python: gevent's names on a C runtime that makes blocking libc calls cooperative."""
+"""Greenlets for Python: gevent's names on a C runtime that makes blocking libc calls cooperative.
 
-from ._bine import Greenlet, GreenletExit, LoopExit, Timeout, getcurrent, idle, iwait, joinall, sleep, wait
+    from bine import monkey; monkey.patch_all()
+    import bine
+
+    bine.joinall([bine.spawn(fetch, url) for url in urls])
+"""
+
+from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, sleep, version, wait)
+from .greenlet import killall, spawn_raw
+from .hub import get_hub, kill, reinit, signal_handler
+from .timeout import with_timeout
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later
+signal = signal_handler
+
+__version__ = version
+version_info = tuple(int(part) for part in version.split("."))
+
+__all__ = [
+    "Greenlet", "GreenletExit", "Timeout", "get_hub", "getcurrent", "idle", "iwait", "joinall", "kill", "killall",
+    "reinit", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
+]

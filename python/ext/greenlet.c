@@ -501,6 +501,38 @@ static PyObject *greenlet_rawlink(PyObject *object, PyObject *callback)
     Py_RETURN_NONE;
 }
 
+/* link(callback): callback(self) in a new greenlet; link_value and link_exception only after success or failure. */
+static PyObject *link_with(PyObject *self, PyObject *args, PyObject *kwargs, const char *spawner)
+{
+    static char *names[] = { "callback", "SpawnedLink", NULL };
+    PyObject *callback, *kind = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", names, &callback, &kind))
+        return NULL;
+    PyObject *helper = PyImport_ImportModule("bine._link");
+    PyObject *class = helper ? PyObject_GetAttrString(helper, spawner) : NULL;
+    PyObject *link = class ? PyObject_CallFunctionObjArgs(class, callback, NULL) : NULL;
+    PyObject *result = link ? greenlet_rawlink(self, link) : NULL;
+    Py_XDECREF(link);
+    Py_XDECREF(class);
+    Py_XDECREF(helper);
+    return result;
+}
+
+static PyObject *greenlet_link(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return link_with(self, args, kwargs, "SpawnedLink");
+}
+
+static PyObject *greenlet_link_value(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return link_with(self, args, kwargs, "SuccessSpawnedLink");
+}
+
+static PyObject *greenlet_link_exception(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return link_with(self, args, kwargs, "FailureSpawnedLink");
+}
+
 static PyObject *greenlet_run_links(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -692,6 +724,9 @@ static PyMethodDef greenlet_methods[] = {
     { "ready", greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
     { "successful", greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
     { "rawlink", greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },
+    { "link", KEYWORDS(greenlet_link), "link(callback)\n--\n\nCall callback(self) in a new greenlet when it has ended." },
+    { "link_value", KEYWORDS(greenlet_link_value), "link_value(callback)\n--\n\nThe same, only if it succeeded." },
+    { "link_exception", KEYWORDS(greenlet_link_exception), "link_exception(callback)\n--\n\nThe same, only if it failed." },
     { "unlink", greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()." },
     { "unlink_all", greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
     { "_run_links", greenlet_run_links, METH_NOARGS, NULL },

@@ -132,7 +132,53 @@ static PyObject *py_patched(PyObject *module, PyObject *unused)
     return PyLong_FromUnsignedLong(bine_patched());
 }
 
+/* ---- offload: a call on a real OS thread ------------------------------------------------------------------- */
+
+struct call {
+    PyObject *function, *args, *kwargs, *result;
+    PyObject *type, *value, *traceback;
+};
+
+static void *call_there(void *arg)
+{
+    struct call *call = arg;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    call->result = PyObject_Call(call->function, call->args, call->kwargs);
+    if (!call->result)
+        PyErr_Fetch(&call->type, &call->value, &call->traceback);
+    PyGILState_Release(gil);
+    return NULL;
+}
+
+static PyObject *py_offload(PyObject *module, PyObject *args)
+{
+    struct call call = { NULL };
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO!|O!:offload", &call.function, &PyTuple_Type, &call.args, &PyDict_Type, &call.kwargs))
+        return NULL;
+    /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised afterwards. */
+    if (bine_py_wait_begin() < 0)
+        return NULL;
+    PyThreadState *state = PyEval_SaveThread();
+    int result = bine_offload(call_there, &call, NULL), error = errno;
+    PyEval_RestoreThread(state);
+    bine_py_wait_end(false);
+    if (result < 0)
+        return bine_py_error(error);
+    if (!call.result)
+        PyErr_Restore(call.type, call.value, call.traceback);
+    return call.result;
+}
+
+static PyObject *py_poller_name(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyUnicode_FromString(bine_poller_name());
+}
+
 static PyMethodDef functions[] = {
+    { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
+    { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
     { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_VARARGS | METH_KEYWORDS,
       "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the others run." },
@@ -159,6 +205,8 @@ PyMODINIT_FUNC PyInit__bine(void)
                    bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
                    bine_collect_init(module) < 0 ||
                    bine_carriers_init(module) < 0))
+        Py_CLEAR(module);
+    if (module && PyModule_AddStringConstant(module, "version", bine_version()) < 0)
         Py_CLEAR(module);
     return module;
 }

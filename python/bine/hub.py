@@ -1,0 +1,100 @@
+"""The hub, as far as programs name it (gevent.hub's names)."""
+
+import signal as _signal
+
+from ._bine import Greenlet, GreenletExit, LoopExit, getcurrent, poller_name, sleep, wait
+
+__all__ = ["Hub", "LoopExit", "Waiter", "get_hub", "getcurrent", "kill", "reinit", "signal_handler", "sleep", "spawn_raw"]
+
+
+class Hub:
+    """What stands for the event loop of this thread. Bine has no hub greenlet: this only answers questions."""
+
+    NOT_ERROR = (GreenletExit, SystemExit)
+    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+
+    def __init__(self):
+        self._threadpool = None
+
+    def __repr__(self):
+        return "<Hub at 0x%x poller=%s>" % (id(self), poller_name())
+
+    @property
+    def threadpool(self):
+        if self._threadpool is None:
+            from .threadpool import ThreadPool
+
+            self._threadpool = ThreadPool(10)
+        return self._threadpool
+
+    def join(self, timeout=None):
+        """Wait until no greenlet is left; True if so."""
+        return wait(timeout=timeout)
+
+
+_hub = None
+
+
+def get_hub(*args, **kwargs):
+    global _hub
+    if _hub is None:
+        _hub = Hub()
+    return _hub
+
+
+def kill(greenlet, exception=GreenletExit):
+    """Raise the exception in the greenlet soon; does not wait."""
+    greenlet.kill(exception, block=False)
+
+
+def reinit(hub=None):
+    """After fork, in the child. Nothing to do: the runtime has done it."""
+
+
+def spawn_raw(function, *args, **kwargs):
+    return Greenlet.spawn(function, *args, **kwargs)
+
+
+class signal_handler:
+    """Call handler(*args, **kwargs) in a new greenlet when the signal arrives; cancel() ends that."""
+
+    def __init__(self, signalnum, handler, *args, **kwargs):
+        if not callable(handler):
+            raise TypeError("signal handler must be callable.")
+        self._signal = signalnum
+        self._previous = _signal.signal(signalnum, lambda *unused: Greenlet.spawn(handler, *args, **kwargs))
+
+    def cancel(self):
+        if self._signal is not None:
+            _signal.signal(self._signal, self._previous)
+            self._signal = None
+
+
+class Waiter:
+    """One greenlet waits in get() for what another passes to switch() or throw()."""
+
+    def __init__(self, hub=None):
+        from .event import AsyncResult
+
+        self._result = AsyncResult()
+
+    def clear(self):
+        self.__init__()
+
+    def ready(self):
+        return self._result.ready()
+
+    def successful(self):
+        return self._result.successful()
+
+    def switch(self, value=None):
+        self._result.set(value)
+
+    def throw(self, *args):
+        self._result.set_exception(args[1] if len(args) > 1 and args[1] is not None else args[0])
+
+    def get(self):
+        return self._result.get()
+
+    def __call__(self, source):
+        self._result(source)
