@@ -18,9 +18,11 @@
 #include "bine/offload.h"
 #include "bine/patch.h"
 #include "bine/pool.h"
+#include "bine/process.h"
 #include "bine/queue.h"
 #include "bine/scope.h"
 #include "bine/semaphore.h"
+#include "bine/server.h"
 #include "bine/wait.h"
 #include "bine/workers.h"
 
