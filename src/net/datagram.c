@@ -1,0 +1,162 @@
+/* The datagram server: one greenlet receives, one handles each datagram. */
+#include <bine/io.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sync/pool.h"
+#include "listener.h"
+
+struct bine_datagram_server {
+    struct bine_listener listener; /* first */
+    bine_datagram_handler *handler;
+    void *arg;
+    size_t size;
+    char *buffer;
+};
+
+static int result(int error)
+{
+    if (error)
+        errno = error;
+    return error ? -1 : 0;
+}
+
+/* A datagram and its bytes. */
+struct arrived {
+    bine_datagram datagram; /* first */
+    char data[];
+};
+
+static void *handle(void *arg)
+{
+    struct arrived *arrived = arg;
+    struct bine_datagram_server *server = arrived->datagram.server;
+    server->handler(&arrived->datagram, server->arg);
+    return NULL;
+}
+
+/* However it ended, also if it was killed before it ran. */
+static void handled(struct bine_member *member)
+{
+    free(member->context);
+}
+
+/* One datagram. False: receiving has ended. */
+static bool receive_one(struct bine_datagram_server *server)
+{
+    struct bine_listener *listener = &server->listener;
+    if (bine_pool_wait_available(listener->pool, BINE_FOREVER) != 0)
+        return bine_listener_go_on(listener, errno);
+    bine_datagram datagram = {.peer_length = sizeof datagram.peer, .server = server};
+    ssize_t size = bine_recvfrom(listener->fd, server->buffer, server->size, 0, (struct sockaddr *)&datagram.peer,
+                                 &datagram.peer_length);
+    if (size < 0)
+        return bine_listener_go_on(listener, errno);
+    listener->accepted++;
+    listener->pause = 0;
+    struct arrived *arrived = malloc(sizeof *arrived + (size_t)size);
+    if (!arrived)
+        return bine_listener_go_on(listener, ENOMEM); /* dropped, as datagrams may be */
+    memcpy(arrived->data, server->buffer, (size_t)size);
+    datagram.data = arrived->data;
+    datagram.size = (size_t)size;
+    arrived->datagram = datagram;
+    struct bine_member member = {.ended = handled, .context = arrived};
+    if (!bine_pool_spawn_member(listener->pool, handle, arrived, 0, BINE_SITE(handle), &member)) {
+        int error = errno;
+        free(arrived);
+        return bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
+    }
+    return true;
+}
+
+static void *receive_datagrams(void *arg)
+{
+    while (receive_one(arg))
+        ;
+    return NULL;
+}
+
+bine_datagram_server *bine_datagram_server_new(const bine_server_options *options, bine_datagram_handler *handler,
+                                               void *arg)
+{
+    if (!options || !handler) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct bine_datagram_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->size = options->size ? options->size : 65536;
+    server->buffer = malloc(server->size);
+    int error = server->buffer ? bine_listener_open(&server->listener, options, SOCK_DGRAM) : ENOMEM;
+    if (error) {
+        free(server->buffer);
+        free(server);
+        errno = error;
+        return NULL;
+    }
+    server->handler = handler;
+    server->arg = arg;
+    return server;
+}
+
+int bine_datagram_server_start(bine_datagram_server *server)
+{
+    int error = bine_listener_check((struct bine_listener *)server);
+    return result(
+        error ? error
+              : bine_listener_start(&server->listener, receive_datagrams, server, BINE_SITE(receive_datagrams)));
+}
+
+int bine_datagram_server_serve(bine_datagram_server *server)
+{
+    return bine_datagram_server_start(server) != 0 ? -1 : result(bine_listener_wait(&server->listener));
+}
+
+int bine_datagram_server_stop(bine_datagram_server *server, int64_t grace)
+{
+    int error = bine_listener_check((struct bine_listener *)server);
+    if (!error)
+        error = grace < 0 ? EINVAL : bine_listener_stop(&server->listener, grace);
+    return result(error);
+}
+
+int bine_datagram_server_free(bine_datagram_server *server)
+{
+    if (!server)
+        return 0;
+    int error = bine_listener_check(&server->listener);
+    if (!error)
+        error = bine_listener_free(&server->listener);
+    if (!error) {
+        free(server->buffer);
+        free(server);
+    }
+    return result(error);
+}
+
+const char *bine_datagram_server_address(const bine_datagram_server *server)
+{
+    if (!server)
+        errno = EINVAL;
+    return server ? server->listener.address : NULL;
+}
+
+int bine_datagram_server_port(const bine_datagram_server *server)
+{
+    return server ? server->listener.port : result(EINVAL);
+}
+
+int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size)
+{
+    if (!datagram || (!data && size))
+        return result(EINVAL);
+    /* While the server stops, its handlers may still answer: the socket is closed then. */
+    if (datagram->server->listener.fd < 0)
+        return result(EBADF);
+    ssize_t sent = bine_sendto(datagram->server->listener.fd, data, size, MSG_NOSIGNAL,
+                               (struct sockaddr *)&datagram->peer, datagram->peer_length);
+    return sent < 0 ? -1 : 0;
+}

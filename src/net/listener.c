@@ -1,0 +1,160 @@
+/* What stream and datagram servers share. See listener.h. */
+#include "listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <bine/io.h>
+
+#include "../core/hub.h"
+
+static void note_address(struct bine_listener *listener, bool own)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &length) != 0)
+        length = 0, address.ss_family = AF_UNSPEC;
+    bine_address_format((struct sockaddr *)&address, length, listener->address);
+    if (address.ss_family == AF_INET)
+        listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+    if (address.ss_family == AF_INET6)
+        listener->port = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    listener->unlink_path = own && address.ss_family == AF_UNIX && listener->address[5] == '/';
+}
+
+int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type)
+{
+    *listener = (struct bine_listener){.hub = bine_hub_get(), .fd = -1};
+    if (!listener->hub)
+        return errno;
+    listener->stopped = bine_event_new(0);
+    listener->pool = bine_pool_new(options->limit, 0);
+    int error = listener->stopped && listener->pool ? bine_listen(options, type, &listener->fd) : ENOMEM;
+    if (error) {
+        bine_event_free(listener->stopped);
+        bine_pool_free(listener->pool);
+        return error;
+    }
+    note_address(listener, options->address != NULL);
+    return 0;
+}
+
+int bine_listener_check(const struct bine_listener *listener)
+{
+    if (!listener)
+        return EINVAL;
+    return listener->hub == bine_hub_here() ? 0 : EPERM;
+}
+
+/* The loop has ended: by stop, or because the descriptor cannot be accepted from any more. */
+static void loop_ended(bine_greenlet *g, void *arg)
+{
+    struct bine_listener *listener = arg;
+    if (!listener->stopping)
+        bine_event_set(listener->stopped);
+}
+
+int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg, const char *site)
+{
+    if (listener->started && !listener->stopping)
+        return 0;
+    if (listener->fd < 0)
+        return EPERM;
+    listener->greenlet = bine_spawn_at(run, arg, site);
+    if (!listener->greenlet)
+        return errno;
+    if (bine_link(listener->greenlet, loop_ended, listener) != 0) {
+        bine_kill(listener->greenlet);
+        bine_detach(listener->greenlet);
+        listener->greenlet = NULL;
+        return ENOMEM;
+    }
+    listener->started = true;
+    return 0;
+}
+
+int bine_listener_wait(struct bine_listener *listener)
+{
+    listener->waiting++;
+    int error = bine_event_wait(listener->stopped, BINE_FOREVER) == 0 ? listener->error : errno;
+    listener->waiting--;
+    return error;
+}
+
+static void close_socket(struct bine_listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    if (listener->unlink_path)
+        unlink(listener->address + 5);
+    bine_close(listener->fd);
+    listener->fd = -1;
+}
+
+int bine_listener_stop(struct bine_listener *listener, int64_t grace)
+{
+    if (listener->stopping) {
+        if (!bine_event_is_set(listener->stopped)) {
+            listener->waiting++;
+            bine_event_wait(listener->stopped, BINE_FOREVER);
+            listener->waiting--;
+        }
+        return 0;
+    }
+    listener->stopping = true;
+    listener->waiting++;
+    if (listener->greenlet) {
+        bine_kill(listener->greenlet);
+        bine_shield_begin();
+        bine_join(listener->greenlet, NULL, BINE_FOREVER);
+        bine_shield_end();
+        listener->greenlet = NULL;
+    }
+    close_socket(listener);
+    int error = bine_pool_join(listener->pool, grace) == 0 ? 0 : errno;
+    if (error && bine_pool_count(listener->pool) > 0) {
+        bine_shield_begin();
+        bine_pool_kill(listener->pool, BINE_FOREVER);
+        bine_shield_end();
+    }
+    listener->waiting--;
+    bine_event_set(listener->stopped);
+    return error;
+}
+
+int bine_listener_free(struct bine_listener *listener)
+{
+    if (listener->waiting || bine_pool_count(listener->pool) > 0 ||
+        (listener->greenlet && !bine_dead(listener->greenlet)))
+        return EBUSY;
+    bine_detach(listener->greenlet);
+    close_socket(listener);
+    bine_event_free(listener->stopped);
+    bine_pool_free(listener->pool);
+    return 0;
+}
+
+bool bine_listener_go_on(struct bine_listener *listener, int error)
+{
+    switch (bine_listen_trouble(error)) {
+    case BINE_TROUBLE_PASSING:
+        return true;
+    case BINE_TROUBLE_SHORTAGE:
+        /* The connection stays in the backlog and would be reported at once again: accepting would spin (hazard
+         * 29). Connections that end meanwhile give descriptors back. */
+        listener->short_of_files++;
+        listener->pause = listener->pause ? listener->pause * 2 : BINE_MS;
+        if (listener->pause > BINE_SECOND / 4)
+            listener->pause = BINE_SECOND / 4;
+        if (bine_sleep(listener->pause) == 0)
+            return true;
+        error = errno;
+        break;
+    case BINE_TROUBLE_FINAL:
+        break;
+    }
+    listener->error = listener->stopping ? 0 : error;
+    return false;
+}

@@ -1,0 +1,44 @@
+/*
+ * What stream and datagram servers share: a descriptor, a greenlet that serves it, a pool of greenlets that
+ * handle what it brings, and the order in which all this is stopped.
+ */
+#ifndef BINE_NET_LISTENER_H
+#define BINE_NET_LISTENER_H
+
+#include <bine/event.h>
+#include <bine/pool.h>
+
+#include "listen.h"
+
+struct bine_hub;
+
+struct bine_listener {
+    struct bine_hub *hub;
+    int fd; /* -1: stopped */
+    bool started, stopping;
+    unsigned waiting;        /* callers inside serve and stop */
+    bine_greenlet *greenlet; /* who accepts: a reference */
+    bine_event *stopped;     /* set when everything has ended */
+    bine_pool *pool;
+    int error; /* what ended the accepting, 0: stop */
+    char address[BINE_ADDRESS_TEXT];
+    int port;
+    bool unlink_path;
+    uint64_t accepted, short_of_files;
+    int64_t pause; /* the last one for a shortage, 0: none since the last success */
+};
+
+/* Bind (see bine_listen). 0 or an error number, with nothing left behind. */
+int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type);
+/* `run(arg)` is the loop that accepts. All of these return 0 or an error number. */
+int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg, const char *site);
+int bine_listener_wait(struct bine_listener *listener);
+int bine_listener_stop(struct bine_listener *listener, int64_t grace);
+int bine_listener_free(struct bine_listener *listener);
+/* EINVAL (NULL) or EPERM (another thread). */
+int bine_listener_check(const struct bine_listener *listener);
+
+/* For the loop: accepting failed with this error. True: go on, having paused if that is wanted. */
+bool bine_listener_go_on(struct bine_listener *listener, int error);
+
+#endif
