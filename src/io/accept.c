@@ -130,7 +130,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
                 error = errno;
             if (error == EAGAIN) {
                 bine_wait_drained(hub, fd, POLLIN, true);
-                error = bine_wait_allowed(&wait, false, false);
+                error = bine_wait_allowed(&wait, false);
                 if (error)
                     return (int)bine_io_fail(error);
                 error = ring && refusals < 3 ? -1 : bine_wait_ready(&wait, POLLIN);
@@ -142,7 +142,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
         }
         if (error == -1) {
             ask = true;
-            error = bine_wait_allowed(&wait, false, true);
+            error = bine_wait_allowed(&wait, false);
             if (!error)
                 error = by_poller(&wait, address, length, flags, &made);
             if (error < 0 || error == EINVAL) {

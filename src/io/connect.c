@@ -121,7 +121,7 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (!address || (wait.record && atomic_load_explicit(&wait.record->type, memory_order_relaxed) == SOCK_DGRAM) || bine_descriptor_kind(fd, wait.record) != BINE_FD_SOCKET ||
         bine_descriptor_nonblocking(fd, wait.record))
         return bine_libc.connect(fd, address, length);
-    bine_wait_allowed(&wait, true, true); /* learns the timeout */
+    bine_wait_allowed(&wait, true); /* learns the timeout */
 
     /* Unix sockets connect at once or not at all; the ring would need a worker thread to wait. */
     bool local = length >= sizeof address->sa_family && address->sa_family == AF_UNIX;

@@ -23,17 +23,32 @@ static void note_descriptors(const struct mmsghdr *messages, unsigned count, int
             bine_received_descriptors(&messages[i].msg_hdr, flags);
 }
 
+/* A stream with SO_RCVLOWAT: each message waits for so much. */
+static int receive_one(struct bine_hub *hub, int fd, struct mmsghdr *message, int flags)
+{
+    struct bine_receive receive = {.fd = fd, .flags = flags, .message = &message->msg_hdr};
+    ssize_t got = bine_receive(hub, &receive);
+    if (got < 0)
+        return -1;
+    message->msg_len = (unsigned)got;
+    return 1;
+}
+
 /* Receives until `count` have come, or what ends it earlier. The number that came; 0 with errno. */
 static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messages, unsigned count, int flags,
                             int64_t deadline, struct timespec *timeout)
 {
     struct bine_wait wait;
     unsigned came = 0;
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    bool low_water = record && atomic_load_explicit(&record->low_water, memory_order_relaxed);
     bine_wait_begin(&wait, hub, fd, "recvmmsg fd");
     for (;;) {
         /* With a timeout one at a time: the clock is looked at after each. */
         unsigned want = timeout ? 1 : count - came;
-        int more = bine_libc.recvmmsg(fd, messages + came, want, (flags | MSG_DONTWAIT) & ~MSG_WAITFORONE, NULL);
+        int first = (came && flags & MSG_WAITFORONE ? flags | MSG_DONTWAIT : flags) & ~MSG_WAITFORONE;
+        int more = low_water ? receive_one(hub, fd, messages + came, first)
+                             : bine_libc.recvmmsg(fd, messages + came, want, first | MSG_DONTWAIT, NULL);
         if (more > 0) {
             note_descriptors(messages + came, (unsigned)more, flags);
             came += (unsigned)more;
@@ -42,9 +57,9 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
                 return came;
             if (came == count || messages[came - 1].msg_hdr.msg_flags & MSG_OOB)
                 return came;
-            if (timeout)
+            if (timeout || low_water)
                 continue;
-        } else if (errno != EAGAIN || flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
+        } else if (errno != EAGAIN || low_water || flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
             return came;
         } else if (bine_receive_ended(&wait)) {
             bine_receive_nothing(&messages[came].msg_hdr);
@@ -56,7 +71,7 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
         }
         if (came && flags & MSG_WAITFORONE)
             return came;
-        int error = bine_wait_allowed(&wait, false, false);
+        int error = bine_wait_allowed(&wait, false);
         if (!error)
             error = bine_wait_ready(&wait, POLLIN);
         if (error) {

@@ -32,7 +32,9 @@ static void learn(const struct bine_receive *receive, struct bine_wait *wait, ss
         return;
     /* It can be received from, so that is what it is. */
     atomic_store_explicit(&wait->record->kind, BINE_FD_SOCKET, memory_order_relaxed);
-    if ((size_t)got < wanted(receive)) {
+    if (got == 0) /* the end, which a datagram socket says only when asked (see nothing) */
+        atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
+    else if ((size_t)got < wanted(receive)) {
         bine_read_was_short(wait->record);
         if (bine_descriptor_is_tcp(receive->fd, wait->record))
             bine_wait_drained(wait->hub, receive->fd, POLLIN, false);
@@ -80,7 +82,14 @@ void bine_receive_dry(const struct bine_wait *wait)
 
 bool bine_receive_ended(const struct bine_wait *wait)
 {
-    return wait->fruitless && !bine_descriptor_is_stream(wait->fd, wait->record) && stream_ended(wait->fd);
+    return !bine_descriptor_is_stream(wait->fd, wait->record) && stream_ended(wait->fd);
+}
+
+/* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it (tcp_recvmsg_locked: while (len > 0)): it
+ * must not fetch an error. */
+static bool no_bytes_of_tcp(const struct bine_receive *receive, const struct bine_wait *wait)
+{
+    return wanted(receive) == 0 && bine_descriptor_is_tcp(receive->fd, wait->record);
 }
 
 /* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
@@ -121,10 +130,10 @@ static int by_poller(const struct bine_receive *receive, struct bine_wait *wait,
 /* The kernel may be left to receive by itself if that means the same. */
 static bool poller_can(const struct bine_receive *receive, struct bine_hub *hub)
 {
+    if (wanted(receive) == 0)
+        return false;
     if (receive->message)
         return bine_wait_supports(hub, BINE_OP_RECVMSG);
-    if (!receive->size)
-        return false;
     if (receive->address)
         return receive->length && bine_wait_supports(hub, BINE_OP_RECVMSG);
     return bine_wait_supports(hub, BINE_OP_RECV);
@@ -160,7 +169,7 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
             known = true;
             ring = poller_can(receive, hub);
         }
-        int error = bine_wait_allowed(&wait, false, false);
+        int error = bine_wait_allowed(&wait, false);
         if (error) {
             /* Non-blocking: if it has not been tried, it must be. */
             if (!wait_first)
@@ -181,6 +190,10 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
             }
         } else {
             error = bine_wait_ready(&wait, POLLIN);
+            if (!error && wait.bits && no_bytes_of_tcp(receive, &wait)) {
+                errno = saved;
+                return 0;
+            }
         }
         if (error == ETIME)
             return bine_io_fail(EAGAIN);
@@ -237,7 +250,7 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
         } else {
             bine_receive_dry(&wait);
         }
-        int error = bine_wait_allowed(&wait, false, false);
+        int error = bine_wait_allowed(&wait, false);
         if (!error)
             error = bine_wait_ready(&wait, POLLIN);
         if (error == ETIME)
@@ -247,6 +260,8 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
                 return bine_io_fail(error);
             break;
         }
+        if (!size && wait.bits && no_bytes_of_tcp(receive, &wait))
+            break;
         /* TCP keeps the error for the next call; a Unix socket forgets it here. */
         if (done && wait.bits & POLLERR && bine_descriptor_is_tcp(receive->fd, wait.record))
             break;

@@ -22,7 +22,7 @@ struct bine_receive {
 /* The call as libc's of the same meaning, but the greenlet waits. -1 with errno. */
 ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive);
 
-/* A call that came back with EAGAIN after a wait: is it that a datagram socket was shut down? Then the result is 0 bytes, and the
+/* A call came back with EAGAIN: is it that a datagram socket was shut down? Then the result is 0 bytes, and the
  * message, if there is one, says so. */
 bool bine_receive_ended(const struct bine_wait *wait);
 /* EAGAIN: tell the poller, where that proves that the socket is exhausted. A datagram socket may be shut down instead. */

@@ -171,7 +171,7 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
             bine_wait_drained(hub, fd, POLLIN, true);
         }
         bool ring = refusals <= 2 && poller_can(hub, kind, flat, BINE_OP_READ, BINE_OP_READV);
-        int error = bine_wait_allowed(&wait, false, ring);
+        int error = bine_wait_allowed(&wait, false);
         if (error) {
             if (!wait_first)
                 return bine_io_fail(error);
@@ -264,7 +264,7 @@ ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kin
             rest = window;
         }
         bine_wait_drained(hub, fd, POLLOUT, true);
-        int error = bine_wait_allowed(&wait, true, false);
+        int error = bine_wait_allowed(&wait, true);
         if (!error)
             error = bine_wait_ready(&wait, POLLOUT);
         if (error == EPERM) {

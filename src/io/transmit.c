@@ -74,17 +74,23 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
 {
     struct bine_transmit rest = *transmit;
     for (;;) {
-        int error = bine_wait_allowed(wait, true, false);
+        int error = bine_wait_allowed(wait, true);
         if (!error)
             error = bine_wait_ready(wait, POLLOUT);
         if (error == ETIME)
             error = EAGAIN;
         if (error)
             return sent ? (ssize_t)sent : bine_io_fail(error);
-        /* An error that comes after the first bytes belongs to the next call, so it must not be fetched here. So it is with TCP;
-         * Unix sockets forget it. */
-        if (sent && wait->bits & (POLLERR | POLLHUP) && bine_descriptor_is_tcp(wait->fd, wait->record))
+        /* What ends a call after its first bytes is no error of that call. TCP keeps it for the next one; a Unix socket that
+         * waits for room fetches it, and nobody hears of it. */
+        if (sent && wait->bits & (POLLERR | POLLHUP)) {
+            if (!bine_descriptor_is_tcp(wait->fd, wait->record)) {
+                int fetched;
+                socklen_t length = sizeof fetched;
+                getsockopt(wait->fd, SOL_SOCKET, SO_ERROR, &fetched, &length);
+            }
             return (ssize_t)sent;
+        }
         ssize_t more = attempt(&rest, sent);
         if (more < 0) {
             if (errno == EINPROGRESS && rest.flags & MSG_FASTOPEN) {
@@ -123,7 +129,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
     int saved = errno;
     ssize_t sent = -1;
     errno = EAGAIN;
-    if (through_ring(transmit, &wait) && !bine_wait_allowed(&wait, true, true)) {
+    if (through_ring(transmit, &wait) && !bine_wait_allowed(&wait, true)) {
         error = by_poller(transmit, &wait, &sent);
         if (error == EPIPE)
             broken_pipe(transmit);

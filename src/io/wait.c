@@ -31,15 +31,13 @@ void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry)
         poller->class->drained(poller, fd, events, dry);
 }
 
-int bine_wait_allowed(struct bine_wait *wait, bool sending, bool ring)
+int bine_wait_allowed(struct bine_wait *wait, bool sending)
 {
     if (wait->ask) {
         bine_descriptor_doubt(wait->fd);
         wait->ask = false;
-        ring = false;
     }
-    if (ring ? bine_descriptor_nonblocking_known(wait->record) == BINE_NONBLOCKING
-             : bine_descriptor_nonblocking(wait->fd, wait->record))
+    if (bine_descriptor_nonblocking(wait->fd, wait->record))
         return EAGAIN;
     if (!wait->timed) {
         wait->timed = true;

@@ -71,9 +71,9 @@ static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub,
     wait->fruitless = 0;
 }
 
-/* The call itself had nothing (or is about to be left to the poller): may the greenlet wait? 0, or EAGAIN: the user made the
- * descriptor non-blocking. Learns the socket's timeout. `ring`: the kernel will look at O_NONBLOCK itself. */
-int bine_wait_allowed(struct bine_wait *wait, bool sending, bool ring);
+/* The call itself had nothing (or is about to be left to the poller, which does not look at O_NONBLOCK): may the greenlet
+ * wait? 0, or EAGAIN: the user made the descriptor non-blocking. Learns the socket's timeout. */
+int bine_wait_allowed(struct bine_wait *wait, bool sending);
 
 /*
  * Park until fd is ready for `events` (POLLIN, POLLOUT, POLLPRI, POLLRDHUP). 0: try the call (again); wait->bits says what was
