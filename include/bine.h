@@ -3,6 +3,7 @@
 #define BINE_H
 
 #include "bine/base.h"
+#include "bine/backdoor.h"
 #include "bine/channel.h"
 #include "bine/choose.h"
 #include "bine/condition.h"
@@ -23,6 +24,7 @@
 #include "bine/scope.h"
 #include "bine/semaphore.h"
 #include "bine/server.h"
+#include "bine/signal.h"
 #include "bine/wait.h"
 #include "bine/workers.h"
 

@@ -1,7 +1,6 @@
 /* Event and AsyncResult. Whoever waits for either takes nothing, so waiters are plain watchers, all woken at once. */
-#include <bine/event.h>
+#include "event.h"
 
-#include "object.h"
 #include "remote.h"
 
 /* ---- event ------------------------------------------------------------------------------------ */
@@ -53,6 +52,17 @@ int bine_event_free(bine_event *event)
     return bine_result(error);
 }
 
+int bine_event_set_remotely(bine_event *event)
+{
+    atomic_store(&event->object.remote->count, 1);
+    return bine_remote_send(&event->object);
+}
+
+bool bine_event_busy(const bine_event *event)
+{
+    return !bine_queue_empty(&event->waiters) || !bine_queue_empty(&event->object.waitable.watchers);
+}
+
 int bine_event_set(bine_event *event)
 {
     if (!event)
@@ -62,11 +72,7 @@ int bine_event_set(bine_event *event)
         return 0;
     }
     int error = bine_remote_check(&event->object);
-    if (!error) {
-        atomic_store(&event->object.remote->count, 1);
-        error = bine_remote_send(&event->object);
-    }
-    return bine_result(error);
+    return bine_result(error ? error : bine_event_set_remotely(event));
 }
 
 int bine_event_clear(bine_event *event)

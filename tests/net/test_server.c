@@ -242,7 +242,8 @@ TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
                              .sin_port = htons((in_port_t)bine_server_port(server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
-    /* Not one more descriptor can be made; but an accept that io_uring has begun already goes by the old limit: so two. */
+    /* Not one more descriptor can be made; but an accept that io_uring has begun already goes by the old limit:
+     * so two. */
     struct rlimit before, none;
     CHECK_OK(getrlimit(RLIMIT_NOFILE, &before));
     int next = dup(fds[0]);

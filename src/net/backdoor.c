@@ -1,0 +1,165 @@
+/* The console inside a running program: one line, one command. */
+#include <bine/backdoor.h>
+
+#include <bine/greenlet.h>
+#include <bine/hub.h>
+#include <bine/io.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "../core/hub.h"
+#include "../core/libc.h"
+#include "listen.h"
+
+enum {
+    LINE = 256
+};
+
+static bool say_bytes(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t sent = bine_send(fd, text, size, MSG_NOSIGNAL);
+        if (sent < 0)
+            return false;
+        text += sent;
+        size -= (size_t)sent;
+    }
+    return true;
+}
+
+static __attribute__((format(printf, 2, 3))) bool say(int fd, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return say_bytes(fd, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1);
+}
+
+/* bine_dump blocks the thread while it writes, and a reader may be slow: dump to memory, then send. */
+static bool list_greenlets(int fd)
+{
+    int memory = memfd_create("bine dump", MFD_CLOEXEC);
+    if (memory < 0 || bine_dump(memory) != 0) {
+        int error = errno;
+        if (memory >= 0)
+            bine_libc.close(memory);
+        return say(fd, "dump: %s\n", strerror(error));
+    }
+    char block[4096];
+    ssize_t got;
+    off_t at = 0;
+    bool sent = true;
+    while (sent && (got = pread(memory, block, sizeof block, at)) > 0) {
+        sent = say_bytes(fd, block, (size_t)got);
+        at += got;
+    }
+    bine_libc.close(memory);
+    return sent;
+}
+
+static bool show_figures(int fd)
+{
+    struct bine_hub *hub = bine_hub_here();
+    return say(fd, "greenlets %zu\npoller %s\nguards %s\nswitches %llu\nturns %llu\ntimers %zu\nversion %s\n",
+               bine_hub_greenlets(), bine_poller_name(), bine_guard_name(), (unsigned long long)hub->switches,
+               (unsigned long long)hub->turns, hub->timers.count, bine_version());
+}
+
+/* By address as the list shows it; only what is in the hub's list of living greenlets is touched. */
+static bool kill_greenlet(int fd, const char *address)
+{
+    char *end;
+    uintptr_t wanted = (uintptr_t)strtoull(address, &end, 16);
+    if (end == address || *end)
+        return say(fd, "kill: which? its address, as the list shows it\n");
+    struct bine_hub *hub = bine_hub_here();
+    for (struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        if ((uintptr_t)g == wanted && g != hub->root) {
+            bine_kill(g);
+            return say(fd, "killed %s\n", bine_name(g));
+        }
+    return say(fd, "kill: no such greenlet\n");
+}
+
+/* False: the conversation is over. */
+static bool obey(int fd, const char *line)
+{
+    if (!*line)
+        return true;
+    if (strcmp(line, "greenlets") == 0 || strcmp(line, "list") == 0)
+        return list_greenlets(fd);
+    if (strcmp(line, "figures") == 0)
+        return show_figures(fd);
+    if (strncmp(line, "kill ", 5) == 0)
+        return kill_greenlet(fd, line + 5);
+    if (strcmp(line, "quit") == 0 || strcmp(line, "exit") == 0)
+        return false;
+    return say(fd, "commands:\n"
+                   "  greenlets       who is there and what each waits for\n"
+                   "  figures         of this thread's hub\n"
+                   "  kill ADDRESS    cancel a greenlet\n"
+                   "  quit\n");
+}
+
+static void converse(bine_connection *connection, void *arg)
+{
+    char line[LINE];
+    size_t filled = 0;
+    int fd = connection->fd;
+    if (!say(fd, "bine> "))
+        return;
+    for (;;) {
+        ssize_t got = bine_recv(fd, line + filled, sizeof line - filled, 0);
+        if (got <= 0)
+            return;
+        filled += (size_t)got;
+        char *newline;
+        while ((newline = memchr(line, '\n', filled))) {
+            *newline = '\0';
+            if (newline > line && newline[-1] == '\r')
+                newline[-1] = '\0';
+            if (!obey(fd, line) || !say(fd, "bine> "))
+                return;
+            size_t used = (size_t)(newline + 1 - line);
+            filled -= used;
+            memmove(line, newline + 1, filled);
+        }
+        if (filled == sizeof line) {
+            say(fd, "line too long\n");
+            return;
+        }
+    }
+}
+
+bine_server *bine_backdoor_start(const char *path)
+{
+    char address[BINE_ADDRESS_TEXT];
+    if (!path || path[0] != '/' || strlen(path) > sizeof address - sizeof "unix:") {
+        errno = EINVAL;
+        return NULL;
+    }
+    snprintf(address, sizeof address, "unix:%s", path);
+    /* Nobody else may connect in the moment before chmod: the socket is made with what umask leaves. */
+    mode_t before = umask(0177);
+    bine_server *server = bine_server_new(&(bine_server_options){.address = address, .limit = 8}, converse, NULL);
+    int error = errno;
+    umask(before);
+    if (!server) {
+        errno = error;
+        return NULL;
+    }
+    if (bine_server_start(server) != 0) {
+        error = errno;
+        bine_server_free(server);
+        errno = error;
+        return NULL;
+    }
+    return server;
+}
