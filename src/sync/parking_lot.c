@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../core/libc.h"
+#include "futex_watch.h"
 
 struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
 
@@ -297,6 +298,7 @@ void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub, 
     waiter->greenlet = hub ? hub->current : NULL;
     waiter->thread = bine_lot_thread();
     waiter->acquire = NULL;
+    waiter->arm = NULL;
     waiter->item = 0;
     waiter->result = 0;
     atomic_init(&waiter->state, BINE_LOT_QUEUED);
@@ -332,17 +334,47 @@ static int await_as_thread(struct bine_lot_waiter *waiter)
     return waiter->result;
 }
 
-/* The first in the queue looks often, and more and more rarely; the others only guard against having become first. */
-static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks)
+bool bine_lot_arm(const void *address, struct bine_lot_futex *futex)
+{
+    struct bine_lot_bucket *bucket = bine_lot_lock(address);
+    struct bine_lot_waiter *waiter = bucket->first;
+    while (waiter && (waiter->address != address || !waiter->arm))
+        waiter = waiter->next;
+    /* As long as the waiter is queued, the object exists. */
+    if (waiter)
+        waiter->arm(waiter, futex);
+    unlock_bucket(bucket);
+    return waiter != NULL;
+}
+
+static bool is_first(const struct bine_lot_waiter *waiter)
 {
     struct bine_lot_bucket *bucket = bine_lot_lock(waiter->address);
     const struct bine_lot_waiter *first = bucket->first;
     while (first && first->address != waiter->address)
         first = first->next;
     unlock_bucket(bucket);
-    if (first != waiter)
-        return 50 * BINE_MS;
-    return looks < 7 ? (100 * BINE_US) << looks : 10 * BINE_MS;
+    return first == waiter;
+}
+
+enum {
+    SOON = 4 /* looks before a wait counts as long */
+};
+
+/*
+ * How long until the next look. Most releases are told to us, and soon: so the futex is watched only in waits that have
+ * become long, and then looking is but a safety net. Without a futex the first in the queue looks every 10 ms; the others
+ * only guard against having become first.
+ */
+static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks, bool *watched)
+{
+    if (looks < SOON)
+        return (100 * BINE_US) << looks;
+    if (looks == SOON && waiter->arm)
+        *watched = bine_futex_watch(waiter->address);
+    if (*watched)
+        return 500 * BINE_MS;
+    return is_first(waiter) ? 10 * BINE_MS : 50 * BINE_MS;
 }
 
 int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags)
@@ -351,14 +383,16 @@ int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t dea
     if (!hub)
         return await_as_thread(waiter);
     unsigned park_flags = flags & 0xffffu;
+    bool watched = false;
+    int error = 0;
     for (unsigned looks = 0; atomic_load(&waiter->state) == BINE_LOT_QUEUED; looks++) {
         int64_t until = deadline;
         if (flags & BINE_LOT_WATCH) {
-            until = bine_hub_deadline(hub, next_look(waiter, looks));
+            until = bine_hub_deadline(hub, next_look(waiter, looks, &watched));
             if (until > deadline)
                 until = deadline;
         }
-        int error = bine_park(hub, verb, (uintptr_t)waiter->address, until, park_flags);
+        error = bine_park(hub, verb, (uintptr_t)waiter->address, until, park_flags);
         if (atomic_load(&waiter->state) != BINE_LOT_QUEUED)
             break;
         if (error == 0)
@@ -367,13 +401,17 @@ int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t dea
             bine_lot_balance(waiter->address);
             continue;
         }
-        if (bine_lot_leave(waiter))
-            return error;
+        if (bine_lot_leave(waiter)) {
+            waiter->result = error;
+            atomic_store_explicit(&waiter->state, BINE_LOT_DONE, memory_order_relaxed);
+        }
         break;
     }
-    /* Granted. The record is the waker's until its message has arrived. */
+    /* If granted, the record is the waker's until its message has arrived. */
     while (atomic_load(&waiter->state) != BINE_LOT_DONE)
         bine_park(hub, verb, (uintptr_t)waiter->address, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+    if (watched)
+        bine_futex_unwatch(waiter->address);
     return waiter->result;
 }
 
@@ -482,6 +520,7 @@ static void before_fork(void)
     for (size_t i = 0; i < BUCKETS; i++)
         lock_bucket(&bine_lot_buckets[i]);
     lock_records();
+    bine_futex_before_fork();
 }
 
 static void unlock_all(void)
@@ -489,6 +528,12 @@ static void unlock_all(void)
     atomic_store(&free_records_lock, 0);
     for (size_t i = 0; i < BUCKETS; i++)
         atomic_store(&bine_lot_buckets[i].lock, 0);
+}
+
+static void after_fork_in_parent(void)
+{
+    bine_futex_after_fork(false);
+    unlock_all();
 }
 
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
@@ -508,6 +553,7 @@ static void after_fork_in_child(void)
         atomic_store(&bine_lot_buckets[i].waiters, 0);
         atomic_store(&bine_lot_buckets[i].again, false);
     }
+    bine_futex_after_fork(true);
     unlock_all();
 }
 
@@ -516,5 +562,5 @@ static void after_fork_in_child(void)
 __attribute__((constructor(102))) static void set_up(void)
 {
     bine_hub_on_end(forget_hub);
-    pthread_atfork(before_fork, unlock_all, after_fork_in_child);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -31,6 +31,13 @@ enum bine_lot_answer {
     BINE_LOT_ASK,     /* only the waiter's own thread can take it: wake it, its wait returns EAGAIN */
 };
 
+/* A futex that whoever releases the object wakes: while it has this value there is nothing to be had. */
+struct bine_lot_futex {
+    const void *word;
+    uint32_t value;
+    bool shared; /* between processes */
+};
+
 enum bine_lot_state {
     BINE_LOT_QUEUED,
     BINE_LOT_LEAVING, /* taken off the queue, the wake is on its way: the record must stay */
@@ -46,6 +53,8 @@ struct bine_lot_waiter {
     pid_t thread;
     /* Called under the bucket's lock, on any thread; may not wait. NULL: only bine_lot_wake wakes this waiter. */
     enum bine_lot_answer (*acquire)(struct bine_lot_waiter *waiter);
+    /* See to it that a release wakes the futex, and name it. Under the bucket's lock, on any thread. NULL: there is none. */
+    void (*arm)(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex);
     uintptr_t item;
     int result;
     atomic_uint state; /* enum bine_lot_state; a futex for threads without a hub */
@@ -59,7 +68,7 @@ void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub, 
 
 enum {
     BINE_LOT_FIRST = 1u << 16, /* queue up in front: this waiter had been first before */
-    BINE_LOT_WATCH = 1u << 17, /* others than us may release the object: look again from time to time */
+    BINE_LOT_WATCH = 1u << 17, /* others than us may release the object: watch its futex, or look from time to time */
 };
 
 /*
@@ -121,6 +130,9 @@ void bine_lot_balance(const void *address);
 
 /* Wake up to `count` waiters of this address, whatever their acquire would say. Returns how many. */
 size_t bine_lot_wake(const void *address, size_t count);
+
+/* Arm the first waiter of this address that can be. False: there is none. */
+bool bine_lot_arm(const void *address, struct bine_lot_futex *futex);
 
 /* Is anybody queued at this address for whom `matches` holds (NULL: anybody)? */
 bool bine_lot_queued(const void *address, bool (*matches)(const struct bine_lot_waiter *waiter));

@@ -141,6 +141,18 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
     return 0;
 }
 
+/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are tricky"; lowlevellock.h). */
+enum {
+    HELD = 1,
+    CONTENDED = 2
+};
+
+static void expect_wake(pthread_mutex_t *mutex)
+{
+    int held = HELD;
+    __atomic_compare_exchange_n(&mutex->__data.__lock, &held, CONTENDED, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
 {
     pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
@@ -155,8 +167,19 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
         return BINE_LOT_REFUSED;
     if (error == 0 && here != waiter->thread)
         __atomic_store_n(&mutex->__data.__owner, waiter->thread, __ATOMIC_RELAXED);
+    /* It may be that threads wait in libc besides, who count on being woken by the unlock. */
+    if (waiter->arm)
+        expect_wake(mutex);
     waiter->result = error;
     return BINE_LOT_GRANTED;
+}
+
+static void arm(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
+    expect_wake(mutex);
+    *futex = (struct bine_lot_futex){
+        .word = &mutex->__data.__lock, .value = CONTENDED, .shared = kind_of(mutex) & KIND_SHARED};
 }
 
 static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
@@ -172,6 +195,8 @@ static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int6
         if (libc_owner(mutex) != waiter.thread)
             flags |= BINE_LOT_WATCH;
         waiter.item = flags & BINE_LOT_WATCH;
+        if ((flags & BINE_LOT_WATCH) && !is_tied(kind))
+            waiter.arm = arm;
         if (bine_debug_locks && is_marked(kind))
             bine_debug_waits(hub->current, mutex, owner_of(mutex));
         int error = bine_lot_wait(&waiter, "mutex", deadline, flags);

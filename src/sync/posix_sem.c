@@ -4,8 +4,8 @@
  * A post goes to libc's semaphore first and is then taken from it on behalf of the first greenlet in the queue: so it works
  * from signal handlers and from threads without a hub, sem_getvalue is right, and sem_trywait needs no hook.
  *
- * Process-shared and named semaphores are posted by other processes too, which no queue of ours hears of (hazard 33): the
- * greenlet that is first in the queue watches.
+ * Process-shared and named semaphores are posted by other processes too, which no queue of ours hears of (hazard 33): their
+ * futex is watched. A post wakes it only if it is told that somebody waits.
  */
 #include "posix.h"
 
@@ -23,25 +23,62 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
     return rc == 0 ? BINE_LOT_GRANTED : BINE_LOT_REFUSED;
 }
 
-/* sem_t since glibc 2.1: 64 bits of value and waiters, then an int that is not 0 if processes share it. */
+/* sem_t since glibc 2.21: the value, and the number of those who wait, as the halves of 64 bits; then an int that is not 0 if
+ * processes share it. Elsewhere than on 64-bit machines the parts are others: there is no futex to be watched then. */
+struct libc_semaphore {
+#if __SIZEOF_POINTER__ == 8
+    uint64_t value_and_waiters;
+#else
+    uint32_t value;
+#endif
+    int shared;
+};
+
 static bool is_shared(const sem_t *semaphore)
 {
-#if __SIZEOF_POINTER__ == 8
-    return ((const int *)semaphore)[2] != 0;
-#else
-    return ((const int *)semaphore)[1] != 0;
-#endif
+    return ((const struct libc_semaphore *)semaphore)->shared != 0;
 }
+
+#if __SIZEOF_POINTER__ == 8
+
+static void count_waiter(sem_t *semaphore, int64_t change)
+{
+    struct libc_semaphore *inner = (struct libc_semaphore *)semaphore;
+    __atomic_fetch_add(&inner->value_and_waiters, (uint64_t)change << 32, __ATOMIC_SEQ_CST);
+}
+
+static void watch(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
+{
+    const char *halves = waiter->address;
+    size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+    *futex = (struct bine_lot_futex){.word = halves + low, .value = 0, .shared = true};
+}
+
+#else
+
+static void count_waiter(sem_t *semaphore, int64_t change)
+{
+}
+
+#define watch NULL
+
+#endif
 
 static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS;
-    if (is_shared(semaphore))
-        flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
     bine_lot_waiter_init(&waiter, hub, semaphore);
     waiter.acquire = acquire;
+    bool shared = is_shared(semaphore);
+    if (shared) {
+        flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
+        waiter.arm = watch;
+        count_waiter(semaphore, 1);
+    }
     int error = bine_lot_wait(&waiter, "semaphore", deadline, flags);
+    if (shared)
+        count_waiter(semaphore, -1);
     if (error == 0)
         return 0;
     errno = error == ETIME ? ETIMEDOUT : error;

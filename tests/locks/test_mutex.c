@@ -372,6 +372,39 @@ TEST(a_recursive_lock_held_by_a_thread_waits_without_blocking_the_hub)
     wait_for_a_thread(false, PTHREAD_MUTEX_RECURSIVE);
 }
 
+static atomic_int turn;
+
+static void *take_turns(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        while (atomic_load(&turn) != 2 * i)
+            nap(100 * BINE_US);
+        pthread_mutex_lock(&mutex);
+        atomic_store(&turn, 2 * i + 1);
+        nap(5 * BINE_MS);
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+TEST(what_unpatched_code_releases_is_heard_at_once_also_in_long_waits, .seconds = 60)
+{
+    pthread_mutex_init(&mutex, NULL);
+    bine_getcurrent();
+    pthread_t thread = real_thread(take_turns, NULL);
+    int64_t start = harness_now();
+    for (int i = 0; i < 20; i++) {
+        while (atomic_load(&turn) != 2 * i + 1)
+            bine_sleep(100 * BINE_US);
+        CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
+        CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
+        atomic_store(&turn, 2 * i + 2);
+    }
+    /* Unheard, each would take until the next look, half a second. */
+    CHECK_LT(harness_now() - start, 20 * 250 * BINE_MS);
+    pthread_join(thread, NULL);
+}
+
 enum {
     HUBS = 3,
     GREENLETS = 8,

@@ -22,7 +22,7 @@ struct script {
     pthread_spinlock_t spin;
     char answers[2048];
     sem_t turn[2], done;
-    int party;
+    atomic_int party;
 };
 
 static void answer(struct script *script, int party, const char *what, int result)
@@ -118,7 +118,7 @@ static const struct part *part;
 static void *play(void *arg)
 {
     struct script *script = arg;
-    int party = script->party++;
+    int party = atomic_fetch_add(&script->party, 1);
     for (size_t i = 0; i < part->count; i++) {
         if ((int)(i % 2) != party)
             continue;
@@ -182,6 +182,7 @@ static void compare(int type, int kind, const struct part *which)
 
 TEST(every_call_answers_two_greenlets_as_libc_answers_two_threads)
 {
+    SKIP_UNDER_TSAN("it reports the wrong unlocks that this script is made of");
     static const int types[] = {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ADAPTIVE_NP};
     static const int kinds[] = {PTHREAD_RWLOCK_PREFER_READER_NP, PTHREAD_RWLOCK_PREFER_WRITER_NP,
                                 PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP};
@@ -192,6 +193,7 @@ TEST(every_call_answers_two_greenlets_as_libc_answers_two_threads)
 
 TEST(mutexes_with_owners_answer_two_greenlets_as_libc_answers_two_threads)
 {
+    SKIP_UNDER_TSAN("it reports the wrong unlocks that this script is made of");
     compare(PTHREAD_MUTEX_RECURSIVE, PTHREAD_RWLOCK_PREFER_READER_NP, &parts[1]);
     compare(PTHREAD_MUTEX_ERRORCHECK, PTHREAD_RWLOCK_PREFER_READER_NP, &parts[1]);
 }

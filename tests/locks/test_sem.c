@@ -235,3 +235,87 @@ TEST(hazard_33_a_named_semaphore_posted_by_another_process_does_not_block_the_hu
     wait_for_a_process(named);
     sem_close(named);
 }
+
+/* ---- long waits: the futex is watched --------------------------------------------------------- */
+
+static sem_t *shared_semaphores(int count)
+{
+    sem_t *all = mmap(NULL, sizeof *all * (size_t)count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(all != MAP_FAILED);
+    for (int i = 0; i < count; i++)
+        CHECK_OK(sem_init(&all[i], 1, 0));
+    return all;
+}
+
+TEST(hazard_33_posts_of_another_process_are_heard_at_once_also_in_long_waits, .seconds = 60)
+{
+    enum {
+        EXCHANGES = 40
+    };
+    sem_t *ball = shared_semaphores(2);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < EXCHANGES; i++) {
+            sem_wait(&ball[0]);
+            nap(5 * BINE_MS);
+            sem_post(&ball[1]);
+        }
+        _exit(0);
+    }
+    bine_getcurrent();
+    int64_t start = harness_now();
+    for (int i = 0; i < EXCHANGES; i++) {
+        CHECK_OK(bine_sem_post(&ball[0]));
+        CHECK_OK(bine_sem_wait(&ball[1]));
+    }
+    /* Unheard, each would take until the next look, half a second. */
+    CHECK_LT(harness_now() - start, EXCHANGES * 250 * BINE_MS);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+static sem_t *permits;
+
+static void *take_or_time_out(void *arg)
+{
+    int got = 0;
+    for (int i = 0; i < 300; i++) {
+        struct timespec until = from_now(CLOCK_MONOTONIC, (i % 5) * BINE_MS);
+        if (bine_sem_clockwait(permits, CLOCK_MONOTONIC, &until) == 0) {
+            got++;
+            CHECK_OK(bine_sem_post(permits));
+        } else {
+            CHECK_EQ(errno, ETIMEDOUT);
+        }
+        if (i % 3 == 0)
+            bine_sleep(0);
+    }
+    return (void *)(intptr_t)got;
+}
+
+TEST(hazard_33_greenlets_that_time_out_swallow_no_wake_of_other_processes, .seconds = 60)
+{
+    permits = shared_semaphores(1);
+    pid_t children[3];
+    for (int i = 0; i < 3; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            for (int j = 0; j < 200; j++) {
+                sem_wait(permits);
+                nap(200 * BINE_US);
+                sem_post(permits);
+            }
+            _exit(0);
+        }
+    }
+    bine_greenlet *all[4];
+    for (int i = 0; i < 4; i++)
+        all[i] = bine_spawn(take_or_time_out, NULL);
+    bine_sleep(0);
+    CHECK_OK(bine_sem_post(permits)); /* the one permit */
+    CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(waitpid(children[i], NULL, 0), children[i]);
+    int left;
+    sem_getvalue(permits, &left);
+    CHECK_EQ(left, 1);
+}

@@ -44,6 +44,7 @@ TEST(hazard_07_joining_a_real_thread_does_not_block_the_hub)
 
 TEST(timed_and_tried_joins_answer_as_libcs)
 {
+    SKIP_UNDER_TSAN("it does not know thrd_join");
     CHECK_OK(bine_patch_thread());
     bine_getcurrent();
     pthread_t thread = start_real(nap_and_return, NULL);
