@@ -1,0 +1,199 @@
+/*
+ * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients cut off, one
+ * hub per core, and a graceful end on Ctrl-C. The parser is Debian's libhttp-parser.
+ *
+ *     http [PORT [WORKERS]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100 http://127.0.0.1:PORT/
+ */
+#include <bine.h>
+#include <http_parser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUEST_TIME (10 * BINE_SECOND) /* for a whole request to arrive, once its first byte is there */
+#define IDLE_TIME (60 * BINE_SECOND)    /* between two requests */
+#define GRACE (5 * BINE_SECOND)
+enum {
+    HEADER_LIMIT = 8192,
+    BODY_LIMIT = 1 << 20,
+    URL_LIMIT = 1024,
+    OUTPUT = 16384
+};
+
+struct client {
+    int fd;
+    char url[URL_LIMIT];
+    size_t url_size, body_size;
+    bool in_request, close, failed;
+    char output[OUTPUT];
+    size_t output_size;
+};
+
+static void flush(struct client *client)
+{
+    char *at = client->output;
+    while (client->output_size > 0 && !client->failed) {
+        ssize_t sent = bine_send(client->fd, at, client->output_size, MSG_NOSIGNAL);
+        if (sent < 0) {
+            client->failed = true;
+            return;
+        }
+        at += sent;
+        client->output_size -= (size_t)sent;
+    }
+}
+
+static void respond(struct client *client, const char *status, const char *body)
+{
+    if (client->output_size > OUTPUT - URL_LIMIT - 256)
+        flush(client);
+    if (client->failed)
+        return;
+    client->output_size +=
+        (size_t)snprintf(client->output + client->output_size, OUTPUT - client->output_size,
+                         "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%s\r\n%s", status,
+                         strlen(body), client->close ? "Connection: close\r\n" : "", body);
+}
+
+/* ---- what the parser calls -------------------------------------------------------------------- */
+
+static int on_begin(http_parser *parser)
+{
+    struct client *client = parser->data;
+    client->url_size = client->body_size = 0;
+    client->in_request = true;
+    return 0;
+}
+
+static int on_url(http_parser *parser, const char *text, size_t size)
+{
+    struct client *client = parser->data;
+    if (client->url_size + size >= URL_LIMIT)
+        return 1;
+    memcpy(client->url + client->url_size, text, size);
+    client->url_size += size;
+    return 0;
+}
+
+static int on_body(http_parser *parser, const char *text, size_t size)
+{
+    struct client *client = parser->data;
+    client->body_size += size;
+    return client->body_size > BODY_LIMIT;
+}
+
+static int on_complete(http_parser *parser)
+{
+    struct client *client = parser->data;
+    client->url[client->url_size] = '\0';
+    client->close = !http_should_keep_alive(parser);
+    client->in_request = false;
+    if (strcmp(client->url, "/") == 0)
+        respond(client, "200 OK", "hello, world\n");
+    else if (strcmp(client->url, "/slow") == 0 && bine_sleep(BINE_SECOND) == 0)
+        respond(client, "200 OK", "a second later\n");
+    else
+        respond(client, "404 Not Found", "nothing here\n");
+    return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_message_begin = on_begin, .on_url = on_url, .on_body = on_body, .on_message_complete = on_complete};
+
+/* ---- a connection ----------------------------------------------------------------------------- */
+
+static void serve(bine_connection *connection, void *arg)
+{
+    struct client client = {.fd = connection->fd};
+    http_parser parser;
+    http_parser_init(&parser, HTTP_REQUEST);
+    parser.data = &client;
+    bine_timeout patience;
+    bool timing_request = false;
+    bine_timeout_begin(&patience, IDLE_TIME);
+    while (!client.close && !client.failed) {
+        char input[4096];
+        ssize_t got = bine_recv(client.fd, input, sizeof input, 0);
+        if (got <= 0)
+            break; /* gone, or too slow */
+        size_t parsed = http_parser_execute(&parser, &settings, input, (size_t)got);
+        if (parsed != (size_t)got && !client.close) {
+            client.close = true;
+            respond(&client, "400 Bad Request", "I do not understand, or it is too much.\n");
+        }
+        /* Answers to all requests of this reading go out together. */
+        flush(&client);
+        if (client.in_request != timing_request || !client.in_request) {
+            timing_request = client.in_request;
+            bine_timeout_end(&patience);
+            bine_timeout_begin(&patience, timing_request ? REQUEST_TIME : IDLE_TIME);
+        }
+    }
+    bine_timeout_end(&patience);
+}
+
+/* ---- the servers ------------------------------------------------------------------------------ */
+
+static bine_server *listen_on(const char *address)
+{
+    bine_server *server = bine_server_new(
+        &(bine_server_options){.address = address, .limit = 20000, .flags = BINE_SERVER_REUSE_PORT}, serve, NULL);
+    if (!server || bine_server_start(server) != 0) {
+        perror(address);
+        exit(1);
+    }
+    return server;
+}
+
+/* Each worker tells the main thread, through this, the mailbox by which it wants to be told to stop. */
+static bine_mailbox *ready;
+
+static void *work(void *address)
+{
+    void *item;
+    bine_server *server = listen_on(address);
+    bine_mailbox *stop = bine_mailbox_new(1);
+    if (!stop || bine_mailbox_send(ready, stop, BINE_FOREVER) != 0)
+        exit(1);
+    bine_mailbox_receive(stop, &item, BINE_FOREVER);
+    bine_server_stop(server, GRACE);
+    bine_server_free(server);
+    bine_mailbox_free(stop);
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    enum {
+        MOST = 64
+    };
+    char address[64];
+    int workers = count > 2 ? atoi(arguments[2]) : 1;
+    if (workers < 1 || workers > MOST) {
+        fprintf(stderr, "http: 1 to %d workers\n", MOST);
+        return 1;
+    }
+    http_parser_set_max_header_size(HEADER_LIMIT);
+    snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
+    bine_event *ends[] = {bine_signal_event_new(SIGINT), bine_signal_event_new(SIGTERM)};
+    ready = bine_mailbox_new(MOST);
+    /* The first tells which port it is, if any was asked for. */
+    bine_server *server = listen_on(address);
+    snprintf(address, sizeof address, "%s", bine_server_address(server));
+    bine_workers *others = workers > 1 ? bine_workers_start((unsigned)workers - 1, work, address) : NULL;
+    void *stops[MOST];
+    for (int i = 0; i < workers - 1; i++)
+        bine_mailbox_receive(ready, &stops[i], BINE_FOREVER);
+    printf("http: %s, %d worker%s\n", address, workers, workers > 1 ? "s" : "");
+    fflush(stdout);
+
+    bine_wait((void **)ends, 2, NULL, 1, BINE_FOREVER);
+    for (int i = 0; i < workers - 1; i++)
+        bine_mailbox_send(stops[i], NULL, BINE_FOREVER);
+    bine_server_stop(server, GRACE);
+    if (others)
+        bine_workers_join(others, BINE_FOREVER);
+    bine_server_free(server);
+    printf("http: stopped\n");
+    return 0;
+}
