@@ -83,6 +83,17 @@ BINE_API int bine_patch_local_keys(const char *object);
  */
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
+/*
+ * At most `greenlets` greenlets of a thread inside an object at once (its file name matches the pattern `object`), for libraries that keep
+ * state per thread and cannot bear interleaved calls; 0 lifts the limit. Others that call one of its functions
+ * wait for their turn, first come, first served; neither kill nor timeout ends that wait, as the call has no way to say that it did not
+ * happen. A greenlet that is inside may call in again. Threads without a hub are not limited. The limit holds for
+ * calls through slots and for functions looked up by dlsym from now on, not for function pointers that were taken before; C++ exceptions
+ * must not leave the object. Independent of families. Any thread. -1: EINVAL, ENOMEM (also: no memory for code allowed), EPERM.
+ * Switches: no.
+ */
+BINE_API int bine_patch_limit(const char *object, unsigned greenlets);
+
 /* The function that was in place of a patched symbol, for calling around Bine: bine_original("recv").
  * NULL with ENOENT if Bine does not patch that name. */
 BINE_API void *bine_original(const char *symbol);

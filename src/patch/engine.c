@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "../core/libc.h"
+#include "limit.h"
 #include "loaded.h"
 #include "protection.h"
 #include "record.h"
@@ -50,16 +51,22 @@ __attribute__((constructor)) static void keep_lock_over_fork(void)
 
 static struct bine_record *records; /* of all objects seen in the last walk */
 static unsigned current_families;
+static bool had_limits; /* in the last walk */
 static unsigned epoch = 1; /* changes whenever families or rules do: an object scanned in this epoch is done */
 static unsigned long long seen_added, seen_removed;
+
+struct objects {
+    struct bine_object *list;
+    size_t count, room;
+};
 
 struct plan {
     unsigned families;
     struct bine_protections protections;
     struct bine_changes changes;
     struct bine_record *records; /* what `records` will be */
-    struct bine_object *system;  /* the objects that libc's functions live in */
-    size_t system_count, system_room;
+    struct objects system;       /* the objects that libc's functions live in */
+    struct objects limited;      /* those that not everybody may be inside at once (limit.h) */
     struct bine_object program;
     bool program_known;
     bool overtaken; /* a slot was written by another thread between plan and change */
@@ -69,6 +76,7 @@ struct plan {
     const struct bine_record *old;
     struct bine_record *new;
     unsigned wanted; /* families to patch in it */
+    bool look_for_limited; /* there are limits, or were a moment ago */
 };
 
 /* ---- which values are libc's ---------------------------------------------------------------- */
@@ -99,10 +107,43 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
     /* A program with fixed addresses lends its own jump stub out as the function's address. */
     if (lent && lent->st_shndx == SHN_UNDEF && lent->st_value && (void *)(plan->program.base + lent->st_value) == value)
         return true;
-    for (size_t i = 0; i < plan->system_count; i++)
-        if (bine_object_contains(&plan->system[i], value))
-            return bine_object_defines_at(&plan->system[i], symbol->name, value);
+    for (size_t i = 0; i < plan->system.count; i++)
+        if (bine_object_contains(&plan->system.list[i], value))
+            return bine_object_defines_at(&plan->system.list[i], symbol->name, value);
     return false;
+}
+
+/* The function of a limited library that the slot leads to, or NULL; *limit is its limit. */
+static void *leads_to_limited(const struct plan *plan, const struct bine_relocation *relocation, void *value,
+                              struct bine_limit **limit)
+{
+    bool unbound = relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here &&
+                   bine_object_contains(plan->object, value);
+    for (size_t i = 0; i < plan->limited.count; i++) {
+        const struct bine_object *object = &plan->limited.list[i];
+        if (object->base == plan->object->base || (!unbound && !bine_object_contains(object, value)))
+            continue;
+        const ElfW(Sym) *symbol = bine_object_symbol(object, relocation->name);
+        if (!symbol || symbol->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
+            continue;
+        *limit = bine_limit_of(object->name);
+        return unbound ? (void *)(object->base + symbol->st_value) : value;
+    }
+    return NULL;
+}
+
+static int add_object(struct objects *objects, const struct bine_object *object)
+{
+    if (objects->count == objects->room) {
+        size_t room = objects->room ? 2 * objects->room : 16;
+        struct bine_object *list = realloc(objects->list, room * sizeof *list);
+        if (!list)
+            return ENOMEM;
+        objects->list = list;
+        objects->room = room;
+    }
+    objects->list[objects->count++] = *object;
+    return 0;
 }
 
 static int find_system(const struct bine_object *object, void *arg)
@@ -112,17 +153,10 @@ static int find_system(const struct bine_object *object, void *arg)
         plan->program = *object;
         plan->program_known = true;
     }
-    if (!bine_object_is_system(object))
-        return 0;
-    if (plan->system_count == plan->system_room) {
-        size_t room = plan->system_room ? 2 * plan->system_room : 16;
-        struct bine_object *system = realloc(plan->system, room * sizeof *system);
-        if (!system)
-            return ENOMEM;
-        plan->system = system;
-        plan->system_room = room;
-    }
-    plan->system[plan->system_count++] = *object;
+    if (bine_object_is_system(object))
+        return add_object(&plan->system, object);
+    if (!object->other_namespace && bine_limit_of(object->name))
+        return add_object(&plan->limited, object);
     return 0;
 }
 
@@ -147,28 +181,52 @@ static int plan_change(struct plan *plan, void **slot, void *from, void *to)
     return bine_changes_add(&plan->changes, change);
 }
 
+/* The slot shall hold `hook` (NULL: what it held without us), and holds `value`, which is ours if `patched`. */
+static int want(struct plan *plan, const struct bine_relocation *relocation, void *value, bool patched, void *hook,
+                void *original)
+{
+    void *old = value;
+    if (patched) {
+        const struct bine_slot_record *kept = bine_record_find(plan->old, relocation->slot);
+        old = kept ? kept->old : original;
+    }
+    void *wanted = hook ? hook : old;
+    int error = wanted != value ? plan_change(plan, relocation->slot, value, wanted) : 0;
+    return error || !hook ? error : bine_record_add(plan->new, relocation->slot, old);
+}
+
+static int look_at_limited(struct plan *plan, const struct bine_relocation *relocation, void *value)
+{
+    struct bine_limit *limit;
+    void *function = bine_limit_function(value), *hook = NULL;
+    bool patched = function != NULL;
+    void *target = leads_to_limited(plan, relocation, patched ? function : value, &limit);
+    if (target) {
+        hook = bine_limit_thunk(limit, target);
+        if (!hook)
+            return ENOMEM;
+    }
+    return patched || hook ? want(plan, relocation, value, patched, hook, function) : 0;
+}
+
 static int look_at(const struct bine_relocation *relocation, void *arg)
 {
     struct plan *plan = arg;
     const struct bine_symbol *symbol = bine_symbol_find(relocation->name);
-    /* Parts of glibc call each other by private versions: their affair. */
-    if (!symbol || !*symbol->original || bine_object_wants_private(plan->object, relocation->symbol))
+    if (!symbol && !plan->look_for_limited)
         return 0;
     if (protection_of(plan, relocation->slot) < 0)
         return 0;
     void *value = __atomic_load_n(relocation->slot, __ATOMIC_RELAXED);
-    bool wanted = (symbol->family & plan->wanted) != 0;
-    if (value == symbol->hook) {
-        const struct bine_slot_record *kept = bine_record_find(plan->old, relocation->slot);
-        void *old = kept ? kept->old : *symbol->original;
-        if (wanted)
-            return bine_record_add(plan->new, relocation->slot, old, symbol);
-        return plan_change(plan, relocation->slot, value, old);
-    }
-    if (!wanted || !leads_to_libc(plan, relocation, symbol, value))
+    if (!symbol)
+        return look_at_limited(plan, relocation, value);
+    /* Parts of glibc call each other by private versions: their affair. */
+    if (!*symbol->original || bine_object_wants_private(plan->object, relocation->symbol))
         return 0;
-    int error = plan_change(plan, relocation->slot, value, symbol->hook);
-    return error ? error : bine_record_add(plan->new, relocation->slot, value, symbol);
+    bool wanted = (symbol->family & plan->wanted) != 0, patched = value == symbol->hook;
+    if (!patched && (!wanted || !leads_to_libc(plan, relocation, symbol, value)))
+        return 0;
+    return want(plan, relocation, value, patched, wanted ? symbol->hook : NULL, *symbol->original);
 }
 
 /* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and will be looked
@@ -256,7 +314,7 @@ static int apply_once(unsigned families, bool *overtaken)
 {
     unsigned long long added, removed;
     bine_loaded_changes(&added, &removed);
-    struct plan plan = {.families = families};
+    struct plan plan = {.families = families, .look_for_limited = had_limits || bine_limit_any()};
     int error = bine_loaded_hold(carry_out, &plan);
     if (error) {
         bine_records_free(plan.records);
@@ -264,12 +322,14 @@ static int apply_once(unsigned families, bool *overtaken)
         bine_records_free(records);
         records = plan.records;
         current_families = families;
+        had_limits = bine_limit_any();
         seen_added = added;
         seen_removed = removed;
     }
     bine_changes_free(&plan.changes);
     bine_protections_free(&plan.protections);
-    free(plan.system);
+    free(plan.system.list);
+    free(plan.limited.list);
     *overtaken = plan.overtaken;
     return error;
 }
@@ -294,7 +354,7 @@ int bine_engine_apply(unsigned families, bool anew)
 
 int bine_engine_follow(void)
 {
-    if (!current_families)
+    if (!current_families && !had_limits)
         return 0;
     unsigned long long added, removed;
     bine_loaded_changes(&added, &removed);
@@ -314,6 +374,19 @@ bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function
         if (record->system && (uintptr_t)function >= record->start && (uintptr_t)function < record->end)
             return true;
     return false;
+}
+
+void *bine_engine_limited(void *function)
+{
+    for (const struct bine_record *record = records; record; record = record->next) {
+        if ((uintptr_t)function < record->code.start || (uintptr_t)function >= record->code.end)
+            continue;
+        const char *slash = strrchr(record->path, '/');
+        struct bine_limit *limit = bine_limit_of(slash ? slash + 1 : record->path);
+        void *thunk = limit ? bine_limit_thunk(limit, function) : NULL;
+        return thunk ? thunk : function;
+    }
+    return function;
 }
 
 size_t bine_engine_slots(void)

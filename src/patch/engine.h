@@ -29,6 +29,9 @@ void *bine_engine_return_in(const void *address);
  * it), and not another library's function of that name? */
 bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function);
 
+/* With the lock held: the thunk for a function that was looked up in a limited library, else the function itself. */
+void *bine_engine_limited(void *function);
+
 /* How many slots hold a hook now. */
 size_t bine_engine_slots(void);
 

@@ -12,6 +12,7 @@
 
 #include "engine.h"
 #include "hook.h"
+#include "limit.h"
 
 /* A processor that keeps a second copy of return addresses would not let a function return to where it was not called from. */
 static bool returns_are_checked(void)
@@ -88,30 +89,37 @@ int hook_dlclose(void *handle)
     return result;
 }
 
-/* The hook in place of the function that the loader found under the symbol's name, if that is libc's. */
+/* What the program gets for what the loader found: the hook if it is libc's function of that name, the gate if it belongs to a limited
+ * library. */
 static void *translate(const struct bine_symbol *symbol, void *found)
 {
     bine_engine_lock();
-    bool libcs = found && bine_engine_is_libcs(symbol, found);
+    if (found && symbol && bine_engine_is_libcs(symbol, found))
+        found = symbol->hook;
+    else if (found && bine_limit_any())
+        found = bine_engine_limited(found);
     bine_engine_unlock();
-    return libcs ? symbol->hook : found;
+    return found;
 }
 
-/* The row of a symbol that is to be looked up our way. RTLD_NEXT asks for what comes after the caller: it wraps the function itself, and
- * would call itself through our hook. */
-static const struct bine_symbol *ours(const void *handle, const char *name)
+/* Is the symbol to be looked up our way? *symbol is its row, if it has one. RTLD_NEXT asks for what comes after the caller: that wraps
+ * the function itself, and would call itself through our hook. */
+static bool ours(const void *handle, const char *name, const struct bine_symbol **symbol)
 {
+    *symbol = NULL;
     if (handle == RTLD_NEXT || !name)
-        return NULL;
-    const struct bine_symbol *symbol = bine_symbol_find(name);
-    return symbol && bine_hook_active(symbol->family) && *symbol->original ? symbol : NULL;
+        return false;
+    const struct bine_symbol *row = bine_symbol_find(name);
+    if (row && bine_hook_active(row->family) && *row->original)
+        *symbol = row;
+    return *symbol || bine_limit_any();
 }
 
 struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *caller)
 {
     int saved = errno;
-    const struct bine_symbol *symbol = ours(handle, name);
-    if (!symbol)
+    const struct bine_symbol *symbol;
+    if (!ours(handle, name, &symbol))
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlsym};
     void *gadget = return_in_object_of(caller);
     errno = saved;
@@ -122,8 +130,8 @@ struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *ca
 struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version, void *caller)
 {
     int saved = errno;
-    const struct bine_symbol *symbol = ours(handle, name);
-    if (!symbol)
+    const struct bine_symbol *symbol;
+    if (!ours(handle, name, &symbol))
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlvsym};
     void *gadget = return_in_object_of(caller);
     errno = saved;

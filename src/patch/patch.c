@@ -6,6 +6,7 @@
 #include "../io/descriptor.h"
 #include "engine.h"
 #include "hook.h"
+#include "limit.h"
 #include "scope.h"
 #include "signals.h"
 
@@ -22,6 +23,8 @@ static int change_to(unsigned families, bool anew)
 {
     unsigned before = atomic_load(&bine_patch_active);
     unsigned all = bine_families_with_inner(families);
+    if (bine_limit_any())
+        all |= BINE_PATCH_LOADER;
     atomic_store(&bine_patch_active, before | all);
     int error = bine_engine_apply(all, anew);
     atomic_store(&bine_patch_active, error ? before : all);
@@ -170,6 +173,26 @@ int bine_patch_local_keys(const char *object)
 int bine_patch_threads_as_greenlets(const char *object)
 {
     return add_rule(BINE_RULE_GREENLETS, object, 0);
+}
+
+int bine_patch_limit(const char *object, unsigned greenlets)
+{
+    if (!object) {
+        errno = EINVAL;
+        return -1;
+    }
+    bine_libc_resolve();
+    bine_engine_lock();
+    int saved = errno;
+    int error = bine_limit_set(object, greenlets);
+    if (!error) {
+        error = change_to(atomic_load(&asked), true);
+        if (error)
+            bine_limit_revert();
+    }
+    bine_engine_unlock();
+    errno = error ? error : saved;
+    return error ? -1 : 0;
 }
 
 void *bine_original(const char *name)

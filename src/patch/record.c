@@ -55,7 +55,7 @@ struct bine_record *bine_record_like(struct bine_record *first, const struct bin
     return NULL;
 }
 
-int bine_record_add(struct bine_record *record, void **slot, void *old, const struct bine_symbol *symbol)
+int bine_record_add(struct bine_record *record, void **slot, void *old)
 {
     if (record->count == record->room) {
         size_t room = record->room ? 2 * record->room : 16;
@@ -65,7 +65,7 @@ int bine_record_add(struct bine_record *record, void **slot, void *old, const st
         record->slots = slots;
         record->room = room;
     }
-    record->slots[record->count++] = (struct bine_slot_record){slot, old, symbol};
+    record->slots[record->count++] = (struct bine_slot_record){slot, old};
     return 0;
 }
 

@@ -5,12 +5,10 @@
 #define BINE_PATCH_RECORD_H
 
 #include "object.h"
-#include "table.h"
 
 struct bine_slot_record {
     void **slot;
     void *old;
-    const struct bine_symbol *symbol;
 };
 
 /* Objects are told apart by where they lie and by their file: an address may be used again by another. */
@@ -39,7 +37,7 @@ struct bine_record *bine_record_of(struct bine_record *first, const struct bine_
 struct bine_record *bine_record_like(struct bine_record *first, const struct bine_record *record);
 
 /* 0, or ENOMEM. */
-int bine_record_add(struct bine_record *record, void **slot, void *old, const struct bine_symbol *symbol);
+int bine_record_add(struct bine_record *record, void **slot, void *old);
 void bine_record_sort(struct bine_record *record);
 void bine_record_remove(struct bine_record *record, size_t index);
 /* Move the slots over; `from` has none afterwards. */

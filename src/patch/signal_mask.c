@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hook.h"
+#include "limit.h"
 #include "signals.h"
 
 /* Of one hub's thread, made when a greenlet first sets a mask. */
@@ -106,12 +107,15 @@ static void greenlet_ended(struct bine_greenlet *g)
     if (state->has_mask)
         set_kernel(masks_here, &masks_here->base);
     bine_signal_pipe_ended(state);
+    if (state->limited)
+        bine_limit_greenlet_ended(g);
     g->slots[BINE_SLOT_PATCH] = NULL;
     free(state);
 }
 
 static void hub_ended(struct bine_hub *hub)
 {
+    bine_limit_thread_ended();
     struct masks *masks = masks_here;
     if (!masks)
         return;

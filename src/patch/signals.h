@@ -49,6 +49,7 @@ bool bine_signal_pipe_aside(struct sigaction *action, const struct sigaction *ch
 /* What greenlets have of their own; in BINE_SLOT_PATCH, freed at their end. */
 struct bine_signal_state {
     bool has_mask, has_pipe;
+    bool limited; /* has been inside a library with a limit: see limit.h */
     sigset_t mask;
     struct sigaction pipe;
 };
