@@ -1,0 +1,182 @@
+/* Each allocation of the synchronisation objects fails once: the call says so, nothing is lost, nothing leaks. */
+#include "../failing.h"
+
+#include <bine.h>
+
+static void *returns(void *arg)
+{
+    return arg;
+}
+
+static void make_all(void)
+{
+    bine_event *event = bine_event_new(BINE_SHARED);
+    bine_async_result *result = event ? bine_async_result_new(0) : NULL;
+    bine_semaphore *semaphore = result ? bine_semaphore_new(1, BINE_SHARED) : NULL;
+    bine_rlock *lock = semaphore ? bine_rlock_new(0) : NULL;
+    bine_condition *condition = lock ? bine_condition_new(NULL, 0) : NULL;
+    bine_rwlock *rwlock = condition ? bine_rwlock_new(0) : NULL;
+    bine_barrier *barrier = rwlock ? bine_barrier_new(2, 0) : NULL;
+    bine_channel *channel = barrier ? bine_channel_new(10, 0) : NULL;
+    bine_mailbox *mailbox = channel ? bine_mailbox_new(10) : NULL;
+    if (!mailbox)
+        failing_excuse();
+    CHECK_OK(bine_event_free(event));
+    CHECK_OK(bine_async_result_free(result));
+    CHECK_OK(bine_semaphore_free(semaphore));
+    CHECK_OK(bine_rlock_free(lock));
+    CHECK_OK(bine_condition_free(condition));
+    CHECK_OK(bine_rwlock_free(rwlock));
+    CHECK_OK(bine_barrier_free(barrier));
+    CHECK_OK(bine_channel_free(channel));
+    CHECK_OK(bine_mailbox_free(mailbox));
+}
+
+TEST(constructors_say_that_memory_is_out, .seconds = 60)
+{
+    CHECK_GT(failing_each(make_all), 9u);
+}
+
+static void fill_queue(enum bine_queue_order order)
+{
+    bine_queue *queue = bine_queue_new_with(&(bine_queue_options){.order = order});
+    if (!queue)
+        return failing_excuse();
+    size_t put = 0;
+    for (intptr_t i = 0; i < 100; i++) {
+        if (bine_queue_put(queue, (void *)i, BINE_FOREVER) == 0)
+            put++;
+        else
+            failing_excuse();
+    }
+    CHECK_EQ(bine_queue_size(queue), put);
+    CHECK_EQ(bine_queue_unfinished(queue), put);
+    void *item;
+    for (; put > 0; put--)
+        CHECK_OK(bine_queue_get(queue, &item, 0));
+    CHECK_ERROR(bine_queue_get(queue, &item, 0), ETIMEDOUT);
+    CHECK_OK(bine_queue_free(queue));
+}
+
+static void fill_ring(void)
+{
+    fill_queue(BINE_FIFO);
+}
+
+static void fill_heap(void)
+{
+    fill_queue(BINE_PRIORITY);
+}
+
+TEST(queue_keeps_what_it_has_when_it_cannot_grow, .seconds = 60)
+{
+    CHECK_GT(failing_each(fill_ring), 3u);
+    CHECK_GT(failing_each(fill_heap), 3u);
+}
+
+static void map_in_pool(void)
+{
+    bine_pool *pool = bine_pool_new(3, 0);
+    if (!pool)
+        return failing_excuse();
+    void *items[20], *results[20];
+    for (intptr_t i = 0; i < 20; i++)
+        items[i] = (void *)i;
+    if (bine_pool_map(pool, returns, items, 20, results, BINE_FOREVER) != 0)
+        failing_excuse();
+    else
+        for (intptr_t i = 0; i < 20; i++)
+            CHECK_EQ((intptr_t)results[i], i);
+    bine_imap *imap = bine_pool_imap(pool, returns, items, 20);
+    if (!imap)
+        failing_excuse();
+    bine_imap_result result;
+    int next = 0;
+    while (imap && (next = bine_imap_next(imap, &result, BINE_FOREVER)) == 1)
+        CHECK_EQ(result.value, result.item);
+    if (next < 0)
+        failing_excuse();
+    bine_imap_end(imap);
+    CHECK_EQ(bine_pool_count(pool), 0u);
+    CHECK_EQ(bine_pool_free_count(pool), 3u);
+    CHECK_OK(bine_pool_free(pool));
+}
+
+TEST(pool_loses_no_place_when_memory_is_out, .seconds = 120)
+{
+    CHECK_GT(failing_each(map_in_pool), 10u);
+}
+
+static void scope_with_three(void)
+{
+    bine_scope *scope = bine_scope_begin(BINE_FOREVER);
+    if (!scope)
+        return failing_excuse();
+    for (intptr_t i = 0; i < 3; i++)
+        if (!bine_scope_spawn(scope, returns, (void *)i))
+            failing_excuse();
+    CHECK_OK(bine_scope_end(scope));
+}
+
+TEST(scope_survives_what_could_not_be_spawned, .seconds = 60)
+{
+    CHECK_GT(failing_each(scope_with_three), 3u);
+}
+
+static void choose_among_many(void)
+{
+    bine_channel *channel = bine_channel_new(0, 0);
+    if (!channel)
+        return failing_excuse();
+    bine_choice choices[20];
+    for (int i = 0; i < 20; i++)
+        choices[i] = (bine_choice){BINE_CHOOSE_RECEIVE, channel, NULL, 0};
+    CHECK_EQ(bine_choose(choices, 20, BINE_US), -1);
+    if (errno != ETIMEDOUT)
+        failing_excuse();
+    CHECK_OK(bine_channel_free(channel));
+}
+
+TEST(choose_among_many_says_that_memory_is_out, .seconds = 60)
+{
+    CHECK_GT(failing_each(choose_among_many), 1u);
+}
+
+static void *worker(void *arg)
+{
+    return arg;
+}
+
+static void start_workers(void)
+{
+    bine_workers *workers = bine_workers_start(2, worker, (void *)1);
+    if (!workers)
+        return failing_excuse();
+    CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
+}
+
+TEST(workers_start_all_or_none, .seconds = 120)
+{
+    CHECK_GT(failing_each(start_workers), 3u);
+}
+
+static void answer(bine_connection *connection, void *arg)
+{
+}
+
+static void start_server(void)
+{
+    bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, answer, NULL);
+    if (!server)
+        return failing_excuse();
+    if (bine_server_start(server) != 0)
+        failing_excuse();
+    CHECK_OK(bine_sleep(0));
+    CHECK_OK(bine_server_stop(server, 0));
+    CHECK_OK(bine_server_free(server));
+}
+
+TEST(server_that_cannot_be_made_leaves_nothing_behind, .seconds = 120)
+{
+    CHECK_GT(failing_each(start_server), 5u);
+}
