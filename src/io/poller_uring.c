@@ -24,7 +24,8 @@ enum {
 
 /* poller_state: to be cancelled, but there was no room to say so. */
 enum {
-    CANCEL_LATER = BINE_OPERATION_FLAG
+    CANCEL_LATER = BINE_OPERATION_FLAG,
+    REPEATED = CANCEL_LATER << 1, /* a poll that goes on until it is cancelled: see half_closed */
 };
 
 struct uring_poller {
@@ -247,13 +248,43 @@ static void woken(struct uring_poller *poller, int result, unsigned flags)
     (void)got;
 }
 
-static void completed(struct uring_poller *poller, struct bine_operation *operation, int result)
+/*
+ * io_uring adds POLLRDHUP to whatever a poll asks for, so a wait for room on a socket whose peer has sent its last byte is
+ * answered at once, and with nothing that was asked. Repeated polls report changes only: the first answer is in vain
+ * again, the next ones are not. True: the operation goes on.
+ */
+static bool half_closed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
 {
+    int bits = result < 0 ? 0 : result & (int)(operation->events | POLLERR | POLLHUP);
+    if (flags & IORING_CQE_F_MORE) {
+        if (bits)
+            retract(&poller->base, operation, bits);
+        return true;
+    }
+    if (result < 0 || bits || operation->cancelled)
+        return false;
+    struct io_uring_sqe *sqe = room(poller);
+    if (!sqe)
+        return false;
+    io_uring_prep_poll_multishot(sqe, operation->fd, operation->events);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
+    operation->poller_state |= REPEATED;
+    return true;
+}
+
+static void completed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
+{
+    if (poller->base.closing && flags & IORING_CQE_F_MORE)
+        return;
     if (poller->base.closing) {
         poller->base.pending--; /* whoever it belonged to is gone */
         return;
     }
-    if (result == -ECANCELED || (result == -EINTR && operation->cancelled))
+    if (operation->kind == BINE_OP_POLL && half_closed(poller, operation, result, flags))
+        return;
+    if (operation->poller_state & REPEATED && result == -EINVAL) /* older than 5.13: io waits by the clock */
+        bine_poller_end(&poller->base, operation, 0);
+    else if (result == -ECANCELED || (result == -EINTR && operation->cancelled))
         bine_poller_end(&poller->base, operation, operation->result);
     else if (operation->kind == BINE_OP_POLL && result >= 0)
         bine_poller_end(&poller->base, operation, (unsigned)result & (operation->events | POLLERR | POLLHUP));
@@ -276,7 +307,7 @@ static size_t reap(struct uring_poller *poller)
         if (user_data == USER_WAKE) {
             woken(poller, result, flags);
         } else if (user_data != USER_CANCEL) {
-            completed(poller, (struct bine_operation *)(uintptr_t)user_data, result);
+            completed(poller, (struct bine_operation *)(uintptr_t)user_data, result, flags);
             found++;
         }
     }
