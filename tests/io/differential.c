@@ -235,6 +235,9 @@ void differential(scenario *play, uint64_t first, unsigned count)
     static struct transcript real, ours;
     const char *poller = getenv("BINE_POLLER");
     bool simulated = poller && strncmp(poller, "sim", 3) == 0;
+    const char *more = getenv("BINE_DIFFERENTIAL_SEEDS");
+    if (more)
+        count = (unsigned)strtoul(more, NULL, 0);
     /* One seed alone, to look into a difference. */
     const char *only = getenv("BINE_DIFFERENTIAL_SEED");
     if (only) {

@@ -80,7 +80,10 @@ struct stage {
 /* A scenario: plays the whole script of a seed on a stage and writes what happened. */
 typedef void scenario(struct stage *stage, uint64_t seed, struct transcript *transcript);
 
-/* Play `scenario` for seeds first .. first + count - 1, each with both casts; fails the test at the first difference. */
+/*
+ * Play `scenario` for seeds first .. first + count - 1, each with both casts; fails the test at the first difference. The
+ * environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone, and shows it.
+ */
 void differential(scenario *play, uint64_t first, unsigned count);
 
 #endif

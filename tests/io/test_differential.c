@@ -490,7 +490,7 @@ static void play_pipe(struct stage *stage, uint64_t seed, struct transcript *tra
     play(stage, seed, transcript, PIPE);
 }
 
-enum { SEEDS = 120 };
+enum { SEEDS = 20 };
 
 TEST(unix_stream_sockets_behave_as_libc, .seconds = 60)
 {
