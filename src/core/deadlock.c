@@ -1,10 +1,11 @@
 /*
  * Deadlock: every greenlet of a hub waits and nothing in this thread can wake one. If the process has other threads that
- * are not the runtime's own, one of them might (bine_post); then the hub goes on waiting.
+ * are not the runtime's own, one of them might (bine_post), and so might a signal handler; then the hub goes on waiting.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,9 +50,33 @@ static bool other_threads(void)
     return count > 1 + atomic_load(&runtime_threads);
 }
 
+static bool waits_for_handlers(const struct bine_hub *hub)
+{
+    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        if (g->state == BINE_PARKED && (g->park_flags & BINE_PARK_HANDLERS))
+            return true;
+    return false;
+}
+
+/* A handler of the program's own might post the semaphore that is waited for. Faults do not count: those handlers report. */
+static bool handlers_installed(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    for (int signal = 1; signal < NSIG; signal++) {
+        struct sigaction action;
+        bool fault = false;
+        for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+            fault |= faults[i] == signal;
+        if (!fault && bine_libc.sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            action.sa_handler != SIG_IGN)
+            return true;
+    }
+    return false;
+}
+
 bool bine_deadlock(struct bine_hub *hub)
 {
-    if (hub->root->state != BINE_PARKED || other_threads())
+    if (hub->root->state != BINE_PARKED || other_threads() || (waits_for_handlers(hub) && handlers_installed()))
         return false;
     bine_report_deadlock(hub);
     return bine_unpark_error(hub->root, EDEADLK);

@@ -12,6 +12,7 @@ enum {
     BINE_PARK_EXTERNAL = 1 << 1, /* something outside this thread may wake it: never a deadlock */
     BINE_PARK_SIGNALS = 1 << 2,  /* a signal handler ends it with EINTR (bine_hub_interrupted) */
     BINE_PARK_RESTARTS = 1 << 3, /* ... unless the handler was installed with SA_RESTART */
+    BINE_PARK_HANDLERS = 1 << 4, /* a signal handler may wake it (sem_post): no deadlock while there are handlers */
 };
 
 /*

@@ -29,7 +29,9 @@ struct slot {
     atomic_uint generation; /* changes when the key is made or deleted: older values are not seen */
     void (*destructor)(void *);
     bool destructor_known;
-    void *caller; /* some address inside the library that uses it */
+    bool stop_known;
+    void (*stop)(void); /* of the library that uses it, if it is an OpenSSL */
+    void *caller;       /* some address inside that library */
 };
 
 struct value {
@@ -51,19 +53,20 @@ static atomic_int table_key_state; /* 0 not made, 1 being made, 2 made, 3 could 
 
 /* ---- the end of a greenlet ------------------------------------------------------------------- */
 
-/* OPENSSL_thread_stop of the libcrypto that this address lies in; there may be several. */
-static void stop_openssl(void *caller)
+/* OPENSSL_thread_stop of the libcrypto that this slot's key belongs to; there may be several. Looked up once: a library
+ * that goes away deletes its keys. */
+static void (*stop_of(struct slot *slot))(void)
 {
     Dl_info info;
-    if (!caller || !dladdr(caller, &info) || !info.dli_fname)
-        return;
-    void *library = bine_libc.dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    if (!library)
-        return;
-    void (*stop)(void) = (void (*)(void))bine_libc.dlsym(library, "OPENSSL_thread_stop");
-    if (stop)
-        stop();
-    bine_libc.dlclose(library);
+    if (!slot->stop_known && slot->caller && dladdr(slot->caller, &info) && info.dli_fname) {
+        void *library = bine_libc.dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+        if (library) {
+            slot->stop = (void (*)(void))bine_libc.dlsym(library, "OPENSSL_thread_stop");
+            bine_libc.dlclose(library);
+        }
+    }
+    slot->stop_known = true;
+    return slot->stop;
 }
 
 static bool is_current(const struct table *table, unsigned i)
@@ -79,12 +82,13 @@ static struct table *table_here(void)
 
 static void stop_libraries(void)
 {
-    void *stopped = NULL;
+    void (*stopped)(void) = NULL;
     for (unsigned i = 0; i < table_here()->count; i++) {
-        if (!is_current(table_here(), i) || slots[i].destructor_known || slots[i].caller == stopped)
+        if (!is_current(table_here(), i) || slots[i].destructor_known)
             continue;
-        stopped = slots[i].caller;
-        stop_openssl(stopped);
+        void (*stop)(void) = stop_of(&slots[i]);
+        if (stop && stop != stopped)
+            (stopped = stop)();
     }
 }
 
@@ -214,5 +218,7 @@ void bine_local_key_deleted(pthread_key_t key)
     atomic_fetch_add(&slots[slot].generation, 1);
     slots[slot].destructor = NULL;
     slots[slot].destructor_known = false;
+    slots[slot].stop_known = false;
+    slots[slot].stop = NULL;
     slots[slot].caller = NULL;
 }

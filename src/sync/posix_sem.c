@@ -67,7 +67,7 @@ static void count_waiter(sem_t *semaphore, int64_t change)
 static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
-    unsigned flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS;
+    unsigned flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS | BINE_PARK_HANDLERS;
     bine_lot_waiter_init(&waiter, hub, semaphore);
     waiter.acquire = acquire;
     bool shared = is_shared(semaphore);

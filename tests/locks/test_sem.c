@@ -112,6 +112,38 @@ TEST(a_signal_handler_may_post)
     }
 }
 
+TEST(who_waits_for_a_signal_handler_to_post_is_not_in_a_deadlock)
+{
+    SKIP_UNDER_TSAN("it delays signals until the next call that it intercepts");
+    static char stack[65536];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    CHECK_OK(sigaltstack(&alternate, NULL));
+    sem_init(&semaphore, 0, 0);
+    struct sigaction action = {.sa_handler = post_from_handler, .sa_flags = SA_ONSTACK | SA_RESTART};
+    sigaction(SIGUSR1, &action, NULL);
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+        nap(20 * BINE_MS);
+        kill(parent, SIGUSR1);
+        _exit(0);
+    }
+    bine_getcurrent();
+    CHECK_OK(bine_sem_wait(&semaphore)); /* by the root */
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+    void *value;
+    bine_greenlet *g = bine_spawn(wait_and_tell, NULL);
+    bine_sleep(0);
+    child = fork();
+    if (child == 0) {
+        nap(20 * BINE_MS);
+        kill(parent, SIGUSR1);
+        _exit(0);
+    }
+    CHECK_OK(bine_join(g, &value, BINE_FOREVER));
+    CHECK_EQ((intptr_t)value, 0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
 static atomic_bool storming;
 
 static void *storm(void *target)
