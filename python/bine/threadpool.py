@@ -1,9 +1,10 @@
 """Real OS threads for what no patch can make cooperative (gevent.threadpool's names)."""
 
-from concurrent.futures import Future, ThreadPoolExecutor as _Executor
+from concurrent.futures import Future, TimeoutError
+from concurrent.futures import ThreadPoolExecutor as _Executor
 
 from ._bine import Greenlet, Semaphore, offload
-from .event import AsyncResult
+from .event import Event
 from .pool import Group
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor"]
@@ -41,6 +42,27 @@ class ThreadPool(Group):
         self.join(timeout)
 
 
+class _Future(Future):
+    """Its waits park the greenlet, patched or not."""
+
+    def __init__(self):
+        Future.__init__(self)
+        self._event = Event()
+        self.add_done_callback(lambda future: future._event.set())
+
+    def _wait(self, timeout):
+        if not self.done() and not self._event.wait(timeout):
+            raise TimeoutError()
+
+    def result(self, timeout=None):
+        self._wait(timeout)
+        return Future.result(self, 0)
+
+    def exception(self, timeout=None):
+        self._wait(timeout)
+        return Future.exception(self, 0)
+
+
 class ThreadPoolExecutor(_Executor):
     """concurrent.futures.ThreadPoolExecutor whose workers are OS threads even when threads are patched to be greenlets."""
 
@@ -51,7 +73,7 @@ class ThreadPoolExecutor(_Executor):
     def submit(self, fn, *args, **kwargs):
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        future = Future()
+        future = _Future()
 
         def run():
             if not future.set_running_or_notify_cancel():

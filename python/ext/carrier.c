@@ -9,6 +9,7 @@
 
 #include "bine_python.h"
 #include "core/greenlet.h"
+#include "patch/thread_greenlets.h"
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
 enum { KEEP = 1000 };
@@ -48,8 +49,12 @@ static void trip(struct bine_carrier *carrier)
 
 static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
+    struct bine_carrier *carrier = bine_carrier_of(g);
     (void)hub;
-    return held_state(bine_carrier_of(g)) ? PyEval_SaveThread() : NULL;
+    /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects' among them. */
+    if (carrier && carrier->waiting && !(g->park_flags & BINE_PARK_FIRM))
+        g->park_flags |= BINE_PARK_SIGNALS;
+    return held_state(carrier) ? PyEval_SaveThread() : NULL;
 }
 
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
@@ -211,11 +216,23 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     return g;
 }
 
+/*
+ * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way. CPython starts every thread
+ * through one wrapper with a record {function, argument}; faulthandler's argument is NULL, threading's never is (the record:
+ * pythread_callback in Python/thread_pthread.h, the same in 3.8 to 3.14).
+ */
+static bool stays_real(void *(*run)(void *), void *arg)
+{
+    (void)run;
+    return arg && ((void **)arg)[1] == NULL;
+}
+
 /* ---- setting up ----------------------------------------------------------------------------------------- */
 
 int bine_carriers_init(PyObject *module)
 {
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
+    bine_thread_stays_real = stays_real;
     reserved_signal = SIGRTMAX - 2;
     PyObject *signals = PyImport_ImportModule("signal");
     PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;

@@ -346,11 +346,14 @@ static int wait_for(Greenlet *self, int64_t deadline)
     }
     struct bine_waiter waiter = { .greenlet = carrier->g };
     int error;
-    bine_queue_push(&self->waitable.watchers, &waiter);
     do {
+        /* After a signal the wake may have come already, to a waiter that was not parked any more. */
+        if (self->state == BINE_PY_ENDED)
+            return 0;
+        bine_queue_push(&self->waitable.watchers, &waiter);
         error = deadline ? bine_py_park("join", (uintptr_t)self, deadline) : ETIME;
+        bine_queue_remove(&waiter);
     } while (error == EINTR);
-    bine_queue_remove(&waiter);
     return error;
 }
 

@@ -64,6 +64,8 @@ static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
+bool (*bine_thread_stays_real)(void *(*run)(void *), void *arg);
+
 struct bine_hub *bine_thread_greenlets_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();

@@ -1,0 +1,210 @@
+"""The hazards of docs/hazards.md that concern Python, by number."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import bine
+from bine import monkey
+from test_greenlet import raises
+
+PATCHED = True
+
+
+def test_hazard_02_thread_state_is_the_greenlets_own():
+    import ctypes
+
+    # PyGILState_GetThisThreadState answers with the current greenlet's state, so a callback through ctypes finds it.
+    get = ctypes.pythonapi.PyGILState_GetThisThreadState
+    get.restype = ctypes.c_void_p
+    callback = ctypes.CFUNCTYPE(ctypes.c_long)(lambda: threading.get_ident() % (1 << 62))
+
+    def work():
+        state, ident = get(), threading.get_ident()
+        bine.sleep(0)
+        assert callback() == ident % (1 << 62) and get() == state
+        bine.sleep(0)
+        return state
+
+    gs = [bine.spawn(work) for _ in range(5)]
+    bine.joinall(gs, raise_error=True)
+    assert len({g.value for g in gs} | {get()}) == 6
+
+
+def test_hazard_08_openssl_errors_are_the_greenlets_own():
+    import ssl
+
+    def handshake():
+        # A server that answers garbage: each client must get its own error, not another's.
+        a, b = socket.socketpair()
+        context = ssl.create_default_context()
+        bine.spawn(lambda: (b.recv(1000), b.sendall(b"garbage, no TLS at all\n" * 10)))
+        error = raises(ssl.SSLError, context.wrap_socket, a, server_hostname="localhost")
+        assert "WRONG_VERSION_NUMBER" in str(error) or "record layer failure" in str(error).lower(), error
+        a.close()
+        b.close()
+
+    def eof():
+        a, b = socket.socketpair()
+        context = ssl.create_default_context()
+        bine.spawn(lambda: (b.recv(1000), b.close()))
+        error = raises((ssl.SSLError, ConnectionError), context.wrap_socket, a, server_hostname="localhost")
+        assert "WRONG_VERSION" not in str(error), error
+        a.close()
+
+    bine.joinall([bine.spawn(kind) for kind in (handshake, eof) * 20], raise_error=True)
+
+
+def test_hazard_26_a_spinning_poll_lets_others_run():
+    import select
+
+    a, b = socket.socketpair()
+    ticks = []
+
+    def spins():
+        poll = select.poll()
+        poll.register(a, select.POLLIN)
+        while not poll.poll(0):
+            pass
+        return a.recv(1)
+
+    g = bine.spawn(spins)
+    bine.spawn(lambda: (ticks.append(1), b.sendall(b"x")))
+    assert g.get(timeout=10) == b"x" and ticks
+
+
+def test_hazard_31_spawning_does_not_map_memory_each_time():
+    bine.joinall([bine.spawn(lambda: None) for _ in range(10)])
+
+    def count():
+        with open("/proc/self/maps") as maps:
+            return sum(1 for _ in maps)
+
+    before = count()
+    for _ in range(2000):
+        bine.spawn(lambda: None).join()
+    assert count() - before < 20
+
+
+def test_hazard_32_a_signal_wakes_a_parked_main():
+    import signal
+
+    signal.signal(signal.SIGALRM, lambda *unused: seen.append(threading.current_thread()))
+    seen = []
+    busy = bine.spawn(lambda: [sum(range(1000)) and bine.sleep(0) for _ in range(200000)])
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    begin = time.monotonic()
+    time.sleep(0.5)
+    assert seen == [threading.main_thread()] and time.monotonic() - begin >= 0.5
+    busy.kill()
+
+
+def test_hazard_33_process_shared_semaphores():
+    import multiprocessing
+
+    context = multiprocessing.get_context("fork")
+    semaphore, ticks = context.Semaphore(0), []
+
+    def release(semaphore):
+        time.sleep(0.2)
+        semaphore.release()
+
+    ticker = bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.01)) for _ in range(1000)])
+    child = context.Process(target=release, args=(semaphore,))
+    child.start()
+    assert semaphore.acquire(timeout=10)
+    assert len(ticks) > 5
+    child.join()
+    ticker.kill()
+
+
+def test_hazard_34_keys_made_before_patching():
+    # libcrypto made its pthread keys at `import ssl`; greenlets that used them end without leaving errors to the next.
+    code = """
+import ssl, hashlib, os
+ssl.RAND_bytes(8)
+from bine import monkey; monkey.patch_all()
+import bine
+def work():
+    try:
+        ssl.create_default_context().load_verify_locations(cadata="garbage")
+    except ssl.SSLError:
+        pass
+    hashlib.new("sha256", os.urandom(100)).digest()
+    bine.sleep(0)
+for _ in range(30):
+    bine.joinall([bine.spawn(work) for _ in range(20)], raise_error=True)
+print("fine")
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], timeout=50) == b"fine\n"
+
+
+def test_hazard_36_deep_recursion_ends_in_recursion_error():
+    import json
+    import pickle
+
+    def recurse(n):
+        return recurse(n + 1)
+
+    def nested():
+        deep = []
+        for _ in range(100000):
+            deep = [deep]
+        return deep
+
+    def work():
+        raises(RecursionError, recurse, 0)
+        raises((RecursionError, MemoryError), json.dumps, nested())
+        raises((RecursionError, MemoryError, ValueError), json.loads, "[" * 100000)
+        raises((RecursionError, MemoryError), pickle.dumps, nested())
+        raises((RecursionError, MemoryError, SyntaxError), eval, "(" * 1000 + ")" * 1000)
+        return "fine"
+
+    assert bine.spawn(work).get() == "fine"
+
+
+def test_faulthandler_watchdog_stays_a_real_thread():
+    code = """
+from bine import monkey; monkey.patch_all()
+import faulthandler, time, sys
+faulthandler.dump_traceback_later(0.2, exit=True)
+while True: pass
+"""
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, timeout=20)
+    assert done.returncode == 1 and b"Timeout" in done.stderr, done
+
+
+def test_real_threads_beside_greenlets():
+    import _thread
+
+    from bine.threadpool import ThreadPool
+
+    pool, total = ThreadPool(4), []
+
+    def crunch(n):
+        return sum(i * i for i in range(n))
+
+    gs = [pool.spawn(crunch, 20000) for _ in range(20)]
+    bine.joinall([bine.spawn(lambda: [bine.sleep(0) for _ in range(1000)]) for _ in range(10)], raise_error=True)
+    bine.joinall(gs, raise_error=True)
+    assert len({g.value for g in gs}) == 1 and _thread and not total
+
+
+def test_a_heartbeat_goes_on_while_a_c_call_waits():
+    a, b = socket.socketpair()
+    gaps, last = [], [time.monotonic()]
+
+    def beats():
+        while True:
+            bine.sleep(0.005)
+            gaps.append(time.monotonic() - last[0])
+            last[0] = time.monotonic()
+
+    beat = bine.spawn(beats)
+    bine.spawn_later(0.5, b.sendall, b"x")
+    assert a.recv(1) == b"x"
+    beat.kill()
+    assert len(gaps) > 20 and max(gaps) < 0.4, max(gaps)

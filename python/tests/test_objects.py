@@ -1,0 +1,218 @@
+"""Events, locks, queues, pools: gevent's semantics on libbine's objects."""
+
+import time
+
+import bine
+from bine.event import AsyncResult, Event
+from bine.lock import BoundedSemaphore, DummySemaphore, RLock, Semaphore
+from bine.pool import Group, Pool, PoolFull
+from bine.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue
+from test_greenlet import raises
+
+
+def test_event():
+    event = Event()
+    gs = [bine.spawn(event.wait) for _ in range(3)]
+    assert event.wait(0.01) is False
+    event.set()
+    assert [g.get() for g in gs] == [True] * 3 and event.is_set() and event.ready()
+    event.clear()
+    assert event.wait(0) is False
+    seen = []
+    event.rawlink(seen.append)
+    event.set()
+    bine.sleep(0.01)
+    assert seen == [event]
+
+
+def test_event_set_by_an_os_thread():
+    from bine._bine import offload
+
+    event = Event()
+    g = bine.spawn(event.wait, 5)
+    bine.sleep(0)
+    offload(event.set, ())
+    assert g.get() is True
+
+
+def test_async_result():
+    result = AsyncResult()
+    raises(bine.Timeout, result.get, timeout=0.01)
+    raises(bine.Timeout, result.get_nowait)
+    g = bine.spawn(result.get)
+    bine.sleep(0)
+    result.set("value")
+    assert g.get() == "value" and result.get() == "value" and result.value == "value" and result.successful()
+    result = AsyncResult()
+    result.set_exception(ValueError("x"))
+    assert str(raises(ValueError, result.get)) == "x" and not result.successful() and result.wait() is None
+    assert result.exc_info[0] is ValueError
+
+
+def test_semaphore_is_fifo_and_hands_over():
+    semaphore, order = Semaphore(1), []
+
+    def work(n):
+        with semaphore:
+            order.append(n)
+            bine.sleep(0)
+
+    bine.joinall([bine.spawn(work, n) for n in range(10)])
+    assert order == list(range(10)) and semaphore.counter == 1
+    assert semaphore.acquire(timeout=0.01) and not semaphore.acquire(timeout=0.01) and not semaphore.acquire(blocking=False)
+    assert semaphore.locked()
+    bounded = BoundedSemaphore(1)
+    raises(ValueError, bounded.release)
+    raises(ValueError, Semaphore, -1)
+    assert DummySemaphore().acquire()
+
+
+def test_rlock():
+    lock = RLock()
+    with lock:
+        with lock:
+            g = bine.spawn(lock.acquire)
+            bine.sleep(0.001)
+            assert not g.dead
+    assert g.get() is True
+    raises(RuntimeError, lock.release)
+
+
+def test_a_killed_waiter_loses_nothing():
+    semaphore, queue = Semaphore(0), Queue()
+    first, second = bine.spawn(semaphore.acquire), bine.spawn(semaphore.acquire)
+    bine.sleep(0)
+    semaphore.release()
+    first.kill()
+    semaphore.release()
+    bine.sleep(0.001)
+    assert second.dead
+    getter = bine.spawn(queue.get)
+    bine.sleep(0)
+    getter.kill()
+    queue.put("item")
+    assert queue.get(timeout=1) == "item"
+
+
+def test_queue():
+    queue = Queue(2)
+    assert queue.maxsize == 2 and bool(queue) and len(queue) == 0 and queue.empty()
+    queue.put(1)
+    queue.put(2)
+    assert queue.full()
+    raises(Full, queue.put_nowait, 3)
+    raises(Full, queue.put, 3, timeout=0.01)
+    assert queue.peek() == 1 and queue.get() == 1 and queue.get() == 2
+    raises(Empty, queue.get_nowait)
+    raises(Empty, queue.get, timeout=0.01)
+    raises(Empty, queue.peek_nowait)
+    assert list(Queue(items=[1, 2, StopIteration])) == [1, 2]
+
+    def producer():
+        for i in range(100):
+            queue.put(i)
+        queue.put(StopIteration)
+
+    bine.spawn(producer)
+    assert list(queue) == list(range(100))
+
+
+def test_lifo_priority_joinable_channel():
+    queue = LifoQueue()
+    for i in range(3):
+        queue.put(i)
+    assert [queue.get() for _ in range(3)] == [2, 1, 0]
+    queue = PriorityQueue()
+    for i in (3, 1, 2):
+        queue.put((i, "x"))
+    assert [queue.get()[0] for _ in range(3)] == [1, 2, 3]
+    queue.put(1)
+    raises(TypeError, queue.put, "not comparable")
+
+    queue = JoinableQueue()
+    done = []
+
+    def worker():
+        while True:
+            item = queue.get()
+            bine.sleep(0.001)
+            done.append(item)
+            queue.task_done()
+
+    workers = [bine.spawn(worker) for _ in range(3)]
+    for i in range(10):
+        queue.put(i)
+    assert queue.unfinished_tasks == 10
+    queue.join()
+    assert sorted(done) == list(range(10))
+    raises(ValueError, queue.task_done)
+    bine.killall(workers)
+
+    channel = Channel()
+    putter = bine.spawn(channel.put, "x")
+    bine.sleep(0.001)
+    assert not putter.dead and channel.get() == "x"
+    putter.join(1)
+    assert putter.dead
+    raises(Full, channel.put, 1, timeout=0.01)
+    raises(Empty, channel.get, timeout=0.01)
+
+
+def test_pool():
+    pool = Pool(2)
+    active, most = [0], [0]
+
+    def work(x):
+        active[0] += 1
+        most[0] = max(most[0], active[0])
+        bine.sleep(0.002)
+        active[0] -= 1
+        return x * x
+
+    assert pool.map(work, range(10)) == [x * x for x in range(10)] and most[0] == 2
+    assert sorted(pool.imap_unordered(work, range(5))) == [0, 1, 4, 9, 16]
+    assert list(pool.imap(work, range(5))) == [0, 1, 4, 9, 16]
+    assert list(pool.imap(lambda a, b: a + b, [1, 2], [3, 4])) == [4, 6]
+    assert pool.apply(work, (3,)) == 9 and pool.apply_async(work, (4,)).get() == 16
+    assert pool.map_async(work, [5]).get() == [25]
+    assert pool.free_count() == 2
+    a, b = pool.spawn(bine.sleep, 5), pool.spawn(bine.sleep, 5)
+    assert pool.full() and len(pool) == 2 and a in pool
+    raises(PoolFull, pool.add, bine.Greenlet(lambda: 0), False)
+    pool.kill()
+    assert a.dead and b.dead and pool.free_count() == 2 and pool.join(1)
+    import sys
+
+    sys.stderr = open("/dev/null", "w")
+    raises(ZeroDivisionError, pool.map, lambda x: 1 / x, [1, 0])
+
+
+def test_group():
+    group = Group()
+    seen = []
+    for i in range(5):
+        group.spawn(seen.append, i)
+    group.join()
+    assert seen == list(range(5)) and len(group) == 0
+    group.spawn(bine.sleep, 100)
+    group.kill()
+    assert len(group) == 0
+
+
+def test_threadpool_runs_on_real_threads():
+    import threading
+
+    from bine.threadpool import ThreadPool, ThreadPoolExecutor
+
+    pool = ThreadPool(3)
+    begin = time.monotonic()
+    real = [pool.spawn(lambda: (time.sleep(0.2), threading.get_ident())[1]) for _ in range(3)]
+    ticks = 0
+    while not all(g.dead for g in real):
+        bine.sleep(0.01)
+        ticks += 1
+    assert time.monotonic() - begin < 0.55 and ticks > 5
+    assert all(g.value != threading.get_ident() for g in real)
+    assert raises(ZeroDivisionError, pool.apply, lambda: 1 / 0)
+    with ThreadPoolExecutor(2) as executor:
+        assert list(executor.map(lambda x: x + 1, range(4))) == [1, 2, 3, 4]
