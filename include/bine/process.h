@@ -20,7 +20,9 @@ BINE_BEGIN
 
 /* A child with a pid is waited for by pidfd; any child, or one of a process group, by a thread of the offload pool. */
 BINE_API pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+#ifdef WEXITED /* <sys/wait.h> hides the types of waitid from strict C */
 BINE_API int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+#endif
 
 /* When the caller is killed so is the shell, as when a thread in system() is cancelled. SIGINT and SIGQUIT are ignored by this process
  * while any shell runs; SIGCHLD is not blocked. */
