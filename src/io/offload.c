@@ -19,6 +19,11 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
+#include "../core/sanitizer.h"
+
+#ifdef BINE_ASAN
+void __asan_handle_no_return(void);
+#endif
 
 enum {
     THREADS_DEFAULT = 64,
@@ -176,6 +181,9 @@ static void end_running(struct running *here)
 static void cut_short(void *pointer)
 {
     struct running *here = pointer;
+#ifdef BINE_ASAN
+    __asan_handle_no_return(); /* the frames of the call are gone without having returned */
+#endif
     here->job->error = EINTR;
     here->job->interrupted = true;
     lock_pool();

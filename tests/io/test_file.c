@@ -116,7 +116,8 @@ TEST(reads_and_writes_at_an_offset_are_libcs)
     CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
     CHECK_ERROR(pread(-1, ours, 1, 0), EBADF);
     CHECK_ERROR(pwrite(-1, ours, 1, 0), EBADF);
-    CHECK_ERROR(preadv(fd, parts, -1, 0), EINVAL);
+    volatile int impossible = -1;
+    CHECK_ERROR(preadv(fd, parts, impossible, 0), EINVAL);
     int ends[2];
     CHECK_OK(pipe(ends));
     CHECK_ERROR(pread(ends[0], ours, 1, 0), ESPIPE);

@@ -361,8 +361,8 @@ static void *drain(void *arg)
 
 static void write_in_every_way(FILE *file)
 {
-    static char large[20000];
-    for (size_t i = 0; i < sizeof large; i++)
+    static char large[20001]; /* ends with a zero */
+    for (size_t i = 0; i < sizeof large - 1; i++)
         large[i] = (char)('a' + i % 26 - (i % 777 == 0 ? 'a' + i % 26 - '\n' : 0));
     for (unsigned i = 1; i < 120; i++) {
         CHECK_EQ(fprintf(file, "%u of %s %5.2f%%|", i, "many", i * 1.5),
@@ -379,7 +379,7 @@ static void write_in_every_way(FILE *file)
         for (unsigned k = 0; k < i; k++)
             CHECK_NE(putc_unlocked("0123456789\n"[k % 11], file), EOF);
         funlockfile(file);
-        CHECK_EQ(fprintf(file, "%*d%s", (int)i * 10, 5, large + sizeof large - 1000),
+        CHECK_EQ(fprintf(file, "%*d%s", (int)i * 10, 5, large + sizeof large - 1001),
                  (int)i * 10 + 1000 > 10 ? (int)i * 10 + 1000 : 0);
     }
 }
