@@ -117,6 +117,9 @@ static void end_hub(struct bine_hub *hub)
         bine_greenlet_abandon(g, ECANCELED);
         g->stack.top = NULL;
     }
+    /* The root's record goes back to the others: the hub's next thread takes it again. */
+    hub->root->state = BINE_DEAD;
+    bine_greenlet_release(hub->root);
     hub->driver->close(hub->driver);
     bine_timers_free(&hub->timers);
     bine_stacks_free(hub->stacks);
