@@ -114,6 +114,38 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
     }
 }
 
+/* What follows the first attempt, which sent `sent` bytes, or none with errno. `saved`: errno as it was before. */
+static ssize_t follow_up(struct bine_hub *hub, const struct bine_transmit *transmit, struct bine_wait *wait,
+                         ssize_t sent, int saved)
+{
+    if (sent < 0 && errno != EAGAIN && !(errno == EINPROGRESS && transmit->flags & MSG_FASTOPEN))
+        return -1;
+    size_t total = transmit->size;
+    if (transmit->message)
+        total = sent < 0 ? 0 : bine_vector_size(transmit->message->msg_iov, transmit->message->msg_iovlen);
+    if (sent >= 0 && (size_t)sent >= total) {
+        errno = saved;
+        return sent;
+    }
+    bine_wait_drained(hub, transmit->fd, POLLOUT, true);
+    struct bine_transmit rest = *transmit;
+    if (sent < 0 && errno == EINPROGRESS) {
+        rest.flags &= ~MSG_FASTOPEN;
+        rest.address = NULL;
+    }
+    sent = persist(&rest, wait, total, sent > 0 ? (size_t)sent : 0);
+    if (sent >= 0)
+        errno = saved;
+    return sent;
+}
+
+ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent, int saved)
+{
+    struct bine_wait wait;
+    bine_wait_begin(&wait, hub, transmit->fd, "send fd");
+    return follow_up(hub, transmit, &wait, sent, saved);
+}
+
 ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit)
 {
     int error = bine_io_streak(hub);
@@ -142,25 +174,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
     }
     if (error)
         sent = attempt(transmit, 0);
-    if (sent < 0 && errno != EAGAIN && !(errno == EINPROGRESS && transmit->flags & MSG_FASTOPEN))
-        return -1;
-    size_t total = transmit->size;
-    if (transmit->message)
-        total = sent < 0 ? 0 : bine_vector_size(transmit->message->msg_iov, transmit->message->msg_iovlen);
-    if (sent >= 0 && (size_t)sent >= total) {
-        errno = saved;
-        return sent;
-    }
-    bine_wait_drained(hub, transmit->fd, POLLOUT, true);
-    struct bine_transmit rest = *transmit;
-    if (sent < 0 && errno == EINPROGRESS) {
-        rest.flags &= ~MSG_FASTOPEN;
-        rest.address = NULL;
-    }
-    sent = persist(&rest, &wait, total, sent > 0 ? (size_t)sent : 0);
-    if (sent >= 0)
-        errno = saved;
-    return sent;
+    return follow_up(hub, transmit, &wait, sent, saved);
 }
 
 ssize_t bine_send(int fd, const void *buffer, size_t size, int flags)

@@ -22,4 +22,8 @@ struct bine_transmit {
 /* The call as libc's of the same meaning, but the greenlet waits. -1 with errno. */
 ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit);
 
+/* The same for a caller that has tried once without waiting: `sent` bytes went, or -1 with errno; `saved` is errno as
+ * it was before. */
+ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent, int saved);
+
 #endif

@@ -38,8 +38,12 @@ ssize_t hook_readv(int fd, const struct iovec *vector, int count)
 
 ssize_t hook_write(int fd, const void *buffer, size_t size)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
+    ssize_t sent;
+    if (!hub)
         return bine_libc.write(fd, buffer, size);
+    if (bine_quick_transmit(hub, fd, buffer, size, 0, false, &sent))
+        return sent;
     return bine_write(fd, buffer, size);
 }
 
@@ -104,8 +108,12 @@ int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, s
 
 ssize_t hook_send(int fd, const void *buffer, size_t size, int flags)
 {
-    if (!bine_hook_here(BINE_PATCH_SOCKET))
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
+    ssize_t sent;
+    if (!hub)
         return bine_libc.send(fd, buffer, size, flags);
+    if (bine_quick_transmit(hub, fd, buffer, size, flags, true, &sent))
+        return sent;
     return bine_send(fd, buffer, size, flags);
 }
 
