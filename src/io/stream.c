@@ -2,9 +2,11 @@
 #include "stream.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "vector.h"
 
@@ -12,7 +14,7 @@
 #define RWF_NOWAIT 0x00000008
 #endif
 
-enum { NOWAIT_UNKNOWN, NOWAIT_WORKS, NOWAIT_REFUSED };
+enum { NOWAIT_UNKNOWN, NOWAIT_REFUSED };
 
 /* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
  * question and the call. */
@@ -42,10 +44,8 @@ static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, 
         return false;
     /* Offset -1, as two halves: the file position, or none for a pipe. */
     *result = syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
-    if (*result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
-        /* EINVAL may be about the arguments: then the ordinary call says so too. */
-        if (errno != EINVAL)
-            atomic_store_explicit(&record->nowait, NOWAIT_REFUSED, memory_order_relaxed);
+    if (*result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        atomic_store_explicit(&record->nowait, NOWAIT_REFUSED, memory_order_relaxed);
         return false;
     }
     return true;
@@ -93,11 +93,20 @@ static int by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *v
 
 /* ---- files ------------------------------------------------------------------------------------ */
 
+/* Files that the kernel makes up as they are read (/proc, /sys) have no disk to wait for, but refuse RWF_NOWAIT: the ring would keep
+ * a worker thread for them. */
+static bool made_by_kernel(int fd)
+{
+    struct statfs file_system;
+    return fstatfs(fd, &file_system) == 0 &&
+           (file_system.f_type == PROC_SUPER_MAGIC || file_system.f_type == SYSFS_MAGIC || file_system.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 /* What the page cache does not hold: through the ring, or where there is none by the plain call. With O_NONBLOCK too: a file
  * knows no EAGAIN, it waits for its disk. */
 static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat)
 {
-    if (poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
+    if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
         ssize_t got;
         wait->flags = BINE_PARK_FIRM; /* as uninterruptible as the kernel's own wait for a disk */
         int error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
@@ -152,7 +161,8 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
             errno = saved;
         return got;
     }
-    bool wait_first = bine_read_waits_first(wait.record), tried = true;
+    /* Others than pipes look at the size first: an eventfd refuses less than eight bytes without waiting. */
+    bool wait_first = kind == BINE_FD_PIPE && bine_read_waits_first(wait.record), tried = true;
     unsigned refusals = 0;
     for (;;) {
         if (!wait_first) {
