@@ -8,10 +8,11 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 NINJA = ninja -j$(JOBS)
 URLS =
 TESTS =
+PYTHONS =
 MESON_OPTIONS =
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak format lint install build-dir clean
+.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak demo-python test-python bench-python format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -74,6 +75,18 @@ soak: ## ten minutes of random kills, timeouts, closes and forks
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build all meson-test-prereq
 	@build/tests/soak
+
+demo-python: ## run the tutorial in Python, by Bine's names and by gevent's (URLS="https://a https://b")
+	@tools/setup python
+	@tools/demo-python $(URLS)
+
+test-python: ## the Python tests on every CPython that is found (PYTHONS="python3": only these)
+	@tools/setup python
+	@tools/test-python $(PYTHONS)
+
+bench-python: ## measure the Python package beside gevent and asyncio
+	@tools/setup python
+	@tools/bench-python
 
 format: ## lay out all C sources
 	@tools/setup format

@@ -1,0 +1,12 @@
+"""Alternating: after each line a greenlet steps aside for the next."""
+
+import bine
+
+
+def f(n):
+    for i in range(n):
+        print(bine.getcurrent(), i)
+        bine.sleep(0)
+
+
+bine.joinall([bine.spawn(f, 5), bine.spawn(f, 5), bine.spawn(f, 5)])
