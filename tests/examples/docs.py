@@ -28,7 +28,9 @@ def run(source, wanted, directory):
     if built.returncode:
         return "does not compile: " + built.stderr
     try:
-        ran = subprocess.run([program], capture_output=True, text=True, timeout=30)
+        wrapper = os.environ.get("BINE_TEST_WRAPPER", "").split()
+        ran = subprocess.run([*wrapper, program], capture_output=True, text=True,
+                             timeout=30 * int(os.environ.get("BINE_TEST_SLOWER", "1")))
     except subprocess.TimeoutExpired:
         return "does not end"
     if ran.returncode:
