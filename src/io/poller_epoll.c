@@ -243,6 +243,7 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
         return NULL;
     poller->driver.turn = turn;
     poller->driver.close = close_poller;
+    of(poller)->milliseconds = bine_under_valgrind();
     int fd = of(poller)->fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0) {
         error = errno;
