@@ -32,12 +32,18 @@ int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, 
 {
     call->hub = hub;
     call->file = file;
-    call->locked = false;
+    call->light = call->locked = false;
     call->waits = waits(file);
     if (unlocked || file->_flags & FILE_USER_LOCK)
         return call->waits;
-    if (!call->waits && !bine_stdio_locked_by_other(hub, file))
-        return 0;
+    if (!bine_stdio_locked_by_other(hub, file)) {
+        if (!call->waits)
+            return 0;
+        if (bine_libc.ftrylockfile(file) == 0) {
+            call->light = true;
+            return 1;
+        }
+    }
     int error = bine_stdio_lock(hub, file, false);
     if (error) {
         file->_flags |= FILE_ERR_SEEN;
@@ -49,12 +55,28 @@ int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, 
     return 1;
 }
 
+/* The call is about to wait: keep the other greenlets out too. They have not run since it began. */
+static bool keep_greenlets_out(struct bine_stdio *call)
+{
+    if (!call->light)
+        return true;
+    int error = bine_stdio_own(call->hub, call->file);
+    if (error) {
+        errno = error;
+        return false;
+    }
+    call->light = false;
+    call->locked = true;
+    return true;
+}
+
 void bine_stdio_end(struct bine_stdio *call)
 {
-    if (!call->locked)
-        return;
     int saved = errno;
-    bine_stdio_unlock(call->hub, call->file);
+    if (call->light)
+        bine_libc.funlockfile(call->file);
+    else if (call->locked)
+        bine_stdio_unlock(call->hub, call->file);
     errno = saved;
 }
 
@@ -111,8 +133,11 @@ static bool write_all(FILE *file, const char *first, size_t first_size, const ch
 }
 
 /* As libc, forget what could not be written. */
-static bool write_out(FILE *file, const char *more, size_t size)
+static bool write_out(struct bine_stdio *call, const char *more, size_t size)
 {
+    FILE *file = call->file;
+    if (!keep_greenlets_out(call))
+        return failed(file);
     const char *pending = file->_IO_write_base;
     size_t pending_size = (size_t)(file->_IO_write_ptr - file->_IO_write_base);
     bool well = write_all(file, pending, pending_size, more, size);
@@ -127,7 +152,7 @@ bool bine_stdio_flush(struct bine_stdio *call)
         return bine_libc.fflush_unlocked(file) == 0;
     if (!(file->_flags & FILE_PUTTING) || file->_IO_write_ptr <= file->_IO_write_base)
         return true;
-    return write_out(file, NULL, 0);
+    return write_out(call, NULL, 0);
 }
 
 /* libc writes a line-buffered stdout before it reads from something interactive, so that prompts show. */
@@ -175,7 +200,7 @@ bool bine_stdio_fill(struct bine_stdio *call)
         return false; /* sticky, since glibc 2.28 */
     if (file->_flags & FILE_PUTTING && !bine_stdio_flush(call))
         return false;
-    if (!ensure_buffer(file))
+    if (!keep_greenlets_out(call) || !ensure_buffer(file))
         return failed(file);
     flush_prompt(call);
     file->_flags &= ~FILE_PUTTING;
@@ -219,7 +244,7 @@ size_t bine_stdio_put(struct bine_stdio *call, const char *data, size_t size)
             now = size - size % block > now ? size - size % block : now;
     }
     if (now || size > room) {
-        if (!write_out(file, data, now))
+        if (!write_out(call, data, now))
             return 0;
     }
     /* The rest fits and holds no newline: libc only copies it. */
@@ -234,7 +259,7 @@ int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, 
 {
     call->hub = hub;
     call->file = file;
-    call->waits = call->locked = false;
+    call->waits = call->light = call->locked = false;
     if (unlocked || !bine_stdio_locked_by_other(hub, file))
         return 0;
     int error = bine_stdio_lock(hub, file, false);

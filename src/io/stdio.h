@@ -25,7 +25,8 @@ struct bine_stdio {
     struct bine_hub *hub;
     FILE *file;
     bool waits;  /* over a descriptor that a greenlet can wait for: do it here; else libc does */
-    bool locked; /* by this call */
+    bool light;  /* this call has the thread's lock; the greenlet's is taken when it must wait */
+    bool locked; /* this call has both */
 };
 
 /* Begin: 1 go on and end it with bine_stdio_end; 0 nothing to care for, call libc; -1 failed, errno says why. */

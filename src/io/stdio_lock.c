@@ -139,6 +139,11 @@ int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm)
     return error;
 }
 
+int bine_stdio_own(struct bine_hub *hub, FILE *file)
+{
+    return own(hub, file, true);
+}
+
 bool bine_stdio_trylock(struct bine_hub *hub, FILE *file)
 {
     return !bine_stdio_locked_by_other(hub, file) && bine_libc.ftrylockfile(file) == 0 &&

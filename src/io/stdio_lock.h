@@ -20,6 +20,10 @@ int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm);
 bool bine_stdio_trylock(struct bine_hub *hub, FILE *file);
 void bine_stdio_unlock(struct bine_hub *hub, FILE *file);
 
+/* Of a lock that this greenlet's thread has and no other greenlet: note the owner, before it parks. bine_stdio_unlock gives both
+ * back. 0, or ENOMEM. */
+int bine_stdio_own(struct bine_hub *hub, FILE *file);
+
 /* Is it another greenlet of this hub that holds it? */
 bool bine_stdio_locked_by_other(struct bine_hub *hub, FILE *file);
 
