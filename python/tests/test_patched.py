@@ -196,6 +196,7 @@ def test_asyncio_inside_greenlets():
 
 
 def test_keyboard_interrupt_and_handlers_reach_the_main_greenlet():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     busy = bine.spawn(lambda: [bine.sleep(0.001) for _ in range(100000)])
     timer = bine.spawn_later(0.05, os.kill, os.getpid(), signal.SIGINT)
     raises(KeyboardInterrupt, time.sleep, 10)
