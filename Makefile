@@ -50,7 +50,7 @@ test-tsan: ## what several threads touch, under ThreadSanitizer
 	@tools/setup test
 	@tools/configure build-tsan -Db_sanitize=thread -Db_lundef=false -Dbench=false
 	@$(NINJA) --quiet -C build-tsan all meson-test-prereq
-	@TSAN_OPTIONS=halt_on_error=1:report_mutex_bugs=0:detect_deadlocks=0 \
+	@TSAN_OPTIONS=halt_on_error=1:report_mutex_bugs=0:detect_deadlocks=0:die_after_fork=0 \
 		tools/run-tests -j$(JOBS) --slower 5 build-tsan $(call quoted,$(or $(TESTS),$(CROSS_THREAD_TESTS)))
 
 test-valgrind: ## the tests under valgrind's memcheck

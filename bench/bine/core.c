@@ -34,7 +34,7 @@ static void *spin(void *arg)
     while (--left > 0)
         bine_sleep(0);
     if (left == 0)
-        stopped = bench_now();
+        stopped = bench_cpu();
     return arg;
 }
 
@@ -43,7 +43,7 @@ static void robin(const char *name, long n, long switches)
     bine_greenlet **all = spawn_all(spin, n);
     bine_sleep(0); /* everyone has started and comes back into the ring */
     left = switches;
-    double start = bench_now();
+    double start = bench_cpu();
     must(bine_joinall(all, (size_t)n, BINE_FOREVER) == 0, "bine_joinall");
     bench_report(name, (stopped - start) / (double)switches, "ns");
 }
@@ -75,10 +75,10 @@ static void spawn_join(long count)
     double start = 0;
     for (long i = -1000; i < count; i++) {
         if (i == 0)
-            start = bench_now();
+            start = bench_cpu();
         must(bine_join(bine_spawn(nothing, NULL), NULL, BINE_FOREVER) == 0, "bine_join");
     }
-    bench_report("spawn_join", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_join", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void spawn_10000(long count)
@@ -87,12 +87,12 @@ static void spawn_10000(long count)
     double start = 0;
     for (long done = -10000; done < count; done += 10000) {
         if (done == 0)
-            start = bench_now();
+            start = bench_cpu();
         for (int i = 0; i < 10000; i++)
             all[i] = bine_spawn(nothing, NULL);
         must(bine_joinall(all, 10000, BINE_FOREVER) == 0, "bine_joinall");
     }
-    bench_report("spawn_10000", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_10000", (bench_cpu() - start) / (double)count, "ns");
 }
 
 /* ---- timers --------------------------------------------------------------------------------------- */

@@ -52,11 +52,11 @@ static void *receive_all(void *count)
 void channel(long count)
 {
     meeting = bine_channel_new(0, 0);
-    double start = bench_now();
+    double start = bench_cpu();
     bine_greenlet *sender = bine_spawn(send_all, (void *)count), *receiver = bine_spawn(receive_all, (void *)count);
     join(sender);
     join(receiver);
-    bench_report("channel", (bench_now() - start) / (double)count, "ns");
+    bench_report("channel", (bench_cpu() - start) / (double)count, "ns");
 }
 
 /* ---- a bounded queue: a put and a get ------------------------------------------------------------ */
@@ -81,11 +81,11 @@ static void *get_all(void *count)
 void queue(long count)
 {
     line = bine_queue_new(QUEUE, 0);
-    double start = bench_now();
+    double start = bench_cpu();
     bine_greenlet *producer = bine_spawn(put_all, (void *)count), *consumer = bine_spawn(get_all, (void *)count);
     join(producer);
     join(consumer);
-    bench_report("queue", (bench_now() - start) / (double)count, "ns");
+    bench_report("queue", (bench_cpu() - start) / (double)count, "ns");
 }
 
 /* ---- a lock that somebody always waits for ---------------------------------------------------------- */
@@ -105,11 +105,11 @@ static void *take_turns(void *count)
 void lock_handoff(long count)
 {
     lock = bine_rlock_new(0);
-    double start = bench_now();
+    double start = bench_cpu();
     bine_greenlet *a = bine_spawn(take_turns, (void *)(count / 2)), *b = bine_spawn(take_turns, (void *)(count / 2));
     join(a);
     join(b);
-    bench_report("lock_handoff", (bench_now() - start) / (double)count, "ns");
+    bench_report("lock_handoff", (bench_cpu() - start) / (double)count, "ns");
 }
 
 /* ---- a pool's map, 100 places ------------------------------------------------------------------------ */
@@ -126,12 +126,12 @@ void pool_map(long count)
     bine_pool *pool = bine_pool_new(100, 0);
     for (long i = 0; i < ITEMS; i++)
         items[i] = (void *)i;
-    double start = bench_now();
+    double start = bench_cpu();
     for (long done = 0; done < count; done += ITEMS) {
         must(bine_pool_map(pool, twice, items, ITEMS, results, BINE_FOREVER) == 0, "bine_pool_map");
         must((long)results[ITEMS - 1] == 2 * (ITEMS - 1), "the results");
     }
-    bench_report("pool_map", (bench_now() - start) / (double)count, "ns");
+    bench_report("pool_map", (bench_cpu() - start) / (double)count, "ns");
 }
 
 /* ---- messages from a hub to a hub ------------------------------------------------------------------- */

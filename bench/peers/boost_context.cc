@@ -21,11 +21,11 @@ static void robin(const char *name, long n, long switches)
     double start = 0;
     for (long done = -n; done < switches / 2; done += n) { // a resume is a switch there and one back
         if (done == 0)
-            start = bench_now();
+            start = bench_cpu();
         for (auto &fiber : all)
             fiber = std::move(fiber).resume();
     }
-    bench_report(name, (bench_now() - start) / (double)switches, "ns");
+    bench_report(name, (bench_cpu() - start) / (double)switches, "ns");
     fflush(nullptr);
     _Exit(0);
 }
@@ -48,12 +48,12 @@ static void robin_100000(long count)
 static void spawn_join(long count)
 {
     ctx::pooled_fixedsize_stack stacks(16 * 1024);
-    double start = bench_now();
+    double start = bench_cpu();
     for (long i = 0; i < count; i++) {
         ctx::fiber f(std::allocator_arg, stacks, [](ctx::fiber &&caller) { return std::move(caller); });
         f = std::move(f).resume();
     }
-    bench_report("spawn_join", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_join", (bench_cpu() - start) / (double)count, "ns");
 }
 
 int main(int argc, char **argv)

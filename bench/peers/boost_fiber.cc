@@ -30,12 +30,12 @@ static void robin(const char *name, long n, long switches)
             while (--left > 0)
                 boost::this_fiber::yield();
             if (left == 0)
-                stopped = bench_now();
+                stopped = bench_cpu();
         }));
     left = switches + n;
     boost::this_fiber::yield();
     left = switches;
-    double start = bench_now();
+    double start = bench_cpu();
     for (auto &fiber : all)
         fiber.join();
     bench_report(name, (stopped - start) / (double)switches, "ns");
@@ -58,10 +58,10 @@ static void robin_100000(long count)
 
 static void spawn_join(long count)
 {
-    double start = bench_now();
+    double start = bench_cpu();
     for (long i = 0; i < count; i++)
         spawn([] {}).join();
-    bench_report("spawn_join", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_join", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void spawn_10000(long count)
@@ -70,20 +70,20 @@ static void spawn_10000(long count)
     double start = 0;
     for (long done = -10000; done < count; done += 10000) {
         if (done == 0)
-            start = bench_now();
+            start = bench_cpu();
         for (auto &fiber : all)
             fiber = spawn([] {});
         for (auto &fiber : all)
             fiber.join();
     }
-    bench_report("spawn_10000", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_10000", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void channel(long count)
 {
     fibers::unbuffered_channel<long> items;
     long sum = 0;
-    double start = bench_now();
+    double start = bench_cpu();
     fibers::fiber sender = spawn([&] {
         for (long i = 1; i <= count; i++)
             items.push(i);
@@ -95,7 +95,7 @@ static void channel(long count)
     });
     sender.join();
     receiver.join();
-    bench_report("channel", (bench_now() - start) / (double)count, "ns");
+    bench_report("channel", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void timers(long count)

@@ -38,14 +38,14 @@ func report(name string, value float64, unit string) {
 	fmt.Printf("%s %.3f %s\n", name, value, unit)
 }
 
-func perCount(name string, start time.Time, count int) {
-	report(name, float64(time.Since(start).Nanoseconds())/float64(count), "ns")
+func perCount(name string, start float64, count int) {
+	report(name, (cpu()-start)/float64(count), "ns")
 }
 
 func robin(name string, n int, switches int) {
 	var all sync.WaitGroup
 	left := switches + n
-	var start, stopped time.Time
+	var start, stopped float64
 	for i := 0; i < n; i++ {
 		all.Add(1)
 		go func() {
@@ -58,21 +58,21 @@ func robin(name string, n int, switches int) {
 				runtime.Gosched()
 			}
 			if left == 0 {
-				stopped = time.Now()
+				stopped = cpu()
 			}
 			all.Done()
 		}()
 	}
 	runtime.Gosched()
 	left = switches
-	start = time.Now()
+	start = cpu()
 	all.Wait()
-	report(name, float64(stopped.Sub(start).Nanoseconds())/float64(switches), "ns")
+	report(name, (stopped-start)/float64(switches), "ns")
 }
 
 func spawn(name string, batch int, count int) {
 	var all sync.WaitGroup
-	start := time.Now()
+	start := cpu()
 	for done := 0; done < count; done += batch {
 		for i := 0; i < batch; i++ {
 			all.Add(1)
@@ -91,7 +91,7 @@ func channel(count int) {
 		}
 		close(items)
 	}()
-	start := time.Now()
+	start := cpu()
 	sum := 0
 	for i := range items {
 		sum += i
@@ -106,19 +106,23 @@ func queue(name string, count int) {
 			items <- i
 		}
 	}()
-	start := time.Now()
+	start, before := time.Now(), cpu()
 	for i := 0; i < count; i++ {
 		if <-items != i {
 			panic("order")
 		}
 	}
-	perCount(name, start, count)
+	if name == "cross_hub" { // two threads: the time that passes is what counts
+		report(name, float64(time.Since(start).Nanoseconds())/float64(count), "ns")
+		return
+	}
+	perCount(name, before, count)
 }
 
 func lockHandoff(count int) {
 	var lock sync.Mutex
 	var all sync.WaitGroup
-	start := time.Now()
+	start := cpu()
 	for i := 0; i < 2; i++ {
 		all.Add(1)
 		go func() {
@@ -224,6 +228,9 @@ func main() {
 	or := func(n int) int {
 		if count > 0 {
 			return count
+		}
+		if divide, _ := strconv.Atoi(os.Getenv("BENCH_DIVIDE")); divide > 1 {
+			return n / divide
 		}
 		return n
 	}

@@ -25,7 +25,7 @@ static void *spin(void *arg)
     while (--left > 0)
         st_usleep(0);
     if (left == 0)
-        stopped = bench_now();
+        stopped = bench_cpu();
     return arg;
 }
 
@@ -36,7 +36,7 @@ static void robin(const char *name, long n, long switches)
         all[i] = spawn(spin, i, 1);
     st_usleep(0);
     left = switches;
-    double start = bench_now();
+    double start = bench_cpu();
     for (long i = 0; i < n; i++)
         st_thread_join(all[i], NULL);
     bench_report(name, (stopped - start) / (double)switches, "ns");
@@ -64,10 +64,10 @@ static void *nothing(void *arg)
 
 static void spawn_join(long count)
 {
-    double start = bench_now();
+    double start = bench_cpu();
     for (long i = 0; i < count; i++)
         st_thread_join(spawn(nothing, 0, 1), NULL);
-    bench_report("spawn_join", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_join", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void spawn_10000(long count)
@@ -76,13 +76,13 @@ static void spawn_10000(long count)
     double start = 0;
     for (long done = -10000; done < count; done += 10000) {
         if (done == 0)
-            start = bench_now();
+            start = bench_cpu();
         for (int i = 0; i < 10000; i++)
             all[i] = spawn(nothing, 0, 1);
         for (int i = 0; i < 10000; i++)
             st_thread_join(all[i], NULL);
     }
-    bench_report("spawn_10000", (bench_now() - start) / (double)count, "ns");
+    bench_report("spawn_10000", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void *sleeper(void *arg)
@@ -157,11 +157,11 @@ static void channel_work(long count)
 {
     channel.filled = st_cond_new();
     channel.emptied = st_cond_new();
-    double start = bench_now();
+    double start = bench_cpu();
     st_thread_t a = spawn(sender, count, 1), b = spawn(receiver, count, 1);
     st_thread_join(a, NULL);
     st_thread_join(b, NULL);
-    bench_report("channel", (bench_now() - start) / (double)count, "ns");
+    bench_report("channel", (bench_cpu() - start) / (double)count, "ns");
 }
 
 static void *serve(void *arg)

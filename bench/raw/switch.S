@@ -1,4 +1,5 @@
-/* The raw context switch: see switch.h. It ends in `pop; jmp`, because a `ret` to another caller than the
+/* The raw context switch: see switch.h. With RAW_CONTROL it also keeps the floating-point control words, as the ABI has it
+ * (within the red zone: no signal comes here). It ends in `pop; jmp`, because a `ret` to another caller than the
  * last is predicted wrong every time. */
 #if defined(__x86_64__)
 
@@ -13,8 +14,19 @@ raw_switch:
     pushq %r13
     pushq %r14
     pushq %r15
+#ifdef RAW_CONTROL
+    stmxcsr -8(%rsp)
+    fnstcw -4(%rsp)
+    movzwl -4(%rsp), %eax
+#endif
     movq %rsp, (%rdi)
     movq %rsi, %rsp
+#ifdef RAW_CONTROL
+    ldmxcsr -8(%rsp)
+    cmpw -4(%rsp), %ax
+    jne 2f
+1:
+#endif
     popq %r15
     popq %r14
     popq %r13
@@ -23,6 +35,10 @@ raw_switch:
     popq %rbp
     popq %rcx
     jmp *%rcx
+#ifdef RAW_CONTROL
+2:  fldcw -4(%rsp)
+    jmp 1b
+#endif
     .size raw_switch, . - raw_switch
 
     .globl raw_entry
