@@ -231,6 +231,12 @@ void harness_refuse_uring(void)
         SKIP("no seccomp filter here: %s", strerror(errno));
 }
 
+void harness_only_one_thread(void)
+{
+    if (harness_threads() > 1)
+        SKIP("an emulator or sanitizer has threads of its own here");
+}
+
 void harness_join_child(pid_t child)
 {
     int status = 0;

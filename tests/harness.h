@@ -119,6 +119,9 @@ size_t harness_memory(void);
 unsigned harness_slower(void);
 /* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can do. */
 bool harness_instrumented(void);
+/* Skip where an emulator or a sanitizer has threads of its own: to the runtime any of them might wake somebody, so that nothing is
+ * ever a deadlock there. */
+void harness_only_one_thread(void);
 /* Wait for a process that the test forked; fail, with its message, if it did not end by exit(0). */
 void harness_join_child(pid_t child);
 /* Allow no io_uring_setup (EPERM) in this process from now on. */

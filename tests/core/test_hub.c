@@ -163,6 +163,7 @@ static void deadlock(void)
 
 TEST(deadlock_is_edeadlk_with_a_dump_of_who_waits_for_what)
 {
+    harness_only_one_thread();
     char text[4000];
     int status = child_status(deadlock, text, sizeof text);
     CHECK(WIFEXITED(status));

@@ -287,6 +287,7 @@ TEST(a_kill_does_not_interrupt_a_lock)
 
 TEST(a_lock_that_nobody_can_release_any_more_is_a_deadlock_of_the_root)
 {
+    harness_only_one_thread();
     SKIP_UNDER_TSAN("its own thread might wake somebody");
     bine_getcurrent();
     pthread_mutex_init(&mutex, NULL);

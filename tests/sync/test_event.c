@@ -76,6 +76,7 @@ TEST(event_bad_arguments)
 
 TEST(waiting_for_an_event_that_nobody_can_set_is_a_deadlock)
 {
+    harness_only_one_thread();
     event = bine_event_new(0);
     CHECK_ERROR(bine_event_wait(event, BINE_FOREVER), EDEADLK);
     CHECK_OK(bine_event_free(event));
