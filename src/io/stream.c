@@ -8,13 +8,17 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "file.h"
 #include "vector.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
 
-enum { NOWAIT_UNKNOWN, NOWAIT_REFUSED };
+enum {
+    NOWAIT_UNKNOWN,
+    NOWAIT_REFUSED
+};
 
 /* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
  * question and the call. */
@@ -99,12 +103,14 @@ static bool made_by_kernel(int fd)
 {
     struct statfs file_system;
     return fstatfs(fd, &file_system) == 0 &&
-           (file_system.f_type == PROC_SUPER_MAGIC || file_system.f_type == SYSFS_MAGIC || file_system.f_type == CGROUP2_SUPER_MAGIC);
+           (file_system.f_type == PROC_SUPER_MAGIC || file_system.f_type == SYSFS_MAGIC ||
+            file_system.f_type == CGROUP2_SUPER_MAGIC);
 }
 
-/* What the page cache does not hold: through the ring, or where there is none by the plain call. With O_NONBLOCK too: a file
- * knows no EAGAIN, it waits for its disk. */
-static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat)
+/* What the page cache does not hold: through the ring, or where there is none on the offload pool. With O_NONBLOCK too: a file
+ * knows no EAGAIN, it waits for its disk. `asked`: the cache was, and has it not; else this kind of file cannot be asked, which
+ * is quick (in memory, made by the kernel) unless it comes over a network. */
+static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat, bool asked)
 {
     if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
         ssize_t got;
@@ -113,6 +119,8 @@ static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector,
         if (error >= 0)
             return error ? bine_io_fail(error) : got;
     }
+    if (asked || bine_file_slow(wait->fd))
+        return BINE_FILE_CALL("read fd", wait->fd, SYS_readv, wait->fd, (long)vector, count);
     return bine_libc.readv(wait->fd, vector, count);
 }
 
@@ -127,8 +135,8 @@ static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int 
         ssize_t got;
         bool cached = attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got);
         if (!cached || (got < 0 && errno == EAGAIN)) {
+            got = read_uncached(wait, vector, count, flat && !done, cached);
             cached = false;
-            got = read_uncached(wait, vector, count, flat && !done);
         }
         if (got < 0)
             return done ? (ssize_t)done : -1;
@@ -246,7 +254,9 @@ static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_d
 ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
                           int count, bool flat)
 {
-    /* Writes to files go to the page cache. */
+    /* Writes to files go to the page cache, but for those of other machines and programs. */
+    if (kind == BINE_FD_FILE && count > 0 && bine_file_slow(fd))
+        return BINE_FILE_CALL("write fd", fd, SYS_writev, fd, (long)vector, count);
     if (kind == BINE_FD_FILE || count <= 0 || (flat && vector->iov_len == 0))
         return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
 
@@ -266,9 +276,8 @@ ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kin
                 total = bine_vector_size(vector, (size_t)count);
             sent += (size_t)more;
             /* A record (eventfd, device) is taken whole or as far as its driver takes it, which is the answer. */
-            if (sent >= total ||
-                (kind != BINE_FD_PIPE &&
-                 !(wait.record && atomic_load_explicit(&wait.record->terminal, memory_order_relaxed))))
+            if (sent >= total || (kind != BINE_FD_PIPE &&
+                                  !(wait.record && atomic_load_explicit(&wait.record->terminal, memory_order_relaxed))))
                 break;
             rest_count = bine_vector_rest(window, vector, (size_t)count, sent);
             rest = window;

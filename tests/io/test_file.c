@@ -296,6 +296,26 @@ TEST(paths_on_slow_file_systems_let_others_run)
     finish(heart);
 }
 
+TEST(files_on_slow_file_systems_let_others_run)
+{
+    bine_greenlet *heart = start();
+    int fd = own_file(5000);
+    bine_path_assume(1);
+    char bytes[100] = "written";
+    unsigned before = beats;
+    CHECK_EQ(write(fd, bytes, 7), 7);
+    CHECK_GT(beats, before);
+    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+    CHECK_EQ(read(fd, bytes, sizeof bytes), 100);
+    CHECK_MEMORY(bytes, "written", 7);
+    before = beats;
+    CHECK_OK(ftruncate(fd, 10));
+    CHECK_GT(beats, before);
+    CHECK_EQ(lseek(fd, 0, SEEK_END), 10);
+    close(fd);
+    finish(heart);
+}
+
 /* The opinion on this machine's own mounts: /proc and /dev/shm are never slow. */
 TEST(local_file_systems_are_quick)
 {
