@@ -135,7 +135,7 @@ def work():
         pass
     hashlib.new("sha256", os.urandom(100)).digest()
     bine.sleep(0)
-for _ in range(30):
+for _ in range(6):
     bine.joinall([bine.spawn(work) for _ in range(20)], raise_error=True)
 print("fine")
 """
