@@ -35,7 +35,7 @@ static int change_to(unsigned families, bool anew)
         if (before & ~families & BINE_PATCH_SIGNAL)
             bine_signals_release();
         /* What is remembered of descriptors is true only if nobody changes them behind our back. */
-        bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_any());
+        bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_leaves_out());
     }
     return error;
 }

@@ -37,9 +37,15 @@ void bine_scope_drop_newest(void)
     free(rule);
 }
 
-bool bine_scope_any(void)
+bool bine_scope_leaves_out(void)
 {
-    return newest != NULL;
+    for (const struct rule *rule = newest; rule; rule = rule->next) {
+        bool only_part = rule->kind == BINE_RULE_ONLY &&
+                         !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || only_part)
+            return true;
+    }
+    return false;
 }
 
 bool bine_scope_allows(const char *name)

@@ -19,8 +19,8 @@ int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned famil
 /* Take the newest rule back: it could not be put into effect. */
 void bine_scope_drop_newest(void);
 
-/* Are there any rules? */
-bool bine_scope_any(void);
+/* Is there an object that may change descriptors without our knowing, because of a rule? */
+bool bine_scope_leaves_out(void);
 
 /* May the object with this file name be patched? Exclude rules are stronger than include rules. */
 bool bine_scope_allows(const char *name);
