@@ -2,7 +2,7 @@
  * The load: `load echo|http PORT CONNECTIONS REQUESTS`. Opens the connections, makes two requests on each to
  * warm up, prints `ready`, waits for a line on standard input (bench/run reads the server's clocks
  * meanwhile), makes REQUESTS requests in all, each connection sending its next as soon as the answer to
- * its last has come, and prints the figures. One thread, one epoll.
+ * its last has come, prints the figures and `done`, and waits for the end of standard input. One thread, one epoll.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -155,5 +155,8 @@ int main(int argc, char **argv)
     bench_report("latency_median", samples[have / 2] / 1e3, "us");
     bench_report("latency_99", samples[have * 99 / 100] / 1e3, "us");
     bench_report("load_cpu", (bench_cpu() - cpu) / (double)requests / 1e3, "us");
+    puts("done");
+    fflush(stdout);
+    getchar(); /* the connections stay open while the server's clocks are read again */
     return 0;
 }
