@@ -67,60 +67,34 @@ struct opening {
     int directory, flags;
     mode_t mode;
     int fd;
-    char path[];
+    const char *path;
 };
 
 static void run_opening(struct bine_offload_job *job)
 {
     struct opening *opening = (struct opening *)job;
-    opening->fd = bine_libc.openat(opening->directory, opening->path, opening->flags, opening->mode);
-}
-
-/* Nobody takes the descriptor. Of an open that was cut short, and of one that never ran, there is none. */
-static void discard_opening(struct bine_offload_job *job)
-{
-    struct opening *opening = (struct opening *)job;
-    if (opening->fd >= 0)
-        bine_libc.close(opening->fd);
-    if (opening->directory >= 0)
-        bine_libc.close(opening->directory);
-    free(opening);
+    do
+        opening->fd = bine_libc.openat(opening->directory, opening->path, opening->flags, opening->mode);
+    while (opening->fd < 0 && errno == EINTR && !atomic_load(&job->interrupted));
 }
 
 static int open_in_pool(struct bine_hub *hub, int directory, const char *path, int flags, mode_t mode)
 {
-    size_t length = strlen(path) + 1;
-    struct opening *opening = calloc(1, sizeof *opening + length);
-    if (!opening)
-        return -1;
-    *opening = (struct opening){.job = {.run = run_opening, .lingers = true, .interruptible = true, .error = errno},
-                                .directory = directory,
-                                .flags = flags,
-                                .mode = mode,
-                                .fd = -1};
-    memcpy(opening->path, path, length);
-    /* The caller may be killed and close its directory while the pool still uses it. */
-    if (directory >= 0 && *path != '/') {
-        opening->directory = bine_libc.fcntl(directory, F_DUPFD_CLOEXEC, 3);
-        if (opening->directory < 0) {
-            free(opening);
-            return -1;
-        }
-    } else if (directory >= 0) {
-        opening->directory = AT_FDCWD;
-    }
-    int error = bine_offload_detached(hub, &opening->job, discard_opening, "open", (uintptr_t)path, INT64_MAX);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    int fd = opening->fd;
-    error = opening->job.error;
-    opening->fd = -1;
-    discard_opening(&opening->job);
-    if (fd < 0)
-        errno = error;
-    return fd;
+    struct opening opening = {.job = {.run = run_opening,
+                                      .lingers = true,
+                                      .interruptible = true,
+                                      .park_flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS,
+                                      .error = errno},
+                              .directory = directory,
+                              .flags = flags,
+                              .mode = mode,
+                              .fd = -1,
+                              .path = path};
+    int error = bine_offload_firm(hub, &opening.job, "open", (uintptr_t)path);
+    /* Opened in the very moment of the kill: delivered, the kill strikes at the next wait. */
+    if (opening.fd < 0)
+        errno = error ? error : opening.job.error;
+    return opening.fd;
 }
 
 int bine_openat(int directory, const char *path, int flags, mode_t mode)

@@ -19,11 +19,6 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
-#include "../core/sanitizer.h"
-
-#ifdef BINE_ASAN
-void __asan_handle_no_return(void);
-#endif
 
 enum {
     THREADS_DEFAULT = 64,
@@ -31,10 +26,21 @@ enum {
     STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
+/* A job that was given to a thread and has not ended. */
+struct running {
+    struct bine_offload_job *job;
+    struct bine_hub *hub;
+    pthread_t thread;
+    bool firm, lingers, interruptible; /* of the job, which may be gone when its message has been sent */
+    bool sending;                      /* its message is about to be in the hub's inbox */
+    bool orphan;                       /* the hub has ended meanwhile */
+    struct running *next, *previous;
+};
+
 struct worker {
     pthread_cond_t wake;
-    struct bine_offload_job *job; /* handed over while idle */
-    struct worker *below;         /* stack of idle workers */
+    struct running running; /* job NULL: idle */
+    struct worker *below;   /* stack of idle workers */
 };
 
 static struct pool {
@@ -48,19 +54,8 @@ static struct pool {
     struct running *running;
     pthread_cond_t finished; /* a job on a stack ended while its hub's end waits for it */
     bool finish_wanted;
+    int interrupt_signal; /* 0: none was free */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
-
-/* A job that runs now: on its worker's stack. */
-struct running {
-    struct bine_offload_job *job;
-    struct bine_hub *hub;
-    pthread_t thread;
-    bool firm, lingers; /* of the job, which may be gone when its message has been sent */
-    bool sending;       /* its message is about to be in the hub's inbox */
-    bool orphan;        /* the hub has ended meanwhile */
-    bool interrupted;   /* this thread was asked to end */
-    struct running *next, *previous;
-};
 
 static int64_t idle_limit = 10 * BINE_SECOND;
 
@@ -137,25 +132,26 @@ static bool room_for_thread(void)
 
 static void add_thread(void);
 
-static void begin_running(struct running *here)
+static void begin_running(struct running *here, struct bine_offload_job *job)
 {
-    here->next = pool.running;
+    *here = (struct running){.job = job,
+                             .hub = job->hub,
+                             .thread = here->thread,
+                             .firm = job->orphaned == NULL,
+                             .lingers = job->lingers,
+                             .interruptible = job->interruptible,
+                             .next = pool.running};
     if (here->next)
         here->next->previous = here;
     pool.running = here;
-    if (here->lingers) {
-        pool.lingering++;
-        if (pool.first && room_for_thread())
-            add_thread();
-    }
+    pool.lingering += here->lingers;
 }
 
-/* The job has run (or was interrupted): tell its hub. With the lock held, which is free in between. */
+/* The job has run: tell its hub. With the lock held, which is free in between. */
 static void end_running(struct running *here)
 {
     struct bine_offload_job *job = here->job;
-    if (here->lingers)
-        pool.lingering--;
+    pool.lingering -= here->lingers;
     here->sending = !here->orphan;
     unlock_pool();
     if (here->orphan) {
@@ -173,82 +169,60 @@ static void end_running(struct running *here)
         pool.running = here->next;
     if (here->next)
         here->next->previous = here->previous;
+    here->job = NULL;
     if (pool.finish_wanted)
         bine_libc.pthread_cond_broadcast(&pool.finished);
 }
 
-/* The worker's thread was cancelled inside the job's system call: it ends as interrupted, and the thread with it. */
-static void cut_short(void *pointer)
+/* Run what begin_running has noted. Called and left with the lock held; it is free while the job runs. */
+static void run_job(struct running *here)
 {
-    struct running *here = pointer;
-#ifdef BINE_ASAN
-    __asan_handle_no_return(); /* the frames of the call are gone without having returned */
-#endif
-    here->job->error = EINTR;
-    here->job->interrupted = true;
+    struct bine_offload_job *job = here->job;
+    sigset_t interrupt;
+    bool interruptible = here->interruptible && pool.interrupt_signal;
+    if (interruptible) {
+        sigemptyset(&interrupt);
+        sigaddset(&interrupt, pool.interrupt_signal);
+    }
+    unlock_pool();
+    if (interruptible)
+        bine_libc.pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
+    errno = job->error;
+    job->run(job);
+    job->error = errno;
+    if (interruptible)
+        bine_libc.pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
     lock_pool();
     end_running(here);
-    pool.threads--;
-    if (pool.first && room_for_thread())
-        add_thread();
-    unlock_pool();
 }
 
-/* Called and left with the lock held; the lock is free while the job runs. False: this thread must end, a request to interrupt
- * the job came too late and cannot be taken back. */
-static bool run_job(struct bine_offload_job *job)
-{
-    struct running here = {
-        .job = job, .hub = job->hub, .thread = bine_libc.pthread_self(), .firm = job->orphaned == NULL, .lingers = job->lingers};
-    begin_running(&here);
-    unlock_pool();
-
-    errno = job->error;
-    if (job->interruptible) {
-        pthread_cleanup_push(cut_short, &here);
-        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-        job->run(job);
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-        pthread_cleanup_pop(0);
-    } else {
-        job->run(job);
-    }
-    job->error = errno;
-
-    lock_pool();
-    end_running(&here);
-    return !here.interrupted;
-}
-
-/* Idle: wait for a job with the lock held. NULL: nothing came for so long that the thread should end. */
-static struct bine_offload_job *await_job(struct worker *self)
+/* Wait for a job with the lock held. False: nothing came for so long that the thread should end. */
+static bool await_job(struct worker *self)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t at = until.tv_sec * BINE_SECOND + until.tv_nsec + idle_limit;
     until = (struct timespec){.tv_sec = at / BINE_SECOND, .tv_nsec = at % BINE_SECOND};
 
-    self->job = NULL;
     self->below = pool.idle;
     pool.idle = self;
     int error = 0;
-    while (!self->job && error != ETIMEDOUT)
+    while (!self->running.job && error != ETIMEDOUT)
         error = bine_libc.pthread_cond_timedwait(&self->wake, &pool.lock, &until);
-    if (self->job)
-        return self->job;
-    for (struct worker **each = &pool.idle;; each = &(*each)->below)
-        if (*each == self) {
-            *each = self->below;
-            return NULL;
-        }
+    if (self->running.job)
+        return true;
+    struct worker **each = &pool.idle;
+    while (*each != self)
+        each = &(*each)->below;
+    *each = self->below;
+    return false;
 }
 
 static void *work(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "bine-offload");
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    struct worker self;
+    struct worker self = {.running.thread = bine_libc.pthread_self()};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -258,14 +232,16 @@ static void *work(void *unused)
     lock_pool();
     for (;;) {
         struct bine_offload_job *job = pop_job();
-        if (!job)
-            job = await_job(&self);
-        if (!job || !run_job(job))
+        if (job) {
+            begin_running(&self.running, job);
+            if (job->lingers && pool.first && room_for_thread())
+                add_thread();
+        } else if (!await_job(&self)) {
             break;
+        }
+        run_job(&self.running);
     }
     pool.threads--;
-    if (pool.first && room_for_thread())
-        add_thread();
     unlock_pool();
     pthread_cond_destroy(&self.wake);
     return NULL;
@@ -300,6 +276,46 @@ static void add_thread(void)
         pool.threads--;
 }
 
+/* ---- interrupting ---------------------------------------------------------------------------- */
+
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the call
+ * succeeds in the same moment. Take one that nobody uses: real-time signals from the end. */
+static int choose_signal(void)
+{
+    for (int signal = SIGRTMAX; signal > SIGRTMIN; signal--) {
+        struct sigaction action;
+        if (bine_libc.sigaction(signal, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+            continue;
+        action = (struct sigaction){.sa_handler = nothing}; /* without SA_RESTART */
+        sigemptyset(&action.sa_mask);
+        return bine_libc.sigaction(signal, &action, NULL) == 0 ? signal : 0;
+    }
+    return 0;
+}
+
+/* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats it. */
+static void interrupt(struct running *running)
+{
+    if (running->interruptible && !running->sending && pool.interrupt_signal) {
+        atomic_store(&running->job->interrupted, true);
+        bine_libc.pthread_kill(running->thread, pool.interrupt_signal);
+    }
+}
+
+static void interrupt_job(struct bine_offload_job *job)
+{
+    lock_pool();
+    for (struct running *each = pool.running; each; each = each->next)
+        if (each->job == job)
+            interrupt(each);
+    unlock_pool();
+}
+
 /* ---- fork and the end of a hub ---------------------------------------------------------------- */
 
 static void before_fork(void)
@@ -316,8 +332,7 @@ static void after_fork_in_parent(void)
  * are on stacks that nobody will use again. */
 static void after_fork_in_child(void)
 {
-    size_t bound = pool.bound;
-    pool = (struct pool){.bound = bound};
+    pool = (struct pool){.bound = pool.bound, .interrupt_signal = pool.interrupt_signal};
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.finished, NULL);
 }
@@ -339,20 +354,27 @@ static void hub_ended(struct bine_hub *hub)
             orphans = job;
         }
     }
-    for (bool waits = true; waits;) {
-        waits = false;
+    for (int64_t pause = BINE_MS;; pause *= 2) {
+        bool waits = false, again = false;
         for (struct running *each = pool.running; each; each = each->next) {
             if (each->hub != hub)
                 continue;
-            if (each->firm || each->sending)
-                waits = true;
-            else
+            if (!each->firm && !each->sending) {
                 each->orphan = true;
+                continue;
+            }
+            waits = true;
+            again |= each->interruptible;
+            interrupt(each);
         }
-        if (waits) {
-            pool.finish_wanted = true;
-            bine_libc.pthread_cond_wait(&pool.finished, &pool.lock);
-        }
+        if (!waits)
+            break;
+        pool.finish_wanted = true;
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        int64_t at = until.tv_nsec + (again && pause < BINE_SECOND ? pause : BINE_SECOND);
+        until = (struct timespec){.tv_sec = until.tv_sec + at / BINE_SECOND, .tv_nsec = at % BINE_SECOND};
+        bine_libc.pthread_cond_timedwait(&pool.finished, &pool.lock, &until);
     }
     unlock_pool();
     for (struct bine_message *message = atomic_load(&hub->inbox.first), *next; message; message = next) {
@@ -398,11 +420,13 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     lock_pool();
     if (pool.bound == 0)
         set_up();
+    if (job->interruptible && !pool.interrupt_signal)
+        pool.interrupt_signal = choose_signal();
     struct worker *worker = pool.idle;
     if (worker) {
         pool.idle = worker->below;
         job->queued = false;
-        worker->job = job;
+        begin_running(&worker->running, job);
         bine_libc.pthread_cond_signal(&worker->wake);
         unlock_pool();
         errno = saved;
@@ -414,23 +438,13 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
      * others who counted on a thread that could not be made. */
     while (pool.threads == 0 && (job = pop_job())) {
+        struct running here = {.thread = bine_libc.pthread_self()};
         job->interruptible = false;
-        run_job(job);
+        begin_running(&here, job);
+        run_job(&here);
     }
     unlock_pool();
     errno = saved;
-}
-
-void bine_offload_interrupt(struct bine_offload_job *job)
-{
-    lock_pool();
-    for (struct running *each = pool.running; each; each = each->next)
-        if (each->job == job && job->interruptible && !each->sending && !each->interrupted) {
-            each->interrupted = true;
-            bine_libc.pthread_cancel(each->thread);
-            break;
-        }
-    unlock_pool();
 }
 
 bool bine_offload_withdraw(struct bine_offload_job *job)
@@ -462,15 +476,21 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
     job->orphaned = NULL;
     job->waiter = hub->current;
     bine_offload_submit(hub, job);
-    int error = bine_park(hub, verb, object, INT64_MAX, BINE_PARK_EXTERNAL);
+    int error = bine_park(hub, verb, object, INT64_MAX, BINE_PARK_EXTERNAL | job->park_flags);
     if (error == 0)
         return 0;
     if (bine_offload_withdraw(job))
         return error;
     /* It runs, or has ended and the message is on its way: stay until it is delivered. */
-    while (job->waiter)
-        bine_park(hub, verb, object, INT64_MAX, BINE_PARK_EXTERNAL | BINE_PARK_FIRM);
-    return 0;
+    for (int64_t pause = 100 * BINE_US; job->waiter; pause = pause < BINE_SECOND ? 2 * pause : pause) {
+        int64_t until = INT64_MAX;
+        if (job->interruptible) {
+            interrupt_job(job);
+            until = bine_hub_deadline(hub, pause);
+        }
+        bine_park(hub, verb, object, until, BINE_PARK_EXTERNAL | BINE_PARK_FIRM);
+    }
+    return job->interruptible ? error : 0;
 }
 
 int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
@@ -491,10 +511,8 @@ int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
         return 0;
     if (bine_offload_withdraw(job))
         discard(job);
-    else {
+    else
         job->waiter = NULL; /* its message finds nobody and discards it */
-        bine_offload_interrupt(job);
-    }
     return error;
 }
 

@@ -8,6 +8,7 @@
 #define BINE_IO_OFFLOAD_H
 
 #include <bine/offload.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "../core/hub.h"
@@ -23,10 +24,11 @@ struct bine_offload_job {
     /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or those who
      * would bring it about might find the pool full. */
     bool lingers;
-    /* run is one system call that is a cancellation point and can be cut short: when the caller of bine_offload_detached goes, so
-     * does the call. A job that was has `interrupted` set and run did not return. */
+    /* run is a system call that a signal ends with EINTR; it may be repeated unless `interrupted` is set. Before the caller of
+     * bine_offload_firm is told that it was killed, so is the call: it has always ended then, one way or the other. */
     bool interruptible;
-    bool interrupted;
+    atomic_bool interrupted;
+    uint8_t park_flags; /* further BINE_PARK_* of the wait, 0 */
 
     int error; /* the errno that run leaves; set it to the caller's before submitting */
 
@@ -48,13 +50,11 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job);
 /* Take back a job that no thread has begun: true, and it is the caller's again; no callback will be called. */
 bool bine_offload_withdraw(struct bine_offload_job *job);
 
-/* Cut short a job that runs and is interruptible, as well as may be: its end comes in the usual way. */
-void bine_offload_interrupt(struct bine_offload_job *job);
-
 /*
  * Run a job whose memory is on the caller's stack; wait for its end whatever happens once it has begun. `verb` and
  * `object` as for bine_park. Returns 0 with job->error set, or an error number (ECANCELED, ETIMEDOUT, ...) when it
- * was cancelled before it began. The callbacks done and orphaned are set by this call.
+ * was cancelled before it began, or if it is interruptible at any time: then look at what it has done all the same. The
+ * callbacks done and orphaned are set by this call.
  */
 int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb, uintptr_t object);
 

@@ -65,27 +65,21 @@ static void run_watch(struct bine_offload_job *job)
 {
     struct watch *watch = (struct watch *)job;
     siginfo_t info;
-    bine_libc.waitid(watch->type, watch->id, &info, watch->options);
-}
-
-static void discard_watch(struct bine_offload_job *job)
-{
-    free(job);
+    while (bine_libc.waitid(watch->type, watch->id, &info, watch->options) < 0 && errno == EINTR &&
+           !atomic_load(&job->interrupted))
+        ;
 }
 
 static int await_any(struct bine_hub *hub, idtype_t type, id_t id, int options)
 {
-    struct watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
-        return ENOMEM;
-    *watch = (struct watch){.job = {.run = run_watch, .lingers = true, .interruptible = true},
-                            .type = type,
-                            .id = id,
-                            .options = (options & ~WNOHANG) | WNOWAIT};
-    int error = bine_offload_detached(hub, &watch->job, discard_watch, "wait", (uintptr_t)id, INT64_MAX);
-    if (error == 0)
-        free(watch);
-    return error;
+    struct watch watch = {.job = {.run = run_watch,
+                                  .lingers = true,
+                                  .interruptible = true,
+                                  .park_flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS},
+                          .type = type,
+                          .id = id,
+                          .options = (options & ~WNOHANG) | WNOWAIT};
+    return bine_offload_firm(hub, &watch.job, "wait", (uintptr_t)id);
 }
 
 /* ---- the calls ---------------------------------------------------------------------------------------- */

@@ -243,8 +243,6 @@ TEST(killed_while_waiting_the_child_is_left_to_others)
     CHECK_EQ(waitpid(child, &status, WNOHANG), 0);
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(WEXITSTATUS(status), 6);
-    while (bine_offload_threads() > 0) /* the one that was interrupted ends */
-        CHECK_OK(bine_sleep(BINE_MS));
     finish(heart);
 }
 
