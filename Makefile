@@ -14,7 +14,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-tsan test-valgrind test-aarch64 bench bench-peers soak demo-python test-python bench-python format lint install build-dir clean
+.PHONY: all help demo test test-asan test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak demo-python test-python bench-python format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -52,6 +52,12 @@ test-tsan: ## what several threads touch, under ThreadSanitizer
 	@$(NINJA) --quiet -C build-tsan all meson-test-prereq
 	@TSAN_OPTIONS=halt_on_error=1:report_mutex_bugs=0:detect_deadlocks=0:die_after_fork=0 \
 		tools/run-tests -j$(JOBS) --slower 5 build-tsan $(call quoted,$(or $(TESTS),$(CROSS_THREAD_TESTS)))
+
+test-sim: ## what runs on the simulator, with many seeds (SEEDS=100)
+	@tools/setup test
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build all meson-test-prereq
+	@tools/run-tests -j$(JOBS) --seeds $(or $(SEEDS),100) build $(call quoted,$(TESTS))
 
 test-valgrind: ## the tests under valgrind's memcheck
 	@tools/setup valgrind
