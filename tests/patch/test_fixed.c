@@ -17,8 +17,6 @@ __attribute__((visibility("default"))) void thrd_yield(void)
 
 static char order[16];
 
-static int (*volatile address_of_usleep)(useconds_t) = usleep;
-
 static void *nap(void *arg)
 {
     int (*call)(unsigned) = (int (*)(unsigned))arg;
@@ -39,9 +37,11 @@ static int nap_directly(unsigned microseconds)
     return usleep(microseconds);
 }
 
+/* The address as an immediate operand: at fixed addresses that can only be one in the program itself. */
 static int nap_by_address(unsigned microseconds)
 {
-    return address_of_usleep(microseconds);
+    int (*volatile address)(useconds_t) = usleep;
+    return address(microseconds);
 }
 
 static void check(int (*call)(unsigned), const char *wanted)
@@ -55,6 +55,9 @@ static void check(int (*call)(unsigned), const char *wanted)
 TEST(hazard_12_a_lent_jump_stub_does_not_lead_back_to_the_hook)
 {
     const struct library *library = library_of(open_beside("libnow.so", RTLD_NOW));
+    int (*volatile address)(useconds_t) = usleep;
+    CHECK_NE((void *)address, bine_original("usleep"));
+    CHECK_EQ((void *)address, library->address()); /* it is lent to all */
     for (int i = 0; i < 2; i++) {
         check(nap_directly, "acb");
         check(nap_by_address, "acb");
