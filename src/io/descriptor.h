@@ -24,7 +24,7 @@ struct bine_descriptor {
     atomic_bool shared;           /* the open file description may be shared (dup, fork, SCM_RIGHTS, inherited) */
     _Atomic(uint8_t) read_wait;   /* so many reads to come wait first, because the last ones came up short; 0: try first */
     _Atomic(uint8_t) patience;    /* what read_wait starts from when a try was in vain: doubles each time */
-    _Atomic(uint8_t) nowait;      /* does RWF_NOWAIT work here: 0 unknown, 1 yes, 2 no */
+    _Atomic(uint8_t) nowait;      /* stream.c: which calls refuse RWF_NOWAIT here */
     _Atomic(uint8_t) type;        /* SOCK_STREAM ..., 0: unknown */
     _Atomic(uint8_t) tcp;         /* is it TCP: 0: unknown, 1: yes, 2: no */
     _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */

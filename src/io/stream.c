@@ -15,9 +15,10 @@
 #define RWF_NOWAIT 0x00000008
 #endif
 
+/* Bits of a record's nowait: an eventfd, for one, knows it for reading only. */
 enum {
-    NOWAIT_UNKNOWN,
-    NOWAIT_REFUSED
+    READ_REFUSES_NOWAIT = 1,
+    WRITE_REFUSES_NOWAIT = 2
 };
 
 /* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
@@ -44,12 +45,13 @@ static bool ready_now(int fd, short events)
 static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, const struct iovec *vector, int count,
                            ssize_t *result)
 {
-    if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) == NOWAIT_REFUSED)
+    uint8_t refuses = number == SYS_preadv2 ? READ_REFUSES_NOWAIT : WRITE_REFUSES_NOWAIT;
+    if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) & refuses)
         return false;
     /* Offset -1, as two halves: the file position, or none for a pipe. */
     *result = syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
     if (*result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
-        atomic_store_explicit(&record->nowait, NOWAIT_REFUSED, memory_order_relaxed);
+        atomic_fetch_or_explicit(&record->nowait, refuses, memory_order_relaxed);
         return false;
     }
     return true;

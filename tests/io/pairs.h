@@ -1,0 +1,130 @@
+/* What the tests of calls share: connected descriptors, greenlets that make one call, a poller for both beliefs. */
+#ifndef BINE_TESTS_IO_PAIRS_H
+#define BINE_TESTS_IO_PAIRS_H
+
+#include <arpa/inet.h>
+#include <bine.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "io/descriptor.h"
+
+/* A descriptor as the hooks would have announced it. */
+static inline int announced(int fd, enum bine_descriptor_kind kind)
+{
+    CHECK_OK(fd);
+    bine_descriptor_fresh(fd, kind, 0);
+    return fd;
+}
+
+static inline void unix_pair(int fds[2])
+{
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+    announced(fds[0], BINE_FD_SOCKET);
+    announced(fds[1], BINE_FD_SOCKET);
+}
+
+static inline void pipe_pair(int fds[2])
+{
+    CHECK_OK(pipe2(fds, O_CLOEXEC));
+    announced(fds[0], BINE_FD_PIPE);
+    announced(fds[1], BINE_FD_PIPE);
+}
+
+/* A listener on loopback; *address is where. */
+static inline int tcp_listener(struct sockaddr_in *address, int backlog)
+{
+    socklen_t length = sizeof *address;
+    int fd = announced(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    CHECK_OK(bind(fd, (struct sockaddr *)address, sizeof *address));
+    CHECK_OK(getsockname(fd, (struct sockaddr *)address, &length));
+    CHECK_OK(listen(fd, backlog));
+    return fd;
+}
+
+static inline int tcp_socket(void)
+{
+    return announced(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
+}
+
+static inline void tcp_pair(int fds[2])
+{
+    struct sockaddr_in address;
+    int one = 1, listener = tcp_listener(&address, 4);
+    fds[0] = tcp_socket();
+    CHECK_OK(connect(fds[0], (struct sockaddr *)&address, sizeof address));
+    fds[1] = announced(accept4(listener, NULL, NULL, SOCK_CLOEXEC), BINE_FD_SOCKET);
+    CHECK_OK(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
+    CHECK_OK(setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
+    CHECK_OK(bine_close(listener));
+}
+
+static inline void close_pair(const int fds[2])
+{
+    CHECK_OK(bine_close(fds[0]));
+    CHECK_OK(bine_close(fds[1]));
+}
+
+/* One call in a greenlet, and what became of it. */
+struct one_call {
+    int fd;
+    size_t size;
+    char *buffer;
+    int flags;
+    ssize_t result;
+    int error;
+    bool done;
+};
+
+static inline void *call_read(void *arg)
+{
+    struct one_call *call = arg;
+    call->result = bine_read(call->fd, call->buffer, call->size);
+    call->error = call->result < 0 ? errno : 0;
+    call->done = true;
+    return NULL;
+}
+
+static inline void *call_write(void *arg)
+{
+    struct one_call *call = arg;
+    call->result = bine_write(call->fd, call->buffer, call->size);
+    call->error = call->result < 0 ? errno : 0;
+    call->done = true;
+    return NULL;
+}
+
+static inline void *call_recv(void *arg)
+{
+    struct one_call *call = arg;
+    call->result = bine_recv(call->fd, call->buffer, call->size, call->flags);
+    call->error = call->result < 0 ? errno : 0;
+    call->done = true;
+    return NULL;
+}
+
+static inline void *call_accept(void *arg)
+{
+    struct one_call *call = arg;
+    call->result = bine_accept4(call->fd, NULL, NULL, SOCK_CLOEXEC);
+    call->error = call->result < 0 ? errno : 0;
+    call->done = true;
+    return NULL;
+}
+
+/* Enough turns for a call that can go on to have gone on. */
+static inline void let_run(void)
+{
+    for (int i = 0; i < 6; i++)
+        CHECK_OK(bine_sleep(BINE_MS));
+}
+
+#endif
