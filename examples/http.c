@@ -173,6 +173,11 @@ int main(int count, char **arguments)
         fprintf(stderr, "http: 1 to %d workers\n", MOST);
         return 1;
     }
+    /* Nothing here needs it. But while Bine sees every fcntl and setsockopt of the process it need not ask the
+     * kernel, before each wait, whether a socket has been made non-blocking or given a timeout: two system
+     * calls less per request. */
+    if (bine_patch_all() != 0)
+        perror("http: patching");
     http_parser_set_max_header_size(HEADER_LIMIT);
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
     bine_event *ends[] = {bine_signal_event_new(SIGINT), bine_signal_event_new(SIGTERM)};
