@@ -11,6 +11,14 @@
 #include "core/greenlet.h"
 #include "patch/thread_greenlets.h"
 
+/* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
+ * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 since 3.13. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define STACK_SIZE (4 << 20)
+#else
+#define STACK_SIZE (1 << 20)
+#endif
+
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
 enum { KEEP = 1000 };
 static _Thread_local struct bine_carrier *idle;
@@ -140,9 +148,26 @@ struct bine_carrier *bine_carrier_current(void)
 
 /* ---- carrying ------------------------------------------------------------------------------------------- */
 
-/* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
-static void wipe_state(void)
+/* A thread state of its own for the carrier, current when this returns. */
+static void new_state(struct bine_carrier *carrier)
 {
+    carrier->state = PyThreadState_New(PyInterpreterState_Main());
+    if (!carrier->state)
+        Py_FatalError("bine: no memory for a thread state");
+    PyEval_RestoreThread(carrier->state);
+}
+
+/* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
+static void wipe_state(struct bine_carrier *carrier)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    /* threading.local keeps its values under a key that lives as long as the state. */
+    if (carrier->state->threading_local_key) {
+        PyThreadState_Clear(carrier->state);
+        PyThreadState_DeleteCurrent();
+        new_state(carrier);
+    }
+#endif
     PyObject *dict = PyThreadState_GetDict();
     if (dict && PyDict_GET_SIZE(dict))
         PyDict_Clear(dict); /* threading.local's values, decref'ed now as at a thread's end */
@@ -153,16 +178,13 @@ static void *carry(void *arg)
     struct bine_carrier *carrier = arg;
     struct bine_greenlet *g = carrier->g;
     struct bine_hub *hub = bine_hub_here();
-    carrier->state = PyThreadState_New(PyInterpreterState_Main());
-    if (!carrier->state)
-        Py_FatalError("bine: no memory for a thread state");
-    PyEval_RestoreThread(carrier->state);
+    new_state(carrier);
     for (;;) {
         struct bine_py_greenlet *greenlet = carrier->running;
         bine_py_run(greenlet);
         carrier->running = NULL;
         Py_DECREF(greenlet);
-        wipe_state();
+        wipe_state(carrier);
         if (idle_count >= KEEP)
             break;
         carrier->next = idle;
@@ -201,7 +223,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         PyErr_NoMemory();
         return NULL;
     }
-    bine_spawn_options options = { .delay = delay, .stack_size = 1 << 20 };
+    bine_spawn_options options = { .delay = delay, .stack_size = STACK_SIZE };
     struct bine_greenlet *g = bine_spawn_with(&options, carry, carrier);
     if (!g) {
         free(carrier);

@@ -69,6 +69,7 @@ enum {
     BINE_G_ROOT = 1 << 0,    /* the thread's own stack */
     BINE_G_NAMED = 1 << 1,   /* `name` is the bare name that was given, not the full text yet */
     BINE_G_MAIN_IDENTITY = 1 << 3, /* pthread_self, where threads are greenlets, answers with the real thread's for now */
+    BINE_G_FORKED = 1 << 4,  /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_HIDDEN = 1 << 2,  /* a helper of the runtime: not counted, no deadlock report, no dump */
 };
 

@@ -174,7 +174,7 @@ static void after_fork_in_child(void)
     hub->root = self;
     hub->main_thread = true;
     if (!(self->flags & BINE_G_ROOT)) {
-        self->flags |= BINE_G_ROOT;
+        self->flags |= BINE_G_ROOT | BINE_G_FORKED;
         hub->greenlets--;
     }
     hub->ready_first = NULL;

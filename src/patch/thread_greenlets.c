@@ -155,9 +155,13 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle, const p
 pthread_t bine_thread_greenlet_self(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    if (!hub || (hub->current->flags & (BINE_G_ROOT | BINE_G_MAIN_IDENTITY)))
+    if (!hub)
         return bine_libc.pthread_self();
-    return (pthread_t)hub->current;
+    const struct bine_greenlet *g = hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
+    /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the child's root. */
+    if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
+        return bine_libc.pthread_self();
+    return (pthread_t)g;
 }
 
 static bool is_current(pthread_t thread)
