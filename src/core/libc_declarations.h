@@ -164,4 +164,26 @@ __typeof__(res_nsend) __res_nsend;
 void __syslog_chk(int priority, int flag, const char *format, ...);
 void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments);
 
+/* Old names of stdio. */
+__typeof__(fclose) _IO_fclose;
+__typeof__(fflush) _IO_fflush;
+__typeof__(fgets) _IO_fgets;
+__typeof__(fopen) _IO_fopen;
+__typeof__(fprintf) _IO_fprintf;
+__typeof__(fputs) _IO_fputs;
+__typeof__(fread) _IO_fread;
+__typeof__(fwrite) _IO_fwrite;
+__typeof__(popen) _IO_popen;
+__typeof__(printf) _IO_printf;
+__typeof__(puts) _IO_puts;
+__typeof__(vfprintf) _IO_vfprintf;
+__typeof__(flockfile) _IO_flockfile;
+__typeof__(ftrylockfile) _IO_ftrylockfile;
+__typeof__(funlockfile) _IO_funlockfile;
+__typeof__(vfscanf) __vfscanf;
+
+ssize_t __readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size);
+ssize_t __readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size);
+mqd_t __mq_open_2(const char *name, int flags);
+
 #endif

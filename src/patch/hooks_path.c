@@ -99,6 +99,19 @@ ssize_t hook_readlink(const char *path, char *buffer, size_t size)
     return hook_readlinkat(AT_FDCWD, path, buffer, size);
 }
 
+/* Where the fortified call would end the program, it shall do so with its own message. */
+ssize_t hook___readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size)
+{
+    return size > buffer_size ? bine_libc.__readlinkat_chk(directory, path, buffer, size, buffer_size)
+                              : hook_readlinkat(directory, path, buffer, size);
+}
+
+ssize_t hook___readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size)
+{
+    return size > buffer_size ? bine_libc.__readlink_chk(path, buffer, size, buffer_size)
+                              : hook_readlink(path, buffer, size);
+}
+
 /* ---- changing -------------------------------------------------------------------------------------- */
 
 int hook_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)

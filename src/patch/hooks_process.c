@@ -87,6 +87,12 @@ mqd_t hook_mq_open(const char *name, int flags, ...)
     return queue;
 }
 
+/* The fortified form without a mode: O_CREAT in it ends the program. */
+mqd_t hook___mq_open_2(const char *name, int flags)
+{
+    return flags & O_CREAT ? bine_libc.__mq_open_2(name, flags) : hook_mq_open(name, flags);
+}
+
 int hook_mq_close(mqd_t queue)
 {
     if (bine_hook_active(BINE_PATCH_DESCRIPTOR))
