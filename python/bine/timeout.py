@@ -11,13 +11,11 @@ def with_timeout(seconds, function, *args, **kwds):
     """Call ``function(*args, **kwds)``; if it takes longer than ``seconds``, return ``timeout_value`` if that was given,
     else raise the Timeout."""
     timeout_value = kwds.pop("timeout_value", _none)
-    timeout = Timeout.start_new(seconds)
+    timeout = Timeout(seconds)
     try:
-        try:
+        with timeout:
             return function(*args, **kwds)
-        except Timeout as expired:
-            if expired is timeout and timeout_value is not _none:
-                return timeout_value
-            raise
-    finally:
-        timeout.cancel()
+    except Timeout as expired:
+        if expired is timeout and timeout_value is not _none:
+            return timeout_value
+        raise

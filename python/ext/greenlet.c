@@ -253,6 +253,13 @@ void bine_py_run(Greenlet *self)
         value = PyObject_Call(run, self->args, self->kwargs);
     Py_XDECREF(run);
     PyObject *exception = value ? NULL : take_exception();
+    if (exception && bine_carrier_pending(carrier)) {
+        /* An extension that was cut short reported its own error instead (ECANCELED): what was thrown is the reason. */
+        bine_py_raise_pending();
+        PyObject *reason = take_exception();
+        PyException_SetContext(reason, exception);
+        exception = reason;
+    }
     if (entered && PyContext_Exit(context) < 0)
         PyErr_Clear(); /* it left the context by itself */
     Py_XDECREF(context);

@@ -50,9 +50,9 @@ static void stop(Timeout *self)
     Py_DECREF(self); /* the reference that the timer held */
 }
 
-PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
+/* What to raise for it; it is stopped. New reference. */
+static PyObject *exception_of(Timeout *self)
 {
-    Timeout *self = carrier->expired;
     PyObject *exception;
     if (!self->exception || self->exception == Py_None || self->exception == Py_False) {
         exception = (PyObject *)self;
@@ -65,6 +65,11 @@ PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
     }
     stop(self);
     return exception;
+}
+
+PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
+{
+    return exception_of(carrier->expired);
 }
 
 static int timeout_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -189,9 +194,25 @@ static PyObject *timeout_exit(PyObject *object, PyObject *args)
     PyObject *type, *value, *traceback;
     if (!PyArg_UnpackTuple(args, "__exit__", 3, 3, &type, &value, &traceback))
         return NULL;
+    bool silent = self->exception == Py_False;
+    if (self->expired && value != Py_None && value != object) {
+        /* It was due, and the extension that waited reported the cut as an error of its own: the timeout is the reason. */
+        PyObject *reason = exception_of(self);
+        if (!reason)
+            return NULL;
+        if (!silent) {
+            Py_INCREF(value);
+            PyException_SetContext(reason, value);
+            PyErr_SetObject((PyObject *)Py_TYPE(reason), reason);
+        }
+        Py_DECREF(reason);
+        if (silent)
+            Py_RETURN_TRUE;
+        return NULL;
+    }
     stop(self);
     /* Timeout(seconds, False): the block ends silently. */
-    return PyBool_FromLong(value == object && self->exception == Py_False);
+    return PyBool_FromLong(value == object && silent);
 }
 
 static PyObject *timeout_str(PyObject *object)
