@@ -60,37 +60,37 @@ BINE_API unsigned bine_patched(void);
 BINE_API int bine_patch_exclude(const char *object);
 BINE_API int bine_patch_include(const char *object);
 
-/* In the objects that match, patch only these families (those of them that are patched at all). Several rules for one object: what
- * all of them allow. Errors as above; EINVAL also for unknown bits. */
+/* In the objects that match, patch only these families (those of them that are patched at all). Several rules for one
+ * object: what all of them allow. Errors as above; EINVAL also for unknown bits. */
 BINE_API int bine_patch_only(const char *object, unsigned families);
 
 /*
  * Make the pthread keys (pthread_getspecific, tss_get ...) that the matching objects use greenlet-local instead of
  * thread-local, when the thread family is patched; destructors run when the greenlet ends. In the root greenlet and on
- * threads without a hub they stay what they were. libcrypto's are so without being asked for: else one greenlet would find
- * another's errors in OpenSSL's error queue. For libraries that keep such state and that greenlets of one thread would mix up.
- * Of keys that the library made before patching only libc knows the destructor: their values are dropped (but OpenSSL's are
- * freed). Errors and scope as above.
+ * threads without a hub they stay what they were. libcrypto's are so without being asked for: else one greenlet would
+ * find another's errors in OpenSSL's error queue. For libraries that keep such state and that greenlets of one thread
+ * would mix up. Of keys that the library made before patching only libc knows the destructor: their values are dropped
+ * (but OpenSSL's are freed). Errors and scope as above.
  */
 BINE_API int bine_patch_local_keys(const char *object);
 
 /*
- * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of threads, when the
- * thread family is patched. In these objects pthread_self answers for the current greenlet, whoever spawned it, and every call
- * that takes a pthread_t understands it: join, detach, exit, cancel (as bine_kill; the thread's value is
- * PTHREAD_CANCELED), kill (signals the thread that it runs on), names, attributes. Threads that have no hub, other than
- * the main one, still make threads. Errors and scope as above.
+ * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of
+ * threads, when the thread family is patched. In these objects pthread_self answers for the current greenlet, whoever
+ * spawned it, and every call that takes a pthread_t understands it: join, detach, exit, cancel (as bine_kill; the
+ * thread's value is PTHREAD_CANCELED), kill (signals the thread that it runs on), names, attributes. Threads that have
+ * no hub, other than the main one, still make threads. Errors and scope as above.
  */
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
 /*
- * At most `greenlets` greenlets of a thread inside an object at once (its file name matches the pattern `object`), for libraries that keep
- * state per thread and cannot bear interleaved calls; 0 lifts the limit. Others that call one of its functions
- * wait for their turn, first come, first served; neither kill nor timeout ends that wait, as the call has no way to say that it did not
- * happen. A greenlet that is inside may call in again. Threads without a hub are not limited. The limit holds for
- * calls through slots and for functions looked up by dlsym from now on, not for function pointers that were taken before; C++ exceptions
- * must not leave the object. Independent of families. Any thread. -1: EINVAL, ENOMEM (also: no memory for code allowed), EPERM.
- * Switches: no.
+ * At most `greenlets` greenlets of a thread inside an object at once (its file name matches the pattern `object`), for
+ * libraries that keep state per thread and cannot bear interleaved calls; 0 lifts the limit. Others that call one of
+ * its functions wait for their turn, first come, first served; neither kill nor timeout ends that wait, as the call
+ * has no way to say that it did not happen. A greenlet that is inside may call in again. Threads without a hub are not
+ * limited. The limit holds for calls through slots and for functions looked up by dlsym from now on, not for function
+ * pointers that were taken before; C++ exceptions must not leave the object. Independent of families. Any thread. -1:
+ * EINVAL, ENOMEM (also: no memory for code allowed), EPERM. Switches: no.
  */
 BINE_API int bine_patch_limit(const char *object, unsigned greenlets);
 

@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-enum { MACHINE = EM_X86_64 };
+enum {
+    MACHINE = EM_X86_64
+};
 #elif defined(__aarch64__)
-enum { MACHINE = EM_AARCH64 };
+enum {
+    MACHINE = EM_AARCH64
+};
 #endif
 
 /* `count` things of `size` bytes at `offset`, or NULL if they do not lie in the file. */

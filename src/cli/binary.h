@@ -1,5 +1,6 @@
 /*
- * A program or library as a file: what it imports from other objects and what it does by itself. Nothing of it is loaded or run.
+ * A program or library as a file: what it imports from other objects and what it does by itself. Nothing of it is
+ * loaded or run.
  */
 #ifndef BINE_CLI_BINARY_H
 #define BINE_CLI_BINARY_H
@@ -17,7 +18,7 @@ struct binary {
     const char *interpreter; /* of a dynamic program, else NULL */
     const char **imports;    /* names of functions that other objects define, each once, sorted */
     size_t import_count;
-    bool private_imports;    /* it is a part of the C library itself (GLIBC_PRIVATE) */
+    bool private_imports; /* it is a part of the C library itself (GLIBC_PRIVATE) */
     /* Numbers of system calls that its own code makes: the constant that is loaded right before the instruction. */
     uint16_t calls[64];
     size_t call_count;

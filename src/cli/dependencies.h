@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct dependencies {
-    char **paths; /* the object itself is not among them */
+    char **paths;   /* the object itself is not among them */
     char **missing; /* names that the loader did not find */
     size_t count, missing_count;
 };

@@ -1,6 +1,7 @@
 /*
- * bine doctor [-v] [FILE...]: what Bine finds on this machine, and what it can do for a program or library: each object that would be
- * loaded, which blocking calls it imports and whether patching covers them, and what no patching can reach.
+ * bine doctor [-v] [FILE...]: what Bine finds on this machine, and what it can do for a program or library: each
+ * object that would be loaded, which blocking calls it imports and whether patching covers them, and what no patching
+ * can reach.
  *
  * Exit status: 0 all covered; 1 something is not; 2 a file cannot be judged.
  */
@@ -90,7 +91,8 @@ static const char *why_uncovered(const char *name)
 /* Of Bine or the C library, whose own calls are never patched: their callers' calls of them are. */
 static bool is_beneath(const struct binary *binary)
 {
-    static const char *const beginnings[] = {"libc.so", "libc-2", "ld-linux", "ld-2", "libpthread", "libbine.so", "liburing.so"};
+    static const char *const beginnings[] = {"libc.so",    "libc-2",     "ld-linux",   "ld-2",
+                                             "libpthread", "libbine.so", "liburing.so"};
     const char *slash = strrchr(binary->path, '/'), *name = slash ? slash + 1 : binary->path;
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
         if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
@@ -199,7 +201,8 @@ static int examine(const char *name, bool verbose)
     const char *path = find_file(name, room, sizeof room);
     struct binary binary;
     if (binary_open(&binary, path) < 0) {
-        printf("%s\n  cannot be judged: %s\n", path, errno == ENOTSUP ? "for another kind of processor" : strerror(errno));
+        printf("%s\n  cannot be judged: %s\n", path,
+               errno == ENOTSUP ? "for another kind of processor" : strerror(errno));
         return 2;
     }
     int status;
@@ -236,8 +239,9 @@ int doctor(int count, char **arguments)
         status = worse(status, examine(arguments[i], verbose));
     }
     if (count)
-        printf("\n%s\n", status == 0   ? "All covered."
-                         : status == 1 ? "Some calls are not covered: see above, and docs/limits.md for ways round them."
-                                       : "Some files could not be judged.");
+        printf("\n%s\n", status == 0 ? "All covered."
+                         : status == 1
+                             ? "Some calls are not covered: see above, and docs/limits.md for ways round them."
+                             : "Some files could not be judged.");
     return status;
 }

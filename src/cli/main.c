@@ -10,7 +10,8 @@ static const struct {
     int (*run)(int count, char **arguments);
     const char *help;
 } commands[] = {
-    {"doctor", doctor, "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are covered"},
+    {"doctor", doctor,
+     "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are covered"},
 };
 
 static int usage(FILE *out, int status)

@@ -7,7 +7,7 @@
 const char *blocking_system_call(unsigned number)
 {
     switch (number) {
-#define CALL(name) \
+#define CALL(name)   \
     case SYS_##name: \
         return #name;
         CALL(read)

@@ -51,9 +51,9 @@ static bool program_holds_interceptors(void)
 }
 
 /*
- * What an ordinary call would reach: libc's function, or that of a preloaded library or a sanitizer before it. Not what the
- * main program offers under that name: a function of its own that happens to be called `connect` is not libc's,
- * and the address may also be a jump stub that a program with fixed addresses lends out as the
+ * What an ordinary call would reach: libc's function, or that of a preloaded library or a sanitizer before it. Not
+ * what the main program offers under that name: a function of its own that happens to be called `connect` is not
+ * libc's, and the address may also be a jump stub that a program with fixed addresses lends out as the
  * function's address; it leads through a slot that we shall patch, so calling it would never end.
  */
 static void *original(const char *name, void *libc, void *pthread, bool interceptors)
@@ -82,7 +82,7 @@ void bine_libc_resolve(void)
     /* Names that only old programs may use (__res_query) are hidden from us: they are the same function. */
 #define BINE_LIBC(family, name)
 #define BINE_LIBC_AS(family, name, like) \
-    if (!bine_libc.name) \
+    if (!bine_libc.name)                 \
         *(void **)&bine_libc.name = *(void **)&bine_libc.like;
 #include "libc.def"
 #undef BINE_LIBC

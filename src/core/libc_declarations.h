@@ -37,9 +37,9 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
-#include <syslog.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,7 +54,8 @@ ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int fl
 ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags, struct sockaddr *address,
                        socklen_t *length);
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size);
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t fds_size);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
+                size_t fds_size);
 
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);

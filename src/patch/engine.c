@@ -1,8 +1,9 @@
 /*
  * The engine. See engine.h.
  *
- * One pass over all objects plans what to write (slot, value it holds, value it shall hold) and what each object's record will
- * be; then all is written; only then the new records replace the old. Whatever fails on the way leaves everything as it was.
+ * One pass over all objects plans what to write (slot, value it holds, value it shall hold) and what each object's
+ * record will be; then all is written; only then the new records replace the old. Whatever fails on the way leaves
+ * everything as it was.
  */
 #include "engine.h"
 
@@ -26,8 +27,8 @@
 
 /* ---- the lock ------------------------------------------------------------------------------- */
 
-/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may be inside the
- * loader's lock. Holding times are those of one walk. */
+/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may
+ * be inside the loader's lock. Holding times are those of one walk. */
 static atomic_flag taken = ATOMIC_FLAG_INIT;
 
 void bine_engine_lock(void)
@@ -51,7 +52,7 @@ __attribute__((constructor)) static void keep_lock_over_fork(void)
 
 static struct bine_record *records; /* of all objects seen in the last walk */
 static unsigned current_families;
-static bool had_limits; /* in the last walk */
+static bool had_limits;    /* in the last walk */
 static unsigned epoch = 1; /* changes whenever families or rules do: an object scanned in this epoch is done */
 static unsigned long long seen_added, seen_removed;
 
@@ -75,33 +76,33 @@ struct plan {
     const struct bine_object *object;
     const struct bine_record *old;
     struct bine_record *new;
-    unsigned wanted; /* families to patch in it */
+    unsigned wanted;       /* families to patch in it */
     bool look_for_limited; /* there are limits, or were a moment ago */
 };
 
 /* ---- which values are libc's ---------------------------------------------------------------- */
 
 /* Does the program itself have a function of that name, which then is what libraries reach, too? */
-static const ElfW(Sym) *program_symbol(const struct plan *plan, const char *name)
+static const ElfW(Sym) * program_symbol(const struct plan *plan, const char *name)
 {
     return plan->program_known ? bine_object_symbol(&plan->program, name) : NULL;
 }
 
 /*
- * Slots are judged by what they hold, not by their name alone: a library may have a `connect` of its own, and a pointer in data may
- * have been set to something else since. What is libc's: the function that we found at start, any version of it in a
- * part of the C library, an interceptor of a sanitizer, and the jump stubs that lead there.
+ * Slots are judged by what they hold, not by their name alone: a library may have a `connect` of its own, and a
+ * pointer in data may have been set to something else since. What is libc's: the function that we found at start, any
+ * version of it in a part of the C library, an interceptor of a sanitizer, and the jump stubs that lead there.
  */
-static bool leads_to_libc(const struct plan *plan, const struct bine_relocation *relocation, const struct bine_symbol *symbol,
-                          void *value)
+static bool leads_to_libc(const struct plan *plan, const struct bine_relocation *relocation,
+                          const struct bine_symbol *symbol, void *value)
 {
     if (value == *symbol->original)
         return true;
     const ElfW(Sym) *lent = program_symbol(plan, symbol->name);
     if (bine_object_contains(plan->object, value)) {
         /* The stub of a call that has not been bound yet, if no function of the program's own will be found first. */
-        bool own = lent && lent->st_shndx != SHN_UNDEF &&
-                   (void *)(plan->program.base + lent->st_value) != *symbol->original;
+        bool own =
+            lent && lent->st_shndx != SHN_UNDEF && (void *)(plan->program.base + lent->st_value) != *symbol->original;
         return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here && !own;
     }
     /* A program with fixed addresses lends its own jump stub out as the function's address. */
@@ -229,8 +230,8 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
     return want(plan, relocation, value, patched, wanted ? symbol->hook : NULL, *symbol->original);
 }
 
-/* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and will be looked
- * at again. */
+/* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and
+ * will be looked at again. */
 static bool is_finished(const struct plan *plan, const struct bine_object *object)
 {
     if (object->relro_start >= object->relro_end || *object->path == '\0')

@@ -1,5 +1,6 @@
 /*
- * Where, in some object's code, a function may return to so that it believes to have been called from that object. See loader.h.
+ * Where, in some object's code, a function may return to so that it believes to have been called from that object. See
+ * loader.h.
  */
 #ifndef BINE_PATCH_GADGET_H
 #define BINE_PATCH_GADGET_H

@@ -1,6 +1,6 @@
 /*
- * What a hook is made of. A hook has the name hook_SYMBOL and libc's signature (table.h checks both), and does nothing but
- * choose: the greenlet-aware function where a greenlet may step aside, libc's own everywhere else.
+ * What a hook is made of. A hook has the name hook_SYMBOL and libc's signature (table.h checks both), and does nothing
+ * but choose: the greenlet-aware function where a greenlet may step aside, libc's own everywhere else.
  *
  *     ssize_t hook_recv(int fd, void *buffer, size_t size, int flags)
  *     {

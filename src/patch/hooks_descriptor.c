@@ -1,7 +1,7 @@
 /*
- * Hooks of what makes, copies, changes and closes descriptors. None of them waits (close aside, which lingers): they call the
- * original and tell src/io, which keeps a record of each descriptor. Threads without a hub keep records too, because what they
- * make may be used by a greenlet of another.
+ * Hooks of what makes, copies, changes and closes descriptors. None of them waits (close aside, which lingers): they
+ * call the original and tell src/io, which keeps a record of each descriptor. Threads without a hub keep records too,
+ * because what they make may be used by a greenlet of another.
  */
 #include <bine/file.h>
 #include <bine/io.h>
@@ -14,7 +14,8 @@
 #include "../io/descriptor.h"
 #include "hook.h"
 
-/* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking ones are O_NONBLOCK. */
+/* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking ones are O_NONBLOCK.
+ * */
 static int made(int fd, enum bine_descriptor_kind kind, int flags)
 {
     _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK && TFD_NONBLOCK == O_NONBLOCK &&
@@ -115,7 +116,8 @@ int hook_dup(int fd)
     return copied(fd, bine_libc.dup(fd));
 }
 
-/* `copy` is closed if the call succeeds: whoever waits for it shall find that out, and before it means something else. */
+/* `copy` is closed if the call succeeds: whoever waits for it shall find that out, and before it means something else.
+ * */
 static void replacing(int fd, int copy)
 {
     if (fd == copy || copy < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))

@@ -26,7 +26,8 @@ int hook_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
     return bine_ppoll(fds, count, timeout, mask);
 }
 
-int hook___ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t fds_size)
+int hook___ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
+                     size_t fds_size)
 {
     if (fds_size / sizeof *fds < count || !bine_hook_here(BINE_PATCH_SELECT))
         return bine_libc.__ppoll_chk(fds, count, timeout, mask, fds_size);
@@ -62,7 +63,8 @@ int hook_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseco
     return bine_epoll_pwait(fd, events, size, milliseconds, mask);
 }
 
-int hook_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout, const sigset_t *mask)
+int hook_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout,
+                      const sigset_t *mask)
 {
     if (!bine_hook_here(BINE_PATCH_SELECT))
         return bine_libc.epoll_pwait2(fd, events, size, timeout, mask);

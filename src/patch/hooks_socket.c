@@ -117,7 +117,8 @@ ssize_t hook_send(int fd, const void *buffer, size_t size, int flags)
     return bine_send(fd, buffer, size, flags);
 }
 
-ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address, socklen_t length)
+ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
+                    socklen_t length)
 {
     if (!bine_hook_here(BINE_PATCH_SOCKET))
         return bine_libc.sendto(fd, buffer, size, flags, address, length);

@@ -69,7 +69,8 @@ int hook_nanosleep(const struct timespec *request, struct timespec *remaining)
 /* The most that a sleep on a clock which can be set, or does not run with the wall, waits before it looks again. */
 #define LOOK_AGAIN (100 * BINE_MS)
 
-/* Until `clock` shows `until`. The hub's timers follow CLOCK_MONOTONIC: any other clock is looked at again and again. */
+/* Until `clock` shows `until`. The hub's timers follow CLOCK_MONOTONIC: any other clock is looked at again and again.
+ * */
 static int sleep_on_clock(struct bine_hub *hub, clockid_t clock, int64_t until)
 {
     for (;;) {
@@ -120,8 +121,8 @@ int hook_clock_nanosleep(clockid_t clock, int flags, const struct timespec *requ
     return error;
 }
 
-/* sleep has no way to fail: after a signal it tells the seconds that are left, as libc's does. After a kill or at the end of a
- * timeout scope it tells 0, with errno set: the usual `while (n) n = sleep(n);` would never end otherwise. */
+/* sleep has no way to fail: after a signal it tells the seconds that are left, as libc's does. After a kill or at the
+ * end of a timeout scope it tells 0, with errno set: the usual `while (n) n = sleep(n);` would never end otherwise. */
 unsigned hook_sleep(unsigned seconds)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_TIME);

@@ -1,6 +1,6 @@
 /*
- * Hooks of functions that wait for somebody inside libc, where no slot leads: questions to name servers (res_query and its
- * relatives), and words to the log daemon. Each runs as a whole on a thread of the offload pool.
+ * Hooks of functions that wait for somebody inside libc, where no slot leads: questions to name servers (res_query and
+ * its relatives), and words to the log daemon. Each runs as a whole on a thread of the offload pool.
  */
 #include <bine/offload.h>
 #include <errno.h>
@@ -56,9 +56,8 @@ static int do_search(struct question *q)
 
 static int do_query_domain(struct question *q)
 {
-    return q->state
-               ? bine_libc.res_nquerydomain(q->state, q->name, q->domain, q->class, q->type, q->answer, q->size)
-               : bine_libc.res_querydomain(q->name, q->domain, q->class, q->type, q->answer, q->size);
+    return q->state ? bine_libc.res_nquerydomain(q->state, q->name, q->domain, q->class, q->type, q->answer, q->size)
+                    : bine_libc.res_querydomain(q->name, q->domain, q->class, q->type, q->answer, q->size);
 }
 
 static int do_send(struct question *q)
@@ -141,8 +140,8 @@ static void *say(void *arg)
     return NULL;
 }
 
-/* The text is made here (%m is this greenlet's errno), said there. `flag`: of the fortified form, -1: plain. False: there was no
- * memory, libc shall do what it does then. */
+/* The text is made here (%m is this greenlet's errno), said there. `flag`: of the fortified form, -1: plain. False:
+ * there was no memory, libc shall do what it does then. */
 static bool say_on_pool(int priority, int flag, const char *format, va_list arguments)
 {
     int saved = errno;

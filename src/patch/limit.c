@@ -87,7 +87,8 @@ static void *need_memory(struct bine_hub *hub, size_t size)
 {
     void *memory;
     while (!(memory = calloc(1, size)))
-        bine_park(hub, "waiting for memory", 0, bine_hub_deadline(hub, 10 * BINE_MS), BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+        bine_park(hub, "waiting for memory", 0, bine_hub_deadline(hub, 10 * BINE_MS),
+                  BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
     return memory;
 }
 
@@ -113,7 +114,8 @@ static void wait_for_turn(struct bine_hub *hub, struct gate_state *state)
     }
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_queue_push(&state->waiting, &waiter);
-    /* Who leaves hands its place over. Nothing else ends the wait: the call has no way to say that it did not happen. */
+    /* Who leaves hands its place over. Nothing else ends the wait: the call has no way to say that it did not happen.
+     * */
     while (waiter.queue)
         bine_park(hub, "limit of library", (uintptr_t)state->limit, INT64_MAX, BINE_PARK_FIRM);
 }
@@ -165,7 +167,8 @@ void bine_limit_begin(const struct bine_gate *gate, void **return_address, const
         struct gate_state *state = state_of(hub, limit);
         struct bine_signal_state *mark;
         while (!(mark = bine_signal_state_of(g, true)))
-            bine_park(hub, "waiting for memory", 0, bine_hub_deadline(hub, 10 * BINE_MS), BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+            bine_park(hub, "waiting for memory", 0, bine_hub_deadline(hub, 10 * BINE_MS),
+                      BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
         mark->limited = true;
         visit = need_memory(hub, sizeof *visit);
         wait_for_turn(hub, state);

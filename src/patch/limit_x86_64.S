@@ -56,8 +56,8 @@ bine_limit_enter:
     .cfi_endproc
     .size bine_limit_enter, . - bine_limit_enter
 
-/* The function returns to here, with the caller's stack pointer. Its value is in rax, rdx, xmm0, xmm1 or on the x87 stack, which nothing
- * that we call touches. */
+/* The function returns to here, with the caller's stack pointer. Its value is in rax, rdx, xmm0, xmm1 or on the x87
+ * stack, which nothing that we call touches. */
     .globl bine_limit_leave
     .hidden bine_limit_leave
     .type bine_limit_leave, @function

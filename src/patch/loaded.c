@@ -54,7 +54,8 @@ struct extended_debug {
     struct extended_debug *next;
 };
 
-/* The program's DT_DEBUG points to the loader's own record. (The symbol _r_debug may be a copy of the first part only.) */
+/* The program's DT_DEBUG points to the loader's own record. (The symbol _r_debug may be a copy of the first part
+ * only.) */
 static const struct extended_debug *program_debug(void)
 {
     const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
@@ -76,8 +77,8 @@ static const struct extended_debug *program_debug(void)
 static int visit_namespace(const struct r_debug *debug, struct walk *walk)
 {
     for (const struct link_map *map = debug->r_map; map; map = map->l_next) {
-        /* A library's file begins with its ELF header, and is mapped from there at l_addr. What does not look so (the loader itself
-         * appears in each namespace as a proxy, with an address in ours) is passed over. */
+        /* A library's file begins with its ELF header, and is mapped from there at l_addr. What does not look so (the
+         * loader itself appears in each namespace as a proxy, with an address in ours) is passed over. */
         const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
         if (!header || (uintptr_t)map->l_ld < map->l_addr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
             continue;

@@ -1,6 +1,6 @@
 /*
- * Hooks of the loader: what is loaded later is patched before the program can call it, and pointers that are looked up by name
- * lead to the hooks too. See loader.h.
+ * Hooks of the loader: what is loaded later is patched before the program can call it, and pointers that are looked up
+ * by name lead to the hooks too. See loader.h.
  *
  * A library's constructors run inside dlopen, before anything could be patched: their calls are libc's own.
  */
@@ -14,11 +14,14 @@
 #include "hook.h"
 #include "limit.h"
 
-/* A processor that keeps a second copy of return addresses would not let a function return to where it was not called from. */
+/* A processor that keeps a second copy of return addresses would not let a function return to where it was not called
+ * from. */
 static bool returns_are_checked(void)
 {
 #if defined(__x86_64__) && defined(SYS_arch_prctl)
-    enum { SHADOW_STACK_STATUS = 0x5005 }; /* ARCH_SHSTK_STATUS, Linux 6.6 */
+    enum {
+        SHADOW_STACK_STATUS = 0x5005
+    }; /* ARCH_SHSTK_STATUS, Linux 6.6 */
     unsigned long status = 0;
     return syscall(SYS_arch_prctl, SHADOW_STACK_STATUS, &status) == 0 && status != 0;
 #else
@@ -47,8 +50,8 @@ static void follow(void)
     errno = saved;
 }
 
-/* A library was loaded. The first that is C++ brings what exceptions need; looking for it leaves a message in the loader that
- * is not the caller's: after success there was none. */
+/* A library was loaded. The first that is C++ brings what exceptions need; looking for it leaves a message in the
+ * loader that is not the caller's: after success there was none. */
 static void loaded(void *handle)
 {
     follow();
@@ -76,8 +79,9 @@ void *hook_dlmopen(Lmid_t space, const char *file, int flags)
     int saved = errno;
     void *gadget = return_in_object_of(__builtin_return_address(0));
     errno = saved;
-    void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
-                          : bine_libc.dlmopen(space, file, flags);
+    void *handle =
+        gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
+               : bine_libc.dlmopen(space, file, flags);
     loaded(handle);
     return handle;
 }
@@ -89,8 +93,8 @@ int hook_dlclose(void *handle)
     return result;
 }
 
-/* What the program gets for what the loader found: the hook if it is libc's function of that name, the gate if it belongs to a limited
- * library. */
+/* What the program gets for what the loader found: the hook if it is libc's function of that name, the gate if it
+ * belongs to a limited library. */
 static void *translate(const struct bine_symbol *symbol, void *found)
 {
     bine_engine_lock();
@@ -102,8 +106,8 @@ static void *translate(const struct bine_symbol *symbol, void *found)
     return found;
 }
 
-/* Is the symbol to be looked up our way? *symbol is its row, if it has one. RTLD_NEXT asks for what comes after the caller: that wraps
- * the function itself, and would call itself through our hook. */
+/* Is the symbol to be looked up our way? *symbol is its row, if it has one. RTLD_NEXT asks for what comes after the
+ * caller: that wraps the function itself, and would call itself through our hook. */
 static bool ours(const void *handle, const char *name, const struct bine_symbol **symbol)
 {
     *symbol = NULL;
@@ -123,7 +127,8 @@ struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *ca
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlsym};
     void *gadget = return_in_object_of(caller);
     errno = saved;
-    void *found = gadget ? bine_call_as(gadget, (void *)bine_libc.dlsym, handle, name, NULL) : bine_libc.dlsym(handle, name);
+    void *found =
+        gadget ? bine_call_as(gadget, (void *)bine_libc.dlsym, handle, name, NULL) : bine_libc.dlsym(handle, name);
     return (struct bine_looked_up){translate(symbol, found), NULL};
 }
 

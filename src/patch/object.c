@@ -5,7 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* glibc replaces the addresses in the dynamic section by absolute ones; the vdso's and some other loaders' stay relative. */
+/* glibc replaces the addresses in the dynamic section by absolute ones; the vdso's and some other loaders' stay
+ * relative. */
 static uintptr_t absolute(const struct bine_object *object, ElfW(Addr) address)
 {
     return address < object->base ? address + object->base : address;
@@ -90,7 +91,7 @@ static void read_dynamic(struct bine_object *object)
         object->soname = object->strings + soname->d_un.d_val;
 }
 
-bool bine_object_read(struct bine_object *object, uintptr_t base, const char *path, const ElfW(Phdr) *headers,
+bool bine_object_read(struct bine_object *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
                       size_t header_count)
 {
     memset(object, 0, sizeof *object);
@@ -207,7 +208,7 @@ bool bine_object_defines_at(const struct bine_object *object, const char *name, 
     return false;
 }
 
-const ElfW(Sym) *bine_object_symbol(const struct bine_object *object, const char *name)
+const ElfW(Sym) * bine_object_symbol(const struct bine_object *object, const char *name)
 {
     uint32_t index = next_symbol(object, name, 0);
     return index ? &object->symbols[index] : NULL;
@@ -238,12 +239,31 @@ bool bine_object_wants_private(const struct bine_object *object, size_t index)
 bool bine_object_is_system(const struct bine_object *object)
 {
     static const char *const beginnings[] = {
-        "libc.so",   "libc-2",    "ld-linux",  "ld-2",      "ld64.so",   "ld.so",  "libpthread.so", "libpthread-2",
-        "libdl.so",  "libdl-2",   "librt.so",  "librt-2",   "linux-vdso", "linux-gate",
+        "libc.so",
+        "libc-2",
+        "ld-linux",
+        "ld-2",
+        "ld64.so",
+        "ld.so",
+        "libpthread.so",
+        "libpthread-2",
+        "libdl.so",
+        "libdl-2",
+        "librt.so",
+        "librt-2",
+        "linux-vdso",
+        "linux-gate",
         /* run-time systems that watch the calls of others and must not be watched by us */
-        "libasan.so", "libtsan.so", "libubsan.so", "liblsan.so", "libhwasan.so", "libclang_rt.", "vgpreload_",
+        "libasan.so",
+        "libtsan.so",
+        "libubsan.so",
+        "liblsan.so",
+        "libhwasan.so",
+        "libclang_rt.",
+        "vgpreload_",
         /* Bine, and what it stands on */
-        "libbine.so", "liburing.so",
+        "libbine.so",
+        "liburing.so",
     };
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
         if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||

@@ -17,8 +17,8 @@ struct bine_protections {
     size_t count, room;
 };
 
-/* Read /proc/self/maps; writable, private memory that is neither read-only nor executable matters little here, but all is kept. An
- * unreadable /proc gives an empty list and no error. 0, or ENOMEM. */
+/* Read /proc/self/maps; writable, private memory that is neither read-only nor executable matters little here, but all
+ * is kept. An unreadable /proc gives an empty list and no error. 0, or ENOMEM. */
 int bine_protections_read(struct bine_protections *protections);
 void bine_protections_free(struct bine_protections *protections);
 

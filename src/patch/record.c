@@ -120,7 +120,8 @@ const struct bine_slot_record *bine_record_find(const struct bine_record *record
 void *bine_record_gadget(struct bine_record *record)
 {
     if (!record->gadget) {
-        void *found = bine_gadget_find((const unsigned char *)record->code.start, (const unsigned char *)record->code.end);
+        void *found =
+            bine_gadget_find((const unsigned char *)record->code.start, (const unsigned char *)record->code.end);
         record->gadget = found ? found : (void *)-1;
     }
     return record->gadget == (void *)-1 ? NULL : record->gadget;

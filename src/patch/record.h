@@ -18,13 +18,13 @@ struct bine_record {
     const void *dynamic;
     struct bine_slot_record *slots; /* by address once sorted */
     size_t count, room;
-    unsigned epoch;  /* of the engine when the object was scanned; 0: it is to be looked at again */
-    bool system;     /* a part of the C library, or what stands before it */
-    bool unchanged;  /* the engine's, while a walk is under way */
-    void *gadget;    /* see bine_record_gadget; (void *)-1: there is none */
+    unsigned epoch; /* of the engine when the object was scanned; 0: it is to be looked at again */
+    bool system;    /* a part of the C library, or what stands before it */
+    bool unchanged; /* the engine's, while a walk is under way */
+    void *gadget;   /* see bine_record_gadget; (void *)-1: there is none */
     struct {
         uintptr_t start, end;
-    } code;          /* one executable segment */
+    } code; /* one executable segment */
     char path[];
 };
 

@@ -2,17 +2,25 @@
 #include "relocation.h"
 
 #if defined(__x86_64__)
-enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT, ABSOLUTE = R_X86_64_64 };
+enum {
+    JUMP_SLOT = R_X86_64_JUMP_SLOT,
+    GLOB_DAT = R_X86_64_GLOB_DAT,
+    ABSOLUTE = R_X86_64_64
+};
 #elif defined(__aarch64__)
-enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOB_DAT = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AARCH64_ABS64 };
+enum {
+    JUMP_SLOT = R_AARCH64_JUMP_SLOT,
+    GLOB_DAT = R_AARCH64_GLOB_DAT,
+    ABSOLUTE = R_AARCH64_ABS64
+};
 #else
 #error "this architecture has no relocation numbers here yet"
 #endif
 
 typedef int visitor(const struct bine_relocation *relocation, void *arg);
 
-static int look_at(const struct bine_object *object, ElfW(Addr) offset, ElfW(Xword) info, ElfW(Sxword) addend, visitor *visit,
-                   void *arg)
+static int look_at(const struct bine_object *object, ElfW(Addr) offset, ElfW(Xword) info, ElfW(Sxword) addend,
+                   visitor *visit, void *arg)
 {
     struct bine_relocation relocation;
     switch (ELF64_R_TYPE(info)) {

@@ -1,6 +1,6 @@
 /*
- * The relocations of an object that hold the address of a function by name: each is a place through which the object reaches
- * it. RELR tables and relative relocations name no symbol and are of no interest.
+ * The relocations of an object that hold the address of a function by name: each is a place through which the object
+ * reaches it. RELR tables and relative relocations name no symbol and are of no interest.
  */
 #ifndef BINE_PATCH_RELOCATION_H
 #define BINE_PATCH_RELOCATION_H

@@ -40,8 +40,8 @@ void bine_scope_drop_newest(void)
 bool bine_scope_leaves_out(void)
 {
     for (const struct rule *rule = newest; rule; rule = rule->next) {
-        bool only_part = rule->kind == BINE_RULE_ONLY &&
-                         !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
+        bool only_part =
+            rule->kind == BINE_RULE_ONLY && !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || only_part)
             return true;
     }

@@ -1,9 +1,10 @@
 /*
  * Signal handlers. See signals.h.
  *
- * The kernel is given one handler of ours for every signal that the program handles. It notes that a signal ran and whether calls
- * are to be restarted, wakes the hub, and calls the program's handler. SA_ONSTACK is forced: a handler may need more stack than a
- * greenlet has left. While it runs nobody may park, as the alternate stack is one for all; patched calls are libc's then.
+ * The kernel is given one handler of ours for every signal that the program handles. It notes that a signal ran and
+ * whether calls are to be restarted, wakes the hub, and calls the program's handler. SA_ONSTACK is forced: a handler
+ * may need more stack than a greenlet has left. While it runs nobody may park, as the alternate stack is one for all;
+ * patched calls are libc's then.
  */
 #include "signals.h"
 
@@ -12,8 +13,14 @@
 
 #include "hook.h"
 
-/* What the program asked for, in one word, so that a handler that begins in the middle of a sigaction sees the old or the new. */
-enum { INFO = 1, RESTART = 2, RESET = 4, ON_STACK = 8 };
+/* What the program asked for, in one word, so that a handler that begins in the middle of a sigaction sees the old or
+ * the new. */
+enum {
+    INFO = 1,
+    RESTART = 2,
+    RESET = 4,
+    ON_STACK = 8
+};
 #define FLAGS_SHIFT 56 /* user addresses have at most 52 bits (aarch64) or 56 (x86-64 with five levels) */
 static _Atomic(uint64_t) asked[NSIG];
 
@@ -26,7 +33,8 @@ static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
 static uint64_t pack(const struct sigaction *action)
 {
     uint64_t flags = (action->sa_flags & SA_SIGINFO ? INFO : 0) | (action->sa_flags & SA_RESTART ? RESTART : 0) |
-                     ((unsigned)action->sa_flags & SA_RESETHAND ? RESET : 0) | (action->sa_flags & SA_ONSTACK ? ON_STACK : 0);
+                     ((unsigned)action->sa_flags & SA_RESETHAND ? RESET : 0) |
+                     (action->sa_flags & SA_ONSTACK ? ON_STACK : 0);
     return flags << FLAGS_SHIFT | (uint64_t)(uintptr_t)action->sa_handler;
 }
 
@@ -71,8 +79,8 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
     return !hub->no_park;
 }
 
-/* Who was waiting when the signal came is told in the hub's next turn, which shall not wait. A root that runs (and was interrupted
- * between two calls) is not told: its next call begins after the signal. */
+/* Who was waiting when the signal came is told in the hub's next turn, which shall not wait. A root that runs (and was
+ * interrupted between two calls) is not told: its next call begins after the signal. */
 static void note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;
@@ -141,7 +149,8 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
 
 /* ---- the whole family comes and goes ----------------------------------------------------------- */
 
-/* SIGSEGV is left to whoever has it: the report of overflowed stacks is a handler of ours already, and calls the one before it. */
+/* SIGSEGV is left to whoever has it: the report of overflowed stacks is a handler of ours already, and calls the one
+ * before it. */
 static bool may_be_adopted(int number)
 {
     return number != SIGKILL && number != SIGSTOP && number != SIGSEGV && (number < 32 || number >= SIGRTMIN);

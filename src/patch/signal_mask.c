@@ -1,8 +1,9 @@
 /*
  * The signal mask by greenlet. See signals.h.
  *
- * The kernel knows one mask for the thread. The root's is the thread's; a greenlet that sets another one carries it: it is in force while
- * that greenlet runs, and gives way to the thread's when it parks. Only greenlets that have one of their own pay for that.
+ * The kernel knows one mask for the thread. The root's is the thread's; a greenlet that sets another one carries it:
+ * it is in force while that greenlet runs, and gives way to the thread's when it parks. Only greenlets that have one
+ * of their own pay for that.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -127,7 +128,8 @@ static void hub_ended(struct bine_hub *hub)
 
 /* ---- pthread_sigmask ------------------------------------------------------------------------------- */
 
-/* What blocking, unblocking or setting makes of a mask. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them silently. */
+/* What blocking, unblocking or setting makes of a mask. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them
+ * silently. */
 static int combine(int how, const sigset_t *set, sigset_t *mask)
 {
     switch (how) {

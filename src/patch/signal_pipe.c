@@ -1,10 +1,10 @@
 /*
  * SIGPIPE by greenlet. See signals.h.
  *
- * libcurl, libpq and others save what SIGPIPE does, set it to be ignored, write, and restore what they saved. When two greenlets do that
- * interleaved on one process-wide setting, the first to restore kills the second. So what a greenlet sets is its own; the
- * root's setting, and that of threads without a hub, is the process's, which greenlets see until they set one. SIGPIPE is
- * raised in the thread that writes, hence in the greenlet that runs: its handler can tell.
+ * libcurl, libpq and others save what SIGPIPE does, set it to be ignored, write, and restore what they saved. When two
+ * greenlets do that interleaved on one process-wide setting, the first to restore kills the second. So what a greenlet
+ * sets is its own; the root's setting, and that of threads without a hub, is the process's, which greenlets see until
+ * they set one. SIGPIPE is raised in the thread that writes, hence in the greenlet that runs: its handler can tell.
  *
  * While any greenlet has a setting of its own the kernel has a handler of ours, and the process's setting is put aside.
  */
@@ -15,8 +15,8 @@
 #include "signals.h"
 
 static atomic_flag taken = ATOMIC_FLAG_INIT;
-static unsigned owners;         /* greenlets with a setting of their own */
-static struct sigaction aside;  /* the process's, while there are any */
+static unsigned owners;        /* greenlets with a setting of their own */
+static struct sigaction aside; /* the process's, while there are any */
 static atomic_bool is_aside;
 
 /* No handler may run on a thread that holds the lock, it would wait for itself. */

@@ -1,12 +1,14 @@
 /*
  * Signals in a patched process: what the hooks of the signal family are made of. Four concepts, a file each:
  *
- *   signal_action.c  handlers run on the alternate stack, never on a greenlet's small one, and wake who waits (hazard 32)
+ *   signal_action.c  handlers run on the alternate stack, never on a greenlet's small one, and wake who waits (hazard
+ * 32)
  *   signal_pipe.c    what SIGPIPE does belongs to the greenlet: libraries set it, call, and restore it (hazard 9)
  *   signal_mask.c    so does the signal mask
  *   signal_wait.c    waiting for signals
  *
- * All functions have libc's signatures and results and may be called on any thread; those without a hub get libc's own behaviour.
+ * All functions have libc's signatures and results and may be called on any thread; those without a hub get libc's own
+ * behaviour.
  */
 #ifndef BINE_PATCH_SIGNALS_H
 #define BINE_PATCH_SIGNALS_H
@@ -60,7 +62,8 @@ void bine_signal_pipe_ended(struct bine_signal_state *state);
 
 /* pthread_sigmask: an error number. */
 int bine_signal_mask(int how, const sigset_t *set, sigset_t *old);
-/* While these are held, every greenlet of the thread runs with them blocked, or (lend) with exactly this mask where it has none of its own. */
+/* While these are held, every greenlet of the thread runs with them blocked, or (lend) with exactly this mask where it
+ * has none of its own. */
 int bine_signal_mask_hold(struct bine_hub *hub, const sigset_t *set);
 void bine_signal_mask_unhold(struct bine_hub *hub, const sigset_t *set);
 int bine_signal_mask_lend(struct bine_hub *hub, const sigset_t *mask, sigset_t *before);

@@ -64,7 +64,9 @@ struct run {
 static struct run run_from(const struct bine_changes *changes, size_t first, size_t end)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    struct run run = {.first = first, .end = first + 1, .protection = changes->list[first].protection,
+    struct run run = {.first = first,
+                      .end = first + 1,
+                      .protection = changes->list[first].protection,
                       .closes = changes->list[first].closes};
     uintptr_t start = (uintptr_t)changes->list[first].slot & ~(page - 1), last = start;
     for (; run.end < end; run.end++) {

@@ -1,6 +1,6 @@
 /*
- * Writing slots: a set of changes is made as a whole or not at all. Pages that are closed (RELRO) are opened for it and closed
- * again as they were.
+ * Writing slots: a set of changes is made as a whole or not at all. Pages that are closed (RELRO) are opened for it
+ * and closed again as they were.
  */
 #ifndef BINE_PATCH_SLOT_H
 #define BINE_PATCH_SLOT_H
@@ -26,8 +26,9 @@ struct bine_changes {
 int bine_changes_add(struct bine_changes *changes, struct bine_change change);
 void bine_changes_free(struct bine_changes *changes);
 
-/* Make them all (in the order of addresses; the list is sorted by that afterwards and holds each slot once). 0, or an error number with
- * every slot and page as before: ENOMEM (the kernel has no room to split a mapping), EPERM (it does not allow a page to be written). */
+/* Make them all (in the order of addresses; the list is sorted by that afterwards and holds each slot once). 0, or an
+ * error number with every slot and page as before: ENOMEM (the kernel has no room to split a mapping), EPERM (it does
+ * not allow a page to be written). */
 int bine_changes_make(struct bine_changes *changes);
 
 /* The change of this slot, or NULL; after bine_changes_make only. */

@@ -27,9 +27,11 @@ const struct bine_symbol bine_symbols[] = {
 };
 const size_t bine_symbol_count = sizeof bine_symbols / sizeof *bine_symbols;
 
-/* Open addressing, at most a quarter full; entries are row numbers plus one. Built by whoever comes first: two threads that
- * build it at once write the same values. */
-enum { BUCKETS = 2048 };
+/* Open addressing, at most a quarter full; entries are row numbers plus one. Built by whoever comes first: two threads
+ * that build it at once write the same values. */
+enum {
+    BUCKETS = 2048
+};
 _Static_assert(sizeof bine_symbols / sizeof *bine_symbols < BUCKETS / 4, "more buckets are needed");
 static _Atomic(uint16_t) buckets[BUCKETS];
 static atomic_bool built;

@@ -1,6 +1,6 @@
 /*
- * Makes thunks. See thunk.h. Their memory is mapped twice, once to write and once to execute, so that no page is ever both and
- * threads may run a thunk while its neighbour is being written.
+ * Makes thunks. See thunk.h. Their memory is mapped twice, once to write and once to execute, so that no page is ever
+ * both and threads may run a thunk while its neighbour is being written.
  */
 #include "thunk.h"
 
@@ -12,7 +12,10 @@
 #include "../core/libc.h"
 #include "limit.h"
 
-enum { THUNK_SIZE = 32, AREA_SIZE = 64 * 1024 };
+enum {
+    THUNK_SIZE = 32,
+    AREA_SIZE = 64 * 1024
+};
 
 static char *writable, *executable; /* the current area's two views */
 static size_t used = AREA_SIZE;
@@ -46,18 +49,18 @@ static void write_code(char *place, const struct bine_gate *gate)
 {
 #if defined(__x86_64__)
     static const unsigned char code[] = {
-        0xf3, 0x0f, 0x1e, 0xfa,                         /* endbr64 */
-        0x49, 0xbb, 0,    0,    0, 0, 0, 0, 0, 0,       /* mov $gate, %r11 */
-        0x41, 0xff, 0x23,                               /* jmp *(%r11) */
+        0xf3, 0x0f, 0x1e, 0xfa,                   /* endbr64 */
+        0x49, 0xbb, 0,    0,    0, 0, 0, 0, 0, 0, /* mov $gate, %r11 */
+        0x41, 0xff, 0x23,                         /* jmp *(%r11) */
     };
     memcpy(place, code, sizeof code);
     memcpy(place + 6, &gate, sizeof gate);
 #elif defined(__aarch64__)
     static const unsigned code[] = {
-        0xd503245f, /* bti c */
-        0x580000b0, /* ldr x16, gate (20 bytes on) */
-        0xf9400211, /* ldr x17, [x16] */
-        0xd61f0220, /* br x17 */
+        0xd503245f,             /* bti c */
+        0x580000b0,             /* ldr x16, gate (20 bytes on) */
+        0xf9400211,             /* ldr x17, [x16] */
+        0xd61f0220,             /* br x17 */
         0xd503201f, 0xd503201f, /* nop: the address is aligned */
     };
     memcpy(place, code, sizeof code);

@@ -1,10 +1,11 @@
 /*
  * vfork's child shares the parent's memory until it executes another program: a hook that ran there as usual would wake
- * the parent's greenlets for descriptors that only the child closes. So the child runs as a thread without a hub that keeps no
- * records (bine_vforked, hook.h): every hook falls straight through.
+ * the parent's greenlets for descriptors that only the child closes. So the child runs as a thread without a hub that
+ * keeps no records (bine_vforked, hook.h): every hook falls straight through.
  *
- * The system call is made here because the thread state must be put back in the parent only, and because the child returns
- * through the very stack slot that the parent's return address is in: it is kept in a register meanwhile, as libc does.
+ * The system call is made here because the thread state must be put back in the parent only, and because the child
+ * returns through the very stack slot that the parent's return address is in: it is kept in a register meanwhile, as
+ * libc does.
  */
         .text
         .globl  hook_vfork

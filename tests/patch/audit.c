@@ -27,7 +27,10 @@
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
-enum { ALLOW = 0, BLOCK = 1 };
+enum {
+    ALLOW = 0,
+    BLOCK = 1
+};
 
 /* The only place from which this thread's calls go straight to the kernel: what the handler uses. */
 __asm__(".pushsection audit_text,\"ax\",@progbits\n"

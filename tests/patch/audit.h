@@ -1,6 +1,7 @@
 /*
- * The auditor: while it is on, every system call of this thread is looked at (Syscall User Dispatch, Linux 5.11, x86-64) before it
- * is made, and one that would block while a greenlet runs is noted. A thread may wait in its hub's turn, and nowhere else.
+ * The auditor: while it is on, every system call of this thread is looked at (Syscall User Dispatch, Linux 5.11,
+ * x86-64) before it is made, and one that would block while a greenlet runs is noted. A thread may wait in its hub's
+ * turn, and nowhere else.
  *
  *     audit_begin();
  *     ... greenlets, libraries, anything ...

@@ -3,10 +3,10 @@
 #define BINE_TESTS_PATCH_LIBRARY_H
 
 struct library {
-    int (*nap)(unsigned microseconds);  /* calls usleep */
-    void *(*address)(void);             /* of usleep, as an expression in the code gives it */
-    void *(*from_closed_table)(void);   /* of usleep, from constant data */
-    void *(*from_open_table)(void);     /* ... from variable data */
+    int (*nap)(unsigned microseconds); /* calls usleep */
+    void *(*address)(void);            /* of usleep, as an expression in the code gives it */
+    void *(*from_closed_table)(void);  /* of usleep, from constant data */
+    void *(*from_open_table)(void);    /* ... from variable data */
     void (*set_open_table)(void *function);
     void *(*look_up)(void *handle, const char *name);
     void *(*look_up_version)(void *handle, const char *name, const char *version);

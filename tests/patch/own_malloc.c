@@ -74,8 +74,9 @@ __attribute__((visibility("default"))) void *realloc(void *old, size_t size)
     if (is_early(old)) {
         void *memory = malloc(size);
         if (memory)
-            memcpy(memory, old, size < (size_t)(early + sizeof early - (char *)old) ? size
-                                                                                   : (size_t)(early + sizeof early - (char *)old));
+            memcpy(memory, old,
+                   size < (size_t)(early + sizeof early - (char *)old) ? size
+                                                                       : (size_t)(early + sizeof early - (char *)old));
         return memory;
     }
     return real_realloc(old, size);

@@ -228,16 +228,16 @@ static void by_epoll_pwait2(void)
     close(epoll);
 }
 
-#define WAY(name)      \
-    {                  \
-        #name, by_##name \
+#define WAY(name)        \
+    {                    \
+#name, by_##name \
     }
 
 static const struct way receiving[] = {
-    WAY(read),       WAY(__read),       WAY(__read_chk), WAY(readv),   WAY(recv),       WAY(__recv_chk),
-    WAY(recvfrom),   WAY(__recvfrom_chk), WAY(recvmsg),  WAY(recvmmsg), WAY(poll),      WAY(__poll),
-    WAY(__poll_chk), WAY(ppoll),        WAY(__ppoll_chk), WAY(select), WAY(__select),   WAY(pselect),
-    WAY(epoll_wait), WAY(epoll_pwait),  WAY(epoll_pwait2),
+    WAY(read),       WAY(__read),         WAY(__read_chk),   WAY(readv),    WAY(recv),     WAY(__recv_chk),
+    WAY(recvfrom),   WAY(__recvfrom_chk), WAY(recvmsg),      WAY(recvmmsg), WAY(poll),     WAY(__poll),
+    WAY(__poll_chk), WAY(ppoll),          WAY(__ppoll_chk),  WAY(select),   WAY(__select), WAY(pselect),
+    WAY(epoll_wait), WAY(epoll_pwait),    WAY(epoll_pwait2),
 };
 
 static void *wait_for_byte(void *arg)
@@ -410,7 +410,8 @@ TEST(hazard_04_accept_and_connect_step_aside)
     open_listener();
     for (size_t i = 0; i < 2; i++) {
         order[0] = '\0';
-        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&accepting[i]), bine_spawn(connect_both_ways, (void *)i)};
+        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&accepting[i]),
+                                 bine_spawn(connect_both_ways, (void *)i)};
         CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
         CHECK_EQ(strncmp(order, "ab", 2), 0);
     }

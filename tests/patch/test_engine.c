@@ -1,4 +1,5 @@
-/* The ELF engine: which slots it finds, that it restores them byte for byte, and that it fails as a whole or not at all. */
+/* The ELF engine: which slots it finds, that it restores them byte for byte, and that it fails as a whole or not at
+ * all. */
 #include <bine.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,7 +13,9 @@
 #include "patch/table.h"
 
 static const char *const variants[] = {"liblazy.so", "libnow.so", "libnoplt.so", "libsysv.so"};
-enum { VARIANTS = sizeof variants / sizeof *variants };
+enum {
+    VARIANTS = sizeof variants / sizeof *variants
+};
 
 /* ---- failing on demand ----------------------------------------------------------------------- */
 

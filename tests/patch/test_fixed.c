@@ -1,6 +1,7 @@
 /*
- * A program at fixed addresses (not position independent): it lends the addresses of its own jump stubs out as addresses of libc's
- * functions, to every library. And one that comes with functions of its own named like libc's. (Hazards 12 and 13.)
+ * A program at fixed addresses (not position independent): it lends the addresses of its own jump stubs out as
+ * addresses of libc's functions, to every library. And one that comes with functions of its own named like libc's.
+ * (Hazards 12 and 13.)
  */
 #include <bine.h>
 #include <time.h>

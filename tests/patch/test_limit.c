@@ -5,7 +5,9 @@
 #include "affine.h"
 #include "common.h"
 
-enum { GREENLETS = 12 };
+enum {
+    GREENLETS = 12
+};
 
 static void *use_all(void *arg)
 {

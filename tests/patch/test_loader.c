@@ -1,6 +1,6 @@
 /*
- * A hooked dlopen must not change which caller the loader sees (hazard 35): the caller's RUNPATH and $ORIGIN, RTLD_NEXT and
- * namespaces resolve as they did before.
+ * A hooked dlopen must not change which caller the loader sees (hazard 35): the caller's RUNPATH and $ORIGIN,
+ * RTLD_NEXT and namespaces resolve as they did before.
  */
 #include <bine.h>
 #include <link.h>

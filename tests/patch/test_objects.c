@@ -6,7 +6,9 @@
 #include "patch/table.h"
 
 static const char *const variants[] = {"liblazy.so", "libnow.so", "libnoplt.so", "libsysv.so"};
-enum { VARIANTS = sizeof variants / sizeof *variants };
+enum {
+    VARIANTS = sizeof variants / sizeof *variants
+};
 
 /* Every address of usleep that the library can come by is the hook's (or none is). */
 static void check_addresses(const struct library *library, bool patched)
@@ -151,7 +153,8 @@ TEST(hazard_13_every_original_is_there_or_its_symbol_is_left_alone)
         const struct bine_symbol *symbol = &bine_symbols[i];
         CHECK(symbol->hook != NULL);
         CHECK_EQ(bine_symbol_find(symbol->name), symbol);
-        /* Some names are for old programs only, and dlsym does not find them: their original is that of the usual name. */
+        /* Some names are for old programs only, and dlsym does not find them: their original is that of the usual
+         * name. */
         if (dlsym(RTLD_DEFAULT, symbol->name))
             CHECK(*symbol->original != NULL);
     }
@@ -183,8 +186,9 @@ static void format_name(char *room, size_t size, const char *form, const char *n
 /* Compilers, headers and _FORTIFY_SOURCE turn one name into another: none of those may be missing. */
 TEST(hazard_04_every_variant_of_a_patched_name_is_known)
 {
-    static const char *const forms[] = {"__%s",     "%s64",      "__%s_chk",  "__%s64",        "__%s64_chk", "_IO_%s", "__%s_2",
-                                        "__%s64_2", "__libc_%s", "%s_unlocked", "__isoc99_%s", "%sv2",       "_%s"};
+    static const char *const forms[] = {"__%s",        "%s64",   "__%s_chk", "__%s64",    "__%s64_chk",
+                                        "_IO_%s",      "__%s_2", "__%s64_2", "__libc_%s", "%s_unlocked",
+                                        "__isoc99_%s", "%sv2",   "_%s"};
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
     CHECK(libc != NULL);
     unsigned missing = 0;
