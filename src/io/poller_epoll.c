@@ -168,6 +168,8 @@ static void drained(struct bine_poller *poller, int fd, uint32_t events, bool dr
     uint32_t gone = events;
     if (dry) /* it would have failed, or reported the end, instead of EAGAIN */
         gone |= POLLERR | POLLHUP | (events & POLLIN ? POLLRDHUP : 0);
+    else if (slot->ready & POLLPRI) /* a read stops short at the mark of urgent data, with more behind it */
+        gone &= ~(uint32_t)POLLIN;
     slot->ready &= (uint16_t)~gone;
 }
 
