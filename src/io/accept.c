@@ -11,7 +11,9 @@
 #include "wait.h"
 
 /* After so many failures in a row for want of descriptors or memory the pause no longer grows: 64 ms. */
-enum { LONGEST_PAUSE = 7 };
+enum {
+    LONGEST_PAUSE = 7
+};
 
 /* One attempt that does not block. */
 static int attempt(int fd, struct bine_descriptor *record, struct sockaddr *address, socklen_t *length, int flags)
@@ -92,8 +94,8 @@ static int accepted(const struct bine_wait *wait, int made, int flags, int saved
             bine_descriptor_timeout(wait->fd, listener, true);
         atomic_store_explicit(&record->type, atomic_load_explicit(&listener->type, memory_order_relaxed),
                               memory_order_relaxed);
-        atomic_store_explicit(&record->tcp,
-                              atomic_load_explicit(&listener->tcp, memory_order_relaxed), memory_order_relaxed);
+        atomic_store_explicit(&record->tcp, atomic_load_explicit(&listener->tcp, memory_order_relaxed),
+                              memory_order_relaxed);
         if (atomic_load_explicit(&listener->receive_timeout, memory_order_relaxed) == 0)
             atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) == 0)

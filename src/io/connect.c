@@ -118,8 +118,8 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (error)
         return (int)bine_io_fail(error);
     /* What never waits, or is the user's own business; and wrong arguments are libc's to judge. */
-    if (!address || (wait.record && atomic_load_explicit(&wait.record->type, memory_order_relaxed) == SOCK_DGRAM) || bine_descriptor_kind(fd, wait.record) != BINE_FD_SOCKET ||
-        bine_descriptor_nonblocking(fd, wait.record))
+    if (!address || (wait.record && atomic_load_explicit(&wait.record->type, memory_order_relaxed) == SOCK_DGRAM) ||
+        bine_descriptor_kind(fd, wait.record) != BINE_FD_SOCKET || bine_descriptor_nonblocking(fd, wait.record))
         return bine_libc.connect(fd, address, length);
     bine_wait_allowed(&wait, true); /* learns the timeout */
 

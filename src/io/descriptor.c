@@ -12,7 +12,10 @@
 
 /* Two levels: a process that uses descriptors 0 to 20 pays for one chunk; 2^24 descriptors are more than any kernel
  * configuration we know of allows one process. */
-enum { CHUNK = 256, CHUNKS = 65536 };
+enum {
+    CHUNK = 256,
+    CHUNKS = 65536
+};
 
 static _Atomic(struct bine_descriptor *) chunks[CHUNKS];
 static atomic_bool trusted_now;
@@ -87,7 +90,8 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)
         atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
     atomic_store_explicit(&record->nonblocking, (uint8_t)nonblocking, memory_order_relaxed);
-    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&forks, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&forks, memory_order_relaxed),
+                          memory_order_relaxed);
     atomic_store_explicit(&record->shared, false, memory_order_release);
 }
 
@@ -183,7 +187,7 @@ enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *r
 enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
 {
     return bine_descriptor_believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
-                            : BINE_NONBLOCKING_UNKNOWN;
+                                            : BINE_NONBLOCKING_UNKNOWN;
 }
 
 bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
@@ -218,8 +222,7 @@ int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sen
     int saved = errno;
     int result = getsockopt(fd, SOL_SOCKET, sending ? SO_SNDTIMEO : SO_RCVTIMEO, &timeout, &length);
     errno = saved;
-    int64_t nanoseconds =
-        result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
+    int64_t nanoseconds = result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
     if (place)
         atomic_store_explicit(place, nanoseconds, memory_order_relaxed);
     return nanoseconds;
@@ -288,7 +291,8 @@ void bine_descriptor_option_changed(int fd, int level, int option)
         errno = saved;
         atomic_store(&record->low_water, low);
     }
-    if (option != SO_RCVTIMEO_OLD && option != SO_RCVTIMEO_NEW && option != SO_SNDTIMEO_OLD && option != SO_SNDTIMEO_NEW)
+    if (option != SO_RCVTIMEO_OLD && option != SO_RCVTIMEO_NEW && option != SO_SNDTIMEO_OLD &&
+        option != SO_SNDTIMEO_NEW)
         return;
     atomic_store(&record->receive_timeout, -1);
     atomic_store(&record->send_timeout, -1);

@@ -22,18 +22,19 @@ struct bine_descriptor {
     _Atomic(uint8_t) kind;        /* enum bine_descriptor_kind */
     _Atomic(uint8_t) nonblocking; /* enum bine_nonblocking */
     atomic_bool shared;           /* the open file description may be shared (dup, fork, SCM_RIGHTS, inherited) */
-    _Atomic(uint8_t) read_wait;   /* so many reads to come wait first, because the last ones came up short; 0: try first */
-    _Atomic(uint8_t) patience;    /* what read_wait starts from when a try was in vain: doubles each time */
-    _Atomic(uint8_t) nowait;      /* stream.c: which calls refuse RWF_NOWAIT here */
-    _Atomic(uint8_t) type;        /* SOCK_STREAM ..., 0: unknown */
-    _Atomic(uint8_t) tcp;         /* is it TCP: 0: unknown, 1: yes, 2: no */
+    _Atomic(uint8_t)
+        read_wait;             /* so many reads to come wait first, because the last ones came up short; 0: try first */
+    _Atomic(uint8_t) patience; /* what read_wait starts from when a try was in vain: doubles each time */
+    _Atomic(uint8_t) nowait;   /* stream.c: which calls refuse RWF_NOWAIT here */
+    _Atomic(uint8_t) type;     /* SOCK_STREAM ..., 0: unknown */
+    _Atomic(uint8_t) tcp;      /* is it TCP: 0: unknown, 1: yes, 2: no */
     _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
-    atomic_bool terminal;         /* a character device: io_uring would run it on a worker thread */
-    atomic_bool many_hubs;        /* greenlets of more than one hub have waited for it */
-    atomic_flag lock;             /* held by a thread between "is it ready" and the call that would block if it is not */
-    _Atomic(int) low_water;       /* SO_RCVLOWAT if set to more than 1 */
+    atomic_bool terminal;             /* a character device: io_uring would run it on a worker thread */
+    atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
+    atomic_flag lock;       /* held by a thread between "is it ready" and the call that would block if it is not */
+    _Atomic(int) low_water; /* SO_RCVLOWAT if set to more than 1 */
     _Atomic(int64_t) receive_timeout, send_timeout; /* ns, 0: none, -1: unknown */
-    _Atomic(struct bine_hub *) hub; /* the first hub whose greenlets waited for it */
+    _Atomic(struct bine_hub *) hub;                 /* the first hub whose greenlets waited for it */
 };
 
 enum bine_descriptor_kind {
@@ -44,7 +45,11 @@ enum bine_descriptor_kind {
     BINE_FD_PIPE,
 };
 
-enum bine_nonblocking { BINE_BLOCKING, BINE_NONBLOCKING, BINE_NONBLOCKING_UNKNOWN };
+enum bine_nonblocking {
+    BINE_BLOCKING,
+    BINE_NONBLOCKING,
+    BINE_NONBLOCKING_UNKNOWN
+};
 
 /* The record of fd, made if need be. NULL: fd is negative or beyond what a process can have, or ENOMEM. Any thread. */
 struct bine_descriptor *bine_descriptor_of(int fd);

@@ -8,7 +8,9 @@
 #include "wait.h"
 
 /* So many on the stack; more are allocated. */
-enum { FEW = 12 };
+enum {
+    FEW = 12
+};
 
 struct many {
     struct bine_greenlet *greenlet;
@@ -48,7 +50,8 @@ static unsigned generation_of(int fd)
 }
 
 /* Begin to wait for one. False: do not park, ask again (or *error says why not). */
-static bool begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one, const struct pollfd *fd, int *error)
+static bool begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one, const struct pollfd *fd,
+                  int *error)
 {
     uint32_t events = events_of(fd->events);
     struct bine_descriptor *record = bine_descriptor_of(fd->fd);
@@ -121,8 +124,8 @@ int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *
     }
     int64_t since = *rounds > 4 ? bine_hub_now(hub) : INT64_MAX;
     if (park && !many.fired)
-        error = bine_park(hub, verb, (uintptr_t)(used == 1 ? all->operation.fd : (int)used), deadline,
-                          BINE_PARK_SIGNALS);
+        error =
+            bine_park(hub, verb, (uintptr_t)(used == 1 ? all->operation.fd : (int)used), deadline, BINE_PARK_SIGNALS);
     /* The records lie here: none may be left behind (hazard 24). */
     for (size_t i = 0; i < begun; i++)
         if (!all[i].operation.ended)

@@ -118,7 +118,9 @@ int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     int error = bine_io_streak(hub), saved = errno;
     if (error)
         return (int)bine_io_fail(error);
-    enum { MOST = 1024 }; /* UIO_MAXIOV, what the kernel takes at once */
+    enum {
+        MOST = 1024
+    }; /* UIO_MAXIOV, what the kernel takes at once */
     if (count > MOST)
         count = MOST;
     int sent = bine_libc.sendmmsg(fd, messages, count, flags | MSG_DONTWAIT);

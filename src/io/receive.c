@@ -309,7 +309,8 @@ ssize_t bine_recv(int fd, void *buffer, size_t size, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.recv(fd, buffer, size, flags);
-    struct bine_receive receive = {.fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
+    struct bine_receive receive = {
+        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
     return bine_receive(hub, &receive);
 }
 
@@ -318,8 +319,12 @@ ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct socka
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.recvfrom(fd, buffer, size, flags, address, length);
-    struct bine_receive receive = {
-        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST, .address = address, .length = length};
+    struct bine_receive receive = {.fd = fd,
+                                   .flags = flags,
+                                   .buffer = buffer,
+                                   .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST,
+                                   .address = address,
+                                   .length = length};
     return bine_receive(hub, &receive);
 }
 

@@ -7,13 +7,17 @@
 #include "wait.h"
 
 /* The kernel works in longs, so it reads and writes whole ones. */
-enum { WORD_BITS = 8 * sizeof(long), INLINE_WORDS = FD_SETSIZE / WORD_BITS, INLINE_FDS = 16 };
+enum {
+    WORD_BITS = 8 * sizeof(long),
+    INLINE_WORDS = FD_SETSIZE / WORD_BITS,
+    INLINE_FDS = 16
+};
 
 /* What the caller asked for, kept while the real select overwrites its sets. */
 struct asked {
     int count;
     size_t words;
-    unsigned long *sets[3];  /* the caller's */
+    unsigned long *sets[3]; /* the caller's */
     unsigned long *saved[3];
     unsigned long few[3 * INLINE_WORDS];
     struct pollfd few_fds[INLINE_FDS];
@@ -95,8 +99,8 @@ static void note_closed(void *arg, size_t index)
 static int look(struct asked *asked, const sigset_t *mask)
 {
     const struct timespec zero = {0};
-    return bine_libc.pselect(asked->count, (fd_set *)asked->sets[0], (fd_set *)asked->sets[1],
-                             (fd_set *)asked->sets[2], &zero, mask);
+    return bine_libc.pselect(asked->count, (fd_set *)asked->sets[0], (fd_set *)asked->sets[1], (fd_set *)asked->sets[2],
+                             &zero, mask);
 }
 
 /* Until something is ready or the deadline: select's result, or -1 with errno and the sets as the caller gave them. */

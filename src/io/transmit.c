@@ -28,8 +28,7 @@ static ssize_t attempt(const struct bine_transmit *transmit, size_t done)
         return bine_libc.send(transmit->fd, (const char *)transmit->buffer + done, transmit->size - done, flags);
     struct iovec window[BINE_VECTOR_WINDOW];
     struct msghdr rest = {.msg_iov = window};
-    rest.msg_iovlen =
-        (size_t)bine_vector_rest(window, transmit->message->msg_iov, transmit->message->msg_iovlen, done);
+    rest.msg_iovlen = (size_t)bine_vector_rest(window, transmit->message->msg_iov, transmit->message->msg_iovlen, done);
     return bine_libc.sendmsg(transmit->fd, &rest, flags);
 }
 
@@ -182,7 +181,8 @@ ssize_t bine_send(int fd, const void *buffer, size_t size, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.send(fd, buffer, size, flags);
-    struct bine_transmit transmit = {.fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
+    struct bine_transmit transmit = {
+        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
     return bine_transmit(hub, &transmit);
 }
 
@@ -192,8 +192,12 @@ ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags, const st
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.sendto(fd, buffer, size, flags, address, length);
-    struct bine_transmit transmit = {
-        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST, .address = address, .length = length};
+    struct bine_transmit transmit = {.fd = fd,
+                                     .flags = flags,
+                                     .buffer = buffer,
+                                     .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST,
+                                     .address = address,
+                                     .length = length};
     return bine_transmit(hub, &transmit);
 }
 

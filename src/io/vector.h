@@ -8,10 +8,14 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-enum { BINE_VECTOR_WINDOW = 8 };
+enum {
+    BINE_VECTOR_WINDOW = 8
+};
 
 /* What one call moves at most (MAX_RW_COUNT in the kernel): a call for more ends there, as a short one. */
-enum { BINE_TRANSFER_MOST = 0x7ffff000 };
+enum {
+    BINE_TRANSFER_MOST = 0x7ffff000
+};
 
 /* Bytes in all, as far as one call can move them. Only for an array that the kernel has accepted. */
 static inline size_t bine_vector_size(const struct iovec *vector, size_t count)

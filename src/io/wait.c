@@ -52,8 +52,7 @@ int bine_wait_allowed(struct bine_wait *wait, bool sending)
 
 static bool closed_meanwhile(const struct bine_wait *wait)
 {
-    return wait->record &&
-           atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
+    return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
 }
 
 /* Readiness that the kernel reports again and again although the call has nothing: a datagram for a full peer, a socket

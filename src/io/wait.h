@@ -15,7 +15,9 @@
 #include "poller.h"
 
 /* So many calls in a row that did not have to wait, then others get their turn (hazard 26). */
-enum { BINE_STREAK_LIMIT = 64 };
+enum {
+    BINE_STREAK_LIMIT = 64
+};
 
 /* Calls that blocked the thread because they came from inside a hub's callback, where nobody can park (hazard 28). */
 extern atomic_ulong bine_io_from_hub;
@@ -25,14 +27,14 @@ struct bine_wait {
     struct bine_hub *hub;
     struct bine_descriptor *record; /* NULL: nothing is remembered, ask the kernel */
     int fd;
-    unsigned generation;            /* of the record when the call began */
+    unsigned generation; /* of the record when the call began */
     const char *verb;
-    int64_t deadline;               /* of SO_RCVTIMEO, SO_SNDTIMEO or the caller's timeout, INT64_MAX: none */
-    uint32_t bits;                  /* what the last wait found, poll(2) bits; 0: unknown */
-    uint8_t flags;                  /* BINE_PARK_* */
-    bool timed;                     /* the deadline is known */
-    bool ask;                       /* do not believe the record: something was stale */
-    unsigned fruitless;             /* waits in a row after which the call still had nothing */
+    int64_t deadline;   /* of SO_RCVTIMEO, SO_SNDTIMEO or the caller's timeout, INT64_MAX: none */
+    uint32_t bits;      /* what the last wait found, poll(2) bits; 0: unknown */
+    uint8_t flags;      /* BINE_PARK_* */
+    bool timed;         /* the deadline is known */
+    bool ask;           /* do not believe the record: something was stale */
+    unsigned fruitless; /* waits in a row after which the call still had nothing */
 };
 
 /* The hub of the calling thread if the caller may park, NULL: the call is libc's. */

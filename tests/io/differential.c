@@ -203,9 +203,9 @@ static void greenlet_finish(struct stage *base)
 }
 
 static const struct calls bine_calls = {
-    "bine",       bine_read,     bine_readv,    bine_write,   bine_writev, bine_recv,   bine_recvfrom,
-    bine_recvmsg, bine_recvmmsg, bine_send,     bine_sendto,  bine_sendmsg, bine_sendmmsg,
-    bine_connect, bine_accept,   bine_accept4,  bine_poll,    bine_select,  bine_close,
+    "bine",       bine_read,     bine_readv, bine_write,  bine_writev,  bine_recv,     bine_recvfrom,
+    bine_recvmsg, bine_recvmmsg, bine_send,  bine_sendto, bine_sendmsg, bine_sendmmsg, bine_connect,
+    bine_accept,  bine_accept4,  bine_poll,  bine_select, bine_close,
 };
 
 static void play_bine(scenario *play, uint64_t seed, struct transcript *transcript)

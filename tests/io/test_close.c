@@ -54,7 +54,9 @@ TEST(hazard_15_close_wakes_a_writer_which_reports_what_went)
 
 TEST(hazard_15_many_waiters_on_one_descriptor_are_all_woken)
 {
-    enum { MANY = 20 };
+    enum {
+        MANY = 20
+    };
     int fds[2];
     char byte[MANY];
     unix_pair(fds);

@@ -257,7 +257,9 @@ TEST(so_rcvtimeo_ends_accept)
 
 TEST(several_greenlets_accept_on_one_listener)
 {
-    enum { COUNT = 6 };
+    enum {
+        COUNT = 6
+    };
     struct sockaddr_in address;
     int listener = tcp_listener(&address, COUNT), clients[COUNT];
     struct one_call calls[COUNT] = {0};

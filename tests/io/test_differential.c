@@ -14,10 +14,20 @@
 #include "harness.h"
 #include "io/descriptor.h"
 
-enum kind { UNIX_STREAM, UNIX_DATAGRAM, UNIX_SEQPACKET, TCP, PIPE, KINDS };
+enum kind {
+    UNIX_STREAM,
+    UNIX_DATAGRAM,
+    UNIX_SEQPACKET,
+    TCP,
+    PIPE,
+    KINDS
+};
 static const char *const kind_names[] = {"unix stream", "unix datagram", "unix seqpacket", "tcp", "pipe"};
 
-enum { BIG = 600000, SMALL = 64 };
+enum {
+    BIG = 600000,
+    SMALL = 64
+};
 
 struct world {
     const struct calls *calls;
@@ -26,11 +36,11 @@ struct world {
     enum kind kind;
     int fds[2];
     bool nonblocking[2], open[2], timed[2][2]; /* SO_RCVTIMEO, SO_SNDTIMEO */
-    bool low_water;           /* of one of them: its reader looks by the clock */
-    bool over;                /* what follows would depend on how much the kernel took */
-    uint8_t counter[2];       /* what each end writes next: the bytes count up */
-    uint64_t sum;             /* of what the worker's call received */
-    char *buffer[2];          /* the worker's, and the driver's */
+    bool low_water;                            /* of one of them: its reader looks by the clock */
+    bool over;                                 /* what follows would depend on how much the kernel took */
+    uint8_t counter[2];                        /* what each end writes next: the bytes count up */
+    uint64_t sum;                              /* of what the worker's call received */
+    char *buffer[2];                           /* the worker's, and the driver's */
 };
 
 static volatile sig_atomic_t pipe_signals;
@@ -108,19 +118,32 @@ static void make_pair(struct world *world)
             bine_descriptor_option_changed(world->fds[end], SOL_SOCKET, SO_RCVLOWAT);
         }
     }
-    transcript_add(world->transcript, "%s%s%s\n", kind_names[world->kind], world->nonblocking[0] ? ", 0 non-blocking" : "",
-                   world->nonblocking[1] ? ", 1 non-blocking" : "");
+    transcript_add(world->transcript, "%s%s%s\n", kind_names[world->kind],
+                   world->nonblocking[0] ? ", 0 non-blocking" : "", world->nonblocking[1] ? ", 1 non-blocking" : "");
 }
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
 enum verb {
-    READ, READV, RECV, RECVFROM, RECVMSG, RECVMMSG, LAST_RECEIVE = RECVMMSG,
-    WRITE, WRITEV, SEND, SENDTO, SENDMSG, SENDMMSG,
-    POLL, SELECT, VERBS
+    READ,
+    READV,
+    RECV,
+    RECVFROM,
+    RECVMSG,
+    RECVMMSG,
+    LAST_RECEIVE = RECVMMSG,
+    WRITE,
+    WRITEV,
+    SEND,
+    SENDTO,
+    SENDMSG,
+    SENDMMSG,
+    POLL,
+    SELECT,
+    VERBS
 };
-static const char *const verb_names[] = {"read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg", "write",
-                                         "writev", "send", "sendto", "sendmsg", "sendmmsg", "poll", "select"};
+static const char *const verb_names[] = {"read",   "readv", "recv",   "recvfrom", "recvmsg",  "recvmmsg", "write",
+                                         "writev", "send",  "sendto", "sendmsg",  "sendmmsg", "poll",     "select"};
 
 struct call {
     struct world *world;
@@ -191,8 +214,8 @@ static ssize_t select_one(const struct calls *calls, struct call *call)
         if (call->flags >> i & 1)
             FD_SET(fd, &sets[i]);
     }
-    ssize_t result = calls->select(fd + 1, &sets[0], call->size & 1 ? &sets[1] : NULL, &sets[2],
-                                   forever ? NULL : &timeout);
+    ssize_t result =
+        calls->select(fd + 1, &sets[0], call->size & 1 ? &sets[1] : NULL, &sets[2], forever ? NULL : &timeout);
     for (int i = 0; i < 3; i++)
         call->extra |= (FD_ISSET(fd, &sets[i]) != 0) << i;
     /* What is left: nothing after the whole time, something after less. */
@@ -278,8 +301,8 @@ static size_t draw_size(struct world *world)
 
 static void draw_call(struct world *world, struct call *call)
 {
-    static const int receive_flags[] = {0, 0, 0, MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_PEEK | MSG_WAITALL,
-                                        MSG_TRUNC, MSG_ERRQUEUE | MSG_DONTWAIT};
+    static const int receive_flags[] = {
+        0, 0, 0, MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_PEEK | MSG_WAITALL, MSG_TRUNC, MSG_ERRQUEUE | MSG_DONTWAIT};
     static const int send_flags[] = {0, 0, MSG_NOSIGNAL, MSG_DONTWAIT, 0};
     do {
         call->end = (int)draw(&world->draw, 2);
@@ -432,8 +455,7 @@ static void step(struct stage *stage, struct world *world)
         call.result = 1;
     }
     transcript_result(world->transcript, call.result, call.error);
-    transcript_add(world->transcript, " extra %#x%s", call.extra,
-                   waited && !comes_back(world, &call) ? " waited" : "");
+    transcript_add(world->transcript, " extra %#x%s", call.extra, waited && !comes_back(world, &call) ? " waited" : "");
     if (pipe_signals != signals)
         transcript_add(world->transcript, " SIGPIPE %d", (int)pipe_signals - signals);
     if (call.verb <= LAST_RECEIVE && call.result > 0) {
@@ -490,7 +512,9 @@ static void play_pipe(struct stage *stage, uint64_t seed, struct transcript *tra
     play(stage, seed, transcript, PIPE);
 }
 
-enum { SEEDS = 20 };
+enum {
+    SEEDS = 20
+};
 
 TEST(unix_stream_sockets_behave_as_libc, .seconds = 60)
 {

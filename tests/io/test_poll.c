@@ -51,7 +51,8 @@ TEST(poll_reports_one_descriptor_as_often_as_it_is_asked)
     int fds[2];
     make(fds);
     bine_greenlet *g = bine_spawn(write_after_a_while, &fds[1]);
-    struct pollfd asked[] = {{fds[0], POLLIN, 0}, {fds[0], POLLRDNORM | POLLOUT, 0}, {fds[0], 0, 0}, {fds[0], POLLPRI, 0}};
+    struct pollfd asked[] = {
+        {fds[0], POLLIN, 0}, {fds[0], POLLRDNORM | POLLOUT, 0}, {fds[0], 0, 0}, {fds[0], POLLPRI, 0}};
     CHECK_EQ(bine_poll(asked, 4, 1000), 1); /* room to write there is at once */
     CHECK_EQ(asked[1].revents, POLLOUT);
     asked[1].events = POLLRDNORM;
@@ -118,7 +119,9 @@ TEST(files_are_always_ready)
     close_pair(fds);
 }
 
-enum { MANY = 1500 };
+enum {
+    MANY = 1500
+};
 
 TEST(more_than_1024_descriptors_can_be_polled_and_selected)
 {

@@ -16,7 +16,9 @@ TEST(several_greenlets_read_one_descriptor_and_each_byte_arrives_once)
     for (int kind = 0; kind < kinds; kind++) {
         int fds[2];
         kind == 0 ? unix_pair(fds) : kind == 1 ? tcp_pair(fds) : pipe_pair(fds);
-        enum { READERS = 8 };
+        enum {
+            READERS = 8
+        };
         struct one_call calls[READERS] = {0};
         bine_greenlet *readers[READERS];
         char bytes[READERS];
@@ -44,7 +46,9 @@ TEST(several_greenlets_read_one_descriptor_and_each_byte_arrives_once)
 
 static void check_bulk(int reader, int writer)
 {
-    enum { SIZE = 3000000 };
+    enum {
+        SIZE = 3000000
+    };
     char *out = malloc(SIZE), *in = malloc(SIZE);
     CHECK(out && in);
     for (size_t i = 0; i < SIZE; i++)
@@ -88,6 +92,73 @@ TEST(a_large_write_to_a_half_closed_peer_goes_on)
     close_pair(fds);
 }
 
+static void *wait_for_priority(void *arg)
+{
+    struct pollfd urgent = {.fd = *(int *)arg, .events = POLLPRI};
+    CHECK_EQ(bine_poll(&urgent, 1, 5000), 1);
+    CHECK_EQ(urgent.revents, POLLPRI);
+    return NULL;
+}
+
+TEST(urgent_data_is_seen_and_does_not_hide_what_is_behind_it)
+{
+    int fds[2];
+    char buffer[64];
+    tcp_pair(fds);
+    bine_greenlet *g = bine_spawn(wait_for_priority, &fds[0]);
+    /* Known to the poller, and known to come in small pieces. */
+    struct one_call call = {.fd = fds[0], .size = sizeof buffer, .buffer = buffer};
+    bine_greenlet *reader = bine_spawn(call_read, &call);
+    let_run();
+    CHECK_EQ(bine_send(fds[1], "abc", 3, 0), 3);
+    CHECK_OK(bine_join(reader, NULL, 5 * BINE_SECOND));
+    CHECK_EQ(call.result, 3);
+    CHECK_EQ(bine_send(fds[1], "def", 3, 0), 3);
+    CHECK_EQ(bine_send(fds[1], "!", 1, MSG_OOB), 1);
+    CHECK_EQ(bine_send(fds[1], "ghi", 3, 0), 3);
+    let_run();
+    CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
+    CHECK_EQ(bine_read(fds[0], buffer, sizeof buffer), 3); /* to the mark */
+    CHECK_MEMORY(buffer, "def", 3);
+    CHECK_EQ(bine_recv(fds[0], buffer, 1, MSG_OOB), 1);
+    CHECK_EQ(buffer[0], '!');
+    CHECK_EQ(bine_read(fds[0], buffer, sizeof buffer), 3);
+    CHECK_MEMORY(buffer, "ghi", 3);
+    CHECK_ERROR(bine_recv(fds[0], buffer, 1, MSG_OOB), EINVAL);
+    close_pair(fds);
+}
+
+TEST(descriptors_travel_and_are_known_to_be_shared)
+{
+    int fds[2], files[2], received = -1;
+    char byte = 'x', control[CMSG_SPACE(sizeof(int))] = {0};
+    bine_descriptor_trust(true);
+    unix_pair(fds);
+    unix_pair(files);
+    struct iovec vector = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &files[0], sizeof(int));
+    CHECK_EQ(bine_sendmsg(fds[1], &message, 0), 1);
+    memset(control, 0, sizeof control);
+    message.msg_controllen = sizeof control;
+    CHECK_EQ(bine_recvmsg(fds[0], &message, MSG_CMSG_CLOEXEC), 1);
+    memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+    CHECK_OK(received);
+    /* Whoever holds the other end of it may make it non-blocking: nothing that was remembered is believed. */
+    CHECK_OK(fcntl(received, F_SETFL, O_RDWR | O_NONBLOCK));
+    CHECK_ERROR(bine_read(files[0], &byte, 1), EAGAIN);
+    CHECK_ERROR(bine_read(received, &byte, 1), EAGAIN);
+    bine_descriptor_trust(false);
+    CHECK_OK(bine_close(received));
+    close_pair(files);
+    close_pair(fds);
+}
+
 TEST(an_eventfd_counts_across_greenlets)
 {
     int fd = announced(eventfd(0, EFD_CLOEXEC), BINE_FD_STREAM);
@@ -112,7 +183,9 @@ TEST(a_file_is_read_to_its_end_and_not_beyond)
     int fd = mkstemp(name);
     CHECK_OK(fd);
     CHECK_OK(unlink(name));
-    enum { SIZE = 200000 };
+    enum {
+        SIZE = 200000
+    };
     char *data = malloc(SIZE + 100);
     for (int i = 0; i < SIZE; i++)
         data[i] = (char)(i * 13);
