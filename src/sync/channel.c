@@ -95,8 +95,8 @@ int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
 }
 
 /* Either side's wait (see bine_taker_wait_inlined): `received` is NULL for a sender. */
-static __attribute__((noinline)) int channel_wait(struct bine_channel *channel, void *item, void **received,
-                                                  int64_t timeout)
+BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout);
+BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout)
 {
     if (timeout <= 0)
         return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
@@ -113,6 +113,9 @@ static __attribute__((noinline)) int channel_wait(struct bine_channel *channel, 
         *received = taker.item;
     return 0;
 }
+
+BINE_WAIT_BY_JUMP(int channel_wait(struct bine_channel *channel, void *item, void **received, int64_t timeout),
+                  bine_channel_wait_body, (channel, item, received, timeout))
 
 int bine_channel_send(bine_channel *channel, void *item, int64_t timeout)
 {

@@ -86,19 +86,12 @@ void bine_taker_claim_all(struct bine_queue *queue, int error)
         taker->error = error;
 }
 
-int bine_taker_wait_again(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
-                          const char *verb, int64_t deadline, unsigned flags, int error)
+int bine_taker_cut_short(struct bine_taker *taker, int error)
 {
-    /* Not an error and not served: somebody unparked the greenlet for reasons of their own. */
-    while (error == 0) {
-        if (!taker->waiter.queue)
-            bine_queue_push(queue, &taker->waiter);
-        error = bine_park(object->hub, verb, (uintptr_t)object, deadline, flags);
-        if (taker->done)
-            return taker->error;
-    }
     bine_queue_remove(&taker->waiter);
-    return error == ETIME ? ETIMEDOUT : error;
+    /* Nobody unparks a greenlet that waits here but by claiming its taker; should somebody do so, it is an
+     * interruption. */
+    return error == ETIME ? ETIMEDOUT : error ? error : EINTR;
 }
 
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
