@@ -70,6 +70,9 @@ struct plan {
     struct objects limited;      /* those that not everybody may be inside at once (limit.h) */
     struct bine_object program;
     bool program_known;
+    /* Objects were unloaded since the last walk: one that lies where one was known need not be the same, even if it
+     * comes from the same file (which may have been replaced). */
+    bool some_unloaded;
     bool overtaken; /* a slot was written by another thread between plan and change */
 
     /* The object that is being scanned. */
@@ -255,7 +258,7 @@ static int scan(const struct bine_object *object, void *arg)
         new->epoch = epoch;
         return 0;
     }
-    if (old && old->epoch == epoch) {
+    if (old && old->epoch == epoch && !plan->some_unloaded) {
         new->unchanged = true; /* takes over the old one's slots when all is done */
         new->epoch = epoch;
         return 0;
@@ -291,7 +294,7 @@ static void settle(struct plan *plan)
                 i++;
             }
         }
-        if (old)
+        if (old && !plan->some_unloaded)
             record->gadget = old->gadget;
     }
 }
@@ -315,7 +318,11 @@ static int apply_once(unsigned families, bool *overtaken)
 {
     unsigned long long added, removed;
     bine_loaded_changes(&added, &removed);
-    struct plan plan = {.families = families, .look_for_limited = had_limits || bine_limit_any()};
+    struct plan plan = {
+        .families = families,
+        .some_unloaded = removed != seen_removed,
+        .look_for_limited = had_limits || bine_limit_any(),
+    };
     int error = bine_loaded_hold(carry_out, &plan);
     if (error) {
         bine_records_free(plan.records);
