@@ -135,8 +135,8 @@ unsigned hook_sleep(unsigned seconds)
     errno = error;
     if (error != EINTR)
         return 0;
-    /* Rounded to the nearest as the system call's remainder is by glibc: up from half a second. */
-    return (unsigned)((left_until(hub, deadline) + BINE_SECOND / 2) / BINE_SECOND);
+    /* Whole seconds, the rest is dropped: so does glibc. */
+    return (unsigned)(left_until(hub, deadline) / BINE_SECOND);
 }
 
 int hook_usleep(useconds_t microseconds)

@@ -215,6 +215,31 @@ TEST(timeouts_end_a_sleep)
     CHECK_OK(bine_unpatch_all());
 }
 
+static void nothing(int number)
+{
+    (void)number;
+}
+
+/* What sleep says is left when a signal comes after some part of a second. */
+static unsigned left_of_two_seconds(void)
+{
+    struct sigaction action = {.sa_handler = nothing};
+    struct itimerval timer = {.it_value = {0, 100000}};
+    sigemptyset(&action.sa_mask);
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+    return sleep(2);
+}
+
+TEST(sleep_tells_the_seconds_that_are_left_as_libc_does)
+{
+    unsigned libcs = left_of_two_seconds();
+    CHECK_OK(bine_patch_all());
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(left_of_two_seconds(), libcs);
+    CHECK_OK(bine_unpatch_all());
+}
+
 /* ---- falling through --------------------------------------------------------------------------- */
 
 static void *without_hub(void *arg)
