@@ -99,10 +99,11 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
     const struct bine_around *around = hub->around;
     void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
     g->state = BINE_PARKED;
-    bine_switch(hub, g, bine_schedule_next(hub));
+    bine_switch(hub, g, bine_schedule_next_quick(hub));
     if (flags & BINE_PARK_EXTERNAL)
         hub->external--;
-    bine_timer_stop(&hub->timers, &g->timer);
+    if (bine_timer_started(&g->timer))
+        bine_timer_stop(&hub->timers, &g->timer);
     int error = g->wake_error;
     if (__builtin_expect(around != NULL, 0))
         around->back(hub, g, left, error);

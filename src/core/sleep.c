@@ -2,12 +2,12 @@
 #include <errno.h>
 
 #include "park.h"
-#include "schedule.h"
+#include "switch.h"
 
-int bine_sleep(int64_t duration)
+static __attribute__((noinline)) int sleep_slowly(int64_t duration)
 {
-    struct bine_hub *hub = bine_hub_of_thread;
-    if (__builtin_expect(hub == NULL, 0) && !(hub = bine_hub_get()))
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
         return -1;
     if (duration == 0) {
         if (__builtin_expect(hub->current->attention, 0) && bine_cancelled(hub)) {
@@ -28,12 +28,20 @@ int bine_sleep(int64_t duration)
     return -1;
 }
 
+int bine_sleep(int64_t duration)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    if (duration == 0 && hub && bine_switch_quick(hub))
+        return 0;
+    return sleep_slowly(duration);
+}
+
 int bine_idle(void)
 {
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
-    struct bine_waiter waiter = { .greenlet = hub->current };
+    struct bine_waiter waiter = {.greenlet = hub->current};
     bine_queue_push(&hub->idle, &waiter);
     int error = bine_park(hub, "idle", 0, INT64_MAX, 0);
     bine_queue_remove(&waiter);

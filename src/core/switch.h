@@ -101,4 +101,32 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
     bine_switch_restore(hub, &state);
 }
 
+/*
+ * Yield if nothing is out of the ordinary: somebody who has run before is ready, the slice is not used up, and neither the
+ * greenlet nor the hub has anything else to attend to. False: nothing was done. Each condition left out of the common
+ * path is an instruction of a switch that has eighty.
+ */
+static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->current, *next = hub->ready_first;
+    if (__builtin_expect(!next || next->state != BINE_READY || !hub->slice || hub->simulated || hub->no_park ||
+                             hub->around || hub->exception_globals || g->attention, 0))
+        return false;
+    hub->slice--;
+    hub->streak = 0;
+    hub->ready_last->next = g; /* this may be next itself */
+    hub->ready_last = g;
+    g->next = NULL;
+    struct bine_greenlet *after = next->next;
+    hub->ready_first = after;
+    __builtin_prefetch(after->sp, 0);
+    int saved_errno = *hub->errno_address;
+    bine_switch_announce(hub, g, next, false);
+    bine_switch_make_current(hub, next);
+    bine_arch_switch(&g->sp, next->sp);
+    bine_switch_arrived(hub, g);
+    *hub->errno_address = saved_errno;
+    return true;
+}
+
 #endif
