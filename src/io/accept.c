@@ -1,9 +1,9 @@
 /*
  * accept and accept4. See bine/io.h.
  *
- * There is no MSG_DONTWAIT for accept. io_uring accepts by itself; without it the listener is polled first, and a lock
- * keeps other threads of this process from taking the connection between the two calls. Another process that listens on
- * the same socket still can: then the thread waits for the next connection.
+ * There is no MSG_DONTWAIT for accept. io_uring accepts by itself; without it the listener is polled first, and a
+ * lock keeps other threads of this process from taking the connection between the two calls. Another process that
+ * listens on the same socket still can: then the thread waits for the next connection.
  */
 #include <bine/io.h>
 #include <string.h>
@@ -81,8 +81,8 @@ static bool is_exhaustion(int error)
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-/* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets inherit its
- * timeouts; others begin without). */
+/* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets
+ * inherit its timeouts; others begin without). */
 static int accepted(const struct bine_wait *wait, int made, int flags, int saved)
 {
     bine_descriptor_fresh(made, BINE_FD_SOCKET, (flags & SOCK_NONBLOCK) != 0);

@@ -23,8 +23,8 @@ static void forget(struct bine_hub *hub, int fd)
     poller->class->forget(poller, fd);
 }
 
-/* The number may be in use again by now. Who waits for the new file is woken in vain, sees that the generation is its own, and
- * waits again; who waits for the old one sees that it is not. */
+/* The number may be in use again by now. Who waits for the new file is woken in vain, sees that the generation is
+ * its own, and waits again; who waits for the old one sees that it is not. */
 static void deliver_farewell(struct bine_message *message)
 {
     struct farewell *farewell = (struct farewell *)message;
@@ -60,7 +60,8 @@ void bine_descriptor_closing(int fd)
     bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
     bool shared = atomic_load_explicit(&record->shared, memory_order_relaxed);
     if (user) {
-        /* The generation first: whoever wakes compares it. But a poller must see that the file was shared, to drop it. */
+        /* The generation first: whoever wakes compares it. But a poller must see that the file was shared, to drop
+         * it. */
         bine_descriptor_gone(fd);
         atomic_store_explicit(&record->shared, shared, memory_order_relaxed);
         if (here && (user == here || many))

@@ -1,10 +1,10 @@
 /*
  * connect. See bine/io.h.
  *
- * There is no MSG_DONTWAIT for connect, and O_NONBLOCK is not ours to touch. io_uring connects by itself. Without it
- * the socket's own send timeout is set to "none at all" for the length of the call: a negative SO_SNDTIMEO does that (the
- * kernel's sock_set_timeout), and connect is what it counts for here. Unlike O_NONBLOCK it belongs to the socket and not to the
- * open file, and a socket that is only being connected has no other users yet.
+ * There is no MSG_DONTWAIT for connect, and O_NONBLOCK is not ours to touch. io_uring connects by itself. Without
+ * it the socket's own send timeout is set to "none at all" for the length of the call: a negative SO_SNDTIMEO does
+ * that (the kernel's sock_set_timeout), and connect is what it counts for here. Unlike O_NONBLOCK it belongs to the
+ * socket and not to the open file, and a socket that is only being connected has no other users yet.
  */
 #include <bine/io.h>
 #include <string.h>
@@ -62,8 +62,8 @@ static int knock(struct bine_wait *wait, const struct sockaddr *address, socklen
     }
 }
 
-/* io_uring may have fetched the error from a socket that still believes it is connecting. A failed connect(2) leaves it fit
- * for another try: do what the kernel's own does at its end (__inet_stream_connect, sock_error). */
+/* io_uring may have fetched the error from a socket that still believes it is connecting. A failed connect(2)
+ * leaves it fit for another try: do what the kernel's own does at its end (__inet_stream_connect, sock_error). */
 static void disconnect(int fd, int error)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};

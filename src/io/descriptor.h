@@ -68,8 +68,9 @@ void bine_descriptor_share(int fd);
 /* What is remembered may be wrong (a wait was found stale): forget all but the generation. */
 void bine_descriptor_doubt(int fd);
 
-/* While trusted, every fcntl, ioctl, setsockopt, close and dup of the process passes through Bine (the hooks of these are in
- * place), so that records may be believed. Off at start. Turning it on forgets what was remembered before. */
+/* While trusted, every fcntl, ioctl, setsockopt, close and dup of the process passes through Bine (the hooks of
+ * these are in place), so that records may be believed. Off at start. Turning it on forgets what was remembered
+ * before. */
 void bine_descriptor_trust(bool trusted);
 
 /* May the record be believed without asking the kernel? */
@@ -86,8 +87,8 @@ int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sen
 /* Is it a stream socket? */
 bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
 
-/* Is it TCP? Then a read that gave fewer bytes than asked for proves that there are no more (urgent data aside, which the
- * poller sees). Of datagrams it does not, nor of Unix sockets, where a read ends at a passed descriptor. */
+/* Is it TCP? Then a read that gave fewer bytes than asked for proves that there are no more (urgent data aside,
+ * which the poller sees). Of datagrams it does not, nor of Unix sockets, where a read ends at a passed descriptor. */
 bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record);
 
 /* Note what the user changed. */

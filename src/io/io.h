@@ -1,6 +1,6 @@
 /*
- * Greenlet-aware versions of libc calls that are not part of the public interface (bine/io.h): they exist for the hooks. The
- * rules of bine/io.h hold: libc's signature, result and errno; on a thread without a hub libc's call.
+ * Greenlet-aware versions of libc calls that are not part of the public interface (bine/io.h): they exist for the
+ * hooks. The rules of bine/io.h hold: libc's signature, result and errno; on a thread without a hub libc's call.
  */
 #ifndef BINE_IO_IO_H
 #define BINE_IO_IO_H

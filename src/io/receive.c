@@ -85,8 +85,8 @@ bool bine_receive_ended(const struct bine_wait *wait)
     return !bine_descriptor_is_stream(wait->fd, wait->record) && stream_ended(wait->fd);
 }
 
-/* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it (tcp_recvmsg_locked: while (len > 0)): it
- * must not fetch an error. */
+/* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it (tcp_recvmsg_locked: while (len
+ * > 0)): it must not fetch an error. */
 static bool no_bytes_of_tcp(const struct bine_receive *receive, const struct bine_wait *wait)
 {
     return wanted(receive) == 0 && bine_descriptor_is_tcp(receive->fd, wait->record);
@@ -206,8 +206,8 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
 }
 
 /*
- * MSG_WAITALL, or SO_RCVLOWAT above one: a stream socket blocks until `target` bytes are there, or the stream has ended. An
- * error that comes after the first bytes belongs to the next call, so it must not be fetched here.
+ * MSG_WAITALL, or SO_RCVLOWAT above one: a stream socket blocks until `target` bytes are there, or the stream has
+ * ended. An error that comes after the first bytes belongs to the next call, so it must not be fetched here.
  */
 static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive *receive, size_t size, size_t target)
 {

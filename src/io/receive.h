@@ -1,6 +1,6 @@
 /*
- * Receiving from a socket: one call of the recv family, and how it waits. Shared by the public calls (receive.c), read on
- * a socket (read.c) and recvmmsg.
+ * Receiving from a socket: one call of the recv family, and how it waits. Shared by the public calls (receive.c),
+ * read on a socket (read.c) and recvmmsg.
  */
 #ifndef BINE_IO_RECEIVE_H
 #define BINE_IO_RECEIVE_H
@@ -25,7 +25,8 @@ ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive);
 /* A call came back with EAGAIN: is it that a datagram socket was shut down? Then the result is 0 bytes, and the
  * message, if there is one, says so. */
 bool bine_receive_ended(const struct bine_wait *wait);
-/* EAGAIN: tell the poller, where that proves that the socket is exhausted. A datagram socket may be shut down instead. */
+/* EAGAIN: tell the poller, where that proves that the socket is exhausted. A datagram socket may be shut down
+ * instead. */
 void bine_receive_dry(const struct bine_wait *wait);
 void bine_receive_nothing(struct msghdr *message);
 

@@ -71,8 +71,8 @@ static ssize_t attempt_read(int fd, struct bine_descriptor *record, const struct
     return got;
 }
 
-/* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read (SIGTTIN), and
- * what hangs in a worker is not cancelled for certain. */
+/* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read
+ * (SIGTTIN), and what hangs in a worker is not cancelled for certain. */
 static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, bool flat, enum bine_operation_kind one,
                        enum bine_operation_kind many)
 {
@@ -99,8 +99,8 @@ static int by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *v
 
 /* ---- files ------------------------------------------------------------------------------------ */
 
-/* Files that the kernel makes up as they are read (/proc, /sys) have no disk to wait for, but refuse RWF_NOWAIT: the ring would keep
- * a worker thread for them. */
+/* Files that the kernel makes up as they are read (/proc, /sys) have no disk to wait for, but refuse RWF_NOWAIT:
+ * the ring would keep a worker thread for them. */
 static bool made_by_kernel(int fd)
 {
     struct statfs file_system;
@@ -109,9 +109,9 @@ static bool made_by_kernel(int fd)
             file_system.f_type == CGROUP2_SUPER_MAGIC);
 }
 
-/* What the page cache does not hold: through the ring, or where there is none on the offload pool. With O_NONBLOCK too: a file
- * knows no EAGAIN, it waits for its disk. `asked`: the cache was, and has it not; else this kind of file cannot be asked, which
- * is quick (in memory, made by the kernel) unless it comes over a network. */
+/* What the page cache does not hold: through the ring, or where there is none on the offload pool. With O_NONBLOCK
+ * too: a file knows no EAGAIN, it waits for its disk. `asked`: the cache was, and has it not; else this kind of
+ * file cannot be asked, which is quick (in memory, made by the kernel) unless it comes over a network. */
 static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat, bool asked)
 {
     if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
@@ -228,8 +228,8 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
 }
 
 /*
- * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has room for PIPE_BUF bytes,
- * a terminal for a few: a greater write would block the thread.
+ * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has room for
+ * PIPE_BUF bytes, a terminal for a few: a greater write would block the thread.
  */
 static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind,
                              const struct iovec *vector, int count)

@@ -21,8 +21,8 @@ static ssize_t attempt(const struct bine_transmit *transmit, size_t done)
                                     transmit->length);
         return bine_libc.send(transmit->fd, transmit->buffer, transmit->size, flags);
     }
-    /* Only streams come here: the rest needs no address, and what was attached has gone with the first byte. A pipe that
-     * breaks now is the next call's business, and so is its SIGPIPE. */
+    /* Only streams come here: the rest needs no address, and what was attached has gone with the first byte. A pipe
+     * that breaks now is the next call's business, and so is its SIGPIPE. */
     flags = (flags | MSG_NOSIGNAL) & ~MSG_FASTOPEN;
     if (!transmit->message)
         return bine_libc.send(transmit->fd, (const char *)transmit->buffer + done, transmit->size - done, flags);
@@ -51,8 +51,9 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
 }
 
 /*
- * With other greenlets ready, a send through the ring costs a switch but no system call: all of a turn go in one enter. Alone, the
- * direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must be known.
+ * With other greenlets ready, a send through the ring costs a switch but no system call: all of a turn go in one
+ * enter. Alone, the direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must
+ * be known.
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
@@ -80,8 +81,8 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
             error = EAGAIN;
         if (error)
             return sent ? (ssize_t)sent : bine_io_fail(error);
-        /* What ends a call after its first bytes is no error of that call. TCP keeps it for the next one; a Unix socket that
-         * waits for room fetches it, and nobody hears of it. */
+        /* What ends a call after its first bytes is no error of that call. TCP keeps it for the next one; a Unix
+         * socket that waits for room fetches it, and nobody hears of it. */
         if (sent && wait->bits & (POLLERR | POLLHUP)) {
             if (!bine_descriptor_is_tcp(wait->fd, wait->record)) {
                 int fetched;

@@ -55,8 +55,9 @@ static bool closed_meanwhile(const struct bine_wait *wait)
     return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
 }
 
-/* Readiness that the kernel reports again and again although the call has nothing: a datagram for a full peer, a socket
- * with SO_RCVLOWAT, a file whose driver is wrong. Wait by the clock, longer each time, so that it costs little. */
+/* Readiness that the kernel reports again and again although the call has nothing: a datagram for a full peer, a
+ * socket with SO_RCVLOWAT, a file whose driver is wrong. Wait by the clock, longer each time, so that it costs
+ * little. */
 static int wait_by_the_clock(struct bine_wait *wait)
 {
     unsigned doublings = wait->fruitless < 12 ? wait->fruitless - 3 : 8;

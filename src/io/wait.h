@@ -50,8 +50,8 @@ static inline struct bine_hub *bine_io_hub(void)
 
 int bine_io_streak_over(struct bine_hub *hub);
 
-/* At the start of a call that will be tried: when the run of calls that did not wait is too long, let others run first. 0, or the
- * error of a greenlet that was killed or timed out and would else go on for ever. */
+/* At the start of a call that will be tried: when the run of calls that did not wait is too long, let others run
+ * first. 0, or the error of a greenlet that was killed or timed out and would else go on for ever. */
 static inline int bine_io_streak(struct bine_hub *hub)
 {
     return __builtin_expect(++hub->streak > BINE_STREAK_LIMIT, 0) ? bine_io_streak_over(hub) : 0;
@@ -73,21 +73,21 @@ static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub,
     wait->fruitless = 0;
 }
 
-/* The call itself had nothing (or is about to be left to the poller, which does not look at O_NONBLOCK): may the greenlet
- * wait? 0, or EAGAIN: the user made the descriptor non-blocking. Learns the socket's timeout. */
+/* The call itself had nothing (or is about to be left to the poller, which does not look at O_NONBLOCK): may the
+ * greenlet wait? 0, or EAGAIN: the user made the descriptor non-blocking. Learns the socket's timeout. */
 int bine_wait_allowed(struct bine_wait *wait, bool sending);
 
 /*
- * Park until fd is ready for `events` (POLLIN, POLLOUT, POLLPRI, POLLRDHUP). 0: try the call (again); wait->bits says what was
- * found. Or an error number: ETIME (the deadline), EBADF (closed meanwhile), EPERM (this kind of file cannot be waited for:
- * it is always ready), EINTR, ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
+ * Park until fd is ready for `events` (POLLIN, POLLOUT, POLLPRI, POLLRDHUP). 0: try the call (again); wait->bits
+ * says what was found. Or an error number: ETIME (the deadline), EBADF (closed meanwhile), EPERM (this kind of file
+ * cannot be waited for: it is always ready), EINTR, ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
  */
 int bine_wait_ready(struct bine_wait *wait, uint32_t events);
 
 /*
- * Let the poller do the call: run `operation` (filled in but for fd and what the poller fills in). 0: it has ended, its
- * operation->result is the system call's result or -errno. Or, with nothing done: -1 "try the call yourself", or an error
- * number as bine_wait_ready.
+ * Let the poller do the call: run `operation` (filled in but for fd and what the poller fills in). 0: it has ended,
+ * its operation->result is the system call's result or -errno. Or, with nothing done: -1 "try the call yourself",
+ * or an error number as bine_wait_ready.
  */
 int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation);
 

@@ -1,10 +1,11 @@
 /*
- * Differential testing: a random script of calls is run twice, by the real blocking calls in a thread and by Bine's in a
- * greenlet, and must give the same transcript: results, errno, bytes, signals, and whether each call had to wait.
+ * Differential testing: a random script of calls is run twice, by the real blocking calls in a thread and by Bine's
+ * in a greenlet, and must give the same transcript: results, errno, bytes, signals, and whether each call had to
+ * wait.
  *
- * A script is a row of steps. In each the *worker* makes one call that may block; when it is seen to be blocked (or has
- * returned), the *driver* makes calls that never block, until the worker's has returned. One call that may block at a time
- * is what makes the outcome the kernel's and not the scheduler's.
+ * A script is a row of steps. In each the *worker* makes one call that may block; when it is seen to be blocked (or
+ * has returned), the *driver* makes calls that never block, until the worker's has returned. One call that may
+ * block at a time is what makes the outcome the kernel's and not the scheduler's.
  */
 #ifndef BINE_TESTS_IO_DIFFERENTIAL_H
 #define BINE_TESTS_IO_DIFFERENTIAL_H
@@ -81,8 +82,9 @@ struct stage {
 typedef void scenario(struct stage *stage, uint64_t seed, struct transcript *transcript);
 
 /*
- * Play `scenario` for seeds first .. first + count - 1, each with both casts; fails the test at the first difference. The
- * environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone, and shows it.
+ * Play `scenario` for seeds first .. first + count - 1, each with both casts; fails the test at the first
+ * difference. The environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone,
+ * and shows it.
  */
 void differential(scenario *play, uint64_t first, unsigned count);
 

@@ -327,8 +327,8 @@ static void draw_call(struct world *world, struct call *call)
         if (!(call->flags & 1)) /* nothing would ever wake it */
             call->size &= ~(size_t)2;
     }
-    /* TCP with data that is only peeked at beyond the window, or sent in parts that depend on the weather: compare what is
-     * certain. A message to nowhere and amounts that fit are certain. */
+    /* TCP with data that is only peeked at beyond the window, or sent in parts that depend on the weather: compare
+     * what is certain. A message to nowhere and amounts that fit are certain. */
     if (call->verb > LAST_RECEIVE && call->verb < POLL && world->kind == TCP && call->size == BIG)
         call->flags &= ~MSG_DONTWAIT;
     if (call->verb > LAST_RECEIVE && call->verb < POLL)
@@ -393,7 +393,8 @@ static bool comes_back(const struct world *world, const struct call *call)
     return world->timed[call->end][call->verb > LAST_RECEIVE];
 }
 
-/* What the driver does while the worker's call waits: something that may release it, and at last something that must. */
+/* What the driver does while the worker's call waits: something that may release it, and at last something that
+ * must. */
 static void release(struct stage *stage, struct world *world, const struct call *call)
 {
     int other = !call->end;
@@ -401,7 +402,8 @@ static void release(struct stage *stage, struct world *world, const struct call 
     for (int tries = 0; !comes_back(world, call) && stage->look(stage); tries++) {
         uint32_t what = tries > 12 ? 100 : draw(&world->draw, 8);
         if (call->verb > LAST_RECEIVE && call->verb < POLL) {
-            /* A sender waits for room. Or the other end goes away, at once: how much would have gone before is not certain. */
+            /* A sender waits for room. Or the other end goes away, at once: how much would have gone before is not
+             * certain. */
             if (abrupt)
                 end_of(world, other);
             else

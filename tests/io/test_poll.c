@@ -93,10 +93,12 @@ TEST(poll_says_what_is_wrong_with_its_arguments)
     struct pollfd gone = {.fd = 999, .events = POLLIN};
     CHECK_EQ(bine_poll(&gone, 1, -1), 1);
     CHECK_EQ(gone.revents, POLLNVAL);
-    CHECK_ERROR(bine_poll((struct pollfd *)8, 1, 1000), EFAULT);
-    struct rlimit limit;
-    CHECK_OK(getrlimit(RLIMIT_NOFILE, &limit));
-    CHECK_ERROR(bine_poll(&gone, limit.rlim_cur + 1, 1000), EINVAL);
+    if (!harness_instrumented()) { /* a sanitizer looks at the array before the kernel does */
+        struct rlimit limit;
+        CHECK_ERROR(bine_poll((struct pollfd *)8, 1, 1000), EFAULT);
+        CHECK_OK(getrlimit(RLIMIT_NOFILE, &limit));
+        CHECK_ERROR(bine_poll(&gone, limit.rlim_cur + 1, 1000), EINVAL);
+    }
     close_pair(fds);
 }
 
