@@ -206,6 +206,25 @@ void bine_limit_thread_ended(void)
     }
 }
 
+void bine_limit_forked(const struct bine_greenlet *g)
+{
+    for (struct gate_state *state = states; state; state = state->next) {
+        state->inside = 0;
+        state->waiting = (struct bine_queue){0};
+    }
+    for (struct visit **link = &visits; *link;) {
+        struct visit *visit = *link;
+        if (visit->greenlet == g) {
+            for (struct gate_state *state = states; state; state = state->next)
+                state->inside += state->limit == visit->limit;
+            link = &visit->next;
+        } else {
+            *link = visit->next;
+            free(visit);
+        }
+    }
+}
+
 void bine_limit_greenlet_ended(struct bine_greenlet *g)
 {
     for (struct visit *visit = visits, *next; visit; visit = next) {

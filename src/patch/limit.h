@@ -38,9 +38,10 @@ void *bine_limit_thunk(struct bine_limit *limit, void *function);
 /* The function behind a thunk, or NULL if this is none. */
 void *bine_limit_function(const void *thunk);
 
-/* ---- signal_mask.c calls these when a greenlet ends that has been inside, and when a hub does ---- */
+/* ---- signal_mask.c calls these: a greenlet that has been inside ends, a hub ends, only g is left after fork ---- */
 void bine_limit_greenlet_ended(struct bine_greenlet *g);
 void bine_limit_thread_ended(void);
+void bine_limit_forked(const struct bine_greenlet *g);
 
 /* ---- assembly, and what it calls ---- */
 

@@ -28,11 +28,13 @@ static __attribute__((tls_model("initial-exec"))) _Thread_local struct masks *ma
 
 static void greenlet_ended(struct bine_greenlet *g);
 static void hub_ended(struct bine_hub *hub);
+static void hub_forked(struct bine_hub *hub);
 
 __attribute__((constructor)) static void register_ends(void)
 {
     bine_greenlet_on_end(BINE_SLOT_PATCH, greenlet_ended);
     bine_hub_on_end(hub_ended);
+    bine_hub_on_fork(hub_forked);
 }
 
 struct bine_signal_state *bine_signal_state_of(struct bine_greenlet *g, bool make)
@@ -124,6 +126,25 @@ static void hub_ended(struct bine_hub *hub)
         hub->around = masks->inner;
     masks_here = NULL;
     free(masks);
+}
+
+/* In the child only the greenlet that forked lives on, as the root: what it has of its own is the process's now. */
+static void hub_forked(struct bine_hub *hub)
+{
+    struct bine_signal_state *state = hub->current->slots[BINE_SLOT_PATCH];
+    struct masks *masks = masks_here;
+    if (masks) {
+        memset(masks->held, 0, sizeof masks->held);
+        masks->any_held = false;
+        if (state && state->has_mask)
+            masks->base = state->mask;
+        set_kernel(masks, &masks->base);
+    }
+    bine_signal_pipe_forked(state);
+    bine_signal_wait_forked();
+    bine_limit_forked(hub->current);
+    if (state)
+        state->has_mask = state->has_pipe = false;
 }
 
 /* ---- pthread_sigmask ------------------------------------------------------------------------------- */

@@ -141,3 +141,14 @@ void bine_signal_pipe_ended(struct bine_signal_state *state)
     drop_owner();
     unlock(&before);
 }
+
+void bine_signal_pipe_forked(const struct bine_signal_state *state)
+{
+    atomic_flag_clear(&taken); /* whoever held it is not here */
+    owners = 0;
+    if (!atomic_load(&is_aside))
+        return;
+    struct sigaction action = state && state->has_pipe ? state->pipe : aside;
+    atomic_store(&is_aside, false);
+    bine_signal_action_of_process(SIGPIPE, &action, NULL);
+}

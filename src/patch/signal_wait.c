@@ -88,6 +88,11 @@ __attribute__((constructor)) static void watch_signals(void)
     bine_hub_on_signal(signalled);
 }
 
+void bine_signal_wait_forked(void)
+{
+    pausing = NULL;
+}
+
 static void forget(struct bine_waiter *waiter)
 {
     if (waiter->item)

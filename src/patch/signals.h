@@ -59,6 +59,8 @@ struct bine_signal_state {
 struct bine_signal_state *bine_signal_state_of(struct bine_greenlet *g, bool make);
 /* signal_pipe.c: g ends. */
 void bine_signal_pipe_ended(struct bine_signal_state *state);
+/* In the child after fork; `state`: of the only greenlet that is left, or NULL. */
+void bine_signal_pipe_forked(const struct bine_signal_state *state);
 
 /* pthread_sigmask: an error number. */
 int bine_signal_mask(int how, const sigset_t *set, sigset_t *old);
@@ -74,5 +76,7 @@ void bine_signal_mask_return(struct bine_hub *hub, const sigset_t *before);
 int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout);
 /* pause, or with a mask sigsuspend. */
 int bine_signal_suspend(const sigset_t *mask);
+/* In the child after fork: nobody else waits. */
+void bine_signal_wait_forked(void);
 
 #endif

@@ -345,3 +345,57 @@ TEST(pausing_lets_others_run_and_ends_with_a_handler)
     }
     CHECK_OK(bine_unpatch_all());
 }
+
+/* ---- fork ------------------------------------------------------------------------------------------------ */
+
+static void *wait_for_ever(void *arg)
+{
+    sigset_t set = usr1();
+    int number;
+    signal(SIGPIPE, SIG_IGN);
+    CHECK_EQ(sigwait(&set, &number), ECANCELED);
+    return NULL;
+}
+
+static int in_child(void)
+{
+    struct sigaction now;
+    if (kernel_blocks(SIGUSR1)) /* held for a greenlet that is not here */
+        return 1;
+    if (sigaction(SIGPIPE, NULL, &now) != 0 || now.sa_handler != SIG_IGN) /* what the greenlet that forked had set */
+        return 2;
+    if (!kernel_blocks(SIGTERM) || !is_blocked(SIGTERM))
+        return 3;
+    if (usleep(1000) != 0)
+        return 4;
+    return 0;
+}
+
+static void *fork_here(void *arg)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    signal(SIGPIPE, SIG_IGN);
+    CHECK(kernel_blocks(SIGUSR1));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(in_child());
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    return NULL;
+}
+
+TEST(hazard_25_the_child_of_fork_has_the_signals_of_the_greenlet_that_forked)
+{
+    CHECK_OK(bine_patch_all());
+    bine_greenlet *waiting = bine_spawn(wait_for_ever, NULL);
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_join(bine_spawn(fork_here, NULL), NULL, BINE_FOREVER));
+    CHECK_OK(bine_kill(waiting));
+    CHECK_OK(bine_join(waiting, NULL, BINE_FOREVER));
+    CHECK(!kernel_blocks(SIGUSR1));
+    CHECK_OK(bine_unpatch_all());
+}
