@@ -22,3 +22,14 @@ __all__ = [
     "Greenlet", "GreenletExit", "Timeout", "get_hub", "getcurrent", "idle", "iwait", "joinall", "kill", "killall",
     "reinit", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
 ]
+
+_submodules = ("event", "exceptions", "hub", "local", "lock", "monkey", "pool", "queue", "threadpool", "timeout")
+
+
+def __getattr__(name):
+    """bine.event and its like without an import of their own."""
+    if name in _submodules:
+        import importlib
+
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))

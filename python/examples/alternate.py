@@ -3,7 +3,7 @@
 import bine
 
 
-def f(n):
+def f(n: int) -> None:
     for i in range(n):
         print(bine.getcurrent(), i)
         bine.sleep(0)

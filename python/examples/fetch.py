@@ -11,11 +11,12 @@ import os
 import sys
 import time
 import urllib.request
+from typing import List
 
 import bine
 
 
-def fetch(url):
+def fetch(url: str) -> None:
     print("GET: %s" % url, flush=True)
     try:
         data = urllib.request.urlopen(url).read()
@@ -25,10 +26,10 @@ def fetch(url):
     print("%d bytes received from %s" % (len(data), url), flush=True)
 
 
-def run(urls):
-    failures = []
+def run(urls: List[str]) -> int:
+    failures: List[str] = []
 
-    def tried(url):
+    def tried(url: str) -> None:
         try:
             fetch(url)
         except SystemExit:

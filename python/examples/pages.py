@@ -8,36 +8,43 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from typing import Any, Sequence
 
 import bine
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
+    def delays(self) -> Sequence[float]:
+        assert isinstance(self.server, Server)
+        return self.server.delays
+
+    def do_GET(self) -> None:
         number = int(self.path.rpartition("/")[2])
-        time.sleep(self.server.delays[number])
+        time.sleep(self.delays()[number])
         body = b"x" * (1000 * (number + 1))
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *args):
+    def log_message(self, *args: Any) -> None:
         pass
 
 
 class Server(http.server.ThreadingHTTPServer):
     """http.server's, but it does not ask the resolver for this machine's name when it starts."""
 
-    def server_bind(self):
+    delays: Sequence[float]
+
+    def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
 
 class Pages:
     """``with Pages(secure, delays) as pages:`` serves pages.urls, each after its delay in seconds."""
 
-    def __init__(self, secure, delays):
+    def __init__(self, secure: bool, delays: Sequence[float]) -> None:
         self.delays = delays
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.delays = delays
@@ -46,7 +53,7 @@ class Pages:
         scheme = "https" if secure else "http"
         self.urls = ["%s://127.0.0.1:%d/page/%d" % (scheme, self.server.server_port, i) for i in range(len(delays))]
 
-    def _make_secure(self):
+    def _make_secure(self) -> None:
         """A certificate for this run only, which urllib in this process trusts."""
         with tempfile.TemporaryDirectory() as folder:
             key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
@@ -61,11 +68,11 @@ class Pages:
         handler = urllib.request.HTTPSHandler(context=trusting)
         urllib.request.install_opener(urllib.request.build_opener(handler))
 
-    def __enter__(self):
+    def __enter__(self) -> "Pages":
         self._greenlet = bine.spawn(self.server.serve_forever, poll_interval=0.05)
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: Any) -> None:
         self.server.shutdown()
         self._greenlet.join()
         self.server.server_close()

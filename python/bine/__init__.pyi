@@ -1,0 +1,16 @@
+from typing import Any, Callable, Tuple, Union
+
+from . import (event as event, exceptions as exceptions, hub as hub, local as local, lock as lock, monkey as monkey,
+               pool as pool, queue as queue, threadpool as threadpool, timeout as timeout)
+from ._bine import (Greenlet as Greenlet, GreenletExit as GreenletExit, Timeout as Timeout, getcurrent as getcurrent,
+                    idle as idle, iwait as iwait, joinall as joinall, sleep as sleep, wait as wait)
+from .greenlet import killall as killall, spawn_raw as spawn_raw
+from .hub import get_hub as get_hub, kill as kill, reinit as reinit, signal_handler as signal_handler
+from .timeout import with_timeout as with_timeout
+
+__version__: str
+version_info: Tuple[int, ...]
+
+def spawn(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet: ...
+def spawn_later(seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet: ...
+signal = signal_handler

@@ -1,0 +1,1 @@
+from ._bine import AsyncResult as AsyncResult, Event as Event

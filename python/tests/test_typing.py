@@ -1,0 +1,51 @@
+"""The examples type-check strictly against the stubs, and the stubs name what there is."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples")
+
+
+def test_mypy_strict_over_the_examples():
+    try:
+        import mypy  # noqa: F401
+    except ImportError:
+        pytest.skip("mypy is not installed")
+    names = ["turns.py", "alternate.py", "count.py", "fetch.py", "pages.py"]
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null"] + names, cwd=EXAMPLES,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_every_public_name_has_a_stub():
+    import ast
+
+    import bine
+
+    folder = os.path.dirname(bine.__file__)
+    missing = []
+    for name in ("event", "exceptions", "greenlet", "hub", "local", "lock", "monkey", "pool", "queue", "threadpool", "timeout", "_bine"):
+        module = importlib.import_module("bine." + name)
+        with open(os.path.join(folder, name + ".pyi")) as stub:
+            text = stub.read()
+        ast.parse(text)
+        public = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
+        for item in public:
+            if item not in text and not isinstance(getattr(module, item), type(os)):
+                missing.append("%s.%s" % (name, item))
+    assert os.path.exists(os.path.join(folder, "py.typed")) and not missing, missing
+
+
+def test_docstrings():
+    import bine
+    from bine import event, lock, pool, queue
+
+    for kind in (bine.Greenlet, bine.Timeout, event.Event, event.AsyncResult, lock.Semaphore, queue.Queue, pool.Pool, pool.Group):
+        assert kind.__doc__
+        for name, method in vars(kind).items():
+            if callable(method) and not name.startswith("_") and kind.__module__.startswith("bine._bine"):
+                assert method.__doc__, (kind, name)
