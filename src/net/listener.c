@@ -12,10 +12,10 @@
 
 static void note_address(struct bine_listener *listener, bool own)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof address;
     if (getsockname(listener->fd, (struct sockaddr *)&address, &length) != 0)
-        length = 0, address.ss_family = AF_UNSPEC;
+        length = 0;
     bine_address_format((struct sockaddr *)&address, length, listener->address);
     if (address.ss_family == AF_INET)
         listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);

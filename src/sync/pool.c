@@ -238,9 +238,9 @@ void bine_pool_kill_context(struct bine_pool *pool, const void *context)
         size_t before = pool->departures;
         if (!context || member->context == context) {
             /* One that has not started ends here and now, and leaves; and its links may send others away. */
-            bool leaves = member->greenlet->state == BINE_NEW;
+            size_t leaving = member->greenlet->state == BINE_NEW ? 1 : 0;
             bine_kill(member->greenlet);
-            if (pool->departures - before > leaves)
+            if (pool->departures - before > leaving)
                 next = pool->members;
         }
         member = next;

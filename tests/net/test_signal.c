@@ -106,7 +106,7 @@ TEST(backdoor_lists_and_kills_greenlets)
     CHECK_EQ(status.st_mode & 0777, 0600u);
     bine_greenlet *g = bine_spawn(sleep_forever, (void *)77);
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    strcpy(to.sun_path, path);
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_OK(bine_connect(fd, (struct sockaddr *)&to, sizeof to));
     ask(fd, "");
