@@ -358,6 +358,7 @@ static int run_apart(const struct harness_test *test)
     pid_t child = fork();
     if (child == 0) {
         setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever kills the harness does not want the test to live on */
         run_here(test);
     }
     if (child < 0) {
