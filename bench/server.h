@@ -23,8 +23,7 @@ enum {
 };
 
 /* The whole answer of the HTTP works: 13 bytes of text. */
-#define BENCH_HTTP_ANSWER                                                                                     \
-    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
+#define BENCH_HTTP_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
 
 static inline void bench_must(int result, const char *what)
 {

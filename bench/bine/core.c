@@ -138,12 +138,18 @@ static void parked(long count)
 int main(int argc, char **argv)
 {
     static const struct bench_work works[] = {
-        {"yield_2", yield_2, 20000000},          {"robin_1000", robin_1000, 20000000},
-        {"robin_100000", robin_100000, 5000000}, {"spawn_join", spawn_join, 2000000},
-        {"spawn_10000", spawn_10000, 2000000},   {"timers", timers, 1000000},
-        {"parked", parked, 100000},              {"channel", channel, 5000000},
-        {"queue", queue, 5000000},               {"lock_handoff", lock_handoff, 2000000},
-        {"pool_map", pool_map, 1000000},         {"cross_hub", cross_hub, 1000000},
+        {"yield_2", yield_2, 20000000},
+        {"robin_1000", robin_1000, 20000000},
+        {"robin_100000", robin_100000, 5000000},
+        {"spawn_join", spawn_join, 2000000},
+        {"spawn_10000", spawn_10000, 2000000},
+        {"timers", timers, 1000000},
+        {"parked", parked, 100000},
+        {"channel", channel, 5000000},
+        {"queue", queue, 5000000},
+        {"lock_handoff", lock_handoff, 2000000},
+        {"pool_map", pool_map, 1000000},
+        {"cross_hub", cross_hub, 1000000},
         {NULL, NULL, 0},
     };
     return bench_main(argc, argv, works);

@@ -11,7 +11,9 @@
 
 #include "../bench.h"
 
-enum { QUEUE = 1000 };
+enum {
+    QUEUE = 1000
+};
 
 static void must(int ok, const char *what)
 {
@@ -121,7 +123,9 @@ static void *twice(void *item)
 
 void pool_map(long count)
 {
-    enum { ITEMS = 10000 };
+    enum {
+        ITEMS = 10000
+    };
     static void *items[ITEMS], *results[ITEMS];
     bine_pool *pool = bine_pool_new(100, 0);
     for (long i = 0; i < ITEMS; i++)

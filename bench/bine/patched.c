@@ -11,7 +11,9 @@
 
 #include "../bench.h"
 
-enum { TURNS = 9 };
+enum {
+    TURNS = 9
+};
 
 static int ends[2];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -24,7 +26,7 @@ static void must(int ok, const char *what)
     exit(1);
 }
 
-/* Every call of a set is one round trip that never waits. noinline: each must go through the program's GOT. */
+/* Every call of a set is one round trip that never waits. */
 static void send_recv(long count)
 {
     char byte = 0;

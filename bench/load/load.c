@@ -10,7 +10,10 @@
 #include "../bench.h"
 #include "../server.h"
 
-enum { EVENTS = 1024, SAMPLES = 1 << 16 };
+enum {
+    EVENTS = 1024,
+    SAMPLES = 1 << 16
+};
 
 static const char http_request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -112,9 +115,8 @@ int main(int argc, char **argv)
     if (argc != 5)
         return 2;
     int http = strcmp(argv[1], "http") == 0;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)atoi(argv[2])),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     count = atoi(argv[3]);
     long requests = atol(argv[4]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);

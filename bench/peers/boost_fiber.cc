@@ -134,10 +134,14 @@ static void parked(long count)
 int main(int argc, char **argv)
 {
     static const bench_work works[] = {
-        {"yield_2", yield_2, 3000000},           {"robin_1000", robin_1000, 3000000},
-        {"robin_100000", robin_100000, 1000000}, {"spawn_join", spawn_join, 500000},
-        {"spawn_10000", spawn_10000, 500000},    {"channel", channel, 3000000},
-        {"timers", timers, 1000000},             {"parked", parked, 100000},
+        {"yield_2", yield_2, 3000000},
+        {"robin_1000", robin_1000, 3000000},
+        {"robin_100000", robin_100000, 1000000},
+        {"spawn_join", spawn_join, 500000},
+        {"spawn_10000", spawn_10000, 500000},
+        {"channel", channel, 3000000},
+        {"timers", timers, 1000000},
+        {"parked", parked, 100000},
         {nullptr, nullptr, 0},
     };
     return bench_main(argc, argv, works);

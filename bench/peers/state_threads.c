@@ -4,7 +4,9 @@
 #include "../bench.h"
 #include "../server.h"
 
-enum { STACK = 64 * 1024 };
+enum {
+    STACK = 64 * 1024
+};
 
 static long left;
 static double stopped;
@@ -199,10 +201,14 @@ static void server(void)
 int main(int argc, char **argv)
 {
     static const struct bench_work works[] = {
-        {"yield_2", yield_2, 5000000},           {"robin_1000", robin_1000, 5000000},
-        {"robin_100000", robin_100000, 2000000}, {"spawn_join", spawn_join, 1000000},
-        {"spawn_10000", spawn_10000, 1000000},   {"channel", channel_work, 5000000},
-        {"timers", timers, 1000000},             {"parked", parked, 100000},
+        {"yield_2", yield_2, 5000000},
+        {"robin_1000", robin_1000, 5000000},
+        {"robin_100000", robin_100000, 2000000},
+        {"spawn_join", spawn_join, 1000000},
+        {"spawn_10000", spawn_10000, 1000000},
+        {"channel", channel_work, 5000000},
+        {"timers", timers, 1000000},
+        {"parked", parked, 100000},
         {NULL, NULL, 0},
     };
     bench_descriptors();

@@ -9,7 +9,9 @@
 #include "../bench.h"
 #include "switch.h"
 
-enum { STACK = 4096 };
+enum {
+    STACK = 4096
+};
 
 struct coroutine {
     void *sp;
@@ -222,7 +224,7 @@ static void channel_work(long count)
 static struct entry {
     int64_t deadline;
     struct coroutine *coroutine;
-} *heap;
+} * heap;
 static long heap_count;
 
 static void heap_push(int64_t deadline, struct coroutine *c)
@@ -309,10 +311,14 @@ static void parked(long count)
 int main(int argc, char **argv)
 {
     static const struct bench_work works[] = {
-        {"yield_2", yield_2, 20000000},   {"robin_1000", robin_1000, 20000000},
-        {"robin_100000", robin_100000, 5000000}, {"spawn_join", spawn_join, 5000000},
-        {"spawn_10000", spawn_10000, 5000000},   {"channel", channel_work, 20000000},
-        {"timers", timers, 1000000},      {"parked", parked, 100000},
+        {"yield_2", yield_2, 20000000},
+        {"robin_1000", robin_1000, 20000000},
+        {"robin_100000", robin_100000, 5000000},
+        {"spawn_join", spawn_join, 5000000},
+        {"spawn_10000", spawn_10000, 5000000},
+        {"channel", channel_work, 20000000},
+        {"timers", timers, 1000000},
+        {"parked", parked, 100000},
         {NULL, NULL, 0},
     };
     return bench_main(argc, argv, works);

@@ -7,9 +7,15 @@
 
 #include "../server.h"
 
-enum { ENTRIES = 4096 };
+enum {
+    ENTRIES = 4096
+};
 
-enum { ACCEPT, RECEIVE, SEND };
+enum {
+    ACCEPT,
+    RECEIVE,
+    SEND
+};
 
 static struct io_uring ring;
 static char (*buffers)[BENCH_BUFFER];
@@ -50,7 +56,8 @@ int main(void)
         io_uring_submit_and_wait(&ring, 1);
         struct io_uring_cqe *cqe;
         unsigned head, seen = 0;
-        io_uring_for_each_cqe(&ring, head, cqe) {
+        io_uring_for_each_cqe(&ring, head, cqe)
+        {
             int fd = (int)(cqe->user_data & 0xffffffff), kind = (int)(cqe->user_data >> 32);
             seen++;
             if (kind == ACCEPT) {

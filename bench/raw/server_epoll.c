@@ -7,7 +7,9 @@
 
 #include "../server.h"
 
-enum { EVENTS = 1024 };
+enum {
+    EVENTS = 1024
+};
 
 static int http;
 

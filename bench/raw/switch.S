@@ -1,5 +1,5 @@
-/* The raw context switch: see switch.h. With RAW_CONTROL it also keeps the floating-point control words, as the ABI has it
- * (within the red zone: no signal comes here). It ends in `pop; jmp`, because a `ret` to another caller than the
+/* The raw context switch: see switch.h. With RAW_CONTROL it also keeps the floating-point control words, as the ABI
+ * has it (in the red zone, which no signal handler disturbs). It ends in `pop; jmp`, because a `ret` to another caller than the
  * last is predicted wrong every time. */
 #if defined(__x86_64__)
 
