@@ -6,6 +6,9 @@
     bine.joinall([bine.spawn(fetch, url) for url in urls])
 """
 
+from os import fork
+from sys import getswitchinterval, setswitchinterval
+
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, sleep, version, wait)
 from .greenlet import killall, spawn_raw
 from .hub import get_hub, kill, reinit, signal_handler
@@ -19,8 +22,8 @@ __version__ = version
 version_info = tuple(int(part) for part in version.split("."))
 
 __all__ = [
-    "Greenlet", "GreenletExit", "Timeout", "get_hub", "getcurrent", "idle", "iwait", "joinall", "kill", "killall",
-    "reinit", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
+    "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval", "idle", "iwait", "joinall", "kill", "killall",
+    "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
 ]
 
 _submodules = ("event", "exceptions", "hub", "local", "lock", "monkey", "pool", "queue", "threadpool", "timeout")

@@ -1,4 +1,6 @@
-from typing import Any, Callable, Tuple, Union
+from os import fork as fork
+from sys import getswitchinterval as getswitchinterval, setswitchinterval as setswitchinterval
+from typing import Any, Callable, Tuple
 
 from . import (event as event, exceptions as exceptions, hub as hub, local as local, lock as lock, monkey as monkey,
                pool as pool, queue as queue, threadpool as threadpool, timeout as timeout)

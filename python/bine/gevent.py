@@ -14,7 +14,7 @@ import sys
 _standard = {
     "gevent.socket": "socket", "gevent.ssl": "ssl", "gevent.select": "select", "gevent.selectors": "selectors",
     "gevent.subprocess": "subprocess", "gevent.os": "os", "gevent.time": "time", "gevent.signal": "signal",
-    "gevent.thread": "_thread", "gevent.threading": "threading",
+    "gevent.thread": "_thread", "gevent.threading": "threading", "gevent.contextvars": "contextvars", "gevent.builtins": "builtins",
 }
 
 

@@ -1,7 +1,7 @@
 """Groups of greenlets, and pools with a limit (gevent.pool's names)."""
 
-from ._bine import Greenlet, GreenletExit, Semaphore, getcurrent, joinall
-from .event import AsyncResult, Event
+from ._bine import Greenlet, GreenletExit, Semaphore, getcurrent
+from .event import Event
 from .greenlet import killall
 from .queue import Full, Queue
 
@@ -218,6 +218,13 @@ class Group:
     def map(self, func, iterable):
         """list(map(func, iterable)), at the same time."""
         return list(self.imap(func, iterable))
+
+    def map_cb(self, func, iterable, callback=None):
+        """map(), then callback(list) in a new greenlet."""
+        result = self.map(func, iterable)
+        if callback is not None:
+            Greenlet.spawn(callback, result)
+        return result
 
     def map_async(self, func, iterable, callback=None):
         """The greenlet that does map(); callback(list) at its end."""

@@ -105,6 +105,7 @@ struct bine_py_greenlet {
     PyObject *context;                  /* contextvars: a copy of the spawner's */
     PyObject *spawn_locals;             /* shared by the spawn tree */
     PyObject *spawner;                  /* weak reference to the spawning greenlet, or NULL */
+    PyObject *name;                     /* NULL: made from the ident */
     PyObject *dict, *weak_references;
     unsigned long ident;                /* minimal_ident, 0: not asked for yet */
     uint8_t state;                      /* enum bine_py_state */

@@ -92,6 +92,7 @@ static int greenlet_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->spawn_locals);
     Py_VISIT(self->spawner);
+    Py_VISIT(self->name);
     Py_VISIT(self->dict);
     return 0;
 }
@@ -108,6 +109,7 @@ static int greenlet_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->spawn_locals);
     Py_CLEAR(self->spawner);
+    Py_CLEAR(self->name);
     Py_CLEAR(self->dict);
     return 0;
 }
@@ -688,6 +690,35 @@ static PyObject *get_minimal_ident(PyObject *object, void *unused)
     return PyLong_FromUnsignedLong(self->ident - 1);
 }
 
+static PyObject *get_name(PyObject *self, void *unused)
+{
+    PyObject *name = ((Greenlet *)self)->name;
+    if (name) {
+        Py_INCREF(name);
+        return name;
+    }
+    PyObject *ident = get_minimal_ident(self, unused);
+    name = ident ? PyUnicode_FromFormat("%s-%S", strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
+                                                                                      : Py_TYPE(self)->tp_name, ident) : NULL;
+    Py_XDECREF(ident);
+    return name;
+}
+
+static int set_name(PyObject *self, PyObject *name, void *unused)
+{
+    (void)unused;
+    Py_XINCREF(name);
+    Py_XSETREF(((Greenlet *)self)->name, name);
+    return 0;
+}
+
+static PyObject *greenlet_has_links(PyObject *object, PyObject *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
+}
+
 static PyObject *get_loop(PyObject *object, void *unused)
 {
     (void)object, (void)unused;
@@ -738,6 +769,7 @@ static PyMethodDef greenlet_methods[] = {
     { "link_value", KEYWORDS(greenlet_link_value), "link_value(callback)\n--\n\nThe same, only if it succeeded." },
     { "link_exception", KEYWORDS(greenlet_link_exception), "link_exception(callback)\n--\n\nThe same, only if it failed." },
     { "unlink", greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()." },
+    { "has_links", greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end." },
     { "unlink_all", greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
     { "_run_links", greenlet_run_links, METH_NOARGS, NULL },
     { "__enter__", greenlet_enter, METH_NOARGS, NULL },
@@ -760,6 +792,7 @@ static PyGetSetDef greenlet_getset[] = {
     { "exc_info", get_exc_info, NULL, "What sys.exc_info() was when it failed.", NULL },
     { "spawning_greenlet", get_spawning_greenlet, NULL, "The greenlet that made it, or None.", NULL },
     { "minimal_ident", get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
+    { "name", get_name, set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
     { "loop", get_loop, NULL, "None: Bine has no loop object of its own.", NULL },
     { "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL },
     { NULL, NULL, NULL, NULL, NULL },

@@ -9,6 +9,7 @@ typedef struct {
     PyObject_HEAD
     bine_queue *queue;
     struct bine_hub *hub;
+    bool shut;
     PyObject *weak_references;
 } Queue;
 
@@ -318,6 +319,7 @@ static PyObject *queue_shutdown(PyObject *self, PyObject *args, PyObject *kwargs
         return NULL;
     if (bine_queue_shutdown(((Queue *)self)->queue, immediate) < 0)
         return bine_py_error(errno);
+    ((Queue *)self)->shut = true;
     Py_RETURN_NONE;
 }
 
@@ -328,6 +330,12 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
     if (!capacity)
         Py_RETURN_NONE;
     return PyLong_FromSize_t(capacity);
+}
+
+static PyObject *get_is_shutdown(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Queue *)self)->shut);
 }
 
 static PyObject *get_unfinished(PyObject *self, void *unused)
@@ -378,10 +386,6 @@ static PyMethodDef queue_methods[] = {
     { "empty", queue_empty, METH_NOARGS, "empty()\n--\n\nTrue if there is no item." },
     { "full", queue_full, METH_NOARGS, "full()\n--\n\nTrue if there is no room." },
     { "shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left." },
-    { NULL, NULL, 0, NULL },
-};
-
-static PyMethodDef joinable_methods[] = {
     { "task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done." },
     { "join", KEYWORDS(queue_join), "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed." },
     { NULL, NULL, 0, NULL },
@@ -389,10 +393,7 @@ static PyMethodDef joinable_methods[] = {
 
 static PyGetSetDef queue_getset[] = {
     { "maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
-};
-
-static PyGetSetDef joinable_getset[] = {
+    { "is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL },
     { "unfinished_tasks", get_unfinished, NULL, "Tasks that are not done.", NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
@@ -429,7 +430,7 @@ KIND(LifoQueue_Type, "bine.queue.LifoQueue", "LifoQueue(maxsize=None, items=())\
 KIND(PriorityQueue_Type, "bine.queue.PriorityQueue", "PriorityQueue(maxsize=None, items=())\n--\n\nThe smallest item first.",
      .tp_dictoffset = 0);
 KIND(JoinableQueue_Type, "bine.queue.JoinableQueue", "JoinableQueue(maxsize=None, items=())\n--\n\nA Queue that counts unfinished tasks.",
-     .tp_methods = joinable_methods, .tp_getset = joinable_getset);
+     .tp_dictoffset = 0);
 
 struct bine_waitable *bine_py_queue_waitable(PyObject *object)
 {
