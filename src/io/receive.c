@@ -28,13 +28,17 @@ static size_t wanted(const struct bine_receive *receive)
 /* Remember what a read tells of the next one. */
 static void learn(const struct bine_receive *receive, struct bine_wait *wait, ssize_t got, bool tried)
 {
-    if (receive->flags & MSG_PEEK || !wait->record)
+    if (!wait->record)
+        return;
+    if (got == 0) /* the end, which a datagram socket says only when asked (see nothing) */
+        atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
+    if (receive->flags & MSG_PEEK)
         return;
     /* It can be received from, so that is what it is. */
     atomic_store_explicit(&wait->record->kind, BINE_FD_SOCKET, memory_order_relaxed);
-    if (got == 0) /* the end, which a datagram socket says only when asked (see nothing) */
-        atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
-    else if ((size_t)got < wanted(receive)) {
+    if (got == 0)
+        return;
+    if ((size_t)got < wanted(receive)) {
         bine_read_was_short(wait->record);
         if (bine_descriptor_is_tcp(receive->fd, wait->record))
             bine_wait_drained(wait->hub, receive->fd, POLLIN, false);
@@ -65,8 +69,10 @@ void bine_receive_nothing(struct msghdr *message)
 }
 
 /* A datagram socket that was shut down: a call that waits returns 0, one with MSG_DONTWAIT says EAGAIN for ever. */
-static ssize_t nothing(const struct bine_receive *receive)
+static ssize_t nothing(const struct bine_receive *receive, const struct bine_wait *wait)
 {
+    if (wait->record)
+        atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
     if (receive->message)
         bine_receive_nothing(receive->message);
     else if (receive->address && receive->length)
@@ -160,7 +166,7 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
                 return -1;
             if (bine_receive_ended(&wait)) {
                 errno = saved;
-                return nothing(receive);
+                return nothing(receive, &wait);
             }
             bine_read_was_dry(wait.record);
             bine_receive_dry(&wait);

@@ -283,6 +283,15 @@ ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kin
                 break;
             rest_count = bine_vector_rest(window, vector, (size_t)count, sent);
             rest = window;
+            /* Where each attempt is a small piece (FIFOs, terminals) there may be room for more, and no wake-up would
+             * come: a pipe tells its writers of room only after it was full. */
+            if (!wait.record ||
+                atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & WRITE_REFUSES_NOWAIT) {
+                int cancelled = bine_io_streak(hub);
+                if (cancelled)
+                    return sent ? (ssize_t)sent : bine_io_fail(cancelled);
+                continue;
+            }
         }
         bine_wait_drained(hub, fd, POLLOUT, true);
         int error = bine_wait_allowed(&wait, true);
