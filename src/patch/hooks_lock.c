@@ -1,7 +1,7 @@
 /*
- * Hooks of locks, conditions, barriers, semaphores and once. All the work is in src/sync/posix_*.c, which also falls through on
- * threads without a hub; what takes is libc's again as soon as the family is not patched, what gives always looks for
- * greenlets that still wait.
+ * Hooks of locks, conditions, barriers, semaphores and once. All the work is in src/sync/posix_*.c, which also
+ * falls through on threads without a hub; what takes is libc's again as soon as the family is not patched, what
+ * gives always looks for greenlets that still wait.
  */
 #include "../sync/posix.h"
 
@@ -117,7 +117,8 @@ int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mute
     return bine_pthread_cond_timedwait(condition, mutex, until);
 }
 
-int hook_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+int hook_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                                const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_cond_clockwait(condition, mutex, clock, until);

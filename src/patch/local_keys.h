@@ -1,7 +1,7 @@
 /*
- * pthread keys that are greenlet-local, for libraries that keep per-thread state which must not be mixed between greenlets:
- * libcrypto's error queue (hazard 8). Only the calls of chosen objects come here (scope.h); in the root greenlet and on
- * threads without a hub they are libc's.
+ * pthread keys that are greenlet-local, for libraries that keep per-thread state which must not be mixed between
+ * greenlets: libcrypto's error queue (hazard 8). Only the calls of chosen objects come here (scope.h); in the root
+ * greenlet and on threads without a hub they are libc's.
  */
 #ifndef BINE_PATCH_LOCAL_KEYS_H
 #define BINE_PATCH_LOCAL_KEYS_H

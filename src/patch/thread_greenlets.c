@@ -1,9 +1,9 @@
 /*
  * Threads that are greenlets. See thread_greenlets.h.
  *
- * A record in the parking lot, under the greenlet's address, holds what pthreads know of a thread; whoever joins waits in
- * the lot, so that greenlets of other hubs and threads without one can join as well. The record keeps the greenlet's
- * memory, and so its pthread_t, until it is joined or detached.
+ * A record in the parking lot, under the greenlet's address, holds what pthreads know of a thread; whoever joins
+ * waits in the lot, so that greenlets of other hubs and threads without one can join as well. The record keeps the
+ * greenlet's memory, and so its pthread_t, until it is joined or detached.
  */
 #include "thread_greenlets.h"
 
@@ -69,7 +69,8 @@ bool (*bine_thread_stays_real)(void *(*run)(void *), void *arg);
 struct bine_hub *bine_thread_greenlets_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    /* A thread of which nobody knows whether it ever waits for its greenlets keeps making threads; main() is asked for. */
+    /* A thread of which nobody knows whether it ever waits for its greenlets keeps making threads; main() is asked
+     * for. */
     if (!hub && syscall(SYS_gettid) == getpid())
         hub = bine_hub_get();
     return hub;

@@ -1,8 +1,9 @@
 /*
- * Threads that are greenlets: pthread_create of chosen objects spawns one, and the calls that take or give a pthread_t
- * answer for it. Its pthread_t is the address of the greenlet, which no thread has.
+ * Threads that are greenlets: pthread_create of chosen objects spawns one, and the calls that take or give a
+ * pthread_t answer for it. Its pthread_t is the address of the greenlet, which no thread has.
  *
- * Each function says by its result whether the thread is one of ours: ESRCH means that it is not, and the call is libc's.
+ * Each function says by its result whether the thread is one of ours: ESRCH means that it is not, and the call is
+ * libc's.
  */
 #ifndef BINE_PATCH_THREAD_GREENLETS_H
 #define BINE_PATCH_THREAD_GREENLETS_H
@@ -13,7 +14,8 @@
 
 struct bine_hub;
 
-/* A language runtime may know threads of its own that must stay real ones (a watchdog that looks at a busy program). NULL: none. */
+/* A language runtime may know threads of its own that must stay real ones (a watchdog that looks at a busy
+ * program). NULL: none. */
 extern bool (*bine_thread_stays_real)(void *(*run)(void *), void *arg);
 
 /* May this thread have greenlets for threads? Its hub (made if this is the main thread), or NULL. */
@@ -39,7 +41,8 @@ int bine_thread_greenlet_attributes(pthread_t thread, pthread_attr_t *attributes
 int bine_thread_greenlet_set_name(pthread_t thread, const char *name);
 int bine_thread_greenlet_name(pthread_t thread, char *name, size_t size);
 
-/* End the current greenlet: cleanup handlers and destructors of the frames run, where their code has tables for unwinding. */
+/* End the current greenlet: cleanup handlers and destructors of the frames run, where their code has tables for
+ * unwinding. */
 _Noreturn void bine_thread_greenlet_exit(void *value);
 
 #endif

@@ -21,9 +21,8 @@ struct join {
 static void run_join(struct bine_offload_job *job)
 {
     struct join *join = (struct join *)((char *)job - offsetof(struct join, job));
-    join->result = join->until
-                       ? bine_libc.pthread_clockjoin_np(join->thread, join->value, join->clock, join->until)
-                       : bine_libc.pthread_join(join->thread, join->value);
+    join->result = join->until ? bine_libc.pthread_clockjoin_np(join->thread, join->value, join->clock, join->until)
+                               : bine_libc.pthread_join(join->thread, join->value);
 }
 
 static void run_barrier(struct bine_offload_job *job)
@@ -58,7 +57,11 @@ int bine_thread_join(struct bine_hub *hub, pthread_t thread, void **value, clock
         bine_park(hub, "join thread", (uintptr_t)thread, bine_hub_deadline(hub, 100 * BINE_US), BINE_PARK_FIRM);
     }
     struct join join = {
-        .job.run = run_join, .thread = thread, .value = value, .clock = clock, .until = until,
+        .job.run = run_join,
+        .thread = thread,
+        .value = value,
+        .clock = clock,
+        .until = until,
     };
     return offload(hub, &join, "join thread", (uintptr_t)thread);
 }

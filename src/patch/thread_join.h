@@ -9,8 +9,9 @@
 
 struct bine_hub;
 
-/* pthread_join and pthread_clockjoin_np (until NULL: for ever) of a real thread, for a greenlet of `hub`. Neither kill nor
- * timeout scopes end it: who joins a thread frees what the thread uses next. Results as libc's. Switches: maybe. */
+/* pthread_join and pthread_clockjoin_np (until NULL: for ever) of a real thread, for a greenlet of `hub`. Neither
+ * kill nor timeout scopes end it: who joins a thread frees what the thread uses next. Results as libc's. Switches:
+ * maybe. */
 int bine_thread_join(struct bine_hub *hub, pthread_t thread, void **value, clockid_t clock,
                      const struct timespec *until);
 

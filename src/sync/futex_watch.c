@@ -97,8 +97,8 @@ static void *watch_all(void *arg)
     bine_hub_runtime_threads(1);
     for (;;) {
         unsigned seen = atomic_load(&changes), count = copy_list(addresses), used = 1;
-        waits[0] = (struct futex_waitv){
-            .val = seen, .uaddr = (uintptr_t)&changes, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+        waits[0] =
+            (struct futex_waitv){.val = seen, .uaddr = (uintptr_t)&changes, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
         for (unsigned i = 0; i < count; i++) {
             if (!bine_lot_arm(addresses[i], &futexes[used]))
                 continue;
@@ -117,7 +117,8 @@ static void *watch_all(void *arg)
         else if (error == EAGAIN)
             for (unsigned i = 1; i < used; i++)
                 bine_lot_balance(armed[i]);
-        if ((error == ETIMEDOUT && retire(false)) || ((error == ENOSYS || error == EPERM || error == EINVAL) && retire(true)))
+        if ((error == ETIMEDOUT && retire(false)) ||
+            ((error == ENOSYS || error == EPERM || error == EINVAL) && retire(true)))
             break;
         if (error == EFAULT)
             syscall(SYS_sched_yield); /* its waiter has left meanwhile, and the memory with it */

@@ -33,8 +33,8 @@ enum {
 
 static __thread pid_t cached_thread;
 
-/* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets stay on their thread, but a
- * fork renames it. */
+/* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets stay on their
+ * thread, but a fork renames it. */
 __attribute__((noinline)) pid_t bine_lot_thread(void)
 {
     if (!cached_thread)
@@ -245,8 +245,8 @@ void bine_lot_balance(const void *address)
 {
     struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
     if (!try_lock(bucket)) {
-        /* The holder may be the very thread that this signal handler interrupted: leave it a note instead of spinning, and
-         * try again in case it has left without seeing it. */
+        /* The holder may be the very thread that this signal handler interrupted: leave it a note instead of
+         * spinning, and try again in case it has left without seeing it. */
         atomic_store(&bucket->again, true);
         if (!try_lock(bucket))
             return;
@@ -362,9 +362,9 @@ enum {
 };
 
 /*
- * How long until the next look. Most releases are told to us, and soon: so the futex is watched only in waits that have
- * become long, and then looking is but a safety net. Without a futex the first in the queue looks every 10 ms; the others
- * only guard against having become first.
+ * How long until the next look. Most releases are told to us, and soon: so the futex is watched only in waits that
+ * have become long, and then looking is but a safety net. Without a futex the first in the queue looks every 10
+ * ms; the others only guard against having become first.
  */
 static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks, bool *watched)
 {
@@ -426,8 +426,8 @@ int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t dead
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as many records
- * as it ever held locks at once. */
+/* Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as
+ * many records as it ever held locks at once. */
 static struct bine_lot_record *free_records;
 static atomic_uint free_records_lock;
 
@@ -541,7 +541,8 @@ static void after_fork_in_child(void)
 {
     cached_thread = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
-        /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the child. */
+        /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the
+         * child. */
         struct bine_lot_record *next;
         for (struct bine_lot_record *record = bine_lot_buckets[i].records; record; record = next) {
             next = record->next;
@@ -557,8 +558,8 @@ static void after_fork_in_child(void)
     unlock_all();
 }
 
-/* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before ours and may
- * still lock. */
+/* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before
+ * ours and may still lock. */
 __attribute__((constructor(102))) static void set_up(void)
 {
     bine_hub_on_end(forget_hub);

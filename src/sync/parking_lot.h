@@ -53,7 +53,8 @@ struct bine_lot_waiter {
     pid_t thread;
     /* Called under the bucket's lock, on any thread; may not wait. NULL: only bine_lot_wake wakes this waiter. */
     enum bine_lot_answer (*acquire)(struct bine_lot_waiter *waiter);
-    /* See to it that a release wakes the futex, and name it. Under the bucket's lock, on any thread. NULL: there is none. */
+    /* See to it that a release wakes the futex, and name it. Under the bucket's lock, on any thread. NULL: there
+     * is none. */
     void (*arm)(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex);
     uintptr_t item;
     int result;
@@ -110,9 +111,9 @@ static inline struct bine_lot_bucket *bine_lot_bucket_of(const void *address)
 }
 
 /*
- * May anybody wait at this address? To be asked after the object was released; false is the common answer and costs a few
- * instructions. The waiter queues up, then tries once more; we release, then look: one of us sees the other.
- * Releasing is a locked instruction on x86-64, which orders it; elsewhere it takes a fence.
+ * May anybody wait at this address? To be asked after the object was released; false is the common answer and
+ * costs a few instructions. The waiter queues up, then tries once more; we release, then look: one of us sees the
+ * other. Releasing is a locked instruction on x86-64, which orders it; elsewhere it takes a fence.
  */
 static inline bool bine_lot_waited(const void *address)
 {

@@ -51,8 +51,8 @@ int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec 
 /* Async-signal-safe, as libc's. */
 int bine_sem_post(sem_t *semaphore);
 
-/* Greenlets and threads may meet at one barrier. A process-shared barrier of greenlets is EINVAL-free but blocks a thread
- * of the offload pool for each greenlet that waits. */
+/* Greenlets and threads may meet at one barrier. One that processes share is libc's: it blocks who waits there, so the
+ * patched call does it on a thread of the offload pool. */
 int bine_pthread_barrier_wait(pthread_barrier_t *barrier);
 
 /* The routine may park. It may also throw: then the next caller runs it again, as libc has it. */

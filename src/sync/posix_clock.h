@@ -9,8 +9,8 @@
 
 #include "../core/hub.h"
 
-/* The deadline on the hub's clock for `until` on `clock`; a time that has passed gives a deadline that has. 0, or EINVAL
- * (nanoseconds out of range, or a clock that libc refuses too). */
+/* The deadline on the hub's clock for `until` on `clock`; a time that has passed gives a deadline that has. 0, or
+ * EINVAL (nanoseconds out of range, or a clock that libc refuses too). */
 int bine_posix_deadline(struct bine_hub *hub, clockid_t clock, const struct timespec *until, int64_t *deadline);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * pthread_cond for greenlets. See posix.h for the rules.
  *
- * Greenlets that wait queue in the parking lot under the condition's address; threads without a hub wait in libc's own
- * condition. A signal wakes one of either kind, in turn when both wait.
+ * Greenlets that wait queue in the parking lot under the condition's address; threads without a hub wait in libc's
+ * own condition. A signal wakes one of either kind, in turn when both wait.
  *
- * Process-shared conditions: libc has no way to ask "has it been signalled", so greenlets wake up by themselves every few
- * milliseconds, as spurious wake-ups, which POSIX allows and every correct caller bears.
+ * Process-shared conditions: libc has no way to ask "has it been signalled", so greenlets wake up by themselves
+ * every few milliseconds, as spurious wake-ups, which POSIX allows and every correct caller bears.
  */
 #include "posix.h"
 
@@ -17,7 +17,7 @@
 #include "posix_clock.h"
 
 enum {
-    SHARED = 1,    /* bits that libc keeps in __wrefs below the number of waiters */
+    SHARED = 1, /* bits that libc keeps in __wrefs below the number of waiters */
     MONOTONIC = 2,
     WAITERS_SHIFT = 3,
 };

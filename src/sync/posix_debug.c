@@ -6,8 +6,8 @@
 #include "../core/libc.h"
 #include "parking_lot.h"
 
-/* The owner if it belongs to this hub: those of other hubs may not be looked into, and it is on one's own hub that a parked owner
- * stops everybody. */
+/* The owner if it belongs to this hub: those of other hubs may not be looked into, and it is on one's own hub that
+ * a parked owner stops everybody. */
 static struct bine_greenlet *owner_here(struct bine_hub *hub, const struct bine_greenlet *owner)
 {
     struct bine_greenlet *g = hub->all;
@@ -32,8 +32,8 @@ void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct
     /* Two calls: bine_name may return the same buffer for both. */
     int length = snprintf(line, sizeof line, "bine: %s parks%s ", bine_name(owner), waits_for);
     if (length > 0 && (size_t)length < sizeof line)
-        length += snprintf(line + length, sizeof line - (size_t)length, "while it holds lock %p that %s wants\n", address,
-                           bine_name(g));
+        length += snprintf(line + length, sizeof line - (size_t)length, "while it holds lock %p that %s wants\n",
+                           address, bine_name(g));
     if (length >= (int)sizeof line)
         length = (int)sizeof line - 1;
     if (length > 0 && bine_libc.write(STDERR_FILENO, line, (size_t)length) < 0)

@@ -1,15 +1,15 @@
 /*
  * pthread_mutex for greenlets. See posix.h for the rules.
  *
- * Ordinary (normal and adaptive) mutexes need nothing but libc's trylock: the owner does not matter. Where it does matter
- * (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: two words of the
- * object say which greenlet holds it and how often; libc's own count stays at one (hazard 1). The words are the links of
- * the robust list, which libc leaves alone in mutexes that are not robust, and initialises to zero. Robust mutexes
- * that are recursive or error-checking therefore know threads only.
+ * Ordinary (normal and adaptive) mutexes need nothing but libc's trylock: the owner does not matter. Where it does
+ * matter (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: two
+ * words of the object say which greenlet holds it and how often; libc's own count stays at one (hazard 1). The
+ * words are the links of the robust list, which libc leaves alone in mutexes that are not robust, and initialises
+ * to zero. Robust mutexes that are recursive or error-checking therefore know threads only.
  *
- * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread: unlock compares
- * it. Robust, priority-inheriting and priority-protected mutexes tie the lock to the locking thread in the kernel, so
- * they are never taken on behalf of another thread: the waiter is woken to try itself.
+ * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread: unlock
+ * compares it. Robust, priority-inheriting and priority-protected mutexes tie the lock to the locking thread in
+ * the kernel, so they are never taken on behalf of another thread: the waiter is woken to try itself.
  */
 #include "posix.h"
 
@@ -95,8 +95,8 @@ static inline void set_owner(pthread_mutex_t *mutex, struct bine_greenlet *g)
     __atomic_store_n(owner_word(mutex), g, __ATOMIC_RELAXED);
 }
 
-/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first count may be written by
- * another thread. */
+/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first count may be
+ * written by another thread. */
 static inline atomic_uint *count_word(pthread_mutex_t *mutex)
 {
     return (atomic_uint *)((void **)&mutex->__data.__list + 1);
@@ -109,8 +109,8 @@ static inline unsigned add_count(pthread_mutex_t *mutex, int change)
     return count;
 }
 
-/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet (on_behalf), even another
- * thread's. */
+/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet (on_behalf), even
+ * another thread's. */
 static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread, bool on_behalf)
 {
     bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
@@ -129,7 +129,8 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
         if (owner)
             return EBUSY;
     }
-    int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex) : bine_libc.pthread_mutex_trylock(mutex);
+    int error =
+        on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex) : bine_libc.pthread_mutex_trylock(mutex);
     if (!marked || error)
         return error;
     if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
@@ -141,7 +142,8 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
     return 0;
 }
 
-/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are tricky"; lowlevellock.h). */
+/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are tricky";
+ * lowlevellock.h). */
 enum {
     HELD = 1,
     CONTENDED = 2
@@ -213,7 +215,8 @@ static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int6
     }
 }
 
-/* A callback between two greenlets cannot park. If a greenlet of this very thread holds the mutex, waiting would be for ever. */
+/* A callback between two greenlets cannot park. If a greenlet of this very thread holds the mutex, waiting would
+ * be for ever. */
 static int lock_in_callback(pthread_mutex_t *mutex)
 {
     return libc_owner(mutex) == bine_lot_thread() ? EDEADLK : bine_libc.pthread_mutex_lock(mutex);

@@ -1,9 +1,10 @@
 /*
  * pthread_once for greenlets. See posix.h for the rules.
  *
- * libc runs the routine; a record says that it is being run, so that a second greenlet of the thread parks until it is done
- * instead of waiting in libc for a greenlet that could never go on. The routine may throw a C++ exception (std::call_once
- * is made of this): the record then goes away as the frame is unwound, which needs -fexceptions.
+ * libc runs the routine; a record says that it is being run, so that a second greenlet of the thread parks until
+ * it is done instead of waiting in libc for a greenlet that could never go on. The routine may throw a C++
+ * exception (std::call_once is made of this): the record then goes away as the frame is unwound, which needs
+ * -fexceptions.
  */
 #include "posix.h"
 
@@ -51,8 +52,8 @@ static void finish(pthread_once_t *const *once)
 }
 
 /*
- * libstdc++'s std::call_once leaves what is to be called in two thread-locals and gives us a routine that looks there. While a
- * greenlet waits for its turn, others of its thread set them to theirs.
+ * libstdc++'s std::call_once leaves what is to be called in two thread-locals and gives us a routine that looks
+ * there. While a greenlet waits for its turn, others of its thread set them to theirs.
  */
 struct cxx_once {
     void **callable, **call;

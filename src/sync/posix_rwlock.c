@@ -1,9 +1,9 @@
 /*
  * pthread_rwlock for greenlets. See posix.h for the rules.
  *
- * libc knows the writer by its thread id, and unlock tells a writer from a reader by it. A write lock granted to a greenlet
- * of another thread therefore has that field set; two padding words of the object say which greenlet of the thread it is,
- * so that locking twice is EDEADLK for that greenlet only (hazard 1).
+ * libc knows the writer by its thread id, and unlock tells a writer from a reader by it. A write lock granted to a
+ * greenlet of another thread therefore has that field set; two padding words of the object say which greenlet of
+ * the thread it is, so that locking twice is EDEADLK for that greenlet only (hazard 1).
  */
 #include "posix.h"
 
@@ -83,7 +83,8 @@ static bool wants_to_write(const struct bine_lot_waiter *waiter)
     return waiter->item == WRITE;
 }
 
-/* Must a reader queue up behind a writer that waits? libc obeys only the strict one of its two kinds of writer preference. */
+/* Must a reader queue up behind a writer that waits? libc obeys only the strict one of its two kinds of writer
+ * preference. */
 static bool writer_first(pthread_rwlock_t *lock, enum mode mode)
 {
     return mode == READ && lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP &&
@@ -110,7 +111,8 @@ static int wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
     waiter.item = mode;
     if (lock->__data.__shared)
         flags |= BINE_PARK_EXTERNAL;
-    /* Who reads is unknown, and so is whether we shall hear of the unlock. Only a writer of our own thread is surely ours. */
+    /* Who reads is unknown, and so is whether we shall hear of the unlock. Only a writer of our own thread is
+     * surely ours. */
     if (libc_writer(lock) != waiter.thread)
         flags |= BINE_LOT_WATCH;
     if (bine_debug_locks)

@@ -1,11 +1,12 @@
 /*
  * POSIX semaphores for greenlets. See posix.h for the rules.
  *
- * A post goes to libc's semaphore first and is then taken from it on behalf of the first greenlet in the queue: so it works
- * from signal handlers and from threads without a hub, sem_getvalue is right, and sem_trywait needs no hook.
+ * A post goes to libc's semaphore first and is then taken from it on behalf of the first greenlet in the queue: so
+ * it works from signal handlers and from threads without a hub, sem_getvalue is right, and sem_trywait needs no
+ * hook.
  *
- * Process-shared and named semaphores are posted by other processes too, which no queue of ours hears of (hazard 33): their
- * futex is watched. A post wakes it only if it is told that somebody waits.
+ * Process-shared and named semaphores are posted by other processes too, which no queue of ours hears of (hazard
+ * 33): their futex is watched. A post wakes it only if it is told that somebody waits.
  */
 #include "posix.h"
 
@@ -23,8 +24,9 @@ static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
     return rc == 0 ? BINE_LOT_GRANTED : BINE_LOT_REFUSED;
 }
 
-/* sem_t since glibc 2.21: the value, and the number of those who wait, as the halves of 64 bits; then an int that is not 0 if
- * processes share it. Elsewhere than on 64-bit machines the parts are others: there is no futex to be watched then. */
+/* sem_t since glibc 2.21: the value, and the number of those who wait, as the halves of 64 bits; then an int that
+ * is not 0 if processes share it. Elsewhere than on 64-bit machines the parts are others: there is no futex to be
+ * watched then. */
 struct libc_semaphore {
 #if __SIZEOF_POINTER__ == 8
     uint64_t value_and_waiters;

@@ -1,6 +1,7 @@
 /*
- * Locks and thread sanitizer: its interceptors take the greenlet that calls trylock for the owner. A lock that is taken on
- * behalf of another greenlet is therefore taken past them, and its owner reports it when it wakes. Nothing in ordinary builds.
+ * Locks and thread sanitizer: its interceptors take the greenlet that calls trylock for the owner. A lock that is
+ * taken on behalf of another greenlet is therefore taken past them, and its owner reports it when it wakes.
+ * Nothing in ordinary builds.
  */
 #ifndef BINE_SYNC_POSIX_TSAN_H
 #define BINE_SYNC_POSIX_TSAN_H

@@ -79,7 +79,8 @@ TEST(timed_waits_end_by_the_clock_of_the_condition_or_of_the_call)
     struct timespec wrong = {0, BINE_SECOND};
     bine_pthread_mutex_lock(&mutex);
     CHECK_EQ(bine_pthread_cond_timedwait(&condition, &mutex, &wrong), EINVAL);
-    CHECK_EQ(bine_pthread_cond_clockwait(&condition, &mutex, CLOCK_PROCESS_CPUTIME_ID, &(struct timespec){0, 0}), EINVAL);
+    CHECK_EQ(bine_pthread_cond_clockwait(&condition, &mutex, CLOCK_PROCESS_CPUTIME_ID, &(struct timespec){0, 0}),
+             EINVAL);
     CHECK_EQ(bine_pthread_mutex_trylock(&mutex), EBUSY);
 }
 

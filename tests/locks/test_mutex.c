@@ -520,7 +520,8 @@ TEST(robust_priority_and_shared_mutexes_exclude_greenlets_of_several_hubs, .seco
 {
     for (int i = 0; i < 3; i++) {
         counter = 0;
-        init_with(i == 0 ? PTHREAD_MUTEX_ROBUST : PTHREAD_MUTEX_STALLED, i == 1 ? PTHREAD_PRIO_INHERIT : PTHREAD_PRIO_NONE,
+        init_with(i == 0 ? PTHREAD_MUTEX_ROBUST : PTHREAD_MUTEX_STALLED,
+                  i == 1 ? PTHREAD_PRIO_INHERIT : PTHREAD_PRIO_NONE,
                   i == 2 ? PTHREAD_PROCESS_SHARED : PTHREAD_PROCESS_PRIVATE);
         pthread_t threads[HUBS];
         for (int j = 0; j < HUBS; j++)

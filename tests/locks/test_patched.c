@@ -11,8 +11,9 @@
 #include "sync/posix.h"
 
 /*
- * A script: two parties take turns, each step is one call, its result is written down. The parties are threads, unpatched, or
- * greenlets, patched. What a call would wait for is not scripted: only results that do not depend on time.
+ * A script: two parties take turns, each step is one call, its result is written down. The parties are threads,
+ * unpatched, or greenlets, patched. What a call would wait for is not scripted: only results that do not depend on
+ * time.
  */
 struct script {
     pthread_mutex_t mutex;
@@ -38,10 +39,10 @@ static int by_errno(int result)
 
 typedef void step(struct script *script, int party);
 
-#define STEP(name, call)                                 \
-    static void name(struct script *script, int party)   \
-    {                                                    \
-        answer(script, party, #name, (call));            \
+#define STEP(name, call)                               \
+    static void name(struct script *script, int party) \
+    {                                                  \
+        answer(script, party, #name, (call));          \
     }
 
 static const struct timespec long_ago = {1, 0}, wrong = {1, 1000000000};
@@ -65,8 +66,7 @@ STEP(clockwrlock_badclock, pthread_rwlock_clockwrlock(&script->rwlock, CLOCK_THR
 STEP(timedwait_past, pthread_cond_timedwait(&script->condition, &script->mutex, &long_ago))
 STEP(timedwait_wrong, pthread_cond_timedwait(&script->condition, &script->mutex, &wrong))
 STEP(clockwait_past, pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_MONOTONIC, &long_ago))
-STEP(clockwait_badclock,
-     pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
+STEP(clockwait_badclock, pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
 STEP(cond_signal, pthread_cond_signal(&script->condition))
 STEP(cond_broadcast, pthread_cond_broadcast(&script->condition))
 STEP(trywait, by_errno(sem_trywait(&script->semaphore)))
@@ -90,22 +90,89 @@ static void getvalue(struct script *script, int party)
 
 /* Party 0, 1, 0, 1 ...; NULL: the party does nothing this time. */
 static step *const common[] = {
-    trylock, trylock, timedlock_past, timedlock_past, timedlock_wrong, timedlock_wrong, clocklock_past, clocklock_past,
-    clocklock_badclock, clocklock_badclock, timedwait_past, NULL, timedwait_wrong, NULL, clockwait_past, NULL,
-    clockwait_badclock, NULL, cond_signal, cond_broadcast, c11_trylock, c11_trylock, c11_timedlock_past, c11_timedlock_past,
-    unlock, trylock, trylock, c11_unlock, lock, NULL, unlock, lock, NULL, unlock,
-    rdlock, tryrdlock, trywrlock, trywrlock, timedwrlock_past, timedwrlock_past, timedrdlock_wrong, clockwrlock_badclock,
-    rwunlock, rwunlock, wrlock, tryrdlock, wrlock, trywrlock, rdlock, timedrdlock_past, trywrlock, timedwrlock_past, rwunlock, wrlock,
-    NULL, rwunlock,
-    trywait, trywait, trywait, sem_timedwait_past, sem_timedwait_wrong, sem_clockwait_past, sem_clockwait_badclock, post,
-    getvalue, sem_timedwait_past, getvalue, post, sem_clockwait_past, getvalue,
-    spin_trylock, spin_trylock, spin_unlock, spin_trylock, NULL, spin_unlock,
+    trylock,
+    trylock,
+    timedlock_past,
+    timedlock_past,
+    timedlock_wrong,
+    timedlock_wrong,
+    clocklock_past,
+    clocklock_past,
+    clocklock_badclock,
+    clocklock_badclock,
+    timedwait_past,
+    NULL,
+    timedwait_wrong,
+    NULL,
+    clockwait_past,
+    NULL,
+    clockwait_badclock,
+    NULL,
+    cond_signal,
+    cond_broadcast,
+    c11_trylock,
+    c11_trylock,
+    c11_timedlock_past,
+    c11_timedlock_past,
+    unlock,
+    trylock,
+    trylock,
+    c11_unlock,
+    lock,
+    NULL,
+    unlock,
+    lock,
+    NULL,
+    unlock,
+    rdlock,
+    tryrdlock,
+    trywrlock,
+    trywrlock,
+    timedwrlock_past,
+    timedwrlock_past,
+    timedrdlock_wrong,
+    clockwrlock_badclock,
+    rwunlock,
+    rwunlock,
+    wrlock,
+    tryrdlock,
+    wrlock,
+    trywrlock,
+    rdlock,
+    timedrdlock_past,
+    trywrlock,
+    timedwrlock_past,
+    rwunlock,
+    wrlock,
+    NULL,
+    rwunlock,
+    trywait,
+    trywait,
+    trywait,
+    sem_timedwait_past,
+    sem_timedwait_wrong,
+    sem_clockwait_past,
+    sem_clockwait_badclock,
+    post,
+    getvalue,
+    sem_timedwait_past,
+    getvalue,
+    post,
+    sem_clockwait_past,
+    getvalue,
+    spin_trylock,
+    spin_trylock,
+    spin_unlock,
+    spin_trylock,
+    NULL,
+    spin_unlock,
 };
 
 /* For mutexes whose owner matters. */
 static step *const owned[] = {
-    lock, unlock, lock, trylock, trylock, timedlock_past, timedlock_past, unlock, unlock, trylock, unlock, trylock, unlock, trylock,
-    unlock, unlock, unlock, unlock, lock, NULL, timedwait_past, timedwait_past, unlock, unlock,
+    lock,   unlock,  lock,   trylock, trylock,        timedlock_past, timedlock_past, unlock,
+    unlock, trylock, unlock, trylock, unlock,         trylock,        unlock,         unlock,
+    unlock, unlock,  lock,   NULL,    timedwait_past, timedwait_past, unlock,         unlock,
 };
 
 static const struct part {

@@ -33,7 +33,8 @@ TEST(hazard_01_a_write_lock_held_across_a_switch_is_no_deadlock_for_another_gree
 {
     CHECK_EQ(bine_pthread_rwlock_wrlock(&lock), 0);
     bine_greenlet *all[] = {bine_spawn(read_once, (void *)(intptr_t)'a'), bine_spawn(read_once, (void *)(intptr_t)'b'),
-                            bine_spawn(write_once, (void *)(intptr_t)'W'), bine_spawn(read_once, (void *)(intptr_t)'c')};
+                            bine_spawn(write_once, (void *)(intptr_t)'W'),
+                            bine_spawn(read_once, (void *)(intptr_t)'c')};
     bine_sleep(0);
     CHECK_EQ(order_length, 0);
     CHECK_EQ(bine_pthread_rwlock_wrlock(&lock), EDEADLK);

@@ -72,7 +72,8 @@ TEST(a_killed_waiter_gives_up_and_takes_no_permit)
     bine_greenlet *killed = bine_spawn(wait_and_tell, NULL), *other = bine_spawn(wait_and_tell, NULL);
     bine_sleep(0);
     CHECK_OK(bine_kill(killed));
-    CHECK_OK(bine_sem_post(&semaphore)); /* the killed one is still first in the queue: it wins, and the next gets nothing */
+    CHECK_OK(
+        bine_sem_post(&semaphore)); /* the killed one is still first in the queue: it wins, and the next gets nothing */
     bine_sleep(0);
     CHECK(bine_dead(killed));
     CHECK_OK(bine_sem_post(&semaphore));

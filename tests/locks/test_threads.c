@@ -9,8 +9,8 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "locks.h"
 #include "core/libc.h"
+#include "locks.h"
 
 /* ---- real threads ----------------------------------------------------------------------------- */
 
