@@ -91,13 +91,18 @@ int bine_overflow_watch_thread(void)
         errno = once_error;
         return -1;
     }
+    /* The program, a sanitizer or a language runtime may have one already. Theirs are for handlers that do next to nothing,
+     * often 8 KiB: one that cannot hold the program's own handlers gives way to ours while the hub lives. */
     stack_t old;
-    if (sigaltstack(NULL, &old) == 0 && !(old.ss_flags & SS_DISABLE))
-        return 0; /* the program, or a sanitizer, has one already */
+    if (sigaltstack(NULL, &old) < 0)
+        old = (stack_t){ .ss_flags = SS_DISABLE };
+    if (!(old.ss_flags & SS_DISABLE) && ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
+        return 0;
     void *memory = mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
         return -1;
-    stack_t stack = { .ss_sp = memory, .ss_size = SIGNAL_STACK_SIZE };
+    *(stack_t *)memory = old;
+    stack_t stack = { .ss_sp = (char *)memory + sizeof old, .ss_size = SIGNAL_STACK_SIZE - sizeof old };
     if (sigaltstack(&stack, NULL) < 0) {
         int error = errno;
         munmap(memory, SIGNAL_STACK_SIZE);
@@ -112,8 +117,9 @@ void bine_overflow_unwatch_thread(void)
 {
     if (!signal_stack)
         return;
-    stack_t none = { .ss_flags = SS_DISABLE };
-    sigaltstack(&none, NULL);
-    munmap(signal_stack, SIGNAL_STACK_SIZE);
+    stack_t now, before = *(stack_t *)signal_stack;
+    bool ours = sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)signal_stack + sizeof before;
+    if (!ours || sigaltstack(&before, NULL) == 0)
+        munmap(signal_stack, SIGNAL_STACK_SIZE);
     signal_stack = NULL;
 }

@@ -31,6 +31,18 @@ static inline void *open_beside(const char *file, int flags)
     return handle;
 }
 
+/* Sanitizers stand between the program and the loader: they end a program that uses RTLD_DEEPBIND, and dlopen sees
+ * them as its caller. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum {
+    SANITIZED = 1
+};
+#else
+enum {
+    SANITIZED = 0
+};
+#endif
+
 static inline const struct library *library_of(void *handle)
 {
     const struct library *library = dlsym(handle, "library");

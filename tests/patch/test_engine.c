@@ -84,7 +84,8 @@ static int remember(const struct bine_relocation *relocation, void *arg)
 
 static int remember_all(const struct bine_object *object, void *arg)
 {
-    if (strcmp(object->name, "linux-vdso.so.1") == 0)
+    /* Those bind their own calls when they please. */
+    if (bine_object_is_system(object))
         return 0;
     return bine_relocations_walk(object, remember, arg);
 }

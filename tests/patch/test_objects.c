@@ -80,6 +80,8 @@ TEST(hazard_11_every_kind_of_slot_in_any_order)
 
 TEST(hazard_11_deepbind_does_not_matter)
 {
+    if (SANITIZED)
+        SKIP("sanitizers do not go with RTLD_DEEPBIND");
     for (int i = 0; i < VARIANTS; i++) {
         check_all_ways(variants[i], RTLD_LAZY | RTLD_DEEPBIND);
         check_all_ways(variants[i], RTLD_NOW | RTLD_DEEPBIND);
@@ -114,6 +116,8 @@ TEST(the_program_itself_is_patched)
 
 static void check_own(const char *file)
 {
+    if (SANITIZED)
+        SKIP("sanitizers do not go with RTLD_DEEPBIND");
     void *handle = open_beside(file, RTLD_NOW | RTLD_DEEPBIND);
     int (*call)(unsigned) = (int (*)(unsigned))dlsym(handle, "own_names_call");
     CHECK_EQ(call(7), 1007);

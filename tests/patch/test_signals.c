@@ -108,6 +108,20 @@ TEST(a_handler_that_asked_for_the_alternate_stack_gets_the_programs)
     CHECK_OK(bine_unpatch_all());
 }
 
+TEST(hazard_32_a_small_alternate_stack_gives_way_to_a_large_one)
+{
+    static char memory[16 * 1024];
+    stack_t now;
+    CHECK_EQ(sigaltstack(&(stack_t){.ss_sp = memory, .ss_size = sizeof memory}, NULL), 0);
+    CHECK_OK(bine_patch_all());
+    install(SIGUSR1, deep_handler, 0);
+    CHECK_OK(bine_join(bine_spawn(raise_here, NULL), NULL, BINE_FOREVER));
+    CHECK_EQ(count, 2);
+    CHECK_EQ(sigaltstack(NULL, &now), 0);
+    CHECK_NE(now.ss_sp, (void *)memory);
+    CHECK_OK(bine_unpatch_all());
+}
+
 /* ---- what the program sees of its settings ------------------------------------------------------ */
 
 static void with_info(int number, siginfo_t *info, void *context)
