@@ -104,7 +104,8 @@ struct bine_poller {
     atomic_int wake_fd; /* + 1; 0: closed */
     atomic_int waking;  /* threads that are just writing to wake_fd */
     bool closing;       /* nobody is to be woken any more */
-    struct bine_poller *next_free;
+    bool open;
+    struct bine_poller *next_of_all;
 };
 
 extern const struct bine_poller_class bine_poller_uring;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,37 +13,79 @@
 #include "../core/park.h"
 #include "descriptor.h"
 
-/* Closed pollers, for reuse. */
-static struct bine_poller *free_pollers;
-static atomic_flag free_pollers_lock = ATOMIC_FLAG_INIT;
+/* Every poller that was ever opened, of all threads; those that are closed are used again. */
+static struct bine_poller *all_pollers;
+static atomic_flag all_pollers_lock = ATOMIC_FLAG_INIT;
 
-static void lock_free_pollers(void)
+static void lock_all_pollers(void)
 {
-    while (atomic_flag_test_and_set_explicit(&free_pollers_lock, memory_order_acquire))
+    while (atomic_flag_test_and_set_explicit(&all_pollers_lock, memory_order_acquire))
         continue;
 }
 
-static void unlock_free_pollers(void)
+static void unlock_all_pollers(void)
 {
-    atomic_flag_clear_explicit(&free_pollers_lock, memory_order_release);
+    atomic_flag_clear_explicit(&all_pollers_lock, memory_order_release);
+}
+
+/* The parent's ring or epoll set must not be touched: only our references to it go (hazard 25). */
+static void abandon(struct bine_poller *poller)
+{
+    poller->closing = true; /* close must not look at what is in flight; whoever waited exists in the parent only */
+    poller->oldest = poller->newest = NULL;
+    poller->pending = 0;
+    atomic_store(&poller->waking, 0);
+}
+
+/* In the child: the pollers of the other threads, which are gone, would keep the parent's rings alive. */
+static void close_those_of_other_threads(void)
+{
+    struct bine_hub *here = bine_hub_here();
+    atomic_flag_clear(&all_pollers_lock);
+    for (struct bine_poller *poller = all_pollers; poller; poller = poller->next_of_all)
+        if (poller->open && !(here && here->driver == &poller->driver)) {
+            abandon(poller);
+            if (poller->driver.close) /* else it was just being opened */
+                poller->driver.close(&poller->driver);
+            else
+                bine_poller_free(poller);
+        }
+}
+
+static void watch_forks(void)
+{
+    /* After core's own handler, which made the forking thread's hub begin anew. */
+    pthread_atfork(NULL, NULL, close_those_of_other_threads);
 }
 
 struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size)
 {
+    static atomic_bool watching;
+    if (!atomic_exchange(&watching, true))
+        watch_forks();
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd < 0)
         return NULL;
-    lock_free_pollers();
-    struct bine_poller **link = &free_pollers, *poller;
-    while ((poller = *link) && poller->class != class)
-        link = &poller->next_free;
+    lock_all_pollers();
+    struct bine_poller *poller = all_pollers;
+    while (poller && (poller->open || poller->class != class))
+        poller = poller->next_of_all;
     if (poller)
-        *link = poller->next_free;
-    unlock_free_pollers();
-    if (!poller && !(poller = calloc(1, size))) {
-        bine_libc.close(wake_fd);
-        errno = ENOMEM;
-        return NULL;
+        poller->open = true;
+    unlock_all_pollers();
+    if (!poller) {
+        poller = calloc(1, size);
+        if (!poller) {
+            bine_libc.close(wake_fd);
+            errno = ENOMEM;
+            return NULL;
+        }
+        poller->class = class;
+        poller->open = true;
+        lock_all_pollers();
+        poller->next_of_all = all_pollers;
+        all_pollers = poller;
+        unlock_all_pollers();
     }
     /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and counting in `waking`.
      */
@@ -53,7 +96,6 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
         .pending = bine_poller_pending,
         .forked = bine_poller_forked,
     };
-    poller->class = class;
     poller->hub = hub;
     poller->pending = 0;
     poller->oldest = poller->newest = poller->cursor = NULL;
@@ -61,7 +103,6 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     poller->chunk_count = 0;
     poller->recheck_at = 0;
     poller->closing = false;
-    poller->next_free = NULL;
     atomic_store(&poller->wake_fd, wake_fd + 1);
     return poller;
 }
@@ -78,10 +119,10 @@ void bine_poller_free(struct bine_poller *poller)
     free(poller->chunks);
     poller->chunks = NULL;
     poller->chunk_count = 0;
-    lock_free_pollers();
-    poller->next_free = free_pollers;
-    free_pollers = poller;
-    unlock_free_pollers();
+    lock_all_pollers();
+    poller->driver.close = NULL;
+    poller->open = false;
+    unlock_all_pollers();
 }
 
 void bine_poller_wake(struct bine_driver *driver)
@@ -106,14 +147,10 @@ size_t bine_poller_pending(struct bine_driver *driver)
 
 void bine_poller_forked(struct bine_driver *driver)
 {
-    /* The parent's ring or epoll set must not be touched: only our references to it go. The child opens its own at its
-     * first wait for a descriptor (hazard 25). Whoever waited or was waking exists in the parent only. */
+    /* The child opens its own at its first wait for a descriptor. */
     struct bine_poller *poller = (struct bine_poller *)driver;
-    poller->closing = true;
-    poller->oldest = poller->newest = NULL;
-    poller->pending = 0;
-    atomic_store(&poller->waking, 0);
-    atomic_flag_clear(&free_pollers_lock);
+    atomic_flag_clear(&all_pollers_lock);
+    abandon(poller);
     bine_hub_set_driver(poller->hub, &poller->hub->idle_driver);
 }
 

@@ -33,8 +33,9 @@ enum {
     BINE_OPERATION_FLAG = 1 << 1,    /* from here on the poller's own */
 };
 
-/* A poller with its eventfd, filled in but for the driver's turn, close and forked. `size`: of the structure around it.
- * Returns NULL: ENOMEM, EMFILE, ENFILE. */
+/* A poller with its eventfd, filled in but for the driver's turn and close; close comes last, when there is something
+ * to close, because another thread may fork meanwhile. `size`: of the structure around it. Returns NULL: ENOMEM,
+ * EMFILE, ENFILE. */
 struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size);
 /* Give it back. Its memory is kept for the next poller of the class, because a thread that wants to wake the hub may be
  * holding the address still. */

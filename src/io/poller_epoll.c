@@ -244,7 +244,6 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     if (!poller)
         return NULL;
     poller->driver.turn = turn;
-    poller->driver.close = close_poller;
     of(poller)->milliseconds = bine_under_valgrind();
     int fd = of(poller)->fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0) {
@@ -256,6 +255,7 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
         error = errno;
         goto no_wake;
     }
+    poller->driver.close = close_poller;
     return poller;
 no_wake:
     bine_libc.close(fd);

@@ -475,7 +475,6 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
         return NULL;
     struct uring_poller *poller = of(base);
     base->driver.turn = turn;
-    base->driver.close = close_poller;
     int error = open_ring(poller);
     if (error)
         goto no_ring;
@@ -487,6 +486,7 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
         goto no_probe;
     /* Saves the look-up of the descriptor in each system call; not every kernel has it (5.18). */
     io_uring_register_ring_fd(&poller->ring);
+    base->driver.close = close_poller;
     return base;
 no_probe:
     io_uring_queue_exit(&poller->ring);

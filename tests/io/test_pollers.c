@@ -663,6 +663,44 @@ TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
     shut(pair[1]);
 }
 
+static void *wait_for_byte(void *fd)
+{
+    CHECK_EQ(wait_for((int)(intptr_t)fd, POLLIN), POLLIN);
+    return NULL;
+}
+
+TEST(hazard_25_a_child_keeps_nothing_of_other_threads_pollers)
+{
+    int pair[2];
+    make_pair(pair);
+    size_t before = harness_descriptors();
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, wait_for_byte, (void *)(intptr_t)pair[0]), 0);
+    /* Each opens an eventfd and a ring or an epoll set; the simulator has no such thing. */
+    const char *choice = getenv("BINE_POLLER");
+    size_t each = choice && strncmp(choice, "sim", 3) == 0 ? 1 : 2;
+    while (harness_descriptors() < before + 3 * each)
+        usleep(1000);
+    usleep(2000);
+    for (int own = 0; own < 2; own++) {
+        pid_t child = fork(); /* without a poller of one's own, then with */
+        CHECK_GE(child, 0);
+        if (child == 0)
+            _exit(harness_descriptors() == before ? 0 : 1);
+        int status;
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+        poller();
+    }
+    put(pair[1], "x", 1);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
 /* ---- many ---- */
 
 TEST(more_descriptors_than_1024)
