@@ -208,3 +208,41 @@ def test_a_heartbeat_goes_on_while_a_c_call_waits():
     assert a.recv(1) == b"x"
     beat.kill()
     assert len(gaps) > 20 and max(gaps) < 0.4, max(gaps)
+
+
+def test_subinterpreters_beside_greenlets():
+    import pytest
+
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = __import__(name)
+            break
+        except ImportError:
+            continue
+    else:
+        pytest.skip("this CPython has no module for subinterpreters")
+    ticks = []
+    ticker = bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.005)) for _ in range(1000)])
+    other = interpreters.create()
+    run = getattr(interpreters, "run_string", None) or interpreters.exec
+    run(other, "import time; time.sleep(0.1); sum(range(1000))")
+    assert len(ticks) > 3
+    interpreters.destroy(other)
+    ticker.kill()
+
+
+def test_excluded_library_is_left_alone():
+    code = """
+from bine import monkey
+monkey.exclude("_socket*"); monkey.patch_all()
+import bine, socket
+a, b = socket.socketpair(); a.settimeout(None)
+ticks = []
+bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.001)) for _ in range(100)])
+bine.sleep(0.01); before = len(ticks)
+import threading, _thread
+from bine._bine import offload
+b.sendall(b"x"); a.recv(1)
+print(len(ticks) - before)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], timeout=20).strip() == b"0"
