@@ -181,19 +181,20 @@ int bine_local_key_set(pthread_key_t key, const void *value, void *caller)
     struct table *table = table_here();
     if (!table || slot >= table->count) {
         unsigned count = table ? table->count : 0, wanted = (slot + 8) / 8 * 8;
-        table = realloc(table, sizeof *table + wanted * sizeof *table->values);
-        if (!table)
+        struct table *larger = realloc(table, sizeof *table + wanted * sizeof *table->values);
+        if (!larger)
             return ENOMEM;
-        memset(table->values + count, 0, (wanted - count) * sizeof *table->values);
-        table->count = wanted;
+        memset(larger->values + count, 0, (wanted - count) * sizeof *larger->values);
+        larger->count = wanted;
         int saved_errno = errno;
-        int failed = bine_setspecific(table_key, table);
+        int failed = bine_setspecific(table_key, larger);
         errno = saved_errno;
         if (failed) {
-            if (!count)
-                free(table);
+            /* Only the first time: later there is a place for it. */
+            free(larger);
             return ENOMEM;
         }
+        table = larger;
     }
     table->values[slot] = (struct value){atomic_load(&slots[slot].generation), (void *)value};
     return 0;

@@ -371,10 +371,11 @@ void bine_thread_greenlet_exit(void *value)
 {
     /* Not on the stack: that goes away while it is in use. */
     struct leaving *leaving = calloc(1, sizeof *leaving);
-    if (!leaving)
-        bine_exit(value);
-    leaving->value = value;
-    _Unwind_ForcedUnwind(&leaving->exception, unwind_on, leaving);
-    /* A frame without tables is in the way. */
-    leave(leaving);
+    if (leaving) {
+        leaving->value = value;
+        _Unwind_ForcedUnwind(&leaving->exception, unwind_on, leaving);
+        /* A frame without tables is in the way. */
+        leave(leaving);
+    }
+    bine_exit(value);
 }

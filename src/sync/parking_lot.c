@@ -51,25 +51,16 @@ const void *bine_lot_self(void)
 }
 
 /*
- * The hub's queues may not be touched from a signal handler that interrupted them. Handlers run on the alternate
- * signal stack (the patched sigaction sees to it), greenlets never do: so the stack pointer tells.
+ * The hub's queues may not be touched from a signal handler that interrupted them. Handlers run on the alternate signal
+ * stack (the patched sigaction sees to it): off the greenlet's own. Where the root's stack lies only the kernel knows.
  */
-static __thread uintptr_t alternate_bottom, alternate_size;
-static __thread bool alternate_known;
-
-static __attribute__((noinline)) bool in_signal_handler(void)
+static __attribute__((noinline)) bool in_signal_handler(const struct bine_greenlet *g)
 {
-    if (!alternate_known) {
-        stack_t stack;
-        if (sigaltstack(NULL, &stack) == 0) {
-            if (stack.ss_flags & SS_ONSTACK)
-                return true;
-            alternate_bottom = (uintptr_t)stack.ss_sp;
-            alternate_size = stack.ss_flags & SS_DISABLE ? 0 : stack.ss_size;
-        }
-        alternate_known = alternate_size != 0;
-    }
-    return (uintptr_t)__builtin_frame_address(0) - alternate_bottom < alternate_size;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (g->stack.top)
+        return here - (uintptr_t)bine_stack_bottom(g->stack) >= bine_stack_size(g->stack);
+    stack_t stack;
+    return sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
 }
 
 /* ---- bucket locks ---------------------------------------------------------------------------- */
@@ -211,7 +202,7 @@ static void wake_local(struct bine_lot_waiter *local)
 static struct bine_hub *wakeable_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !in_signal_handler() ? hub : NULL;
+    return hub && !in_signal_handler(hub->current) ? hub : NULL;
 }
 
 /* Called with the bucket locked, returns with it unlocked. address NULL: all in the bucket. */
