@@ -181,6 +181,31 @@ TEST(hazard_15_close_wakes_poll_select_and_epoll_wait)
     CHECK_EQ(selecting.error, EBADF);
 }
 
+TEST(shutdown_wakes_whoever_waits)
+{
+    int fds[2];
+    char byte;
+    tcp_pair(fds);
+    struct one_call call = {.fd = fds[0], .size = 1, .buffer = &byte};
+    bine_greenlet *g = bine_spawn(call_read, &call);
+    let_run();
+    CHECK(!call.done);
+    CHECK_OK(shutdown(fds[0], SHUT_RD));
+    CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
+    CHECK_EQ(call.result, 0);
+    close_pair(fds);
+
+    struct sockaddr_in address;
+    call = (struct one_call){.fd = tcp_listener(&address, 1)};
+    g = bine_spawn(call_accept, &call);
+    let_run();
+    CHECK(!call.done);
+    CHECK_OK(shutdown(call.fd, SHUT_RDWR));
+    CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
+    CHECK_EQ(call.error, EINVAL);
+    CHECK_OK(bine_close(call.fd));
+}
+
 /* ---- other threads ------------------------------------------------------------------------------- */
 
 struct elsewhere {

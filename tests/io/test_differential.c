@@ -450,12 +450,15 @@ static void step(struct stage *stage, struct world *world)
     else
         stage->finish(stage);
     transcript_add(world->transcript, "%s(%d, %zu, %#x)", verb_names[call.verb], call.end, call.size, call.flags);
-    /* How much TCP takes depends on when its memory is given back. */
-    if (world->kind == TCP && call.size == BIG && call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0 &&
-        call.result < BIG) {
+    /* How much TCP takes depends on when its memory is given back, and how much of it has come on the machine. */
+    if (world->kind == TCP && call.size == BIG && call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0) {
         world->over = true;
-        call.result = 1;
+        call.result = call.result == BIG ? BIG : 1;
     }
+    /* Full, or nearly: whether another byte finds room depends on how the kernel came by its pages. */
+    if (call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0 && call.result < (ssize_t)call.size &&
+        call.verb != SENDMMSG)
+        world->over = true;
     transcript_result(world->transcript, call.result, call.error);
     transcript_add(world->transcript, " extra %#x%s", call.extra, waited && !comes_back(world, &call) ? " waited" : "");
     if (pipe_signals != signals)
