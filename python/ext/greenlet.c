@@ -4,8 +4,7 @@
 
 #include "bine_python.h"
 #include "core/greenlet.h"
-
-typedef struct bine_py_greenlet Greenlet;
+#include "greenlet_parts.h"
 
 static bool ended(const struct bine_waitable *waitable)
 {
@@ -148,133 +147,9 @@ Greenlet *bine_py_current(void)
     return carrier->face;
 }
 
-/* ---- running --------------------------------------------------------------------------------------------- */
-
-/* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program expects it. */
-static bool is_system_error(PyObject *exception)
-{
-    return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
-           PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) || PyErr_GivenExceptionMatches(exception, PyExc_SystemError);
-}
-
-/* The current exception as one normalised instance with its traceback; new reference. */
-static PyObject *take_exception(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback && value)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-#endif
-}
-
-static void report_failure(Greenlet *self, PyObject *exception)
-{
-    PyObject *hook = PyImport_ImportModule("bine._report");
-    PyObject *result = hook ? PyObject_CallMethod(hook, "failure", "OO", self, exception) : NULL;
-    if (!result)
-        PyErr_WriteUnraisable((PyObject *)self);
-    Py_XDECREF(result);
-    Py_XDECREF(hook);
-}
-
-static void run_links(Greenlet *self)
-{
-    while (self->links && PyList_GET_SIZE(self->links)) {
-        PyObject *link = PyList_GET_ITEM(self->links, 0);
-        Py_INCREF(link);
-        if (PySequence_DelItem(self->links, 0) < 0)
-            PyErr_WriteUnraisable(link);
-        PyObject *result = PyObject_CallFunctionObjArgs(link, self, NULL);
-        if (result) {
-            Py_DECREF(result);
-        } else {
-            PyObject *exception = take_exception();
-            report_failure(self, exception);
-            Py_XDECREF(exception);
-        }
-        Py_DECREF(link);
-    }
-}
-
-/* value or exception (stolen) is what it ended with. */
-static void finish(Greenlet *self, PyObject *value, PyObject *exception)
-{
-    if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
-        value = exception;
-        exception = NULL;
-    }
-    Py_XSETREF(self->value, value);
-    Py_XSETREF(self->exception, exception);
-    self->state = BINE_PY_ENDED;
-    self->carried_by = NULL;
-    Py_CLEAR(self->run);
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwargs);
-    if (!bine_queue_empty(&self->waitable.watchers))
-        bine_waitable_notify(&self->waitable);
-    if (exception) {
-        Py_INCREF(exception);
-        if (is_system_error(exception)) {
-            struct bine_carrier *root = bine_carrier_of(bine_hub_here()->root);
-            if (root) {
-                Py_INCREF(exception);
-                bine_py_throw_into(root, exception);
-            }
-        } else {
-            report_failure(self, exception);
-        }
-        Py_DECREF(exception);
-    }
-    if (self->links)
-        run_links(self);
-}
-
-void bine_py_run(Greenlet *self)
-{
-    PyObject *value = NULL, *run;
-    if (self->state == BINE_PY_ENDED) /* killed before its start */
-        return;
-    self->state = BINE_PY_RUNNING;
-    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
-    self->carried_by = carrier->g;
-    PyObject *context = self->context;
-    self->context = NULL;
-    bool entered = context && PyContext_Enter(context) == 0;
-    run = self->run;
-    Py_XINCREF(run);
-    if (!run)
-        run = PyObject_GetAttrString((PyObject *)self, "_run");
-    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0))
-        value = PyObject_Call(run, self->args, self->kwargs);
-    Py_XDECREF(run);
-    PyObject *exception = value ? NULL : take_exception();
-    if (exception && bine_carrier_pending(carrier)) {
-        /* An extension that was cut short reported its own error instead (ECANCELED): what was thrown is the reason. */
-        bine_py_raise_pending();
-        PyObject *reason = take_exception();
-        PyException_SetContext(reason, exception);
-        exception = reason;
-    }
-    if (entered && PyContext_Exit(context) < 0)
-        PyErr_Clear(); /* it left the context by itself */
-    Py_XDECREF(context);
-    finish(self, value, exception);
-    /* What was thrown too late is nobody's any more. */
-    Py_CLEAR(carrier->thrown);
-    carrier->expired = NULL;
-    bine_carrier_unpoke(carrier);
-}
-
 /* ---- starting --------------------------------------------------------------------------------------------- */
 
-static int start_after(Greenlet *self, int64_t delay)
+int bine_greenlet_start_after(Greenlet *self, int64_t delay)
 {
     if (self->state != BINE_PY_NEW) {
         PyErr_SetString(PyExc_AssertionError, "Greenlet already started");
@@ -295,7 +170,7 @@ static int start_after(Greenlet *self, int64_t delay)
 static PyObject *greenlet_start(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (start_after((Greenlet *)self, 0) < 0)
+    if (bine_greenlet_start_after((Greenlet *)self, 0) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -305,7 +180,7 @@ static PyObject *greenlet_start_later(PyObject *self, PyObject *seconds)
     double delay = PyFloat_AsDouble(seconds);
     if (delay == -1.0 && PyErr_Occurred())
         return NULL;
-    if (start_after((Greenlet *)self, delay <= 0 ? 0 : delay > 9e9 ? BINE_FOREVER - 1 : (int64_t)(delay * 1e9)) < 0)
+    if (bine_greenlet_start_after((Greenlet *)self, delay <= 0 ? 0 : delay > 9e9 ? BINE_FOREVER - 1 : (int64_t)(delay * 1e9)) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -314,7 +189,7 @@ static PyObject *greenlet_start_later(PyObject *self, PyObject *seconds)
 static PyObject *spawn_class(PyObject *class, PyObject *args, PyObject *kwargs, int64_t delay)
 {
     Greenlet *self = (Greenlet *)PyObject_Call(class, args, kwargs);
-    if (self && start_after(self, delay) < 0)
+    if (self && bine_greenlet_start_after(self, delay) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -442,7 +317,7 @@ static int throw_into(Greenlet *self, PyObject *exception)
     if (!instance)
         return -1;
     if (self->state != BINE_PY_RUNNING) {
-        finish(self, NULL, instance); /* it never runs; a carrier that has it already sees that it has ended */
+        bine_greenlet_end(self, NULL, instance); /* it never runs; a carrier that has it already sees that it has ended */
         return 0;
     }
     struct bine_carrier *carrier = bine_carrier_of(self->carried_by);
@@ -487,244 +362,6 @@ static PyObject *greenlet_throw(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* ---- links --------------------------------------------------------------------------------------------------- */
-
-static PyObject *greenlet_rawlink(PyObject *object, PyObject *callback)
-{
-    Greenlet *self = (Greenlet *)object;
-    if (!PyCallable_Check(callback)) {
-        PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
-        return NULL;
-    }
-    if (!self->links && !(self->links = PyList_New(0)))
-        return NULL;
-    if (PyList_Append(self->links, callback) < 0)
-        return NULL;
-    if (self->state == BINE_PY_ENDED) {
-        /* Called soon, in a greenlet of its own, never inside link(): as gevent does. */
-        PyObject *run = PyObject_GetAttrString(object, "_run_links");
-        PyObject *runner = run ? PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
-        int result = runner ? start_after((Greenlet *)runner, 0) : -1;
-        Py_XDECREF(runner);
-        Py_XDECREF(run);
-        if (result < 0)
-            return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-/* link(callback): callback(self) in a new greenlet; link_value and link_exception only after success or failure. */
-static PyObject *link_with(PyObject *self, PyObject *args, PyObject *kwargs, const char *spawner)
-{
-    static char *names[] = { "callback", "SpawnedLink", NULL };
-    PyObject *callback, *kind = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", names, &callback, &kind))
-        return NULL;
-    PyObject *helper = PyImport_ImportModule("bine._link");
-    PyObject *class = helper ? PyObject_GetAttrString(helper, spawner) : NULL;
-    PyObject *link = class ? PyObject_CallFunctionObjArgs(class, callback, NULL) : NULL;
-    PyObject *result = link ? greenlet_rawlink(self, link) : NULL;
-    Py_XDECREF(link);
-    Py_XDECREF(class);
-    Py_XDECREF(helper);
-    return result;
-}
-
-static PyObject *greenlet_link(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    return link_with(self, args, kwargs, "SpawnedLink");
-}
-
-static PyObject *greenlet_link_value(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    return link_with(self, args, kwargs, "SuccessSpawnedLink");
-}
-
-static PyObject *greenlet_link_exception(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    return link_with(self, args, kwargs, "FailureSpawnedLink");
-}
-
-static PyObject *greenlet_run_links(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    run_links((Greenlet *)self);
-    Py_RETURN_NONE;
-}
-
-static PyObject *greenlet_unlink(PyObject *object, PyObject *callback)
-{
-    Greenlet *self = (Greenlet *)object;
-    if (self->links) {
-        Py_ssize_t at = PySequence_Index(self->links, callback);
-        if (at >= 0 && PySequence_DelItem(self->links, at) < 0)
-            return NULL;
-        PyErr_Clear();
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *greenlet_unlink_all(PyObject *object, PyObject *unused)
-{
-    (void)unused;
-    Py_CLEAR(((Greenlet *)object)->links);
-    Py_RETURN_NONE;
-}
-
-/* ---- looking at it -------------------------------------------------------------------------------------------- */
-
-static PyObject *call_text(Greenlet *self)
-{
-    if (!self->run && !self->args)
-        return PyUnicode_FromString("");
-    PyObject *run = self->run, *name;
-    if (run)
-        Py_INCREF(run);
-    else if (!(run = PyObject_GetAttrString((PyObject *)self, "_run")))
-        return NULL;
-    name = PyObject_GetAttrString(run, "__name__");
-    if (!name) {
-        PyErr_Clear();
-        name = PyObject_Repr(run);
-    }
-    Py_DECREF(run);
-    PyObject *texts = name ? PyList_New(0) : NULL;
-    for (Py_ssize_t i = 0; texts && self->args && i < PyTuple_GET_SIZE(self->args); i++) {
-        PyObject *text = PyObject_Repr(PyTuple_GET_ITEM(self->args, i));
-        if (!text || PyList_Append(texts, text) < 0)
-            Py_CLEAR(texts);
-        Py_XDECREF(text);
-    }
-    PyObject *key, *value;
-    for (Py_ssize_t at = 0; texts && self->kwargs && PyDict_Next(self->kwargs, &at, &key, &value);) {
-        PyObject *text = PyUnicode_FromFormat("%U=%R", key, value);
-        if (!text || PyList_Append(texts, text) < 0)
-            Py_CLEAR(texts);
-        Py_XDECREF(text);
-    }
-    PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL, *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
-    PyObject *result = arguments ? PyUnicode_FromFormat(": %U(%U)", name, arguments) : NULL;
-    Py_XDECREF(arguments);
-    Py_XDECREF(comma);
-    Py_XDECREF(texts);
-    Py_XDECREF(name);
-    return result;
-}
-
-static PyObject *greenlet_repr(PyObject *object)
-{
-    Greenlet *self = (Greenlet *)object;
-    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call, *result = NULL;
-    if (self->state == BINE_PY_ENDED || (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type))
-        call = PyUnicode_FromString("");
-    else
-        call = call_text(self);
-    if (name && call)
-        result = PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
-    Py_XDECREF(call);
-    Py_XDECREF(name);
-    return result;
-}
-
-static PyObject *greenlet_ready(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
-}
-
-static PyObject *greenlet_successful(PyObject *object, PyObject *unused)
-{
-    Greenlet *self = (Greenlet *)object;
-    (void)unused;
-    return PyBool_FromLong(self->state == BINE_PY_ENDED && !self->exception);
-}
-
-static int greenlet_bool(PyObject *object)
-{
-    Greenlet *self = (Greenlet *)object;
-    return self->state == BINE_PY_STARTED || self->state == BINE_PY_RUNNING;
-}
-
-static PyObject *get_dead(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
-}
-
-static PyObject *get_started(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(greenlet_bool(self));
-}
-
-static PyObject *get_exc_info(PyObject *object, void *unused)
-{
-    Greenlet *self = (Greenlet *)object;
-    (void)unused;
-    if (self->state != BINE_PY_ENDED)
-        return PyTuple_New(0);
-    if (!self->exception)
-        return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
-    PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
-    Py_XDECREF(traceback);
-    return result;
-}
-
-static PyObject *get_spawning_greenlet(PyObject *object, void *unused)
-{
-    Greenlet *self = (Greenlet *)object;
-    (void)unused;
-    if (!self->spawner)
-        Py_RETURN_NONE;
-    return PyObject_CallNoArgs(self->spawner);
-}
-
-static PyObject *get_minimal_ident(PyObject *object, void *unused)
-{
-    static unsigned long next_ident;
-    Greenlet *self = (Greenlet *)object;
-    (void)unused;
-    if (!self->ident)
-        self->ident = ++next_ident;
-    return PyLong_FromUnsignedLong(self->ident - 1);
-}
-
-static PyObject *get_name(PyObject *self, void *unused)
-{
-    PyObject *name = ((Greenlet *)self)->name;
-    if (name) {
-        Py_INCREF(name);
-        return name;
-    }
-    PyObject *ident = get_minimal_ident(self, unused);
-    name = ident ? PyUnicode_FromFormat("%s-%S", strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
-                                                                                      : Py_TYPE(self)->tp_name, ident) : NULL;
-    Py_XDECREF(ident);
-    return name;
-}
-
-static int set_name(PyObject *self, PyObject *name, void *unused)
-{
-    (void)unused;
-    Py_XINCREF(name);
-    Py_XSETREF(((Greenlet *)self)->name, name);
-    return 0;
-}
-
-static PyObject *greenlet_has_links(PyObject *object, PyObject *unused)
-{
-    Greenlet *self = (Greenlet *)object;
-    (void)unused;
-    return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
-}
-
-static PyObject *get_loop(PyObject *object, void *unused)
-{
-    (void)object, (void)unused;
-    Py_RETURN_NONE;
-}
-
 static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -762,16 +399,16 @@ static PyMethodDef greenlet_methods[] = {
     { "kill", KEYWORDS(greenlet_kill),
       "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it waits, and wait for its end." },
     { "throw", greenlet_throw, METH_VARARGS, "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet." },
-    { "ready", greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
-    { "successful", greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
-    { "rawlink", greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },
-    { "link", KEYWORDS(greenlet_link), "link(callback)\n--\n\nCall callback(self) in a new greenlet when it has ended." },
-    { "link_value", KEYWORDS(greenlet_link_value), "link_value(callback)\n--\n\nThe same, only if it succeeded." },
-    { "link_exception", KEYWORDS(greenlet_link_exception), "link_exception(callback)\n--\n\nThe same, only if it failed." },
-    { "unlink", greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()." },
-    { "has_links", greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end." },
-    { "unlink_all", greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
-    { "_run_links", greenlet_run_links, METH_NOARGS, NULL },
+    { "ready", bine_greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
+    { "successful", bine_greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
+    { "rawlink", bine_greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },
+    { "link", KEYWORDS(bine_greenlet_link), "link(callback)\n--\n\nCall callback(self) in a new greenlet when it has ended." },
+    { "link_value", KEYWORDS(bine_greenlet_link_value), "link_value(callback)\n--\n\nThe same, only if it succeeded." },
+    { "link_exception", KEYWORDS(bine_greenlet_link_exception), "link_exception(callback)\n--\n\nThe same, only if it failed." },
+    { "unlink", bine_greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()." },
+    { "has_links", bine_greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end." },
+    { "unlink_all", bine_greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
+    { "_run_links", bine_greenlet_run_links, METH_NOARGS, NULL },
     { "__enter__", greenlet_enter, METH_NOARGS, NULL },
     { "__exit__", greenlet_exit, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
@@ -787,18 +424,18 @@ static PyMemberDef greenlet_members[] = {
 };
 
 static PyGetSetDef greenlet_getset[] = {
-    { "dead", get_dead, NULL, "True if it has ended.", NULL },
-    { "started", get_started, NULL, "True if it was started and has not ended.", NULL },
-    { "exc_info", get_exc_info, NULL, "What sys.exc_info() was when it failed.", NULL },
-    { "spawning_greenlet", get_spawning_greenlet, NULL, "The greenlet that made it, or None.", NULL },
-    { "minimal_ident", get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
-    { "name", get_name, set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
-    { "loop", get_loop, NULL, "None: Bine has no loop object of its own.", NULL },
+    { "dead", bine_greenlet_get_dead, NULL, "True if it has ended.", NULL },
+    { "started", bine_greenlet_get_started, NULL, "True if it was started and has not ended.", NULL },
+    { "exc_info", bine_greenlet_get_exc_info, NULL, "What sys.exc_info() was when it failed.", NULL },
+    { "spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL, "The greenlet that made it, or None.", NULL },
+    { "minimal_ident", bine_greenlet_get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
+    { "name", bine_greenlet_get_name, bine_greenlet_set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
+    { "loop", bine_greenlet_get_loop, NULL, "None: Bine has no loop object of its own.", NULL },
     { "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
 
-static PyNumberMethods greenlet_number = { .nb_bool = greenlet_bool };
+static PyNumberMethods greenlet_number = { .nb_bool = bine_greenlet_bool };
 
 PyTypeObject bine_Greenlet_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
@@ -811,7 +448,7 @@ PyTypeObject bine_Greenlet_Type = {
     .tp_dealloc = greenlet_dealloc,
     .tp_traverse = greenlet_traverse,
     .tp_clear = greenlet_clear,
-    .tp_repr = greenlet_repr,
+    .tp_repr = bine_greenlet_repr,
     .tp_as_number = &greenlet_number,
     .tp_methods = greenlet_methods,
     .tp_members = greenlet_members,

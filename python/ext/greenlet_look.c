@@ -1,0 +1,156 @@
+/* What can be seen of a Greenlet: its text, its state, its names. */
+#include <string.h>
+
+#include "greenlet_parts.h"
+
+static PyObject *call_text(Greenlet *self)
+{
+    if (!self->run && !self->args)
+        return PyUnicode_FromString("");
+    PyObject *run = self->run, *name;
+    if (run)
+        Py_INCREF(run);
+    else if (!(run = PyObject_GetAttrString((PyObject *)self, "_run")))
+        return NULL;
+    name = PyObject_GetAttrString(run, "__name__");
+    if (!name) {
+        PyErr_Clear();
+        name = PyObject_Repr(run);
+    }
+    Py_DECREF(run);
+    PyObject *texts = name ? PyList_New(0) : NULL;
+    for (Py_ssize_t i = 0; texts && self->args && i < PyTuple_GET_SIZE(self->args); i++) {
+        PyObject *text = PyObject_Repr(PyTuple_GET_ITEM(self->args, i));
+        if (!text || PyList_Append(texts, text) < 0)
+            Py_CLEAR(texts);
+        Py_XDECREF(text);
+    }
+    PyObject *key, *value;
+    for (Py_ssize_t at = 0; texts && self->kwargs && PyDict_Next(self->kwargs, &at, &key, &value);) {
+        PyObject *text = PyUnicode_FromFormat("%U=%R", key, value);
+        if (!text || PyList_Append(texts, text) < 0)
+            Py_CLEAR(texts);
+        Py_XDECREF(text);
+    }
+    PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL, *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
+    PyObject *result = arguments ? PyUnicode_FromFormat(": %U(%U)", name, arguments) : NULL;
+    Py_XDECREF(arguments);
+    Py_XDECREF(comma);
+    Py_XDECREF(texts);
+    Py_XDECREF(name);
+    return result;
+}
+
+PyObject *bine_greenlet_repr(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call, *result = NULL;
+    if (self->state == BINE_PY_ENDED || (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type))
+        call = PyUnicode_FromString("");
+    else
+        call = call_text(self);
+    if (name && call)
+        result = PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
+    Py_XDECREF(call);
+    Py_XDECREF(name);
+    return result;
+}
+
+PyObject *bine_greenlet_ready(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+}
+
+PyObject *bine_greenlet_successful(PyObject *object, PyObject *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    return PyBool_FromLong(self->state == BINE_PY_ENDED && !self->exception);
+}
+
+int bine_greenlet_bool(PyObject *object)
+{
+    Greenlet *self = (Greenlet *)object;
+    return self->state == BINE_PY_STARTED || self->state == BINE_PY_RUNNING;
+}
+
+PyObject *bine_greenlet_get_dead(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+}
+
+PyObject *bine_greenlet_get_started(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(bine_greenlet_bool(self));
+}
+
+PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (self->state != BINE_PY_ENDED)
+        return PyTuple_New(0);
+    if (!self->exception)
+        return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
+    PyObject *traceback = PyException_GetTraceback(self->exception);
+    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    Py_XDECREF(traceback);
+    return result;
+}
+
+PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (!self->spawner)
+        Py_RETURN_NONE;
+    return PyObject_CallNoArgs(self->spawner);
+}
+
+PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused)
+{
+    static unsigned long next_ident;
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (!self->ident)
+        self->ident = ++next_ident;
+    return PyLong_FromUnsignedLong(self->ident - 1);
+}
+
+PyObject *bine_greenlet_get_name(PyObject *self, void *unused)
+{
+    PyObject *name = ((Greenlet *)self)->name;
+    if (name) {
+        Py_INCREF(name);
+        return name;
+    }
+    PyObject *ident = bine_greenlet_get_minimal_ident(self, unused);
+    name = ident ? PyUnicode_FromFormat("%s-%S", strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
+                                                                                      : Py_TYPE(self)->tp_name, ident) : NULL;
+    Py_XDECREF(ident);
+    return name;
+}
+
+int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused)
+{
+    (void)unused;
+    Py_XINCREF(name);
+    Py_XSETREF(((Greenlet *)self)->name, name);
+    return 0;
+}
+
+PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
+}
+
+PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)
+{
+    (void)object, (void)unused;
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,35 @@
+/* What the files of the Greenlet type share: greenlet.c (making, starting, waiting, ending), greenlet_run.c (its life in a carrier),
+ * greenlet_link.c (links), greenlet_look.c (what is known of it). */
+#ifndef BINE_PYTHON_GREENLET_PARTS_H
+#define BINE_PYTHON_GREENLET_PARTS_H
+
+#include "bine_python.h"
+
+typedef struct bine_py_greenlet Greenlet;
+
+PyObject *bine_greenlet_take_exception(void);
+void bine_greenlet_call_links(Greenlet *self);
+void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception);
+PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback);
+PyObject *bine_greenlet_link(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_link_value(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_link_exception(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_run_links(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_unlink(PyObject *object, PyObject *callback);
+PyObject *bine_greenlet_unlink_all(PyObject *object, PyObject *unused);
+PyObject *bine_greenlet_repr(PyObject *object);
+PyObject *bine_greenlet_ready(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_successful(PyObject *object, PyObject *unused);
+int bine_greenlet_bool(PyObject *object);
+PyObject *bine_greenlet_get_dead(PyObject *self, void *unused);
+PyObject *bine_greenlet_get_started(PyObject *self, void *unused);
+PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused);
+PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused);
+PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused);
+PyObject *bine_greenlet_get_name(PyObject *self, void *unused);
+int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
+PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);
+PyObject *bine_greenlet_get_loop(PyObject *object, void *unused);
+int bine_greenlet_start_after(Greenlet *self, int64_t delay);
+
+#endif

@@ -1,0 +1,125 @@
+/* How a Greenlet runs in its carrier, and how it ends. See bine_python.h. */
+#include "core/greenlet.h"
+#include "greenlet_parts.h"
+
+/* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program expects it. */
+static bool is_system_error(PyObject *exception)
+{
+    return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
+           PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) || PyErr_GivenExceptionMatches(exception, PyExc_SystemError);
+}
+
+/* The current exception as one normalised instance with its traceback; new reference. */
+PyObject *bine_greenlet_take_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback && value)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+static void report_failure(Greenlet *self, PyObject *exception)
+{
+    PyObject *hook = PyImport_ImportModule("bine._report");
+    PyObject *result = hook ? PyObject_CallMethod(hook, "failure", "OO", self, exception) : NULL;
+    if (!result)
+        PyErr_WriteUnraisable((PyObject *)self);
+    Py_XDECREF(result);
+    Py_XDECREF(hook);
+}
+
+void bine_greenlet_call_links(Greenlet *self)
+{
+    while (self->links && PyList_GET_SIZE(self->links)) {
+        PyObject *link = PyList_GET_ITEM(self->links, 0);
+        Py_INCREF(link);
+        if (PySequence_DelItem(self->links, 0) < 0)
+            PyErr_WriteUnraisable(link);
+        PyObject *result = PyObject_CallFunctionObjArgs(link, self, NULL);
+        if (result) {
+            Py_DECREF(result);
+        } else {
+            PyObject *exception = bine_greenlet_take_exception();
+            report_failure(self, exception);
+            Py_XDECREF(exception);
+        }
+        Py_DECREF(link);
+    }
+}
+
+/* value or exception (stolen) is what it ended with. */
+void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
+{
+    if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
+        value = exception;
+        exception = NULL;
+    }
+    Py_XSETREF(self->value, value);
+    Py_XSETREF(self->exception, exception);
+    self->state = BINE_PY_ENDED;
+    self->carried_by = NULL;
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    if (!bine_queue_empty(&self->waitable.watchers))
+        bine_waitable_notify(&self->waitable);
+    if (exception) {
+        Py_INCREF(exception);
+        if (is_system_error(exception)) {
+            struct bine_carrier *root = bine_carrier_of(bine_hub_here()->root);
+            if (root) {
+                Py_INCREF(exception);
+                bine_py_throw_into(root, exception);
+            }
+        } else {
+            report_failure(self, exception);
+        }
+        Py_DECREF(exception);
+    }
+    if (self->links)
+        bine_greenlet_call_links(self);
+}
+
+void bine_py_run(Greenlet *self)
+{
+    PyObject *value = NULL, *run;
+    if (self->state == BINE_PY_ENDED) /* killed before its start */
+        return;
+    self->state = BINE_PY_RUNNING;
+    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    self->carried_by = carrier->g;
+    PyObject *context = self->context;
+    self->context = NULL;
+    bool entered = context && PyContext_Enter(context) == 0;
+    run = self->run;
+    Py_XINCREF(run);
+    if (!run)
+        run = PyObject_GetAttrString((PyObject *)self, "_run");
+    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0))
+        value = PyObject_Call(run, self->args, self->kwargs);
+    Py_XDECREF(run);
+    PyObject *exception = value ? NULL : bine_greenlet_take_exception();
+    if (exception && bine_carrier_pending(carrier)) {
+        /* An extension that was cut short reported its own error instead (ECANCELED): what was thrown is the reason. */
+        bine_py_raise_pending();
+        PyObject *reason = bine_greenlet_take_exception();
+        PyException_SetContext(reason, exception);
+        exception = reason;
+    }
+    if (entered && PyContext_Exit(context) < 0)
+        PyErr_Clear(); /* it left the context by itself */
+    Py_XDECREF(context);
+    bine_greenlet_end(self, value, exception);
+    /* What was thrown too late is nobody's any more. */
+    Py_CLEAR(carrier->thrown);
+    carrier->expired = NULL;
+    bine_carrier_unpoke(carrier);
+}
