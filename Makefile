@@ -40,7 +40,7 @@ test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup test
 	@tools/configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
 	@$(NINJA) --quiet -C build-asan all meson-test-prereq
-	@ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	@LD_BIND_NOW=1 ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		tools/run-tests -j$(JOBS) --slower 3 build-asan $(call quoted,$(TESTS))
 
 # What several threads touch. Not the pthread locks: a lock that one greenlet takes and another one gives back is a wrong

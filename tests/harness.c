@@ -231,6 +231,15 @@ void harness_refuse_uring(void)
         SKIP("no seccomp filter here: %s", strerror(errno));
 }
 
+void harness_not_under_address_sanitizer(const char *why)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    SKIP("not under AddressSanitizer: %s", why);
+#else
+    (void)why;
+#endif
+}
+
 void harness_only_one_thread(void)
 {
     if (harness_threads() > 1)

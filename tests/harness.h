@@ -119,6 +119,8 @@ size_t harness_memory(void);
 unsigned harness_slower(void);
 /* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can do. */
 bool harness_instrumented(void);
+/* Skip under AddressSanitizer, for this reason. */
+void harness_not_under_address_sanitizer(const char *why);
 /* Skip where an emulator or a sanitizer has threads of its own: to the runtime any of them might wake somebody, so that nothing is
  * ever a deadlock there. */
 void harness_only_one_thread(void);
