@@ -20,20 +20,20 @@ static const char *reason(int error)
 {
     switch (error) {
     case ENOSYS:
-        return "io_uring_setup: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides "
+        return "io_uring: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides "
                "it";
     case EPERM:
     case EACCES:
-        return "io_uring_setup: EPERM: a seccomp filter or kernel.io_uring_disabled forbids it";
+        return "io_uring: EPERM: a seccomp filter or kernel.io_uring_disabled forbids it";
     case ENOMEM:
-        return "io_uring_setup: ENOMEM: no memory, or RLIMIT_MEMLOCK is too low for this kernel";
+        return "io_uring: ENOMEM: no memory, or RLIMIT_MEMLOCK is too low for this kernel";
     case EMFILE:
     case ENFILE:
-        return "io_uring_setup: EMFILE: too many open files";
+        return "io_uring: EMFILE: too many open files";
     case EINVAL:
-        return "io_uring_setup: EINVAL: the kernel does not know even the plainest ring";
+        return "io_uring: EINVAL: the kernel does not know even the plainest ring";
     default:
-        return "io_uring_setup failed";
+        return "io_uring fails";
     }
 }
 

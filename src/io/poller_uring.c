@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "../core/libc.h"
 #include "poller_common.h"
@@ -458,13 +459,19 @@ static int open_ring(struct uring_poller *poller)
 
 static int probe(struct uring_poller *poller)
 {
-    struct io_uring_probe *known = io_uring_get_probe_ring(&poller->ring);
+    /* liburing's own look (io_uring_get_probe_ring) would not say why it failed. */
+    struct io_uring_probe *known = calloc(1, sizeof *known + 256 * sizeof known->ops[0]);
     if (!known)
         return ENOMEM;
+    int error = -io_uring_register_probe(&poller->ring, known, 256);
+    if (error) {
+        free(known);
+        return error;
+    }
     for (int kind = 0; kind < BINE_OP_KINDS; kind++)
         poller->supported[kind] = io_uring_opcode_supported(known, opcodes[kind]) != 0;
     bool enough = poller->supported[BINE_OP_POLL] && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
-    io_uring_free_probe(known);
+    free(known);
     return enough ? 0 : ENOSYS;
 }
 
