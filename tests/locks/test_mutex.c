@@ -479,6 +479,28 @@ TEST(greenlets_of_several_hubs_and_threads_exclude_each_other_by_an_error_checki
     contend(PTHREAD_MUTEX_ERRORCHECK);
 }
 
+static void *leave_a_waiter_behind(void *arg)
+{
+    bine_greenlet *g = bine_spawn(lock_only, NULL);
+    CHECK_OK(bine_sleep(0));
+    bine_detach(g);
+    return NULL; /* the hub ends here */
+}
+
+TEST(a_hub_that_ends_takes_its_waiters_out_of_the_queue)
+{
+    bine_getcurrent();
+    pthread_mutex_init(&mutex, NULL);
+    CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
+    bine_greenlet *g = bine_spawn(lock_only, NULL);
+    pthread_join(real_thread(leave_a_waiter_behind, NULL), NULL);
+    bine_sleep(0);
+    CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(order_length, 1);
+    CHECK_EQ(bine_pthread_mutex_trylock(&mutex), 0);
+}
+
 /* ---- kinds that the kernel knows -------------------------------------------------------------- */
 
 static void init_with(int robust, int protocol, int shared)

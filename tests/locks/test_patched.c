@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
 
@@ -294,6 +296,42 @@ TEST(a_thread_that_waited_before_patching_is_woken_by_a_patched_signal)
     pthread_mutex_unlock(&mutex);
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+/* ---- other processes ---------------------------------------------------------------------------- */
+
+static void *meet_the_other_process(void *barrier)
+{
+    int result = pthread_barrier_wait(barrier);
+    CHECK(result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD);
+    return NULL;
+}
+
+TEST(a_barrier_shared_with_another_process_does_not_block_the_hub)
+{
+    pthread_barrier_t *barrier = mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(barrier != MAP_FAILED);
+    pthread_barrierattr_t attributes;
+    pthread_barrierattr_init(&attributes);
+    pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    CHECK_EQ(pthread_barrier_init(barrier, &attributes, 3), 0); /* two greenlets and a process */
+    pid_t child = fork();
+    if (child == 0) {
+        nap(20 * BINE_MS);
+        int result = pthread_barrier_wait(barrier);
+        _exit(result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD ? 0 : 1);
+    }
+    CHECK_OK(bine_patch_thread());
+    struct ticker ticker = {0};
+    bine_greenlet *all[] = {bine_spawn(tick, &ticker), bine_spawn(meet_the_other_process, barrier),
+                            bine_spawn(meet_the_other_process, barrier)};
+    CHECK_OK(bine_joinall(all + 1, 2, BINE_FOREVER));
+    CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
+    ticker.stop = true;
+    CHECK_OK(bine_join(all[0], NULL, BINE_FOREVER));
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
 }
 
 /* ---- reports ------------------------------------------------------------------------------------ */
