@@ -247,7 +247,8 @@ TEST(stacks_of_every_size_work_side_by_side)
 static void crash(void)
 {
     bine_getcurrent();
-    *(volatile int *)16 = 1;
+    volatile uintptr_t nowhere = 16;
+    *(volatile int *)nowhere = 1;
 }
 
 TEST(another_segmentation_fault_is_not_taken_for_an_overflow)
