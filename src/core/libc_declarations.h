@@ -48,6 +48,8 @@
 #undef fread_unlocked
 #undef fwrite_unlocked
 
+/* Some of these stand in some headers of some versions of libc: saying them again is the point. */
+/* NOLINTBEGIN(readability-redundant-declaration) */
 /* What _FORTIFY_SOURCE turns calls into; the last size is that of the object, which the call must not exceed. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t buffer_size);
 ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags);
@@ -186,5 +188,7 @@ __typeof__(vfscanf) __vfscanf;
 ssize_t __readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size);
 ssize_t __readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size);
 mqd_t __mq_open_2(const char *name, int flags);
+
+/* NOLINTEND(readability-redundant-declaration) */
 
 #endif

@@ -38,7 +38,9 @@ static inline bool bine_hook_active(unsigned families)
     return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0 && !bine_vforked;
 }
 
-/* signal_action.c; see signals.h. */
+/* Can the hub not park only because of a signal handler that was left by siglongjmp? Then it can again
+ * (signal_action.c).
+ */
 bool bine_signal_handler_was_left(struct bine_hub *hub);
 
 /* The hub of the calling thread if the caller is a greenlet that may step aside in a call of this family, NULL if the

@@ -26,10 +26,11 @@ int bine_limit_set(const char *pattern, unsigned greenlets)
     while (limit && strcmp(limit->pattern, pattern) != 0)
         limit = limit->next;
     if (!limit) {
-        limit = calloc(1, sizeof *limit + strlen(pattern) + 1);
+        size_t size = strlen(pattern) + 1;
+        limit = calloc(1, sizeof *limit + size);
         if (!limit)
             return ENOMEM;
-        strcpy(limit->pattern, pattern);
+        memcpy(limit->pattern, pattern, size);
         limit->next = limits;
         limits = limit;
     }

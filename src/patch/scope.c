@@ -19,10 +19,11 @@ static struct rule *newest;
 
 int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
 {
-    struct rule *rule = malloc(sizeof *rule + strlen(pattern) + 1);
+    size_t size = strlen(pattern) + 1;
+    struct rule *rule = malloc(sizeof *rule + size);
     if (!rule)
         return ENOMEM;
-    strcpy(rule->pattern, pattern);
+    memcpy(rule->pattern, pattern, size);
     rule->kind = kind;
     rule->families = families;
     rule->next = newest;

@@ -36,8 +36,6 @@ static inline bool bine_signal_has_handler(const struct sigaction *action)
 {
     return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 }
-/* Called by a hook when the hub cannot park: because of a handler that was left by siglongjmp? Then it can again. */
-bool bine_signal_handler_was_left(struct bine_hub *hub);
 
 /* ---- signal_pipe.c ---- */
 
