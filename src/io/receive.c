@@ -93,9 +93,10 @@ bool bine_receive_ended(const struct bine_wait *wait)
 
 /* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it (tcp_recvmsg_locked: while (len
  * > 0)): it must not fetch an error. */
-static bool no_bytes_of_tcp(const struct bine_receive *receive, const struct bine_wait *wait)
+static bool nothing_more_to_wait_for(const struct bine_receive *receive, const struct bine_wait *wait, int error)
 {
-    return wanted(receive) == 0 && bine_descriptor_is_tcp(receive->fd, wait->record);
+    return wanted(receive) == 0 && (error ? error == ETIME || error == EINTR : wait->bits != 0) &&
+           bine_descriptor_is_tcp(receive->fd, wait->record);
 }
 
 /* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
@@ -196,7 +197,7 @@ static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *re
             }
         } else {
             error = bine_wait_ready(&wait, POLLIN);
-            if (!error && wait.bits && no_bytes_of_tcp(receive, &wait)) {
+            if (nothing_more_to_wait_for(receive, &wait, error)) {
                 errno = saved;
                 return 0;
             }
@@ -259,6 +260,8 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
         int error = bine_wait_allowed(&wait, false);
         if (!error)
             error = bine_wait_ready(&wait, POLLIN);
+        if (error != EAGAIN && nothing_more_to_wait_for(receive, &wait, error))
+            break;
         if (error == ETIME)
             error = EAGAIN;
         if (error) {
@@ -266,8 +269,6 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
                 return bine_io_fail(error);
             break;
         }
-        if (!size && wait.bits && no_bytes_of_tcp(receive, &wait))
-            break;
         /* TCP keeps the error for the next call; a Unix socket forgets it here. */
         if (done && wait.bits & POLLERR && bine_descriptor_is_tcp(receive->fd, wait.record))
             break;
