@@ -10,14 +10,12 @@
 
 #include "../core/libc.h"
 
-/* Two levels: a process that uses descriptors 0 to 20 pays for one chunk; 2^24 descriptors are more than any kernel
- * configuration we know of allows one process. */
 enum {
-    CHUNK = 256,
-    CHUNKS = 65536
+    CHUNK = BINE_DESCRIPTOR_CHUNK,
+    CHUNKS = BINE_DESCRIPTOR_CHUNKS
 };
 
-static _Atomic(struct bine_descriptor *) chunks[CHUNKS];
+_Atomic(struct bine_descriptor *) bine_descriptor_chunks[CHUNKS];
 static atomic_bool trusted_now;
 /* Forks so far: a record that is older may share its description with a child. */
 static atomic_uint forks;
@@ -39,19 +37,8 @@ static void reset(struct bine_descriptor *record)
     atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
 }
 
-struct bine_descriptor *bine_descriptor_find(int fd)
+struct bine_descriptor *bine_descriptor_make(int fd)
 {
-    if (fd < 0 || fd >= CHUNK * CHUNKS)
-        return NULL;
-    struct bine_descriptor *chunk = atomic_load_explicit(&chunks[fd / CHUNK], memory_order_acquire);
-    return chunk ? chunk + fd % CHUNK : NULL;
-}
-
-struct bine_descriptor *bine_descriptor_of(int fd)
-{
-    struct bine_descriptor *record = bine_descriptor_find(fd);
-    if (__builtin_expect(record != NULL, 1))
-        return record;
     if (fd < 0 || fd >= CHUNK * CHUNKS)
         return NULL;
     int saved = errno;
@@ -62,7 +49,7 @@ struct bine_descriptor *bine_descriptor_of(int fd)
     }
     for (int i = 0; i < CHUNK; i++)
         reset(chunk + i);
-    if (!atomic_compare_exchange_strong(&chunks[fd / CHUNK], &other, chunk)) {
+    if (!atomic_compare_exchange_strong(&bine_descriptor_chunks[fd / CHUNK], &other, chunk)) {
         free(chunk);
         chunk = other;
     }
@@ -131,7 +118,7 @@ void bine_descriptor_trust(bool trusted)
 {
     if (trusted && !atomic_load(&trusted_now)) {
         for (int i = 0; i < CHUNKS; i++) {
-            struct bine_descriptor *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+            struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
             for (int j = 0; chunk && j < CHUNK; j++)
                 reset(chunk + j);
         }
@@ -268,7 +255,7 @@ void bine_descriptor_set_nonblocking(int fd, bool nonblocking)
 static void forget_shared_timeouts(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
-        struct bine_descriptor *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
         for (int j = 0; chunk && j < CHUNK; j++) {
             if (!atomic_load_explicit(&chunk[j].shared, memory_order_relaxed))
                 continue;

@@ -51,10 +51,32 @@ enum bine_nonblocking {
     BINE_NONBLOCKING_UNKNOWN
 };
 
-/* The record of fd, made if need be. NULL: fd is negative or beyond what a process can have, or ENOMEM. Any thread. */
-struct bine_descriptor *bine_descriptor_of(int fd);
-/* The same, but NULL if nothing was ever remembered of fd. */
-struct bine_descriptor *bine_descriptor_find(int fd);
+/* Two levels: a process that uses descriptors 0 to 20 pays for one chunk; 2^24 descriptors are more than any kernel
+ * configuration we know of allows one process. Every call looks its descriptor up, some several times: inlined. */
+enum {
+    BINE_DESCRIPTOR_CHUNK = 256,
+    BINE_DESCRIPTOR_CHUNKS = 65536
+};
+extern _Atomic(struct bine_descriptor *) bine_descriptor_chunks[BINE_DESCRIPTOR_CHUNKS];
+
+/* The record of fd, NULL if nothing was ever remembered of it. Any thread. */
+static inline struct bine_descriptor *bine_descriptor_find(int fd)
+{
+    if ((unsigned)fd >= (unsigned)BINE_DESCRIPTOR_CHUNK * BINE_DESCRIPTOR_CHUNKS)
+        return NULL;
+    struct bine_descriptor *chunk = atomic_load_explicit(
+        &bine_descriptor_chunks[(unsigned)fd / BINE_DESCRIPTOR_CHUNK], memory_order_acquire);
+    return chunk ? chunk + (unsigned)fd % BINE_DESCRIPTOR_CHUNK : NULL;
+}
+
+struct bine_descriptor *bine_descriptor_make(int fd);
+
+/* The same, but made if need be. NULL: fd is negative or beyond what a process can have, or ENOMEM. */
+static inline struct bine_descriptor *bine_descriptor_of(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    return __builtin_expect(record != NULL, 1) ? record : bine_descriptor_make(fd);
+}
 
 /* fd names a new file from now on (socket, accept, open, dup, pipe ... returned it), which only this process holds.
  * `nonblocking`: 0, 1, or 2 if unknown. */

@@ -53,13 +53,13 @@ static inline bool bine_quick_receive(struct bine_hub *hub, int fd, void *buffer
 }
 
 /* Try send(fd, buffer, size, flags). As above, but that an attempt that was made is always seen through to the end.
- * Not when other greenlets are ready: then a send through the ring may be better, see transmit.c. */
+ * Not when other greenlets are ready and the poller can send: then the ring may be better, see transmit.c. */
 static inline bool bine_quick_transmit(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
                                        bool socket, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
-    if (!record || hub->ready_first || (flags & ~MSG_NOSIGNAL) || size - 1 >= BINE_TRANSFER_MOST ||
-        hub->streak >= BINE_STREAK_LIMIT)
+    if (!record || (flags & ~MSG_NOSIGNAL) || size - 1 >= BINE_TRANSFER_MOST || hub->streak >= BINE_STREAK_LIMIT ||
+        (hub->ready_first && bine_wait_supports(hub, BINE_OP_SEND)))
         return false;
     if (!socket && atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET)
         return false;
