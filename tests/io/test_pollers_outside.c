@@ -1,0 +1,332 @@
+/* Pollers and the world around them: closed and reused descriptors, other threads, signals, fork. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+#include "pollers.h"
+
+/* ---- closing ---- */
+
+TEST(hazard_15_forgetting_a_descriptor_ends_its_waits_with_EBADF)
+{
+    int pair[2];
+    char buffer[8];
+    make_pair(pair);
+    bool receives = poller()->class->supports(poller(), BINE_OP_RECV);
+    struct waiter waiters[3] = {{.fd = pair[0], .events = POLLIN},
+                                {.fd = pair[0], .events = POLLPRI},
+                                {.fd = pair[0], .buffer = buffer, .size = sizeof buffer, .events = POLLIN}};
+    if (!receives)
+        waiters[2].buffer = NULL;
+    for (int submitted = 0; submitted < 2; submitted++) {
+        bine_greenlet *all[3];
+        for (int i = 0; i < 3; i++)
+            all[i] = spawn(&waiters[i]);
+        until_pending(3);
+        if (submitted)
+            CHECK_OK(bine_sleep(2 * BINE_MS));
+        poller()->class->forget(poller(), pair[0]);
+        CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+        for (int i = 0; i < 3; i++)
+            CHECK_EQ(waiters[i].result, -EBADF);
+    }
+    CHECK_EQ(poller()->pending, 0u);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+TEST(hazard_15_a_reused_number_waits_for_the_new_file)
+{
+    for (int round = 0; round < 20; round++) {
+        int first[2], second[2];
+        make_pair(first);
+        struct waiter waiter = {.fd = first[0], .events = POLLIN};
+        bine_greenlet *g = spawn(&waiter);
+        until_pending(1);
+        if (round % 2)
+            CHECK_OK(bine_sleep(BINE_MS));
+        int number = first[0];
+        int copy = dup(first[0]); /* the old file lives on under another number */
+        atomic_store(&bine_descriptor_of(number)->shared, round % 4 < 2);
+        shut(number);
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+        CHECK_EQ(waiter.result, -EBADF);
+        make_pair(second);
+        CHECK_EQ(second[0], number);
+        put(first[1], "old", 3);
+        CHECK_EQ(wait_until(number, POLLIN, bine_hub_now(bine_hub_get()) + 2 * BINE_MS), -ETIME);
+        put(second[1], "new", 3);
+        CHECK_EQ(wait_for(number, POLLIN), POLLIN);
+        close(copy);
+        shut(first[1]);
+        shut(second[0]);
+        shut(second[1]);
+    }
+}
+
+/* ---- healing ---- */
+
+static void heal(bool by_hand, bool reuse, bool receive)
+{
+    int pair[2], other[2];
+    char buffer[8];
+    if (receive && !poller()->class->supports(poller(), BINE_OP_RECV))
+        return;
+    make_pair(pair);
+    make_pair(other);
+    struct waiter waiter = {.fd = pair[0], .events = POLLIN, .buffer = receive ? buffer : NULL, .size = sizeof buffer};
+    bine_greenlet *g = spawn(&waiter);
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK(!waiter.ended);
+    CHECK_OK(bine_libc.close(pair[0])); /* as libc does inside fclose */
+    if (reuse) {
+        CHECK_EQ(bine_libc.dup2(other[0], pair[0]), pair[0]);
+        put(other[1], "x", 1);
+    }
+    if (by_hand && !is("sim")) { /* whose turns see it by themselves */
+        CHECK_EQ(bine_poller_recheck(poller(), 0), 0u);
+        CHECK_EQ(bine_poller_recheck(poller(), 10), 1u);
+    }
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER)); /* the test's time limit is the check */
+    if (!reuse)
+        CHECK_EQ(waiter.result, -EBADF);
+    else if (!receive)
+        CHECK_EQ(waiter.result, POLLIN);
+    else if (!is("sim"))
+        CHECK_EQ(waiter.result, -EAGAIN);
+    if (reuse) {
+        /* Whoever waits for the new file does not have to be healed again. */
+        if (!receive)
+            CHECK_EQ(wait_for(pair[0], POLLIN), POLLIN);
+        shut(pair[0]);
+    }
+    shut(pair[1]);
+    shut(other[0]);
+    shut(other[1]);
+}
+
+TEST(hazard_15_a_close_behind_our_back_is_noticed)
+{
+    for (int i = 0; i < 8; i++)
+        heal(true, i & 2, i & 4);
+}
+
+TEST(hazard_05_a_close_behind_our_back_is_noticed_unasked)
+{
+    for (int i = 0; i < 4; i++)
+        heal(false, i & 1, i & 2);
+}
+
+TEST(a_recheck_leaves_healthy_waits_alone)
+{
+    int pair[2];
+    char buffer[8];
+    make_pair(pair);
+    struct waiter waiters[200];
+    bine_greenlet *all[200];
+    bool receives = poller()->class->supports(poller(), BINE_OP_RECV);
+    for (int i = 0; i < 200; i++) {
+        waiters[i] = (struct waiter){.fd = pair[0], .events = POLLIN};
+        if (i % 2 && receives)
+            waiters[i].buffer = buffer, waiters[i].size = 1;
+        all[i] = spawn(&waiters[i]);
+    }
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(bine_poller_recheck(poller(), 7), 0u);
+    CHECK_EQ(bine_poller_recheck(poller(), 1000), 0u);
+    CHECK_OK(bine_sleep(BINE_MS));
+    for (int i = 0; i < 200; i++)
+        CHECK(!waiters[i].ended);
+    CHECK_EQ(poller()->pending, 200u);
+    CHECK_OK(bine_killall(all, 200, BINE_FOREVER));
+    CHECK_OK(bine_joinall(all, 200, BINE_FOREVER));
+    CHECK_EQ(poller()->pending, 0u);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+/* ---- threads, signals, fork ---- */
+
+struct posts {
+    struct bine_hub *hub;
+    int fd, delivered;
+};
+
+static void posted(void *argument)
+{
+    struct posts *posts = argument;
+    posts->delivered++;
+    if (posts->delivered == 500)
+        put(posts->fd, "x", 1);
+}
+
+static void *post_many(void *argument)
+{
+    struct posts *posts = argument;
+    for (int i = 0; i < 500; i++) {
+        CHECK_OK(bine_post(posts->hub, posted, posts));
+        if (i % 10 == 0)
+            usleep(100);
+    }
+    return NULL;
+}
+
+TEST(another_thread_wakes_a_hub_that_waits)
+{
+    int pair[2];
+    make_pair(pair);
+    struct posts posts = {.hub = bine_hub_get(), .fd = pair[1]};
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, post_many, &posts), 0);
+    CHECK_EQ(wait_for(pair[0], POLLIN), POLLIN);
+    CHECK_EQ(posts.delivered, 500);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+static void *wait_in_thread(void *argument)
+{
+    struct waiter *waiter = argument;
+    waiter->result = wait_for(waiter->fd, waiter->events);
+    return NULL;
+}
+
+TEST(hubs_of_several_threads_wait_for_one_descriptor)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    pthread_t threads[3];
+    struct waiter waiters[3];
+    for (int i = 0; i < 3; i++) {
+        waiters[i] = (struct waiter){.fd = fd, .events = POLLIN};
+        CHECK_EQ(pthread_create(&threads[i], NULL, wait_in_thread, &waiters[i]), 0);
+    }
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    uint64_t one = 1;
+    put(fd, &one, sizeof one);
+    CHECK_EQ(wait_for(fd, POLLIN), POLLIN);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+        CHECK_EQ(waiters[i].result, POLLIN);
+    }
+    shut(fd);
+}
+
+static void handler(int number)
+{
+    (void)number;
+}
+
+struct signaller {
+    pthread_t target;
+    atomic_bool stop;
+};
+
+static void *signal_often(void *argument)
+{
+    struct signaller *signaller = argument;
+    while (!atomic_load(&signaller->stop)) {
+        usleep(3000);
+        pthread_kill(signaller->target, SIGUSR1);
+    }
+    return NULL;
+}
+
+TEST(a_signal_interrupts_a_wait_of_the_root)
+{
+    int ends[2];
+    CHECK_OK(pipe2(ends, O_CLOEXEC));
+    struct sigaction action = {.sa_handler = handler};
+    CHECK_OK(sigaction(SIGUSR1, &action, NULL));
+    struct signaller signaller = {.target = pthread_self()};
+    pthread_t thread;
+    poller();
+    CHECK_EQ(pthread_create(&thread, NULL, signal_often, &signaller), 0);
+    for (int i = 0; i < 10; i++) {
+        struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = ends[0], .events = POLLIN};
+        int64_t result = bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
+        CHECK_EQ(result, -EINTR);
+    }
+    atomic_store(&signaller.stop, true);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    shut(ends[0]);
+    shut(ends[1]);
+}
+
+TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
+{
+    int pair[2];
+    make_pair(pair);
+    struct waiter waiter = {.fd = pair[0], .events = POLLIN};
+    bine_greenlet *g = spawn(&waiter);
+    CHECK_OK(bine_sleep(BINE_MS));
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        CHECK_GE(child, 0);
+        if (child == 0) {
+            int own[2];
+            if (poller()->pending != 0 || pipe2(own, O_CLOEXEC) < 0)
+                _exit(1);
+            bine_detach(bine_spawn(write_later, (void *)(intptr_t)own[1]));
+            if (wait_for(own[0], POLLIN) != POLLIN)
+                _exit(2);
+            if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) != -ETIME)
+                _exit(3);
+            if (waiter.ended)
+                _exit(4);
+            _exit(0);
+        }
+        int status;
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+        CHECK_OK(bine_sleep(BINE_MS));
+        CHECK(!waiter.ended);
+    }
+    put(pair[1], "x", 1);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(waiter.result, POLLIN);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+static void *wait_for_byte(void *fd)
+{
+    CHECK_EQ(wait_for((int)(intptr_t)fd, POLLIN), POLLIN);
+    return NULL;
+}
+
+TEST(hazard_25_a_child_keeps_nothing_of_other_threads_pollers)
+{
+    int pair[2];
+    make_pair(pair);
+    size_t before = harness_descriptors();
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, wait_for_byte, (void *)(intptr_t)pair[0]), 0);
+    /* Each opens an eventfd and a ring or an epoll set; the simulator has no such thing. */
+    const char *choice = getenv("BINE_POLLER");
+    size_t each = choice && strncmp(choice, "sim", 3) == 0 ? 1 : 2;
+    while (harness_descriptors() < before + 3 * each)
+        usleep(1000);
+    usleep(2000);
+    for (int own = 0; own < 2; own++) {
+        pid_t child = fork(); /* without a poller of one's own, then with */
+        CHECK_GE(child, 0);
+        if (child == 0)
+            _exit(harness_descriptors() == before ? 0 : 1);
+        int status;
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+        poller();
+    }
+    put(pair[1], "x", 1);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
