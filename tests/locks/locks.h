@@ -5,6 +5,7 @@
 #include <bine.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "harness.h"
@@ -17,15 +18,27 @@
 
 /* A greenlet that counts while others wait: proves that the thread was not blocked. Ends when *stop is set. */
 struct ticker {
-    bool stop;
-    unsigned ticks;
+    atomic_bool stop;
+    atomic_uint ticks;
 };
+
+enum {
+    SOME_TICKS = 3
+};
+
+/* In memory that processes share. */
+static inline struct ticker *shared_ticker(void)
+{
+    struct ticker *ticker = mmap(NULL, sizeof *ticker, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(ticker != MAP_FAILED);
+    return ticker;
+}
 
 static inline void *tick(void *arg)
 {
     struct ticker *ticker = arg;
-    while (!ticker->stop) {
-        ticker->ticks++;
+    while (!atomic_load(&ticker->stop)) {
+        atomic_fetch_add(&ticker->ticks, 1);
         bine_sleep(BINE_MS);
     }
     return NULL;
@@ -53,6 +66,13 @@ static inline void nap(int64_t nanoseconds)
 {
     struct timespec t = {nanoseconds / BINE_SECOND, nanoseconds % BINE_SECOND};
     nanosleep(&t, NULL);
+}
+
+/* In another thread or process: until the hub has shown that it runs. If it never does, the test runs out of time. */
+static inline void await_ticks(struct ticker *ticker)
+{
+    while (atomic_load(&ticker->ticks) < SOME_TICKS)
+        nap(BINE_MS);
 }
 
 #endif
