@@ -50,6 +50,7 @@ static struct pool {
     size_t queued;
     size_t threads;   /* running, idle, and being made */
     size_t lingering; /* of these, at work on jobs that do not count towards the bound */
+    size_t finishing; /* of these, done with their job and about to look for the next */
     size_t bound;     /* 0: not read yet */
     struct running *running;
     pthread_cond_t finished; /* a job on a stack ended while its hub's end waits for it */
@@ -124,10 +125,11 @@ static void deliver(struct bine_message *message)
     job->done(job);
 }
 
-/* May one more thread be made? */
-static bool room_for_thread(void)
+/* Is one more thread needed for what is queued, and allowed? Whoever asks one thing after the other needs but one, which has
+ * perhaps not yet noticed that it is free. */
+static bool wants_thread(void)
 {
-    return pool.threads - pool.lingering < pool.bound && pool.threads < THREADS_MOST;
+    return pool.queued > pool.finishing && pool.threads - pool.lingering < pool.bound && pool.threads < THREADS_MOST;
 }
 
 static void add_thread(void);
@@ -153,6 +155,7 @@ static void end_running(struct running *here)
     struct bine_offload_job *job = here->job;
     pool.lingering -= here->lingers;
     here->sending = !here->orphan;
+    pool.finishing++;
     unlock_pool();
     if (here->orphan) {
         job->orphaned(job);
@@ -163,6 +166,7 @@ static void end_running(struct running *here)
             job->orphaned(job);
     }
     lock_pool();
+    pool.finishing--;
     if (here->previous)
         here->previous->next = here->next;
     else
@@ -234,7 +238,7 @@ static void *work(void *unused)
         struct bine_offload_job *job = pop_job();
         if (job) {
             begin_running(&self.running, job);
-            if (job->lingers && pool.first && room_for_thread())
+            if (job->lingers && wants_thread())
                 add_thread();
         } else if (!await_job(&self)) {
             break;
@@ -437,7 +441,7 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
         return;
     }
     push_job(job);
-    if (room_for_thread())
+    if (wants_thread())
         add_thread();
     /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
      * others who counted on a thread that could not be made. */

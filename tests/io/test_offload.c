@@ -79,6 +79,14 @@ TEST(value_and_errno_come_back)
     CHECK_EQ(errno, EXDEV);
 }
 
+TEST(one_call_after_the_other_needs_one_thread)
+{
+    CHECK_NE(bine_getcurrent(), NULL);
+    for (int i = 0; i < 1000; i++)
+        CHECK_OK(bine_offload(leave_errno, NULL, NULL));
+    CHECK_EQ(bine_offload_threads(), 1);
+}
+
 TEST(no_function_is_an_error)
 {
     CHECK_ERROR(bine_offload(NULL, NULL, NULL), EINVAL);
