@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../core/hub.h"
 #include "../core/libc.h"
 #include "limit.h"
 #include "loaded.h"
@@ -27,18 +28,28 @@
 
 /* ---- the lock ------------------------------------------------------------------------------- */
 
-/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may
- * be inside the loader's lock. Holding times are those of one walk. */
+/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may be
+ * inside the loader's lock. Nor may the holder be put aside: the program's allocator, which we call, may come to a patched
+ * call. Holding times are those of one walk. */
 static atomic_flag taken = ATOMIC_FLAG_INIT;
+static bool could_not_park; /* the holder's hub, before */
 
 void bine_engine_lock(void)
 {
     while (atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
         bine_libc.sched_yield();
+    struct bine_hub *hub = bine_hub_here();
+    if (hub) {
+        could_not_park = hub->no_park;
+        hub->no_park = true;
+    }
 }
 
 void bine_engine_unlock(void)
 {
+    struct bine_hub *hub = bine_hub_here();
+    if (hub)
+        hub->no_park = could_not_park;
     atomic_flag_clear_explicit(&taken, memory_order_release);
 }
 
@@ -243,6 +254,14 @@ static bool is_finished(const struct plan *plan, const struct bine_object *objec
     return protection < 0 || !(protection & PROT_WRITE);
 }
 
+/* An allocator is called from within libc and the loader, at places where nobody may step aside: in the middle of dlopen,
+ * say, whose state is the thread's. The program itself is patched even if it brings one along. */
+static bool is_allocator(const struct bine_object *object)
+{
+    const ElfW(Sym) *symbol = *object->path ? bine_object_symbol(object, "malloc") : NULL;
+    return symbol && symbol->st_shndx != SHN_UNDEF;
+}
+
 static int scan(const struct bine_object *object, void *arg)
 {
     struct plan *plan = arg;
@@ -255,6 +274,10 @@ static int scan(const struct bine_object *object, void *arg)
     /* Objects of other namespaces have a libc, and an errno, of their own: our hooks would set the wrong one. */
     if (bine_object_is_system(object) || object->other_namespace) {
         new->system = !object->other_namespace;
+        new->epoch = epoch;
+        return 0;
+    }
+    if (is_allocator(object)) {
         new->epoch = epoch;
         return 0;
     }

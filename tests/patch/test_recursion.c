@@ -30,6 +30,34 @@ TEST(hazard_12_an_allocator_that_calls_what_is_patched)
     }
 }
 
+static void *patch_and_unpatch(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(bine_unpatch(BINE_PATCH_SIGNAL));
+        CHECK_OK(bine_patch(BINE_PATCH_SIGNAL));
+    }
+    return NULL;
+}
+
+static void *load_and_unload(void *arg)
+{
+    for (int i = 0; i < 20; i++)
+        CHECK_EQ(dlclose(open_beside("libnow.so", RTLD_NOW)), 0);
+    return NULL;
+}
+
+/* An allocator that sleeps is called in the middle of patching and of dlopen: others may not run there. */
+TEST(hazard_12_patching_is_not_put_aside)
+{
+    if (SANITIZED)
+        SKIP("the sanitizer's allocator comes first");
+    CHECK_OK(bine_patch_all());
+    bine_greenlet *all[] = {bine_spawn(patch_and_unpatch, NULL), bine_spawn(load_and_unload, NULL),
+                            bine_spawn(load_and_unload, NULL), bine_spawn(allocate, NULL)};
+    CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
+    CHECK_OK(bine_unpatch_all());
+}
+
 TEST(hazard_12_originals_are_there_before_any_constructor_of_a_program)
 {
     /* Set by a constructor of this program, see below. */
