@@ -76,9 +76,10 @@ static void *serve(void *connection)
             tell_all(&self, "%s: %s", self.name, line);
 
         struct client **at = &clients;
-        while (*at != &self)
+        while (*at && *at != &self)
             at = &(*at)->next;
-        *at = self.next;
+        if (*at)
+            *at = self.next;
         tell_all(&self, "* %s has gone%s\n", self.name, "");
         bine_kill(writer); /* perhaps in the middle of a line that nobody reads */
         bine_join(writer, NULL, BINE_FOREVER);

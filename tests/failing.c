@@ -29,8 +29,7 @@ bool failing_struck(void)
 
 static bool fails(const char *function)
 {
-    unsigned now = atomic_load(&left);
-    if (now == 0 || (now = atomic_fetch_sub(&left, 1)) != 1)
+    if (atomic_load(&left) == 0 || atomic_fetch_sub(&left, 1) != 1)
         return false;
     if (atomic_load(&for_good))
         atomic_store(&left, 1);
