@@ -243,9 +243,11 @@ TEST(bad_arguments_get_libc_s_errors)
     CHECK_ERROR(bine_accept(-1, NULL, NULL), EBADF);
     unix_pair(fds);
     CHECK_EQ(bine_write(fds[1], "x", 1), 1);
-    CHECK_ERROR(bine_read(fds[0], (void *)8, 1), EFAULT);
-    CHECK_ERROR(bine_recv(fds[0], (void *)8, 1, 0), EFAULT);
-    CHECK_ERROR(bine_write(fds[0], (void *)8, 1), EFAULT);
+    if (!harness_instrumented()) { /* valgrind looks at buffers before the kernel does */
+        CHECK_ERROR(bine_read(fds[0], (void *)8, 1), EFAULT);
+        CHECK_ERROR(bine_recv(fds[0], (void *)8, 1, 0), EFAULT);
+        CHECK_ERROR(bine_write(fds[0], (void *)8, 1), EFAULT);
+    }
     CHECK_ERROR(bine_readv(fds[0], NULL, -1), EINVAL);
     CHECK_ERROR(bine_writev(fds[0], NULL, 5000), EINVAL);
     close_pair(fds);
