@@ -479,6 +479,48 @@ TEST(greenlets_of_several_hubs_and_threads_exclude_each_other_by_an_error_checki
     contend(PTHREAD_MUTEX_ERRORCHECK);
 }
 
+static atomic_bool thread_is_done;
+
+static void *hand_on_and_on(void *arg)
+{
+    while (!atomic_load(&thread_is_done)) {
+        CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
+        bine_sleep(200 * BINE_US);
+        CHECK_EQ(bine_pthread_mutex_unlock(&mutex), 0);
+        bine_sleep(0);
+    }
+    return NULL;
+}
+
+static void *want_it_too(void *patched)
+{
+    for (int i = 0; i < 10; i++) {
+        CHECK_EQ(pthread_mutex_lock(&mutex), 0);
+        CHECK_EQ(patched ? bine_pthread_mutex_unlock(&mutex) : pthread_mutex_unlock(&mutex), 0);
+    }
+    atomic_store(&thread_is_done, true);
+    return NULL;
+}
+
+static void hand_on_past_a_thread(void *patched)
+{
+    atomic_store(&thread_is_done, false);
+    init_with_type(PTHREAD_MUTEX_NORMAL);
+    bine_greenlet *all[4];
+    for (int i = 0; i < 4; i++)
+        all[i] = bine_spawn(hand_on_and_on, NULL);
+    bine_sleep(BINE_MS);
+    pthread_t thread = real_thread(want_it_too, patched);
+    CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
+    pthread_join(thread, NULL);
+}
+
+TEST(greenlets_that_hand_a_lock_on_and_on_do_not_starve_a_thread, .seconds = 60)
+{
+    hand_on_past_a_thread(NULL);
+    hand_on_past_a_thread(&mutex);
+}
+
 static void *leave_a_waiter_behind(void *arg)
 {
     bine_greenlet *g = bine_spawn(lock_only, NULL);
