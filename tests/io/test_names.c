@@ -1,6 +1,6 @@
 /*
- * Names: real look-ups compared with libc's, and slow ones simulated by putting a function of the test's in the place of
- * libc's getaddrinfo in the table of originals.
+ * Names: real look-ups compared with libc's, and slow ones simulated by putting a function of the test's in the place
+ * of libc's getaddrinfo in the table of originals.
  */
 #include "harness.h"
 
@@ -337,7 +337,8 @@ TEST(real_lookups_answer_as_libc_does)
             }
 }
 
-TEST(getnameinfo_answers_as_libc_does)
+/* A machine whose /etc/hosts does not know ::1 asks a name server, which may be slow. */
+TEST(getnameinfo_answers_as_libc_does, .seconds = 60)
 {
     CHECK_NE(bine_getcurrent(), NULL);
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -351,6 +352,8 @@ TEST(getnameinfo_answers_as_libc_does)
         for (int f = 0; f < 6; f++)
             for (int h = 0; h < 4; h++)
                 for (int s = 0; s < 4; s++) {
+                    if (!(flags[f] & NI_NUMERICHOST) && (s == 1 || s == 2))
+                        continue;
                     char our_host[200] = "?", our_service[200] = "?", host[200] = "?", service[200] = "?";
                     int ours =
                         bine_getnameinfo(addresses[a], lengths[a], our_host, sizes[h], our_service, sizes[s], flags[f]);
