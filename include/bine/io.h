@@ -7,7 +7,9 @@
  * (its man page is the reference), plus ECANCELED and ETIMEDOUT (see base.h) and EBADF when another
  * greenlet closes the descriptor meanwhile. A descriptor that the user made non-blocking gives EAGAIN;
  * SO_RCVTIMEO and SO_SNDTIMEO hold. O_NONBLOCK is never changed. Several greenlets may wait on one
- * descriptor. Switches: maybe (when it would block, and after a long run of calls that did not).
+ * descriptor. Switches: maybe (when it would block, and after a long run of calls that did not). On a thread
+ * without a hub, and where parking is not allowed (links, posted functions), they are libc's calls and block the thread.
+ * Any thread.
  */
 #ifndef BINE_IO_H
 #define BINE_IO_H
