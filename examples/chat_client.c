@@ -1,6 +1,6 @@
 /*
- * A chat client: what you type goes out, what others say appears meanwhile. It reads the keyboard with plain fgets; after
- * bine_patch_all() that waits without stopping the greenlet that prints the messages.
+ * A chat client: what you type goes out, what others say appears meanwhile. It reads the keyboard with plain fgets;
+ * after bine_patch_all() that waits without stopping the greenlet that prints the messages.
  *
  *     chat_client HOST PORT      (see chat.c for the server)
  */

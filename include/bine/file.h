@@ -1,13 +1,15 @@
 /*
- * Files for greenlets: libc's calls with libc's signatures, results and errors. What the page cache or the directory cache
- * answers costs no switch; what waits for a disk, a network file system or a peer parks the greenlet, and the call goes through
- * io_uring or on a thread of the offload pool.
+ * Files for greenlets: libc's calls with libc's signatures, results and errors. What the page cache or the directory
+ * cache answers costs no switch; what waits for a disk, a network file system or a peer parks the greenlet, and the
+ * call goes through io_uring or on a thread of the offload pool.
  *
- * A call that has begun is as uninterruptible as a wait for a disk: a kill or timeout scope that strikes meanwhile shows at the next
- * wait. Before it has begun they end it with ECANCELED or ETIMEDOUT. Opening a FIFO and waiting for file locks can be ended at any time.
+ * A call that has begun is as uninterruptible as a wait for a disk: a kill or timeout scope that strikes meanwhile
+ * shows at the next wait. Before it has begun they end it with ECANCELED or ETIMEDOUT. Opening a FIFO and waiting for
+ * file locks can be ended at any time.
  *
  * A path is taken to be quick unless it leads to a network or user-space file system (NFS, SMB, FUSE, Ceph ...); with
- * BINE_FILES=offload in the environment none is. On a thread without a hub these are libc's own. Any thread. Switches: maybe.
+ * BINE_FILES=offload in the environment none is. On a thread without a hub these are libc's own. Any thread.
+ * Switches: maybe.
  */
 #ifndef BINE_FILE_H
 #define BINE_FILE_H
@@ -47,9 +49,9 @@ BINE_API ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *
                                       unsigned flags);
 
 /*
- * File locks. The lock is asked for again and again, with pauses of 1 to 50 ms while others hold it, and at once when a greenlet
- * of the same thread gives one back; so the wait can be cancelled, but is not first come, first served, and the kernel does not see it:
- * no EDEADLK for circles of F_SETLKW.
+ * File locks. The lock is asked for again and again, with pauses of 1 to 50 ms while others hold it, and at once when
+ * a greenlet of the same thread gives one back; so the wait can be cancelled, but is not first come, first served,
+ * and the kernel does not see it: no EDEADLK for circles of F_SETLKW.
  */
 BINE_API int bine_flock(int fd, int operation);
 /* command: F_SETLKW or F_OFD_SETLKW; also F_SETLK and F_OFD_SETLK, which do not wait but wake. */

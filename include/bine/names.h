@@ -27,8 +27,8 @@ BINE_BEGIN
 /* <netdb.h> hides it from strict C; declared by tag so that this header stands there, too. */
 struct addrinfo;
 
-/* Equal look-ups of greenlets of one thread that are under way at the same time are made once; each caller gets a result of its own,
- * to be freed with freeaddrinfo. */
+/* Equal look-ups of greenlets of one thread that are under way at the same time are made once; each caller gets a
+ * result of its own, to be freed with freeaddrinfo. */
 BINE_API int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                               struct addrinfo **result);
 BINE_API int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size,

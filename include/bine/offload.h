@@ -16,17 +16,17 @@ BINE_BEGIN
 /*
  * Call function(arg) on a thread of the pool and wait for its end. Its result is stored in *value (value may be NULL).
  *
- * The function runs with signals blocked (those that report a fault aside), on a stack of 1 MiB, on a thread that has no hub: inside it every
- * patched call is libc's own and blocks that thread only. It may not use the greenlet-local storage of the caller,
- * nor objects that belong to the caller's thread. The errno it leaves becomes the caller's (it starts with the
- * caller's), whatever the result.
+ * The function runs with signals blocked (those that report a fault aside), on a stack of 1 MiB, on a thread that has
+ * no hub: inside it every patched call is libc's own and blocks that thread only. It may not use the greenlet-local
+ * storage of the caller, nor objects that belong to the caller's thread. The errno it leaves becomes the caller's (it
+ * starts with the caller's), whatever the result.
  *
  * Cancelling: arg usually points to the caller's stack, so once the function has begun nothing cuts the wait short;
  * a kill or timeout that strikes meanwhile shows at the caller's next wait. While the call is still queued it can be
  * cancelled, and then function is never called.
  *
- * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub, or where
- * parking is not allowed (links, posted functions).
+ * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub,
+ * or where parking is not allowed (links, posted functions).
  *
  * Returns 0, or -1: EINVAL (function is NULL), ECANCELED, ETIMEDOUT. Any thread. Switches: yes.
  */

@@ -2,8 +2,8 @@
  * Processes and System V and POSIX messages for greenlets: libc's calls with libc's signatures, results and errors; the
  * greenlet waits instead of the thread. No handler of SIGCHLD is installed and none of the user's is disturbed.
  *
- * Killed or timed out while they wait, they fail with ECANCELED or ETIMEDOUT; nothing has been reaped, received or sent then. On a
- * thread without a hub these are libc's own. Any thread. Switches: maybe.
+ * Killed or timed out while they wait, they fail with ECANCELED or ETIMEDOUT; nothing has been reaped, received or
+ * sent then. On a thread without a hub these are libc's own. Any thread. Switches: maybe.
  */
 #ifndef BINE_PROCESS_H
 #define BINE_PROCESS_H
@@ -24,8 +24,8 @@ BINE_API pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *us
 BINE_API int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 #endif
 
-/* When the caller is killed so is the shell, as when a thread in system() is cancelled. SIGINT and SIGQUIT are ignored by this process
- * while any shell runs; SIGCHLD is not blocked. */
+/* When the caller is killed so is the shell, as when a thread in system() is cancelled. SIGINT and SIGQUIT are
+ * ignored by this process while any shell runs; SIGCHLD is not blocked. */
 BINE_API int bine_system(const char *command);
 
 /* System V: asked for again and again, with pauses of 1 to 20 ms. */

@@ -37,7 +37,8 @@ static bool nonblocking(int fd)
 
 /* ---- sendfile ------------------------------------------------------------------------------------------- */
 
-/* sendfile to a blocking socket cannot be told to stop when the socket is full, so the bytes take the way through memory. */
+/* sendfile to a blocking socket cannot be told to stop when the socket is full, so the bytes take the way through
+ * memory. */
 static ssize_t copy_out(int out, int in, off_t *position, size_t size)
 {
     char *buffer = malloc(size < CHUNK ? size : CHUNK);
@@ -75,7 +76,8 @@ ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
     enum bine_descriptor_kind to = kind_of(out);
     if (!waits(to))
         return BINE_FILE_CALL("sendfile fd", out, SYS_sendfile, out, in, (long)offset, (long)size);
-    /* What cannot be positioned is no source for sendfile, or (a pipe, since Linux 5.12) one that waits itself: libc's answer. */
+    /* What cannot be positioned is no source for sendfile, or (a pipe, since Linux 5.12) one that waits itself:
+     * libc's answer. */
     if (nonblocking(out) || kind_of(in) != BINE_FD_FILE)
         return bine_libc.sendfile(out, in, offset, size);
     off_t position = offset ? *offset : lseek(in, 0, SEEK_CUR);
@@ -105,8 +107,8 @@ static int await_both(int in, int out)
     return 0;
 }
 
-/* A splice into a blocking socket waits for room for all it has taken. A socket that polls writable has a third of its buffer
- * free, so take less than what is free. */
+/* A splice into a blocking socket waits for room for all it has taken. A socket that polls writable has a third of
+ * its buffer free, so take less than what is free. */
 static size_t room_in(int out, size_t size)
 {
     if (kind_of(out) != BINE_FD_SOCKET)

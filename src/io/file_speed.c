@@ -1,9 +1,9 @@
 /*
  * Telling slow file systems from quick ones. See file.h.
  *
- * A look at the mount table, at most once a second, says whether any slow file system is mounted at all; mostly none is,
- * and then no path needs a further look. Where one is, a path is resolved from the directory cache alone (openat2 with
- * RESOLVE_CACHED, Linux 5.12): what is not cached may have to wait, whatever it is.
+ * A look at the mount table, at most once a second, says whether any slow file system is mounted at all; mostly none
+ * is, and then no path needs a further look. Where one is, a path is resolved from the directory cache alone (openat2
+ * with RESOLVE_CACHED, Linux 5.12): what is not cached may have to wait, whatever it is.
  */
 #include "file.h"
 

@@ -16,8 +16,8 @@ enum {
     LONGEST_PAUSE_MS = 20
 };
 
-/* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at the deadline. As in libc a signal
- * handler ends the wait whatever its flags say (signal(7)). */
+/* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at the deadline. As
+ * in libc a signal handler ends the wait whatever its flags say (signal(7)). */
 static int pause_a_while(struct bine_hub *hub, const char *verb, int object, unsigned *milliseconds, int64_t deadline)
 {
     int64_t until = bine_hub_deadline(hub, *milliseconds * BINE_MS);

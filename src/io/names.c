@@ -1,8 +1,9 @@
 /*
  * getaddrinfo and getnameinfo on the offload pool.
  *
- * Equal getaddrinfo calls under way on one hub share one look-up: a thousand greenlets that connect to the same host cost one
- * thread and one query. Everything but the look-up itself happens on the hub's thread, so none of it is locked.
+ * Equal getaddrinfo calls under way on one hub share one look-up: a thousand greenlets that connect to the same host
+ * cost one thread and one query. Everything but the look-up itself happens on the hub's thread, so none of it is
+ * locked.
  */
 #include <bine/names.h>
 
@@ -20,8 +21,8 @@
 
 /*
  * Copy a result so that freeaddrinfo frees it. glibc's contract, since its first version: each node is one malloc
- * block with the address behind it, ai_canonname another. NULL: no memory. Other C libraries lay theirs out differently:
- * there look-ups are not shared (shareable()).
+ * block with the address behind it, ai_canonname another. NULL: no memory. Other C libraries lay theirs out
+ * differently: there look-ups are not shared (shareable()).
  */
 static struct addrinfo *copy_result(const struct addrinfo *from)
 {
@@ -80,7 +81,8 @@ __attribute__((noinline)) static struct lookup **lookups_here(void)
     return &lookups;
 }
 
-/* The waiters of a hub that ended are gone, and so is, in the child, all that was under way at fork: join none of it. */
+/* The waiters of a hub that ended are gone, and so is, in the child, all that was under way at fork: join none of it.
+ * */
 static void forget_lookups(struct bine_hub *hub)
 {
     (void)hub;

@@ -1,8 +1,8 @@
 /*
  * The name service's other look-ups (hosts by the old interface, services, users, groups) on the offload pool.
  *
- * A query owns all memory that the pool's thread writes to, so that a killed caller can go at once. The _r forms then move the
- * result into the caller's buffer, pointers and all; the others keep the query's block as the greenlet's own.
+ * A query owns all memory that the pool's thread writes to, so that a killed caller can go at once. The _r forms then
+ * move the result into the caller's buffer, pointers and all; the others keep the query's block as the greenlet's own.
  */
 #include <bine/greenlet.h>
 #include <bine/names.h>
@@ -134,8 +134,8 @@ static void run_query(struct bine_offload_job *job)
     }
 }
 
-/* A query with its own copy of everything. `buffer` and `size`: the caller's room, NULL for one that grows. The copy lies as the
- * caller's does to the alignment, for glibc aligns its pointers within it and must find the same room. */
+/* A query with its own copy of everything. `buffer` and `size`: the caller's room, NULL for one that grows. The copy
+ * lies as the caller's does to the alignment, for glibc aligns its pointers within it and must find the same room. */
 static struct query *new_query(enum shape shape, enum question question, const char *verb, const char *name,
                                const char *protocol, const char *buffer, size_t size)
 {
@@ -162,7 +162,8 @@ no_memory:
     return NULL;
 }
 
-/* 0: answered, the query is the caller's. Else an error number and the query is gone. `at_once`: nobody need be asked. */
+/* 0: answered, the query is the caller's. Else an error number and the query is gone. `at_once`: nobody need be
+ * asked. */
 static int run(struct bine_hub *hub, struct query *query, bool at_once)
 {
     if (at_once) {

@@ -125,8 +125,8 @@ static void deliver(struct bine_message *message)
     job->done(job);
 }
 
-/* Is one more thread needed for what is queued, and allowed? Whoever asks one thing after the other needs but one, which has
- * perhaps not yet noticed that it is free. */
+/* Is one more thread needed for what is queued, and allowed? Whoever asks one thing after the other needs but one,
+ * which has perhaps not yet noticed that it is free. */
 static bool wants_thread(void)
 {
     return pool.queued > pool.finishing && pool.threads - pool.lingering < pool.bound && pool.threads < THREADS_MOST;
@@ -251,8 +251,8 @@ static void *work(void *unused)
     return NULL;
 }
 
-/* Make one thread. Signals are blocked in it, so that handlers run where the program expects them, but for those that report a
- * fault of the thread itself. False: none to be had. */
+/* Make one thread. Signals are blocked in it, so that handlers run where the program expects them, but for those that
+ * report a fault of the thread itself. False: none to be had. */
 static bool make_thread(void)
 {
     pthread_attr_t attributes;
@@ -291,8 +291,8 @@ static void nothing(int signal)
     (void)signal;
 }
 
-/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the call
- * succeeds in the same moment. Take one that nobody uses: real-time signals from the end. */
+/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the
+ * call succeeds in the same moment. Take one that nobody uses: real-time signals from the end. */
 static int choose_signal(void)
 {
     for (int signal = SIGRTMAX; signal > SIGRTMIN; signal--) {
@@ -306,7 +306,8 @@ static int choose_signal(void)
     return 0;
 }
 
-/* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats it. */
+/* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats
+ * it. */
 static void interrupt(struct running *running)
 {
     if (running->interruptible && !running->sending && pool.interrupt_signal) {
@@ -336,8 +337,8 @@ static void after_fork_in_parent(void)
     unlock_pool();
 }
 
-/* No thread of the pool lives in the child, nor does any greenlet that waited for one. Conditions of the parent's workers
- * are on stacks that nobody will use again. */
+/* No thread of the pool lives in the child, nor does any greenlet that waited for one. Conditions of the parent's
+ * workers are on stacks that nobody will use again. */
 static void after_fork_in_child(void)
 {
     pool = (struct pool){.bound = pool.bound, .interrupt_signal = pool.interrupt_signal};
@@ -345,9 +346,9 @@ static void after_fork_in_child(void)
     pthread_cond_init(&pool.finished, NULL);
 }
 
-/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, what already runs on such a stack must end, and what
- * has ended lies in an inbox that nobody empties any more. The record of the hub will serve another thread, so that no message
- * to it may be under way when this returns. */
+/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, what already runs on such a stack must end,
+ * and what has ended lies in an inbox that nobody empties any more. The record of the hub will serve another thread,
+ * so that no message to it may be under way when this returns. */
 static void hub_ended(struct bine_hub *hub)
 {
     struct bine_offload_job *orphans = NULL;

@@ -21,11 +21,12 @@ struct bine_offload_job {
     void (*done)(struct bine_offload_job *job);
     void (*orphaned)(struct bine_offload_job *job);
 
-    /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or those who
-     * would bring it about might find the pool full. */
+    /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or
+     * those who would bring it about might find the pool full. */
     bool lingers;
-    /* run is a system call that a signal ends with EINTR; it may be repeated unless `interrupted` is set. Before the caller of
-     * bine_offload_firm is told that it was killed, so is the call: it has always ended then, one way or the other. */
+    /* run is a system call that a signal ends with EINTR; it may be repeated unless `interrupted` is set. Before the
+     * caller of bine_offload_firm is told that it was killed, so is the call: it has always ended then, one way or
+     * the other. */
     bool interruptible;
     atomic_bool interrupted;
     uint8_t park_flags; /* further BINE_PARK_* of the wait, 0 */

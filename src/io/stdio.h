@@ -1,13 +1,13 @@
 /*
- * stdio for greenlets. What libc's stdio calls do inside it (read, write) cannot be patched, so the calls are patched whole
- * (hazard 5): these are libc's functions over again on libc's own FILE and its own buffer, with bine_read and
+ * stdio for greenlets. What libc's stdio calls do inside it (read, write) cannot be patched, so the calls are patched
+ * whole (hazard 5): these are libc's functions over again on libc's own FILE and its own buffer, with bine_read and
  * bine_write where libc would call read and write.
  *
- * That is for streams over pipes, sockets, terminals and the like. Over files, in memory, in wide orientation or of a libc
- * other than glibc they are libc's calls, with the lock of the FILE honoured.
+ * That is for streams over pipes, sockets, terminals and the like. Over files, in memory, in wide orientation or of a
+ * libc other than glibc they are libc's calls, with the lock of the FILE honoured.
  *
- * Signatures, results, errno and the stream's error and end-of-file marks are libc's. A caller that is killed or timed out
- * gets the call's failure with ECANCELED or ETIMEDOUT. `unlocked`: the caller keeps others out of the stream.
+ * Signatures, results, errno and the stream's error and end-of-file marks are libc's. A caller that is killed or
+ * timed out gets the call's failure with ECANCELED or ETIMEDOUT. `unlocked`: the caller keeps others out of the stream.
  */
 #ifndef BINE_IO_STDIO_H
 #define BINE_IO_STDIO_H

@@ -1,6 +1,6 @@
 /*
- * The parts of glibc's FILE that its headers show (bits/types/struct_FILE.h) but do not name: flags of _flags, unchanged since
- * glibc 2.0 because inlined getc and putc of old programs depend on them.
+ * The parts of glibc's FILE that its headers show (bits/types/struct_FILE.h) but do not name: flags of _flags,
+ * unchanged since glibc 2.0 because inlined getc and putc of old programs depend on them.
  */
 #ifndef BINE_IO_STDIO_BUFFER_H
 #define BINE_IO_STDIO_BUFFER_H

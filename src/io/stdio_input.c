@@ -46,7 +46,8 @@ int bine_stdio_underflow(struct bine_hub *hub, FILE *file)
     return bine_stdio_fill(&call) ? (unsigned char)*file->_IO_read_ptr : EOF;
 }
 
-/* Copy at most `most` bytes, up to and with `delimiter` (EOF: none). Stores how many; false: there was nothing to read. */
+/* Copy at most `most` bytes, up to and with `delimiter` (EOF: none). Stores how many; false: there was nothing to
+ * read. */
 static bool copy(struct bine_stdio *call, char *to, size_t most, int delimiter, size_t *copied, bool *found)
 {
     *copied = 0;
@@ -142,8 +143,9 @@ size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t 
 
 /* ---- scanf ------------------------------------------------------------------------------------------- */
 
-/* The stream that libc's scanf reads instead: it hands on byte by byte, so that what scanf has not used stays where it was. The
- * greenlet may park in here, inside libc's call; the only lock that libc holds is that of this stream, which nobody else knows. */
+/* The stream that libc's scanf reads instead: it hands on byte by byte, so that what scanf has not used stays where
+ * it was. The greenlet may park in here, inside libc's call; the only lock that libc holds is that of this stream,
+ * which nobody else knows. */
 static ssize_t hand_on(void *cookie, char *byte, size_t size)
 {
     struct bine_stdio *call = cookie;

@@ -127,7 +127,8 @@ size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, 
 
 /* ---- scanf ------------------------------------------------------------------------------------------ */
 
-/* What %s, %a and the like mean differs by the standard that the caller was compiled for: each has a function of its own. */
+/* What %s, %a and the like mean differs by the standard that the caller was compiled for: each has a function of its
+ * own. */
 typedef int scan_function(FILE *file, const char *format, va_list arguments);
 
 static int scan(scan_function *function, FILE *file, const char *format, va_list arguments)

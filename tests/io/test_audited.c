@@ -1,4 +1,5 @@
-/* Under the auditor's eyes (see ../patch/audit.h): streams, children, locks, messages and files do not block the thread. */
+/* Under the auditor's eyes (see ../patch/audit.h): streams, children, locks, messages and files do not block the
+ * thread. */
 #include <bine.h>
 #include <fcntl.h>
 #include <stdio.h>

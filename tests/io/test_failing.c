@@ -1,4 +1,5 @@
-/* Each allocation of the offload pool and of what is built on it fails once: the call says so, nothing is lost, nothing leaks. */
+/* Each allocation of the offload pool and of what is built on it fails once: the call says so, nothing is lost,
+ * nothing leaks. */
 #include "../failing.h"
 
 #include <arpa/inet.h>

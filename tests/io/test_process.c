@@ -17,8 +17,8 @@
 
 #include "core/libc.h"
 
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the compiler takes what is
- * local to this file to be unchanged. */
+/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
+ * compiler takes what is local to this file to be unchanged. */
 static volatile bool done;
 static volatile unsigned beats;
 

@@ -219,8 +219,8 @@ TEST(every_way_of_reading_gives_what_libc_gives, .seconds = 60)
     }
 }
 
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the compiler takes what is
- * local to this file to be unchanged. */
+/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
+ * compiler takes what is local to this file to be unchanged. */
 static volatile bool done;
 static volatile unsigned beats;
 
