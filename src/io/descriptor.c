@@ -131,9 +131,19 @@ static void before_fork(void)
     atomic_fetch_add(&forks, 1);
 }
 
+/* A thread that held a lock when another one forked does not exist in the child. */
+static void forked_child(void)
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
+        for (int j = 0; chunk && j < CHUNK; j++)
+            atomic_flag_clear_explicit(&chunk[j].lock, memory_order_relaxed);
+    }
+}
+
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(before_fork, NULL, NULL);
+    pthread_atfork(before_fork, NULL, forked_child);
 }
 
 /* ---- what the kernel knows -------------------------------------------------------------------- */

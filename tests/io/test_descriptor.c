@@ -51,6 +51,22 @@ TEST(an_announced_descriptor_is_believed_until_it_is_copied_forked_or_closed)
     bine_descriptor_trust(false);
 }
 
+TEST(a_lock_is_free_in_the_child_although_another_thread_held_it)
+{
+    int fds[2], status = 0;
+    unix_pair(fds);
+    CHECK(!atomic_flag_test_and_set(&record_of(fds[0])->lock));
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0)
+        _exit(atomic_flag_test_and_set(&record_of(fds[0])->lock) ? 1 : 0);
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    CHECK(atomic_flag_test_and_set(&record_of(fds[0])->lock)); /* here it is held on */
+    atomic_flag_clear(&record_of(fds[0])->lock);
+    close_pair(fds);
+}
+
 TEST(turning_trust_on_forgets_what_was_remembered_without_it)
 {
     int fds[2];
