@@ -92,6 +92,27 @@ TEST(a_large_write_to_a_half_closed_peer_goes_on)
     close_pair(fds);
 }
 
+TEST(pipes_work_where_rwf_nowait_does_not)
+{
+    /* As before Linux 6.4, and with named FIFOs: asked first, and written in pieces that fit. */
+    int fds[2];
+    pipe_pair(fds);
+    for (int i = 0; i < 2; i++)
+        atomic_store(&bine_descriptor_of(fds[i])->nowait, 3);
+    check_bulk(fds[0], fds[1]);
+    char byte = 0;
+    struct one_call call = {.fd = fds[0], .size = 1, .buffer = &byte};
+    bine_greenlet *g = bine_spawn(call_read, &call);
+    let_run();
+    CHECK(!call.done);
+    CHECK_EQ(bine_write(fds[1], "x", 1), 1);
+    CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
+    CHECK_EQ(byte, 'x');
+    CHECK_OK(bine_close(fds[1]));
+    CHECK_EQ(bine_read(fds[0], &byte, 1), 0);
+    CHECK_OK(bine_close(fds[0]));
+}
+
 static void *wait_for_priority(void *arg)
 {
     struct pollfd urgent = {.fd = *(int *)arg, .events = POLLPRI};
