@@ -222,6 +222,13 @@ static bool await_job(struct worker *self)
     return false;
 }
 
+/* The hub's check for deadlocks must not take an idle thread of the pool for one that might wake somebody. */
+static void count_threads(int change)
+{
+    pool.threads += (size_t)change;
+    bine_hub_runtime_threads(change);
+}
+
 static void *work(void *unused)
 {
     (void)unused;
@@ -245,7 +252,7 @@ static void *work(void *unused)
         }
         run_job(&self.running);
     }
-    pool.threads--;
+    count_threads(-1);
     unlock_pool();
     pthread_cond_destroy(&self.wake);
     return NULL;
@@ -276,12 +283,12 @@ static bool make_thread(void)
 /* One more, with the lock held, which is free in between. */
 static void add_thread(void)
 {
-    pool.threads++;
+    count_threads(1);
     unlock_pool();
     bool made = make_thread();
     lock_pool();
     if (!made)
-        pool.threads--;
+        count_threads(-1);
 }
 
 /* ---- interrupting ---------------------------------------------------------------------------- */
@@ -341,6 +348,7 @@ static void after_fork_in_parent(void)
  * workers are on stacks that nobody will use again. */
 static void after_fork_in_child(void)
 {
+    bine_hub_runtime_threads(-(int)pool.threads);
     pool = (struct pool){.bound = pool.bound, .interrupt_signal = pool.interrupt_signal};
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.finished, NULL);
