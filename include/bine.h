@@ -2,8 +2,8 @@
 #ifndef BINE_H
 #define BINE_H
 
-#include "bine/base.h"
 #include "bine/backdoor.h"
+#include "bine/base.h"
 #include "bine/channel.h"
 #include "bine/choose.h"
 #include "bine/condition.h"

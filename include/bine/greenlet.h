@@ -112,8 +112,7 @@ BINE_API int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout);
  * look at each. Returns the number that have ended (at least count), or -1: EINVAL, EDEADLK (one of
  * them is the caller), ETIMEDOUT, ECANCELED, ENOMEM. Switches: maybe.
  */
-BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count,
-                                   unsigned flags);
+BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count, unsigned flags);
 
 /* What has become of g. All of these: EINVAL-free, never switch, any greenlet of the thread. */
 BINE_API bool bine_started(const bine_greenlet *g);    /* has begun and not ended */

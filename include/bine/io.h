@@ -54,8 +54,7 @@ BINE_API int bine_close(int fd);
 
 BINE_API int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds);
 BINE_API int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
-BINE_API int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
-                         struct timeval *timeout);
+BINE_API int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout);
 BINE_API int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
                           const struct timespec *timeout, const sigset_t *mask);
 BINE_API int bine_epoll_wait(int fd, struct epoll_event *events, int size, int milliseconds);

@@ -48,7 +48,7 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
     for (size_t i = 0; i < n; i++) {
         if (!all[i] || all[i] == hub->current || all[i]->state == BINE_DEAD)
             continue;
-        struct bine_waiter waiter = { .greenlet = hub->current };
+        struct bine_waiter waiter = {.greenlet = hub->current};
         int error = ETIME;
         if (timeout) {
             bine_queue_push(&all[i]->waitable.watchers, &waiter);
@@ -89,7 +89,8 @@ int bine_timeout_begin(bine_timeout *scope, int64_t duration)
     struct bine_greenlet *g = hub->current;
     scope->deadline = bine_hub_deadline(hub, duration);
     scope->outer = g->timeouts;
-    scope->earliest = scope->outer && scope->outer->earliest < scope->deadline ? scope->outer->earliest : scope->deadline;
+    scope->earliest =
+        scope->outer && scope->outer->earliest < scope->deadline ? scope->outer->earliest : scope->deadline;
     scope->expired = false;
     g->timeouts = scope;
     g->attention |= BINE_A_SCOPE;

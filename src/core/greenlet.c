@@ -14,7 +14,9 @@
 
 /* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead record, not foreign
  * memory, and spawning costs no malloc. */
-enum { CHUNK_RECORDS = 64 };
+enum {
+    CHUNK_RECORDS = 64
+};
 
 static void (*end_hooks[BINE_SLOTS])(struct bine_greenlet *g);
 
@@ -23,7 +25,7 @@ static bool greenlet_ready(const struct bine_waitable *object)
     return ((const struct bine_greenlet *)object)->state == BINE_DEAD;
 }
 
-static const struct bine_waitable_class greenlet_class = { "greenlet", greenlet_ready };
+static const struct bine_waitable_class greenlet_class = {"greenlet", greenlet_ready};
 
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g))
 {
@@ -48,7 +50,7 @@ static struct bine_greenlet *record_new(struct bine_hub *hub)
         return NULL;
     struct bine_greenlet *g = hub->records;
     hub->records = g->next;
-    *g = (struct bine_greenlet){ .waitable.class = &greenlet_class, .hub = hub, .references = 1 };
+    *g = (struct bine_greenlet){.waitable.class = &greenlet_class, .hub = hub, .references = 1};
     g->all_next = hub->all;
     if (hub->all)
         hub->all->all_previous = g;
@@ -155,7 +157,7 @@ static struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const 
         errno = ENOMEM;
         return NULL;
     }
-    g->stack_class = (uint8_t)class;
+    g->stack_class = (uint8_t) class;
     g->run = run;
     g->arg = arg;
     g->site = site;

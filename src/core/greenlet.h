@@ -37,23 +37,23 @@ struct bine_greenlet {
     struct bine_greenlet *next;    /* ready queue */
     void *sp;                      /* saved stack pointer while not running */
     struct bine_hub *hub;
-    uint8_t state;                 /* enum bine_state */
-    uint8_t flags;                 /* BINE_G_* */
-    uint8_t park_flags;            /* of the current park */
-    uint8_t attention;             /* BINE_A_*: what a park must look at before it waits; mostly 0 */
-    int wake_error;                /* what the current park returns */
+    uint8_t state;      /* enum bine_state */
+    uint8_t flags;      /* BINE_G_* */
+    uint8_t park_flags; /* of the current park */
+    uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
+    int wake_error;     /* what the current park returns */
 
-    struct bine_timer timer;       /* deadline of the current park, or of the delayed start */
-    const char *verb;              /* why it is parked: "recv fd", and ... */
-    uintptr_t object;              /* ... 7 */
+    struct bine_timer timer; /* deadline of the current park, or of the delayed start */
+    const char *verb;        /* why it is parked: "recv fd", and ... */
+    uintptr_t object;        /* ... 7 */
 
     bine_run *run;
-    void *arg;                     /* the argument, later the value */
+    void *arg; /* the argument, later the value */
     struct bine_stack stack;
     const char *site;
     char *name;
     struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
-    struct bine_timeout *timeouts; /* innermost scope */
+    struct bine_timeout *timeouts;                 /* innermost scope */
     struct bine_link *links;
     struct bine_locals *locals;
     void *slots[BINE_SLOTS];
@@ -61,16 +61,17 @@ struct bine_greenlet {
     uint16_t shields;
     uint8_t stack_class;
     int error;
-    int interrupt;                 /* one-shot error for the next park that can be interrupted, 0: none */
+    int interrupt;                   /* one-shot error for the next park that can be interrupted, 0: none */
     struct bine_sanitizer sanitizer; /* empty unless built with one */
 };
 
 enum {
-    BINE_G_ROOT = 1 << 0,    /* the thread's own stack */
-    BINE_G_NAMED = 1 << 1,   /* `name` is the bare name that was given, not the full text yet */
-    BINE_G_MAIN_IDENTITY = 1 << 3, /* pthread_self, where threads are greenlets, answers with the real thread's for now */
-    BINE_G_FORKED = 1 << 4,  /* a root that was an ordinary greenlet when it forked: it keeps its identity */
-    BINE_G_HIDDEN = 1 << 2,  /* a helper of the runtime: not counted, no deadlock report, no dump */
+    BINE_G_ROOT = 1 << 0,  /* the thread's own stack */
+    BINE_G_NAMED = 1 << 1, /* `name` is the bare name that was given, not the full text yet */
+    /* pthread_self, where threads are greenlets, answers with the real thread's for now. */
+    BINE_G_MAIN_IDENTITY = 1 << 3,
+    BINE_G_FORKED = 1 << 4, /* a root that was an ordinary greenlet when it forked: it keeps its identity */
+    BINE_G_HIDDEN = 1 << 2, /* a helper of the runtime: not counted, no deadlock report, no dump */
 };
 
 enum {

@@ -21,7 +21,11 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum mechanism { UNPROBED, MADVISE, MPROTECT };
+enum mechanism {
+    UNPROBED,
+    MADVISE,
+    MPROTECT
+};
 static _Atomic enum mechanism mechanism;
 
 size_t bine_page_size(void)
@@ -56,7 +60,7 @@ int bine_guard_install(void *base, size_t size)
 
 const char *bine_guard_name(void)
 {
-    static const char *const names[] = { "unprobed", "madvise", "mprotect" };
+    static const char *const names[] = {"unprobed", "madvise", "mprotect"};
     return names[mechanism];
 }
 
@@ -76,7 +80,7 @@ void bine_guard_register_stack(void *bottom, void *top)
     struct registration *registration = malloc(sizeof *registration);
     if (!registration)
         return;
-    *registration = (struct registration){ registrations, bottom, VALGRIND_STACK_REGISTER(bottom, top) };
+    *registration = (struct registration){registrations, bottom, VALGRIND_STACK_REGISTER(bottom, top)};
     registrations = registration;
 }
 

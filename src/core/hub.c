@@ -1,8 +1,8 @@
 /* Making and ending hubs, and reaching them from other threads. See hub.h. */
 #include "hub.h"
 
-#include <errno.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,9 @@ static pthread_key_t thread_end_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
 
-enum { HOOKS = 8 };
+enum {
+    HOOKS = 8
+};
 static void (*end_hooks[HOOKS])(struct bine_hub *);
 static void (*fork_hooks[HOOKS])(struct bine_hub *);
 
@@ -80,7 +82,7 @@ static void *(*_Atomic get_exception_globals)(void);
 /* A C++ runtime loaded with a library (RTLD_LOCAL) is not in the global scope: ask for it by name. */
 static void *find_runtime(void)
 {
-    static const char *const runtimes[] = { "libstdc++.so.6", "libc++abi.so.1" };
+    static const char *const runtimes[] = {"libstdc++.so.6", "libc++abi.so.1"};
     void *found = bine_libc.dlsym(RTLD_DEFAULT, "__cxa_get_globals");
     for (size_t i = 0; !found && i < sizeof runtimes / sizeof *runtimes; i++) {
         void *handle = bine_libc.dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
@@ -166,7 +168,7 @@ static void after_fork_in_child(void)
     hub->no_park = true;
     while (hub->all != self || self->all_next) {
         struct bine_greenlet *g = hub->all != self ? hub->all : self->all_next;
-        g->waitable.watchers = (struct bine_queue){ 0 };
+        g->waitable.watchers = (struct bine_queue){0};
         g->links = NULL;
         bine_greenlet_abandon(g, ECANCELED);
     }
@@ -178,7 +180,7 @@ static void after_fork_in_child(void)
         hub->greenlets--;
     }
     hub->ready_first = NULL;
-    hub->idle = hub->empty = (struct bine_queue){ 0 };
+    hub->idle = hub->empty = (struct bine_queue){0};
     hub->external = 0;
     atomic_store(&hub->inbox.first, NULL);
     atomic_store(&hub->inbox.waiting, false);
@@ -231,7 +233,7 @@ bine_hub *bine_hub_get(void)
     hub = hub_record();
     if (!hub)
         return NULL;
-    *hub = (struct bine_hub){ .slice = BINE_SLICE, .errno_address = &errno, .records = hub->records };
+    *hub = (struct bine_hub){.slice = BINE_SLICE, .errno_address = &errno, .records = hub->records};
     atomic_store(&hub->inbox.closed, true);
     bine_idle_driver_init(hub);
     hub->stacks = bine_stacks_new();
@@ -332,7 +334,7 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
     struct posted *posted = malloc(sizeof *posted);
     if (!posted)
         return -1;
-    *posted = (struct posted){ { NULL, run_posted }, function, arg };
+    *posted = (struct posted){{NULL, run_posted}, function, arg};
     int error = bine_hub_send(hub, &posted->message);
     if (error) {
         free(posted);

@@ -55,11 +55,11 @@ enum {
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_greenlet *ready_first, *ready_last;
-    unsigned slice;   /* switches left before the driver is looked at although greenlets are ready */
-    bool no_park;     /* inside a callback (link, notify, message): parking is an error */
-    bool simulated;   /* driver->random is set */
+    unsigned slice;                   /* switches left before the driver is looked at although greenlets are ready */
+    bool no_park;                     /* inside a callback (link, notify, message): parking is an error */
+    bool simulated;                   /* driver->random is set */
     const struct bine_around *around; /* NULL: nobody */
-    bool main_thread; /* its end is the end of the process */
+    bool main_thread;                 /* its end is the end of the process */
     int *errno_address;
     void *exception_globals; /* C++: __cxa_eh_globals of this thread, NULL if no C++ runtime is loaded */
 
@@ -69,15 +69,16 @@ struct bine_hub {
     struct bine_stacks *stacks;
     struct bine_inbox inbox;
     struct bine_greenlet *root;
-    struct bine_greenlet *all;   /* every greenlet that has not ended, the root included */
-    size_t greenlets;            /* how many of these, root and hidden ones not counted */
-    struct bine_queue idle;      /* bine_idle */
-    struct bine_queue empty;     /* bine_wait(NULL, 0, ...): until no greenlet is left */
-    size_t external;             /* parked now with BINE_PARK_EXTERNAL */
-    atomic_uchar signals;        /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn */
-    uint64_t switches, turns;    /* figures for dumps and benchmarks */
-    uint64_t streak;             /* I/O calls since the last switch that did not have to wait; io's own */
-    void *io;                    /* the I/O layer's state for this hub */
+    struct bine_greenlet *all; /* every greenlet that has not ended, the root included */
+    size_t greenlets;          /* how many of these, root and hidden ones not counted */
+    struct bine_queue idle;    /* bine_idle */
+    struct bine_queue empty;   /* bine_wait(NULL, 0, ...): until no greenlet is left */
+    size_t external;           /* parked now with BINE_PARK_EXTERNAL */
+    /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
+    atomic_uchar signals;
+    uint64_t switches, turns; /* figures for dumps and benchmarks */
+    uint64_t streak;          /* I/O calls since the last switch that did not have to wait; io's own */
+    void *io;                 /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     int default_stack_class;

@@ -21,7 +21,7 @@ static int turn(struct bine_driver *driver, int64_t deadline)
     struct bine_hub *hub = hub_of(driver);
     if (deadline == 0)
         return 0;
-    struct timespec until = { deadline / BINE_SECOND, deadline % BINE_SECOND };
+    struct timespec until = {deadline / BINE_SECOND, deadline % BINE_SECOND};
     /* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, to the nanosecond (futex(2)). */
     long rc = syscall(SYS_futex, &hub->idle_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
                       deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -57,7 +57,6 @@ static void nothing(struct bine_driver *driver)
 void bine_idle_driver_init(struct bine_hub *hub)
 {
     hub->idle_driver = (struct bine_driver){
-        .name = "none", .turn = turn, .wake = wake, .pending = pending, .forked = nothing, .close = nothing
-    };
+        .name = "none", .turn = turn, .wake = wake, .pending = pending, .forked = nothing, .close = nothing};
     hub->driver = &hub->idle_driver;
 }

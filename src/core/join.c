@@ -23,7 +23,7 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
             return fail(EDEADLK);
         if (timeout == 0)
             return fail(ETIMEDOUT);
-        struct bine_waiter waiter = { .greenlet = hub->current };
+        struct bine_waiter waiter = {.greenlet = hub->current};
         bine_queue_push(&g->waitable.watchers, &waiter);
         int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
         int error = bine_park(hub, "join", (uintptr_t)g, deadline, 0);
@@ -69,7 +69,7 @@ int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout)
             continue;
         if (timeout == 0)
             return fail(ETIMEDOUT);
-        struct bine_waiter waiter = { .greenlet = hub->current };
+        struct bine_waiter waiter = {.greenlet = hub->current};
         bine_queue_push(&all[i]->waitable.watchers, &waiter);
         error = bine_park(hub, "joinall", (uintptr_t)all[i], deadline, 0);
         if (error) {
@@ -126,7 +126,7 @@ ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, 
     if (error)
         return fail(error);
     size_t present = 0;
-    struct some some = { .waiting = hub->current, .flags = flags };
+    struct some some = {.waiting = hub->current, .flags = flags};
     for (size_t i = 0; i < n; i++) {
         if (!all[i])
             continue;
@@ -144,7 +144,7 @@ ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, 
         for (size_t i = 0; i < n; i++) {
             if (!all[i] || all[i]->state == BINE_DEAD)
                 continue;
-            ones[i] = (struct one){ { .greenlet = hub->current, .notify = one_ended }, &some, all[i] };
+            ones[i] = (struct one){{.greenlet = hub->current, .notify = one_ended}, &some, all[i]};
             bine_queue_push(&all[i]->waitable.watchers, &ones[i].waiter);
         }
         error = bine_park(hub, "joinall", (uintptr_t)all, bine_hub_deadline(hub, timeout), 0);

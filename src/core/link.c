@@ -23,7 +23,7 @@ int bine_link(bine_greenlet *g, bine_link_function *function, void *arg)
     struct bine_link *link = malloc(sizeof *link), **last = &g->links;
     if (!link)
         return -1;
-    *link = (struct bine_link){ NULL, function, arg };
+    *link = (struct bine_link){NULL, function, arg};
     while (*last)
         last = &(*last)->next;
     *last = link;

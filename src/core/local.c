@@ -9,7 +9,10 @@
 
 #include "schedule.h"
 
-enum { KEYS = 128, ROUNDS = 4 };
+enum {
+    KEYS = 128,
+    ROUNDS = 4
+};
 
 struct key {
     atomic_uint sequence; /* odd: in use */
@@ -91,7 +94,7 @@ int bine_setspecific(bine_key key, const void *value)
         locals->count = wanted;
         hub->current->locals = locals;
     }
-    locals->values[key] = (struct value){ sequence, (void *)value };
+    locals->values[key] = (struct value){sequence, (void *)value};
     return 0;
 }
 

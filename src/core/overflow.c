@@ -15,7 +15,9 @@
 #include "schedule.h"
 
 /* Handlers of the program run here too, once signals are patched; only what they touch costs memory. */
-enum { SIGNAL_STACK_SIZE = 256 * 1024 };
+enum {
+    SIGNAL_STACK_SIZE = 256 * 1024
+};
 
 static struct sigaction previous;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -70,7 +72,7 @@ static void handle(int signal_number, siginfo_t *info, void *context)
     }
     /* Back to the default and return: the instruction faults again and the process ends as it would have without us; a
      * SIGSEGV that was sent is sent again. */
-    struct sigaction default_action = { .sa_handler = SIG_DFL };
+    struct sigaction default_action = {.sa_handler = SIG_DFL};
     bine_libc.sigaction(signal_number, &default_action, NULL);
     if (info->si_code <= 0)
         raise(signal_number);
@@ -78,7 +80,7 @@ static void handle(int signal_number, siginfo_t *info, void *context)
 
 static void install(void)
 {
-    struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     if (bine_libc.sigaction(SIGSEGV, &action, &previous) < 0)
         once_error = errno;
@@ -95,14 +97,15 @@ int bine_overflow_watch_thread(void)
      * often 8 KiB: one that cannot hold the program's own handlers gives way to ours while the hub lives. */
     stack_t old;
     if (sigaltstack(NULL, &old) < 0)
-        old = (stack_t){ .ss_flags = SS_DISABLE };
+        old = (stack_t){.ss_flags = SS_DISABLE};
     if (!(old.ss_flags & SS_DISABLE) && ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
         return 0;
-    void *memory = mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    void *memory =
+        mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
         return -1;
     *(stack_t *)memory = old;
-    stack_t stack = { .ss_sp = (char *)memory + sizeof old, .ss_size = SIGNAL_STACK_SIZE - sizeof old };
+    stack_t stack = {.ss_sp = (char *)memory + sizeof old, .ss_size = SIGNAL_STACK_SIZE - sizeof old};
     if (sigaltstack(&stack, NULL) < 0) {
         int error = errno;
         munmap(memory, SIGNAL_STACK_SIZE);

@@ -7,10 +7,13 @@
 #include "hub.h"
 
 /* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O. */
-enum { BINE_SLICE = 128 };
+enum {
+    BINE_SLICE = 128
+};
 
 /* This thread's hub. Initial-exec: one load, and always the same address for a greenlet, because it never changes thread. */
-extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
+extern
+    __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
 
 static inline void bine_ready_push(struct bine_hub *hub, struct bine_greenlet *g)
 {

@@ -10,8 +10,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,8 +36,8 @@ enum {
 
 struct bine_stack_slot {
     struct bine_slab *slab;
-    uint32_t index;   /* within the slab */
-    bool touched;     /* may have pages */
+    uint32_t index; /* within the slab */
+    bool touched;   /* may have pages */
 };
 
 struct bine_slab {
@@ -49,11 +49,12 @@ struct bine_slab {
     struct bine_stack_slot slots[];
 };
 
-struct class {
+struct class
+{
     struct bine_stack_slot **free;
     size_t free_count, free_room;
-    size_t least_free;     /* since the last trim: these were not needed */
-    size_t slots;          /* with a guard: in the free array or taken */
+    size_t least_free; /* since the last trim: these were not needed */
+    size_t slots;      /* with a guard: in the free array or taken */
     size_t reserved;
     struct bine_slab *slabs;
 };
@@ -120,7 +121,7 @@ int bine_stacks_class(size_t size)
     int class = 0;
     /* The guard is part of the slot: at least two more pages than it must be left. */
     while (slot_size(class) < size || slot_size(class) < guard_size(class) + 2 * bine_page_size())
-        class++;
+        class ++;
     return class;
 }
 
@@ -130,16 +131,17 @@ static struct bine_slab *slab_new(int class)
     struct bine_slab *slab = malloc(sizeof *slab + count * sizeof *slab->slots);
     if (!slab)
         return NULL;
-    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    char *base =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (base == MAP_FAILED) {
         free(slab);
         return NULL;
     }
     /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the kernel has none. */
     madvise(base, bytes, MADV_NOHUGEPAGE);
-    *slab = (struct bine_slab){ .base = base, .count = (uint32_t)count, .class = class };
+    *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
     for (uint32_t i = 0; i < count; i++)
-        slab->slots[i] = (struct bine_stack_slot){ slab, i, false };
+        slab->slots[i] = (struct bine_stack_slot){slab, i, false};
     return slab;
 }
 
@@ -151,7 +153,7 @@ static void slab_free(struct bine_slab *slab)
 
 void bine_stacks_free(struct bine_stacks *stacks)
 {
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         struct class *c = &stacks->classes[class];
         for (struct bine_slab *slab = c->slabs, *next; slab; slab = next) {
             next = slab->next;
@@ -219,7 +221,7 @@ struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
         c->least_free = c->free_count;
     slot->touched = true;
     char *top = slot_base(slot) + slot_size(class) - slot->index % COLOURS * COLOUR_BYTES;
-    return (struct bine_stack){ top, slot };
+    return (struct bine_stack){top, slot};
 }
 
 void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack)
@@ -268,7 +270,7 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
     bool more = false;
     if (now < stacks->next_trim)
         return stacks->next_trim;
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         struct class *c = &stacks->classes[class];
         if (c->free_count <= KEEP)
             continue;
@@ -297,7 +299,7 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
 
 bool bine_stacks_trimmable(const struct bine_stacks *stacks)
 {
-    for (int class = 0; class < CLASSES; class++)
+    for (int class = 0; class < CLASSES; class ++)
         if (stacks->classes[class].free_count > KEEP)
             return true;
     return false;

@@ -43,7 +43,8 @@ static inline BINE_NO_SANITIZE void bine_switch_announce(struct bine_hub *hub, s
         to->sanitizer.bottom = bine_stack_bottom(to->stack);
         to->sanitizer.size = bine_stack_size(to->stack);
     }
-    __sanitizer_start_switch_fiber(ended ? NULL : &from->sanitizer.fake_stack, to->sanitizer.bottom, to->sanitizer.size);
+    __sanitizer_start_switch_fiber(ended ? NULL : &from->sanitizer.fake_stack, to->sanitizer.bottom,
+                                   to->sanitizer.size);
 #endif
 #ifdef BINE_TSAN
     if (!to->sanitizer.fiber)
@@ -80,7 +81,8 @@ static inline void bine_switch_make_current(struct bine_hub *hub, struct bine_gr
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
 /* Continue `to`; returns when somebody continues `from`, the current greenlet. */
-static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                                                              struct bine_greenlet *to)
 {
     struct bine_switch_state state;
     if (__builtin_expect(to == from, 0))
@@ -110,7 +112,8 @@ static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_
 {
     struct bine_greenlet *g = hub->current, *next = hub->ready_first;
     if (__builtin_expect(!next || next->state != BINE_READY || !hub->slice || hub->simulated || hub->no_park ||
-                             hub->around || hub->exception_globals || g->attention, 0))
+                             hub->around || hub->exception_globals || g->attention,
+                         0))
         return false;
     hub->slice--;
     hub->streak = 0;

@@ -24,7 +24,7 @@ void bine_timers_free(struct bine_timers *timers)
     for (size_t i = 0; i < timers->count; i++)
         timers->heap[i].timer->index = 0;
     free(timers->heap);
-    *timers = (struct bine_timers){ 0 };
+    *timers = (struct bine_timers){0};
 }
 
 static inline bool before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
@@ -72,7 +72,7 @@ void bine_timer_start(struct bine_timers *timers, struct bine_timer *timer, int6
 {
     assert(timer->index == 0 && timers->count < timers->room);
     timer->deadline = deadline;
-    struct bine_timer_entry entry = { deadline, timers->order++, timer };
+    struct bine_timer_entry entry = {deadline, timers->order++, timer};
     sift_up(timers, timers->count++, entry);
 }
 

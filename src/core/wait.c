@@ -17,7 +17,7 @@ struct watch {
 struct bine_iwait {
     struct bine_greenlet *waiting; /* parked in bine_iwait_next, or NULL */
     struct watch *ready_first, *ready_last;
-    size_t left; /* objects that have not been returned */
+    size_t left;         /* objects that have not been returned */
     unsigned park_flags; /* BINE_PARK_EXTERNAL if another thread may make one of them ready */
     size_t n;
     struct watch watches[];
@@ -106,8 +106,9 @@ void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
         errno = 0;
         return NULL;
     }
-    int error = iteration->ready_first || timeout ? next_ready(iteration, bine_hub_deadline(bine_hub_here(), timeout), &object)
-                                                  : ETIME;
+    int error = iteration->ready_first || timeout
+                    ? next_ready(iteration, bine_hub_deadline(bine_hub_here(), timeout), &object)
+                    : ETIME;
     if (error)
         errno = error == ETIME ? ETIMEDOUT : error;
     return object;
@@ -128,7 +129,7 @@ static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
     int64_t deadline = bine_hub_deadline(hub, timeout);
     size_t self = hub->current == hub->root ? 0 : 1;
     while (hub->greenlets > self) {
-        struct bine_waiter waiter = { .greenlet = hub->current };
+        struct bine_waiter waiter = {.greenlet = hub->current};
         int error = ETIME;
         if (timeout) {
             bine_queue_push(&hub->empty, &waiter);

@@ -19,11 +19,11 @@ struct bine_queue {
 
 struct bine_waiter {
     struct bine_waiter *next, *previous;
-    struct bine_queue *queue;        /* the queue it is linked into, NULL when in none */
-    struct bine_greenlet *greenlet;  /* whom to wake */
+    struct bine_queue *queue;       /* the queue it is linked into, NULL when in none */
+    struct bine_greenlet *greenlet; /* whom to wake */
     /* Called instead of waking the greenlet, if not NULL. It may not park. */
     void (*notify)(struct bine_waiter *waiter);
-    void *item;                      /* free for the object: hand-off of an item, a count ... */
+    void *item; /* free for the object: hand-off of an item, a count ... */
 };
 
 static inline bool bine_queue_empty(const struct bine_queue *queue)
@@ -71,7 +71,7 @@ static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
 struct bine_waitable;
 
 struct bine_waitable_class {
-    const char *name;                                /* for dumps and error checks */
+    const char *name;                                  /* for dumps and error checks */
     bool (*ready)(const struct bine_waitable *object); /* would an operation on it not block? */
     /* May another thread make it ready? Then waiting for it is BINE_PARK_EXTERNAL. NULL: no. */
     bool (*external)(const struct bine_waitable *object);

@@ -64,8 +64,8 @@ static inline struct bine_descriptor *bine_descriptor_find(int fd)
 {
     if ((unsigned)fd >= (unsigned)BINE_DESCRIPTOR_CHUNK * BINE_DESCRIPTOR_CHUNKS)
         return NULL;
-    struct bine_descriptor *chunk = atomic_load_explicit(
-        &bine_descriptor_chunks[(unsigned)fd / BINE_DESCRIPTOR_CHUNK], memory_order_acquire);
+    struct bine_descriptor *chunk =
+        atomic_load_explicit(&bine_descriptor_chunks[(unsigned)fd / BINE_DESCRIPTOR_CHUNK], memory_order_acquire);
     return chunk ? chunk + (unsigned)fd % BINE_DESCRIPTOR_CHUNK : NULL;
 }
 

@@ -24,7 +24,9 @@ static void on_post(void *number)
     bine_unpark(sleeper);
 }
 
-enum { POSTS = 20000 };
+enum {
+    POSTS = 20000
+};
 
 static void *poster(void *hub)
 {
@@ -252,8 +254,9 @@ TEST(hazard_14_exit_while_greenlets_are_parked)
 
 TEST(dump_names_everybody)
 {
-    bine_spawn_options options = { .name = "the-waiter" };
-    bine_greenlet *g = bine_spawn_with(&options, waits_for_ever, NULL), *late = bine_spawn_later(BINE_SECOND, count_to, NULL);
+    bine_spawn_options options = {.name = "the-waiter"};
+    bine_greenlet *g = bine_spawn_with(&options, waits_for_ever, NULL),
+                  *late = bine_spawn_later(BINE_SECOND, count_to, NULL);
     bine_sleep(0);
     int pipes[2];
     char text[4000];
@@ -267,7 +270,7 @@ TEST(dump_names_everybody)
     CHECK(strstr(text, "the-waiter>: parked in sleep") != NULL);
     CHECK(strstr(text, "not started, until") != NULL);
     CHECK(strstr(text, "root>: running") != NULL);
-    bine_greenlet *both[] = { g, late };
+    bine_greenlet *both[] = {g, late};
     CHECK_OK(bine_killall(both, 2, BINE_FOREVER));
     CHECK_OK(bine_joinall(both, 2, 0));
 }
@@ -294,9 +297,9 @@ static void *posts_stop(void *arg)
 TEST(ready_greenlets_cannot_starve_messages_and_timers)
 {
     bool stop = false, also = false;
-    bine_greenlet *all[] = { bine_spawn(ready_for_ever, &stop), bine_spawn(ready_for_ever, &stop), NULL };
+    bine_greenlet *all[] = {bine_spawn(ready_for_ever, &stop), bine_spawn(ready_for_ever, &stop), NULL};
     pthread_t thread;
-    void *both[] = { bine_hub_get(), &also };
+    void *both[] = {bine_hub_get(), &also};
     CHECK_EQ(pthread_create(&thread, NULL, posts_stop, both), 0);
     CHECK_OK(bine_sleep(3 * BINE_MS));
     while (!also)

@@ -25,7 +25,8 @@ TEST(each_greenlet_has_its_own_value_and_destructors_run)
 {
     CHECK_OK(bine_key_create(&key, destroy));
     CHECK_OK(bine_setspecific(key, "root"));
-    bine_greenlet *all[] = { bine_spawn(own_value, (void *)1), bine_spawn(own_value, (void *)10), bine_spawn(own_value, (void *)100) };
+    bine_greenlet *all[] = {bine_spawn(own_value, (void *)1), bine_spawn(own_value, (void *)10),
+                            bine_spawn(own_value, (void *)100)};
     CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
     CHECK_EQ(destroyed, 111);
     CHECK_STRING(bine_getspecific(key), "root");

@@ -115,7 +115,7 @@ static void *recurses(void *arg)
 
 static void overflow(void)
 {
-    bine_spawn_options options = { .name = "fetch-7", .stack_size = 64 * 1024 };
+    bine_spawn_options options = {.name = "fetch-7", .stack_size = 64 * 1024};
     bine_join(bine_spawn_with(&options, recurses, (void *)1000000), NULL, BINE_FOREVER);
 }
 
@@ -210,7 +210,9 @@ TEST(the_pool_gives_memory_back, .seconds = 60)
 {
     if (harness_instrumented())
         SKIP("needs native memory");
-    enum { N = 20000 };
+    enum {
+        N = 20000
+    };
     bine_greenlet **all = malloc(N * sizeof *all);
     for (int i = 0; i < N; i++)
         all[i] = bine_spawn(parks, NULL);
@@ -236,7 +238,7 @@ TEST(stacks_of_every_size_work_side_by_side)
     bine_greenlet *all[60];
     for (int i = 0; i < 60; i++) {
         size_t size = (size_t)16384 << i % 12;
-        bine_spawn_options options = { .stack_size = size };
+        bine_spawn_options options = {.stack_size = size};
         intptr_t depth = (intptr_t)(size / 2000);
         all[i] = bine_spawn_with(&options, sized, (void *)(depth > 8 ? depth - 8 : 0));
         CHECK(all[i] != NULL);

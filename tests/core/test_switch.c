@@ -101,7 +101,8 @@ TEST(hazard_20_control_words_follow_the_greenlet)
 {
     bine_greenlet *all[40];
     for (intptr_t i = 0; i < 40; i++)
-        all[i] = i % 2 ? bine_spawn(keeps_control_words, (void *)i) : bine_spawn_later(i * 20 * BINE_US, has_initial_control_words, NULL);
+        all[i] = i % 2 ? bine_spawn(keeps_control_words, (void *)i)
+                       : bine_spawn_later(i * 20 * BINE_US, has_initial_control_words, NULL);
     CHECK_OK(bine_joinall(all, 40, BINE_FOREVER));
     has_initial_control_words(NULL);
 }
@@ -119,7 +120,7 @@ static void *rounds(void *mode)
 
 TEST(hazard_20_rounding_modes_follow_the_greenlet)
 {
-    static const int modes[] = { FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO };
+    static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     bine_greenlet *all[4];
     for (int i = 0; i < 4; i++)
         all[i] = bine_spawn(rounds, (void *)(intptr_t)modes[i]);
@@ -134,20 +135,23 @@ static void *keeps_registers(void *arg)
     for (long i = 0; i < 100; i++) {
         long seed = (long)(intptr_t)arg * 1000 + i, bad = 0;
         /* bine_sleep(0): a call from asm clobbers what the ABI lets it clobber. The stack is 16-byte aligned there. */
-        __asm__ volatile("movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\tpushq %%rbp\n\tpushq %%rbx\n\t"
-                         "pushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\tpushq %[seed]\n\t"
-                         "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\tleaq 3(%%rbx), %%r13\n\t"
-                         "leaq 4(%%rbx), %%r14\n\tleaq 5(%%rbx), %%r15\n\t"
-                         "xorl %%edi, %%edi\n\tcall bine_sleep@PLT\n\t"
-                         "popq %%rcx\n\txorl %%eax, %%eax\n\tsubq %%rcx, %%rbx\n\torq %%rbx, %%rax\n\t"
-                         "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\tsubq %%rcx, %%r12\n\tsubq $2, %%r12\n\torq %%r12, %%rax\n\t"
-                         "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\tsubq %%rcx, %%r14\n\tsubq $4, %%r14\n\torq %%r14, %%rax\n\t"
-                         "subq %%rcx, %%r15\n\tsubq $5, %%r15\n\torq %%r15, %%rax\n\t"
-                         "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq %%rbp\n\tpopq %%rsp\n\t"
-                         : "=&a"(bad), [seed] "+D"(seed)
-                         :
-                         : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-                           "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+        __asm__ volatile(
+            "movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\tpushq %%rbp\n\tpushq %%rbx\n\t"
+            "pushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\tpushq %[seed]\n\t"
+            "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\tleaq 3(%%rbx), %%r13\n\t"
+            "leaq 4(%%rbx), %%r14\n\tleaq 5(%%rbx), %%r15\n\t"
+            "xorl %%edi, %%edi\n\tcall bine_sleep@PLT\n\t"
+            "popq %%rcx\n\txorl %%eax, %%eax\n\tsubq %%rcx, %%rbx\n\torq %%rbx, %%rax\n\t"
+            "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\tsubq %%rcx, %%r12\n\tsubq $2, %%r12\n\torq %%r12, "
+            "%%rax\n\t"
+            "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\tsubq %%rcx, %%r14\n\tsubq $4, %%r14\n\torq "
+            "%%r14, %%rax\n\t"
+            "subq %%rcx, %%r15\n\tsubq $5, %%r15\n\torq %%r15, %%rax\n\t"
+            "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq %%rbp\n\tpopq %%rsp\n\t"
+            : "=&a"(bad), [seed] "+D"(seed)
+            :
+            : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+              "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
         CHECK_EQ(bad, 0);
     }
 #elif defined(__aarch64__)
@@ -206,7 +210,7 @@ static void *backtraces(void *arg)
 
 TEST(hazard_22_backtraces_end_at_the_entry_frame)
 {
-    bine_greenlet *all[] = { bine_spawn(backtraces, NULL), bine_spawn(backtraces, NULL) };
+    bine_greenlet *all[] = {bine_spawn(backtraces, NULL), bine_spawn(backtraces, NULL)};
     CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
 }
 

@@ -6,7 +6,9 @@
 #include "core/timer.h"
 #include "harness.h"
 
-enum { N = 3000 };
+enum {
+    N = 3000
+};
 
 static struct item {
     struct bine_timer timer;
@@ -30,7 +32,7 @@ static void on_fire(struct bine_timer *timer)
 TEST(timers_fire_in_order_of_deadline_then_of_starting)
 {
     for (unsigned seed = 1; seed <= 50; seed++) {
-        struct bine_timers timers = { 0 };
+        struct bine_timers timers = {0};
         int64_t order = 0, running = 0;
         srand(seed);
         CHECK_OK(bine_timers_reserve(&timers, N));
@@ -75,7 +77,7 @@ static void start_again(struct bine_timer *timer)
 
 TEST(a_timer_that_starts_itself_again_does_not_hold_the_turn)
 {
-    struct bine_timer timer = { .fire = start_again };
+    struct bine_timer timer = {.fire = start_again};
     CHECK_OK(bine_timers_reserve(&again_timers, 1));
     bine_timer_start(&again_timers, &timer, 0);
     CHECK_EQ(bine_timers_fire(&again_timers, 10), 1u);

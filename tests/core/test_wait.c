@@ -12,23 +12,24 @@ static void *after(void *ms)
 
 TEST(wait_returns_in_order_of_readiness)
 {
-    bine_greenlet *a = bine_spawn(after, (void *)20), *b = bine_spawn(after, (void *)1), *c = bine_spawn(after, (void *)10);
-    void *objects[] = { a, b, c }, *ready[3];
+    bine_greenlet *a = bine_spawn(after, (void *)20), *b = bine_spawn(after, (void *)1),
+                  *c = bine_spawn(after, (void *)10);
+    void *objects[] = {a, b, c}, *ready[3];
     CHECK_EQ(bine_wait(objects, 3, ready, 2, BINE_FOREVER), 2);
     CHECK(ready[0] == b && ready[1] == c);
     CHECK_EQ(bine_wait(objects, 3, ready, 0, BINE_FOREVER), 3);
     CHECK_EQ(bine_wait(objects, 3, NULL, 0, 0), 3);
-    CHECK_OK(bine_joinall((bine_greenlet *[]){ a, b, c }, 3, 0));
+    CHECK_OK(bine_joinall((bine_greenlet *[]){a, b, c}, 3, 0));
 }
 
 TEST(wait_that_times_out_says_how_many)
 {
     bine_greenlet *a = bine_spawn(after, (void *)0), *b = bine_spawn(after, (void *)500);
-    void *objects[] = { a, b }, *ready[2];
+    void *objects[] = {a, b}, *ready[2];
     CHECK_EQ(bine_wait(objects, 2, ready, 0, 5 * BINE_MS), 1);
     CHECK(ready[0] == a);
     CHECK_OK(bine_killall(&b, 1, BINE_FOREVER));
-    CHECK_OK(bine_joinall((bine_greenlet *[]){ a, b }, 2, 0));
+    CHECK_OK(bine_joinall((bine_greenlet *[]){a, b}, 2, 0));
 }
 
 TEST(wait_for_nothing_waits_for_everybody)
@@ -41,8 +42,9 @@ TEST(wait_for_nothing_waits_for_everybody)
 
 TEST(iwait_yields_each_as_it_ends)
 {
-    bine_greenlet *a = bine_spawn(after, (void *)10), *b = bine_spawn(after, (void *)1), *c = bine_spawn(after, (void *)300);
-    void *objects[] = { a, b, c };
+    bine_greenlet *a = bine_spawn(after, (void *)10), *b = bine_spawn(after, (void *)1),
+                  *c = bine_spawn(after, (void *)300);
+    void *objects[] = {a, b, c};
     bine_iwait *iteration = bine_iwait_begin(objects, 3);
     CHECK(bine_iwait_next(iteration, BINE_FOREVER) == b);
     CHECK(bine_iwait_next(iteration, BINE_FOREVER) == a);
@@ -54,13 +56,13 @@ TEST(iwait_yields_each_as_it_ends)
     CHECK_EQ(errno, 0);
     bine_iwait_end(iteration);
     bine_iwait_end(NULL);
-    CHECK_OK(bine_joinall((bine_greenlet *[]){ a, b, c }, 3, 0));
+    CHECK_OK(bine_joinall((bine_greenlet *[]){a, b, c}, 3, 0));
 }
 
 TEST(an_iteration_may_be_ended_early)
 {
     bine_greenlet *a = bine_spawn(after, (void *)5);
-    bine_iwait *iteration = bine_iwait_begin((void *[]){ a }, 1);
+    bine_iwait *iteration = bine_iwait_begin((void *[]){a}, 1);
     bine_iwait_end(iteration);
     CHECK_OK(bine_join(a, NULL, BINE_FOREVER));
 }
@@ -76,7 +78,7 @@ TEST(a_killed_wait_leaves_no_trace)
     bine_greenlet *a = bine_spawn(after, (void *)5), *w = bine_spawn(waits, a);
     bine_sleep(0);
     CHECK_OK(bine_killall(&w, 1, BINE_FOREVER));
-    CHECK_OK(bine_joinall((bine_greenlet *[]){ a, w }, 2, BINE_FOREVER));
+    CHECK_OK(bine_joinall((bine_greenlet *[]){a, w}, 2, BINE_FOREVER));
 }
 
 TEST(bad_arguments_of_wait)

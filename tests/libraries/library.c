@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUESTS = 10, ANSWER = 300 };
+enum {
+    REQUESTS = 10,
+    ANSWER = 300
+};
 
 struct request {
     const struct library *library;
@@ -37,7 +40,7 @@ static void *request(void *arg)
 static void fill(struct request *requests, const struct library *library, int port, bool slow)
 {
     for (int i = 0; i < REQUESTS; i++)
-        requests[i] = (struct request){ .library = library, .port = port, .number = i, .slow = slow };
+        requests[i] = (struct request){.library = library, .port = port, .number = i, .slow = slow};
 }
 
 static void spawn_and_join(struct request *requests)
@@ -85,7 +88,7 @@ static void *beats(void *arg)
 
 void library_heartbeat(const struct library *library)
 {
-    struct request one = { .library = library, .number = 3 };
+    struct request one = {.library = library, .number = 3};
     CHECK_OK(bine_patch_all());
     one.port = library_port(library->port_variable);
     request(&one);

@@ -31,11 +31,23 @@ void library_threads(const struct library *library);
 /* (d) Kill and timeout in mid-request leave library and process usable. */
 void library_cancel(const struct library *library);
 
-#define LIBRARY_TESTS(library)                                                                                    \
-    TEST(slow_requests_take_the_time_of_one, .seconds = 60) { library_overlaps(&(library)); }                      \
-    TEST(a_heartbeat_goes_on_while_the_server_stalls, .seconds = 60) { library_heartbeat(&(library)); }            \
-    TEST(threads_give_the_same_output, .seconds = 60) { library_threads(&(library)); }                             \
-    TEST(kill_and_timeout_in_mid_request_leave_all_usable, .seconds = 60) { library_cancel(&(library)); }
+#define LIBRARY_TESTS(library)                                            \
+    TEST(slow_requests_take_the_time_of_one, .seconds = 60)               \
+    {                                                                     \
+        library_overlaps(&(library));                                     \
+    }                                                                     \
+    TEST(a_heartbeat_goes_on_while_the_server_stalls, .seconds = 60)      \
+    {                                                                     \
+        library_heartbeat(&(library));                                    \
+    }                                                                     \
+    TEST(threads_give_the_same_output, .seconds = 60)                     \
+    {                                                                     \
+        library_threads(&(library));                                      \
+    }                                                                     \
+    TEST(kill_and_timeout_in_mid_request_leave_all_usable, .seconds = 60) \
+    {                                                                     \
+        library_cancel(&(library));                                       \
+    }
 
 /* A proxy to 127.0.0.1:upstream, made of greenlets of this process. It holds back the answer's bytes from the `after`-th on, of each
  * connection's, for `stall` ns. Its port. */

@@ -56,15 +56,15 @@ static void *pump(void *arg)
 static void start_pump(int from, int to, bool answers)
 {
     struct pump *arg = malloc(sizeof *arg);
-    *arg = (struct pump){ from, to, answers };
+    *arg = (struct pump){from, to, answers};
     CHECK_LT(proxy.count, 500u);
     proxy.greenlets[proxy.count++] = bine_spawn(pump, arg);
 }
 
 static int connect_upstream(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)proxy.upstream),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)proxy.upstream), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_OK(connect(fd, (struct sockaddr *)&address, sizeof address));
     return fd;
@@ -84,7 +84,7 @@ static void *accepts(void *arg)
 
 int proxy_start(int upstream, size_t after, long stall)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     memset(&proxy, 0, sizeof proxy);
     proxy.upstream = upstream;

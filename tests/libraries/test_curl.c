@@ -29,7 +29,7 @@ struct connection {
 static void *open_connection(int port)
 {
     struct connection *connection = malloc(sizeof *connection);
-    *connection = (struct connection){ curl_easy_init(), port };
+    *connection = (struct connection){curl_easy_init(), port};
     return connection;
 }
 
@@ -37,11 +37,12 @@ static bool ask(void *arg, int number, bool slow, char *answer, size_t size)
 {
     struct connection *connection = arg;
     CURL *curl = connection->curl;
-    struct page page = { answer, 0, size };
+    struct page page = {answer, 0, size};
     char url[100], error[CURL_ERROR_SIZE] = "";
     (void)slow;
     /* By name for http: this goes through libcurl's resolver (a thread of its own, in Debian's build). */
-    snprintf(url, sizeof url, CURL_SCHEME "://%s:%d/%d", strcmp(CURL_SCHEME, "http") == 0 ? "localhost" : "127.0.0.1", connection->port, number);
+    snprintf(url, sizeof url, CURL_SCHEME "://%s:%d/%d", strcmp(CURL_SCHEME, "http") == 0 ? "localhost" : "127.0.0.1",
+             connection->port, number);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_V4);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
@@ -70,5 +71,5 @@ __attribute__((constructor)) static void initialise(void)
     curl_global_init(CURL_GLOBAL_ALL);
 }
 
-static const struct library curl = { CURL_PORT, open_connection, ask, close_connection, false };
+static const struct library curl = {CURL_PORT, open_connection, ask, close_connection, false};
 LIBRARY_TESTS(curl)

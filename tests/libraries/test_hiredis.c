@@ -36,5 +36,5 @@ static void close_connection(void *connection)
     redisFree(connection);
 }
 
-static const struct library hiredis = { "BINE_REDIS_PORT", open_connection, ask, close_connection, true };
+static const struct library hiredis = {"BINE_REDIS_PORT", open_connection, ask, close_connection, true};
 LIBRARY_TESTS(hiredis)

@@ -35,5 +35,5 @@ static void close_connection(void *connection)
     mysql_close(connection);
 }
 
-static const struct library mariadb = { "BINE_MARIADB_PORT", open_connection, ask, close_connection, true };
+static const struct library mariadb = {"BINE_MARIADB_PORT", open_connection, ask, close_connection, true};
 LIBRARY_TESTS(mariadb)

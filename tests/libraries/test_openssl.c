@@ -14,7 +14,8 @@ static SSL_CTX *context;
 
 static int connect_to(int port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
@@ -66,7 +67,7 @@ static void close_connection(void *connection)
     close(fd);
 }
 
-static const struct library openssl = { "BINE_HTTPS_PORT", open_connection, ask, close_connection, false };
+static const struct library openssl = {"BINE_HTTPS_PORT", open_connection, ask, close_connection, false};
 LIBRARY_TESTS(openssl)
 
 /* (e) Each greenlet fails in its own way, with waits in between, and must find its own error in the queue. */
