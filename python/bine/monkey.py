@@ -39,11 +39,7 @@ def _prepare():
     if _prepared:
         return
     _prepared = True
-    import sysconfig
-
-    shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
-    library = "libpython%d.%d*.so*" % sys.version_info[:2] if shared else ""
-    for name in (library, "_multiprocessing*.so"):
+    for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
         _bine.patch_local_keys(name)
         _bine.patch_threads_as_greenlets(name)
 

@@ -1,5 +1,8 @@
 /* The module bine._bine: names and types. See bine_python.h. */
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <string.h>
 
 #include "bine_python.h"
 
@@ -176,7 +179,21 @@ static PyObject *py_poller_name(PyObject *module, PyObject *unused)
     return PyUnicode_FromString(bine_poller_name());
 }
 
+/* The object that CPython itself is in, as patching names it: "" for the program (Debian's python3 is linked statically, although it
+ * has a shared library beside it), else the file name of libpython. */
+static PyObject *py_interpreter_object(PyObject *module, PyObject *unused)
+{
+    Dl_info found;
+    struct link_map *object = NULL;
+    (void)module, (void)unused;
+    if (!dladdr1((void *)PyThreadState_New, &found, (void **)&object, RTLD_DL_LINKMAP) || !object || !object->l_name[0])
+        return PyUnicode_FromString("");
+    const char *slash = strrchr(object->l_name, '/');
+    return PyUnicode_FromString(slash ? slash + 1 : object->l_name);
+}
+
 static PyMethodDef functions[] = {
+    {"interpreter_object", py_interpreter_object, METH_NOARGS, NULL},
     { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
     { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
