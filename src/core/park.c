@@ -112,12 +112,13 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
 
 void bine_yield(struct bine_hub *hub)
 {
-    struct bine_greenlet *g = hub->current, *next = hub->ready_first;
+    struct bine_greenlet *g = hub->current;
     if (__builtin_expect(hub->no_park, 0))
         return;
     hub->streak = 0;
     const struct bine_around *around = hub->around;
     void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
+    struct bine_greenlet *next = hub->ready_first; /* not before `leave`, which may make others ready */
     /* The common case spelled out: somebody who has run before is ready and the slice is not used up. */
     if (__builtin_expect(next && next->state == BINE_READY && hub->slice && !hub->simulated, 1)) {
         hub->slice--;
