@@ -141,5 +141,7 @@ extern PyTypeObject bine_Timeout_Type;
 int bine_timeout_init(PyObject *module);
 /* The oldest expired timeout of the carrier as an exception to raise: new reference. */
 PyObject *bine_py_expired_exception(struct bine_carrier *carrier);
+/* Raise a Timeout of that many seconds (None: without a number). NULL. */
+PyObject *bine_py_raise_timeout(PyObject *seconds);
 
 #endif

@@ -257,16 +257,6 @@ static PyObject *result_or_raise(Event *self)
     return value;
 }
 
-static PyObject *raise_timeout(PyObject *seconds)
-{
-    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
-    if (exception) {
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-        Py_DECREF(exception);
-    }
-    return NULL;
-}
-
 static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "block", "timeout", NULL };
@@ -279,7 +269,7 @@ static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
     int result = bine_event_is_set(self->event) ? 1 : wait_event(self, block ? deadline : 0);
     if (result < 0)
         return NULL;
-    return result ? result_or_raise(self) : raise_timeout(block ? timeout : Py_None);
+    return result ? result_or_raise(self) : bine_py_raise_timeout(block ? timeout : Py_None);
 }
 
 static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -290,13 +280,13 @@ static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwarg
     if (parse_timeout(args, kwargs, "|O:result", &deadline, &timeout) < 0)
         return NULL;
     int result = wait_event(self, deadline);
-    return result < 0 ? NULL : result ? result_or_raise(self) : raise_timeout(timeout);
+    return result < 0 ? NULL : result ? result_or_raise(self) : bine_py_raise_timeout(timeout);
 }
 
 static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return bine_event_is_set(((Event *)self)->event) ? result_or_raise((Event *)self) : raise_timeout(Py_None);
+    return bine_event_is_set(((Event *)self)->event) ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
 }
 
 static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)

@@ -253,16 +253,6 @@ static PyObject *greenlet_join(PyObject *self, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-static PyObject *raise_timeout(PyObject *seconds)
-{
-    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
-    if (exception) {
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-        Py_DECREF(exception);
-    }
-    return NULL;
-}
-
 static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "block", "timeout", NULL };
@@ -276,7 +266,7 @@ static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs
     if (error < 0)
         return NULL;
     if (error)
-        return raise_timeout(block ? timeout : Py_None);
+        return bine_py_raise_timeout(block ? timeout : Py_None);
     if (self->exception) {
         Py_INCREF(self->exception);
         PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);

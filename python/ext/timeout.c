@@ -72,6 +72,16 @@ PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
     return exception_of(carrier->expired);
 }
 
+PyObject *bine_py_raise_timeout(PyObject *seconds)
+{
+    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
+    if (exception) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
 static int timeout_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "seconds", "exception", "ref", "priority", NULL };
