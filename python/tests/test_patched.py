@@ -120,6 +120,11 @@ def test_kill_and_timeout_raise_wherever_it_waits():
     lock = threading.Lock()
     lock.acquire()
 
+    def condition():
+        waited_for = threading.Condition()
+        with waited_for:
+            waited_for.wait()
+
     def join():
         # A new thread each time: CPython takes a thread for ended when its join was interrupted.
         thread = threading.Thread(target=time.sleep, args=(5,), daemon=True)
@@ -132,7 +137,7 @@ def test_kill_and_timeout_raise_wherever_it_waits():
         "recv": lambda: a.recv(1), "accept": listener.accept, "sleep": lambda: time.sleep(60), "lock": lock.acquire,
         "queue": queue.Queue().get, "select": lambda: select.select([a], [], []), "join": join,
         "read": lambda: os.read(reading, 1), "process": child.wait, "event": threading.Event().wait,
-        "condition": lambda: threading.Condition(threading.Lock()).__enter__() and None or time.sleep(60),
+        "condition": condition,
     }
     for name, wait in waits.items():
         g = bine.spawn(wait)

@@ -76,7 +76,7 @@ static void *keeps_control_words(void *seed)
     for (int i = 0; i < 200; i++) {
         random = random * 1664525 + 1013904223;
         unsigned mxcsr = ((random >> 8) & 0xe040) | 0x1f80; /* exceptions stay masked: 1/0 elsewhere must not trap */
-        unsigned short x87 = (unsigned short)(0x037f & ~(random >> 12 & 0x0c00 & 0)) | (random >> 16 & 0x0c00);
+        unsigned short x87 = (unsigned short)(0x037f | (random >> 16 & 0x0c00));
         _mm_setcsr(mxcsr);
         __asm__ volatile("fldcw %0" : : "m"(x87));
         bine_sleep(i % 10 ? 0 : BINE_US);
