@@ -54,7 +54,7 @@ int bine_dump(int fd)
     if (!hub)
         return 0;
     int length = snprintf(line, sizeof line, "%zu greenlets besides the root, %s poller, %lu switches\n",
-                          hub->greenlets, hub->driver->name, (unsigned long)hub->switches);
+                          hub->greenlets, hub->driver->name, (unsigned long)bine_hub_switches(hub));
     if (put(fd, line, (size_t)length) < 0)
         return -1;
     /* The list is newest first; people read oldest first. */

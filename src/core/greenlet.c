@@ -32,8 +32,14 @@ void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenle
     end_hooks[slot] = ended;
 }
 
+/* Each greenlet can be ready once and can have one timer of its own running: the room for both is made with its record, so that neither
+ * can fail later. Timers of other layers have their room beside it. */
 static int refill_records(struct bine_hub *hub)
 {
+    size_t records = hub->records_made + CHUNK_RECORDS;
+    if (bine_ready_reserve(&hub->ready, records) < 0 ||
+        bine_timers_reserve(&hub->timers, records + hub->timers_reserved) < 0)
+        return -1;
     struct bine_greenlet *chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof *chunk);
     if (!chunk)
         return -1;
@@ -41,6 +47,7 @@ static int refill_records(struct bine_hub *hub)
         chunk[i].next = hub->records;
         hub->records = &chunk[i];
     }
+    hub->records_made = records;
     return 0;
 }
 
@@ -97,7 +104,8 @@ void bine_detach(bine_greenlet *g)
 
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
 {
-    if (bine_timers_reserve(&hub->timers, 64) < 0)
+    /* The record of a hub that has ended has its greenlets' records still, but no room for them. */
+    if (bine_ready_reserve(&hub->ready, hub->records_made) < 0 || bine_timers_reserve(&hub->timers, hub->records_made) < 0)
         return NULL;
     struct bine_greenlet *root = record_new(hub);
     if (!root)
@@ -127,7 +135,7 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
 static void delay_over(struct bine_timer *timer)
 {
     struct bine_greenlet *g = (struct bine_greenlet *)((char *)timer - offsetof(struct bine_greenlet, timer));
-    bine_ready_push(g->hub, g);
+    bine_ready_push(&g->hub->ready, g);
 }
 
 /* A new greenlet, not yet in the ready queue. */
@@ -142,13 +150,6 @@ static struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const 
         return NULL;
     if (class < 0)
         class = hub->default_stack_class;
-    /* Each greenlet can have one timer of its own running; the rest of the room is for timers of other layers, which
-     * reserve theirs beside it. */
-    if (__builtin_expect(hub->timers.room < hub->greenlets + 64 + hub->timers_reserved, 0) &&
-        bine_timers_reserve(&hub->timers, hub->greenlets + 64 + hub->timers_reserved) < 0) {
-        errno = ENOMEM;
-        return NULL;
-    }
     if (bine_stacks_reserve(hub->stacks, class) < 0)
         return NULL;
     struct bine_greenlet *g = record_new(hub);
@@ -170,7 +171,7 @@ bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site)
 {
     struct bine_greenlet *g = prepare(-1, run, arg, site);
     if (g)
-        bine_ready_push(g->hub, g);
+        bine_ready_push(&g->hub->ready, g);
     return g;
 }
 
@@ -217,7 +218,7 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
     if (options->delay)
         start_later(g, options->delay);
     else
-        bine_ready_push(g->hub, g);
+        bine_ready_push(&g->hub->ready, g);
     return g;
 }
 

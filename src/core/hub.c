@@ -124,6 +124,7 @@ static void end_hub(struct bine_hub *hub)
     bine_greenlet_release(hub->root);
     hub->driver->close(hub->driver);
     bine_timers_free(&hub->timers);
+    bine_ready_free(&hub->ready);
     bine_stacks_free(hub->stacks);
     bine_overflow_unwatch_thread();
     lock_hubs();
@@ -179,13 +180,12 @@ static void after_fork_in_child(void)
         self->flags |= BINE_G_ROOT | BINE_G_FORKED;
         hub->greenlets--;
     }
-    hub->ready_first = NULL;
+    hub->ready.head = hub->ready.tail = 0;
     hub->idle = hub->empty = (struct bine_queue){0};
     hub->external = 0;
     atomic_store(&hub->inbox.first, NULL);
     atomic_store(&hub->inbox.waiting, false);
-    bine_timers_free(&hub->timers);
-    bine_timers_reserve(&hub->timers, 64 + hub->timers_reserved);
+    bine_timers_clear(&hub->timers);
     hub->driver->forked(hub->driver);
     for (int i = 0; i < HOOKS && fork_hooks[i]; i++)
         fork_hooks[i](hub);
@@ -233,7 +233,7 @@ bine_hub *bine_hub_get(void)
     hub = hub_record();
     if (!hub)
         return NULL;
-    *hub = (struct bine_hub){.slice = BINE_SLICE, .errno_address = &errno, .records = hub->records};
+    *hub = (struct bine_hub){.slice = BINE_SLICE, .errno_address = &errno, .records = hub->records, .records_made = hub->records_made};
     atomic_store(&hub->inbox.closed, true);
     bine_idle_driver_init(hub);
     hub->stacks = bine_stacks_new();
@@ -266,6 +266,7 @@ no_key:
 no_signal_stack:
 no_root:
     bine_timers_free(&hub->timers);
+    bine_ready_free(&hub->ready);
     bine_stacks_free(hub->stacks);
 no_stacks:
     give_record_back(hub);
@@ -283,7 +284,7 @@ void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
 int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change)
 {
     size_t reserved = hub->timers_reserved + (size_t)change;
-    if (change > 0 && bine_timers_reserve(&hub->timers, hub->greenlets + 64 + reserved) < 0) {
+    if (change > 0 && bine_timers_reserve(&hub->timers, hub->records_made + reserved) < 0) {
         errno = ENOMEM;
         return -1;
     }
@@ -342,6 +343,11 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
         return -1;
     }
     return 0;
+}
+
+uint64_t bine_hub_switches(const struct bine_hub *hub)
+{
+    return hub->switches + BINE_SLICE - hub->slice;
 }
 
 size_t bine_hub_greenlets(void)

@@ -12,6 +12,7 @@
 
 #include "greenlet.h"
 #include "message.h"
+#include "ready.h"
 #include "stack.h"
 #include "timer.h"
 
@@ -52,16 +53,22 @@ enum {
     BINE_SIGNALLED_BREAK = 1 << 2,   /* ... while the root was parked, and calls end with EINTR */
 };
 
+/* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
+struct bine_exception_globals {
+    void *caught;
+    unsigned uncaught;
+};
+
 struct bine_hub {
     struct bine_greenlet *current;
-    struct bine_greenlet *ready_first, *ready_last;
+    struct bine_ready ready;
     unsigned slice;                   /* switches left before the driver is looked at although greenlets are ready */
     bool no_park;                     /* inside a callback (link, notify, message): parking is an error */
     bool simulated;                   /* driver->random is set */
     const struct bine_around *around; /* NULL: nobody */
     bool main_thread;                 /* its end is the end of the process */
     int *errno_address;
-    void *exception_globals; /* C++: __cxa_eh_globals of this thread, NULL if no C++ runtime is loaded */
+    struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is loaded */
 
     struct bine_driver *driver;
     struct bine_timers timers;
@@ -76,11 +83,13 @@ struct bine_hub {
     size_t external;           /* parked now with BINE_PARK_EXTERNAL */
     /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
     atomic_uchar signals;
-    uint64_t switches, turns; /* figures for dumps and benchmarks */
+    uint64_t switches; /* before the present slice, see bine_hub_switches */
+    uint64_t turns;
     uint64_t streak;          /* I/O calls since the last switch that did not have to wait; io's own */
     void *io;                 /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
+    size_t records_made;           /* these and those in use: for so many there is room in queue and timers */
     int default_stack_class;
     struct bine_driver idle_driver; /* idle.c */
     atomic_int idle_woken;
@@ -90,6 +99,9 @@ struct bine_hub {
 /* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
  * between threads, so the address stays right for a greenlet's life. */
 struct bine_hub *bine_hub_here(void);
+
+/* How often this hub went from one greenlet to the next: a figure for dumps. */
+uint64_t bine_hub_switches(const struct bine_hub *hub);
 
 /* Replace the driver (io: at the first wait for a descriptor). The old one is closed. */
 void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver);

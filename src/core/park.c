@@ -39,7 +39,7 @@ static void wake(struct bine_greenlet *g, int error)
 {
     g->wake_error = error;
     g->state = BINE_READY;
-    bine_ready_push(g->hub, g);
+    bine_ready_push(&g->hub->ready, g);
 }
 
 bool bine_unpark_error(struct bine_greenlet *g, int error)
@@ -118,19 +118,9 @@ void bine_yield(struct bine_hub *hub)
     hub->streak = 0;
     const struct bine_around *around = hub->around;
     void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
-    struct bine_greenlet *next = hub->ready_first; /* not before `leave`, which may make others ready */
-    /* The common case spelled out: somebody who has run before is ready and the slice is not used up. */
-    if (__builtin_expect(next && next->state == BINE_READY && hub->slice && !hub->simulated, 1)) {
-        hub->slice--;
-        hub->ready_last->next = g;
-        hub->ready_last = g;
-        g->next = NULL;
-        hub->ready_first = next->next;
-    } else {
-        bine_ready_push(hub, g);
-        next = bine_schedule_next(hub);
-    }
-    bine_switch(hub, g, next);
+    /* Not before `leave`, which may make others ready. */
+    bine_ready_push(&hub->ready, g);
+    bine_switch(hub, g, bine_schedule_next_quick(hub));
     if (__builtin_expect(around != NULL, 0))
         around->back(hub, g, left, 0);
 }

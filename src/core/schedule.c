@@ -3,21 +3,19 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "park.h"
 
 void bine_schedule_arrived(struct bine_hub *hub)
 {
     *hub->errno_address = 0;
-    if (hub->exception_globals)
-        memset(hub->exception_globals, 0, sizeof(struct bine_exception_globals));
     bine_switch_arrived(hub, hub->current);
 }
 
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+    to->state = BINE_READY;
     bine_switch_announce(hub, from, to, false);
     bine_switch_make_current(hub, to);
     bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
@@ -38,6 +36,9 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
     }
     bine_stacks_unreserve(hub->stacks, from->stack_class);
     bool took_over = to->stack.top == stack.top && to->state == BINE_NEW, fresh = to->state == BINE_NEW;
+    to->state = BINE_READY;
+    if (__builtin_expect(bine_switch_exceptions(hub), 0)) /* it ended inside a handler */
+        *hub->exception_globals = (struct bine_exception_globals){0};
     bine_switch_announce(hub, from, to, true);
     bine_switch_make_current(hub, to);
     bine_greenlet_release(from);
@@ -110,10 +111,11 @@ static bool fire_timers(struct bine_hub *hub)
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
     int saved_errno = *hub->errno_address;
+    hub->switches += BINE_SLICE - hub->slice;
     hub->slice = BINE_SLICE;
     bool some = deliver_messages(hub);
     some |= fire_timers(hub);
-    if (some || hub->ready_first || !wait) {
+    if (some || !bine_ready_empty(&hub->ready) || !wait) {
         turn_driver(hub, 0);
     } else {
         int64_t deadline = bine_timers_next(&hub->timers);
@@ -143,23 +145,11 @@ static bool hopeless(const struct bine_hub *hub)
 
 static struct bine_greenlet *pop_any(struct bine_hub *hub)
 {
-    if (!hub->simulated || hub->ready_first->next == NULL)
-        return bine_ready_pop(hub);
+    uint32_t count = bine_ready_count(&hub->ready);
+    if (!hub->simulated || count == 1)
+        return bine_ready_pop(&hub->ready);
     /* Under simulation any ready greenlet may come next: whatever relies on more than the contract breaks. */
-    size_t count = 0;
-    for (struct bine_greenlet *g = hub->ready_first; g && count < 16; g = g->next)
-        count++;
-    size_t skip = hub->driver->random(hub->driver) % count;
-    if (skip == 0)
-        return bine_ready_pop(hub);
-    struct bine_greenlet *before = hub->ready_first;
-    while (--skip)
-        before = before->next;
-    struct bine_greenlet *g = before->next;
-    before->next = g->next;
-    if (hub->ready_last == g)
-        hub->ready_last = before;
-    return g;
+    return bine_ready_take(&hub->ready, hub->driver->random(hub->driver) % (count < 16 ? count : 16));
 }
 
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
@@ -167,7 +157,7 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
     for (;;) {
         if (hub->slice-- == 0)
             bine_schedule_turn(hub, false);
-        while (hub->ready_first) {
+        while (!bine_ready_empty(&hub->ready)) {
             struct bine_greenlet *g = pop_any(hub);
             if (g->state != BINE_DEAD)
                 return g;
@@ -177,7 +167,7 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
         if (!idle && hopeless(hub) && bine_deadlock(hub))
             continue;
         bine_schedule_turn(hub, !idle);
-        if (idle && !hub->ready_first)
+        if (idle && bine_ready_empty(&hub->ready))
             for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->idle));)
                 bine_waiter_wake(waiter);
     }

@@ -1,5 +1,5 @@
 /*
- * The ready queue and the switch: the hot path of everything, inside core only.
+ * Who runs next: the hot path of everything, inside core only.
  */
 #ifndef BINE_CORE_SCHEDULE_H
 #define BINE_CORE_SCHEDULE_H
@@ -15,23 +15,6 @@ enum {
 extern
     __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
 
-static inline void bine_ready_push(struct bine_hub *hub, struct bine_greenlet *g)
-{
-    g->next = NULL;
-    if (hub->ready_first)
-        hub->ready_last->next = g;
-    else
-        hub->ready_first = g;
-    hub->ready_last = g;
-}
-
-static inline struct bine_greenlet *bine_ready_pop(struct bine_hub *hub)
-{
-    struct bine_greenlet *g = hub->ready_first;
-    hub->ready_first = g->next;
-    return g;
-}
-
 /* The next greenlet to run: pops the ready queue, turning the driver when it is empty or the slice is used up. Never NULL:
  * when nothing can ever become ready, the root does, with EDEADLK. May return the caller. */
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
@@ -39,11 +22,13 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
 /* The same with the common case inlined: somebody is ready and the slice is not used up. */
 static inline struct bine_greenlet *bine_schedule_next_quick(struct bine_hub *hub)
 {
-    struct bine_greenlet *next = hub->ready_first;
-    if (__builtin_expect(!next || next->state == BINE_DEAD || !hub->slice || hub->simulated, 0))
+    if (__builtin_expect(bine_ready_empty(&hub->ready) || !hub->slice || hub->simulated, 0))
+        return bine_schedule_next(hub);
+    struct bine_greenlet *next = bine_ready_first(&hub->ready);
+    if (__builtin_expect(next->state == BINE_DEAD, 0))
         return bine_schedule_next(hub);
     hub->slice--;
-    hub->ready_first = next->next;
+    hub->ready.head++;
     return next;
 }
 

@@ -8,29 +8,35 @@
 #include "../arch/context.h"
 #include "schedule.h"
 
-/* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
-struct bine_exception_globals {
-    void *caught;
-    unsigned uncaught;
-};
-
 struct bine_switch_state {
     int saved_errno;
     struct bine_exception_globals exceptions;
 };
 
+/* Is an exception being thrown or handled? */
+static inline bool bine_switch_exceptions(const struct bine_hub *hub)
+{
+    const struct bine_exception_globals *globals = hub->exception_globals;
+    return globals && (globals->caught || globals->uncaught);
+}
+
+/* Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put back, and a C++
+ * runtime may turn up (dlopen) while greenlets are parked. */
 static inline void bine_switch_save(struct bine_hub *hub, struct bine_switch_state *state)
 {
     state->saved_errno = *hub->errno_address;
-    if (hub->exception_globals)
-        state->exceptions = *(struct bine_exception_globals *)hub->exception_globals;
+    state->exceptions = (struct bine_exception_globals){0};
+    if (__builtin_expect(bine_switch_exceptions(hub), 0)) {
+        state->exceptions = *hub->exception_globals;
+        *hub->exception_globals = (struct bine_exception_globals){0};
+    }
 }
 
 static inline void bine_switch_restore(struct bine_hub *hub, const struct bine_switch_state *state)
 {
     *hub->errno_address = state->saved_errno;
-    if (hub->exception_globals)
-        *(struct bine_exception_globals *)hub->exception_globals = state->exceptions;
+    if (__builtin_expect(state->exceptions.caught || state->exceptions.uncaught, 0))
+        *hub->exception_globals = state->exceptions;
 }
 
 /* Not instrumented: it returns on the other fiber, and a caller that is not instrumented does not inline what is. The thread
@@ -72,9 +78,7 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
 
 static inline void bine_switch_make_current(struct bine_hub *hub, struct bine_greenlet *to)
 {
-    to->state = BINE_READY;
     hub->current = to;
-    hub->switches++;
 }
 
 /* The part for a greenlet that has not run yet: out of line. */
@@ -92,9 +96,8 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
         bine_switch_to_new(hub, from, to);
     } else {
         /* With many greenlets each switch misses the caches: fetch the stack after next while this one runs. */
-        struct bine_greenlet *after = hub->ready_first;
-        if (after)
-            __builtin_prefetch(after->sp, 0);
+        if (!bine_ready_empty(&hub->ready))
+            __builtin_prefetch(bine_ready_first(&hub->ready)->sp, 0);
         bine_switch_announce(hub, from, to, false);
         bine_switch_make_current(hub, to);
         bine_arch_switch(&from->sp, to->sp);
@@ -110,19 +113,19 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
  */
 static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_hub *hub)
 {
-    struct bine_greenlet *g = hub->current, *next = hub->ready_first;
-    if (__builtin_expect(!next || next->state != BINE_READY || !hub->slice || hub->simulated || hub->no_park ||
-                             hub->around || hub->exception_globals || g->attention,
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(bine_ready_empty(&hub->ready) || !hub->slice || hub->simulated || hub->no_park ||
+                             hub->around || g->attention || bine_switch_exceptions(hub),
                          0))
+        return false;
+    struct bine_greenlet *next = bine_ready_first(&hub->ready);
+    if (__builtin_expect(next->state != BINE_READY, 0))
         return false;
     hub->slice--;
     hub->streak = 0;
-    hub->ready_last->next = g; /* this may be next itself */
-    hub->ready_last = g;
-    g->next = NULL;
-    struct bine_greenlet *after = next->next;
-    hub->ready_first = after;
-    __builtin_prefetch(after->sp, 0);
+    bine_ready_push(&hub->ready, g);
+    hub->ready.head++;
+    __builtin_prefetch(bine_ready_first(&hub->ready)->sp, 0);
     int saved_errno = *hub->errno_address;
     bine_switch_announce(hub, g, next, false);
     bine_switch_make_current(hub, next);

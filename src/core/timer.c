@@ -19,10 +19,16 @@ int bine_timers_reserve(struct bine_timers *timers, size_t n)
     return 0;
 }
 
-void bine_timers_free(struct bine_timers *timers)
+void bine_timers_clear(struct bine_timers *timers)
 {
     for (size_t i = 0; i < timers->count; i++)
         timers->heap[i].timer->index = 0;
+    timers->count = 0;
+}
+
+void bine_timers_free(struct bine_timers *timers)
+{
+    bine_timers_clear(timers);
     free(timers->heap);
     *timers = (struct bine_timers){0};
 }

@@ -33,6 +33,8 @@ struct bine_timers {
 
 /* Make room for n timers in all. 0, or -1 with ENOMEM and nothing changed. */
 int bine_timers_reserve(struct bine_timers *timers, size_t n);
+/* Stop all; the room stays. */
+void bine_timers_clear(struct bine_timers *timers);
 void bine_timers_free(struct bine_timers *timers);
 
 /* Start (the timer must be stopped; room must have been reserved), stop (no effect if stopped). */

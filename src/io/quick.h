@@ -59,7 +59,7 @@ static inline bool bine_quick_transmit(struct bine_hub *hub, int fd, const void 
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || (flags & ~MSG_NOSIGNAL) || size - 1 >= BINE_TRANSFER_MOST || hub->streak >= BINE_STREAK_LIMIT ||
-        (hub->ready_first && bine_wait_supports(hub, BINE_OP_SEND)))
+        (!bine_ready_empty(&hub->ready) && bine_wait_supports(hub, BINE_OP_SEND)))
         return false;
     if (!socket && atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET)
         return false;

@@ -68,7 +68,7 @@ static bool show_figures(int fd)
 {
     struct bine_hub *hub = bine_hub_here();
     return say(fd, "greenlets %zu\npoller %s\nguards %s\nswitches %llu\nturns %llu\ntimers %zu\nversion %s\n",
-               bine_hub_greenlets(), bine_poller_name(), bine_guard_name(), (unsigned long long)hub->switches,
+               bine_hub_greenlets(), bine_poller_name(), bine_guard_name(), (unsigned long long)bine_hub_switches(hub),
                (unsigned long long)hub->turns, hub->timers.count, bine_version());
 }
 
