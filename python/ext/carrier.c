@@ -141,7 +141,7 @@ struct bine_carrier *bine_carrier_current(void)
         carrier->g = g;
         carrier->state = PyThreadState_Get();
         g->slots[BINE_SLOT_PYTHON] = carrier;
-        hub->around = &around;
+        bine_hub_set_around(hub, &around);
     }
     return g->slots[BINE_SLOT_PYTHON];
 }

@@ -101,8 +101,10 @@ void bine_hub_find_exception_globals(void)
         *(void **)&get_exception_globals = found;
     }
     struct bine_hub *hub = bine_hub_of_thread;
-    if (hub && !hub->exception_globals)
+    if (hub && !hub->exception_globals) {
         hub->exception_globals = get_exception_globals();
+        hub->exceptions = true;
+    }
 }
 
 /* ---- making and ending -------------------------------------------------------------------------------------- */
@@ -279,6 +281,12 @@ void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
     hub->driver = driver;
     hub->simulated = driver->random != NULL;
     old->close(old);
+}
+
+void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
+{
+    hub->around = around;
+    hub->surrounded = around != NULL;
 }
 
 int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change)

@@ -63,9 +63,16 @@ struct bine_hub {
     struct bine_greenlet *current;
     struct bine_ready ready;
     unsigned slice;                   /* switches left before the driver is looked at although greenlets are ready */
-    bool no_park;                     /* inside a callback (link, notify, message): parking is an error */
-    bool simulated;                   /* driver->random is set */
-    const struct bine_around *around; /* NULL: nobody */
+    union {
+        struct {
+            bool no_park;    /* inside a callback (link, notify, message): parking is an error */
+            bool simulated;  /* driver->random is set */
+            bool surrounded; /* around is set */
+            bool exceptions; /* exception_globals is set */
+        };
+        uint32_t unusual; /* any of them: a switch is not the shortest possible */
+    };
+    const struct bine_around *around; /* NULL: nobody; see bine_hub_set_around */
     bool main_thread;                 /* its end is the end of the process */
     int *errno_address;
     struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is loaded */
@@ -99,6 +106,9 @@ struct bine_hub {
 /* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
  * between threads, so the address stays right for a greenlet's life. */
 struct bine_hub *bine_hub_here(void);
+
+/* Have `around` (NULL: nobody) called around each switch from now on. */
+void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
 
 /* How often this hub went from one greenlet to the next: a figure for dumps. */
 uint64_t bine_hub_switches(const struct bine_hub *hub);

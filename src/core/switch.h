@@ -76,6 +76,24 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
     (void)hub, (void)g;
 }
 
+/* With many greenlets in turn each is cold by the time it runs again. Fetch what it needs first while others run: the record, which
+ * must be there before the stack can be fetched, then the end of the stack. The ring says who comes when; the distances
+ * were measured. */
+enum {
+    BINE_AHEAD = 64
+};
+
+static inline __attribute__((always_inline)) void bine_switch_fetch(const struct bine_hub *hub, uint32_t ready)
+{
+    if (__builtin_expect(ready < BINE_AHEAD, 1))
+        return;
+    const struct bine_ready *ring = &hub->ready;
+    __builtin_prefetch(ring->slots[(ring->head + 8) & ring->mask], 1);
+    const char *sp = ring->slots[(ring->head + 3) & ring->mask]->sp;
+    __builtin_prefetch(sp, 1);
+    __builtin_prefetch(sp + 64, 1);
+}
+
 static inline void bine_switch_make_current(struct bine_hub *hub, struct bine_greenlet *to)
 {
     hub->current = to;
@@ -95,9 +113,7 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
     if (__builtin_expect(to->state == BINE_NEW, 0)) {
         bine_switch_to_new(hub, from, to);
     } else {
-        /* With many greenlets each switch misses the caches: fetch the stack after next while this one runs. */
-        if (!bine_ready_empty(&hub->ready))
-            __builtin_prefetch(bine_ready_first(&hub->ready)->sp, 0);
+        bine_switch_fetch(hub, bine_ready_count(&hub->ready));
         bine_switch_announce(hub, from, to, false);
         bine_switch_make_current(hub, to);
         bine_arch_switch(&from->sp, to->sp);
@@ -114,18 +130,19 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
 static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(bine_ready_empty(&hub->ready) || !hub->slice || hub->simulated || hub->no_park ||
-                             hub->around || g->attention || bine_switch_exceptions(hub),
-                         0))
+    uint32_t head = hub->ready.head, tail = hub->ready.tail;
+    unsigned slice = hub->slice;
+    if (__builtin_expect(head == tail || !slice || hub->unusual || g->attention, 0))
         return false;
-    struct bine_greenlet *next = bine_ready_first(&hub->ready);
+    struct bine_greenlet **slots = hub->ready.slots, *next = slots[head & hub->ready.mask];
     if (__builtin_expect(next->state != BINE_READY, 0))
         return false;
-    hub->slice--;
+    hub->slice = slice - 1;
     hub->streak = 0;
-    bine_ready_push(&hub->ready, g);
-    hub->ready.head++;
-    __builtin_prefetch(bine_ready_first(&hub->ready)->sp, 0);
+    slots[tail & hub->ready.mask] = g;
+    hub->ready.head = head + 1;
+    hub->ready.tail = tail + 1;
+    bine_switch_fetch(hub, tail - head);
     int saved_errno = *hub->errno_address;
     bine_switch_announce(hub, g, next, false);
     bine_switch_make_current(hub, next);

@@ -97,7 +97,7 @@ static struct masks *masks_of(struct bine_hub *hub)
     }
     if (hub->around != &masks->around) {
         masks->inner = hub->around;
-        hub->around = &masks->around;
+        bine_hub_set_around(hub, &masks->around);
     }
     return masks;
 }
@@ -123,7 +123,7 @@ static void hub_ended(struct bine_hub *hub)
     if (!masks)
         return;
     if (hub->around == &masks->around)
-        hub->around = masks->inner;
+        bine_hub_set_around(hub, masks->inner);
     masks_here = NULL;
     free(masks);
 }
