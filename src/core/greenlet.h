@@ -42,6 +42,7 @@ struct bine_greenlet {
     uint8_t park_flags; /* of the current park */
     uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
     int wake_error;     /* what the current park returns */
+    int saved_errno;    /* while not running */
 
     struct bine_timer timer; /* deadline of the current park, or of the delayed start */
     const char *verb;        /* why it is parked: "recv fd", and ... */
@@ -58,9 +59,9 @@ struct bine_greenlet {
     struct bine_locals *locals;
     void *slots[BINE_SLOTS];
     unsigned references;
+    int error;
     uint16_t shields;
     uint8_t stack_class;
-    int error;
     int interrupt;                   /* one-shot error for the next park that can be interrupted, 0: none */
     struct bine_sanitizer sanitizer; /* empty unless built with one */
 };

@@ -71,21 +71,10 @@ static void park_timer_fired(struct bine_timer *timer)
     wake(g, error);
 }
 
-int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags)
+/* The wait of the current greenlet, which may wait. */
+static inline __attribute__((always_inline)) void begin(struct bine_hub *hub, struct bine_greenlet *g, const char *verb,
+                                                        uintptr_t object, int64_t deadline, unsigned flags)
 {
-    struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(hub->no_park, 0))
-        return EDEADLK;
-    if (__builtin_expect(g->attention, 0) && listens(g, flags)) {
-        int error = pending_error(g);
-        if (error) {
-            if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
-                clear_interrupt(g);
-            return error;
-        }
-        if (g->timeouts && g->timeouts->earliest < deadline)
-            deadline = g->timeouts->earliest;
-    }
     g->verb = verb;
     g->object = object;
     g->park_flags = (uint8_t)flags;
@@ -96,18 +85,54 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
     if (flags & BINE_PARK_EXTERNAL)
         hub->external++;
     hub->streak = 0;
-    const struct bine_around *around = hub->around;
-    void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
-    g->state = BINE_PARKED;
-    bine_switch(hub, g, bine_schedule_next_quick(hub));
-    if (flags & BINE_PARK_EXTERNAL)
+}
+
+static inline __attribute__((always_inline)) int end(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    if (g->park_flags & BINE_PARK_EXTERNAL)
         hub->external--;
     if (bine_timer_started(&g->timer))
         bine_timer_stop(&hub->timers, &g->timer);
-    int error = g->wake_error;
-    if (__builtin_expect(around != NULL, 0))
+    return g->wake_error;
+}
+
+/* With everything that can be out of the ordinary. */
+static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const char *verb, uintptr_t object,
+                                                    int64_t deadline, unsigned flags)
+{
+    struct bine_greenlet *g = hub->current;
+    if (hub->no_park)
+        return EDEADLK;
+    if (g->attention && listens(g, flags)) {
+        int error = pending_error(g);
+        if (error) {
+            if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
+                clear_interrupt(g);
+            return error;
+        }
+        if (g->timeouts && g->timeouts->earliest < deadline)
+            deadline = g->timeouts->earliest;
+    }
+    begin(hub, g, verb, object, deadline, flags);
+    const struct bine_around *around = hub->around;
+    void *left = around ? around->leave(hub, g) : NULL;
+    g->state = BINE_PARKED;
+    bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
+    int error = end(hub, g);
+    if (around)
         around->back(hub, g, left, error);
     return error;
+}
+
+int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags)
+{
+    struct bine_greenlet *g = hub->current;
+    if (__builtin_expect(hub->unusual || g->attention, 0))
+        return park_with_care(hub, verb, object, deadline, flags);
+    begin(hub, g, verb, object, deadline, flags);
+    g->state = BINE_PARKED;
+    bine_switch_plain(hub, g, bine_schedule_next_quick(hub));
+    return end(hub, g);
 }
 
 void bine_yield(struct bine_hub *hub)
@@ -120,7 +145,7 @@ void bine_yield(struct bine_hub *hub)
     void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
     /* Not before `leave`, which may make others ready. */
     bine_ready_push(&hub->ready, g);
-    bine_switch(hub, g, bine_schedule_next_quick(hub));
+    bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
     if (__builtin_expect(around != NULL, 0))
         around->back(hub, g, left, 0);
 }

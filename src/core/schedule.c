@@ -17,7 +17,7 @@ void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct
     to->stack = bine_stacks_take(hub->stacks, to->stack_class);
     to->state = BINE_READY;
     bine_switch_announce(hub, from, to, false);
-    bine_switch_make_current(hub, to);
+    hub->current = to;
     bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
 }
 
@@ -40,7 +40,7 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
     if (__builtin_expect(bine_switch_exceptions(hub), 0)) /* it ended inside a handler */
         *hub->exception_globals = (struct bine_exception_globals){0};
     bine_switch_announce(hub, from, to, true);
-    bine_switch_make_current(hub, to);
+    hub->current = to;
     bine_greenlet_release(from);
     if (took_over)
         return NULL;

@@ -8,35 +8,11 @@
 #include "../arch/context.h"
 #include "schedule.h"
 
-struct bine_switch_state {
-    int saved_errno;
-    struct bine_exception_globals exceptions;
-};
-
 /* Is an exception being thrown or handled? */
 static inline bool bine_switch_exceptions(const struct bine_hub *hub)
 {
     const struct bine_exception_globals *globals = hub->exception_globals;
     return globals && (globals->caught || globals->uncaught);
-}
-
-/* Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put back, and a C++
- * runtime may turn up (dlopen) while greenlets are parked. */
-static inline void bine_switch_save(struct bine_hub *hub, struct bine_switch_state *state)
-{
-    state->saved_errno = *hub->errno_address;
-    state->exceptions = (struct bine_exception_globals){0};
-    if (__builtin_expect(bine_switch_exceptions(hub), 0)) {
-        state->exceptions = *hub->exception_globals;
-        *hub->exception_globals = (struct bine_exception_globals){0};
-    }
-}
-
-static inline void bine_switch_restore(struct bine_hub *hub, const struct bine_switch_state *state)
-{
-    *hub->errno_address = state->saved_errno;
-    if (__builtin_expect(state->exceptions.caught || state->exceptions.uncaught, 0))
-        *hub->exception_globals = state->exceptions;
 }
 
 /* Not instrumented: it returns on the other fiber, and a caller that is not instrumented does not inline what is. The thread
@@ -94,32 +70,41 @@ static inline __attribute__((always_inline)) void bine_switch_fetch(const struct
     __builtin_prefetch(sp + 64, 1);
 }
 
-static inline void bine_switch_make_current(struct bine_hub *hub, struct bine_greenlet *to)
-{
-    hub->current = to;
-}
-
 /* The part for a greenlet that has not run yet: out of line. */
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* Continue `to`; returns when somebody continues `from`, the current greenlet. */
-static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
-                                                              struct bine_greenlet *to)
+/* Continue `to`; returns when somebody continues `from`, the current greenlet. Only where no C++ runtime is loaded. */
+static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                    struct bine_greenlet *to)
 {
-    struct bine_switch_state state;
     if (__builtin_expect(to == from, 0))
         return;
-    bine_switch_save(hub, &state);
+    from->saved_errno = *hub->errno_address;
     if (__builtin_expect(to->state == BINE_NEW, 0)) {
         bine_switch_to_new(hub, from, to);
     } else {
         bine_switch_fetch(hub, bine_ready_count(&hub->ready));
         bine_switch_announce(hub, from, to, false);
-        bine_switch_make_current(hub, to);
+        hub->current = to;
         bine_arch_switch(&from->sp, to->sp);
     }
     bine_switch_arrived(hub, from);
-    bine_switch_restore(hub, &state);
+    *hub->errno_address = from->saved_errno;
+}
+
+/* The same anywhere. Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put
+ * back, and a C++ runtime may turn up (dlopen) while greenlets are parked. */
+static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                                                              struct bine_greenlet *to)
+{
+    struct bine_exception_globals exceptions = {0};
+    if (bine_switch_exceptions(hub)) {
+        exceptions = *hub->exception_globals;
+        *hub->exception_globals = (struct bine_exception_globals){0};
+    }
+    bine_switch_plain(hub, from, to);
+    if (exceptions.caught || exceptions.uncaught)
+        *hub->exception_globals = exceptions;
 }
 
 /*
@@ -143,12 +128,12 @@ static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_
     hub->ready.head = head + 1;
     hub->ready.tail = tail + 1;
     bine_switch_fetch(hub, tail - head);
-    int saved_errno = *hub->errno_address;
+    g->saved_errno = *hub->errno_address;
     bine_switch_announce(hub, g, next, false);
-    bine_switch_make_current(hub, next);
+    hub->current = next;
     bine_arch_switch(&g->sp, next->sp);
     bine_switch_arrived(hub, g);
-    *hub->errno_address = saved_errno;
+    *hub->errno_address = g->saved_errno;
     return true;
 }
 
