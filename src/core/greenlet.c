@@ -51,7 +51,7 @@ static int refill_records(struct bine_hub *hub)
     return 0;
 }
 
-static struct bine_greenlet *record_new(struct bine_hub *hub)
+static inline struct bine_greenlet *record_new(struct bine_hub *hub)
 {
     if (!hub->records && refill_records(hub) < 0)
         return NULL;
@@ -139,7 +139,7 @@ static void delay_over(struct bine_timer *timer)
 }
 
 /* A new greenlet, not yet in the ready queue. */
-static struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const char *site)
+static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const char *site)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     if (!run || !site) {
@@ -224,8 +224,22 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
 
 /* ---- running and ending ------------------------------------------------------------------------------------- */
 
+/* Tell those who wait for g's end. */
+static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    if (g->links)
+        bine_links_run(g);
+    bine_waitable_notify(&g->waitable);
+    /* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
+    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
+        bine_waiter_wake(waiter);
+    hub->no_park = outer;
+}
+
 /* From here on g is dead to everybody who looks. */
-static void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
 {
     leave_all(hub, g);
     g->state = BINE_DEAD;
@@ -233,33 +247,36 @@ static void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value,
     g->error = error;
     if (!(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)))
         hub->greenlets--;
-    bool outer = hub->no_park;
-    hub->no_park = true;
-    if (g->links)
-        bine_links_run(g);
-    if (!bine_queue_empty(&g->waitable.watchers))
-        bine_waitable_notify(&g->waitable);
-    /* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
-    if (__builtin_expect(!bine_queue_empty(&hub->empty), 0))
-        for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
-            bine_waiter_wake(waiter);
-    hub->no_park = outer;
+    if (g->links || !bine_queue_empty(&g->waitable.watchers) || !bine_queue_empty(&hub->empty))
+        announce_end(hub, g);
 }
 
-/* What a greenlet does last, still on its stack. */
-static void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+/* What others keep for it ends first. */
+static __attribute__((noinline)) void end_of_layers(struct bine_hub *hub, struct bine_greenlet *g)
 {
-    if (__builtin_expect(g->locals != NULL, 0))
+    if (g->locals)
         bine_locals_destroy(g); /* destructors may park: g is still alive */
     for (int slot = 0; slot < BINE_SLOTS; slot++)
-        if (__builtin_expect(g->slots[slot] && end_hooks[slot], 0)) {
+        if (g->slots[slot] && end_hooks[slot]) {
             hub->no_park = true;
             end_hooks[slot](g);
             hub->no_park = false;
         }
-    if (__builtin_expect(bine_watermark_enabled, 0))
+    if (bine_watermark_enabled)
         bine_watermark_end(g);
+}
+
+/* What a greenlet does last, still on its stack. */
+static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+{
+    if (__builtin_expect(g->locals || g->slots[0] || g->slots[1] || g->slots[2] || bine_watermark_enabled, 0))
+        end_of_layers(hub, g);
     conclude(hub, g, value, error);
+}
+
+static inline struct bine_greenlet *next_to_run(struct bine_hub *hub)
+{
+    return hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
 }
 
 BINE_NO_SANITIZE void *bine_greenlet_enter(void)
@@ -274,7 +291,7 @@ BINE_NO_SANITIZE void *bine_greenlet_enter(void)
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit(0); /* it forked, and is all that is left of the child */
         end(hub, g, value, 0);
-        void *context = bine_schedule_succeed(hub, g, bine_schedule_next(hub));
+        void *context = bine_schedule_succeed(hub, g, next_to_run(hub));
         if (context)
             return context;
         bine_arch_reset_control();
@@ -291,7 +308,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
         pthread_exit(value);
     }
     end(hub, g, value, error);
-    bine_schedule_leave(hub, g, bine_schedule_next(hub));
+    bine_schedule_leave(hub, g, next_to_run(hub));
 }
 
 void bine_greenlet_abandon(struct bine_greenlet *g, int error)

@@ -36,6 +36,7 @@ enum {
 
 struct bine_stack_slot {
     struct bine_slab *slab;
+    char *top;
     uint32_t index; /* within the slab */
     bool touched;   /* may have pages */
 };
@@ -141,7 +142,8 @@ static struct bine_slab *slab_new(int class)
     madvise(base, bytes, MADV_NOHUGEPAGE);
     *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
     for (uint32_t i = 0; i < count; i++)
-        slab->slots[i] = (struct bine_stack_slot){slab, i, false};
+        slab->slots[i] = (struct bine_stack_slot){
+            slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
     return slab;
 }
 
@@ -220,8 +222,7 @@ struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
     if (c->free_count < c->least_free)
         c->least_free = c->free_count;
     slot->touched = true;
-    char *top = slot_base(slot) + slot_size(class) - slot->index % COLOURS * COLOUR_BYTES;
-    return (struct bine_stack){top, slot};
+    return (struct bine_stack){slot->top, slot};
 }
 
 void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack)
