@@ -140,7 +140,7 @@ struct bine_carrier *bine_carrier_current(void)
         }
         carrier->g = g;
         carrier->state = PyThreadState_Get();
-        g->slots[BINE_SLOT_PYTHON] = carrier;
+        bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
         bine_hub_set_around(hub, &around);
     }
     return g->slots[BINE_SLOT_PYTHON];
@@ -233,7 +233,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     Py_INCREF(greenlet);
     carrier->g = g;
     carrier->running = greenlet;
-    g->slots[BINE_SLOT_PYTHON] = carrier;
+    bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
     bine_detach(g); /* it ends by itself */
     return g;
 }

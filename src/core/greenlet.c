@@ -43,8 +43,9 @@ static int refill_records(struct bine_hub *hub)
     struct bine_greenlet *chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof *chunk);
     if (!chunk)
         return -1;
+    memset(chunk, 0, CHUNK_RECORDS * sizeof *chunk);
     for (int i = CHUNK_RECORDS - 1; i >= 0; i--) {
-        chunk[i].next = hub->records;
+        chunk[i].next_free = hub->records;
         hub->records = &chunk[i];
     }
     hub->records_made = records;
@@ -53,14 +54,25 @@ static int refill_records(struct bine_hub *hub)
 
 static inline struct bine_greenlet *record_new(struct bine_hub *hub)
 {
-    if (!hub->records && refill_records(hub) < 0)
+    if (__builtin_expect(!hub->records, 0) && refill_records(hub) < 0)
         return NULL;
-    struct bine_greenlet *g = hub->records;
-    hub->records = g->next;
-    *g = (struct bine_greenlet){.waitable.class = &greenlet_class, .hub = hub, .references = 1};
-    g->all_next = hub->all;
-    if (hub->all)
-        hub->all->all_previous = g;
+    struct bine_greenlet *g = hub->records, *first = hub->all;
+    hub->records = g->next_free;
+    g->waitable = (struct bine_waitable){.class = &greenlet_class};
+    g->sp = NULL;
+    g->hub = hub;
+    g->state = BINE_NEW;
+    g->flags = g->park_flags = g->attention = 0;
+    g->references = 1;
+    g->all_next = first;
+    g->all_previous = NULL;
+    g->stack.top = NULL;
+    g->error = 0;
+    g->shields = 0;
+    g->timeouts = NULL;
+    g->sanitizer = (struct bine_sanitizer){};
+    if (first)
+        first->all_previous = g;
     hub->all = g;
     return g;
 }
@@ -75,17 +87,18 @@ static void leave_all(struct bine_hub *hub, struct bine_greenlet *g)
         hub->all = g->all_next;
 }
 
-void bine_greenlet_release(struct bine_greenlet *g)
+void bine_greenlet_free(struct bine_greenlet *g)
 {
-    assert(g->references > 0);
-    if (--g->references)
-        return;
     struct bine_hub *hub = g->hub;
-    if (g->name)
+    if (__builtin_expect(g->flags || g->attention, 0)) {
         free(g->name);
-    if (g->links)
         bine_links_free(g);
-    g->next = hub->records;
+        g->name = NULL;
+        g->locals = NULL;
+        memset(g->slots, 0, sizeof g->slots);
+        g->interrupt = 0;
+    }
+    g->next_free = hub->records;
     hub->records = g;
 }
 
@@ -247,12 +260,12 @@ static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void 
     g->error = error;
     if (!(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)))
         hub->greenlets--;
-    if (g->links || !bine_queue_empty(&g->waitable.watchers) || !bine_queue_empty(&hub->empty))
+    if (g->flags & BINE_G_BELONGINGS || !bine_queue_empty(&g->waitable.watchers) || !bine_queue_empty(&hub->empty))
         announce_end(hub, g);
 }
 
 /* What others keep for it ends first. */
-static __attribute__((noinline)) void end_of_layers(struct bine_hub *hub, struct bine_greenlet *g)
+static __attribute__((noinline)) void end_of_belongings(struct bine_hub *hub, struct bine_greenlet *g)
 {
     if (g->locals)
         bine_locals_destroy(g); /* destructors may park: g is still alive */
@@ -269,8 +282,8 @@ static __attribute__((noinline)) void end_of_layers(struct bine_hub *hub, struct
 /* What a greenlet does last, still on its stack. */
 static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
 {
-    if (__builtin_expect(g->locals || g->slots[0] || g->slots[1] || g->slots[2] || bine_watermark_enabled, 0))
-        end_of_layers(hub, g);
+    if (__builtin_expect(g->flags & BINE_G_BELONGINGS || bine_watermark_enabled, 0))
+        end_of_belongings(hub, g);
     conclude(hub, g, value, error);
 }
 

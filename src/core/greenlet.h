@@ -5,6 +5,7 @@
 #ifndef BINE_CORE_GREENLET_H
 #define BINE_CORE_GREENLET_H
 
+#include <assert.h>
 #include <bine/greenlet.h>
 
 #include "sanitizer.h"
@@ -26,16 +27,17 @@ enum bine_state {
 /* Slots for layers above core, which knows nothing of what they hold. */
 enum bine_slot {
     BINE_SLOT_PATCH,  /* src/patch: signal mask, thread identity ... */
-    BINE_SLOT_IO,     /* src/io */
     BINE_SLOT_PYTHON, /* the Python extension: its greenlet object */
     BINE_SLOTS
 };
 
-/* Ordered so that what a switch touches lies in the first cache line. */
+/* Ordered by cache lines: what a switch touches lies in the first, what a short life touches in the first two. */
 struct bine_greenlet {
-    struct bine_waitable waitable; /* first: joiners; see waitable.h */
-    struct bine_greenlet *next;    /* ready queue */
-    void *sp;                      /* saved stack pointer while not running */
+    _Alignas(64) struct bine_waitable waitable; /* first: joiners; see waitable.h */
+    union {
+        void *sp;                        /* saved stack pointer while not running */
+        struct bine_greenlet *next_free; /* of the records that are free */
+    };
     struct bine_hub *hub;
     uint8_t state;      /* enum bine_state */
     uint8_t flags;      /* BINE_G_* */
@@ -43,36 +45,39 @@ struct bine_greenlet {
     uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
     int wake_error;     /* what the current park returns */
     int saved_errno;    /* while not running */
-
-    struct bine_timer timer; /* deadline of the current park, or of the delayed start */
-    const char *verb;        /* why it is parked: "recv fd", and ... */
-    uintptr_t object;        /* ... 7 */
-
-    bine_run *run;
-    void *arg; /* the argument, later the value */
-    struct bine_stack stack;
-    const char *site;
-    char *name;
-    struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
-    struct bine_timeout *timeouts;                 /* innermost scope */
-    struct bine_link *links;
-    struct bine_locals *locals;
-    void *slots[BINE_SLOTS];
     unsigned references;
+    bine_run *run;
+
+    void *arg; /* the argument, later the value */
+    const char *site;
+    struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
+    struct bine_stack stack;
     int error;
     uint16_t shields;
     uint8_t stack_class;
-    int interrupt;                   /* one-shot error for the next park that can be interrupted, 0: none */
+    struct bine_timeout *timeouts; /* innermost scope */
+
+    /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it; the timer's
+     * index, too, is 0 whenever the timer is stopped. */
+    struct bine_timer timer; /* deadline of the current park, or of the delayed start */
+    const char *verb;        /* why it is parked: "recv fd", and ... */
+    uintptr_t object;        /* ... 7 */
+    int interrupt;           /* one-shot error for the next park that can be interrupted, 0: none */
+    char *name;
+    struct bine_link *links;
+    struct bine_locals *locals;
+    void *slots[BINE_SLOTS];
     struct bine_sanitizer sanitizer; /* empty unless built with one */
 };
 
 enum {
-    BINE_G_ROOT = 1 << 0,  /* the thread's own stack */
-    BINE_G_NAMED = 1 << 1, /* `name` is the bare name that was given, not the full text yet */
+    BINE_G_ROOT = 1 << 0,   /* the thread's own stack */
+    BINE_G_NAMED = 1 << 1,  /* `name` is the bare name that was given, not the full text yet */
+    BINE_G_HIDDEN = 1 << 2, /* a helper of the runtime: not counted, no deadlock report, no dump */
     /* pthread_self, where threads are greenlets, answers with the real thread's for now. */
     BINE_G_MAIN_IDENTITY = 1 << 3,
-    BINE_G_FORKED = 1 << 4, /* a root that was an ordinary greenlet when it forked: it keeps its identity */
-    BINE_G_HIDDEN = 1 << 2, /* a helper of the runtime: not counted, no deadlock report, no dump */
+    BINE_G_FORKED = 1 << 4,     /* a root that was an ordinary greenlet when it forked: it keeps its identity */
+    BINE_G_BELONGINGS = 1 << 5, /* has a name, links, locals, something in a slot: more to do at its end */
 };
 
 enum {
@@ -80,6 +85,12 @@ enum {
     BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
     BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
 };
+
+static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot slot, void *value)
+{
+    g->slots[slot] = value;
+    g->flags |= BINE_G_BELONGINGS;
+}
 
 /* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
  * For layers above that keep something in a slot. At most one per slot. */
@@ -92,8 +103,15 @@ void *bine_greenlet_enter(void);
 _Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
 /* The root record of a new hub. NULL: ENOMEM. */
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub);
+/* Nobody knows g any more. */
+void bine_greenlet_free(struct bine_greenlet *g);
 /* Drop one reference; frees the record with the last one. */
-void bine_greenlet_release(struct bine_greenlet *g);
+static inline void bine_greenlet_release(struct bine_greenlet *g)
+{
+    assert(g->references > 0);
+    if (--g->references == 0)
+        bine_greenlet_free(g);
+}
 /* End g, which never ran or never will again, from outside (killed before its start, abandoned by fork or hub end):
  * links and joiners are told. */
 void bine_greenlet_abandon(struct bine_greenlet *g, int error);

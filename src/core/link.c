@@ -27,6 +27,7 @@ int bine_link(bine_greenlet *g, bine_link_function *function, void *arg)
     while (*last)
         last = &(*last)->next;
     *last = link;
+    g->flags |= BINE_G_BELONGINGS;
     return 0;
 }
 

@@ -93,6 +93,7 @@ int bine_setspecific(bine_key key, const void *value)
         memset(locals->values + count, 0, (wanted - count) * sizeof *locals->values);
         locals->count = wanted;
         hub->current->locals = locals;
+        hub->current->flags |= BINE_G_BELONGINGS;
     }
     locals->values[key] = (struct value){sequence, (void *)value};
     return 0;

@@ -26,7 +26,7 @@ void bine_greenlet_take_name(struct bine_greenlet *g, char *name)
 {
     free(g->name);
     g->name = name;
-    g->flags |= BINE_G_NAMED;
+    g->flags |= BINE_G_NAMED | BINE_G_BELONGINGS;
 }
 
 static char *build(const struct bine_greenlet *g, const char *given)
@@ -59,6 +59,7 @@ const char *bine_name(bine_greenlet *g)
         return g->name ? g->name : g->site;
     free(g->name);
     g->name = text;
+    g->flags |= BINE_G_BELONGINGS;
     g->flags &= (uint8_t)~BINE_G_NAMED; /* the full text now */
     return text;
 }

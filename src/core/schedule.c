@@ -30,7 +30,7 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
         to->stack = stack; /* hot as it is */
     } else {
         /* Free from here on, although we still stand on it: whoever takes it does so after we have left. */
-        bine_stacks_give(hub->stacks, stack);
+        bine_stacks_give(hub->stacks, from->stack_class, stack);
         if (to->state == BINE_NEW)
             to->stack = bine_stacks_take(hub->stacks, to->stack_class);
     }

@@ -3,8 +3,7 @@
  *
  *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks, or 16 MiB
  *
- * Free stacks of a class are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the front, where
- * trimming finds them. Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
+ * Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
  */
 #include "stack.h"
 
@@ -21,8 +20,6 @@
 
 enum {
     SMALLEST_SHIFT = 14, /* 16 KiB */
-    LARGEST_SHIFT = 30,  /* 1 GiB */
-    CLASSES = LARGEST_SHIFT - SMALLEST_SHIFT + 1,
     DEFAULT_SIZE = 256 * 1024,
     SLAB_STACKS = 64,
     SLAB_BYTES = 16 * 1024 * 1024,
@@ -34,13 +31,6 @@ enum {
 };
 #define TRIM_INTERVAL INT64_C(500000000)
 
-struct bine_stack_slot {
-    struct bine_slab *slab;
-    char *top;
-    uint32_t index; /* within the slab */
-    bool touched;   /* may have pages */
-};
-
 struct bine_slab {
     struct bine_slab *next;
     char *base;
@@ -48,21 +38,6 @@ struct bine_slab {
     uint32_t idle;           /* scratch of the trim: free and untouched slots */
     int class;
     struct bine_stack_slot slots[];
-};
-
-struct class
-{
-    struct bine_stack_slot **free;
-    size_t free_count, free_room;
-    size_t least_free; /* since the last trim: these were not needed */
-    size_t slots;      /* with a guard: in the free array or taken */
-    size_t reserved;
-    struct bine_slab *slabs;
-};
-
-struct bine_stacks {
-    struct class classes[CLASSES];
-    int64_t next_trim;
 };
 
 struct bine_stacks *bine_stacks_new(void)
@@ -105,7 +80,7 @@ static size_t default_size(void)
             bytes <<= 10;
         else if (end && (*end == 'm' || *end == 'M'))
             bytes <<= 20;
-        size = bytes >= slot_size(0) && bytes <= slot_size(CLASSES - 1) ? bytes : DEFAULT_SIZE;
+        size = bytes >= slot_size(0) && bytes <= slot_size(BINE_STACK_CLASSES - 1) ? bytes : DEFAULT_SIZE;
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
@@ -115,7 +90,7 @@ int bine_stacks_class(size_t size)
 {
     if (size == 0)
         size = default_size();
-    if (size > slot_size(CLASSES - 1)) {
+    if (size > slot_size(BINE_STACK_CLASSES - 1)) {
         errno = EINVAL;
         return -1;
     }
@@ -155,8 +130,8 @@ static void slab_free(struct bine_slab *slab)
 
 void bine_stacks_free(struct bine_stacks *stacks)
 {
-    for (int class = 0; class < CLASSES; class ++) {
-        struct class *c = &stacks->classes[class];
+    for (int class = 0; class < BINE_STACK_CLASSES; class ++) {
+        struct bine_stack_class *c = &stacks->classes[class];
         for (struct bine_slab *slab = c->slabs, *next; slab; slab = next) {
             next = slab->next;
             slab_free(slab);
@@ -167,7 +142,7 @@ void bine_stacks_free(struct bine_stacks *stacks)
 }
 
 /* One more slot with a guard, put at the cold end of the free array. */
-static int add_slot(struct class *c, int class)
+static int add_slot(struct bine_stack_class *c, int class)
 {
     struct bine_slab *slab = c->slabs;
     if (!slab || slab->guarded == slab->count) {
@@ -196,44 +171,16 @@ static int add_slot(struct class *c, int class)
     return 0;
 }
 
-int bine_stacks_reserve(struct bine_stacks *stacks, int class)
+int bine_stacks_grow(struct bine_stacks *stacks, int class)
 {
-    struct class *c = &stacks->classes[class];
-    if (c->reserved == c->slots && add_slot(c, class) < 0) {
-        errno = ENOMEM;
-        return -1;
-    }
-    c->reserved++;
-    return 0;
-}
-
-void bine_stacks_unreserve(struct bine_stacks *stacks, int class)
-{
-    struct class *c = &stacks->classes[class];
-    assert(c->reserved > 0);
-    c->reserved--;
-}
-
-struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
-{
-    struct class *c = &stacks->classes[class];
-    assert(c->free_count > 0);
-    struct bine_stack_slot *slot = c->free[--c->free_count];
-    if (c->free_count < c->least_free)
-        c->least_free = c->free_count;
-    slot->touched = true;
-    return (struct bine_stack){slot->top, slot};
-}
-
-void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack)
-{
-    struct class *c = &stacks->classes[stack.slot->slab->class];
-    assert(c->free_count < c->free_room);
-    c->free[c->free_count++] = stack.slot;
+    if (add_slot(&stacks->classes[class], class) == 0)
+        return 0;
+    errno = ENOMEM;
+    return -1;
 }
 
 /* Unmap slabs whose every slot is free and untouched, taking their slots out of the free array. */
-static void release_slabs(struct class *c)
+static void release_slabs(struct bine_stack_class *c)
 {
     for (struct bine_slab *slab = c->slabs; slab; slab = slab->next)
         slab->idle = 0;
@@ -271,8 +218,8 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
     bool more = false;
     if (now < stacks->next_trim)
         return stacks->next_trim;
-    for (int class = 0; class < CLASSES; class ++) {
-        struct class *c = &stacks->classes[class];
+    for (int class = 0; class < BINE_STACK_CLASSES; class ++) {
+        struct bine_stack_class *c = &stacks->classes[class];
         if (c->free_count <= KEEP)
             continue;
         /* Half of what was not needed since the last time, so that a pool that is needed again soon is not lost. */
@@ -300,7 +247,7 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
 
 bool bine_stacks_trimmable(const struct bine_stacks *stacks)
 {
-    for (int class = 0; class < CLASSES; class ++)
+    for (int class = 0; class < BINE_STACK_CLASSES; class ++)
         if (stacks->classes[class].free_count > KEEP)
             return true;
     return false;

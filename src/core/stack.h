@@ -5,6 +5,7 @@
 #ifndef BINE_CORE_STACK_H
 #define BINE_CORE_STACK_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,10 +14,36 @@
  * guard lies below. top is NULL for "none". */
 struct bine_stack {
     char *top;
-    struct bine_stack_slot *slot; /* opaque to others */
+    struct bine_stack_slot *slot;
 };
 
-struct bine_stacks;
+/* A stack's place in its slab. */
+struct bine_stack_slot {
+    struct bine_slab *slab;
+    char *top;
+    uint32_t index; /* within the slab */
+    bool touched;   /* may have pages */
+};
+
+enum {
+    BINE_STACK_CLASSES = 17 /* 16 KiB to 1 GiB, powers of two */
+};
+
+/* The stacks of one size. Free ones are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the
+ * front, where trimming finds them. */
+struct bine_stack_class {
+    struct bine_stack_slot **free;
+    size_t free_count, free_room;
+    size_t least_free; /* since the last trim: these were not needed */
+    size_t slots;      /* with a guard: in the free array or taken */
+    size_t reserved;
+    struct bine_slab *slabs;
+};
+
+struct bine_stacks {
+    struct bine_stack_class classes[BINE_STACK_CLASSES];
+    int64_t next_trim;
+};
 
 /* The stacks of one hub: no locking. NULL: ENOMEM. */
 struct bine_stacks *bine_stacks_new(void);
@@ -25,15 +52,46 @@ void bine_stacks_free(struct bine_stacks *stacks);
 /* Which pool serves stacks of `size` bytes (0: the default): an index, or -1 with EINVAL. */
 int bine_stacks_class(size_t size);
 
+/* One more stack of this class, with its guard. 0, or -1 with ENOMEM. */
+int bine_stacks_grow(struct bine_stacks *stacks, int class);
+
 /*
  * A greenlet reserves a stack when it is spawned and takes it when it first runs, so that taking cannot fail
  * and greenlets that have not run share the stacks of those that have. reserve: 0 or -1 with ENOMEM.
  */
-int bine_stacks_reserve(struct bine_stacks *stacks, int class);
-void bine_stacks_unreserve(struct bine_stacks *stacks, int class);
-struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class);
-/* Give the stack back, still reserved. The caller may be running on it until it switches away. */
-void bine_stacks_give(struct bine_stacks *stacks, struct bine_stack stack);
+static inline int bine_stacks_reserve(struct bine_stacks *stacks, int class)
+{
+    struct bine_stack_class *c = &stacks->classes[class];
+    if (__builtin_expect(c->reserved == c->slots, 0) && bine_stacks_grow(stacks, class) < 0)
+        return -1;
+    c->reserved++;
+    return 0;
+}
+
+static inline void bine_stacks_unreserve(struct bine_stacks *stacks, int class)
+{
+    assert(stacks->classes[class].reserved > 0);
+    stacks->classes[class].reserved--;
+}
+
+static inline struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
+{
+    struct bine_stack_class *c = &stacks->classes[class];
+    assert(c->free_count > 0);
+    struct bine_stack_slot *slot = c->free[--c->free_count];
+    if (c->free_count < c->least_free)
+        c->least_free = c->free_count;
+    slot->touched = true;
+    return (struct bine_stack){slot->top, slot};
+}
+
+/* Give a stack of this class back, still reserved. The caller may be running on it until it switches away. */
+static inline void bine_stacks_give(struct bine_stacks *stacks, int class, struct bine_stack stack)
+{
+    struct bine_stack_class *c = &stacks->classes[class];
+    assert(c->free_count < c->free_room);
+    c->free[c->free_count++] = stack.slot;
+}
 
 /* Give memory of stacks that were not needed lately back to the kernel, a part at a time. Called from idle turns; returns when to
  * call again (absolute ns), INT64_MAX if there is nothing more to give. */

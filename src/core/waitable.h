@@ -63,8 +63,14 @@ static inline void bine_queue_remove(struct bine_waiter *waiter)
 static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
 {
     struct bine_waiter *waiter = queue->first;
-    if (waiter)
-        bine_queue_remove(waiter);
+    if (!waiter)
+        return NULL;
+    queue->first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = NULL;
+    else
+        queue->last = NULL;
+    waiter->queue = NULL;
     return waiter;
 }
 

@@ -42,7 +42,8 @@ struct bine_signal_state *bine_signal_state_of(struct bine_greenlet *g, bool mak
     struct bine_signal_state *state = g->slots[BINE_SLOT_PATCH];
     if (!state && make) {
         state = calloc(1, sizeof *state);
-        g->slots[BINE_SLOT_PATCH] = state;
+        if (state)
+            bine_greenlet_keep(g, BINE_SLOT_PATCH, state);
     }
     return state;
 }
