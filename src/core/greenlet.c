@@ -118,7 +118,8 @@ void bine_detach(bine_greenlet *g)
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
 {
     /* The record of a hub that has ended has its greenlets' records still, but no room for them. */
-    if (bine_ready_reserve(&hub->ready, hub->records_made) < 0 || bine_timers_reserve(&hub->timers, hub->records_made) < 0)
+    if (bine_ready_reserve(&hub->ready, hub->records_made) < 0 ||
+        bine_timers_reserve(&hub->timers, hub->records_made) < 0)
         return NULL;
     struct bine_greenlet *root = record_new(hub);
     if (!root)
@@ -152,7 +153,8 @@ static void delay_over(struct bine_timer *timer)
 }
 
 /* A new greenlet, not yet in the ready queue. */
-static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int class, bine_run *run, void *arg, const char *site)
+static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int class, bine_run *run, void *arg,
+                                                                           const char *site)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     if (!run || !site) {

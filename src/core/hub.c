@@ -235,7 +235,8 @@ bine_hub *bine_hub_get(void)
     hub = hub_record();
     if (!hub)
         return NULL;
-    *hub = (struct bine_hub){.slice = BINE_SLICE, .errno_address = &errno, .records = hub->records, .records_made = hub->records_made};
+    *hub = (struct bine_hub){
+        .slice = BINE_SLICE, .errno_address = &errno, .records = hub->records, .records_made = hub->records_made};
     atomic_store(&hub->inbox.closed, true);
     bine_idle_driver_init(hub);
     hub->stacks = bine_stacks_new();

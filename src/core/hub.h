@@ -62,7 +62,7 @@ struct bine_exception_globals {
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_ready ready;
-    unsigned slice;                   /* switches left before the driver is looked at although greenlets are ready */
+    unsigned slice; /* switches left before the driver is looked at although greenlets are ready */
     union {
         struct {
             bool no_park;    /* inside a callback (link, notify, message): parking is an error */
@@ -92,8 +92,8 @@ struct bine_hub {
     atomic_uchar signals;
     uint64_t switches; /* before the present slice, see bine_hub_switches */
     uint64_t turns;
-    uint64_t streak;          /* I/O calls since the last switch that did not have to wait; io's own */
-    void *io;                 /* the I/O layer's state for this hub */
+    uint64_t streak; /* I/O calls since the last switch that did not have to wait; io's own */
+    void *io;        /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: for so many there is room in queue and timers */

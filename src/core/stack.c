@@ -117,8 +117,8 @@ static struct bine_slab *slab_new(int class)
     madvise(base, bytes, MADV_NOHUGEPAGE);
     *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
     for (uint32_t i = 0; i < count; i++)
-        slab->slots[i] = (struct bine_stack_slot){
-            slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
+        slab->slots[i] =
+            (struct bine_stack_slot){slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
     return slab;
 }
 
