@@ -102,9 +102,9 @@ void bine_descriptor_share(int fd)
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record)
         return;
-    atomic_store(&record->shared, true);
-    atomic_store(&record->receive_timeout, -1);
-    atomic_store(&record->send_timeout, -1);
+    atomic_store_explicit(&record->receive_timeout, -1, memory_order_relaxed);
+    atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
+    atomic_store_explicit(&record->shared, true, memory_order_release);
 }
 
 void bine_descriptor_doubt(int fd)

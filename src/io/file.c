@@ -186,9 +186,20 @@ ssize_t bine_pwritev2(int fd, const struct iovec *vector, int count, off_t offse
 
 ssize_t bine_pread(int fd, void *buffer, size_t size, off_t offset)
 {
-    if (offset < 0 || !bine_io_hub()) /* -1 means the file position to preadv2, an error to pread */
+    struct bine_hub *hub = bine_io_hub();
+    if (offset < 0 || !hub) /* -1 means the file position to preadv2, an error to pread */
         return bine_libc.pread(fd, buffer, size, offset);
     struct iovec vector = {buffer, size};
+    /* The cache has all of it, or the file ends before: the common case, in short. */
+    if (hub->streak < BINE_STREAK_LIMIT && size - 1 < BINE_TRANSFER_MOST) {
+        int saved = errno;
+        ssize_t got = positioned(false, fd, &vector, 1, offset, RWF_NOWAIT);
+        if (got == (ssize_t)size || got == 0) {
+            hub->streak++;
+            return got;
+        }
+        errno = saved;
+    }
     return transfer(false, fd, &vector, 1, offset, 0);
 }
 

@@ -11,16 +11,6 @@
 #include "file.h"
 #include "vector.h"
 
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
-#endif
-
-/* Bits of a record's nowait: an eventfd, for one, knows it for reading only. */
-enum {
-    READ_REFUSES_NOWAIT = 1,
-    WRITE_REFUSES_NOWAIT = 2
-};
-
 /* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
  * question and the call. */
 static void lock(struct bine_descriptor *record)
@@ -41,20 +31,25 @@ static bool ready_now(int fd, short events)
     return bine_libc.poll(&question, 1, 0) != 0;
 }
 
+/* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
+static bool refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
+{
+    if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+        return false;
+    atomic_fetch_or_explicit(&record->nowait, refuses, memory_order_relaxed);
+    return true;
+}
+
 /* RWF_NOWAIT where the file knows it (pipes since Linux 6.4, files on most file systems). True if it did. */
 static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, const struct iovec *vector, int count,
                            ssize_t *result)
 {
-    uint8_t refuses = number == SYS_preadv2 ? READ_REFUSES_NOWAIT : WRITE_REFUSES_NOWAIT;
+    uint8_t refuses = number == SYS_preadv2 ? BINE_READ_REFUSES_NOWAIT : BINE_WRITE_REFUSES_NOWAIT;
     if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) & refuses)
         return false;
     /* Offset -1, as two halves: the file position, or none for a pipe. */
     *result = syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
-    if (*result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
-        atomic_fetch_or_explicit(&record->nowait, refuses, memory_order_relaxed);
-        return false;
-    }
-    return true;
+    return !refused(record, refuses, *result);
 }
 
 static ssize_t attempt_read(int fd, struct bine_descriptor *record, const struct iovec *vector, int count)
@@ -126,15 +121,18 @@ static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector,
     return bine_libc.readv(wait->fd, vector, count);
 }
 
-/* A file's read blocks for the disk only, and ends early only at the end of the file. */
-static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count, bool flat)
+/* A file's read blocks for the disk only, and ends early only at the end of the file. So much has been read before. */
+static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count, bool flat, size_t done)
 {
     struct iovec window[BINE_VECTOR_WINDOW];
     const struct iovec *vector = whole;
     int count = whole_count;
-    size_t done = 0;
     for (;;) {
         ssize_t got;
+        if (done) {
+            count = bine_vector_rest(window, whole, (size_t)whole_count, done);
+            vector = window;
+        }
         bool cached = attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got);
         if (!cached || (got < 0 && errno == EAGAIN)) {
             got = read_uncached(wait, vector, count, flat && !done, cached);
@@ -147,73 +145,68 @@ static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int 
         if (got == 0 || done >= bine_vector_size(whole, (size_t)whole_count) ||
             (!cached && (size_t)got < bine_vector_size(vector, (size_t)count)))
             return (ssize_t)done;
-        count = bine_vector_rest(window, whole, (size_t)whole_count, done);
-        vector = window;
     }
 }
 
 /* ---- pipes and the like ------------------------------------------------------------------------ */
 
-ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
-                         int count, bool flat)
+/* Remember what a read tells of the next one. `tried`: without waiting first. */
+static void learn(struct bine_descriptor *record, const struct iovec *vector, bool flat, ssize_t got, bool tried)
 {
-    struct bine_wait wait;
-    bine_wait_begin(&wait, hub, fd, "read fd");
-    int saved = errno;
-    if (kind == BINE_FD_FILE && !bine_descriptor_believed(wait.record)) {
-        /* The number may name something else by now, which would block. */
-        bine_descriptor_doubt(fd);
-        kind = bine_descriptor_kind(fd, wait.record);
-    }
-    if (kind == BINE_FD_FILE) {
-        ssize_t got = read_file(&wait, vector, count, flat);
-        if (got >= 0)
-            errno = saved;
-        return got;
-    }
+    if (flat && (size_t)got < vector->iov_len)
+        bine_read_was_short(record);
+    else
+        bine_read_was_full(record, tried);
+}
+
+static void was_dry(const struct bine_wait *wait)
+{
+    bine_read_was_dry(wait->record);
+    bine_wait_drained(wait->hub, wait->fd, POLLIN, true);
+}
+
+/* A pipe or the like. `dry`: it has just been tried, and had nothing. */
+static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
+                           int count, bool flat, bool dry, int saved)
+{
+    struct bine_hub *hub = wait->hub;
+    int fd = wait->fd;
     /* Others than pipes look at the size first: an eventfd refuses less than eight bytes without waiting. */
-    bool wait_first = kind == BINE_FD_PIPE && bine_read_waits_first(wait.record), tried = true;
+    bool wait_first = dry || (kind == BINE_FD_PIPE && bine_read_waits_first(wait->record)), tried = true;
     unsigned refusals = 0;
     for (;;) {
         if (!wait_first) {
-            ssize_t got = attempt_read(fd, wait.record, vector, count);
+            ssize_t got = attempt_read(fd, wait->record, vector, count);
             if (got >= 0) {
-                if (flat && (size_t)got < vector->iov_len)
-                    bine_read_was_short(wait.record);
-                else
-                    bine_read_was_full(wait.record, tried);
+                learn(wait->record, vector, flat, got, tried);
                 errno = saved;
                 return got;
             }
             if (errno != EAGAIN)
                 return -1;
-            bine_read_was_dry(wait.record);
-            bine_wait_drained(hub, fd, POLLIN, true);
+            was_dry(wait);
         }
         bool ring = refusals <= 2 && poller_can(hub, kind, flat, BINE_OP_READ, BINE_OP_READV);
-        int error = bine_wait_allowed(&wait, false);
+        int error = bine_wait_allowed(wait, false);
         if (error) {
             if (!wait_first)
                 return bine_io_fail(error);
-            if (wait.record)
-                atomic_store_explicit(&wait.record->read_wait, 0, memory_order_relaxed);
+            if (wait->record)
+                atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
             wait_first = false;
             continue;
         }
         wait_first = tried = false;
         if (ring) {
             ssize_t got = 0;
-            error = by_poller(&wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+            error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
             if (!error) {
-                if (flat && (size_t)got < vector->iov_len)
-                    bine_read_was_short(wait.record);
-                else
-                    bine_read_was_full(wait.record, false);
+                learn(wait->record, vector, flat, got, false);
                 errno = saved;
                 return got;
             }
         } else {
-            error = bine_wait_ready(&wait, POLLIN);
+            error = bine_wait_ready(wait, POLLIN);
         }
         if (error == EPERM) {
             /* It cannot be polled and so is always ready: a file after all, or a device that never waits. */
@@ -225,6 +218,57 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
         if (error < 0)
             refusals++;
     }
+}
+
+/* A record that says "file" may be of what the number named before: what is not in the cache would block. */
+static enum bine_descriptor_kind look_again(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind)
+{
+    if (kind != BINE_FD_FILE || bine_descriptor_believed(record))
+        return kind;
+    bine_descriptor_doubt(fd);
+    return bine_descriptor_kind(fd, record);
+}
+
+ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
+                         int count, bool flat)
+{
+    struct bine_wait wait;
+    bine_wait_begin(&wait, hub, fd, "read fd");
+    int saved = errno;
+    kind = look_again(fd, wait.record, kind);
+    if (kind != BINE_FD_FILE)
+        return read_stream(&wait, kind, vector, count, flat, false, saved);
+    ssize_t got = read_file(&wait, vector, count, flat, 0);
+    if (got >= 0)
+        errno = saved;
+    return got;
+}
+
+ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t done, int saved)
+{
+    struct bine_wait wait;
+    bine_wait_begin(&wait, hub, fd, "read fd");
+    struct iovec vector = {buffer, size};
+    int error = done < 0 ? errno : 0;
+    bool dry = error == EAGAIN;
+    if (error && !dry && !refused(wait.record, BINE_READ_REFUSES_NOWAIT, done))
+        return -1;
+    enum bine_descriptor_kind kind = bine_descriptor_kind(fd, wait.record);
+    if (done != 0)
+        kind = look_again(fd, wait.record, kind);
+    if (kind == BINE_FD_FILE && done != 0) {
+        done = read_file(&wait, &vector, 1, true, done > 0 ? (size_t)done : 0);
+    } else if (done < 0) {
+        if (dry)
+            was_dry(&wait);
+        return read_stream(&wait, kind, &vector, 1, true, dry, saved);
+    } else if (kind != BINE_FD_FILE) {
+        learn(wait.record, &vector, true, done, true);
+    }
+    hub->streak++;
+    if (done >= 0)
+        errno = saved;
+    return done;
 }
 
 /*
@@ -253,23 +297,18 @@ static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_d
     return sent;
 }
 
-ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
-                          int count, bool flat)
+/* `first`: what has been tried already, as of attempt_write, with `tried`. */
+static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
+                            int count, bool flat, bool tried, ssize_t first, int saved)
 {
-    /* Writes to files go to the page cache, but for those of other machines and programs. */
-    if (kind == BINE_FD_FILE && count > 0 && bine_file_slow(fd))
-        return BINE_FILE_CALL("write fd", fd, SYS_writev, fd, (long)vector, count);
-    if (kind == BINE_FD_FILE || count <= 0 || (flat && vector->iov_len == 0))
-        return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
-
     struct bine_wait wait;
     struct iovec window[BINE_VECTOR_WINDOW];
     const struct iovec *rest = vector;
-    int rest_count = count, saved = errno;
+    int rest_count = count;
     size_t total = flat ? vector->iov_len : 0, sent = 0;
     bine_wait_begin(&wait, hub, fd, "write fd");
-    for (;;) {
-        ssize_t more = attempt_write(fd, wait.record, kind, rest, rest_count);
+    for (;; tried = false) {
+        ssize_t more = tried ? first : attempt_write(fd, wait.record, kind, rest, rest_count);
         if (more < 0 && errno != EAGAIN)
             return sent ? (ssize_t)sent : -1;
         if (more >= 0) {
@@ -286,7 +325,7 @@ ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kin
             /* Where each attempt is a small piece (FIFOs, terminals) there may be room for more, and no wake-up would
              * come: a pipe tells its writers of room only after it was full. */
             if (!wait.record ||
-                atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & WRITE_REFUSES_NOWAIT) {
+                atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & BINE_WRITE_REFUSES_NOWAIT) {
                 int cancelled = bine_io_streak(hub);
                 if (cancelled)
                     return sent ? (ssize_t)sent : bine_io_fail(cancelled);
@@ -310,4 +349,25 @@ ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kin
     }
     errno = saved;
     return (ssize_t)sent;
+}
+
+ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
+                          int count, bool flat)
+{
+    /* Writes to files go to the page cache, but for those of other machines and programs. */
+    if (kind == BINE_FD_FILE && count > 0 && bine_file_slow(fd))
+        return BINE_FILE_CALL("write fd", fd, SYS_writev, fd, (long)vector, count);
+    if (kind == BINE_FD_FILE || count <= 0 || (flat && vector->iov_len == 0))
+        return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
+
+    return write_stream(hub, fd, kind, vector, count, flat, false, 0, errno);
+}
+
+ssize_t bine_stream_write_on(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t done, int saved)
+{
+    struct bine_descriptor *record = bine_descriptor_of(fd);
+    struct iovec vector = {(void *)buffer, size};
+    bool tried = !record || !refused(record, BINE_WRITE_REFUSES_NOWAIT, done);
+    enum bine_descriptor_kind kind = bine_descriptor_kind(fd, record);
+    return write_stream(hub, fd, kind, &vector, 1, true, tried, done, saved);
 }

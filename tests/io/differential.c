@@ -17,6 +17,7 @@
 #include "io/descriptor.h"
 #include "io/poller.h"
 #include "io/poller_sim.h"
+#include "patch/hook.h"
 
 void transcript_add(struct transcript *transcript, const char *format, ...)
 {
@@ -208,10 +209,17 @@ static const struct calls bine_calls = {
     bine_accept,  bine_accept4,  bine_poll,  bine_select, bine_close,
 };
 
-static void play_bine(scenario *play, uint64_t seed, struct transcript *transcript)
+/* As a patched program calls them: the hooks have short ways of their own. */
+static const struct calls hooks = {
+    "patched",    hook_read,     hook_readv, hook_write,  hook_writev,  hook_recv,     hook_recvfrom,
+    hook_recvmsg, hook_recvmmsg, hook_send,  hook_sendto, hook_sendmsg, hook_sendmmsg, hook_connect,
+    hook_accept,  hook_accept4,  hook_poll,  hook_select, hook_close,
+};
+
+static void play_greenlet(scenario *play, const struct calls *calls, uint64_t seed, struct transcript *transcript)
 {
     struct greenlet_stage stage = {
-        .stage = {.calls = &bine_calls, .begin = greenlet_begin, .look = greenlet_look, .finish = greenlet_finish}};
+        .stage = {.calls = calls, .begin = greenlet_begin, .look = greenlet_look, .finish = greenlet_finish}};
     play(&stage.stage, seed, transcript);
 }
 
@@ -230,11 +238,34 @@ static void show_difference(const struct transcript *real, const struct transcri
     printf("+++ bine: %.*s\n", (int)strcspn(ours->text + common, "\n"), ours->text + common);
 }
 
-void differential(scenario *play, uint64_t first, unsigned count)
+/* Play it by these calls of ours and compare. */
+static void compare(scenario *play, const struct calls *calls, uint64_t seed, const struct transcript *real)
 {
-    static struct transcript real, ours;
+    static struct transcript ours;
     const char *poller = getenv("BINE_POLLER");
     bool simulated = poller && strncmp(poller, "sim", 3) == 0;
+    ours.length = 0;
+    ours.text[0] = 0;
+    /* Even seeds of the simulator leave the transfers to the call, whose results can be compared. */
+    if (simulated)
+        CHECK(bine_poller_simulate(bine_hub_get(), 2 * seed) != NULL);
+    /* Records believed or not: both must come to the same. */
+    bine_descriptor_trust(seed & 1);
+    /* The hooks are to act, but the calls of this program are to stay libc's. */
+    if (calls == &hooks)
+        atomic_store(&bine_patch_active, BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_DESCRIPTOR);
+    play_greenlet(play, calls, seed, &ours);
+    atomic_store(&bine_patch_active, 0);
+    bine_descriptor_trust(false);
+    if (strcmp(real->text, ours.text) == 0)
+        return;
+    show_difference(real, &ours);
+    FAIL("seed %llu: libc and %s differ", (unsigned long long)seed, calls->name);
+}
+
+void differential(scenario *play, uint64_t first, unsigned count)
+{
+    static struct transcript real;
     const char *more = getenv("BINE_DIFFERENTIAL_SEEDS");
     if (more)
         count = (unsigned)strtoul(more, NULL, 0);
@@ -245,21 +276,12 @@ void differential(scenario *play, uint64_t first, unsigned count)
         count = 1;
     }
     for (uint64_t seed = first; seed < first + count; seed++) {
-        real.length = ours.length = 0;
-        real.text[0] = ours.text[0] = 0;
+        real.length = 0;
+        real.text[0] = 0;
         play_real(play, seed, &real);
-        /* Even seeds of the simulator leave the transfers to the call, whose results can be compared. */
-        if (simulated)
-            CHECK(bine_poller_simulate(bine_hub_get(), 2 * seed) != NULL);
-        /* Records believed or not: both must come to the same. */
-        bine_descriptor_trust(seed & 1);
-        play_bine(play, seed, &ours);
-        bine_descriptor_trust(false);
         if (only)
             printf("%s", real.text);
-        if (strcmp(real.text, ours.text) != 0) {
-            show_difference(&real, &ours);
-            FAIL("seed %llu: libc and bine differ", (unsigned long long)seed);
-        }
+        compare(play, &bine_calls, seed, &real);
+        compare(play, &hooks, seed, &real);
     }
 }

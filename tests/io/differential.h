@@ -82,8 +82,8 @@ struct stage {
 typedef void scenario(struct stage *stage, uint64_t seed, struct transcript *transcript);
 
 /*
- * Play `scenario` for seeds first .. first + count - 1, each with both casts; fails the test at the first
- * difference. The environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone,
+ * Play `scenario` for seeds first .. first + count - 1, each with libc's calls in a thread, with Bine's in a greenlet and
+ * with the hooks of these; fails the test at the first difference. The environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone,
  * and shows it.
  */
 void differential(scenario *play, uint64_t first, unsigned count);
