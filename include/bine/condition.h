@@ -10,13 +10,14 @@ BINE_BEGIN
 
 typedef struct bine_condition bine_condition;
 
-/* A condition on `lock` (borrowed, must outlive it), or on a lock of its own if that is NULL. flags: 0. NULL: EINVAL,
- * EPERM, ENOMEM, EAGAIN. Switches: no. */
+/* A condition on `lock` (borrowed, must outlive it), or on a lock of its own if that is NULL. flags: 0 or
+ * BINE_SHARED, which its own lock is then too. NULL: EINVAL (also: shared on a lock that is not), EPERM (a lock of another
+ * thread), ENOMEM, EAGAIN. Switches: no. */
 BINE_API bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags);
 /* -1: EBUSY (greenlets wait for it, or its own lock is held), EPERM. Switches: no. */
 BINE_API int bine_condition_free(bine_condition *condition);
 
-/* Its lock: borrowed. NULL: EINVAL. */
+/* Its lock: borrowed. NULL: EINVAL. Any thread. */
 BINE_API bine_rlock *bine_condition_lock(bine_condition *condition);
 
 /* Release the lock (however often it was taken), wait to be notified, take the lock again as often. The lock is
@@ -24,7 +25,7 @@ BINE_API bine_rlock *bine_condition_lock(bine_condition *condition);
  * Returns 0, or -1: also EPERM (the caller does not hold the lock). Waits. For bine_wait a condition is never
  * ready. */
 BINE_API int bine_condition_wait(bine_condition *condition, int64_t timeout);
-/* Wait until predicate(arg) is true, which is asked with the lock held. Returns and fails as
+/* Wait until predicate(arg) is true, which is asked with the lock held, by the calling greenlet. Returns and fails as
  * bine_condition_wait; `timeout` is for the whole. */
 BINE_API int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg,
                                      int64_t timeout);

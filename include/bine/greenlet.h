@@ -5,6 +5,11 @@
  * Each OS thread that uses Bine has a hub of its own; a greenlet stays on the hub that spawned it for
  * life. The thread's own stack is the root greenlet, so main() may block like any other greenlet.
  *
+ * Other threads: bine_join, bine_kill, bine_killall and bine_detach take a greenlet of any thread; what they do is done by its
+ * own, between two greenlets, so it takes until that next looks at its messages. All other calls are for greenlets of the
+ * calling thread. A reference may be handed to another thread, to be joined or detached there; whoever names a
+ * greenlet must know that a reference to it is held.
+ *
  * References: every bine_spawn* returns one reference, owned by the caller. bine_join (and bine_joinall)
  * take it; bine_detach drops it without waiting. A running greenlet stays alive without any.
  */
@@ -64,7 +69,7 @@ BINE_API bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bi
 BINE_API bine_greenlet *bine_ref(bine_greenlet *g);
 
 /* Drop the caller's reference. A greenlet that has not ended runs on and frees itself when it ends.
- * NULL is ignored. Switches: no. */
+ * NULL is ignored. Any thread. Switches: no. */
 BINE_API void bine_detach(bine_greenlet *g);
 
 /* ---- the current greenlet ------------------------------------------------------------------- */
@@ -93,15 +98,15 @@ BINE_API BINE_NORETURN void bine_fail(int error);
 
 /*
  * Wait until g has ended. On success takes the caller's reference and stores the greenlet's value in
- * *value (if value is not NULL). Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout
- * negative, g of another thread), EDEADLK (g is the caller, or nothing can wake the root any more),
+ * *value (if value is not NULL). Any thread. Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout
+ * negative), ESRCH (g is of another thread, which has ended, and g with it), EDEADLK (g is the caller, or nothing can wake the root any more),
  * ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same: ask bine_error
- * before. Switches: maybe (not if g has ended).
+ * before. Switches: maybe (not if g has ended); yes if g is of another thread, also with timeout 0.
  */
 BINE_API int bine_join(bine_greenlet *g, void **value, int64_t timeout);
 
 /* Wait until all n have ended, then take all n references (NULL entries are skipped). Returns 0, or -1
- * with errno as above and no reference taken. Switches: maybe. */
+ * with errno as above, EINVAL also for one of another thread, and no reference taken. Switches: maybe. */
 BINE_API int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout);
 
 #define BINE_RAISE_ERROR 1u /* stop at the first greenlet that failed and return its error */
@@ -127,11 +132,12 @@ BINE_API int bine_error(const bine_greenlet *g);       /* 0, or why it failed: b
 /*
  * Cancel g: its current or next call that would park fails with ECANCELED, and so does every later one,
  * so that retry loops inside libraries end. If g has not started it never runs and ends with ECANCELED.
- * Does not wait. Returns 0 (also if g has ended already), or -1: EINVAL. Switches: no.
+ * Does not wait. Any thread; from another it strikes when g's thread next looks at its messages. Returns 0 (also if g has
+ * ended already), or -1: EINVAL; ENOMEM from another thread. Switches: no.
  */
 BINE_API int bine_kill(bine_greenlet *g);
 
-/* Kill all n (NULL entries are skipped), then wait at most `timeout` for their end. Takes no references.
+/* Kill all n (NULL entries are skipped), then wait at most `timeout` for their end. Takes no references. Any thread.
  * Returns 0, or -1: EINVAL, ETIMEDOUT, ECANCELED. The caller may be among them: it is killed, not waited
  * for. Switches: maybe. */
 BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);

@@ -2,7 +2,7 @@
  * Locks whose owner is a greenlet: RLock (recursive), RWLock (many readers or one writer), and the Barrier, where n
  * greenlets wait for each other.
  *
- * These serve the greenlets of one thread, and are not signalled from others. A greenlet that ends with a lock held
+ * Made with BINE_SHARED they serve greenlets of several threads (object.h says how). A greenlet that ends with a lock held
  * leaves it held, as a thread does.
  */
 #ifndef BINE_LOCK_H
@@ -18,7 +18,7 @@ BINE_BEGIN
 
 typedef struct bine_rlock bine_rlock;
 
-/* A recursive lock, free. flags: 0. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
+/* A recursive lock, free. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
 BINE_API bine_rlock *bine_rlock_new(unsigned flags);
 /* -1: EBUSY (held, or waited for), EPERM. Switches: no. */
 BINE_API int bine_rlock_free(bine_rlock *lock);
@@ -29,7 +29,7 @@ BINE_API int bine_rlock_acquire(bine_rlock *lock, int64_t timeout);
 /* Release once; the last release hands the lock to the greenlet that has waited longest. -1: EINVAL, EPERM (the
  * caller is not the owner). Switches: no. */
 BINE_API int bine_rlock_release(bine_rlock *lock);
-/* Does somebody hold it? Does the caller? False for NULL. They never switch. */
+/* Does somebody hold it? Does the caller? False for NULL. Any thread. They never switch. */
 BINE_API bool bine_rlock_locked(const bine_rlock *lock);
 BINE_API bool bine_rlock_owned(const bine_rlock *lock);
 
@@ -52,7 +52,7 @@ BINE_API int bine_rwlock_read_release(bine_rwlock *lock);
 BINE_API int bine_rwlock_write_acquire(bine_rwlock *lock, int64_t timeout);
 /* -1: EINVAL, EPERM (the caller is not the writer). Switches: no. */
 BINE_API int bine_rwlock_write_release(bine_rwlock *lock);
-/* How many read now; does somebody write? They never switch. */
+/* How many read now; does somebody write? For the lock's own thread. They never switch. */
 BINE_API unsigned bine_rwlock_readers(const bine_rwlock *lock);
 BINE_API bool bine_rwlock_written(const bine_rwlock *lock);
 
@@ -60,7 +60,7 @@ BINE_API bool bine_rwlock_written(const bine_rwlock *lock);
 
 typedef struct bine_barrier bine_barrier;
 
-/* A barrier for `parties` (1 ... INT_MAX) greenlets. flags: 0. NULL: EINVAL, ENOMEM, EAGAIN. Switches: no. */
+/* A barrier for `parties` (1 ... INT_MAX) greenlets. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN. Switches: no. */
 BINE_API bine_barrier *bine_barrier_new(unsigned parties, unsigned flags);
 /* -1: EBUSY (greenlets wait at it), EPERM. Switches: no. */
 BINE_API int bine_barrier_free(bine_barrier *barrier);
@@ -75,7 +75,7 @@ BINE_API int bine_barrier_wait(bine_barrier *barrier, int64_t timeout);
 BINE_API int bine_barrier_abort(bine_barrier *barrier);
 /* Make it as new; those who wait get EPIPE. -1: EINVAL, EPERM. Switches: no. */
 BINE_API int bine_barrier_reset(bine_barrier *barrier);
-/* How many wait now; is it broken? They never switch. */
+/* How many wait now; is it broken? For the barrier's own thread. They never switch. */
 BINE_API unsigned bine_barrier_waiting(const bine_barrier *barrier);
 BINE_API bool bine_barrier_broken(const bine_barrier *barrier);
 

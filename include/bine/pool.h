@@ -19,7 +19,8 @@ BINE_BEGIN
 typedef struct bine_pool bine_pool;
 typedef struct bine_pool bine_group;
 
-/* A pool for at most `size` greenlets at a time (0: no limit). flags: 0. NULL: EINVAL, ENOMEM, EAGAIN (no hub).
+/* A pool for at most `size` greenlets at a time (0: no limit). flags: 0 or BINE_SHARED: other threads may give it work, which
+ * its own thread does. NULL: EINVAL, ENOMEM, EAGAIN (no hub).
  * Free with bine_pool_free. Switches: no. */
 BINE_API bine_pool *bine_pool_new(size_t size, unsigned flags);
 /* A pool without a limit. */
@@ -30,20 +31,21 @@ BINE_API int bine_pool_free(bine_pool *pool);
 /* ---- greenlets in it -------------------------------------------------------------------------- */
 
 /* Spawn run(arg) in the pool, waiting for a free place. Returns the greenlet, borrowed, or NULL: as bine_spawn,
- * and as a wait fails. Waits. Ready: a place is free. */
+ * and as a wait fails. To another thread, where it may have ended by the time the call returns, it only says that it was
+ * spawned. Waits. Ready: a place is free. */
 #define bine_pool_spawn(pool, run, arg) bine_pool_spawn_at((pool), (run), (arg), BINE_FOREVER, BINE_SITE(run))
 BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
                                            const char *site);
 
 /* Take in a greenlet that exists, waiting for a free place; the pool takes a reference of its own. One that has
- * ended is not taken in, which is a success. Returns 0 or -1: also EINVAL (g NULL or of another thread), EEXIST
+ * ended is not taken in, which is a success. Returns 0 or -1: also EINVAL (g NULL or not of the pool's thread), EEXIST
  * (it is in this pool), ENOMEM. Waits. */
 BINE_API int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout);
 /* Let it go: it runs on, outside the pool. -1: EINVAL, EPERM, ENOENT (it is not in the pool). Switches: no. */
 BINE_API int bine_pool_discard(bine_pool *pool, bine_greenlet *g);
 
-/* How many greenlets are in it; how many more fit (SIZE_MAX without a limit); does none? They never switch; 0,
- * 0, true for NULL. */
+/* How many greenlets are in it; how many more fit (SIZE_MAX without a limit); does none? For the pool's own thread. They never
+ * switch; 0, 0, true for NULL. */
 BINE_API size_t bine_pool_count(const bine_pool *pool);
 BINE_API size_t bine_pool_free_count(const bine_pool *pool);
 BINE_API bool bine_pool_full(const bine_pool *pool);

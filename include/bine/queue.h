@@ -43,7 +43,7 @@ BINE_API int bine_queue_free(bine_queue *queue);
 /* Put an item, waiting for room. On failure the item stays the caller's. Returns 0, or -1: also EPIPE (shut
  * down), ENOMEM. Waits. */
 BINE_API int bine_queue_put(bine_queue *queue, void *item, int64_t timeout);
-/* The same without waiting. Any thread if shared. -1: EAGAIN (full), EPIPE (from another thread: the item may still be
+/* The same without waiting. Any thread if shared, where it leaves word and returns. -1: EAGAIN (full), EPIPE (from another thread: the item may still be
  * discarded if a shutdown overtakes it), ENOMEM, EINVAL, EPERM, ESRCH (its thread has ended). Switches: no. */
 BINE_API int bine_queue_put_nowait(bine_queue *queue, void *item);
 
@@ -55,7 +55,8 @@ BINE_API int bine_queue_get_nowait(bine_queue *queue, void **item);
 /* Look at the next item, waiting for one, and leave it in the queue. As bine_queue_get. */
 BINE_API int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout);
 
-/* Items that are there now; the bound (0: none); is it at its bound? Zero and false for NULL. They never switch. */
+/* Items that are there now; the bound (0: none); is it at its bound? Zero and false for NULL. For its own thread. They
+ * never switch. */
 BINE_API size_t bine_queue_size(const bine_queue *queue);
 BINE_API size_t bine_queue_capacity(const bine_queue *queue);
 BINE_API bool bine_queue_full(const bine_queue *queue);

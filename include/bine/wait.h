@@ -18,7 +18,7 @@ BINE_BEGIN
  * Wait until `count` of the n objects are ready (count 0 or > n: all). Stores those that became ready in
  * ready[] (room for n entries, may be NULL) in the order in which they did. n 0 waits until no other
  * greenlet of this thread is left. Returns how many are ready; fewer than count when `timeout` passed
- * (that is no error, as in gevent); or -1: EINVAL, ENOMEM, ECANCELED, ETIMEDOUT (a scope), EDEADLK.
+ * (that is no error, as in gevent); or -1: EINVAL, EPERM (an object of another thread), ENOMEM, ECANCELED, ETIMEDOUT (a scope), EDEADLK.
  * Switches: maybe.
  */
 BINE_API ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, int64_t timeout);
@@ -26,7 +26,7 @@ BINE_API ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t 
 typedef struct bine_iwait bine_iwait;
 
 /* Iterate over n objects as they become ready. The objects must outlive the iteration. Returns NULL:
- * EINVAL, ENOMEM. Free with bine_iwait_end. */
+ * EINVAL, EPERM (an object of another thread), ENOMEM. Free with bine_iwait_end. */
 BINE_API bine_iwait *bine_iwait_begin(void *const *objects, size_t n);
 /* The next object that is ready, or NULL with errno 0 when all have been returned, ETIMEDOUT when `timeout`
  * or a scope passed, ECANCELED, EDEADLK, EINVAL. Switches: maybe. */

@@ -1,16 +1,35 @@
 /* Ending greenlets from outside: kill, shields, timeout scopes. */
 #include <errno.h>
 
+#include "errand.h"
 #include "park.h"
 #include "schedule.h"
+
+static void kill_here(void *g)
+{
+    bine_kill(g);
+}
+
+/* One of another thread, by a message to that. If the thread has ended, so has g. */
+static __attribute__((noinline, cold)) int kill_elsewhere(struct bine_greenlet *g)
+{
+    int saved = errno;
+    if (bine_post(g->hub, kill_here, g) == 0 || errno == ESRCH) {
+        errno = saved;
+        return 0;
+    }
+    return -1;
+}
 
 int bine_kill(bine_greenlet *g)
 {
     struct bine_hub *hub = bine_hub_of_thread;
-    if (!g || (g->hub != hub && g->state != BINE_DEAD)) {
+    if (!g) {
         errno = EINVAL;
         return -1;
     }
+    if (__builtin_expect(g->hub != hub, 0))
+        return kill_elsewhere(g);
     if (g->state == BINE_DEAD || (g->attention & BINE_A_KILLED))
         return 0;
     g->attention |= BINE_A_KILLED;
@@ -32,6 +51,19 @@ bool bine_killed(const bine_greenlet *g)
     return g && (g->attention & BINE_A_KILLED);
 }
 
+static int end_there(struct bine_errand *errand)
+{
+    bine_greenlet *g = errand->object;
+    return bine_joinall_with(&g, 1, errand->timeout, 0, 0) >= 0 ? 0 : errno;
+}
+
+/* Wait for the end of a greenlet of another thread. 0 or an error number. */
+static int end_elsewhere(struct bine_greenlet *g, int64_t timeout)
+{
+    int error = bine_errand(g->hub, &(struct bine_errand){end_there, "killall", g, .timeout = timeout});
+    return error == ESRCH ? 0 : error;
+}
+
 int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
 {
     struct bine_hub *hub = bine_hub_get();
@@ -46,7 +78,17 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
             return -1;
     int64_t deadline = bine_hub_deadline(hub, timeout);
     for (size_t i = 0; i < n; i++) {
-        if (!all[i] || all[i] == hub->current || all[i]->state == BINE_DEAD)
+        if (!all[i])
+            continue;
+        if (all[i]->hub != hub) {
+            int64_t left = timeout == 0 || timeout == BINE_FOREVER ? timeout : deadline - bine_hub_now(hub);
+            int failed = end_elsewhere(all[i], left > 0 ? left : 0);
+            if (!failed)
+                continue;
+            errno = failed;
+            return -1;
+        }
+        if (all[i] == hub->current || all[i]->state == BINE_DEAD)
             continue;
         struct bine_waiter waiter = {.greenlet = hub->current};
         int error = ETIME;

@@ -25,7 +25,12 @@ static bool greenlet_ready(const struct bine_waitable *object)
     return ((const struct bine_greenlet *)object)->state == BINE_DEAD;
 }
 
-static const struct bine_waitable_class greenlet_class = {"greenlet", greenlet_ready};
+static struct bine_hub *greenlet_hub(const struct bine_waitable *object)
+{
+    return ((const struct bine_greenlet *)object)->hub;
+}
+
+static const struct bine_waitable_class greenlet_class = {"greenlet", greenlet_ready, NULL, greenlet_hub};
 
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g))
 {
@@ -109,10 +114,24 @@ bine_greenlet *bine_ref(bine_greenlet *g)
     return g;
 }
 
+static void detach_here(void *g)
+{
+    bine_greenlet_release(g);
+}
+
 void bine_detach(bine_greenlet *g)
 {
-    if (g)
+    if (!g)
+        return;
+    if (__builtin_expect(g->hub == bine_hub_of_thread, 1)) {
         bine_greenlet_release(g);
+        return;
+    }
+    /* References are counted by its own thread. If that has ended its record stays where it is, and so it does for lack of
+     * memory. */
+    int saved = errno;
+    bine_post(g->hub, detach_here, g);
+    errno = saved;
 }
 
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)

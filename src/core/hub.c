@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "errand.h"
 #include "idle.h"
 #include "libc.h"
 #include "park.h"
@@ -111,7 +112,8 @@ void bine_hub_find_exception_globals(void)
 
 static void end_hub(struct bine_hub *hub)
 {
-    atomic_store(&hub->inbox.closed, true);
+    bine_inbox_close(&hub->inbox);
+    bine_errands_end(hub);
     for (int i = HOOKS - 1; i >= 0; i--)
         if (end_hooks[i])
             end_hooks[i](hub);
@@ -159,6 +161,10 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
+    /* The threads of the others do not exist here. */
+    for (struct bine_hub *other = hubs; other; other = other->next_hub)
+        if (other != hub)
+            atomic_store(&other->inbox.first, BINE_INBOX_CLOSED);
     hubs = hub;
     if (hub)
         hub->next_hub = NULL;
@@ -186,6 +192,7 @@ static void after_fork_in_child(void)
     hub->idle = hub->empty = (struct bine_queue){0};
     hub->external = 0;
     atomic_store(&hub->inbox.first, NULL);
+    hub->trips = NULL;
     atomic_store(&hub->inbox.waiting, false);
     bine_timers_clear(&hub->timers);
     hub->driver->forked(hub->driver);
@@ -208,9 +215,28 @@ static struct bine_hub *hub_record(void)
     if (hub)
         ended_hubs = hub->next_hub;
     unlock_hubs();
-    if (!hub && (hub = aligned_alloc(64, (sizeof *hub + 63) / 64 * 64)))
+    if (!hub && (hub = aligned_alloc(64, (sizeof *hub + 63) / 64 * 64))) {
         memset(hub, 0, sizeof *hub);
+        atomic_init(&hub->inbox.first, BINE_INBOX_CLOSED);
+    }
     return hub;
+}
+
+/* All as new but the inbox, which is closed, and may be tried at any moment by a thread that knew the hub's previous thread. */
+static void begin_life(struct bine_hub *hub)
+{
+    struct bine_greenlet *records = hub->records;
+    size_t records_made = hub->records_made;
+    uint64_t life = hub->life;
+    size_t after = offsetof(struct bine_hub, inbox) + sizeof hub->inbox;
+    memset(hub, 0, offsetof(struct bine_hub, inbox));
+    memset((char *)hub + after, 0, sizeof *hub - after);
+    atomic_store(&hub->inbox.waiting, false);
+    hub->slice = BINE_SLICE;
+    hub->errno_address = &errno;
+    hub->records = records;
+    hub->records_made = records_made;
+    hub->life = life + 1;
 }
 
 static void give_record_back(struct bine_hub *hub)
@@ -235,9 +261,7 @@ bine_hub *bine_hub_get(void)
     hub = hub_record();
     if (!hub)
         return NULL;
-    *hub = (struct bine_hub){
-        .slice = BINE_SLICE, .errno_address = &errno, .records = hub->records, .records_made = hub->records_made};
-    atomic_store(&hub->inbox.closed, true);
+    begin_life(hub);
     bine_idle_driver_init(hub);
     hub->stacks = bine_stacks_new();
     if (!hub->stacks)
@@ -256,7 +280,7 @@ bine_hub *bine_hub_get(void)
     hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
     bine_hub_of_thread = hub;
     bine_hub_find_exception_globals();
-    atomic_store(&hub->inbox.closed, false);
+    atomic_store(&hub->inbox.first, NULL);
     lock_hubs();
     hub->next_hub = hubs;
     hubs = hub;
@@ -328,6 +352,11 @@ struct posted {
     void *arg;
 };
 
+static void drop_posted(struct bine_message *message)
+{
+    free(message);
+}
+
 static void run_posted(struct bine_message *message)
 {
     struct posted posted = *(struct posted *)message;
@@ -344,7 +373,7 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
     struct posted *posted = malloc(sizeof *posted);
     if (!posted)
         return -1;
-    *posted = (struct posted){{NULL, run_posted}, function, arg};
+    *posted = (struct posted){{NULL, run_posted, drop_posted}, function, arg};
     int error = bine_hub_send(hub, &posted->message);
     if (error) {
         free(posted);

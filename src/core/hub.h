@@ -95,6 +95,8 @@ struct bine_hub {
     uint64_t streak; /* I/O calls since the last switch that did not have to wait; io's own */
     void *io;        /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
+    struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
+    uint64_t life;                 /* how many threads have had this record, this one included */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: for so many there is room in queue and timers */
     int default_stack_class;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "errand.h"
 #include "park.h"
 #include "schedule.h"
 
@@ -11,14 +12,31 @@ static int fail(int error)
     return -1;
 }
 
+/* A greenlet of another thread: references are counted, and ends are told, by its own. */
+static int join_there(struct bine_errand *errand)
+{
+    return bine_join(errand->object, &errand->item, errand->timeout) == 0 ? 0 : errno;
+}
+
+static __attribute__((noinline, cold)) int join_elsewhere(struct bine_greenlet *g, void **value, int64_t timeout)
+{
+    struct bine_errand errand = {.run = join_there, .verb = "join", .object = g, .timeout = timeout};
+    int error = bine_errand(g->hub, &errand);
+    if (error)
+        return fail(error);
+    if (value)
+        *value = errand.item;
+    return 0;
+}
+
 int bine_join(bine_greenlet *g, void **value, int64_t timeout)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     if (!g || timeout < 0)
         return fail(EINVAL);
+    if (__builtin_expect(g->hub != hub, 0))
+        return join_elsewhere(g, value, timeout);
     if (g->state != BINE_DEAD) {
-        if (g->hub != hub)
-            return fail(EINVAL);
         if (g == hub->current)
             return fail(EDEADLK);
         if (timeout == 0)
@@ -44,10 +62,12 @@ static int check(struct bine_hub *hub, bine_greenlet *const *all, size_t n, int6
     if ((!all && n) || timeout < 0)
         return EINVAL;
     for (size_t i = 0; i < n; i++) {
-        if (!all[i] || all[i]->state == BINE_DEAD)
+        if (!all[i])
             continue;
         if (all[i]->hub != hub)
             return EINVAL;
+        if (all[i]->state == BINE_DEAD)
+            continue;
         if (all[i] == hub->current)
             return EDEADLK;
     }

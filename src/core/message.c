@@ -7,10 +7,10 @@
 
 int bine_hub_send(struct bine_hub *hub, struct bine_message *message)
 {
-    if (atomic_load(&hub->inbox.closed))
-        return ESRCH;
     struct bine_message *first = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed);
     do {
+        if (first == BINE_INBOX_CLOSED)
+            return ESRCH;
         message->next = first;
     } while (!atomic_compare_exchange_weak(&hub->inbox.first, &first, message));
     /* Sequentially consistent with the hub, which sets `waiting` and then looks at `first`: one of us sees the other. Only
@@ -20,4 +20,17 @@ int bine_hub_send(struct bine_hub *hub, struct bine_message *message)
         driver->wake(driver);
     }
     return 0;
+}
+
+void bine_inbox_close(struct bine_inbox *inbox)
+{
+    struct bine_message *message = atomic_exchange(&inbox->first, BINE_INBOX_CLOSED);
+    if (message == BINE_INBOX_CLOSED)
+        return;
+    while (message) {
+        struct bine_message *next = message->next;
+        if (message->dropped)
+            message->dropped(message);
+        message = next;
+    }
 }

@@ -63,7 +63,7 @@ BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_gree
 static bool deliver_messages(struct bine_hub *hub)
 {
     struct bine_message *message = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed), *first = NULL;
-    if (!message)
+    if (!message || message == BINE_INBOX_CLOSED)
         return false;
     message = atomic_exchange(&hub->inbox.first, NULL);
     /* They lie newest first. */

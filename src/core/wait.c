@@ -51,6 +51,11 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (bine_waitable_foreign(objects[i], hub)) {
+            errno = EPERM;
+            return NULL;
+        }
     if (n > (SIZE_MAX - sizeof(struct bine_iwait)) / sizeof(struct watch)) {
         errno = ENOMEM;
         return NULL;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct bine_greenlet;
+struct bine_hub;
 struct bine_waiter;
 
 struct bine_queue {
@@ -81,6 +82,8 @@ struct bine_waitable_class {
     bool (*ready)(const struct bine_waitable *object); /* would an operation on it not block? */
     /* May another thread make it ready? Then waiting for it is BINE_PARK_EXTERNAL. NULL: no. */
     bool (*external)(const struct bine_waitable *object);
+    /* To which hub does it belong? NULL: whoever waits for it has made sure. */
+    struct bine_hub *(*hub)(const struct bine_waitable *object);
 };
 
 /* The first member of every waitable object. */
@@ -88,6 +91,12 @@ struct bine_waitable {
     const struct bine_waitable_class *class;
     struct bine_queue watchers; /* those who wait for it to become ready, without taking anything */
 };
+
+/* Is it another hub's, so that its watchers are not ours to touch? */
+static inline bool bine_waitable_foreign(const struct bine_waitable *object, const struct bine_hub *hub)
+{
+    return object->class->hub && object->class->hub(object) != hub;
+}
 
 /* Take every watcher off the queue and wake it (or call its notify). Call when the object became ready. */
 void bine_waitable_notify(struct bine_waitable *object);

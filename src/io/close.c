@@ -34,6 +34,11 @@ static void deliver_farewell(struct bine_message *message)
     forget(hub, fd);
 }
 
+static void drop_farewell(struct bine_message *message)
+{
+    free(message);
+}
+
 static void send_farewell(struct bine_hub *hub, void *arg)
 {
     int fd = *(int *)arg;
@@ -42,7 +47,7 @@ static void send_farewell(struct bine_hub *hub, void *arg)
     struct farewell *farewell = malloc(sizeof *farewell);
     if (!farewell)
         return; /* the poller's slow re-check finds it */
-    farewell->message.deliver = deliver_farewell;
+    farewell->message = (struct bine_message){NULL, deliver_farewell, drop_farewell};
     farewell->hub = hub;
     farewell->fd = fd;
     if (bine_hub_send(hub, &farewell->message) != 0)

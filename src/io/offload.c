@@ -125,6 +125,14 @@ static void deliver(struct bine_message *message)
     job->done(job);
 }
 
+/* Its hub ends with the message in the inbox. */
+static void dropped(struct bine_message *message)
+{
+    struct bine_offload_job *job = job_of(message);
+    if (job->orphaned)
+        job->orphaned(job);
+}
+
 /* Is one more thread needed for what is queued, and allowed? Whoever asks one thing after the other needs but one,
  * which has perhaps not yet noticed that it is free. */
 static bool wants_thread(void)
@@ -162,6 +170,7 @@ static void end_running(struct running *here)
     } else {
         /* From the moment the message is sent the job may be gone. It cannot fail for a firm job, whose hub waits. */
         job->message.deliver = deliver;
+        job->message.dropped = dropped;
         if (bine_hub_send(here->hub, &job->message) != 0 && !here->firm)
             job->orphaned(job);
     }
@@ -354,8 +363,8 @@ static void after_fork_in_child(void)
     pthread_cond_init(&pool.finished, NULL);
 }
 
-/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, what already runs on such a stack must end,
- * and what has ended lies in an inbox that nobody empties any more. The record of the hub will serve another thread,
+/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must
+ * end. What has ended and lay in the inbox was dropped when that was closed. The record of the hub will serve another thread,
  * so that no message to it may be under way when this returns. */
 static void hub_ended(struct bine_hub *hub)
 {
@@ -394,16 +403,6 @@ static void hub_ended(struct bine_hub *hub)
         bine_libc.pthread_cond_timedwait(&pool.finished, &pool.lock, &until);
     }
     unlock_pool();
-    for (struct bine_message *message = atomic_load(&hub->inbox.first), *next; message; message = next) {
-        next = message->next;
-        if (message->deliver != deliver)
-            continue;
-        struct bine_offload_job *job = job_of(message);
-        if (job->orphaned) {
-            job->next = orphans;
-            orphans = job;
-        }
-    }
     while (orphans) {
         struct bine_offload_job *job = orphans;
         orphans = job->next;

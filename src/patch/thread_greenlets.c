@@ -47,6 +47,11 @@ static void release_here(struct bine_message *message)
     free(thread);
 }
 
+static void drop_release(struct bine_message *message)
+{
+    free((char *)message - offsetof(struct thread, release));
+}
+
 /* It is nobody's any more; its bucket is locked, and unlocked here. */
 static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
 {
@@ -57,7 +62,7 @@ static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
         return;
     }
     /* References are counted by the hub's thread only. If it has ended, so has its memory. */
-    thread->release.deliver = release_here;
+    thread->release = (struct bine_message){NULL, release_here, drop_release};
     if (bine_hub_send(thread->hub, &thread->release) != 0)
         free(thread);
 }

@@ -26,7 +26,8 @@ static void barrier_forked(struct bine_object *object)
     barrier->waiting = 0;
 }
 
-static const struct bine_object_class barrier_class = {{"barrier", barrier_ready}, barrier_forked, NULL};
+static const struct bine_object_class barrier_class = {
+    {"barrier", barrier_ready, bine_object_external, bine_object_hub}, barrier_forked, NULL};
 
 bine_barrier *bine_barrier_new(unsigned parties, unsigned flags)
 {
@@ -59,15 +60,26 @@ static void release(struct bine_barrier *barrier, int error)
         bine_object_notify(&barrier->object);
 }
 
+static int wait_there(struct bine_errand *errand)
+{
+    int place = bine_barrier_wait(errand->object, errand->timeout);
+    errand->number = (size_t)place;
+    return place < 0 ? errno : 0;
+}
+
+BINE_ELSEWHERE int wait_elsewhere(int error, struct bine_barrier *barrier, int64_t timeout)
+{
+    struct bine_errand errand = {wait_there, "wait at barrier", barrier, .timeout = timeout};
+    return bine_object_elsewhere(error, &errand) == 0 ? (int)errand.number : -1;
+}
+
 int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
 {
     int error = bine_object_check(barrier);
-    if (!error && timeout < 0)
-        error = EINVAL;
-    if (!error && barrier->broken)
-        error = EPIPE;
-    if (error)
-        return bine_result(error);
+    if (error || timeout < 0)
+        return wait_elsewhere(error, barrier, timeout);
+    if (barrier->broken)
+        return bine_result(EPIPE);
     unsigned place = barrier->waiting;
     if (place + 1 == barrier->parties) {
         release(barrier, 0);
@@ -87,24 +99,34 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
     return error ? bine_result(error) : (int)place;
 }
 
-int bine_barrier_abort(bine_barrier *barrier)
+/* Those who wait are sent away; `broken` says what those find who come later. */
+static int set_broken(struct bine_barrier *barrier, bool broken);
+
+static int set_broken_there(struct bine_errand *errand)
+{
+    return bine_outcome(set_broken(errand->object, errand->number));
+}
+
+static int set_broken(struct bine_barrier *barrier, bool broken)
 {
     int error = bine_object_check(barrier);
-    if (!error) {
-        barrier->broken = true;
-        release(barrier, EPIPE);
-    }
-    return bine_result(error);
+    if (error)
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){set_broken_there, "break or reset barrier", barrier,
+                                                           .number = broken, .timeout = BINE_FOREVER, .firm = true});
+    barrier->broken = broken;
+    release(barrier, EPIPE);
+    return 0;
+}
+
+int bine_barrier_abort(bine_barrier *barrier)
+{
+    return set_broken(barrier, true);
 }
 
 int bine_barrier_reset(bine_barrier *barrier)
 {
-    int error = bine_object_check(barrier);
-    if (!error) {
-        barrier->broken = false;
-        release(barrier, EPIPE);
-    }
-    return bine_result(error);
+    return set_broken(barrier, false);
 }
 
 unsigned bine_barrier_waiting(const bine_barrier *barrier)

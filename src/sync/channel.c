@@ -17,7 +17,8 @@ static void channel_forked(struct bine_object *object)
     channel->senders = channel->receivers = (struct bine_queue){NULL, NULL};
 }
 
-const struct bine_object_class bine_channel_class = {{"channel", channel_ready}, channel_forked, NULL};
+const struct bine_object_class bine_channel_class = {
+    {"channel", channel_ready, bine_object_external, bine_object_hub}, channel_forked, NULL};
 
 bine_channel *bine_channel_new(size_t buffer, unsigned flags)
 {
@@ -117,29 +118,56 @@ BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *it
 BINE_WAIT_BY_JUMP(int channel_wait(struct bine_channel *channel, void *item, void **received, int64_t timeout),
                   bine_channel_wait_body, (channel, item, received, timeout))
 
+static int send_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_channel_send(errand->object, errand->item, errand->timeout));
+}
+
+BINE_ELSEWHERE int send_elsewhere(struct bine_channel *channel, void *item, int64_t timeout)
+{
+    return bine_object_elsewhere(bine_object_check(channel), &(struct bine_errand){send_there, "send to channel",
+                                                                                   channel, item, .timeout = timeout});
+}
+
 int bine_channel_send(bine_channel *channel, void *item, int64_t timeout)
 {
-    int error = bine_object_check(channel);
-    if (__builtin_expect(error || timeout < 0, 0))
-        return bine_result(error ? error : EINVAL);
-    error = attempt_send(channel, item);
+    if (__builtin_expect(!bine_object_here(channel) || timeout < 0, 0))
+        return send_elsewhere(channel, item, timeout);
+    int error = attempt_send(channel, item);
     return error == EAGAIN ? channel_wait(channel, item, NULL, timeout) : bine_result(error);
+}
+
+static int receive_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_channel_receive(errand->object, &errand->item, errand->timeout));
+}
+
+BINE_ELSEWHERE int receive_elsewhere(struct bine_channel *channel, void **item, int64_t timeout)
+{
+    return bine_object_elsewhere_item(
+        item ? bine_object_check(channel) : EINVAL,
+        (struct bine_errand){receive_there, "receive from channel", channel, .timeout = timeout}, item);
 }
 
 int bine_channel_receive(bine_channel *channel, void **item, int64_t timeout)
 {
-    int error = bine_object_check(channel);
-    if (__builtin_expect(error || timeout < 0 || !item, 0))
-        return bine_result(error ? error : EINVAL);
-    error = attempt_receive(channel, item);
+    if (__builtin_expect(!bine_object_here(channel) || timeout < 0 || !item, 0))
+        return receive_elsewhere(channel, item, timeout);
+    int error = attempt_receive(channel, item);
     return error == EAGAIN ? channel_wait(channel, NULL, item, timeout) : bine_result(error);
+}
+
+static int close_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_channel_close(errand->object));
 }
 
 int bine_channel_close(bine_channel *channel)
 {
     int error = bine_object_check(channel);
     if (error)
-        return bine_result(error);
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){close_there, "close channel", channel, .timeout = BINE_FOREVER, .firm = true});
     channel->closed = true;
     bine_taker_claim_all(&channel->senders, EPIPE);
     bine_taker_claim_all(&channel->receivers, EPIPE);

@@ -35,8 +35,10 @@ static int check(const bine_choice *choice)
 {
     if ((unsigned)choice->operation > BINE_CHOOSE_READY)
         return EINVAL;
-    if (!choice->object || choice->operation == BINE_CHOOSE_READY)
+    if (!choice->object)
         return 0;
+    if (choice->operation == BINE_CHOOSE_READY)
+        return bine_waitable_foreign(choice->object, bine_hub_of_thread) ? EPERM : 0;
     const struct bine_object *object = choice->object;
     if (object->waitable.class != &class_of(choice)->waitable)
         return EINVAL;

@@ -30,11 +30,14 @@ static void condition_forked(struct bine_object *object)
     ((struct bine_condition *)object)->waiters = (struct bine_queue){NULL, NULL};
 }
 
-static const struct bine_object_class condition_class = {{"condition", condition_ready}, condition_forked, NULL};
+static const struct bine_object_class condition_class = {
+    {"condition", condition_ready, bine_object_external, bine_object_hub}, condition_forked, NULL};
 
 bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags)
 {
     int error = lock ? bine_object_check(lock) : 0;
+    if (!error && lock && (flags & BINE_SHARED) && !lock->object.remote)
+        error = EINVAL;
     if (error) {
         errno = error;
         return NULL;
@@ -43,7 +46,7 @@ bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags)
     if (!condition)
         return NULL;
     condition->own_lock = !lock;
-    condition->lock = lock ? lock : bine_rlock_new(0);
+    condition->lock = lock ? lock : bine_rlock_new(flags);
     if (!condition->lock) {
         bine_object_free(&condition->object);
         errno = ENOMEM;
@@ -99,11 +102,30 @@ static int wait_until(struct bine_condition *condition, int64_t deadline)
     return taker.kind == NOTIFIED ? 0 : error == ETIME ? ETIMEDOUT : error;
 }
 
+/* For a greenlet of another thread, which holds the lock. */
+static int wait_there(struct bine_errand *errand)
+{
+    struct bine_condition *condition = errand->object;
+    int error = bine_rlock_borrow(condition->lock, errand);
+    if (error)
+        return error;
+    error = bine_outcome(bine_condition_wait(condition, errand->timeout));
+    bine_rlock_return(condition->lock, errand);
+    return error;
+}
+
+BINE_ELSEWHERE int wait_elsewhere(int error, struct bine_condition *condition, int64_t timeout)
+{
+    return bine_object_elsewhere(
+        error, &(struct bine_errand){wait_there, "wait for condition", condition, .timeout = timeout});
+}
+
 int bine_condition_wait(bine_condition *condition, int64_t timeout)
 {
-    int error = check_owned(condition);
-    if (!error && timeout < 0)
-        error = EINVAL;
+    int error = bine_object_check(condition);
+    if (error || timeout < 0)
+        return wait_elsewhere(error, condition, timeout);
+    error = check_owned(condition);
     if (!error && condition->object.hub->no_park)
         error = EDEADLK;
     if (!error)
@@ -111,9 +133,34 @@ int bine_condition_wait(bine_condition *condition, int64_t timeout)
     return bine_result(error);
 }
 
+/* The predicate is asked where the caller is. */
+BINE_ELSEWHERE int wait_for_elsewhere(struct bine_condition *condition, bool (*predicate)(void *arg), void *arg,
+                                      int64_t timeout)
+{
+    if (timeout < 0 || !predicate)
+        return bine_result(EINVAL);
+    if (!condition->object.remote || !bine_rlock_owned(condition->lock))
+        return bine_result(EPERM);
+    int64_t deadline = bine_hub_deadline(bine_hub_of_thread, timeout);
+    while (!predicate(arg)) {
+        int64_t left = timeout;
+        if (timeout != BINE_FOREVER && (left = deadline - bine_hub_now(bine_hub_of_thread)) < 0)
+            left = 0;
+        if (wait_elsewhere(EPERM, condition, left) != 0) {
+            int error = errno;
+            return bine_result(predicate(arg) ? 0 : error);
+        }
+    }
+    return 0;
+}
+
 int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg, int64_t timeout)
 {
-    int error = check_owned(condition);
+    int error = bine_object_check(condition);
+    if (error == EPERM)
+        return wait_for_elsewhere(condition, predicate, arg, timeout);
+    if (!error)
+        error = check_owned(condition);
     if (!error && (timeout < 0 || !predicate))
         error = EINVAL;
     if (!error && condition->object.hub->no_park)
@@ -129,9 +176,24 @@ int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *a
     return 0;
 }
 
+static int notify_there(struct bine_errand *errand)
+{
+    struct bine_condition *condition = errand->object;
+    int error = bine_rlock_borrow(condition->lock, errand);
+    if (error)
+        return error;
+    bine_condition_notify(condition, errand->number);
+    bine_rlock_return(condition->lock, errand);
+    return 0;
+}
+
 int bine_condition_notify(bine_condition *condition, size_t n)
 {
-    int error = check_owned(condition);
+    int error = bine_object_check(condition);
+    if (error)
+        return bine_object_elsewhere(error, &(struct bine_errand){notify_there, "notify condition", condition,
+                                                                  .number = n, .timeout = BINE_FOREVER, .firm = true});
+    error = check_owned(condition);
     if (error)
         return bine_result(error);
     while (n > 0 && !bine_queue_empty(&condition->waiters)) {

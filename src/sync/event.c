@@ -8,12 +8,17 @@
 struct bine_event {
     struct bine_object object;
     struct bine_queue waiters;
-    bool set;
+    atomic_bool set; /* other threads may look */
 };
+
+static inline bool is_set(const struct bine_event *event)
+{
+    return atomic_load_explicit(&event->set, memory_order_relaxed);
+}
 
 static bool event_ready(const struct bine_waitable *object)
 {
-    return ((const struct bine_event *)object)->set;
+    return is_set((const struct bine_event *)object);
 }
 
 static void event_forked(struct bine_object *object)
@@ -23,7 +28,7 @@ static void event_forked(struct bine_object *object)
 
 static void event_set_here(struct bine_event *event)
 {
-    event->set = true;
+    atomic_store_explicit(&event->set, true, memory_order_relaxed);
     bine_taker_claim_all(&event->waiters, 0);
     bine_object_notify(&event->object);
 }
@@ -35,7 +40,7 @@ static void event_received(struct bine_object *object)
 }
 
 static const struct bine_object_class event_class = {
-    {"event", event_ready, bine_object_external}, event_forked, event_received};
+    {"event", event_ready, bine_object_external, bine_object_hub}, event_forked, event_received};
 
 bine_event *bine_event_new(unsigned flags)
 {
@@ -75,25 +80,48 @@ int bine_event_set(bine_event *event)
     return bine_result(error ? error : bine_event_set_remotely(event));
 }
 
+static int clear_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_event_clear(errand->object));
+}
+
+BINE_ELSEWHERE int clear_elsewhere(int error, struct bine_event *event)
+{
+    return bine_object_elsewhere(
+        error, &(struct bine_errand){clear_there, "clear event", event, .timeout = BINE_FOREVER, .firm = true});
+}
+
 int bine_event_clear(bine_event *event)
 {
     int error = bine_object_check(event);
-    if (!error)
-        event->set = false;
-    return bine_result(error);
+    if (error)
+        return clear_elsewhere(error, event);
+    atomic_store_explicit(&event->set, false, memory_order_relaxed);
+    return 0;
 }
 
 bool bine_event_is_set(const bine_event *event)
 {
-    return event && event->set;
+    return event && is_set(event);
+}
+
+static int event_wait_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_event_wait(errand->object, errand->timeout));
+}
+
+BINE_ELSEWHERE int event_wait_elsewhere(int error, struct bine_event *event, int64_t timeout)
+{
+    return bine_object_elsewhere(error,
+                                 &(struct bine_errand){event_wait_there, "wait for event", event, .timeout = timeout});
 }
 
 int bine_event_wait(bine_event *event, int64_t timeout)
 {
     int error = bine_object_check(event);
     if (error || timeout < 0)
-        return bine_result(error ? error : EINVAL);
-    if (event->set)
+        return event_wait_elsewhere(error, event, timeout);
+    if (is_set(event))
         return 0;
     struct bine_taker taker;
     return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout, 0));
@@ -111,12 +139,17 @@ struct bine_async_result {
     struct bine_queue waiters;
     void *value;
     int error;
-    bool there;
+    atomic_bool there; /* other threads may look */
 };
+
+static inline bool is_there(const struct bine_async_result *result)
+{
+    return atomic_load_explicit(&result->there, memory_order_relaxed);
+}
 
 static bool result_ready(const struct bine_waitable *object)
 {
-    return ((const struct bine_async_result *)object)->there;
+    return is_there((const struct bine_async_result *)object);
 }
 
 static void result_forked(struct bine_object *object)
@@ -128,7 +161,7 @@ static void result_set_here(struct bine_async_result *result, void *value, int e
 {
     result->value = value;
     result->error = error;
-    result->there = true;
+    atomic_store_explicit(&result->there, true, memory_order_relaxed);
     bine_taker_claim_all(&result->waiters, 0);
     bine_object_notify(&result->object);
 }
@@ -147,7 +180,7 @@ static void result_received(struct bine_object *object)
 }
 
 static const struct bine_object_class result_class = {
-    {"async result", result_ready, bine_object_external}, result_forked, result_received};
+    {"async result", result_ready, bine_object_external, bine_object_hub}, result_forked, result_received};
 
 bine_async_result *bine_async_result_new(unsigned flags)
 {
@@ -191,23 +224,38 @@ int bine_async_result_set_error(bine_async_result *result, int error)
 
 static int result_wait(struct bine_async_result *result, int64_t timeout)
 {
-    int error = bine_object_check(result);
-    if (error || timeout < 0)
-        return error ? error : EINVAL;
-    if (result->there)
+    if (is_there(result))
         return 0;
     struct bine_taker taker;
     return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result", timeout, 0);
 }
 
+static int result_wait_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_async_result_wait(errand->object, errand->timeout));
+}
+
 int bine_async_result_wait(bine_async_result *result, int64_t timeout)
 {
+    int error = bine_object_check(result);
+    if (error || timeout < 0)
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){result_wait_there, "wait for async result", result, .timeout = timeout});
     return bine_result(result_wait(result, timeout));
+}
+
+static int result_get_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_async_result_get(errand->object, &errand->item, errand->timeout));
 }
 
 int bine_async_result_get(bine_async_result *result, void **value, int64_t timeout)
 {
-    int error = result_wait(result, timeout);
+    int error = bine_object_check(result);
+    if (error || timeout < 0)
+        return bine_object_elsewhere_item(
+            error, (struct bine_errand){result_get_there, "wait for async result", result, .timeout = timeout}, value);
+    error = result_wait(result, timeout);
     if (!error)
         error = result->error;
     if (!error && value)
@@ -217,12 +265,12 @@ int bine_async_result_get(bine_async_result *result, void **value, int64_t timeo
 
 bool bine_async_result_ready(const bine_async_result *result)
 {
-    return result && result->there;
+    return result && is_there(result);
 }
 
 bool bine_async_result_successful(const bine_async_result *result)
 {
-    return result && result->there && !result->error;
+    return result && is_there(result) && !result->error;
 }
 
 void *bine_async_result_value(const bine_async_result *result)

@@ -213,6 +213,14 @@ static void bell_delivered(struct bine_message *message)
     serve(mailbox);
 }
 
+/* The thread ends while the message is under way. */
+static void bell_dropped(struct bine_message *message)
+{
+    struct bine_mailbox *mailbox = (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
+    if (mailbox->freed)
+        free(mailbox);
+}
+
 /* ---- the object ------------------------------------------------------------------------------- */
 
 static bool mailbox_ready(const struct bine_waitable *object)
@@ -242,7 +250,7 @@ static void mailbox_forked(struct bine_object *object)
 }
 
 static const struct bine_object_class mailbox_class = {
-    {"mailbox", mailbox_ready, mailbox_external}, mailbox_forked, NULL};
+    {"mailbox", mailbox_ready, mailbox_external, bine_object_hub}, mailbox_forked, NULL};
 
 bine_mailbox *bine_mailbox_new(size_t capacity)
 {
@@ -266,7 +274,7 @@ bine_mailbox *bine_mailbox_new(size_t capacity)
     for (size_t i = 0; i < room; i++)
         atomic_init(&mailbox->cells[i].turn, i);
     mailbox->mask = room - 1;
-    mailbox->message.deliver = bell_delivered;
+    mailbox->message = (struct bine_message){NULL, bell_delivered, bell_dropped};
     return mailbox;
 }
 

@@ -36,16 +36,21 @@ static void mapped(struct bine_member *member)
         bine_taker_claim_all(&map->waiter, 0);
 }
 
+static int map_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_map_at(errand->object, errand->function, errand->item, errand->number,
+                                         errand->results, errand->timeout, errand->site));
+}
+
 int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results, int64_t timeout,
                      const char *site)
 {
-    int error = bine_object_check(pool);
-    if (!error && (!run || (!items && n) || timeout < 0))
-        error = EINVAL;
+    int error = run && (items || !n) && timeout >= 0 ? bine_object_check(pool) : EINVAL;
     if (!error && pool->object.hub->no_park)
         error = EDEADLK;
     if (error)
-        return bine_result(error);
+        return bine_object_elsewhere(error, &(struct bine_errand){map_there, "map in pool", pool, (void *)items, n, run,
+                                                                  site, results, timeout});
     struct map map = {.results = results, .failed = SIZE_MAX};
     int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
     for (size_t i = 0; results && i < n; i++)
@@ -70,8 +75,19 @@ int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t 
     return bine_result(error ? error : map.error);
 }
 
+static int apply_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_apply_at(errand->object, errand->function, errand->item, &errand->item,
+                                           errand->timeout, errand->site));
+}
+
 int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout, const char *site)
 {
+    if (bine_object_check(pool) == EPERM && run)
+        return bine_object_elsewhere_item(EPERM,
+                                          (struct bine_errand){apply_there, "apply in pool", pool, arg, .function = run,
+                                                               .site = site, .timeout = timeout},
+                                          value);
     void *result = NULL;
     int failed = bine_pool_map_at(pool, run, &arg, 1, &result, timeout, site);
     if (!failed && value)

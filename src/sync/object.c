@@ -31,9 +31,14 @@ bool bine_object_external(const struct bine_waitable *object)
     return ((const struct bine_object *)object)->remote != NULL;
 }
 
+struct bine_hub *bine_object_hub(const struct bine_waitable *object)
+{
+    return ((const struct bine_object *)object)->hub;
+}
+
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags)
 {
-    if ((flags & ~BINE_SHARED) || ((flags & BINE_SHARED) && !class->received)) {
+    if (flags & ~BINE_SHARED) {
         errno = EINVAL;
         return NULL;
     }
@@ -56,6 +61,24 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
         all_objects->previous = object;
     all_objects = object;
     return object;
+}
+
+int bine_object_elsewhere(int error, struct bine_errand *errand)
+{
+    struct bine_object *object = errand->object;
+    if (error == EPERM && object->remote)
+        error = errand->timeout < 0 ? EINVAL : bine_errand(object->hub, errand);
+    else if (!error)
+        error = EINVAL;
+    return bine_result(error);
+}
+
+int bine_object_elsewhere_item(int error, struct bine_errand errand, void **item)
+{
+    int failed = bine_object_elsewhere(error, &errand);
+    if (!failed && item)
+        *item = errand.item;
+    return failed;
 }
 
 void bine_object_unlink(struct bine_object *object)

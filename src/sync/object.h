@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "../core/errand.h"
 #include "../core/park.h"
 #include "../core/sanitizer.h"
 #include "../core/schedule.h"
@@ -27,7 +28,7 @@ struct bine_object_class {
     struct bine_waitable_class waitable; /* first */
     /* In the child after fork, where every waiter is gone: forget them. The watchers are forgotten already. */
     void (*forked)(struct bine_object *object);
-    /* Take what other threads sent (remote.h). NULL: cannot be shared. */
+    /* Take what other threads sent (remote.h). NULL: they send nothing, they have errands. */
     void (*received)(struct bine_object *object);
 };
 
@@ -47,10 +48,10 @@ struct bine_taker {
     uint8_t kind; /* the object's own: reader or writer, peek or get */
 };
 
-/* For classes of objects that can be shared: was this one made so? */
+/* Was it made to be shared? */
 bool bine_object_external(const struct bine_waitable *object);
-/* A zeroed object of `size` bytes for the calling thread, or NULL with errno. BINE_SHARED only if the class can
- * receive. */
+struct bine_hub *bine_object_hub(const struct bine_waitable *object);
+/* A zeroed object of `size` bytes for the calling thread, or NULL with errno. */
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags);
 /* Unlink and free; the caller has checked bine_object_check and that nobody waits in its own queues. 0, EBUSY
  * (watchers). */
@@ -58,12 +59,34 @@ int bine_object_free(struct bine_object *object);
 /* Only unlink, for an object whose memory must stay a little longer. */
 void bine_object_unlink(struct bine_object *object);
 
+/* Is it an object of the calling thread? The question of the hot paths, which leave it to others to say why not. */
+static inline bool bine_object_here(const void *object)
+{
+    return object && ((const struct bine_object *)object)->hub == bine_hub_of_thread;
+}
+
 /* 0 if the calling thread may use the object, else EINVAL or EPERM. */
 static inline int bine_object_check(const void *object)
 {
     if (!object)
         return EINVAL;
     return ((const struct bine_object *)object)->hub == bine_hub_of_thread ? 0 : EPERM;
+}
+
+/*
+ * What a call on an object does when it cannot be done as on an object of one's own: bine_object_check said `error`, or 0
+ * and the timeout is negative. The object is errand->object; if it is a shared one of another thread the errand is sent
+ * there. The result of the public call: 0, or -1 with errno.
+ */
+int bine_object_elsewhere(int error, struct bine_errand *errand);
+/* The same for a call that brings back an item, to be stored in *item. */
+int bine_object_elsewhere_item(int error, struct bine_errand errand, void **item);
+/* For functions that hold such an errand: apart, so that its room on the stack costs the common case nothing. */
+#define BINE_ELSEWHERE static __attribute__((noinline, cold))
+/* The caller's `there` for a public call that returns 0 or -1: what the errand returns. */
+static inline int bine_outcome(int result)
+{
+    return result == 0 ? 0 : errno;
 }
 
 /* The absolute deadline of a wait (timeout > 0), without a look at the clock where there is none. */

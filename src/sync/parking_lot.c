@@ -176,7 +176,7 @@ static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *wai
         waiter->next = *local;
         *local = waiter;
     } else {
-        waiter->message.deliver = deliver;
+        waiter->message = (struct bine_message){NULL, deliver, NULL};
         bine_hub_send(waiter->hub, &waiter->message);
     }
 }

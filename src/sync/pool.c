@@ -35,7 +35,8 @@ static void pool_forked(struct bine_object *object)
     pool->killing = 0;
 }
 
-static const struct bine_object_class pool_class = {{"pool", pool_ready}, pool_forked, NULL};
+static const struct bine_object_class pool_class = {
+    {"pool", pool_ready, bine_object_external, bine_object_hub}, pool_forked, NULL};
 
 /* ---- places ----------------------------------------------------------------------------------- */
 
@@ -156,26 +157,37 @@ static struct bine_member *find(const struct bine_pool *pool, const struct bine_
     return NULL;
 }
 
+static int spawn_there(struct bine_errand *errand)
+{
+    errand->item = bine_pool_spawn_at(errand->object, errand->function, errand->item, errand->timeout, errand->site);
+    return errand->item ? 0 : errno;
+}
+
 bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout, const char *site)
 {
     static const struct bine_member plain;
-    int error = check(pool, timeout);
-    if (!error && !run)
-        error = EINVAL;
+    int error = run ? check(pool, timeout) : EINVAL;
     if (error) {
-        errno = error;
-        return NULL;
+        struct bine_errand errand = {spawn_there,  "spawn in pool",   pool, arg, .function = run,
+                                     .site = site, .timeout = timeout};
+        return bine_object_elsewhere(error, &errand) == 0 ? errand.item : NULL;
     }
     return bine_pool_spawn_member(pool, run, arg, deadline_of(pool, timeout), site, &plain);
+}
+
+static int add_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_add(errand->object, errand->item, errand->timeout));
 }
 
 int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout)
 {
     static const struct bine_member plain;
-    int error = check(pool, timeout);
-    if (!error && !g)
-        error = EINVAL;
-    if (!error && !bine_dead(g)) {
+    int error = g ? check(pool, timeout) : EINVAL;
+    if (error)
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){add_there, "add to pool", pool, g, .timeout = timeout});
+    if (!bine_dead(g)) {
         if (g->hub != pool->object.hub)
             error = EINVAL;
         else if (find(pool, g))
@@ -196,14 +208,20 @@ int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout)
     return bine_result(error);
 }
 
+static int discard_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_discard(errand->object, errand->item));
+}
+
 int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
 {
-    int error = bine_object_check(pool);
-    struct bine_member *member = error || !g ? NULL : find(pool, g);
-    if (!error && !member)
-        error = g ? ENOENT : EINVAL;
+    int error = g ? bine_object_check(pool) : EINVAL;
     if (error)
-        return bine_result(error);
+        return bine_object_elsewhere(error, &(struct bine_errand){discard_there, "discard from pool", pool, g,
+                                                                  .timeout = BINE_FOREVER, .firm = true});
+    struct bine_member *member = find(pool, g);
+    if (!member)
+        return bine_result(ENOENT);
     bine_unlink(g, greenlet_ended, member);
     unlink_member(member);
     bine_detach(member->greenlet);
@@ -213,17 +231,32 @@ int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
 
 /* ---- all of them ------------------------------------------------------------------------------ */
 
+static int wait_available_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_wait_available(errand->object, errand->timeout));
+}
+
 int bine_pool_wait_available(bine_pool *pool, int64_t timeout)
 {
     int error = check(pool, timeout);
-    return bine_result(error ? error : take_place(pool, LOOK, deadline_of(pool, timeout)));
+    if (error)
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){wait_available_there, "wait for place in pool", pool, .timeout = timeout});
+    return bine_result(take_place(pool, LOOK, deadline_of(pool, timeout)));
+}
+
+static int join_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_join(errand->object, errand->timeout));
 }
 
 int bine_pool_join(bine_pool *pool, int64_t timeout)
 {
     int error = check(pool, timeout);
-    if (error || pool->count == 0)
-        return bine_result(error);
+    if (error)
+        return bine_object_elsewhere(error, &(struct bine_errand){join_there, "join pool", pool, .timeout = timeout});
+    if (pool->count == 0)
+        return 0;
     if (find(pool, pool->object.hub->current))
         return bine_result(EDEADLK);
     struct bine_taker taker;
@@ -253,11 +286,16 @@ static struct bine_member *another(const struct bine_pool *pool)
     return member && member->greenlet == pool->object.hub->current ? member->next : member;
 }
 
+static int kill_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_pool_kill(errand->object, errand->timeout));
+}
+
 int bine_pool_kill(bine_pool *pool, int64_t timeout)
 {
     int error = check(pool, timeout);
     if (error)
-        return bine_result(error);
+        return bine_object_elsewhere(error, &(struct bine_errand){kill_there, "kill pool", pool, .timeout = timeout});
     bine_pool_kill_context(pool, NULL);
     if (timeout == 0)
         return 0;

@@ -197,7 +197,7 @@ static void queue_received(struct bine_object *object)
 }
 
 const struct bine_object_class bine_queue_class = {
-    {"queue", queue_ready, bine_object_external}, queue_forked, queue_received};
+    {"queue", queue_ready, bine_object_external, bine_object_hub}, queue_forked, queue_received};
 
 /* The wait of whoever puts, gets or peeks (see bine_taker_wait_inlined): `got` is NULL for a putter. */
 static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item, void **got, uint8_t kind,
@@ -218,12 +218,22 @@ static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue,
     return 0;
 }
 
+static int put_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_put(errand->object, errand->item, errand->timeout));
+}
+
+BINE_ELSEWHERE int put_elsewhere(struct bine_queue_object *queue, void *item, int64_t timeout)
+{
+    return bine_object_elsewhere(bine_object_check(queue),
+                                 &(struct bine_errand){put_there, "put to queue", queue, item, .timeout = timeout});
+}
+
 int bine_queue_put(bine_queue *queue, void *item, int64_t timeout)
 {
-    int error = bine_object_check(queue);
-    if (__builtin_expect(error || timeout < 0, 0))
-        return bine_result(error ? error : EINVAL);
-    error = attempt_put(queue, item);
+    if (__builtin_expect(!bine_object_here(queue) || timeout < 0, 0))
+        return put_elsewhere(queue, item, timeout);
+    int error = attempt_put(queue, item);
     return error == EAGAIN ? queue_wait(queue, item, NULL, 0, timeout) : bine_result(error);
 }
 
@@ -248,28 +258,50 @@ int bine_queue_put_nowait(bine_queue *queue, void *item)
     return bine_result(error);
 }
 
+static int get_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_get(errand->object, &errand->item, errand->timeout));
+}
+
+BINE_ELSEWHERE int get_elsewhere(struct bine_queue_object *queue, void **item, int64_t timeout)
+{
+    return bine_object_elsewhere_item(item ? bine_object_check(queue) : EINVAL,
+                                      (struct bine_errand){get_there, "get from queue", queue, .timeout = timeout},
+                                      item);
+}
+
 int bine_queue_get(bine_queue *queue, void **item, int64_t timeout)
 {
-    int error = bine_object_check(queue);
-    if (__builtin_expect(error || timeout < 0 || !item, 0))
-        return bine_result(error ? error : EINVAL);
-    error = attempt_get(queue, item);
+    if (__builtin_expect(!bine_object_here(queue) || timeout < 0 || !item, 0))
+        return get_elsewhere(queue, item, timeout);
+    int error = attempt_get(queue, item);
     return error == EAGAIN ? queue_wait(queue, NULL, item, BINE_QUEUE_GET, timeout) : bine_result(error);
+}
+
+static int get_nowait_there(struct bine_errand *errand)
+{
+    return bine_queue_attempt_get(errand->object, &errand->item);
 }
 
 int bine_queue_get_nowait(bine_queue *queue, void **item)
 {
-    int error = bine_object_check(queue);
-    if (!error)
-        error = item ? bine_queue_attempt_get(queue, item) : EINVAL;
-    return bine_result(error);
+    int error = item ? bine_object_check(queue) : EINVAL;
+    if (error)
+        return bine_object_elsewhere_item(error, (struct bine_errand){get_nowait_there, "get from queue", queue}, item);
+    return bine_result(bine_queue_attempt_get(queue, item));
+}
+
+static int peek_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_peek(errand->object, &errand->item, errand->timeout));
 }
 
 int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout)
 {
     int error = bine_object_check(queue);
     if (error || timeout < 0 || !item)
-        return bine_result(error ? error : EINVAL);
+        return bine_object_elsewhere_item(
+            item ? error : EINVAL, (struct bine_errand){peek_there, "peek at queue", queue, .timeout = timeout}, item);
     if (count_of(queue) == 0)
         return is_shut(queue) ? bine_result(EPIPE) : queue_wait(queue, NULL, item, BINE_QUEUE_PEEK, timeout);
     *item = next_item(queue);
@@ -285,32 +317,51 @@ static void finish(struct bine_queue_object *queue, size_t tasks)
         bine_taker_claim_all(&queue->joiners, 0);
 }
 
+static int task_done_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_task_done(errand->object));
+}
+
 int bine_queue_task_done(bine_queue *queue)
 {
     int error = bine_object_check(queue);
-    if (!error && queue->unfinished == 0)
-        error = EINVAL;
-    if (!error)
-        finish(queue, 1);
-    return bine_result(error);
+    if (error)
+        return bine_object_elsewhere(error, &(struct bine_errand){task_done_there, "say that a task is done", queue,
+                                                                  .timeout = BINE_FOREVER, .firm = true});
+    if (queue->unfinished == 0)
+        return bine_result(EINVAL);
+    finish(queue, 1);
+    return 0;
+}
+
+static int join_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_join(errand->object, errand->timeout));
 }
 
 int bine_queue_join(bine_queue *queue, int64_t timeout)
 {
     int error = bine_object_check(queue);
     if (error || timeout < 0)
-        return bine_result(error ? error : EINVAL);
+        return bine_object_elsewhere(error, &(struct bine_errand){join_there, "join queue", queue, .timeout = timeout});
     if (queue->unfinished == 0)
         return 0;
     struct bine_taker taker;
     return bine_result(bine_taker_wait(&queue->object, &queue->joiners, &taker, "join queue", timeout, 0));
 }
 
+static int shutdown_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_queue_shutdown(errand->object, errand->number));
+}
+
 int bine_queue_shutdown(bine_queue *queue, bool immediate)
 {
     int error = bine_object_check(queue);
     if (error)
-        return bine_result(error);
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){shutdown_there, "shut down queue", queue,
+                                                           .number = immediate, .timeout = BINE_FOREVER, .firm = true});
     atomic_store(&queue->shut, true);
     bine_taker_claim_all(&queue->putters, EPIPE);
     bine_taker_claim_all(&queue->getters, EPIPE);

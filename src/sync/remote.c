@@ -13,15 +13,31 @@ static void free_items(struct bine_remote_item *item)
 static void receive(struct bine_object *object)
 {
     const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
-    class->received(object);
+    if (class->received)
+        class->received(object);
+}
+
+/* The object has been freed while its message was on its way. */
+static void forget(struct bine_remote *remote)
+{
+    free_items(atomic_load(&remote->items));
+    free(remote);
+}
+
+static void dropped(struct bine_message *message)
+{
+    struct bine_remote *remote = (struct bine_remote *)message;
+    if (remote->object)
+        atomic_store(&remote->sent, false); /* whoever signals it next is told that its thread has ended */
+    else
+        forget(remote);
 }
 
 static void delivered(struct bine_message *message)
 {
     struct bine_remote *remote = (struct bine_remote *)message;
     if (!remote->object) {
-        free_items(atomic_load(&remote->items));
-        free(remote);
+        forget(remote);
         return;
     }
     /* Before taking: what is left from now on is announced by a new message. */
@@ -34,7 +50,7 @@ bool bine_remote_attach(struct bine_object *object)
     struct bine_remote *remote = calloc(1, sizeof *remote);
     if (!remote)
         return false;
-    remote->message.deliver = delivered;
+    remote->message = (struct bine_message){NULL, delivered, dropped};
     remote->object = object;
     object->remote = remote;
     return true;
@@ -45,10 +61,8 @@ void bine_remote_detach(struct bine_object *object)
     struct bine_remote *remote = object->remote;
     remote->object = NULL;
     /* Claim the message: if it is not on its way now, nobody will send it any more. */
-    if (!atomic_exchange(&remote->sent, true)) {
-        free_items(atomic_load(&remote->items));
-        free(remote);
-    }
+    if (!atomic_exchange(&remote->sent, true))
+        forget(remote);
 }
 
 /* The inbox of the child is empty, so a message that was on its way is not any more: take what it announced now. */

@@ -8,10 +8,28 @@
 
 struct bine_rlock {
     struct bine_object object;
-    struct bine_queue waiters;   /* a taker's `item` is the depth that it wants to hold */
-    struct bine_greenlet *owner; /* a reference, so that its address names nobody else meanwhile; NULL: free */
+    struct bine_queue waiters; /* a taker's `item` is the depth that it wants to hold */
+    /* A reference, so that its address names nobody else meanwhile; one of another thread keeps it itself. NULL: free. */
+    _Atomic(struct bine_greenlet *) owner;
     unsigned depth;
 };
+
+static inline struct bine_greenlet *bine_rlock_owner(const struct bine_rlock *lock)
+{
+    return atomic_load_explicit(&lock->owner, memory_order_relaxed);
+}
+
+static inline void bine_rlock_set_owner(struct bine_rlock *lock, struct bine_greenlet *g)
+{
+    atomic_store_explicit(&lock->owner, g, memory_order_relaxed);
+}
+
+/*
+ * On an errand for the greenlet of another thread that owns the lock: the greenlet that carries it out holds it meanwhile
+ * (0, or EPERM if the caller is not the owner), and gives it back.
+ */
+int bine_rlock_borrow(struct bine_rlock *lock, const struct bine_errand *errand);
+void bine_rlock_return(struct bine_rlock *lock, const struct bine_errand *errand);
 
 /* The current greenlet becomes the owner, `depth` times. The lock is free. */
 void bine_rlock_take(struct bine_rlock *lock, struct bine_greenlet *g, unsigned depth);

@@ -16,7 +16,7 @@ enum {
 struct bine_rwlock {
     struct bine_object object;
     struct bine_queue waiters;
-    struct bine_greenlet *writer; /* a reference */
+    struct bine_greenlet *writer; /* a reference; one of another thread keeps it itself */
     unsigned readers;
 };
 
@@ -31,7 +31,8 @@ static void rwlock_forked(struct bine_object *object)
     ((struct bine_rwlock *)object)->waiters = (struct bine_queue){NULL, NULL};
 }
 
-static const struct bine_object_class rwlock_class = {{"rwlock", rwlock_ready}, rwlock_forked, NULL};
+static const struct bine_object_class rwlock_class = {
+    {"rwlock", rwlock_ready, bine_object_external, bine_object_hub}, rwlock_forked, NULL};
 
 /* Let in whom the state allows, from the front. */
 static void serve(struct bine_rwlock *lock)
@@ -70,17 +71,6 @@ int bine_rwlock_free(bine_rwlock *lock)
     return bine_result(error);
 }
 
-/* What both kinds of acquire check first. */
-static int check(struct bine_rwlock *lock, int64_t timeout)
-{
-    int error = bine_object_check(lock);
-    if (!error && timeout < 0)
-        error = EINVAL;
-    if (!error && lock->writer == lock->object.hub->current)
-        error = EDEADLK;
-    return error;
-}
-
 static int wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, int64_t timeout)
 {
     struct bine_taker taker = {.kind = kind};
@@ -91,11 +81,24 @@ static int wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, in
     return error;
 }
 
+static int read_there(struct bine_errand *errand)
+{
+    struct bine_rwlock *lock = errand->object;
+    return lock->writer == errand->caller ? EDEADLK : bine_outcome(bine_rwlock_read_acquire(lock, errand->timeout));
+}
+
+BINE_ELSEWHERE int read_elsewhere(int error, struct bine_rwlock *lock, int64_t timeout)
+{
+    return bine_object_elsewhere(error, &(struct bine_errand){read_there, "read rwlock", lock, .timeout = timeout});
+}
+
 int bine_rwlock_read_acquire(bine_rwlock *lock, int64_t timeout)
 {
-    int error = check(lock, timeout);
-    if (error)
-        return bine_result(error);
+    int error = bine_object_check(lock);
+    if (error || timeout < 0)
+        return read_elsewhere(error, lock, timeout);
+    if (lock->writer == lock->object.hub->current)
+        return bine_result(EDEADLK);
     if (lock->writer || !bine_queue_empty(&lock->waiters))
         return bine_result(wait_for(lock, READER, "read rwlock", timeout));
     if (lock->readers == UINT_MAX)
@@ -104,40 +107,93 @@ int bine_rwlock_read_acquire(bine_rwlock *lock, int64_t timeout)
     return 0;
 }
 
+static int read_release_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_rwlock_read_release(errand->object));
+}
+
+BINE_ELSEWHERE int read_release_elsewhere(int error, struct bine_rwlock *lock)
+{
+    return bine_object_elsewhere(error, &(struct bine_errand){read_release_there, "release rwlock", lock,
+                                                              .timeout = BINE_FOREVER, .firm = true});
+}
+
 int bine_rwlock_read_release(bine_rwlock *lock)
 {
     int error = bine_object_check(lock);
-    if (!error && lock->readers == 0)
-        error = EPERM;
     if (error)
-        return bine_result(error);
+        return read_release_elsewhere(error, lock);
+    if (lock->readers == 0)
+        return bine_result(EPERM);
     lock->readers--;
     serve(lock);
     return 0;
 }
 
+/* The greenlet that carries it out gets the lock and passes it on to the caller. */
+static int write_there(struct bine_errand *errand)
+{
+    struct bine_rwlock *lock = errand->object;
+    if (lock->writer == errand->caller)
+        return EDEADLK;
+    if (bine_rwlock_write_acquire(lock, errand->timeout) != 0)
+        return errno;
+    bine_detach(lock->writer);
+    lock->writer = errand->caller;
+    return 0;
+}
+
+BINE_ELSEWHERE int write_elsewhere(int error, struct bine_rwlock *lock, int64_t timeout)
+{
+    struct bine_errand errand = {write_there, "write rwlock", lock, .timeout = timeout};
+    int failed = bine_object_elsewhere(error, &errand);
+    if (!failed)
+        bine_ref(errand.caller);
+    return failed;
+}
+
 int bine_rwlock_write_acquire(bine_rwlock *lock, int64_t timeout)
 {
-    int error = check(lock, timeout);
-    if (error)
-        return bine_result(error);
+    int error = bine_object_check(lock);
+    if (error || timeout < 0)
+        return write_elsewhere(error, lock, timeout);
+    if (lock->writer == lock->object.hub->current)
+        return bine_result(EDEADLK);
     if (lock->writer || lock->readers || !bine_queue_empty(&lock->waiters))
         return bine_result(wait_for(lock, WRITER, "write rwlock", timeout));
     lock->writer = bine_ref(lock->object.hub->current);
     return 0;
 }
 
+static int write_release_there(struct bine_errand *errand)
+{
+    struct bine_rwlock *lock = errand->object;
+    if (lock->writer != errand->caller)
+        return EPERM;
+    lock->writer = bine_ref(lock->object.hub->current);
+    return bine_outcome(bine_rwlock_write_release(lock));
+}
+
+BINE_ELSEWHERE int write_release_elsewhere(int error, struct bine_rwlock *lock)
+{
+    struct bine_errand errand = {write_release_there, "release rwlock", lock, .timeout = BINE_FOREVER, .firm = true};
+    int failed = bine_object_elsewhere(error, &errand);
+    if (!failed)
+        bine_detach(errand.caller);
+    return failed;
+}
+
 int bine_rwlock_write_release(bine_rwlock *lock)
 {
     int error = bine_object_check(lock);
-    if (!error && lock->writer != lock->object.hub->current)
-        error = EPERM;
     if (error)
-        return bine_result(error);
+        return write_release_elsewhere(error, lock);
+    if (lock->writer != lock->object.hub->current)
+        return bine_result(EPERM);
     struct bine_greenlet *before = lock->writer;
     lock->writer = NULL;
     serve(lock);
-    bine_detach(before);
+    bine_greenlet_release(before);
     return 0;
 }
 

@@ -43,7 +43,7 @@ static void semaphore_received(struct bine_object *object)
 }
 
 const struct bine_object_class bine_semaphore_class = {
-    {"semaphore", semaphore_ready, bine_object_external}, semaphore_forked, semaphore_received};
+    {"semaphore", semaphore_ready, bine_object_external, bine_object_hub}, semaphore_forked, semaphore_received};
 
 static bine_semaphore *semaphore_new(unsigned permits, unsigned maximum, unsigned flags)
 {
@@ -106,18 +106,35 @@ BINE_WAIT_BODY int bine_semaphore_wait_body(struct bine_semaphore *semaphore, in
 BINE_WAIT_BY_JUMP(int semaphore_wait(struct bine_semaphore *semaphore, int64_t timeout), bine_semaphore_wait_body,
                   (semaphore, timeout))
 
+static int acquire_there(struct bine_errand *errand)
+{
+    return bine_outcome(bine_semaphore_acquire(errand->object, errand->timeout));
+}
+
+BINE_ELSEWHERE int acquire_elsewhere(struct bine_semaphore *semaphore, int64_t timeout)
+{
+    return bine_object_elsewhere(bine_object_check(semaphore), &(struct bine_errand){acquire_there, "acquire semaphore",
+                                                                                     semaphore, .timeout = timeout});
+}
+
 int bine_semaphore_acquire(bine_semaphore *semaphore, int64_t timeout)
 {
-    int error = bine_object_check(semaphore);
-    if (__builtin_expect(error || timeout < 0, 0))
-        return bine_result(error ? error : EINVAL);
+    if (__builtin_expect(!bine_object_here(semaphore) || timeout < 0, 0))
+        return acquire_elsewhere(semaphore, timeout);
     return bine_semaphore_attempt(semaphore) == 0 ? 0 : semaphore_wait(semaphore, timeout);
+}
+
+static int try_there(struct bine_errand *errand)
+{
+    return bine_semaphore_attempt(errand->object);
 }
 
 int bine_semaphore_try_acquire(bine_semaphore *semaphore)
 {
     int error = bine_object_check(semaphore);
-    return bine_result(error ? error : bine_semaphore_attempt(semaphore));
+    if (error)
+        return bine_object_elsewhere(error, &(struct bine_errand){try_there, "try semaphore", semaphore});
+    return bine_result(bine_semaphore_attempt(semaphore));
 }
 
 int bine_semaphore_release(bine_semaphore *semaphore)

@@ -118,7 +118,7 @@ TEST(channel_bad_arguments)
 {
     void *item;
     channel = bine_channel_new(0, 0);
-    CHECK_ERROR(bine_channel_new(0, BINE_SHARED), EINVAL);
+    CHECK_ERROR(bine_channel_new(0, ~BINE_SHARED), EINVAL);
     CHECK_ERROR(bine_channel_send(NULL, NULL, 0), EINVAL);
     CHECK_ERROR(bine_channel_send(channel, NULL, -1), EINVAL);
     CHECK_ERROR(bine_channel_receive(channel, NULL, 0), EINVAL);

@@ -199,7 +199,7 @@ TEST(imap_can_be_left_early)
 TEST(pool_bad_arguments)
 {
     pool = bine_pool_new(1, 0);
-    CHECK_ERROR(bine_pool_new(1, BINE_SHARED), EINVAL);
+    CHECK_ERROR(bine_pool_new(1, ~BINE_SHARED), EINVAL);
     CHECK_ERROR(bine_pool_spawn(NULL, work, NULL), EINVAL);
     CHECK_ERROR(bine_pool_spawn_at(pool, NULL, NULL, 0, ""), EINVAL);
     CHECK_ERROR(bine_pool_add(pool, NULL, 0), EINVAL);

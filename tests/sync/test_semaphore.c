@@ -109,7 +109,7 @@ TEST(rlock_belongs_to_one_greenlet_at_a_time)
     CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
     CHECK_EQ(served, 3);
     CHECK_OK(bine_rlock_free(rlock));
-    CHECK_ERROR(bine_rlock_new(BINE_SHARED), EINVAL);
+    CHECK_ERROR(bine_rlock_new(~BINE_SHARED), EINVAL);
     CHECK_ERROR(bine_rlock_acquire(NULL, 0), EINVAL);
 }
 
