@@ -1,5 +1,5 @@
 /*
- * Choose: wait for several operations and do exactly one of them, the first that can be done (Go's select).
+ * Choose: wait for several operations and do exactly one of them, whichever can be done first (Go's select).
  */
 #ifndef BINE_CHOOSE_H
 #define BINE_CHOOSE_H
@@ -27,13 +27,17 @@ typedef struct bine_choice {
 } bine_choice;
 
 /*
- * Do one of the n operations. If several can be done at once it is the first of them in the array: put what
- * matters most first, and rotate the array where none may starve. Returns its index, with its `error` and
+ * Do one of the n operations. If several can be done at once one of them is drawn, so that one that can always be done
+ * starves no other. Returns its index, with its `error` and
  * `item` filled in; or -1 and none was done: EINVAL (unknown operation, object of another kind), EPERM (an
  * object of another thread), ENOMEM, ETIMEDOUT (timeout; with 0 this is the "default" case), ECANCELED,
  * EDEADLK. With n 0 it only waits. Switches: when it has to wait.
  */
 BINE_API ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout);
+
+/* The same by priority: if several can be done at once it is the first of them in the array. For "stop before
+ * anything else". */
+BINE_API ssize_t bine_choose_first(bine_choice *choices, size_t n, int64_t timeout);
 
 BINE_END
 

@@ -143,7 +143,37 @@ static ssize_t wait_for_one(struct bine_hub *hub, bine_choice *choices, struct b
     return taken;
 }
 
-ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout)
+/* A number below n. Not the same one for each chooser: several that take turns would each see a part of a rotation only. */
+static size_t draw(struct bine_hub *hub, size_t n)
+{
+    static _Thread_local uint32_t state = 2463534242;
+    if (hub->simulated)
+        return hub->driver->random(hub->driver) % n;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return ((uint64_t)state * n) >> 32;
+}
+
+/* Try them once round, from `start` on, upwards or downwards. The index of the one that was done, or n. *error: ENOMEM. */
+static size_t attempt_any(bine_choice *choices, size_t n, size_t start, bool down, int *error)
+{
+    for (size_t k = 0, i = start; k < n; k++) {
+        int outcome = choices[i].object ? attempt(&choices[i]) : EAGAIN;
+        if (outcome != EAGAIN) {
+            choices[i].error = outcome;
+            *error = outcome == ENOMEM ? ENOMEM : 0;
+            return i;
+        }
+        if (down)
+            i = i == 0 ? n - 1 : i - 1;
+        else
+            i = i + 1 == n ? 0 : i + 1;
+    }
+    return n;
+}
+
+static ssize_t choose(bine_choice *choices, size_t n, int64_t timeout, bool in_order)
 {
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
@@ -154,17 +184,13 @@ ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout)
     if (error)
         return bine_result(error);
 
-    for (size_t i = 0; i < n; i++) {
-        if (!choices[i].object)
-            continue;
-        error = attempt(&choices[i]);
-        if (error == EAGAIN)
-            continue;
-        if (error == ENOMEM)
-            return bine_result(error);
-        choices[i].error = error;
-        return (ssize_t)i;
-    }
+    /* Up or down, so that of any two that can be done each is as likely as the other. */
+    size_t drawn = in_order || n < 2 ? 0 : draw(hub, 2 * n),
+           done = attempt_any(choices, n, drawn / 2, drawn & 1, &error);
+    if (error)
+        return bine_result(error);
+    if (done < n)
+        return (ssize_t)done;
     if (timeout == 0)
         return bine_result(ETIMEDOUT);
 
@@ -178,4 +204,14 @@ ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout)
         errno = saved;
     }
     return taken;
+}
+
+ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout)
+{
+    return choose(choices, n, timeout, false);
+}
+
+ssize_t bine_choose_first(bine_choice *choices, size_t n, int64_t timeout)
+{
+    return choose(choices, n, timeout, true);
 }

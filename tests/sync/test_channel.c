@@ -160,7 +160,7 @@ static void *choose_all(void *arg)
         {BINE_CHOOSE_GET, queue, NULL, 0},   {BINE_CHOOSE_ACQUIRE, semaphore, NULL, 0},
         {BINE_CHOOSE_READY, event, NULL, 0}, {BINE_CHOOSE_RECEIVE, NULL, NULL, 0},
     };
-    ssize_t taken = bine_choose(choices, 6, (int64_t)(intptr_t)arg);
+    ssize_t taken = bine_choose_first(choices, 6, (int64_t)(intptr_t)arg);
     log_[logged++] = taken >= 0 ? (intptr_t)choices[taken].item : -errno;
     return (void *)taken;
 }
@@ -197,7 +197,7 @@ TEST(choose_does_exactly_one_of_its_operations)
     teardown();
 }
 
-TEST(choose_takes_the_first_that_can_go_and_has_a_default)
+TEST(choose_first_takes_the_first_that_can_go_and_has_a_default)
 {
     setup();
     CHECK_EQ((intptr_t)choose_all((void *)0), -1);
@@ -208,6 +208,48 @@ TEST(choose_takes_the_first_that_can_go_and_has_a_default)
     CHECK_OK(bine_semaphore_release(semaphore));
     CHECK_EQ((intptr_t)choose_all((void *)0), 3);
     CHECK_EQ((intptr_t)choose_all((void *)0), 4);
+    teardown();
+}
+
+enum {
+    DRAWS = 4000
+};
+
+static void *choose_often(void *counts)
+{
+    bine_choice choices[] = {{BINE_CHOOSE_READY, event, NULL, 0},
+                             {BINE_CHOOSE_READY, NULL, NULL, 0},
+                             {BINE_CHOOSE_READY, event, NULL, 0},
+                             {BINE_CHOOSE_ACQUIRE, semaphore, NULL, 0}};
+    for (int i = 0; i < DRAWS; i++) {
+        ssize_t taken = bine_choose(choices, 4, BINE_FOREVER);
+        ((int *)counts)[taken]++;
+        if (taken == 3)
+            CHECK_OK(bine_semaphore_release(semaphore));
+        bine_sleep(0);
+    }
+    return NULL;
+}
+
+TEST(choose_lets_none_starve_however_many_choose_in_turns)
+{
+    setup();
+    CHECK_OK(bine_event_set(event));
+    CHECK_OK(bine_semaphore_release(semaphore));
+    int counts[3][4] = {0};
+    bine_greenlet *all[3];
+    for (int i = 0; i < 3; i++)
+        all[i] = bine_spawn(choose_often, counts[i]);
+    CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(counts[i][1], 0);
+        for (int k = 0; k < 4; k++)
+            CHECK(k == 1 || (counts[i][k] > DRAWS / 6 && counts[i][k] < DRAWS / 2));
+    }
+    /* In order it is always the first. */
+    bine_choice choices[] = {{BINE_CHOOSE_READY, event, NULL, 0}, {BINE_CHOOSE_READY, event, NULL, 0}};
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(bine_choose_first(choices, 2, 0), 0);
     teardown();
 }
 

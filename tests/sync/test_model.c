@@ -100,6 +100,15 @@ static bool serve(struct list *list, struct place *place)
     return false;
 }
 
+/* Does somebody still wait in the list with this wish? */
+static bool anybody(const struct list *list, enum verb verb)
+{
+    for (int i = 0; i < list->n; i++)
+        if (list->places[i].waiter->state == WAITING && list->places[i].wish.verb == verb)
+            return true;
+    return false;
+}
+
 static void store(intptr_t item)
 {
     int at = stored_n++;
@@ -266,7 +275,7 @@ static int do_one(struct wish *wish, int64_t timeout)
     return failed ? -errno : 0;
 }
 
-static int do_one_of(struct wish *wishes, int n, int64_t timeout)
+static int do_one_of(struct wish *wishes, int n, int64_t timeout, bool in_order)
 {
     static const enum bine_choice_operation operations[] = {BINE_CHOOSE_PUT,  BINE_CHOOSE_GET,     0,
                                                             BINE_CHOOSE_SEND, BINE_CHOOSE_RECEIVE, BINE_CHOOSE_ACQUIRE};
@@ -274,11 +283,41 @@ static int do_one_of(struct wish *wishes, int n, int64_t timeout)
     bine_choice choices[CHOICES];
     for (int i = 0; i < n; i++)
         choices[i] = (bine_choice){operations[wishes[i].verb], objects[wishes[i].verb], (void *)wishes[i].item, 0};
-    ssize_t taken = bine_choose(choices, (size_t)n, timeout);
+    ssize_t taken =
+        in_order ? bine_choose_first(choices, (size_t)n, timeout) : bine_choose(choices, (size_t)n, timeout);
     if (taken < 0)
         return -errno;
     wishes[taken].item = (intptr_t)choices[taken].item;
     return (int)taken;
+}
+
+/* Can any of them be done now? Asked without doing it. */
+static bool can_any(const struct wish *wishes, int n)
+{
+    for (int i = 0; i < n; i++) {
+        bool can = false;
+        switch (wishes[i].verb) {
+        case PUT:
+            can = stored_n < capacity || anybody(&getters, GET);
+            break;
+        case GET:
+        case PEEK:
+            can = stored_n > 0;
+            break;
+        case SEND:
+            can = buffered_n < buffer || anybody(&receivers, RECEIVE);
+            break;
+        case RECEIVE:
+            can = buffered_n > 0 || anybody(&senders, SEND);
+            break;
+        case ACQUIRE:
+            can = permits > 0;
+            break;
+        }
+        if (can)
+            return true;
+    }
+    return false;
 }
 
 static struct wish random_wish(bool choosing)
@@ -301,15 +340,22 @@ static struct wish random_wish(bool choosing)
 
 static void one_operation(struct model_waiter *self)
 {
-    bool choosing = random_below(3) == 0;
+    bool choosing = random_below(3) == 0, in_order = !choosing || random_below(2);
     int n = choosing ? 1 + (int)random_below(CHOICES) : 1;
     int64_t timeout = random_below(4) == 0 ? 0 : BINE_FOREVER;
     struct wish model[CHOICES], real[CHOICES];
     for (int i = 0; i < n; i++)
         real[i] = model[i] = random_wish(choosing);
 
-    int expected = -1;
-    for (int i = 0; i < n && expected < 0; i++)
+    int expected = -1, drawn = -1;
+    /* Any of those that can be done may be drawn; whichever it was the model does as well. */
+    if (!in_order && can_any(model, n)) {
+        uint64_t before = ++steps;
+        drawn = do_one_of(real, n, timeout, false);
+        AGREE(steps, before);
+        AGREE(drawn >= 0 && can_any(&model[drawn], 1), true);
+    }
+    for (int i = drawn < 0 ? 0 : drawn; i < n && expected < 0; i++)
         if (model_attempt(&model[i]))
             expected = i;
     bool at_once = expected >= 0 || timeout == 0;
@@ -319,7 +365,7 @@ static void one_operation(struct model_waiter *self)
         model_wait(self, model, n);
 
     uint64_t before = ++steps;
-    int got = choosing ? do_one_of(real, n, timeout) : do_one(&real[0], timeout);
+    int got = drawn >= 0 ? drawn : choosing ? do_one_of(real, n, timeout, in_order) : do_one(&real[0], timeout);
     if (at_once) {
         AGREE(steps, before); /* it did not switch */
     } else {
