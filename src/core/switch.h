@@ -56,7 +56,7 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
  * must be there before the stack can be fetched, then the end of the stack. The ring says who comes when; the distances
  * were measured. */
 enum {
-    BINE_AHEAD = 64
+    BINE_AHEAD = 16
 };
 
 static inline __attribute__((always_inline)) void bine_switch_fetch(const struct bine_hub *hub, uint32_t ready)

@@ -216,6 +216,13 @@ static int deliver(struct bine_poller *poller, const struct epoll_event *event)
     return count;
 }
 
+/* The first operation that waits for the descriptor of event i, or NULL. */
+static struct bine_operation *first_of(struct epoll_poller *poller, int i)
+{
+    struct bine_poller_slot *slot = bine_poller_slot(&poller->base, (int)(uint32_t)poller->events[i].data.u64);
+    return slot ? slot->first : NULL;
+}
+
 static int turn(struct bine_driver *driver, int64_t deadline)
 {
     struct epoll_poller *poller = (struct epoll_poller *)driver;
@@ -224,8 +231,13 @@ static int turn(struct bine_driver *driver, int64_t deadline)
     int count = wait_for_events(poller, wait);
     if (count < 0)
         return found ? (int)found : -1;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (i + BINE_POLLER_OPERATION_AHEAD < count)
+            bine_poller_fetch_operation(first_of(poller, i + BINE_POLLER_OPERATION_AHEAD));
+        if (i + BINE_POLLER_GREENLET_AHEAD < count)
+            bine_poller_fetch_greenlet(first_of(poller, i + BINE_POLLER_GREENLET_AHEAD));
         found += (size_t)deliver(&poller->base, &poller->events[i]);
+    }
     return (int)found;
 }
 

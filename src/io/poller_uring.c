@@ -293,6 +293,13 @@ static void completed(struct uring_poller *poller, struct bine_operation *operat
         bine_poller_end(&poller->base, operation, result);
 }
 
+/* The operation that the completion `ahead` of the next belongs to, or NULL. */
+static inline struct bine_operation *operation_of(const struct io_uring *ring, unsigned ahead)
+{
+    uint64_t user_data = ring->cq.cqes[(*ring->cq.khead + ahead) & ring->cq.ring_mask].user_data;
+    return user_data > USER_CANCEL ? (struct bine_operation *)(uintptr_t)user_data : NULL;
+}
+
 /* Deliver the completions that are in the ring now. */
 static size_t reap(struct uring_poller *poller)
 {
@@ -304,6 +311,10 @@ static size_t reap(struct uring_poller *poller)
         uint64_t user_data = cqe->user_data;
         int result = cqe->res;
         unsigned flags = cqe->flags;
+        if (i + BINE_POLLER_OPERATION_AHEAD < count)
+            bine_poller_fetch_operation(operation_of(ring, BINE_POLLER_OPERATION_AHEAD));
+        if (i + BINE_POLLER_GREENLET_AHEAD < count)
+            bine_poller_fetch_greenlet(operation_of(ring, BINE_POLLER_GREENLET_AHEAD));
         io_uring_cq_advance(ring, 1); /* first: whoever is told may submit, and want room in the ring */
         if (user_data == USER_WAKE) {
             woken(poller, result, flags);
