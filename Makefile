@@ -32,6 +32,7 @@ demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
 
 test: ## build and run all tests (TESTS="io/* core/spawn": some)
 	@tools/setup test
+	@tools/libcurl-ares build/libcurl-ares
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build all meson-test-prereq
 	@tools/run-tests -j$(JOBS) build $(call quoted,$(TESTS))

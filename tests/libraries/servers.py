@@ -119,7 +119,7 @@ class Servers:
                 page.write("page %d\n" % number * 1000)
         key, certificate = os.path.join(data, "key.pem"), os.path.join(data, "certificate.pem")
         subprocess.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", certificate], check=True,
+                        "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:slow.test", "-keyout", key, "-out", certificate], check=True,
                        stderr=subprocess.DEVNULL)
         os.chmod(data, 0o755)
         configuration = os.path.join(data, "nginx.conf")

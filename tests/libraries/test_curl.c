@@ -1,4 +1,7 @@
-/* libcurl's easy interface, over http or https (CURL_SCHEME), with whichever resolver it was built with. */
+/*
+ * libcurl's easy interface, over http or https (CURL_SCHEME), with both of its resolvers: a thread for each name (Debian's
+ * build), or c-ares, which asks on the calling thread (CURL_ARES: the library that tools/libcurl-ares built).
+ */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +24,10 @@ static size_t collect(char *bytes, size_t one, size_t size, void *arg)
     return size;
 }
 
+/* By name: this goes through libcurl's resolver. */
+static const char *host = "localhost";
+static char name_server[32]; /* "" the machine's own */
+
 struct connection {
     CURL *curl;
     int port;
@@ -40,9 +47,7 @@ static bool ask(void *arg, int number, bool slow, char *answer, size_t size)
     struct page page = {answer, 0, size};
     char url[100], error[CURL_ERROR_SIZE] = "";
     (void)slow;
-    /* By name for http: this goes through libcurl's resolver (a thread of its own, in Debian's build). */
-    snprintf(url, sizeof url, CURL_SCHEME "://%s:%d/%d", strcmp(CURL_SCHEME, "http") == 0 ? "localhost" : "127.0.0.1",
-             connection->port, number);
+    snprintf(url, sizeof url, CURL_SCHEME "://%s:%d/%d", host, connection->port, number);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_V4);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
@@ -51,6 +56,8 @@ static bool ask(void *arg, int number, bool slow, char *answer, size_t size)
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    if (name_server[0])
+        curl_easy_setopt(curl, CURLOPT_DNS_SERVERS, name_server);
     if (getenv("BINE_CERTIFICATE"))
         curl_easy_setopt(curl, CURLOPT_CAINFO, getenv("BINE_CERTIFICATE"));
     if (curl_easy_perform(curl) == CURLE_OK)
@@ -71,5 +78,60 @@ __attribute__((constructor)) static void initialise(void)
     curl_global_init(CURL_GLOBAL_ALL);
 }
 
+TEST(the_resolver_is_the_one_meant)
+{
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+#ifdef CURL_ARES
+    if (!version->ares)
+        SKIP("tools/libcurl-ares has built no libcurl with c-ares here");
+#else
+    CHECK_EQ(version->ares, NULL);
+#endif
+    CHECK(version->features & CURL_VERSION_ASYNCHDNS);
+}
+
 static const struct library curl = {CURL_PORT, open_connection, ask, close_connection, false};
 LIBRARY_TESTS(curl)
+
+#ifdef CURL_ARES
+#include <bine.h>
+
+#include "dns.h"
+
+static void *look_up_and_ask(void *arg)
+{
+    char answer[300];
+    struct connection *connection = open_connection(library_port(CURL_PORT));
+    bool good = ask(connection, *(int *)arg, false, answer, sizeof answer);
+    close_connection(connection);
+    if (!good)
+        FAIL("%s", answer);
+    return NULL;
+}
+
+/* c-ares waits for the name server by itself, on the thread that asked: ten slow look-ups take the time of one. */
+TEST(slow_name_servers_are_waited_for_side_by_side, .seconds = 60)
+{
+    enum {
+        LOOK_UPS = 10
+    };
+    if (!curl_version_info(CURLVERSION_NOW)->ares)
+        SKIP("tools/libcurl-ares has built no libcurl with c-ares here");
+    bine_greenlet *all[LOOK_UPS];
+    int numbers[LOOK_UPS];
+    library_port(CURL_PORT);
+    CHECK_OK(bine_patch_all());
+    snprintf(name_server, sizeof name_server, "127.0.0.1:%d", dns_start(200 * BINE_MS));
+    host = "slow.test";
+    int64_t begin = harness_now();
+    for (int i = 0; i < LOOK_UPS; i++) {
+        numbers[i] = i;
+        CHECK((all[i] = bine_spawn(look_up_and_ask, &numbers[i])) != NULL);
+    }
+    CHECK_OK(bine_joinall(all, LOOK_UPS, BINE_FOREVER));
+    int64_t taken = harness_now() - begin;
+    CHECK_GE(taken, 200 * BINE_MS);
+    CHECK_LT(taken, 200 * BINE_MS * LOOK_UPS / 2 * harness_slower());
+    CHECK_GE(dns_stop(), LOOK_UPS);
+}
+#endif
