@@ -39,6 +39,7 @@ test: ## build and run all tests (TESTS="io/* core/spawn": some)
 
 test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup test
+	@tools/libcurl-ares build/libcurl-ares
 	@tools/configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
 	@$(NINJA) --quiet -C build-asan all meson-test-prereq
 	@LD_BIND_NOW=1 ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -62,6 +63,7 @@ test-sim: ## what runs on the simulator, with many seeds (SEEDS=100)
 
 test-valgrind: ## the tests under valgrind's memcheck
 	@tools/setup valgrind
+	@tools/libcurl-ares build/libcurl-ares
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build all meson-test-prereq
 	@tools/run-tests -j$(JOBS) --slower 20 build $(call quoted,$(TESTS)) \
