@@ -140,11 +140,17 @@ static int read_segments(struct binary *binary, const Elf64_Ehdr *header)
     const Elf64_Phdr *segments = part(binary, header->e_phoff, sizeof *segments, header->e_phnum);
     if (!segments || (header->e_phnum && header->e_phentsize != sizeof *segments))
         return ENOEXEC;
+    bool pie = false, needs = false;
     for (size_t i = 0; i < header->e_phnum; i++) {
         const Elf64_Phdr *segment = &segments[i];
         const void *bytes = part(binary, segment->p_offset, 1, segment->p_filesz);
         if (segment->p_type == PT_DYNAMIC) {
             binary->dynamic = true;
+            for (size_t entry = 0; bytes && entry < segment->p_filesz / sizeof(Elf64_Dyn); entry++) {
+                const Elf64_Dyn *dynamic = (const Elf64_Dyn *)bytes + entry;
+                pie |= dynamic->d_tag == DT_FLAGS_1 && dynamic->d_un.d_val & DF_1_PIE;
+                needs |= dynamic->d_tag == DT_NEEDED;
+            }
         } else if (segment->p_type == PT_INTERP) {
             if (!bytes || !memchr(bytes, '\0', segment->p_filesz))
                 return ENOEXEC;
@@ -155,20 +161,41 @@ static int read_segments(struct binary *binary, const Elf64_Ehdr *header)
             look_for_calls(binary, bytes, segment->p_filesz);
         }
     }
+    binary->static_program = !binary->dynamic || (pie && !needs && !binary->interpreter);
     binary->program = binary->interpreter || header->e_type == ET_EXEC || !binary->dynamic;
     return 0;
+}
+
+static int fault(struct binary *binary, const char *what)
+{
+    binary->fault = what;
+    return ENOEXEC;
 }
 
 static int read_file(struct binary *binary)
 {
     const Elf64_Ehdr *header = part(binary, 0, sizeof *header, 1);
-    if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-        (header->e_type != ET_EXEC && header->e_type != ET_DYN))
-        return ENOEXEC;
+    const unsigned char *identity = part(binary, 0, EI_NIDENT, 1);
+    if (binary->size >= 2 && memcmp(binary->bytes, "#!", 2) == 0)
+        return fault(binary, "a script: look at the program that runs it");
+    if (!identity || memcmp(identity, ELFMAG, SELFMAG) != 0)
+        return fault(binary, "not a program or library (no ELF file)");
+    if (identity[EI_CLASS] == ELFCLASS32)
+        return fault(binary, "a 32-bit file");
+    if (!header)
+        return fault(binary, "cut short or damaged");
     if (header->e_machine != MACHINE)
-        return ENOTSUP;
+        return fault(binary, "for another kind of processor");
+    if (header->e_type == ET_REL)
+        return fault(binary, "an object file that has not been linked");
+    if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+        return fault(binary, "neither a program nor a library");
     int error = read_segments(binary, header);
-    return error ? error : read_sections(binary, header);
+    if (!error)
+        error = read_sections(binary, header);
+    if (!error && !binary->static_program && !binary->imports)
+        return fault(binary, "its section headers were removed, so its imports cannot be read");
+    return error == ENOEXEC ? fault(binary, "cut short or damaged") : error;
 }
 
 int binary_open(struct binary *binary, const char *path)
@@ -178,7 +205,13 @@ int binary_open(struct binary *binary, const char *path)
     if (fd < 0)
         return -1;
     struct stat status;
-    int error = fstat(fd, &status) < 0 ? errno : !S_ISREG(status.st_mode) || status.st_size == 0 ? ENOEXEC : 0;
+    int error = fstat(fd, &status) < 0 ? errno : 0;
+    if (!error && S_ISDIR(status.st_mode))
+        error = fault(binary, "a directory");
+    else if (!error && !S_ISREG(status.st_mode))
+        error = fault(binary, "not a regular file");
+    else if (!error && status.st_size == 0)
+        error = fault(binary, "an empty file");
     if (!error) {
         binary->size = (size_t)status.st_size;
         void *bytes = mmap(NULL, binary->size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -192,7 +225,9 @@ int binary_open(struct binary *binary, const char *path)
         error = read_file(binary);
     if (!error)
         return 0;
+    const char *what = binary->fault;
     binary_close(binary);
+    binary->fault = what;
     errno = error;
     return -1;
 }

@@ -11,9 +11,11 @@
 
 struct binary {
     const char *path;
+    const char *fault;          /* after a failure: what is wrong with the file, in words; NULL: errno says it */
     const unsigned char *bytes; /* the file, mapped */
     size_t size;
     bool dynamic;            /* it has a dynamic section; without one nothing can be patched */
+    bool static_program;     /* it is linked statically, with a dynamic section (position-independent) or without */
     bool program;            /* it names a loader, or has none and is no library */
     const char *interpreter; /* of a dynamic program, else NULL */
     const char **imports;    /* names of functions that other objects define, each once, sorted */
@@ -24,7 +26,7 @@ struct binary {
     size_t call_count;
 };
 
-/* 0, or -1 with errno: what open says, ENOEXEC (no ELF file, or damaged), ENOTSUP (of another architecture), ENOMEM. */
+/* 0, or -1 with errno: what open says, ENOEXEC (no program or library that can be read: see `fault`), ENOMEM. */
 int binary_open(struct binary *binary, const char *path);
 void binary_close(struct binary *binary);
 

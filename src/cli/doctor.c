@@ -147,7 +147,7 @@ static int examine_dependency(const char *path, bool verbose)
 {
     struct binary binary;
     if (binary_open(&binary, path) < 0) {
-        printf("%s\n  cannot be judged: %s\n", path, strerror(errno));
+        printf("%s\n  cannot be judged: %s\n", path, binary.fault ? binary.fault : strerror(errno));
         return 2;
     }
     struct verdict verdict = examine_object(&binary, verbose);
@@ -201,12 +201,11 @@ static int examine(const char *name, bool verbose)
     const char *path = find_file(name, room, sizeof room);
     struct binary binary;
     if (binary_open(&binary, path) < 0) {
-        printf("%s\n  cannot be judged: %s\n", path,
-               errno == ENOTSUP ? "for another kind of processor" : strerror(errno));
+        printf("%s\n  cannot be judged: %s\n", path, binary.fault ? binary.fault : strerror(errno));
         return 2;
     }
     int status;
-    if (!binary.dynamic) {
+    if (binary.static_program) {
         printf("%s\n  NOT covered   a static program: its calls of the C library have no slots to patch\n", path);
         status = 1;
     } else {

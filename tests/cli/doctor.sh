@@ -1,8 +1,8 @@
 #!/bin/sh
 # bine doctor: what it says of libraries as they are installed, and of ones that it must find fault with.
-# Usage: doctor.sh BINE UNCOVERED_LIBRARY RAW_LIBRARY STATIC_PROGRAM
+# Usage: doctor.sh BINE UNCOVERED_LIBRARY RAW_LIBRARY STATIC_PROGRAM STATIC_PIE_PROGRAM
 set -u
-bine=$1 uncovered=$2 raw=$3 static=$4
+bine=$1 uncovered=$2 raw=$3 static=$4 static_pie=$5
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -36,12 +36,33 @@ expect 0 'covered  *close$' -v "$bine"
 expect 1 'NOT covered  *wordexp' "$uncovered"
 expect 1 'system call read' "$raw"
 expect 1 'static program' "$static"
-expect 2 'cannot be judged' "$work/does-not-exist"
+expect 1 'static program' "$static_pie"
+expect 2 'cannot be judged: No such file' "$work/does-not-exist"
 echo "no program" >"$work/text"
-expect 2 'cannot be judged' "$work/text"
+expect 2 'cannot be judged: not a program or library' "$work/text"
+echo '#!/bin/sh' >"$work/script"
+expect 2 'cannot be judged: a script' "$work/script"
 : >"$work/empty"
-expect 2 'cannot be judged' "$work/empty"
-expect 2 'cannot be judged' "$work"
+expect 2 'cannot be judged: an empty file' "$work/empty"
+expect 2 'cannot be judged: a directory' "$work"
+expect 2 'cannot be judged: not a regular file' /dev/null
+head -c 100 "$uncovered" >"$work/cut"
+expect 2 'cannot be judged: cut short or damaged' "$work/cut"
+# Bytes of the header: class 1 is 32 bits, machine 0xffff nobody's, section header offset and count 0: cut off.
+patched() # OFFSET BYTES...: a copy of the uncovered library with these bytes at OFFSET
+{
+    cp "$uncovered" "$work/patched" && chmod u+w "$work/patched" &&
+        printf "$2" | dd of="$work/patched" bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+patched 4 '\001'
+expect 2 'cannot be judged: a 32-bit file' "$work/patched"
+patched 18 '\377\377'
+expect 2 'cannot be judged: for another kind of processor' "$work/patched"
+patched 16 '\001'
+expect 2 'cannot be judged: an object file' "$work/patched"
+patched 40 '\000\000\000\000\000\000\000\000'
+printf '\000\000' | dd of="$work/patched" bs=1 seek=60 conv=notrunc 2>/dev/null
+expect 2 'section headers were removed' "$work/patched"
 expect 2 'All\|could not be judged' "$work/text" "$bine"
 
 # Damaged files: any answer but a crash.
