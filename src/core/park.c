@@ -35,26 +35,6 @@ int bine_cancelled(struct bine_hub *hub)
     return g->attention && listens(g, 0) ? pending_error(g) : 0;
 }
 
-static void wake(struct bine_greenlet *g, int error)
-{
-    g->wake_error = error;
-    g->state = BINE_READY;
-    bine_ready_push(&g->hub->ready, g);
-}
-
-bool bine_unpark_error(struct bine_greenlet *g, int error)
-{
-    if (g->state != BINE_PARKED)
-        return false;
-    wake(g, error);
-    return true;
-}
-
-bool bine_unpark(struct bine_greenlet *g)
-{
-    return bine_unpark_error(g, 0);
-}
-
 /* The deadline of a park, or of a scope around it, has come. */
 static void park_timer_fired(struct bine_timer *timer)
 {
@@ -68,7 +48,7 @@ static void park_timer_fired(struct bine_timer *timer)
             if (scope->deadline <= timer->deadline)
                 scope->expired = true;
     }
-    wake(g, error);
+    bine_unpark_error(g, error);
 }
 
 /* The wait of the current greenlet, which may wait. */

@@ -32,8 +32,20 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
 int bine_cancelled(struct bine_hub *hub);
 
 /* Make a parked greenlet of this hub ready; its park returns 0 (or `error`). False if it was not parked. */
-bool bine_unpark(struct bine_greenlet *g);
-bool bine_unpark_error(struct bine_greenlet *g, int error);
+static inline bool bine_unpark_error(struct bine_greenlet *g, int error)
+{
+    if (g->state != BINE_PARKED)
+        return false;
+    g->wake_error = error;
+    g->state = BINE_READY;
+    bine_ready_push(&g->hub->ready, g);
+    return true;
+}
+
+static inline bool bine_unpark(struct bine_greenlet *g)
+{
+    return bine_unpark_error(g, 0);
+}
 
 /* Let every other ready greenlet run once. Never fails, not cancelled. */
 void bine_yield(struct bine_hub *hub);

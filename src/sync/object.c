@@ -26,6 +26,12 @@ static void register_fork_hook(void)
         bine_hub_on_fork(objects_forked);
 }
 
+int bine_result_failed(int error)
+{
+    errno = error;
+    return -1;
+}
+
 bool bine_object_external(const struct bine_waitable *object)
 {
     return ((const struct bine_object *)object)->remote != NULL;

@@ -19,7 +19,7 @@
 #include "../core/errand.h"
 #include "../core/park.h"
 #include "../core/sanitizer.h"
-#include "../core/schedule.h"
+#include "../core/switch.h"
 
 struct bine_object;
 struct bine_remote;
@@ -95,13 +95,11 @@ static inline int64_t bine_object_deadline(const struct bine_object *object, int
     return timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(object->hub, timeout);
 }
 
-/* An error number becomes the result of a public function. */
+/* An error number becomes the result of a public function. The error's half is a call, so that the other needs no registers saved. */
+int bine_result_failed(int error);
 static inline int bine_result(int error)
 {
-    if (__builtin_expect(error == 0, 1))
-        return 0;
-    errno = error;
-    return -1;
+    return __builtin_expect(error == 0, 1) ? 0 : bine_result_failed(error);
 }
 
 /* Tell those who bine_wait for the object that it became ready. */
@@ -167,7 +165,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
     taker->error = 0;
     taker->done = false;
     bine_queue_push(queue, &taker->waiter);
-    int error = bine_park(hub, verb, (uintptr_t)object, deadline, flags);
+    int error = bine_park_quick(hub, verb, (uintptr_t)object, deadline, flags);
     if (__builtin_expect(taker->done, 1))
         return taker->error;
     return bine_taker_cut_short(taker, error);
