@@ -119,19 +119,23 @@ static void detach_here(void *g)
     bine_greenlet_release(g);
 }
 
-void bine_detach(bine_greenlet *g)
+/* References are counted by its own thread. If that has ended its record stays where it is, and so it does for lack of
+ * memory. */
+static __attribute__((noinline, cold)) void detach_elsewhere(struct bine_greenlet *g)
 {
-    if (!g)
-        return;
-    if (__builtin_expect(g->hub == bine_hub_of_thread, 1)) {
-        bine_greenlet_release(g);
-        return;
-    }
-    /* References are counted by its own thread. If that has ended its record stays where it is, and so it does for lack of
-     * memory. */
     int saved = errno;
     bine_post(g->hub, detach_here, g);
     errno = saved;
+}
+
+void bine_detach(bine_greenlet *g)
+{
+    if (__builtin_expect(!g, 0))
+        return;
+    if (__builtin_expect(g->hub != bine_hub_of_thread, 0))
+        detach_elsewhere(g);
+    else
+        bine_greenlet_release(g);
 }
 
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
