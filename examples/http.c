@@ -2,7 +2,10 @@
  * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients cut off, one
  * hub per core, and a graceful end on Ctrl-C. The parser is Debian's libhttp-parser.
  *
- *     http [PORT [WORKERS]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100 http://127.0.0.1:PORT/
+ *     http [PORT [WORKERS [SECONDS]]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100 http://127.0.0.1:PORT/
+ *
+ * A client has SECONDS (10) for a request, from its first byte to the last one of the answer, and six times as long between
+ * two requests.
  */
 #include <bine.h>
 #include <http_parser.h>
@@ -10,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_TIME (10 * BINE_SECOND) /* for a whole request to arrive, once its first byte is there */
-#define IDLE_TIME (60 * BINE_SECOND)    /* between two requests */
 #define GRACE (5 * BINE_SECOND)
 enum {
     HEADER_LIMIT = 8192,
@@ -20,11 +21,13 @@ enum {
     OUTPUT = 16384
 };
 
+static int64_t request_time = 10 * BINE_SECOND, idle_time = 60 * BINE_SECOND;
+
 struct client {
     int fd;
     char url[URL_LIMIT];
     size_t url_size, body_size;
-    bool in_request, close, failed;
+    bool in_request, completed, close, failed;
     char output[OUTPUT];
     size_t output_size;
 };
@@ -88,6 +91,7 @@ static int on_complete(http_parser *parser)
     client->url[client->url_size] = '\0';
     client->close = !http_should_keep_alive(parser);
     client->in_request = false;
+    client->completed = true;
     if (strcmp(client->url, "/") == 0)
         respond(client, "200 OK", "hello, world\n");
     else if (strcmp(client->url, "/slow") == 0 && bine_sleep(BINE_SECOND) == 0)
@@ -102,6 +106,13 @@ static const http_parser_settings settings = {
 
 /* ---- a connection ----------------------------------------------------------------------------- */
 
+/* From now on so much time, for whatever it is that the client does. */
+static void allow(bine_timeout *patience, int64_t time)
+{
+    bine_timeout_end(patience);
+    bine_timeout_begin(patience, time);
+}
+
 static void serve(bine_connection *connection, void *arg)
 {
     struct client client = {.fd = connection->fd};
@@ -109,13 +120,15 @@ static void serve(bine_connection *connection, void *arg)
     http_parser_init(&parser, HTTP_REQUEST);
     parser.data = &client;
     bine_timeout patience;
-    bool timing_request = false;
-    bine_timeout_begin(&patience, IDLE_TIME);
+    bine_timeout_begin(&patience, idle_time);
     while (!client.close && !client.failed) {
         char input[4096];
         ssize_t got = bine_recv(client.fd, input, sizeof input, 0);
         if (got <= 0)
             break; /* gone, or too slow */
+        if (!client.in_request)
+            allow(&patience, request_time);
+        client.completed = false;
         size_t parsed = http_parser_execute(&parser, &settings, input, (size_t)got);
         if (parsed != (size_t)got && !client.close) {
             client.close = true;
@@ -123,11 +136,8 @@ static void serve(bine_connection *connection, void *arg)
         }
         /* Answers to all requests of this reading go out together. */
         flush(&client);
-        if (client.in_request != timing_request || !client.in_request) {
-            timing_request = client.in_request;
-            bine_timeout_end(&patience);
-            bine_timeout_begin(&patience, timing_request ? REQUEST_TIME : IDLE_TIME);
-        }
+        if (client.completed)
+            allow(&patience, client.in_request ? request_time : idle_time);
     }
     bine_timeout_end(&patience);
 }
@@ -172,6 +182,10 @@ int main(int count, char **arguments)
     if (workers < 1 || workers > MOST) {
         fprintf(stderr, "http: 1 to %d workers\n", MOST);
         return 1;
+    }
+    if (count > 3) {
+        request_time = (int64_t)(atof(arguments[3]) * (double)BINE_SECOND);
+        idle_time = 6 * request_time;
     }
     /* Nothing here needs it. But while Bine sees every fcntl and setsockopt of the process it need not ask the
      * kernel, before each wait, whether a socket has been made non-blocking or given a timeout: two system

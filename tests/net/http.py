@@ -3,11 +3,15 @@
 
 Prints one line per test, as test programs do; exit status 77: the example was not built.
 """
+import concurrent.futures
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 PROGRAM = os.path.join(sys.argv[1], "http")
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -55,8 +59,24 @@ def takes_requests_in_pieces(port):
 
 
 def refuses_what_is_too_large(port):
-    assert talk(port, b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n").startswith(b"HTTP/1.1 400")
-    assert talk(port, b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
+    for request in (b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n",  # one header
+                    b"GET / HTTP/1.1\r\n" + b"A: x\r\n" * 2000 + b"\r\n",  # many
+                    b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n",
+                    b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2000000):
+        answer = talk(port, request)
+        assert answer.startswith(b"HTTP/1.1 400") and b"Connection: close" in answer, answer
+
+
+def takes_what_is_just_small_enough(port):
+    assert talk(port, b"GET / HTTP/1.1\r\nConnection: close\r\n" + b"A: x\r\n" * 1300 + b"\r\n").startswith(b"HTTP/1.1 200")
+    assert talk(port, b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
+                + b"x" * 1000000).startswith(b"HTTP/1.1 200")
+
+
+def closes_when_asked_to(port):
+    for request in (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+        answer = talk(port, request)  # until it closes
+        assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"hello, world\n"), answer
 
 
 def refuses_what_is_not_http(port):
@@ -72,8 +92,92 @@ def serves_many_at_once(port):
         connection.close()
 
 
+# With a second for a request, and six between two:
+
+def time_until_closed(connection, action):
+    """Do it again and again until the server closes."""
+    connection.settimeout(0.1)
+    begin = time.monotonic()
+    while time.monotonic() - begin < 60:
+        try:
+            if action:
+                action()
+            if connection.recv(65536) == b"":
+                break
+        except TimeoutError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            break
+    else:
+        raise AssertionError("it is never closed")
+    return time.monotonic() - begin
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def cuts_off_who_sends_a_request_byte_by_byte(port):
+    with connect(port) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        assert time_until_closed(slow, lambda: slow.sendall(b"x")) >= 0.9
+
+
+def cuts_off_who_does_so_behind_a_whole_request(port):
+    with connect(port) as slow:
+        slow.sendall(REQUEST + b"GET / HTTP/1.1\r\nX: ")
+        assert time_until_closed(slow, lambda: slow.sendall(b"x")) >= 0.9
+
+
+def cuts_off_who_takes_no_answers(port):
+    with connect(port) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        begin = time.monotonic()
+        slow.settimeout(30)
+        try:
+            while time.monotonic() - begin < 60:
+                slow.sendall(REQUEST * 100)
+            raise AssertionError("it is never closed")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert time.monotonic() - begin >= 0.9
+
+
+def lets_a_connection_rest_longer_and_cuts_it_off_then(port):
+    with connect(port) as idle:
+        idle.sendall(REQUEST)
+        assert idle.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        time.sleep(2)
+        idle.sendall(REQUEST)
+        assert idle.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert time_until_closed(idle, None) >= 5.9
+
+
+def does_not_cut_off_who_always_has_a_request_under_way(port):
+    with connect(port) as busy:
+        busy.sendall(REQUEST[:7])
+        begin = time.monotonic()
+        while time.monotonic() - begin < 3:
+            busy.sendall(REQUEST[7:] + REQUEST[:7])  # never at rest, and each request in time
+            assert busy.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            time.sleep(0.05)
+
+
+def bears_a_load(port):
+    wrk = shutil.which("wrk")
+    assert wrk, "wrk is missing"
+    ran = subprocess.run([wrk, "-t2", "-c64", "-d2s", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=60)
+    requests = re.search(r"(\d+) requests in", ran.stdout)
+    assert ran.returncode == 0 and requests and int(requests[1]) > 100, ran
+    assert "Socket errors" not in ran.stdout and "Non-2xx" not in ran.stdout, ran.stdout
+
+
 TESTS = [answers_and_keeps_the_connection, answers_pipelined_requests_in_order, takes_requests_in_pieces,
-         refuses_what_is_too_large, refuses_what_is_not_http, serves_many_at_once]
+         refuses_what_is_too_large, takes_what_is_just_small_enough, closes_when_asked_to, refuses_what_is_not_http,
+         serves_many_at_once, bears_a_load]
+SLOW_TESTS = [cuts_off_who_sends_a_request_byte_by_byte, cuts_off_who_does_so_behind_a_whole_request,
+              cuts_off_who_takes_no_answers, lets_a_connection_rest_longer_and_cuts_it_off_then,
+              does_not_cut_off_who_always_has_a_request_under_way]
 
 
 def main():
@@ -81,22 +185,24 @@ def main():
         print("skip http: the example was not built (libhttp-parser-dev)")
         return 77
     passed = failed = 0
-    for workers in (1, 2):
-        server = subprocess.Popen([PROGRAM, "0", str(workers)], stdout=subprocess.PIPE, text=True)
+    for workers, seconds, tests in ((1, 10, TESTS), (2, 10, TESTS), (1, 1, SLOW_TESTS)):
+        server = subprocess.Popen([PROGRAM, "0", str(workers), str(seconds)], stdout=subprocess.PIPE, text=True)
         port = int(server.stdout.readline().split(":")[2].split(",")[0])
-        for test in TESTS:
-            name = f"{test.__name__}_with_{workers}"
+        # The slow ones mostly sleep: all at once.
+        threads = concurrent.futures.ThreadPoolExecutor(len(tests) if tests is SLOW_TESTS else 1)
+        for test, run in [(test, threads.submit(test, port)) for test in tests]:
+            name = f"{test.__name__}_with_{workers}_in_{seconds}"
             try:
-                test(port)
+                run.result()
                 passed += 1
                 print("ok", name)
-            except (AssertionError, OSError) as error:
+            except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
                 failed += 1
                 print(f"FAIL {name}: {error!r:.300}")
         server.send_signal(signal.SIGTERM)
         ended = server.wait(timeout=20) == 0 and "stopped" in server.stdout.read()
         passed, failed = passed + ended, failed + (not ended)
-        print("ok" if ended else "FAIL", f"stops_gracefully_with_{workers}")
+        print("ok" if ended else "FAIL", f"stops_gracefully_with_{workers}_in_{seconds}")
     print(f"# {passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
