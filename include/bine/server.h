@@ -10,7 +10,7 @@
  *      bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:8000"}, greet, NULL);
  *      bine_server_serve(server);
  *
- * A server belongs to the thread that made it. For several cores start workers (bine_workers_start) that each
+ * A server belongs to the thread that made it; only stopping works from any. For several cores start workers (bine_workers_start) that each
  * make a server with the same address and BINE_SERVER_REUSE_PORT.
  */
 #ifndef BINE_SERVER_H
@@ -39,6 +39,7 @@ typedef struct bine_server_options {
     int backlog;    /* of listen; 0: SOMAXCONN */
     unsigned flags; /* BINE_SERVER_* */
     size_t size;    /* datagrams only: bytes of one at most, longer ones are cut; 0: 65,536 */
+    unsigned mode;  /* permissions of a Unix socket's file, such as 0600; 0: 0777 less the umask */
 } bine_server_options;
 
 /* ---- streams ---------------------------------------------------------------------------------- */
@@ -57,7 +58,7 @@ typedef struct bine_connection {
 typedef void bine_connection_handler(bine_connection *connection, void *arg);
 
 /* A server that is bound and listens (so that clients can connect), but accepts nothing yet. A Unix socket that
- * nobody listens on any more is replaced. Returns NULL: EINVAL (address, flags, handler), EADDRINUSE, EACCES
+ * nobody listens on any more is replaced; whatever else has that name stays, and the name is in use. Returns NULL: EINVAL (address, flags, handler), EADDRINUSE, EACCES
  * and what else socket(2), bind(2) and listen(2) give, ENOMEM, EAGAIN (no hub). Free with bine_server_free.
  * Switches: no. */
 BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
@@ -70,11 +71,13 @@ BINE_API int bine_server_start(bine_server *server);
 BINE_API int bine_server_serve(bine_server *server);
 
 /*
- * Stop: close the listening socket, so that new clients are refused; wait at most `grace` for the connections
+ * Stop: close the listening socket, so that new clients are refused, and take a Unix socket's file away if it is still its
+ * own; wait at most `grace` for the connections
  * to end by themselves, then kill what is left and wait for it. Returns 0, or -1 when it has stopped but not
  * gently: ETIMEDOUT (some were killed), or ECANCELED (the caller was, during the time of grace); and -1 without
- * having stopped: EINVAL, EPERM. Stopping again is no error. From one of its own handlers there is no grace
- * (EDEADLK): spawn a greenlet that stops it. Switches: yes.
+ * having stopped: EINVAL. Stopping again is no error; it waits for the end of the first. From one of its own handlers there
+ * is no grace (EDEADLK): spawn a greenlet that stops it. Any thread; from another it adds ENOMEM, ESRCH (the server's
+ * thread has ended) and, where parking is not allowed, EDEADLK. Switches: yes.
  */
 BINE_API int bine_server_stop(bine_server *server, int64_t grace);
 

@@ -171,7 +171,7 @@ ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, in
     size_t found = 0;
     int error = 0;
     while (found < count) {
-        void *object;
+        void *object = NULL;
         error = iteration->ready_first || timeout ? next_ready(iteration, deadline, &object) : ETIME;
         if (error)
             break;

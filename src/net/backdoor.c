@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "../core/hub.h"
 #include "../core/libc.h"
@@ -146,17 +145,12 @@ bine_server *bine_backdoor_start(const char *path)
         return NULL;
     }
     snprintf(address, sizeof address, "unix:%s", path);
-    /* Nobody else may connect in the moment before chmod: the socket is made with what umask leaves. */
-    mode_t before = umask(0177);
-    bine_server *server = bine_server_new(&(bine_server_options){.address = address, .limit = 8}, converse, NULL);
-    int error = errno;
-    umask(before);
-    if (!server) {
-        errno = error;
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = address, .limit = 8, .mode = 0600}, converse, NULL);
+    if (!server)
         return NULL;
-    }
     if (bine_server_start(server) != 0) {
-        error = errno;
+        int error = errno;
         bine_server_free(server);
         errno = error;
         return NULL;

@@ -92,7 +92,8 @@ void bine_address_format(const struct sockaddr *address, socklen_t length, char 
         snprintf(text, BINE_ADDRESS_TEXT, "?");
 }
 
-/* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. */
+/* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. One that is alive may
+ * be too busy to take another, which must not hold us up: hence the non-blocking probe. */
 static bool remove_stale(const struct sockaddr_un *address, socklen_t length, int type)
 {
     struct stat status;
@@ -100,7 +101,7 @@ static bool remove_stale(const struct sockaddr_un *address, socklen_t length, in
         return false;
     if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
         return false;
-    int probe = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    int probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0)
         return false;
     bool refused = bine_libc.connect(probe, (const struct sockaddr *)address, length) != 0 && errno == ECONNREFUSED;
@@ -124,11 +125,21 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
         bool only = options->flags & BINE_SERVER_IPV6_ONLY;
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, only ? &on : &off, sizeof on);
     }
+    const struct sockaddr_un *un = address->ss_family == AF_UNIX ? (const struct sockaddr_un *)address : NULL;
+    /* bind makes the file with the socket's own mode, less the umask: so nobody may do more with it even for a moment. */
+    if (un && options->mode && fchmod(fd, options->mode) != 0)
+        return errno;
     if (bind(fd, (const struct sockaddr *)address, length) != 0) {
-        if (errno != EADDRINUSE || !remove_stale((const struct sockaddr_un *)address, length, type))
-            return errno ? errno : EADDRINUSE;
+        int error = errno;
+        if (error != EADDRINUSE || !un || !remove_stale(un, length, type))
+            return error;
         if (bind(fd, (const struct sockaddr *)address, length) != 0)
             return errno;
+    }
+    if (un && options->mode && un->sun_path[0] && chmod(un->sun_path, options->mode) != 0) {
+        int error = errno;
+        unlink(un->sun_path);
+        return error;
     }
     if (type == SOCK_STREAM && listen(fd, options->backlog ? options->backlog : SOMAXCONN) != 0)
         return errno;
@@ -140,7 +151,7 @@ int bine_listen(const bine_server_options *options, int type, int *fd)
     struct sockaddr_storage address;
     socklen_t length;
     unsigned known = BINE_SERVER_REUSE_PORT | BINE_SERVER_IPV6_ONLY | BINE_SERVER_DELAY;
-    if ((options->flags & ~known) || options->backlog < 0)
+    if ((options->flags & ~known) || options->backlog < 0 || (options->mode & ~0777u))
         return EINVAL;
     if (!options->address) {
         *fd = options->fd;

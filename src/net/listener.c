@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bine/io.h>
 
-#include "../core/hub.h"
+#include "../core/errand.h"
 
 static void note_address(struct bine_listener *listener, bool own)
 {
@@ -21,7 +22,13 @@ static void note_address(struct bine_listener *listener, bool own)
         listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
     if (address.ss_family == AF_INET6)
         listener->port = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    listener->unlink_path = own && address.ss_family == AF_UNIX && listener->address[5] == '/';
+    struct stat status;
+    if (own && address.ss_family == AF_UNIX && listener->address[5] == '/' &&
+        stat(listener->address + 5, &status) == 0) {
+        listener->unlink_path = true;
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+    }
 }
 
 int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type)
@@ -87,13 +94,17 @@ static void close_socket(struct bine_listener *listener)
 {
     if (listener->fd < 0)
         return;
-    if (listener->unlink_path)
-        unlink(listener->address + 5);
+    /* Another server may have taken the name meanwhile. */
+    struct stat status;
+    const char *path = listener->address + 5;
+    if (listener->unlink_path && lstat(path, &status) == 0 && status.st_dev == listener->device &&
+        status.st_ino == listener->inode)
+        unlink(path);
     bine_close(listener->fd);
     listener->fd = -1;
 }
 
-int bine_listener_stop(struct bine_listener *listener, int64_t grace)
+static int stop_here(struct bine_listener *listener, int64_t grace)
 {
     if (listener->stopping) {
         if (!bine_event_is_set(listener->stopped)) {
@@ -122,6 +133,23 @@ int bine_listener_stop(struct bine_listener *listener, int64_t grace)
     listener->waiting--;
     bine_event_set(listener->stopped);
     return error;
+}
+
+static int stop_there(struct bine_errand *errand)
+{
+    return stop_here(errand->object, (int64_t)errand->number);
+}
+
+int bine_listener_stop(struct bine_listener *listener, int64_t grace)
+{
+    int error = grace < 0 ? EINVAL : bine_listener_check(listener);
+    if (error != EPERM)
+        return error ? error : stop_here(listener, grace);
+    return bine_errand(listener->hub, &(struct bine_errand){.run = stop_there,
+                                                            .verb = "stop server",
+                                                            .object = listener,
+                                                            .number = (size_t)grace,
+                                                            .timeout = BINE_FOREVER});
 }
 
 int bine_listener_free(struct bine_listener *listener)

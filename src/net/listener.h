@@ -8,6 +8,8 @@
 #include <bine/event.h>
 #include <bine/pool.h>
 
+#include <sys/types.h>
+
 #include "listen.h"
 
 struct bine_hub;
@@ -24,6 +26,8 @@ struct bine_listener {
     char address[BINE_ADDRESS_TEXT];
     int port;
     bool unlink_path;
+    dev_t device; /* of the file that we made, at unlink_path */
+    ino_t inode;
     uint64_t accepted, short_of_files;
     int64_t pause; /* the last one for a shortage, 0: none since the last success */
 };
@@ -33,6 +37,7 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
 /* `run(arg)` is the loop that accepts. All of these return 0 or an error number. */
 int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg, const char *site);
 int bine_listener_wait(struct bine_listener *listener);
+/* Any thread. EINVAL also for NULL and a negative grace. */
 int bine_listener_stop(struct bine_listener *listener, int64_t grace);
 int bine_listener_free(struct bine_listener *listener);
 /* EINVAL (NULL) or EPERM (another thread). */

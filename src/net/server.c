@@ -124,10 +124,7 @@ int bine_server_serve(bine_server *server)
 
 int bine_server_stop(bine_server *server, int64_t grace)
 {
-    int error = bine_listener_check((struct bine_listener *)server);
-    if (!error)
-        error = grace < 0 ? EINVAL : bine_listener_stop(&server->listener, grace);
-    return result(error);
+    return result(bine_listener_stop((struct bine_listener *)server, grace));
 }
 
 int bine_server_free(bine_server *server)
