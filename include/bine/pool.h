@@ -49,6 +49,11 @@ BINE_API int bine_pool_discard(bine_pool *pool, bine_greenlet *g);
 BINE_API size_t bine_pool_count(const bine_pool *pool);
 BINE_API size_t bine_pool_free_count(const bine_pool *pool);
 BINE_API bool bine_pool_full(const bine_pool *pool);
+/* Is g in it? False for NULL. For the pool's own thread. Switches: no. */
+BINE_API bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g);
+/* Store those that are in it, the latest first, in all[] (room for `room`), borrowed. Returns how many are in it, which may be
+ * more; 0 for NULL. For the pool's own thread. Switches: no. */
+BINE_API size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room);
 /* Wait until a place is free, without taking it. Returns 0 or -1. Waits. */
 BINE_API int bine_pool_wait_available(bine_pool *pool, int64_t timeout);
 
@@ -98,6 +103,10 @@ typedef struct bine_imap_result {
     bine_pool_imap_at((pool), (run), (items), (n), false, BINE_SITE(run))
 BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
                                       const char *site);
+/* From now on at most `most` (0: no limit) items are begun whose results bine_imap_next has not given yet, so that a slow
+ * reader holds up the work instead of gathering results (gevent's maxsize). Before the first bine_imap_next; what has begun
+ * already is not taken back. -1: EINVAL. Switches: no. */
+BINE_API int bine_imap_limit(bine_imap *imap, size_t most);
 /* The next result. Returns 1, 0 when there are no more, or -1: EINVAL, ETIMEDOUT, ECANCELED, EDEADLK, or ENOMEM
  * (the rest could not be spawned). Switches: when it has to wait. */
 BINE_API int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout);

@@ -63,6 +63,9 @@ typedef void bine_connection_handler(bine_connection *connection, void *arg);
  * Switches: no. */
 BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
 
+/* Connections whose handling begins from now on get this handler. -1: EINVAL, EPERM. Switches: no. */
+BINE_API int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg);
+
 /* Begin to accept, in a greenlet of its own. Returns 0, also if it has begun already, or -1: EINVAL, EPERM
  * (another thread, or it was stopped), ENOMEM. Switches: no. */
 BINE_API int bine_server_start(bine_server *server);

@@ -109,6 +109,16 @@ bine_server *bine_server_new(const bine_server_options *options, bine_connection
     return server;
 }
 
+int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg)
+{
+    int error = handler ? bine_listener_check((struct bine_listener *)server) : EINVAL;
+    if (!error) {
+        server->handler = handler;
+        server->arg = arg;
+    }
+    return result(error);
+}
+
 int bine_server_start(bine_server *server)
 {
     int error = bine_listener_check((struct bine_listener *)server);

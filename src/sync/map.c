@@ -105,7 +105,8 @@ struct outcome {
 
 struct bine_imap {
     struct bine_pool *pool;
-    struct bine_queue waiter;
+    struct bine_queue waiter; /* of imap_next, imap_end */
+    struct bine_queue feed;   /* the feeder, for a result to be taken */
     bine_run *run;
     void *const *items;
     const char *site;
@@ -113,6 +114,7 @@ struct bine_imap {
     bool ordered;
     bool ended; /* freed by the last of `pending` */
     size_t n;
+    size_t most;     /* begun and not returned; SIZE_MAX: no limit */
     size_t pending;  /* members that run, and the feeder */
     size_t returned; /* results given out */
     size_t arrived;  /* unordered: entries of `order` */
@@ -145,10 +147,24 @@ static void imapped(struct bine_member *member)
     one_less(imap);
 }
 
+/* Until the reader has taken enough for item i. 0 or an error number. */
+static int wait_for_reader(struct bine_imap *imap, size_t i)
+{
+    int error = 0;
+    while (!error && i - imap->returned >= imap->most) {
+        struct bine_taker taker;
+        error = bine_taker_wait(&imap->pool->object, &imap->feed, &taker, "wait for reader of imap", BINE_FOREVER, 0);
+    }
+    return error;
+}
+
 static void *feed(void *arg)
 {
     struct bine_imap *imap = arg;
     for (size_t i = 0; i < imap->n; i++) {
+        int error = wait_for_reader(imap, i);
+        if (error)
+            bine_fail(error);
         struct bine_member member = {.ended = imapped, .context = imap, .index = i};
         imap->pending++;
         if (!bine_pool_spawn_member(imap->pool, imap->run, imap->items[i], INT64_MAX, imap->site, &member)) {
@@ -201,6 +217,7 @@ bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items,
     imap->site = site;
     imap->ordered = ordered;
     imap->n = n;
+    imap->most = SIZE_MAX;
     imap->order = ordered ? NULL : (size_t *)&imap->outcomes[n];
     error = n > 0 ? start_feeder(imap) : 0;
     if (error) {
@@ -209,6 +226,14 @@ bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items,
         return NULL;
     }
     return imap;
+}
+
+int bine_imap_limit(bine_imap *imap, size_t most)
+{
+    if (!imap)
+        return bine_result(EINVAL);
+    imap->most = most ? most : SIZE_MAX;
+    return 0;
 }
 
 int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
@@ -230,6 +255,7 @@ int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
     }
     size_t index = imap->ordered ? imap->returned : imap->order[imap->returned];
     imap->returned++;
+    bine_taker_claim_all(&imap->feed, 0);
     const struct outcome *outcome = &imap->outcomes[index];
     *result = (bine_imap_result){index, imap->items[index], outcome->value, outcome->error};
     return 1;

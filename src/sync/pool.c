@@ -351,6 +351,20 @@ size_t bine_pool_free_count(const bine_pool *pool)
     return !pool ? 0 : pool->size == SIZE_MAX ? SIZE_MAX : pool->size - pool->taken;
 }
 
+bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g)
+{
+    return pool && g && find(pool, g);
+}
+
+size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room)
+{
+    size_t n = 0;
+    for (const struct bine_member *member = pool ? pool->members : NULL; member; member = member->next, n++)
+        if (n < room)
+            all[n] = member->greenlet;
+    return n;
+}
+
 bool bine_pool_full(const bine_pool *pool)
 {
     return bine_pool_free_count(pool) == 0;

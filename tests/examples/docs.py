@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Every program in the documentation compiles without a warning and prints what its page says: docs.py DOCS BUILD INCLUDE CC...
+"""The documentation is true, as far as a machine can tell: docs.py DOCS BUILD INCLUDE CC...
 
-A page's program is its ```c block with a main; what it prints is the ```text block that follows. Spaces at line ends do not count.
+ - Every program on a page compiles without a warning and prints what the page says. A page's program is its ```c block with a main;
+   what it prints is the ```text block that follows. Spaces at line ends do not count. Other ```c blocks compile, unless they leave
+   something out (a line of three dots).
+ - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
+ - The reference can be made from the headers, and explains every public function.
 """
 import os
 import pathlib
@@ -12,6 +16,15 @@ import tempfile
 
 DOCS, BUILD, INCLUDE, COMPILER = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
 PROGRAM = re.compile(r"```c\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
+
+
+ROOT = DOCS.parent
+# Of these pages the subject is the inside.
+INSIDE = {"design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING"}
+
+
+def pages():
+    return sorted(DOCS.rglob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 def lines(text):
@@ -40,17 +53,80 @@ def run(source, wanted, directory):
     return None
 
 
+def compiles(source, directory):
+    """A piece of a program: functions as they are, statements in a function's body."""
+    headers = "#include <bine.h>\n#include <bine/tls.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
+    if not re.search(r"^\w.*\)\n\{", source, re.M):
+        source = "void piece(void)\n{\n" + source + "}\n"
+    path = os.path.join(directory, "piece.c")
+    pathlib.Path(path).write_text(headers + source)
+    built = subprocess.run([*COMPILER, "-Wall", "-Werror", "-Wno-unused", "-fsyntax-only", "-I", INCLUDE, path],
+                           capture_output=True, text=True)
+    return "does not compile: " + built.stderr if built.returncode else None
+
+
+def names_in(*directories):
+    """Every bine_ identifier in the sources there, comments aside."""
+    found = set()
+    for directory in directories:
+        for path in directory.rglob("*.[chS]"):
+            found |= set(re.findall(r"\bbine_\w+", re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)))
+    return found
+
+
+def unknown_names(text, known):
+    """The names of a page that do not exist. A name that ends in _ stands for all that begin so; `_rest` behind a name for one
+    that shares its beginning."""
+    for word in set(re.findall(r"\bbine_\w+", text)):
+        if word not in known and not (word.endswith("_") and any(name.startswith(word) for name in known)):
+            yield word
+    for line in text.splitlines():
+        for cell in line.split(" | ") if line.startswith("|") else ():
+            base = None
+            for word in re.findall(r"`(bine_\w+|_\w+)\b", cell):
+                if word.startswith("bine_"):
+                    base = word
+                elif base and not any(base[:end] + word in known for end in range(len("bine"), len(base) + 1)):
+                    yield f"{base} ... {word}"
+
+
+def reference(directory, public):
+    """What is wrong with the reference that is made from the headers."""
+    tool = [sys.executable, str(ROOT / "tools" / "reference")]
+    checked = subprocess.run([*tool, "--check"], capture_output=True, text=True)
+    if checked.returncode:
+        return checked.stdout + checked.stderr
+    subprocess.run([*tool, directory], check=True, capture_output=True)
+    text = "\n".join(page.read_text() for page in pathlib.Path(directory).rglob("*.md"))
+    functions = set()
+    for header in pathlib.Path(INCLUDE).rglob("*.h"):
+        functions |= set(re.findall(r"BINE_API [^;(]*?\b(bine_\w+)\(", header.read_text()))
+    missing = sorted(name for name in functions if f"{name}(" not in text)
+    return f"misses {missing}" if missing or len(functions) < 100 else None
+
+
 def main():
     passed = failed = 0
+    public = names_in(pathlib.Path(INCLUDE))
+    everything = public | names_in(ROOT / "src", ROOT / "python")
+
+    def count(name, trouble):
+        nonlocal passed, failed
+        passed, failed = passed + (not trouble), failed + bool(trouble)
+        print(f"FAIL {name}: {trouble}" if trouble else f"ok {name}")
+
     with tempfile.TemporaryDirectory() as directory:
-        for page in sorted(DOCS.rglob("*.md")):
-            for number, (source, wanted) in enumerate(PROGRAM.findall(page.read_text())):
-                if "int main(" not in source or "bine" not in source:
-                    continue
-                name = f"{page.relative_to(DOCS).with_suffix('')}_{number}"
-                trouble = run(source, wanted or None, directory)
-                passed, failed = passed + (not trouble), failed + bool(trouble)
-                print(f"FAIL {name}: {trouble}" if trouble else f"ok {name}")
+        for page in pages():
+            text = page.read_text()
+            name = str(page.relative_to(ROOT).with_suffix(""))
+            for number, (source, wanted) in enumerate(PROGRAM.findall(text)):
+                if "int main(" in source and "bine" in source:
+                    count(f"{name}_{number}", run(source, wanted or None, directory))
+                elif not re.search(r"^\s*\.\.\.$", source, re.M):
+                    count(f"{name}_{number}", compiles(source, directory))
+            unknown = sorted(unknown_names(text, everything if page.stem in INSIDE else public))
+            count(f"{name}_names", f"no such thing as {unknown}" if unknown else None)
+        count("reference", reference(directory, public))
     print(f"# {passed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not passed else 0
 

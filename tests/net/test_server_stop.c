@@ -291,6 +291,22 @@ TEST(a_descriptor_can_be_given_in_and_taken_out)
     CHECK_OK(bine_server_free(server));
 }
 
+TEST(the_handler_can_be_replaced)
+{
+    int kept = -1;
+    start(wait_for_the_end, 0);
+    CHECK_ERROR(bine_server_set_handler(server, NULL, NULL), EINVAL);
+    CHECK_ERROR(bine_server_set_handler(NULL, keep_descriptor, NULL), EINVAL);
+    CHECK_OK(bine_server_set_handler(server, keep_descriptor, &kept));
+    int fd = connect_to_server();
+    until(&handled, 1);
+    CHECK_GE(kept, 0);
+    bine_close(kept);
+    bine_close(fd);
+    CHECK_OK(bine_server_stop(server, BINE_SECOND));
+    CHECK_OK(bine_server_free(server));
+}
+
 TEST(what_cannot_be_accepted_from_ends_the_server)
 {
     int pipes[2];

@@ -196,6 +196,62 @@ TEST(imap_can_be_left_early)
     bine_imap_end(NULL);
 }
 
+static int begun;
+
+static void *begins(void *arg)
+{
+    begun++;
+    return arg;
+}
+
+TEST(imap_limit_lets_a_slow_reader_hold_up_the_work)
+{
+    pool = bine_pool_new(0, 0);
+    void *items[20] = {0};
+    for (int ordered = 0; ordered < 2; ordered++) {
+        bine_imap_result result;
+        bine_imap *imap = bine_pool_imap_at(pool, begins, items, 20, ordered, BINE_SITE(begins));
+        CHECK_OK(bine_imap_limit(imap, 3));
+        begun = 0;
+        for (int i = 0; i < 20; i++) {
+            CHECK_OK(bine_sleep(0));
+            CHECK_OK(bine_sleep(0));
+            CHECK_LE(begun, i + 3);
+            CHECK_EQ(bine_imap_next(imap, &result, BINE_FOREVER), 1);
+        }
+        CHECK_EQ(bine_imap_next(imap, &result, BINE_FOREVER), 0);
+        CHECK_EQ(begun, 20);
+        bine_imap_end(imap);
+        /* And it can be left while the feeder waits. */
+        imap = bine_pool_imap_at(pool, begins, items, 20, ordered, BINE_SITE(begins));
+        CHECK_OK(bine_imap_limit(imap, 1));
+        CHECK_OK(bine_sleep(BINE_MS));
+        bine_imap_end(imap);
+    }
+    CHECK_ERROR(bine_imap_limit(NULL, 1), EINVAL);
+    CHECK_OK(bine_pool_free(pool));
+}
+
+TEST(pool_says_who_is_in_it)
+{
+    pool = bine_pool_new(0, 0);
+    bine_greenlet *all[5], *g = bine_spawn(work, NULL);
+    CHECK_EQ(bine_pool_list(pool, all, 5), 0u);
+    bine_greenlet *first = bine_pool_spawn(pool, work, NULL), *second = bine_pool_spawn(pool, work, NULL);
+    CHECK(bine_pool_contains(pool, first));
+    CHECK(!bine_pool_contains(pool, g));
+    CHECK(!bine_pool_contains(pool, NULL));
+    CHECK(!bine_pool_contains(NULL, g));
+    CHECK_EQ(bine_pool_list(pool, all, 1), 2u);
+    CHECK_EQ(all[0], second);
+    CHECK_EQ(bine_pool_list(pool, all, 5), 2u);
+    CHECK_EQ(all[1], first);
+    CHECK_EQ(bine_pool_list(NULL, all, 5), 0u);
+    CHECK_OK(bine_pool_join(pool, BINE_FOREVER));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_OK(bine_pool_free(pool));
+}
+
 TEST(pool_bad_arguments)
 {
     pool = bine_pool_new(1, 0);
