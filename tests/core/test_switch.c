@@ -1,5 +1,6 @@
 /* What follows a greenlet through a switch, and what unwinders see. */
 #include <bine.h>
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <fenv.h>
 #include <pthread.h>
@@ -66,6 +67,41 @@ TEST(hazard_02_greenlets_never_change_thread)
     for (int i = 0; i < 10; i++)
         all[i] = bine_spawn(stays, NULL);
     CHECK_OK(bine_joinall(all, 10, BINE_FOREVER));
+}
+
+static struct bine_exception_globals *exception_globals;
+
+/* Dirties the part of the stack on which a park would find what it believes to have saved. */
+static __attribute__((noinline)) void leave_rubbish(void)
+{
+    volatile char rubbish[512];
+    for (size_t i = 0; i < sizeof rubbish; i++)
+        rubbish[i] = (char)0xa5;
+}
+
+static void *parks_before_the_runtime_comes(void *arg)
+{
+    leave_rubbish();
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    CHECK(exception_globals && !exception_globals->caught && !exception_globals->uncaught);
+    return arg;
+}
+
+TEST(hazard_03_a_cxx_runtime_may_be_loaded_while_greenlets_are_parked)
+{
+    bine_greenlet *g = bine_spawn(parks_before_the_runtime_comes, NULL);
+    CHECK_OK(bine_sleep(0));
+    void *library = dlopen("libstdc++.so.6", RTLD_NOW);
+    CHECK(library != NULL);
+    void *(*globals)(void) = NULL;
+    *(void **)&globals = dlsym(library, "__cxa_get_globals");
+    CHECK(globals != NULL);
+    bine_hub_find_exception_globals();
+    exception_globals = globals();
+    *exception_globals = (struct bine_exception_globals){&globals, 3};
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK(exception_globals->caught == (void *)&globals && exception_globals->uncaught == 3);
+    *exception_globals = (struct bine_exception_globals){NULL, 0};
 }
 
 #if defined(__x86_64__)
