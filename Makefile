@@ -7,6 +7,8 @@
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 NINJA = ninja -j$(JOBS)
 URLS =
+SECONDS =
+SEED =
 TESTS =
 PYTHONS =
 MESON_OPTIONS =
@@ -84,11 +86,11 @@ bench-peers: ## install the peers (State Threads, Boost, Pth, Go), then bench
 	@tools/setup bench-peers
 	@$(MAKE) bench
 
-soak: ## ten minutes of random kills, timeouts, closes and forks
+soak: ## ten minutes of random kills, timeouts, closes and forks (SECONDS=120, SEED=7)
 	@tools/setup test
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build all meson-test-prereq
-	@build/tests/soak
+	@build/tests/soak $(or $(SECONDS),600) $(SEED)
 
 demo-python: ## run the tutorial in Python, by Bine's names and by gevent's (URLS="https://a https://b")
 	@tools/setup python

@@ -4,7 +4,6 @@
  *
  *     soak [SECONDS [SEED]]      600 seconds if not said
  */
-#include <bine.h>
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
@@ -18,22 +17,28 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "soak.h"
+
 enum {
+    PARTS = 4,
+    OTHERS = 100, /* greenlets of all parts at most */
     CLIENTS = 40,
     PAIRS = 20,
     MESSAGES = 200,
     THREADS = 2
 };
 
-static uint64_t random_state;
+static _Thread_local uint64_t random_state = 1;
 static bine_server *server;
 static bine_queue *queue, *shared;
 static bine_channel *channel;
 static bine_mailbox *mailbox;
 static bine_semaphore *semaphore;
-static long sent, received, killed, timed_out, cut, forked;
+static long sent, received, killed, cut, forked;
+atomic_long timed_out, interrupted;
+static const struct part *const parts[] = {&locks_part, &pools_part, &patched_part, &hubs_part};
 
-static unsigned random_below(unsigned n)
+unsigned random_below(unsigned n)
 {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
@@ -41,7 +46,12 @@ static unsigned random_below(unsigned n)
     return (unsigned)(random_state >> 11) % n;
 }
 
-static void check(bool condition, const char *what)
+void random_seed(uint64_t seed)
+{
+    random_state = seed * 0x9E3779B97F4A7C15u + 1;
+}
+
+void check(bool condition, const char *what)
 {
     if (condition)
         return;
@@ -50,18 +60,21 @@ static void check(bool condition, const char *what)
     abort();
 }
 
-static int64_t some_time(void)
+int64_t some_time(void)
 {
     return random_below(4) == 0 ? BINE_FOREVER : (int64_t)random_below(2000) * BINE_US;
 }
 
 /* What may come of a wait here. */
-static bool went_well(int failed)
+bool went_well(int failed)
 {
     if (!failed)
         return true;
     check(errno == ETIMEDOUT || errno == ECANCELED || errno == EPIPE, "a wait failed in a way it should not");
-    timed_out += errno == ETIMEDOUT;
+    if (errno == ETIMEDOUT)
+        timed_out++;
+    else
+        interrupted++;
     return false;
 }
 
@@ -183,6 +196,11 @@ static void *holder(void *arg)
     return NULL;
 }
 
+static void *same(void *arg)
+{
+    return arg;
+}
+
 /* ---- threads and children --------------------------------------------------------------------- */
 
 static void *other_thread(void *arg)
@@ -204,16 +222,35 @@ static void *receive_mail(void *arg)
     return NULL;
 }
 
+static void *send_in_child(void *to)
+{
+    return bine_channel_send(to, (void *)1, BINE_FOREVER) == 0 ? to : NULL;
+}
+
+/* All of it has to work in a child: greenlets, objects, descriptors, threads. */
+static void live_on_in_child(void)
+{
+    int fds[2];
+    char byte;
+    void *item = NULL, *value = NULL;
+    bine_channel *own = bine_channel_new(0, 0);
+    bine_greenlet *g = bine_spawn(send_in_child, own), *closer = bine_spawn(close_under, (void *)-1);
+    bool good = bine_channel_receive(own, &item, BINE_FOREVER) == 0 && item && bine_join(g, NULL, BINE_FOREVER) == 0 &&
+                bine_join(closer, NULL, BINE_FOREVER) == 0 && bine_channel_free(own) == 0;
+    good = good && socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && bine_send(fds[0], "x", 1, 0) == 1 &&
+           bine_recv(fds[1], &byte, 1, 0) == 1;
+    good = good && bine_offload(same, &byte, &value) == 0 && value == &byte;
+    _exit(good ? 0 : 1);
+}
+
 static void *fork_some(void *arg)
 {
     for (int i = 0; i < 3; i++) {
         fflush(stdout);
         pid_t child = fork();
         check(child >= 0, "fork");
-        if (child == 0) {
-            bine_greenlet *g = bine_spawn(close_under, (void *)-1);
-            _exit(g && bine_join(g, NULL, BINE_FOREVER) == 0 ? 0 : 1);
-        }
+        if (child == 0)
+            live_on_in_child();
         int status;
         while (waitpid(child, &status, WNOHANG) == 0)
             bine_sleep(BINE_MS);
@@ -227,7 +264,7 @@ static void *fork_some(void *arg)
 
 static void run_round(void)
 {
-    bine_greenlet *all[CLIENTS + 4 * PAIRS];
+    bine_greenlet *all[CLIENTS + 4 * PAIRS + OTHERS], *beside[PARTS];
     pthread_t threads[THREADS];
     size_t n = 0;
     server =
@@ -248,12 +285,17 @@ static void run_round(void)
         all[n++] = bine_spawn(holder, NULL);
         all[n++] = bine_spawn(reader, NULL);
     }
+    for (int i = 0; i < PARTS; i++) {
+        parts[i]->begin();
+        n += parts[i]->spawn(all + n, sizeof all / sizeof *all - n);
+        beside[i] = parts[i]->beside ? bine_spawn(parts[i]->beside, NULL) : NULL;
+    }
     bine_greenlet *mail = bine_spawn(receive_mail, NULL), *forks = bine_spawn(fork_some, NULL);
     for (int i = 0; i < THREADS; i++)
         check(pthread_create(&threads[i], NULL, other_thread, NULL) == 0, "thread");
 
-    for (int i = 0; i < 30; i++) {
-        bine_sleep((int64_t)random_below(5000) * BINE_US);
+    for (int i = 0; i < 50; i++) {
+        bine_sleep((int64_t)random_below(3000) * BINE_US);
         bine_kill(all[random_below((unsigned)n)]);
         killed++;
     }
@@ -261,10 +303,13 @@ static void run_round(void)
     check(bine_join(forks, NULL, BINE_FOREVER) == 0, "forks");
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
+    check(bine_joinall(beside, PARTS, BINE_FOREVER) == 0, "what runs beside");
     check(bine_killall(all, n, 30 * BINE_SECOND) == 0, "greenlets that do not end");
     check(bine_joinall(all, n, 0) == 0, "join");
     bine_server_stop(server, BINE_MS);
     check(bine_server_free(server) == 0, "server free");
+    for (int i = 0; i < PARTS; i++)
+        parts[i]->end();
 
     received += (long)bine_queue_size(queue) + (long)bine_channel_size(channel);
     check(sent == received, "items sent and received differ");
@@ -273,6 +318,16 @@ static void run_round(void)
               bine_mailbox_free(mailbox) == 0 && bine_semaphore_free(semaphore) == 0,
           "somebody is left waiting");
     check(bine_hub_greenlets() == 0, "greenlets are left");
+}
+
+/* Memory that is mapped in, in bytes: stacks and rings are not in the heap. */
+static size_t resident(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long size, pages = 0;
+    check(file && fscanf(file, "%lu %lu", &size, &pages) == 2, "/proc/self/statm");
+    fclose(file);
+    return pages * 4096;
 }
 
 static int descriptors(void)
@@ -291,13 +346,13 @@ int main(int count, char **arguments)
     long seconds = count > 1 ? atol(arguments[1]) : 600;
     uint64_t seed = count > 2 ? strtoull(arguments[2], NULL, 0) : (uint64_t)time(NULL);
     printf("soak: %ld seconds, seed %llu\n", seconds, (unsigned long long)seed);
-    random_state = seed * 0x9E3779B97F4A7C15u + 1;
+    random_seed(seed);
     time_t end = time(NULL) + seconds, next_report = time(NULL) + 10;
     enum {
         WARM = 10
     };
     int files = 0;
-    size_t memory = 0, most = 0;
+    size_t memory = 0, most = 0, pages = 0, most_pages = 0;
     long rounds = 0;
     for (; rounds < WARM + 2 || time(NULL) < end; rounds++) {
         run_round();
@@ -305,6 +360,7 @@ int main(int count, char **arguments)
         if (rounds < WARM) {
             files = descriptors();
             memory = heap.uordblks > memory ? heap.uordblks : memory;
+            pages = resident() > pages ? resident() : pages;
             continue;
         }
         check(descriptors() == files, "descriptors leak");
@@ -312,16 +368,23 @@ int main(int count, char **arguments)
         /* Tables that grow to their greatest need are no leak; one byte per round for ten minutes would be less
          * than this. */
         check(heap.uordblks < memory + memory / 2 + 65536, "memory leaks");
+        most_pages = resident() > most_pages ? resident() : most_pages;
+        check(most_pages < 2 * pages + (32 << 20), "mapped memory leaks");
         if (time(NULL) >= next_report) {
-            printf("soak: %ld rounds, %ld killed, %ld timed out, %ld cut, %ld forks, %zu bytes in use\n", rounds,
-                   killed, timed_out, cut, forked, heap.uordblks);
+            printf("soak: %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld connections cut, %ld forks, "
+                   "%zu bytes "
+                   "in use, %zu MB mapped in\n",
+                   rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, heap.uordblks,
+                   resident() >> 20);
             fflush(stdout);
             next_report += 60;
         }
     }
-    printf("soak: passed, %ld rounds, %ld killed, %ld timed out, %ld cut, %ld forks; %d descriptors, %zu bytes then, "
-           "%zu at most "
-           "later\n",
-           rounds, killed, timed_out, cut, forked, files, memory, most);
+    printf(
+        "soak: passed, %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld connections cut, %ld forks; %d "
+        "descriptors; heap %zu bytes after the first rounds, %zu at most later; mapped in %zu MB then, %zu at most "
+        "later\n",
+        rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, files, memory, most,
+        pages >> 20, most_pages >> 20);
     return 0;
 }
