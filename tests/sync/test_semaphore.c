@@ -319,6 +319,26 @@ static void *wait_once(void *arg)
     return (void *)(intptr_t)error;
 }
 
+TEST(condition_notification_is_not_spent_on_one_that_was_killed_and_has_not_run_yet)
+{
+    rlock = bine_rlock_new(0);
+    condition = bine_condition_new(rlock, 0);
+    void *error;
+    bine_greenlet *killed = bine_spawn(wait_once, (void *)BINE_FOREVER),
+                  *next = bine_spawn(wait_once, (void *)BINE_FOREVER);
+    bine_sleep(0);
+    CHECK_OK(bine_rlock_acquire(rlock, BINE_FOREVER));
+    CHECK_OK(bine_kill(killed));
+    CHECK_OK(bine_condition_notify(condition, 1));
+    CHECK_OK(bine_rlock_release(rlock));
+    CHECK_OK(bine_join(killed, &error, BINE_FOREVER));
+    CHECK_EQ((intptr_t)error, ECANCELED);
+    CHECK_OK(bine_join(next, &error, BINE_FOREVER));
+    CHECK_EQ((intptr_t)error, 0);
+    CHECK_OK(bine_condition_free(condition));
+    CHECK_OK(bine_rlock_free(rlock));
+}
+
 TEST(condition_wait_that_is_cut_short_holds_the_lock_again)
 {
     rlock = bine_rlock_new(0);
