@@ -143,8 +143,9 @@ TEST(server_on_unix_sockets_replaces_a_stale_one)
     CHECK_OK(bine_server_free(server));
     CHECK_EQ(access(address + 5, F_OK), -1);
 
-    server = bine_server_new(&(bine_server_options){.address = "unix:@bine-test"}, echo, NULL);
-    CHECK_STRING(bine_server_address(server), "unix:@bine-test");
+    snprintf(address, sizeof address, "unix:@bine-test-%d", (int)getpid());
+    server = bine_server_new(&(bine_server_options){.address = address}, echo, NULL);
+    CHECK_STRING(bine_server_address(server), address);
     CHECK_OK(bine_server_start(server));
     talk_to_server(3);
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
