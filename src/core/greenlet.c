@@ -71,7 +71,7 @@ static inline struct bine_greenlet *record_new(struct bine_hub *hub)
     g->references = 1;
     g->all_next = first;
     g->all_previous = NULL;
-    g->stack.top = NULL;
+    g->stack = NULL;
     g->error = 0;
     g->shields = 0;
     g->timeouts = NULL;
@@ -353,7 +353,7 @@ void bine_greenlet_abandon(struct bine_greenlet *g, int error)
 {
     struct bine_hub *hub = g->hub;
     bine_timer_stop(&hub->timers, &g->timer);
-    if (g->state == BINE_NEW && !g->stack.top)
+    if (g->state == BINE_NEW && !g->stack)
         bine_stacks_unreserve(hub->stacks, g->stack_class);
     conclude(hub, g, NULL, error);
 }

@@ -46,23 +46,25 @@ struct bine_greenlet {
     int wake_error;     /* what the current park returns */
     int saved_errno;    /* while not running */
     unsigned references;
-    bine_run *run;
+    union {
+        bine_run *run;    /* what it will run, and once it runs ... */
+        const char *verb; /* ... why it is parked: "recv fd", and in `object` 7 */
+    };
 
     void *arg; /* the argument, later the value */
     const char *site;
     struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
-    struct bine_stack stack;
+    struct bine_stack *stack;                      /* NULL: none, or the thread's own */
     int error;
     uint16_t shields;
     uint8_t stack_class;
+    uint8_t interrupt;             /* one-shot error number for the next park that can be interrupted, 0: none */
     struct bine_timeout *timeouts; /* innermost scope */
 
     /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it; the timer's
      * index, too, is 0 whenever the timer is stopped. */
     struct bine_timer timer; /* deadline of the current park, or of the delayed start */
-    const char *verb;        /* why it is parked: "recv fd", and ... */
-    uintptr_t object;        /* ... 7 */
-    int interrupt;           /* one-shot error for the next park that can be interrupted, 0: none */
+    uintptr_t object;        /* see verb */
     char *name;
     struct bine_link *links;
     struct bine_locals *locals;

@@ -121,7 +121,7 @@ static void end_hub(struct bine_hub *hub)
     while (hub->all != hub->root || hub->root->all_next) {
         struct bine_greenlet *g = hub->all != hub->root ? hub->all : hub->root->all_next;
         bine_greenlet_abandon(g, ECANCELED);
-        g->stack.top = NULL;
+        g->stack = NULL;
     }
     /* The root's record goes back to the others: the hub's next thread takes it again. */
     hub->root->state = BINE_DEAD;

@@ -60,7 +60,7 @@ static void handle(int signal_number, siginfo_t *info, void *context)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     struct bine_greenlet *g = hub ? hub->current : NULL;
-    bool overflow = g && g->stack.top && info->si_code != SI_USER && bine_stack_guards(g->stack, info->si_addr);
+    bool overflow = g && g->stack && info->si_code != SI_USER && bine_stack_guards(g->stack, info->si_addr);
     if (overflow)
         report(g);
     else if (previous.sa_flags & SA_SIGINFO) {

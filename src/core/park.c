@@ -135,7 +135,7 @@ void bine_interrupt(struct bine_greenlet *g, int error)
     if (g->state == BINE_PARKED && listens(g, g->park_flags))
         bine_unpark_error(g, error);
     else if (g->state != BINE_DEAD) {
-        g->interrupt = error;
+        g->interrupt = (uint8_t)error;
         g->attention |= BINE_A_INTERRUPT;
     }
 }

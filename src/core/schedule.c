@@ -18,14 +18,14 @@ void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct
     to->state = BINE_READY;
     bine_switch_announce(hub, from, to, false);
     hub->current = to;
-    bine_arch_start(&from->sp, to->stack.top, bine_greenlet_enter);
+    bine_arch_start(&from->sp, to->stack->top, bine_greenlet_enter);
 }
 
 BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
-    struct bine_stack stack = from->stack;
+    struct bine_stack *stack = from->stack;
 
-    from->stack.top = NULL;
+    from->stack = NULL;
     if (to->state == BINE_NEW && to->stack_class == from->stack_class) {
         to->stack = stack; /* hot as it is */
     } else {
@@ -35,7 +35,7 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
             to->stack = bine_stacks_take(hub->stacks, to->stack_class);
     }
     bine_stacks_unreserve(hub->stacks, from->stack_class);
-    bool took_over = to->stack.top == stack.top && to->state == BINE_NEW, fresh = to->state == BINE_NEW;
+    bool took_over = to->stack == stack && to->state == BINE_NEW, fresh = to->state == BINE_NEW;
     to->state = BINE_READY;
     if (__builtin_expect(bine_switch_exceptions(hub), 0)) /* it ended inside a handler */
         *hub->exception_globals = (struct bine_exception_globals){0};
@@ -45,7 +45,7 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
     if (took_over)
         return NULL;
     if (fresh)
-        bine_arch_restart(to->stack.top, bine_greenlet_enter);
+        bine_arch_restart(to->stack->top, bine_greenlet_enter);
     return to->sp;
 }
 
@@ -53,7 +53,7 @@ BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_gree
 {
     void *over, *context = bine_schedule_succeed(hub, from, to);
     if (!context)
-        bine_arch_restart(to->stack.top, bine_greenlet_enter);
+        bine_arch_restart(to->stack->top, bine_greenlet_enter);
     bine_arch_switch(&over, context);
     __builtin_unreachable();
 }

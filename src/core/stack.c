@@ -37,7 +37,7 @@ struct bine_slab {
     uint32_t count, guarded; /* slots, and how many of them have their guard */
     uint32_t idle;           /* scratch of the trim: free and untouched slots */
     int class;
-    struct bine_stack_slot slots[];
+    struct bine_stack slots[];
 };
 
 struct bine_stacks *bine_stacks_new(void)
@@ -63,7 +63,7 @@ static size_t slab_count(int class)
     return count > SLAB_STACKS ? SLAB_STACKS : count ? count : 1;
 }
 
-static char *slot_base(const struct bine_stack_slot *slot)
+static char *slot_base(const struct bine_stack *slot)
 {
     return slot->slab->base + slot->index * slot_size(slot->slab->class);
 }
@@ -118,7 +118,7 @@ static struct bine_slab *slab_new(int class)
     *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
     for (uint32_t i = 0; i < count; i++)
         slab->slots[i] =
-            (struct bine_stack_slot){slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
+            (struct bine_stack){slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
     return slab;
 }
 
@@ -147,7 +147,7 @@ static int add_slot(struct bine_stack_class *c, int class)
     struct bine_slab *slab = c->slabs;
     if (!slab || slab->guarded == slab->count) {
         size_t room = c->free_room + slab_count(class);
-        struct bine_stack_slot **wider = realloc(c->free, room * sizeof *wider);
+        struct bine_stack **wider = realloc(c->free, room * sizeof *wider);
         if (!wider)
             return -1;
         c->free = wider;
@@ -158,7 +158,7 @@ static int add_slot(struct bine_stack_class *c, int class)
         slab->next = c->slabs;
         c->slabs = slab;
     }
-    struct bine_stack_slot *slot = &slab->slots[slab->guarded];
+    struct bine_stack *slot = &slab->slots[slab->guarded];
     if (bine_guard_install(slot_base(slot), guard_size(class)) < 0)
         return -1;
     slab->guarded++;
@@ -226,7 +226,7 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
         size_t unneeded = c->least_free < c->free_count ? c->least_free : c->free_count;
         size_t cold = unneeded > KEEP ? (unneeded - KEEP + 1) / 2 : 0, clean = 0;
         for (size_t i = 0; i < c->free_count && i < cold + clean; i++) {
-            struct bine_stack_slot *slot = c->free[i];
+            struct bine_stack *slot = c->free[i];
             if (!slot->touched) {
                 clean++;
                 continue;
@@ -253,35 +253,35 @@ bool bine_stacks_trimmable(const struct bine_stacks *stacks)
     return false;
 }
 
-char *bine_stack_bottom(struct bine_stack stack)
+char *bine_stack_bottom(const struct bine_stack *stack)
 {
-    return slot_base(stack.slot) + guard_size(stack.slot->slab->class);
+    return slot_base(stack) + guard_size(stack->slab->class);
 }
 
-size_t bine_stack_size(struct bine_stack stack)
+size_t bine_stack_size(const struct bine_stack *stack)
 {
-    return (size_t)(stack.top - bine_stack_bottom(stack));
+    return (size_t)(stack->top - bine_stack_bottom(stack));
 }
 
-int bine_stack_class_of(struct bine_stack stack)
+int bine_stack_class_of(const struct bine_stack *stack)
 {
-    return stack.slot->slab->class;
+    return stack->slab->class;
 }
 
-void bine_stack_clean(struct bine_stack stack)
+void bine_stack_clean(const struct bine_stack *stack)
 {
     /* Everything below the page of the top; the top itself may be in use. */
     char *bottom = bine_stack_bottom(stack);
-    char *end = (char *)((uintptr_t)(stack.top - 1) & ~(bine_page_size() - 1));
+    char *end = (char *)((uintptr_t)(stack->top - 1) & ~(bine_page_size() - 1));
     if (end > bottom)
         madvise(bottom, (size_t)(end - bottom), MADV_DONTNEED);
 }
 
-size_t bine_stack_touched(struct bine_stack stack)
+size_t bine_stack_touched(const struct bine_stack *stack)
 {
     size_t page = bine_page_size();
     char *bottom = bine_stack_bottom(stack);
-    char *end = slot_base(stack.slot) + slot_size(stack.slot->slab->class);
+    char *end = slot_base(stack) + slot_size(stack->slab->class);
     unsigned char resident[64];
     for (char *at = bottom; at < end;) {
         size_t pages = (size_t)(end - at) / page;
@@ -297,8 +297,8 @@ size_t bine_stack_touched(struct bine_stack stack)
     return 0;
 }
 
-bool bine_stack_guards(struct bine_stack stack, const void *address)
+bool bine_stack_guards(const struct bine_stack *stack, const void *address)
 {
     const char *at = address;
-    return at >= slot_base(stack.slot) && at < bine_stack_bottom(stack);
+    return at >= slot_base(stack) && at < bine_stack_bottom(stack);
 }

@@ -10,15 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stack grows from `top` (where a greenlet's frames begin) down to `bottom`, the first usable byte; the
- * guard lies below. top is NULL for "none". */
+/* A stack grows from `top` (where a greenlet's frames begin) down to its bottom, the first usable byte; the guard lies below. */
 struct bine_stack {
-    char *top;
-    struct bine_stack_slot *slot;
-};
-
-/* A stack's place in its slab. */
-struct bine_stack_slot {
     struct bine_slab *slab;
     char *top;
     uint32_t index; /* within the slab */
@@ -32,7 +25,7 @@ enum {
 /* The stacks of one size. Free ones are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the
  * front, where trimming finds them. */
 struct bine_stack_class {
-    struct bine_stack_slot **free;
+    struct bine_stack **free;
     size_t free_count, free_room;
     size_t least_free; /* since the last trim: these were not needed */
     size_t slots;      /* with a guard: in the free array or taken */
@@ -74,23 +67,23 @@ static inline void bine_stacks_unreserve(struct bine_stacks *stacks, int class)
     stacks->classes[class].reserved--;
 }
 
-static inline struct bine_stack bine_stacks_take(struct bine_stacks *stacks, int class)
+static inline struct bine_stack *bine_stacks_take(struct bine_stacks *stacks, int class)
 {
     struct bine_stack_class *c = &stacks->classes[class];
     assert(c->free_count > 0);
-    struct bine_stack_slot *slot = c->free[--c->free_count];
+    struct bine_stack *stack = c->free[--c->free_count];
     if (c->free_count < c->least_free)
         c->least_free = c->free_count;
-    slot->touched = true;
-    return (struct bine_stack){slot->top, slot};
+    stack->touched = true;
+    return stack;
 }
 
 /* Give a stack of this class back, still reserved. The caller may be running on it until it switches away. */
-static inline void bine_stacks_give(struct bine_stacks *stacks, int class, struct bine_stack stack)
+static inline void bine_stacks_give(struct bine_stacks *stacks, int class, struct bine_stack *stack)
 {
     struct bine_stack_class *c = &stacks->classes[class];
     assert(c->free_count < c->free_room);
-    c->free[c->free_count++] = stack.slot;
+    c->free[c->free_count++] = stack;
 }
 
 /* Give memory of stacks that were not needed lately back to the kernel, a part at a time. Called from idle turns; returns when to
@@ -99,15 +92,15 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now);
 /* Is there anything that trim might give back? Cheap. */
 bool bine_stacks_trimmable(const struct bine_stacks *stacks);
 
-char *bine_stack_bottom(struct bine_stack stack);
-size_t bine_stack_size(struct bine_stack stack);
-int bine_stack_class_of(struct bine_stack stack);
+char *bine_stack_bottom(const struct bine_stack *stack);
+size_t bine_stack_size(const struct bine_stack *stack);
+int bine_stack_class_of(const struct bine_stack *stack);
 /* Bytes touched since the memory was last given back, to the page. */
-size_t bine_stack_touched(struct bine_stack stack);
+size_t bine_stack_touched(const struct bine_stack *stack);
 /* Give back what previous users touched below the page of the top (BINE_STACK_WATERMARK). */
-void bine_stack_clean(struct bine_stack stack);
+void bine_stack_clean(const struct bine_stack *stack);
 /* Is this address in the stack's guard? Async-signal-safe. */
-bool bine_stack_guards(struct bine_stack stack, const void *address);
+bool bine_stack_guards(const struct bine_stack *stack, const void *address);
 
 /* Install the handler that reports overflows by name, and this thread's alternate signal stack. */
 int bine_overflow_watch_thread(void);

@@ -22,7 +22,7 @@ static inline BINE_NO_SANITIZE void bine_switch_announce(struct bine_hub *hub, s
                                                          struct bine_greenlet *to, bool ended)
 {
 #ifdef BINE_ASAN
-    if (to->stack.top) {
+    if (to->stack) {
         to->sanitizer.bottom = bine_stack_bottom(to->stack);
         to->sanitizer.size = bine_stack_size(to->stack);
     }

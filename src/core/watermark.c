@@ -67,5 +67,5 @@ void bine_watermark_report(int fd)
 
 size_t bine_stack_high_water(const bine_greenlet *g)
 {
-    return g && g->stack.top ? bine_stack_touched(g->stack) : 0;
+    return g && g->stack ? bine_stack_touched(g->stack) : 0;
 }

@@ -309,7 +309,7 @@ int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes
         return error;
     struct bine_hub *hub = bine_hub_here();
     struct bine_greenlet *g = (struct bine_greenlet *)handle;
-    if (hub && g->hub == hub && g->stack.top)
+    if (hub && g->hub == hub && g->stack)
         error = pthread_attr_setstack(attributes, bine_stack_bottom(g->stack), bine_stack_size(g->stack));
     return error;
 }

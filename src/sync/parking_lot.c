@@ -57,7 +57,7 @@ const void *bine_lot_self(void)
 static __attribute__((noinline)) bool in_signal_handler(const struct bine_greenlet *g)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    if (g->stack.top)
+    if (g->stack)
         return here - (uintptr_t)bine_stack_bottom(g->stack) >= bine_stack_size(g->stack);
     stack_t stack;
     return sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
