@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "errand.h"
-#include "park.h"
-#include "schedule.h"
+#include "switch.h"
 
 static int fail(int error)
 {
@@ -41,10 +40,11 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
             return fail(EDEADLK);
         if (timeout == 0)
             return fail(ETIMEDOUT);
-        struct bine_waiter waiter = {.greenlet = hub->current};
+        struct bine_waiter waiter;
+        bine_waiter_init(&waiter, hub->current);
         bine_queue_push(&g->waitable.watchers, &waiter);
         int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
-        int error = bine_park(hub, "join", (uintptr_t)g, deadline, 0);
+        int error = bine_park_quick(hub, "join", (uintptr_t)g, deadline, 0);
         if (error) {
             bine_queue_remove(&waiter);
             return fail(error == ETIME ? ETIMEDOUT : error);

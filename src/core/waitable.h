@@ -27,6 +27,13 @@ struct bine_waiter {
     void *item; /* free for the object: hand-off of an item, a count ... */
 };
 
+/* A waiter that is about to be pushed, which sets the rest. */
+static inline void bine_waiter_init(struct bine_waiter *waiter, struct bine_greenlet *greenlet)
+{
+    waiter->greenlet = greenlet;
+    waiter->notify = NULL;
+}
+
 static inline bool bine_queue_empty(const struct bine_queue *queue)
 {
     return queue->first == NULL;
