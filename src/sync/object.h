@@ -114,14 +114,8 @@ static inline void bine_object_notify(struct bine_object *object)
 static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
 {
     struct bine_waiter *waiter;
-    while ((waiter = queue->first)) {
+    while ((waiter = bine_queue_pop(queue))) {
         struct bine_taker *taker = (struct bine_taker *)waiter;
-        queue->first = waiter->next;
-        if (waiter->next)
-            waiter->next->previous = NULL;
-        else
-            queue->last = NULL;
-        waiter->queue = NULL;
         if (__builtin_expect(bine_unpark(waiter->greenlet), 1)) {
             taker->done = true;
             return taker;
