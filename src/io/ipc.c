@@ -28,15 +28,27 @@ static int pause_a_while(struct bine_hub *hub, const char *verb, int object, uns
     return error == ETIME && !last ? 0 : error;
 }
 
+/* What the kernel says of a queue or set that was removed between two questions is what it says of one that never was
+ * (EINVAL); who waits in the kernel is told EIDRM. `asked`: it was there a moment ago, and the arguments were good. */
+static int removed(bool asked)
+{
+    if (asked && errno == EINVAL)
+        errno = EIDRM;
+    return -1;
+}
+
 int bine_msgsnd(int queue, const void *message, size_t size, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || flags & IPC_NOWAIT)
         return bine_libc.msgsnd(queue, message, size, flags);
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    bool asked = false;
+    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
         int result = bine_libc.msgsnd(queue, message, size, flags | IPC_NOWAIT);
-        if (result == 0 || errno != EAGAIN)
+        if (result == 0)
             return result;
+        if (errno != EAGAIN)
+            return removed(asked);
         int error = pause_a_while(hub, "msgsnd", queue, &pause, INT64_MAX);
         if (error)
             return (int)bine_io_fail(error);
@@ -48,10 +60,13 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub || flags & (IPC_NOWAIT | MSG_COPY))
         return bine_libc.msgrcv(queue, message, size, type, flags);
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    bool asked = false;
+    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
         ssize_t result = bine_libc.msgrcv(queue, message, size, type, flags | IPC_NOWAIT);
-        if (result >= 0 || errno != ENOMSG)
+        if (result >= 0)
             return result;
+        if (errno != ENOMSG)
+            return removed(asked);
         int error = pause_a_while(hub, "msgrcv", queue, &pause, INT64_MAX);
         if (error)
             return bine_io_fail(error);
@@ -97,10 +112,13 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
         timeout ? bine_hub_deadline(hub, timeout->tv_sec > INT32_MAX ? BINE_FOREVER
                                                                      : timeout->tv_sec * BINE_SECOND + timeout->tv_nsec)
                 : INT64_MAX;
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    bool asked = false;
+    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
         int result = try_operations(set, operations, count);
-        if (result == 0 || errno != EAGAIN)
+        if (result == 0)
             return result;
+        if (errno != EAGAIN)
+            return removed(asked);
         int error = pause_a_while(hub, "semop", set, &pause, deadline);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);

@@ -360,7 +360,8 @@ TEST(hazard_05_msgrcv_and_msgsnd_wait_while_others_run)
     CHECK_EQ(bine_error(victim), ECANCELED);
     CHECK_OK(msgctl(queue, IPC_RMID, NULL));
     CHECK_OK(bine_joinall_with(&orphan, 1, BINE_FOREVER, 0, 0));
-    CHECK(bine_error(orphan) == EIDRM || bine_error(orphan) == EINVAL);
+    CHECK_EQ(bine_error(orphan), EIDRM); /* as who waits in the kernel is told */
+    CHECK_ERROR(msgrcv(queue, &message, sizeof message.text, 0, 0), EINVAL);
     bine_detach(victim);
     bine_detach(orphan);
     finish(heart);
@@ -375,6 +376,29 @@ static void *post(void *unused)
     struct sembuf up = {.sem_op = 2};
     CHECK_OK(semop(set, &up, 1));
     return NULL;
+}
+
+static void *take(void *unused)
+{
+    struct sembuf down = {.sem_op = -1};
+    if (semop(set, &down, 1) < 0)
+        bine_fail(errno);
+    return NULL;
+}
+
+TEST(a_semaphore_that_is_removed_ends_the_wait)
+{
+    bine_greenlet *heart = start();
+    CHECK_OK(set = semget(IPC_PRIVATE, 1, 0600));
+    bine_greenlet *taker = bine_spawn(take, NULL);
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    CHECK_OK(semctl(set, 0, IPC_RMID));
+    CHECK_OK(bine_joinall_with(&taker, 1, BINE_FOREVER, 0, 0));
+    CHECK_EQ(bine_error(taker), EIDRM);
+    bine_detach(taker);
+    struct sembuf down = {.sem_op = -1};
+    CHECK_ERROR(semop(set, &down, 1), EINVAL);
+    finish(heart);
 }
 
 TEST(semop_waits_while_others_run)
