@@ -43,6 +43,7 @@
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 /* Macros when optimising; the functions are meant. */
 #undef fread_unlocked
@@ -91,6 +92,27 @@ int __isoc23_scanf(const char *format, ...);
 int __isoc23_fscanf(FILE *file, const char *format, ...);
 int __isoc23_vscanf(const char *format, va_list arguments);
 int __isoc23_vfscanf(FILE *file, const char *format, va_list arguments);
+
+/* The same of wide characters. */
+wint_t __wuflow(FILE *file);
+wint_t __wunderflow(FILE *file);
+wint_t __woverflow(FILE *file, wint_t character);
+wchar_t *__fgetws_chk(wchar_t *line, size_t buffer_size, int size, FILE *file);
+wchar_t *__fgetws_unlocked_chk(wchar_t *line, size_t buffer_size, int size, FILE *file);
+int __wprintf_chk(int flag, const wchar_t *format, ...);
+int __fwprintf_chk(FILE *file, int flag, const wchar_t *format, ...);
+int __vwprintf_chk(int flag, const wchar_t *format, va_list arguments);
+int __vfwprintf_chk(FILE *file, int flag, const wchar_t *format, va_list arguments);
+int __vswprintf_chk(wchar_t *text, size_t size, int flag, size_t buffer_size, const wchar_t *format,
+                    va_list arguments);
+int __isoc99_wscanf(const wchar_t *format, ...);
+int __isoc99_fwscanf(FILE *file, const wchar_t *format, ...);
+int __isoc99_vwscanf(const wchar_t *format, va_list arguments);
+int __isoc99_vfwscanf(FILE *file, const wchar_t *format, va_list arguments);
+int __isoc23_wscanf(const wchar_t *format, ...);
+int __isoc23_fwscanf(FILE *file, const wchar_t *format, ...);
+int __isoc23_vwscanf(const wchar_t *format, va_list arguments);
+int __isoc23_vfwscanf(FILE *file, const wchar_t *format, va_list arguments);
 
 /* glibc's other names for the same functions. */
 __typeof__(read) __read;

@@ -3,8 +3,8 @@
  * whole (hazard 5): these are libc's functions over again on libc's own FILE and its own buffer, with bine_read and
  * bine_write where libc would call read and write.
  *
- * That is for streams over pipes, sockets, terminals and the like. Over files, in memory, in wide orientation or of a
- * libc other than glibc they are libc's calls, with the lock of the FILE honoured.
+ * That is for streams over pipes, sockets, terminals and the like. Over files, in memory or of a libc other than glibc
+ * they are libc's calls, with the lock of the FILE honoured. Streams of wide characters: stdio_wide.h.
  *
  * Signatures, results, errno and the stream's error and end-of-file marks are libc's. A caller that is killed or
  * timed out gets the call's failure with ECANCELED or ETIMEDOUT. `unlocked`: the caller keeps others out of the stream.

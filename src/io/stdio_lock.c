@@ -157,3 +157,37 @@ void bine_stdio_unlock(struct bine_hub *hub, FILE *file)
     if (held && held->owner == hub->current && --held->depth == 0)
         pass_on(held);
 }
+
+bool bine_stdio_locked_by_me(struct bine_hub *hub, FILE *file)
+{
+    struct held *held = find(file);
+    return held && held->owner == hub->current;
+}
+
+int bine_stdio_lend(struct bine_hub *hub, FILE *file)
+{
+    int error = own(hub, file, false);
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    /* Our own depth counts one more than libc's lock does. */
+    int times = (int)find(file)->depth - 1;
+    for (int i = 0; i < times; i++)
+        bine_libc.funlockfile(file);
+    return times;
+}
+
+void bine_stdio_take_back(struct bine_hub *hub, FILE *file, int times)
+{
+    int saved = errno;
+    for (int i = 0; i < times; i++)
+        if (i == 0)
+            keep_threads_out(hub, file, true);
+        else
+            bine_libc.ftrylockfile(file);
+    struct held *held = find(file);
+    if (--held->depth == 0)
+        pass_on(held);
+    errno = saved;
+}

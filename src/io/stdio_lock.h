@@ -24,6 +24,15 @@ void bine_stdio_unlock(struct bine_hub *hub, FILE *file);
  * gives both back. 0, or ENOMEM. */
 int bine_stdio_own(struct bine_hub *hub, FILE *file);
 
+/* Keep the other greenlets out, waiting for them if need be, but let go of libc's lock, however often this thread has it:
+ * for a call that another thread makes in our name. Returns how often that was, for bine_stdio_take_back; or -1 and an
+ * error number in errno as of bine_stdio_lock. */
+int bine_stdio_lend(struct bine_hub *hub, FILE *file);
+void bine_stdio_take_back(struct bine_hub *hub, FILE *file, int times);
+
+/* Does the running greenlet hold it? */
+bool bine_stdio_locked_by_me(struct bine_hub *hub, FILE *file);
+
 /* Is it another greenlet of this hub that holds it? */
 bool bine_stdio_locked_by_other(struct bine_hub *hub, FILE *file);
 

@@ -13,6 +13,7 @@
 #include "descriptor.h"
 #include "file.h"
 #include "offload.h"
+#include "stdio_wide.h"
 
 /* Of fflush(NULL) libc's part is the rest: streams that never wait. */
 static int flush_standard(struct bine_hub *hub)
@@ -29,6 +30,8 @@ int bine_stdio_fflush(struct bine_hub *hub, FILE *file, bool unlocked)
 {
     if (!file)
         return flush_standard(hub);
+    if (bine_wide_pending(file))
+        return bine_wide_fflush(hub, file);
     struct bine_stdio call;
     int begun = bine_stdio_begin(&call, hub, file, unlocked);
     if (begun < 0)
@@ -49,6 +52,8 @@ static int prepare_close(struct bine_hub *hub, FILE *file)
 {
     int error = 0;
     struct bine_stdio call;
+    if (bine_wide_pending(file) && bine_wide_fflush(hub, file) != 0)
+        error = errno;
     int begun = bine_stdio_begin(&call, hub, file, false);
     if (begun < 0)
         error = errno;

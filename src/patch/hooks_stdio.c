@@ -103,6 +103,12 @@ size_t hook_fread_unlocked(void *buffer, size_t size, size_t count, FILE *file)
                : bine_libc.fread_unlocked(buffer, size, count, file);
 }
 
+int hook_getw(FILE *file)
+{
+    int word;
+    return hook_fread(&word, sizeof word, 1, file) == 1 ? word : EOF;
+}
+
 static bool fits(size_t size, size_t count, size_t buffer_size)
 {
     size_t bytes;

@@ -67,6 +67,11 @@ size_t hook_fwrite_unlocked(const void *data, size_t size, size_t count, FILE *f
                : bine_libc.fwrite_unlocked(data, size, count, file);
 }
 
+int hook_putw(int word, FILE *file)
+{
+    return hook_fwrite(&word, sizeof word, 1, file) == 1 ? 0 : EOF;
+}
+
 /* ---- printf -------------------------------------------------------------------------------------------- */
 
 int hook_vfprintf(FILE *file, const char *format, va_list arguments)
