@@ -155,20 +155,15 @@ static bine_server *listen_on(const char *address)
     return server;
 }
 
-/* Each worker tells the main thread, through this, the mailbox by which it wants to be told to stop. */
+/* Each worker tells the main thread, through this, which server it has to stop in the end. */
 static bine_mailbox *ready;
 
 static void *work(void *address)
 {
-    void *item;
     bine_server *server = listen_on(address);
-    bine_mailbox *stop = bine_mailbox_new(1);
-    if (!stop || bine_mailbox_send(ready, stop, BINE_FOREVER) != 0)
+    if (bine_mailbox_send(ready, server, BINE_FOREVER) != 0 || bine_server_serve(server) != 0)
         exit(1);
-    bine_mailbox_receive(stop, &item, BINE_FOREVER);
-    bine_server_stop(server, GRACE);
     bine_server_free(server);
-    bine_mailbox_free(stop);
     return NULL;
 }
 
@@ -200,15 +195,15 @@ int main(int count, char **arguments)
     bine_server *server = listen_on(address);
     snprintf(address, sizeof address, "%s", bine_server_address(server));
     bine_workers *others = workers > 1 ? bine_workers_start((unsigned)workers - 1, work, address) : NULL;
-    void *stops[MOST];
+    void *servers[MOST];
     for (int i = 0; i < workers - 1; i++)
-        bine_mailbox_receive(ready, &stops[i], BINE_FOREVER);
+        bine_mailbox_receive(ready, &servers[i], BINE_FOREVER);
     printf("http: %s, %d worker%s\n", address, workers, workers > 1 ? "s" : "");
     fflush(stdout);
 
     bine_wait((void **)ends, 2, NULL, 1, BINE_FOREVER);
     for (int i = 0; i < workers - 1; i++)
-        bine_mailbox_send(stops[i], NULL, BINE_FOREVER);
+        bine_server_stop(servers[i], GRACE);
     bine_server_stop(server, GRACE);
     if (others)
         bine_workers_join(others, BINE_FOREVER);
