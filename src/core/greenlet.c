@@ -30,7 +30,7 @@ static struct bine_hub *greenlet_hub(const struct bine_waitable *object)
     return ((const struct bine_greenlet *)object)->hub;
 }
 
-static const struct bine_waitable_class greenlet_class = {"greenlet", greenlet_ready, NULL, greenlet_hub};
+const struct bine_waitable_class bine_greenlet_class = {"greenlet", greenlet_ready, NULL, greenlet_hub};
 
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g))
 {
@@ -63,7 +63,7 @@ static inline struct bine_greenlet *record_new(struct bine_hub *hub)
         return NULL;
     struct bine_greenlet *g = hub->records, *first = hub->all;
     hub->records = g->next_free;
-    g->waitable = (struct bine_waitable){.class = &greenlet_class};
+    g->waitable = (struct bine_waitable){.class = &bine_greenlet_class};
     g->sp = NULL;
     g->hub = hub;
     g->state = BINE_NEW;

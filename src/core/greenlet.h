@@ -98,6 +98,9 @@ static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot sl
  * For layers above that keep something in a slot. At most one per slot. */
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
 
+/* Of every greenlet's waitable. */
+extern const struct bine_waitable_class bine_greenlet_class;
+
 /* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack; returns the
  * context to continue then (a bine_arch_entry). */
 void *bine_greenlet_enter(void);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "errand.h"
 #include "park.h"
 #include "schedule.h"
 
@@ -12,6 +13,7 @@ struct watch {
     struct bine_iwait *iteration;
     struct bine_waitable *object;
     struct watch *next_ready;
+    struct bine_greenlet *scout; /* waits for an object of another thread: a reference */
 };
 
 struct bine_iwait {
@@ -37,6 +39,36 @@ static void became_ready(struct bine_waiter *waiter)
         bine_unpark(iteration->waiting);
 }
 
+/* ---- objects of other threads ------------------------------------------------------------------- */
+
+/* 0; EPERM if it is another thread's and not for us to wait for; EDEADLK if nothing may wait here. */
+static int check_foreign(const struct bine_waitable *object, const struct bine_hub *hub)
+{
+    if (!bine_waitable_foreign(object, hub))
+        return 0;
+    if (object->class != &bine_greenlet_class && !(object->class->external && object->class->external(object)))
+        return EPERM;
+    return hub->no_park ? EDEADLK : 0;
+}
+
+static int see_there(struct bine_errand *errand)
+{
+    return bine_wait(&errand->object, 1, NULL, 1, errand->timeout) == 1 ? 0 : errno;
+}
+
+/* A greenlet of ours for each such object, so that they are waited for all at once. */
+static void *go_and_see(void *arg)
+{
+    struct watch *watch = arg;
+    int error = bine_errand(
+        watch->object->class->hub(watch->object),
+        &(struct bine_errand){.run = see_there, .verb = "wait", .object = watch->object, .timeout = BINE_FOREVER});
+    /* If its thread has ended nothing that is done with it would wait. */
+    if (!error || error == ESRCH)
+        became_ready(&watch->waiter);
+    return NULL;
+}
+
 bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
 {
     if (!objects && n) {
@@ -51,11 +83,13 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (bine_waitable_foreign(objects[i], hub)) {
-            errno = EPERM;
+    for (size_t i = 0; i < n; i++) {
+        int error = check_foreign(objects[i], hub);
+        if (error) {
+            errno = error;
             return NULL;
         }
+    }
     if (n > (SIZE_MAX - sizeof(struct bine_iwait)) / sizeof(struct watch)) {
         errno = ENOMEM;
         return NULL;
@@ -70,6 +104,16 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
         watch->waiter.notify = became_ready;
         watch->iteration = iteration;
         watch->object = objects[i];
+        if (bine_waitable_foreign(watch->object, hub)) {
+            iteration->park_flags = BINE_PARK_EXTERNAL;
+            watch->scout = bine_spawn(go_and_see, watch);
+            if (watch->scout)
+                continue;
+            int error = errno;
+            bine_iwait_end(iteration);
+            errno = error;
+            return NULL;
+        }
         if (watch->object->class->external && watch->object->class->external(watch->object))
             iteration->park_flags = BINE_PARK_EXTERNAL;
         if (watch->object->class->ready(watch->object))
@@ -123,9 +167,21 @@ void bine_iwait_end(bine_iwait *iteration)
 {
     if (!iteration)
         return;
+    for (size_t i = 0; i < iteration->n; i++) {
+        struct watch *watch = &iteration->watches[i];
+        bine_queue_remove(&watch->waiter);
+        if (watch->scout)
+            bine_kill(watch->scout);
+    }
+    /* The other threads may be looking at the objects, which may be gone when we return: wait until all have let go. */
+    bool gone = true;
+    bine_shield_begin();
     for (size_t i = 0; i < iteration->n; i++)
-        bine_queue_remove(&iteration->watches[i].waiter);
-    free(iteration);
+        if (iteration->watches[i].scout)
+            gone &= bine_join(iteration->watches[i].scout, NULL, BINE_FOREVER) == 0;
+    bine_shield_end();
+    if (gone) /* else it is in use for ever: this was called where nothing may wait */
+        free(iteration);
 }
 
 /* gevent's wait() without objects: until this greenlet (and the root) are alone. */

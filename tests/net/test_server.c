@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -13,7 +14,7 @@
 #include "harness.h"
 
 static bine_server *server;
-static int handling, most, handled;
+static atomic_int handling, most, handled; /* several threads serve in one test */
 
 static int connect_to(const char *address)
 {

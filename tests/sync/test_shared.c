@@ -340,6 +340,77 @@ TEST(pool_is_filled_and_killed_from_another_thread)
     CHECK_OK(bine_pool_free(pool));
 }
 
+/* ---- waiting for any of them ------------------------------------------------------------------- */
+
+static void *wait_for_some(void *arg)
+{
+    bine_event *own = bine_event_new(0);
+    void *objects[] = {event, own, channel, guest}, *ready[4];
+    CHECK_EQ(bine_wait(objects, 4, ready, 1, BINE_MS), 0);
+    CHECK_EQ(bine_wait(objects, 4, ready, 1, 0), 0);
+    CHECK_OK(bine_event_set(own));
+    CHECK_EQ(bine_wait(objects, 4, ready, 1, BINE_FOREVER), 1);
+    CHECK_EQ(ready[0], (void *)own);
+    bine_timeout scope;
+    CHECK_OK(bine_timeout_begin(&scope, BINE_MS));
+    CHECK_ERROR(bine_wait(objects, 4, ready, 4, BINE_FOREVER), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    CHECK_OK(bine_event_set(back)); /* now they become ready */
+    CHECK_EQ(bine_wait(objects, 4, ready, 4, BINE_FOREVER), 4);
+    bine_iwait *iteration = bine_iwait_begin(objects, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(bine_iwait_next(iteration, BINE_FOREVER) != NULL);
+    CHECK_EQ(bine_iwait_next(iteration, BINE_FOREVER), NULL);
+    bine_iwait_end(iteration);
+    CHECK_OK(bine_event_free(own));
+    return NULL;
+}
+
+TEST(objects_of_several_threads_are_waited_for_together)
+{
+    event = bine_event_new(BINE_SHARED);
+    back = bine_event_new(BINE_SHARED);
+    channel = bine_channel_new(1, BINE_SHARED);
+    guest = bine_spawn(sleeps, NULL);
+    workers = bine_workers_start(1, wait_for_some, NULL);
+    CHECK_OK(bine_event_wait(back, BINE_FOREVER));
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_event_set(event));
+    CHECK_OK(bine_kill(guest));
+    CHECK_OK(bine_channel_send(channel, NULL, 0));
+    finish();
+    CHECK_OK(bine_join(guest, NULL, BINE_FOREVER));
+    CHECK_OK(bine_event_free(event));
+    CHECK_OK(bine_event_free(back));
+    CHECK_OK(bine_channel_free(channel));
+}
+
+static void *waits_and_is_killed(void *arg)
+{
+    void *object = event;
+    CHECK_ERROR(bine_wait(&object, 1, NULL, 1, BINE_FOREVER), ECANCELED);
+    return NULL;
+}
+
+static void *kill_waiters(void *arg)
+{
+    for (int i = 0; i < 50; i++) {
+        bine_greenlet *g = bine_spawn(waits_and_is_killed, NULL);
+        CHECK_OK(bine_sleep((i % 3) * 50 * BINE_US));
+        CHECK_OK(bine_kill(g));
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    }
+    return NULL;
+}
+
+TEST(nobody_watches_an_object_any_more_when_the_wait_has_been_killed)
+{
+    event = bine_event_new(BINE_SHARED);
+    start(kill_waiters);
+    finish();
+    CHECK_OK(bine_event_free(event)); /* EBUSY if one were left */
+}
+
 /* ---- kills and timeouts race with hand-off ---------------------------------------------------- */
 
 static atomic_long given, taken;
@@ -443,8 +514,8 @@ static void *use_unshared(void *arg)
     CHECK_ERROR(bine_pool_spawn(pool, sleeps, NULL), EPERM);
     CHECK_ERROR(bine_pool_kill(pool, 0), EPERM);
     CHECK_ERROR(bine_pool_map(pool, sleeps, NULL, 0, NULL, 0), EPERM);
-    /* Not even shared ones: their watchers belong to their thread. */
-    CHECK_ERROR(bine_wait(objects + 1, 1, NULL, 1, 0), EPERM);
+    CHECK_ERROR(bine_wait(objects, 2, NULL, 1, 0), EPERM);
+    /* Not even shared ones: the choice would have to be made in two threads at once. */
     CHECK_ERROR(bine_choose(choices, 1, 0), EPERM);
     CHECK_ERROR(bine_choose(receive, 1, 0), EPERM);
     return NULL;
