@@ -17,6 +17,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <shadow.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
