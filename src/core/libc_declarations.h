@@ -41,6 +41,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <termios.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +126,7 @@ __typeof__(pwrite) __pwrite64;
 __typeof__(getdelim) __getdelim;
 __typeof__(wait) __wait;
 __typeof__(waitpid) __waitpid;
+__typeof__(wait4) __wait4;
 __typeof__(send) __send;
 __typeof__(connect) __connect;
 __typeof__(close) __close;

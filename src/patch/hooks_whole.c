@@ -1,6 +1,7 @@
 /*
  * Hooks of functions that wait for somebody inside libc, where no slot leads: questions to name servers (res_query and
- * its relatives), and words to the log daemon. Each runs as a whole on a thread of the offload pool.
+ * its relatives), the terminal's user or line, and words to the log daemon. Each runs as a whole on a thread of the
+ * offload pool.
  */
 #include <bine/offload.h>
 #include <errno.h>
@@ -121,6 +122,46 @@ int hook_res_nsend(struct __res_state *state, const unsigned char *query, int le
     if (!state || !bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_nsend(state, query, length, answer, size);
     return ask_on_pool((struct question){do_send, state, query, NULL, 0, length, answer, size, 0});
+}
+
+/* ---- the terminal -------------------------------------------------------------------------------- */
+
+struct terminal {
+    int fd, status;
+    const char *prompt;
+    char *answer;
+};
+
+static void *drain(void *arg)
+{
+    struct terminal *terminal = arg;
+    terminal->status = bine_libc.tcdrain(terminal->fd);
+    return NULL;
+}
+
+int hook_tcdrain(int fd)
+{
+    struct terminal terminal = {.fd = fd, .status = -1};
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.tcdrain(fd);
+    bine_offload(drain, &terminal, NULL); /* if it was never made errno says why */
+    return terminal.status;
+}
+
+static void *read_password(void *arg)
+{
+    struct terminal *terminal = arg;
+    terminal->answer = bine_libc.getpass(terminal->prompt);
+    return NULL;
+}
+
+char *hook_getpass(const char *prompt)
+{
+    struct terminal terminal = {.prompt = prompt};
+    if (!bine_hook_here(BINE_PATCH_SOCKET))
+        return bine_libc.getpass(prompt);
+    bine_offload(read_password, &terminal, NULL);
+    return terminal.answer;
 }
 
 /* ---- the log daemon ------------------------------------------------------------------------------ */

@@ -86,4 +86,12 @@ for name in libcurl.so.4 libcurl-gnutls.so.4 libpq.so.5 libhiredis.so.0.14 libma
     done
 done
 
+# So is every program that comes with them.
+for program in /bin/bash /usr/bin/redis-cli /usr/bin/redis-server /usr/bin/mariadb /usr/sbin/mariadbd /usr/sbin/nginx \
+    /usr/lib/postgresql/*/bin/psql /usr/bin/openssl /usr/bin/python3; do
+    if [ -e "$program" ]; then
+        expect 0 'All covered' "$program"
+    fi
+done
+
 [ $failures -eq 0 ] || exit 1
