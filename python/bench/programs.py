@@ -1,7 +1,8 @@
 """One measurement per call:   programs.py RUNTIME WORK [PORT]     prints one figure.
 
-RUNTIME: bine, gevent, asyncio, uvloop. WORK: switch, spawn, queue, memory (nanoseconds, or bytes per parked greenlet); server (an echo server
-on PORT until its standard input ends).
+RUNTIME: bine, gevent, asyncio, uvloop. WORK: switch, spawn, queue (nanoseconds); memory, memory_deep, memory_queue, memory_recv (bytes resident
+per parked greenlet: in sleep, in sleep below four functions, in a queue's get, in a socket's recv); server (an echo server on PORT until
+its standard input ends).
 """
 
 import sys
@@ -40,18 +41,45 @@ def greenlets(work, g):
             queue.put(i)
             queue.get()
         return (time.perf_counter() - begin) / n * 1e9
-    if work == "memory":
-        n = 10000
+    if work.startswith("memory"):
+        n, started = 10000, [0]
+        queue, connections = g.queue.Queue(), iter(pairs(PAIRS)) if work == "memory_recv" else None
+
+        def deep(levels):
+            if levels:
+                return deep(levels - 1)
+            started[0] += 1
+            if work == "memory_queue":
+                return queue.get()
+            if work == "memory_recv":
+                return next(connections)[0].recv(1)
+            return g.sleep(1000)
+
+        if connections:
+            n = PAIRS
+        levels = 3 if work == "memory_deep" else 0
         g.joinall([g.spawn(g.sleep, 0.001) for _ in range(10)])
         before = resident()
-        parked = [g.spawn(g.sleep, 1000) for _ in range(n)]
-        g.sleep(0.01)
+        parked = [g.spawn(g.sleep, 1000) if work == "memory" else g.spawn(deep, levels) for _ in range(n)]
+        # gevent starts only so many at a time: until all have come to where they wait.
+        while work != "memory" and started[0] < n:
+            g.sleep(0.1)
+        g.sleep(2)
         figure = (resident() - before) / n
         assert not parked[0].dead
         import os
 
         print("%.1f" % figure, flush=True)
         os._exit(0)
+
+
+PAIRS = 450  # of sockets: within the usual limit of descriptors
+
+
+def pairs(n):
+    import socket
+
+    return [socket.socketpair() for _ in range(n)]
 
 
 def nothing():
@@ -112,11 +140,27 @@ async def asynchronous(work):
             await queue.put(i)
             await queue.get()
         return (time.perf_counter() - begin) / n * 1e9
-    if work == "memory":
-        n = 10000
+    if work.startswith("memory"):
+        loop, n, queue = asyncio.get_running_loop(), 10000, asyncio.Queue()
+        connections = iter(pairs(PAIRS)) if work == "memory_recv" else None
+
+        async def deep(levels):
+            if levels:
+                return await deep(levels - 1)
+            if work == "memory_queue":
+                return await queue.get()
+            if work == "memory_recv":
+                end = next(connections)[0]
+                end.setblocking(False)
+                return await loop.sock_recv(end, 1)
+            return await asyncio.sleep(1000)
+
+        if connections:
+            n = PAIRS
+        levels = 3 if work == "memory_deep" else 0
         before = resident()
-        parked = [asyncio.ensure_future(asyncio.sleep(1000)) for _ in range(n)]
-        await asyncio.sleep(0.01)
+        parked = [asyncio.ensure_future(asyncio.sleep(1000) if work == "memory" else deep(levels)) for _ in range(n)]
+        await asyncio.sleep(2)
         figure = (resident() - before) / n
         for task in parked:
             task.cancel()

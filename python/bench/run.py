@@ -16,7 +16,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(HERE, "programs.py")
 RUNTIMES = ("bine", "gevent", "asyncio", "uvloop")
-UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "echo": "requests/s"}
+UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "memory_deep": "bytes", "memory_queue": "bytes", "memory_recv": "bytes",
+         "echo": "requests/s"}
 
 
 def measure(runtime, work):
