@@ -230,3 +230,22 @@ TEST(a_post_that_was_accepted_is_delivered, .seconds = 60)
 {
     CHECK_GT(failing_each(post_to_oneself), 3u);
 }
+
+static void call_own_hub(void)
+{
+    void *value = NULL;
+    bine_hub *own = bine_hub_get();
+    ran = 0;
+    if (!own || bine_call(own, count_run, (void *)7, &value, BINE_FOREVER) != 0) {
+        failing_excuse();
+        CHECK_EQ(ran, 0);
+        return;
+    }
+    CHECK_EQ((long)value, 7);
+    CHECK_EQ(ran, 1);
+}
+
+TEST(a_call_into_a_hub_says_that_memory_is_out_here_or_there, .seconds = 60)
+{
+    CHECK_GT(failing_each(call_own_hub), 2u);
+}
