@@ -129,5 +129,36 @@ TEST(backdoor_lists_and_kills_greenlets)
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
     CHECK_OK(bine_server_free(server));
     CHECK_ERROR(bine_backdoor_start(NULL), EINVAL);
+    CHECK_ERROR(bine_backdoor_start("/nowhere/at/all"), ENOENT);
     CHECK_ERROR(bine_backdoor_start("relative"), EINVAL);
+}
+
+TEST(backdoor_hangs_up_on_who_sends_no_end_of_line_and_takes_eight_at_a_time)
+{
+    char path[64], flood[1000];
+    snprintf(path, sizeof path, "/tmp/bine-backdoor-%d.sock", (int)getpid());
+    memset(flood, 'x', sizeof flood);
+    bine_server *server = bine_backdoor_start(path);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    int fds[9];
+    for (int i = 0; i < 9; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+        CHECK_OK(bine_connect(fds[i], (struct sockaddr *)&to, sizeof to));
+        if (i < 8)
+            ask(fds[i], "");
+    }
+    CHECK_EQ(bine_server_get_figures(server).connections, 8u);
+    CHECK_GT(bine_send(fds[0], flood, sizeof flood, MSG_NOSIGNAL), 0);
+    size_t got = 0;
+    ssize_t more;
+    while ((more = bine_recv(fds[0], answer + got, sizeof answer - 1 - got, 0)) > 0)
+        got += (size_t)more;
+    answer[got] = '\0';
+    CHECK(strstr(answer, "too long") != NULL || errno == ECONNRESET);
+    ask(fds[8], ""); /* its turn has come */
+    for (int i = 0; i < 9; i++)
+        bine_close(fds[i]);
+    CHECK_OK(bine_server_stop(server, BINE_SECOND));
+    CHECK_OK(bine_server_free(server));
 }
