@@ -46,7 +46,6 @@ static int spawn_loader(const char *loader, const char *object, int *output, pid
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     char *arguments[] = {(char *)loader, "--list", (char *)object, NULL};
-    extern char **environ;
     int error = posix_spawn(child, loader, &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
@@ -60,7 +59,7 @@ int dependencies_list(struct dependencies *dependencies, const char *loader, con
 {
     *dependencies = (struct dependencies){0};
     int output = -1, status;
-    pid_t child;
+    pid_t child = -1;
     int error = spawn_loader(loader, object, &output, &child);
     if (error) {
         errno = error;

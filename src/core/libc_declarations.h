@@ -105,8 +105,7 @@ int __wprintf_chk(int flag, const wchar_t *format, ...);
 int __fwprintf_chk(FILE *file, int flag, const wchar_t *format, ...);
 int __vwprintf_chk(int flag, const wchar_t *format, va_list arguments);
 int __vfwprintf_chk(FILE *file, int flag, const wchar_t *format, va_list arguments);
-int __vswprintf_chk(wchar_t *text, size_t size, int flag, size_t buffer_size, const wchar_t *format,
-                    va_list arguments);
+int __vswprintf_chk(wchar_t *text, size_t size, int flag, size_t buffer_size, const wchar_t *format, va_list arguments);
 int __isoc99_wscanf(const wchar_t *format, ...);
 int __isoc99_fwscanf(FILE *file, const wchar_t *format, ...);
 int __isoc99_vwscanf(const wchar_t *format, va_list arguments);

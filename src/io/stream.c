@@ -110,7 +110,7 @@ static bool made_by_kernel(int fd)
 static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat, bool asked)
 {
     if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
-        ssize_t got;
+        ssize_t got = 0;
         wait->flags = BINE_PARK_FIRM; /* as uninterruptible as the kernel's own wait for a disk */
         int error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
         if (error >= 0)
