@@ -213,6 +213,8 @@ TEST(the_roots_mask_is_the_threads)
 
 /* ---- waiting for signals ------------------------------------------------------------------------------------ */
 
+static volatile bool not_yet; /* the waiter still has something to do that no signal may disturb */
+
 static sigset_t usr1(void)
 {
     sigset_t set;
@@ -247,8 +249,10 @@ static void *wait_by_sigtimedwait(void *arg)
 {
     sigset_t set = usr1();
     strcat(order, "a");
+    not_yet = true;
     CHECK_ERROR(sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = -1}), EINVAL);
     CHECK_ERROR(sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = BINE_MS}), EAGAIN);
+    not_yet = false;
     CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec){.tv_sec = 100}), SIGUSR1);
     strcat(order, "c");
     return NULL;
@@ -256,7 +260,9 @@ static void *wait_by_sigtimedwait(void *arg)
 
 static void *send_signal_later(void *arg)
 {
-    CHECK_OK(bine_sleep(10 * BINE_MS));
+    do
+        CHECK_OK(bine_sleep(10 * BINE_MS));
+    while (not_yet);
     strcat(order, "b");
     CHECK_EQ(kill(getpid(), SIGUSR1), 0);
     return NULL;
