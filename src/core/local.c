@@ -86,7 +86,7 @@ int bine_setspecific(bine_key key, const void *value)
     struct bine_locals *locals = hub->current->locals;
     unsigned count = locals ? locals->count : 0;
     if (key >= count) {
-        unsigned wanted = (key + 8) / 8 * 8;
+        unsigned wanted = key + 1 > 2 * count ? key + 1 : 2 * count;
         locals = realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
         if (!locals)
             return -1;

@@ -180,7 +180,7 @@ int bine_local_key_set(pthread_key_t key, const void *value, void *caller)
         slots[slot].caller = caller;
     struct table *table = table_here();
     if (!table || slot >= table->count) {
-        unsigned count = table ? table->count : 0, wanted = (slot + 8) / 8 * 8;
+        unsigned count = table ? table->count : 0, wanted = slot + 1 > 2 * count ? slot + 1 : 2 * count;
         struct table *larger = realloc(table, sizeof *table + wanted * sizeof *table->values);
         if (!larger)
             return ENOMEM;
