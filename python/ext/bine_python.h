@@ -4,6 +4,7 @@
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   frames.c      where the Python frames of carriers lie
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
 #ifndef BINE_PYTHON_H
@@ -46,7 +47,16 @@ struct bine_carrier {
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
     unsigned waiting;                   /* inside bine_py_park: the exception is raised there, no signal needed */
+    bool has_room;                      /* room above the stack's top (frames.c) ... */
+    bool room_taken;                    /* ... where its Python frames are */
 };
+
+/* ---- frames.c ---------------------------------------------------------------------------------------- */
+
+/* Have the frames of carriers' thread states put into the room above their C stacks. */
+void bine_frames_init(void);
+/* May carriers of this hub have such room? */
+bool bine_frames_wanted(const struct bine_hub *hub);
 
 int bine_carriers_init(PyObject *module);
 /* The current greenlet's carrier, made if need be (root, threads). NULL with an exception. GIL held. */

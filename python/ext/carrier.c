@@ -224,7 +224,9 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         return NULL;
     }
     bine_spawn_options options = { .delay = delay, .stack_size = STACK_SIZE };
-    struct bine_greenlet *g = bine_spawn_with(&options, carry, carrier);
+    carrier->has_room = bine_frames_wanted(bine_hub_here());
+    struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
+                                                : bine_spawn_with(&options, carry, carrier);
     if (!g) {
         free(carrier);
         PyErr_SetFromErrno(PyExc_OSError);
@@ -255,6 +257,7 @@ int bine_carriers_init(PyObject *module)
 {
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
     bine_thread_stays_real = stays_real;
+    bine_frames_init();
     reserved_signal = SIGRTMAX - 2;
     PyObject *signals = PyImport_ImportModule("signal");
     PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;

@@ -8,6 +8,8 @@ import threading
 import time
 
 import bine
+import bine.event
+import pytest
 from bine import monkey
 from test_greenlet import raises
 
@@ -89,6 +91,36 @@ def test_hazard_31_spawning_does_not_map_memory_each_time():
     assert count() - before < 20
 
 
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 frames are objects of their own")
+def test_hazard_31_frames_of_a_parked_greenlet_share_a_page_with_its_c_stack():
+    never = bine.event.Event()
+
+    def wait(levels):
+        return wait(levels - 1) if levels else never.wait()
+
+    bine.joinall([bine.spawn(lambda: None) for _ in range(10)])
+    before = resident()
+    parked = [bine.spawn(wait, 3) for _ in range(2000)]
+    bine.sleep(0.1)
+    page = os.sysconf("SC_PAGE_SIZE")
+    assert page <= (resident() - before) / len(parked) < 2 * page
+    never.set()
+    bine.joinall(parked)
+
+
+def test_hazard_31_frames_outgrow_their_room_and_come_back():
+    def deep(levels):
+        return deep(levels - 1) + 1 if levels else bine.sleep(0) or 0
+
+    for _ in range(3):
+        assert [g.get() for g in [bine.spawn(deep, levels) for levels in (1, 100, 500, 3)]] == [1, 100, 500, 3]
+
+
 def test_hazard_32_a_signal_wakes_a_parked_main():
     import signal
 
@@ -128,6 +160,8 @@ import ssl, hashlib, os
 ssl.RAND_bytes(8)
 from bine import monkey; monkey.patch_all()
 import bine
+import bine.event
+import pytest
 def work():
     try:
         ssl.create_default_context().load_verify_locations(cadata="garbage")

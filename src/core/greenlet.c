@@ -231,7 +231,8 @@ bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, cons
     return g;
 }
 
-bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool room, bine_run *run, void *arg,
+                                        const char *site)
 {
     static const bine_spawn_options defaults;
     if (!options)
@@ -240,7 +241,7 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
         errno = EINVAL;
         return NULL;
     }
-    int class = bine_stacks_class(options->stack_size);
+    int class = bine_stacks_class(options->stack_size, room);
     if (class < 0)
         return NULL;
     char *name = NULL;
@@ -258,6 +259,16 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
     else
         bine_ready_push(&g->hub->ready, g);
     return g;
+}
+
+bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+{
+    return spawn_with(options, false, run, arg, site);
+}
+
+struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+{
+    return spawn_with(options, true, run, arg, site);
 }
 
 /* ---- running and ending ------------------------------------------------------------------------------------- */

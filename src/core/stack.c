@@ -27,6 +27,10 @@ enum {
      * would compete for the same few cache sets. */
     COLOURS = 16,
     COLOUR_BYTES = 64,
+    /* Of stacks with room above: how much of the page that holds the top is below it, and how far they are staggered. A C greenlet that
+     * waits in a library's call has used one to two KiB. */
+    ROOM_BELOW = 2560,
+    ROOM_COLOURS = 8,
     KEEP = 64, /* free stacks never trimmed */
 };
 #define TRIM_INTERVAL INT64_C(500000000)
@@ -47,13 +51,13 @@ struct bine_stacks *bine_stacks_new(void)
 
 static size_t slot_size(int class)
 {
-    return (size_t)1 << (class + SMALLEST_SHIFT);
+    return (size_t)1 << (class % BINE_STACK_SIZES + SMALLEST_SHIFT);
 }
 
 /* A larger guard costs nothing but addresses, and catches frames that step over a page (printf's, alloca). */
 static size_t guard_size(int class)
 {
-    size_t page = bine_page_size(), wanted = class >= 17 - SMALLEST_SHIFT ? 16384 : 4096;
+    size_t page = bine_page_size(), wanted = slot_size(class) >= 128 * 1024 ? 16384 : 4096;
     return wanted > page ? wanted : page;
 }
 
@@ -80,17 +84,17 @@ static size_t default_size(void)
             bytes <<= 10;
         else if (end && (*end == 'm' || *end == 'M'))
             bytes <<= 20;
-        size = bytes >= slot_size(0) && bytes <= slot_size(BINE_STACK_CLASSES - 1) ? bytes : DEFAULT_SIZE;
+        size = bytes >= slot_size(0) && bytes <= slot_size(BINE_STACK_SIZES - 1) ? bytes : DEFAULT_SIZE;
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
 }
 
-int bine_stacks_class(size_t size)
+int bine_stacks_class(size_t size, bool room)
 {
     if (size == 0)
         size = default_size();
-    if (size > slot_size(BINE_STACK_CLASSES - 1)) {
+    if (size > slot_size(BINE_STACK_SIZES - 1)) {
         errno = EINVAL;
         return -1;
     }
@@ -98,7 +102,18 @@ int bine_stacks_class(size_t size)
     /* The guard is part of the slot: at least two more pages than it must be left. */
     while (slot_size(class) < size || slot_size(class) < guard_size(class) + 2 * bine_page_size())
         class ++;
-    return class;
+    if (!room)
+        return class;
+    /* What the room takes must not be what was asked for. */
+    return class + BINE_STACK_SIZES + (class + 1 < BINE_STACK_SIZES && slot_size(class) < 16 * BINE_STACK_ROOM);
+}
+
+static char *slot_top(char *base, uint32_t index, int class)
+{
+    char *end = base + (index + 1) * slot_size(class);
+    if (class < BINE_STACK_SIZES)
+        return end - index % COLOURS * COLOUR_BYTES;
+    return end - BINE_STACK_ROOM - bine_page_size() + ROOM_BELOW + index % ROOM_COLOURS * COLOUR_BYTES;
 }
 
 static struct bine_slab *slab_new(int class)
@@ -117,8 +132,7 @@ static struct bine_slab *slab_new(int class)
     madvise(base, bytes, MADV_NOHUGEPAGE);
     *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
     for (uint32_t i = 0; i < count; i++)
-        slab->slots[i] =
-            (struct bine_stack){slab, base + (i + 1) * slot_size(class) - i % COLOURS * COLOUR_BYTES, i, false};
+        slab->slots[i] = (struct bine_stack){slab, slot_top(base, i, class), i, false};
     return slab;
 }
 
@@ -281,7 +295,7 @@ size_t bine_stack_touched(const struct bine_stack *stack)
 {
     size_t page = bine_page_size();
     char *bottom = bine_stack_bottom(stack);
-    char *end = slot_base(stack) + slot_size(stack->slab->class);
+    char *end = (char *)(((uintptr_t)stack->top + page - 1) & ~(page - 1));
     unsigned char resident[64];
     for (char *at = bottom; at < end;) {
         size_t pages = (size_t)(end - at) / page;

@@ -19,7 +19,14 @@ struct bine_stack {
 };
 
 enum {
-    BINE_STACK_CLASSES = 17 /* 16 KiB to 1 GiB, powers of two */
+    BINE_STACK_SIZES = 17, /* 16 KiB to 1 GiB, powers of two */
+    BINE_STACK_CLASSES = 2 * BINE_STACK_SIZES,
+    /*
+     * Stacks of the second half of the classes have so many bytes of room above their top, which are the greenlet's: a language
+     * runtime lets its own frames grow up from where those of C grow down. The top then lies in the middle of a
+     * page, and a greenlet whose frames are few of both touches one page instead of two.
+     */
+    BINE_STACK_ROOM = 16384,
 };
 
 /* The stacks of one size. Free ones are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the
@@ -42,8 +49,8 @@ struct bine_stacks {
 struct bine_stacks *bine_stacks_new(void);
 void bine_stacks_free(struct bine_stacks *stacks);
 
-/* Which pool serves stacks of `size` bytes (0: the default): an index, or -1 with EINVAL. */
-int bine_stacks_class(size_t size);
+/* Which pool serves stacks of `size` bytes (0: the default), with room above the top or without: an index, or -1 with EINVAL. */
+int bine_stacks_class(size_t size, bool room);
 
 /* One more stack of this class, with its guard. 0, or -1 with ENOMEM. */
 int bine_stacks_grow(struct bine_stacks *stacks, int class);
