@@ -16,7 +16,7 @@
 /* Is there a descriptor that a greenlet can wait for? */
 static bool waits(const FILE *file)
 {
-    if (file->_fileno < 0 || file->_mode > 0 || file->_markers)
+    if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode > 0 || file->_markers)
         return false;
     switch (bine_descriptor_kind(file->_fileno, bine_descriptor_of(file->_fileno))) {
     case BINE_FD_PIPE:

@@ -19,6 +19,7 @@ enum {
     FILE_IN_BACKUP = 0x0100,
     FILE_LINE_BUFFERED = 0x0200,
     FILE_PUTTING = 0x0800,
+    FILE_OVER_DESCRIPTOR = 0x2000, /* of others (open_memstream) _fileno was never set */
     FILE_USER_LOCK = 0x8000,
 };
 #else

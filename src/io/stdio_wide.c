@@ -30,7 +30,7 @@ static const struct wide_buffer *buffer_of(const FILE *file)
 
 static bool waits(const FILE *file)
 {
-    if (file->_fileno < 0 || file->_mode < 0)
+    if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode < 0)
         return false;
     struct bine_descriptor *record = bine_descriptor_of(file->_fileno);
     switch (bine_descriptor_kind(file->_fileno, record)) {

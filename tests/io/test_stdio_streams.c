@@ -3,6 +3,7 @@
 
 #include <bine.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -99,6 +100,37 @@ static void *open_for_writing(void *unused)
     fputs("through the fifo\n", file);
     fclose(file);
     return NULL;
+}
+
+/* open_memstream leaves the number of the descriptor as it finds it in the memory that it gets. */
+TEST(a_stream_in_memory_has_no_descriptor)
+{
+    CHECK_OK(bine_patch_all());
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    for (size_t size = 64; size <= 1024; size += 16) {
+        int *garbage = malloc(size);
+        for (size_t i = 0; i < size / sizeof *garbage; i++)
+            garbage[i] = ends[1];
+        __asm__ volatile("" : : "r"(garbage) : "memory");
+        free(garbage);
+    }
+    char *text;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    CHECK_NE(memory, NULL);
+    CHECK_EQ(fprintf(memory, "%s %d\n", "in memory", 1), 12);
+    static const char more[20000]; /* more than its buffer has room for */
+    CHECK_EQ(fwrite(more, 1, sizeof more, memory), sizeof more);
+    CHECK_OK(fflush(memory));
+    CHECK_OK(fclose(memory));
+    CHECK_EQ(size, 12 + sizeof more);
+    CHECK_STRING(text, "in memory 1\n");
+    free(text);
+    struct pollfd question = {.fd = ends[0], .events = POLLIN};
+    CHECK_EQ(poll(&question, 1, 0), 0);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 TEST(opening_a_fifo_waits_for_the_other_end)
