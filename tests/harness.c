@@ -240,6 +240,13 @@ void harness_not_under_address_sanitizer(const char *why)
 #endif
 }
 
+void harness_not_under_emulator(const char *why)
+{
+    const char *wrapper = getenv("BINE_TEST_WRAPPER");
+    if (wrapper && strncmp(wrapper, "qemu", 4) == 0)
+        SKIP("not under an emulator: %s", why);
+}
+
 void harness_only_one_thread(void)
 {
     if (harness_threads() > 1)

@@ -115,10 +115,20 @@ int bine_open(const char *path, int flags, mode_t mode)
 
 /* ---- at an offset -------------------------------------------------------------------------------- */
 
+/* The plainest call that does it: preadv2 and pwritev2 are not everywhere (Linux 4.6; sandboxes and emulators leave them out). */
+static long positioned_call(bool writing, off_t offset, int flags)
+{
+    if (flags)
+        return writing ? SYS_pwritev2 : SYS_preadv2;
+    if (offset < 0) /* the file position */
+        return writing ? SYS_writev : SYS_readv;
+    return writing ? SYS_pwritev : SYS_preadv;
+}
+
 static ssize_t positioned(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
     /* The offset is two halves, of which a 64-bit kernel looks at the first. */
-    return syscall(writing ? SYS_pwritev2 : SYS_preadv2, fd, vector, count, offset, 0L, flags);
+    return syscall(positioned_call(writing, offset, flags), fd, vector, count, offset, 0L, flags);
 }
 
 /* What the cache could not give or take. */
@@ -140,7 +150,7 @@ static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, con
             return bine_io_fail((int)-result);
         /* The poller did not take it. */
     }
-    return BINE_FILE_CALL(verb, fd, writing ? SYS_pwritev2 : SYS_preadv2, fd, (long)vector, count, offset, 0, flags);
+    return BINE_FILE_CALL(verb, fd, positioned_call(writing, offset, flags), fd, (long)vector, count, offset, 0, flags);
 }
 
 static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)

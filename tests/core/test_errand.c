@@ -289,9 +289,14 @@ TEST(a_call_ends_with_the_thread_that_should_answer)
     }
 }
 
+static bool caller_ended;
+
 static void *slow_at_home(void *arg)
 {
-    bine_sleep(5 * BINE_MS);
+    bine_shield_begin(); /* the caller's end cuts it short */
+    while (!caller_ended)
+        bine_sleep(BINE_MS);
+    bine_shield_end();
     ran++;
     return NULL;
 }
@@ -314,7 +319,9 @@ TEST(an_answer_to_a_thread_that_has_ended_is_dropped)
 {
     home = bine_hub_get();
     for (int round = 1; round <= 10; round++) {
+        caller_ended = false;
         other(ends_before_the_answer, NULL);
+        caller_ended = true;
         /* The next thread gets the same hub record: the answer must not be taken for its own. */
         while (ran < round)
             other(returns, (void *)1);

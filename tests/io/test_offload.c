@@ -400,6 +400,7 @@ TEST(when_no_more_threads_are_made_those_that_exist_serve)
 
 TEST(after_fork_the_child_has_a_pool_of_its_own)
 {
+    harness_not_under_emulator("a child of a process with threads cannot make threads there");
     struct gate gate;
     gate_init(&gate);
     bine_greenlet *blocker = bine_spawn(offload_pass, &gate);
@@ -487,6 +488,7 @@ static void *nothing_much(void *arg)
 
 TEST(idle_threads_of_the_pool_hide_no_deadlock)
 {
+    harness_only_one_thread();
     setenv("BINE_DEADLOCK_DUMP", "0", 1);
     CHECK_OK(bine_offload(nothing_much, NULL, NULL));
     CHECK_ERROR(bine_sleep(BINE_FOREVER), EDEADLK);

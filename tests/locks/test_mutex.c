@@ -289,7 +289,6 @@ TEST(a_kill_does_not_interrupt_a_lock)
 TEST(a_lock_that_nobody_can_release_any_more_is_a_deadlock_of_the_root)
 {
     harness_only_one_thread();
-    harness_only_one_thread();
     bine_getcurrent();
     pthread_mutex_init(&mutex, NULL);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
