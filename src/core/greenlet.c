@@ -273,6 +273,26 @@ struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bi
 
 /* ---- running and ending ------------------------------------------------------------------------------------- */
 
+/* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
+static void tell_the_empty(struct bine_hub *hub)
+{
+    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
+        bine_waiter_wake(waiter);
+}
+
+void bine_greenlet_hide(struct bine_greenlet *g)
+{
+    g->flags |= BINE_G_HIDDEN;
+    g->hub->greenlets--;
+    tell_the_empty(g->hub);
+}
+
+void bine_greenlet_show(struct bine_greenlet *g)
+{
+    g->flags &= (uint8_t)~BINE_G_HIDDEN;
+    g->hub->greenlets++;
+}
+
 /* Tell those who wait for g's end. */
 static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct bine_greenlet *g)
 {
@@ -281,9 +301,7 @@ static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct 
     if (g->links)
         bine_links_run(g);
     bine_waitable_notify(&g->waitable);
-    /* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
-    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
-        bine_waiter_wake(waiter);
+    tell_the_empty(hub);
     hub->no_park = outer;
 }
 

@@ -94,6 +94,11 @@ static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot sl
     g->flags |= BINE_G_BELONGINGS;
 }
 
+/* From now on g is a helper of the runtime, as if it had ended: those who wait for the hub to be empty are told. And back again: it
+ * counts as if it had just been spawned. */
+void bine_greenlet_hide(struct bine_greenlet *g);
+void bine_greenlet_show(struct bine_greenlet *g);
+
 /* bine_spawn_with for language runtimes: the BINE_STACK_ROOM bytes from g->stack->top upwards are the greenlet's own from its first step
  * to its end. */
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg, const char *site);
