@@ -1,6 +1,9 @@
 """The hub, as far as programs name it (gevent.hub's names)."""
 
 import signal as _signal
+import sys
+import time
+import traceback
 
 from ._bine import Greenlet, GreenletExit, LoopExit, getcurrent, poller_name, sleep, wait
 
@@ -26,6 +29,36 @@ class Hub:
 
             self._threadpool = ThreadPool(10)
         return self._threadpool
+
+    @property
+    def exception_stream(self):
+        """Where tracebacks of failed greenlets go: standard error as it is now."""
+        return sys.stderr
+
+    def handle_error(self, context, type, value, tb):
+        """Called when `context` (a greenlet) failed. Override it to be told; this one prints what is an error."""
+        if value is None or not issubclass(type, self.NOT_ERROR):
+            self.print_exception(context, type, value, tb)
+
+    def print_exception(self, context, t, v, tb):
+        """The traceback, then the context and what it failed with."""
+        stream = self.exception_stream
+        if not stream:
+            return
+        if v is None:
+            stream.write("%s\n" % (t,))
+        else:
+            traceback.print_exception(t, v, tb, file=stream)
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        if context is not None:
+            stream.write("%s %s failed with %s\n\n" % (when, context, getattr(t, "__name__", t)))
+
+    def switch(self):
+        """Wait for an exception: something else than the hub has to wake the caller."""
+        from .event import Event
+
+        while True:
+            Event().wait()
 
     def join(self, timeout=None):
         """Wait until no greenlet is left; True if so."""

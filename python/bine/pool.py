@@ -1,5 +1,7 @@
 """Groups of greenlets, and pools with a limit (gevent.pool's names)."""
 
+from functools import partial
+
 from ._bine import Greenlet, GreenletExit, Semaphore, getcurrent
 from .event import Event
 from .greenlet import killall
@@ -37,22 +39,20 @@ class IMapUnordered(Greenlet):
                     self._room.acquire()
                 index = self._count
                 self._count += 1
-                self._spawn(self._work, index, item)
+                greenlet = self._spawn(self._call, item)
+                # By a link, so that one that is killed before it begins has a result, too.
+                greenlet.rawlink(partial(self._ended, index))
         except BaseException as exception:  # of the iterable: told in its place
             self._count += 1
             self._results.put((self._count - 1, _Failure(exception)))
         self._finished = True
         self._results.put(None)
 
-    def _work(self, index, item):
-        try:
-            result = self._function(*item) if self._star else self._function(item)
-        except BaseException as exception:
-            result = _Failure(exception)
-            if isinstance(exception, GreenletExit):
-                self._results.put((index, result))
-                raise
-        self._results.put((index, result))
+    def _call(self, item):
+        return self._function(*item) if self._star else self._function(item)
+
+    def _ended(self, index, greenlet):
+        self._results.put((index, greenlet.value if greenlet.successful() else _Failure(greenlet.exception)))
 
     _star = False
 

@@ -100,6 +100,8 @@ int bine_py_wait_end(bool failed);
 int64_t bine_py_left(int64_t deadline);
 /* The waitable record inside an object that wait() accepts, or NULL with a TypeError. */
 struct bine_waitable *bine_py_waitable(PyObject *object);
+/* Raise an instance again that was kept, with the traceback it had then (or NULL): else it would grow with each time. NULL. */
+PyObject *bine_py_raise_again(PyObject *exception, PyObject *traceback);
 int bine_waiting_init(PyObject *module);
 extern PyObject *bine_LoopExit, *bine_GreenletExit;
 
@@ -111,6 +113,7 @@ struct bine_py_greenlet {
     struct bine_greenlet *carried_by;   /* borrowed, from the start until the end */
     PyObject *run, *args, *kwargs;
     PyObject *value, *exception;        /* after the end; exception NULL: successful */
+    PyObject *traceback;                /* the exception's */
     PyObject *links;                    /* list of (callable) or NULL */
     PyObject *context;                  /* contextvars: a copy of the spawner's */
     PyObject *spawn_locals;             /* shared by the spawn tree */
@@ -151,7 +154,9 @@ extern PyTypeObject bine_Timeout_Type;
 int bine_timeout_init(PyObject *module);
 /* The oldest expired timeout of the carrier as an exception to raise: new reference. */
 PyObject *bine_py_expired_exception(struct bine_carrier *carrier);
-/* Raise a Timeout of that many seconds (None: without a number). NULL. */
-PyObject *bine_py_raise_timeout(PyObject *seconds);
+/* The seconds of a call's timeout argument, which may be a Timeout of the caller's: borrowed. */
+PyObject *bine_py_timeout_seconds(PyObject *timeout);
+/* Raise a Timeout of that many seconds (None: without a number), or the caller's own. NULL. */
+PyObject *bine_py_raise_timeout(PyObject *timeout);
 
 #endif

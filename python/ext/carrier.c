@@ -190,13 +190,10 @@ static void *carry(void *arg)
         carrier->next = idle;
         idle = carrier;
         idle_count++;
-        g->flags |= BINE_G_HIDDEN;
-        hub->greenlets--;
+        bine_greenlet_hide(g);
         /* Not cancelled by anybody: nobody has a reference. */
         while (!carrier->running)
             bine_park(hub, "carrier", 0, INT64_MAX, BINE_PARK_FIRM);
-        hub->greenlets++;
-        g->flags &= (uint8_t)~BINE_G_HIDDEN;
     }
     g->slots[BINE_SLOT_PYTHON] = NULL;
     PyThreadState_Clear(carrier->state);
@@ -215,6 +212,8 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         idle_count--;
         Py_INCREF(greenlet);
         carrier->running = greenlet;
+        /* It counts from now on, not from its first step: wait() may come before. */
+        bine_greenlet_show(carrier->g);
         bine_unpark(carrier->g);
         return carrier->g;
     }

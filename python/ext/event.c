@@ -12,6 +12,7 @@ typedef struct {
     PyObject *links;       /* list of callables, or NULL */
     PyObject *value;       /* AsyncResult: NULL while there is none */
     PyObject *exception;   /* AsyncResult: an exception instance, or NULL */
+    PyObject *traceback;   /* the one it came with */
     PyObject *weak_references;
 } Event;
 
@@ -39,6 +40,7 @@ static int event_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->links);
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
+    Py_VISIT(self->traceback);
     return 0;
 }
 
@@ -48,6 +50,7 @@ static int event_clear(PyObject *object)
     Py_CLEAR(self->links);
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
+    Py_CLEAR(self->traceback);
     return 0;
 }
 
@@ -217,6 +220,8 @@ static int provide(Event *self, PyObject *value, PyObject *exception)
     Py_XINCREF(exception);
     Py_XSETREF(self->value, value);
     Py_XSETREF(self->exception, exception);
+    Py_XSETREF(self->traceback,
+               exception && PyExceptionInstance_Check(exception) ? PyException_GetTraceback(exception) : NULL);
     return set_event(self);
 }
 
@@ -249,7 +254,7 @@ static PyObject *result_or_raise(Event *self)
         if (PyExceptionClass_Check(self->exception))
             PyErr_SetNone(self->exception);
         else
-            PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
+            bine_py_raise_again(self->exception, self->traceback);
         return NULL;
     }
     PyObject *value = self->value ? self->value : Py_None;

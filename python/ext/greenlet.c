@@ -87,6 +87,7 @@ static int greenlet_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->kwargs);
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
+    Py_VISIT(self->traceback);
     Py_VISIT(self->links);
     Py_VISIT(self->context);
     Py_VISIT(self->spawn_locals);
@@ -104,6 +105,7 @@ static int greenlet_clear(PyObject *object)
     Py_CLEAR(self->kwargs);
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
+    Py_CLEAR(self->traceback);
     Py_CLEAR(self->links);
     Py_CLEAR(self->context);
     Py_CLEAR(self->spawn_locals);
@@ -208,6 +210,10 @@ static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject 
     double delay = PyFloat_AsDouble(PyTuple_GET_ITEM(args, 0));
     if (delay == -1.0 && PyErr_Occurred())
         return NULL;
+    if (class == (PyObject *)&bine_Greenlet_Type && PyTuple_GET_SIZE(args) == 1) {
+        PyErr_SetString(PyExc_TypeError, "spawn_later() needs a function");
+        return NULL;
+    }
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
     PyObject *self = rest ? spawn_class(class, rest, kwargs, delay <= 0 ? 0 : (int64_t)(delay * 1e9)) : NULL;
     Py_XDECREF(rest);
@@ -268,9 +274,10 @@ static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs
     if (error)
         return bine_py_raise_timeout(block ? timeout : Py_None);
     if (self->exception) {
-        Py_INCREF(self->exception);
-        PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
-        Py_DECREF(self->exception);
+        PyObject *exception = self->exception;
+        Py_INCREF(exception);
+        bine_py_raise_again(exception, self->traceback);
+        Py_DECREF(exception);
         return NULL;
     }
     PyObject *value = self->value ? self->value : Py_None;

@@ -91,10 +91,8 @@ PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused)
 {
     Greenlet *self = (Greenlet *)object;
     (void)unused;
-    if (self->state != BINE_PY_ENDED)
+    if (self->state != BINE_PY_ENDED || !self->exception)
         return PyTuple_New(0);
-    if (!self->exception)
-        return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
     PyObject *traceback = PyException_GetTraceback(self->exception);
     PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);

@@ -64,13 +64,12 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
     }
     Py_XSETREF(self->value, value);
     Py_XSETREF(self->exception, exception);
+    Py_XSETREF(self->traceback, exception ? PyException_GetTraceback(exception) : NULL);
     self->state = BINE_PY_ENDED;
     self->carried_by = NULL;
     Py_CLEAR(self->run);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
-    if (!bine_queue_empty(&self->waitable.watchers))
-        bine_waitable_notify(&self->waitable);
     if (exception) {
         Py_INCREF(exception);
         if (is_system_error(exception)) {
@@ -84,8 +83,11 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         }
         Py_DECREF(exception);
     }
+    /* Links first: what they spawn has begun when join() returns. */
     if (self->links)
         bine_greenlet_call_links(self);
+    if (!bine_queue_empty(&self->waitable.watchers))
+        bine_waitable_notify(&self->waitable);
 }
 
 void bine_py_run(Greenlet *self)

@@ -54,14 +54,19 @@ static void stop(Timeout *self)
 static PyObject *exception_of(Timeout *self)
 {
     PyObject *exception;
-    if (!self->exception || self->exception == Py_None || self->exception == Py_False) {
-        exception = (PyObject *)self;
+    if (!self->exception || self->exception == Py_None || self->exception == Py_False || PyUnicode_Check(self->exception)) {
+        exception = (PyObject *)self; /* a string is a remark that str() shows */
         Py_INCREF(exception);
     } else if (PyExceptionClass_Check(self->exception)) {
         exception = PyObject_CallNoArgs(self->exception);
-    } else {
+    } else if (PyExceptionInstance_Check(self->exception)) {
         exception = self->exception;
         Py_INCREF(exception);
+    } else {
+        PyObject *text = PyUnicode_FromFormat("exceptions must be classes, or instances, deriving from BaseException, not %s",
+                                              Py_TYPE(self->exception)->tp_name);
+        exception = text ? PyObject_CallFunctionObjArgs(PyExc_TypeError, text, NULL) : NULL;
+        Py_XDECREF(text);
     }
     stop(self);
     return exception;
@@ -72,9 +77,16 @@ PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
     return exception_of(carrier->expired);
 }
 
-PyObject *bine_py_raise_timeout(PyObject *seconds)
+PyObject *bine_py_timeout_seconds(PyObject *timeout)
 {
-    PyObject *exception = PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, seconds, NULL);
+    return timeout && PyObject_TypeCheck(timeout, &bine_Timeout_Type) ? ((Timeout *)timeout)->seconds : timeout;
+}
+
+PyObject *bine_py_raise_timeout(PyObject *timeout)
+{
+    PyObject *exception = PyObject_TypeCheck(timeout, &bine_Timeout_Type)
+                              ? exception_of((Timeout *)timeout)
+                              : PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, timeout, NULL);
     if (exception) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);

@@ -80,6 +80,7 @@ int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
 
 int bine_py_deadline(PyObject *seconds, int64_t *deadline)
 {
+    seconds = bine_py_timeout_seconds(seconds);
     if (!seconds || seconds == Py_None) {
         *deadline = INT64_MAX;
         return 0;
@@ -96,6 +97,13 @@ int bine_py_deadline(PyObject *seconds, int64_t *deadline)
     else
         *deadline = value <= 0 ? 0 : bine_hub_deadline(bine_hub_here(), (int64_t)ceil(value * 1e9));
     return 0;
+}
+
+PyObject *bine_py_raise_again(PyObject *exception, PyObject *traceback)
+{
+    PyException_SetTraceback(exception, traceback ? traceback : Py_None);
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    return NULL;
 }
 
 PyObject *bine_py_error(int error)

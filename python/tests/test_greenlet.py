@@ -5,6 +5,8 @@ import threading
 import time
 
 import bine
+import bine.event
+from bine.event import AsyncResult
 
 
 def raises(kind, function, *args, **kwargs):
@@ -49,7 +51,7 @@ def test_value_exception_and_states():
     assert g.started and g and not g.ready()
     raises(AssertionError, g.start)
     assert g.get() == 5 and g.value == 5 and g.dead and g.ready() and g.successful() and not g
-    assert g.exc_info == (None, None, None)
+    assert g.exc_info == ()
 
     def fail():
         raise ValueError("wrong")
@@ -406,3 +408,83 @@ def test_tracemalloc_and_profilers():
     bine.joinall([bine.spawn(bine.sleep, 0.001) for _ in range(10)])
     sys.setprofile(None)
     assert tracemalloc.get_traced_memory()[1] > 0 and calls
+
+
+def test_links_have_begun_when_join_returns():
+    seen = []
+    greenlet = bine.spawn(seen.append, 0)
+    for i in range(1, 5):
+        greenlet.link(lambda unused, i=i: seen.append(i))
+    greenlet.join()
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_wait_for_all_counts_greenlets_that_have_not_begun():
+    bine.joinall([bine.spawn(bine.sleep, 0) for _ in range(3)])  # what carried them is used again
+    seen = []
+    bine.spawn(lambda: (bine.sleep(0), seen.append(1)))
+    bine.spawn(lambda: (bine.sleep(0), seen.append(2)))
+    assert bine.wait() and seen == [1, 2]
+
+
+def test_raising_what_was_kept_again_does_not_grow_its_traceback():
+    def fail():
+        raise ValueError("kept")
+
+    def depth(get):
+        try:
+            get()
+        except ValueError as error:
+            traceback, count = error.__traceback__, 0
+            while traceback:
+                traceback, count = traceback.tb_next, count + 1
+            return count
+
+    greenlet = bine.spawn(fail)
+    greenlet.join()
+    result = AsyncResult()
+    result.set_exception(greenlet.exception)
+    for get in (greenlet.get, result.get):
+        assert len({depth(get) for _ in range(4)}) == 1
+
+
+def test_a_timeout_of_ones_own_as_timeout():
+    for exception in (None, KeyError("own")):
+        timeout = bine.Timeout(0.01, exception)
+        try:
+            AsyncResult().get(timeout=timeout)
+        except (bine.Timeout, KeyError) as raised:
+            assert raised is (exception or timeout)
+        else:
+            raise AssertionError("nothing raised")
+    assert bine.event.Event().wait(timeout=bine.Timeout(0.01)) is False
+
+
+def test_timeout_with_a_remark_and_with_something_that_cannot_be_raised():
+    timeout = bine.Timeout(0.01, "too slow")
+    with timeout:
+        assert raises(bine.Timeout, bine.sleep, 1) is timeout and str(timeout).endswith("too slow")
+    with bine.Timeout(0.01, 42):
+        raises(TypeError, bine.sleep, 1)
+
+
+def test_the_hub_is_told_of_failures():
+    hub, seen = bine.get_hub(), []
+    hub.handle_error = lambda context, type, value, tb: seen.append((context, type))
+    try:
+        greenlet = bine.spawn(lambda: 1 / 0)
+        greenlet.join()
+    finally:
+        del hub.handle_error
+    assert seen == [(greenlet, ZeroDivisionError)]
+
+
+def test_spawn_later_without_a_function():
+    raises(TypeError, bine.spawn_later)
+    raises(TypeError, bine.spawn_later, 1)
+
+    class Own(bine.Greenlet):
+        def _run(self):
+            return 5
+
+    assert Own.spawn_later(0.001).get() == 5

@@ -216,3 +216,16 @@ def test_threadpool_runs_on_real_threads():
     assert raises(ZeroDivisionError, pool.apply, lambda: 1 / 0)
     with ThreadPoolExecutor(2) as executor:
         assert list(executor.map(lambda x: x + 1, range(4))) == [1, 2, 3, 4]
+
+
+def test_killing_a_pool_leaves_no_map_waiting_for_those_that_never_began():
+    for size in (1, 3, None):
+        pool = Pool(size)
+        result = pool.map_async(bine.sleep, [0.05] * 12)
+        bine.sleep(0.01)
+        pool.kill()
+        bine.sleep(0)
+        while not result.ready():
+            pool.kill()
+            bine.sleep(0.001)
+        assert len(result.get()) == 12
