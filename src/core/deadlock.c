@@ -78,6 +78,9 @@ bool bine_deadlock(struct bine_hub *hub)
 {
     if (hub->root->state != BINE_PARKED || other_threads() || (waits_for_handlers(hub) && handlers_installed()))
         return false;
+    /* A thread that has ended since the inbox was looked at may have sent something before. */
+    if (atomic_load(&hub->inbox.first))
+        return false;
     bine_report_deadlock(hub);
     return bine_unpark_error(hub->root, EDEADLK);
 }
