@@ -32,7 +32,10 @@ static void clear_interrupt(struct bine_greenlet *g)
 int bine_cancelled(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
-    return g->attention && listens(g, 0) ? pending_error(g) : 0;
+    int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
+    if (error && hub->around)
+        hub->around->refused(hub, g, error);
+    return error;
 }
 
 /* The deadline of a park, or of a scope around it, has come. */
@@ -88,6 +91,8 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
         if (error) {
             if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
                 clear_interrupt(g);
+            if (hub->around)
+                hub->around->refused(hub, g, error);
             return error;
         }
         if (g->timeouts && g->timeouts->earliest < deadline)

@@ -99,6 +99,12 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         set_kernel(masks, own);
 }
 
+static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
+{
+    if (masks_here->inner)
+        masks_here->inner->refused(hub, g, error);
+}
+
 /* This thread's masks with the hub told to call us. NULL: ENOMEM. */
 static struct masks *masks_of(struct bine_hub *hub)
 {
@@ -107,7 +113,7 @@ static struct masks *masks_of(struct bine_hub *hub)
         masks = calloc(1, sizeof *masks);
         if (!masks)
             return NULL;
-        masks->around = (struct bine_around){leave, back};
+        masks->around = (struct bine_around){leave, back, refused};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }
