@@ -4,6 +4,7 @@
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
@@ -41,7 +42,7 @@ struct bine_py_timeout;
 struct bine_carrier {
     struct bine_carrier *next;          /* list of idle carriers */
     struct bine_greenlet *g;
-    PyThreadState *state;
+    PyThreadState *state;               /* NULL for the root and for threads: theirs come and go (PyGILState_Ensure) */
     struct bine_py_greenlet *running;   /* owned reference; NULL for the root and for threads that became greenlets */
     struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
@@ -79,6 +80,11 @@ static inline bool bine_carrier_pending(const struct bine_carrier *carrier)
 }
 /* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
 PyObject *bine_py_deliver(PyObject *module, PyObject *args);
+
+/* ---- cut.c ------------------------------------------------------------------------------------------- */
+
+/* An extension is about to fail because of what is pending in the current greenlet: have that raised instead of its error. GIL held. */
+void bine_cut_short(void);
 
 /* ---- waiting.c --------------------------------------------------------------------------------------- */
 

@@ -6,14 +6,15 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 #include "patch/thread_greenlets.h"
 
 /* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
- * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 since 3.13. */
-#if PY_VERSION_HEX >= 0x030D0000
+ * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
 #define STACK_SIZE (4 << 20)
 #else
 #define STACK_SIZE (1 << 20)
@@ -71,15 +72,38 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
     (void)hub;
     if (__builtin_expect(carrier && error && bine_carrier_pending(carrier) && !carrier->waiting, 0)) {
         /* Some C code waits here. EINTR makes CPython look at signals, and our handler raises. A library that tries
-         * again finds ECANCELED from now on, gives up, and the handler raises when it has returned. */
-        bine_interrupt(g, ECANCELED);
+         * again finds ECANCELED, and gives up. But CPython's locks, which are semaphores, take that for the end of a wait with a
+         * limit: those that do not look at signals wait on. */
+        if (!(g->park_flags & BINE_PARK_HANDLERS))
+            bine_interrupt(g, ECANCELED);
         trip(carrier);
     }
     if (left)
         PyEval_RestoreThread(left);
 }
 
-static const struct bine_around around = { leave, back };
+static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
+{
+    struct bine_carrier *carrier = bine_carrier_of(g);
+    (void)hub;
+    if (error != ECANCELED || !carrier || carrier->waiting || !bine_carrier_pending(carrier))
+        return;
+    /* The library tried again. Its extension may have released the lock. */
+    if (held_state(carrier)) {
+        bine_cut_short();
+    } else if (carrier->state) {
+        PyEval_RestoreThread(carrier->state);
+        bine_cut_short();
+        PyEval_SaveThread();
+    } else {
+        PyGILState_STATE gil = PyGILState_Ensure();
+        bine_cut_short();
+        PyGILState_Release(gil);
+    }
+}
+
+static const struct bine_around around = { leave, back, refused };
+static _Thread_local bool surrounded; /* this thread's hub */
 
 void bine_carrier_poke(struct bine_carrier *carrier)
 {
@@ -139,14 +163,35 @@ struct bine_carrier *bine_carrier_current(void)
             return NULL;
         }
         carrier->g = g;
-        carrier->state = PyThreadState_Get();
         bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
-        bine_hub_set_around(hub, &around);
+        /* Once: others may have put themselves around us meanwhile. */
+        if (!surrounded)
+            bine_hub_set_around(hub, &around);
+        surrounded = true;
     }
     return g->slots[BINE_SLOT_PYTHON];
 }
 
 /* ---- carrying ------------------------------------------------------------------------------------------- */
+
+#if PY_VERSION_HEX >= 0x030E0000
+#pragma weak PyUnstable_ThreadState_SetStackProtection
+
+/* From 3.14 on CPython compares the stack pointer with the bounds of the thread's stack, to raise RecursionError and to put off the end of
+ * nested objects. It asks pthread_getattr_np, which answers for the greenlet if threads are patched; this says so in any case. Not in 3.14.0. */
+static void tell_stack(const struct bine_carrier *carrier)
+{
+    const struct bine_stack *stack = carrier->g->stack;
+    if (PyUnstable_ThreadState_SetStackProtection &&
+        PyUnstable_ThreadState_SetStackProtection(carrier->state, bine_stack_bottom(stack), bine_stack_size(stack)) < 0)
+        Py_FatalError("bine: CPython refuses the stack");
+}
+#else
+static void tell_stack(const struct bine_carrier *carrier)
+{
+    (void)carrier;
+}
+#endif
 
 /* A thread state of its own for the carrier, current when this returns. */
 static void new_state(struct bine_carrier *carrier)
@@ -155,6 +200,7 @@ static void new_state(struct bine_carrier *carrier)
     if (!carrier->state)
         Py_FatalError("bine: no memory for a thread state");
     PyEval_RestoreThread(carrier->state);
+    tell_stack(carrier);
 }
 
 /* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
@@ -173,6 +219,18 @@ static void wipe_state(struct bine_carrier *carrier)
         PyDict_Clear(dict); /* threading.local's values, decref'ed now as at a thread's end */
 }
 
+/* In a child, where only the greenlet that forked lives on: the process ends with it. Not by Py_Exit, which wants the thread state that the
+ * main program had in the parent. */
+static _Noreturn void exit_child(struct bine_py_greenlet *greenlet)
+{
+    PyObject *exception = greenlet->exception ? greenlet->exception : Py_None;
+    PyObject *report = PyImport_ImportModule("bine._report");
+    PyObject *status = report ? PyObject_CallMethod(report, "child_ended", "O", exception) : NULL;
+    if (!status)
+        PyErr_Print();
+    exit(status ? (int)PyLong_AsLong(status) : 1);
+}
+
 static void *carry(void *arg)
 {
     struct bine_carrier *carrier = arg;
@@ -182,6 +240,8 @@ static void *carry(void *arg)
     for (;;) {
         struct bine_py_greenlet *greenlet = carrier->running;
         bine_py_run(greenlet);
+        if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
+            exit_child(greenlet);
         carrier->running = NULL;
         Py_DECREF(greenlet);
         wipe_state(carrier);
@@ -240,14 +300,78 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
 }
 
 /*
- * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way. CPython starts every thread
- * through one wrapper with a record {function, argument}; faulthandler's argument is NULL, threading's never is (the record:
- * pythread_callback in Python/thread_pthread.h, the same in 3.8 to 3.14).
+ * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the
+ * interpreter can be a greenlet. From 3.12 on those that Python code starts are announced by an audit event, right before; faulthandler's is
+ * not. Earlier versions, which do not change any more, start every thread through a wrapper with a record {function, argument}
+ * (pythread_callback in Python/thread_pthread.h); faulthandler's argument is NULL, threading's never is.
  */
+#if PY_VERSION_HEX >= 0x030C0000
+static _Thread_local bool announced;
+
+static int hear(const char *event, PyObject *args, void *data)
+{
+    (void)args, (void)data;
+    if (strncmp(event, "_thread.start_", 14) == 0) /* _new_thread; from 3.13 on also _joinable_thread */
+        announced = true;
+    return 0;
+}
+
+static bool stays_real(void *(*run)(void *), void *arg)
+{
+    (void)run, (void)arg;
+    bool real = !announced;
+    announced = false;
+    return real;
+}
+
+static int tell_threads_apart(void)
+{
+    if (!bine_thread_stays_real && PySys_AddAuditHook(hear, NULL) < 0)
+        return -1;
+    bine_thread_stays_real = stays_real;
+    return 0;
+}
+#else
 static bool stays_real(void *(*run)(void *), void *arg)
 {
     (void)run;
     return arg && ((void **)arg)[1] == NULL;
+}
+
+static int tell_threads_apart(void)
+{
+    bine_thread_stays_real = stays_real;
+    return 0;
+}
+#endif
+
+/* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
+
+/* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
+static void hub_ended(struct bine_hub *hub)
+{
+    (void)hub;
+    surrounded = false;
+    if (!idle || !Py_IsInitialized())
+        return;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    for (struct bine_carrier *carrier; (carrier = idle);) {
+        idle = carrier->next;
+        PyThreadState_Clear(carrier->state);
+        PyThreadState_Delete(carrier->state);
+        carrier->g->slots[BINE_SLOT_PYTHON] = NULL;
+        free(carrier);
+    }
+    idle_count = 0;
+    PyGILState_Release(gil);
+}
+
+/* CPython deletes the states of all threads but the one that forked. */
+static void hub_forked(struct bine_hub *hub)
+{
+    (void)hub;
+    idle = NULL;
+    idle_count = 0;
 }
 
 /* ---- setting up ----------------------------------------------------------------------------------------- */
@@ -255,7 +379,10 @@ static bool stays_real(void *(*run)(void *), void *arg)
 int bine_carriers_init(PyObject *module)
 {
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
-    bine_thread_stays_real = stays_real;
+    bine_hub_on_end(hub_ended);
+    bine_hub_on_fork(hub_forked);
+    if (tell_threads_apart() < 0)
+        return -1;
     bine_frames_init();
     reserved_signal = SIGRTMAX - 2;
     PyObject *signals = PyImport_ImportModule("signal");

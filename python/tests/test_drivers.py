@@ -201,6 +201,20 @@ def check(server, ask, server_can_be_slow=True):
     g.kill(timeout=4)
     assert g.dead and not isinstance(g.value, int), (g.value, g.exception)
     assert h.get(timeout=4) == "late"
+
+    # the driver's error does not come before the timeout, even where nothing but an `except` clause looks
+    def late():
+        timeout = bine.Timeout.start_new(0.1)
+        try:
+            return ask(Proxy(number, 5).port, False)
+        except Exception as error:
+            return error
+        except bine.Timeout as raised:
+            return "late" if raised is timeout else raised
+        finally:
+            timeout.cancel()
+
+    assert bine.spawn(late).get(timeout=10) == "late"
     assert bine.spawn(ask, number, False).get(timeout=10) == 42
 
 

@@ -1,0 +1,54 @@
+/*
+ * A C extension cut short. See bine_python.h.
+ *
+ * A libc call in which an exception is thrown fails, with EINTR and then ECANCELED, and the extension raises an error of its own for it. What
+ * was thrown must come instead, before any `except` clause looks at the error. A trace function can do that: CPython calls it in the Python
+ * frame that an exception arrives in, and raises what it raises. So one is set, in this greenlet's thread state only, from the cut until
+ * the exception, or anything else, has arrived; not if the greenlet is traced already (a debugger, coverage): then the error
+ * comes first, and what was thrown at the next line.
+ */
+#include "bine_python.h"
+#include "core/greenlet.h"
+
+static int trace(PyObject *unused, PyFrameObject *frame, int what, PyObject *arg)
+{
+    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    (void)unused, (void)frame;
+    PyEval_SetTrace(NULL, NULL);
+    if (what != PyTrace_EXCEPTION || !carrier || !bine_carrier_pending(carrier))
+        return 0; /* it ended well after all; the signal's handler raises */
+    PyObject *error = PyTuple_Check(arg) && PyTuple_GET_SIZE(arg) == 3 ? PyTuple_GET_ITEM(arg, 1) : NULL;
+    if (bine_py_raise_pending() == 0)
+        return 0;
+    if (!error || !PyExceptionInstance_Check(error))
+        return -1;
+    PyObject *type, *reason, *traceback;
+    PyErr_Fetch(&type, &reason, &traceback);
+    PyErr_NormalizeException(&type, &reason, &traceback);
+    if (reason != error) {
+        Py_INCREF(error);
+        PyException_SetContext(reason, error);
+    }
+    PyErr_Restore(type, reason, traceback);
+    return -1;
+}
+
+static bool traced(void)
+{
+    PyObject *gettrace = PySys_GetObject("gettrace");
+    PyObject *function = gettrace ? PyObject_CallNoArgs(gettrace) : NULL;
+    bool yes = function != Py_None;
+    if (!function)
+        PyErr_Clear();
+    Py_XDECREF(function);
+    return yes;
+}
+
+void bine_cut_short(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!traced())
+        PyEval_SetTrace(trace, NULL);
+    PyErr_Restore(type, value, traceback);
+}
