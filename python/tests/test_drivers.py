@@ -178,35 +178,48 @@ def check(server, ask, server_can_be_slow=True):
 
     # slow queries take the time of one
     proxy = None if server_can_be_slow else Proxy(number, 0.3)
+    durations = []
+
+    def slow():
+        begin = time.monotonic()
+        answer = ask(proxy.port if proxy else number, True)
+        durations.append(time.monotonic() - begin)
+        return answer
+
     begin = time.monotonic()
-    gs = [bine.spawn(ask, proxy.port if proxy else number, True) for _ in range(10)]
-    assert [g.get(timeout=30) for g in gs] == [42] * 10
-    taken = time.monotonic() - begin
-    assert 0.3 <= taken < 1.8, taken
+    gs = [bine.spawn(slow) for _ in range(10)]
+    assert [g.get(timeout=60) for g in gs] == [42] * 10
+    taken = time.monotonic() - begin  # as long as all of them together, did they come one by one
+    assert taken >= 0.3 and min(durations) >= 0.25 and taken < sum(durations) / 3, (taken, durations)
 
     # a heartbeat goes on while the server stalls in the middle of an answer
-    gaps, last = [], time.monotonic()
-    stalling = Proxy(number, 0.5)
-    g = bine.spawn(ask, stalling.port, False)
-    while not g.dead:
-        bine.sleep(0.005)
-        gaps.append(time.monotonic() - last)
-        last = time.monotonic()
-    assert g.get() == 42 and len(gaps) > 20 and max(gaps) < 0.4, max(gaps)
+    for attempt in range(3):  # the whole machine may pause once; a call that blocks does so each time
+        gaps, last = [], time.monotonic()
+        stalling = Proxy(number, 0.5)
+        g = bine.spawn(ask, stalling.port, False)
+        while not g.dead:
+            bine.sleep(0.005)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+        assert g.get() == 42
+        if len(gaps) > 20 and max(gaps) < 0.25:
+            break
+    else:
+        raise AssertionError("the heartbeat stopped for %r s" % max(gaps))
 
     # a kill, and a timeout, in mid-query
-    g = bine.spawn(ask, Proxy(number, 5).port, False)
-    h = bine.spawn(lambda: bine.with_timeout(0.1, ask, Proxy(number, 5).port, False, timeout_value="late"))
+    g = bine.spawn(ask, Proxy(number, 100).port, False)
+    h = bine.spawn(lambda: bine.with_timeout(0.1, ask, Proxy(number, 100).port, False, timeout_value="late"))
     bine.sleep(0.1)
-    g.kill(timeout=4)
+    g.kill(timeout=30)
     assert g.dead and not isinstance(g.value, int), (g.value, g.exception)
-    assert h.get(timeout=4) == "late"
+    assert h.get(timeout=30) == "late"
 
     # the driver's error does not come before the timeout, even where nothing but an `except` clause looks
     def late():
         timeout = bine.Timeout.start_new(0.1)
         try:
-            return ask(Proxy(number, 5).port, False)
+            return ask(Proxy(number, 100).port, False)
         except Exception as error:
             return error
         except bine.Timeout as raised:
@@ -214,8 +227,8 @@ def check(server, ask, server_can_be_slow=True):
         finally:
             timeout.cancel()
 
-    assert bine.spawn(late).get(timeout=10) == "late"
-    assert bine.spawn(ask, number, False).get(timeout=10) == 42
+    assert bine.spawn(late).get(timeout=30) == "late"
+    assert bine.spawn(ask, number, False).get(timeout=30) == 42
 
 
 def test_psycopg2():
