@@ -266,7 +266,8 @@ bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *r
     return spawn_with(options, false, run, arg, site);
 }
 
-struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
+                                           const char *site)
 {
     return spawn_with(options, true, run, arg, site);
 }

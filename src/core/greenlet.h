@@ -101,7 +101,8 @@ void bine_greenlet_show(struct bine_greenlet *g);
 
 /* bine_spawn_with for language runtimes: the BINE_STACK_ROOM bytes from g->stack->top upwards are the greenlet's own from its first step
  * to its end. */
-struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg, const char *site);
+struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
+                                           const char *site);
 
 /* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
  * For layers above that keep something in a slot. At most one per slot. */

@@ -87,9 +87,10 @@ int bine_setspecific(bine_key key, const void *value)
     unsigned count = locals ? locals->count : 0;
     if (key >= count) {
         unsigned wanted = key + 1 > 2 * count ? key + 1 : 2 * count;
-        locals = realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
-        if (!locals)
+        struct bine_locals *larger = realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
+        if (!larger)
             return -1;
+        locals = larger;
         memset(locals->values + count, 0, (wanted - count) * sizeof *locals->values);
         locals->count = wanted;
         hub->current->locals = locals;

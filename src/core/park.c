@@ -127,11 +127,11 @@ void bine_yield(struct bine_hub *hub)
         return;
     hub->streak = 0;
     const struct bine_around *around = hub->around;
-    void *left = __builtin_expect(around != NULL, 0) ? around->leave(hub, g) : NULL;
+    void *left = around ? around->leave(hub, g) : NULL;
     /* Not before `leave`, which may make others ready. */
     bine_ready_push(&hub->ready, g);
     bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
-    if (__builtin_expect(around != NULL, 0))
+    if (around)
         around->back(hub, g, left, 0);
 }
 

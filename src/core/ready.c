@@ -19,6 +19,7 @@ int bine_ready_reserve(struct bine_ready *ready, size_t n)
         return -1;
     }
     uint32_t count = bine_ready_count(ready);
+    assert(count == 0 || ready->slots);
     for (uint32_t i = 0; i < count; i++)
         slots[i] = ready->slots[(ready->head + i) & ready->mask];
     free(ready->slots);

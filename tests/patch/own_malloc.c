@@ -79,5 +79,5 @@ __attribute__((visibility("default"))) void *realloc(void *old, size_t size)
                                                                        : (size_t)(early + sizeof early - (char *)old));
         return memory;
     }
-    return real_realloc(old, size);
+    return real_realloc(old, size); /* NOLINT(clang-analyzer-core.CallAndMessage): look() has found it */
 }

@@ -16,8 +16,8 @@ static void late_calls(void)
         close(pair[0]);
         close(pair[1]);
     }
-    dlopen("libdoes-not-exist.so", RTLD_NOW);
-    dlsym(RTLD_DEFAULT, "read");
+    (void)dlopen("libdoes-not-exist.so", RTLD_NOW);
+    (void)dlsym(RTLD_DEFAULT, "read");
 }
 
 __attribute__((destructor)) static void after_everything(void)
