@@ -7,14 +7,7 @@ import time
 import bine
 import bine.event
 from bine.event import AsyncResult
-
-
-def raises(kind, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except kind as exception:
-        return exception
-    raise AssertionError("%s was not raised" % kind)
+from helpers import raises
 
 
 def test_in_turn_and_alternating():

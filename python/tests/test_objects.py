@@ -7,7 +7,7 @@ from bine.event import AsyncResult, Event
 from bine.lock import BoundedSemaphore, DummySemaphore, RLock, Semaphore
 from bine.pool import Group, Pool, PoolFull
 from bine.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue
-from test_greenlet import raises
+from helpers import Overlap, raises
 
 
 def test_event():
@@ -205,13 +205,19 @@ def test_threadpool_runs_on_real_threads():
     from bine.threadpool import ThreadPool, ThreadPoolExecutor
 
     pool = ThreadPool(3)
-    begin = time.monotonic()
-    real = [pool.spawn(lambda: (time.sleep(0.2), threading.get_ident())[1]) for _ in range(3)]
+    overlap = Overlap()
+
+    def there():
+        with overlap:
+            time.sleep(0.2)
+        return threading.get_ident()
+
+    real = [pool.spawn(there) for _ in range(3)]
     ticks = 0
     while not all(g.dead for g in real):
         bine.sleep(0.01)
         ticks += 1
-    assert time.monotonic() - begin < 0.55 and ticks > 5
+    assert overlap.most == 3 and ticks > 5
     assert all(g.value != threading.get_ident() for g in real)
     assert raises(ZeroDivisionError, pool.apply, lambda: 1 / 0)
     with ThreadPoolExecutor(2) as executor:

@@ -2,6 +2,7 @@
 
 import os
 import select
+import selectors
 import signal
 import socket
 import ssl  # noqa: F401  (imported before patching, on purpose)
@@ -12,16 +13,9 @@ import time
 
 import bine
 from bine import monkey
-from test_greenlet import raises
+from helpers import Overlap, at_once, raises
 
 PATCHED = True
-
-
-def together(functions):
-    """Run them at the same time; the seconds it took."""
-    begin = time.monotonic()
-    bine.joinall([bine.spawn(function) for function in functions], raise_error=True)
-    return time.monotonic() - begin
 
 
 def threads():
@@ -48,25 +42,30 @@ def test_sleep_select_poll_and_sockets_step_aside():
         a.close()
         b.close()
 
-    assert together([lambda: time.sleep(0.2), selects, polls, epolls, receives] * 3) < 1.5
+    def selectors_select():
+        with selectors.DefaultSelector() as selector:
+            selector.register(c, selectors.EVENT_READ)
+            assert selector.select(0.2) == []
+
+    c, d = socket.socketpair()
+    assert at_once([lambda: time.sleep(0.2), selects, polls, epolls, receives, selectors_select] * 3)
     assert threads() == 1
 
 
 def test_threads_are_greenlets():
-    seen = []
+    seen, overlap = [], Overlap()
 
     def work(n):
-        time.sleep(0.05)
+        with overlap:
+            time.sleep(0.1)
         seen.append((n, threading.get_ident(), threads()))
 
     all_threads = [threading.Thread(target=work, args=(n,)) for n in range(10)]
-    begin = time.monotonic()
     for thread in all_threads:
         thread.start()
     for thread in all_threads:
         thread.join()
-    assert time.monotonic() - begin < 0.45
-    assert sorted(n for n, _, _ in seen) == list(range(10)) and len({ident for _, ident, _ in seen}) == 10
+    assert overlap.most == 10 and sorted(n for n, _, _ in seen) == list(range(10)) and len({ident for _, ident, _ in seen}) == 10
     assert all(count == 1 for _, _, count in seen)
 
 
@@ -168,17 +167,46 @@ def test_several_greenlets_wait_on_one_socket():
 
 
 def test_subprocess_and_processes():
-    assert together([lambda: subprocess.check_call(["sleep", "0.2"])] * 4) < 0.7
+    assert at_once([lambda: subprocess.check_call(["sleep", "0.2"])] * 4)
     assert subprocess.check_output(["echo", "hello"]) == b"hello\n"
     raises(subprocess.TimeoutExpired, subprocess.run, ["sleep", "5"], timeout=0.05)
-    assert together([lambda: os.system("sleep 0.2")] * 3) < 0.55
+    assert at_once([lambda: os.system("sleep 0.2")] * 3)
+
+
+def test_standard_input_lets_others_run():
+    code = """
+from bine import monkey; monkey.patch_all()
+import bine, sys, time
+def ticks():
+    while True:
+        time.sleep(0.001)
+        seen.append(1)
+seen = []
+ticker = bine.spawn(ticks)
+print(input(), flush=True)
+count = len(seen)
+print(sys.stdin.readline().strip(), len(seen) > count, flush=True)
+count = len(seen)
+print(sys.stdin.buffer.read(), len(seen) > count)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for line, answer in ((b"one\n", b"one\n"), (b"two\n", b"two True\n")):
+        time.sleep(0.1)
+        child.stdin.write(line)
+        child.stdin.flush()
+        assert child.stdout.readline() == answer
+    time.sleep(0.1)
+    assert child.communicate(b"the rest")[0] == b"b'the rest' True\n" and child.returncode == 0
 
 
 def test_asyncio_inside_greenlets():
     import asyncio
 
+    overlap = Overlap()
+
     async def main(n):
-        await asyncio.sleep(0.1)
+        with overlap:
+            await asyncio.sleep(0.2)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"%d\n" % n)
         answer = await reader.readline()
@@ -193,10 +221,8 @@ def test_asyncio_inside_greenlets():
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     server = bine.spawn(serve)
-    begin = time.monotonic()
     gs = [bine.spawn(asyncio.run, main(n)) for n in range(5)]
-    assert [g.get() for g in gs] == [b"%d\n" % n for n in range(5)]
-    assert time.monotonic() - begin < 0.6
+    assert [g.get() for g in gs] == [b"%d\n" % n for n in range(5)] and overlap.most == 5
     server.kill()
 
 
