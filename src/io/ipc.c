@@ -133,7 +133,7 @@ int bine_semop(int set, struct sembuf *operations, size_t count)
 /* ---- POSIX message queues ------------------------------------------------------------------------------------ */
 
 /* A deadline that has passed: tried once, whatever O_NONBLOCK says. */
-static const struct timespec long_ago;
+static struct timespec long_ago; /* not const: qemu-user writes it back */
 
 /* libc's deadline is of the wall clock. */
 static int64_t deadline_of(struct bine_hub *hub, const struct timespec *deadline)

@@ -308,10 +308,11 @@ static void nothing(int signal)
 }
 
 /* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the
- * call succeeds in the same moment. Take one that nobody uses: real-time signals from the end. */
+ * call succeeds in the same moment. Take one that nobody uses: real-time signals from near the end. Not the last two, which qemu-user
+ * takes for its own and never delivers, nor the one before, which is the Python package's. */
 static int choose_signal(void)
 {
-    for (int signal = SIGRTMAX; signal > SIGRTMIN; signal--) {
+    for (int signal = SIGRTMAX - 3; signal > SIGRTMIN; signal--) {
         struct sigaction action;
         if (bine_libc.sigaction(signal, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
             continue;
