@@ -102,23 +102,18 @@ static void *open_for_writing(void *unused)
     return NULL;
 }
 
-/* open_memstream leaves the number of the descriptor as it finds it in the memory that it gets. */
+/* open_memstream leaves the number of the descriptor as it finds it in the memory that it gets: it may be any. */
 TEST(a_stream_in_memory_has_no_descriptor)
 {
     CHECK_OK(bine_patch_all());
+    CHECK_OK(bine_sleep(0)); /* a thread with a hub */
     int ends[2];
     CHECK_OK(pipe(ends));
-    for (size_t size = 64; size <= 1024; size += 16) {
-        int *garbage = malloc(size);
-        for (size_t i = 0; i < size / sizeof *garbage; i++)
-            garbage[i] = ends[1];
-        __asm__ volatile("" : : "r"(garbage) : "memory");
-        free(garbage);
-    }
     char *text;
     size_t size;
     FILE *memory = open_memstream(&text, &size);
     CHECK_NE(memory, NULL);
+    memory->_fileno = ends[1];
     CHECK_EQ(fprintf(memory, "%s %d\n", "in memory", 1), 12);
     static const char more[20000]; /* more than its buffer has room for */
     CHECK_EQ(fwrite(more, 1, sizeof more, memory), sizeof more);
