@@ -161,13 +161,19 @@ static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int co
     int error = bine_io_streak(hub);
     if (error)
         return bine_io_fail(error);
+    int saved = errno;
     ssize_t done = positioned(writing, fd, vector, count, offset, flags | RWF_NOWAIT);
-    if (done < 0 && errno == EAGAIN)
+    int refusal = done < 0 ? errno : 0;
+    if (done < 0)
+        errno = saved;
+    if (refusal == EAGAIN)
         return positioned_slowly(hub, writing, fd, vector, count, offset, flags);
-    if (done < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+    if (refusal == EOPNOTSUPP || refusal == ENOSYS || refusal == EINVAL)
         /* This kind of file cannot be asked. In memory or on a local disk it is quick. */
         return bine_file_slow(fd) ? positioned_slowly(hub, writing, fd, vector, count, offset, flags)
                                   : positioned(writing, fd, vector, count, offset, flags);
+    if (refusal)
+        errno = refusal;
     if (done <= 0 || (size_t)done >= bine_vector_size(vector, (size_t)count) || offset < 0)
         return done;
 

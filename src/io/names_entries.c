@@ -8,10 +8,10 @@
 #include <bine/names.h>
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/key.h"
 #include "../core/libc.h"
 #include "../core/park.h"
 #include "offload.h"
@@ -281,22 +281,15 @@ static void free_storage(void *pointer)
 
 static struct storage *storage_here(void)
 {
-    static atomic_uint made; /* the key plus one */
-    unsigned key = atomic_load(&made);
-    if (key == 0) {
-        bine_key fresh;
-        if (bine_key_create(&fresh, free_storage) != 0)
-            return NULL;
-        if (atomic_compare_exchange_strong(&made, &key, fresh + 1))
-            key = fresh + 1;
-        else
-            bine_key_delete(fresh);
-    }
-    struct storage *storage = bine_getspecific(key - 1);
+    static atomic_uint made;
+    bine_key key;
+    if (!bine_key_once(&made, free_storage, &key))
+        return NULL;
+    struct storage *storage = bine_getspecific(key);
     if (storage)
         return storage;
     storage = calloc(1, sizeof *storage);
-    if (storage && bine_setspecific(key - 1, storage) != 0) {
+    if (storage && bine_setspecific(key, storage) != 0) {
         free(storage);
         storage = NULL;
     }

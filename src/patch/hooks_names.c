@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../core/key.h"
 #include "hook.h"
 
 enum shape {
@@ -92,21 +93,14 @@ static void free_storage(void *pointer)
 /* The calling greenlet's, NULL: ENOMEM. */
 static struct stored *stored_here(enum shape shape)
 {
-    static atomic_uint made; /* the key plus one */
-    unsigned key = atomic_load(&made);
-    if (key == 0) {
-        bine_key fresh;
-        if (bine_key_create(&fresh, free_storage) != 0)
-            return NULL;
-        if (atomic_compare_exchange_strong(&made, &key, fresh + 1))
-            key = fresh + 1;
-        else
-            bine_key_delete(fresh);
-    }
-    struct stored *all = bine_getspecific(key - 1);
+    static atomic_uint made;
+    bine_key key;
+    if (!bine_key_once(&made, free_storage, &key))
+        return NULL;
+    struct stored *all = bine_getspecific(key);
     if (!all) {
         all = calloc(SHAPES, sizeof *all);
-        if (!all || bine_setspecific(key - 1, all) != 0) {
+        if (!all || bine_setspecific(key, all) != 0) {
             free(all);
             return NULL;
         }

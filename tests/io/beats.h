@@ -14,24 +14,12 @@
 #include <unistd.h>
 
 #include "core/libc.h"
-
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
- * compiler takes what is local to this file to be unchanged. */
-static volatile bool done;
-static volatile unsigned beats;
-
-static void *beat(void *unused)
-{
-    while (!done) {
-        beats++;
-        CHECK_OK(bine_sleep(0));
-    }
-    return NULL;
-}
+#include "heart.h"
 
 static bine_greenlet *start(void)
 {
     CHECK_OK(bine_patch_all());
+    pulse = 0;
     bine_greenlet *heart = bine_spawn(beat, NULL);
     CHECK_NE(heart, NULL);
     return heart;

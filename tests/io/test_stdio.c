@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/libc.h"
+#include "heart.h"
 
 static FILE *reader, *writer;
 
@@ -41,10 +42,10 @@ static void *feed(void *arg)
 {
     struct feed *feed = arg;
     int fd = fileno(writer);
-    for (size_t done = 0; done < feed->size;) {
-        size_t piece = feed->size - done < feed->piece ? feed->size - done : feed->piece;
-        CHECK_EQ(bine_write(fd, feed->text + done, piece), piece);
-        done += piece;
+    for (size_t sent = 0; sent < feed->size;) {
+        size_t piece = feed->size - sent < feed->piece ? feed->size - sent : feed->piece;
+        CHECK_EQ(bine_write(fd, feed->text + sent, piece), piece);
+        sent += piece;
         CHECK_OK(bine_sleep(0));
     }
     fclose(writer);
@@ -217,20 +218,6 @@ TEST(every_way_of_reading_gives_what_libc_gives, .seconds = 60)
             }
         free(expected);
     }
-}
-
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
- * compiler takes what is local to this file to be unchanged. */
-static volatile bool done;
-static volatile unsigned beats;
-
-static void *beat(void *unused)
-{
-    while (!done) {
-        beats++;
-        CHECK_OK(bine_sleep(BINE_MS));
-    }
-    return NULL;
 }
 
 static void *write_when_others_have_run(void *unused)

@@ -14,20 +14,7 @@
 #include <unistd.h>
 
 #include "core/libc.h"
-
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
- * compiler takes what is local to this file to be unchanged. */
-static volatile bool done;
-static volatile unsigned beats;
-
-static void *beat(void *unused)
-{
-    while (!done) {
-        beats++;
-        CHECK_OK(bine_sleep(BINE_MS));
-    }
-    return NULL;
-}
+#include "heart.h"
 
 /* ---- streams over other things ---------------------------------------------------------------------------- */
 

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "heart.h"
+
 static FILE *reader, *writer;
 
 static void patched_pipe(void)
@@ -23,18 +25,6 @@ static void patched_pipe(void)
     CHECK_OK(pipe(ends));
     CHECK_NE(reader = fdopen(ends[0], "r"), NULL);
     CHECK_NE(writer = fdopen(ends[1], "w"), NULL);
-}
-
-static volatile bool done;
-static volatile unsigned beats;
-
-static void *beat(void *unused)
-{
-    while (!done) {
-        beats++;
-        CHECK_OK(bine_sleep(BINE_MS));
-    }
-    return NULL;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
