@@ -196,6 +196,7 @@ TEST(an_eventfd_counts_across_greenlets)
     CHECK_EQ(call.result, 8);
     CHECK_EQ(value, 3u);
     /* Too small a buffer is refused, with or without something to read. */
+    harness_not_under_emulator("it has no preadv2, and a read that polls first waits for something");
     CHECK_ERROR(bine_read(fd, &value, 4), EINVAL);
     CHECK_OK(bine_close(fd));
 }
