@@ -306,10 +306,12 @@ static void by_send(void)
     check_block(CALL(send)(pair[0], block, sizeof block, 0));
 }
 
+#ifdef __x86_64__
 static void by___send(void)
 {
     check_block(CALL(__send)(pair[0], block, sizeof block, 0));
 }
+#endif
 
 static void by_sendto(void)
 {
@@ -331,7 +333,10 @@ static void by_sendmmsg(void)
 }
 
 static const struct way sending[] = {
-    WAY(write), WAY(__write), WAY(writev), WAY(send), WAY(__send), WAY(sendto), WAY(sendmsg), WAY(sendmmsg),
+    WAY(write),  WAY(__write), WAY(writev), WAY(send), WAY(sendto), WAY(sendmsg), WAY(sendmmsg),
+#ifdef __x86_64__ /* elsewhere it is for old programs only, and not found by dlsym */
+    WAY(__send),
+#endif
 };
 
 static void *drain(void *arg)
