@@ -73,11 +73,14 @@ static const sigset_t *own_mask(struct bine_greenlet *g)
 
 static void set_kernel(const struct masks *masks, const sigset_t *mask)
 {
+    if (!masks->any_held) {
+        bine_libc.pthread_sigmask(SIG_SETMASK, mask, NULL);
+        return;
+    }
     sigset_t effective = *mask;
-    if (masks->any_held)
-        for (int number = 1; number < NSIG; number++)
-            if (masks->held[number])
-                sigaddset(&effective, number);
+    for (int number = 1; number < NSIG; number++)
+        if (masks->held[number])
+            sigaddset(&effective, number);
     bine_libc.pthread_sigmask(SIG_SETMASK, &effective, NULL);
 }
 
@@ -171,25 +174,29 @@ static void hub_forked(struct bine_hub *hub)
 
 /* ---- pthread_sigmask ------------------------------------------------------------------------------- */
 
-/* What blocking, unblocking or setting makes of a mask. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them
+static uint64_t bit_of(int number)
+{
+    return UINT64_C(1) << (number - 1);
+}
+
+/* What blocking, unblocking or setting makes of the mask `now`. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them
  * silently. */
-static int combine(int how, const sigset_t *set, sigset_t *mask)
+static int combine(int how, const sigset_t *set, uint64_t *now)
 {
     switch (how) {
     case SIG_BLOCK:
-        set_bits(mask, bits_of(mask) | bits_of(set));
+        *now |= bits_of(set);
         break;
     case SIG_UNBLOCK:
-        set_bits(mask, bits_of(mask) & ~bits_of(set));
+        *now &= ~bits_of(set);
         break;
     case SIG_SETMASK:
-        *mask = *set;
+        *now = bits_of(set);
         break;
     default:
         return EINVAL;
     }
-    sigdelset(mask, SIGKILL);
-    sigdelset(mask, SIGSTOP);
+    *now &= ~(bit_of(SIGKILL) | bit_of(SIGSTOP));
     return 0;
 }
 
@@ -198,15 +205,15 @@ static int mask_of_root(int how, const sigset_t *set, sigset_t *old)
     struct masks *masks = masks_here;
     if (!masks)
         return bine_libc.pthread_sigmask(how, set, old);
-    sigset_t now = masks->base;
-    int error = set ? combine(how, set, &now) : 0;
+    uint64_t now = bits_of(&masks->base);
+    int error = set ? combine(how, set, &now) : 0; /* first: `old` may be `set` */
     if (error)
         return error;
     if (old)
         *old = masks->base;
     if (set) {
-        masks->base = now;
-        set_kernel(masks, &now);
+        set_bits(&masks->base, now);
+        set_kernel(masks, &masks->base);
     }
     return 0;
 }
@@ -223,16 +230,17 @@ int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
     struct bine_signal_state *state = masks ? bine_signal_state_of(g, true) : NULL;
     if (!state)
         return ENOMEM;
-    sigset_t before = state->has_mask ? state->mask : masks->base, now = before;
+    const sigset_t *before = state->has_mask ? &state->mask : &masks->base;
+    uint64_t now = bits_of(before);
     int error = set ? combine(how, set, &now) : 0;
     if (error)
         return error;
     if (old)
-        *old = before;
+        *old = *before;
     if (set) {
-        state->mask = now;
-        state->has_mask = bits_of(&now) != bits_of(&masks->base);
-        set_kernel(masks, &now);
+        set_bits(&state->mask, now);
+        state->has_mask = now != bits_of(&masks->base);
+        set_kernel(masks, &state->mask);
     }
     return 0;
 }
