@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "core/park.h"
+#include "sync/object.h"
 
 #if PY_VERSION_HEX < 0x030A0000
 static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
@@ -85,6 +86,11 @@ PyObject *bine_py_deliver(PyObject *module, PyObject *args);
 
 /* An extension is about to fail because of what is pending in the current greenlet: have that raised instead of its error. GIL held. */
 void bine_cut_short(void);
+
+/* ---- objects ----------------------------------------------------------------------------------------- */
+
+/* As gevent's, events and semaphores are used from any thread. An interpreter's threads are all seen by the deadlock check. */
+#define BINE_PY_SHARED (BINE_SHARED | BINE_SHARED_JUDGED)
 
 /* ---- waiting.c --------------------------------------------------------------------------------------- */
 

@@ -26,7 +26,7 @@ static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!self)
         return hub ? NULL : bine_py_error(errno);
     self->hub = hub;
-    self->event = bine_event_new(0);
+    self->event = bine_event_new(BINE_PY_SHARED);
     if (!self->event) {
         bine_py_error(errno);
         Py_CLEAR(self);
@@ -116,13 +116,11 @@ static void set_there(void *object)
 
 static int set_event(Event *self)
 {
-    if (bine_event_set(self->event) == 0)
+    if (self->hub == bine_hub_here()) {
+        bine_event_set(self->event);
         return call_links_soon(self);
-    if (errno != EPERM) {
-        bine_py_error(errno);
-        return -1;
     }
-    /* Another OS thread sets it: its hub's thread does it. */
+    /* Another OS thread sets it: its own does it, and calls the links. */
     Py_INCREF(self);
     if (bine_post(self->hub, set_there, self) < 0) {
         Py_DECREF(self);
@@ -136,6 +134,8 @@ static int set_event(Event *self)
 static int wait_event(Event *self, int64_t deadline)
 {
     int result, verdict;
+    if (bine_event_is_set(self->event)) /* whatever has become of the thread that made it */
+        return 1;
     do {
         if (bine_py_wait_begin() < 0)
             return -1;

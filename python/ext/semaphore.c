@@ -49,7 +49,7 @@ static int semaphore_init(PyObject *object, PyObject *args, PyObject *kwargs)
     if (self->object)
         bine_semaphore_free(self->object);
     bool bounded = PyObject_TypeCheck(object, &BoundedSemaphore_Type) && value > 0;
-    self->object = bounded ? bine_semaphore_new_bounded((unsigned)value, 0) : bine_semaphore_new((unsigned)value, 0);
+    self->object = bounded ? bine_semaphore_new_bounded((unsigned)value, BINE_PY_SHARED) : bine_semaphore_new((unsigned)value, BINE_PY_SHARED);
     if (!self->object) {
         bine_py_error(errno);
         return -1;
@@ -116,25 +116,11 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *args, PyObject *kwa
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
-static void release_there(void *object)
-{
-    PyGILState_STATE gil = PyGILState_Ensure();
-    bine_semaphore_release(((Lock *)object)->object);
-    Py_DECREF((PyObject *)object);
-    PyGILState_Release(gil);
-}
-
 static PyObject *semaphore_release(PyObject *object, PyObject *unused)
 {
     Lock *self = (Lock *)object;
     (void)unused;
     int result = is_rlock(self) ? bine_rlock_release(self->object) : bine_semaphore_release(self->object);
-    if (result < 0 && errno == EPERM && !is_rlock(self)) {
-        Py_INCREF(object);
-        result = bine_post(self->hub, release_there, object);
-        if (result < 0)
-            Py_DECREF(object);
-    }
     if (result < 0) {
         if (errno == EOVERFLOW)
             PyErr_SetString(PyExc_ValueError, "Semaphore released too many times");

@@ -235,3 +235,52 @@ def test_killing_a_pool_leaves_no_map_waiting_for_those_that_never_began():
             pool.kill()
             bine.sleep(0.001)
         assert len(result.get()) == 12
+
+
+def test_events_results_and_semaphores_are_used_from_any_thread():
+    import threading
+
+    from bine.threadpool import ThreadPool
+
+    pool = ThreadPool(3)
+    for there in (True, False):  # who waits in another OS thread, who acts here, and the other way round
+        event, result, semaphore = Event(), AsyncResult(), Semaphore(0)
+
+        def waits():
+            assert semaphore.acquire(timeout=0.01) is False and event.wait(0.01) is False
+            assert raises(bine.Timeout, result.get, timeout=0.01)
+            with bine.Timeout(0.01, False):
+                event.wait()
+                raise AssertionError
+            return event.wait(50), result.get(timeout=50), semaphore.acquire(timeout=50), threading.get_ident()
+
+        def acts():
+            event.set()
+            result.set("from afar")
+            semaphore.release()
+
+        waiter = pool.spawn(waits) if there else bine.spawn(waits)
+        bine.sleep(0.1)
+        if there:
+            acts()
+        else:
+            pool.apply(acts)
+        *seen, thread = waiter.get(timeout=50)
+        assert seen == [True, "from afar", True] and (thread != threading.get_ident()) is there
+        assert semaphore.counter == 0
+
+    failing = AsyncResult()
+    failing.set_exception(KeyError("far"))
+    assert raises(KeyError, pool.apply, failing.get)
+    # what is waited for in another thread is killed there, and nothing is lost
+    semaphore = Semaphore(0)
+
+    def killed():
+        greenlet = bine.spawn(semaphore.acquire)
+        bine.sleep(0.01)
+        greenlet.kill()
+        return greenlet.dead
+
+    assert pool.apply(killed)
+    semaphore.release()
+    assert semaphore.acquire(timeout=50) and not semaphore.acquire(blocking=False)

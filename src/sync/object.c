@@ -34,7 +34,7 @@ int bine_result_failed(int error)
 
 bool bine_object_external(const struct bine_waitable *object)
 {
-    return ((const struct bine_object *)object)->remote != NULL;
+    return ((const struct bine_object *)object)->external;
 }
 
 struct bine_hub *bine_object_hub(const struct bine_waitable *object)
@@ -44,7 +44,7 @@ struct bine_hub *bine_object_hub(const struct bine_waitable *object)
 
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags)
 {
-    if (flags & ~BINE_SHARED) {
+    if (flags & ~(BINE_SHARED | BINE_SHARED_JUDGED)) {
         errno = EINVAL;
         return NULL;
     }
@@ -61,6 +61,7 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
         errno = ENOMEM;
         return NULL;
     }
+    object->external = object->remote && !(flags & BINE_SHARED_JUDGED);
     register_fork_hook();
     object->next = all_objects;
     if (all_objects)

@@ -37,6 +37,7 @@ struct bine_object {
     struct bine_waitable waitable;
     struct bine_hub *hub;
     struct bine_remote *remote;          /* not NULL: shared */
+    bool external;                       /* waiting for it is no deadlock */
     struct bine_object *next, *previous; /* all objects of this thread, for fork */
 };
 
@@ -48,7 +49,11 @@ struct bine_taker {
     uint8_t kind; /* the object's own: reader or writer, peek or get */
 };
 
-/* Was it made to be shared? */
+/* Besides BINE_SHARED, for language runtimes: waiting for it is a deadlock all the same if the process has no other thread. Programs in C have
+ * threads that the check does not count, those of the offload pool. */
+#define BINE_SHARED_JUDGED 0x80000000u
+
+/* Was it made to be shared, and not judged? */
 bool bine_object_external(const struct bine_waitable *object);
 struct bine_hub *bine_object_hub(const struct bine_waitable *object);
 /* A zeroed object of `size` bytes for the calling thread, or NULL with errno. */
@@ -152,7 +157,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
                                                                          int64_t deadline, unsigned flags)
 {
     struct bine_hub *hub = object->hub;
-    if (__builtin_expect(object->remote != NULL, 0))
+    if (__builtin_expect(object->external, 0))
         flags |= BINE_PARK_EXTERNAL;
     taker->waiter.greenlet = hub->current;
     taker->waiter.notify = NULL;
