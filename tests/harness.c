@@ -240,11 +240,22 @@ void harness_not_under_address_sanitizer(const char *why)
 #endif
 }
 
-void harness_not_under_emulator(const char *why)
+static bool wrapped_by(const char *program)
 {
     const char *wrapper = getenv("BINE_TEST_WRAPPER");
-    if (wrapper && strncmp(wrapper, "qemu", 4) == 0)
+    return wrapper && strncmp(wrapper, program, strlen(program)) == 0;
+}
+
+void harness_not_under_emulator(const char *why)
+{
+    if (wrapped_by("qemu"))
         SKIP("not under an emulator: %s", why);
+}
+
+void harness_not_under_valgrind(const char *why)
+{
+    if (wrapped_by("valgrind"))
+        SKIP("not under valgrind: %s", why);
 }
 
 void harness_only_one_thread(void)

@@ -123,6 +123,8 @@ bool harness_instrumented(void);
 void harness_not_under_address_sanitizer(const char *why);
 /* Skip under an emulator of another processor's programs (qemu-user), for this reason. */
 void harness_not_under_emulator(const char *why);
+/* Skip under valgrind, for this reason. */
+void harness_not_under_valgrind(const char *why);
 /* Skip where an emulator or a sanitizer has threads of its own: to the runtime any of them might wake somebody, so that nothing is
  * ever a deadlock there. */
 void harness_only_one_thread(void);

@@ -28,6 +28,15 @@ enum mechanism {
 };
 static _Atomic enum mechanism mechanism;
 
+static bool under_valgrind(void)
+{
+#ifdef RUNNING_ON_VALGRIND
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
+#endif
+}
+
 size_t bine_page_size(void)
 {
     static _Atomic size_t known; /* several threads may make their hubs at once */
@@ -43,7 +52,8 @@ int bine_guard_install(void *base, size_t size)
 {
     if (mechanism == UNPROBED) {
         const char *wanted = getenv("BINE_GUARD");
-        if (wanted && strcmp(wanted, "mprotect") == 0)
+        /* valgrind takes what madvise guards for accessible, and its unwinder runs into it. */
+        if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
             mechanism = MPROTECT;
     }
     if (mechanism != MPROTECT) {
@@ -77,10 +87,11 @@ void bine_guard_register_stack(void *bottom, void *top)
 {
     if (!RUNNING_ON_VALGRIND)
         return;
+    unsigned id = VALGRIND_STACK_REGISTER(bottom, top);
     struct registration *registration = malloc(sizeof *registration);
     if (!registration)
-        return;
-    *registration = (struct registration){registrations, bottom, VALGRIND_STACK_REGISTER(bottom, top)};
+        return; /* it stays registered for good: that is better than not at all */
+    *registration = (struct registration){registrations, bottom, id};
     registrations = registration;
 }
 

@@ -135,6 +135,7 @@ static void *has_initial_control_words(void *arg)
 
 TEST(hazard_20_control_words_follow_the_greenlet)
 {
+    harness_not_under_valgrind("its processor has no more control bits than those of rounding");
     bine_greenlet *all[40];
     for (intptr_t i = 0; i < 40; i++)
         all[i] = i % 2 ? bine_spawn(keeps_control_words, (void *)i)

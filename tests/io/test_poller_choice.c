@@ -90,6 +90,7 @@ TEST(the_environment_chooses_the_simulator)
 
 static void check_refused(unsigned call, int error, const char *said)
 {
+    harness_not_under_valgrind("it does not follow io_uring, so that is not even tried");
     filter_fails(call, error);
     open_poller("uring");
     CHECK_STRING(bine_poller_name(), "epoll");

@@ -19,6 +19,7 @@ TEST(hazard_12_an_allocator_that_calls_what_is_patched)
 {
     if (SANITIZED)
         SKIP("the sanitizer's allocator comes first");
+    harness_not_under_valgrind("its allocator comes first");
     CHECK_GT(own_malloc_calls, 0);
     for (int i = 0; i < 5; i++) {
         CHECK_OK(bine_patch_all());
@@ -51,6 +52,7 @@ TEST(hazard_12_patching_is_not_put_aside)
 {
     if (SANITIZED)
         SKIP("the sanitizer's allocator comes first");
+    harness_not_under_valgrind("its allocator comes first");
     CHECK_OK(bine_patch_all());
     bine_greenlet *all[] = {bine_spawn(patch_and_unpatch, NULL), bine_spawn(load_and_unload, NULL),
                             bine_spawn(load_and_unload, NULL), bine_spawn(allocate, NULL)};
