@@ -125,7 +125,7 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
                 deadline = again;
         }
         /* See bine_hub_send: announce the wait, then look once more. */
-        atomic_store(&hub->inbox.waiting, true);
+        BINE_STORE_THEN_LOOK(&hub->inbox.waiting, true);
         turn_driver(hub, atomic_load(&hub->inbox.first) ? 0 : deadline);
         atomic_store_explicit(&hub->inbox.waiting, false, memory_order_relaxed);
         deliver_messages(hub);

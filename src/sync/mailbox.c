@@ -69,7 +69,7 @@ static bool ring_push(struct bine_mailbox *mailbox, void *item)
         else if (atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1, memory_order_relaxed,
                                                        memory_order_relaxed)) {
             cell->item = item;
-            atomic_store(&cell->turn, position + 1);
+            BINE_STORE_THEN_LOOK(&cell->turn, position + 1); /* at the bell */
             return true;
         }
     }
@@ -84,7 +84,7 @@ static void *ring_pop(struct bine_mailbox *mailbox)
 {
     struct cell *cell = &mailbox->cells[mailbox->head & mailbox->mask];
     void *item = cell->item;
-    atomic_store(&cell->turn, mailbox->head + mailbox->mask + 1);
+    BINE_STORE_THEN_LOOK(&cell->turn, mailbox->head + mailbox->mask + 1); /* for senders that wait */
     mailbox->head++;
     return item;
 }
@@ -209,7 +209,7 @@ static void bell_delivered(struct bine_message *message)
         free(mailbox);
         return;
     }
-    atomic_store(&mailbox->bell, IDLE);
+    BINE_STORE_THEN_LOOK(&mailbox->bell, IDLE);
     serve(mailbox);
 }
 
@@ -319,13 +319,13 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         ring_bell(mailbox);
     while (!*sent && !sender.woken && !error)
         error = bine_park(hub, "send to mailbox", (uintptr_t)mailbox, deadline, BINE_PARK_EXTERNAL);
-    if (sender.woken)
-        return error;
-    if (!leave(mailbox, &sender)) {
+    if (sender.woken && !error)
+        return 0;
+    if (sender.woken || !leave(mailbox, &sender)) {
         /* The message on its way is on this stack. */
         while (!sender.woken)
             bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
-        /* We were told of room that we do not use: pass it on. */
+        /* We were told of room, in the moment in which our time was up or we had used it already: pass it on. */
         wake_sender(mailbox);
     }
     return error == ETIME ? ETIMEDOUT : error;

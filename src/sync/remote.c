@@ -41,7 +41,7 @@ static void delivered(struct bine_message *message)
         return;
     }
     /* Before taking: what is left from now on is announced by a new message. */
-    atomic_store(&remote->sent, false);
+    BINE_STORE_THEN_LOOK(&remote->sent, false);
     receive(remote->object);
 }
 
