@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from ._bine import Greenlet, GreenletExit, Semaphore, getcurrent
+from ._bine import Greenlet, GreenletExit, Semaphore, Timeout, getcurrent
 from .event import Event
-from .greenlet import killall
+from .greenlet import joinall
 from .queue import Full, Queue
 
 __all__ = ["Group", "Pool", "PoolFull"]
@@ -111,6 +111,7 @@ class Group:
         if len(args) > 1:
             raise TypeError("Group() takes at most one iterable of greenlets")
         self.greenlets = set(*args)
+        self.dying = set()  # killed already, but not dead yet: a kill strikes each only once
         self._empty_event = Event()
         self._empty_event.set()
         for greenlet in list(self.greenlets):
@@ -138,6 +139,7 @@ class Group:
 
     def _discard(self, greenlet):
         self.greenlets.discard(greenlet)
+        self.dying.discard(greenlet)
         if not self.greenlets:
             self._empty_event.set()
 
@@ -167,19 +169,35 @@ class Group:
         return result
 
     def kill(self, exception=GreenletExit, block=True, timeout=None):
-        """Kill all of them; new ones that appear meanwhile too."""
-        while self.greenlets:
-            killall(list(self.greenlets), exception, block=block, timeout=timeout)
-            if not block:
-                break
-            for greenlet in list(self.greenlets):
-                if greenlet.dead:
-                    self._discard(greenlet)
+        """Kill all of them, each once; new ones that appear meanwhile too."""
+        timer = Timeout.start_new(timeout)
+        try:
+            while self.greenlets:
+                for greenlet in list(self.greenlets):
+                    self._kill_once(greenlet, exception)
+                if not block:
+                    break
+                joinall(list(self.greenlets))
+                for greenlet in list(self.greenlets):
+                    if greenlet.dead:
+                        self._discard(greenlet)
+        except Timeout as raised:
+            if raised is not timer:
+                raise
+        finally:
+            timer.cancel()
+
+    def _kill_once(self, greenlet, exception):
+        if greenlet not in self.dying:
+            self.dying.add(greenlet)
+            greenlet.kill(exception, block=False)
 
     def killone(self, greenlet, exception=GreenletExit, block=True, timeout=None):
-        """Kill this one if it is in the group."""
-        if greenlet in self.greenlets:
-            greenlet.kill(exception, block=block, timeout=timeout)
+        """Kill this one if it is in the group and was not killed before."""
+        if greenlet in self.greenlets and greenlet not in self.dying:
+            self._kill_once(greenlet, exception)
+            if block:
+                greenlet.join(timeout)
 
     def full(self):
         return False

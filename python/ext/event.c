@@ -7,8 +7,9 @@
 
 typedef struct {
     PyObject_HEAD
-    bine_event *event;
-    struct bine_hub *hub;
+    bine_event *event;     /* of the thread that was the first to wait for it (gevent's rule) or to link; NULL so far */
+    struct bine_hub *hub;  /* that thread's */
+    bool set;              /* while event is NULL */
     PyObject *links;       /* list of callables, or NULL */
     PyObject *value;       /* AsyncResult: NULL while there is none */
     PyObject *exception;   /* AsyncResult: an exception instance, or NULL */
@@ -21,17 +22,30 @@ static PyTypeObject Event_Type, AsyncResult_Type;
 static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
+    return type->tp_alloc(type, 0);
+}
+
+/* Somebody is about to wait. -1 with an exception. */
+static int have_event(Event *self)
+{
+    if (self->event)
+        return 0;
     struct bine_hub *hub = bine_hub_get();
-    Event *self = hub ? (Event *)type->tp_alloc(type, 0) : NULL;
-    if (!self)
-        return hub ? NULL : bine_py_error(errno);
-    self->hub = hub;
-    self->event = bine_event_new(BINE_PY_SHARED);
-    if (!self->event) {
+    bine_event *event = hub ? bine_event_new(BINE_PY_SHARED) : NULL;
+    if (!event) {
         bine_py_error(errno);
-        Py_CLEAR(self);
+        return -1;
     }
-    return (PyObject *)self;
+    if (self->set)
+        bine_event_set(event);
+    self->hub = hub;
+    self->event = event;
+    return 0;
+}
+
+static bool is_set(const Event *self)
+{
+    return self->event ? bine_event_is_set(self->event) : self->set;
 }
 
 static int event_traverse(PyObject *object, visitproc visit, void *arg)
@@ -89,7 +103,7 @@ static PyObject *event_call_links(PyObject *object, PyObject *unused)
 {
     Event *self = (Event *)object;
     (void)unused;
-    if (!self->links || !bine_event_is_set(self->event))
+    if (!self->links || !is_set(self))
         Py_RETURN_NONE;
     PyObject *links = self->links;
     self->links = NULL;
@@ -116,6 +130,10 @@ static void set_there(void *object)
 
 static int set_event(Event *self)
 {
+    if (!self->event) { /* nobody waits, no links */
+        self->set = true;
+        return 0;
+    }
     if (self->hub == bine_hub_here()) {
         bine_event_set(self->event);
         return call_links_soon(self);
@@ -134,8 +152,10 @@ static int set_event(Event *self)
 static int wait_event(Event *self, int64_t deadline)
 {
     int result, verdict;
-    if (bine_event_is_set(self->event)) /* whatever has become of the thread that made it */
+    if (is_set(self)) /* whatever has become of the thread that waited first */
         return 1;
+    if (have_event(self) < 0)
+        return -1;
     do {
         if (bine_py_wait_begin() < 0)
             return -1;
@@ -156,13 +176,15 @@ static PyObject *event_set(PyObject *self, PyObject *unused)
 static PyObject *event_is_set(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(bine_event_is_set(((Event *)self)->event));
+    return PyBool_FromLong(is_set((Event *)self));
 }
 
-static PyObject *event_clear_flag(PyObject *self, PyObject *unused)
+static PyObject *event_clear_flag(PyObject *object, PyObject *unused)
 {
+    Event *self = (Event *)object;
     (void)unused;
-    if (bine_event_clear(((Event *)self)->event) < 0)
+    self->set = false;
+    if (self->event && bine_event_clear(self->event) < 0)
         return bine_py_error(errno);
     Py_RETURN_NONE;
 }
@@ -189,9 +211,9 @@ static PyObject *event_rawlink(PyObject *object, PyObject *callback)
     Event *self = (Event *)object;
     if (!PyCallable_Check(callback))
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
-    if ((!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
+    if (have_event(self) < 0 || (!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
         return NULL;
-    if (bine_event_is_set(self->event) && call_links_soon(self) < 0)
+    if (is_set(self) && call_links_soon(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -209,7 +231,7 @@ static PyObject *event_unlink(PyObject *object, PyObject *callback)
 static PyObject *event_repr(PyObject *self)
 {
     return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self,
-                                bine_event_is_set(((Event *)self)->event) ? "set" : "clear");
+                                is_set((Event *)self) ? "set" : "clear");
 }
 
 /* ---- AsyncResult ------------------------------------------------------------------------------------------ */
@@ -271,7 +293,7 @@ static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
     int64_t deadline;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    int result = bine_event_is_set(self->event) ? 1 : wait_event(self, block ? deadline : 0);
+    int result = is_set(self) ? 1 : wait_event(self, block ? deadline : 0);
     if (result < 0)
         return NULL;
     return result ? result_or_raise(self) : bine_py_raise_timeout(block ? timeout : Py_None);
@@ -291,7 +313,7 @@ static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwarg
 static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return bine_event_is_set(((Event *)self)->event) ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
+    return is_set((Event *)self) ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
 }
 
 static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -313,7 +335,7 @@ static PyObject *result_successful(PyObject *object, PyObject *unused)
 {
     Event *self = (Event *)object;
     (void)unused;
-    return PyBool_FromLong(bine_event_is_set(self->event) && !self->exception);
+    return PyBool_FromLong(is_set(self) && !self->exception);
 }
 
 /* result(source): a link target, takes what the source ended with. */
@@ -338,7 +360,7 @@ static PyObject *get_exc_info(PyObject *object, void *unused)
 {
     Event *self = (Event *)object;
     (void)unused;
-    if (!bine_event_is_set(self->event))
+    if (!is_set(self))
         return PyTuple_New(0);
     if (!self->exception)
         return Py_BuildValue("OOO", Py_None, Py_None, Py_None);
@@ -438,7 +460,7 @@ struct bine_waitable *bine_py_event_waitable(PyObject *object)
 {
     if (!PyObject_TypeCheck(object, &Event_Type) && !PyObject_TypeCheck(object, &AsyncResult_Type))
         return NULL;
-    return (struct bine_waitable *)((Event *)object)->event;
+    return have_event((Event *)object) < 0 ? NULL : (struct bine_waitable *)((Event *)object)->event;
 }
 
 int bine_event_init(PyObject *module)

@@ -247,11 +247,13 @@ static PyObject *timeout_str(PyObject *object)
         PyObject *one = PyLong_FromLong(1);
         int is_one = one ? PyObject_RichCompareBool(self->seconds, one, Py_EQ) : -1;
         Py_XDECREF(one);
-        const char *form = is_one == 1 ? "%U second" : "%U seconds";
-        if (self->exception && self->exception != Py_None && self->exception != Py_False)
-            text = PyUnicode_FromFormat("%U second%s: %S", suffix, is_one == 1 ? "" : "s", self->exception);
+        const char *plural = is_one == 1 ? "" : "s";
+        if (self->exception == Py_False)
+            text = PyUnicode_FromFormat("%U second%s (silent)", suffix, plural);
+        else if (self->exception && self->exception != Py_None)
+            text = PyUnicode_FromFormat("%U second%s: %S", suffix, plural, self->exception);
         else
-            text = PyUnicode_FromFormat(form, suffix);
+            text = PyUnicode_FromFormat("%U second%s", suffix, plural);
         Py_DECREF(suffix);
     }
     return text;

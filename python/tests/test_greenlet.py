@@ -457,6 +457,7 @@ def test_timeout_with_a_remark_and_with_something_that_cannot_be_raised():
     timeout = bine.Timeout(0.01, "too slow")
     with timeout:
         assert raises(bine.Timeout, bine.sleep, 1) is timeout and str(timeout).endswith("too slow")
+    assert str(bine.Timeout(1, False)) == "1 second (silent)" and str(bine.Timeout(2)) == "2 seconds"
     with bine.Timeout(0.01, 42):
         raises(TypeError, bine.sleep, 1)
 

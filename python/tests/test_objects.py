@@ -284,3 +284,47 @@ def test_events_results_and_semaphores_are_used_from_any_thread():
     assert pool.apply(killed)
     semaphore.release()
     assert semaphore.acquire(timeout=50) and not semaphore.acquire(blocking=False)
+
+
+def test_an_object_belongs_to_the_thread_that_waits_first():
+    from bine.threadpool import ThreadPool
+
+    event, result = ThreadPool(1).apply(lambda: (Event(), AsyncResult()))
+    waiter = bine.spawn(lambda: (event.wait(50), result.get(timeout=50)))
+    bine.sleep(0)
+    event.set()
+    result.set(5)
+    assert waiter.get(timeout=50) == (True, 5)
+    early = Event()
+    early.set()
+    assert early.is_set() and early.wait() and "set" in repr(early)
+    early.clear()
+    assert not early.is_set() and early.wait(0.001) is False
+    early.set()
+    assert bine.wait([early], timeout=50) == [early]
+
+
+def test_a_group_kills_each_only_once():
+    struck = []
+
+    def undead():
+        while True:
+            try:
+                bine.sleep(100)
+            except bine.GreenletExit:
+                struck.append(1)
+                if len(struck) == 3:
+                    raise
+
+    greenlet = bine.spawn(undead)
+    bine.sleep(0)
+    group = Group([greenlet])
+    group.killone(greenlet, block=False)
+    bine.sleep(0)
+    group.killone(greenlet)
+    group.kill(block=False)
+    group.kill(timeout=0.01)
+    assert struck == [1] and len(group) == 1
+    greenlet.kill(timeout=0.01)
+    greenlet.kill()
+    assert len(struck) == 3 and len(group) == 0
