@@ -1,6 +1,16 @@
 /* Links: what is called when a Greenlet has ended. */
 #include "greenlet_parts.h"
 
+int bine_greenlet_call_links_soon(Greenlet *self)
+{
+    PyObject *run = PyObject_GetAttrString((PyObject *)self, "_run_links");
+    PyObject *runner = run ? PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
+    int result = runner ? bine_greenlet_start_after((Greenlet *)runner, 0) : -1;
+    Py_XDECREF(runner);
+    Py_XDECREF(run);
+    return result;
+}
+
 PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback)
 {
     Greenlet *self = (Greenlet *)object;
@@ -12,16 +22,9 @@ PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback)
         return NULL;
     if (PyList_Append(self->links, callback) < 0)
         return NULL;
-    if (self->state == BINE_PY_ENDED) {
-        /* Called soon, in a greenlet of its own, never inside link(): as gevent does. */
-        PyObject *run = PyObject_GetAttrString(object, "_run_links");
-        PyObject *runner = run ? PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
-        int result = runner ? bine_greenlet_start_after((Greenlet *)runner, 0) : -1;
-        Py_XDECREF(runner);
-        Py_XDECREF(run);
-        if (result < 0)
-            return NULL;
-    }
+    /* Never inside link(): as gevent does. */
+    if (self->state == BINE_PY_ENDED && bine_greenlet_call_links_soon(self) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

@@ -9,6 +9,8 @@ typedef struct bine_py_greenlet Greenlet;
 
 PyObject *bine_greenlet_take_exception(void);
 void bine_greenlet_call_links(Greenlet *self);
+/* In a greenlet of its own. -1 with an exception. */
+int bine_greenlet_call_links_soon(Greenlet *self);
 void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception);
 PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback);
 PyObject *bine_greenlet_link(PyObject *self, PyObject *args, PyObject *kwargs);

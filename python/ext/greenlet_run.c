@@ -58,6 +58,7 @@ void bine_greenlet_call_links(Greenlet *self)
 /* value or exception (stolen) is what it ended with. */
 void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
 {
+    bool begun = self->state == BINE_PY_RUNNING;
     if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
         value = exception;
         exception = NULL;
@@ -83,9 +84,11 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         }
         Py_DECREF(exception);
     }
-    /* Links first: what they spawn has begun when join() returns. */
-    if (self->links)
+    /* Links first: what they spawn has begun when join() returns. Whoever kills one that has not begun does not call them himself. */
+    if (self->links && begun)
         bine_greenlet_call_links(self);
+    else if (self->links && bine_greenlet_call_links_soon(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
     if (!bine_queue_empty(&self->waitable.watchers))
         bine_waitable_notify(&self->waitable);
 }

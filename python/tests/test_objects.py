@@ -328,3 +328,13 @@ def test_a_group_kills_each_only_once():
     greenlet.kill(timeout=0.01)
     greenlet.kill()
     assert len(struck) == 3 and len(group) == 0
+
+
+def test_killing_what_has_not_begun_calls_no_link_at_once():
+    group = Group()
+    for _ in range(2):
+        group.spawn(bine.sleep, 100)
+    group.kill(block=False)
+    assert len(group) == 2
+    bine.sleep(0)
+    assert len(group) == 0
