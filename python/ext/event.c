@@ -103,17 +103,20 @@ static PyObject *event_call_links(PyObject *object, PyObject *unused)
 {
     Event *self = (Event *)object;
     (void)unused;
-    if (!self->links || !is_set(self))
-        Py_RETURN_NONE;
-    PyObject *links = self->links;
-    self->links = NULL;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(links); i++) {
-        PyObject *result = PyObject_CallFunctionObjArgs(PyList_GET_ITEM(links, i), self, NULL);
+    /* One by one: a link may unlink another that has not been called yet. */
+    while (self->links && PyList_GET_SIZE(self->links) > 0 && is_set(self)) {
+        PyObject *link = PyList_GET_ITEM(self->links, 0);
+        Py_INCREF(link);
+        if (PyList_SetSlice(self->links, 0, 1, NULL) < 0) {
+            Py_DECREF(link);
+            return NULL;
+        }
+        PyObject *result = PyObject_CallFunctionObjArgs(link, self, NULL);
         if (!result)
-            PyErr_WriteUnraisable(PyList_GET_ITEM(links, i));
+            PyErr_WriteUnraisable(link);
         Py_XDECREF(result);
+        Py_DECREF(link);
     }
-    Py_DECREF(links);
     Py_RETURN_NONE;
 }
 

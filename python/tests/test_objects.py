@@ -338,3 +338,20 @@ def test_killing_what_has_not_begun_calls_no_link_at_once():
     assert len(group) == 2
     bine.sleep(0)
     assert len(group) == 0
+
+
+def test_a_link_may_unlink_the_next():
+    result, seen = AsyncResult(), []
+
+    def first(source):
+        seen.append(1)
+        source.unlink(second)
+
+    def second(source):
+        seen.append(2)
+
+    result.rawlink(first)
+    result.rawlink(second)
+    result.set()
+    bine.sleep(0.001)
+    assert seen == [1]

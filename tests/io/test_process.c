@@ -116,7 +116,7 @@ TEST(waiting_greenlets_do_not_fill_the_pool)
 {
     setenv("BINE_OFFLOAD_THREADS", "2", 1);
     bine_greenlet *heart = start();
-    pid_t child = child_after(200, 5);
+    pid_t child = child_after(200 * harness_slower(), 5);
     bine_greenlet *all[5];
     for (int i = 0; i < 5; i++)
         all[i] = bine_spawn(wait_for_any, NULL);
