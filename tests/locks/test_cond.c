@@ -55,7 +55,7 @@ static void check_timeout(clockid_t clock, bool by_attribute)
     CHECK_EQ(pthread_cond_init(&condition, &attributes), 0);
     struct ticker ticker = {0};
     bine_greenlet *g = bine_spawn(tick, &ticker);
-    struct timespec until = from_now(clock, 20 * BINE_MS), now;
+    struct timespec until = from_now(clock, 20 * BINE_MS * harness_slower()), now;
     bine_pthread_mutex_lock(&mutex);
     if (by_attribute)
         CHECK_EQ(bine_pthread_cond_timedwait(&condition, &mutex, &until), ETIMEDOUT);
