@@ -57,25 +57,11 @@ print("fine")
 
 
 def test_deep_recursion_without_patching():
-    assert run("""
-import bine, json, sys
-def recurse(n):
-    return recurse(n + 1)
-def nested():
-    deep = []
-    for _ in range(100000):
-        deep = [deep]
-    return deep
-def work():
-    for function, argument in ((recurse, 0), (json.dumps, nested()), (json.loads, "[" * 100000)):
-        try:
-            function(argument)
-        except RecursionError:
-            continue
-        return "no RecursionError from %r" % function
-    return "fine"
-print(bine.spawn(work).get())
-""") == "fine"
+    import test_hazards
+    from bine import monkey
+
+    assert not monkey.is_anything_patched()
+    test_hazards.test_hazard_36_deep_recursion_ends_in_recursion_error()
 
 
 def test_what_a_greenlet_drops_is_freed_at_once():
