@@ -66,6 +66,7 @@ TEST(what_is_not_cached_is_read_all_the_same)
     };
     int fd = own_file(SIZE);
     char *ours = malloc(SIZE), *theirs = malloc(SIZE);
+    CHECK(ours && theirs);
     CHECK_OK(fdatasync(fd));
     CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
     CHECK_EQ(pread(fd, ours, 5000, SIZE / 2), 5000); /* now a part is cached */
