@@ -247,12 +247,19 @@ static int wait_for(Greenlet *self, int64_t deadline)
     return error;
 }
 
-static PyObject *greenlet_join(PyObject *self, PyObject *args, PyObject *kwargs)
+/* join(timeout=None), parsed by hand as sleep() is. */
+static PyObject *greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    static char *names[] = { "timeout", NULL };
     PyObject *timeout = Py_None;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+    if (count + named > 1 || (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "join() takes a timeout");
+        return NULL;
+    }
+    if (count + named)
+        timeout = args[0];
+    if (bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     if (wait_for((Greenlet *)self, deadline) < 0)
         return NULL;
@@ -390,7 +397,8 @@ static PyMethodDef greenlet_methods[] = {
     { "spawn", KEYWORDS(greenlet_spawn) | METH_CLASS, "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run." },
     { "spawn_later", KEYWORDS(greenlet_spawn_later) | METH_CLASS,
       "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that much later." },
-    { "join", KEYWORDS(greenlet_join), "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed." },
+    { "join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
+      "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed." },
     { "get", KEYWORDS(greenlet_get),
       "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its exception; Timeout if it takes longer." },
     { "kill", KEYWORDS(greenlet_kill),

@@ -14,14 +14,31 @@ static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
     return current;
 }
 
-static PyObject *py_sleep(PyObject *module, PyObject *args, PyObject *kwargs)
+/* sleep(seconds=0, ref=True), of which ref means nothing here. Parsed by hand: CPython's parser takes a fifth of a switch. */
+static int parse_sleep(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **seconds)
 {
-    static char *names[] = { "seconds", "ref", NULL };
-    PyObject *seconds = NULL;
-    int ref = 1;
+    *seconds = count > 0 ? args[0] : NULL;
+    bool ref = count > 1, good = count <= 2;
+    for (Py_ssize_t i = 0; good && names && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        if (!*seconds && PyUnicode_CompareWithASCIIString(name, "seconds") == 0)
+            *seconds = args[count + i];
+        else if (!ref && PyUnicode_CompareWithASCIIString(name, "ref") == 0)
+            ref = true;
+        else
+            good = false;
+    }
+    if (!good)
+        PyErr_SetString(PyExc_TypeError, "sleep() takes seconds and ref");
+    return good ? 0 : -1;
+}
+
+static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    PyObject *seconds;
     int64_t deadline;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op:sleep", names, &seconds, &ref))
+    if (parse_sleep(args, count, names, &seconds) < 0)
         return NULL;
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
@@ -197,7 +214,7 @@ static PyMethodDef functions[] = {
     { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
     { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
-    { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_VARARGS | METH_KEYWORDS,
+    { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
       "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the others run." },
     { "idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do." },
     { "patch", py_patch, METH_VARARGS, NULL },

@@ -482,3 +482,18 @@ def test_spawn_later_without_a_function():
             return 5
 
     assert Own.spawn_later(0.001).get() == 5
+
+
+def test_sleep_and_join_take_what_gevents_do():
+    for call in (lambda: bine.sleep(), lambda: bine.sleep(0), lambda: bine.sleep(0.001), lambda: bine.sleep(0, False),
+                 lambda: bine.sleep(seconds=0.001), lambda: bine.sleep(ref=True), lambda: bine.sleep(0, ref=False)):
+        assert call() is None
+    for call in (lambda: bine.sleep(0, True, 1), lambda: bine.sleep(0, seconds=0), lambda: bine.sleep(wrong=1),
+                 lambda: bine.sleep(0, True, ref=1), lambda: bine.sleep("long")):
+        raises(TypeError, call)
+    greenlet = bine.spawn(bine.sleep, 100)
+    assert greenlet.join(0.001) is None and greenlet.join(timeout=0.001) is None and not greenlet.dead
+    for call in (lambda: greenlet.join(1, 2), lambda: greenlet.join(1, timeout=2), lambda: greenlet.join(wrong=1)):
+        raises(TypeError, call)
+    greenlet.kill()
+    assert greenlet.join() is None

@@ -168,8 +168,7 @@ TEST(descriptors_travel_and_are_known_to_be_shared)
     memset(control, 0, sizeof control);
     message.msg_controllen = sizeof control;
     CHECK_EQ(bine_recvmsg(fds[0], &message, MSG_CMSG_CLOEXEC), 1);
-    header = CMSG_FIRSTHDR(&message);
-    CHECK(header != NULL);
+    CHECK((header = CMSG_FIRSTHDR(&message)) != NULL);
     memcpy(&received, CMSG_DATA(header), sizeof(int));
     CHECK_OK(received);
     /* Whoever holds the other end of it may make it non-blocking: nothing that was remembered is believed. */
