@@ -355,7 +355,7 @@ bine.spawn(outer)
 bine.sleep(0)
 faulthandler.dump_traceback(file=sys.stdout, all_threads=True)
 """)
-    assert "in inner" in shown and "in outer" in shown and shown.count("Thread 0x") >= 1, shown
+    assert "in inner" in shown and "in outer" in shown, shown
 
 
 def test_faulthandler_watches_although_a_thread_was_started_before():
