@@ -48,6 +48,7 @@ struct bine_carrier {
     struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
     unsigned waiting;                   /* inside bine_py_park: the exception is raised there, no signal needed */
     bool has_room;                      /* room above the stack's top (frames.c) ... */
     bool room_taken;                    /* ... where its Python frames are */
@@ -130,6 +131,7 @@ struct bine_py_greenlet {
     PyObject *context;                  /* contextvars: a copy of the spawner's */
     PyObject *spawn_locals;             /* shared by the spawn tree */
     PyObject *spawner;                  /* weak reference to the spawning greenlet, or NULL */
+    PyObject *self;                     /* weak reference to this one, which those it spawns share; NULL: none so far */
     PyObject *name;                     /* NULL: made from the ident */
     PyObject *dict, *weak_references;
     unsigned long ident;                /* minimal_ident, 0: not asked for yet */

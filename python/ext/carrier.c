@@ -2,7 +2,8 @@
  * Carriers, and the GIL around switches. See bine_python.h.
  *
  * Whoever parks gives the GIL away first, whether CPython released it around a blocking call already or an extension forgot to: the next
- * greenlet takes it with its own thread state. So the interpreter sees nothing but threads that take turns.
+ * greenlet takes it with its own thread state. So the interpreter sees nothing but threads that take turns. Where the next one
+ * would take it at once it is handed over instead (PyThreadState_Swap): releasing and taking a GIL is two thirds of a switch.
  */
 #include <errno.h>
 #include <signal.h>
@@ -56,14 +57,71 @@ static void trip(struct bine_carrier *carrier)
     (void)carrier;
 }
 
+/*
+ * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so with; until the next greenlet takes it
+ * or `next` releases it. Only who holds the GIL writes them, and a hub finds itself there only if it wrote that itself.
+ *
+ * The main thread's root takes the GIL anew always: CPython looks for signals that came meanwhile, which only that greenlet handles, where
+ * it takes the GIL. Nor is it kept while the interpreter ends: taking it is where CPython stops all other threads. And from 3.12 on
+ * PyThreadState_Swap() releases and takes it, too.
+ */
+static struct bine_hub *_Atomic keeper;
+static PyThreadState *kept;
+
+static inline bool keeps_gil(const struct bine_hub *hub)
+{
+    return atomic_load_explicit(&keeper, memory_order_relaxed) == hub;
+}
+
+static inline bool may_be_handed(const struct bine_hub *hub, const struct bine_greenlet *g)
+{
+    return g != hub->root || !hub->main_thread;
+}
+
+static inline bool keep_gil(struct bine_hub *hub, PyThreadState *state)
+{
+    if (PY_VERSION_HEX >= 0x030C0000 || !Py_IsInitialized())
+        return false;
+    kept = state;
+    atomic_store_explicit(&keeper, hub, memory_order_relaxed);
+    return true;
+}
+
 static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
-    (void)hub;
     /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects' among them. */
     if (carrier && carrier->waiting && !(g->park_flags & BINE_PARK_FIRM))
         g->park_flags |= BINE_PARK_SIGNALS;
-    return held_state(carrier) ? PyEval_SaveThread() : NULL;
+    PyThreadState *state = held_state(carrier);
+    if (!state)
+        return NULL;
+    if (carrier)
+        carrier->left = true;
+    if (!carrier || !keep_gil(hub, state))
+        PyEval_SaveThread();
+    return state;
+}
+
+static void next(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    struct bine_carrier *carrier = g ? bine_carrier_of(g) : NULL;
+    if (keeps_gil(hub) && !(carrier && carrier->left && may_be_handed(hub, g))) {
+        atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
+        PyEval_SaveThread();
+    }
+}
+
+/* The GIL for the current greenlet, which left with that state. */
+static void take_again(struct bine_hub *hub, PyThreadState *state)
+{
+    if (!keeps_gil(hub)) {
+        PyEval_RestoreThread(state);
+        return;
+    }
+    atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
+    if (kept != state)
+        PyThreadState_Swap(state);
 }
 
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
@@ -78,8 +136,10 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
             bine_interrupt(g, ECANCELED);
         trip(carrier);
     }
+    if (carrier)
+        carrier->left = false;
     if (left)
-        PyEval_RestoreThread(left);
+        take_again(hub, left);
 }
 
 static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
@@ -102,7 +162,7 @@ static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
     }
 }
 
-static const struct bine_around around = { leave, back, refused };
+static const struct bine_around around = { leave, next, back, refused };
 static _Thread_local bool surrounded; /* this thread's hub */
 
 void bine_carrier_poke(struct bine_carrier *carrier)

@@ -227,6 +227,31 @@ def test_real_threads_beside_greenlets():
     assert len({g.value for g in gs}) == 1 and _thread and not total
 
 
+def test_threads_and_signals_get_their_share_while_greenlets_take_turns():
+    """Greenlets hand the GIL over to each other without releasing it: nobody else may starve for that."""
+    import signal
+
+    from bine._bine import offload
+
+    seen, done = [], []
+    previous = signal.signal(signal.SIGALRM, lambda *unused: seen.append(threading.current_thread()))
+
+    def take_turns():
+        while not done:
+            bine.sleep(0)
+
+    busy = [bine.spawn(take_turns) for _ in range(3)]
+    thread = bine.spawn(offload, lambda: sum(1 for _ in range(300000)), ())
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    limit = time.monotonic() + 30
+    while not (seen and thread.dead) and time.monotonic() < limit:
+        bine.sleep(0)
+    done.append(True)
+    bine.joinall(busy)
+    signal.signal(signal.SIGALRM, previous)
+    assert seen == [threading.main_thread()] and thread.get() == 300000
+
+
 def test_a_heartbeat_goes_on_while_a_c_call_waits():
     a, b = socket.socketpair()
 
