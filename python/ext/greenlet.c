@@ -45,6 +45,20 @@ static int set_call(Greenlet *self, PyObject *run, PyObject *args, PyObject *kwa
     return self->context ? 0 : -1;
 }
 
+/* The current greenlet is the spawner: its children share one weak reference to it, and the tree's locals. */
+static int set_spawner(Greenlet *self)
+{
+    Greenlet *spawner = bine_py_current();
+    if (!spawner || (!spawner->self && !(spawner->self = PyWeakref_NewRef((PyObject *)spawner, NULL))) ||
+        (!spawner->spawn_locals && !(spawner->spawn_locals = PyDict_New())))
+        return -1;
+    Py_INCREF(spawner->self);
+    Py_XSETREF(self->spawner, spawner->self);
+    Py_INCREF(spawner->spawn_locals);
+    Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
+    return 0;
+}
+
 static int greenlet_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     Greenlet *self = (Greenlet *)object;
@@ -61,21 +75,9 @@ static int greenlet_init(PyObject *object, PyObject *args, PyObject *kwargs)
         kwargs = named;
     }
     rest = PyTuple_GetSlice(args, 1, n ? n : 1);
-    int result = rest ? set_call(self, run, rest, kwargs) : -1;
+    int result = rest && set_call(self, run, rest, kwargs) == 0 ? set_spawner(self) : -1;
     Py_XDECREF(rest);
     Py_XDECREF(named);
-    if (result == 0) {
-        Greenlet *spawner = bine_py_current();
-        if (!spawner)
-            return -1;
-        Py_XSETREF(self->spawner, PyWeakref_NewRef((PyObject *)spawner, NULL));
-        if (!self->spawner)
-            return -1;
-        if (!spawner->spawn_locals && !(spawner->spawn_locals = PyDict_New()))
-            return -1;
-        Py_INCREF(spawner->spawn_locals);
-        Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
-    }
     return result;
 }
 
@@ -92,6 +94,7 @@ static int greenlet_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->spawn_locals);
     Py_VISIT(self->spawner);
+    Py_VISIT(self->self);
     Py_VISIT(self->name);
     Py_VISIT(self->dict);
     return 0;
@@ -110,6 +113,7 @@ static int greenlet_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->spawn_locals);
     Py_CLEAR(self->spawner);
+    Py_CLEAR(self->self);
     Py_CLEAR(self->name);
     Py_CLEAR(self->dict);
     return 0;
@@ -196,9 +200,40 @@ static PyObject *spawn_class(PyObject *class, PyObject *args, PyObject *kwargs, 
     return (PyObject *)self;
 }
 
-static PyObject *greenlet_spawn(PyObject *class, PyObject *args, PyObject *kwargs)
+/* With a function and nothing by name, as nearly always: without the tuples and dicts of a call of the class. */
+static PyObject *spawn_plainly(PyObject *const *args, Py_ssize_t count)
 {
-    return spawn_class(class, args, kwargs, 0);
+    PyObject *rest = PyTuple_New(count - 1);
+    if (!rest)
+        return NULL;
+    for (Py_ssize_t i = 1; i < count; i++) {
+        Py_INCREF(args[i]);
+        PyTuple_SET_ITEM(rest, i - 1, args[i]);
+    }
+    Greenlet *self = (Greenlet *)greenlet_new(&bine_Greenlet_Type, NULL, NULL);
+    if (self && (set_call(self, args[0], rest, NULL) < 0 || set_spawner(self) < 0 || bine_greenlet_start_after(self, 0) < 0))
+        Py_CLEAR(self);
+    Py_DECREF(rest);
+    return (PyObject *)self;
+}
+
+static PyObject *greenlet_spawn(PyObject *class, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    if (class == (PyObject *)&bine_Greenlet_Type && count > 0 && !names)
+        return spawn_plainly(args, count);
+    PyObject *positional = PyTuple_New(count), *named = names ? PyDict_New() : NULL, *self = NULL;
+    for (Py_ssize_t i = 0; positional && i < count; i++) {
+        Py_INCREF(args[i]);
+        PyTuple_SET_ITEM(positional, i, args[i]);
+    }
+    bool good = positional && (named || !names);
+    for (Py_ssize_t i = 0; good && names && i < PyTuple_GET_SIZE(names); i++)
+        good = PyDict_SetItem(named, PyTuple_GET_ITEM(names, i), args[count + i]) == 0;
+    if (good)
+        self = spawn_class(class, positional, named, 0);
+    Py_XDECREF(positional);
+    Py_XDECREF(named);
+    return self;
 }
 
 static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject *kwargs)
@@ -394,7 +429,8 @@ static PyObject *greenlet_exit(PyObject *object, PyObject *args)
 static PyMethodDef greenlet_methods[] = {
     { "start", greenlet_start, METH_NOARGS, "start()\n--\n\nSchedule the greenlet to run in this loop iteration." },
     { "start_later", greenlet_start_later, METH_O, "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later." },
-    { "spawn", KEYWORDS(greenlet_spawn) | METH_CLASS, "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run." },
+    { "spawn", (PyCFunction)(void (*)(void))greenlet_spawn, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
+      "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run." },
     { "spawn_later", KEYWORDS(greenlet_spawn_later) | METH_CLASS,
       "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that much later." },
     { "join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
