@@ -9,6 +9,8 @@
 from os import fork
 from sys import getswitchinterval, setswitchinterval
 
+# No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a look-up in a module that has one.
+from . import event, exceptions, hub, local, lock, pool, queue, timeout
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, sleep, version, wait)
 from .greenlet import killall, spawn_raw
 from .hub import get_hub, kill, reinit, signal_handler
@@ -25,14 +27,3 @@ __all__ = [
     "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval", "idle", "iwait", "joinall", "kill", "killall",
     "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
 ]
-
-_submodules = ("event", "exceptions", "hub", "local", "lock", "monkey", "pool", "queue", "threadpool", "timeout")
-
-
-def __getattr__(name):
-    """bine.event and its like without an import of their own."""
-    if name in _submodules:
-        import importlib
-
-        return importlib.import_module("." + name, __name__)
-    raise AttributeError("module %r has no attribute %r" % (__name__, name))

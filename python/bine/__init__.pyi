@@ -2,8 +2,8 @@ from os import fork as fork
 from sys import getswitchinterval as getswitchinterval, setswitchinterval as setswitchinterval
 from typing import Any, Callable, Tuple
 
-from . import (event as event, exceptions as exceptions, hub as hub, local as local, lock as lock, monkey as monkey,
-               pool as pool, queue as queue, threadpool as threadpool, timeout as timeout)
+from . import (event as event, exceptions as exceptions, hub as hub, local as local, lock as lock, pool as pool,
+               queue as queue, timeout as timeout)
 from ._bine import (Greenlet as Greenlet, GreenletExit as GreenletExit, Timeout as Timeout, getcurrent as getcurrent,
                     idle as idle, iwait as iwait, joinall as joinall, sleep as sleep, wait as wait)
 from .greenlet import killall as killall, spawn_raw as spawn_raw
