@@ -14,15 +14,23 @@
 #include "wait.h"
 
 /* Start (or look after) a connection without blocking, whatever the descriptor's flags. */
-static int attempt(int fd, const struct sockaddr *address, socklen_t length)
+static int attempt(const struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
 {
-    struct timeval before, none = {.tv_sec = -1};
+    int fd = wait->fd;
+    struct timeval before = {0}, none = {.tv_sec = -1};
     socklen_t size = sizeof before;
-    bool changed = getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &before, &size) == 0 &&
+    bool changed = (bine_descriptor_timeout(fd, wait->record, true) == 0 ||
+                    getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &before, &size) == 0) &&
                    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none) == 0;
     int result = bine_libc.connect(fd, address, length);
     if (changed) {
         int error = errno;
+        /* Within one machine it is done by now, and the second call says so. */
+        if (result < 0 && error == EINPROGRESS) {
+            result = bine_libc.connect(fd, address, length);
+            if (result < 0 && errno != EALREADY)
+                error = errno;
+        }
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof before);
         errno = error;
     }
@@ -39,7 +47,7 @@ static int await(struct bine_wait *wait, const struct sockaddr *address, socklen
             failed = error;
         if (failed)
             return (int)bine_io_fail(failed);
-        if (attempt(wait->fd, address, length) == 0)
+        if (attempt(wait, address, length) == 0)
             return 0;
         if (errno != EALREADY && errno != EINPROGRESS)
             return -1;
@@ -55,7 +63,7 @@ static int knock(struct bine_wait *wait, const struct sockaddr *address, socklen
         int error = bine_wait_ready(wait, POLLOUT);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
-        if (attempt(wait->fd, address, length) == 0)
+        if (attempt(wait, address, length) == 0)
             return 0;
         if (errno != EAGAIN)
             return -1;
@@ -133,7 +141,7 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
             return result;
         }
     }
-    int result = attempt(fd, address, length);
+    int result = attempt(&wait, address, length);
     if (result < 0 && errno == EINPROGRESS)
         result = await(&wait, address, length, EINPROGRESS);
     else if (result < 0 && errno == EALREADY)

@@ -82,6 +82,15 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     atomic_store_explicit(&record->shared, false, memory_order_release);
 }
 
+void bine_descriptor_no_timeouts(int fd)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!record)
+        return;
+    atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->send_timeout, 0, memory_order_relaxed);
+}
+
 void bine_descriptor_gone(int fd)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);

@@ -81,6 +81,8 @@ static inline struct bine_descriptor *bine_descriptor_of(int fd)
 /* fd names a new file from now on (socket, accept, open, dup, pipe ... returned it), which only this process holds.
  * `nonblocking`: 0, 1, or 2 if unknown. */
 void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocking);
+/* The socket fd, just made, has neither SO_RCVTIMEO nor SO_SNDTIMEO. */
+void bine_descriptor_no_timeouts(int fd);
 /* fd is about to be closed, or to be replaced: a new generation of which nothing is known. */
 void bine_descriptor_gone(int fd);
 /* `copy` is a new descriptor of the file behind `original`: both records say so and agree. */

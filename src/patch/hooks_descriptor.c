@@ -26,17 +26,25 @@ static int made(int fd, enum bine_descriptor_kind kind, int flags)
     return fd;
 }
 
+/* A new socket has no timeouts: the kernel need not be asked. (One that accept made inherits them.) */
+static int made_socket(int fd, int type)
+{
+    if (made(fd, BINE_FD_SOCKET, type) >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+        bine_descriptor_no_timeouts(fd);
+    return fd;
+}
+
 int hook_socket(int domain, int type, int protocol)
 {
-    return made(bine_libc.socket(domain, type, protocol), BINE_FD_SOCKET, type);
+    return made_socket(bine_libc.socket(domain, type, protocol), type);
 }
 
 int hook_socketpair(int domain, int type, int protocol, int pair[2])
 {
     int result = bine_libc.socketpair(domain, type, protocol, pair);
     if (result == 0) {
-        made(pair[0], BINE_FD_SOCKET, type);
-        made(pair[1], BINE_FD_SOCKET, type);
+        made_socket(pair[0], type);
+        made_socket(pair[1], type);
     }
     return result;
 }
