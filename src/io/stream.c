@@ -59,7 +59,7 @@ static ssize_t attempt_read(int fd, struct bine_descriptor *record, const struct
         return got;
     lock(record);
     if (ready_now(fd, POLLIN))
-        got = bine_libc.readv(fd, vector, count);
+        got = count == 1 ? bine_libc.read(fd, vector->iov_base, vector->iov_len) : bine_libc.readv(fd, vector, count);
     else
         got = bine_io_fail(EAGAIN);
     unlock(record);
@@ -150,14 +150,8 @@ static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int 
 
 /* ---- pipes and the like ------------------------------------------------------------------------ */
 
-/* Remember what a read tells of the next one. `tried`: without waiting first. */
-static void learn(struct bine_descriptor *record, const struct iovec *vector, bool flat, ssize_t got, bool tried)
-{
-    if (flat && (size_t)got < vector->iov_len)
-        bine_read_was_short(record);
-    else
-        bine_read_was_full(record, tried);
-}
+/* A short read of a pipe says little of the next one: what is written in lines comes in lines, however many there are. So the next is
+ * tried first until that goes wrong (bine_read_was_dry), as after a read that filled the buffer. */
 
 static void was_dry(const struct bine_wait *wait)
 {
@@ -178,7 +172,7 @@ static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kin
         if (!wait_first) {
             ssize_t got = attempt_read(fd, wait->record, vector, count);
             if (got >= 0) {
-                learn(wait->record, vector, flat, got, tried);
+                bine_read_was_full(wait->record, tried);
                 errno = saved;
                 return got;
             }
@@ -201,7 +195,7 @@ static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kin
             ssize_t got = 0;
             error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
             if (!error) {
-                learn(wait->record, vector, flat, got, false);
+                bine_read_was_full(wait->record, false);
                 errno = saved;
                 return got;
             }
@@ -263,7 +257,7 @@ ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t s
             was_dry(&wait);
         return read_stream(&wait, kind, &vector, 1, true, dry, saved);
     } else if (kind != BINE_FD_FILE) {
-        learn(wait.record, &vector, true, done, true);
+        bine_read_was_full(wait.record, true);
     }
     hub->streak++;
     if (done >= 0)
@@ -289,7 +283,7 @@ static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_d
         bool splits = kind == BINE_FD_PIPE || (record && atomic_load_explicit(&record->terminal, memory_order_relaxed));
         /* An eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole. */
         if (!splits || bine_vector_size(vector, (size_t)count) <= room)
-            sent = bine_libc.writev(fd, vector, count);
+            sent = count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
         else
             sent = bine_libc.write(fd, vector->iov_base, vector->iov_len < room ? vector->iov_len : room);
     }
