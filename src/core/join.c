@@ -40,11 +40,13 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
             return fail(EDEADLK);
         if (timeout == 0)
             return fail(ETIMEDOUT);
+        struct bine_greenlet *current = hub->current;
         struct bine_waiter waiter;
-        bine_waiter_init(&waiter, hub->current);
+        bine_waiter_init(&waiter, current);
         bine_queue_push(&g->waitable.watchers, &waiter);
-        int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
-        int error = bine_park_quick(hub, "join", (uintptr_t)g, deadline, 0);
+        struct bine_greenlet *next = timeout == BINE_FOREVER ? bine_park_peek(hub, current) : NULL;
+        int error = next ? bine_park_over(hub, current, "join", (uintptr_t)g, next)
+                         : bine_park(hub, "join", (uintptr_t)g, bine_hub_deadline(hub, timeout), 0);
         if (error) {
             bine_queue_remove(&waiter);
             return fail(error == ETIME ? ETIMEDOUT : error);

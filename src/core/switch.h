@@ -74,26 +74,42 @@ static inline __attribute__((always_inline)) void bine_switch_fetch(const struct
 /* The part for a greenlet that has not run yet: out of line. */
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* Continue `to`; returns when somebody continues `from`, the current greenlet. Only where no C++ runtime is loaded. */
-static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub, struct bine_greenlet *from,
-                                                                    struct bine_greenlet *to)
+/* From one greenlet to another that has run before. */
+static inline __attribute__((always_inline)) void bine_switch_over(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                   struct bine_greenlet *to)
 {
-    if (__builtin_expect(to == from, 0))
-        return;
     from->saved_errno = *hub->errno_address;
-    if (__builtin_expect(to->state == BINE_NEW, 0)) {
-        bine_switch_to_new(hub, from, to);
-    } else {
-        bine_switch_fetch(hub, bine_ready_count(&hub->ready));
-        bine_switch_announce(hub, from, to, false);
-        hub->current = to;
-        bine_arch_switch(&from->sp, to->sp);
-    }
+    bine_switch_announce(hub, from, to, false);
+    hub->current = to;
+    bine_arch_switch(&from->sp, to->sp);
     bine_switch_arrived(hub, from);
     *hub->errno_address = from->saved_errno;
 }
 
-/* The same anywhere. Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put
+/* To any other: returns when somebody continues `from`, the current greenlet. Only where no C++ runtime is loaded. */
+static inline __attribute__((always_inline)) void bine_switch_other(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                    struct bine_greenlet *to)
+{
+    if (__builtin_expect(to->state == BINE_NEW, 0)) {
+        from->saved_errno = *hub->errno_address;
+        bine_switch_to_new(hub, from, to);
+        bine_switch_arrived(hub, from);
+        *hub->errno_address = from->saved_errno;
+    } else {
+        bine_switch_fetch(hub, bine_ready_count(&hub->ready));
+        bine_switch_over(hub, from, to);
+    }
+}
+
+/* The same, where it may turn out to be the current one. */
+static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                    struct bine_greenlet *to)
+{
+    if (__builtin_expect(to != from, 1))
+        bine_switch_other(hub, from, to);
+}
+
+/* bine_switch_plain anywhere. Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put
  * back, and a C++ runtime may turn up (dlopen) while greenlets are parked. */
 static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
                                                               struct bine_greenlet *to)
@@ -129,29 +145,38 @@ static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_
     hub->ready.head = head + 1;
     hub->ready.tail = tail + 1;
     bine_switch_fetch(hub, tail - head);
-    g->saved_errno = *hub->errno_address;
-    bine_switch_announce(hub, g, next, false);
-    hub->current = next;
-    bine_arch_switch(&g->sp, next->sp);
-    bine_switch_arrived(hub, g);
-    *hub->errno_address = g->saved_errno;
+    bine_switch_over(hub, g, next);
     return true;
 }
 
-/* bine_park with its common case inlined, for the few calls where a switch is most of the work: nothing out of the ordinary, no
- * deadline, no flags. */
-static inline __attribute__((always_inline)) int bine_park_quick(struct bine_hub *hub, const char *verb,
-                                                                 uintptr_t object, int64_t deadline, unsigned flags)
+/* bine_park with its common case inlined, for the few calls where a switch is most of the work. First: may the current greenlet, g, park at
+ * once, with no deadline and no flags, nothing out of the ordinary, and somebody is ready? Then who, taken off the ready queue; NULL: nothing
+ * was done. Then the park, for one who was. */
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(struct bine_hub *hub,
+                                                                                   const struct bine_greenlet *g)
 {
-    struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(hub->unusual || g->attention || flags || deadline != INT64_MAX, 0))
-        return bine_park(hub, verb, object, deadline, flags);
+    uint32_t head = hub->ready.head;
+    unsigned slice = hub->slice;
+    if (__builtin_expect((hub->unusual | g->attention) != 0 || head == hub->ready.tail || !slice, 0))
+        return NULL;
+    struct bine_greenlet *next = bine_ready_first(&hub->ready);
+    if (__builtin_expect(next->state == BINE_DEAD, 0))
+        return NULL;
+    hub->slice = slice - 1;
+    hub->ready.head = head + 1;
+    return next;
+}
+
+static inline __attribute__((always_inline)) int bine_park_over(struct bine_hub *hub, struct bine_greenlet *g,
+                                                                const char *verb, uintptr_t object,
+                                                                struct bine_greenlet *next)
+{
     g->verb = verb;
     g->object = object;
     g->park_flags = 0;
     hub->streak = 0;
     g->state = BINE_PARKED;
-    bine_switch_plain(hub, g, bine_schedule_next_quick(hub));
+    bine_switch_other(hub, g, next);
     return g->wake_error;
 }
 

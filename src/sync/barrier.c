@@ -92,7 +92,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
         bine_object_notify(&barrier->object);
     struct bine_taker taker;
     error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout, 0);
-    if (error && !taker.done) {
+    if (error && taker.error == BINE_UNSERVED) {
         barrier->broken = true;
         release(barrier, EPIPE);
     }

@@ -99,15 +99,12 @@ int bine_channel_attempt_receive(struct bine_channel *channel, void **item)
 BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout);
 BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout)
 {
-    if (timeout <= 0)
-        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
-    if (!received)
+    if (!received && timeout > 0)
         bine_object_notify(&channel->object);
     struct bine_taker taker;
     taker.item = item;
     int error = bine_taker_wait_inlined(&channel->object, received ? &channel->receivers : &channel->senders, &taker,
-                                        received ? "receive from channel" : "send to channel",
-                                        bine_object_deadline(&channel->object, timeout), 0);
+                                        received ? "receive from channel" : "send to channel", timeout);
     if (__builtin_expect(error != 0, 0))
         return bine_result(error);
     if (received)

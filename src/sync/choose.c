@@ -89,7 +89,7 @@ static struct bine_queue *queue_of(bine_choice *choice)
 static void watched(struct bine_waiter *waiter)
 {
     if (bine_unpark(waiter->greenlet))
-        ((struct bine_taker *)waiter)->done = true;
+        ((struct bine_taker *)waiter)->error = 0;
 }
 
 /* Queue up everywhere. Returns the flags for the park. */
@@ -97,7 +97,7 @@ static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t
 {
     unsigned flags = 0;
     for (size_t i = 0; i < n; i++) {
-        takers[i] = (struct bine_taker){.waiter.greenlet = current, .item = choices[i].item};
+        takers[i] = (struct bine_taker){.waiter.greenlet = current, .item = choices[i].item, .error = BINE_UNSERVED};
         if (!choices[i].object)
             continue;
         if (choices[i].operation == BINE_CHOOSE_READY) {
@@ -128,7 +128,7 @@ static ssize_t wait_for_one(struct bine_hub *hub, bine_choice *choices, struct b
         error = bine_park(hub, "choose among", n, deadline, flags);
         for (size_t i = 0; i < n; i++) {
             bine_queue_remove(&takers[i].waiter);
-            if (takers[i].done)
+            if (takers[i].error != BINE_UNSERVED)
                 taken = (ssize_t)i;
         }
     } while (error == 0 && taken < 0);

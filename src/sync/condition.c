@@ -85,7 +85,7 @@ static int wait_until(struct bine_condition *condition, int64_t deadline)
     struct bine_rlock *lock = condition->lock;
     struct bine_hub *hub = condition->object.hub;
     unsigned depth = lock->depth;
-    struct bine_taker taker = {.item = (void *)(uintptr_t)depth, .kind = WAITING};
+    struct bine_taker taker = {.item = (void *)(uintptr_t)depth, .error = BINE_UNSERVED, .kind = WAITING};
     taker.waiter.greenlet = hub->current;
     bine_queue_push(&condition->waiters, &taker.waiter);
     bine_rlock_pass(lock);
@@ -93,8 +93,8 @@ static int wait_until(struct bine_condition *condition, int64_t deadline)
     int error;
     do {
         error = bine_park(hub, "wait for condition", (uintptr_t)condition, deadline, 0);
-    } while (error == 0 && !taker.done && taker.waiter.queue);
-    if (taker.done)
+    } while (error == 0 && taker.error == BINE_UNSERVED && taker.waiter.queue);
+    if (taker.error != BINE_UNSERVED)
         return 0;
     /* Cut short. One that was notified before has only to get the lock, which takes as long as it takes. */
     bine_queue_remove(&taker.waiter);

@@ -127,15 +127,26 @@ int bine_taker_cut_short(struct bine_taker *taker, int error)
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags)
 {
-    return bine_taker_wait_inlined(object, queue, taker, verb, deadline, flags);
+    if (object->external)
+        flags |= BINE_PARK_EXTERNAL;
+    bine_taker_enqueue(object->hub->current, queue, taker);
+    return bine_taker_outcome(taker, bine_park(object->hub, verb, (uintptr_t)object, deadline, flags));
 }
 
 int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
                     int64_t timeout, unsigned flags)
 {
+    if (!flags)
+        return bine_taker_wait_inlined(object, queue, taker, verb, timeout);
+    return bine_taker_wait_slowly(object, queue, taker, verb, timeout, flags);
+}
+
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                           const char *verb, int64_t timeout, unsigned flags)
+{
     if (timeout <= 0)
         return timeout == 0 ? ETIMEDOUT : EINVAL;
-    return bine_taker_wait_inlined(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
+    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
 }
 
 void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
@@ -149,5 +160,5 @@ void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue
             deadline = bine_hub_deadline(object->hub, BINE_SECOND);
         else if (error == ETIMEDOUT)
             deadline = INT64_MAX;
-    } while (!taker->done);
+    } while (taker->error == BINE_UNSERVED);
 }

@@ -4,7 +4,7 @@
  *
  * Direct hand-off. A waiter (bine_taker) lies on the waiting greenlet's stack, linked into a queue of the
  * object. Who has something to give pops takers with bine_taker_claim, which unparks the first greenlet that is
- * still parked; from that moment the taker is served (`done`), whatever happens to its greenlet before it runs.
+ * still parked; from that moment the taker is served, whatever happens to its greenlet before it runs.
  * A greenlet whose park was cut short earlier is no longer parked, so unparking it fails and the claim goes on
  * to the next: nothing is given to the dead.
  */
@@ -44,9 +44,12 @@ struct bine_object {
 struct bine_taker {
     struct bine_waiter waiter;
     void *item;   /* given to, or offered by, the waiter */
-    int error;    /* what the wait returns once it is done */
-    bool done;    /* served; whatever its park returned */
+    int error;    /* BINE_UNSERVED until it is served, whatever its park returned; then what the wait returns */
     uint8_t kind; /* the object's own: reader or writer, peek or get */
+};
+
+enum {
+    BINE_UNSERVED = -1
 };
 
 /* Besides BINE_SHARED, for language runtimes: waiting for it is a deadlock all the same if the process has no other thread. Programs in C have
@@ -122,7 +125,7 @@ static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
     while ((waiter = bine_queue_pop(queue))) {
         struct bine_taker *taker = (struct bine_taker *)waiter;
         if (__builtin_expect(bine_unpark(waiter->greenlet), 1)) {
-            taker->done = true;
+            taker->error = 0;
             return taker;
         }
     }
@@ -145,8 +148,26 @@ int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, 
 /* The rest of a wait that was cut short: what it returns. */
 int bine_taker_cut_short(struct bine_taker *taker, int error);
 
+/* bine_taker_wait out of line. */
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+                           const char *verb, int64_t timeout, unsigned flags);
+/* The two ends of a wait of g, the current greenlet. `error`: what its park returned. */
+static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_queue *queue, struct bine_taker *taker)
+{
+    taker->waiter.greenlet = g;
+    taker->waiter.notify = NULL;
+    taker->error = BINE_UNSERVED;
+    bine_queue_push(queue, &taker->waiter);
+}
+
+static inline int bine_taker_outcome(struct bine_taker *taker, int error)
+{
+    int outcome = taker->error;
+    return __builtin_expect(outcome != BINE_UNSERVED, 1) ? outcome : bine_taker_cut_short(taker, error);
+}
+
 /*
- * The same, inlined, for the hot paths. A processor predicts returns from a stack of its own, which does not
+ * bine_taker_wait, inlined, for the hot paths. A processor predicts returns from a stack of its own, which does not
  * know of switches: each frame between the park and the caller whose return address differs from one greenlet
  * to the next costs a misprediction, more than all the rest. So hot calls end in a tail call of one function
  * that has this inlined and is the same for both sides.
@@ -154,20 +175,17 @@ int bine_taker_cut_short(struct bine_taker *taker, int error);
 static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct bine_object *object,
                                                                          struct bine_queue *queue,
                                                                          struct bine_taker *taker, const char *verb,
-                                                                         int64_t deadline, unsigned flags)
+                                                                         int64_t timeout)
 {
     struct bine_hub *hub = object->hub;
-    if (__builtin_expect(object->external, 0))
-        flags |= BINE_PARK_EXTERNAL;
-    taker->waiter.greenlet = hub->current;
-    taker->waiter.notify = NULL;
-    taker->error = 0;
-    taker->done = false;
-    bine_queue_push(queue, &taker->waiter);
-    int error = bine_park_quick(hub, verb, (uintptr_t)object, deadline, flags);
-    if (__builtin_expect(taker->done, 1))
-        return taker->error;
-    return bine_taker_cut_short(taker, error);
+    struct bine_greenlet *g = hub->current, *next = NULL;
+    if (__builtin_expect(timeout == BINE_FOREVER && !object->external, 1))
+        next = bine_park_peek(hub, g);
+    if (__builtin_expect(next == NULL, 0))
+        return bine_taker_wait_slowly(object, queue, taker, verb, timeout, 0);
+    bine_taker_enqueue(g, queue, taker);
+    int error = bine_park_over(hub, g, verb, (uintptr_t)object, next);
+    return bine_taker_outcome(taker, error);
 }
 
 /*

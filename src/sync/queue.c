@@ -203,14 +203,11 @@ const struct bine_object_class bine_queue_class = {
 static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item, void **got, uint8_t kind,
                                                 int64_t timeout)
 {
-    if (timeout <= 0)
-        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
     struct bine_taker taker;
     taker.item = item;
     taker.kind = kind;
     int error = bine_taker_wait_inlined(&queue->object, got ? &queue->getters : &queue->putters, &taker,
-                                        got ? "get from queue" : "put to queue",
-                                        bine_object_deadline(&queue->object, timeout), 0);
+                                        got ? "get from queue" : "put to queue", timeout);
     if (__builtin_expect(error != 0, 0))
         return bine_result(error);
     if (got)

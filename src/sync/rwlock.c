@@ -45,7 +45,7 @@ static void serve(struct bine_rwlock *lock)
         bine_queue_remove(&first->waiter);
         if (!bine_unpark(first->waiter.greenlet))
             continue;
-        first->done = true;
+        first->error = 0;
         if (kind == WRITER)
             lock->writer = bine_ref(first->waiter.greenlet);
         else

@@ -96,11 +96,9 @@ struct bine_queue *bine_semaphore_waiters(struct bine_semaphore *semaphore)
 BINE_WAIT_BODY int bine_semaphore_wait_body(struct bine_semaphore *semaphore, int64_t timeout);
 BINE_WAIT_BODY int bine_semaphore_wait_body(struct bine_semaphore *semaphore, int64_t timeout)
 {
-    if (timeout <= 0)
-        return bine_result(timeout == 0 ? ETIMEDOUT : EINVAL);
     struct bine_taker taker;
-    return bine_result(bine_taker_wait_inlined(&semaphore->object, &semaphore->waiters, &taker, "acquire semaphore",
-                                               bine_object_deadline(&semaphore->object, timeout), 0));
+    return bine_result(
+        bine_taker_wait_inlined(&semaphore->object, &semaphore->waiters, &taker, "acquire semaphore", timeout));
 }
 
 BINE_WAIT_BY_JUMP(int semaphore_wait(struct bine_semaphore *semaphore, int64_t timeout), bine_semaphore_wait_body,
