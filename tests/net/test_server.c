@@ -289,6 +289,9 @@ TEST(server_bad_arguments)
     CHECK_OK(bine_server_free(server));
 }
 
+/* A listener that closes resets what waits in its backlog: the workers stay until all have been answered. */
+static atomic_bool talked;
+
 static void *serve_in_worker(void *address)
 {
     bine_server *own =
@@ -296,7 +299,8 @@ static void *serve_in_worker(void *address)
     if (!own)
         return (void *)(intptr_t)errno;
     CHECK_OK(bine_server_start(own));
-    CHECK_OK(bine_sleep(300 * BINE_MS));
+    while (!atomic_load(&talked))
+        CHECK_OK(bine_sleep(BINE_MS));
     CHECK_OK(bine_server_stop(own, BINE_FOREVER));
     CHECK_OK(bine_server_free(own));
     return NULL;
@@ -309,6 +313,7 @@ TEST(workers_share_a_port, .seconds = 60)
     CHECK_OK(bine_server_start(server));
     bine_workers *workers = bine_workers_start(2, serve_in_worker, (void *)bine_server_address(server));
     talk_to_server(40);
+    atomic_store(&talked, true);
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
     CHECK_OK(bine_server_stop(server, BINE_FOREVER));
     CHECK_OK(bine_server_free(server));
