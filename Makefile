@@ -108,7 +108,7 @@ bench-python: ## measure the Python package beside gevent and asyncio
 
 format: ## lay out all C sources
 	@tools/setup format
-	@git ls-files '*.[ch]' '*.cc' | xargs clang-format -i
+	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.[ch]' | xargs clang-format -i
 
 lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
 	@tools/setup lint

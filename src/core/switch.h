@@ -153,7 +153,7 @@ static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_
  * once, with no deadline and no flags, nothing out of the ordinary, and somebody is ready? Then who, taken off the ready queue; NULL: nothing
  * was done. Then the park, for one who was. */
 static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(struct bine_hub *hub,
-                                                                                   const struct bine_greenlet *g)
+                                                                                  const struct bine_greenlet *g)
 {
     uint32_t head = hub->ready.head;
     unsigned slice = hub->slice;

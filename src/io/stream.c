@@ -283,7 +283,8 @@ static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_d
         bool splits = kind == BINE_FD_PIPE || (record && atomic_load_explicit(&record->terminal, memory_order_relaxed));
         /* An eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole. */
         if (!splits || bine_vector_size(vector, (size_t)count) <= room)
-            sent = count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
+            sent = count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
+                              : bine_libc.writev(fd, vector, count);
         else
             sent = bine_libc.write(fd, vector->iov_base, vector->iov_len < room ? vector->iov_len : room);
     }
