@@ -39,10 +39,10 @@ def _prepare():
     if _prepared:
         return
     _prepared = True
-    # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they stay libc's.
-    semaphores = 1 << 20
+    # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they stay libc's, with breaks.
+    semaphores, with_breaks = 1 << 20, 1 << 21
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
-        _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores)
+        _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores | with_breaks)
         _bine.patch_local_keys(name)
         _bine.patch_threads_as_greenlets(name)
 

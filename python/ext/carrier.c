@@ -6,11 +6,14 @@
  * would take it at once it is handed over instead (PyThreadState_Swap): releasing and taking a GIL is two thirds of a switch.
  */
 #include <errno.h>
+#include <link.h>
 #include <signal.h>
 #include <string.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
+#include "core/schedule.h"
+#include "patch/interpreter.h"
 #include "patch/thread_greenlets.h"
 
 /* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
@@ -58,8 +61,8 @@ static void trip(struct bine_carrier *carrier)
 }
 
 /*
- * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so with; until the next greenlet takes it
- * or `next` releases it. Only who holds the GIL writes them, and a hub finds itself there only if it wrote that itself.
+ * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so with, until the next greenlet takes it,
+ * which is the very next thing that happens. Only who holds the GIL writes them, and a hub finds itself there only if it wrote that itself.
  *
  * The main thread's root takes the GIL anew always: CPython looks for signals that came meanwhile, which only that greenlet handles, where
  * it takes the GIL. Nor is it kept while the interpreter ends: taking it is where CPython stops all other threads. And from 3.12 on
@@ -68,23 +71,15 @@ static void trip(struct bine_carrier *carrier)
 static struct bine_hub *_Atomic keeper;
 static PyThreadState *kept;
 
-static inline bool keeps_gil(const struct bine_hub *hub)
-{
-    return atomic_load_explicit(&keeper, memory_order_relaxed) == hub;
-}
-
-static inline bool may_be_handed(const struct bine_hub *hub, const struct bine_greenlet *g)
-{
-    return g != hub->root || !hub->main_thread;
-}
-
-static inline bool keep_gil(struct bine_hub *hub, PyThreadState *state)
+/* Does the next greenlet take the GIL again, with a state of its own? Not to be decided earlier, nor to release it later than here: with a
+ * thread waiting for it CPython waits for that thread to have taken it, where other greenlets may go on. */
+static bool may_hand_over(const struct bine_hub *hub)
 {
     if (PY_VERSION_HEX >= 0x030C0000 || !Py_IsInitialized())
         return false;
-    kept = state;
-    atomic_store_explicit(&keeper, hub, memory_order_relaxed);
-    return true;
+    struct bine_greenlet *next = bine_schedule_expected(hub);
+    const struct bine_carrier *carrier = next ? bine_carrier_of(next) : NULL;
+    return carrier && carrier->left && !(next == hub->root && hub->main_thread);
 }
 
 static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
@@ -96,32 +91,26 @@ static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
     PyThreadState *state = held_state(carrier);
     if (!state)
         return NULL;
-    if (carrier)
-        carrier->left = true;
-    if (!carrier || !keep_gil(hub, state))
-        PyEval_SaveThread();
-    return state;
-}
-
-static void next(struct bine_hub *hub, struct bine_greenlet *g)
-{
-    struct bine_carrier *carrier = g ? bine_carrier_of(g) : NULL;
-    if (keeps_gil(hub) && !(carrier && carrier->left && may_be_handed(hub, g))) {
-        atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
+    if (may_hand_over(hub)) {
+        kept = state;
+        atomic_store_explicit(&keeper, hub, memory_order_relaxed);
+    } else {
         PyEval_SaveThread();
     }
+    if (carrier)
+        carrier->left = true;
+    return state;
 }
 
 /* The GIL for the current greenlet, which left with that state. */
 static void take_again(struct bine_hub *hub, PyThreadState *state)
 {
-    if (!keeps_gil(hub)) {
+    if (atomic_load_explicit(&keeper, memory_order_relaxed) != hub) {
         PyEval_RestoreThread(state);
         return;
     }
     atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
-    if (kept != state)
-        PyThreadState_Swap(state);
+    PyThreadState_Swap(state);
 }
 
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
@@ -162,7 +151,7 @@ static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
     }
 }
 
-static const struct bine_around around = { leave, next, back, refused };
+static const struct bine_around around = { leave, back, refused };
 static _Thread_local bool surrounded; /* this thread's hub */
 
 void bine_carrier_poke(struct bine_carrier *carrier)
@@ -405,6 +394,40 @@ static int tell_threads_apart(void)
 }
 #endif
 
+/* ---- the interpreter's own waits (patch/interpreter.h) ------------------------------------------------------ */
+
+static uintptr_t interpreter_begin, interpreter_end; /* its code */
+
+/* The only condition with a limit in there is the GIL's. */
+static bool waits_for_the_gil(const void *caller)
+{
+    return (uintptr_t)caller >= interpreter_begin && (uintptr_t)caller < interpreter_end;
+}
+
+/* Nobody waits for one of Python's locks with the GIL, or without a thread state. */
+static bool waits_for_the_runtime(const void *caller)
+{
+    if ((uintptr_t)caller < interpreter_begin || (uintptr_t)caller >= interpreter_end)
+        return false;
+    struct bine_hub *hub = bine_hub_here();
+    return !PyGILState_GetThisThreadState() || (hub && held_state(bine_carrier_of(hub->current)));
+}
+
+static int find_interpreter(struct dl_phdr_info *object, size_t size, void *data)
+{
+    uintptr_t inside = (uintptr_t)PyThreadState_New;
+    (void)size, (void)data;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        uintptr_t begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr, end = begin + object->dlpi_phdr[i].p_memsz;
+        if (object->dlpi_phdr[i].p_type == PT_LOAD && inside >= begin && inside < end) {
+            interpreter_begin = begin;
+            interpreter_end = end;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
@@ -441,6 +464,9 @@ int bine_carriers_init(PyObject *module)
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
     bine_hub_on_end(hub_ended);
     bine_hub_on_fork(hub_forked);
+    dl_iterate_phdr(find_interpreter, NULL);
+    bine_condition_stays_real = waits_for_the_gil;
+    bine_semaphore_stays_real = waits_for_the_runtime;
     if (tell_threads_apart() < 0)
         return -1;
     bine_frames_init();

@@ -227,6 +227,24 @@ def test_real_threads_beside_greenlets():
     assert len({g.value for g in gs}) == 1 and _thread and not total
 
 
+def test_threads_that_are_greenlets_begin_and_end_beside_real_ones():
+    """The interpreter's list of thread states has a lock of its own: no greenlet may have it while it does not run."""
+    from bine.threadpool import ThreadPool
+
+    def start():
+        for _ in range(10):
+            thread = threading.Thread(target=bine.sleep, args=(0,))
+            thread.start()
+            bine.sleep(0)
+            thread.join()
+
+    pool = ThreadPool(8)
+    work = [pool.spawn(lambda n: sum(i * i for i in range(n)), 2000) for _ in range(60)]
+    bine.joinall([bine.spawn(start) for _ in range(20)], raise_error=True)
+    bine.joinall(work, raise_error=True)
+    assert len({greenlet.value for greenlet in work}) == 1
+
+
 def test_threads_and_signals_get_their_share_while_greenlets_take_turns():
     """Greenlets hand the GIL over to each other without releasing it: nobody else may starve for that."""
     import signal

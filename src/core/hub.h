@@ -41,12 +41,10 @@ struct bine_driver {
 
 /* What a language runtime needs done around each switch of this hub: giving its global lock away before another greenlet runs, and
  * taking it again. `leave` runs in the greenlet that is about to park or yield, `back` in the same one when it goes on; `error` is what
- * its park will return, 0 after a yield. In between, `next` is told who goes on (it may be the same one), right before it does, and, with
- * NULL, that the driver is about to turn: so `leave` may keep a lock for somebody who would take it again at once. `refused`
- * runs where a park fails at once because of a kill, a scope or an interrupt, `error`. None of them may park. */
+ * its park will return, 0 after a yield. `refused` runs where a park fails at once because of a kill, a scope or an interrupt, `error`.
+ * What they call may park in turn (a lock), but `leave` not after it has decided by bine_schedule_expected (schedule.h). */
 struct bine_around {
     void *(*leave)(struct bine_hub *hub, struct bine_greenlet *g);
-    void (*next)(struct bine_hub *hub, struct bine_greenlet *next);
     void (*back)(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error);
     void (*refused)(struct bine_hub *hub, struct bine_greenlet *g, int error);
 };

@@ -79,16 +79,6 @@ static inline __attribute__((always_inline)) int end(struct bine_hub *hub, struc
     return g->wake_error;
 }
 
-/* Whoever comes next goes on, until somebody continues g. */
-static inline __attribute__((always_inline)) void go_on(struct bine_hub *hub, struct bine_greenlet *g,
-                                                        const struct bine_around *around)
-{
-    struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
-    if (around)
-        around->next(hub, next);
-    bine_switch(hub, g, next);
-}
-
 /* With everything that can be out of the ordinary. */
 static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const char *verb, uintptr_t object,
                                                     int64_t deadline, unsigned flags)
@@ -112,7 +102,7 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     const struct bine_around *around = hub->around;
     void *left = around ? around->leave(hub, g) : NULL;
     g->state = BINE_PARKED;
-    go_on(hub, g, around);
+    bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
     int error = end(hub, g);
     if (around)
         around->back(hub, g, left, error);
@@ -140,7 +130,7 @@ void bine_yield(struct bine_hub *hub)
     void *left = around ? around->leave(hub, g) : NULL;
     /* Not before `leave`, which may make others ready. */
     bine_ready_push(&hub->ready, g);
-    go_on(hub, g, around);
+    bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
     if (around)
         around->back(hub, g, left, 0);
 }

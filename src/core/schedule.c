@@ -111,8 +111,6 @@ static bool fire_timers(struct bine_hub *hub)
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
     int saved_errno = *hub->errno_address;
-    if (hub->around)
-        hub->around->next(hub, NULL);
     hub->switches += BINE_SLICE - hub->slice;
     hub->slice = BINE_SLICE;
     bool some = deliver_messages(hub);

@@ -32,6 +32,15 @@ static inline struct bine_greenlet *bine_schedule_next_quick(struct bine_hub *hu
     return next;
 }
 
+/* Who goes on if the current greenlet parks or yields now, before anything else happens; NULL if that is not known. */
+static inline struct bine_greenlet *bine_schedule_expected(const struct bine_hub *hub)
+{
+    if (bine_ready_empty(&hub->ready) || !hub->slice || hub->simulated)
+        return NULL;
+    struct bine_greenlet *next = bine_ready_first(&hub->ready);
+    return next->state == BINE_DEAD ? NULL : next;
+}
+
 /* Look at messages, timers and the driver; wait for them if `wait` and nothing is ready. */
 void bine_schedule_turn(struct bine_hub *hub, bool wait);
 

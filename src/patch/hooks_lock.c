@@ -3,10 +3,15 @@
  * falls through on threads without a hub; what takes is libc's again as soon as the family is not patched, what
  * gives always looks for greenlets that still wait.
  */
+#include <errno.h>
+
+#include "../core/park.h"
+#include "../core/schedule.h"
 #include "../sync/posix.h"
 
 #include "../sync/posix_barrier.h"
 #include "hook.h"
+#include "interpreter.h"
 #include "thread_join.h"
 
 int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -110,10 +115,35 @@ int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
     return bine_pthread_cond_wait(condition, mutex);
 }
 
+bool (*bine_condition_stays_real)(const void *caller);
+bool (*bine_semaphore_stays_real)(const void *caller);
+
+/* The thread waits; but when the time is up, greenlets that have come to be ready run first. */
+static void take_a_break(struct bine_hub *hub)
+{
+    bine_schedule_turn(hub, false);
+    bine_yield(hub);
+}
+
+static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    int error = bine_libc.pthread_cond_timedwait(condition, mutex, until);
+    struct bine_hub *hub = bine_hub_here();
+    if (error != ETIMEDOUT || !hub || hub->no_park)
+        return error;
+    bine_libc.pthread_mutex_unlock(mutex);
+    take_a_break(hub);
+    bine_libc.pthread_mutex_lock(mutex);
+    return error;
+}
+
 int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_cond_timedwait(condition, mutex, until);
+    if (__builtin_expect(bine_condition_stays_real != NULL, 0) &&
+        bine_condition_stays_real(__builtin_return_address(0)))
+        return wait_with_breaks(condition, mutex, until);
     return bine_pthread_cond_timedwait(condition, mutex, until);
 }
 
@@ -150,10 +180,33 @@ int hook_pthread_once(pthread_once_t *once, void (*routine)(void))
     return bine_pthread_once(once, routine);
 }
 
+static int sem_wait_with_breaks(sem_t *semaphore)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub || hub->no_park)
+        return bine_libc.sem_wait(semaphore);
+    for (;;) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += BINE_MS;
+        if (until.tv_nsec >= BINE_SECOND) {
+            until.tv_sec++;
+            until.tv_nsec -= BINE_SECOND;
+        }
+        int result = bine_libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+        if (result == 0 || errno != ETIMEDOUT)
+            return result;
+        take_a_break(hub);
+    }
+}
+
 int hook_sem_wait(sem_t *semaphore)
 {
     if (!bine_hook_active(BINE_PATCH_SEMAPHORE))
         return bine_libc.sem_wait(semaphore);
+    if (__builtin_expect(bine_semaphore_stays_real != NULL, 0) &&
+        bine_semaphore_stays_real(__builtin_return_address(0)))
+        return sem_wait_with_breaks(semaphore);
     return bine_sem_wait(semaphore);
 }
 

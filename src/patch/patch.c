@@ -158,7 +158,7 @@ int bine_patch_include(const char *object)
 
 int bine_patch_only(const char *object, unsigned families)
 {
-    if (families & ~(unsigned)(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE)) {
+    if (families & ~(unsigned)(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE | BINE_PATCH_INTERPRETER)) {
         errno = EINVAL;
         return -1;
     }

@@ -92,12 +92,6 @@ static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
     return masks->inner ? masks->inner->leave(hub, g) : NULL;
 }
 
-static void next(struct bine_hub *hub, struct bine_greenlet *g)
-{
-    if (masks_here->inner)
-        masks_here->inner->next(hub, g);
-}
-
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     struct masks *masks = masks_here;
@@ -122,7 +116,7 @@ static struct masks *masks_of(struct bine_hub *hub)
         masks = calloc(1, sizeof *masks);
         if (!masks)
             return NULL;
-        masks->around = (struct bine_around){leave, next, back, refused};
+        masks->around = (struct bine_around){leave, back, refused};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }

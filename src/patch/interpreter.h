@@ -1,0 +1,20 @@
+/*
+ * A language runtime whose global lock stays libc's, because it must be taken and given back where nothing may step aside, while the locks
+ * that its programs see are greenlets'. CPython has semaphores for these, and for some of its own that are held for a few instructions.
+ *
+ * A greenlet that parks is given what it waits for while others run. With one of the runtime's own locks it must not be: one of the others may
+ * wait for the global lock, whose holder waits for that very lock. So for these the thread waits, and takes the lock itself. And neither
+ * wait is for ever: it ends now and then for greenlets to run, one of which may be who is waited for.
+ */
+#ifndef BINE_PATCH_INTERPRETER_H
+#define BINE_PATCH_INTERPRETER_H
+
+#include <stdbool.h>
+
+/* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is none. Its caller looks again at what it
+ * waits for whenever the time is up, and gives up the mutex for nothing else. */
+extern bool (*bine_condition_stays_real)(const void *caller);
+/* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's own? */
+extern bool (*bine_semaphore_stays_real)(const void *caller);
+
+#endif
