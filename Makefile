@@ -106,7 +106,7 @@ bench-python: ## measure the Python package beside gevent and asyncio
 	@tools/setup python
 	@tools/bench-python
 
-format: ## lay out all C sources
+format: ## lay out the C sources that lint looks at
 	@tools/setup format
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.[ch]' | xargs clang-format -i
 

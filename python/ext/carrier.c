@@ -3,7 +3,7 @@
  *
  * Whoever parks gives the GIL away first, whether CPython released it around a blocking call already or an extension forgot to: the next
  * greenlet takes it with its own thread state. So the interpreter sees nothing but threads that take turns. Where the next one
- * would take it at once it is handed over instead (PyThreadState_Swap): releasing and taking a GIL is two thirds of a switch.
+ * would take it at once it is handed over instead (PyThreadState_Swap): that is a fifth of a switch.
  */
 #include <errno.h>
 #include <link.h>
@@ -71,11 +71,10 @@ static void trip(struct bine_carrier *carrier)
 static struct bine_hub *_Atomic keeper;
 static PyThreadState *kept;
 
-/* Does the next greenlet take the GIL again, with a state of its own? Not to be decided earlier, nor to release it later than here: with a
- * thread waiting for it CPython waits for that thread to have taken it, where other greenlets may go on. */
+/* Does the next greenlet take the GIL again, with a state of its own? Asked when nothing can come in between any more. */
 static bool may_hand_over(const struct bine_hub *hub)
 {
-    if (PY_VERSION_HEX >= 0x030C0000 || !Py_IsInitialized())
+    if (PY_VERSION_HEX >= 0x030C0000 || hub->simulated || !Py_IsInitialized())
         return false;
     struct bine_greenlet *next = bine_schedule_expected(hub);
     const struct bine_carrier *carrier = next ? bine_carrier_of(next) : NULL;
@@ -398,8 +397,7 @@ static int tell_threads_apart(void)
 
 static uintptr_t interpreter_begin, interpreter_end; /* its code */
 
-/* The only condition with a limit in there is the GIL's. */
-static bool waits_for_the_gil(const void *caller)
+static bool inside_interpreter(const void *caller)
 {
     return (uintptr_t)caller >= interpreter_begin && (uintptr_t)caller < interpreter_end;
 }
@@ -407,7 +405,7 @@ static bool waits_for_the_gil(const void *caller)
 /* Nobody waits for one of Python's locks with the GIL, or without a thread state. */
 static bool waits_for_the_runtime(const void *caller)
 {
-    if ((uintptr_t)caller < interpreter_begin || (uintptr_t)caller >= interpreter_end)
+    if (!inside_interpreter(caller))
         return false;
     struct bine_hub *hub = bine_hub_here();
     return !PyGILState_GetThisThreadState() || (hub && held_state(bine_carrier_of(hub->current)));
@@ -465,7 +463,7 @@ int bine_carriers_init(PyObject *module)
     bine_hub_on_end(hub_ended);
     bine_hub_on_fork(hub_forked);
     dl_iterate_phdr(find_interpreter, NULL);
-    bine_condition_stays_real = waits_for_the_gil;
+    bine_condition_stays_real = inside_interpreter; /* the only condition with a limit in there is the GIL's */
     bine_semaphore_stays_real = waits_for_the_runtime;
     if (tell_threads_apart() < 0)
         return -1;

@@ -200,16 +200,22 @@ static PyObject *spawn_class(PyObject *class, PyObject *args, PyObject *kwargs, 
     return (PyObject *)self;
 }
 
+static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (Py_ssize_t i = 0; tuple && i < count; i++) {
+        Py_INCREF(items[i]);
+        PyTuple_SET_ITEM(tuple, i, items[i]);
+    }
+    return tuple;
+}
+
 /* With a function and nothing by name, as nearly always: without the tuples and dicts of a call of the class. */
 static PyObject *spawn_plainly(PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *rest = PyTuple_New(count - 1);
+    PyObject *rest = tuple_of(args + 1, count - 1);
     if (!rest)
         return NULL;
-    for (Py_ssize_t i = 1; i < count; i++) {
-        Py_INCREF(args[i]);
-        PyTuple_SET_ITEM(rest, i - 1, args[i]);
-    }
     Greenlet *self = (Greenlet *)greenlet_new(&bine_Greenlet_Type, NULL, NULL);
     if (self && (set_call(self, args[0], rest, NULL) < 0 || set_spawner(self) < 0 || bine_greenlet_start_after(self, 0) < 0))
         Py_CLEAR(self);
@@ -221,11 +227,7 @@ static PyObject *greenlet_spawn(PyObject *class, PyObject *const *args, Py_ssize
 {
     if (class == (PyObject *)&bine_Greenlet_Type && count > 0 && !names)
         return spawn_plainly(args, count);
-    PyObject *positional = PyTuple_New(count), *named = names ? PyDict_New() : NULL, *self = NULL;
-    for (Py_ssize_t i = 0; positional && i < count; i++) {
-        Py_INCREF(args[i]);
-        PyTuple_SET_ITEM(positional, i, args[i]);
-    }
+    PyObject *positional = tuple_of(args, count), *named = names ? PyDict_New() : NULL, *self = NULL;
     bool good = positional && (named || !names);
     for (Py_ssize_t i = 0; good && names && i < PyTuple_GET_SIZE(names); i++)
         good = PyDict_SetItem(named, PyTuple_GET_ITEM(names, i), args[count + i]) == 0;

@@ -42,7 +42,7 @@ struct bine_driver {
 /* What a language runtime needs done around each switch of this hub: giving its global lock away before another greenlet runs, and
  * taking it again. `leave` runs in the greenlet that is about to park or yield, `back` in the same one when it goes on; `error` is what
  * its park will return, 0 after a yield. `refused` runs where a park fails at once because of a kill, a scope or an interrupt, `error`.
- * What they call may park in turn (a lock), but `leave` not after it has decided by bine_schedule_expected (schedule.h). */
+ * None of them may park; but `back` and `refused` may let others run while they wait for the lock. */
 struct bine_around {
     void *(*leave)(struct bine_hub *hub, struct bine_greenlet *g);
     void (*back)(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error);

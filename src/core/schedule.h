@@ -19,26 +19,32 @@ extern
  * when nothing can ever become ready, the root does, with EDEADLK. May return the caller. */
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
 
-/* The same with the common case inlined: somebody is ready and the slice is not used up. Not for a simulated hub, which draws lots. */
-static inline struct bine_greenlet *bine_schedule_next_quick(struct bine_hub *hub)
+/* Who goes on if the current greenlet parks or yields now, before anything else happens; NULL: to be seen. Not for a simulated hub,
+ * which draws lots. */
+static inline struct bine_greenlet *bine_schedule_expected(const struct bine_hub *hub)
 {
     if (__builtin_expect(bine_ready_empty(&hub->ready) || !hub->slice, 0))
-        return bine_schedule_next(hub);
+        return NULL;
     struct bine_greenlet *next = bine_ready_first(&hub->ready);
-    if (__builtin_expect(next->state == BINE_DEAD, 0))
-        return bine_schedule_next(hub);
-    hub->slice--;
-    hub->ready.head++;
+    return __builtin_expect(next->state == BINE_DEAD, 0) ? NULL : next;
+}
+
+/* The same, taken off the ready queue. */
+static inline struct bine_greenlet *bine_schedule_take_expected(struct bine_hub *hub)
+{
+    struct bine_greenlet *next = bine_schedule_expected(hub);
+    if (__builtin_expect(next != NULL, 1)) {
+        hub->slice--;
+        hub->ready.head++;
+    }
     return next;
 }
 
-/* Who goes on if the current greenlet parks or yields now, before anything else happens; NULL if that is not known. */
-static inline struct bine_greenlet *bine_schedule_expected(const struct bine_hub *hub)
+/* bine_schedule_next with the common case inlined: somebody is ready and the slice is not used up. Not for a simulated hub, which draws lots. */
+static inline struct bine_greenlet *bine_schedule_next_quick(struct bine_hub *hub)
 {
-    if (bine_ready_empty(&hub->ready) || !hub->slice || hub->simulated)
-        return NULL;
-    struct bine_greenlet *next = bine_ready_first(&hub->ready);
-    return next->state == BINE_DEAD ? NULL : next;
+    struct bine_greenlet *next = bine_schedule_take_expected(hub);
+    return __builtin_expect(next != NULL, 1) ? next : bine_schedule_next(hub);
 }
 
 /* Look at messages, timers and the driver; wait for them if `wait` and nothing is ready. */

@@ -155,16 +155,7 @@ static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_
 static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(struct bine_hub *hub,
                                                                                   const struct bine_greenlet *g)
 {
-    uint32_t head = hub->ready.head;
-    unsigned slice = hub->slice;
-    if (__builtin_expect((hub->unusual | g->attention) != 0 || head == hub->ready.tail || !slice, 0))
-        return NULL;
-    struct bine_greenlet *next = bine_ready_first(&hub->ready);
-    if (__builtin_expect(next->state == BINE_DEAD, 0))
-        return NULL;
-    hub->slice = slice - 1;
-    hub->ready.head = head + 1;
-    return next;
+    return __builtin_expect((hub->unusual | g->attention) != 0, 0) ? NULL : bine_schedule_take_expected(hub);
 }
 
 static inline __attribute__((always_inline)) int bine_park_over(struct bine_hub *hub, struct bine_greenlet *g,

@@ -21,30 +21,26 @@ static int made(int fd, enum bine_descriptor_kind kind, int flags)
     _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK && TFD_NONBLOCK == O_NONBLOCK &&
                        SFD_NONBLOCK == O_NONBLOCK && IN_NONBLOCK == O_NONBLOCK,
                    "flags differ");
-    if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+    if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR)) {
         bine_descriptor_fresh(fd, kind, (flags & O_NONBLOCK) != 0);
-    return fd;
-}
-
-/* A new socket has no timeouts: the kernel need not be asked. (One that accept made inherits them.) */
-static int made_socket(int fd, int type)
-{
-    if (made(fd, BINE_FD_SOCKET, type) >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
-        bine_descriptor_no_timeouts(fd);
+        /* One that accept makes inherits its listener's. */
+        if (kind == BINE_FD_SOCKET)
+            bine_descriptor_no_timeouts(fd);
+    }
     return fd;
 }
 
 int hook_socket(int domain, int type, int protocol)
 {
-    return made_socket(bine_libc.socket(domain, type, protocol), type);
+    return made(bine_libc.socket(domain, type, protocol), BINE_FD_SOCKET, type);
 }
 
 int hook_socketpair(int domain, int type, int protocol, int pair[2])
 {
     int result = bine_libc.socketpair(domain, type, protocol, pair);
     if (result == 0) {
-        made_socket(pair[0], type);
-        made_socket(pair[1], type);
+        made(pair[0], BINE_FD_SOCKET, type);
+        made(pair[1], BINE_FD_SOCKET, type);
     }
     return result;
 }

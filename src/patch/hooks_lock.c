@@ -185,6 +185,9 @@ static int sem_wait_with_breaks(sem_t *semaphore)
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
         return bine_libc.sem_wait(semaphore);
+    int saved = errno;
+    if (bine_libc.sem_trywait(semaphore) == 0)
+        return 0;
     for (;;) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -194,6 +197,8 @@ static int sem_wait_with_breaks(sem_t *semaphore)
             until.tv_nsec -= BINE_SECOND;
         }
         int result = bine_libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+        if (result == 0)
+            errno = saved;
         if (result == 0 || errno != ETIMEDOUT)
             return result;
         take_a_break(hub);

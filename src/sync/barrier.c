@@ -91,7 +91,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
     if (barrier_ready(&barrier->object.waitable))
         bine_object_notify(&barrier->object);
     struct bine_taker taker;
-    error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout, 0);
+    error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout);
     if (error && taker.error == BINE_UNSERVED) {
         barrier->broken = true;
         release(barrier, EPIPE);

@@ -124,7 +124,7 @@ int bine_event_wait(bine_event *event, int64_t timeout)
     if (is_set(event))
         return 0;
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout, 0));
+    return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout));
 }
 
 /* ---- async result ----------------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ static int result_wait(struct bine_async_result *result, int64_t timeout)
     if (is_there(result))
         return 0;
     struct bine_taker taker;
-    return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result", timeout, 0);
+    return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result", timeout);
 }
 
 static int result_wait_there(struct bine_errand *errand)

@@ -153,7 +153,7 @@ static int wait_for_reader(struct bine_imap *imap, size_t i)
     int error = 0;
     while (!error && i - imap->returned >= imap->most) {
         struct bine_taker taker;
-        error = bine_taker_wait(&imap->pool->object, &imap->feed, &taker, "wait for reader of imap", BINE_FOREVER, 0);
+        error = bine_taker_wait(&imap->pool->object, &imap->feed, &taker, "wait for reader of imap", BINE_FOREVER);
     }
     return error;
 }

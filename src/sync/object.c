@@ -134,19 +134,17 @@ int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, 
 }
 
 int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
-                    int64_t timeout, unsigned flags)
+                    int64_t timeout)
 {
-    if (!flags)
-        return bine_taker_wait_inlined(object, queue, taker, verb, timeout);
-    return bine_taker_wait_slowly(object, queue, taker, verb, timeout, flags);
+    return bine_taker_wait_inlined(object, queue, taker, verb, timeout);
 }
 
 int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
-                           const char *verb, int64_t timeout, unsigned flags)
+                           const char *verb, int64_t timeout)
 {
     if (timeout <= 0)
         return timeout == 0 ? ETIMEDOUT : EINVAL;
-    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), flags);
+    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), 0);
 }
 
 void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,

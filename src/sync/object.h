@@ -138,19 +138,19 @@ void bine_taker_claim_all(struct bine_queue *queue, int error);
 /*
  * Wait in `queue` until claimed. The taker's item and kind are the caller's to set before; the rest is set
  * here. Returns the taker's error once it was served, or, with the taker out of the queue, ETIMEDOUT,
- * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative. flags: BINE_PARK_*.
+ * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative.
  */
 int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
-                    int64_t timeout, unsigned flags);
-/* The same with an absolute deadline (INT64_MAX: none). */
+                    int64_t timeout);
+/* The same with an absolute deadline (INT64_MAX: none). flags: BINE_PARK_*. */
 int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags);
 /* The rest of a wait that was cut short: what it returns. */
 int bine_taker_cut_short(struct bine_taker *taker, int error);
 
-/* bine_taker_wait out of line. */
+/* bine_taker_wait with everything that can be out of the ordinary. */
 int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
-                           const char *verb, int64_t timeout, unsigned flags);
+                           const char *verb, int64_t timeout);
 /* The two ends of a wait of g, the current greenlet. `error`: what its park returned. */
 static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_queue *queue, struct bine_taker *taker)
 {
@@ -182,7 +182,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
     if (__builtin_expect(timeout == BINE_FOREVER && !object->external, 1))
         next = bine_park_peek(hub, g);
     if (__builtin_expect(next == NULL, 0))
-        return bine_taker_wait_slowly(object, queue, taker, verb, timeout, 0);
+        return bine_taker_wait_slowly(object, queue, taker, verb, timeout);
     bine_taker_enqueue(g, queue, taker);
     int error = bine_park_over(hub, g, verb, (uintptr_t)object, next);
     return bine_taker_outcome(taker, error);

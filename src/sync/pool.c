@@ -260,7 +260,7 @@ int bine_pool_join(bine_pool *pool, int64_t timeout)
     if (find(pool, pool->object.hub->current))
         return bine_result(EDEADLK);
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout, 0));
+    return bine_result(bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout));
 }
 
 void bine_pool_kill_context(struct bine_pool *pool, const void *context)

@@ -344,7 +344,7 @@ int bine_queue_join(bine_queue *queue, int64_t timeout)
     if (queue->unfinished == 0)
         return 0;
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&queue->object, &queue->joiners, &taker, "join queue", timeout, 0));
+    return bine_result(bine_taker_wait(&queue->object, &queue->joiners, &taker, "join queue", timeout));
 }
 
 static int shutdown_there(struct bine_errand *errand)

@@ -143,7 +143,7 @@ int bine_rlock_acquire(bine_rlock *lock, int64_t timeout)
         return 0;
     }
     struct bine_taker taker = {.item = (void *)1};
-    return bine_result(bine_taker_wait(&lock->object, &lock->waiters, &taker, "acquire rlock", timeout, 0));
+    return bine_result(bine_taker_wait(&lock->object, &lock->waiters, &taker, "acquire rlock", timeout));
 }
 
 int bine_rlock_release(bine_rlock *lock)

@@ -74,7 +74,7 @@ int bine_rwlock_free(bine_rwlock *lock)
 static int wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, int64_t timeout)
 {
     struct bine_taker taker = {.kind = kind};
-    int error = bine_taker_wait(&lock->object, &lock->waiters, &taker, verb, timeout, 0);
+    int error = bine_taker_wait(&lock->object, &lock->waiters, &taker, verb, timeout);
     /* A writer that gave up may have held back readers behind it. */
     if (error && kind == WRITER)
         serve(lock);

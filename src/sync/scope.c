@@ -93,7 +93,7 @@ static int wait_for_members(struct bine_scope *scope)
     struct bine_pool *group = scope->group;
     while (group->count > 0) {
         struct bine_taker taker;
-        int error = bine_taker_wait(&group->object, &group->joiners, &taker, "end scope", BINE_FOREVER, 0);
+        int error = bine_taker_wait(&group->object, &group->joiners, &taker, "end scope", BINE_FOREVER);
         if (error)
             return error;
     }
