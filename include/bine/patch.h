@@ -66,7 +66,7 @@ BINE_API int bine_patch_only(const char *object, unsigned families);
 
 /*
  * Make the pthread keys (pthread_getspecific, tss_get ...) that the matching objects use greenlet-local instead of
- * thread-local, when the thread family is patched; destructors run when the greenlet ends. In the root greenlet and on
+ * thread-local, when any family is patched; destructors run when the greenlet ends. In the root greenlet and on
  * threads without a hub they stay what they were. libcrypto's are so without being asked for: else one greenlet would
  * find another's errors in OpenSSL's error queue. For libraries that keep such state and that greenlets of one thread
  * would mix up. Of keys that the library made before patching only libc knows the destructor: their values are dropped

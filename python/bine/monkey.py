@@ -29,10 +29,6 @@ _prepared = False
 saved = {}
 
 
-def _disabled():
-    return os.environ.get("BINE_DISABLE", "") not in ("", "0")
-
-
 def _prepare():
     """Once: how CPython itself is to be treated, wherever it lives."""
     global _prepared
@@ -43,12 +39,11 @@ def _prepare():
     semaphores, with_breaks = 1 << 20, 1 << 21
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
         _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores | with_breaks)
-        _bine.patch_local_keys(name)
         _bine.patch_threads_as_greenlets(name)
 
 
 def _patch(*names):
-    if _disabled():
+    if _bine.disabled():
         return
     families = 0
     for name in names:

@@ -6,6 +6,7 @@
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
+ *   interpreter.c the interpreter as an object to patch; which threads and locks of it stay real ones
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
 #ifndef BINE_PYTHON_H
@@ -49,10 +50,29 @@ struct bine_carrier {
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
     bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
-    unsigned waiting;                   /* inside bine_py_park: the exception is raised there, no signal needed */
+    unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
+    unsigned without_gil;               /* ... and in a part of it that has released the GIL, or not taken it again yet */
     bool has_room;                      /* room above the stack's top (frames.c) ... */
     bool room_taken;                    /* ... where its Python frames are */
 };
+
+/* ---- interpreter.c ----------------------------------------------------------------------------------- */
+
+int bine_interpreter_init(void);
+/* The object that CPython itself is in, as patching names it. */
+const char *bine_interpreter_object(void);
+/* Does PyGILState find each greenlet's own state? Else nothing is patched, and only Bine's own calls park. */
+extern bool bine_states_by_key;
+/* Has there been a subinterpreter, where that matters? See gil.h. */
+#if PY_VERSION_HEX < 0x030C0000
+extern bool bine_check_is_blind;
+#else
+enum { bine_check_is_blind = false };
+#endif
+/* Did the environment (BINE_DISABLE) turn patching off? */
+bool bine_disabled(void);
+/* This thread state is no new thread's. GIL held. */
+void bine_threads_know(PyThreadState *state);
 
 /* ---- frames.c ---------------------------------------------------------------------------------------- */
 

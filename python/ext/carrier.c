@@ -6,15 +6,12 @@
  * would take it at once it is handed over instead (PyThreadState_Swap): that is a fifth of a switch.
  */
 #include <errno.h>
-#include <link.h>
 #include <signal.h>
-#include <string.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 #include "core/schedule.h"
-#include "patch/interpreter.h"
-#include "patch/thread_greenlets.h"
+#include "gil.h"
 
 /* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
  * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
@@ -31,24 +28,6 @@ static _Thread_local unsigned idle_count;
 
 /* The signal whose Python handler raises what was thrown (see bine_carrier_poke). */
 static int reserved_signal;
-
-/* The thread state that this very greenlet holds the GIL with, or NULL. */
-static inline PyThreadState *held_state(const struct bine_carrier *carrier)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    (void)carrier;
-    return PyThreadState_GetUnchecked();
-#elif PY_VERSION_HEX >= 0x030C0000
-    (void)carrier;
-    return _PyThreadState_UncheckedGet();
-#else
-    /* Process-global before 3.12: it may be another OS thread's. */
-    PyThreadState *state = _PyThreadState_UncheckedGet();
-    if (carrier && carrier->state)
-        return state == carrier->state ? state : NULL;
-    return state && state == PyGILState_GetThisThreadState() ? state : NULL;
-#endif
-}
 
 static void trip(struct bine_carrier *carrier)
 {
@@ -87,7 +66,7 @@ static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
     /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects' among them. */
     if (carrier && carrier->waiting && !(g->park_flags & BINE_PARK_FIRM))
         g->park_flags |= BINE_PARK_SIGNALS;
-    PyThreadState *state = held_state(carrier);
+    PyThreadState *state = bine_gil_state(carrier);
     if (!state)
         return NULL;
     if (may_hand_over(hub)) {
@@ -124,20 +103,24 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
             bine_interrupt(g, ECANCELED);
         trip(carrier);
     }
-    if (carrier)
+    if (carrier) {
         carrier->left = false;
+        carrier->without_gil++;
+    }
     if (left)
         take_again(hub, left);
+    if (carrier)
+        carrier->without_gil--;
 }
 
 static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
     (void)hub;
-    if (error != ECANCELED || !carrier || carrier->waiting || !bine_carrier_pending(carrier))
+    if (error != ECANCELED || !carrier || carrier->waiting || !bine_carrier_pending(carrier) || bine_check_is_blind)
         return;
     /* The library tried again. Its extension may have released the lock. */
-    if (held_state(carrier)) {
+    if (bine_gil_state(carrier)) {
         bine_cut_short();
     } else if (carrier->state) {
         PyEval_RestoreThread(carrier->state);
@@ -248,7 +231,11 @@ static void new_state(struct bine_carrier *carrier)
     if (!carrier->state)
         Py_FatalError("bine: no memory for a thread state");
     PyEval_RestoreThread(carrier->state);
+    bine_threads_know(carrier->state);
     tell_stack(carrier);
+    /* Has it a dict? PyThreadState_GetDict makes one when it is first asked, which is not to be when it is asked who holds the GIL. */
+    if (!PyThreadState_GetDict())
+        Py_FatalError("bine: no memory for a thread state's dict");
 }
 
 /* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
@@ -299,9 +286,11 @@ static void *carry(void *arg)
         idle = carrier;
         idle_count++;
         bine_greenlet_hide(g);
+        carrier->waiting++;
         /* Not cancelled by anybody: nobody has a reference. */
         while (!carrier->running)
             bine_park(hub, "carrier", 0, INT64_MAX, BINE_PARK_FIRM);
+        carrier->waiting--;
     }
     g->slots[BINE_SLOT_PYTHON] = NULL;
     PyThreadState_Clear(carrier->state);
@@ -347,99 +336,22 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     return g;
 }
 
-/*
- * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the
- * interpreter can be a greenlet. From 3.12 on those that Python code starts are announced by an audit event, right before; faulthandler's is
- * not. Earlier versions, which do not change any more, start every thread through a wrapper with a record {function, argument}
- * (pythread_callback in Python/thread_pthread.h); faulthandler's argument is NULL, threading's never is.
- */
-#if PY_VERSION_HEX >= 0x030C0000
-static _Thread_local bool announced;
-
-static int hear(const char *event, PyObject *args, void *data)
-{
-    (void)args, (void)data;
-    if (strncmp(event, "_thread.start_", 14) == 0) /* _new_thread; from 3.13 on also _joinable_thread */
-        announced = true;
-    return 0;
-}
-
-static bool stays_real(void *(*run)(void *), void *arg)
-{
-    (void)run, (void)arg;
-    bool real = !announced;
-    announced = false;
-    return real;
-}
-
-static int tell_threads_apart(void)
-{
-    if (!bine_thread_stays_real && PySys_AddAuditHook(hear, NULL) < 0)
-        return -1;
-    bine_thread_stays_real = stays_real;
-    return 0;
-}
-#else
-static bool stays_real(void *(*run)(void *), void *arg)
-{
-    (void)run;
-    return arg && ((void **)arg)[1] == NULL;
-}
-
-static int tell_threads_apart(void)
-{
-    bine_thread_stays_real = stays_real;
-    return 0;
-}
-#endif
-
-/* ---- the interpreter's own waits (patch/interpreter.h) ------------------------------------------------------ */
-
-static uintptr_t interpreter_begin, interpreter_end; /* its code */
-
-static bool inside_interpreter(const void *caller)
-{
-    return (uintptr_t)caller >= interpreter_begin && (uintptr_t)caller < interpreter_end;
-}
-
-/* Nobody waits for one of Python's locks with the GIL, or without a thread state. */
-static bool waits_for_the_runtime(const void *caller)
-{
-    if (!inside_interpreter(caller))
-        return false;
-    struct bine_hub *hub = bine_hub_here();
-    return !PyGILState_GetThisThreadState() || (hub && held_state(bine_carrier_of(hub->current)));
-}
-
-static int find_interpreter(struct dl_phdr_info *object, size_t size, void *data)
-{
-    uintptr_t inside = (uintptr_t)PyThreadState_New;
-    (void)size, (void)data;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        uintptr_t begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr, end = begin + object->dlpi_phdr[i].p_memsz;
-        if (object->dlpi_phdr[i].p_type == PT_LOAD && inside >= begin && inside < end) {
-            interpreter_begin = begin;
-            interpreter_end = end;
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
 static void hub_ended(struct bine_hub *hub)
 {
-    (void)hub;
     surrounded = false;
     if (!idle || !Py_IsInitialized())
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
     for (struct bine_carrier *carrier; (carrier = idle);) {
         idle = carrier->next;
+        /* As its greenlet: deleting a state clears the key of the caller. */
+        hub->current = carrier->g;
         PyThreadState_Clear(carrier->state);
         PyThreadState_Delete(carrier->state);
+        hub->current = hub->root;
         carrier->g->slots[BINE_SLOT_PYTHON] = NULL;
         free(carrier);
     }
@@ -462,10 +374,7 @@ int bine_carriers_init(PyObject *module)
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
     bine_hub_on_end(hub_ended);
     bine_hub_on_fork(hub_forked);
-    dl_iterate_phdr(find_interpreter, NULL);
-    bine_condition_stays_real = inside_interpreter; /* the only condition with a limit in there is the GIL's */
-    bine_semaphore_stays_real = waits_for_the_runtime;
-    if (tell_threads_apart() < 0)
+    if (bine_interpreter_init() < 0)
         return -1;
     bine_frames_init();
     reserved_signal = SIGRTMAX - 2;

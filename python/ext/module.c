@@ -1,7 +1,5 @@
 /* The module bine._bine: names and types. See bine_python.h. */
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <string.h>
 
 #include "bine_python.h"
@@ -50,7 +48,9 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t co
     if (deadline <= 0) {
         if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
             return NULL;
+        carrier->waiting++;
         bine_yield(bine_hub_here());
+        carrier->waiting--;
         if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
             return NULL;
         Py_RETURN_NONE;
@@ -122,12 +122,6 @@ static PyObject *py_exclude(PyObject *module, PyObject *args)
     return by_object(bine_patch_exclude, args);
 }
 
-static PyObject *py_local_keys(PyObject *module, PyObject *args)
-{
-    (void)module;
-    return by_object(bine_patch_local_keys, args);
-}
-
 static PyObject *py_threads_as_greenlets(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -179,9 +173,12 @@ static PyObject *py_offload(PyObject *module, PyObject *args)
     /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised afterwards. */
     if (bine_py_wait_begin() < 0)
         return NULL;
+    struct bine_carrier *carrier = bine_carrier_current();
     PyThreadState *state = PyEval_SaveThread();
+    carrier->without_gil++;
     int result = bine_offload(call_there, &call, NULL), error = errno;
     PyEval_RestoreThread(state);
+    carrier->without_gil--;
     bine_py_wait_end(false);
     if (result < 0)
         return bine_py_error(error);
@@ -196,21 +193,21 @@ static PyObject *py_poller_name(PyObject *module, PyObject *unused)
     return PyUnicode_FromString(bine_poller_name());
 }
 
-/* The object that CPython itself is in, as patching names it: "" for the program (Debian's python3 is linked statically, although it
- * has a shared library beside it), else the file name of libpython. */
 static PyObject *py_interpreter_object(PyObject *module, PyObject *unused)
 {
-    Dl_info found;
-    struct link_map *object = NULL;
     (void)module, (void)unused;
-    if (!dladdr1((void *)PyThreadState_New, &found, (void **)&object, RTLD_DL_LINKMAP) || !object || !object->l_name[0])
-        return PyUnicode_FromString("");
-    const char *slash = strrchr(object->l_name, '/');
-    return PyUnicode_FromString(slash ? slash + 1 : object->l_name);
+    return PyUnicode_FromString(bine_interpreter_object());
+}
+
+static PyObject *py_disabled(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyBool_FromLong(bine_disabled());
 }
 
 static PyMethodDef functions[] = {
-    {"interpreter_object", py_interpreter_object, METH_NOARGS, NULL},
+    { "interpreter_object", py_interpreter_object, METH_NOARGS, NULL },
+    { "disabled", py_disabled, METH_NOARGS, NULL },
     { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
     { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
@@ -222,7 +219,6 @@ static PyMethodDef functions[] = {
     { "patched", py_patched, METH_NOARGS, NULL },
     { "patch_only", py_patch_only, METH_VARARGS, NULL },
     { "patch_exclude", py_exclude, METH_VARARGS, NULL },
-    { "patch_local_keys", py_local_keys, METH_VARARGS, NULL },
     { "patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },

@@ -300,6 +300,28 @@ def test_subinterpreters_beside_greenlets():
     run(other, "import time; time.sleep(0.1); sum(range(1000))")
     assert len(ticks) > 3
     interpreters.destroy(other)
+    # From now on up to 3.12 PyGILState_Check() says yes, whoever holds the GIL.
+    seen = len(ticks)
+    time.sleep(0.1)
+    assert len(ticks) > seen + 3
+    lock, order = threading.Lock(), []
+
+    def take():
+        with lock:
+            order.append("taken")
+
+    with lock:
+        waiting = [threading.Thread(target=take) for _ in range(3)] + [bine.spawn(take)]
+        for one in waiting[:3]:
+            one.start()
+        bine.sleep(0.01)
+        order.append("given")
+    for one in waiting:
+        one.join()
+    assert order == ["given"] + ["taken"] * 4
+    from bine.threadpool import ThreadPool
+
+    assert ThreadPool(2).map(lambda n: (time.sleep(0.01), n)[1], range(4)) == [0, 1, 2, 3]
     ticker.kill()
 
 

@@ -83,6 +83,26 @@ print([bine.spawn(work).get() for _ in range(2)])
 # -- threads
 
 
+def test_callbacks_that_park_find_their_greenlet_before_anything_is_patched():
+    assert run("""
+import bine, ctypes, threading
+Compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+qsort = ctypes.CDLL(None).qsort
+qsort.restype = None
+local = threading.local()
+def sort(n):
+    local.n = n
+    def compare(a, b):
+        bine.sleep(0)
+        assert local.n == n
+        return a[0] - b[0]
+    values = (ctypes.c_int * 20)(*((i * 7 + n) % 20 for i in range(20)))
+    qsort(values, 20, ctypes.sizeof(ctypes.c_int), Compare(compare))
+    return list(values)
+print(all(g.get() == list(range(20)) for g in [bine.spawn(sort, n) for n in range(5)]))
+""") == "True"
+
+
 def test_threads_that_used_greenlets_leave_no_thread_states():
     assert run("""
 import bine, ctypes, gc, threading
@@ -366,6 +386,18 @@ thread = threading.Thread(target=lambda: seen.append(threading.get_native_id()))
 thread.start()
 thread.join()
 assert seen == [os.getpid()], seen
+faulthandler.dump_traceback_later(0.2, exit=True)
+while True:
+    pass
+"""], stderr=subprocess.PIPE, timeout=50)
+    assert done.returncode == 1 and done.stderr.startswith(b"Timeout"), done
+
+
+def test_faulthandler_watches_although_a_thread_has_not_begun():
+    done = subprocess.run([sys.executable, "-c", PATCH + """
+import faulthandler, _thread, time
+bine.joinall([bine.spawn(bine.sleep, 0) for _ in range(3)])
+_thread.start_new_thread(time.sleep, (100,))
 faulthandler.dump_traceback_later(0.2, exit=True)
 while True:
     pass

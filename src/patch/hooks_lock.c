@@ -116,7 +116,8 @@ int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 }
 
 bool (*bine_condition_stays_real)(const void *caller);
-bool (*bine_semaphore_stays_real)(const void *caller);
+bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
+_Thread_local const void *bine_semaphore_refused;
 
 /* The thread waits; but when the time is up, greenlets that have come to be ready run first. */
 static void take_a_break(struct bine_hub *hub)
@@ -210,9 +211,17 @@ int hook_sem_wait(sem_t *semaphore)
     if (!bine_hook_active(BINE_PATCH_SEMAPHORE))
         return bine_libc.sem_wait(semaphore);
     if (__builtin_expect(bine_semaphore_stays_real != NULL, 0) &&
-        bine_semaphore_stays_real(__builtin_return_address(0)))
+        bine_semaphore_stays_real(__builtin_return_address(0), semaphore))
         return sem_wait_with_breaks(semaphore);
     return bine_sem_wait(semaphore);
+}
+
+int hook_sem_trywait(sem_t *semaphore)
+{
+    int result = bine_libc.sem_trywait(semaphore);
+    if (result < 0)
+        bine_semaphore_refused = semaphore;
+    return result;
 }
 
 int hook_sem_timedwait(sem_t *semaphore, const struct timespec *until)

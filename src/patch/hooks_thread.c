@@ -67,7 +67,7 @@ int hook_thrd_join(thrd_t thread, int *result)
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
 {
     struct bine_hub *hub = NULL;
-    if (bine_hook_active(BINE_PATCH_GREENLETS) && !(bine_thread_stays_real && bine_thread_stays_real(run, arg)))
+    if (bine_hook_active(BINE_PATCH_GREENLETS) && !(bine_thread_stays_real && bine_thread_stays_real()))
         hub = bine_thread_greenlets_hub();
     return hub ? bine_thread_greenlet_create(hub, thread, attributes, run, arg)
                : bine_libc.pthread_create(thread, attributes, run, arg);

@@ -11,10 +11,16 @@
 
 #include <stdbool.h>
 
+/* Make the keys of the objects that bine_patch_local_keys() named greenlet-local from now on, whatever is patched: an interpreter finds its
+ * state by one. 0, or -1 with errno as bine_patch(). */
+int bine_patch_keys_always(void);
+
 /* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is none. Its caller looks again at what it
  * waits for whenever the time is up, and gives up the mutex for nothing else. */
 extern bool (*bine_condition_stays_real)(const void *caller);
 /* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's own? */
-extern bool (*bine_semaphore_stays_real)(const void *caller);
+extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
+/* The semaphore that this thread last tried to take in vain, for who judges so: locks of a program's are tried first, with the global lock. */
+extern _Thread_local const void *bine_semaphore_refused;
 
 #endif

@@ -120,6 +120,26 @@ static void destroy_table(void *table)
     bine_setspecific(table_key, NULL);
 }
 
+/* ---- fork ------------------------------------------------------------------------------------ */
+
+/* In the child the greenlet that forked is the root: its values are the thread's now, in place of the former root's. */
+static void hub_forked(struct bine_hub *hub)
+{
+    static const struct bine_greenlet *moved; /* who is that already, and forks again */
+    struct table *table = table_here();
+    if (!(hub->current->flags & BINE_G_FORKED) || hub->current == moved)
+        return;
+    moved = hub->current;
+    for (pthread_key_t key = 0; key < PTHREAD_KEYS_MAX; key++) {
+        unsigned slot = atomic_load(&slot_of[key]);
+        if (slot)
+            bine_libc.pthread_setspecific(
+                key, table && slot < table->count && is_current(table, slot) ? table->values[slot].value : NULL);
+    }
+    free(table);
+    bine_setspecific(table_key, NULL);
+}
+
 /* ---- get and set ----------------------------------------------------------------------------- */
 
 static bool have_table_key(void)
@@ -127,6 +147,7 @@ static bool have_table_key(void)
     int state = atomic_load_explicit(&table_key_state, memory_order_acquire);
     if (state == 0 && atomic_compare_exchange_strong(&table_key_state, &state, 1)) {
         state = bine_key_create(&table_key, destroy_table) == 0 ? 2 : 3;
+        bine_hub_on_fork(hub_forked);
         atomic_store(&table_key_state, state);
     }
     while (state == 1)

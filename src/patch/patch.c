@@ -6,6 +6,7 @@
 #include "../io/descriptor.h"
 #include "engine.h"
 #include "hook.h"
+#include "interpreter.h"
 #include "limit.h"
 #include "scope.h"
 #include "signals.h"
@@ -14,15 +15,15 @@ atomic_uint bine_patch_active;
 _Thread_local int bine_vforked;
 atomic_ulong bine_patch_from_hub;
 
-/* The families that the user asked for; written with the engine's lock held. */
-static atomic_uint asked;
+/* The families that the user asked for, and inner ones that are patched in any case; written with the engine's lock held. */
+static atomic_uint asked, always;
 
 /* With the lock held: let exactly these families be patched. Hooks are told first, so that each works as soon as a
  * slot leads to it, and falls through as soon as its family is gone. */
 static int change_to(unsigned families, bool anew)
 {
     unsigned before = atomic_load(&bine_patch_active);
-    unsigned all = bine_families_with_inner(families);
+    unsigned all = bine_families_with_inner(families) | atomic_load(&always);
     if (bine_limit_any())
         all |= BINE_PATCH_LOADER;
     atomic_store(&bine_patch_active, before | all);
@@ -60,6 +61,15 @@ static int change(unsigned add, unsigned remove)
 int bine_patch(unsigned families)
 {
     return change(families, 0);
+}
+
+int bine_patch_keys_always(void)
+{
+    unsigned before = atomic_exchange(&always, BINE_PATCH_LOCAL_KEYS);
+    if (change(0, 0) == 0)
+        return 0;
+    atomic_store(&always, before);
+    return -1;
 }
 
 int bine_unpatch(unsigned families)
@@ -136,7 +146,7 @@ static int add_rule(enum bine_rule_kind kind, const char *object, unsigned famil
     bine_engine_lock();
     int saved = errno;
     int error = bine_scope_add(kind, object, families);
-    if (!error && atomic_load(&asked)) {
+    if (!error && (atomic_load(&asked) || atomic_load(&always))) {
         error = change_to(atomic_load(&asked), true);
         if (error)
             bine_scope_drop_newest();

@@ -69,7 +69,7 @@ static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
-bool (*bine_thread_stays_real)(void *(*run)(void *), void *arg);
+bool (*bine_thread_stays_real)(void);
 
 struct bine_hub *bine_thread_greenlets_hub(void)
 {

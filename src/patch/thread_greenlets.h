@@ -15,8 +15,8 @@
 struct bine_hub;
 
 /* A language runtime may know threads of its own that must stay real ones (a watchdog that looks at a busy
- * program). NULL: none. */
-extern bool (*bine_thread_stays_real)(void *(*run)(void *), void *arg);
+ * program): is the one about to start such a thread? NULL: none. */
+extern bool (*bine_thread_stays_real)(void);
 
 /* May this thread have greenlets for threads? Its hub (made if this is the main thread), or NULL. */
 struct bine_hub *bine_thread_greenlets_hub(void);

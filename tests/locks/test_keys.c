@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "keys.h"
 #include "locks.h"
@@ -100,6 +102,40 @@ TEST(threads_keep_their_own_values_beside_their_greenlets)
     free(keys_state());
 }
 
+static void *fork_twice(void *arg)
+{
+    CHECK(keys_swap(arg) == NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        /* The thread's value is this greenlet's now, and not the former root's. */
+        if (keys_swap(arg) != arg)
+            _exit(1);
+        pid_t grandchild = fork();
+        if (grandchild == 0)
+            _exit(keys_swap(arg) == arg ? 0 : 2);
+        int status = 1;
+        waitpid(grandchild, &status, 0);
+        _exit(WEXITSTATUS(status));
+    }
+    int status = 1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    CHECK(keys_swap(NULL) == arg);
+    return NULL;
+}
+
+TEST(values_of_a_greenlet_that_forks_are_the_thread_s_in_the_child)
+{
+    CHECK_OK(bine_patch_local_keys("libkeys*"));
+    CHECK_OK(bine_patch_time());
+    CHECK_OK(keys_init());
+    int mine, roots;
+    keys_swap(&roots);
+    CHECK_OK(bine_join(bine_spawn(fork_twice, &mine), NULL, BINE_FOREVER));
+    CHECK(keys_swap(NULL) == &roots);
+}
+
 /* ---- libcrypto -------------------------------------------------------------------------------- */
 
 static long blocks;
@@ -147,7 +183,7 @@ static void fail_in_greenlets(void)
 
 TEST(hazard_08_each_greenlet_sees_its_own_openssl_errors)
 {
-    CHECK_OK(bine_patch_thread());
+    CHECK_OK(bine_patch_socket()); /* whatever is patched */
     fail_in_greenlets();
 }
 

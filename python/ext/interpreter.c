@@ -1,0 +1,165 @@
+/*
+ * The interpreter as an object to patch: its thread states are greenlets', but some of its threads and its waits for its own locks
+ * stay real ones (patch/interpreter.h).
+ */
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bine_python.h"
+#include "gil.h"
+#include "patch/interpreter.h"
+#include "patch/thread_greenlets.h"
+
+/*
+ * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the
+ * interpreter can be a greenlet. From 3.12 on those that Python code starts are announced by an audit event, right before; faulthandler's is
+ * not.
+ *
+ * Earlier versions, which do not change any more, make the thread state of those that Python code starts right before; faulthandler's has
+ * none. So a new thread is Python's if the youngest state of the interpreter (the first of its list) has not run anything yet, nor is
+ * known for another reason. A C thread that has just got its state by PyGILState_Ensure() and a watchdog started in that very moment would
+ * be taken for one.
+ */
+#if PY_VERSION_HEX >= 0x030C0000
+
+static _Thread_local bool announced;
+
+static int hear(const char *event, PyObject *args, void *data)
+{
+    (void)args, (void)data;
+    if (strncmp(event, "_thread.start_", 14) == 0) /* _new_thread; from 3.13 on also _joinable_thread */
+        announced = true;
+    return 0;
+}
+
+static bool stays_real(void)
+{
+    bool real = !announced;
+    announced = false;
+    return real;
+}
+
+void bine_threads_know(PyThreadState *state)
+{
+    (void)state;
+}
+
+#else
+
+/* The greatest identity of a state of the main interpreter that is known; identities only grow. Under the GIL. */
+static uint64_t known;
+
+void bine_threads_know(PyThreadState *state)
+{
+    uint64_t identity = PyThreadState_GetID(state);
+    if (identity > known)
+        known = identity;
+}
+
+static bool stays_real(void)
+{
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    PyThreadState *youngest = PyInterpreterState_ThreadHead(interpreter);
+    PyFrameObject *frame = PyThreadState_GetFrame(youngest);
+    Py_XDECREF(frame);
+    if (frame)
+        return true;
+    if (interpreter != PyInterpreterState_Main())
+        return false;
+    if (PyThreadState_GetID(youngest) <= known)
+        return true;
+    bine_threads_know(youngest);
+    return false;
+}
+
+bool bine_check_is_blind;
+
+static int hear(const char *event, PyObject *args, void *data)
+{
+    (void)args, (void)data;
+    if (strcmp(event, "cpython.PyInterpreterState_New") == 0)
+        bine_check_is_blind = true;
+    return 0;
+}
+
+/* Has there been a subinterpreter before us? */
+static void try_check(void)
+{
+    PyThreadState *state = PyEval_SaveThread();
+    bine_check_is_blind = PyGILState_Check();
+    PyEval_RestoreThread(state);
+}
+
+#endif
+
+/* ---- the interpreter, and its own waits --------------------------------------------------------------------------- */
+
+static const char *interpreter_name; /* its file's name; "": the program (Debian's python3 is linked statically, although it has a library beside it) */
+static uintptr_t interpreter_begin, interpreter_end; /* its code */
+
+const char *bine_interpreter_object(void)
+{
+    return interpreter_name;
+}
+
+bool bine_states_by_key;
+
+bool bine_disabled(void)
+{
+    const char *said = getenv("BINE_DISABLE");
+    return said && *said && strcmp(said, "0") != 0;
+}
+
+static bool inside_interpreter(const void *caller)
+{
+    return (uintptr_t)caller >= interpreter_begin && (uintptr_t)caller < interpreter_end;
+}
+
+/* Nobody waits for one of Python's locks with the GIL, or without a thread state, or without having tried to get it before. */
+static bool waits_for_the_runtime(const void *caller, const void *semaphore)
+{
+    if (!inside_interpreter(caller))
+        return false;
+    struct bine_hub *hub = bine_hub_here();
+    if (bine_check_is_blind)
+        return semaphore != bine_semaphore_refused;
+    return !PyGILState_GetThisThreadState() || (hub && bine_gil_state(bine_carrier_of(hub->current)));
+}
+
+static int find_interpreter(struct dl_phdr_info *object, size_t size, void *data)
+{
+    uintptr_t inside = (uintptr_t)PyThreadState_New;
+    (void)size, (void)data;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        uintptr_t begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr, end = begin + object->dlpi_phdr[i].p_memsz;
+        if (object->dlpi_phdr[i].p_type == PT_LOAD && inside >= begin && inside < end) {
+            const char *slash = strrchr(object->dlpi_name, '/');
+            interpreter_name = slash ? slash + 1 : object->dlpi_name;
+            interpreter_begin = begin;
+            interpreter_end = end;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int bine_interpreter_init(void)
+{
+    if (!bine_thread_stays_real && PySys_AddAuditHook(hear, NULL) < 0)
+        return -1;
+#if PY_VERSION_HEX < 0x030C0000
+    try_check();
+#endif
+    dl_iterate_phdr(find_interpreter, NULL);
+    /* The thread state that PyGILState finds is the greenlet's, before anything is patched. */
+    bine_states_by_key = !bine_disabled();
+    if (bine_states_by_key && (bine_patch_local_keys(interpreter_name) < 0 || bine_patch_keys_always() < 0)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    bine_thread_stays_real = stays_real;
+    bine_condition_stays_real = inside_interpreter; /* the only condition with a limit in there is the GIL's */
+    bine_semaphore_stays_real = waits_for_the_runtime;
+    return 0;
+}
