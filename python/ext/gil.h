@@ -34,21 +34,19 @@ static inline PyThreadState *bine_gil_state(const struct bine_carrier *carrier)
 #else
 
 /*
- * Up to 3.11 the interpreter has one current state for all threads, which may be another thread's, so nothing but a comparison will do.
- * PyGILState_Check() makes one, until there is a subinterpreter: from then on it says yes to everybody. (PyThreadState_Get() is for the
- * moment between CPython's making the check blind and our hearing of it: who makes a subinterpreter holds the GIL.) Then we go by
- * who asks: Bine's own calls hold the GIL, and around blocking calls of libc it was released. An extension that did not stops the
- * other greenlets' Python code for the time of the call, as it does threads.
+ * Bine's own calls hold the GIL, but for parts that say so. Around blocking calls of libc it was released, if their caller knows what is
+ * proper. Up to 3.11 the interpreter has one current state for all threads, which may be another thread's, so nothing but a comparison
+ * will do: PyGILState_Check() makes one. (PyThreadState_Get() is for the moment between CPython's making the check blind and our hearing of
+ * it: who makes a subinterpreter holds the GIL.) After the first subinterpreter it says yes to everybody. From then on an extension that
+ * does not release the GIL stops the other greenlets' Python code for the time of its call, as it does threads.
  */
 static inline PyThreadState *bine_gil_state(const struct bine_carrier *carrier)
 {
-    if (!bine_states_by_key)
+    if (!bine_states_by_key || (carrier && carrier->waiting && !carrier->without_gil))
         return PyThreadState_Get();
     PyThreadState *own = carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
-    if (!own || !PyGILState_Check())
+    if (!own || bine_check_is_blind || !PyGILState_Check())
         return NULL;
-    if (bine_check_is_blind)
-        return carrier && carrier->waiting && !carrier->without_gil ? PyThreadState_Get() : NULL;
     return PyThreadState_Get() == own ? own : NULL;
 }
 

@@ -322,6 +322,11 @@ def test_subinterpreters_beside_greenlets():
     from bine.threadpool import ThreadPool
 
     assert ThreadPool(2).map(lambda n: (time.sleep(0.01), n)[1], range(4)) == [0, 1, 2, 3]
+    # Nor is it known whether an extension keeps the GIL. Then it stops the others, but not for ever.
+    import ctypes
+
+    keeps = ctypes.PyDLL(None).usleep
+    assert len(bine.joinall([bine.spawn(keeps, 10000) for _ in range(3)], timeout=30)) == 3
     ticker.kill()
 
 

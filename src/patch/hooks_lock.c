@@ -108,13 +108,6 @@ int hook_pthread_rwlock_unlock(pthread_rwlock_t *lock)
     return bine_pthread_rwlock_unlock(lock);
 }
 
-int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
-{
-    if (!bine_hook_active(BINE_PATCH_THREAD))
-        return bine_libc.pthread_cond_wait(condition, mutex);
-    return bine_pthread_cond_wait(condition, mutex);
-}
-
 bool (*bine_condition_stays_real)(const void *caller);
 bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
 _Thread_local const void *bine_semaphore_refused;
@@ -124,6 +117,18 @@ static void take_a_break(struct bine_hub *hub)
 {
     bine_schedule_turn(hub, false);
     bine_yield(hub);
+}
+
+static struct timespec soon(int64_t delay)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += delay;
+    if (until.tv_nsec >= BINE_SECOND) {
+        until.tv_sec++;
+        until.tv_nsec -= BINE_SECOND;
+    }
+    return until;
 }
 
 static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
@@ -136,6 +141,26 @@ static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex, c
     take_a_break(hub);
     bine_libc.pthread_mutex_lock(mutex);
     return error;
+}
+
+/* Without a limit only somebody who waits for the lock is waited for, to take it. That may be a greenlet of this thread. */
+static int wait_a_while(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    if (!bine_hub_here())
+        return bine_libc.pthread_cond_wait(condition, mutex);
+    struct timespec until = soon(5 * BINE_MS);
+    int error = bine_libc.pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &until);
+    return error == ETIMEDOUT ? 0 : error;
+}
+
+int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.pthread_cond_wait(condition, mutex);
+    if (__builtin_expect(bine_condition_stays_real != NULL, 0) &&
+        bine_condition_stays_real(__builtin_return_address(0)))
+        return wait_a_while(condition, mutex);
+    return bine_pthread_cond_wait(condition, mutex);
 }
 
 int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
@@ -190,13 +215,7 @@ static int sem_wait_with_breaks(sem_t *semaphore)
     if (bine_libc.sem_trywait(semaphore) == 0)
         return 0;
     for (;;) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += BINE_MS;
-        if (until.tv_nsec >= BINE_SECOND) {
-            until.tv_sec++;
-            until.tv_nsec -= BINE_SECOND;
-        }
+        struct timespec until = soon(BINE_MS);
         int result = bine_libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
         if (result == 0)
             errno = saved;

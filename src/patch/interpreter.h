@@ -16,7 +16,8 @@
 int bine_patch_keys_always(void);
 
 /* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is none. Its caller looks again at what it
- * waits for whenever the time is up, and gives up the mutex for nothing else. */
+ * waits for whenever the time is up, and gives up the mutex for nothing else. A pthread_cond_wait there waits until somebody else has taken
+ * it, once asked to let him; it is not for ever either, as that may be a greenlet of this thread. */
 extern bool (*bine_condition_stays_real)(const void *caller);
 /* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's own? */
 extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);

@@ -14,9 +14,9 @@ enum {
     BINE_PATCH_LOADER = 1 << 16,     /* dlopen dlsym ...: with every family */
     BINE_PATCH_DESCRIPTOR = 1 << 17, /* socket close dup fcntl ...: with those that keep records of descriptors */
     BINE_PATCH_LOCAL_KEYS = 1 << 18, /* pthread_getspecific ...: likewise, in the objects that rules choose */
-    BINE_PATCH_GREENLETS = 1 << 19,  /* pthread_create pthread_self ...: with thread, in the objects that rules choose */
+    BINE_PATCH_GREENLETS = 1 << 19, /* pthread_create pthread_self ...: with thread, in the objects that rules choose */
     BINE_PATCH_THREAD_OR_GREENLETS = BINE_PATCH_THREAD | BINE_PATCH_GREENLETS,
-    BINE_PATCH_INTERPRETER = 1 << 21, /* pthread_cond_timedwait: with thread; see interpreter.h */
+    BINE_PATCH_INTERPRETER = 1 << 21, /* pthread_cond_wait and timedwait: with thread; see interpreter.h */
     BINE_PATCH_THREAD_OR_INTERPRETER = BINE_PATCH_THREAD | BINE_PATCH_INTERPRETER,
 };
 
