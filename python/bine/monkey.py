@@ -40,6 +40,18 @@ def _prepare():
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
         _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores | with_breaks)
         _bine.patch_threads_as_greenlets(name)
+    if sys.version_info < (3, 12):
+        _leave_watchdog()
+
+
+def _leave_watchdog():
+    """The one function that is replaced, where CPython does not tell faulthandler's thread, which stays a real one, from others."""
+    import faulthandler
+    from functools import partial, wraps
+
+    original = faulthandler.dump_traceback_later
+    saved["faulthandler"] = {"dump_traceback_later": original}
+    faulthandler.dump_traceback_later = wraps(original)(partial(_bine.call_with_real_threads, original))
 
 
 def _patch(*names):
@@ -172,13 +184,13 @@ def is_anything_patched():
 
 
 def get_original(mod_name, item_name):
-    """gevent's answer is the object before patching. Bine replaces none, so this is the object that is there."""
+    """gevent's answer is the object before patching. Bine replaces none (but one, see `_leave_watchdog`), so this is the object that is there."""
     import importlib
 
-    module = importlib.import_module(mod_name)
+    module, kept = importlib.import_module(mod_name), saved.get(mod_name, {})
     if isinstance(item_name, str):
-        return getattr(module, item_name)
-    return [getattr(module, name) for name in item_name]
+        return kept.get(item_name) or getattr(module, item_name)
+    return [kept.get(name) or getattr(module, name) for name in item_name]
 
 
 def main():

@@ -71,8 +71,9 @@ enum { bine_check_is_blind = false };
 #endif
 /* Did the environment (BINE_DISABLE) turn patching off? */
 bool bine_disabled(void);
-/* This thread state is no new thread's. GIL held. */
-void bine_threads_know(PyThreadState *state);
+/* call_with_real_threads(function, *args, **kwargs): threads that the interpreter starts meanwhile stay real ones. Up to 3.11, where it
+ * cannot be known otherwise. */
+PyObject *bine_py_call_with_real_threads(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* ---- frames.c ---------------------------------------------------------------------------------------- */
 

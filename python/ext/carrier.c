@@ -231,7 +231,6 @@ static void new_state(struct bine_carrier *carrier)
     if (!carrier->state)
         Py_FatalError("bine: no memory for a thread state");
     PyEval_RestoreThread(carrier->state);
-    bine_threads_know(carrier->state);
     tell_stack(carrier);
     /* Has it a dict? PyThreadState_GetDict makes one when it is first asked, which is not to be when it is asked who holds the GIL. */
     if (!PyThreadState_GetDict())

@@ -14,12 +14,7 @@
 /*
  * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the
  * interpreter can be a greenlet. From 3.12 on those that Python code starts are announced by an audit event, right before; faulthandler's is
- * not.
- *
- * Earlier versions, which do not change any more, make the thread state of those that Python code starts right before; faulthandler's has
- * none. So a new thread is Python's if the youngest state of the interpreter (the first of its list) has not run anything yet, nor is
- * known for another reason. A C thread that has just got its state by PyGILState_Ensure() and a watchdog started in that very moment would
- * be taken for one.
+ * not. Earlier versions announce none: there bine.monkey has that function called by call_with_real_threads().
  */
 #if PY_VERSION_HEX >= 0x030C0000
 
@@ -40,37 +35,32 @@ static bool stays_real(void)
     return real;
 }
 
-void bine_threads_know(PyThreadState *state)
-{
-    (void)state;
-}
-
 #else
 
-/* The greatest identity of a state of the main interpreter that is known; identities only grow. Under the GIL. */
-static uint64_t known;
-
-void bine_threads_know(PyThreadState *state)
-{
-    uint64_t identity = PyThreadState_GetID(state);
-    if (identity > known)
-        known = identity;
-}
+static _Thread_local const struct bine_greenlet *starts_real_threads;
 
 static bool stays_real(void)
 {
-    PyInterpreterState *interpreter = PyInterpreterState_Get();
-    PyThreadState *youngest = PyInterpreterState_ThreadHead(interpreter);
-    PyFrameObject *frame = PyThreadState_GetFrame(youngest);
-    Py_XDECREF(frame);
-    if (frame)
-        return true;
-    if (interpreter != PyInterpreterState_Main())
-        return false;
-    if (PyThreadState_GetID(youngest) <= known)
-        return true;
-    bine_threads_know(youngest);
-    return false;
+    struct bine_hub *hub = bine_hub_here();
+    return hub && hub->current == starts_real_threads;
+}
+
+PyObject *bine_py_call_with_real_threads(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    (void)module;
+    if (!carrier)
+        return NULL;
+    if (PyTuple_GET_SIZE(args) < 1)
+        return PyErr_Format(PyExc_TypeError, "call_with_real_threads() needs a function");
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    if (!rest)
+        return NULL;
+    starts_real_threads = carrier->g;
+    PyObject *result = PyObject_Call(PyTuple_GET_ITEM(args, 0), rest, kwargs);
+    starts_real_threads = NULL;
+    Py_DECREF(rest);
+    return result;
 }
 
 bool bine_check_is_blind;

@@ -220,6 +220,9 @@ static PyMethodDef functions[] = {
     { "patch_only", py_patch_only, METH_VARARGS, NULL },
     { "patch_exclude", py_exclude, METH_VARARGS, NULL },
     { "patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL },
+#if PY_VERSION_HEX < 0x030C0000
+    { "call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads, METH_VARARGS | METH_KEYWORDS, NULL },
+#endif
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
