@@ -1,8 +1,8 @@
 """Monkey patching with gevent's names and flags, one level down.
 
-Bine replaces nothing in Python: it points libc calls at the runtime, in every library of the process. So it works whenever it is
-called, also after ``import ssl, socket, requests``, and C extensions become cooperative too. The flags of gevent's functions
-choose families of libc calls.
+Bine replaces nothing in Python (but ``faulthandler.dump_traceback_later`` up to 3.11, whose thread must stay a real one): it points libc
+calls at the runtime, in every library of the process. So it works whenever it is called, also after ``import ssl, socket, requests``,
+and C extensions become cooperative too. The flags of gevent's functions choose families of libc calls.
 
     python -m bine.monkey script.py args      runs a script with everything patched
 """
@@ -175,7 +175,7 @@ def is_module_patched(mod_name):
 
 
 def is_object_patched(mod_name, item_name):
-    """No Python object is ever replaced; true if what the module's objects call is patched."""
+    """No Python object is replaced for it; true if what the module's objects call is patched."""
     return is_module_patched(mod_name)
 
 
@@ -184,7 +184,7 @@ def is_anything_patched():
 
 
 def get_original(mod_name, item_name):
-    """gevent's answer is the object before patching. Bine replaces none (but one, see `_leave_watchdog`), so this is the object that is there."""
+    """gevent's answer is the object before patching. Bine replaces but one (see `_leave_watchdog`), so this is mostly the object that is there."""
     import importlib
 
     module, kept = importlib.import_module(mod_name), saved.get(mod_name, {})

@@ -287,6 +287,11 @@ def test_starting_with_patched_families_only():
     assert monkey.is_module_patched("socket") and not monkey.is_module_patched("time")
     assert monkey.get_original("time", "sleep") is time.sleep
     assert monkey.get_original("time", ["sleep", "time"]) == [time.sleep, time.time]
+    import faulthandler
+
+    watch = monkey.get_original("faulthandler", "dump_traceback_later")
+    assert (watch is faulthandler.dump_traceback_later) == (sys.version_info >= (3, 12)) and watch.__self__ is faulthandler
+    assert monkey.get_original("faulthandler", ["enable"]) == [faulthandler.enable]
 
 
 def test_output_of_an_exit_with_parked_greenlets():
