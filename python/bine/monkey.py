@@ -156,7 +156,7 @@ def patch_builtins():
 
 
 def unpatch_all():
-    """Put every libc call back."""
+    """Put every libc call back, but those by which CPython finds the greenlet's thread state."""
     _bine.unpatch((1 << 9) - 1)
 
 

@@ -81,10 +81,14 @@ static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
 }
 
 /* The GIL for the current greenlet, which left with that state. */
-static void take_again(struct bine_hub *hub, PyThreadState *state)
+static void take_again(struct bine_hub *hub, struct bine_carrier *carrier, PyThreadState *state)
 {
     if (atomic_load_explicit(&keeper, memory_order_relaxed) != hub) {
+        if (carrier)
+            carrier->without_gil++;
         PyEval_RestoreThread(state);
+        if (carrier)
+            carrier->without_gil--;
         return;
     }
     atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
@@ -94,7 +98,6 @@ static void take_again(struct bine_hub *hub, PyThreadState *state)
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
-    (void)hub;
     if (__builtin_expect(carrier && error && bine_carrier_pending(carrier) && !carrier->waiting, 0)) {
         /* Some C code waits here. EINTR makes CPython look at signals, and our handler raises. A library that tries
          * again finds ECANCELED, and gives up. But CPython's locks, which are semaphores, take that for the end of a wait with a
@@ -103,14 +106,10 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
             bine_interrupt(g, ECANCELED);
         trip(carrier);
     }
-    if (carrier) {
-        carrier->left = false;
-        carrier->without_gil++;
-    }
-    if (left)
-        take_again(hub, left);
     if (carrier)
-        carrier->without_gil--;
+        carrier->left = false;
+    if (left)
+        take_again(hub, carrier, left);
 }
 
 static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
@@ -232,9 +231,11 @@ static void new_state(struct bine_carrier *carrier)
         Py_FatalError("bine: no memory for a thread state");
     PyEval_RestoreThread(carrier->state);
     tell_stack(carrier);
-    /* Has it a dict? PyThreadState_GetDict makes one when it is first asked, which is not to be when it is asked who holds the GIL. */
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+    /* The dict is made when it is first asked for, which is not to be in the midst of something (gil.h). */
     if (!PyThreadState_GetDict())
         Py_FatalError("bine: no memory for a thread state's dict");
+#endif
 }
 
 /* Wipe what one greenlet left in the thread state, so that the next finds it as new. */

@@ -111,9 +111,9 @@ static bool waits_for_the_runtime(const void *caller, const void *semaphore)
 {
     if (!inside_interpreter(caller))
         return false;
-    struct bine_hub *hub = bine_hub_here();
     if (bine_check_is_blind)
         return semaphore != bine_semaphore_refused;
+    struct bine_hub *hub = bine_hub_here();
     return !PyGILState_GetThisThreadState() || (hub && bine_gil_state(bine_carrier_of(hub->current)));
 }
 
@@ -149,7 +149,7 @@ int bine_interpreter_init(void)
         return -1;
     }
     bine_thread_stays_real = stays_real;
-    bine_condition_stays_real = inside_interpreter; /* the only condition with a limit in there is the GIL's */
+    bine_condition_stays_real = inside_interpreter; /* the only conditions in there are the GIL's */
     bine_semaphore_stays_real = waits_for_the_runtime;
     return 0;
 }

@@ -300,7 +300,7 @@ def test_subinterpreters_beside_greenlets():
     run(other, "import time; time.sleep(0.1); sum(range(1000))")
     assert len(ticks) > 3
     interpreters.destroy(other)
-    # From now on up to 3.12 PyGILState_Check() says yes, whoever holds the GIL.
+    # From now on PyGILState_Check() says yes, whoever holds the GIL.
     seen = len(ticks)
     time.sleep(0.1)
     assert len(ticks) > seen + 3

@@ -396,7 +396,6 @@ while True:
 def test_faulthandler_watches_although_a_thread_has_not_begun():
     done = subprocess.run([sys.executable, "-c", PATCH + """
 import faulthandler, _thread, time
-bine.joinall([bine.spawn(bine.sleep, 0) for _ in range(3)])
 _thread.start_new_thread(time.sleep, (100,))
 faulthandler.dump_traceback_later(0.2, exit=True)
 while True:

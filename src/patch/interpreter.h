@@ -22,6 +22,7 @@ extern bool (*bine_condition_stays_real)(const void *caller);
 /* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's own? */
 extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
 /* The semaphore that this thread last tried to take in vain, for who judges so: locks of a program's are tried first, with the global lock. */
-extern _Thread_local const void *bine_semaphore_refused;
+extern
+    __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local const void *bine_semaphore_refused;
 
 #endif

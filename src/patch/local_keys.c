@@ -136,8 +136,10 @@ static void hub_forked(struct bine_hub *hub)
             bine_libc.pthread_setspecific(
                 key, table && slot < table->count && is_current(table, slot) ? table->values[slot].value : NULL);
     }
-    free(table);
-    bine_setspecific(table_key, NULL);
+    if (table) {
+        free(table);
+        bine_setspecific(table_key, NULL);
+    }
 }
 
 /* ---- get and set ----------------------------------------------------------------------------- */
@@ -147,7 +149,8 @@ static bool have_table_key(void)
     int state = atomic_load_explicit(&table_key_state, memory_order_acquire);
     if (state == 0 && atomic_compare_exchange_strong(&table_key_state, &state, 1)) {
         state = bine_key_create(&table_key, destroy_table) == 0 ? 2 : 3;
-        bine_hub_on_fork(hub_forked);
+        if (state == 2)
+            bine_hub_on_fork(hub_forked);
         atomic_store(&table_key_state, state);
     }
     while (state == 1)

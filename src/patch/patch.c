@@ -15,8 +15,10 @@ atomic_uint bine_patch_active;
 _Thread_local int bine_vforked;
 atomic_ulong bine_patch_from_hub;
 
-/* The families that the user asked for, and inner ones that are patched in any case; written with the engine's lock held. */
-static atomic_uint asked, always;
+/* The families that the user asked for; written with the engine's lock held. */
+static atomic_uint asked;
+/* Inner families that are patched in any case (interpreter.h). */
+static atomic_uint always;
 
 /* With the lock held: let exactly these families be patched. Hooks are told first, so that each works as soon as a
  * slot leads to it, and falls through as soon as its family is gone. */
