@@ -48,8 +48,6 @@ if [ ! -x "$examples/fetch" ]; then
     exit $((failed > 0))
 fi
 
-run "$examples/fetch"
-shown=$(sed -E 's/127\.0\.0\.1:[0-9]+/HOST/; s/wall time: [0-9.]+ s/wall time: T/' <<<"$output")
 wanted="GET: http://HOST/first
 GET: http://HOST/second
 GET: http://HOST/third
@@ -59,15 +57,15 @@ GET: http://HOST/third
 wall time: T
 sum of the delays: 0.60 s
 Threads: 1"
+# One page after another would take 0.6 s at least. Best of five: on a machine that stands still for 0.1 s another page comes first.
+for attempt in 1 2 3 4 5; do
+    run "$examples/fetch"
+    shown=$(sed -E 's/127\.0\.0\.1:[0-9]+/HOST/; s/wall time: [0-9.]+ s/wall time: T/' <<<"$output")
+    wall=$(sed -nE 's/wall time: ([0-9]+)\.([0-9]{2}) s/\1\2/p' <<<"$output")
+    [ $status = 0 ] && [ "$shown" = "$wanted" ] && [ "$((10#$wall))" -lt 60 ] && break
+done
 if [ $status = 0 ] && [ "$shown" = "$wanted" ]; then ok pages_arrive_in_the_order_of_the_answers
 else fail pages_arrive_in_the_order_of_the_answers "status $status"; fi
-
-# One page after another would take 0.6 s at least. Best of five, for machines that are busy.
-for attempt in 1 2 3 4 5; do
-    wall=$(sed -nE 's/wall time: ([0-9]+)\.([0-9]{2}) s/\1\2/p' <<<"$output")
-    [ -n "$wall" ] && [ "$((10#$wall))" -lt 60 ] && break
-    run "$examples/fetch"
-done
 if [ -n "$wall" ] && [ "$((10#$wall))" -lt 60 ] && [ "$((10#$wall))" -ge 30 ]; then ok waiting_times_overlap
 else fail waiting_times_overlap "wall time ${wall:-unknown} (hundredths of a second)"; fi
 
