@@ -31,15 +31,21 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
  * must not succeed after a kill for ever. Does not consume an interrupt. */
 int bine_cancelled(struct bine_hub *hub);
 
-/* Make a parked greenlet of this hub ready; its park returns 0 (or `error`). False if it was not parked. */
-static inline bool bine_unpark_error(struct bine_greenlet *g, int error)
+/* Make g ready, a parked greenlet of this hub; its park returns 0 (or `error`). False if it was not parked. A caller that knows the hub should
+ * say it: g->hub is one more load on the way from a message to the greenlet that gets it. */
+static inline bool bine_unpark_on(struct bine_hub *hub, struct bine_greenlet *g, int error)
 {
     if (g->state != BINE_PARKED)
         return false;
     g->wake_error = error;
     g->state = BINE_READY;
-    bine_ready_push(&g->hub->ready, g);
+    bine_ready_push(&hub->ready, g);
     return true;
+}
+
+static inline bool bine_unpark_error(struct bine_greenlet *g, int error)
+{
+    return bine_unpark_on(g->hub, g, error);
 }
 
 static inline bool bine_unpark(struct bine_greenlet *g)

@@ -124,7 +124,7 @@ static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
     struct bine_waiter *waiter;
     while ((waiter = bine_queue_pop(queue))) {
         struct bine_taker *taker = (struct bine_taker *)waiter;
-        if (__builtin_expect(bine_unpark(waiter->greenlet), 1)) {
+        if (__builtin_expect(bine_unpark_on(bine_hub_of_thread, waiter->greenlet, 0), 1)) {
             taker->error = 0;
             return taker;
         }
@@ -177,7 +177,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
                                                                          struct bine_taker *taker, const char *verb,
                                                                          int64_t timeout)
 {
-    struct bine_hub *hub = object->hub;
+    struct bine_hub *hub = bine_hub_of_thread;
     struct bine_greenlet *g = hub->current, *next = NULL;
     if (__builtin_expect(timeout == BINE_FOREVER && !object->external, 1))
         next = bine_park_peek(hub, g);
