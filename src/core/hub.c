@@ -233,6 +233,7 @@ static void begin_life(struct bine_hub *hub)
     memset((char *)hub + after, 0, sizeof *hub - after);
     atomic_store(&hub->inbox.waiting, false);
     hub->slice = BINE_SLICE;
+    hub->switches = BINE_SLICE;
     hub->errno_address = &errno;
     hub->records = records;
     hub->records_made = records_made;
@@ -385,7 +386,7 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
 
 uint64_t bine_hub_switches(const struct bine_hub *hub)
 {
-    return hub->switches + BINE_SLICE - hub->slice;
+    return hub->switches - hub->slice;
 }
 
 size_t bine_hub_greenlets(void)

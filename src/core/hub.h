@@ -92,7 +92,7 @@ struct bine_hub {
     size_t external;           /* parked now with BINE_PARK_EXTERNAL */
     /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
     atomic_uchar signals;
-    uint64_t switches; /* before the present slice, see bine_hub_switches */
+    uint64_t switches; /* at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
     uint64_t streak; /* I/O calls since the last switch that did not have to wait; io's own */
     void *io;        /* the I/O layer's state for this hub */

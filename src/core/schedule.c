@@ -108,11 +108,17 @@ static bool fire_timers(struct bine_hub *hub)
     return true;
 }
 
+static void renew_slice(struct bine_hub *hub)
+{
+    uint32_t ready = bine_ready_count(&hub->ready);
+    unsigned slice = ready < BINE_SLICE ? BINE_SLICE : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
+    hub->switches = hub->switches - hub->slice + slice;
+    hub->slice = slice;
+}
+
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
     int saved_errno = *hub->errno_address;
-    hub->switches += BINE_SLICE - hub->slice;
-    hub->slice = BINE_SLICE;
     bool some = deliver_messages(hub);
     some |= fire_timers(hub);
     if (some || !bine_ready_empty(&hub->ready) || !wait) {
@@ -133,6 +139,7 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     }
     if (__builtin_expect(atomic_load_explicit(&hub->signals, memory_order_relaxed), 0))
         bine_hub_take_signals(hub);
+    renew_slice(hub);
     *hub->errno_address = saved_errno;
 }
 
@@ -155,8 +162,9 @@ static struct bine_greenlet *pop_any(struct bine_hub *hub)
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
 {
     for (;;) {
-        if (hub->slice-- == 0)
+        if (hub->slice == 0)
             bine_schedule_turn(hub, false);
+        hub->slice--;
         while (!bine_ready_empty(&hub->ready)) {
             struct bine_greenlet *g = pop_any(hub);
             if (g->state != BINE_DEAD)

@@ -6,9 +6,11 @@
 
 #include "hub.h"
 
-/* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O. */
+/* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O: when everybody who was
+ * ready at the last look has run, within these bounds. Sooner helps nobody, who becomes ready goes to the end of the queue. */
 enum {
-    BINE_SLICE = 128
+    BINE_SLICE = 128,
+    BINE_SLICE_MAX = 1024
 };
 
 /* This thread's hub. Initial-exec: one load, and always the same address for a greenlet, because it never changes thread. */
