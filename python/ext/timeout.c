@@ -10,7 +10,7 @@
 
 typedef struct bine_py_timeout {
     PyBaseExceptionObject base; /* it is an exception itself */
-    struct bine_timer timer;
+    uint32_t timer;             /* of the hub's, while started */
     struct bine_hub *hub;       /* NULL: not started */
     struct bine_carrier *carrier;
     struct bine_py_timeout *next; /* in carrier->expired */
@@ -18,10 +18,10 @@ typedef struct bine_py_timeout {
     bool expired;               /* in the list */
 } Timeout;
 
-static void fire(struct bine_timer *timer)
+static void fire(void *timeout, int64_t deadline)
 {
-    Timeout *self = (Timeout *)((char *)timer - offsetof(Timeout, timer));
-    Timeout **last = &self->carrier->expired;
+    (void)deadline;
+    Timeout *self = timeout, **last = &self->carrier->expired;
     while (*last)
         last = &(*last)->next;
     *last = self;
@@ -34,8 +34,8 @@ static void stop(Timeout *self)
 {
     if (!self->hub)
         return;
-    bine_timer_stop(&self->hub->timers, &self->timer);
-    bine_hub_reserve_timers(self->hub, -1);
+    bine_timer_stop(&self->hub->timers, self->timer);
+    bine_timer_give_back(&self->hub->timers, self->timer);
     if (self->expired) {
         for (Timeout **link = &self->carrier->expired; *link; link = &(*link)->next)
             if (*link == self) {
@@ -154,15 +154,16 @@ static int start(Timeout *self)
     if (!carrier || bine_py_deadline(self->seconds, &deadline) < 0)
         return -1;
     struct bine_hub *hub = bine_hub_here();
-    if (bine_hub_reserve_timers(hub, 1) < 0) {
+    int64_t timer = bine_timer_take(&hub->timers);
+    if (timer < 0) {
         PyErr_NoMemory();
         return -1;
     }
     self->carrier = carrier;
     self->hub = hub;
-    self->timer.fire = fire;
+    self->timer = (uint32_t)timer;
     Py_INCREF(self);
-    bine_timer_start(&hub->timers, &self->timer, deadline);
+    bine_timer_start(&hub->timers, self->timer, fire, self, deadline);
     return 0;
 }
 

@@ -36,7 +36,7 @@ int bine_kill(bine_greenlet *g)
     if (g->state == BINE_NEW) {
         /* It never runs. If it is in the ready queue already, the record stays there, dead, until it is popped and
          * its reference dropped; if it waits for its delay, nobody else knows it. */
-        bool delayed = bine_timer_started(&g->timer);
+        bool delayed = bine_timer_started(&hub->timers, g->timer);
         bine_greenlet_abandon(g, ECANCELED);
         if (delayed)
             bine_greenlet_release(g);

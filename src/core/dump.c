@@ -34,9 +34,10 @@ static int put_greenlet(int fd, struct bine_greenlet *g)
     if (g->state == BINE_PARKED && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length,
                            g->object < 65536 ? " in %s %ld" : " in %s %#lx", g->verb, (long)g->object);
-    if (bine_timer_started(&g->timer) && length < (int)sizeof line)
-        length += snprintf(line + length, sizeof line - (size_t)length, ", until %.3f s from now",
-                           (double)(g->timer.deadline - bine_hub_now(g->hub)) / BINE_SECOND);
+    if (bine_timer_started(&g->hub->timers, g->timer) && length < (int)sizeof line)
+        length +=
+            snprintf(line + length, sizeof line - (size_t)length, ", until %.3f s from now",
+                     (double)(bine_timer_deadline(&g->hub->timers, g->timer) - bine_hub_now(g->hub)) / BINE_SECOND);
     if ((g->attention & BINE_A_KILLED) && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, ", killed");
     if (*place && length < (int)sizeof line)

@@ -42,14 +42,14 @@ void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenle
 static int refill_records(struct bine_hub *hub)
 {
     size_t records = hub->records_made + CHUNK_RECORDS;
-    if (bine_ready_reserve(&hub->ready, records) < 0 ||
-        bine_timers_reserve(&hub->timers, records + hub->timers_reserved) < 0)
+    if (bine_ready_reserve(&hub->ready, records) < 0 || bine_timers_reserve(&hub->timers, 2 * records) < 0)
         return -1;
     struct bine_greenlet *chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof *chunk);
     if (!chunk)
         return -1;
     memset(chunk, 0, CHUNK_RECORDS * sizeof *chunk);
     for (int i = CHUNK_RECORDS - 1; i >= 0; i--) {
+        chunk[i].timer = 2 * ((uint32_t)hub->records_made + (uint32_t)i);
         chunk[i].next_free = hub->records;
         hub->records = &chunk[i];
     }
@@ -142,7 +142,7 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
 {
     /* The record of a hub that has ended has its greenlets' records still, but no room for them. */
     if (bine_ready_reserve(&hub->ready, hub->records_made) < 0 ||
-        bine_timers_reserve(&hub->timers, hub->records_made) < 0)
+        bine_timers_reserve(&hub->timers, 2 * hub->records_made) < 0)
         return NULL;
     struct bine_greenlet *root = record_new(hub);
     if (!root)
@@ -169,9 +169,10 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
 
 /* ---- spawning ------------------------------------------------------------------------------------------------ */
 
-static void delay_over(struct bine_timer *timer)
+static void delay_over(void *greenlet, int64_t deadline)
 {
-    struct bine_greenlet *g = (struct bine_greenlet *)((char *)timer - offsetof(struct bine_greenlet, timer));
+    struct bine_greenlet *g = greenlet;
+    (void)deadline;
     bine_ready_push(&g->hub->ready, g);
 }
 
@@ -215,8 +216,7 @@ bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site)
 
 static void start_later(struct bine_greenlet *g, int64_t delay)
 {
-    g->timer.fire = delay_over;
-    bine_timer_start(&g->hub->timers, &g->timer, bine_hub_deadline(g->hub, delay));
+    bine_timer_start(&g->hub->timers, g->timer, delay_over, g, bine_hub_deadline(g->hub, delay));
 }
 
 bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site)
@@ -382,7 +382,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
 void bine_greenlet_abandon(struct bine_greenlet *g, int error)
 {
     struct bine_hub *hub = g->hub;
-    bine_timer_stop(&hub->timers, &g->timer);
+    bine_timer_stop(&hub->timers, g->timer);
     if (g->state == BINE_NEW && !g->stack)
         bine_stacks_unreserve(hub->stacks, g->stack_class);
     conclude(hub, g, NULL, error);

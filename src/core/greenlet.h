@@ -10,7 +10,6 @@
 
 #include "sanitizer.h"
 #include "stack.h"
-#include "timer.h"
 #include "waitable.h"
 
 struct bine_hub;
@@ -45,7 +44,7 @@ struct bine_greenlet {
     uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
     int wake_error;     /* what the current park returns */
     int saved_errno;    /* while not running */
-    unsigned references;
+    uint32_t timer;     /* its own for good, of the hub's: the deadline of the current park, or of the delayed start */
     union {
         bine_run *run;    /* what it will run, and once it runs ... */
         const char *verb; /* ... why it is parked: "recv fd", and in `object` 7 */
@@ -60,11 +59,10 @@ struct bine_greenlet {
     uint8_t stack_class;
     uint8_t interrupt;             /* one-shot error number for the next park that can be interrupted, 0: none */
     struct bine_timeout *timeouts; /* innermost scope */
+    unsigned references;
 
-    /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it; the timer's
-     * index, too, is 0 whenever the timer is stopped. */
-    struct bine_timer timer; /* deadline of the current park, or of the delayed start */
-    uintptr_t object;        /* see verb */
+    uintptr_t object; /* see verb */
+    /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it. */
     char *name;
     struct bine_link *links;
     struct bine_locals *locals;

@@ -315,17 +315,6 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
     hub->surrounded = around != NULL;
 }
 
-int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change)
-{
-    size_t reserved = hub->timers_reserved + (size_t)change;
-    if (change > 0 && bine_timers_reserve(&hub->timers, hub->records_made + reserved) < 0) {
-        errno = ENOMEM;
-        return -1;
-    }
-    hub->timers_reserved = reserved;
-    return 0;
-}
-
 /* ---- clock -------------------------------------------------------------------------------------------------- */
 
 int64_t bine_hub_now(struct bine_hub *hub)

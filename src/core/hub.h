@@ -81,7 +81,6 @@ struct bine_hub {
 
     struct bine_driver *driver;
     struct bine_timers timers;
-    size_t timers_reserved; /* room kept for timers of other layers (bine_hub_reserve_timers) */
     struct bine_stacks *stacks;
     struct bine_inbox inbox;
     struct bine_greenlet *root;
@@ -100,7 +99,7 @@ struct bine_hub {
     struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
     uint64_t life;                 /* how many threads have had this record, this one included */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
-    size_t records_made;           /* these and those in use: for so many there is room in queue and timers */
+    size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */
     int default_stack_class;
     struct bine_driver idle_driver; /* idle.c */
     atomic_int idle_woken;
@@ -125,9 +124,6 @@ int64_t bine_hub_now(struct bine_hub *hub);
 
 /* now + duration, saturating at INT64_MAX. */
 int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
-
-/* Keep room for `change` more (or fewer) timers beside those of greenlets, so that starting them cannot fail. 0, or -1 with ENOMEM. */
-int bine_hub_reserve_timers(struct bine_hub *hub, ptrdiff_t change);
 
 /* Called by every layer that keeps state per hub: run when a hub ends, and in the child after fork. */
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub));

@@ -39,16 +39,17 @@ int bine_cancelled(struct bine_hub *hub)
 }
 
 /* The deadline of a park, or of a scope around it, has come. */
-static void park_timer_fired(struct bine_timer *timer)
+static void park_due(void *greenlet, int64_t deadline)
 {
-    struct bine_greenlet *g = (struct bine_greenlet *)((char *)timer - offsetof(struct bine_greenlet, timer));
+    struct bine_greenlet *g = greenlet;
     if (g->state != BINE_PARKED)
-        return; /* woken in the same turn; it stops the timer itself */
+        return; /* woken in the same turn */
+    g->park_flags &= (uint8_t)~BINE_PARK_TIMED;
     int error = ETIME;
-    if (listens(g, g->park_flags) && g->timeouts && g->timeouts->earliest <= timer->deadline) {
+    if (g->attention && listens(g, g->park_flags) && g->timeouts && g->timeouts->earliest <= deadline) {
         error = ETIMEDOUT;
         for (struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
-            if (scope->deadline <= timer->deadline)
+            if (scope->deadline <= deadline)
                 scope->expired = true;
     }
     bine_unpark_error(g, error);
@@ -62,8 +63,8 @@ static inline __attribute__((always_inline)) void begin(struct bine_hub *hub, st
     g->object = object;
     g->park_flags = (uint8_t)flags;
     if (deadline != INT64_MAX) {
-        g->timer.fire = park_timer_fired;
-        bine_timer_start(&hub->timers, &g->timer, deadline);
+        g->park_flags |= BINE_PARK_TIMED;
+        bine_timer_start(&hub->timers, g->timer, park_due, g, deadline);
     }
     if (flags & BINE_PARK_EXTERNAL)
         hub->external++;
@@ -74,8 +75,8 @@ static inline __attribute__((always_inline)) int end(struct bine_hub *hub, struc
 {
     if (g->park_flags & BINE_PARK_EXTERNAL)
         hub->external--;
-    if (bine_timer_started(&g->timer))
-        bine_timer_stop(&hub->timers, &g->timer);
+    if (g->park_flags & BINE_PARK_TIMED)
+        bine_timer_stop(&hub->timers, g->timer);
     return g->wake_error;
 }
 

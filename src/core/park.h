@@ -13,6 +13,7 @@ enum {
     BINE_PARK_SIGNALS = 1 << 2,  /* a signal handler ends it with EINTR (bine_hub_interrupted) */
     BINE_PARK_RESTARTS = 1 << 3, /* ... unless the handler was installed with SA_RESTART */
     BINE_PARK_HANDLERS = 1 << 4, /* a signal handler may wake it (sem_post): no deadlock while there are handlers */
+    BINE_PARK_TIMED = 1 << 5,    /* its timer runs: bine_park's own */
 };
 
 /*

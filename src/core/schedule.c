@@ -103,7 +103,7 @@ static bool fire_timers(struct bine_hub *hub)
         return false;
     bool outer = hub->no_park;
     hub->no_park = true;
-    bine_timers_fire(&hub->timers, now);
+    bine_timers_fire(&hub->timers, now, BINE_SLICE_MAX);
     hub->no_park = outer;
     return true;
 }

@@ -3,6 +3,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Cache lines, and where the root lies in its own, so that its first child begins the next. */
+enum {
+    LINE = 64,
+    AFTER = LINE - sizeof(struct bine_timer_entry)
+};
+
+static struct bine_timer_entry *aligned(void *memory)
+{
+    return (struct bine_timer_entry *)((((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1)) + AFTER);
+}
 
 int bine_timers_reserve(struct bine_timers *timers, size_t n)
 {
@@ -11,37 +23,74 @@ int bine_timers_reserve(struct bine_timers *timers, size_t n)
     size_t room = timers->room ? timers->room : 64;
     while (room < n)
         room *= 2;
-    struct bine_timer_entry *heap = realloc(timers->heap, room * sizeof *heap);
-    if (!heap)
+    void *memory = malloc(room * sizeof *timers->heap + 2 * (size_t)LINE);
+    uint32_t *places = memory ? calloc(room, sizeof *places) : NULL;
+    struct bine_timer_user *users = places ? realloc(timers->users, room * sizeof *users) : NULL;
+    if (!users) {
+        free(places);
+        free(memory);
         return -1;
+    }
+    struct bine_timer_entry *heap = aligned(memory);
+    if (timers->count) { /* where none runs all places are 0, and memory that nobody has touched stays so */
+        memcpy(heap, timers->heap, timers->count * sizeof *heap);
+        memcpy(places, timers->places, timers->room * sizeof *places);
+    }
+    free(timers->memory);
+    free(timers->places);
+    timers->memory = memory;
     timers->heap = heap;
+    timers->places = places;
+    timers->users = users;
     timers->room = room;
     return 0;
+}
+
+int64_t bine_timer_take(struct bine_timers *timers)
+{
+    uint32_t timer = timers->free;
+    if (timer) {
+        timers->free = (uint32_t)(uintptr_t)timers->users[timer].owner;
+        return timer;
+    }
+    timer = 2 * timers->taken + 1;
+    if (bine_timers_reserve(timers, (size_t)timer + 1) < 0)
+        return -1;
+    timers->taken++;
+    return timer;
+}
+
+void bine_timer_give_back(struct bine_timers *timers, uint32_t timer)
+{
+    assert(timer % 2 == 1 && !bine_timer_started(timers, timer));
+    timers->users[timer].owner = (void *)(uintptr_t)timers->free;
+    timers->free = timer;
 }
 
 void bine_timers_clear(struct bine_timers *timers)
 {
     for (size_t i = 0; i < timers->count; i++)
-        timers->heap[i].timer->index = 0;
+        timers->places[timers->heap[i].timer] = 0;
     timers->count = 0;
 }
 
 void bine_timers_free(struct bine_timers *timers)
 {
-    bine_timers_clear(timers);
-    free(timers->heap);
+    free(timers->memory);
+    free(timers->places);
+    free(timers->users);
     *timers = (struct bine_timers){0};
 }
 
 static inline bool before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
 {
-    return a->deadline < b->deadline || (a->deadline == b->deadline && a->order < b->order);
+    return a->deadline < b->deadline || (a->deadline == b->deadline && (int32_t)(a->order - b->order) < 0);
 }
 
 static inline void place(struct bine_timers *timers, size_t i, struct bine_timer_entry entry)
 {
     timers->heap[i] = entry;
-    entry.timer->index = (uint32_t)i + 1;
+    timers->places[entry.timer] = (uint32_t)i + 1;
 }
 
 static void sift_up(struct bine_timers *timers, size_t i, struct bine_timer_entry entry)
@@ -74,21 +123,18 @@ static void sift_down(struct bine_timers *timers, size_t i, struct bine_timer_en
     place(timers, i, entry);
 }
 
-void bine_timer_start(struct bine_timers *timers, struct bine_timer *timer, int64_t deadline)
+void bine_timer_start(struct bine_timers *timers, uint32_t timer, void (*fire)(void *owner, int64_t deadline),
+                      void *owner, int64_t deadline)
 {
-    assert(timer->index == 0 && timers->count < timers->room);
-    timer->deadline = deadline;
-    struct bine_timer_entry entry = {deadline, timers->order++, timer};
-    sift_up(timers, timers->count++, entry);
+    assert(timer < timers->room && timers->places[timer] == 0);
+    timers->users[timer] = (struct bine_timer_user){fire, owner};
+    sift_up(timers, timers->count++, (struct bine_timer_entry){deadline, timers->order++, timer});
 }
 
-void bine_timer_stop(struct bine_timers *timers, struct bine_timer *timer)
+/* Take out the entry at i. */
+static inline void take_out(struct bine_timers *timers, size_t i)
 {
-    if (!timer->index)
-        return;
-    size_t i = timer->index - 1;
-    assert(i < timers->count && timers->heap[i].timer == timer);
-    timer->index = 0;
+    timers->places[timers->heap[i].timer] = 0;
     struct bine_timer_entry last = timers->heap[--timers->count];
     if (i == timers->count)
         return;
@@ -98,14 +144,24 @@ void bine_timer_stop(struct bine_timers *timers, struct bine_timer *timer)
         sift_down(timers, i, last);
 }
 
-size_t bine_timers_fire(struct bine_timers *timers, int64_t now)
+void bine_timer_stop(struct bine_timers *timers, uint32_t timer)
+{
+    size_t place = timers->places[timer];
+    if (!place)
+        return;
+    assert(place <= timers->count && timers->heap[place - 1].timer == timer);
+    take_out(timers, place - 1);
+}
+
+size_t bine_timers_fire(struct bine_timers *timers, int64_t now, size_t most)
 {
     size_t fired = 0;
-    uint64_t started_meanwhile = timers->order;
-    while (timers->count && timers->heap[0].deadline <= now && timers->heap[0].order < started_meanwhile) {
-        struct bine_timer *timer = timers->heap[0].timer;
-        bine_timer_stop(timers, timer);
-        timer->fire(timer);
+    while (fired < most && timers->count && timers->heap[0].deadline <= now) {
+        int64_t deadline = timers->heap[0].deadline;
+        struct bine_timer_user user = timers->users[timers->heap[0].timer];
+        __builtin_prefetch(user.owner, 1); /* arrives while the heap is set right */
+        take_out(timers, 0);
+        user.fire(user.owner, deadline);
         fired++;
     }
     return fired;

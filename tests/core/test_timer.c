@@ -11,18 +11,18 @@ enum {
 };
 
 static struct item {
-    struct bine_timer timer;
-    int64_t order;
+    int64_t deadline, order;
     bool started, fired;
 } items[N];
 static int64_t last_deadline, last_order, fired;
 
-static void on_fire(struct bine_timer *timer)
+static void on_fire(void *owner, int64_t deadline)
 {
-    struct item *item = (struct item *)timer;
+    struct item *item = owner;
     CHECK(item->started && !item->fired);
-    CHECK(timer->deadline > last_deadline || (timer->deadline == last_deadline && item->order > last_order));
-    last_deadline = timer->deadline;
+    CHECK_EQ(deadline, item->deadline);
+    CHECK(deadline > last_deadline || (deadline == last_deadline && item->order > last_order));
+    last_deadline = deadline;
     last_order = item->order;
     item->fired = true;
     item->started = false;
@@ -32,58 +32,94 @@ static void on_fire(struct bine_timer *timer)
 TEST(timers_fire_in_order_of_deadline_then_of_starting)
 {
     for (unsigned seed = 1; seed <= 50; seed++) {
-        struct bine_timers timers = {0};
+        /* Orders that run over on the way. */
+        struct bine_timers timers = {.order = (uint32_t)-N};
         int64_t order = 0, running = 0;
         srand(seed);
-        CHECK_OK(bine_timers_reserve(&timers, N));
         memset(items, 0, sizeof items);
         fired = 0;
         for (int step = 0; step < 3 * N; step++) {
-            struct item *item = &items[rand() % N];
+            /* Room is made while they run. */
+            uint32_t room = step < N ? (uint32_t)step + 1 : N, timer = (uint32_t)rand() % room;
+            CHECK_OK(bine_timers_reserve(&timers, room));
+            struct item *item = &items[timer];
+            CHECK_EQ(bine_timer_started(&timers, timer), item->started);
             if (item->started && rand() % 3 == 0) {
-                bine_timer_stop(&timers, &item->timer);
-                bine_timer_stop(&timers, &item->timer);
+                bine_timer_stop(&timers, timer);
+                bine_timer_stop(&timers, timer);
                 item->started = false;
                 running--;
             } else if (!item->started) {
-                item->timer.fire = on_fire;
+                item->deadline = rand() % 1000;
                 item->order = ++order;
                 item->started = true;
-                bine_timer_start(&timers, &item->timer, rand() % 1000);
+                bine_timer_start(&timers, timer, on_fire, item, item->deadline);
                 running++;
+            } else {
+                CHECK_EQ(bine_timer_deadline(&timers, timer), item->deadline);
             }
         }
         CHECK_EQ((int64_t)timers.count, running);
         last_deadline = -1;
         for (int64_t now = 0; now <= 1000; now += rand() % 100 + 1) {
-            bine_timers_fire(&timers, now);
+            while (bine_timers_fire(&timers, now, 7) == 7)
+                ;
             CHECK_GT(bine_timers_next(&timers), now);
         }
-        bine_timers_fire(&timers, 2000);
+        bine_timers_fire(&timers, 2000, N);
         CHECK_EQ(fired, running);
         CHECK_EQ(bine_timers_next(&timers), INT64_MAX);
         bine_timers_free(&timers);
     }
 }
 
-static struct bine_timers again_timers;
-static int again;
-
-static void start_again(struct bine_timer *timer)
+static void start_again(void *owner, int64_t deadline)
 {
-    if (++again < 1000)
-        bine_timer_start(&again_timers, timer, 0);
+    bine_timer_start(owner, 0, start_again, owner, deadline);
 }
 
-TEST(a_timer_that_starts_itself_again_does_not_hold_the_turn)
+TEST(timers_that_are_due_again_and_again_do_not_hold_the_turn)
 {
-    struct bine_timer timer = {.fire = start_again};
-    CHECK_OK(bine_timers_reserve(&again_timers, 1));
-    bine_timer_start(&again_timers, &timer, 0);
-    CHECK_EQ(bine_timers_fire(&again_timers, 10), 1u);
-    CHECK_EQ(again, 1);
-    bine_timer_stop(&again_timers, &timer);
-    bine_timers_free(&again_timers);
+    struct bine_timers timers = {0};
+    CHECK_OK(bine_timers_reserve(&timers, 1));
+    bine_timer_start(&timers, 0, start_again, &timers, 0);
+    CHECK_EQ(bine_timers_fire(&timers, 10, 5), 5u);
+    CHECK(bine_timer_started(&timers, 0));
+    bine_timers_clear(&timers);
+    CHECK(!bine_timer_started(&timers, 0));
+    bine_timers_free(&timers);
+}
+
+static void count_fired(void *owner, int64_t deadline)
+{
+    (void)deadline;
+    ++*(int *)owner;
+}
+
+TEST(odd_numbers_are_taken_and_given_back)
+{
+    struct bine_timers timers = {0};
+    uint32_t taken[100];
+    int fired_times[100] = {0};
+    for (int i = 0; i < 100; i++) {
+        int64_t timer = bine_timer_take(&timers);
+        CHECK_EQ(timer % 2, 1);
+        for (int j = 0; j < i; j++)
+            CHECK(taken[j] != timer);
+        taken[i] = (uint32_t)timer;
+        bine_timer_start(&timers, taken[i], count_fired, &fired_times[i], i);
+    }
+    size_t room = timers.room;
+    CHECK_EQ(bine_timers_fire(&timers, 49, 1000), 50u);
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(fired_times[i], i < 50);
+        bine_timer_stop(&timers, taken[i]);
+        bine_timer_give_back(&timers, taken[i]);
+    }
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(bine_timer_take(&timers), taken[99 - i]);
+    CHECK_EQ(timers.room, room);
+    bine_timers_free(&timers);
 }
 
 /* hazard 27: a wait never ends early, however short it is. */
