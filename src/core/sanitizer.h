@@ -21,6 +21,13 @@
 #endif
 #endif
 
+#ifdef BINE_TSAN
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 /* For functions that finish on another stack than they began, as the sanitizer sees it. */
 #if defined(BINE_ASAN)
 #define BINE_NO_SANITIZE __attribute__((no_sanitize_address))
@@ -50,6 +57,16 @@ void *__tsan_get_current_fiber(void);
 void *__tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+/* ThreadSanitizer makes the fiber the current one while it destroys it. It keeps signals with the fiber that is current until it calls their
+ * handlers, so one that came meanwhile would go with it. */
+static inline void bine_sanitizer_destroy_fiber(void *fiber)
+{
+    uint64_t all = UINT64_MAX, before;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    __tsan_destroy_fiber(fiber);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+}
 #endif
 
 #endif

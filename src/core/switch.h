@@ -46,7 +46,7 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
 #endif
 #ifdef BINE_TSAN
     if (hub->dead_fiber) {
-        __tsan_destroy_fiber(hub->dead_fiber);
+        bine_sanitizer_destroy_fiber(hub->dead_fiber);
         hub->dead_fiber = NULL;
     }
 #endif
