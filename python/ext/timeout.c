@@ -12,6 +12,7 @@ typedef struct bine_py_timeout {
     PyBaseExceptionObject base; /* it is an exception itself */
     uint32_t timer;             /* of the hub's, while started */
     struct bine_hub *hub;       /* NULL: not started */
+    uint64_t life;              /* of the hub, when it was started */
     struct bine_carrier *carrier;
     struct bine_py_timeout *next; /* in carrier->expired */
     PyObject *seconds, *exception;
@@ -30,22 +31,31 @@ static void fire(void *timeout, int64_t deadline)
     bine_carrier_poke(self->carrier);
 }
 
+/* Has the thread that started it ended? Then so have its timer and its carrier, and the hub may be another thread's by now. */
+static bool outlived(const Timeout *self)
+{
+    return self->hub->life != self->life || !self->hub->timers.room;
+}
+
 static void stop(Timeout *self)
 {
     if (!self->hub)
         return;
-    bine_timer_stop(&self->hub->timers, self->timer);
-    bine_timer_give_back(&self->hub->timers, self->timer);
-    if (self->expired) {
+    bool over = outlived(self);
+    if (!over) {
+        bine_timer_stop(&self->hub->timers, self->timer);
+        bine_timer_give_back(&self->hub->timers, self->timer);
+    }
+    if (self->expired && !over) {
         for (Timeout **link = &self->carrier->expired; *link; link = &(*link)->next)
             if (*link == self) {
                 *link = self->next;
                 break;
             }
-        self->expired = false;
         if (!bine_carrier_pending(self->carrier))
             bine_carrier_unpoke(self->carrier);
     }
+    self->expired = false;
     self->hub = NULL;
     Py_DECREF(self); /* the reference that the timer held */
 }
@@ -161,6 +171,7 @@ static int start(Timeout *self)
     }
     self->carrier = carrier;
     self->hub = hub;
+    self->life = hub->life;
     self->timer = (uint32_t)timer;
     Py_INCREF(self);
     bine_timer_start(&hub->timers, self->timer, fire, self, deadline);

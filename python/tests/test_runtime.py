@@ -216,6 +216,39 @@ print("fine")
 """) == "fine"
 
 
+def test_a_timeout_that_outlives_its_thread():
+    # Its timer has ended with the thread, and the next thread's may have its number.
+    assert run("""
+import bine, os, threading, time
+kept = []
+def in_a_thread(function):
+    before = len(os.listdir("/proc/self/task"))
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+    while len(os.listdir("/proc/self/task")) > before: # CPython reports the end a little early
+        time.sleep(0.001)
+def starts():
+    kept.append(bine.Timeout.start_new(1000))
+def cancels_the_other():
+    kept.append(bine.Timeout.start_new(0.05))
+    kept[0].cancel()
+    try:
+        bine.sleep(10)
+    except bine.Timeout as timeout:
+        assert timeout is kept[1]
+    else:
+        raise SystemExit("the wrong one was cancelled")
+    print("raised")
+in_a_thread(starts)
+in_a_thread(cancels_the_other)
+in_a_thread(starts)
+kept[2].cancel()
+assert not kept[0].pending and not kept[2].pending
+print("fine")
+""") == "raised\nfine"
+
+
 def test_a_lock_is_not_taken_for_one_that_timed_out():
     # Where CPython runs no signal handlers, what is thrown waits until the greenlet has the lock.
     assert run(PATCH + """

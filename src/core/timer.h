@@ -3,8 +3,10 @@
  * time fire in the order in which they were started.
  *
  * A timer is a number, below the room that was reserved; whoever starts it says what it is for. Nothing is allocated to start one, so that a
- * park cannot fail for memory. Even numbers are the greenlets', each of which has one for good; the odd ones are for anybody to take. And the heap touches nothing but its own arrays: with 100,000 sleepers a record for each timer,
- * told of its every move in the heap, would be as many cache misses as the heap has levels.
+ * park cannot fail for memory. Even numbers are the greenlets', each of which has one for good; the odd ones are for anybody to take.
+ *
+ * The heap touches nothing but its own arrays: with 100,000 sleepers a record for each timer, told of its every move in the heap, would be
+ * as many cache misses as the heap has levels.
  */
 #ifndef BINE_CORE_TIMER_H
 #define BINE_CORE_TIMER_H
@@ -21,6 +23,7 @@ struct bine_timer_entry {
     uint32_t timer;
 };
 
+/* Of a started timer. Of an odd one that is free `owner` is the number of the next such. */
 struct bine_timer_user {
     /* Called from the hub's turn when due, with the timer stopped already; may not park. */
     void (*fire)(void *owner, int64_t deadline);
@@ -30,8 +33,7 @@ struct bine_timer_user {
 struct bine_timers {
     struct bine_timer_entry *heap;
     uint32_t *places; /* of each timer: where it is in the heap + 1; 0: not started */
-    struct bine_timer_user
-        *users; /* of each started timer; of odd ones that are free, `owner` is the next such number */
+    struct bine_timer_user *users;
     size_t count, room;
     void *memory; /* of the heap, which begins inside where children fall on cache lines */
     uint32_t order;
