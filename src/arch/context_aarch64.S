@@ -9,7 +9,24 @@
  * Every entry begins with `bti c` (a hint, ignored by processors without BTI). The stack is switched by plain
  * moves; return addresses are not signed, so pointer authentication does not come into it.
  */
+        .bss
+        .globl  bine_arch_errno
+        .hidden bine_arch_errno
+        .type   bine_arch_errno, %object
+        .size   bine_arch_errno, 8
+        .p2align 3
+bine_arch_errno:
+        .zero   8
+
         .text
+
+        /* x11 = &errno */
+        .macro FIND_ERRNO
+        mrs     x11, tpidr_el0
+        adrp    x12, bine_arch_errno
+        ldr     x12, [x12, :lo12:bine_arch_errno]
+        add     x11, x11, x12
+        .endm
 
         .macro SAVE_CONTEXT
         hint    #34                     /* bti c */
@@ -39,8 +56,11 @@
         stp     d14, d15, [sp, #144]
         mrs     x9, fpcr
         str     x9, [sp, #160]
+        FIND_ERRNO
+        ldr     w13, [x11]
         mov     x10, sp
         str     x10, [x0]
+        str     w13, [x0, #8]
         .endm
 
         .globl  bine_arch_switch
@@ -51,7 +71,11 @@ bine_arch_switch:
         .cfi_startproc
         SAVE_CONTEXT
 load_context:
-        mov     sp, x1
+        ldr     x10, [x1]
+        ldr     w13, [x1, #8]
+        mov     sp, x10
+        str     w13, [x11]
+        mov     w0, #0
         ldr     x10, [sp, #160]
         cmp     x9, x10
         b.ne    2f
@@ -84,6 +108,7 @@ bine_arch_start:
         SAVE_CONTEXT
         mov     sp, x1
         msr     fpcr, xzr
+        str     wzr, [x11]
         mov     x1, x2
         b       run_entry
         .cfi_endproc
@@ -100,6 +125,7 @@ run_entry:
         blr     x1
         mov     x1, x0
         mrs     x9, fpcr
+        FIND_ERRNO
         b       load_context
         .cfi_endproc
         .size   run_entry, .-run_entry
@@ -114,20 +140,24 @@ bine_arch_restart:
         hint    #34                     /* bti c */
         mov     sp, x0
         msr     fpcr, xzr
+        FIND_ERRNO
+        str     wzr, [x11]
         b       run_entry
         .cfi_endproc
         .size   bine_arch_restart, .-bine_arch_restart
 
-        .globl  bine_arch_reset_control
-        .hidden bine_arch_reset_control
-        .type   bine_arch_reset_control, %function
+        .globl  bine_arch_reset
+        .hidden bine_arch_reset
+        .type   bine_arch_reset, %function
         .p2align 4
-bine_arch_reset_control:
+bine_arch_reset:
         .cfi_startproc
         hint    #34                     /* bti c */
         msr     fpcr, xzr
+        FIND_ERRNO
+        str     wzr, [x11]
         ret
         .cfi_endproc
-        .size   bine_arch_reset_control, .-bine_arch_reset_control
+        .size   bine_arch_reset, .-bine_arch_reset
 
         .section .note.GNU-stack, "", %progbits

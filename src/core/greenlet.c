@@ -64,7 +64,7 @@ static inline struct bine_greenlet *record_new(struct bine_hub *hub)
     struct bine_greenlet *g = hub->records, *first = hub->all;
     hub->records = g->next_free;
     g->waitable = (struct bine_waitable){.class = &bine_greenlet_class};
-    g->sp = NULL;
+    g->context.sp = NULL;
     g->hub = hub;
     g->state = BINE_NEW;
     g->flags = g->park_flags = g->attention = 0;
@@ -347,22 +347,22 @@ static inline struct bine_greenlet *next_to_run(struct bine_hub *hub)
     return hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
 }
 
-BINE_NO_SANITIZE void *bine_greenlet_enter(void)
+BINE_NO_SANITIZE struct bine_arch_context *bine_greenlet_enter(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     for (;;) {
-        bine_schedule_arrived(hub);
         struct bine_greenlet *g = hub->current;
+        bine_switch_arrived(hub, g);
         if (__builtin_expect(bine_watermark_enabled, 0))
             bine_watermark_begin(g);
         void *value = g->run(g->arg);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit(0); /* it forked, and is all that is left of the child */
         end(hub, g, value, 0);
-        void *context = bine_schedule_succeed(hub, g, next_to_run(hub));
+        struct bine_arch_context *context = bine_schedule_succeed(hub, g, next_to_run(hub));
         if (context)
             return context;
-        bine_arch_reset_control();
+        bine_arch_reset();
     }
 }
 

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <bine/greenlet.h>
 
+#include "../arch/context.h"
 #include "sanitizer.h"
 #include "stack.h"
 #include "waitable.h"
@@ -33,21 +34,18 @@ enum bine_slot {
 /* Ordered by cache lines: what a switch touches lies in the first, what a short life touches in the first two. */
 struct bine_greenlet {
     _Alignas(64) struct bine_waitable waitable; /* first: joiners; see waitable.h */
-    union {
-        void *sp;                        /* saved stack pointer while not running */
-        struct bine_greenlet *next_free; /* of the records that are free */
-    };
+    struct bine_arch_context context;           /* while not running; sp NULL: has not run yet */
+    uint32_t timer; /* its own for good, of the hub's: the deadline of the current park, or of the delayed start */
     struct bine_hub *hub;
     uint8_t state;      /* enum bine_state */
     uint8_t flags;      /* BINE_G_* */
     uint8_t park_flags; /* of the current park */
     uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
     int wake_error;     /* what the current park returns */
-    int saved_errno;    /* while not running */
-    uint32_t timer;     /* its own for good, of the hub's: the deadline of the current park, or of the delayed start */
     union {
-        bine_run *run;    /* what it will run, and once it runs ... */
-        const char *verb; /* ... why it is parked: "recv fd", and in `object` 7 */
+        bine_run *run;                   /* what it will run, and once it runs ... */
+        const char *verb;                /* ... why it is parked: "recv fd", and in `object` 7 */
+        struct bine_greenlet *next_free; /* of the records that are free */
     };
 
     void *arg; /* the argument, later the value */
@@ -111,7 +109,7 @@ extern const struct bine_waitable_class bine_greenlet_class;
 
 /* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack; returns the
  * context to continue then (a bine_arch_entry). */
-void *bine_greenlet_enter(void);
+struct bine_arch_context *bine_greenlet_enter(void);
 /* End the current greenlet. */
 _Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
 /* The root record of a new hub. NULL: ENOMEM. */

@@ -188,7 +188,7 @@ static void after_fork_in_child(void)
         self->flags |= BINE_G_ROOT | BINE_G_FORKED;
         hub->greenlets--;
     }
-    hub->ready.head = hub->ready.tail = 0;
+    hub->ready.tail = hub->ready.head;
     hub->idle = hub->empty = (struct bine_queue){0};
     hub->external = 0;
     atomic_store(&hub->inbox.first, NULL);
@@ -222,6 +222,12 @@ static struct bine_hub *hub_record(void)
     return hub;
 }
 
+/* glibc's thread-local variables lie at the same distance from every thread's pointer: they were there when the program was loaded. */
+__attribute__((constructor)) static void find_errno(void)
+{
+    bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
+}
+
 /* All as new but the inbox, which is closed, and may be tried at any moment by a thread that knew the hub's previous thread. */
 static void begin_life(struct bine_hub *hub)
 {
@@ -232,9 +238,8 @@ static void begin_life(struct bine_hub *hub)
     memset(hub, 0, offsetof(struct bine_hub, inbox));
     memset((char *)hub + after, 0, sizeof *hub - after);
     atomic_store(&hub->inbox.waiting, false);
-    hub->slice = BINE_SLICE;
+    hub->turn_at = BINE_SLICE;
     hub->switches = BINE_SLICE;
-    hub->errno_address = &errno;
     hub->records = records;
     hub->records_made = records_made;
     hub->life = life + 1;
@@ -375,7 +380,7 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
 
 uint64_t bine_hub_switches(const struct bine_hub *hub)
 {
-    return hub->switches - hub->slice;
+    return hub->switches - (hub->turn_at - hub->ready.head);
 }
 
 size_t bine_hub_greenlets(void)

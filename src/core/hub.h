@@ -64,7 +64,8 @@ struct bine_exception_globals {
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_ready ready;
-    unsigned slice; /* switches left before the driver is looked at although greenlets are ready */
+    uint32_t
+        turn_at; /* the end of the slice: where the ready queue's head is when the driver is looked at although greenlets are ready */
     union {
         struct {
             bool no_park;    /* inside a callback (link, notify, message): parking is an error */
@@ -74,9 +75,8 @@ struct bine_hub {
         };
         uint32_t unusual; /* any of them: a switch is not the shortest possible */
     };
-    const struct bine_around *around; /* NULL: nobody; see bine_hub_set_around */
-    bool main_thread;                 /* its end is the end of the process */
-    int *errno_address;
+    const struct bine_around *around;                 /* NULL: nobody; see bine_hub_set_around */
+    bool main_thread;                                 /* its end is the end of the process */
     struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is loaded */
 
     struct bine_driver *driver;

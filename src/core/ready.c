@@ -21,9 +21,10 @@ int bine_ready_reserve(struct bine_ready *ready, size_t n)
     uint32_t count = bine_ready_count(ready);
     assert(count == 0 || ready->slots);
     for (uint32_t i = 0; i < count; i++)
-        slots[i] = ready->slots[(ready->head + i) & ready->mask];
+        slots[(ready->head + i) & (wider - 1)] = ready->slots[(ready->head + i) & ready->mask];
     free(ready->slots);
-    *ready = (struct bine_ready){.slots = slots, .tail = count, .mask = (uint32_t)wider - 1};
+    ready->slots = slots;
+    ready->mask = (uint32_t)wider - 1;
     return 0;
 }
 

@@ -6,22 +6,17 @@
 
 #include "park.h"
 
-void bine_schedule_arrived(struct bine_hub *hub)
-{
-    *hub->errno_address = 0;
-    bine_switch_arrived(hub, hub->current);
-}
-
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     to->stack = bine_stacks_take(hub->stacks, to->stack_class);
     to->state = BINE_READY;
     bine_switch_announce(hub, from, to, false);
     hub->current = to;
-    bine_arch_start(&from->sp, to->stack->top, bine_greenlet_enter);
+    bine_arch_start(&from->context, to->stack->top, bine_greenlet_enter);
 }
 
-BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                 struct bine_greenlet *to)
 {
     struct bine_stack *stack = from->stack;
 
@@ -46,12 +41,12 @@ BINE_NO_SANITIZE void *bine_schedule_succeed(struct bine_hub *hub, struct bine_g
         return NULL;
     if (fresh)
         bine_arch_restart(to->stack->top, bine_greenlet_enter);
-    return to->sp;
+    return &to->context;
 }
 
 BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
-    void *over, *context = bine_schedule_succeed(hub, from, to);
+    struct bine_arch_context over, *context = bine_schedule_succeed(hub, from, to);
     if (!context)
         bine_arch_restart(to->stack->top, bine_greenlet_enter);
     bine_arch_switch(&over, context);
@@ -112,13 +107,13 @@ static void renew_slice(struct bine_hub *hub)
 {
     uint32_t ready = bine_ready_count(&hub->ready);
     unsigned slice = ready < BINE_SLICE ? BINE_SLICE : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
-    hub->switches = hub->switches - hub->slice + slice;
-    hub->slice = slice;
+    hub->switches = bine_hub_switches(hub) + slice;
+    hub->turn_at = hub->ready.head + slice;
 }
 
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
-    int saved_errno = *hub->errno_address;
+    int saved_errno = errno;
     bool some = deliver_messages(hub);
     some |= fire_timers(hub);
     if (some || !bine_ready_empty(&hub->ready) || !wait) {
@@ -140,7 +135,7 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     if (__builtin_expect(atomic_load_explicit(&hub->signals, memory_order_relaxed), 0))
         bine_hub_take_signals(hub);
     renew_slice(hub);
-    *hub->errno_address = saved_errno;
+    errno = saved_errno;
 }
 
 /* Nothing is ready. Is there anything to wait for? */
@@ -162,14 +157,14 @@ static struct bine_greenlet *pop_any(struct bine_hub *hub)
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
 {
     for (;;) {
-        if (hub->slice == 0)
+        if (hub->ready.head == hub->turn_at)
             bine_schedule_turn(hub, false);
-        hub->slice--;
-        while (!bine_ready_empty(&hub->ready)) {
+        if (!bine_ready_empty(&hub->ready)) {
             struct bine_greenlet *g = pop_any(hub);
             if (g->state != BINE_DEAD)
                 return g;
             bine_greenlet_release(g); /* killed before it started; this was the queue's reference */
+            continue;
         }
         bool idle = !bine_queue_empty(&hub->idle);
         if (!idle && hopeless(hub) && bine_deadlock(hub))

@@ -25,7 +25,7 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub);
  * which draws lots. */
 static inline struct bine_greenlet *bine_schedule_expected(const struct bine_hub *hub)
 {
-    if (__builtin_expect(bine_ready_empty(&hub->ready) || !hub->slice, 0))
+    if (__builtin_expect(bine_ready_empty(&hub->ready) || hub->ready.head == hub->turn_at, 0))
         return NULL;
     struct bine_greenlet *next = bine_ready_first(&hub->ready);
     return __builtin_expect(next->state == BINE_DEAD, 0) ? NULL : next;
@@ -36,7 +36,6 @@ static inline struct bine_greenlet *bine_schedule_take_expected(struct bine_hub 
 {
     struct bine_greenlet *next = bine_schedule_expected(hub);
     if (__builtin_expect(next != NULL, 1)) {
-        hub->slice--;
         hub->ready.head++;
     }
     return next;
@@ -54,13 +53,11 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait);
 
 /* The current greenlet `from` has ended; `to` is current from now on. Returns the context to continue at once, or NULL if `to` has not run
  * yet and takes over the stack `from` had. Nothing but leaving the stack may follow in the first case. */
-void *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from,
+                                                struct bine_greenlet *to);
 
 /* The same from anywhere on the stack of the greenlet that ended (bine_exit): goes on with `to`. */
 _Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
-
-/* First thing a fresh greenlet does: a clean errno and clean C++ exception state, as a new thread has. */
-void bine_schedule_arrived(struct bine_hub *hub);
 
 /* Nothing can wake any greenlet of this hub: report and wake the root (deadlock.c). False if another thread still could. */
 bool bine_deadlock(struct bine_hub *hub);

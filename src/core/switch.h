@@ -1,6 +1,6 @@
 /*
- * The switch itself, inlined into the few places that park: what of a thread's state follows the greenlet beside the registers
- * (errno, C++'s exception globals), and what sanitizers must be told.
+ * The switch itself, inlined into the few places that park: what of a thread's state follows the greenlet beside the registers and
+ * errno (C++'s exception globals), and what sanitizers must be told.
  */
 #ifndef BINE_CORE_SWITCH_H
 #define BINE_CORE_SWITCH_H
@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void bine_switch_fetch(const struct
         return;
     const struct bine_ready *ring = &hub->ready;
     __builtin_prefetch(ring->slots[(ring->head + 8) & ring->mask], 1);
-    const char *sp = ring->slots[(ring->head + 3) & ring->mask]->sp;
+    const char *sp = ring->slots[(ring->head + 3) & ring->mask]->context.sp;
     __builtin_prefetch(sp, 1);
     __builtin_prefetch(sp + 64, 1);
 }
@@ -74,16 +74,15 @@ static inline __attribute__((always_inline)) void bine_switch_fetch(const struct
 /* The part for a greenlet that has not run yet: out of line. */
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* From one greenlet to another that has run before. */
-static inline __attribute__((always_inline)) void bine_switch_over(struct bine_hub *hub, struct bine_greenlet *from,
-                                                                   struct bine_greenlet *to)
+/* From one greenlet to another that has run before. 0, when somebody continues `from`. */
+static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hub *hub, struct bine_greenlet *from,
+                                                                  struct bine_greenlet *to)
 {
-    from->saved_errno = *hub->errno_address;
     bine_switch_announce(hub, from, to, false);
     hub->current = to;
-    bine_arch_switch(&from->sp, to->sp);
+    int zero = bine_arch_switch(&from->context, &to->context);
     bine_switch_arrived(hub, from);
-    *hub->errno_address = from->saved_errno;
+    return zero;
 }
 
 /* To any other: returns when somebody continues `from`, the current greenlet. Only where no C++ runtime is loaded. */
@@ -91,10 +90,8 @@ static inline __attribute__((always_inline)) void bine_switch_other(struct bine_
                                                                     struct bine_greenlet *to)
 {
     if (__builtin_expect(to->state == BINE_NEW, 0)) {
-        from->saved_errno = *hub->errno_address;
         bine_switch_to_new(hub, from, to);
         bine_switch_arrived(hub, from);
-        *hub->errno_address = from->saved_errno;
     } else {
         bine_switch_fetch(hub, bine_ready_count(&hub->ready));
         bine_switch_over(hub, from, to);
@@ -125,28 +122,28 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
 }
 
 /*
- * Yield if nothing is out of the ordinary: somebody who has run before is ready, the slice is not used up, and neither the
- * greenlet nor the hub has anything else to attend to. False: nothing was done. Each condition left out of the common
- * path is an instruction of a switch that has eighty.
+ * May the current greenlet yield at once: somebody who has run before is ready, the slice is not used up, and neither the
+ * greenlet nor the hub has anything else to attend to? Then who goes on, taken off the ready queue, and the current one is on it; NULL:
+ * nothing was done. Each condition left out of this path is an instruction of a switch that has sixty.
+ *
+ * bine_switch_over to that one must be the last thing the calling function does: then it is a jump, the switch keeps the caller's
+ * registers only once, and goes back to the caller itself.
  */
-static inline __attribute__((always_inline)) bool bine_switch_quick(struct bine_hub *hub)
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     uint32_t head = hub->ready.head, tail = hub->ready.tail;
-    unsigned slice = hub->slice;
-    if (__builtin_expect(head == tail || !slice || hub->unusual || g->attention, 0))
-        return false;
+    if (__builtin_expect(head == tail || head == hub->turn_at || hub->unusual || g->attention, 0))
+        return NULL;
     struct bine_greenlet **slots = hub->ready.slots, *next = slots[head & hub->ready.mask];
     if (__builtin_expect(next->state != BINE_READY, 0))
-        return false;
-    hub->slice = slice - 1;
+        return NULL;
     hub->streak = 0;
     slots[tail & hub->ready.mask] = g;
     hub->ready.head = head + 1;
     hub->ready.tail = tail + 1;
     bine_switch_fetch(hub, tail - head);
-    bine_switch_over(hub, g, next);
-    return true;
+    return next;
 }
 
 /* bine_park with its common case inlined, for the few calls where a switch is most of the work. First: may the current greenlet, g, park at
