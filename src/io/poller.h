@@ -104,6 +104,8 @@ struct bine_poller {
     atomic_int wake_fd; /* + 1; 0: closed */
     atomic_int waking;  /* threads that are just writing to wake_fd */
     bool closing;       /* nobody is to be woken any more */
+    bool
+        gathering; /* with the next turn the kernel will be told of something that was begun: one thing more is no call more */
     bool open;
     struct bine_poller *next_of_all;
 };

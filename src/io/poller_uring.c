@@ -17,6 +17,17 @@ enum {
     COMPLETIONS = 2048, /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
 };
 
+/* See batch. */
+enum {
+    BATCH_MICROSECONDS = 20,
+    BATCH_MOST = 32,
+    BATCH_PENDING = 16
+};
+
+#ifndef IORING_FEAT_MIN_TIMEOUT /* 6.12 */
+#define IORING_FEAT_MIN_TIMEOUT (1U << 15)
+#endif
+
 /* user_data of what is no operation; operations are aligned. */
 enum {
     USER_WAKE = 1,
@@ -35,9 +46,11 @@ struct uring_poller {
     bool poll_first;     /* 5.19: IORING_RECVSEND_POLL_FIRST, and cancelling whatever there is */
     bool skip_success;   /* 5.17 */
     bool wake_multishot; /* 5.13 */
+    bool batches;        /* 6.12 */
     bool wake_armed;
     bool cancel_later; /* some operations have CANCEL_LATER */
     bool supported[BINE_OP_KINDS];
+    size_t reaped; /* completions that the last turn brought */
 };
 
 static struct uring_poller *of(struct bine_poller *poller)
@@ -152,6 +165,7 @@ static int start(struct bine_poller *base, struct bine_operation *operation)
     prepare(sqe, operation, poller->poll_first);
     io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
     bine_poller_begin(base, operation, slot);
+    base->gathering = poller->batches;
     return 0;
 }
 
@@ -336,6 +350,40 @@ static void look(struct uring_poller *poller)
         io_uring_get_events(ring);
 }
 
+/*
+ * How many completions to wait for. A server that is about as fast as those it serves would be woken for each request by itself, and
+ * half of its work would be waking up: so with many operations pending it waits for as many as the turn before brought, 20 microseconds at
+ * most. Who waits for one, or has been waiting longer than that, is woken by the first.
+ */
+static unsigned batch(const struct uring_poller *poller, int64_t wait)
+{
+    if (!poller->batches || poller->base.pending < BATCH_PENDING || wait <= BATCH_MICROSECONDS * BINE_US)
+        return 1;
+    size_t most = poller->base.pending / 2 < BATCH_MOST ? poller->base.pending / 2 : BATCH_MOST;
+    return (unsigned)(poller->reaped < most ? poller->reaped : most);
+}
+
+/* io_uring_submit_and_wait_timeout, but for `count` completions at first and for one after BATCH_MICROSECONDS. liburing has it from 2.8 on:
+ * io_uring_submit_and_wait_min_timeout(3). A `time` that is shorter would be lengthened. */
+static int submit_and_wait_for_batch(struct io_uring *ring, unsigned count, const struct __kernel_timespec *time)
+{
+    struct io_uring_sq *queue = &ring->sq;
+    unsigned tail = *queue->ktail;
+    for (; queue->sqe_head != queue->sqe_tail; queue->sqe_head++, tail++)
+        queue->array[tail & queue->ring_mask] = queue->sqe_head & queue->ring_mask;
+    __atomic_store_n(queue->ktail, tail, __ATOMIC_RELEASE);
+    struct { /* struct io_uring_getevents_arg as it is since 6.12 */
+        uint64_t sigmask;
+        uint32_t sigmask_size, min_wait_microseconds;
+        uint64_t time;
+    } argument = {.min_wait_microseconds = BATCH_MICROSECONDS, .time = (uintptr_t)time};
+    unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+    if (ring->enter_ring_fd != ring->ring_fd)
+        flags |= IORING_ENTER_REGISTERED_RING;
+    return io_uring_enter2((unsigned)ring->enter_ring_fd, tail - __atomic_load_n(queue->khead, __ATOMIC_ACQUIRE), count,
+                           flags, (sigset_t *)&argument, sizeof argument);
+}
+
 /* Submit and wait. -1 with EINTR when a signal handler ran, else 0. */
 static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
 {
@@ -346,7 +394,9 @@ static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t de
         wait = 3600 * BINE_SECOND;
     struct __kernel_timespec time = {.tv_sec = wait / BINE_SECOND, .tv_nsec = wait % BINE_SECOND};
     struct io_uring_cqe *cqe;
-    int result = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
+    unsigned count = batch(poller, wait);
+    int result = count > 1 ? submit_and_wait_for_batch(ring, count, &time)
+                           : io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
     if (result == -EINTR) {
         errno = EINTR;
         return -1;
@@ -375,7 +425,9 @@ static int turn(struct bine_driver *driver, int64_t deadline)
         look(poller);
     else
         interrupted = wait_for_events(poller, wait, deadline);
-    found += reap(poller);
+    poller->base.gathering = false;
+    poller->reaped = reap(poller);
+    found += poller->reaped;
     return found ? (int)found : interrupted;
 }
 
@@ -457,6 +509,7 @@ static int open_ring(struct uring_poller *poller)
             poller->poll_first = rung < 2;
             poller->skip_success = rung < 2 && (params.features & IORING_FEAT_CQE_SKIP) != 0;
             poller->wake_multishot = rung < 2;
+            poller->batches = rung < 1 && (params.features & IORING_FEAT_MIN_TIMEOUT) != 0;
             return 0;
         }
         if (error == EINVAL && rung + 1 < sizeof ladder / sizeof *ladder)

@@ -109,7 +109,7 @@ static inline bool bine_quick_transmits(struct bine_hub *hub, int fd, int flags,
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || (flags & ~MSG_NOSIGNAL) || hub->streak >= BINE_STREAK_LIMIT ||
-        (!bine_ready_empty(&hub->ready) && bine_wait_supports(hub, BINE_OP_SEND)))
+        ((!bine_ready_empty(&hub->ready) || bine_wait_gathers(hub)) && bine_wait_supports(hub, BINE_OP_SEND)))
         return false;
     return socket || atomic_load_explicit(&record->kind, memory_order_relaxed) == BINE_FD_SOCKET;
 }

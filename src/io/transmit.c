@@ -57,7 +57,7 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
-    return !bine_ready_empty(&wait->hub->ready) && !transmit->address &&
+    return (!bine_ready_empty(&wait->hub->ready) || bine_wait_gathers(wait->hub)) && !transmit->address &&
            !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
            bine_descriptor_nonblocking_known(wait->record) == BINE_BLOCKING &&
            bine_wait_supports(wait->hub, transmit->message ? BINE_OP_SENDMSG : BINE_OP_SEND);

@@ -188,6 +188,81 @@ TEST(another_thread_wakes_a_hub_that_waits)
     shut(pair[1]);
 }
 
+enum {
+    CROWD = 40
+};
+
+static void *put_outside(void *fd)
+{
+    usleep(3000);
+    put((int)(intptr_t)fd, "y", 1);
+    return NULL;
+}
+
+static void set(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void *set_later(void *arg)
+{
+    void **hub_and_flag = arg;
+    usleep(3000);
+    CHECK_OK(bine_post(hub_and_flag[0], set, hub_and_flag[1]));
+    return NULL;
+}
+
+static void *receive(void *fd)
+{
+    char byte;
+    CHECK_EQ(bine_recv((int)(intptr_t)fd, &byte, 1, 0), 1);
+    return NULL;
+}
+
+/* A poller may wait for as many events as came at once the last time, but must not insist. */
+TEST(a_single_event_after_many_at_once_is_not_waited_for_in_vain)
+{
+    bine_greenlet *all[CROWD];
+    int pairs[CROWD][2];
+    for (int i = 0; i < CROWD; i++)
+        make_pair(pairs[i]);
+    for (int round = 0; round < 3; round++) {
+        int left = CROWD / 2;
+        for (int i = 0; i < CROWD; i++)
+            all[i] = bine_spawn(receive, (void *)(intptr_t)pairs[i][0]);
+        until_pending(CROWD);
+        for (int i = 0; i < CROWD / 2; i++)
+            put(pairs[i][1], "x", 1);
+        CHECK_OK(bine_joinall(all, CROWD / 2, BINE_FOREVER));
+        pthread_t other;
+        bool done = false;
+        void *hub_and_flag[] = {bine_hub_get(), &done};
+        switch (round) {
+        case 0: /* one of those who are left */
+            CHECK_EQ(pthread_create(&other, NULL, put_outside, (void *)(intptr_t)pairs[left][1]), 0);
+            CHECK_OK(bine_join(all[left++], NULL, BINE_FOREVER));
+            CHECK_EQ(pthread_join(other, NULL), 0);
+            break;
+        case 1: /* a deadline */
+            CHECK_OK(bine_sleep(BINE_MS));
+            break;
+        case 2: /* another thread */
+            CHECK_EQ(pthread_create(&other, NULL, set_later, hub_and_flag), 0);
+            while (!done)
+                CHECK_OK(bine_sleep(50 * BINE_MS));
+            CHECK_EQ(pthread_join(other, NULL), 0);
+            break;
+        }
+        for (int i = left; i < CROWD; i++)
+            put(pairs[i][1], "x", 1);
+        CHECK_OK(bine_joinall(all + left, (size_t)(CROWD - left), BINE_FOREVER));
+    }
+    for (int i = 0; i < CROWD; i++) {
+        shut(pairs[i][0]);
+        shut(pairs[i][1]);
+    }
+}
+
 static void *wait_in_thread(void *argument)
 {
     struct waiter *waiter = argument;
