@@ -9,9 +9,12 @@
 #include "../bench.h"
 #include "switch.h"
 
-enum {
-    STACK = 4096
-};
+/* How far stacks lie apart: a page, or RAW_STACK bytes, to see what page tables cost. */
+static size_t stack_size(void)
+{
+    const char *text = getenv("RAW_STACK");
+    return text ? strtoull(text, NULL, 0) : 4096;
+}
 
 struct coroutine {
     void *sp;
@@ -26,7 +29,7 @@ static struct coroutine *pool;
 
 static void *map(size_t size)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         perror("mmap");
         exit(1);
@@ -37,10 +40,11 @@ static void *map(size_t size)
 /* n coroutines and their stacks, a list in order. The stacks' tops are spread over the cache sets. */
 static struct coroutine *coroutines_map(long n)
 {
-    char *stacks = map((size_t)n * STACK);
+    size_t size = stack_size();
+    char *stacks = map((size_t)n * size);
     struct coroutine *all = map((size_t)n * sizeof *all);
     for (long i = 0; i < n; i++) {
-        all[i].top = stacks + (i + 1) * STACK - (i & 15) * 64;
+        all[i].top = stacks + (size_t)(i + 1) * size - (i & 15) * 64;
         all[i].next = i + 1 < n ? &all[i + 1] : NULL;
     }
     return all;
