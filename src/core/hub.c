@@ -1,6 +1,7 @@
 /* Making and ending hubs, and reaching them from other threads. See hub.h. */
 #include "hub.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -222,8 +223,9 @@ static struct bine_hub *hub_record(void)
     return hub;
 }
 
-/* glibc's thread-local variables lie at the same distance from every thread's pointer: they were there when the program was loaded. */
-__attribute__((constructor)) static void find_errno(void)
+/* glibc's thread-local variables lie at the same distance from every thread's pointer: they were there when the program was loaded.
+ * Before any constructor that could make a hub, where the library is linked statically. */
+__attribute__((constructor(101))) static void find_errno(void)
 {
     bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
 }
@@ -238,6 +240,7 @@ static void begin_life(struct bine_hub *hub)
     memset(hub, 0, offsetof(struct bine_hub, inbox));
     memset((char *)hub + after, 0, sizeof *hub - after);
     atomic_store(&hub->inbox.waiting, false);
+    assert(bine_arch_errno != 0);
     hub->turn_at = BINE_SLICE;
     hub->switches = BINE_SLICE;
     hub->records = records;

@@ -64,8 +64,8 @@ struct bine_exception_globals {
 struct bine_hub {
     struct bine_greenlet *current;
     struct bine_ready ready;
-    uint32_t
-        turn_at; /* the end of the slice: where the ready queue's head is when the driver is looked at although greenlets are ready */
+    /* With the ready queue's head here the slice is over: the driver is looked at although greenlets are ready. */
+    uint32_t turn_at;
     union {
         struct {
             bool no_park;    /* inside a callback (link, notify, message): parking is an error */

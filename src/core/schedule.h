@@ -35,9 +35,8 @@ static inline struct bine_greenlet *bine_schedule_expected(const struct bine_hub
 static inline struct bine_greenlet *bine_schedule_take_expected(struct bine_hub *hub)
 {
     struct bine_greenlet *next = bine_schedule_expected(hub);
-    if (__builtin_expect(next != NULL, 1)) {
+    if (__builtin_expect(next != NULL, 1))
         hub->ready.head++;
-    }
     return next;
 }
 

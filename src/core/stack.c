@@ -55,8 +55,9 @@ static size_t nominal_size(int class)
     return (size_t)1 << (class % BINE_STACK_SIZES + SMALLEST_SHIFT);
 }
 
-/* A page more. Stacks a power of two apart have their top pages' entries in a few sets of the TLB, and the page tables' lines in a few of the caches: a
- * thousand greenlets in turn took 9.4 ns a switch then, and 6.9 so (Zen 4; raw coroutines on such stacks 6.3 and 3.6). */
+/* A page more: stacks a power of two apart have their top pages' entries in a few sets of the TLB, and the page tables' lines in a
+ * few of the caches'. A thousand greenlets in turn took 9.4 ns a switch then, and take 6.9 so (Zen 4; raw coroutines on such stacks
+ * 6.3 and 3.6). */
 static size_t slot_size(int class)
 {
     return nominal_size(class) + bine_page_size();
