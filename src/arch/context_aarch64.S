@@ -9,14 +9,8 @@
  * Every entry begins with `bti c` (a hint, ignored by processors without BTI). The stack is switched by plain
  * moves; return addresses are not signed, so pointer authentication does not come into it.
  */
-        .bss
-        .globl  bine_arch_errno
         .hidden bine_arch_errno
-        .type   bine_arch_errno, %object
-        .size   bine_arch_errno, 8
-        .p2align 3
-bine_arch_errno:
-        .zero   8
+        .comm   bine_arch_errno, 8, 8
 
         .text
 

@@ -103,13 +103,13 @@ static inline bool bine_quick_receive_message(struct bine_hub *hub, int fd, stru
     return bine_quick_received(hub, fd, record, *result, size, socket, saved);
 }
 
-/* May a write with these flags go the short way? Not when other greenlets are ready and the poller can send: then the ring may be
+/* May a write with these flags go the short way? Not when the poller can send it along with others: then the ring may be
  * better, see transmit.c. `socket`: as above. */
 static inline bool bine_quick_transmits(struct bine_hub *hub, int fd, int flags, bool socket)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || (flags & ~MSG_NOSIGNAL) || hub->streak >= BINE_STREAK_LIMIT ||
-        ((!bine_ready_empty(&hub->ready) || bine_wait_gathers(hub)) && bine_wait_supports(hub, BINE_OP_SEND)))
+        (bine_wait_gathers(hub) && bine_wait_supports(hub, BINE_OP_SEND)))
         return false;
     return socket || atomic_load_explicit(&record->kind, memory_order_relaxed) == BINE_FD_SOCKET;
 }

@@ -51,14 +51,13 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
 }
 
 /*
- * With other greenlets ready, a send through the ring costs a switch but no system call: all of a turn go in one
+ * With others, a send through the ring costs a switch but no system call: all of a turn go in one
  * enter. Alone, the direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must
  * be known.
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
-    return (!bine_ready_empty(&wait->hub->ready) || bine_wait_gathers(wait->hub)) && !transmit->address &&
-           !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
+    return bine_wait_gathers(wait->hub) && !transmit->address && !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
            bine_descriptor_nonblocking_known(wait->record) == BINE_BLOCKING &&
            bine_wait_supports(wait->hub, transmit->message ? BINE_OP_SENDMSG : BINE_OP_SEND);
 }

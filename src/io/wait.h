@@ -94,10 +94,11 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
 /* Can this hub's poller do operations of this kind itself? */
 bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind);
 
-/* Does this hub's poller go to the kernel with the next turn anyway? */
+/* Can what the poller is given now share its way to the kernel: with what others who are ready will begin, or with what was begun already? */
 static inline bool bine_wait_gathers(const struct bine_hub *hub)
 {
-    return hub->driver != &hub->idle_driver && ((const struct bine_poller *)hub->driver)->gathering;
+    return !bine_ready_empty(&hub->ready) ||
+           (hub->driver != &hub->idle_driver && ((const struct bine_poller *)hub->driver)->gathering);
 }
 
 /* Tell the poller that the caller's own call found fd exhausted: see poller.h. */
