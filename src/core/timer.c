@@ -82,9 +82,16 @@ void bine_timers_free(struct bine_timers *timers)
     *timers = (struct bine_timers){0};
 }
 
+/* Without a jump: which of two comes first is as good as random, so it would be mispredicted every other time. */
 static inline bool before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
 {
-    return a->deadline < b->deadline || (a->deadline == b->deadline && (int32_t)(a->order - b->order) < 0);
+    return (a->deadline < b->deadline) | ((a->deadline == b->deadline) & ((int32_t)(a->order - b->order) < 0));
+}
+
+/* The one of two that comes first; the same. */
+static inline size_t earlier(const struct bine_timer_entry *heap, size_t a, size_t b)
+{
+    return a + (-(size_t)before(&heap[b], &heap[a]) & (b - a));
 }
 
 static inline void place(struct bine_timers *timers, size_t i, struct bine_timer_entry entry)
@@ -105,16 +112,25 @@ static void sift_up(struct bine_timers *timers, size_t i, struct bine_timer_entr
     place(timers, i, entry);
 }
 
+/* Of the children of a node, which begin at `first`: the earliest. While they are compared theirs, 16 and four cache lines, arrive. */
+static inline size_t earliest_child(const struct bine_timers *timers, size_t first)
+{
+    const struct bine_timer_entry *heap = timers->heap;
+    if (__builtin_expect(first + 4 > timers->count, 0)) {
+        size_t least = first;
+        for (size_t child = first + 1; child < timers->count; child++)
+            least = earlier(heap, least, child);
+        return least;
+    }
+    for (size_t line = 0; line < 4; line++)
+        __builtin_prefetch(&heap[4 * (first + line) + 1]);
+    return earlier(heap, earlier(heap, first, first + 1), earlier(heap, first + 2, first + 3));
+}
+
 static void sift_down(struct bine_timers *timers, size_t i, struct bine_timer_entry entry)
 {
-    for (;;) {
-        size_t first = 4 * i + 1, least = first;
-        if (first >= timers->count)
-            break;
-        size_t end = first + 4 < timers->count ? first + 4 : timers->count;
-        for (size_t child = first + 1; child < end; child++)
-            if (before(&timers->heap[child], &timers->heap[least]))
-                least = child;
+    for (size_t first; (first = 4 * i + 1) < timers->count;) {
+        size_t least = earliest_child(timers, first);
         if (!before(&timers->heap[least], &entry))
             break;
         place(timers, i, timers->heap[least]);
@@ -153,14 +169,26 @@ void bine_timer_stop(struct bine_timers *timers, uint32_t timer)
     take_out(timers, place - 1);
 }
 
+/* With many timers whom they are for is cold by the time they fire. The next to fire is a child of the root now, and the root while
+ * this one fires: fetch what a timer is for two steps ahead, and its owner one step. (Always inlined: gcc takes a function that only
+ * fetches for one without effect, and drops the call.) */
+static inline __attribute__((always_inline)) void fetch_next(const struct bine_timers *timers)
+{
+    if (timers->count < 5)
+        return;
+    __builtin_prefetch(timers->users[timers->heap[0].timer].owner, 1);
+    for (size_t child = 1; child < 5; child++)
+        __builtin_prefetch(&timers->users[timers->heap[child].timer]);
+}
+
 size_t bine_timers_fire(struct bine_timers *timers, int64_t now, size_t most)
 {
     size_t fired = 0;
     while (fired < most && timers->count && timers->heap[0].deadline <= now) {
         int64_t deadline = timers->heap[0].deadline;
         struct bine_timer_user user = timers->users[timers->heap[0].timer];
-        __builtin_prefetch(user.owner, 1); /* arrives while the heap is set right */
         take_out(timers, 0);
+        fetch_next(timers);
         user.fire(user.owner, deadline);
         fired++;
     }
