@@ -49,7 +49,8 @@ BINE_API int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int
 BINE_API int bine_connect(int fd, const struct sockaddr *address, socklen_t length);
 BINE_API int bine_accept(int fd, struct sockaddr *address, socklen_t *length);
 BINE_API int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
-/* Wakes every greenlet that waits on fd with EBADF, withdraws what is in flight, then closes. */
+/* Wakes every greenlet that waits on fd with EBADF, withdraws what is in flight, then closes. Switches only if the socket has
+ * SO_LINGER: a thread of the offload pool waits in the kernel then, and the caller for it, killed or not. */
 BINE_API int bine_close(int fd);
 
 BINE_API int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds);

@@ -82,7 +82,7 @@ static bool is_exhaustion(int error)
 }
 
 /* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets
- * inherit its timeouts; others begin without). */
+ * inherit its timeouts and SO_LINGER; others begin without). */
 static int accepted(const struct bine_wait *wait, int made, int flags, int saved)
 {
     bine_descriptor_fresh(made, BINE_FD_SOCKET, (flags & SOCK_NONBLOCK) != 0);
@@ -100,6 +100,8 @@ static int accepted(const struct bine_wait *wait, int made, int flags, int saved
             atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) == 0)
             atomic_store_explicit(&record->send_timeout, 0, memory_order_relaxed);
+        if (!bine_descriptor_lingers(wait->fd, listener))
+            atomic_store_explicit(&record->linger, BINE_LINGER_NONE, memory_order_relaxed);
         if (atomic_load_explicit(&listener->accept_failures, memory_order_relaxed))
             atomic_store_explicit(&listener->accept_failures, 0, memory_order_relaxed);
         /* A client that has connected has not yet sent. */

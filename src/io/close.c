@@ -1,11 +1,14 @@
 /*
- * close: whoever waits for the descriptor is told before the number can mean something else. See bine/io.h.
+ * close: whoever waits for the descriptor is told before the number can mean something else, and nobody else waits for a socket
+ * that lingers. See bine/io.h.
  */
 #include "close.h"
 
+#include <assert.h>
 #include <bine/io.h>
 #include <stdlib.h>
 
+#include "offload.h"
 #include "wait.h"
 
 /* To another hub, whose greenlets may wait for a descriptor that was closed here. */
@@ -82,8 +85,36 @@ void bine_descriptor_closing(int fd)
     errno = saved;
 }
 
+struct closing {
+    struct bine_offload_job job; /* first */
+    int fd, result;
+};
+
+static void run_closing(struct bine_offload_job *job)
+{
+    struct closing *closing = (struct closing *)job;
+    closing->result = bine_libc.close(closing->fd);
+}
+
+/* A socket with SO_LINGER: the kernel holds its last close until all that was sent has been acknowledged, or the time set
+ * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end. */
+static int close_lingering(struct bine_hub *hub, int fd)
+{
+    struct closing closing = {.job = {.run = run_closing, .lingers = true, .error = errno}, .fd = fd};
+    bine_shield_begin();
+    int error = bine_offload_firm(hub, &closing.job, "close fd", (uintptr_t)fd);
+    bine_shield_end();
+    assert(!error);
+    (void)error;
+    errno = closing.job.error;
+    return closing.result;
+}
+
 int bine_close(int fd)
 {
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    bool lingers = record && bine_descriptor_lingers(fd, record);
     bine_descriptor_closing(fd);
-    return bine_libc.close(fd);
+    struct bine_hub *hub = lingers ? bine_offload_hub() : NULL;
+    return hub ? close_lingering(hub, fd) : bine_libc.close(fd);
 }

@@ -30,6 +30,7 @@ static void reset(struct bine_descriptor *record)
     atomic_store_explicit(&record->nowait, 0, memory_order_relaxed);
     atomic_store_explicit(&record->type, 0, memory_order_relaxed);
     atomic_store_explicit(&record->tcp, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->linger, BINE_LINGER_UNKNOWN, memory_order_relaxed);
     atomic_store_explicit(&record->accept_failures, 0, memory_order_relaxed);
     atomic_store_explicit(&record->terminal, false, memory_order_relaxed);
     atomic_store_explicit(&record->low_water, 0, memory_order_relaxed);
@@ -82,13 +83,22 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     atomic_store_explicit(&record->shared, false, memory_order_release);
 }
 
-void bine_descriptor_no_timeouts(int fd)
+void bine_descriptor_no_options(int fd)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record)
         return;
     atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
     atomic_store_explicit(&record->send_timeout, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->linger, BINE_LINGER_NONE, memory_order_relaxed);
+}
+
+/* Options belong to the socket, not to the number: one that has another name now may be changed by that. */
+static void forget_options(struct bine_descriptor *record)
+{
+    atomic_store_explicit(&record->receive_timeout, -1, memory_order_relaxed);
+    atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
+    atomic_store_explicit(&record->linger, BINE_LINGER_UNKNOWN, memory_order_relaxed);
 }
 
 void bine_descriptor_gone(int fd)
@@ -111,8 +121,7 @@ void bine_descriptor_share(int fd)
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record)
         return;
-    atomic_store_explicit(&record->receive_timeout, -1, memory_order_relaxed);
-    atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
+    forget_options(record);
     atomic_store_explicit(&record->shared, true, memory_order_release);
 }
 
@@ -234,6 +243,36 @@ int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sen
     return nanoseconds;
 }
 
+/* With a time of nothing the last close resets the connection at once. */
+static bool waits(const struct linger *linger)
+{
+    return linger->l_onoff && linger->l_linger > 0;
+}
+
+void bine_descriptor_set_linger(int fd, const struct linger *linger)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (record)
+        atomic_store_explicit(&record->linger, waits(linger) ? BINE_LINGER_SET : BINE_LINGER_NONE,
+                              memory_order_relaxed);
+}
+
+bool bine_descriptor_lingers(int fd, struct bine_descriptor *record)
+{
+    uint8_t known = record ? atomic_load_explicit(&record->linger, memory_order_relaxed) : BINE_LINGER_NONE;
+    if (known != BINE_LINGER_UNKNOWN && atomic_load_explicit(&trusted_now, memory_order_relaxed))
+        return known == BINE_LINGER_SET;
+    if (!record || atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET)
+        return false;
+    struct linger linger = {0};
+    socklen_t length = sizeof linger;
+    int saved = errno;
+    getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
+    errno = saved;
+    bine_descriptor_set_linger(fd, &linger);
+    return waits(&linger);
+}
+
 bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)
 {
     int type = record ? atomic_load_explicit(&record->type, memory_order_relaxed) : 0;
@@ -270,17 +309,14 @@ void bine_descriptor_set_nonblocking(int fd, bool nonblocking)
         atomic_store(&record->nonblocking, nonblocking);
 }
 
-/* Timeouts belong to the socket, not to the number: forget them for every number that may name the same one. */
-static void forget_shared_timeouts(void)
+/* For every number that may name the same socket. */
+static void forget_shared_options(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
         struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
-        for (int j = 0; chunk && j < CHUNK; j++) {
-            if (!atomic_load_explicit(&chunk[j].shared, memory_order_relaxed))
-                continue;
-            atomic_store(&chunk[j].receive_timeout, -1);
-            atomic_store(&chunk[j].send_timeout, -1);
-        }
+        for (int j = 0; chunk && j < CHUNK; j++)
+            if (atomic_load_explicit(&chunk[j].shared, memory_order_relaxed))
+                forget_options(&chunk[j]);
     }
 }
 
@@ -298,12 +334,11 @@ void bine_descriptor_option_changed(int fd, int level, int option)
         atomic_store(&record->low_water, low);
     }
     if (option != SO_RCVTIMEO_OLD && option != SO_RCVTIMEO_NEW && option != SO_SNDTIMEO_OLD &&
-        option != SO_SNDTIMEO_NEW)
+        option != SO_SNDTIMEO_NEW && option != SO_LINGER)
         return;
-    atomic_store(&record->receive_timeout, -1);
-    atomic_store(&record->send_timeout, -1);
+    forget_options(record);
     if (atomic_load(&record->shared))
-        forget_shared_timeouts();
+        forget_shared_options();
 }
 
 void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct bine_hub;
+struct linger;
 
 struct bine_descriptor {
     atomic_uint generation;       /* bumped whenever the number names a new file, or none */
@@ -28,6 +29,7 @@ struct bine_descriptor {
     _Atomic(uint8_t) nowait;   /* stream.c: which calls refuse RWF_NOWAIT here */
     _Atomic(uint8_t) type;     /* SOCK_STREAM ..., 0: unknown */
     _Atomic(uint8_t) tcp;      /* is it TCP: 0: unknown, 1: yes, 2: no */
+    _Atomic(uint8_t) linger;   /* enum bine_linger */
     _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
     atomic_bool terminal;             /* a character device: io_uring would run it on a worker thread */
     atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
@@ -49,6 +51,12 @@ enum bine_nonblocking {
     BINE_BLOCKING,
     BINE_NONBLOCKING,
     BINE_NONBLOCKING_UNKNOWN
+};
+
+enum bine_linger {
+    BINE_LINGER_UNKNOWN,
+    BINE_LINGER_NONE,
+    BINE_LINGER_SET, /* SO_LINGER: the last close waits until all has been acknowledged (socket(7)) */
 };
 
 /* Two levels: a process that uses descriptors 0 to 20 pays for one chunk; 2^24 descriptors are more than any kernel
@@ -81,8 +89,8 @@ static inline struct bine_descriptor *bine_descriptor_of(int fd)
 /* fd names a new file from now on (socket, accept, open, dup, pipe ... returned it), which only this process holds.
  * `nonblocking`: 0, 1, or 2 if unknown. */
 void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocking);
-/* The socket fd, just made, has neither SO_RCVTIMEO nor SO_SNDTIMEO. */
-void bine_descriptor_no_timeouts(int fd);
+/* The socket fd, just made, has none of SO_RCVTIMEO, SO_SNDTIMEO, SO_LINGER. */
+void bine_descriptor_no_options(int fd);
 /* fd is about to be closed, or to be replaced: a new generation of which nothing is known. */
 void bine_descriptor_gone(int fd);
 /* `copy` is a new descriptor of the file behind `original`: both records say so and agree. */
@@ -108,6 +116,8 @@ bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record);
 enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record);
 /* SO_RCVTIMEO (or SO_SNDTIMEO) in ns, 0 if there is none or fd is no socket. */
 int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending);
+/* Does the last close of the socket wait for what was sent? False, unasked, of what is not known to be a socket. */
+bool bine_descriptor_lingers(int fd, struct bine_descriptor *record);
 /* Is it a stream socket? */
 bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
 
@@ -115,9 +125,10 @@ bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
  * which the poller sees). Of datagrams it does not, nor of Unix sockets, where a read ends at a passed descriptor. */
 bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record);
 
-/* Note what the user changed. */
+/* Note what the user changed. (SO_LINGER is an option like others; who knows what it was set to says so afterwards.) */
 void bine_descriptor_set_nonblocking(int fd, bool nonblocking);
 void bine_descriptor_option_changed(int fd, int level, int option);
+void bine_descriptor_set_linger(int fd, const struct linger *linger);
 
 /* A greenlet of `hub` is about to wait for fd. */
 void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub);

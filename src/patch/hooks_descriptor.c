@@ -25,7 +25,7 @@ static int made(int fd, enum bine_descriptor_kind kind, int flags)
         bine_descriptor_fresh(fd, kind, (flags & O_NONBLOCK) != 0);
         /* One that accept makes inherits its listener's. */
         if (kind == BINE_FD_SOCKET)
-            bine_descriptor_no_timeouts(fd);
+            bine_descriptor_no_options(fd);
     }
     return fd;
 }
@@ -182,8 +182,11 @@ int hook_ioctl(int fd, unsigned long request, ...)
 int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 {
     int result = bine_libc.setsockopt(fd, level, option, value, length);
-    if (result == 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
+    if (result == 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR)) {
         bine_descriptor_option_changed(fd, level, option);
+        if (level == SOL_SOCKET && option == SO_LINGER)
+            bine_descriptor_set_linger(fd, value);
+    }
     return result;
 }
 

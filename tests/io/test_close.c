@@ -278,3 +278,110 @@ TEST(hazard_15_a_descriptor_that_two_hubs_wait_for_wakes_both)
     CHECK_EQ(elsewhere.call.error, EBADF);
     CHECK_OK(bine_close(fds[1]));
 }
+
+/* ---- SO_LINGER ------------------------------------------------------------------------------------ */
+
+/* Send all that goes into the socket and its peer's, who does not read. Returns how much. */
+static size_t fill(int fd)
+{
+    static char zeroes[65536];
+    size_t sent = 0;
+    for (ssize_t more; (more = send(fd, zeroes, sizeof zeroes, MSG_DONTWAIT)) > 0;)
+        sent += (size_t)more;
+    CHECK_EQ(errno, EAGAIN);
+    return sent;
+}
+
+/* Read to the end of file. */
+static size_t drain(int fd)
+{
+    static char bytes[65536];
+    size_t got = 0;
+    for (ssize_t more; (more = bine_read(fd, bytes, sizeof bytes)) != 0; got += (size_t)more)
+        CHECK_GT(more, 0);
+    return got;
+}
+
+static void set_linger(int fd, int seconds)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
+    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+struct lingering {
+    int fd, result, error, then;
+    bool done;
+};
+
+static void *call_close(void *arg)
+{
+    struct lingering *call = arg;
+    errno = ENOTTY; /* what nobody touches stays */
+    call->result = bine_close(call->fd);
+    call->error = errno;
+    call->done = true;
+    call->then = bine_sleep(0) < 0 ? errno : 0;
+    return NULL;
+}
+
+/* Until the kernel is at it: the number is free from then on. */
+static void await_free(int fd)
+{
+    while (fcntl(fd, F_GETFD) >= 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+}
+
+static void check_lingering(bool killed)
+{
+    int fds[2];
+    tcp_pair(fds);
+    size_t sent = fill(fds[0]);
+    set_linger(fds[0], 600);
+    struct lingering call = {.fd = fds[0]};
+    bine_greenlet *g = bine_spawn(call_close, &call);
+    CHECK_OK(bine_sleep(0));
+    await_free(fds[0]);
+    if (killed)
+        CHECK_OK(bine_kill(g));
+    let_run();
+    CHECK(!call.done);
+    CHECK_EQ(drain(fds[1]), sent);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER)); /* the simulator's clock does not wait for threads */
+    CHECK_OK(call.result);
+    CHECK_EQ(call.error, ENOTTY);
+    CHECK_EQ(call.then, killed ? ECANCELED : 0);
+    CHECK_OK(bine_close(fds[1]));
+}
+
+TEST(close_of_a_socket_that_lingers_lets_others_run)
+{
+    check_lingering(false);
+}
+
+TEST(close_of_a_socket_that_lingers_goes_on_when_its_greenlet_is_killed)
+{
+    check_lingering(true);
+}
+
+static void *set_flag(void *arg)
+{
+    *(bool *)arg = true;
+    return NULL;
+}
+
+TEST(close_of_a_socket_that_does_not_linger_does_not_switch)
+{
+    for (int seconds = -1; seconds < 1; seconds++) {
+        int fds[2];
+        bool ran = false;
+        tcp_pair(fds);
+        fill(fds[0]);
+        if (seconds == 0)
+            set_linger(fds[0], 0); /* reset the connection */
+        bine_greenlet *g = bine_spawn(set_flag, &ran);
+        CHECK_OK(bine_close(fds[0]));
+        CHECK(!ran);
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+        CHECK_OK(bine_close(fds[1]));
+    }
+}

@@ -51,6 +51,36 @@ TEST(an_announced_descriptor_is_believed_until_it_is_copied_forked_or_closed)
     bine_descriptor_trust(false);
 }
 
+static void set_linger(int fd, int seconds)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
+    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+TEST(linger_is_known_of_a_new_socket_and_asked_after_a_change_by_whatever_name)
+{
+    bine_descriptor_trust(true);
+    int fd = tcp_socket();
+    bine_descriptor_no_options(fd);
+    CHECK(!bine_descriptor_lingers(fd, record_of(fd)));
+    set_linger(fd, 1); /* behind the hooks' back: not seen, so the kernel was not asked */
+    CHECK(!bine_descriptor_lingers(fd, record_of(fd)));
+    bine_descriptor_option_changed(fd, SOL_SOCKET, SO_LINGER);
+    CHECK(bine_descriptor_lingers(fd, record_of(fd)));
+    int copy = dup(fd);
+    bine_descriptor_copied(fd, copy);
+    set_linger(copy, 0);
+    bine_descriptor_option_changed(copy, SOL_SOCKET, SO_LINGER);
+    CHECK(!bine_descriptor_lingers(fd, record_of(fd)));
+    set_linger(fd, 2);
+    CHECK_EQ(bine_descriptor_kind(copy, record_of(copy)), BINE_FD_SOCKET);
+    bine_descriptor_option_changed(fd, SOL_SOCKET, SO_LINGER);
+    CHECK(bine_descriptor_lingers(copy, record_of(copy)));
+    bine_descriptor_trust(false);
+    CHECK_OK(bine_close(copy));
+    CHECK_OK(bine_close(fd));
+}
+
 TEST(a_lock_is_free_in_the_child_although_another_thread_held_it)
 {
     int fds[2], status = 0;

@@ -508,6 +508,51 @@ TEST(hazard_15_so_does_closing_a_range)
     CHECK_OK(bine_unpatch_all());
 }
 
+/* ---- a close that waits ------------------------------------------------------------------------------ */
+
+static void *close_it(void *fd)
+{
+    CHECK_EQ(close((int)(intptr_t)fd), 0);
+    strcat(order, "c");
+    return NULL;
+}
+
+/* SO_LINGER goes from a listener to what it accepts; `late`: it is set on that. */
+static void check_lingering(bool late)
+{
+    static char got[65536];
+    struct linger linger = {.l_onoff = 1, .l_linger = 600};
+    open_listener();
+    if (!late)
+        CHECK_EQ(setsockopt(listener, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    int fd = accept(listener, NULL, NULL);
+    CHECK_GE(fd, 0);
+    while (send(fd, got, sizeof got, MSG_DONTWAIT) > 0)
+        ;
+    if (late)
+        CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    order[0] = '\0';
+    bine_greenlet *g = bine_spawn(close_it, (void *)(intptr_t)fd);
+    CHECK_OK(bine_sleep(BINE_MS));
+    strcat(order, "b");
+    while (read(client, got, sizeof got) > 0)
+        ;
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_STRING(order, "bc");
+    CHECK_EQ(close(client), 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+TEST(closing_a_socket_that_lingers_steps_aside)
+{
+    CHECK_OK(bine_patch_all());
+    check_lingering(false);
+    check_lingering(true);
+    CHECK_OK(bine_unpatch_all());
+}
+
 /* However a descriptor is made non-blocking, a call on it never waits; and made blocking again it does. */
 static void check_nonblocking(int fd)
 {
