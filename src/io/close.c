@@ -97,10 +97,12 @@ static void run_closing(struct bine_offload_job *job)
 }
 
 /* A socket with SO_LINGER: the kernel holds its last close until all that was sent has been acknowledged, or the time set
- * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end. */
+ * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end; but that of the hub cuts it
+ * short: a signal does, the descriptor is gone all the same and the kernel goes on by itself. */
 static int close_lingering(struct bine_hub *hub, int fd)
 {
-    struct closing closing = {.job = {.run = run_closing, .lingers = true, .error = errno}, .fd = fd};
+    struct closing closing = {.job = {.run = run_closing, .lingers = true, .interruptible = true, .error = errno},
+                              .fd = fd};
     bine_shield_begin();
     int error = bine_offload_firm(hub, &closing.job, "close fd", (uintptr_t)fd);
     bine_shield_end();

@@ -385,3 +385,27 @@ TEST(close_of_a_socket_that_does_not_linger_does_not_switch)
         CHECK_OK(bine_close(fds[1]));
     }
 }
+
+static void *leave_lingering(void *arg)
+{
+    struct lingering *call = arg;
+    bine_detach(bine_spawn(call_close, call));
+    CHECK_OK(bine_sleep(0));
+    await_free(call->fd);
+    return NULL;
+}
+
+TEST(the_end_of_a_thread_does_not_wait_for_a_socket_that_lingers)
+{
+    int fds[2];
+    pthread_t thread;
+    tcp_pair(fds);
+    size_t sent = fill(fds[0]);
+    set_linger(fds[0], 600);
+    struct lingering call = {.fd = fds[0]};
+    CHECK_EQ(pthread_create(&thread, NULL, leave_lingering, &call), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK(!call.done);
+    CHECK_EQ(drain(fds[1]), sent); /* nothing is lost */
+    CHECK_OK(bine_close(fds[1]));
+}
