@@ -3,11 +3,13 @@
  *
  * There is no MSG_DONTWAIT for accept. io_uring accepts by itself; without it the listener is polled first, and a
  * lock keeps other threads of this process from taking the connection between the two calls. Another process that
- * listens on the same socket still can: then the thread waits for the next connection.
+ * listens on the same socket is not kept from it (servers that fork their workers: all of them are woken, and all but one come
+ * too late): so where there may be one the call itself runs on a thread of the pool.
  */
 #include <bine/io.h>
 #include <string.h>
 
+#include "offload.h"
 #include "wait.h"
 
 /* After so many failures in a row for want of descriptors or memory the pause no longer grows: 64 ms. */
@@ -15,16 +17,65 @@ enum {
     LONGEST_PAUSE = 7
 };
 
-/* One attempt that does not block. */
-static int attempt(int fd, struct bine_descriptor *record, struct sockaddr *address, socklen_t *length, int flags)
+/* Somebody else took the connection: so long may a thread wait for the next one, which comes at once or not, before the poller does
+ * again. A close of the listener is noticed only then. */
+enum {
+    PATIENCE = 20 * BINE_MS
+};
+
+struct accepting {
+    struct bine_offload_job job; /* first */
+    const struct bine_wait *wait;
+    int flags, made;
+    struct sockaddr *address;
+    socklen_t *length;
+};
+
+static void run_accepting(struct bine_offload_job *job)
 {
+    struct accepting *accepting = (struct accepting *)job;
+    if (bine_wait_closed_meanwhile(accepting->wait))
+        errno = EBADF; /* the number may mean another listener by now */
+    else
+        accepting->made =
+            bine_libc.accept4(accepting->wait->fd, accepting->address, accepting->length, accepting->flags);
+}
+
+/* On a thread of the pool: -1 with EAGAIN if there was nothing after all. */
+static int accept_in_pool(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
+{
+    struct accepting accepting = {.job = {.run = run_accepting, .lingers = true, .interruptible = true, .error = errno},
+                                  .wait = wait,
+                                  .flags = flags,
+                                  .made = -1,
+                                  .address = address,
+                                  .length = length};
+    bine_timeout patience;
+    bine_timeout_begin(&patience, PATIENCE);
+    int error = bine_offload_firm(wait->hub, &accepting.job, "accept fd", (uintptr_t)wait->fd);
+    bool impatient = bine_timeout_end(&patience) == 1 && error == ETIMEDOUT;
+    if (accepting.made >= 0) { /* also if that was in the very moment of a kill, which strikes at the next wait */
+        errno = accepting.job.error;
+        return accepting.made;
+    }
+    if (!error)
+        error = accepting.job.error;
+    return (int)bine_io_fail(impatient || error == EINTR ? EAGAIN : error);
+}
+
+/* One attempt that does not block. */
+static int attempt(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
+{
+    int fd = wait->fd;
+    struct bine_descriptor *record = wait->record;
     struct pollfd question = {.fd = fd, .events = POLLIN};
-    while (record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
+    bool shared = bine_descriptor_elsewhere(record);
+    while (!shared && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
         bine_libc.sched_yield();
     int result;
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
     if (bine_libc.poll(&question, 1, 0) != 0) {
-        result = bine_libc.accept4(fd, address, length, flags);
+        result = shared ? accept_in_pool(wait, address, length, flags) : bine_libc.accept4(fd, address, length, flags);
     } else {
         int listens = 0;
         socklen_t size = sizeof listens;
@@ -33,7 +84,7 @@ static int attempt(int fd, struct bine_descriptor *record, struct sockaddr *addr
         else
             result = bine_libc.accept4(fd, address, length, flags);
     }
-    if (record)
+    if (!shared)
         atomic_flag_clear_explicit(&record->lock, memory_order_release);
     return result;
 }
@@ -129,7 +180,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
         error = 0;
         if (ask || bine_descriptor_nonblocking_known(wait.record) == BINE_NONBLOCKING) {
             made = bine_descriptor_nonblocking(fd, wait.record) ? bine_libc.accept4(fd, address, length, flags)
-                                                                : attempt(fd, wait.record, address, length, flags);
+                                                                : attempt(&wait, address, length, flags);
             if (made < 0)
                 error = errno;
             if (error == EAGAIN) {

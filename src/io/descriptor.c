@@ -166,12 +166,16 @@ __attribute__((constructor)) static void watch_forks(void)
 
 /* ---- what the kernel knows -------------------------------------------------------------------- */
 
+bool bine_descriptor_elsewhere(const struct bine_descriptor *record)
+{
+    return !record || atomic_load_explicit(&record->shared, memory_order_relaxed) ||
+           atomic_load_explicit(&record->fork_count, memory_order_relaxed) !=
+               atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
 bool bine_descriptor_believed(const struct bine_descriptor *record)
 {
-    return record && !atomic_load_explicit(&record->shared, memory_order_relaxed) &&
-           atomic_load_explicit(&trusted_now, memory_order_relaxed) &&
-           atomic_load_explicit(&record->fork_count, memory_order_relaxed) ==
-               atomic_load_explicit(&forks, memory_order_relaxed);
+    return atomic_load_explicit(&trusted_now, memory_order_relaxed) && !bine_descriptor_elsewhere(record);
 }
 
 enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record)

@@ -108,6 +108,9 @@ void bine_descriptor_trust(bool trusted);
 /* May the record be believed without asking the kernel? */
 bool bine_descriptor_believed(const struct bine_descriptor *record);
 
+/* May another process, or another number here, have the open file, too? record may be NULL. */
+bool bine_descriptor_elsewhere(const struct bine_descriptor *record);
+
 /* What kind of file fd is; asks the kernel once a generation. UNKNOWN: fd is not open. */
 enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record);
 /* Has the user made it non-blocking? Asks the kernel unless the record can be believed. record may be NULL. */

@@ -50,11 +50,6 @@ int bine_wait_allowed(struct bine_wait *wait, bool sending)
     return 0;
 }
 
-static bool closed_meanwhile(const struct bine_wait *wait)
-{
-    return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
-}
-
 /* Readiness that the kernel reports again and again although the call has nothing: a datagram for a full peer, a
  * socket with SO_RCVLOWAT, a file whose driver is wrong. Wait by the clock, longer each time, so that it costs
  * little. */
@@ -66,7 +61,7 @@ static int wait_by_the_clock(struct bine_wait *wait)
     int error = bine_park(wait->hub, wait->verb, (uintptr_t)wait->fd, deadline, wait->flags);
     if (error == ETIME && deadline == until)
         error = 0;
-    if (!error && closed_meanwhile(wait))
+    if (!error && bine_wait_closed_meanwhile(wait))
         error = EBADF;
     return error;
 }
@@ -109,7 +104,7 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
     switch (result) {
     case -EBADF:
     case -EAGAIN:
-        if (closed_meanwhile(wait))
+        if (bine_wait_closed_meanwhile(wait))
             return EBADF;
         /* Stale, or it is non-blocking after all, or it is no descriptor: the call itself knows. */
         wait->ask = true;

@@ -73,6 +73,12 @@ static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub,
     wait->fruitless = 0;
 }
 
+/* Does the number no longer mean what it did when the call began? Any thread. */
+static inline bool bine_wait_closed_meanwhile(const struct bine_wait *wait)
+{
+    return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
+}
+
 /* The call itself had nothing (or is about to be left to the poller, which does not look at O_NONBLOCK): may the
  * greenlet wait? 0, or EAGAIN: the user made the descriptor non-blocking. Learns the socket's timeout. */
 int bine_wait_allowed(struct bine_wait *wait, bool sending);

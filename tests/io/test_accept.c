@@ -1,0 +1,155 @@
+/*
+ * A listener of several processes, by a poller that cannot accept by itself: between "there is a connection" and the call that
+ * fetches it another process may have been quicker, and the next one may never come.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#include "core/libc.h"
+#include "pairs.h"
+
+static __typeof__(bine_libc.accept4) real_accept4;
+static atomic_int stolen;
+
+static int accept_too_late(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    if (!stolen++)
+        CHECK_OK(close(real_accept4(fd, NULL, NULL, SOCK_CLOEXEC)));
+    return real_accept4(fd, address, length, flags);
+}
+
+static int client_of(const struct sockaddr_in *address)
+{
+    int client = tcp_socket();
+    CHECK_OK(bine_connect(client, (const struct sockaddr *)address, sizeof *address));
+    return client;
+}
+
+/* A child has the listener, too. */
+static void share(void)
+{
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0)
+        _exit(0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+/* A greenlet that accepts, and has lost the only connection to another process. */
+static bine_greenlet *accept_in_vain(struct one_call *call, struct sockaddr_in *address)
+{
+    *call = (struct one_call){.fd = tcp_listener(address, 8)};
+    share();
+    stolen = 0;
+    if (!real_accept4)
+        real_accept4 = bine_libc.accept4;
+    bine_libc.accept4 = accept_too_late;
+    bine_greenlet *g = bine_spawn(call_accept, call);
+    CHECK_OK(bine_close(client_of(address)));
+    while (!stolen)
+        CHECK_OK(bine_sleep(BINE_MS));
+    let_run();
+    CHECK(!call->done);
+    return g;
+}
+
+TEST(who_is_too_late_waits_for_the_next_connection_and_lets_others_run)
+{
+    struct sockaddr_in address;
+    struct one_call call;
+    bine_greenlet *g = accept_in_vain(&call, &address);
+    int client = client_of(&address);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_OK(call.result);
+    CHECK_OK(bine_close((int)call.result));
+    CHECK_OK(bine_close(client));
+    CHECK_OK(bine_close(call.fd));
+}
+
+TEST(who_is_too_late_can_be_killed)
+{
+    struct sockaddr_in address;
+    struct one_call call;
+    bine_greenlet *g = accept_in_vain(&call, &address);
+    CHECK_OK(bine_kill(g));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(call.error, ECANCELED);
+    int client = client_of(&address), next = bine_accept4(call.fd, NULL, NULL, SOCK_CLOEXEC); /* nothing is lost */
+    CHECK_OK(next);
+    CHECK_OK(bine_close(next));
+    CHECK_OK(bine_close(client));
+    CHECK_OK(bine_close(call.fd));
+}
+
+TEST(hazard_15_who_is_too_late_is_told_of_a_close)
+{
+    struct sockaddr_in address;
+    struct one_call call;
+    bine_greenlet *g = accept_in_vain(&call, &address);
+    CHECK_OK(bine_close(call.fd));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(call.error, EBADF);
+}
+
+TEST(who_is_too_late_obeys_a_scope)
+{
+    struct sockaddr_in address;
+    struct one_call call;
+    bine_timeout scope;
+    bine_greenlet *g = accept_in_vain(&call, &address);
+    CHECK_OK(bine_timeout_begin(&scope, 50 * BINE_MS));
+    CHECK_ERROR(bine_accept4(call.fd, NULL, NULL, SOCK_CLOEXEC), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    CHECK_OK(bine_kill(g));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_OK(bine_close(call.fd));
+}
+
+/* ---- two processes that both mean it ------------------------------------------------------------------- */
+
+enum {
+    ROUNDS = 300
+};
+
+static void *serve(void *arg)
+{
+    const struct one_call *call = arg;
+    for (int fd; (fd = bine_accept4(call->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0;) {
+        CHECK_EQ(bine_write(fd, call->buffer, 1), 1);
+        CHECK_OK(bine_close(fd));
+    }
+    return NULL;
+}
+
+static void become_worker(struct one_call *call)
+{
+    bine_spawn(serve, call);
+    bine_sleep(BINE_FOREVER);
+    _exit(1);
+}
+
+TEST(two_processes_accept_on_one_listener, .seconds = 60)
+{
+    struct sockaddr_in address;
+    struct one_call here = {.fd = tcp_listener(&address, 8), .buffer = "p"}, there = {.fd = here.fd, .buffer = "c"};
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0)
+        become_worker(&there);
+    bine_greenlet *g = bine_spawn(serve, &here);
+    /* One after the other, so that who is too late gets nothing until this thread goes on. */
+    int by_child = 0;
+    for (int i = 0; i < ROUNDS || !by_child; i++) {
+        char who = 0;
+        int client = client_of(&address);
+        CHECK_EQ(bine_read(client, &who, 1), 1);
+        by_child += who == 'c';
+        CHECK_OK(bine_close(client));
+    }
+    CHECK_OK(bine_kill(g));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_OK(kill(child, SIGKILL));
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+    CHECK_OK(bine_close(here.fd));
+}
