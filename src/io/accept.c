@@ -9,58 +9,23 @@
 #include <bine/io.h>
 #include <string.h>
 
-#include "offload.h"
-#include "wait.h"
+#include "race.h"
 
 /* After so many failures in a row for want of descriptors or memory the pause no longer grows: 64 ms. */
 enum {
     LONGEST_PAUSE = 7
 };
 
-/* Somebody else took the connection: so long may a thread wait for the next one, which comes at once or not, before the poller does
- * again. A close of the listener is noticed only then. */
-enum {
-    PATIENCE = 20 * BINE_MS
-};
-
 struct accepting {
-    struct bine_offload_job job; /* first */
-    const struct bine_wait *wait;
-    int flags, made;
     struct sockaddr *address;
     socklen_t *length;
+    int flags;
 };
 
-static void run_accepting(struct bine_offload_job *job)
+static ssize_t call_accept(int fd, void *arg)
 {
-    struct accepting *accepting = (struct accepting *)job;
-    if (bine_wait_closed_meanwhile(accepting->wait))
-        errno = EBADF; /* the number may mean another listener by now */
-    else
-        accepting->made =
-            bine_libc.accept4(accepting->wait->fd, accepting->address, accepting->length, accepting->flags);
-}
-
-/* On a thread of the pool: -1 with EAGAIN if there was nothing after all. */
-static int accept_in_pool(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
-{
-    struct accepting accepting = {.job = {.run = run_accepting, .lingers = true, .interruptible = true, .error = errno},
-                                  .wait = wait,
-                                  .flags = flags,
-                                  .made = -1,
-                                  .address = address,
-                                  .length = length};
-    bine_timeout patience;
-    bine_timeout_begin(&patience, PATIENCE);
-    int error = bine_offload_firm(wait->hub, &accepting.job, "accept fd", (uintptr_t)wait->fd);
-    bool impatient = bine_timeout_end(&patience) == 1 && error == ETIMEDOUT;
-    if (accepting.made >= 0) { /* also if that was in the very moment of a kill, which strikes at the next wait */
-        errno = accepting.job.error;
-        return accepting.made;
-    }
-    if (!error)
-        error = accepting.job.error;
-    return (int)bine_io_fail(impatient || error == EINTR ? EAGAIN : error);
+    const struct accepting *accepting = arg;
+    return bine_libc.accept4(fd, accepting->address, accepting->length, accepting->flags);
 }
 
 /* One attempt that does not block. */
@@ -75,7 +40,8 @@ static int attempt(const struct bine_wait *wait, struct sockaddr *address, sockl
     int result;
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
     if (bine_libc.poll(&question, 1, 0) != 0) {
-        result = shared ? accept_in_pool(wait, address, length, flags) : bine_libc.accept4(fd, address, length, flags);
+        struct accepting accepting = {address, length, flags};
+        result = (int)(shared ? bine_race(wait, call_accept, &accepting) : call_accept(fd, &accepting));
     } else {
         int listens = 0;
         socklen_t size = sizeof listens;

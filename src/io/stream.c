@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 
 #include "file.h"
+#include "race.h"
 #include "vector.h"
 
 /* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
@@ -52,17 +53,36 @@ static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, 
     return !refused(record, refuses, *result);
 }
 
-static ssize_t attempt_read(int fd, struct bine_descriptor *record, const struct iovec *vector, int count)
+struct reading {
+    const struct iovec *vector;
+    int count;
+};
+
+static ssize_t call_read(int fd, void *arg)
+{
+    const struct reading *reading = arg;
+    const struct iovec *vector = reading->vector;
+    return reading->count == 1 ? bine_libc.read(fd, vector->iov_base, vector->iov_len)
+                               : bine_libc.readv(fd, vector, reading->count);
+}
+
+static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
+                            int count)
 {
     ssize_t got;
-    if (attempt_nowait(SYS_preadv2, fd, record, vector, count, &got))
+    if (attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got))
         return got;
-    lock(record);
-    if (ready_now(fd, POLLIN))
-        got = count == 1 ? bine_libc.read(fd, vector->iov_base, vector->iov_len) : bine_libc.readv(fd, vector, count);
-    else
+    /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one group of them at a time. */
+    struct reading reading = {vector, count};
+    bool shared = kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record);
+    if (!shared)
+        lock(wait->record);
+    if (!ready_now(wait->fd, POLLIN))
         got = bine_io_fail(EAGAIN);
-    unlock(record);
+    else
+        got = shared ? bine_race(wait, call_read, &reading) : call_read(wait->fd, &reading);
+    if (!shared)
+        unlock(wait->record);
     return got;
 }
 
@@ -170,7 +190,7 @@ static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kin
     unsigned refusals = 0;
     for (;;) {
         if (!wait_first) {
-            ssize_t got = attempt_read(fd, wait->record, vector, count);
+            ssize_t got = attempt_read(wait, kind, vector, count);
             if (got >= 0) {
                 bine_read_was_full(wait->record, tried);
                 errno = saved;
