@@ -28,7 +28,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
 
 enum {
-    HOOKS = 8
+    HOOKS = 16
 };
 static void (*end_hooks[HOOKS])(struct bine_hub *);
 static void (*fork_hooks[HOOKS])(struct bine_hub *);

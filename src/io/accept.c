@@ -41,7 +41,7 @@ static int attempt(const struct bine_wait *wait, struct sockaddr *address, sockl
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
     if (bine_libc.poll(&question, 1, 0) != 0) {
         struct accepting accepting = {address, length, flags};
-        result = (int)(shared ? bine_race(wait, call_accept, &accepting) : call_accept(fd, &accepting));
+        result = (int)(shared ? bine_race(wait, POLLIN, call_accept, &accepting) : call_accept(fd, &accepting));
     } else {
         int listens = 0;
         socklen_t size = sizeof listens;

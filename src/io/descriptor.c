@@ -38,20 +38,28 @@ static void reset(struct bine_descriptor *record)
     atomic_store_explicit(&record->send_timeout, -1, memory_order_relaxed);
 }
 
+/* A record is a cache line. */
+_Static_assert(sizeof(struct bine_descriptor) == 64 || sizeof(void *) != 8, "a record has become larger");
+
 struct bine_descriptor *bine_descriptor_make(int fd)
 {
+    enum {
+        LINE = 64
+    };
     if (fd < 0 || fd >= CHUNK * CHUNKS)
         return NULL;
     int saved = errno;
-    struct bine_descriptor *chunk = calloc(CHUNK, sizeof *chunk), *other = NULL;
-    if (!chunk) {
+    void *memory = calloc(1, CHUNK * sizeof(struct bine_descriptor) + LINE);
+    struct bine_descriptor *other = NULL;
+    if (!memory) {
         errno = saved;
         return NULL;
     }
+    struct bine_descriptor *chunk = (struct bine_descriptor *)(((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
     for (int i = 0; i < CHUNK; i++)
         reset(chunk + i);
     if (!atomic_compare_exchange_strong(&bine_descriptor_chunks[fd / CHUNK], &other, chunk)) {
-        free(chunk);
+        free(memory);
         chunk = other;
     }
     errno = saved;
@@ -154,8 +162,10 @@ static void forked_child(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
         struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
-        for (int j = 0; chunk && j < CHUNK; j++)
+        for (int j = 0; chunk && j < CHUNK; j++) {
             atomic_flag_clear_explicit(&chunk[j].lock, memory_order_relaxed);
+            atomic_store_explicit(&chunk[j].racer, NULL, memory_order_relaxed);
+        }
     }
 }
 
@@ -343,6 +353,17 @@ void bine_descriptor_option_changed(int fd, int level, int option)
     forget_options(record);
     if (atomic_load(&record->shared))
         forget_shared_options();
+}
+
+void bine_descriptor_forget_racer(struct bine_hub *hub)
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
+        for (int j = 0; chunk && j < CHUNK; j++) {
+            struct bine_hub *racer = hub;
+            atomic_compare_exchange_strong(&chunk[j].racer, &racer, NULL);
+        }
+    }
 }
 
 void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)

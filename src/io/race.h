@@ -5,11 +5,11 @@
 #include "wait.h"
 
 /*
- * call(fd, arg), a system call that blocks, on a thread of the offload pool. For where the kernel has just said that it would not wait,
- * and nothing keeps another process from being quicker: then it waits after all, and the greenlets of this hub do not. Returns what
- * it returned, or -1 with errno: EAGAIN if somebody else took what there was, EBADF if fd was closed meanwhile, or why the greenlet
- * was to wait no longer. A call that succeeded in that very moment is delivered.
+ * call(fd, arg), a system call that blocks, if poll finds one of `events`: on a thread of the offload pool, for nothing keeps another
+ * process from being quicker. Then the call waits after all, and the greenlets of this hub do not. Returns what it returned, or -1
+ * with errno: EAGAIN if there is nothing or somebody else took it, EBADF if fd was closed meanwhile, or why the greenlet was to wait
+ * no longer. A call that succeeded in that very moment is delivered.
  */
-ssize_t bine_race(const struct bine_wait *wait, ssize_t (*call)(int fd, void *arg), void *arg);
+ssize_t bine_race(const struct bine_wait *wait, short events, ssize_t (*call)(int fd, void *arg), void *arg);
 
 #endif

@@ -74,15 +74,11 @@ static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_k
         return got;
     /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one group of them at a time. */
     struct reading reading = {vector, count};
-    bool shared = kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record);
-    if (!shared)
-        lock(wait->record);
-    if (!ready_now(wait->fd, POLLIN))
-        got = bine_io_fail(EAGAIN);
-    else
-        got = shared ? bine_race(wait, call_read, &reading) : call_read(wait->fd, &reading);
-    if (!shared)
-        unlock(wait->record);
+    if (kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record))
+        return bine_race(wait, POLLIN, call_read, &reading);
+    lock(wait->record);
+    got = ready_now(wait->fd, POLLIN) ? call_read(wait->fd, &reading) : bine_io_fail(EAGAIN);
+    unlock(wait->record);
     return got;
 }
 

@@ -2,6 +2,7 @@
  * A listener of several processes, by a poller that cannot accept by itself: between "there is a connection" and the call that
  * fetches it another process may have been quicker, and the next one may never come.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -104,6 +105,56 @@ TEST(who_is_too_late_obeys_a_scope)
     CHECK_OK(bine_kill(g));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_OK(bine_close(call.fd));
+}
+
+static void *end_in_vain(void *arg)
+{
+    struct sockaddr_in *address = arg;
+    static struct one_call call;
+    bine_detach(accept_in_vain(&call, address));
+    return (void *)(intptr_t)call.fd;
+}
+
+TEST(a_thread_that_ends_meanwhile_leaves_the_listener_to_others)
+{
+    struct sockaddr_in address;
+    pthread_t thread;
+    void *listener;
+    CHECK_EQ(pthread_create(&thread, NULL, end_in_vain, &address), 0);
+    CHECK_EQ(pthread_join(thread, &listener), 0);
+    int client = client_of(&address), made = bine_accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
+    CHECK_OK(made);
+    CHECK_OK(bine_close(made));
+    CHECK_OK(bine_close(client));
+    CHECK_OK(bine_close((int)(intptr_t)listener));
+}
+
+TEST(many_greenlets_do_not_need_many_threads)
+{
+    enum {
+        COUNT = 40
+    };
+    struct sockaddr_in address;
+    int listener = tcp_listener(&address, COUNT), clients[COUNT];
+    struct one_call calls[COUNT] = {0};
+    bine_greenlet *all[COUNT];
+    share();
+    for (int i = 0; i < COUNT; i++) {
+        calls[i].fd = listener;
+        all[i] = bine_spawn(call_accept, &calls[i]);
+    }
+    let_run();
+    for (int i = 0; i < COUNT; i++)
+        clients[i] = client_of(&address);
+    CHECK_OK(bine_joinall(all, COUNT, BINE_FOREVER));
+    if (!harness_instrumented())
+        CHECK_LT(harness_threads(), 5u);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_OK(calls[i].result);
+        CHECK_OK(bine_close((int)calls[i].result));
+        CHECK_OK(bine_close(clients[i]));
+    }
+    CHECK_OK(bine_close(listener));
 }
 
 /* ---- two processes that both mean it ------------------------------------------------------------------- */
