@@ -120,6 +120,7 @@ TEST(a_thread_that_ends_meanwhile_leaves_the_listener_to_others)
     struct sockaddr_in address;
     pthread_t thread;
     void *listener;
+    CHECK(bine_getcurrent() != NULL); /* this thread has a hub, too */
     CHECK_EQ(pthread_create(&thread, NULL, end_in_vain, &address), 0);
     CHECK_EQ(pthread_join(thread, &listener), 0);
     int client = client_of(&address), made = bine_accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
