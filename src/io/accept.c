@@ -9,7 +9,7 @@
 #include <bine/io.h>
 #include <string.h>
 
-#include "race.h"
+#include "ask.h"
 
 /* After so many failures in a row for want of descriptors or memory the pause no longer grows: 64 ms. */
 enum {
@@ -22,7 +22,7 @@ struct accepting {
     int flags;
 };
 
-static ssize_t call_accept(int fd, void *arg)
+static ssize_t call_accept(int fd, const void *arg)
 {
     const struct accepting *accepting = arg;
     return bine_libc.accept4(fd, accepting->address, accepting->length, accepting->flags);
@@ -31,28 +31,16 @@ static ssize_t call_accept(int fd, void *arg)
 /* One attempt that does not block. */
 static int attempt(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
 {
-    int fd = wait->fd;
-    struct bine_descriptor *record = wait->record;
-    struct pollfd question = {.fd = fd, .events = POLLIN};
-    bool shared = bine_descriptor_elsewhere(record);
-    while (!shared && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
-        bine_libc.sched_yield();
-    int result;
+    struct accepting accepting = {address, length, flags};
+    int made = (int)bine_ask_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, &accepting);
+    if (made >= 0 || errno != EAGAIN)
+        return made;
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
-    if (bine_libc.poll(&question, 1, 0) != 0) {
-        struct accepting accepting = {address, length, flags};
-        result = (int)(shared ? bine_race(wait, POLLIN, call_accept, &accepting) : call_accept(fd, &accepting));
-    } else {
-        int listens = 0;
-        socklen_t size = sizeof listens;
-        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
-            result = (int)bine_io_fail(EAGAIN);
-        else
-            result = bine_libc.accept4(fd, address, length, flags);
-    }
-    if (!shared)
-        atomic_flag_clear_explicit(&record->lock, memory_order_release);
-    return result;
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(wait->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+        return (int)bine_io_fail(EAGAIN);
+    return (int)call_accept(wait->fd, &accepting);
 }
 
 static int by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags, int *result)
@@ -117,7 +105,9 @@ static int accepted(const struct bine_wait *wait, int made, int flags, int saved
             atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) == 0)
             atomic_store_explicit(&record->send_timeout, 0, memory_order_relaxed);
-        if (!bine_descriptor_lingers(wait->fd, listener))
+        if (atomic_load_explicit(&listener->linger, memory_order_relaxed) == BINE_LINGER_UNKNOWN)
+            bine_descriptor_lingers(wait->fd, listener);
+        if (atomic_load_explicit(&listener->linger, memory_order_relaxed) == BINE_LINGER_NONE)
             atomic_store_explicit(&record->linger, BINE_LINGER_NONE, memory_order_relaxed);
         if (atomic_load_explicit(&listener->accept_failures, memory_order_relaxed))
             atomic_store_explicit(&listener->accept_failures, 0, memory_order_relaxed);

@@ -115,7 +115,7 @@ static int close_lingering(struct bine_hub *hub, int fd)
 int bine_close(int fd)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
-    bool lingers = record && bine_descriptor_lingers(fd, record);
+    bool lingers = bine_descriptor_lingers(fd, record);
     bine_descriptor_closing(fd);
     struct bine_hub *hub = lingers ? bine_offload_hub() : NULL;
     return hub ? close_lingering(hub, fd) : bine_libc.close(fd);

@@ -36,7 +36,7 @@ struct bine_descriptor {
     atomic_flag lock;       /* held by a thread between "is it ready" and the call that would block if it is not */
     _Atomic(int) low_water; /* SO_RCVLOWAT if set to more than 1 */
     _Atomic(int64_t) receive_timeout, send_timeout; /* ns, 0: none, -1: unknown */
-    _Atomic(struct bine_hub *) racer;               /* a greenlet of this hub is in bine_race with it */
+    _Atomic(struct bine_hub *) racer;               /* a greenlet of this hub races other processes for it (ask.h) */
     _Atomic(struct bine_hub *) hub;                 /* the first hub whose greenlets waited for it */
 };
 
@@ -134,7 +134,7 @@ void bine_descriptor_set_nonblocking(int fd, bool nonblocking);
 void bine_descriptor_option_changed(int fd, int level, int option);
 void bine_descriptor_set_linger(int fd, const struct linger *linger);
 
-/* No greenlet of `hub` is in bine_race any more. */
+/* No greenlet of `hub` races any more. */
 void bine_descriptor_forget_racer(struct bine_hub *hub);
 
 /* A greenlet of `hub` is about to wait for fd. */

@@ -8,29 +8,9 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "ask.h"
 #include "file.h"
-#include "race.h"
 #include "vector.h"
-
-/* A call that blocks if it comes too late is asked for first, and no other thread of this process may get between the
- * question and the call. */
-static void lock(struct bine_descriptor *record)
-{
-    while (record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
-        bine_libc.sched_yield();
-}
-
-static void unlock(struct bine_descriptor *record)
-{
-    if (record)
-        atomic_flag_clear_explicit(&record->lock, memory_order_release);
-}
-
-static bool ready_now(int fd, short events)
-{
-    struct pollfd question = {.fd = fd, .events = events};
-    return bine_libc.poll(&question, 1, 0) != 0;
-}
 
 /* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
 static bool refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
@@ -58,7 +38,7 @@ struct reading {
     int count;
 };
 
-static ssize_t call_read(int fd, void *arg)
+static ssize_t call_read(int fd, const void *arg)
 {
     const struct reading *reading = arg;
     const struct iovec *vector = reading->vector;
@@ -73,13 +53,9 @@ static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_k
     if (attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got))
         return got;
     /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one group of them at a time. */
+    bool contested = kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record);
     struct reading reading = {vector, count};
-    if (kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record))
-        return bine_race(wait, POLLIN, call_read, &reading);
-    lock(wait->record);
-    got = ready_now(wait->fd, POLLIN) ? call_read(wait->fd, &reading) : bine_io_fail(EAGAIN);
-    unlock(wait->record);
-    return got;
+    return bine_ask_first(wait, POLLIN, contested, call_read, &reading);
 }
 
 /* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read
@@ -281,31 +257,37 @@ ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t s
     return done;
 }
 
+struct writing {
+    const struct iovec *vector;
+    int count;
+    size_t room; /* 0: the call takes it whole, or as far as it likes */
+};
+
+static ssize_t call_write(int fd, const void *arg)
+{
+    const struct writing *writing = arg;
+    const struct iovec *vector = writing->vector;
+    if (writing->room && bine_vector_size(vector, (size_t)writing->count) > writing->room)
+        return bine_libc.write(fd, vector->iov_base, vector->iov_len < writing->room ? vector->iov_len : writing->room);
+    return writing->count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
+                               : bine_libc.writev(fd, vector, writing->count);
+}
+
 /*
  * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has room for
- * PIPE_BUF bytes, a terminal for a few: a greater write would block the thread.
+ * PIPE_BUF bytes, a terminal for a few: a greater write would block the thread. An eventfd, say, takes one record, never to be split;
+ * and a pipe takes up to PIPE_BUF as a whole. (Not on a thread of the pool, whose SIGPIPE would not be the caller's.)
  */
-static ssize_t attempt_write(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind,
-                             const struct iovec *vector, int count)
+static ssize_t attempt_write(const struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
+                             int count)
 {
     ssize_t sent;
-    if (attempt_nowait(SYS_pwritev2, fd, record, vector, count, &sent))
+    if (attempt_nowait(SYS_pwritev2, wait->fd, wait->record, vector, count, &sent))
         return sent;
-    lock(record);
-    if (!ready_now(fd, POLLOUT)) {
-        sent = bine_io_fail(EAGAIN);
-    } else {
-        size_t room = kind == BINE_FD_PIPE ? PIPE_BUF : 256;
-        bool splits = kind == BINE_FD_PIPE || (record && atomic_load_explicit(&record->terminal, memory_order_relaxed));
-        /* An eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole. */
-        if (!splits || bine_vector_size(vector, (size_t)count) <= room)
-            sent = count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
-                              : bine_libc.writev(fd, vector, count);
-        else
-            sent = bine_libc.write(fd, vector->iov_base, vector->iov_len < room ? vector->iov_len : room);
-    }
-    unlock(record);
-    return sent;
+    struct writing writing = {vector, count, kind == BINE_FD_PIPE ? PIPE_BUF : 0};
+    if (!writing.room && wait->record && atomic_load_explicit(&wait->record->terminal, memory_order_relaxed))
+        writing.room = 256;
+    return bine_ask_first(wait, POLLOUT, false, call_write, &writing);
 }
 
 /* `first`: what has been tried already, as of attempt_write, with `tried`. */
@@ -319,7 +301,7 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
     size_t total = flat ? vector->iov_len : 0, sent = 0;
     bine_wait_begin(&wait, hub, fd, "write fd");
     for (;; tried = false) {
-        ssize_t more = tried ? first : attempt_write(fd, wait.record, kind, rest, rest_count);
+        ssize_t more = tried ? first : attempt_write(&wait, kind, rest, rest_count);
         if (more < 0 && errno != EAGAIN)
             return sent ? (ssize_t)sent : -1;
         if (more >= 0) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -71,6 +72,22 @@ static inline void close_pair(const int fds[2])
 {
     CHECK_OK(bine_close(fds[0]));
     CHECK_OK(bine_close(fds[1]));
+}
+
+/* A child has had whatever is open now. */
+static inline void share_with_a_child(void)
+{
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0)
+        _exit(0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+static inline void set_linger(int fd, int seconds)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
+    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
 }
 
 /* One call in a greenlet, and what became of it. */

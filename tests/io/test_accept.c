@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 
 #include "core/libc.h"
 #include "pairs.h"
@@ -27,21 +26,11 @@ static int client_of(const struct sockaddr_in *address)
     return client;
 }
 
-/* A child has the listener, too. */
-static void share(void)
-{
-    pid_t child = fork();
-    CHECK_OK(child);
-    if (child == 0)
-        _exit(0);
-    CHECK_EQ(waitpid(child, NULL, 0), child);
-}
-
 /* A greenlet that accepts, and has lost the only connection to another process. */
 static bine_greenlet *accept_in_vain(struct one_call *call, struct sockaddr_in *address)
 {
     *call = (struct one_call){.fd = tcp_listener(address, 8)};
-    share();
+    share_with_a_child();
     stolen = 0;
     if (!real_accept4)
         real_accept4 = bine_libc.accept4;
@@ -139,7 +128,7 @@ TEST(many_greenlets_do_not_need_many_threads)
     int listener = tcp_listener(&address, COUNT), clients[COUNT];
     struct one_call calls[COUNT] = {0};
     bine_greenlet *all[COUNT];
-    share();
+    share_with_a_child();
     for (int i = 0; i < COUNT; i++) {
         calls[i].fd = listener;
         all[i] = bine_spawn(call_accept, &calls[i]);

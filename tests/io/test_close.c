@@ -302,12 +302,6 @@ static size_t drain(int fd)
     return got;
 }
 
-static void set_linger(int fd, int seconds)
-{
-    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
-    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
-}
-
 struct lingering {
     int fd, result, error, then;
     bool done;

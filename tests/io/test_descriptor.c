@@ -37,11 +37,7 @@ TEST(an_announced_descriptor_is_believed_until_it_is_copied_forked_or_closed)
     CHECK(!bine_descriptor_believed(record_of(fds[0])));
     CHECK(!bine_descriptor_believed(record_of(copy)));
     CHECK(bine_descriptor_believed(record_of(fds[1])));
-    pid_t child = fork();
-    CHECK_OK(child);
-    if (child == 0)
-        _exit(0);
-    CHECK_EQ(waitpid(child, NULL, 0), child);
+    share_with_a_child();
     CHECK(!bine_descriptor_believed(record_of(fds[1]))); /* the child had it, too */
     unsigned generation = atomic_load(&record_of(copy)->generation);
     CHECK_OK(bine_close(copy));
@@ -49,12 +45,6 @@ TEST(an_announced_descriptor_is_believed_until_it_is_copied_forked_or_closed)
     CHECK(!bine_descriptor_believed(record_of(copy)));
     close_pair(fds);
     bine_descriptor_trust(false);
-}
-
-static void set_linger(int fd, int seconds)
-{
-    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
-    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
 }
 
 TEST(linger_is_known_of_a_new_socket_and_asked_after_a_change_by_whatever_name)

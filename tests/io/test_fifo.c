@@ -5,13 +5,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "core/libc.h"
 #include "pairs.h"
 
 static __typeof__(bine_libc.read) real_read;
-static int fifo;
 static atomic_int stolen;
 
 static ssize_t read_too_late(int fd, void *buffer, size_t size)
@@ -31,14 +29,10 @@ static bine_greenlet *read_in_vain(struct one_call *call, char *byte)
     CHECK(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/fifo", folder);
     CHECK_OK(mkfifo(path, 0600));
-    fifo = announced(open(path, O_RDWR | O_CLOEXEC), BINE_FD_PIPE);
+    int fifo = announced(open(path, O_RDWR | O_CLOEXEC), BINE_FD_PIPE);
     CHECK_OK(unlink(path));
     CHECK_OK(rmdir(folder));
-    pid_t child = fork();
-    CHECK_OK(child);
-    if (child == 0)
-        _exit(0);
-    CHECK_EQ(waitpid(child, NULL, 0), child);
+    share_with_a_child();
     stolen = 0;
     real_read = bine_libc.read;
     bine_libc.read = read_too_late;
@@ -57,11 +51,11 @@ TEST(who_is_too_late_waits_for_the_next_bytes_and_lets_others_run)
     struct one_call call;
     char byte = 0;
     bine_greenlet *g = read_in_vain(&call, &byte);
-    CHECK_EQ(bine_write(fifo, "2", 1), 1);
+    CHECK_EQ(bine_write(call.fd, "2", 1), 1);
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(call.result, 1);
     CHECK_EQ(byte, '2');
-    CHECK_OK(bine_close(fifo));
+    CHECK_OK(bine_close(call.fd));
 }
 
 TEST(who_is_too_late_can_be_killed)
@@ -72,10 +66,10 @@ TEST(who_is_too_late_can_be_killed)
     CHECK_OK(bine_kill(g));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(call.error, ECANCELED);
-    CHECK_EQ(bine_write(fifo, "2", 1), 1); /* nothing is lost */
-    CHECK_EQ(bine_read(fifo, &byte, 1), 1);
+    CHECK_EQ(bine_write(call.fd, "2", 1), 1); /* nothing is lost */
+    CHECK_EQ(bine_read(call.fd, &byte, 1), 1);
     CHECK_EQ(byte, '2');
-    CHECK_OK(bine_close(fifo));
+    CHECK_OK(bine_close(call.fd));
 }
 
 TEST(hazard_15_who_is_too_late_is_told_of_a_close)
@@ -83,7 +77,7 @@ TEST(hazard_15_who_is_too_late_is_told_of_a_close)
     struct one_call call;
     char byte = 0;
     bine_greenlet *g = read_in_vain(&call, &byte);
-    CHECK_OK(bine_close(fifo));
+    CHECK_OK(bine_close(call.fd));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(call.error, EBADF);
 }

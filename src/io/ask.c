@@ -1,5 +1,5 @@
-/* See race.h. */
-#include "race.h"
+/* See ask.h. */
+#include "ask.h"
 
 #include <fcntl.h>
 
@@ -18,8 +18,8 @@ enum {
 struct race {
     struct bine_offload_job job; /* first */
     int fd, own;
-    ssize_t (*call)(int fd, void *arg);
-    void *arg;
+    ssize_t (*call)(int fd, const void *arg);
+    const void *arg;
     ssize_t result;
 };
 
@@ -77,7 +77,7 @@ static void end(const struct bine_wait *wait)
         atomic_store(&wait->record->racer, NULL);
 }
 
-static ssize_t race_on_a_thread(const struct bine_wait *wait, ssize_t (*call)(int fd, void *arg), void *arg)
+static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const void *arg), const void *arg)
 {
     struct race race = {.job = {.run = run, .lingers = true, .interruptible = true, .error = errno},
                         .fd = wait->fd,
@@ -101,13 +101,24 @@ static ssize_t race_on_a_thread(const struct bine_wait *wait, ssize_t (*call)(in
     return bine_io_fail(error == EAGAIN && bine_wait_closed_meanwhile(wait) ? EBADF : error);
 }
 
-ssize_t bine_race(const struct bine_wait *wait, short events, ssize_t (*call)(int fd, void *arg), void *arg)
+ssize_t bine_ask_first(const struct bine_wait *wait, short events, bool contested,
+                       ssize_t (*call)(int fd, const void *arg), const void *arg)
 {
-    int error = begin(wait);
+    struct bine_descriptor *record = wait->record;
+    int error = contested ? begin(wait) : 0;
     if (error)
         return bine_io_fail(error);
+    while (!contested && record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
+        bine_libc.sched_yield();
     struct pollfd question = {.fd = wait->fd, .events = events};
-    ssize_t result = bine_libc.poll(&question, 1, 0) != 0 ? race_on_a_thread(wait, call, arg) : bine_io_fail(EAGAIN);
-    end(wait);
+    ssize_t result;
+    if (bine_libc.poll(&question, 1, 0) == 0)
+        result = bine_io_fail(EAGAIN);
+    else
+        result = contested ? race(wait, call, arg) : call(wait->fd, arg);
+    if (contested)
+        end(wait);
+    else if (record)
+        atomic_flag_clear_explicit(&record->lock, memory_order_release);
     return result;
 }
