@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Counts down; the offload pool's threads allocate, too. */
@@ -61,6 +62,7 @@ WRAP(char *, strdup, (const char *text), (text), NULL)
 WRAP(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, off_t offset),
      (at, size, protection, flags, fd, offset), MAP_FAILED)
 WRAP(int, mprotect, (void *at, size_t size, int protection), (at, size, protection), -1)
+WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), -1)
 WRAP(int, epoll_create1, (int flags), (flags), -1)
 WRAP(int, eventfd, (unsigned value, int flags), (value, flags), -1)
 WRAP(int, pthread_create, (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg),
@@ -78,6 +80,22 @@ int __wrap_asprintf(char **text, const char *format, ...)
     int length = vasprintf(text, format, arguments);
     va_end(arguments);
     return length;
+}
+
+/* Of the calls without a function of their own: the one that installs guards. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    if (number == SYS_process_madvise && fails("process_madvise"))
+        return -1;
+    long words[6];
+    va_list arguments;
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        words[i] = va_arg(arguments, long);
+    va_end(arguments);
+    return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
 
 void failing_excuse(void)

@@ -216,19 +216,24 @@ bool harness_instrumented(void)
 #endif
 }
 
-void harness_refuse_uring(void)
+void harness_refuse(long system_call)
 {
-    if (syscall(SYS_io_uring_setup, 0, NULL) != 0 && errno == ENOSYS)
-        return; /* it is not there at all, under an emulator for instance */
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)system_call, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         SKIP("no seccomp filter here: %s", strerror(errno));
+}
+
+void harness_refuse_uring(void)
+{
+    /* It is not there at all under an emulator, for instance. */
+    if (syscall(SYS_io_uring_setup, 0, NULL) == 0 || errno != ENOSYS)
+        harness_refuse(SYS_io_uring_setup);
 }
 
 void harness_not_under_address_sanitizer(const char *why)

@@ -2,6 +2,9 @@
  * MADV_GUARD_INSTALL (Linux 6.13) marks pages as faulting inside the page table: no mapping is split, so a million guards
  * count as none against vm.max_map_count (65,530). Older kernels answer EINVAL; there mprotect splits the mapping, two per
  * stack, and some 32,000 stacks are the limit: then spawning fails with ENOMEM rather than running unguarded (hazard 18).
+ *
+ * process_madvise installs many in one system call (for one's own process, named by PIDFD_SELF: Linux 6.15): of 100,000 guards
+ * that takes 25 ms where one call each takes 110 (Zen 4).
  */
 #include "guard.h"
 
@@ -11,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #if __has_include(<valgrind/valgrind.h>)
@@ -20,9 +25,13 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef PIDFD_SELF_THREAD_GROUP
+#define PIDFD_SELF_THREAD_GROUP (-10001)
+#endif
 
 enum mechanism {
     UNPROBED,
+    MADVISE_MANY,
     MADVISE,
     MPROTECT
 };
@@ -48,7 +57,19 @@ size_t bine_page_size(void)
     return size;
 }
 
-int bine_guard_install(void *base, size_t size)
+static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t count)
+{
+    struct iovec guards[BINE_GUARDS_AT_ONCE];
+    if (count > BINE_GUARDS_AT_ONCE)
+        count = BINE_GUARDS_AT_ONCE;
+    for (size_t i = 0; i < count; i++)
+        guards[i] = (struct iovec){base + i * stride, size};
+    /* It tells how many bytes it got through: a guard that is there in part is installed again next time. */
+    ssize_t done = syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, guards, count, MADV_GUARD_INSTALL, 0);
+    return done < (ssize_t)size ? -1 : done / (ssize_t)size;
+}
+
+ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count)
 {
     if (mechanism == UNPROBED) {
         const char *wanted = getenv("BINE_GUARD");
@@ -56,21 +77,29 @@ int bine_guard_install(void *base, size_t size)
         if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
             mechanism = MPROTECT;
     }
+    if (mechanism <= MADVISE_MANY) {
+        ptrdiff_t installed = install_many(base, size, stride, count);
+        if (installed > 0)
+            mechanism = MADVISE_MANY;
+        /* Otherwise it may be refused (older kernels, seccomp) although madvise is not. */
+        if (installed > 0 || mechanism == MADVISE_MANY)
+            return installed;
+    }
     if (mechanism != MPROTECT) {
         if (madvise(base, size, MADV_GUARD_INSTALL) == 0) {
             mechanism = MADVISE;
-            return 0;
+            return 1;
         }
         if (errno != EINVAL || mechanism == MADVISE)
             return -1;
         mechanism = MPROTECT;
     }
-    return mprotect(base, size, PROT_NONE);
+    return mprotect(base, size, PROT_NONE) < 0 ? -1 : 1;
 }
 
 const char *bine_guard_name(void)
 {
-    static const char *const names[] = {"unprobed", "madvise", "mprotect"};
+    static const char *const names[] = {"unprobed", "madvise", "madvise", "mprotect"};
     return names[mechanism];
 }
 

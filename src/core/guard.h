@@ -8,8 +8,15 @@
 
 size_t bine_page_size(void);
 
-/* Make [base, base + size) fault on any access. 0, or -1 with errno (ENOMEM: with mprotect, vm.max_map_count is reached). */
-int bine_guard_install(void *base, size_t size);
+enum {
+    BINE_GUARDS_AT_ONCE = 64
+};
+
+/*
+ * Make `size` bytes fault on any access, from `base` on and then every `stride`, `count` times: as many of those as this machine does in one
+ * system call. Returns how many, at least 1, or -1 with errno (ENOMEM: with mprotect, vm.max_map_count is reached).
+ */
+ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count);
 
 /* Tell valgrind, if it is watching, which memory is a stack, and when that ends. */
 void bine_guard_register_stack(void *bottom, void *top);

@@ -76,9 +76,14 @@ static size_t slab_count(int class)
     return count > SLAB_STACKS ? SLAB_STACKS : count ? count : 1;
 }
 
+static char *slab_at(const struct bine_slab *slab, size_t index)
+{
+    return slab->base + index * slot_size(slab->class);
+}
+
 static char *slot_base(const struct bine_stack *slot)
 {
-    return slot->slab->base + slot->index * slot_size(slot->slab->class);
+    return slab_at(slot->slab, slot->index);
 }
 
 static size_t default_size(void)
@@ -164,39 +169,54 @@ void bine_stacks_free(struct bine_stacks *stacks)
     free(stacks);
 }
 
-/* One more slot with a guard, put at the cold end of the free array. */
-static int add_slot(struct bine_stack_class *c, int class)
+/* A slab with slots that have no guard yet. NULL: ENOMEM. */
+static struct bine_slab *growing_slab(struct bine_stack_class *c, int class)
 {
-    struct bine_slab *slab = c->slabs;
-    if (!slab || slab->guarded == slab->count) {
-        size_t room = c->free_room + slab_count(class);
-        struct bine_stack **wider = realloc(c->free, room * sizeof *wider);
-        if (!wider)
-            return -1;
-        c->free = wider;
-        slab = slab_new(class);
-        if (!slab)
-            return -1;
-        c->free_room = room;
-        slab->next = c->slabs;
-        c->slabs = slab;
-    }
-    struct bine_stack *slot = &slab->slots[slab->guarded];
-    if (bine_guard_install(slot_base(slot), guard_size(class)) < 0)
+    if (c->slabs && c->slabs->guarded < c->slabs->count)
+        return c->slabs;
+    size_t room = c->free_room + slab_count(class);
+    struct bine_stack **wider = realloc(c->free, room * sizeof *wider);
+    if (!wider)
+        return NULL;
+    c->free = wider;
+    struct bine_slab *slab = slab_new(class);
+    if (!slab)
+        return NULL;
+    c->free_room = room;
+    slab->next = c->slabs;
+    c->slabs = slab;
+    return slab;
+}
+
+/* More slots with guards, put at the cold end of the free array. The guards of many are one system call, but each needs a page table:
+ * no more at a time than there are already. */
+static int add_slots(struct bine_stack_class *c, int class)
+{
+    struct bine_slab *slab = growing_slab(c, class);
+    if (!slab)
         return -1;
-    slab->guarded++;
-    bine_guard_register_stack(slot_base(slot) + guard_size(class), slot_base(slot) + slot_size(class));
-    /* The hottest end stays with stacks that have been used: swap the newcomer to the front. */
-    c->free[c->free_count] = c->free_count ? c->free[0] : slot;
-    c->free[0] = slot;
-    c->free_count++;
-    c->slots++;
+    size_t first = slab->guarded, count = slab->count - first;
+    if (count > c->slots)
+        count = c->slots ? c->slots : 1;
+    ptrdiff_t guarded = bine_guard_install(slab_at(slab, first), guard_size(class), slot_size(class), count);
+    if (guarded < 0)
+        return -1;
+    size_t added = (size_t)guarded, moved = c->free_count < added ? c->free_count : added;
+    slab->guarded += (uint32_t)added;
+    /* The hottest end stays with stacks that have been used: the newcomers change places with those in front. */
+    memcpy(c->free + (c->free_count + added - moved), c->free, moved * sizeof *c->free);
+    for (size_t i = 0; i < added; i++) {
+        bine_guard_register_stack(slab_at(slab, first + i) + guard_size(class), slab_at(slab, first + i + 1));
+        c->free[i] = &slab->slots[first + i];
+    }
+    c->free_count += added;
+    c->slots += added;
     return 0;
 }
 
 int bine_stacks_grow(struct bine_stacks *stacks, int class)
 {
-    if (add_slot(&stacks->classes[class], class) == 0)
+    if (add_slots(&stacks->classes[class], class) == 0)
         return 0;
     errno = ENOMEM;
     return -1;

@@ -52,7 +52,7 @@ void bine_stacks_free(struct bine_stacks *stacks);
 /* Which pool serves stacks of `size` bytes (0: the default), with room above the top or without: an index, or -1 with EINVAL. */
 int bine_stacks_class(size_t size, bool room);
 
-/* One more stack of this class, with its guard. 0, or -1 with ENOMEM. */
+/* At least one more stack of this class, each with its guard. 0, or -1 with ENOMEM. */
 int bine_stacks_grow(struct bine_stacks *stacks, int class);
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +144,65 @@ TEST(hazard_18_the_fallback_guards_too)
     int status = in_child(overflow_with_mprotect);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     CHECK(strstr(child_output, "fetch-7") != NULL);
+}
+
+static void *tells_where_it_is(void *arg)
+{
+    volatile char here = 0;
+    *(volatile char **)arg = &here;
+    bine_sleep(BINE_FOREVER);
+    return (void *)(intptr_t)here;
+}
+
+/* Guards come by ones, twos, fours ... and where a slab ends: each stack is to have its own. The kernel tells what cannot be read. */
+static void every_stack_has_its_guard(void)
+{
+    enum {
+        N = 400,
+        SIZE = 65536,
+        PAGE = 4096
+    };
+    bine_spawn_options options = {.stack_size = SIZE};
+    static volatile char *where[N];
+    static bine_greenlet *all[N];
+    for (int i = 0; i < N; i++)
+        CHECK((all[i] = bine_spawn_with(&options, tells_where_it_is, (void *)&where[i])) != NULL);
+    bine_sleep(0);
+    int pipes[2];
+    CHECK_OK(pipe(pipes));
+    for (int i = 0; i < N; i++) {
+        size_t usable = 0;
+        char byte;
+        while (usable <= SIZE && write(pipes[1], (const char *)where[i] - usable, 1) == 1) {
+            CHECK_EQ(read(pipes[0], &byte, 1), 1);
+            usable += PAGE;
+        }
+        CHECK_EQ(errno, EFAULT);
+        CHECK_LE(usable, (size_t)SIZE);
+        CHECK_GE(usable, (size_t)SIZE - 4 * PAGE);
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+    CHECK_OK(bine_killall(all, N, BINE_FOREVER));
+    CHECK_OK(bine_joinall(all, N, 0));
+}
+
+TEST(hazard_18_every_stack_has_its_guard)
+{
+    every_stack_has_its_guard();
+}
+
+TEST(hazard_18_so_it_has_where_many_at_once_are_refused)
+{
+    harness_refuse(SYS_process_madvise);
+    every_stack_has_its_guard();
+}
+
+TEST(hazard_18_so_it_has_by_mprotect)
+{
+    setenv("BINE_GUARD", "mprotect", 1);
+    every_stack_has_its_guard();
+    CHECK(strcmp(bine_guard_name(), "mprotect") == 0);
 }
 
 static void mprotect_until_it_ends(void)
