@@ -19,6 +19,7 @@ struct bine_ready {
     struct bine_greenlet **slots;
     uint32_t head, tail; /* they run on: slots[head & mask] is next, tail - head are in it */
     uint32_t mask;       /* the room, a power of two, - 1 */
+    uint32_t slept;      /* runs on, too: those that timers woke are before this */
 };
 
 /* Make room for n in all. 0, or -1 with ENOMEM and nothing changed. */

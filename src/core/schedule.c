@@ -99,6 +99,7 @@ static bool fire_timers(struct bine_hub *hub)
     bool outer = hub->no_park;
     hub->no_park = true;
     bine_timers_fire(&hub->timers, now, BINE_SLICE_MAX);
+    hub->ready.slept = hub->ready.tail;
     hub->no_park = outer;
     return true;
 }

@@ -55,18 +55,34 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
 
 /* With many greenlets in turn each is cold by the time it runs again. Fetch what it needs first while others run: the record, which
  * must be there before the stack can be fetched, then the end of the stack. The ring says who comes when; the distances
- * were measured. */
+ * were measured.
+ *
+ * Sleepers wake in any order, and the page tables of their stacks are cold as well: eight stacks touched at a time are looked up
+ * side by side (100,000 x 10 timers 0.71 s to 0.66, Zen 4). Not so in turn, where neighbours share the upper tables: there it is slower. */
 enum {
-    BINE_AHEAD = 16
+    BINE_AHEAD = 16, /* more than the largest distance */
+    BINE_RECORD_AHEAD = 12,
+    BINE_STACK_AHEAD = 3,
+    BINE_SLEEPERS = 8,
 };
+
+static inline __attribute__((always_inline)) const char *bine_switch_ahead(const struct bine_ready *ring,
+                                                                           uint32_t distance)
+{
+    return ring->slots[(ring->head + distance) & ring->mask]->context.sp;
+}
 
 static inline __attribute__((always_inline)) void bine_switch_fetch(const struct bine_hub *hub, uint32_t ready)
 {
     if (__builtin_expect(ready < BINE_AHEAD, 1))
         return;
     const struct bine_ready *ring = &hub->ready;
-    __builtin_prefetch(ring->slots[(ring->head + 8) & ring->mask], 1);
-    const char *sp = ring->slots[(ring->head + 3) & ring->mask]->context.sp;
+    __builtin_prefetch(ring->slots[(ring->head + BINE_RECORD_AHEAD) & ring->mask], 1);
+    if (ring->head % BINE_SLEEPERS == 0 && (int32_t)(ring->slept - ring->head) > BINE_STACK_AHEAD + BINE_SLEEPERS)
+#pragma GCC unroll 8
+        for (uint32_t i = 1; i <= BINE_SLEEPERS; i++)
+            __builtin_prefetch(bine_switch_ahead(ring, BINE_STACK_AHEAD + i), 1);
+    const char *sp = bine_switch_ahead(ring, BINE_STACK_AHEAD);
     __builtin_prefetch(sp, 1);
     __builtin_prefetch(sp + 64, 1);
 }
