@@ -5,6 +5,9 @@
  *
  * process_madvise installs many in one system call (for one's own process, named by PIDFD_SELF: Linux 6.15): of 100,000 guards
  * that takes 25 ms where one call each takes 110 (Zen 4).
+ *
+ * BINE_GUARD=mprotect, or madvise (one at a time), in the environment chooses: for tests, and for filters that kill who makes a
+ * system call they do not know.
  */
 #include "guard.h"
 
@@ -71,13 +74,16 @@ static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t cou
 
 ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count)
 {
+    bool many = mechanism == MADVISE_MANY;
     if (mechanism == UNPROBED) {
         const char *wanted = getenv("BINE_GUARD");
         /* valgrind takes what madvise guards for accessible, and its unwinder runs into it. */
         if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
             mechanism = MPROTECT;
+        else
+            many = !wanted || strcmp(wanted, "madvise") != 0;
     }
-    if (mechanism <= MADVISE_MANY) {
+    if (many) {
         ptrdiff_t installed = install_many(base, size, stride, count);
         if (installed > 0)
             mechanism = MADVISE_MANY;

@@ -198,6 +198,12 @@ TEST(hazard_18_so_it_has_where_many_at_once_are_refused)
     every_stack_has_its_guard();
 }
 
+TEST(hazard_18_so_it_has_one_at_a_time)
+{
+    setenv("BINE_GUARD", "madvise", 1);
+    every_stack_has_its_guard();
+}
+
 TEST(hazard_18_so_it_has_by_mprotect)
 {
     setenv("BINE_GUARD", "mprotect", 1);
