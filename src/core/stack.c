@@ -216,8 +216,11 @@ static int add_slots(struct bine_stack_class *c, int class)
 
 int bine_stacks_grow(struct bine_stacks *stacks, int class)
 {
-    if (add_slots(&stacks->classes[class], class) == 0)
+    int saved = errno;
+    if (add_slots(&stacks->classes[class], class) == 0) {
+        errno = saved; /* one way of guarding may have failed before another did it */
         return 0;
+    }
     errno = ENOMEM;
     return -1;
 }
