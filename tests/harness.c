@@ -216,12 +216,12 @@ bool harness_instrumented(void)
 #endif
 }
 
-void harness_refuse(long system_call)
+void harness_refuse(long system_call, bool deadly)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)system_call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, deadly ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
@@ -233,7 +233,7 @@ void harness_refuse_uring(void)
 {
     /* It is not there at all under an emulator, for instance. */
     if (syscall(SYS_io_uring_setup, 0, NULL) == 0 || errno != ENOSYS)
-        harness_refuse(SYS_io_uring_setup);
+        harness_refuse(SYS_io_uring_setup, false);
 }
 
 void harness_not_under_address_sanitizer(const char *why)

@@ -130,8 +130,9 @@ void harness_not_under_valgrind(const char *why);
 void harness_only_one_thread(void);
 /* Wait for a process that the test forked; fail, with its message, if it did not end by exit(0). */
 void harness_join_child(pid_t child);
-/* Refuse a system call (SYS_...) with EPERM in this process from now on, as a container's filter may; skip where there are no such filters. */
-void harness_refuse(long system_call);
+/* Refuse a system call (SYS_...) with EPERM in this process from now on, as a container's filter may, or kill the process for it (SIGSYS);
+ * skip where there are no such filters. */
+void harness_refuse(long system_call, bool deadly);
 void harness_refuse_uring(void);
 
 /* ---- what the macros are made of ---- */

@@ -3,8 +3,8 @@
  * count as none against vm.max_map_count (65,530). Older kernels answer EINVAL; there mprotect splits the mapping, two per
  * stack, and some 32,000 stacks are the limit: then spawning fails with ENOMEM rather than running unguarded (hazard 18).
  *
- * process_madvise installs many in one system call (for one's own process, named by PIDFD_SELF: Linux 6.15): of 100,000 guards
- * a page each that takes 25 ms where one call each takes 110 (Zen 4).
+ * process_madvise installs many in one system call (of one's own process, where the kernel knows PIDFD_SELF: 6.18 does): of 100,000 guards
+ * a page each that takes some 30 ms where one call each takes 110 (Zen 4).
  *
  * BINE_GUARD=mprotect, or madvise (one at a time), in the environment chooses: for tests, and for filters that kill who makes a
  * system call they do not know.

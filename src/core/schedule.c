@@ -110,6 +110,8 @@ static void renew_slice(struct bine_hub *hub)
     unsigned slice = ready < BINE_SLICE ? BINE_SLICE : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
     hub->switches = bine_hub_switches(hub) + slice;
     hub->turn_at = hub->ready.head + slice;
+    if ((int32_t)(hub->ready.slept - hub->ready.head) < 0)
+        hub->ready.slept = hub->ready.head; /* so that it is not ahead again 2^31 switches later */
 }
 
 void bine_schedule_turn(struct bine_hub *hub, bool wait)

@@ -21,7 +21,7 @@
 enum {
     SMALLEST_SHIFT = 14, /* 16 KiB */
     DEFAULT_SIZE = 256 * 1024,
-    SLAB_STACKS = 64,
+    SLAB_STACKS = BINE_GUARDS_AT_ONCE,
     SLAB_BYTES = 16 * 1024 * 1024,
     /* Tops are staggered by cache lines: stacks lie a power of two apart, so without this the first frames of all of them
      * would compete for the same few cache sets. */

@@ -58,7 +58,7 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
  * were measured.
  *
  * Sleepers wake in any order, and the page tables of their stacks are cold as well: eight stacks touched at a time are looked up
- * side by side (100,000 x 10 timers 0.71 s to 0.66, Zen 4). Not so in turn, where neighbours share the upper tables: there it is slower. */
+ * side by side (100,000 x 10 timers 0.73 s to 0.66, Zen 4). Not so in turn, where neighbours share the upper tables: there it is slower. */
 enum {
     BINE_AHEAD = 16, /* more than the largest distance */
     BINE_RECORD_AHEAD = 12,
