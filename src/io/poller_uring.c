@@ -43,7 +43,7 @@ enum {
 struct uring_poller {
     struct bine_poller base;
     struct io_uring ring;
-    bool poll_first;     /* 5.19: IORING_RECVSEND_POLL_FIRST, and cancelling whatever there is */
+    bool cancel_any;     /* 5.19 */
     bool skip_success;   /* 5.17 */
     bool wake_multishot; /* 5.13 */
     bool batches;        /* 6.12 */
@@ -92,7 +92,10 @@ static unsigned length(size_t size)
     return size > 0x7ffff000 ? 0x7ffff000 : (unsigned)size;
 }
 
-static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *operation, bool poll_first)
+/* A receive is not told to wait first (IORING_RECVSEND_POLL_FIRST), although whoever starts one expects nothing yet: with what it joins, the
+ * peer has often answered by the time it is submitted, and then trying is a tenth of a request cheaper than arming a poll that fires at once
+ * (echo, 16 to 1,000 connections, Zen 5). Where it is tried in vain (1 connection, 8,000) no difference was seen. */
+static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *operation)
 {
     int fd = operation->fd;
     void *buffer = operation->buffer;
@@ -117,16 +120,12 @@ static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *opera
         break;
     case BINE_OP_RECV:
         io_uring_prep_recv(sqe, fd, buffer, length(size), operation->flags);
-        if (poll_first) /* io tried already, or expects nothing yet: do not try again in vain */
-            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         break;
     case BINE_OP_SEND:
         io_uring_prep_send(sqe, fd, buffer, length(size), operation->flags);
         break;
     case BINE_OP_RECVMSG:
         io_uring_prep_recvmsg(sqe, fd, buffer, (unsigned)operation->flags);
-        if (poll_first)
-            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         break;
     case BINE_OP_SENDMSG:
         io_uring_prep_sendmsg(sqe, fd, buffer, (unsigned)operation->flags);
@@ -162,7 +161,7 @@ static int start(struct bine_poller *base, struct bine_operation *operation)
     struct io_uring_sqe *sqe = room(poller);
     if (!sqe)
         return ENOMEM;
-    prepare(sqe, operation, poller->poll_first);
+    prepare(sqe, operation);
     io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
     bine_poller_begin(base, operation, slot);
     base->gathering = poller->batches; /* without batches it saves too few calls to be worth the switch */
@@ -436,7 +435,7 @@ static int turn(struct bine_driver *driver, int64_t deadline)
 /* The kernel must have let go of every buffer before the stacks they lie on are given back. */
 static void cancel_everything(struct uring_poller *poller)
 {
-    if (poller->poll_first) {
+    if (poller->cancel_any) {
         struct io_uring_sqe *sqe = room(poller);
         if (sqe) {
             io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
@@ -506,7 +505,7 @@ static int open_ring(struct uring_poller *poller)
                 io_uring_queue_exit(&poller->ring);
                 return ENOSYS;
             }
-            poller->poll_first = rung < 2;
+            poller->cancel_any = rung < 2;
             poller->skip_success = rung < 2 && (params.features & IORING_FEAT_CQE_SKIP) != 0;
             poller->wake_multishot = rung < 2;
             poller->batches = rung < 1 && (params.features & IORING_FEAT_MIN_TIMEOUT) != 0;
