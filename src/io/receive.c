@@ -49,7 +49,7 @@ static void learn(const struct bine_receive *receive, struct bine_wait *wait, ss
 
 static ssize_t finish(const struct bine_receive *receive, ssize_t got)
 {
-    if (receive->message && receive->message->msg_controllen)
+    if (got >= 0 && receive->message && receive->message->msg_controllen)
         bine_received_descriptors(receive->message, receive->flags);
     return got;
 }
@@ -99,39 +99,44 @@ static bool nothing_more_to_wait_for(const struct bine_receive *receive, const s
            bine_descriptor_is_tcp(receive->fd, wait->record);
 }
 
+/* bine_wait_operation, and what came. */
+static int run(struct bine_wait *wait, struct bine_operation *operation, ssize_t *got)
+{
+    int error = bine_wait_operation(wait, operation);
+    if (error)
+        return error;
+    if (operation->result < 0)
+        return (int)-operation->result;
+    *got = operation->result;
+    return 0;
+}
+
+/* Out of line: the message would be room on the stack of every call that waits. */
+static __attribute__((noinline)) int by_poller_from(const struct bine_receive *receive, struct bine_wait *wait,
+                                                    ssize_t *got)
+{
+    struct iovec vector = {receive->buffer, receive->size};
+    struct msghdr message = {
+        .msg_name = receive->address, .msg_namelen = *receive->length, .msg_iov = &vector, .msg_iovlen = 1};
+    struct bine_operation operation = {.kind = BINE_OP_RECVMSG, .flags = receive->flags, .buffer = &message};
+    int error = run(wait, &operation, got);
+    if (!error)
+        *receive->length = message.msg_namelen;
+    return error;
+}
+
 /* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
 static int by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
 {
-    struct iovec vector = {receive->buffer, receive->size};
-    struct msghdr message;
+    if (receive->address)
+        return by_poller_from(receive, wait, got);
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
     operation.flags = receive->flags;
-    if (receive->message) {
-        operation.kind = BINE_OP_RECVMSG;
-        operation.buffer = receive->message;
-    } else if (receive->address) {
-        memset(&message, 0, sizeof message);
-        message.msg_name = receive->address;
-        message.msg_namelen = *receive->length;
-        message.msg_iov = &vector;
-        message.msg_iovlen = 1;
-        operation.kind = BINE_OP_RECVMSG;
-        operation.buffer = &message;
-    } else {
-        operation.kind = BINE_OP_RECV;
-        operation.buffer = receive->buffer;
-        operation.size = receive->size;
-    }
-    int error = bine_wait_operation(wait, &operation);
-    if (error)
-        return error;
-    if (operation.result < 0)
-        return (int)-operation.result;
-    if (operation.buffer == &message)
-        *receive->length = message.msg_namelen;
-    *got = operation.result;
-    return 0;
+    operation.kind = receive->message ? BINE_OP_RECVMSG : BINE_OP_RECV;
+    operation.buffer = receive->message ? receive->message : receive->buffer;
+    operation.size = receive->size;
+    return run(wait, &operation, got);
 }
 
 /* The kernel may be left to receive by itself if that means the same. */
@@ -147,7 +152,7 @@ static bool poller_can(const struct bine_receive *receive, struct bine_hub *hub)
 }
 
 /* One piece: blocks until there is something, and takes what there is. */
-static ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *receive)
+static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *receive)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, receive->fd, "recv fd");
@@ -277,38 +282,40 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
     return (ssize_t)done;
 }
 
+/* More than one piece may be wanted: MSG_WAITALL, or a low water mark. Out of line, as it needs room on the stack that each call would pay for. */
+static __attribute__((noinline)) ssize_t receive_whole(struct bine_hub *hub, const struct bine_receive *receive,
+                                                       struct bine_descriptor *record, int low_water)
+{
+    /* Only streams; to others one datagram is all there is. A message's array cannot be read before the kernel
+     * has looked at it, and a wrong one is refused by the try below. */
+    struct bine_receive other = *receive;
+    other.flags &= ~MSG_WAITALL;
+    bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
+    bool whole = readable && bine_descriptor_is_stream(receive->fd, record) &&
+                 /* A Unix socket that is only peeked at gives what there is. */
+                 (!(receive->flags & MSG_PEEK) || bine_descriptor_is_tcp(receive->fd, record));
+    if (!whole)
+        return receive_piece(hub, &other);
+    size_t size = wanted(receive);
+    size_t target = receive->flags & MSG_WAITALL || (size_t)low_water > size ? size : (size_t)low_water;
+    return receive_at_least(hub, receive, size, target);
+}
+
 ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
 {
     int error = bine_io_streak(hub);
     if (error)
         return bine_io_fail(error);
     /* These never block, whatever the descriptor: recv(2), and tcp_recv_urg for MSG_OOB. */
-    if (receive->flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
-        ssize_t got = attempt(receive);
-        return got < 0 ? got : finish(receive, got);
-    }
+    if (receive->flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB))
+        return finish(receive, attempt(receive));
     struct bine_descriptor *record = bine_descriptor_find(receive->fd);
     int low_water = record ? atomic_load_explicit(&record->low_water, memory_order_relaxed) : 0;
-    if (__builtin_expect((receive->flags & MSG_WAITALL) || low_water, 0)) {
-        /* Only streams; to others one datagram is all there is. A message's array cannot be read before the kernel
-         * has looked at it, and a wrong one is refused by the try below. */
-        struct bine_receive other = *receive;
-        other.flags &= ~MSG_WAITALL;
-        bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
-        bool whole = readable && bine_descriptor_is_stream(receive->fd, record) &&
-                     /* A Unix socket that is only peeked at gives what there is. */
-                     (!(receive->flags & MSG_PEEK) || bine_descriptor_is_tcp(receive->fd, record));
-        if (!whole) {
-            ssize_t got = receive_piece(hub, &other);
-            return got < 0 ? got : finish(receive, got);
-        }
-        size_t size = wanted(receive);
-        size_t target = receive->flags & MSG_WAITALL || (size_t)low_water > size ? size : (size_t)low_water;
-        ssize_t got = receive_at_least(hub, receive, size, target);
-        return got < 0 ? got : finish(receive, got);
-    }
-    ssize_t got = receive_piece(hub, receive);
-    return got < 0 ? got : finish(receive, got);
+    if (__builtin_expect((receive->flags & MSG_WAITALL) || low_water, 0))
+        return finish(receive, receive_whole(hub, receive, record, low_water));
+    if (receive->message)
+        return finish(receive, receive_piece(hub, receive));
+    return receive_piece(hub, receive); /* a jump: nothing of this call lies on the stack while it waits */
 }
 
 ssize_t bine_recv(int fd, void *buffer, size_t size, int flags)
