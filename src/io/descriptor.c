@@ -16,9 +16,8 @@ enum {
 };
 
 _Atomic(struct bine_descriptor *) bine_descriptor_chunks[CHUNKS];
-static atomic_bool trusted_now;
-/* Forks so far: a record that is older may share its description with a child. */
-static atomic_uint forks;
+atomic_bool bine_descriptor_trusted;
+atomic_uint bine_descriptor_forks;
 
 static void reset(struct bine_descriptor *record)
 {
@@ -86,7 +85,7 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)
         atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
     atomic_store_explicit(&record->nonblocking, (uint8_t)nonblocking, memory_order_relaxed);
-    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&forks, memory_order_relaxed),
+    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&bine_descriptor_forks, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_store_explicit(&record->shared, false, memory_order_release);
 }
@@ -142,19 +141,19 @@ void bine_descriptor_doubt(int fd)
 
 void bine_descriptor_trust(bool trusted)
 {
-    if (trusted && !atomic_load(&trusted_now)) {
+    if (trusted && !atomic_load(&bine_descriptor_trusted)) {
         for (int i = 0; i < CHUNKS; i++) {
             struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
             for (int j = 0; chunk && j < CHUNK; j++)
                 reset(chunk + j);
         }
     }
-    atomic_store(&trusted_now, trusted);
+    atomic_store(&bine_descriptor_trusted, trusted);
 }
 
 static void before_fork(void)
 {
-    atomic_fetch_add(&forks, 1);
+    atomic_fetch_add(&bine_descriptor_forks, 1);
 }
 
 /* A thread that held a lock when another one forked does not exist in the child. */
@@ -176,23 +175,8 @@ __attribute__((constructor)) static void watch_forks(void)
 
 /* ---- what the kernel knows -------------------------------------------------------------------- */
 
-bool bine_descriptor_elsewhere(const struct bine_descriptor *record)
+enum bine_descriptor_kind bine_descriptor_ask_kind(int fd, struct bine_descriptor *record)
 {
-    return !record || atomic_load_explicit(&record->shared, memory_order_relaxed) ||
-           atomic_load_explicit(&record->fork_count, memory_order_relaxed) !=
-               atomic_load_explicit(&forks, memory_order_relaxed);
-}
-
-bool bine_descriptor_believed(const struct bine_descriptor *record)
-{
-    return atomic_load_explicit(&trusted_now, memory_order_relaxed) && !bine_descriptor_elsewhere(record);
-}
-
-enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record)
-{
-    uint8_t known = record ? atomic_load_explicit(&record->kind, memory_order_relaxed) : BINE_FD_UNKNOWN;
-    if (known != BINE_FD_UNKNOWN)
-        return known;
     struct stat status;
     int saved = errno;
     if (syscall(SYS_fstat, fd, &status) < 0) {
@@ -213,17 +197,8 @@ enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *r
     return kind;
 }
 
-enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
+bool bine_descriptor_ask_nonblocking(int fd, struct bine_descriptor *record)
 {
-    return bine_descriptor_believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
-                                            : BINE_NONBLOCKING_UNKNOWN;
-}
-
-bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
-{
-    enum bine_nonblocking known = bine_descriptor_nonblocking_known(record);
-    if (known != BINE_NONBLOCKING_UNKNOWN)
-        return known == BINE_NONBLOCKING;
     int saved = errno;
     int flags = bine_libc.fcntl(fd, F_GETFL);
     errno = saved;
@@ -233,27 +208,17 @@ bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
     return nonblocking;
 }
 
-int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending)
+int64_t bine_descriptor_ask_timeout(int fd, struct bine_descriptor *record, bool sending)
 {
-    _Atomic(int64_t) *place = record ? (sending ? &record->send_timeout : &record->receive_timeout) : NULL;
-    if (place) {
-        uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
-        if (kind != BINE_FD_SOCKET && kind != BINE_FD_UNKNOWN)
-            return 0;
-        int64_t known = atomic_load_explicit(place, memory_order_relaxed);
-        /* A copy of the descriptor in another process could change the timeout too, but a process that sets a
-         * timeout for somebody else is not met: only where the hooks are missing is the kernel asked each time. */
-        if (known >= 0 && atomic_load_explicit(&trusted_now, memory_order_relaxed))
-            return known;
-    }
     struct timeval timeout = {0};
     socklen_t length = sizeof timeout;
     int saved = errno;
     int result = getsockopt(fd, SOL_SOCKET, sending ? SO_SNDTIMEO : SO_RCVTIMEO, &timeout, &length);
     errno = saved;
     int64_t nanoseconds = result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
-    if (place)
-        atomic_store_explicit(place, nanoseconds, memory_order_relaxed);
+    if (record)
+        atomic_store_explicit(sending ? &record->send_timeout : &record->receive_timeout, nanoseconds,
+                              memory_order_relaxed);
     return nanoseconds;
 }
 
@@ -274,7 +239,7 @@ void bine_descriptor_set_linger(int fd, const struct linger *linger)
 bool bine_descriptor_lingers(int fd, struct bine_descriptor *record)
 {
     uint8_t known = record ? atomic_load_explicit(&record->linger, memory_order_relaxed) : BINE_LINGER_NONE;
-    if (known != BINE_LINGER_UNKNOWN && atomic_load_explicit(&trusted_now, memory_order_relaxed))
+    if (known != BINE_LINGER_UNKNOWN && atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed))
         return known == BINE_LINGER_SET;
     if (!record || atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET)
         return false;
@@ -302,18 +267,14 @@ bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)
     return type == SOCK_STREAM;
 }
 
-bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record)
+bool bine_descriptor_ask_tcp(int fd, struct bine_descriptor *record)
 {
-    uint8_t known = record ? atomic_load_explicit(&record->tcp, memory_order_relaxed) : 2;
-    if (!known) {
-        int protocol = 0, saved = errno;
-        socklen_t length = sizeof protocol;
-        bool tcp = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
-        errno = saved;
-        known = tcp ? 1 : 2;
-        atomic_store_explicit(&record->tcp, known, memory_order_relaxed);
-    }
-    return known == 1;
+    int protocol = 0, saved = errno;
+    socklen_t length = sizeof protocol;
+    bool tcp = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
+    errno = saved;
+    atomic_store_explicit(&record->tcp, tcp ? 1 : 2, memory_order_relaxed);
+    return tcp;
 }
 
 void bine_descriptor_set_nonblocking(int fd, bool nonblocking)
@@ -366,13 +327,9 @@ void bine_descriptor_forget_racer(struct bine_hub *hub)
     }
 }
 
-void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)
+void bine_descriptor_used_first(struct bine_descriptor *record, struct bine_hub *hub)
 {
-    struct bine_hub *first = atomic_load_explicit(&record->hub, memory_order_relaxed);
-    if (first == hub)
-        return;
-    if (!first && atomic_compare_exchange_strong(&record->hub, &first, hub))
-        return;
-    if (first != hub)
+    struct bine_hub *first = NULL;
+    if (!atomic_compare_exchange_strong(&record->hub, &first, hub) && first != hub)
         atomic_store(&record->many_hubs, true);
 }

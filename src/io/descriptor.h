@@ -106,20 +106,70 @@ void bine_descriptor_doubt(int fd);
  * before. */
 void bine_descriptor_trust(bool trusted);
 
-/* May the record be believed without asking the kernel? */
-bool bine_descriptor_believed(const struct bine_descriptor *record);
+extern atomic_bool bine_descriptor_trusted;
+/* Forks so far: a record that is older may share its description with a child. */
+extern atomic_uint bine_descriptor_forks;
 
 /* May another process, or another number here, have the open file, too? record may be NULL. */
-bool bine_descriptor_elsewhere(const struct bine_descriptor *record);
+static inline bool bine_descriptor_elsewhere(const struct bine_descriptor *record)
+{
+    return !record || atomic_load_explicit(&record->shared, memory_order_relaxed) ||
+           atomic_load_explicit(&record->fork_count, memory_order_relaxed) !=
+               atomic_load_explicit(&bine_descriptor_forks, memory_order_relaxed);
+}
+
+/* May the record be believed without asking the kernel? */
+static inline bool bine_descriptor_believed(const struct bine_descriptor *record)
+{
+    return atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed) && !bine_descriptor_elsewhere(record);
+}
+
+/* ---- what the kernel knows: it is asked where the record cannot tell ------------------------------------------ */
+
+enum bine_descriptor_kind bine_descriptor_ask_kind(int fd, struct bine_descriptor *record);
+bool bine_descriptor_ask_nonblocking(int fd, struct bine_descriptor *record);
+int64_t bine_descriptor_ask_timeout(int fd, struct bine_descriptor *record, bool sending);
+bool bine_descriptor_ask_tcp(int fd, struct bine_descriptor *record); /* record is not NULL */
 
 /* What kind of file fd is; asks the kernel once a generation. UNKNOWN: fd is not open. */
-enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record);
-/* Has the user made it non-blocking? Asks the kernel unless the record can be believed. record may be NULL. */
-bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record);
-/* The same without asking: BINE_NONBLOCKING_UNKNOWN if the record cannot be believed. */
-enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record);
+static inline enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record)
+{
+    uint8_t known = record ? atomic_load_explicit(&record->kind, memory_order_relaxed) : BINE_FD_UNKNOWN;
+    return known != BINE_FD_UNKNOWN ? known : bine_descriptor_ask_kind(fd, record);
+}
+
+/* Has the user made it non-blocking? BINE_NONBLOCKING_UNKNOWN if the record cannot be believed. */
+static inline enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
+{
+    return bine_descriptor_believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
+                                            : BINE_NONBLOCKING_UNKNOWN;
+}
+
+/* The same; asks the kernel unless the record can be believed. record may be NULL. */
+static inline bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
+{
+    enum bine_nonblocking known = bine_descriptor_nonblocking_known(record);
+    return __builtin_expect(known != BINE_NONBLOCKING_UNKNOWN, 1) ? known == BINE_NONBLOCKING
+                                                                  : bine_descriptor_ask_nonblocking(fd, record);
+}
+
 /* SO_RCVTIMEO (or SO_SNDTIMEO) in ns, 0 if there is none or fd is no socket. */
-int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending);
+static inline int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *record, bool sending)
+{
+    if (record) {
+        uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
+        if (kind != BINE_FD_SOCKET && kind != BINE_FD_UNKNOWN)
+            return 0;
+        int64_t known =
+            atomic_load_explicit(sending ? &record->send_timeout : &record->receive_timeout, memory_order_relaxed);
+        /* A copy of the descriptor in another process could change the timeout too, but a process that sets a
+         * timeout for somebody else is not met: only where the hooks are missing is the kernel asked each time. */
+        if (known >= 0 && atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed))
+            return known;
+    }
+    return bine_descriptor_ask_timeout(fd, record, sending);
+}
+
 /* Does the last close of the socket wait for what was sent? False, unasked, of what is not known to be a socket. */
 bool bine_descriptor_lingers(int fd, struct bine_descriptor *record);
 /* Is it a stream socket? */
@@ -127,7 +177,11 @@ bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record);
 
 /* Is it TCP? Then a read that gave fewer bytes than asked for proves that there are no more (urgent data aside,
  * which the poller sees). Of datagrams it does not, nor of Unix sockets, where a read ends at a passed descriptor. */
-bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record);
+static inline bool bine_descriptor_is_tcp(int fd, struct bine_descriptor *record)
+{
+    uint8_t known = record ? atomic_load_explicit(&record->tcp, memory_order_relaxed) : 2;
+    return known ? known == 1 : bine_descriptor_ask_tcp(fd, record);
+}
 
 /* Note what the user changed. (SO_LINGER is an option like others; who knows what it was set to says so afterwards.) */
 void bine_descriptor_set_nonblocking(int fd, bool nonblocking);
@@ -137,7 +191,13 @@ void bine_descriptor_set_linger(int fd, const struct linger *linger);
 /* No greenlet of `hub` races any more. */
 void bine_descriptor_forget_racer(struct bine_hub *hub);
 
+void bine_descriptor_used_first(struct bine_descriptor *record, struct bine_hub *hub);
+
 /* A greenlet of `hub` is about to wait for fd. */
-void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub);
+static inline void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)
+{
+    if (__builtin_expect(atomic_load_explicit(&record->hub, memory_order_relaxed) != hub, 0))
+        bine_descriptor_used_first(record, hub);
+}
 
 #endif
