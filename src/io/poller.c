@@ -64,7 +64,7 @@ static struct bine_poller *open_chosen(struct bine_hub *hub)
     return poller ? poller : bine_poller_epoll.open(hub);
 }
 
-__attribute__((noinline, cold)) static struct bine_poller *open_for(struct bine_hub *hub)
+struct bine_poller *bine_poller_open(struct bine_hub *hub)
 {
     int saved_errno = errno;
     struct bine_poller *poller = open_chosen(hub);
@@ -73,14 +73,6 @@ __attribute__((noinline, cold)) static struct bine_poller *open_for(struct bine_
     bine_hub_set_driver(hub, &poller->driver);
     errno = saved_errno;
     return poller;
-}
-
-struct bine_poller *bine_poller_of(struct bine_hub *hub)
-{
-    struct bine_driver *driver = hub->driver;
-    if (__builtin_expect(driver->pending == bine_poller_pending, 1))
-        return (struct bine_poller *)driver;
-    return open_for(hub);
 }
 
 struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed)

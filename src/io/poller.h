@@ -63,7 +63,6 @@ struct bine_poller_class {
     const char *name;
     /* A poller for one hub, or NULL with errno: ENOSYS, EPERM, ENOMEM ... */
     struct bine_poller *(*open)(struct bine_hub *hub);
-    bool (*supports)(struct bine_poller *poller, enum bine_operation_kind kind);
     /* Begin. Submission is batched into the next turn. 0, or an error number with the operation not begun (EBADF,
      * EPERM: this kind of file cannot be polled and is always ready, ENOTSUP, ENOMEM). */
     int (*start)(struct bine_poller *poller, struct bine_operation *operation);
@@ -92,6 +91,7 @@ struct bine_poller {
     const struct bine_poller_class *class;
     struct bine_hub *hub;
     size_t pending;
+    uint32_t supported; /* a bit for each kind of operation that it does */
     /* What the three have in common (poller_common.c). */
     struct bine_operation *oldest, *newest;
     struct bine_operation *cursor;     /* of a walk over a descriptor's operations, moved on when its operation ends */
@@ -114,9 +114,23 @@ extern const struct bine_poller_class bine_poller_uring;
 extern const struct bine_poller_class bine_poller_epoll;
 extern const struct bine_poller_class bine_poller_sim;
 
+static inline bool bine_poller_supports(const struct bine_poller *poller, enum bine_operation_kind kind)
+{
+    return poller->supported >> kind & 1;
+}
+
+/* The driver's pending: every poller's, and nobody else's. */
+size_t bine_poller_pending(struct bine_driver *driver);
+struct bine_poller *bine_poller_open(struct bine_hub *hub);
+
 /* The hub's poller, opened if need be as BINE_POLLER says ("uring", "epoll", "sim:SEED"), else uring, else epoll. NULL:
  * errno. */
-struct bine_poller *bine_poller_of(struct bine_hub *hub);
+static inline struct bine_poller *bine_poller_of(struct bine_hub *hub)
+{
+    struct bine_driver *driver = hub->driver;
+    return __builtin_expect(driver->pending == bine_poller_pending, 1) ? (struct bine_poller *)driver
+                                                                       : bine_poller_open(hub);
+}
 
 /* Why uring was not chosen, for `bine doctor`: "" if it was. */
 const char *bine_poller_why(void);

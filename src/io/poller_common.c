@@ -98,6 +98,7 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     };
     poller->hub = hub;
     poller->pending = 0;
+    poller->supported = 1u << BINE_OP_POLL;
     poller->oldest = poller->newest = poller->cursor = NULL;
     poller->chunks = NULL;
     poller->chunk_count = 0;
@@ -156,11 +157,8 @@ void bine_poller_forked(struct bine_driver *driver)
 
 /* ---- slots -------------------------------------------------------------------------------------------------- */
 
-struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd)
+struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd)
 {
-    struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
-    if (slot)
-        return slot;
     if (!bine_descriptor_of(fd))
         return NULL; /* negative, or beyond what a process can have */
     size_t chunk = (size_t)fd / BINE_POLLER_CHUNK;

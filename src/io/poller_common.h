@@ -41,13 +41,9 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
  * holding the address still. */
 void bine_poller_free(struct bine_poller *poller);
 
-/* The driver's wake, pending and forked. */
+/* The driver's wake and forked. */
 void bine_poller_wake(struct bine_driver *driver);
-size_t bine_poller_pending(struct bine_driver *driver);
 void bine_poller_forked(struct bine_driver *driver);
-
-/* The slot of fd, made if need be: NULL if fd is no possible descriptor or there is no memory. */
-struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd);
 
 /* The slot of fd, NULL if there is none. */
 static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poller, int fd)
@@ -56,6 +52,15 @@ static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poll
     if (chunk >= poller->chunk_count || !poller->chunks[chunk])
         return NULL;
     return &poller->chunks[chunk]->slots[(unsigned)fd % BINE_POLLER_CHUNK];
+}
+
+struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd);
+
+/* The same, made if need be: NULL if fd is no possible descriptor or there is no memory. */
+static inline struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd)
+{
+    struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
+    return __builtin_expect(slot != NULL, 1) ? slot : bine_poller_slot_new(poller, fd);
 }
 
 /*

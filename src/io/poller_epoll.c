@@ -50,11 +50,6 @@ static bool answers(uint32_t ready, uint32_t events)
     return (ready & POLLRDHUP) && (events & POLLIN); /* the end of a stream can be read */
 }
 
-static bool supports(struct bine_poller *poller, enum bine_operation_kind kind)
-{
-    return kind == BINE_OP_POLL;
-}
-
 static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *slot, uint32_t generation)
 {
     struct epoll_event event = {
@@ -280,7 +275,6 @@ no_set:
 const struct bine_poller_class bine_poller_epoll = {
     .name = "epoll",
     .open = open_poller,
-    .supports = supports,
     .start = start,
     .cancel = cancel,
     .retract = retract,

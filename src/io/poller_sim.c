@@ -26,7 +26,6 @@ struct sim_poller {
     struct bine_poller base;
     uint64_t state; /* of the generator */
     int64_t now;
-    bool transfers;
     bool woken;
     struct pollfd *fds; /* one for each operation in the order of the list, the eventfd last */
     size_t room;
@@ -62,26 +61,9 @@ static uint32_t draw_below(struct sim_poller *sim, uint32_t limit)
     return (uint32_t)((uint64_t)draw(sim) * limit >> 32);
 }
 
-static bool supports(struct bine_poller *poller, enum bine_operation_kind kind)
-{
-    switch (kind) {
-    case BINE_OP_POLL:
-        return true;
-    case BINE_OP_READ:
-    case BINE_OP_WRITE:
-    case BINE_OP_RECV:
-    case BINE_OP_SEND:
-    case BINE_OP_RECVMSG:
-    case BINE_OP_SENDMSG:
-        return of(poller)->transfers;
-    default:
-        return false;
-    }
-}
-
 static int start(struct bine_poller *poller, struct bine_operation *operation)
 {
-    if (!supports(poller, operation->kind))
+    if (!bine_poller_supports(poller, operation->kind))
         return ENOTSUP;
     if (operation->fd < 0)
         return EBADF;
@@ -393,7 +375,9 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
         return NULL;
     struct sim_poller *sim = of(poller);
     sim->state = seed;
-    sim->transfers = seed & 1;
+    if (seed & 1)
+        poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_WRITE | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND |
+                             1u << BINE_OP_RECVMSG | 1u << BINE_OP_SENDMSG;
     sim->now = bine_hub_now(hub);
     poller->driver.turn = turn;
     poller->driver.close = close_poller;
@@ -412,7 +396,6 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
 const struct bine_poller_class bine_poller_sim = {
     .name = "sim",
     .open = open_poller,
-    .supports = supports,
     .start = start,
     .cancel = cancel,
     .retract = retract,

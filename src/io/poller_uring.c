@@ -49,8 +49,7 @@ struct uring_poller {
     bool batches;        /* 6.12 */
     bool wake_armed;
     bool cancel_later; /* some operations have CANCEL_LATER */
-    bool supported[BINE_OP_KINDS];
-    size_t reaped; /* completions that the last turn brought */
+    size_t reaped;     /* completions that the last turn brought */
 };
 
 static struct uring_poller *of(struct bine_poller *poller)
@@ -80,11 +79,6 @@ static const uint8_t opcodes[BINE_OP_KINDS] = {
     [BINE_OP_ACCEPT] = IORING_OP_ACCEPT, [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
     [BINE_OP_OPENAT] = IORING_OP_OPENAT,
 };
-
-static bool supports(struct bine_poller *poller, enum bine_operation_kind kind)
-{
-    return kind < BINE_OP_KINDS && of(poller)->supported[kind];
-}
 
 /* Linux moves at most so much in one call (read(2)); the ring's length has 32 bits. */
 static unsigned length(size_t size)
@@ -149,7 +143,7 @@ static int start(struct bine_poller *base, struct bine_operation *operation)
 {
     struct uring_poller *poller = of(base);
     struct bine_poller_slot *slot = NULL;
-    if (!supports(base, operation->kind))
+    if (!bine_poller_supports(base, operation->kind))
         return ENOTSUP;
     if (operation->fd >= 0) {
         slot = bine_poller_slot_make(base, operation->fd);
@@ -531,9 +525,12 @@ static int probe(struct uring_poller *poller)
         free(known);
         return error;
     }
+    poller->base.supported = 0;
     for (int kind = 0; kind < BINE_OP_KINDS; kind++)
-        poller->supported[kind] = io_uring_opcode_supported(known, opcodes[kind]) != 0;
-    bool enough = poller->supported[BINE_OP_POLL] && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
+        if (io_uring_opcode_supported(known, opcodes[kind]))
+            poller->base.supported |= 1u << kind;
+    bool enough =
+        bine_poller_supports(&poller->base, BINE_OP_POLL) && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
     free(known);
     return enough ? 0 : ENOSYS;
 }
@@ -569,7 +566,6 @@ no_ring:
 const struct bine_poller_class bine_poller_uring = {
     .name = "uring",
     .open = open_poller,
-    .supports = supports,
     .start = start,
     .cancel = cancel,
     .retract = retract,

@@ -16,12 +16,6 @@ int bine_io_streak_over(struct bine_hub *hub)
     return 0;
 }
 
-bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind)
-{
-    struct bine_poller *poller = bine_poller_of(hub);
-    return poller && poller->class->supports(poller, kind);
-}
-
 void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry)
 {
     if (hub->driver == &hub->idle_driver)

@@ -98,7 +98,11 @@ int bine_wait_ready(struct bine_wait *wait, uint32_t events);
 int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation);
 
 /* Can this hub's poller do operations of this kind itself? */
-bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind);
+static inline bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind)
+{
+    const struct bine_poller *poller = bine_poller_of(hub);
+    return poller && bine_poller_supports(poller, kind);
+}
 
 /* Can what the poller is given now share its way to the kernel: with what others who are ready will begin, or with what was begun already? */
 static inline bool bine_wait_gathers(const struct bine_hub *hub)

@@ -221,7 +221,7 @@ static bool cancel_and_look(int round)
 
 TEST(hazard_24_a_cancelled_recv_that_succeeded_keeps_its_bytes)
 {
-    if (!poller()->class->supports(poller(), BINE_OP_RECV))
+    if (!bine_poller_supports(poller(), BINE_OP_RECV))
         SKIP("this poller does not receive");
     int succeeded = 0;
     for (int round = 0; round < 200; round++)
@@ -231,7 +231,7 @@ TEST(hazard_24_a_cancelled_recv_that_succeeded_keeps_its_bytes)
 
 TEST(hazard_24_a_wait_returns_only_when_the_kernel_has_let_go)
 {
-    if (!poller()->class->supports(poller(), BINE_OP_RECV))
+    if (!bine_poller_supports(poller(), BINE_OP_RECV))
         SKIP("this poller does not receive");
     int pair[2];
     char buffer[64];
@@ -266,7 +266,7 @@ TEST(hazard_24_a_hub_that_ends_takes_its_buffers_back_first)
     int pair[2];
     make_pair(pair);
     struct waiter waiter = {.fd = pair[0], .buffer = late_buffer, .size = sizeof late_buffer};
-    if (!poller()->class->supports(poller(), BINE_OP_RECV))
+    if (!bine_poller_supports(poller(), BINE_OP_RECV))
         SKIP("this poller does not receive");
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, thread_with_receiver, &waiter), 0);

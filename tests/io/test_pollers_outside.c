@@ -15,7 +15,7 @@ TEST(hazard_15_forgetting_a_descriptor_ends_its_waits_with_EBADF)
     int pair[2];
     char buffer[8];
     make_pair(pair);
-    bool receives = poller()->class->supports(poller(), BINE_OP_RECV);
+    bool receives = bine_poller_supports(poller(), BINE_OP_RECV);
     struct waiter waiters[3] = {{.fd = pair[0], .events = POLLIN},
                                 {.fd = pair[0], .events = POLLPRI},
                                 {.fd = pair[0], .buffer = buffer, .size = sizeof buffer, .events = POLLIN}};
@@ -73,7 +73,7 @@ static void heal(bool by_hand, bool reuse, bool receive)
 {
     int pair[2], other[2];
     char buffer[8];
-    if (receive && !poller()->class->supports(poller(), BINE_OP_RECV))
+    if (receive && !bine_poller_supports(poller(), BINE_OP_RECV))
         return;
     make_pair(pair);
     make_pair(other);
@@ -127,7 +127,7 @@ TEST(a_recheck_leaves_healthy_waits_alone)
     make_pair(pair);
     struct waiter waiters[200];
     bine_greenlet *all[200];
-    bool receives = poller()->class->supports(poller(), BINE_OP_RECV);
+    bool receives = bine_poller_supports(poller(), BINE_OP_RECV);
     for (int i = 0; i < 200; i++) {
         waiters[i] = (struct waiter){.fd = pair[0], .events = POLLIN};
         if (i % 2 && receives)
