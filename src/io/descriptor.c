@@ -327,7 +327,7 @@ void bine_descriptor_forget_racer(struct bine_hub *hub)
     }
 }
 
-void bine_descriptor_used_first(struct bine_descriptor *record, struct bine_hub *hub)
+void bine_descriptor_used_newly(struct bine_descriptor *record, struct bine_hub *hub)
 {
     struct bine_hub *first = NULL;
     if (!atomic_compare_exchange_strong(&record->hub, &first, hub) && first != hub)

@@ -191,13 +191,12 @@ void bine_descriptor_set_linger(int fd, const struct linger *linger);
 /* No greenlet of `hub` races any more. */
 void bine_descriptor_forget_racer(struct bine_hub *hub);
 
-void bine_descriptor_used_first(struct bine_descriptor *record, struct bine_hub *hub);
-
 /* A greenlet of `hub` is about to wait for fd. */
+void bine_descriptor_used_newly(struct bine_descriptor *record, struct bine_hub *hub);
 static inline void bine_descriptor_used_by(struct bine_descriptor *record, struct bine_hub *hub)
 {
     if (__builtin_expect(atomic_load_explicit(&record->hub, memory_order_relaxed) != hub, 0))
-        bine_descriptor_used_first(record, hub);
+        bine_descriptor_used_newly(record, hub);
 }
 
 #endif
