@@ -39,16 +39,21 @@ static inline void pipe_pair(int fds[2])
     announced(fds[1], BINE_FD_PIPE);
 }
 
-/* A listener on loopback; *address is where. */
-static inline int tcp_listener(struct sockaddr_in *address, int backlog)
+/* A listener on `host`, an address of loopback; *address is where. */
+static inline int tcp_listener_at(in_addr_t host, struct sockaddr_in *address, int backlog)
 {
     socklen_t length = sizeof *address;
     int fd = announced(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
     CHECK_OK(bind(fd, (struct sockaddr *)address, sizeof *address));
     CHECK_OK(getsockname(fd, (struct sockaddr *)address, &length));
     CHECK_OK(listen(fd, backlog));
     return fd;
+}
+
+static inline int tcp_listener(struct sockaddr_in *address, int backlog)
+{
+    return tcp_listener_at(INADDR_LOOPBACK, address, backlog);
 }
 
 static inline int tcp_socket(void)
@@ -56,10 +61,11 @@ static inline int tcp_socket(void)
     return announced(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
 }
 
+/* Each process at another address: many seeds one after the other would use up the ports of one, which are in TIME_WAIT for a minute. */
 static inline void tcp_pair(int fds[2])
 {
     struct sockaddr_in address;
-    int one = 1, listener = tcp_listener(&address, 4);
+    int one = 1, listener = tcp_listener_at(INADDR_LOOPBACK + (in_addr_t)getpid() % 0xffff00, &address, 4);
     fds[0] = tcp_socket();
     CHECK_OK(connect(fds[0], (struct sockaddr *)&address, sizeof address));
     fds[1] = announced(accept4(listener, NULL, NULL, SOCK_CLOEXEC), BINE_FD_SOCKET);

@@ -121,6 +121,20 @@ static void *wait_for_priority(void *arg)
     return NULL;
 }
 
+/* Reads as much as there is until that is `size` bytes, and not more; the simulator's reads come up short. */
+static void check_read(int fd, const char *expected, size_t size)
+{
+    char buffer[64];
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = bine_read(fd, buffer + got, sizeof buffer - got);
+        CHECK_GT(n, 0);
+        got += (size_t)n;
+    }
+    CHECK_EQ(got, size);
+    CHECK_MEMORY(buffer, expected, size);
+}
+
 TEST(urgent_data_is_seen_and_does_not_hide_what_is_behind_it)
 {
     int fds[2];
@@ -131,20 +145,18 @@ TEST(urgent_data_is_seen_and_does_not_hide_what_is_behind_it)
     struct one_call call = {.fd = fds[0], .size = sizeof buffer, .buffer = buffer};
     bine_greenlet *reader = bine_spawn(call_read, &call);
     let_run();
-    CHECK_EQ(bine_send(fds[1], "abc", 3, 0), 3);
+    CHECK_EQ(bine_send(fds[1], "a", 1, 0), 1); /* of more, the simulator's receive may bring less */
     CHECK_OK(bine_join(reader, NULL, 5 * BINE_SECOND));
-    CHECK_EQ(call.result, 3);
+    CHECK_EQ(call.result, 1);
     CHECK_EQ(bine_send(fds[1], "def", 3, 0), 3);
     CHECK_EQ(bine_send(fds[1], "!", 1, MSG_OOB), 1);
     CHECK_EQ(bine_send(fds[1], "ghi", 3, 0), 3);
     let_run();
     CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
-    CHECK_EQ(bine_read(fds[0], buffer, sizeof buffer), 3); /* to the mark */
-    CHECK_MEMORY(buffer, "def", 3);
+    check_read(fds[0], "def", 3); /* to the mark */
     CHECK_EQ(bine_recv(fds[0], buffer, 1, MSG_OOB), 1);
     CHECK_EQ(buffer[0], '!');
-    CHECK_EQ(bine_read(fds[0], buffer, sizeof buffer), 3);
-    CHECK_MEMORY(buffer, "ghi", 3);
+    check_read(fds[0], "ghi", 3);
     CHECK_ERROR(bine_recv(fds[0], buffer, 1, MSG_OOB), EINVAL);
     close_pair(fds);
 }
