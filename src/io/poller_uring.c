@@ -43,7 +43,7 @@ enum {
 struct uring_poller {
     struct bine_poller base;
     struct io_uring ring;
-    bool cancel_any;     /* 5.19 */
+    bool cancel_any;     /* 5.19: IORING_ASYNC_CANCEL_ANY */
     bool skip_success;   /* 5.17 */
     bool wake_multishot; /* 5.13 */
     bool batches;        /* 6.12 */

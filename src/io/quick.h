@@ -13,8 +13,8 @@
 #include "vector.h"
 #include "wait.h"
 
-/* Inlined whatever the compiler thinks of it. A function around a system call returns when the kernel has emptied the return predictor: out of
- * line, sendmsg and recvmsg took 130 ns more than libc's, and 75 so (Zen 5). */
+/* Inlined whatever the compiler thinks of it: with one function more around each system call sendmsg and recvmsg took 130 ns more than libc's
+ * instead of 75 (Zen 5), presumably because the kernel leaves the return predictor empty. */
 #define BINE_QUICK static inline __attribute__((always_inline))
 
 /* May a read of a socket of `size` bytes go the short way? `socket`: the caller says that fd must be one (recv), and is
