@@ -74,6 +74,20 @@ static inline void tcp_pair(int fds[2])
     CHECK_OK(bine_close(listener));
 }
 
+/* Reads as much as there is until that is `size` bytes, and not more; the simulator's reads come up short. */
+static inline void check_read(int fd, const char *expected, size_t size)
+{
+    char buffer[64];
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = bine_read(fd, buffer + got, sizeof buffer - got);
+        CHECK_GT(n, 0);
+        got += (size_t)n;
+    }
+    CHECK_EQ(got, size);
+    CHECK_MEMORY(buffer, expected, size);
+}
+
 static inline void close_pair(const int fds[2])
 {
     CHECK_OK(bine_close(fds[0]));

@@ -121,20 +121,6 @@ static void *wait_for_priority(void *arg)
     return NULL;
 }
 
-/* Reads as much as there is until that is `size` bytes, and not more; the simulator's reads come up short. */
-static void check_read(int fd, const char *expected, size_t size)
-{
-    char buffer[64];
-    size_t got = 0;
-    while (got < size) {
-        ssize_t n = bine_read(fd, buffer + got, sizeof buffer - got);
-        CHECK_GT(n, 0);
-        got += (size_t)n;
-    }
-    CHECK_EQ(got, size);
-    CHECK_MEMORY(buffer, expected, size);
-}
-
 TEST(urgent_data_is_seen_and_does_not_hide_what_is_behind_it)
 {
     int fds[2];
