@@ -51,13 +51,11 @@ static int by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t
     operation.buffer = address;
     operation.address_length = length;
     operation.flags = flags;
-    int error = bine_wait_operation(wait, &operation);
-    if (error)
-        return error;
-    if (operation.result < 0)
-        return (int)-operation.result;
-    *result = (int)operation.result;
-    return 0;
+    ssize_t made = -1;
+    int error = bine_wait_result(wait, &operation, &made);
+    if (!error)
+        *result = (int)made;
+    return error;
 }
 
 /*

@@ -525,13 +525,13 @@ static int probe(struct uring_poller *poller)
         free(known);
         return error;
     }
-    poller->base.supported = 0;
+    uint32_t supported = 0;
     for (int kind = 0; kind < BINE_OP_KINDS; kind++)
         if (io_uring_opcode_supported(known, opcodes[kind]))
-            poller->base.supported |= 1u << kind;
-    bool enough =
-        bine_poller_supports(&poller->base, BINE_OP_POLL) && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
+            supported |= 1u << kind;
+    bool enough = supported & 1u << BINE_OP_POLL && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
     free(known);
+    poller->base.supported = supported;
     return enough ? 0 : ENOSYS;
 }
 

@@ -99,18 +99,6 @@ static bool nothing_more_to_wait_for(const struct bine_receive *receive, const s
            bine_descriptor_is_tcp(receive->fd, wait->record);
 }
 
-/* bine_wait_operation, and what came. */
-static int run(struct bine_wait *wait, struct bine_operation *operation, ssize_t *got)
-{
-    int error = bine_wait_operation(wait, operation);
-    if (error)
-        return error;
-    if (operation->result < 0)
-        return (int)-operation->result;
-    *got = operation->result;
-    return 0;
-}
-
 /* Out of line: the message would be room on the stack of every call that waits. */
 static __attribute__((noinline)) int by_poller_from(const struct bine_receive *receive, struct bine_wait *wait,
                                                     ssize_t *got)
@@ -119,13 +107,13 @@ static __attribute__((noinline)) int by_poller_from(const struct bine_receive *r
     struct msghdr message = {
         .msg_name = receive->address, .msg_namelen = *receive->length, .msg_iov = &vector, .msg_iovlen = 1};
     struct bine_operation operation = {.kind = BINE_OP_RECVMSG, .flags = receive->flags, .buffer = &message};
-    int error = run(wait, &operation, got);
+    int error = bine_wait_result(wait, &operation, got);
     if (!error)
         *receive->length = message.msg_namelen;
     return error;
 }
 
-/* Let the poller receive straight into the caller's buffers. As bine_wait_operation. */
+/* Let the poller receive straight into the caller's buffers. As bine_wait_result. */
 static int by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
 {
     if (receive->address)
@@ -136,7 +124,7 @@ static int by_poller(const struct bine_receive *receive, struct bine_wait *wait,
     operation.kind = receive->message ? BINE_OP_RECVMSG : BINE_OP_RECV;
     operation.buffer = receive->message ? receive->message : receive->buffer;
     operation.size = receive->size;
-    return run(wait, &operation, got);
+    return bine_wait_result(wait, &operation, got);
 }
 
 /* The kernel may be left to receive by itself if that means the same. */

@@ -75,13 +75,7 @@ static int by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *v
     operation.buffer = flat ? vector->iov_base : (void *)vector;
     operation.size = flat ? vector->iov_len : (size_t)count;
     operation.offset = -1;
-    int error = bine_wait_operation(wait, &operation);
-    if (error)
-        return error;
-    if (operation.result < 0)
-        return (int)-operation.result;
-    *result = operation.result;
-    return 0;
+    return bine_wait_result(wait, &operation, result);
 }
 
 /* ---- files ------------------------------------------------------------------------------------ */

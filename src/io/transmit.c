@@ -32,7 +32,7 @@ static ssize_t attempt(const struct bine_transmit *transmit, size_t done)
     return bine_libc.sendmsg(transmit->fd, &rest, flags);
 }
 
-/* Let the poller send. As bine_wait_operation. */
+/* Let the poller send. As bine_wait_result. */
 static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wait, ssize_t *sent)
 {
     struct bine_operation operation;
@@ -41,13 +41,7 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
     operation.kind = transmit->message ? BINE_OP_SENDMSG : BINE_OP_SEND;
     operation.buffer = transmit->message ? (void *)transmit->message : (void *)transmit->buffer;
     operation.size = transmit->size;
-    int error = bine_wait_operation(wait, &operation);
-    if (error)
-        return error;
-    if (operation.result < 0)
-        return (int)-operation.result;
-    *sent = operation.result;
-    return 0;
+    return bine_wait_result(wait, &operation, sent);
 }
 
 /*

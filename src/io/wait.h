@@ -97,6 +97,18 @@ int bine_wait_ready(struct bine_wait *wait, uint32_t events);
  */
 int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation);
 
+/* The same, but the system call's own error, too, is returned; only if there is none (0) *result is set. */
+static inline int bine_wait_result(struct bine_wait *wait, struct bine_operation *operation, ssize_t *result)
+{
+    int error = bine_wait_operation(wait, operation);
+    if (error)
+        return error;
+    if (operation->result < 0)
+        return (int)-operation->result;
+    *result = operation->result;
+    return 0;
+}
+
 /* Can this hub's poller do operations of this kind itself? */
 static inline bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_kind kind)
 {
