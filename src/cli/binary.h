@@ -1,33 +1,52 @@
 /*
- * A program or library as a file: what it imports from other objects and what it does by itself. Nothing of it is
- * loaded or run.
+ * A program or library as a file: what it imports from other objects and what it loads. Nothing of it is loaded or run.
+ *
+ * Reads what the loader reads (program headers, the dynamic section), so that a file without section headers can be judged. The
+ * file may say anything: every offset is checked, and the work is bounded by the size of the file.
  */
 #ifndef BINE_CLI_BINARY_H
 #define BINE_CLI_BINARY_H
 
+#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct binary_import {
+    const char *name;
+    bool
+        without_slot; /* some of its calls are relocated where no slot can be rewritten: in code, or by an unknown kind */
+};
 
 struct binary {
     const char *path;
     const char *fault;          /* after a failure: what is wrong with the file, in words; NULL: errno says it */
     const unsigned char *bytes; /* the file, mapped */
     size_t size;
+    bool mapped;          /* by binary_open, which binary_close undoes */
+    Elf64_Phdr *segments; /* copied, for the file's may lie at any address */
+    size_t segment_count;
     bool dynamic;            /* it has a dynamic section; without one nothing can be patched */
     bool static_program;     /* it is linked statically, with a dynamic section (position-independent) or without */
-    bool program;            /* it names a loader, or has none and is no library */
-    const char *interpreter; /* of a dynamic program, else NULL */
-    const char **imports;    /* names of functions that other objects define, each once, sorted */
+    const char *interpreter; /* the loader that a dynamic program names, else NULL */
+    struct binary_import *imports; /* functions that other objects define, each once, sorted by name */
     size_t import_count;
-    bool private_imports; /* it is a part of the C library itself (GLIBC_PRIVATE) */
-    /* Numbers of system calls that its own code makes: the constant that is loaded right before the instruction. */
-    uint16_t calls[64];
-    size_t call_count;
+    const char **needed; /* the names of the libraries it asks for (DT_NEEDED), in order */
+    size_t needed_count;
+    const char *soname, *rpath, *runpath; /* NULL: none */
 };
 
-/* 0, or -1 with errno: what open says, ENOEXEC (no program or library that can be read: see `fault`), ENOMEM. */
+/* 0, or -1 with errno: what open says, ENOEXEC (no program or library that can be read: see `fault`), ENOMEM. Never waits. */
 int binary_open(struct binary *binary, const char *path);
 void binary_close(struct binary *binary);
+
+/* The same of `size` bytes in memory, which stay the caller's and must outlive the binary. */
+int binary_read(struct binary *binary, const char *path, const void *bytes, size_t size);
+
+/* `size` bytes at this offset of the file, or NULL if they do not lie in it. They may lie at an odd address. */
+const void *binary_part(const struct binary *binary, uint64_t offset, uint64_t size);
+
+/* The offset in the file of an address, with at least `size` bytes of the file there; UINT64_MAX: there is none. */
+uint64_t binary_offset(const struct binary *binary, uint64_t address, uint64_t size);
 
 #endif

@@ -1,17 +1,31 @@
-/* Which libraries the loader would load with an object. */
+/*
+ * Which libraries the loader would load with a program or library, found by the loader's own rules (ld.so(8)) in the files alone:
+ * neither the object, nor a loader that it names, nor an auditor is run.
+ */
 #ifndef BINE_CLI_DEPENDENCIES_H
 #define BINE_CLI_DEPENDENCIES_H
 
 #include <stddef.h>
 
-struct dependencies {
-    char **paths;   /* the object itself is not among them */
-    char **missing; /* names that the loader did not find */
-    size_t count, missing_count;
+#include "binary.h"
+
+struct dependency {
+    char *path;          /* of the file, or the bare name if none was found */
+    char *directory;     /* $ORIGIN of its own search paths */
+    size_t loaded_by;    /* index of the object that asked for it */
+    const char *problem; /* why it was not read, in words; NULL: `binary` is open */
+    struct binary binary;
 };
 
-/* Ask the loader (it lists, it runs nothing). `loader` is the program's own interpreter. 0, or -1 with errno. */
-int dependencies_list(struct dependencies *dependencies, const char *loader, const char *object);
+struct dependencies {
+    struct dependency *list; /* the object itself is the first */
+    size_t count;
+    size_t places; /* looked at so far: a file may name millions */
+    char *cache;   /* what the loader's cache knows, as ldconfig -p prints it */
+};
+
+/* Takes over `object`, which is open. 0, or -1 with errno: ENOMEM. Libraries that are missing are in the list, with a problem. */
+int dependencies_find(struct dependencies *dependencies, const struct binary *object);
 void dependencies_free(struct dependencies *dependencies);
 
 #endif

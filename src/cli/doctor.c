@@ -1,15 +1,16 @@
 /*
  * bine doctor [-v] [FILE...]: what Bine finds on this machine, and what it can do for a program or library: each
  * object that would be loaded, which blocking calls it imports and whether patching covers them, and what no patching
- * can reach.
+ * can reach. It reads files and runs nothing of them.
  *
- * Exit status: 0 all covered; 1 something is not; 2 a file cannot be judged.
+ * Exit status: 0 all covered, some perhaps in part; 1 something is not; 2 a file cannot be judged.
  */
 #include "doctor.h"
 
 #include <bine.h>
 #include <errno.h>
 #include <gnu/libc-version.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "../patch/table.h"
 #include "binary.h"
 #include "dependencies.h"
+#include "own_calls.h"
 #include "system_calls.h"
 
 static const struct {
@@ -77,7 +79,7 @@ static void examine_machine(void)
 /* ---- one object ------------------------------------------------------------------------------- */
 
 struct verdict {
-    size_t covered, missing;
+    size_t covered, partly, missing;
 };
 
 static const char *why_uncovered(const char *name)
@@ -88,131 +90,175 @@ static const char *why_uncovered(const char *name)
     return NULL;
 }
 
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* Of Bine or the C library, whose own calls are never patched: their callers' calls of them are. */
-static bool is_beneath(const struct binary *binary)
+static bool is_beneath(const char *path)
 {
     static const char *const beginnings[] = {"libc.so",    "libc-2",     "ld-linux",   "ld-2",
                                              "libpthread", "libbine.so", "liburing.so"};
-    const char *slash = strrchr(binary->path, '/'), *name = slash ? slash + 1 : binary->path;
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
+        if (strncmp(file_name(path), beginnings[i], strlen(beginnings[i])) == 0)
             return true;
     return false;
 }
 
-static struct verdict examine_object(const struct binary *binary, bool verbose)
+__attribute__((format(printf, 2, 3))) static void print_fault(size_t *count, const char *format, ...)
 {
-    struct verdict verdict = {0, 0};
-    printf("%s\n", binary->path);
-    if (is_beneath(binary)) {
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    (*count)++;
+}
+
+static void examine_import(const struct binary_import *import, bool verbose, struct verdict *verdict)
+{
+    const char *name = import->name, *why = why_uncovered(name);
+    bool hooked = bine_symbol_find(name) != NULL;
+    if (strcmp(name, "syscall") == 0) {
+        print_fault(&verdict->partly,
+                    "  in part       syscall: some numbers are served, others block: see docs/limits.md\n");
+    } else if (hooked && import->without_slot) {
+        print_fault(&verdict->missing, "  NOT covered   %s: called where there is no slot (text relocations)\n", name);
+    } else if (hooked) {
+        verdict->covered++;
+        if (verbose)
+            printf("  covered       %s\n", name);
+    } else if (why) {
+        print_fault(&verdict->missing, "  NOT covered   %s: %s\n", name, why);
+    }
+}
+
+static void examine_own_calls(const struct binary *binary, struct verdict *verdict)
+{
+    struct own_calls calls;
+    own_calls_find(binary, &calls);
+    for (size_t i = 0; i < calls.count; i++) {
+        const char *call = blocking_system_call(calls.numbers[i]);
+        if (call)
+            print_fault(&verdict->missing,
+                        "  NOT covered   its own code makes the system call %s: no call to patch; use bine_offload\n",
+                        call);
+    }
+    if (calls.unsure)
+        print_fault(&verdict->partly,
+                    "  in part       it may make system calls of its own: this bine was built without a "
+                    "disassembler (Capstone) that could tell\n");
+}
+
+static struct verdict examine_object(const struct binary *binary, const char *path, bool verbose)
+{
+    struct verdict verdict = {0};
+    printf("%s\n", path);
+    if (is_beneath(path)) {
         printf("  beneath Bine: never patched, and need not be\n");
         return verdict;
     }
-    for (size_t i = 0; i < binary->import_count; i++) {
-        const char *name = binary->imports[i], *why = why_uncovered(name);
-        if (bine_symbol_find(name)) {
-            verdict.covered++;
-            if (verbose)
-                printf("  covered       %s\n", name);
-        } else if (why) {
-            verdict.missing++;
-            printf("  NOT covered   %s: %s\n", name, why);
-        }
-    }
-    for (size_t i = 0; i < binary->call_count; i++) {
-        const char *call = blocking_system_call(binary->calls[i]);
-        if (call) {
-            verdict.missing++;
-            printf("  NOT covered   its own code makes the system call %s: no call to patch; use bine_offload\n", call);
-        }
-    }
-    printf("  %zu calls covered, %zu not\n", verdict.covered, verdict.missing);
+    if (binary->interpreter && strncmp(file_name(binary->interpreter), "ld-linux", 8) != 0)
+        print_fault(&verdict.missing, "  NOT covered   its loader is %s, not the GNU C library's\n",
+                    binary->interpreter);
+    for (size_t i = 0; i < binary->import_count; i++)
+        examine_import(&binary->imports[i], verbose, &verdict);
+    examine_own_calls(binary, &verdict);
+    printf("  %zu calls covered, %zu in part, %zu not\n", verdict.covered, verdict.partly, verdict.missing);
     return verdict;
 }
 
 /* ---- a file with all that it loads --------------------------------------------------------------- */
 
-static const char *own_loader(void)
+/* What is found is the worst of these, which are the exit status, too, but for PARTLY. */
+enum {
+    COVERED = 0,
+    MISSING = 1,
+    UNKNOWN = 2
+};
+
+struct findings {
+    int worst;
+    bool partly;
+};
+
+static void add_finding(struct findings *findings, int status)
 {
-    struct binary self;
-    static char loader[4096];
-    if (binary_open(&self, "/proc/self/exe") < 0)
-        return NULL;
-    snprintf(loader, sizeof loader, "%s", self.interpreter ? self.interpreter : "");
-    binary_close(&self);
-    return *loader ? loader : NULL;
+    if (status > findings->worst)
+        findings->worst = status;
 }
 
-static int examine_dependency(const char *path, bool verbose)
+static void add_verdict(struct findings *findings, struct verdict verdict)
 {
-    struct binary binary;
-    if (binary_open(&binary, path) < 0) {
-        printf("%s\n  cannot be judged: %s\n", path, binary.fault ? binary.fault : strerror(errno));
-        return 2;
-    }
-    struct verdict verdict = examine_object(&binary, verbose);
-    binary_close(&binary);
-    return verdict.missing ? 1 : 0;
+    add_finding(findings, verdict.missing ? MISSING : COVERED);
+    findings->partly |= verdict.partly > 0;
 }
 
-static int worse(int a, int b)
+/* Takes over `binary`. */
+static void examine_with_dependencies(const struct binary *binary, bool verbose, struct findings *findings)
 {
-    return a > b ? a : b;
-}
-
-static int examine_with_dependencies(const struct binary *binary, bool verbose)
-{
-    int status = examine_object(binary, verbose).missing ? 1 : 0;
     struct dependencies dependencies;
-    const char *loader = binary->interpreter ? binary->interpreter : own_loader();
-    if (!loader || dependencies_list(&dependencies, loader, binary->path) < 0) {
+    if (dependencies_find(&dependencies, binary) < 0) {
         printf("  what it loads could not be listed: %s\n", strerror(errno));
-        return worse(status, 2);
+        add_finding(findings, UNKNOWN);
+        return;
     }
-    for (size_t i = 0; i < dependencies.missing_count; i++) {
-        printf("%s\n  not found by the loader\n", dependencies.missing[i]);
-        status = 2;
+    for (size_t i = 0; i < dependencies.count; i++) {
+        const struct dependency *each = &dependencies.list[i];
+        if (each->problem) {
+            printf("%s\n  %s\n", each->path, each->problem);
+            add_finding(findings, UNKNOWN);
+        } else {
+            add_verdict(findings, examine_object(&each->binary, each->path, verbose));
+        }
     }
-    for (size_t i = 0; i < dependencies.count; i++)
-        status = worse(status, examine_dependency(dependencies.paths[i], verbose));
     dependencies_free(&dependencies);
-    return status;
 }
 
-/* A program may be named as in a shell. */
+/* A bare name is a program's, as in a shell; a file of that name here only if there is none. */
 static const char *find_file(const char *name, char *room, size_t size)
 {
     const char *path = getenv("PATH");
-    if (strchr(name, '/') || access(name, R_OK) == 0 || !path)
+    if (strchr(name, '/') || !path)
         return name;
     while (*path) {
         size_t length = strcspn(path, ":");
         int written = snprintf(room, size, "%.*s/%s", (int)length, path, name);
-        if (written > 0 && (size_t)written < size && access(room, R_OK) == 0)
+        if (length && written > 0 && (size_t)written < size && access(room, X_OK) == 0)
             return room;
         path += length + (path[length] == ':');
     }
     return name;
 }
 
-static int examine(const char *name, bool verbose)
+static void examine(const char *name, bool verbose, struct findings *findings)
 {
     char room[4096];
     const char *path = find_file(name, room, sizeof room);
     struct binary binary;
     if (binary_open(&binary, path) < 0) {
         printf("%s\n  cannot be judged: %s\n", path, binary.fault ? binary.fault : strerror(errno));
-        return 2;
-    }
-    int status;
-    if (binary.static_program) {
+        add_finding(findings, UNKNOWN);
+    } else if (binary.static_program) {
         printf("%s\n  NOT covered   a static program: its calls of the C library have no slots to patch\n", path);
-        status = 1;
+        add_finding(findings, MISSING);
+        binary_close(&binary);
     } else {
-        status = examine_with_dependencies(&binary, verbose);
+        examine_with_dependencies(&binary, verbose, findings);
     }
-    binary_close(&binary);
-    return status;
+}
+
+static const char *closing_words(struct findings findings)
+{
+    switch (findings.worst) {
+    case COVERED:
+        return findings.partly ? "Covered, but for the calls that are said to be so in part." : "All covered.";
+    case MISSING:
+        return "Some calls are not covered: see above, and docs/limits.md for ways round them.";
+    default:
+        return "Some files could not be judged.";
+    }
 }
 
 int doctor(int count, char **arguments)
@@ -232,15 +278,12 @@ int doctor(int count, char **arguments)
         arguments++;
     }
     examine_machine();
-    int status = 0;
+    struct findings findings = {COVERED, false};
     for (int i = 0; i < count; i++) {
         printf("\n");
-        status = worse(status, examine(arguments[i], verbose));
+        examine(arguments[i], verbose, &findings);
     }
     if (count)
-        printf("\n%s\n", status == 0 ? "All covered."
-                         : status == 1
-                             ? "Some calls are not covered: see above, and docs/limits.md for ways round them."
-                             : "Some files could not be judged.");
-    return status;
+        printf("\n%s\n", closing_words(findings));
+    return findings.worst;
 }

@@ -1,0 +1,16 @@
+/* System calls that an object's own code makes, past libc: no patching reaches them. */
+#ifndef BINE_CLI_OWN_CALLS_H
+#define BINE_CLI_OWN_CALLS_H
+
+#include "binary.h"
+
+struct own_calls {
+    uint16_t numbers[64]; /* each once, in the order of the code; more are left out */
+    size_t count;
+    bool unsure; /* there are bytes of a system call instruction, and no disassembler to tell whether they are one */
+};
+
+/* Finds the instructions and the constant that is loaded right before each. Numbers that are not constant are left out. */
+void own_calls_find(const struct binary *binary, struct own_calls *calls);
+
+#endif

@@ -1,0 +1,5 @@
+/* A program that does nothing: how it is linked is of interest. */
+int main(void)
+{
+    return 0;
+}
