@@ -23,8 +23,9 @@ BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
  * Run run(arg) in a greenlet of another hub (or of one's own), wait for its end and store what it returned in *value (may be
  * NULL): for whatever has to be done on the thread to which an object belongs. Returns 0, or -1: the error it failed with
  * (bine_fail); EINVAL; ETIMEDOUT, ECANCELED, and then it was never begun, or was killed and has ended; EDEADLK (in a link or a
- * posted function); ENOMEM; EAGAIN (no hub here); ESRCH (the hub's thread has ended). With timeout 0 it is not called. If
- * the kill comes too late it has succeeded, and so has the call. Any thread. Switches: yes.
+ * posted function); ENOMEM; EAGAIN (no hub here); ESRCH (the hub's thread has ended). With timeout 0 it is not called. A
+ * run that the kill reached does not count, whatever it returns: *value stays as it was. If the run ended before the kill
+ * reached it, the call succeeds. Any thread. Switches: yes.
  */
 BINE_API int bine_call(bine_hub *hub, bine_run *run, void *arg, void **value, int64_t timeout);
 

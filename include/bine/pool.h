@@ -77,7 +77,8 @@ BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void 
  * Run run(items[i]) in the pool for each of the n items, in a greenlet each, as many at a time as places are
  * free, and wait for all of them. results[i] (may be NULL) is what run(items[i]) returned, NULL if it failed.
  * Returns 0, or -1: if some failed, the error of the one with the smallest i, after all have ended; or why the
- * call itself failed (kill, timeout, no memory), after those that run have been killed and have ended. Waits.
+ * call itself failed (kill, timeout, no memory), after those that run have been killed and have ended; their results are
+ * NULL. Waits.
  */
 #define bine_pool_map(pool, run, items, n, results, timeout) \
     bine_pool_map_at((pool), (run), (items), (n), (results), (timeout), BINE_SITE(run))

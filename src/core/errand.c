@@ -31,6 +31,7 @@ struct trip {
 
     /* On the other thread. */
     struct bine_greenlet *agent; /* a reference; NULL when it has ended */
+    bool broken_off;             /* the agent was killed, since the caller had given up */
     struct bine_waiter end;      /* of the agent */
 
     /* On the caller's thread. */
@@ -62,11 +63,19 @@ static void *carry_out(void *arg)
     return NULL;
 }
 
+/* A function of the program's own has ended. It may ignore that it was killed and return a value like any other, so the
+ * value counts only if no kill of the caller's reached it. */
+static int outcome_of_call(struct trip *trip)
+{
+    trip->errand.item = bine_value(trip->agent);
+    return trip->broken_off ? ECANCELED : bine_error(trip->agent);
+}
+
 /* It has done its errand, or was killed before it began, or its thread ends. */
 static void agent_ended(struct bine_waiter *waiter)
 {
     struct trip *trip = TRIP_OF(waiter, end);
-    int error = bine_error(trip->agent);
+    int error = trip->errand.run ? bine_error(trip->agent) : outcome_of_call(trip);
     if (bine_inbox_closed(&trip->to->inbox))
         error = ESRCH;
     bine_detach(trip->agent);
@@ -82,7 +91,9 @@ static void arrived(struct bine_message *message)
         release(trip);
         return;
     }
-    trip->agent = bine_spawn(carry_out, trip);
+    const struct bine_errand *errand = &trip->errand;
+    trip->agent =
+        errand->run ? bine_spawn(carry_out, trip) : bine_spawn_at(errand->function, errand->item, errand->site);
     if (!trip->agent) {
         answer(trip, errno);
         return;
@@ -105,8 +116,10 @@ static void not_arrived(struct bine_message *message)
 static void stopped(struct bine_message *message)
 {
     struct trip *trip = TRIP_OF(message, stop);
-    if (trip->agent)
+    if (trip->agent) {
+        trip->broken_off = true;
         bine_kill(trip->agent);
+    }
     release(trip);
 }
 
@@ -254,16 +267,14 @@ int bine_errand(struct bine_hub *hub, struct bine_errand *errand)
 
 /* ---- calling another hub ---------------------------------------------------------------------- */
 
-static int call_there(struct bine_errand *errand)
-{
-    errand->item = errand->function(errand->item);
-    return 0;
-}
-
 int bine_call(bine_hub *hub, bine_run *run, void *arg, void **value, int64_t timeout)
 {
-    struct bine_errand errand = {
-        .run = call_there, .verb = "call in hub", .object = hub, .item = arg, .function = run, .timeout = timeout};
+    struct bine_errand errand = {.verb = "call in hub",
+                                 .object = hub,
+                                 .item = arg,
+                                 .function = run,
+                                 .site = BINE_SITE(bine_call),
+                                 .timeout = timeout};
     int error;
     if (!hub || !run || timeout < 0)
         error = EINVAL;

@@ -10,7 +10,8 @@
 
 /* Copied on its way there and back, so that neither side touches the other's stack, which may go with its thread. */
 struct bine_errand {
-    /* There, in a greenlet of its own; 0 or an error number. */
+    /* There, in a greenlet of its own; 0 or an error number. NULL: function(item) is called as it is, a function of the
+     * program's own, and its value becomes the item. */
     int (*run)(struct bine_errand *errand);
     const char *verb; /* why the caller waits, for dumps */
     void *object;     /* what it is done with */
@@ -27,7 +28,8 @@ struct bine_errand {
 
 /*
  * Have it done by `hub` and wait for the outcome. Cut short (kill, timeout, interrupt): if it has not begun it never will; else
- * its greenlet is killed, and what that comes to counts: success if it was faster. Returns what run returned, or ETIMEDOUT,
+ * its greenlet is killed, and what that comes to counts: success if it was faster (for a function of the program's own: if it
+ * ended before the kill). Returns what run returned, or ETIMEDOUT,
  * ECANCELED, EINTR, EDEADLK (parking is not allowed here), ENOMEM, EAGAIN (no hub here), ESRCH (the other thread has ended,
  * before or meanwhile). Switches: yes.
  */

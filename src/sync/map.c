@@ -20,13 +20,14 @@ struct map {
     size_t pending;
     size_t failed; /* the smallest index that failed */
     int error;
+    bool broken_off; /* what ends from now on was killed: it has no result */
 };
 
 static void mapped(struct bine_member *member)
 {
     struct map *map = member->context;
     int error = bine_error(member->greenlet);
-    if (map->results)
+    if (map->results && !map->broken_off)
         map->results[member->index] = bine_value(member->greenlet);
     if (error && member->index < map->failed) {
         map->failed = member->index;
@@ -69,6 +70,7 @@ int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t 
                              : bine_taker_wait_until(&pool->object, &map.waiter, &taker, "map in pool", deadline, 0);
     }
     if (error) {
+        map.broken_off = true;
         bine_pool_kill_context(pool, &map);
         wait_firmly(pool, &map.waiter, &map.pending);
     }

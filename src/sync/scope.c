@@ -116,6 +116,9 @@ int bine_scope_end(bine_scope *scope)
 
     scope->ending = true;
     error = scope->cancelled ? 0 : wait_for_members(scope);
+    /* The time has cut a wait of the block short, and none of its greenlets is left to notice. */
+    if (!error && !scope->cancelled && scope->timeout.expired)
+        error = ETIMEDOUT;
     if (error)
         cancel(scope, error);
     while (scope->group->count > 0) {

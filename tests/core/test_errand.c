@@ -174,12 +174,6 @@ static void *killed_at_home(void *arg)
     bine_fail(ECANCELED);
 }
 
-static void *stubborn_at_home(void *arg)
-{
-    CHECK_ERROR(bine_sleep(BINE_FOREVER), ECANCELED);
-    return (void *)4; /* done all the same */
-}
-
 static void *call_home(void *arg)
 {
     void *value = NULL;
@@ -193,8 +187,6 @@ static void *call_home(void *arg)
     }
     CHECK_ERROR(bine_call(home, killed_at_home, NULL, &value, BINE_MS), ETIMEDOUT);
     CHECK_EQ(ran, 1);
-    CHECK_OK(bine_call(home, stubborn_at_home, NULL, &value, BINE_MS));
-    CHECK_EQ((intptr_t)value, 4);
     CHECK_ERROR(bine_call(home, at_home, NULL, &value, 0), ETIMEDOUT);
     CHECK_ERROR(bine_call(home, at_home, NULL, &value, -1), EINVAL);
     CHECK_ERROR(bine_call(home, NULL, NULL, &value, 1), EINVAL);
@@ -210,6 +202,105 @@ TEST(a_function_is_called_in_another_hub)
     CHECK_OK(bine_call(home, at_home, (void *)1, &value, BINE_FOREVER)); /* one's own */
     CHECK_EQ((intptr_t)value, 2);
     CHECK_EQ(bine_hub_greenlets(), 0u);
+}
+
+/* The usual C function: it is told that it was killed, cleans up and returns what it always returns. */
+static void *hangs(void *arg)
+{
+    CHECK_ERROR(bine_sleep(BINE_FOREVER), ECANCELED);
+    ran++;
+    return arg;
+}
+
+static void break_off(bine_hub *hub)
+{
+    void *value = (void *)1;
+    ran = 0;
+    CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, BINE_MS), ETIMEDOUT);
+    CHECK_EQ((intptr_t)value, 1);
+    bine_timeout scope;
+    CHECK_OK(bine_timeout_begin(&scope, BINE_MS));
+    CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, BINE_FOREVER), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    CHECK_EQ((intptr_t)value, 1);
+    CHECK_EQ(ran, 2); /* each has ended */
+}
+
+static void *break_off_home(void *arg)
+{
+    break_off(home);
+    return arg;
+}
+
+TEST(hazard_76_a_call_that_its_time_broke_off_has_no_result)
+{
+    home = bine_hub_get();
+    break_off(home);
+    other(break_off_home, NULL);
+    CHECK_EQ(bine_hub_greenlets(), 0u);
+}
+
+static void *calls_what_hangs(void *arg)
+{
+    void *value = (void *)1;
+    CHECK_ERROR(bine_call(home, hangs, (void *)7, &value, BINE_FOREVER), ECANCELED);
+    CHECK_EQ((intptr_t)value, 1);
+    return arg;
+}
+
+TEST(hazard_76_a_call_that_a_kill_broke_off_has_no_result)
+{
+    home = bine_hub_get();
+    bine_greenlet *g = bine_spawn(calls_what_hangs, NULL);
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_kill(g));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(ran, 1);
+}
+
+static bine_greenlet *caller;
+
+static void *kills_its_caller(void *arg)
+{
+    CHECK_OK(bine_kill(caller));
+    return arg;
+}
+
+static void *is_killed_too_late(void *arg)
+{
+    void *value;
+    CHECK_OK(bine_call(home, kills_its_caller, (void *)7, &value, BINE_FOREVER));
+    CHECK_EQ((intptr_t)value, 7);
+    CHECK_ERROR(bine_sleep(0), ECANCELED);
+    return arg;
+}
+
+TEST(a_call_that_ended_before_the_kill_reached_it_has_its_result)
+{
+    home = bine_hub_get();
+    caller = bine_spawn(is_killed_too_late, NULL);
+    CHECK_OK(bine_join(caller, NULL, BINE_FOREVER));
+}
+
+static void *exits(void *arg)
+{
+    bine_sleep(0);
+    bine_exit((void *)8);
+}
+
+static void *call_what_exits(void *arg)
+{
+    void *value;
+    CHECK_OK(bine_call(home, exits, (void *)7, &value, BINE_FOREVER));
+    CHECK_EQ((intptr_t)value, 8);
+    return arg;
+}
+
+TEST(hazard_76_a_called_function_can_end_by_bine_exit)
+{
+    home = bine_hub_get();
+    call_what_exits(NULL);
+    other(call_what_exits, NULL);
 }
 
 static atomic_int patience;

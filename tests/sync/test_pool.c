@@ -124,6 +124,24 @@ TEST(pool_map_gives_results_in_order)
     CHECK_OK(bine_pool_free(pool));
 }
 
+static void *stubborn(void *duration)
+{
+    bine_sleep((int64_t)(intptr_t)duration);
+    return (void *)7; /* whatever the sleep said */
+}
+
+TEST(hazard_76_what_the_time_of_a_map_broke_off_has_no_result)
+{
+    pool = bine_pool_new(0, 0);
+    void *items[] = {(void *)0, (void *)BINE_FOREVER}, *results[2], *value = (void *)1;
+    CHECK_ERROR(bine_pool_map(pool, stubborn, items, 2, results, BINE_MS), ETIMEDOUT);
+    CHECK_EQ((intptr_t)results[0], 7);
+    CHECK_EQ(results[1], NULL);
+    CHECK_ERROR(bine_pool_apply(pool, stubborn, (void *)BINE_FOREVER, &value, BINE_MS), ETIMEDOUT);
+    CHECK_EQ((intptr_t)value, 1);
+    CHECK_OK(bine_pool_free(pool));
+}
+
 static void *map_forever(void *arg)
 {
     void *items[] = {(void *)BINE_FOREVER, (void *)BINE_FOREVER, (void *)BINE_FOREVER};
@@ -338,6 +356,20 @@ TEST(scope_timeout_kills_what_is_left)
     CHECK_ERROR(bine_scope_end(scope), ETIMEDOUT);
     CHECK_EQ(running, 0);
     CHECK_OK(bine_sleep(2 * BINE_MS));
+}
+
+TEST(hazard_76_scope_whose_time_cut_the_block_short_says_so)
+{
+    scope = bine_scope_begin(BINE_MS);
+    CHECK(bine_scope_spawn(scope, work, NULL) != NULL);
+    CHECK_ERROR(bine_sleep(BINE_FOREVER), ETIMEDOUT);
+    CHECK_EQ(running, 0); /* nobody is left to be killed */
+    CHECK_ERROR(bine_scope_end(scope), ETIMEDOUT);
+
+    scope = bine_scope_begin(BINE_MS);
+    CHECK_ERROR(bine_sleep(BINE_FOREVER), ETIMEDOUT);
+    CHECK_OK(bine_scope_cancel(scope, 0)); /* what the block says about its outcome counts */
+    CHECK_OK(bine_scope_end(scope));
 }
 
 static void *block(void *arg)
