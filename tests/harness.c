@@ -1,6 +1,6 @@
 /*
  * Runs the tests of one program, each in a process of its own. See harness.h. It knows nothing of Bine but the
- * number of greenlets and the dump, both weak, so that parts can be tested that do not need the runtime.
+ * number of greenlets, the dump and the simulator, all weak, so that parts can be tested that do not need the runtime.
  */
 #include "harness.h"
 
@@ -22,6 +22,7 @@
 
 size_t bine_hub_greenlets(void) __attribute__((weak));
 int bine_dump(int fd) __attribute__((weak));
+void bine_simulate(uint64_t seed) __attribute__((weak));
 
 enum {
     ENDED_WELL = 0,
@@ -358,6 +359,9 @@ static void run_here(const struct harness_test *test)
     const char *refuse = getenv("BINE_TEST_REFUSE");
     if (refuse && strcmp(refuse, "io_uring") == 0)
         harness_refuse_uring();
+    const char *poller = getenv("BINE_POLLER");
+    if (bine_simulate && poller && strncmp(poller, "sim:", 4) == 0)
+        bine_simulate(strtoull(poller + 4, NULL, 0));
     test->run();
     check_leftovers(test);
     verdict->finished = true;

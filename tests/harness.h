@@ -20,8 +20,9 @@
  * "# N passed, N failed, N skipped". Its arguments are shell patterns of tests to run; --list lists them; --here
  * runs the one test in this very process, for a debugger.
  *
- * The environment: BINE_TEST_SLOWER=N multiplies every time limit (sanitizers, emulators); BINE_TEST_REFUSE=io_uring
- * makes io_uring_setup fail with EPERM, as a container's seccomp filter does.
+ * The environment: BINE_POLLER=sim:SEED simulates (bine_simulate); BINE_TEST_SLOWER=N multiplies every time limit
+ * (sanitizers, emulators); BINE_TEST_REFUSE=io_uring makes io_uring_setup fail with EPERM, as a container's seccomp
+ * filter does.
  */
 #ifndef BINE_TESTS_HARNESS_H
 #define BINE_TESTS_HARNESS_H

@@ -36,6 +36,14 @@ BINE_API size_t bine_hub_greenlets(void);
  * descriptor yet. A constant string. */
 BINE_API const char *bine_poller_name(void);
 
+/*
+ * From now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, ready greenlets run in an
+ * order drawn from the seed, and calls are answered late, in pieces or not at all, as the kernel may. The same seed gives the same run of
+ * a program that has one thread and is alone with its descriptors. No environment variable does this, so that none can do it to an
+ * installed program. Any thread. Switches: no.
+ */
+BINE_API void bine_simulate(uint64_t seed);
+
 /* "madvise", "mprotect" or "unprobed": how stack guards are made on this machine. */
 BINE_API const char *bine_guard_name(void);
 

@@ -97,7 +97,7 @@ bool bine_states_by_key;
 
 bool bine_disabled(void)
 {
-    const char *said = getenv("BINE_DISABLE");
+    const char *said = secure_getenv("BINE_DISABLE");
     return said && *said && strcmp(said, "0") != 0;
 }
 

@@ -187,6 +187,16 @@ static PyObject *py_offload(PyObject *module, PyObject *args)
     return call.result;
 }
 
+static PyObject *py_simulate(PyObject *module, PyObject *seed)
+{
+    (void)module;
+    unsigned long long number = PyLong_AsUnsignedLongLong(seed);
+    if (PyErr_Occurred())
+        return NULL;
+    bine_simulate(number);
+    Py_RETURN_NONE;
+}
+
 static PyObject *py_poller_name(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -209,6 +219,9 @@ static PyMethodDef functions[] = {
     { "interpreter_object", py_interpreter_object, METH_NOARGS, NULL },
     { "disabled", py_disabled, METH_NOARGS, NULL },
     { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
+    { "simulate", py_simulate, METH_O,
+      "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, and\n"
+      "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch." },
     { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
     { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,

@@ -73,7 +73,7 @@ void bine_report_deadlock(struct bine_hub *hub)
 {
     static const char heading[] =
         "bine: deadlock: nothing can wake any greenlet of this thread; the root's wait fails with EDEADLK\n";
-    const char *wanted = getenv("BINE_DEADLOCK_DUMP");
+    const char *wanted = secure_getenv("BINE_DEADLOCK_DUMP");
     (void)hub;
     if (wanted && strcmp(wanted, "0") == 0)
         return;

@@ -76,7 +76,7 @@ ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t coun
 {
     bool many = mechanism == MADVISE_MANY;
     if (mechanism == UNPROBED) {
-        const char *wanted = getenv("BINE_GUARD");
+        const char *wanted = secure_getenv("BINE_GUARD");
         /* valgrind takes what madvise guards for accessible, and its unwinder runs into it. */
         if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
             mechanism = MPROTECT;

@@ -91,7 +91,7 @@ static size_t default_size(void)
     static _Atomic size_t known; /* several threads may make their hubs at once */
     size_t size = atomic_load_explicit(&known, memory_order_relaxed);
     if (!size) {
-        const char *text = getenv("BINE_STACK_SIZE");
+        const char *text = secure_getenv("BINE_STACK_SIZE");
         char *end = NULL;
         unsigned long long bytes = text ? strtoull(text, &end, 0) : 0;
         if (end && (*end == 'k' || *end == 'K'))

@@ -24,7 +24,7 @@ static atomic_flag sites_lock = ATOMIC_FLAG_INIT;
 
 __attribute__((constructor)) static void read_environment(void)
 {
-    const char *text = getenv("BINE_STACK_WATERMARK");
+    const char *text = secure_getenv("BINE_STACK_WATERMARK");
     bine_watermark_enabled = text && *text && strcmp(text, "0") != 0;
 }
 

@@ -38,7 +38,7 @@ static int assumption(void)
 {
     int slow = atomic_load_explicit(&assumed, memory_order_relaxed);
     if (slow == -2) {
-        const char *text = getenv("BINE_FILES");
+        const char *text = secure_getenv("BINE_FILES");
         slow = text && strcmp(text, "offload") == 0 ? 1 : -1;
         atomic_store(&assumed, slow);
     }

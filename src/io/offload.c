@@ -413,7 +413,7 @@ static void hub_ended(struct bine_hub *hub)
 
 static void set_up(void)
 {
-    const char *text = getenv("BINE_OFFLOAD_THREADS");
+    const char *text = secure_getenv("BINE_OFFLOAD_THREADS");
     char *end = NULL;
     unsigned long wanted = text ? strtoul(text, &end, 10) : 0;
     bool valid = text && *text && *end == '\0' && wanted >= 1 && wanted <= THREADS_MOST;

@@ -44,16 +44,33 @@ static struct bine_poller *open_uring(struct bine_hub *hub)
     return poller;
 }
 
+/* What bine_simulate chose for hubs to come. */
+static _Atomic(uint64_t) simulated_seed;
+static atomic_bool simulated;
+
+static bool simulation(uint64_t *seed)
+{
+    *seed = atomic_load(&simulated_seed);
+    return atomic_load(&simulated);
+}
+
+void bine_simulate(uint64_t seed)
+{
+    atomic_store(&simulated_seed, seed);
+    atomic_store(&simulated, true);
+}
+
 static struct bine_poller *open_chosen(struct bine_hub *hub)
 {
-    const char *choice = getenv("BINE_POLLER");
+    uint64_t seed;
+    if (simulation(&seed)) {
+        atomic_store(&why, "bine_simulate");
+        return bine_poller_sim_open(hub, seed);
+    }
+    const char *choice = secure_getenv("BINE_POLLER");
     if (choice && strcmp(choice, "epoll") == 0) {
         atomic_store(&why, "BINE_POLLER=epoll");
         return bine_poller_epoll.open(hub);
-    }
-    if (choice && strncmp(choice, "sim", 3) == 0 && (choice[3] == ':' || choice[3] == '\0')) {
-        atomic_store(&why, "BINE_POLLER=sim");
-        return bine_poller_sim.open(hub);
     }
     if (bine_under_valgrind()) {
         atomic_store(&why, "valgrind does not follow io_uring");

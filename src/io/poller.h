@@ -123,7 +123,7 @@ static inline bool bine_poller_supports(const struct bine_poller *poller, enum b
 size_t bine_poller_pending(struct bine_driver *driver);
 struct bine_poller *bine_poller_open(struct bine_hub *hub);
 
-/* The hub's poller, opened if need be as BINE_POLLER says ("uring", "epoll", "sim:SEED"), else uring, else epoll. NULL:
+/* The hub's poller, opened if need be as bine_simulate or BINE_POLLER ("uring", "epoll") says, else uring, else epoll. NULL:
  * errno. */
 static inline struct bine_poller *bine_poller_of(struct bine_hub *hub)
 {

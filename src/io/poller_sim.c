@@ -386,16 +386,8 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
     return poller;
 }
 
-static struct bine_poller *open_poller(struct bine_hub *hub)
-{
-    const char *choice = getenv("BINE_POLLER");
-    const char *seed = choice ? strchr(choice, ':') : NULL;
-    return bine_poller_sim_open(hub, seed ? strtoull(seed + 1, NULL, 0) : 1);
-}
-
 const struct bine_poller_class bine_poller_sim = {
     .name = "sim",
-    .open = open_poller,
     .start = start,
     .cancel = cancel,
     .retract = retract,

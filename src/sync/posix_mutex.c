@@ -26,7 +26,7 @@ bool bine_debug_locks;
 
 __attribute__((constructor(102))) static void read_debug_setting(void)
 {
-    const char *setting = getenv("BINE_DEBUG_LOCKS");
+    const char *setting = secure_getenv("BINE_DEBUG_LOCKS");
     bine_debug_locks = setting && *setting && *setting != '0';
 }
 

@@ -81,10 +81,19 @@ TEST(the_environment_chooses_epoll)
     check_works();
 }
 
-TEST(the_environment_chooses_the_simulator)
+TEST(a_call_chooses_the_simulator)
 {
-    open_poller("sim:7");
+    bine_simulate(7);
+    open_poller("epoll");
     CHECK_STRING(bine_poller_name(), "sim");
+    check_works();
+}
+
+TEST(hazard_86_the_environment_does_not_choose_the_simulator)
+{
+    need_uring();
+    open_poller("sim:7");
+    CHECK_STRING(bine_poller_name(), "uring");
     check_works();
 }
 
