@@ -55,6 +55,10 @@ enum {
     BINE_SIGNALLED_BREAK = 1 << 2,   /* ... while the root was parked, and calls end with EINTR */
 };
 
+/* Of bine_hub.handled: the lower half counts handlers after which calls go on (SA_RESTART), the upper half those after which they end. */
+#define BINE_HANDLED_RESTART UINT64_C(1)
+#define BINE_HANDLED_BREAK (UINT64_C(1) << 32)
+
 /* C++'s __cxa_eh_globals (Itanium C++ ABI 2.2.2): the stack of caught exceptions and the number of uncaught ones. */
 struct bine_exception_globals {
     void *caught;
@@ -91,6 +95,8 @@ struct bine_hub {
     size_t external;           /* parked now with BINE_PARK_EXTERNAL */
     /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
     atomic_uchar signals;
+    /* How many handlers have run on this thread, in units of BINE_HANDLED_*: for calls that park several times (signalled.h). */
+    _Atomic(uint64_t) handled;
     uint64_t switches; /* at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
     uint64_t streak; /* I/O calls since the last switch that did not have to wait; io's own */

@@ -68,6 +68,7 @@ void bine_hub_signalled(struct bine_hub *hub, bool restart);
 /* The driver was interrupted by a handler Bine knows nothing of (signals are not patched): ends only parks that no handler restarts. */
 static inline void bine_hub_signalled_unknown(struct bine_hub *hub)
 {
+    atomic_fetch_add_explicit(&hub->handled, BINE_HANDLED_RESTART, memory_order_relaxed);
     bine_hub_signalled(hub, true);
 }
 

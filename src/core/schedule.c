@@ -114,6 +114,12 @@ static void renew_slice(struct bine_hub *hub)
         hub->ready.slept = hub->ready.head; /* so that it is not ahead again 2^31 switches later */
 }
 
+static void attend_to_signals(struct bine_hub *hub)
+{
+    if (__builtin_expect(atomic_load_explicit(&hub->signals, memory_order_relaxed), 0))
+        bine_hub_take_signals(hub);
+}
+
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
     int saved_errno = errno;
@@ -133,10 +139,10 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         turn_driver(hub, atomic_load(&hub->inbox.first) ? 0 : deadline);
         atomic_store_explicit(&hub->inbox.waiting, false, memory_order_relaxed);
         deliver_messages(hub);
+        attend_to_signals(hub); /* before the timers: a wait whose time is up in this turn was interrupted before */
         fire_timers(hub);
     }
-    if (__builtin_expect(atomic_load_explicit(&hub->signals, memory_order_relaxed), 0))
-        bine_hub_take_signals(hub);
+    attend_to_signals(hub);
     renew_slice(hub);
     errno = saved_errno;
 }

@@ -61,6 +61,8 @@ static int begin(const struct bine_wait *wait)
     atomic_store(&ever, true);
     while (wait->record && !atomic_compare_exchange_strong(&wait->record->racer, &nobody, wait->hub)) {
         nobody = NULL;
+        if (bine_signals_since(wait->hub, wait->signals, wait->flags))
+            return EINTR;
         int64_t until = bine_hub_deadline(wait->hub, AGAIN);
         int error = bine_park(wait->hub, wait->verb, (uintptr_t)wait->fd, until, wait->flags);
         if (error && error != ETIME)

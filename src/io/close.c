@@ -88,25 +88,33 @@ void bine_descriptor_closing(int fd)
 struct closing {
     struct bine_offload_job job; /* first */
     int fd, result;
+    bool closed;
 };
 
 static void run_closing(struct bine_offload_job *job)
 {
     struct closing *closing = (struct closing *)job;
     closing->result = bine_libc.close(closing->fd);
+    closing->closed = true;
 }
 
 /* A socket with SO_LINGER: the kernel holds its last close until all that was sent has been acknowledged, or the time set
- * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end; but that of the hub cuts it
- * short: a signal does, the descriptor is gone all the same and the kernel goes on by itself. */
+ * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end; but a signal and the end of the hub cut it
+ * short, as a signal does in the kernel: the descriptor is gone all the same and the kernel goes on by itself. */
 static int close_lingering(struct bine_hub *hub, int fd)
 {
-    struct closing closing = {.job = {.run = run_closing, .lingers = true, .interruptible = true, .error = errno},
-                              .fd = fd};
+    struct closing closing = {
+        .job = {.run = run_closing, .lingers = true, .interruptible = true, .park_flags = BINE_PARK_SIGNALS}, .fd = fd};
+    closing.job.error = errno;
     bine_shield_begin();
     int error = bine_offload_firm(hub, &closing.job, "close fd", (uintptr_t)fd);
+    assert(!error || error == EINTR);
+    if (!closing.closed) { /* a signal came before a thread began with it */
+        closing.job.park_flags = 0;
+        error = bine_offload_firm(hub, &closing.job, "close fd", (uintptr_t)fd);
+        assert(!error);
+    }
     bine_shield_end();
-    assert(!error);
     (void)error;
     errno = closing.job.error;
     return closing.result;

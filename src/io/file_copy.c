@@ -95,16 +95,34 @@ ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
 
 /* ---- splice and its kin ----------------------------------------------------------------------------------- */
 
-/* Wait until `in` has something and `out` has room, as far as these can tell. 0, or -1 with errno. */
-static int await_both(int in, int out)
+/* The two ends of one call; an end that is no descriptor, or is a file, never waits. */
+struct transfer {
+    struct bine_wait in, out;
+};
+
+static void begin_transfer(struct transfer *transfer, struct bine_hub *hub, int in, int out, const char *verb)
 {
-    struct pollfd question = {.fd = in, .events = POLLIN};
-    if (in >= 0 && waits(kind_of(in)) && bine_poll(&question, 1, -1) < 0)
-        return -1;
-    question = (struct pollfd){.fd = out, .events = POLLOUT};
-    if (out >= 0 && waits(kind_of(out)) && bine_poll(&question, 1, -1) < 0)
-        return -1;
-    return 0;
+    bine_wait_begin(&transfer->in, hub, in, verb);
+    bine_wait_begin(&transfer->out, hub, out, verb);
+}
+
+static int await(struct bine_wait *wait, short events)
+{
+    struct pollfd question = {.fd = wait->fd, .events = events};
+    if (wait->fd < 0 || !waits(kind_of(wait->fd)) || bine_libc.poll(&question, 1, 0) != 0)
+        return 0;
+    bine_wait_drained(wait->hub, wait->fd, (uint32_t)events, true);
+    int error = bine_wait_ready(wait, (uint32_t)events);
+    return error == EPERM ? 0 : error;
+}
+
+/* Wait until `in` has something and `out` has room, as far as these can tell. 0, or -1 with errno. */
+static int await_both(struct transfer *transfer)
+{
+    int error = await(&transfer->in, POLLIN);
+    if (!error)
+        error = await(&transfer->out, POLLOUT);
+    return error ? (int)bine_io_fail(error) : 0;
 }
 
 /* A splice into a blocking socket waits for room for all it has taken. A socket that polls writable has a third of
@@ -128,9 +146,11 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
     struct bine_hub *hub = bine_io_hub();
     if (!hub || size == 0 || flags & SPLICE_F_NONBLOCK || nonblocking(in) || nonblocking(out))
         return bine_libc.splice(in, in_offset, out, out_offset, size, flags);
+    struct transfer transfer;
+    begin_transfer(&transfer, hub, in, out, "splice fd");
     /* Between a file and a pipe only the pipe can be told not to wait. */
     if ((!waits(kind_of(in)) && bine_file_slow(in)) || (!waits(kind_of(out)) && bine_file_slow(out))) {
-        if (await_both(in, out) < 0)
+        if (await_both(&transfer) < 0)
             return -1;
         return BINE_FILE_CALL("splice fd", in, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size,
                               flags | SPLICE_F_NONBLOCK);
@@ -139,7 +159,7 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
     if (error)
         return bine_io_fail(error);
     for (;;) {
-        if (await_both(in, out) < 0)
+        if (await_both(&transfer) < 0)
             return -1;
         ssize_t done = bine_libc.splice(in, in_offset, out, out_offset, room_in(out, size), flags | SPLICE_F_NONBLOCK);
         if (done >= 0 || errno != EAGAIN)
@@ -153,11 +173,13 @@ ssize_t bine_tee(int in, int out, size_t size, unsigned flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub || size == 0 || flags & SPLICE_F_NONBLOCK || nonblocking(in) || nonblocking(out))
         return bine_libc.tee(in, out, size, flags);
+    struct transfer transfer;
+    begin_transfer(&transfer, hub, in, out, "tee fd");
     for (;;) {
         ssize_t done = bine_libc.tee(in, out, size, flags | SPLICE_F_NONBLOCK);
         if (done >= 0 || errno != EAGAIN)
             return done;
-        if (await_both(in, out) < 0)
+        if (await_both(&transfer) < 0)
             return -1;
     }
 }
@@ -168,11 +190,13 @@ ssize_t bine_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned
     if (!hub || flags & SPLICE_F_NONBLOCK || nonblocking(fd))
         return bine_libc.vmsplice(fd, vector, count, flags);
     bool writes = (bine_libc.fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+    struct transfer transfer;
+    begin_transfer(&transfer, hub, writes ? -1 : fd, writes ? fd : -1, "vmsplice fd");
     for (;;) {
         ssize_t done = bine_libc.vmsplice(fd, vector, count, flags | SPLICE_F_NONBLOCK);
         if (done >= 0 || errno != EAGAIN)
             return done;
-        if (await_both(writes ? -1 : fd, writes ? fd : -1) < 0)
+        if (await_both(&transfer) < 0)
             return -1;
     }
 }

@@ -12,6 +12,7 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
+#include "../core/signalled.h"
 #include "../core/waitable.h"
 #include "wait.h"
 
@@ -47,15 +48,31 @@ static void given_back(void)
         bine_waiter_wake(waiter);
 }
 
-/* Wait before asking again. 0 or an error number. */
-static int pause_a_while(struct bine_hub *hub, const char *verb, int fd, unsigned *milliseconds)
+/* A call that asks again and again. */
+struct asking {
+    const char *verb;
+    int fd;
+    unsigned milliseconds; /* of the next pause */
+    bine_signal_mark signals;
+};
+
+static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int fd)
 {
+    return (struct asking){verb, fd, FIRST_PAUSE_MS, bine_signals_now(hub)};
+}
+
+/* Wait before asking again. 0 or an error number. */
+static int pause_a_while(struct bine_hub *hub, struct asking *asking)
+{
+    unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS, milliseconds = asking->milliseconds;
+    if (bine_signals_since(hub, asking->signals, flags))
+        return EINTR;
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_queue_push(waiting_here(), &waiter);
-    int error = bine_park(hub, verb, (uintptr_t)fd, bine_hub_deadline(hub, *milliseconds * BINE_MS),
-                          BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
+    int error =
+        bine_park(hub, asking->verb, (uintptr_t)asking->fd, bine_hub_deadline(hub, milliseconds * BINE_MS), flags);
     bine_queue_remove(&waiter);
-    *milliseconds = *milliseconds * 2 < LONGEST_PAUSE_MS ? *milliseconds * 2 : LONGEST_PAUSE_MS;
+    asking->milliseconds = milliseconds * 2 < LONGEST_PAUSE_MS ? milliseconds * 2 : LONGEST_PAUSE_MS;
     return error == ETIME ? 0 : error;
 }
 
@@ -68,11 +85,11 @@ int bine_flock(int fd, int operation)
             given_back();
         return result;
     }
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    for (struct asking asking = begin_asking(hub, "flock fd", fd);;) {
         int result = bine_libc.flock(fd, operation | LOCK_NB);
         if (result == 0 || errno != EWOULDBLOCK)
             return result;
-        int error = pause_a_while(hub, "flock fd", fd, &pause);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -89,11 +106,11 @@ int bine_fcntl_lock(int fd, int command, struct flock *lock)
         return result;
     }
     int attempt = command == F_SETLKW ? F_SETLK : F_OFD_SETLK;
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    for (struct asking asking = begin_asking(hub, "fcntl lock fd", fd);;) {
         int result = bine_libc.fcntl(fd, attempt, lock);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        int error = pause_a_while(hub, "fcntl lock fd", fd, &pause);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -108,11 +125,11 @@ int bine_lockf(int fd, int command, off_t size)
             given_back();
         return result;
     }
-    for (unsigned pause = FIRST_PAUSE_MS;;) {
+    for (struct asking asking = begin_asking(hub, "lockf fd", fd);;) {
         int result = bine_libc.lockf(fd, F_TLOCK, size);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        int error = pause_a_while(hub, "lockf fd", fd, &pause);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }

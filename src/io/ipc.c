@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "../core/libc.h"
-#include "file.h"
+#include "offload.h"
 #include "wait.h"
 
 enum {
@@ -16,23 +16,41 @@ enum {
     LONGEST_PAUSE_MS = 20
 };
 
+/* A call that asks again and again. */
+struct asking {
+    const char *verb;
+    int object;
+    unsigned milliseconds; /* of the next pause */
+    int64_t deadline;
+    bine_signal_mark signals;
+    bool asked; /* it was there a moment ago, and the arguments were good */
+};
+
+static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int object, int64_t deadline)
+{
+    return (struct asking){verb, object, FIRST_PAUSE_MS, deadline, bine_signals_now(hub), false};
+}
+
 /* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at the deadline. As
  * in libc a signal handler ends the wait whatever its flags say (signal(7)). */
-static int pause_a_while(struct bine_hub *hub, const char *verb, int object, unsigned *milliseconds, int64_t deadline)
+static int pause_a_while(struct bine_hub *hub, struct asking *asking)
 {
-    int64_t until = bine_hub_deadline(hub, *milliseconds * BINE_MS);
-    *milliseconds = *milliseconds * 2 < LONGEST_PAUSE_MS ? *milliseconds * 2 : LONGEST_PAUSE_MS;
-    bool last = deadline <= until;
-    int error =
-        bine_park(hub, verb, (uintptr_t)object, last ? deadline : until, BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS);
+    const unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS;
+    if (bine_signals_since(hub, asking->signals, flags))
+        return EINTR;
+    int64_t until = bine_hub_deadline(hub, asking->milliseconds * BINE_MS);
+    asking->milliseconds = asking->milliseconds * 2 < LONGEST_PAUSE_MS ? asking->milliseconds * 2 : LONGEST_PAUSE_MS;
+    bool last = asking->deadline <= until;
+    int error = bine_park(hub, asking->verb, (uintptr_t)asking->object, last ? asking->deadline : until, flags);
+    asking->asked = true;
     return error == ETIME && !last ? 0 : error;
 }
 
 /* What the kernel says of a queue or set that was removed between two questions is what it says of one that never was
- * (EINVAL); who waits in the kernel is told EIDRM. `asked`: it was there a moment ago, and the arguments were good. */
-static int removed(bool asked)
+ * (EINVAL); who waits in the kernel is told EIDRM. */
+static int removed(const struct asking *asking)
 {
-    if (asked && errno == EINVAL)
+    if (asking->asked && errno == EINVAL)
         errno = EIDRM;
     return -1;
 }
@@ -42,14 +60,13 @@ int bine_msgsnd(int queue, const void *message, size_t size, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub || flags & IPC_NOWAIT)
         return bine_libc.msgsnd(queue, message, size, flags);
-    bool asked = false;
-    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
+    for (struct asking asking = begin_asking(hub, "msgsnd", queue, INT64_MAX);;) {
         int result = bine_libc.msgsnd(queue, message, size, flags | IPC_NOWAIT);
         if (result == 0)
             return result;
         if (errno != EAGAIN)
-            return removed(asked);
-        int error = pause_a_while(hub, "msgsnd", queue, &pause, INT64_MAX);
+            return removed(&asking);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -60,14 +77,13 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub || flags & (IPC_NOWAIT | MSG_COPY))
         return bine_libc.msgrcv(queue, message, size, type, flags);
-    bool asked = false;
-    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
+    for (struct asking asking = begin_asking(hub, "msgrcv", queue, INT64_MAX);;) {
         ssize_t result = bine_libc.msgrcv(queue, message, size, type, flags | IPC_NOWAIT);
         if (result >= 0)
             return result;
         if (errno != ENOMSG)
-            return removed(asked);
-        int error = pause_a_while(hub, "msgrcv", queue, &pause, INT64_MAX);
+            return removed(&asking);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return bine_io_fail(error);
     }
@@ -99,6 +115,42 @@ static bool must_not_wait(const struct sembuf *operations, size_t count)
     return false;
 }
 
+struct operating {
+    struct bine_offload_job job; /* first */
+    int set, result;
+    struct sembuf *operations;
+    size_t count;
+    const struct timespec *timeout;
+};
+
+static void run_operating(struct bine_offload_job *job)
+{
+    struct operating *operating = (struct operating *)job;
+    operating->result =
+        (int)syscall(SYS_semtimedop, operating->set, operating->operations, operating->count, operating->timeout);
+}
+
+/* The call itself, on a thread of the pool. */
+static int operate_on_pool(struct bine_hub *hub, int set, struct sembuf *operations, size_t count,
+                           const struct timespec *timeout)
+{
+    struct operating operating = {.job = {.run = run_operating,
+                                          .lingers = true,
+                                          .interruptible = true,
+                                          .park_flags = BINE_PARK_SIGNALS,
+                                          .error = errno},
+                                  .set = set,
+                                  .result = -1,
+                                  .operations = operations,
+                                  .count = count,
+                                  .timeout = timeout};
+    int error = bine_offload_firm(hub, &operating.job, "semop", (uintptr_t)set);
+    /* Done in the very moment of the kill or the signal, it is done. */
+    if (operating.result < 0)
+        errno = error ? error : operating.job.error;
+    return operating.result;
+}
+
 int bine_semtimedop(int set, struct sembuf *operations, size_t count, const struct timespec *timeout)
 {
     struct bine_hub *hub = bine_io_hub();
@@ -107,19 +159,18 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
         return timeout ? bine_libc.semtimedop(set, operations, count, timeout)
                        : bine_libc.semop(set, operations, count);
     if (count > FEW_OPERATIONS || must_not_wait(operations, count))
-        return (int)BINE_FILE_CALL("semop", set, SYS_semtimedop, set, (long)operations, (long)count, (long)timeout);
+        return operate_on_pool(hub, set, operations, count, timeout);
     int64_t deadline =
         timeout ? bine_hub_deadline(hub, timeout->tv_sec > INT32_MAX ? BINE_FOREVER
                                                                      : timeout->tv_sec * BINE_SECOND + timeout->tv_nsec)
                 : INT64_MAX;
-    bool asked = false;
-    for (unsigned pause = FIRST_PAUSE_MS;; asked = true) {
+    for (struct asking asking = begin_asking(hub, "semop", set, deadline);;) {
         int result = try_operations(set, operations, count);
         if (result == 0)
             return result;
         if (errno != EAGAIN)
-            return removed(asked);
-        int error = pause_a_while(hub, "semop", set, &pause, deadline);
+            return removed(&asking);
+        int error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
     }
@@ -154,14 +205,18 @@ static bool valid(const struct timespec *deadline)
 }
 
 /* 0: try again. Else an error number. */
-static int await_queue(struct bine_hub *hub, mqd_t queue, uint32_t events, const char *verb, int64_t deadline)
+static int await_queue(struct bine_wait *wait, uint32_t events)
 {
-    struct bine_wait wait;
-    bine_wait_begin(&wait, hub, (int)queue, verb);
-    wait.deadline = deadline;
-    wait.timed = true;
-    int error = bine_wait_ready(&wait, events);
+    int error = bine_wait_ready(wait, events);
     return error == ETIME ? ETIMEDOUT : error;
+}
+
+static void begin_waiting(struct bine_wait *wait, struct bine_hub *hub, mqd_t queue, const char *verb,
+                          const struct timespec *deadline)
+{
+    bine_wait_begin(wait, hub, (int)queue, verb);
+    wait->deadline = deadline_of(hub, deadline);
+    wait->timed = true;
 }
 
 int bine_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned priority, const struct timespec *deadline)
@@ -170,12 +225,13 @@ int bine_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned pr
     if (!hub || !valid(deadline))
         return deadline ? bine_libc.mq_timedsend(queue, message, size, priority, deadline)
                         : bine_libc.mq_send(queue, message, size, priority);
-    int64_t until = deadline_of(hub, deadline);
+    struct bine_wait wait;
+    begin_waiting(&wait, hub, queue, "mq_send", deadline);
     for (;;) {
         int result = bine_libc.mq_timedsend(queue, message, size, priority, &long_ago);
         if (result == 0 || errno != ETIMEDOUT)
             return result;
-        int error = await_queue(hub, queue, POLLOUT, "mq_send", until);
+        int error = await_queue(&wait, POLLOUT);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -193,12 +249,13 @@ ssize_t bine_mq_timedreceive(mqd_t queue, char *message, size_t size, unsigned *
     if (!hub || !valid(deadline))
         return deadline ? bine_libc.mq_timedreceive(queue, message, size, priority, deadline)
                         : bine_libc.mq_receive(queue, message, size, priority);
-    int64_t until = deadline_of(hub, deadline);
+    struct bine_wait wait;
+    begin_waiting(&wait, hub, queue, "mq_receive", deadline);
     for (;;) {
         ssize_t result = bine_libc.mq_timedreceive(queue, message, size, priority, &long_ago);
         if (result >= 0 || errno != ETIMEDOUT)
             return result;
-        int error = await_queue(hub, queue, POLLIN, "mq_receive", until);
+        int error = await_queue(&wait, POLLIN);
         if (error)
             return bine_io_fail(error);
     }

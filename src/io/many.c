@@ -90,8 +90,10 @@ static int by_the_clock(struct bine_hub *hub, const char *verb, int64_t deadline
 }
 
 int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                   unsigned *rounds, void (*closed)(void *arg, size_t index), void *arg)
+                   unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg)
 {
+    if (bine_signals_since(hub, signals, BINE_PARK_SIGNALS))
+        return EINTR;
     if ((*rounds)++ >= 8)
         return by_the_clock(hub, verb, deadline, *rounds);
     size_t used = 0;

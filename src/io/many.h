@@ -11,17 +11,17 @@
 #include <stdint.h>
 #include <time.h>
 
-struct bine_hub;
+#include "../core/signalled.h"
 
 /*
  * Park until one of the descriptors (as for poll(2); those below zero are left out) may have become ready, or
  * `deadline` (absolute ns, INT64_MAX: none). *rounds counts calls of one wait, so that a file that is reported
- * ready in vain does not make it spin; start it at 0. closed(i) is called for each entry whose descriptor was
+ * ready in vain does not make it spin; start it at 0. A signal that came since `signals` ends the wait. closed(i) is called for each entry whose descriptor was
  * closed meanwhile. Returns 0: ask again; or an error number: ETIME (the deadline), EINTR, ECANCELED, ETIMEDOUT,
  * EDEADLK, ENOMEM.
  */
 int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                   unsigned *rounds, void (*closed)(void *arg, size_t index), void *arg);
+                   unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg);
 
 /* For ppoll, pselect and epoll_pwait: the caller's signal mask while it waits. Begin returns false if `mask` is
  * NULL. */

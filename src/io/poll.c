@@ -23,11 +23,12 @@ static int wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int6
     struct closed_entries closed = {fds, 0};
     const struct timespec zero = {0};
     unsigned rounds = 0;
+    bine_signal_mark signals = bine_signals_now(hub);
     int saved = errno;
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_many_wait(hub, "poll", fds, count, deadline, &rounds, note_closed, &closed);
+        int error = bine_many_wait(hub, "poll", fds, count, deadline, &rounds, signals, note_closed, &closed);
         bine_mask_end(&waiting);
         if (closed.count) {
             errno = saved;

@@ -28,18 +28,36 @@ static int pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds
     return error == ETIME ? 0 : error;
 }
 
-/* Until the child has ended (or may have). 0 or an error number. */
-static int await_pid(struct bine_hub *hub, pid_t pid, unsigned *pause)
+/* What the wait of one call remembers from one look to the next. */
+struct awaiting {
+    struct bine_hub *hub;
+    unsigned pause; /* milliseconds */
+    bine_signal_mark signals;
+};
+
+static struct awaiting begin_awaiting(struct bine_hub *hub)
 {
+    return (struct awaiting){hub, 1, bine_signals_now(hub)};
+}
+
+static bool interrupted(const struct awaiting *awaiting)
+{
+    return bine_signals_since(awaiting->hub, awaiting->signals, BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
+}
+
+/* Until the child has ended (or may have). 0 or an error number. */
+static int await_pid(struct awaiting *awaiting, pid_t pid)
+{
+    struct bine_hub *hub = awaiting->hub;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
-        return pause_a_while(hub, pid, pause);
+        return pause_a_while(hub, pid, &awaiting->pause);
     bine_descriptor_fresh(fd, BINE_FD_STREAM, 0);
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "wait pidfd");
     int error = bine_wait_ready(&wait, POLLIN);
     bine_close(fd);
-    return error == EPERM ? pause_a_while(hub, pid, pause) : error;
+    return error == EPERM ? pause_a_while(hub, pid, &awaiting->pause) : error;
 }
 
 static int await_pidfd(struct bine_hub *hub, int fd)
@@ -83,11 +101,14 @@ static int await_any(struct bine_hub *hub, idtype_t type, id_t id, int options)
 /* ---- the calls ---------------------------------------------------------------------------------------- */
 
 /* The same children and changes as wait4's arguments, in waitid's words. */
-static int await_change(struct bine_hub *hub, pid_t pid, int options, unsigned *pause)
+static int await_change(struct awaiting *awaiting, pid_t pid, int options)
 {
+    struct bine_hub *hub = awaiting->hub;
+    if (interrupted(awaiting))
+        return EINTR;
     bool stops = options & (WUNTRACED | WCONTINUED);
     if (pid > 0 && !stops)
-        return await_pid(hub, pid, pause);
+        return await_pid(awaiting, pid);
     int changes = WEXITED | (options & WUNTRACED ? WSTOPPED : 0) | (options & WCONTINUED) |
                   (options & (__WALL | __WCLONE | __WNOTHREAD));
     if (pid > 0)
@@ -102,11 +123,14 @@ pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage)
     struct bine_hub *hub = bine_io_hub();
     if (!hub || options & WNOHANG)
         return bine_libc.wait4(pid, status, options, usage);
-    for (unsigned pause = 1;;) {
+    for (struct awaiting awaiting = begin_awaiting(hub);;) {
         pid_t found = bine_libc.wait4(pid, status, options | WNOHANG, usage);
         if (found != 0)
             return found;
-        int error = await_change(hub, pid, options, &pause);
+        int error = await_change(&awaiting, pid, options);
+        /* The child's end and its SIGCHLD come together: as in the kernel the child is looked at first. */
+        if (error == EINTR && (found = bine_libc.wait4(pid, status, options | WNOHANG, usage)) != 0)
+            return found;
         if (error)
             return (pid_t)bine_io_fail(error);
     }
@@ -121,14 +145,20 @@ int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
     if (!info)
         info = &own;
     bool ends_only = !(options & (WSTOPPED | WCONTINUED));
-    for (unsigned pause = 1;;) {
+    for (struct awaiting awaiting = begin_awaiting(hub);;) {
         info->si_pid = 0;
         int result = bine_libc.waitid(type, id, info, options | WNOHANG);
         if (result != 0 || info->si_pid != 0)
             return result;
-        int error = ends_only && type == P_PID               ? await_pid(hub, (pid_t)id, &pause)
+        int error = interrupted(&awaiting)                   ? EINTR
+                    : ends_only && type == P_PID             ? await_pid(&awaiting, (pid_t)id)
                     : ends_only && type == (idtype_t)P_PIDFD ? await_pidfd(hub, (int)id)
                                                              : await_any(hub, type, id, options);
+        if (error == EINTR) {
+            result = bine_libc.waitid(type, id, info, options | WNOHANG);
+            if (result != 0 || info->si_pid != 0)
+                return result;
+        }
         if (error)
             return (int)bine_io_fail(error);
     }

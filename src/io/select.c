@@ -107,10 +107,12 @@ static int look(struct asked *asked, const sigset_t *mask)
 static int wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline, const sigset_t *mask)
 {
     unsigned rounds = 0;
+    bine_signal_mark signals = bine_signals_now(hub);
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_many_wait(hub, "select", asked->fds, asked->used, deadline, &rounds, note_closed, asked);
+        int error =
+            bine_many_wait(hub, "select", asked->fds, asked->used, deadline, &rounds, signals, note_closed, asked);
         bine_mask_end(&waiting);
         restore(asked);
         if (asked->closed)

@@ -49,6 +49,8 @@ int bine_wait_allowed(struct bine_wait *wait, bool sending)
  * little. */
 static int wait_by_the_clock(struct bine_wait *wait)
 {
+    if (bine_signals_since(wait->hub, wait->signals, wait->flags))
+        return EINTR;
     unsigned doublings = wait->fruitless < 12 ? wait->fruitless - 3 : 8;
     int64_t until = bine_hub_deadline(wait->hub, (50 * BINE_US) << doublings);
     int64_t deadline = until < wait->deadline ? until : wait->deadline;
@@ -88,6 +90,8 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
 {
     if (wait->record)
         bine_descriptor_used_by(wait->record, wait->hub);
+    if (bine_signals_since(wait->hub, wait->signals, wait->flags))
+        return EINTR;
     if (!bine_poller_of(wait->hub))
         return errno;
     operation->fd = wait->fd;

@@ -11,6 +11,7 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
+#include "../core/signalled.h"
 #include "descriptor.h"
 #include "poller.h"
 
@@ -29,12 +30,13 @@ struct bine_wait {
     int fd;
     unsigned generation; /* of the record when the call began */
     const char *verb;
-    int64_t deadline;   /* of SO_RCVTIMEO, SO_SNDTIMEO or the caller's timeout, INT64_MAX: none */
-    uint32_t bits;      /* what the last wait found, poll(2) bits; 0: unknown */
-    uint8_t flags;      /* BINE_PARK_* */
-    bool timed;         /* the deadline is known */
-    bool ask;           /* do not believe the record: something was stale */
-    unsigned fruitless; /* waits in a row after which the call still had nothing */
+    bine_signal_mark signals; /* that had come when the call began */
+    int64_t deadline;         /* of SO_RCVTIMEO, SO_SNDTIMEO or the caller's timeout, INT64_MAX: none */
+    uint32_t bits;            /* what the last wait found, poll(2) bits; 0: unknown */
+    uint8_t flags;            /* BINE_PARK_* */
+    bool timed;               /* the deadline is known */
+    bool ask;                 /* do not believe the record: something was stale */
+    unsigned fruitless;       /* waits in a row after which the call still had nothing */
 };
 
 /* The hub of the calling thread if the caller may park, NULL: the call is libc's. */
@@ -65,6 +67,7 @@ static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub,
     wait->fd = fd;
     wait->generation = wait->record ? atomic_load_explicit(&wait->record->generation, memory_order_acquire) : 0;
     wait->verb = verb;
+    wait->signals = bine_signals_now(hub);
     wait->deadline = INT64_MAX;
     wait->bits = 0;
     wait->flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "../core/park.h"
+#include "../core/signalled.h"
 #include "hook.h"
 
 static bool valid(const struct timespec *time)
@@ -73,8 +73,10 @@ int hook_nanosleep(const struct timespec *request, struct timespec *remaining)
  * */
 static int sleep_on_clock(struct bine_hub *hub, clockid_t clock, int64_t until)
 {
-    for (;;) {
+    for (bine_signal_mark signals = bine_signals_now(hub);;) {
         struct timespec time;
+        if (bine_signals_since(hub, signals, BINE_PARK_SIGNALS))
+            return EINTR;
         if (clock_gettime(clock, &time) != 0)
             return errno;
         int64_t left = until - nanoseconds(&time);

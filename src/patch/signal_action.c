@@ -79,11 +79,12 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
     return !hub->no_park;
 }
 
-/* Who was waiting when the signal came is told in the hub's next turn, which shall not wait. A root that runs (and was
- * interrupted between two calls) is not told: its next call begins after the signal. */
+/* A root that is parked is told in the hub's next turn, which shall not wait. One that runs or is ready may be in the middle of a call
+ * that parks again: it sees by hub->handled that the signal came since the call began (core/signalled.h). */
 static void note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;
+    atomic_fetch_add_explicit(&hub->handled, restart ? BINE_HANDLED_RESTART : BINE_HANDLED_BREAK, memory_order_relaxed);
     if (hub->root->state == BINE_PARKED)
         what |= restart ? BINE_SIGNALLED_RESTART : BINE_SIGNALLED_BREAK;
     atomic_fetch_or(&hub->signals, what);

@@ -8,7 +8,7 @@
 #include <bine/io.h>
 #include <errno.h>
 
-#include "../core/park.h"
+#include "../core/signalled.h"
 #include "hook.h"
 #include "signals.h"
 
@@ -53,9 +53,10 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
         errno = error;
         return -1;
     }
+    bine_signal_mark signals = bine_signals_now(hub);
     int fd = bine_libc.signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     do {
-        error = wait_until_pending(hub, fd, deadline);
+        error = bine_signals_since(hub, signals, BINE_PARK_SIGNALS) ? EINTR : wait_until_pending(hub, fd, deadline);
         number = take(set, info);
     } while (number < 0 && errno == EAGAIN && !error);
     if (fd >= 0)

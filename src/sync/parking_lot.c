@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../core/libc.h"
+#include "../core/signalled.h"
 #include "futex_watch.h"
 
 struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
@@ -375,6 +376,7 @@ int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t dea
         return await_as_thread(waiter);
     unsigned park_flags = flags & 0xffffu;
     bool watched = false;
+    bine_signal_mark signals = bine_signals_now(hub);
     int error = 0;
     for (unsigned looks = 0; atomic_load(&waiter->state) == BINE_LOT_QUEUED; looks++) {
         int64_t until = deadline;
@@ -390,7 +392,9 @@ int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t dea
             continue;
         if (error == ETIME && until < deadline) {
             bine_lot_balance(waiter->address);
-            continue;
+            if (!bine_signals_since(hub, signals, park_flags))
+                continue;
+            error = EINTR;
         }
         if (bine_lot_leave(waiter)) {
             waiter->result = error;

@@ -66,10 +66,11 @@ static void count_waiter(sem_t *semaphore, int64_t change)
 
 #endif
 
-static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline)
+/* As in libc a wait with a limit ends with any signal, one without goes on after those that restart calls. */
+static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline, unsigned restarts)
 {
     struct bine_lot_waiter waiter;
-    unsigned flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS | BINE_PARK_HANDLERS;
+    unsigned flags = BINE_PARK_SIGNALS | restarts | BINE_PARK_HANDLERS;
     bine_lot_waiter_init(&waiter, hub, semaphore);
     waiter.acquire = acquire;
     bool shared = is_shared(semaphore);
@@ -98,7 +99,7 @@ int bine_sem_wait(sem_t *semaphore)
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
         return bine_libc.sem_wait(semaphore);
-    return wait_for(hub, semaphore, INT64_MAX);
+    return wait_for(hub, semaphore, INT64_MAX, BINE_PARK_RESTARTS);
 }
 
 int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
@@ -119,7 +120,7 @@ int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec 
     if (errno != EAGAIN)
         return -1;
     errno = saved_errno;
-    return wait_for(hub, semaphore, deadline);
+    return wait_for(hub, semaphore, deadline, 0);
 }
 
 int bine_sem_timedwait(sem_t *semaphore, const struct timespec *until)
