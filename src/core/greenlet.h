@@ -76,6 +76,7 @@ enum {
     BINE_G_MAIN_IDENTITY = 1 << 3,
     BINE_G_FORKED = 1 << 4,     /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_BELONGINGS = 1 << 5, /* has a name, links, locals, something in a slot: more to do at its end */
+    BINE_G_LOADING = 1 << 6,    /* inside libc's loader: a thread that needs that would wait for it */
 };
 
 enum {

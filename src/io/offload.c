@@ -427,7 +427,7 @@ static void set_up(void)
 struct bine_hub *bine_offload_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !hub->no_park ? hub : NULL;
+    return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) ? hub : NULL;
 }
 
 void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)

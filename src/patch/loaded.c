@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "../core/libc.h"
+
 /* ---- holding the lists still ---------------------------------------------------------------- */
 
 struct held {
@@ -25,7 +27,7 @@ static int inside(struct dl_phdr_info *info, size_t size, void *arg)
 int bine_loaded_hold(int (*work)(void *arg), void *arg)
 {
     struct held held = {work, arg, 0};
-    dl_iterate_phdr(inside, &held);
+    bine_libc.dl_iterate_phdr(inside, &held);
     return held.result;
 }
 
@@ -99,7 +101,7 @@ static int visit_namespace(const struct r_debug *debug, struct walk *walk)
 int bine_loaded_walk(int (*visit)(const struct bine_object *object, void *arg), void *arg)
 {
     struct walk walk = {.visit = visit, .arg = arg};
-    int result = dl_iterate_phdr(visit_one, &walk);
+    int result = bine_libc.dl_iterate_phdr(visit_one, &walk);
     const struct extended_debug *debug = program_debug();
     if (result || !debug || debug->base.r_version < 2)
         return result;
@@ -124,7 +126,7 @@ static int read_changes(struct dl_phdr_info *info, size_t size, void *arg)
 void bine_loaded_changes(unsigned long long *added, unsigned long long *removed)
 {
     struct changes changes = {0, 0};
-    dl_iterate_phdr(read_changes, &changes);
+    bine_libc.dl_iterate_phdr(read_changes, &changes);
     *added = changes.added;
     *removed = changes.removed;
 }

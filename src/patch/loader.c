@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "hook.h"
 #include "limit.h"
+#include "loading.h"
 
 /* A processor that keeps a second copy of return addresses would not let a function return to where it was not called
  * from. */
@@ -68,9 +69,13 @@ void *hook_dlopen(const char *file, int flags)
     int saved = errno;
     void *gadget = return_in_object_of(__builtin_return_address(0));
     errno = saved;
+    enum bine_loading inside = bine_loading_begin();
+    if (inside == BINE_LOADING_REFUSED)
+        return NULL;
     void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlopen, file, (void *)(intptr_t)flags, NULL)
                           : bine_libc.dlopen(file, flags);
     loaded(handle);
+    bine_loading_end(inside);
     return handle;
 }
 
@@ -79,18 +84,31 @@ void *hook_dlmopen(Lmid_t space, const char *file, int flags)
     int saved = errno;
     void *gadget = return_in_object_of(__builtin_return_address(0));
     errno = saved;
+    enum bine_loading inside = bine_loading_begin();
+    if (inside == BINE_LOADING_REFUSED)
+        return NULL;
     void *handle =
         gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
                : bine_libc.dlmopen(space, file, flags);
     loaded(handle);
+    bine_loading_end(inside);
     return handle;
 }
 
 int hook_dlclose(void *handle)
 {
+    enum bine_loading inside = bine_loading_begin();
+    if (inside == BINE_LOADING_REFUSED)
+        return -1;
     int result = bine_libc.dlclose(handle);
     follow();
+    bine_loading_end(inside);
     return result;
+}
+
+int hook_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data)
+{
+    return bine_loading_walk(callback, data);
 }
 
 /* What the program gets for what the loader found: the hook if it is libc's function of that name, the gate if it
@@ -123,6 +141,7 @@ struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *ca
 {
     int saved = errno;
     const struct bine_symbol *symbol;
+    bine_loading_await();
     if (!ours(handle, name, &symbol))
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlsym};
     void *gadget = return_in_object_of(caller);
@@ -136,6 +155,7 @@ struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const c
 {
     int saved = errno;
     const struct bine_symbol *symbol;
+    bine_loading_await();
     if (!ours(handle, name, &symbol))
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlvsym};
     void *gadget = return_in_object_of(caller);
