@@ -88,6 +88,30 @@ void bine_libc_resolve(void)
 #undef BINE_LIBC
 }
 
+static void take_guards_of(void *handle)
+{
+    void *acquire = bine_libc.dlsym(handle, "__cxa_guard_acquire"),
+         *release = bine_libc.dlsym(handle, "__cxa_guard_release");
+    void *abort = bine_libc.dlsym(handle, "__cxa_guard_abort");
+    if (!acquire || !release || !abort || in_program(acquire))
+        return;
+    *(void **)&bine_libc.__cxa_guard_release = release;
+    *(void **)&bine_libc.__cxa_guard_abort = abort;
+    *(void **)&bine_libc.__cxa_guard_acquire = acquire;
+}
+
+void bine_libc_resolve_cxx(void)
+{
+    static const char *const runtimes[] = {"libstdc++.so.6", "libc++abi.so.1"};
+    if (!bine_libc.__cxa_guard_acquire)
+        take_guards_of(RTLD_DEFAULT);
+    for (size_t i = 0; !bine_libc.__cxa_guard_acquire && i < sizeof runtimes / sizeof *runtimes; i++) {
+        void *handle = bine_libc.dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (handle)
+            take_guards_of(handle);
+    }
+}
+
 /* 101: the first priority open to users, so that other constructors may already spawn. */
 __attribute__((constructor(101))) static void resolve_at_load(void)
 {

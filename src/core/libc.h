@@ -25,4 +25,8 @@ extern struct bine_libc bine_libc;
 /* Fill the table; called by the constructor, idempotent. */
 void bine_libc_resolve(void);
 
+/* The same for the functions of the C++ runtime, which may be loaded late or out of the global scope: look again if they were not
+ * found yet. Takes the loader's lock. */
+void bine_libc_resolve_cxx(void);
+
 #endif

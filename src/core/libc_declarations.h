@@ -21,6 +21,7 @@
 #include <shadow.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -212,6 +213,11 @@ __typeof__(vfscanf) __vfscanf;
 
 ssize_t __readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size);
 ssize_t __readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size);
+/* The C++ runtime's (Itanium C++ ABI 3.3.3). */
+int __cxa_guard_acquire(uint64_t *guard);
+void __cxa_guard_release(uint64_t *guard);
+void __cxa_guard_abort(uint64_t *guard);
+
 mqd_t __mq_open_2(const char *name, int flags);
 
 /* NOLINTEND(readability-redundant-declaration) */

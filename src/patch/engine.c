@@ -77,7 +77,7 @@ struct plan {
     struct bine_protections protections;
     struct bine_changes changes;
     struct bine_record *records; /* what `records` will be */
-    struct objects system;       /* the objects that libc's functions live in */
+    struct objects system;       /* the objects that libc's functions, and the C++ runtime's, live in */
     struct objects limited;      /* those that not everybody may be inside at once (limit.h) */
     struct bine_object program;
     bool program_known;
@@ -168,7 +168,7 @@ static int find_system(const struct bine_object *object, void *arg)
         plan->program = *object;
         plan->program_known = true;
     }
-    if (bine_object_is_system(object))
+    if (bine_object_is_system(object) || bine_object_is_cxx_runtime(object))
         return add_object(&plan->system, object);
     if (!object->other_namespace && bine_limit_of(object->name))
         return add_object(&plan->limited, object);

@@ -7,6 +7,7 @@
 
 #include "../core/park.h"
 #include "../core/schedule.h"
+#include "../sync/cxx_guard.h"
 #include "../sync/posix.h"
 
 #include "../sync/posix_barrier.h"
@@ -204,6 +205,23 @@ int hook_pthread_once(pthread_once_t *once, void (*routine)(void))
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_once(once, routine);
     return bine_pthread_once(once, routine);
+}
+
+int hook___cxa_guard_acquire(uint64_t *guard)
+{
+    if (!bine_hook_active(BINE_PATCH_THREAD))
+        return bine_libc.__cxa_guard_acquire(guard);
+    return bine_cxx_guard_acquire(guard);
+}
+
+void hook___cxa_guard_release(uint64_t *guard)
+{
+    bine_cxx_guard_release(guard);
+}
+
+void hook___cxa_guard_abort(uint64_t *guard)
+{
+    bine_cxx_guard_abort(guard);
 }
 
 static int sem_wait_with_breaks(sem_t *semaphore)

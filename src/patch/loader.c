@@ -55,10 +55,13 @@ static void follow(void)
  * loader that is not the caller's: after success there was none. */
 static void loaded(void *handle)
 {
-    follow();
-    if (!handle)
+    if (!handle) {
+        follow();
         return;
+    }
     int saved = errno;
+    bine_libc_resolve_cxx();
+    follow();
     bine_hub_find_exception_globals();
     (void)dlerror();
     errno = saved;

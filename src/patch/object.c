@@ -236,6 +236,21 @@ bool bine_object_wants_private(const struct bine_object *object, size_t index)
     return false;
 }
 
+static bool begins_with_one(const struct bine_object *object, const char *const *beginnings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||
+            strncmp(object->soname, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+bool bine_object_is_cxx_runtime(const struct bine_object *object)
+{
+    static const char *const beginnings[] = {"libstdc++.so", "libc++.so", "libc++abi.so"};
+    return begins_with_one(object, beginnings, sizeof beginnings / sizeof *beginnings);
+}
+
 bool bine_object_is_system(const struct bine_object *object)
 {
     static const char *const beginnings[] = {
@@ -265,9 +280,5 @@ bool bine_object_is_system(const struct bine_object *object)
         "libbine.so",
         "liburing.so",
     };
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||
-            strncmp(object->soname, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return false;
+    return begins_with_one(object, beginnings, sizeof beginnings / sizeof *beginnings);
 }

@@ -67,4 +67,7 @@ bool bine_object_wants_private(const struct bine_object *object, size_t index);
  * calls are never touched. */
 bool bine_object_is_system(const struct bine_object *object);
 
+/* The C++ runtime: some functions that are patched live there; its own calls are patched like a library's. */
+bool bine_object_is_cxx_runtime(const struct bine_object *object);
+
 #endif

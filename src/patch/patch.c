@@ -50,6 +50,7 @@ static int change(unsigned add, unsigned remove)
         return -1;
     }
     bine_libc_resolve();
+    bine_libc_resolve_cxx();
     bine_engine_lock();
     int saved = errno;
     int error = change_to((atomic_load(&asked) | add) & ~remove, false);

@@ -472,13 +472,18 @@ struct bine_lot_record *bine_lot_add(struct bine_lot_bucket *bucket, const void 
     return record;
 }
 
-/* free_records_lock is held. */
-static void remove_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+static void take_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
 {
     struct bine_lot_record **link = &bucket->records;
     while (*link != record)
         link = &(*link)->next;
     *link = record->next;
+}
+
+/* free_records_lock is held. */
+static void remove_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+{
+    take_record(bucket, record);
     record->next = free_records;
     free_records = record;
 }
@@ -531,10 +536,27 @@ static void after_fork_in_parent(void)
     unlock_all();
 }
 
+/* Initialisers of C++ statics whose greenlets are gone: the C++ runtime is told that they have failed, so that the child runs them
+ * again. Without the locks, for it may call what is patched. */
+static void abandon_guards(struct bine_lot_record *record)
+{
+    while (record) {
+        struct bine_lot_record *next = record->next;
+        if (bine_libc.__cxa_guard_abort)
+            bine_libc.__cxa_guard_abort((void *)record->address);
+        lock_records();
+        record->next = free_records;
+        free_records = record;
+        atomic_store(&free_records_lock, 0);
+        record = next;
+    }
+}
+
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
 static void after_fork_in_child(void)
 {
     cached_thread = 0;
+    struct bine_lot_record *guards = NULL;
     for (size_t i = 0; i < BUCKETS; i++) {
         /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the
          * child. */
@@ -544,6 +566,11 @@ static void after_fork_in_child(void)
             if ((record->kind == BINE_RECORD_ONCE && record->owner != bine_lot_self()) ||
                 record->kind == BINE_RECORD_BARRIER)
                 remove_record(&bine_lot_buckets[i], record);
+            if (record->kind == BINE_RECORD_GUARD && record->owner != bine_lot_self()) {
+                take_record(&bine_lot_buckets[i], record);
+                record->next = guards;
+                guards = record;
+            }
         }
         bine_lot_buckets[i].first = bine_lot_buckets[i].last = NULL;
         atomic_store(&bine_lot_buckets[i].waiters, 0);
@@ -551,6 +578,7 @@ static void after_fork_in_child(void)
     }
     bine_futex_after_fork(true);
     unlock_all();
+    abandon_guards(guards);
 }
 
 /* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before

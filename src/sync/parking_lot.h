@@ -153,6 +153,7 @@ enum bine_lot_record_kind {
     BINE_RECORD_ONCE,
     BINE_RECORD_BARRIER,
     BINE_RECORD_THREAD,
+    BINE_RECORD_GUARD,
 };
 
 /* The bucket's lock, for those who look at records; balance_locked wakes only after the lock was given back. */

@@ -191,3 +191,36 @@ extern "C" int cxx_future(void)
     });
     return future.get();
 }
+
+namespace
+{
+
+int begun;
+
+struct made_slowly {
+    int value;
+    made_slowly(int (*wait)(void *), void *arg, int v) : value(0)
+    {
+        __atomic_fetch_add(&begun, 1, __ATOMIC_SEQ_CST);
+        if (!wait(arg))
+            throw std::runtime_error("not now");
+        value = v;
+    }
+};
+
+} // namespace
+
+extern "C" int cxx_static(int (*wait)(void *), void *arg, int value)
+{
+    try {
+        static made_slowly made(wait, arg, value);
+        return made.value;
+    } catch (const std::exception &) {
+        return -1;
+    }
+}
+
+extern "C" int cxx_static_begun(void)
+{
+    return __atomic_load_n(&begun, __ATOMIC_SEQ_CST);
+}

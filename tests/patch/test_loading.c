@@ -379,3 +379,37 @@ TEST(hazard_38_fork_in_a_constructor)
     CHECK_GE(meetings, 1);
     end();
 }
+
+/* ---- a C++ runtime that comes late --------------------------------------------------------------- */
+
+static int (*late_static)(int (*wait)(void *arg), void *arg, int value);
+
+static int wait_for_opened(void *unused)
+{
+    (void)unused;
+    return bine_event_wait(opened, BINE_FOREVER) == 0;
+}
+
+static void *use_late_static(void *value)
+{
+    return (void *)(intptr_t)late_static(wait_for_opened, NULL, (int)(intptr_t)value);
+}
+
+TEST(hazard_39_a_static_of_a_library_that_was_loaded_late)
+{
+    if (dlsym(RTLD_DEFAULT, "__cxa_guard_acquire"))
+        SKIP("this program has a C++ runtime from the beginning");
+    begin();
+    void *library = open_here("../locks/libcxx.so", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        SKIP("no C++ library was built: %s", dlerror());
+    *(void **)&late_static = dlsym(library, "cxx_static");
+    bine_greenlet *all[3];
+    for (intptr_t i = 0; i < 3; i++)
+        all[i] = bine_spawn(use_late_static, (void *)(42 + i));
+    CHECK_OK(bine_sleep(BINE_MS));
+    bine_event_set(opened);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ((intptr_t)value_of(all[i]), 42);
+    end();
+}
