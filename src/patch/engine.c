@@ -32,24 +32,24 @@
  * inside the loader's lock. Nor may the holder be put aside: the program's allocator, which we call, may come to a patched
  * call. Holding times are those of one walk. */
 static atomic_flag taken = ATOMIC_FLAG_INIT;
-static bool could_not_park; /* the holder's hub, before */
+static struct bine_hub *holder; /* the hub of the thread that holds the lock, NULL if it had none when it took it */
+static bool could_not_park;     /* what it was before */
 
 void bine_engine_lock(void)
 {
     while (atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
         bine_libc.sched_yield();
-    struct bine_hub *hub = bine_hub_here();
-    if (hub) {
-        could_not_park = hub->no_park;
-        hub->no_park = true;
+    holder = bine_hub_here();
+    if (holder) {
+        could_not_park = holder->no_park;
+        holder->no_park = true;
     }
 }
 
 void bine_engine_unlock(void)
 {
-    struct bine_hub *hub = bine_hub_here();
-    if (hub)
-        hub->no_park = could_not_park;
+    if (holder)
+        holder->no_park = could_not_park;
     atomic_flag_clear_explicit(&taken, memory_order_release);
 }
 

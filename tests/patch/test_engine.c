@@ -41,18 +41,31 @@ static bool fails(long *left, int error)
     return true;
 }
 
+static bool allocator_makes_hub; /* as one would that waits */
+
+static void make_hub_if_asked(void)
+{
+    if (allocator_makes_hub) {
+        allocator_makes_hub = false;
+        bine_hub_get();
+    }
+}
+
 void *__wrap_malloc(size_t size)
 {
+    make_hub_if_asked();
     return fails(&memory_calls_left, ENOMEM) ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
+    make_hub_if_asked();
     return fails(&memory_calls_left, ENOMEM) ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
+    make_hub_if_asked();
     return fails(&memory_calls_left, ENOMEM) ? NULL : __real_realloc(old, size);
 }
 
@@ -346,4 +359,39 @@ TEST(threads_call_through_slots_while_they_are_rewritten, .seconds = 60)
         CHECK_EQ(pthread_join(threads[i], &calls), 0);
         CHECK_NE(calls, NULL);
     }
+}
+
+/* ---- the engine's lock ---------------------------------------------------------------------------- */
+
+static void patch_in_link(bine_greenlet *g, void *unused)
+{
+    (void)g, (void)unused;
+    CHECK_OK(bine_patch(BINE_PATCH_TIME));
+}
+
+static void *make_hub_while_patching(void *unused)
+{
+    (void)unused;
+    allocator_makes_hub = true;
+    CHECK_OK(bine_patch(BINE_PATCH_SELECT));
+    CHECK(!allocator_makes_hub);
+    CHECK_OK(bine_sleep(BINE_MS));
+    return NULL;
+}
+
+static void *do_nothing(void *unused)
+{
+    return unused;
+}
+
+/* The holder's hub may not park; what that hub was allowed before must not be given to a hub that came meanwhile. */
+TEST(hazard_116_a_hub_made_while_its_thread_patches_may_park)
+{
+    bine_greenlet *g = bine_spawn(do_nothing, NULL);
+    CHECK_OK(bine_link(g, patch_in_link, NULL));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, make_hub_while_patching, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_OK(bine_unpatch_all());
 }
