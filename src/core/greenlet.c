@@ -301,6 +301,8 @@ static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct 
     hub->no_park = true;
     if (g->links)
         bine_links_run(g);
+    if (__builtin_expect(g->flags & BINE_G_ROOT && g->state != BINE_DEAD, 0))
+        exit(0); /* a link forked, and g is all that is left of the child */
     bine_waitable_notify(&g->waitable);
     tell_the_empty(hub);
     hub->no_park = outer;

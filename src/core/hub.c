@@ -174,20 +174,26 @@ static void after_fork_in_child(void)
         return;
     /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of the others are not used again:
      * waiters on them may still be linked into objects. */
-    struct bine_greenlet *self = hub->current;
+    struct bine_greenlet *self = hub->current, *g;
+    bool no_park = hub->no_park;            /* inside a link or a posted function, which goes on in the child */
+    bool ending = self->state == BINE_DEAD; /* ... a link of its own end: it has left the list */
     hub->no_park = true;
-    while (hub->all != self || self->all_next) {
-        struct bine_greenlet *g = hub->all != self ? hub->all : self->all_next;
+    while ((g = hub->all != self ? hub->all : self->all_next)) {
         g->waitable.watchers = (struct bine_queue){0};
         g->links = NULL;
         bine_greenlet_abandon(g, ECANCELED);
     }
-    hub->no_park = false;
+    hub->no_park = no_park;
     hub->root = self;
     hub->main_thread = true;
+    if (ending) {
+        self->state = BINE_READY;
+        self->all_next = self->all_previous = NULL;
+        hub->all = self;
+    }
     if (!(self->flags & BINE_G_ROOT)) {
         self->flags |= BINE_G_ROOT | BINE_G_FORKED;
-        hub->greenlets--;
+        hub->greenlets -= !ending;
     }
     hub->ready.tail = hub->ready.head;
     hub->idle = hub->empty = (struct bine_queue){0};

@@ -523,11 +523,12 @@ static void before_fork(void)
     bine_futex_before_fork();
 }
 
+/* Threads that released something meanwhile left a note in its bucket. */
 static void unlock_all(void)
 {
     atomic_store(&free_records_lock, 0);
     for (size_t i = 0; i < BUCKETS; i++)
-        atomic_store(&bine_lot_buckets[i].lock, 0);
+        unlock_bucket(&bine_lot_buckets[i]);
 }
 
 static void after_fork_in_parent(void)
