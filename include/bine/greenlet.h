@@ -49,8 +49,8 @@ typedef void *bine_run(void *arg);
 
 typedef struct bine_spawn_options {
     const char *name;  /* shown by bine_name and dumps; copied; NULL: "function(argument)" */
-    size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB;
-                          0: the default (256 KiB, or BINE_STACK_SIZE) */
+    size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB, the
+                          guard not counted; 0: the default (256 KiB, or BINE_STACK_SIZE) */
     int64_t delay;     /* as for bine_spawn_later */
 } bine_spawn_options;
 

@@ -16,8 +16,8 @@ BINE_BEGIN
 /*
  * Call function(arg) on a thread of the pool and wait for its end. Its result is stored in *value (value may be NULL).
  *
- * The function runs with signals blocked (those that report a fault aside), on a stack of 1 MiB, on a thread that has
- * no hub: inside it every patched call is libc's own and blocks that thread only. It may not use the greenlet-local
+ * The function runs with signals blocked (those that report a fault aside), on a stack of libc's default size for
+ * threads (1 MiB at least), on a thread that has no hub: inside it every patched call is libc's own and blocks that thread only. It may not use the greenlet-local
  * storage of the caller, nor objects that belong to the caller's thread. The errno it leaves becomes the caller's (it
  * starts with the caller's), whatever the result.
  *

@@ -13,13 +13,10 @@
 #include "core/schedule.h"
 #include "gil.h"
 
-/* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
- * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
-#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
-#define STACK_SIZE (4 << 20)
-#else
-#define STACK_SIZE (1 << 20)
-#endif
+/* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C
+ * (json, pickle, re) need this to end in RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than a
+ * megabyte. */
+static size_t stack_size;
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
 enum { KEEP = 1000 };
@@ -319,7 +316,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         PyErr_NoMemory();
         return NULL;
     }
-    bine_spawn_options options = { .delay = delay, .stack_size = STACK_SIZE };
+    bine_spawn_options options = { .delay = delay, .stack_size = stack_size };
     carrier->has_room = bine_frames_wanted(bine_hub_here());
     struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
                                                 : bine_spawn_with(&options, carry, carrier);
@@ -377,6 +374,7 @@ int bine_carriers_init(PyObject *module)
     if (bine_interpreter_init() < 0)
         return -1;
     bine_frames_init();
+    stack_size = bine_stacks_thread_size();
     reserved_signal = SIGRTMAX - 2;
     PyObject *signals = PyImport_ImportModule("signal");
     PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "libc.h"
@@ -43,25 +44,38 @@ static void say_number(size_t number)
 
 static void report(const struct bine_greenlet *g)
 {
-    size_t size = bine_stack_size(g->stack);
-    size_t slot = 1;
-    while (slot < size)
-        slot *= 2; /* people asked for a power of two; the guard was taken from it */
     say("bine: greenlet \"");
     say(g->name ? g->name : g->site);
     say("\" overflowed its ");
-    say_number(slot / 1024);
+    say_number(bine_stack_asked(g->stack) / 1024);
     say(" KiB stack (spawned at ");
     say(g->site + strlen(g->site) + 1);
     say("; give it a larger stack_size, or set BINE_STACK_SIZE)\n");
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.sp;
+#else
+    return 0;
+#endif
+}
+
+/* Was it the current greenlet's frames that met a guard: its own, or, with a frame larger than that, somebody else's? */
+static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, const ucontext_t *context)
+{
+    return g && g->stack && info->si_code > 0 && /* by the kernel: nobody sent it */
+           (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
 }
 
 static void handle(int signal_number, siginfo_t *info, void *context)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     struct bine_greenlet *g = hub ? hub->current : NULL;
-    bool overflow = g && g->stack && info->si_code != SI_USER && bine_stack_guards(g->stack, info->si_addr);
-    if (overflow)
+    if (overflowed(g, info, context))
         report(g);
     else if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(signal_number, info, context);

@@ -22,8 +22,8 @@
 
 enum {
     THREADS_DEFAULT = 64,
-    THREADS_MOST = 4096,  /* whatever lingers */
-    STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
+    THREADS_MOST = 4096,        /* whatever lingers */
+    LEAST_STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
 /* A job that was given to a thread and has not ended. */
@@ -275,7 +275,8 @@ static bool make_thread(void)
     if (pthread_attr_init(&attributes) != 0)
         return false;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    size_t usual = bine_stacks_thread_size();
+    pthread_attr_setstacksize(&attributes, usual > LEAST_STACK_SIZE ? usual : LEAST_STACK_SIZE);
     sigset_t all, before;
     sigfillset(&all);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
