@@ -25,12 +25,21 @@ BINE_BEGIN
  * a kill or timeout that strikes meanwhile shows at the caller's next wait. While the call is still queued it can be
  * cancelled, and then function is never called.
  *
- * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub,
- * or where parking is not allowed (links, posted functions).
+ * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub or is confined
+ * (bine_offload_confine), or where parking is not allowed (links, posted functions).
  *
  * Returns 0, or -1: EINVAL (function is NULL), ECANCELED, ETIMEDOUT. Any thread. Switches: yes.
  */
 BINE_API int bine_offload(void *(*function)(void *), void *arg, void **value);
+
+/*
+ * Say that the calling thread is confined: it may do or see less than the threads of the pool (Landlock, seccomp, file system ids,
+ * capabilities, namespaces), or more. From now on the pool makes no calls with paths and names in its place, nor functions
+ * of bine_offload: the thread makes them itself, and blocks while they wait. Patched calls say so by themselves where libc has a
+ * function for it (setfsuid, setfsgid, capset, unshare, setns, prctl); this is for a program that confines itself in another way. A
+ * thread that first uses Bine after another one was confined counts as confined, for it may be its child. Any thread. Switches: no.
+ */
+BINE_API void bine_offload_confine(void);
 
 /* Threads of the pool now, idle ones included. Any thread. Switches: no. */
 BINE_API size_t bine_offload_threads(void);
