@@ -335,13 +335,23 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
 
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
+static bool has_carriers(const struct bine_hub *hub)
+{
+    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        if (g->slots[BINE_SLOT_PYTHON] && g->flags & BINE_G_BELONGINGS)
+            return true;
+    return false;
+}
+
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
 static void hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
-    if (!idle || !Py_IsInitialized())
+    if (!Py_IsInitialized() || !has_carriers(hub))
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
+    bine_py_sleepers_end(hub);
+    bine_py_greenlets_end(hub);
     for (struct bine_carrier *carrier; (carrier = idle);) {
         idle = carrier->next;
         /* As its greenlet: deleting a state clears the key of the caller. */
@@ -353,6 +363,13 @@ static void hub_ended(struct bine_hub *hub)
         free(carrier);
     }
     idle_count = 0;
+    struct bine_carrier *own = bine_carrier_of(hub->root);
+    if (own) {
+        hub->root->slots[BINE_SLOT_PYTHON] = NULL;
+        Py_CLEAR(own->face);
+        Py_CLEAR(own->thrown);
+        free(own);
+    }
     PyGILState_Release(gil);
 }
 

@@ -67,6 +67,11 @@ int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
     carrier->waiting--;
     if (__builtin_expect(error == 0 || error == ETIME, 1))
         return error;
+    return bine_py_park_failed(carrier, error);
+}
+
+int bine_py_park_failed(struct bine_carrier *carrier, int error)
+{
     if (bine_carrier_pending(carrier))
         return bine_py_raise_pending();
     if (error == EINTR)

@@ -243,6 +243,7 @@ static void *work(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "bine-offload");
+    bine_hub_runtime_thread();
     struct worker self = {.running.thread = bine_libc.pthread_self()};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
