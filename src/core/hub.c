@@ -392,6 +392,11 @@ uint64_t bine_hub_switches(const struct bine_hub *hub)
     return hub->switches - (hub->turn_at - hub->ready.head);
 }
 
+bool bine_hub_exists(void)
+{
+    return bine_hub_of_thread != NULL;
+}
+
 size_t bine_hub_greenlets(void)
 {
     return bine_hub_of_thread ? bine_hub_of_thread->greenlets : 0;
