@@ -134,25 +134,14 @@ class Group:
     def add(self, greenlet):
         """Begin to track the greenlet."""
         self.greenlets.add(greenlet)
-        self._note_emptiness()
+        self._empty_event.clear()
         greenlet.rawlink(self._discard)
 
     def _discard(self, greenlet):
-        """True if it was in the group. Greenlets of several threads may leave at the same time."""
-        try:
-            self.greenlets.remove(greenlet)
-        except KeyError:
-            return False
+        self.greenlets.discard(greenlet)
         self.dying.discard(greenlet)
         if not self.greenlets:
-            self._note_emptiness()
-        return True
-
-    def _note_emptiness(self):
-        empty = None
-        while empty is not (not self.greenlets):  # another thread may add or remove one meanwhile
-            empty = not self.greenlets
-            (self._empty_event.set if empty else self._empty_event.clear)()
+            self._empty_event.set()
 
     def discard(self, greenlet):
         """Stop tracking the greenlet."""
@@ -322,8 +311,10 @@ class Pool(Group):
             raise
 
     def _discard(self, greenlet):
-        if Group._discard(self, greenlet) and self._semaphore is not None:
-            self._semaphore.release()
+        if greenlet in self.greenlets:
+            Group._discard(self, greenlet)
+            if self._semaphore is not None:
+                self._semaphore.release()
 
     def _apply_directly(self):
         return Group._apply_directly(self) or self.full() and getcurrent() in self

@@ -3,8 +3,8 @@
  *
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
- *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
  *   interpreter.c the interpreter as an object to patch; which threads and locks of it stay real ones
@@ -18,9 +18,7 @@
 #include <structmember.h>
 
 #include <bine.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "core/park.h"
 #include "sync/object.h"
@@ -35,6 +33,24 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
 
 struct bine_py_greenlet;
 struct bine_py_timeout;
+
+/* ---- delivery.c -------------------------------------------------------------------------------------- */
+
+/*
+ * How far an exception has come that was thrown into a greenlet, or whose timeout is due. It stays pending, and each wait fails with EINTR,
+ * until one place has raised it. See delivery.c.
+ */
+struct bine_delivery {
+    uintptr_t object;   /* what the wait was for that EINTR ended last */
+    uint32_t round;     /* of handlers, when the caller was told */
+    bool struck;        /* a park has failed with EINTR, and the call around it has not */
+    bool told;          /* a call has failed with EINTR: whoever looks at signals finds one */
+    bool ignored;       /* the caller did not look at them, and waits again for `object` */
+};
+
+int bine_delivery_init(PyObject *module);
+/* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
+PyObject *bine_py_deliver(PyObject *module, PyObject *args);
 
 /* ---- carrier.c --------------------------------------------------------------------------------------- */
 
@@ -52,6 +68,7 @@ struct bine_carrier {
     struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    struct bine_delivery delivery;
     bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
     unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
     unsigned without_gil;               /* ... and in a part of it that has released the GIL, or not taken it again yet */
@@ -96,72 +113,38 @@ static inline struct bine_carrier *bine_carrier_of(struct bine_greenlet *g)
 /* Have a carrier run the greenlet (takes a reference of its own) as soon as the caller parks, or after delay ns. The carrier's C greenlet, borrowed,
  * or NULL with an exception. */
 struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int64_t delay);
-/* Make the carrier's greenlet notice that something is thrown or expired. With or without the GIL, on its hub's thread. */
-void bine_carrier_poke(struct bine_carrier *carrier);
-/* Nothing is pending any more: take the marks of bine_carrier_poke back. */
-void bine_carrier_unpoke(struct bine_carrier *carrier);
 static inline bool bine_carrier_pending(const struct bine_carrier *carrier)
 {
     return carrier->thrown || carrier->expired;
 }
-/* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
-PyObject *bine_py_deliver(PyObject *module, PyObject *args);
+
+/* Make the carrier's greenlet notice that something is pending: its wait, or its next one, fails. With or without the GIL, on its hub's
+ * thread. */
+void bine_delivery_poke(struct bine_carrier *carrier);
+/* Something was raised, or is pending no more: what is left, if anything, is for the next wait. */
+void bine_delivery_done(struct bine_carrier *carrier);
+/* A wait for `object` was ended by EINTR, but not by a call of Bine's own. The call around it may succeed all the same. */
+void bine_delivery_struck(struct bine_carrier *carrier, uintptr_t object);
+/* Of struct bine_around. */
+int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags);
+void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);
 
 /* ---- cut.c ------------------------------------------------------------------------------------------- */
 
-/* An extension is about to fail because of what is pending in the current greenlet: have that raised instead of its error. GIL held. */
-void bine_cut_short(void);
+/* An extension is about to fail because of what is pending in the current greenlet: have that raised instead of its error. False if
+ * that cannot be done, because the greenlet is traced. GIL held. */
+bool bine_cut_short(void);
 
-/* ---- across.c ---------------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------------------- */
 
-/* One greenlet that sleeps until somebody who holds the GIL wakes it, on any thread. It lies on the greenlet's stack. The GIL guards it. */
-struct bine_py_sleeper {
-    struct bine_message message; /* first; to the sleeper's hub */
-    struct bine_waiter waiter;   /* in the queue of what it sleeps for */
-    struct bine_carrier *carrier;
-    struct bine_hub *hub;
-    struct bine_py_sleeper *next, *previous; /* all that sleep */
-    struct bine_py_sleeper **noted;          /* a pointer to it elsewhere, cleared if the greenlet's thread ends; or NULL */
-    void (*give_back)(PyObject *object);     /* take back what it was given, if its thread ends before it ran; or NULL */
-    PyObject *object;                        /* for give_back */
-    atomic_bool sent;                        /* the message is on its way */
-    bool linked;                             /* in the list of all */
-    bool served;                             /* it was given what it sleeps for, whatever its park returns */
-};
-
-#define BINE_PY_SLEEPER(w) ((struct bine_py_sleeper *)((char *)(w)-offsetof(struct bine_py_sleeper, waiter)))
-
-int bine_across_init(void);
-/* The current greenlet, whose carrier that is, will sleep. Every begin needs an end, which may switch and keeps a current exception. */
-void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier *carrier);
-void bine_py_sleeper_end(struct bine_py_sleeper *sleeper);
-/* Sleep in the queue (NULL: in none). As bine_py_park: 0 when woken or served, ETIME, EINTR, -1 with an exception. The caller looks whether what it
- * waits for has come, and may sleep again. */
-int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object, int64_t deadline);
-/* Sleep in the queue until bine_py_claim() serves the sleeper, and end it. 0, ETIME, or -1 with an exception. */
-int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object, int64_t deadline);
-/* Sleep until the object is ready. 1: it is; 0: the deadline has passed; -1 with an exception. */
-int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t deadline);
-/* Wake it. False: its thread is ending. */
-bool bine_py_wake(struct bine_py_sleeper *sleeper);
-/* Serve the first sleeper of the queue. NULL: there is none. */
-struct bine_py_sleeper *bine_py_claim(struct bine_queue *queue);
-/* The hub ends: its sleepers never run again. GIL held. */
-void bine_py_sleepers_end(struct bine_hub *hub);
-
-/* What another thread's hub is asked to do, between two greenlets, with the GIL. `gone`: that thread has ended, or is about to. An exception is
- * reported. It may not wait. */
-typedef void bine_py_order(PyObject *object, PyObject *argument, bool gone);
-/* Send it to the hub in that life. It keeps references to both objects (argument: or NULL) meanwhile. 0, ESRCH or ENOMEM. */
-int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run, PyObject *object, PyObject *argument);
+/* As gevent's, events and semaphores are used from any thread. An interpreter's threads are all seen by the deadlock check. */
+#define BINE_PY_SHARED (BINE_SHARED | BINE_SHARED_JUDGED)
 
 /* ---- waiting.c --------------------------------------------------------------------------------------- */
 
 /* Park with the GIL held (it is released meanwhile). 0 when woken, ETIME when `deadline` (absolute, INT64_MAX: none) passed, -1 with an
  * exception: thrown into the greenlet, a timeout, a signal handler's, LoopExit. The caller unlinks its waiter in any case but 0. */
 int bine_py_park(const char *verb, uintptr_t object, int64_t deadline);
-/* What bine_py_park returns after a park that failed with `error`. */
-int bine_py_park_failed(struct bine_carrier *carrier, int error);
 /* Raise what is pending in the current greenlet: -1, or 0 if there is nothing. */
 int bine_py_raise_pending(void);
 /* Seconds (None: for ever; a number, also negative: at once) to an absolute deadline. -1 with an exception. */
@@ -187,9 +170,7 @@ extern PyObject *bine_LoopExit, *bine_GreenletExit;
 struct bine_py_greenlet {
     PyObject_HEAD
     struct bine_waitable waitable;      /* ready: it has ended */
-    struct bine_greenlet *carried_by;   /* borrowed, from its first step until the end; only its own thread may look inside */
-    struct bine_hub *hub;               /* of the thread that it belongs to ... */
-    uint64_t life;                      /* ... in that life of the hub's record */
+    struct bine_greenlet *carried_by;   /* borrowed, from the start until the end */
     PyObject *run, *args, *kwargs;
     PyObject *value, *exception;        /* after the end; exception NULL: successful */
     PyObject *traceback;                /* the exception's */
@@ -212,15 +193,9 @@ int bine_greenlet_init(PyObject *module);
 struct bine_py_greenlet *bine_py_current(void);
 /* Run it in the current carrier, from its first step to its links. */
 void bine_py_run(struct bine_py_greenlet *self);
-/* The object for the greenlet of that carrier: borrowed. NULL with an exception. GIL held. */
-struct bine_py_greenlet *bine_py_face_of(struct bine_carrier *carrier);
 /* An object for a C greenlet that Python did not spawn (root, thread). New reference. */
 struct bine_py_greenlet *bine_py_face(struct bine_greenlet *g);
-/* Its thread has ended: so has it, as if it was killed. True if it has ended. */
-bool bine_py_ended(struct bine_py_greenlet *self);
-/* The hub ends: so have its greenlets. GIL held. */
-void bine_py_greenlets_end(struct bine_hub *hub);
-/* Throw an exception (instance, stolen) into the greenlet that carries `carrier`, on its thread. */
+/* Throw an exception (instance, stolen) into the greenlet that carries `carrier`. */
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
 
 /* ---- event.c, semaphore.c, queue.c: objects of libbine in Python ones ------------------------------------ */
@@ -229,7 +204,7 @@ int bine_event_init(PyObject *module);
 int bine_semaphore_init(PyObject *module);
 int bine_queue_init(PyObject *module);
 int bine_collect_init(PyObject *module);
-/* The waitable record inside, NULL if it is none of these types. For bine_py_waitable. */
+/* The libbine object inside, NULL if it is none of these types. For bine_py_waitable. */
 struct bine_waitable *bine_py_event_waitable(PyObject *object);
 struct bine_waitable *bine_py_semaphore_waitable(PyObject *object);
 struct bine_waitable *bine_py_queue_waitable(PyObject *object);

@@ -6,35 +6,24 @@
  * would take it at once it is handed over instead (PyThreadState_Swap): that is a fifth of a switch.
  */
 #include <errno.h>
-#include <signal.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 #include "core/schedule.h"
 #include "gil.h"
 
-/* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C
- * (json, pickle, re) need this to end in RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than a
- * megabyte. */
-static size_t stack_size;
+/* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
+ * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
+#define STACK_SIZE (4 << 20)
+#else
+#define STACK_SIZE (1 << 20)
+#endif
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
 enum { KEEP = 1000 };
 static _Thread_local struct bine_carrier *idle;
 static _Thread_local unsigned idle_count;
-
-/* The signal whose Python handler raises what was thrown (see bine_carrier_poke). */
-static int reserved_signal;
-
-static void trip(struct bine_carrier *carrier)
-{
-#if PY_VERSION_HEX >= 0x030A0000
-    PyErr_SetInterruptEx(reserved_signal);
-#else
-    raise(reserved_signal);
-#endif
-    (void)carrier;
-}
 
 /*
  * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so with, until the next greenlet takes it,
@@ -95,64 +84,16 @@ static void take_again(struct bine_hub *hub, struct bine_carrier *carrier, PyThr
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
-    if (__builtin_expect(carrier && error && bine_carrier_pending(carrier) && !carrier->waiting, 0)) {
-        /* Some C code waits here. EINTR makes CPython look at signals, and our handler raises. A library that tries
-         * again finds ECANCELED, and gives up. But CPython's locks, which are semaphores, take that for the end of a wait with a
-         * limit: those that do not look at signals wait on. */
-        if (!(g->park_flags & BINE_PARK_HANDLERS))
-            bine_interrupt(g, ECANCELED);
-        trip(carrier);
-    }
+    if (__builtin_expect(carrier && error == EINTR && bine_carrier_pending(carrier) && !carrier->waiting, 0))
+        bine_delivery_struck(carrier, g->object);
     if (carrier)
         carrier->left = false;
     if (left)
         take_again(hub, carrier, left);
 }
 
-static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
-{
-    struct bine_carrier *carrier = bine_carrier_of(g);
-    (void)hub;
-    if (error != ECANCELED || !carrier || carrier->waiting || !bine_carrier_pending(carrier) || bine_check_is_blind)
-        return;
-    /* The library tried again. Its extension may have released the lock. */
-    if (bine_gil_state(carrier)) {
-        bine_cut_short();
-    } else if (carrier->state) {
-        PyEval_RestoreThread(carrier->state);
-        bine_cut_short();
-        PyEval_SaveThread();
-    } else {
-        PyGILState_STATE gil = PyGILState_Ensure();
-        bine_cut_short();
-        PyGILState_Release(gil);
-    }
-}
-
-static const struct bine_around around = { leave, back, refused };
+static const struct bine_around around = { leave, back, bine_delivery_refuse, bine_delivery_interrupted };
 static _Thread_local bool surrounded; /* this thread's hub */
-
-void bine_carrier_poke(struct bine_carrier *carrier)
-{
-    /* CPython runs signal handlers only in the thread whose identity is the main one's: answer so for now. */
-    carrier->g->flags |= BINE_G_MAIN_IDENTITY;
-    bine_interrupt(carrier->g, EINTR);
-}
-
-void bine_carrier_unpoke(struct bine_carrier *carrier)
-{
-    carrier->g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
-    carrier->g->interrupt = 0;
-    carrier->g->attention &= (uint8_t)~BINE_A_INTERRUPT;
-}
-
-PyObject *bine_py_deliver(PyObject *module, PyObject *args)
-{
-    (void)module, (void)args;
-    if (bine_py_raise_pending() < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
 
 /* ---- the current one ----------------------------------------------------------------------------------- */
 
@@ -316,7 +257,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         PyErr_NoMemory();
         return NULL;
     }
-    bine_spawn_options options = { .delay = delay, .stack_size = stack_size };
+    bine_spawn_options options = { .delay = delay, .stack_size = STACK_SIZE };
     carrier->has_room = bine_frames_wanted(bine_hub_here());
     struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
                                                 : bine_spawn_with(&options, carry, carrier);
@@ -335,23 +276,13 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
 
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
-static bool has_carriers(const struct bine_hub *hub)
-{
-    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
-        if (g->slots[BINE_SLOT_PYTHON] && g->flags & BINE_G_BELONGINGS)
-            return true;
-    return false;
-}
-
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
 static void hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
-    if (!Py_IsInitialized() || !has_carriers(hub))
+    if (!idle || !Py_IsInitialized())
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
-    bine_py_sleepers_end(hub);
-    bine_py_greenlets_end(hub);
     for (struct bine_carrier *carrier; (carrier = idle);) {
         idle = carrier->next;
         /* As its greenlet: deleting a state clears the key of the caller. */
@@ -363,13 +294,6 @@ static void hub_ended(struct bine_hub *hub)
         free(carrier);
     }
     idle_count = 0;
-    struct bine_carrier *own = bine_carrier_of(hub->root);
-    if (own) {
-        hub->root->slots[BINE_SLOT_PYTHON] = NULL;
-        Py_CLEAR(own->face);
-        Py_CLEAR(own->thrown);
-        free(own);
-    }
     PyGILState_Release(gil);
 }
 
@@ -391,19 +315,5 @@ int bine_carriers_init(PyObject *module)
     if (bine_interpreter_init() < 0)
         return -1;
     bine_frames_init();
-    stack_size = bine_stacks_thread_size();
-    reserved_signal = SIGRTMAX - 2;
-    PyObject *signals = PyImport_ImportModule("signal");
-    PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;
-    PyObject *old = handler ? PyObject_CallMethod(signals, "signal", "iO", reserved_signal, handler) : NULL;
-    if (!old && PyErr_ExceptionMatches(PyExc_ValueError)) {
-        /* Not the main thread: kill and Timeout then only reach waits of Bine's own objects, until the main thread imports us. */
-        PyErr_Clear();
-        old = Py_None;
-        Py_INCREF(old);
-    }
-    Py_XDECREF(old);
-    Py_XDECREF(handler);
-    Py_XDECREF(signals);
-    return old ? 0 : -1;
+    return bine_delivery_init(module);
 }

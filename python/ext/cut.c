@@ -44,11 +44,13 @@ static bool traced(void)
     return yes;
 }
 
-void bine_cut_short(void)
+bool bine_cut_short(void)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (!traced())
+    bool free = !traced();
+    if (free)
         PyEval_SetTrace(trace, NULL);
     PyErr_Restore(type, value, traceback);
+    return free;
 }

@@ -126,5 +126,5 @@ void bine_py_run(Greenlet *self)
     /* What was thrown too late is nobody's any more. */
     Py_CLEAR(carrier->thrown);
     carrier->expired = NULL;
-    bine_carrier_unpoke(carrier);
+    bine_delivery_done(carrier);
 }

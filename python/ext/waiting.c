@@ -22,8 +22,7 @@ int bine_py_raise_pending(void)
         exception = bine_py_expired_exception(carrier);
     if (!exception)
         return PyErr_Occurred() ? -1 : 0;
-    if (!bine_carrier_pending(carrier))
-        bine_carrier_unpoke(carrier);
+    bine_delivery_done(carrier);
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_DECREF(exception);
     return -1;
@@ -65,13 +64,11 @@ int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
     carrier->waiting++;
     int error = bine_park(hub, verb, object, deadline, BINE_PARK_SIGNALS);
     carrier->waiting--;
-    if (__builtin_expect(error == 0 || error == ETIME, 1))
+    if (__builtin_expect(error == 0 || error == ETIME, 1)) {
+        if (__builtin_expect(bine_carrier_pending(carrier), 0))
+            bine_delivery_poke(carrier); /* it came too late for this wait */
         return error;
-    return bine_py_park_failed(carrier, error);
-}
-
-int bine_py_park_failed(struct bine_carrier *carrier, int error)
-{
+    }
     if (bine_carrier_pending(carrier))
         return bine_py_raise_pending();
     if (error == EINTR)
@@ -135,8 +132,11 @@ int bine_py_wait_end(bool failed)
     int error = errno;
     struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
     carrier->waiting--;
-    if (__builtin_expect(!failed, 1))
+    if (__builtin_expect(!failed, 1)) {
+        if (__builtin_expect(bine_carrier_pending(carrier), 0))
+            bine_delivery_poke(carrier); /* it came too late for this wait */
         return 0;
+    }
     if (bine_carrier_pending(carrier) && (error == EINTR || error == ECANCELED))
         return bine_py_raise_pending();
     if (error == EINTR)

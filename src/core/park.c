@@ -29,13 +29,33 @@ static void clear_interrupt(struct bine_greenlet *g)
     g->attention &= (uint8_t)~BINE_A_INTERRUPT;
 }
 
+/* What a park fails with, or a call that would park, because `error` is pending. It spends an interrupt. 0: it waits all the same. */
+static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+{
+    if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
+        clear_interrupt(g);
+    return hub->around ? hub->around->refuse(hub, g, error, object, flags) : error;
+}
+
 int bine_cancelled(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
-    if (error && hub->around)
-        hub->around->refused(hub, g, error);
-    return error;
+    return error ? refuse(hub, g, error, 0, 0) : 0;
+}
+
+int bine_cancelled_for_good(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->current;
+    int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
+    return error && error == g->interrupt && !(g->attention & BINE_A_KILLED) ? 0 : error;
+}
+
+void bine_interrupted(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (hub && hub->around)
+        hub->around->interrupted(hub, hub->current);
 }
 
 /* The deadline of a park, or of a scope around it, has come. */
@@ -89,13 +109,8 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
         return EDEADLK;
     if (g->attention && listens(g, flags)) {
         int error = pending_error(g);
-        if (error) {
-            if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
-                clear_interrupt(g);
-            if (hub->around)
-                hub->around->refused(hub, g, error);
+        if (error && (error = refuse(hub, g, error, object, flags)))
             return error;
-        }
         if (g->timeouts && g->timeouts->earliest < deadline)
             deadline = g->timeouts->earliest;
     }

@@ -29,8 +29,16 @@ enum {
 int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags);
 
 /* What bine_park would fail with at once because of kill, scope or interrupt; 0 if it would wait. For calls that try first and
- * must not succeed after a kill for ever. Does not consume an interrupt. */
+ * must not succeed after a kill for ever: the caller fails with it. Spends an interrupt. */
 int bine_cancelled(struct bine_hub *hub);
+/* The same of kill and scope only, which stay: for callers that do not park yet, or do so later all the same. */
+int bine_cancelled_for_good(struct bine_hub *hub);
+
+/*
+ * A call of libc fails with EINTR now. A park that an interrupt ended says nothing of the call around it, which may have got a lock
+ * or its bytes in the same moment and succeed: a runtime that answers EINTR with an exception waits for this.
+ */
+void bine_interrupted(void);
 
 /* Make g ready, a parked greenlet of this hub; its park returns 0 (or `error`). False if it was not parked. A caller that knows the hub should
  * say it: g->hub is one more load on the way from a message to the greenlet that gets it. */

@@ -10,8 +10,9 @@ static __attribute__((noinline)) int sleep_slowly(int64_t duration)
     if (!hub)
         return -1;
     if (duration == 0) {
-        if (__builtin_expect(hub->current->attention, 0) && bine_cancelled(hub)) {
-            errno = bine_park(hub, "sleep", 0, 0, 0); /* consumes a one-shot interrupt */
+        int error = __builtin_expect(hub->current->attention, 0) ? bine_cancelled(hub) : 0;
+        if (error) {
+            errno = error;
             return -1;
         }
         bine_yield(hub);

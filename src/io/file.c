@@ -52,10 +52,8 @@ long bine_file_call(const char *verb, uintptr_t object, long number, const long 
         return call.result;
     }
     int error = bine_offload_firm(hub, &call.job, verb, object);
-    if (error) {
-        errno = error;
-        return -1;
-    }
+    if (error)
+        return bine_io_fail(error);
     if (call.result < 0)
         errno = call.job.error;
     return call.result;
@@ -94,7 +92,7 @@ static int open_in_pool(struct bine_hub *hub, int directory, const char *path, i
     int error = bine_offload_firm(hub, &opening.job, "open", (uintptr_t)path);
     /* Opened in the very moment of the kill: delivered, the kill strikes at the next wait. */
     if (opening.fd < 0)
-        errno = error ? error : opening.job.error;
+        return (int)bine_io_fail(error ? error : opening.job.error);
     return opening.fd;
 }
 

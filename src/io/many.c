@@ -102,8 +102,8 @@ int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *
     if (!used)
         return bine_park(hub, verb, 0, deadline, BINE_PARK_SIGNALS);
 
-    int error = bine_cancelled(hub);
-    if (error == ECANCELED || error == ETIMEDOUT)
+    int error = bine_cancelled_for_good(hub);
+    if (error)
         return error;
     struct bine_poller *poller = bine_poller_of(hub);
     if (!poller)

@@ -10,9 +10,9 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
     if (hub->no_park)
         return -EDEADLK; /* the kernel must not get hold of buffers whose owner cannot wait for their return */
     if (!(flags & BINE_PARK_FIRM)) {
-        /* Spare the kernel an operation that would be withdrawn at once. An interrupt is for the park to take. */
+        /* Spare the kernel an operation that would be withdrawn at once. */
         int error = bine_cancelled(hub);
-        if (error == ECANCELED || error == ETIMEDOUT)
+        if (error)
             return -error;
     }
     struct bine_poller *poller = bine_poller_of(hub);

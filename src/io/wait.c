@@ -9,11 +9,9 @@ int bine_io_streak_over(struct bine_hub *hub)
 {
     hub->streak = 0;
     int error = bine_cancelled(hub);
-    /* An interrupt is not for a call that does not wait. */
-    if (error == ECANCELED || error == ETIMEDOUT)
-        return error;
-    bine_yield(hub);
-    return 0;
+    if (!error)
+        bine_yield(hub);
+    return error;
 }
 
 void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry)

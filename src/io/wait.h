@@ -132,6 +132,8 @@ void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry);
 /* errno = error, -1. */
 static inline ssize_t bine_io_fail(int error)
 {
+    if (error == EINTR)
+        bine_interrupted();
     errno = error;
     return -1;
 }

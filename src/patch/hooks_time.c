@@ -33,6 +33,8 @@ static struct timespec timespec_of(int64_t duration)
 static int sleep_until(struct bine_hub *hub, const char *verb, int64_t deadline)
 {
     int error = bine_park(hub, verb, 0, deadline, BINE_PARK_SIGNALS);
+    if (error == EINTR)
+        bine_interrupted();
     return error == ETIME ? 0 : error;
 }
 

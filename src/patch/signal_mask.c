@@ -102,10 +102,15 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         set_kernel(masks, own);
 }
 
-static void refused(struct bine_hub *hub, struct bine_greenlet *g, int error)
+static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+{
+    return masks_here->inner ? masks_here->inner->refuse(hub, g, error, object, flags) : error;
+}
+
+static void interrupted(struct bine_hub *hub, struct bine_greenlet *g)
 {
     if (masks_here->inner)
-        masks_here->inner->refused(hub, g, error);
+        masks_here->inner->interrupted(hub, g);
 }
 
 /* This thread's masks with the hub told to call us. NULL: ENOMEM. */
@@ -116,7 +121,7 @@ static struct masks *masks_of(struct bine_hub *hub)
         masks = calloc(1, sizeof *masks);
         if (!masks)
             return NULL;
-        masks->around = (struct bine_around){leave, back, refused};
+        masks->around = (struct bine_around){leave, back, refuse, interrupted};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }

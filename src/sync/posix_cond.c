@@ -41,7 +41,7 @@ static int wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_m
         until = look < deadline ? look : deadline;
     }
     /* Killed, or a scope has expired: say so, but not at once, lest a loop that ignores it spins (posix.h). */
-    int cancelled = bine_cancelled(hub);
+    int cancelled = bine_cancelled_for_good(hub);
     if (cancelled) {
         int64_t soon = bine_hub_deadline(hub, 10 * BINE_MS);
         until = soon < until ? soon : until;

@@ -84,6 +84,8 @@ static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline, un
         count_waiter(semaphore, -1);
     if (error == 0)
         return 0;
+    if (error == EINTR)
+        bine_interrupted();
     errno = error == ETIME ? ETIMEDOUT : error;
     return -1;
 }

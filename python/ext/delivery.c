@@ -1,0 +1,218 @@
+/*
+ * How an exception reaches a greenlet that waits in a call of libc, be it the interpreter's or an extension's. See bine_python.h.
+ *
+ * What was thrown is pending until one place raises it, and so long each wait of the greenlet fails with EINTR, before it begins if need
+ * be: so it makes no difference whether the greenlet waited, was ready or computed when the exception came. The interpreter answers EINTR by
+ * looking at signals. Therefore a signal is reserved, whose Python handler raises what is pending, and it is marked as arrived when a
+ * call fails with EINTR; not when a wait does, because the call may have got its lock or its bytes in the same moment and succeed. Then the
+ * exception is for the next wait.
+ *
+ * A caller that waits again without having looked at signals is one of these:
+ * - A library in C. It tries again, finds ECANCELED, and gives up (cut.c).
+ * - The interpreter, for a lock that it must have (an import's, a file buffer's). It waits on, and the exception is for the next wait.
+ * - Anybody, if another greenlet has looked at signals meanwhile. It is told again.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+#include "gil.h"
+#include "patch/thread_greenlets.h"
+
+static int reserved_signal;
+static atomic_uint rounds; /* how often its handler has run */
+
+#if PY_VERSION_HEX >= 0x030D0000
+
+/* From 3.13 on each thread state has a word of its own that says what its evaluation loop has to attend to, and a signal is marked in the
+ * main thread's only. This is that mark, learned from what a signal changes. */
+static uintptr_t mark;
+
+static void learn_mark(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    uintptr_t before = __atomic_load_n(&state->eval_breaker, __ATOMIC_RELAXED);
+    PyErr_SetInterruptEx(reserved_signal);
+    mark = __atomic_load_n(&state->eval_breaker, __ATOMIC_RELAXED) & ~before;
+}
+
+static void mark_state(const struct bine_carrier *carrier)
+{
+    PyThreadState *state = carrier->state ? carrier->state : PyGILState_GetThisThreadState();
+    if (state && mark)
+        __atomic_fetch_or(&state->eval_breaker, mark, __ATOMIC_SEQ_CST);
+}
+
+#else
+
+static void learn_mark(void)
+{
+}
+
+static void mark_state(const struct bine_carrier *carrier)
+{
+    (void)carrier;
+}
+
+#endif
+
+static void trip(const struct bine_carrier *carrier)
+{
+#if PY_VERSION_HEX >= 0x030A0000
+    PyErr_SetInterruptEx(reserved_signal);
+#else
+    raise(reserved_signal);
+#endif
+    mark_state(carrier);
+}
+
+/* Each wait from now on fails until what is pending has been raised. */
+static void arm(struct bine_carrier *carrier)
+{
+    bine_interrupt(carrier->g, EINTR);
+}
+
+/* The caller has looked at signals, or does not. */
+static void untell(struct bine_carrier *carrier)
+{
+    carrier->delivery.told = false;
+    carrier->g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
+}
+
+static void tell(struct bine_carrier *carrier)
+{
+    carrier->delivery.struck = false;
+    carrier->delivery.told = true;
+    carrier->delivery.round = atomic_load(&rounds);
+    /* CPython runs signal handlers only in the thread whose identity is the main one's: answer so until it has looked. */
+    carrier->g->flags |= BINE_G_MAIN_IDENTITY;
+    trip(carrier);
+}
+
+void bine_delivery_poke(struct bine_carrier *carrier)
+{
+    arm(carrier);
+}
+
+void bine_delivery_done(struct bine_carrier *carrier)
+{
+    untell(carrier);
+    carrier->delivery = (struct bine_delivery){ 0 };
+    if (bine_carrier_pending(carrier)) {
+        arm(carrier);
+        return;
+    }
+    carrier->g->interrupt = 0;
+    carrier->g->attention &= (uint8_t)~BINE_A_INTERRUPT;
+}
+
+void bine_delivery_struck(struct bine_carrier *carrier, uintptr_t object)
+{
+    carrier->delivery.struck = true;
+    carrier->delivery.object = object;
+    arm(carrier);
+}
+
+void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    struct bine_carrier *carrier = bine_carrier_of(g);
+    (void)hub;
+    if (carrier && carrier->delivery.struck && !carrier->waiting && bine_carrier_pending(carrier))
+        tell(carrier);
+}
+
+/* The extension that waits may have released the GIL. False: see bine_cut_short. */
+static bool cut_short(struct bine_carrier *carrier)
+{
+    bool cut;
+    if (bine_check_is_blind)
+        return false;
+    if (bine_gil_state(carrier)) {
+        cut = bine_cut_short();
+    } else if (carrier->state) {
+        PyEval_RestoreThread(carrier->state);
+        cut = bine_cut_short();
+        PyEval_SaveThread();
+    } else {
+        PyGILState_STATE gil = PyGILState_Ensure();
+        cut = bine_cut_short();
+        PyGILState_Release(gil);
+    }
+    return cut;
+}
+
+/* A caller that was told waits again. What it fails with; 0: it waits. */
+static int refuse_again(struct bine_carrier *carrier, uintptr_t object, unsigned flags)
+{
+    untell(carrier);
+    /* The interpreter's locks are semaphores, and it takes any other error for the end of a wait with a limit. */
+    if (flags & BINE_PARK_HANDLERS) {
+        carrier->delivery.ignored = object == carrier->delivery.object;
+        arm(carrier);
+        return carrier->delivery.ignored ? 0 : EINTR;
+    }
+    if (!cut_short(carrier))
+        arm(carrier);
+    return ECANCELED;
+}
+
+int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+{
+    struct bine_carrier *carrier = bine_carrier_of(g);
+    (void)hub;
+    if (error != EINTR || !carrier || carrier->waiting || !bine_carrier_pending(carrier))
+        return error;
+    struct bine_delivery *delivery = &carrier->delivery;
+    if (delivery->told && delivery->round == atomic_load(&rounds)) {
+        error = refuse_again(carrier, object, flags);
+        if (error != EINTR)
+            return error;
+    } else if (delivery->ignored && delivery->object == object && flags & BINE_PARK_HANDLERS) {
+        arm(carrier);
+        return 0;
+    }
+    /* Twice at the same place: the call does fail, without saying so. */
+    bool fails = delivery->struck && delivery->object == object;
+    untell(carrier);
+    delivery->ignored = false;
+    bine_delivery_struck(carrier, object);
+    if (fails)
+        tell(carrier);
+    return EINTR;
+}
+
+PyObject *bine_py_deliver(PyObject *module, PyObject *args)
+{
+    struct bine_hub *hub = bine_hub_here();
+    struct bine_carrier *carrier = hub ? bine_carrier_of(hub->current) : NULL;
+    (void)module, (void)args;
+    atomic_fetch_add(&rounds, 1);
+    if (carrier && carrier->delivery.told) {
+        untell(carrier);
+        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+int bine_delivery_init(PyObject *module)
+{
+    reserved_signal = SIGRTMAX - 2;
+    PyObject *signals = PyImport_ImportModule("signal");
+    PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;
+    PyObject *old = handler ? PyObject_CallMethod(signals, "signal", "iO", reserved_signal, handler) : NULL;
+    if (old)
+        learn_mark();
+    if (!old && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        /* Not the main thread: kill and Timeout then only reach waits of Bine's own objects, until the main thread imports us. */
+        PyErr_Clear();
+        old = Py_None;
+        Py_INCREF(old);
+    }
+    Py_XDECREF(old);
+    Py_XDECREF(handler);
+    Py_XDECREF(signals);
+    return old ? 0 : -1;
+}
