@@ -75,6 +75,23 @@ BINE_API int bine_patch_only(const char *object, unsigned families);
 BINE_API int bine_patch_local_keys(const char *object);
 
 /*
+ * Make the thread-local variables (C's _Thread_local, C++'s thread_local, Rust's thread_local!) of the matching objects
+ * greenlet-local. For libraries that remember the thread's stack or task in such a variable, and that greenlets of one
+ * thread would mix up. A new greenlet finds the values that a new thread finds; the root greenlet keeps the thread's.
+ * Addresses stay the thread's: the contents are exchanged at each switch. Destructors (C++, Rust) of what a greenlet has made
+ * run when it ends, in reverse order, before those of pthread keys.
+ *
+ * An object that was taken on is never unloaded. It may have at most 16 KiB of such variables, all objects together: a
+ * greenlet that waits keeps them on its stack. The C library's, Bine's, an allocator's and the C++ runtime's stay
+ * thread-local. A signal handler must not use them. Independent of families. Holds for objects loaded later, too; those
+ * that cannot be taken on stay as they are. Any thread; on other threads that have a hub it takes effect when these look at their messages.
+ * Returns 0, or -1: EINVAL; EPERM; ENOMEM (some thread could not be told; the same call again tells it); ENOTSUP (an object
+ * that matches has to stay thread-local, is too large, or none of those that are loaded has such a variable; the rule
+ * holds for the others). Switches: no.
+ */
+BINE_API int bine_patch_local_tls(const char *object);
+
+/*
  * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of
  * threads, when the thread family is patched. In these objects pthread_self answers for the current greenlet, whoever
  * spawned it, and every call that takes a pthread_t understands it: join, detach, exit, cancel (as bine_kill; the

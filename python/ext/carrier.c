@@ -11,6 +11,7 @@
 #include "core/greenlet.h"
 #include "core/schedule.h"
 #include "gil.h"
+#include "patch/local_tls.h"
 
 /* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
  * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
@@ -179,6 +180,7 @@ static void new_state(struct bine_carrier *carrier)
 /* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
 static void wipe_state(struct bine_carrier *carrier)
 {
+    bine_local_tls_renew();
 #if PY_VERSION_HEX >= 0x030D0000
     /* threading.local keeps its values under a key that lives as long as the state. A new state takes 0.5 us. */
     if (carrier->state->threading_local_key) {

@@ -2,6 +2,7 @@
  * The interpreter as an object to patch: its thread states are greenlets', but some of its threads and its waits for its own locks
  * stay real ones (patch/interpreter.h).
  */
+#include <errno.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,12 @@ int bine_interpreter_init(void)
     /* The thread state that PyGILState finds is the greenlet's, before anything is patched. */
     bine_states_by_key = !bine_disabled();
     if (bine_states_by_key && (bine_patch_local_keys(interpreter_name) < 0 || bine_patch_keys_always() < 0)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    /* PyPI's greenlet keeps the thread's current greenlet in a thread-local object. If each of ours has one, each has a main greenlet of its
+     * own: they are told apart, and their stacks never mix. Its 1.x has none, and needs none. */
+    if (bine_states_by_key && bine_patch_local_tls("_greenlet*.so") < 0 && errno != ENOTSUP) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }

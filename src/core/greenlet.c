@@ -344,9 +344,18 @@ static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *valu
     conclude(hub, g, value, error);
 }
 
+static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bine_hub *hub)
+{
+    struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
+    if (hub->exchanging)
+        hub->exchange->pass(hub, NULL, next, NULL);
+    return next;
+}
+
+/* Who runs after the current greenlet, which has ended. */
 static inline struct bine_greenlet *next_to_run(struct bine_hub *hub)
 {
-    return hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
+    return __builtin_expect(hub->succession, 0) ? next_with_care(hub) : bine_schedule_next_quick(hub);
 }
 
 BINE_NO_SANITIZE struct bine_arch_context *bine_greenlet_enter(void)

@@ -26,8 +26,9 @@ enum bine_state {
 
 /* Slots for layers above core, which knows nothing of what they hold. */
 enum bine_slot {
-    BINE_SLOT_PATCH,  /* src/patch: signal mask, thread identity ... */
-    BINE_SLOT_PYTHON, /* the Python extension: its greenlet object */
+    BINE_SLOT_PATCH,    /* src/patch: signal mask, thread identity ... */
+    BINE_SLOT_PYTHON,   /* the Python extension: its greenlet object */
+    BINE_SLOT_EXCHANGE, /* of a greenlet that has left: what hub->exchange put away */
     BINE_SLOTS
 };
 

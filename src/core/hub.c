@@ -30,6 +30,7 @@ static int once_error;
 enum {
     HOOKS = 16
 };
+static int (*start_hook)(struct bine_hub *);
 static void (*end_hooks[HOOKS])(struct bine_hub *);
 static void (*fork_hooks[HOOKS])(struct bine_hub *);
 
@@ -52,6 +53,11 @@ static void add_hook(void (**hooks)(struct bine_hub *), void (*hook)(struct bine
             return;
         }
     abort(); /* a layer too many: HOOKS is ours to raise */
+}
+
+void bine_hub_on_start(int (*started)(struct bine_hub *hub))
+{
+    start_hook = started;
 }
 
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub))
@@ -105,7 +111,7 @@ void bine_hub_find_exception_globals(void)
     struct bine_hub *hub = bine_hub_of_thread;
     if (hub && !hub->exception_globals) {
         hub->exception_globals = get_exception_globals();
-        hub->exceptions = true;
+        hub->attended = true;
     }
 }
 
@@ -300,6 +306,13 @@ bine_hub *bine_hub_get(void)
     hub->next_hub = hubs;
     hubs = hub;
     unlock_hubs();
+    /* It is in the list: what others tell all hubs from now on reaches it. */
+    if (start_hook && start_hook(hub) != 0) {
+        bine_libc.pthread_setspecific(thread_end_key, NULL);
+        thread_ended(hub);
+        errno = ENOMEM;
+        return NULL;
+    }
     errno = saved_errno;
     return hub;
 
@@ -326,7 +339,13 @@ void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 {
     hub->around = around;
-    hub->surrounded = around != NULL;
+    hub->attended = around || hub->exception_globals;
+}
+
+void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
+{
+    hub->exchange = exchange;
+    hub->exchanging = true;
 }
 
 /* ---- clock -------------------------------------------------------------------------------------------------- */

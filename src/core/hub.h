@@ -51,6 +51,17 @@ struct bine_around {
     void (*interrupted)(struct bine_hub *hub, struct bine_greenlet *g);
 };
 
+/*
+ * What of a thread's state follows its greenlets although neither the switch nor errno knows of it: thread-local variables of chosen
+ * libraries, the locale. `pass` runs right before the switch from one greenlet to another, on the stack of `from`, and puts the state of
+ * `from` away and that of `to` in its place. `room` is memory of that many bytes on the stack of `from`; it stays until `from` goes on.
+ * `from` is NULL if that greenlet has ended; then there is no room. `pass` may neither park nor fail.
+ */
+struct bine_exchange {
+    size_t room;
+    void (*pass)(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room);
+};
+
 enum {
     BINE_SIGNALLED = 1 << 0,         /* a handler ran */
     BINE_SIGNALLED_RESTART = 1 << 1, /* ... while the root was parked, and calls go on after it (SA_RESTART) */
@@ -74,16 +85,23 @@ struct bine_hub {
     uint32_t turn_at;
     union {
         struct {
-            bool no_park;    /* inside a callback (link, notify, message): parking is an error */
-            bool simulated;  /* driver->random is set */
-            bool surrounded; /* around is set */
-            bool exceptions; /* exception_globals is set */
+            bool no_park;  /* inside a callback (link, notify, message): parking is an error */
+            bool attended; /* around or exception_globals is set */
+            union {
+                struct {
+                    bool simulated;  /* driver->random is set */
+                    bool exchanging; /* exchange is set */
+                };
+                uint16_t
+                    succession; /* either of them: the way from a greenlet that has ended to the next is not the shortest possible */
+            };
         };
         uint32_t unusual; /* any of them: a switch is not the shortest possible */
     };
     const struct bine_around *around;                 /* NULL: nobody; see bine_hub_set_around */
     bool main_thread;                                 /* its end is the end of the process */
     struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is loaded */
+    struct bine_exchange *exchange;                   /* NULL: nothing; see bine_hub_set_exchange */
 
     struct bine_driver *driver;
     struct bine_timers timers;
@@ -121,6 +139,9 @@ struct bine_hub *bine_hub_here(void);
 /* Have `around` (NULL: nobody) called around each switch from now on. */
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
 
+/* Have `exchange` passed at each switch from now on; it lives as long as the hub. The hub's own thread. */
+void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange);
+
 /* How often this hub went from one greenlet to the next: a figure for dumps. */
 uint64_t bine_hub_switches(const struct bine_hub *hub);
 
@@ -133,7 +154,9 @@ int64_t bine_hub_now(struct bine_hub *hub);
 /* now + duration, saturating at INT64_MAX. */
 int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
 
-/* Called by every layer that keeps state per hub: run when a hub ends, and in the child after fork. */
+/* Called by every layer that keeps state per hub: run on its thread when a hub is made, when it ends, and in the child after fork.
+ * Of `started` there is one; it returns 0 or ENOMEM; then the hub ends at once. */
+void bine_hub_on_start(int (*started)(struct bine_hub *hub));
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub));
 void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <link.h>
+#include <locale.h>
 #include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
@@ -189,6 +190,11 @@ __typeof__(res_nquery) __res_nquery;
 __typeof__(res_nsearch) __res_nsearch;
 __typeof__(res_nquerydomain) __res_nquerydomain;
 __typeof__(res_nsend) __res_nsend;
+
+locale_t __uselocale(locale_t locale);
+
+/* thread-local variables with destructors (Itanium C++ ABI) */
+int __cxa_thread_atexit_impl(void (*run)(void *), void *object, void *library);
 
 void __syslog_chk(int priority, int flag, const char *format, ...);
 void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments);

@@ -15,6 +15,17 @@ void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct
     bine_arch_start(&from->context, to->stack->top, bine_greenlet_enter);
 }
 
+void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    if (from == to)
+        return;
+    _Alignas(16) char room[hub->exchange->room];
+    hub->exchange->pass(hub, from, to, room);
+    bine_switch_unchanged(hub, from, to);
+    /* The room is in use until here. */
+    __asm__ volatile("" : : "r"(room) : "memory");
+}
+
 BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from,
                                                                  struct bine_greenlet *to)
 {

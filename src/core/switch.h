@@ -123,10 +123,14 @@ static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_
         bine_switch_other(hub, from, to);
 }
 
+/* From one greenlet to another where something is exchanged. The room lies on the stack of the one that leaves: a switch cannot fail for
+ * lack of memory. */
+void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+
 /* bine_switch_plain anywhere. Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put
  * back, and a C++ runtime may turn up (dlopen) while greenlets are parked. */
-static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
-                                                              struct bine_greenlet *to)
+static inline __attribute__((always_inline)) void
+bine_switch_unchanged(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     struct bine_exception_globals exceptions = {0};
     if (bine_switch_exceptions(hub)) {
@@ -136,6 +140,15 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
     bine_switch_plain(hub, from, to);
     if (exceptions.caught || exceptions.uncaught)
         *hub->exception_globals = exceptions;
+}
+
+static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                                                              struct bine_greenlet *to)
+{
+    if (__builtin_expect(hub->exchanging, 0))
+        bine_switch_exchanging(hub, from, to);
+    else
+        bine_switch_unchanged(hub, from, to);
 }
 
 /*

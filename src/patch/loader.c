@@ -14,6 +14,7 @@
 #include "hook.h"
 #include "limit.h"
 #include "loading.h"
+#include "local_tls.h"
 
 /* A processor that keeps a second copy of return addresses would not let a function return to where it was not called
  * from. */
@@ -62,6 +63,7 @@ static void loaded(void *handle)
     int saved = errno;
     bine_libc_resolve_cxx();
     follow();
+    bine_local_tls_follow();
     bine_hub_find_exception_globals();
     (void)dlerror();
     errno = saved;

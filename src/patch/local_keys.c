@@ -20,6 +20,7 @@
 
 #include "../core/hub.h"
 #include "../core/libc.h"
+#include "local_tls.h"
 
 enum {
     SLOTS = 256,
@@ -113,6 +114,7 @@ static void destroy_table(void *table)
 {
     /* The destructors ask for other values of theirs. */
     bine_setspecific(table_key, table);
+    bine_local_tls_destroy();
     stop_libraries();
     for (int round = 0; round < ROUNDS && destroy_round(); round++)
         ;

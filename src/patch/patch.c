@@ -8,6 +8,7 @@
 #include "hook.h"
 #include "interpreter.h"
 #include "limit.h"
+#include "local_tls.h"
 #include "scope.h"
 #include "signals.h"
 
@@ -28,6 +29,8 @@ static int change_to(unsigned families, bool anew)
     unsigned all = bine_families_with_inner(families) | atomic_load(&always);
     if (bine_limit_any())
         all |= BINE_PATCH_LOADER;
+    if (bine_scope_any_local_tls())
+        all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_TLS;
     atomic_store(&bine_patch_active, before | all);
     int error = bine_engine_apply(all, anew);
     atomic_store(&bine_patch_active, error ? before : all);
@@ -181,6 +184,28 @@ int bine_patch_only(const char *object, unsigned families)
 int bine_patch_local_keys(const char *object)
 {
     return add_rule(BINE_RULE_LOCAL_KEYS, object, 0);
+}
+
+int bine_patch_local_tls(const char *object)
+{
+    if (!object) {
+        errno = EINVAL;
+        return -1;
+    }
+    bine_libc_resolve();
+    bine_engine_lock();
+    int saved = errno;
+    int error = bine_scope_add(BINE_RULE_LOCAL_TLS, object, 0);
+    if (!error) {
+        error = change_to(atomic_load(&asked), true);
+        if (error)
+            bine_scope_drop_newest();
+    }
+    bine_engine_unlock();
+    if (!error)
+        error = bine_local_tls_begin(object);
+    errno = error ? error : saved;
+    return error ? -1 : 0;
 }
 
 int bine_patch_threads_as_greenlets(const char *object)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct rule {
 };
 
 static struct rule *newest;
+static atomic_uint local_tls_rules;
 
 int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
 {
@@ -28,6 +30,8 @@ int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned famil
     rule->families = families;
     rule->next = newest;
     newest = rule;
+    if (kind == BINE_RULE_LOCAL_TLS)
+        atomic_fetch_add(&local_tls_rules, 1);
     return 0;
 }
 
@@ -35,6 +39,8 @@ void bine_scope_drop_newest(void)
 {
     struct rule *rule = newest;
     newest = rule->next;
+    if (rule->kind == BINE_RULE_LOCAL_TLS)
+        atomic_fetch_sub(&local_tls_rules, 1);
     free(rule);
 }
 
@@ -64,15 +70,31 @@ bool bine_scope_allows(const char *name)
     return included || !only_included;
 }
 
+bool bine_scope_local_tls(const char *name)
+{
+    for (const struct rule *rule = newest; rule; rule = rule->next)
+        if (rule->kind == BINE_RULE_LOCAL_TLS && fnmatch(rule->pattern, name, 0) == 0)
+            return true;
+    return false;
+}
+
+bool bine_scope_any_local_tls(void)
+{
+    return atomic_load_explicit(&local_tls_rules, memory_order_relaxed) != 0;
+}
+
 unsigned bine_scope_families(const char *name, unsigned families)
 {
+    /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
+    unsigned everywhere = families & BINE_PATCH_LOCAL_TLS;
     if (!bine_scope_allows(name))
-        return 0;
+        return everywhere;
     /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
     unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
     unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
     for (const struct rule *rule = newest; rule; rule = rule->next) {
-        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || fnmatch(rule->pattern, name, 0) != 0)
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||
+            fnmatch(rule->pattern, name, 0) != 0)
             continue;
         if (rule->kind == BINE_RULE_LOCAL_KEYS)
             special |= BINE_PATCH_LOCAL_KEYS;
@@ -81,5 +103,5 @@ unsigned bine_scope_families(const char *name, unsigned families)
         else
             ordinary &= bine_families_with_inner(rule->families);
     }
-    return families & (ordinary | special);
+    return (families & (ordinary | special)) | everywhere;
 }

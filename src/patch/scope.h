@@ -12,6 +12,7 @@ enum bine_rule_kind {
     BINE_RULE_ONLY,       /* only these families */
     BINE_RULE_LOCAL_KEYS, /* the pthread keys of these objects are greenlet-local */
     BINE_RULE_GREENLETS,  /* the threads that these objects make are greenlets */
+    BINE_RULE_LOCAL_TLS,  /* the thread-local variables of these objects are greenlet-local */
 };
 
 /* 0, or ENOMEM. The pattern is copied; families count for BINE_RULE_ONLY. Callers hold the patching lock. */
@@ -24,6 +25,12 @@ bool bine_scope_leaves_out(void);
 
 /* May the object with this file name be patched? Exclude rules are stronger than include rules. */
 bool bine_scope_allows(const char *name);
+
+/* Are the thread-local variables of the object with this file name to be greenlet-local? */
+bool bine_scope_local_tls(const char *name);
+
+/* Is there a rule of that kind? Any thread, without the lock. */
+bool bine_scope_any_local_tls(void);
 
 /* Which of these families (inner ones included) are to be patched in the object with this file name. */
 unsigned bine_scope_families(const char *name, unsigned families);
