@@ -68,6 +68,7 @@ struct bine_carrier {
     struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
     PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    struct bine_py_timeout *timeouts;   /* all that the greenlet has started, youngest first */
     struct bine_delivery delivery;
     bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
     unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
@@ -213,6 +214,8 @@ struct bine_waitable *bine_py_queue_waitable(PyObject *object);
 
 extern PyTypeObject bine_Timeout_Type;
 int bine_timeout_init(PyObject *module);
+/* The carrier's greenlet has ended: what it had started concerns nobody any more. With or without the GIL, on its hub's thread. */
+void bine_timeouts_abandon(struct bine_carrier *carrier);
 /* The oldest expired timeout of the carrier as an exception to raise: new reference. */
 PyObject *bine_py_expired_exception(struct bine_carrier *carrier);
 /* The seconds of a call's timeout argument, which may be a Timeout of the caller's: borrowed. */

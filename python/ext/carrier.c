@@ -104,6 +104,7 @@ static void carrier_ended(struct bine_greenlet *g)
      * may not have here; a carrier of our own has freed them before. */
     struct bine_carrier *carrier = g->slots[BINE_SLOT_PYTHON];
     g->slots[BINE_SLOT_PYTHON] = NULL;
+    bine_timeouts_abandon(carrier);
     if (!Py_IsInitialized()) {
         free(carrier);
         return;

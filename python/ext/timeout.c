@@ -13,28 +13,54 @@ typedef struct bine_py_timeout {
     uint32_t timer;             /* of the hub's, while started */
     struct bine_hub *hub;       /* NULL: not started */
     uint64_t life;              /* of the hub, when it was started */
-    struct bine_carrier *carrier;
-    struct bine_py_timeout *next; /* in carrier->expired */
+    struct bine_carrier *carrier; /* of the greenlet that started it; NULL: that has ended */
+    struct bine_py_timeout *younger, *older; /* in carrier->timeouts, while started */
+    struct bine_py_timeout *next; /* in carrier->expired, or in `spent` */
     PyObject *seconds, *exception;
-    bool expired;               /* in the list */
+    bool expired;               /* in either list */
 } Timeout;
+
+/* What became due after the greenlet that had started it had ended. The timer that found out did not have the GIL to let go of them. */
+static _Thread_local Timeout *spent;
 
 static void fire(void *timeout, int64_t deadline)
 {
     (void)deadline;
-    Timeout *self = timeout, **last = &self->carrier->expired;
+    Timeout *self = timeout, **last = self->carrier ? &self->carrier->expired : &spent;
     while (*last)
         last = &(*last)->next;
     *last = self;
     self->next = NULL;
     self->expired = true;
-    bine_delivery_poke(self->carrier);
+    if (self->carrier)
+        bine_delivery_poke(self->carrier);
 }
 
 /* Has the thread that started it ended? Then so have its timer and its carrier, and the hub may be another thread's by now. */
 static bool outlived(const Timeout *self)
 {
     return self->hub->life != self->life || !self->hub->timers.room;
+}
+
+static void unlink_from(Timeout **list, Timeout *self)
+{
+    for (Timeout **link = list; *link; link = &(*link)->next)
+        if (*link == self) {
+            *link = self->next;
+            break;
+        }
+}
+
+/* The carrier's greenlet has it no more. */
+static void leave_carrier(Timeout *self)
+{
+    if (self->younger)
+        self->younger->older = self->older;
+    else
+        self->carrier->timeouts = self->older;
+    if (self->older)
+        self->older->younger = self->younger;
+    self->carrier = NULL;
 }
 
 static void stop(Timeout *self)
@@ -46,18 +72,36 @@ static void stop(Timeout *self)
         bine_timer_stop(&self->hub->timers, self->timer);
         bine_timer_give_back(&self->hub->timers, self->timer);
     }
-    if (self->expired && !over) {
-        for (Timeout **link = &self->carrier->expired; *link; link = &(*link)->next)
-            if (*link == self) {
-                *link = self->next;
-                break;
-            }
-        if (!bine_carrier_pending(self->carrier))
-            bine_delivery_done(self->carrier);
+    struct bine_carrier *carrier = over ? NULL : self->carrier;
+    if (self->expired && !over)
+        unlink_from(carrier ? &carrier->expired : &spent, self);
+    if (carrier) {
+        leave_carrier(self);
+        if (self->expired && !bine_carrier_pending(carrier))
+            bine_delivery_done(carrier);
     }
     self->expired = false;
     self->hub = NULL;
     Py_DECREF(self); /* the reference that the timer held */
+}
+
+/* Let go of what is spent. */
+static void reap(void)
+{
+    while (spent)
+        stop(spent);
+}
+
+void bine_timeouts_abandon(struct bine_carrier *carrier)
+{
+    /* In a thread that became a greenlet the GIL is not to be had here: what was due already is let go later. */
+    for (Timeout *due; (due = carrier->expired);) {
+        carrier->expired = due->next;
+        due->next = spent;
+        spent = due;
+    }
+    while (carrier->timeouts)
+        leave_carrier(carrier->timeouts);
 }
 
 /* What to raise for it; it is stopped. New reference. */
@@ -158,6 +202,7 @@ static int start(Timeout *self)
         PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first", self);
         return -1;
     }
+    reap();
     if (self->seconds == Py_None)
         return 0; /* never due */
     struct bine_carrier *carrier = bine_carrier_current();
@@ -170,6 +215,11 @@ static int start(Timeout *self)
         return -1;
     }
     self->carrier = carrier;
+    self->younger = NULL;
+    self->older = carrier->timeouts;
+    if (self->older)
+        self->older->younger = self;
+    carrier->timeouts = self;
     self->hub = hub;
     self->life = hub->life;
     self->timer = (uint32_t)timer;
@@ -281,7 +331,7 @@ static PyObject *timeout_repr(PyObject *object)
 static PyObject *get_pending(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(((Timeout *)self)->hub != NULL);
+    return PyBool_FromLong(((Timeout *)self)->hub && !((Timeout *)self)->expired);
 }
 
 static PyMethodDef timeout_methods[] = {

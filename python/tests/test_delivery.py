@@ -270,6 +270,56 @@ def run_model(kinds, seeds=range(SEEDS)):
                 raise
 
 
+def test_hazard_42_a_timeout_that_outlives_its_greenlet_strikes_nobody():
+    left = []
+
+    def leaves():
+        left.append(bine.Timeout.start_new(0.1))
+
+    def innocent():
+        for _ in range(4):
+            time.sleep(0.1)
+
+    def busy_when_due():
+        bine.Timeout.start_new(0)
+        os.sched_yield()
+
+    bine.joinall([bine.spawn(leaves) for _ in range(5)])
+    bine.joinall([bine.spawn(innocent) for _ in range(5)], raise_error=True)
+    assert not any(timeout.pending for timeout in left)
+    bine.joinall([bine.spawn(busy_when_due) for _ in range(5)])
+    bine.joinall([bine.spawn(innocent) for _ in range(5)], raise_error=True)
+    # It is still a Timeout like any other: cancelled by somebody else, and started again.
+    bine.spawn(leaves).join()
+    assert left[-1].pending
+    left[-1].cancel()
+    assert not left[-1].pending
+    left[-1].start()
+    raises(bine.Timeout, time.sleep, 20)
+
+
+def test_hazard_42_timeouts_of_carriers_that_are_gone():
+    # More greenlets than carriers are kept, and threads, whose carriers all end.
+    def leaves():
+        bine.Timeout.start_new(0.5)
+        time.sleep(0.01)
+
+    def more_than_one():
+        leaves()
+        leaves()
+
+    bine.joinall([bine.spawn(leaves) for _ in range(1500)])
+    threads = [threading.Thread(target=more_than_one) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    used_again = [bytearray(200) for _ in range(10000)]
+    time.sleep(1)
+    assert not any(map(any, used_again))
+    assert bine.spawn(lambda: 3).get() == 3
+
+
 class Late(BaseException):
     pass
 
