@@ -4,19 +4,25 @@
  * A libc call in which an exception is thrown fails, with EINTR and then ECANCELED, and the extension raises an error of its own for it. What
  * was thrown must come instead, before any `except` clause looks at the error. A trace function can do that: CPython calls it in the Python
  * frame that an exception arrives in, and raises what it raises. So one is set, in this greenlet's thread state only, from the cut until
- * the exception, or anything else, has arrived; not if the greenlet is traced already (a debugger, coverage): then the error
- * comes first, and what was thrown at the next line.
+ * the frame that called the extension goes on; frames that the extension runs meanwhile, say to decode the text of its error, do not
+ * count. Not if the greenlet is traced already (a debugger, coverage): then the error comes first, and what was thrown at the next wait.
  */
 #include "bine_python.h"
 #include "core/greenlet.h"
 
-static int trace(PyObject *unused, PyFrameObject *frame, int what, PyObject *arg)
+/* `caller`: the frame that called the extension, or NULL if there was none. */
+static int trace(PyObject *caller, PyFrameObject *frame, int what, PyObject *arg)
 {
     struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
-    (void)unused, (void)frame;
+    if (caller && (PyObject *)frame != caller)
+        return 0;
     PyEval_SetTrace(NULL, NULL);
-    if (what != PyTrace_EXCEPTION || !carrier || !bine_carrier_pending(carrier))
-        return 0; /* it ended well after all; the signal's handler raises */
+    if (!carrier || !bine_carrier_pending(carrier))
+        return 0;
+    if (what != PyTrace_EXCEPTION) {
+        bine_delivery_poke(carrier); /* it ended well after all */
+        return 0;
+    }
     PyObject *error = PyTuple_Check(arg) && PyTuple_GET_SIZE(arg) == 3 ? PyTuple_GET_ITEM(arg, 1) : NULL;
     if (bine_py_raise_pending() == 0)
         return 0;
@@ -50,7 +56,7 @@ bool bine_cut_short(void)
     PyErr_Fetch(&type, &value, &traceback);
     bool free = !traced();
     if (free)
-        PyEval_SetTrace(trace, NULL);
+        PyEval_SetTrace(trace, (PyObject *)PyEval_GetFrame());
     PyErr_Restore(type, value, traceback);
     return free;
 }

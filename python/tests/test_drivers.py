@@ -10,7 +10,7 @@ import time
 import pytest
 
 import bine
-from helpers import longest_gap
+from helpers import longest_gap, raises
 
 PATCHED = True
 SERVERS = "BINE_POSTGRES_PORT" in os.environ
@@ -225,6 +225,30 @@ def check(server, ask, server_can_be_slow=True):
 
 def test_psycopg2():
     check("POSTGRES", ask_psycopg2)
+
+
+def test_hazard_49_several_cut_in_one_turn_all_raise_what_was_thrown():
+    import psycopg2
+
+    number, seen = port("POSTGRES"), []
+
+    def ask():
+        connection = psycopg2.connect(host="127.0.0.1", port=number, user="bine", dbname="postgres")
+        try:
+            connection.cursor().execute("SELECT pg_sleep(30)")
+        except BaseException as error:
+            seen.append((type(error), type(error.__context__)))
+            raise
+
+    for _ in range(2):
+        greenlets = [bine.spawn(ask) for _ in range(5)]
+        bine.sleep(0.5)
+        bine.killall(greenlets, timeout=10)
+        with bine.Timeout(20):
+            greenlets = [bine.spawn(lambda: bine.with_timeout(0.5, ask)) for _ in range(5)]
+            assert all(type(raises(bine.Timeout, greenlet.get)) is bine.Timeout for greenlet in greenlets)
+    assert len(seen) == 20 and {raised for raised, _ in seen} == {bine.GreenletExit, bine.Timeout}, seen
+    assert all(issubclass(context, psycopg2.Error) for _, context in seen), seen
 
 
 def test_psycopg_3_in_c():
