@@ -216,10 +216,10 @@ static void break_off(bine_hub *hub)
 {
     void *value = (void *)1;
     ran = 0;
-    CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, BINE_MS), ETIMEDOUT);
+    CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, 50 * BINE_MS), ETIMEDOUT);
     CHECK_EQ((intptr_t)value, 1);
     bine_timeout scope;
-    CHECK_OK(bine_timeout_begin(&scope, BINE_MS));
+    CHECK_OK(bine_timeout_begin(&scope, 50 * BINE_MS));
     CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, BINE_FOREVER), ETIMEDOUT);
     CHECK_EQ(bine_timeout_end(&scope), 1);
     CHECK_EQ((intptr_t)value, 1);
