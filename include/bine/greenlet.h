@@ -49,8 +49,8 @@ typedef void *bine_run(void *arg);
 
 typedef struct bine_spawn_options {
     const char *name;  /* shown by bine_name and dumps; copied; NULL: "function(argument)" */
-    size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB;
-                          0: the default (256 KiB, or BINE_STACK_SIZE) */
+    size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB, the
+                          guard not counted; 0: the default (256 KiB, or BINE_STACK_SIZE) */
     int64_t delay;     /* as for bine_spawn_later */
 } bine_spawn_options;
 
@@ -144,6 +144,11 @@ BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
 
 /* True if g has been killed (it may still be running towards its end). Switches: no. */
 BINE_API bool bine_killed(const bine_greenlet *g);
+
+/* Would a wait of the current greenlet fail at once, since it was killed, interrupted or is out of time? Returns 0, or -1: what
+ * the wait would fail with (ECANCELED, ETIMEDOUT), and it still will. For long work that does not wait, and before what
+ * cannot be undone. Obeys shields. 0 on a thread without a hub. Switches: no. */
+BINE_API int bine_check(void);
 
 /* Between these two the current greenlet's parks obey neither kill nor timeout scopes, so that cleanup
  * code can block. They nest. Switches: no. */

@@ -14,6 +14,9 @@ typedef struct bine_hub bine_hub;
 /* The calling thread's hub, made if need be. NULL: ENOMEM, EAGAIN. */
 BINE_API bine_hub *bine_hub_get(void);
 
+/* True if the calling thread has a hub. Does not make one. Any thread. Switches: no. */
+BINE_API bool bine_hub_exists(void);
+
 /* Run function(arg) soon on the hub's thread, between two greenlets; it must not block (spawn from it).
  * Functions posted by one thread run in the order of posting. Any thread. Returns 0, or -1: EINVAL,
  * ENOMEM, ESRCH (the hub's thread has ended). Switches: no. */

@@ -16,8 +16,8 @@ BINE_BEGIN
 /*
  * Call function(arg) on a thread of the pool and wait for its end. Its result is stored in *value (value may be NULL).
  *
- * The function runs with signals blocked (those that report a fault aside), on a stack of 1 MiB, on a thread that has
- * no hub: inside it every patched call is libc's own and blocks that thread only. It may not use the greenlet-local
+ * The function runs with signals blocked (those that report a fault aside), on a stack of libc's default size for
+ * threads (1 MiB at least), on a thread that has no hub: inside it every patched call is libc's own and blocks that thread only. It may not use the greenlet-local
  * storage of the caller, nor objects that belong to the caller's thread. The errno it leaves becomes the caller's (it
  * starts with the caller's), whatever the result.
  *
@@ -25,12 +25,21 @@ BINE_BEGIN
  * a kill or timeout that strikes meanwhile shows at the caller's next wait. While the call is still queued it can be
  * cancelled, and then function is never called.
  *
- * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub,
- * or where parking is not allowed (links, posted functions).
+ * If no thread can be made the function runs at once on the calling thread. So it does when that thread has no hub or is confined
+ * (bine_offload_confine), or where parking is not allowed (links, posted functions).
  *
  * Returns 0, or -1: EINVAL (function is NULL), ECANCELED, ETIMEDOUT. Any thread. Switches: yes.
  */
 BINE_API int bine_offload(void *(*function)(void *), void *arg, void **value);
+
+/*
+ * Say that the calling thread is confined: it may do or see less than the threads of the pool (Landlock, seccomp, file system ids,
+ * capabilities, namespaces), or more. From now on the pool makes no calls with paths and names in its place, nor functions
+ * of bine_offload: the thread makes them itself, and blocks while they wait. Patched calls say so by themselves where libc has a
+ * function for it (setfsuid, setfsgid, capset, unshare, setns, prctl); this is for a program that confines itself in another way. A
+ * thread that first uses Bine after another one was confined counts as confined, for it may be its child. Any thread. Switches: no.
+ */
+BINE_API void bine_offload_confine(void);
 
 /* Threads of the pool now, idle ones included. Any thread. Switches: no. */
 BINE_API size_t bine_offload_threads(void);

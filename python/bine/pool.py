@@ -134,14 +134,25 @@ class Group:
     def add(self, greenlet):
         """Begin to track the greenlet."""
         self.greenlets.add(greenlet)
-        self._empty_event.clear()
+        self._note_emptiness()
         greenlet.rawlink(self._discard)
 
     def _discard(self, greenlet):
-        self.greenlets.discard(greenlet)
+        """True if it was in the group. Greenlets of several threads may leave at the same time."""
+        try:
+            self.greenlets.remove(greenlet)
+        except KeyError:
+            return False
         self.dying.discard(greenlet)
         if not self.greenlets:
-            self._empty_event.set()
+            self._note_emptiness()
+        return True
+
+    def _note_emptiness(self):
+        empty = None
+        while empty is not (not self.greenlets):  # another thread may add or remove one meanwhile
+            empty = not self.greenlets
+            (self._empty_event.set if empty else self._empty_event.clear)()
 
     def discard(self, greenlet):
         """Stop tracking the greenlet."""
@@ -311,10 +322,8 @@ class Pool(Group):
             raise
 
     def _discard(self, greenlet):
-        if greenlet in self.greenlets:
-            Group._discard(self, greenlet)
-            if self._semaphore is not None:
-                self._semaphore.release()
+        if Group._discard(self, greenlet) and self._semaphore is not None:
+            self._semaphore.release()
 
     def _apply_directly(self):
         return Group._apply_directly(self) or self.full() and getcurrent() in self

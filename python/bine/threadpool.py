@@ -1,5 +1,6 @@
 """Real OS threads for what no patch can make cooperative (gevent.threadpool's names)."""
 
+import threading
 from concurrent.futures import Future, TimeoutError
 from concurrent.futures import ThreadPoolExecutor as _Executor
 
@@ -9,25 +10,42 @@ from .pool import Group
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor"]
 
+_worker = threading.local()  # in a thread that runs a task: `pools`, whose tasks they are
+
 
 class ThreadPool(Group):
     """Runs functions on OS threads, at most ``maxsize`` at a time, while only the caller's greenlet waits.
 
     What it spawns are AsyncResult-like greenlets. A function that runs cannot be interrupted: kill takes effect when it
-    has returned.
+    has returned. Any thread may use the pool, its own workers among them: the greenlets belong to the thread that made the pool (to
+    the caller's, once that has ended), so tasks begin when that thread waits.
     """
 
     def __init__(self, maxsize=10, hub=None, idle_task_timeout=-1):
         Group.__init__(self)
         self._maxsize = maxsize
         self._room = Semaphore(maxsize)
+        self._home = Greenlet()  # never started: it stands for the thread
 
     maxsize = property(lambda self: self._maxsize)
     size = property(lambda self: self._maxsize - self._room.counter)
 
     def _work(self, function, args, kwargs):
         with self._room:
-            return offload(function, args, kwargs)
+            return offload(self._call, (function, args, kwargs))
+
+    def _call(self, function, args, kwargs):
+        outer = getattr(_worker, "pools", ())
+        _worker.pools = outer + (self,)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _worker.pools = outer
+
+    def start(self, greenlet):
+        """Add an unstarted greenlet and start it in the pool's thread."""
+        greenlet._move_to(self._home)
+        Group.start(self, greenlet)
 
     def spawn(self, function, *args, **kwargs):
         """The result of function(*args, **kwargs), run on an OS thread: get() waits for it."""
@@ -36,10 +54,21 @@ class ThreadPool(Group):
         return greenlet
 
     def apply(self, func, args=None, kwds=None):
+        """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not the pool's, as in gevent."""
+        if not self._home._is_here():
+            return func(*(args or ()), **(kwds or {}))
         return self._work(func, args or (), kwds or {})
 
+    def join(self, timeout=None, raise_error=False):
+        """Wait until no task is left; True if so. RuntimeError in a task of this pool without a timeout, which would wait for itself."""
+        if timeout is None and self in getattr(_worker, "pools", ()):
+            raise RuntimeError("a task cannot wait for the end of all tasks of its pool")
+        return Group.join(self, timeout, raise_error)
+
     def kill(self, exception=None, block=True, timeout=None):
-        self.join(timeout)
+        """Wait until no task is left."""
+        if block:
+            self.join(timeout)
 
 
 class _Future(Future):
@@ -79,11 +108,11 @@ class ThreadPoolExecutor(_Executor):
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(self._threads_pool.apply(fn, args, kwargs))
+                future.set_result(self._threads_pool._work(fn, args, kwargs))
             except BaseException as exception:
                 future.set_exception(exception)
 
-        Greenlet.spawn(run)
+        self._threads_pool.start(Greenlet(run))
         return future
 
     def shutdown(self, wait=True, **kwargs):

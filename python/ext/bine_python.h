@@ -3,6 +3,7 @@
  *
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
+ *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   cut.c         what comes instead of the error of a C extension that was cut short
@@ -18,7 +19,9 @@
 #include <structmember.h>
 
 #include <bine.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/park.h"
 #include "sync/object.h"
@@ -136,16 +139,56 @@ void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);
  * that cannot be done, because the greenlet is traced. GIL held. */
 bool bine_cut_short(void);
 
-/* ---- objects ----------------------------------------------------------------------------------------- */
+/* ---- across.c ---------------------------------------------------------------------------------------- */
 
-/* As gevent's, events and semaphores are used from any thread. An interpreter's threads are all seen by the deadlock check. */
-#define BINE_PY_SHARED (BINE_SHARED | BINE_SHARED_JUDGED)
+/* One greenlet that sleeps until somebody who holds the GIL wakes it, on any thread. It lies on the greenlet's stack. The GIL guards it. */
+struct bine_py_sleeper {
+    struct bine_message message; /* first; to the sleeper's hub */
+    struct bine_waiter waiter;   /* in the queue of what it sleeps for */
+    struct bine_carrier *carrier;
+    struct bine_hub *hub;
+    struct bine_py_sleeper *next, *previous; /* all that sleep */
+    struct bine_py_sleeper **noted;          /* a pointer to it elsewhere, cleared if the greenlet's thread ends; or NULL */
+    void (*give_back)(PyObject *object);     /* take back what it was given, if its thread ends before it ran; or NULL */
+    PyObject *object;                        /* for give_back */
+    atomic_bool sent;                        /* the message is on its way */
+    bool linked;                             /* in the list of all */
+    bool served;                             /* it was given what it sleeps for, whatever its park returns */
+};
+
+#define BINE_PY_SLEEPER(w) ((struct bine_py_sleeper *)((char *)(w)-offsetof(struct bine_py_sleeper, waiter)))
+
+int bine_across_init(void);
+/* The current greenlet, whose carrier that is, will sleep. Every begin needs an end, which may switch and keeps a current exception. */
+void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier *carrier);
+void bine_py_sleeper_end(struct bine_py_sleeper *sleeper);
+/* Sleep in the queue (NULL: in none). As bine_py_park: 0 when woken or served, ETIME, EINTR, -1 with an exception. The caller looks whether what it
+ * waits for has come, and may sleep again. */
+int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object, int64_t deadline);
+/* Sleep in the queue until bine_py_claim() serves the sleeper, and end it. 0, ETIME, or -1 with an exception. */
+int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object, int64_t deadline);
+/* Sleep until the object is ready. 1: it is; 0: the deadline has passed; -1 with an exception. */
+int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t deadline);
+/* Wake it. False: its thread is ending. */
+bool bine_py_wake(struct bine_py_sleeper *sleeper);
+/* Serve the first sleeper of the queue. NULL: there is none. */
+struct bine_py_sleeper *bine_py_claim(struct bine_queue *queue);
+/* The hub ends: its sleepers never run again. GIL held. */
+void bine_py_sleepers_end(struct bine_hub *hub);
+
+/* What another thread's hub is asked to do, between two greenlets, with the GIL. `gone`: that thread has ended, or is about to. An exception is
+ * reported. It may not wait. */
+typedef void bine_py_order(PyObject *object, PyObject *argument, bool gone);
+/* Send it to the hub in that life. It keeps references to both objects (argument: or NULL) meanwhile. 0, ESRCH or ENOMEM. */
+int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run, PyObject *object, PyObject *argument);
 
 /* ---- waiting.c --------------------------------------------------------------------------------------- */
 
 /* Park with the GIL held (it is released meanwhile). 0 when woken, ETIME when `deadline` (absolute, INT64_MAX: none) passed, -1 with an
  * exception: thrown into the greenlet, a timeout, a signal handler's, LoopExit. The caller unlinks its waiter in any case but 0. */
 int bine_py_park(const char *verb, uintptr_t object, int64_t deadline);
+/* What bine_py_park returns after a park that failed with `error`. */
+int bine_py_park_failed(struct bine_carrier *carrier, int error);
 /* Raise what is pending in the current greenlet: -1, or 0 if there is nothing. */
 int bine_py_raise_pending(void);
 /* Seconds (None: for ever; a number, also negative: at once) to an absolute deadline. -1 with an exception. */
@@ -171,7 +214,9 @@ extern PyObject *bine_LoopExit, *bine_GreenletExit;
 struct bine_py_greenlet {
     PyObject_HEAD
     struct bine_waitable waitable;      /* ready: it has ended */
-    struct bine_greenlet *carried_by;   /* borrowed, from the start until the end */
+    struct bine_greenlet *carried_by;   /* borrowed, from its first step until the end; only its own thread may look inside */
+    struct bine_hub *hub;               /* of the thread that it belongs to ... */
+    uint64_t life;                      /* ... in that life of the hub's record */
     PyObject *run, *args, *kwargs;
     PyObject *value, *exception;        /* after the end; exception NULL: successful */
     PyObject *traceback;                /* the exception's */
@@ -194,9 +239,15 @@ int bine_greenlet_init(PyObject *module);
 struct bine_py_greenlet *bine_py_current(void);
 /* Run it in the current carrier, from its first step to its links. */
 void bine_py_run(struct bine_py_greenlet *self);
+/* The object for the greenlet of that carrier: borrowed. NULL with an exception. GIL held. */
+struct bine_py_greenlet *bine_py_face_of(struct bine_carrier *carrier);
 /* An object for a C greenlet that Python did not spawn (root, thread). New reference. */
 struct bine_py_greenlet *bine_py_face(struct bine_greenlet *g);
-/* Throw an exception (instance, stolen) into the greenlet that carries `carrier`. */
+/* Its thread has ended: so has it, as if it was killed. True if it has ended. */
+bool bine_py_ended(struct bine_py_greenlet *self);
+/* The hub ends: so have its greenlets. GIL held. */
+void bine_py_greenlets_end(struct bine_hub *hub);
+/* Throw an exception (instance, stolen) into the greenlet that carries `carrier`, on its thread. */
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
 
 /* ---- event.c, semaphore.c, queue.c: objects of libbine in Python ones ------------------------------------ */
@@ -205,7 +256,7 @@ int bine_event_init(PyObject *module);
 int bine_semaphore_init(PyObject *module);
 int bine_queue_init(PyObject *module);
 int bine_collect_init(PyObject *module);
-/* The libbine object inside, NULL if it is none of these types. For bine_py_waitable. */
+/* The waitable record inside, NULL if it is none of these types. For bine_py_waitable. */
 struct bine_waitable *bine_py_event_waitable(PyObject *object);
 struct bine_waitable *bine_py_semaphore_waitable(PyObject *object);
 struct bine_waitable *bine_py_queue_waitable(PyObject *object);

@@ -13,13 +13,10 @@
 #include "gil.h"
 #include "patch/local_tls.h"
 
-/* Address space, committed as it is touched. CPython allows so many C calls that extensions written in C (json, pickle, re) need this
- * to end in RecursionError and not in the guard (hazard 36): its own limit is 10,000 in 3.13. From 3.14 on it looks at the stack itself. */
-#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
-#define STACK_SIZE (4 << 20)
-#else
-#define STACK_SIZE (1 << 20)
-#endif
+/* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C
+ * (json, pickle, re) need this to end in RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than a
+ * megabyte. */
+static size_t stack_size;
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
 enum { KEEP = 1000 };
@@ -260,7 +257,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         PyErr_NoMemory();
         return NULL;
     }
-    bine_spawn_options options = { .delay = delay, .stack_size = STACK_SIZE };
+    bine_spawn_options options = { .delay = delay, .stack_size = stack_size };
     carrier->has_room = bine_frames_wanted(bine_hub_here());
     struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
                                                 : bine_spawn_with(&options, carry, carrier);
@@ -279,13 +276,23 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
 
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
+static bool has_carriers(const struct bine_hub *hub)
+{
+    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        if (g->slots[BINE_SLOT_PYTHON] && g->flags & BINE_G_BELONGINGS)
+            return true;
+    return false;
+}
+
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
 static void hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
-    if (!idle || !Py_IsInitialized())
+    if (!Py_IsInitialized() || !has_carriers(hub))
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
+    bine_py_sleepers_end(hub);
+    bine_py_greenlets_end(hub);
     for (struct bine_carrier *carrier; (carrier = idle);) {
         idle = carrier->next;
         /* As its greenlet: deleting a state clears the key of the caller. */
@@ -297,6 +304,13 @@ static void hub_ended(struct bine_hub *hub)
         free(carrier);
     }
     idle_count = 0;
+    struct bine_carrier *own = bine_carrier_of(hub->root);
+    if (own) {
+        hub->root->slots[BINE_SLOT_PYTHON] = NULL;
+        Py_CLEAR(own->face);
+        Py_CLEAR(own->thrown);
+        free(own);
+    }
     PyGILState_Release(gil);
 }
 
@@ -318,5 +332,6 @@ int bine_carriers_init(PyObject *module)
     if (bine_interpreter_init() < 0)
         return -1;
     bine_frames_init();
+    stack_size = bine_stacks_thread_size();
     return bine_delivery_init(module);
 }

@@ -1,6 +1,5 @@
-/* wait, iwait, joinall, killall: several objects at once, on bine_iwait. */
+/* wait, iwait, joinall, killall: several objects at once, of any thread. */
 #include <errno.h>
-#include <stddef.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
@@ -19,80 +18,140 @@ struct bine_waitable *bine_py_waitable(PyObject *object)
 
 /* ---- the iterator ------------------------------------------------------------------------------------------ */
 
-typedef struct {
+typedef struct iteration Iteration;
+
+/* One object that is waited for. */
+struct place {
+    struct bine_waiter waiter; /* first */
+    Iteration *iteration;
+    struct place *next_ready;
+    PyObject *object; /* owned */
+};
+
+struct iteration {
     PyObject_HEAD
-    PyObject *objects; /* tuple */
-    bine_iwait *iteration;
+    struct place *places;
+    Py_ssize_t n;
+    struct place *ready_first, *ready_last;
+    struct bine_py_sleeper *sleeper; /* that waits for the next; or NULL */
     int64_t deadline;
-    Py_ssize_t left;   /* still to be returned */
-} Iteration;
+    Py_ssize_t left; /* still to be returned */
+};
 
 static PyTypeObject Iteration_Type;
 
+static void became_ready(struct bine_waiter *waiter)
+{
+    struct place *place = (struct place *)waiter;
+    Iteration *self = place->iteration;
+    if (self->ready_first)
+        self->ready_last->next_ready = place;
+    else
+        self->ready_first = place;
+    self->ready_last = place;
+    if (self->sleeper)
+        bine_py_wake(self->sleeper);
+}
+
+/* Watch every object that is not ready yet. -1 with an exception. */
+static int watch_all(Iteration *self, PyObject *objects)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(objects);
+    self->places = PyMem_Calloc((size_t)n + 1, sizeof *self->places);
+    if (!self->places) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (; self->n < n; self->n++) {
+        struct place *place = &self->places[self->n];
+        struct bine_waitable *waitable = bine_py_waitable(PyTuple_GET_ITEM(objects, self->n));
+        if (!waitable)
+            return -1;
+        place->object = PyTuple_GET_ITEM(objects, self->n);
+        Py_INCREF(place->object);
+        place->iteration = self;
+        place->waiter.notify = became_ready;
+        if (waitable->class->ready(waitable))
+            became_ready(&place->waiter);
+        else
+            bine_queue_push(&waitable->watchers, &place->waiter);
+    }
+    return 0;
+}
+
 static PyObject *iteration_new(PyObject *objects, PyObject *timeout, PyObject *count)
 {
-    Iteration *self = PyObject_New(Iteration, &Iteration_Type);
-    if (!self)
+    PyObject *all = PySequence_Tuple(objects);
+    Iteration *self = all ? PyObject_New(Iteration, &Iteration_Type) : NULL;
+    if (!self) {
+        Py_XDECREF(all);
         return NULL;
-    self->iteration = NULL;
-    self->objects = PySequence_Tuple(objects);
-    Py_ssize_t n = self->objects ? PyTuple_GET_SIZE(self->objects) : -1;
-    self->left = n;
-    if (n >= 0 && count && count != Py_None) {
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    self->left = PyTuple_GET_SIZE(all);
+    if (count && count != Py_None) {
         Py_ssize_t wanted = PyNumber_AsSsize_t(count, PyExc_OverflowError);
         if (wanted < self->left)
             self->left = wanted < 0 ? 0 : wanted;
     }
-    void **waitables = n < 0 || PyErr_Occurred() ? NULL : PyMem_Malloc((size_t)(n + 1) * sizeof *waitables);
-    bool good = waitables && bine_carrier_current() && bine_py_deadline(timeout, &self->deadline) == 0;
-    for (Py_ssize_t i = 0; good && i < n; i++)
-        good = (waitables[i] = bine_py_waitable(PyTuple_GET_ITEM(self->objects, i))) != NULL;
-    if (good && !(self->iteration = bine_iwait_begin(waitables, (size_t)n))) {
-        bine_py_error(errno);
-        good = false;
-    }
-    PyMem_Free(waitables);
-    if (!good)
+    if (PyErr_Occurred() || bine_py_deadline(timeout, &self->deadline) < 0 || watch_all(self, all) < 0)
         Py_CLEAR(self);
+    Py_DECREF(all);
     return (PyObject *)self;
+}
+
+static void let_go(Iteration *self)
+{
+    self->ready_first = NULL;
+    for (; self->n > 0; self->n--) {
+        bine_queue_remove(&self->places[self->n - 1].waiter);
+        Py_DECREF(self->places[self->n - 1].object);
+    }
 }
 
 static void iteration_dealloc(PyObject *object)
 {
     Iteration *self = (Iteration *)object;
-    bine_iwait_end(self->iteration);
-    Py_XDECREF(self->objects);
+    let_go(self);
+    PyMem_Free(self->places);
     PyObject_Free(self);
 }
 
-/* The Python object that a waitable belongs to: borrowed. */
-static PyObject *object_of(Iteration *self, void *waitable)
+/* 0: one is ready; ETIME; -1 with an exception. */
+static int wait_for_one(Iteration *self)
 {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->objects); i++)
-        if (bine_py_waitable(PyTuple_GET_ITEM(self->objects, i)) == waitable)
-            return PyTuple_GET_ITEM(self->objects, i);
-    return NULL;
+    struct bine_carrier *carrier = bine_carrier_current();
+    struct bine_py_sleeper sleeper;
+    int error;
+    if (!carrier)
+        return -1;
+    if (self->sleeper) {
+        PyErr_SetString(PyExc_RuntimeError, "another greenlet waits with this iterator");
+        return -1;
+    }
+    bine_py_sleeper_begin(&sleeper, carrier);
+    sleeper.noted = &self->sleeper;
+    self->sleeper = &sleeper;
+    do {
+        error = bine_py_sleep_in(NULL, &sleeper, "wait", (uintptr_t)self->n, self->deadline);
+    } while ((error == 0 || error == EINTR) && !self->ready_first);
+    self->sleeper = NULL;
+    bine_py_sleeper_end(&sleeper);
+    return error > 0 && self->ready_first ? 0 : error;
 }
 
 static PyObject *iteration_next(PyObject *object)
 {
     Iteration *self = (Iteration *)object;
-    void *ready;
-    int verdict;
     if (self->left <= 0)
         return NULL;
-    do {
-        if (bine_py_wait_begin() < 0)
-            return NULL;
-        ready = bine_iwait_next(self->iteration, bine_py_left(self->deadline));
-        verdict = bine_py_wait_end(!ready);
-    } while (verdict == 1);
-    if (!ready)
-        return NULL; /* out of time, at the end, or an exception */
+    if (!self->ready_first && (self->deadline == 0 || wait_for_one(self) != 0))
+        return NULL; /* out of time, or an exception */
+    struct place *place = self->ready_first;
+    self->ready_first = place->next_ready;
     self->left--;
-    PyObject *found = object_of(self, ready);
-    Py_XINCREF(found);
-    return found;
+    Py_INCREF(place->object);
+    return place->object;
 }
 
 static PyObject *iteration_enter(PyObject *self, PyObject *unused)
@@ -106,8 +165,7 @@ static PyObject *iteration_exit(PyObject *object, PyObject *args)
 {
     Iteration *self = (Iteration *)object;
     (void)args;
-    bine_iwait_end(self->iteration);
-    self->iteration = NULL;
+    let_go(self);
     self->left = 0;
     Py_RETURN_NONE;
 }

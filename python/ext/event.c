@@ -1,16 +1,21 @@
-/* Event and AsyncResult on bine_event. gevent's semantics: see gevent.event's documentation. */
+/*
+ * Event and AsyncResult. gevent's semantics: see gevent.event's documentation.
+ *
+ * They belong to no thread: what they keep is guarded by the GIL. Links are called on the thread that set the first of them.
+ */
 #include <errno.h>
-#include <stddef.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 
 typedef struct {
     PyObject_HEAD
-    bine_event *event;     /* of the thread that was the first to wait for it (gevent's rule) or to link; NULL so far */
-    struct bine_hub *hub;  /* that thread's */
-    bool set;              /* while event is NULL */
+    struct bine_waitable waitable; /* ready: it is set */
+    struct bine_queue waiters;
+    bool set;
     PyObject *links;       /* list of callables, or NULL */
+    struct bine_hub *hub;  /* of the thread that calls them; NULL: there were none */
+    uint64_t life;         /* of that hub */
     PyObject *value;       /* AsyncResult: NULL while there is none */
     PyObject *exception;   /* AsyncResult: an exception instance, or NULL */
     PyObject *traceback;   /* the one it came with */
@@ -19,33 +24,25 @@ typedef struct {
 
 static PyTypeObject Event_Type, AsyncResult_Type;
 
+static bool is_set(const Event *self)
+{
+    return self->set;
+}
+
+static bool event_ready(const struct bine_waitable *waitable)
+{
+    return is_set((const Event *)((const char *)waitable - offsetof(Event, waitable)));
+}
+
+static const struct bine_waitable_class waitable_class = { "Event", event_ready, NULL, NULL };
+
 static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    return type->tp_alloc(type, 0);
-}
-
-/* Somebody is about to wait. -1 with an exception. */
-static int have_event(Event *self)
-{
-    if (self->event)
-        return 0;
-    struct bine_hub *hub = bine_hub_get();
-    bine_event *event = hub ? bine_event_new(BINE_PY_SHARED) : NULL;
-    if (!event) {
-        bine_py_error(errno);
-        return -1;
-    }
-    if (self->set)
-        bine_event_set(event);
-    self->hub = hub;
-    self->event = event;
-    return 0;
-}
-
-static bool is_set(const Event *self)
-{
-    return self->event ? bine_event_is_set(self->event) : self->set;
+    Event *self = (Event *)type->tp_alloc(type, 0);
+    if (self)
+        self->waitable.class = &waitable_class;
+    return (PyObject *)self;
 }
 
 static int event_traverse(PyObject *object, visitproc visit, void *arg)
@@ -68,23 +65,14 @@ static int event_clear(PyObject *object)
     return 0;
 }
 
-static void free_there(void *event)
-{
-    bine_event_free(event);
-}
-
 static void event_dealloc(PyObject *object)
 {
     Event *self = (Event *)object;
-    PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
     event_clear(object);
-    /* Those who wait have a reference, so nobody does; but the last reference may be another thread's. */
-    if (self->event && bine_event_free(self->event) < 0 && errno == EPERM)
-        bine_post(self->hub, free_there, self->event);
-    type->tp_free(object);
+    Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
 }
 
 /* The links are called in a greenlet of their own, as gevent calls them in the hub: never inside set() or rawlink(). */
@@ -120,52 +108,38 @@ static PyObject *event_call_links(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static void set_there(void *object)
+static void call_links_there(PyObject *object, PyObject *unused, bool gone)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
-    Event *self = object;
-    bine_event_set(self->event);
-    if (call_links_soon(self) < 0)
-        PyErr_WriteUnraisable(object);
-    Py_DECREF(self);
-    PyGILState_Release(gil);
+    (void)unused;
+    if (!gone)
+        call_links_soon((Event *)object);
 }
 
 static int set_event(Event *self)
 {
-    if (!self->event) { /* nobody waits, no links */
-        self->set = true;
+    self->set = true;
+    while (bine_py_claim(&self->waiters))
+        ;
+    bine_waitable_notify(&self->waitable);
+    if (!self->links || PyList_GET_SIZE(self->links) == 0)
         return 0;
-    }
-    if (self->hub == bine_hub_here()) {
-        bine_event_set(self->event);
-        return call_links_soon(self);
-    }
-    /* Another OS thread sets it: its own does it, and calls the links. */
-    Py_INCREF(self);
-    if (bine_post(self->hub, set_there, self) < 0) {
-        Py_DECREF(self);
-        bine_py_error(errno);
-        return -1;
-    }
-    return 0;
+    if (self->hub != bine_hub_here() && bine_py_order_there(self->hub, self->life, call_links_there, (PyObject *)self, NULL) == 0)
+        return 0;
+    return call_links_soon(self); /* here, too, if that thread has ended */
 }
 
 /* 1: set; 0: not within the time; -1: an exception. */
 static int wait_event(Event *self, int64_t deadline)
 {
-    int result, verdict;
-    if (is_set(self)) /* whatever has become of the thread that waited first */
-        return 1;
-    if (have_event(self) < 0)
+    if (is_set(self) || deadline == 0)
+        return is_set(self);
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
         return -1;
-    do {
-        if (bine_py_wait_begin() < 0)
-            return -1;
-        result = bine_event_wait(self->event, bine_py_left(deadline));
-        verdict = bine_py_wait_end(result < 0);
-    } while (verdict == 1);
-    return verdict < 0 ? -1 : result == 0;
+    struct bine_py_sleeper sleeper;
+    bine_py_sleeper_begin(&sleeper, carrier);
+    int error = bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline);
+    return error < 0 ? -1 : error == 0;
 }
 
 static PyObject *event_set(PyObject *self, PyObject *unused)
@@ -187,8 +161,6 @@ static PyObject *event_clear_flag(PyObject *object, PyObject *unused)
     Event *self = (Event *)object;
     (void)unused;
     self->set = false;
-    if (self->event && bine_event_clear(self->event) < 0)
-        return bine_py_error(errno);
     Py_RETURN_NONE;
 }
 
@@ -214,8 +186,15 @@ static PyObject *event_rawlink(PyObject *object, PyObject *callback)
     Event *self = (Event *)object;
     if (!PyCallable_Check(callback))
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
-    if (have_event(self) < 0 || (!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return bine_py_error(errno);
+    if ((!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
         return NULL;
+    if (!self->hub || bine_hub_gone(self->hub, self->life)) {
+        self->hub = hub;
+        self->life = hub->life;
+    }
     if (is_set(self) && call_links_soon(self) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -383,14 +362,14 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 #define COMMON                                                                                                                    \
-    { "rawlink", event_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet." },     \
+    { "rawlink", event_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the first link." },     \
         { "unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback." },                                          \
         { "ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set." },                                               \
         { "_call_links", event_call_links, METH_NOARGS, NULL }
 
 static PyMethodDef event_methods[] = {
     COMMON,
-    { "set", event_set, METH_NOARGS, "set()\n--\n\nSet the flag and wake all who wait. Any thread." },
+    { "set", event_set, METH_NOARGS, "set()\n--\n\nSet the flag and wake all who wait." },
     { "clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag." },
     { "is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set." },
     { "isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()." },
@@ -431,7 +410,7 @@ static PyTypeObject Event_Type = {
     .tp_name = "bine.event.Event",
     .tp_basicsize = sizeof(Event),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Event()\n--\n\nA flag that greenlets wait for.",
+    .tp_doc = "Event()\n--\n\nA flag that greenlets wait for. Any thread.",
     .tp_new = event_new,
     .tp_dealloc = event_dealloc,
     .tp_traverse = event_traverse,
@@ -446,7 +425,7 @@ static PyTypeObject AsyncResult_Type = {
     .tp_name = "bine.event.AsyncResult",
     .tp_basicsize = sizeof(Event),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "AsyncResult()\n--\n\nA value or an exception that arrives once.",
+    .tp_doc = "AsyncResult()\n--\n\nA value or an exception that arrives once. Any thread.",
     .tp_new = event_new,
     .tp_dealloc = event_dealloc,
     .tp_traverse = event_traverse,
@@ -461,9 +440,7 @@ static PyTypeObject AsyncResult_Type = {
 
 struct bine_waitable *bine_py_event_waitable(PyObject *object)
 {
-    if (!PyObject_TypeCheck(object, &Event_Type) && !PyObject_TypeCheck(object, &AsyncResult_Type))
-        return NULL;
-    return have_event((Event *)object) < 0 ? NULL : (struct bine_waitable *)((Event *)object)->event;
+    return PyObject_TypeCheck(object, &Event_Type) || PyObject_TypeCheck(object, &AsyncResult_Type) ? &((Event *)object)->waitable : NULL;
 }
 
 int bine_event_init(PyObject *module)

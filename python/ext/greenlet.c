@@ -8,20 +8,25 @@
 
 static bool ended(const struct bine_waitable *waitable)
 {
-    const Greenlet *self = (const Greenlet *)((const char *)waitable - offsetof(Greenlet, waitable));
-    return self->state == BINE_PY_ENDED;
+    return bine_py_ended((Greenlet *)((char *)waitable - offsetof(Greenlet, waitable)));
 }
 
-static const struct bine_waitable_class waitable_class = { "Greenlet", ended };
+static const struct bine_waitable_class waitable_class = { "Greenlet", ended, NULL, NULL };
 
 /* ---- making ---------------------------------------------------------------------------------------------- */
 
 static PyObject *greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
+    struct bine_hub *hub = bine_hub_get();
+    if (!hub)
+        return bine_py_error(errno);
     Greenlet *self = (Greenlet *)type->tp_alloc(type, 0);
-    if (self)
+    if (self) {
         self->waitable.class = &waitable_class;
+        self->hub = hub;
+        self->life = hub->life;
+    }
     return (PyObject *)self;
 }
 
@@ -137,20 +142,25 @@ Greenlet *bine_py_face(struct bine_greenlet *g)
         return NULL;
     self->state = BINE_PY_RUNNING;
     self->carried_by = g;
+    self->hub = g->hub;
+    self->life = g->hub->life;
     self->args = PyTuple_New(0);
     return self;
 }
 
-Greenlet *bine_py_current(void)
+Greenlet *bine_py_face_of(struct bine_carrier *carrier)
 {
-    struct bine_carrier *carrier = bine_carrier_current();
-    if (!carrier)
-        return NULL;
     if (carrier->running)
         return carrier->running;
     if (!carrier->face)
         carrier->face = bine_py_face(carrier->g);
     return carrier->face;
+}
+
+Greenlet *bine_py_current(void)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    return carrier ? bine_py_face_of(carrier) : NULL;
 }
 
 /* ---- starting --------------------------------------------------------------------------------------------- */
@@ -164,6 +174,17 @@ int bine_greenlet_start_after(Greenlet *self, int64_t delay)
     if (!self->args) {
         PyErr_SetString(PyExc_AssertionError, "Greenlet.__init__ was not called");
         return -1;
+    }
+    if (!bine_greenlet_here(self)) {
+        if (!bine_hub_gone(self->hub, self->life))
+            return bine_greenlet_start_there(self, delay);
+        struct bine_hub *hub = bine_hub_get();
+        if (!hub) {
+            bine_py_error(errno);
+            return -1;
+        }
+        self->hub = hub; /* its thread has ended before it began: it is this one's now */
+        self->life = hub->life;
     }
     struct bine_greenlet *g = bine_carrier_start(self, delay);
     if (!g)
@@ -262,26 +283,25 @@ static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject 
 /* 0: it has ended; ETIME; -1 with an exception. */
 static int wait_for(Greenlet *self, int64_t deadline)
 {
-    if (self->state == BINE_PY_ENDED)
+    if (bine_py_ended(self))
         return 0;
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
         return -1;
-    if (self->carried_by == carrier->g && self->state == BINE_PY_RUNNING) {
+    if (self == carrier->running || self == carrier->face) {
         PyErr_SetString(PyExc_RuntimeError, "a greenlet cannot wait for itself");
         return -1;
     }
-    struct bine_waiter waiter = { .greenlet = carrier->g };
+    if (!deadline)
+        return ETIME;
+    struct bine_py_sleeper sleeper;
     int error;
+    bine_py_sleeper_begin(&sleeper, carrier);
     do {
-        /* After a signal the wake may have come already, to a waiter that was not parked any more. */
-        if (self->state == BINE_PY_ENDED)
-            return 0;
-        bine_queue_push(&self->waitable.watchers, &waiter);
-        error = deadline ? bine_py_park("join", (uintptr_t)self, deadline) : ETIME;
-        bine_queue_remove(&waiter);
-    } while (error == EINTR);
-    return error;
+        error = bine_py_sleep_in(&self->waitable.watchers, &sleeper, "join", (uintptr_t)self, deadline);
+    } while ((error == 0 || error == EINTR) && !bine_py_ended(self));
+    bine_py_sleeper_end(&sleeper);
+    return error > 0 && bine_py_ended(self) ? 0 : error;
 }
 
 /* join(timeout=None), parsed by hand as sleep() is. */
@@ -352,11 +372,16 @@ static PyObject *instance_of(PyObject *exception)
 
 static int throw_into(Greenlet *self, PyObject *exception)
 {
-    if (self->state == BINE_PY_ENDED)
+    if (bine_py_ended(self))
         return 0;
     PyObject *instance = instance_of(exception);
     if (!instance)
         return -1;
+    if (self->state != BINE_PY_NEW && !bine_greenlet_here(self)) {
+        int result = bine_greenlet_throw_there(self, instance);
+        Py_DECREF(instance);
+        return result;
+    }
     if (self->state != BINE_PY_RUNNING) {
         bine_greenlet_end(self, NULL, instance); /* it never runs; a carrier that has it already sees that it has ended */
         return 0;
@@ -452,6 +477,8 @@ static PyMethodDef greenlet_methods[] = {
     { "has_links", bine_greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end." },
     { "unlink_all", bine_greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks." },
     { "_run_links", bine_greenlet_run_links, METH_NOARGS, NULL },
+    { "_is_here", bine_greenlet_is_here, METH_NOARGS, NULL },
+    { "_move_to", bine_greenlet_move_to, METH_O, NULL },
     { "__enter__", greenlet_enter, METH_NOARGS, NULL },
     { "__exit__", greenlet_exit, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },

@@ -4,10 +4,15 @@
 int bine_greenlet_call_links_soon(Greenlet *self)
 {
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "_run_links");
-    PyObject *runner = run ? PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
-    int result = runner ? bine_greenlet_start_after((Greenlet *)runner, 0) : -1;
-    Py_XDECREF(runner);
+    Greenlet *runner = run ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
     Py_XDECREF(run);
+    if (!runner)
+        return -1;
+    /* In the thread of `self`; in this one if that has ended. */
+    runner->hub = self->hub;
+    runner->life = self->life;
+    int result = bine_greenlet_start_after(runner, 0);
+    Py_DECREF(runner);
     return result;
 }
 
@@ -23,7 +28,7 @@ PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback)
     if (PyList_Append(self->links, callback) < 0)
         return NULL;
     /* Never inside link(): as gevent does. */
-    if (self->state == BINE_PY_ENDED && bine_greenlet_call_links_soon(self) < 0)
+    if (bine_py_ended(self) && bine_greenlet_call_links_soon(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -59,26 +59,26 @@ PyObject *bine_greenlet_repr(PyObject *object)
 PyObject *bine_greenlet_ready(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+    return PyBool_FromLong(bine_py_ended((Greenlet *)self));
 }
 
 PyObject *bine_greenlet_successful(PyObject *object, PyObject *unused)
 {
     Greenlet *self = (Greenlet *)object;
     (void)unused;
-    return PyBool_FromLong(self->state == BINE_PY_ENDED && !self->exception);
+    return PyBool_FromLong(bine_py_ended(self) && !self->exception);
 }
 
 int bine_greenlet_bool(PyObject *object)
 {
     Greenlet *self = (Greenlet *)object;
-    return self->state == BINE_PY_STARTED || self->state == BINE_PY_RUNNING;
+    return !bine_py_ended(self) && self->state != BINE_PY_NEW;
 }
 
 PyObject *bine_greenlet_get_dead(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(((Greenlet *)self)->state == BINE_PY_ENDED);
+    return PyBool_FromLong(bine_py_ended((Greenlet *)self));
 }
 
 PyObject *bine_greenlet_get_started(PyObject *self, void *unused)

@@ -1,5 +1,5 @@
 /* What the files of the Greenlet type share: greenlet.c (making, starting, waiting, ending), greenlet_run.c (its life in a carrier),
- * greenlet_link.c (links), greenlet_look.c (what is known of it). */
+ * greenlet_link.c (links), greenlet_look.c (what is known of it), greenlet_across.c (other OS threads). */
 #ifndef BINE_PYTHON_GREENLET_PARTS_H
 #define BINE_PYTHON_GREENLET_PARTS_H
 
@@ -33,5 +33,12 @@ int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
 PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused);
 int bine_greenlet_start_after(Greenlet *self, int64_t delay);
+
+/* Does it belong to the calling thread? Else the functions below send what is to be done to its thread; an exception is given as an instance. */
+bool bine_greenlet_here(const Greenlet *self);
+int bine_greenlet_throw_there(Greenlet *self, PyObject *exception);
+int bine_greenlet_start_there(Greenlet *self, int64_t delay);
+PyObject *bine_greenlet_is_here(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_move_to(PyObject *object, PyObject *other);
 
 #endif

@@ -1,14 +1,21 @@
-/* Semaphore, BoundedSemaphore and RLock on libbine's. gevent's semantics: see gevent.lock's documentation. */
-#include <errno.h>
-#include <stddef.h>
+/*
+ * Semaphore, BoundedSemaphore and RLock. gevent's semantics: see gevent.lock's documentation.
+ *
+ * They belong to no thread. What they keep is guarded by the GIL; so what is free is taken at once on any thread, and a thread that waits depends
+ * on nobody but the one that releases.
+ */
+#include <limits.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 
 typedef struct {
     PyObject_HEAD
-    void *object; /* bine_semaphore or bine_rlock */
-    struct bine_hub *hub;
+    struct bine_waitable waitable; /* ready: acquiring would not wait */
+    struct bine_queue waiters;
+    unsigned counter, maximum;       /* permits that are there, only while nobody waits; and at most */
+    unsigned depth;                  /* RLock: how often its owner has it */
+    struct bine_py_greenlet *owner;  /* RLock: owned reference; NULL: nobody */
     PyObject *weak_references;
 } Lock;
 
@@ -19,17 +26,22 @@ static bool is_rlock(const Lock *self)
     return PyObject_TypeCheck((PyObject *)self, &RLock_Type);
 }
 
+static bool lock_ready(const struct bine_waitable *waitable)
+{
+    const Lock *self = (const Lock *)((const char *)waitable - offsetof(Lock, waitable));
+    return is_rlock(self) ? !self->owner : self->counter > 0;
+}
+
+static const struct bine_waitable_class waitable_class = { "Semaphore", lock_ready, NULL, NULL };
+
 static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    struct bine_hub *hub = bine_hub_get();
-    Lock *self = hub ? (Lock *)type->tp_alloc(type, 0) : NULL;
-    if (!self)
-        return hub ? NULL : bine_py_error(errno);
-    self->hub = hub;
-    if (is_rlock(self) && !(self->object = bine_rlock_new(0))) {
-        bine_py_error(errno);
-        Py_CLEAR(self);
+    Lock *self = (Lock *)type->tp_alloc(type, 0);
+    if (self) {
+        self->waitable.class = &waitable_class;
+        self->counter = 1;
+        self->maximum = INT_MAX;
     }
     return (PyObject *)self;
 }
@@ -46,57 +58,99 @@ static int semaphore_init(PyObject *object, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_ValueError, "semaphore initial value must be >= 0");
         return -1;
     }
-    if (self->object)
-        bine_semaphore_free(self->object);
-    bool bounded = PyObject_TypeCheck(object, &BoundedSemaphore_Type) && value > 0;
-    self->object = bounded ? bine_semaphore_new_bounded((unsigned)value, BINE_PY_SHARED) : bine_semaphore_new((unsigned)value, BINE_PY_SHARED);
-    if (!self->object) {
-        bine_py_error(errno);
-        return -1;
-    }
+    self->counter = (unsigned)value;
+    self->maximum = PyObject_TypeCheck(object, &BoundedSemaphore_Type) && value > 0 ? (unsigned)value : INT_MAX;
     return 0;
-}
-
-static void free_semaphore(void *object)
-{
-    bine_semaphore_free(object);
-}
-
-static void free_rlock(void *object)
-{
-    bine_rlock_free(object);
 }
 
 static void semaphore_dealloc(PyObject *object)
 {
-    Lock *self = (Lock *)object;
-    PyTypeObject *type = Py_TYPE(object);
-    if (self->weak_references)
+    if (((Lock *)object)->weak_references)
         PyObject_ClearWeakRefs(object);
-    if (self->object) {
-        int result = is_rlock(self) ? bine_rlock_free(self->object) : bine_semaphore_free(self->object);
-        if (result < 0 && errno == EPERM)
-            bine_post(self->hub, is_rlock(self) ? free_rlock : free_semaphore, self->object);
+    Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
+}
+
+/* A locked RLock keeps its owner, which may keep the RLock. */
+static int rlock_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Py_VISIT(((Lock *)object)->owner);
+    return 0;
+}
+
+static int rlock_clear(PyObject *object)
+{
+    Py_CLEAR(((Lock *)object)->owner);
+    return 0;
+}
+
+static void rlock_dealloc(PyObject *object)
+{
+    PyObject_GC_UnTrack(object);
+    rlock_clear(object);
+    semaphore_dealloc(object);
+}
+
+/* ---- acquiring and releasing ------------------------------------------------------------------------------- */
+
+static void release_permit(PyObject *object)
+{
+    Lock *self = (Lock *)object;
+    if (bine_py_claim(&self->waiters))
+        return;
+    self->counter++;
+    bine_waitable_notify(&self->waitable);
+}
+
+static void release_rlock(PyObject *object)
+{
+    Lock *self = (Lock *)object;
+    struct bine_py_greenlet *owner = self->owner;
+    struct bine_py_sleeper *next = bine_py_claim(&self->waiters);
+    self->depth = next ? 1 : 0;
+    self->owner = next ? bine_py_face_of(next->carrier) : NULL;
+    Py_XINCREF(self->owner);
+    if (!next)
+        bine_waitable_notify(&self->waitable);
+    Py_XDECREF(owner); /* last: it may run code */
+}
+
+/* 1: taken; 0: it must wait; -1: an exception. */
+static int try_acquire(Lock *self)
+{
+    if (!is_rlock(self)) {
+        if (self->counter == 0)
+            return 0;
+        self->counter--;
+        return 1;
     }
-    type->tp_free(object);
+    struct bine_py_greenlet *current = bine_py_current();
+    if (!current)
+        return -1;
+    if (self->owner && self->owner != current)
+        return 0;
+    if (!self->owner) {
+        Py_INCREF(current);
+        self->owner = current;
+    }
+    self->depth++;
+    return 1;
 }
 
 /* 1: got it; 0: not within the time; -1: an exception. */
 static int acquire(Lock *self, int64_t deadline)
 {
-    int result, verdict;
-    if (!self->object) {
-        PyErr_SetString(PyExc_RuntimeError, "__init__ was not called");
+    int result = try_acquire(self);
+    if (result || deadline == 0)
+        return result;
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier)
         return -1;
-    }
-    do {
-        if (bine_py_wait_begin() < 0)
-            return -1;
-        int64_t left = bine_py_left(deadline);
-        result = is_rlock(self) ? bine_rlock_acquire(self->object, left) : bine_semaphore_acquire(self->object, left);
-        verdict = bine_py_wait_end(result < 0);
-    } while (verdict == 1);
-    return verdict < 0 ? -1 : result == 0;
+    struct bine_py_sleeper sleeper;
+    bine_py_sleeper_begin(&sleeper, carrier);
+    sleeper.object = (PyObject *)self;
+    sleeper.give_back = is_rlock(self) ? release_rlock : release_permit;
+    result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self, deadline);
+    return result < 0 ? -1 : result == 0;
 }
 
 static PyObject *semaphore_acquire(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -120,38 +174,49 @@ static PyObject *semaphore_release(PyObject *object, PyObject *unused)
 {
     Lock *self = (Lock *)object;
     (void)unused;
-    int result = is_rlock(self) ? bine_rlock_release(self->object) : bine_semaphore_release(self->object);
-    if (result < 0) {
-        if (errno == EOVERFLOW)
-            PyErr_SetString(PyExc_ValueError, "Semaphore released too many times");
-        else if (errno == EPERM)
-            PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
-        else
-            bine_py_error(errno);
+    if (self->counter == self->maximum) {
+        PyErr_SetString(PyExc_ValueError, "Semaphore released too many times");
         return NULL;
     }
-    if (is_rlock(self))
-        Py_RETURN_NONE;
-    return PyLong_FromLong(bine_semaphore_permits(self->object));
+    release_permit(object);
+    return PyLong_FromLong(self->counter);
+}
+
+static PyObject *rlock_release(PyObject *object, PyObject *unused)
+{
+    Lock *self = (Lock *)object;
+    struct bine_py_greenlet *current = bine_py_current();
+    (void)unused;
+    if (!current)
+        return NULL;
+    if (self->owner != current) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
+        return NULL;
+    }
+    if (self->depth == 1)
+        release_rlock(object);
+    else
+        self->depth--;
+    Py_RETURN_NONE;
 }
 
 static PyObject *semaphore_locked(PyObject *object, PyObject *unused)
 {
-    Lock *self = (Lock *)object;
     (void)unused;
-    return PyBool_FromLong(is_rlock(self) ? bine_rlock_locked(self->object) : bine_semaphore_locked(self->object));
+    return PyBool_FromLong(!lock_ready(&((Lock *)object)->waitable));
 }
 
 static PyObject *semaphore_ready(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(!bine_semaphore_locked(((Lock *)object)->object));
+    return PyBool_FromLong(lock_ready(&((Lock *)object)->waitable));
 }
 
 static PyObject *rlock_is_owned(PyObject *object, PyObject *unused)
 {
+    struct bine_py_greenlet *current = bine_py_current();
     (void)unused;
-    return PyBool_FromLong(bine_rlock_owned(((Lock *)object)->object));
+    return current ? PyBool_FromLong(((Lock *)object)->owner == current) : NULL;
 }
 
 static PyObject *semaphore_wait(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -162,15 +227,9 @@ static PyObject *semaphore_wait(PyObject *object, PyObject *args, PyObject *kwar
     int64_t deadline;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    int verdict;
-    do {
-        if (bine_py_wait_begin() < 0)
-            return NULL;
-        void *objects[] = { self->object };
-        ssize_t result = bine_wait(objects, 1, NULL, 1, bine_py_left(deadline));
-        verdict = bine_py_wait_end(result < 0);
-    } while (verdict == 1);
-    return verdict < 0 ? NULL : PyLong_FromLong(bine_semaphore_permits(self->object));
+    if (bine_py_watch(&self->waitable, "wait for semaphore", deadline) < 0)
+        return NULL;
+    return PyLong_FromLong(self->counter);
 }
 
 static PyObject *semaphore_enter(PyObject *self, PyObject *unused)
@@ -185,7 +244,7 @@ static PyObject *semaphore_enter(PyObject *self, PyObject *unused)
 static PyObject *semaphore_exit(PyObject *self, PyObject *args)
 {
     (void)args;
-    PyObject *result = semaphore_release(self, NULL);
+    PyObject *result = is_rlock((Lock *)self) ? rlock_release(self, NULL) : semaphore_release(self, NULL);
     if (!result)
         return NULL;
     Py_DECREF(result);
@@ -195,7 +254,7 @@ static PyObject *semaphore_exit(PyObject *self, PyObject *args)
 static PyObject *get_counter(PyObject *object, void *unused)
 {
     (void)unused;
-    return PyLong_FromLong(bine_semaphore_permits(((Lock *)object)->object));
+    return PyLong_FromLong(((Lock *)object)->counter);
 }
 
 static PyObject *semaphore_repr(PyObject *object)
@@ -203,20 +262,20 @@ static PyObject *semaphore_repr(PyObject *object)
     Lock *self = (Lock *)object;
     if (is_rlock(self))
         return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(object)->tp_name, object,
-                                    bine_rlock_locked(self->object) ? "locked" : "unlocked");
-    return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object, bine_semaphore_permits(self->object));
+                                    self->owner ? "locked" : "unlocked");
+    return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object, self->counter);
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 #define COMMON                                                                                                                   \
     { "acquire", KEYWORDS(semaphore_acquire), "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed." }, \
-        { "release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back." },                                          \
         { "locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting." },            \
         { "__enter__", semaphore_enter, METH_NOARGS, NULL },                                                                      \
         { "__exit__", semaphore_exit, METH_VARARGS, NULL }
 
 static PyMethodDef semaphore_methods[] = {
     COMMON,
+    { "release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then." },
     { "ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting." },
     { "wait", KEYWORDS(semaphore_wait), "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it." },
     { NULL, NULL, 0, NULL },
@@ -224,6 +283,7 @@ static PyMethodDef semaphore_methods[] = {
 
 static PyMethodDef rlock_methods[] = {
     COMMON,
+    { "release", rlock_release, METH_NOARGS, "release()\n--\n\nGive it back. RuntimeError unless the current greenlet has it." },
     { "_is_owned", rlock_is_owned, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
@@ -238,7 +298,7 @@ static PyTypeObject Semaphore_Type = {
     .tp_name = "bine.lock.Semaphore",
     .tp_basicsize = sizeof(Lock),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .tp_doc = "Semaphore(value=1)\n--\n\nA counter of permits.",
+    .tp_doc = "Semaphore(value=1)\n--\n\nA counter of permits. Any thread.",
     .tp_new = semaphore_new,
     .tp_init = semaphore_init,
     .tp_dealloc = semaphore_dealloc,
@@ -261,10 +321,12 @@ static PyTypeObject RLock_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "bine.lock.RLock",
     .tp_basicsize = sizeof(Lock),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .tp_doc = "RLock()\n--\n\nA lock that its greenlet may take again.",
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "RLock()\n--\n\nA lock that its greenlet may take again. Any thread.",
     .tp_new = semaphore_new,
-    .tp_dealloc = semaphore_dealloc,
+    .tp_dealloc = rlock_dealloc,
+    .tp_traverse = rlock_traverse,
+    .tp_clear = rlock_clear,
     .tp_repr = semaphore_repr,
     .tp_methods = rlock_methods,
     .tp_weaklistoffset = offsetof(Lock, weak_references),
@@ -272,7 +334,7 @@ static PyTypeObject RLock_Type = {
 
 struct bine_waitable *bine_py_semaphore_waitable(PyObject *object)
 {
-    return PyObject_TypeCheck(object, &Semaphore_Type) || PyObject_TypeCheck(object, &RLock_Type) ? ((Lock *)object)->object : NULL;
+    return PyObject_TypeCheck(object, &Semaphore_Type) || PyObject_TypeCheck(object, &RLock_Type) ? &((Lock *)object)->waitable : NULL;
 }
 
 int bine_semaphore_init(PyObject *module)

@@ -39,7 +39,7 @@ static void fire(void *timeout, int64_t deadline)
 /* Has the thread that started it ended? Then so have its timer and its carrier, and the hub may be another thread's by now. */
 static bool outlived(const Timeout *self)
 {
-    return self->hub->life != self->life || !self->hub->timers.room;
+    return bine_hub_gone(self->hub, self->life);
 }
 
 static void unlink_from(Timeout **list, Timeout *self)
@@ -63,11 +63,24 @@ static void leave_carrier(Timeout *self)
     self->carrier = NULL;
 }
 
+static void stop(Timeout *self);
+
+static void stop_there(PyObject *object, PyObject *unused, bool gone)
+{
+    (void)unused, (void)gone;
+    stop((Timeout *)object);
+}
+
+/* Without memory for the order to another thread the timer stays: it is raised late rather than never. */
 static void stop(Timeout *self)
 {
     if (!self->hub)
         return;
     bool over = outlived(self);
+    if (!over && self->hub != bine_hub_here() &&
+        bine_py_order_there(self->hub, self->life, stop_there, (PyObject *)self, NULL) != ESRCH)
+        return;
+    over |= self->hub != bine_hub_here();
     if (!over) {
         bine_timer_stop(&self->hub->timers, self->timer);
         bine_timer_give_back(&self->hub->timers, self->timer);

@@ -69,6 +69,11 @@ int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
             bine_delivery_poke(carrier); /* it came too late for this wait */
         return error;
     }
+    return bine_py_park_failed(carrier, error);
+}
+
+int bine_py_park_failed(struct bine_carrier *carrier, int error)
+{
     if (bine_carrier_pending(carrier))
         return bine_py_raise_pending();
     if (error == EINTR)

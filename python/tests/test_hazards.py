@@ -200,6 +200,104 @@ def test_hazard_36_deep_recursion_ends_in_recursion_error():
     assert bine.spawn(work).get() == "fine"
 
 
+RECURSIONS = r"""
+import ast, copy, functools, json, pickle, re, sys
+
+def plain(n): return plain(n + 1) + 1
+def by_sorted(n): return sorted([1, 2], key=lambda k: by_sorted(n + 1))
+def by_map(n): return list(map(by_map, [n]))
+def by_sub(n): return re.sub("a", lambda m: by_sub(n), "aaa")
+def by_exec(n): exec("by_exec(n + 1)")
+def by_eval(n): return eval("by_eval(n + 1)")
+def by_reduce(n): return functools.reduce(lambda a, b: by_reduce(n + 1), [1, 2])
+def by_generators(n): yield from by_generators(n + 1)
+def by_class(n):
+    base = type("Base", (), {"__init_subclass__": classmethod(lambda c: by_class(n + 1))})
+    return type("Derived", (base,), {})
+class R:
+    def __repr__(self): return repr(self)
+    def __eq__(self, other): return [self] == [R()]
+    def __getattr__(self, name): return getattr(self, name + "x")
+    def __format__(self, spec): return f"{self}"
+    def __bool__(self): return not not self
+    def __call__(self): return functools.partial(self)()
+class Meta(type):
+    def __instancecheck__(cls, thing): return isinstance(thing, (cls,))
+class Checked(metaclass=Meta): pass
+nested = []
+for _ in range(100000): nested = [nested]
+other = []
+for _ in range(100000): other = [other]
+KINDS = [lambda: plain(0), lambda: by_sorted(0), lambda: by_map(0), lambda: by_sub(0), lambda: by_exec(0), lambda: by_eval(0),
+         lambda: by_reduce(0), lambda: list(by_generators(0)), lambda: by_class(0), lambda: repr(R()), lambda: R() == R(),
+         lambda: R().a, lambda: f"{R()}", lambda: bool(R()), R(), lambda: isinstance(3, Checked), lambda: json.dumps(nested),
+         lambda: json.loads("[" * 100000), lambda: repr(nested), lambda: copy.deepcopy(nested), lambda: pickle.dumps(nested),
+         lambda: nested == other, lambda: ast.literal_eval("+" * 3000 + "1")]
+def work():
+    for number, kind in enumerate(KINDS):
+        try:
+            kind()
+        except (RecursionError, MemoryError, ValueError, SyntaxError):
+            pass
+        except BaseException as exception:
+            print(number, type(exception).__name__)
+"""
+
+
+def recurse_in_every_way(start):
+    code = "from bine import monkey; monkey.patch_all()\n" + RECURSIONS + start + "\nprint('fine')"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=50)
+    assert child.stdout.endswith(b"fine\n"), (child.returncode, child.stderr[-300:])
+
+
+def test_hazard_41_unbounded_recursion_of_any_kind_ends_in_recursion_error():
+    recurse_in_every_way("import bine; bine.spawn(work).get()")
+
+
+def test_hazard_41_so_it_does_in_a_thread_that_is_a_greenlet():
+    recurse_in_every_way("import threading; thread = threading.Thread(target=work); thread.start(); thread.join()")
+
+
+def test_hazard_98_threads_and_greenlets_have_the_stacks_that_threads_get():
+    code = r"""
+from bine import monkey; monkey.patch_all()
+import ctypes, threading
+import bine
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+class Attributes(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_char * 64), ("align", ctypes.c_long)]
+
+def size():
+    libc.pthread_self.restype = ctypes.c_ulong
+    attributes, bottom, found = Attributes(), ctypes.c_void_p(), ctypes.c_size_t()
+    assert libc.pthread_getattr_np(ctypes.c_ulong(libc.pthread_self()), ctypes.byref(attributes)) == 0
+    assert libc.pthread_attr_getstack(ctypes.byref(attributes), ctypes.byref(bottom), ctypes.byref(found)) == 0
+    return found.value
+
+def in_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(size()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+attributes, usual = Attributes(), ctypes.c_size_t()
+libc.pthread_attr_init(ctypes.byref(attributes))
+libc.pthread_attr_getstacksize(ctypes.byref(attributes), ctypes.byref(usual))
+assert in_thread() >= usual.value, (in_thread(), usual.value)
+assert bine.spawn(size).get() >= usual.value, (bine.spawn(size).get(), usual.value)
+threading.stack_size(32 << 20)
+assert in_thread() >= 32 << 20
+threading.stack_size(512 << 10)
+assert 512 << 10 <= in_thread() < 1 << 20
+print("fine")
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=50)
+    assert child.stdout == b"fine\n", (child.returncode, child.stderr[-600:])
+
+
 def test_faulthandler_watchdog_stays_a_real_thread():
     code = """
 from bine import monkey; monkey.patch_all()

@@ -51,6 +51,14 @@ bool bine_killed(const bine_greenlet *g)
     return g && (g->attention & BINE_A_KILLED);
 }
 
+int bine_check(void)
+{
+    int error = bine_hub_of_thread ? bine_cancelled(bine_hub_of_thread) : 0;
+    if (error)
+        errno = error;
+    return error ? -1 : 0;
+}
+
 static int end_there(struct bine_errand *errand)
 {
     bine_greenlet *g = errand->object;

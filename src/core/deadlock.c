@@ -18,10 +18,16 @@
 #include "schedule.h"
 
 static atomic_int runtime_threads;
+static _Thread_local bool is_runtime_thread;
 
 void bine_hub_runtime_threads(int change)
 {
     atomic_fetch_add(&runtime_threads, change);
+}
+
+void bine_hub_runtime_thread(void)
+{
+    is_runtime_thread = true;
 }
 
 /* io_uring's kernel workers are listed among a process's threads, by names that begin with "iou-". */
@@ -47,7 +53,8 @@ static bool other_threads(void)
         if (entry->d_name[0] != '.' && !kernel_worker(entry->d_name))
             count++;
     closedir(tasks);
-    return count > 1 + atomic_load(&runtime_threads);
+    /* A function that runs on a thread of the runtime may have made a hub there, and wait for the program's threads. */
+    return count > (is_runtime_thread ? 0 : 1) + atomic_load(&runtime_threads);
 }
 
 static bool waits_for_handlers(const struct bine_hub *hub)

@@ -72,7 +72,7 @@ static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t cou
     return done < (ssize_t)size ? -1 : done / (ssize_t)size;
 }
 
-ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count)
+static ptrdiff_t install(char *base, size_t size, size_t stride, size_t count)
 {
     bool many = mechanism == MADVISE_MANY;
     if (mechanism == UNPROBED) {
@@ -100,6 +100,16 @@ ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t coun
             return -1;
         mechanism = MPROTECT;
     }
+    return mprotect(base, size, PROT_NONE) < 0 ? -1 : 1;
+}
+
+ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count, bool split)
+{
+    if (!split)
+        return install(base, size, stride, count);
+    /* A page by itself, so that it is known how this machine makes the others. */
+    if (mechanism == UNPROBED && install(base, bine_page_size(), stride, 1) < 0)
+        return -1;
     return mprotect(base, size, PROT_NONE) < 0 ? -1 : 1;
 }
 

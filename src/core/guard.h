@@ -4,6 +4,7 @@
 #ifndef BINE_CORE_GUARD_H
 #define BINE_CORE_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 size_t bine_page_size(void);
@@ -14,9 +15,10 @@ enum {
 
 /*
  * Make `size` bytes fault on any access, from `base` on and then every `stride`, `count` times: as many of those as this machine does in one
- * system call. Returns how many, at least 1, or -1 with errno (ENOMEM: with mprotect, vm.max_map_count is reached).
+ * system call. `split`: by mprotect in any case, which takes two mappings for each. Returns how many, at least 1, or -1 with errno (ENOMEM:
+ * with mprotect, vm.max_map_count is reached).
  */
-ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count);
+ptrdiff_t bine_guard_install(char *base, size_t size, size_t stride, size_t count, bool split);
 
 /* Tell valgrind, if it is watching, which memory is a stack, and when that ends. */
 void bine_guard_register_stack(void *bottom, void *top);

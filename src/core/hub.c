@@ -242,13 +242,13 @@ __attribute__((constructor(101))) static void find_errno(void)
     bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
 }
 
-/* All as new but the inbox, which is closed, and may be tried at any moment by a thread that knew the hub's previous thread. */
+/* All as new but the inbox, which is closed, and the number of lives: a thread that knew the hub's previous thread may look at them at any
+ * moment. */
 static void begin_life(struct bine_hub *hub)
 {
     struct bine_greenlet *records = hub->records;
     size_t records_made = hub->records_made;
-    uint64_t life = hub->life;
-    size_t after = offsetof(struct bine_hub, inbox) + sizeof hub->inbox;
+    size_t after = offsetof(struct bine_hub, root);
     memset(hub, 0, offsetof(struct bine_hub, inbox));
     memset((char *)hub + after, 0, sizeof *hub - after);
     atomic_store(&hub->inbox.waiting, false);
@@ -257,7 +257,7 @@ static void begin_life(struct bine_hub *hub)
     hub->switches = BINE_SLICE;
     hub->records = records;
     hub->records_made = records_made;
-    hub->life = life + 1;
+    atomic_fetch_add(&hub->life, 1);
 }
 
 static void give_record_back(struct bine_hub *hub)
@@ -409,6 +409,11 @@ int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
 uint64_t bine_hub_switches(const struct bine_hub *hub)
 {
     return hub->switches - (hub->turn_at - hub->ready.head);
+}
+
+bool bine_hub_exists(void)
+{
+    return bine_hub_of_thread != NULL;
 }
 
 size_t bine_hub_greenlets(void)

@@ -107,6 +107,7 @@ struct bine_hub {
     struct bine_timers timers;
     struct bine_stacks *stacks;
     struct bine_inbox inbox;
+    atomic_uint_least64_t life; /* how many threads have had this record, this one included; other threads may look */
     struct bine_greenlet *root;
     struct bine_greenlet *all; /* every greenlet that has not ended, the root included */
     size_t greenlets;          /* how many of these, root and hidden ones not counted */
@@ -123,7 +124,6 @@ struct bine_hub {
     void *io;        /* the I/O layer's state for this hub */
     struct bine_hub *next_hub;
     struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
-    uint64_t life;                 /* how many threads have had this record, this one included */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */
     int default_stack_class;
@@ -135,6 +135,12 @@ struct bine_hub {
 /* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
  * between threads, so the address stays right for a greenlet's life. */
 struct bine_hub *bine_hub_here(void);
+
+/* Has the thread ended that had this record in that life? From any thread; "no" may be out of date at once, "yes" never is. */
+static inline bool bine_hub_gone(const struct bine_hub *hub, uint64_t life)
+{
+    return bine_inbox_closed(&hub->inbox) || atomic_load_explicit(&hub->life, memory_order_relaxed) != life;
+}
 
 /* Have `around` (NULL: nobody) called around each switch from now on. */
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
@@ -165,6 +171,8 @@ void bine_hub_find_exception_globals(void);
 
 /* Tell the deadlock check of runtime threads (offload) that come and go by +1 and -1: they wake nobody unasked. */
 void bine_hub_runtime_threads(int change);
+/* The calling thread is one of those: for a hub that is made on it all other threads can wake. */
+void bine_hub_runtime_thread(void);
 
 /* Called in the turn after signal handlers were noted in hub->signals, with the root's park ended if it had to. May unpark, may not
  * park. One function only. */

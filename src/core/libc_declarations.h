@@ -28,10 +28,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -56,6 +58,7 @@
 
 /* Some of these stand in some headers of some versions of libc: saying them again is the point. */
 /* NOLINTBEGIN(readability-redundant-declaration) */
+int capset(void *header, const void *data); /* libcap has the header */
 /* What _FORTIFY_SOURCE turns calls into; the last size is that of the object, which the call must not exceed. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t buffer_size);
 ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags);

@@ -1,6 +1,6 @@
 /*
  * Stack overflow, reported by name: SIGSEGV on a guard page runs its handler on the thread's alternate signal stack, says which
- * greenlet overflowed what, and lets the default action end the process. Any other SIGSEGV goes to whoever handled it before.
+ * greenlet overflowed what, and lets the default action end the process. Any other SIGSEGV goes to the handler that was there before.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "libc.h"
 #include "schedule.h"
 
-/* Handlers of the program run here too, once signals are patched; only what they touch costs memory. */
+/* Handlers of the program run here too, once signals are patched; only what they touch costs memory. A guard page lies below. */
 enum {
     SIGNAL_STACK_SIZE = 256 * 1024
 };
@@ -43,32 +45,75 @@ static void say_number(size_t number)
 
 static void report(const struct bine_greenlet *g)
 {
-    size_t size = bine_stack_size(g->stack);
-    size_t slot = 1;
-    while (slot < size)
-        slot *= 2; /* people asked for a power of two; the guard was taken from it */
     say("bine: greenlet \"");
     say(g->name ? g->name : g->site);
     say("\" overflowed its ");
-    say_number(slot / 1024);
+    say_number(bine_stack_asked(g->stack) / 1024);
     say(" KiB stack (spawned at ");
     say(g->site + strlen(g->site) + 1);
     say("; give it a larger stack_size, or set BINE_STACK_SIZE)\n");
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.sp;
+#else
+    return 0;
+#endif
+}
+
+/* Was it the current greenlet's frames that met a guard: its own, or, with a frame larger than that, somebody else's? */
+static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, const ucontext_t *context)
+{
+    return g && g->stack && info->si_code > 0 && /* by the kernel: nobody sent it */
+           (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
+}
+
+/* Run the handler that was there before ours as the kernel would have run it. The mask needs no undoing: the return from our own handler does
+ * that. Only SA_ONSTACK is not up to it. */
+static void chain(const struct sigaction *action, int signal_number, siginfo_t *info, void *context)
+{
+    sigset_t mask = action->sa_mask;
+    if (action->sa_flags & SA_NODEFER && !sigismember(&mask, signal_number)) {
+        sigset_t deferred;
+        sigemptyset(&deferred);
+        sigaddset(&deferred, signal_number);
+        bine_libc.pthread_sigmask(SIG_UNBLOCK, &deferred, NULL);
+    }
+    bine_libc.pthread_sigmask(SIG_BLOCK, &mask, NULL);
+    if (action->sa_flags & SA_SIGINFO)
+        action->sa_sigaction(signal_number, info, context);
+    else
+        action->sa_handler(signal_number);
+}
+
+/* What is to be done with a signal that is not ours. SA_RESETHAND: it counts once. */
+static struct sigaction before_us(void)
+{
+    static atomic_flag used = ATOMIC_FLAG_INIT;
+    struct sigaction action = previous;
+    if ((unsigned)action.sa_flags & SA_RESETHAND && atomic_flag_test_and_set(&used))
+        action = (struct sigaction){.sa_handler = SIG_DFL};
+    return action;
 }
 
 static void handle(int signal_number, siginfo_t *info, void *context)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     struct bine_greenlet *g = hub ? hub->current : NULL;
-    bool overflow = g && g->stack && info->si_code != SI_USER && bine_stack_guards(g->stack, info->si_addr);
-    if (overflow)
+    if (overflowed(g, info, context)) {
         report(g);
-    else if (previous.sa_flags & SA_SIGINFO) {
-        previous.sa_sigaction(signal_number, info, context);
-        return;
-    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-        previous.sa_handler(signal_number);
-        return;
+    } else {
+        struct sigaction action = before_us();
+        if (action.sa_flags & SA_SIGINFO || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) {
+            chain(&action, signal_number, info, context);
+            return;
+        }
+        if (action.sa_handler == SIG_IGN && info->si_code <= 0) /* a fault cannot be ignored, one that was sent can */
+            return;
     }
     /* Back to the default and return: the instruction faults again and the process ends as it would have without us; a
      * SIGSEGV that was sent is sent again. */
@@ -86,6 +131,12 @@ static void install(void)
         once_error = errno;
 }
 
+/* The stack that the thread had before is kept above ours, away from where ours ends. */
+static stack_t *stack_before(void *bottom)
+{
+    return (stack_t *)((char *)bottom + SIGNAL_STACK_SIZE - 64);
+}
+
 int bine_overflow_watch_thread(void)
 {
     bine_libc.pthread_once(&once, install);
@@ -100,19 +151,21 @@ int bine_overflow_watch_thread(void)
         old = (stack_t){.ss_flags = SS_DISABLE};
     if (!(old.ss_flags & SS_DISABLE) && ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
         return 0;
-    void *memory =
-        mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    size_t guard = bine_page_size();
+    char *memory =
+        mmap(NULL, guard + SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
         return -1;
-    *(stack_t *)memory = old;
-    stack_t stack = {.ss_sp = (char *)memory + sizeof old, .ss_size = SIGNAL_STACK_SIZE - sizeof old};
-    if (sigaltstack(&stack, NULL) < 0) {
+    stack_t stack = {.ss_sp = memory + guard,
+                     .ss_size = (size_t)((char *)stack_before(memory + guard) - memory) - guard};
+    *stack_before(stack.ss_sp) = old;
+    if (mprotect(memory, guard, PROT_NONE) < 0 || sigaltstack(&stack, NULL) < 0) {
         int error = errno;
-        munmap(memory, SIGNAL_STACK_SIZE);
+        munmap(memory, guard + SIGNAL_STACK_SIZE);
         errno = error;
         return -1;
     }
-    signal_stack = memory;
+    signal_stack = memory + guard;
     return 0;
 }
 
@@ -120,9 +173,9 @@ void bine_overflow_unwatch_thread(void)
 {
     if (!signal_stack)
         return;
-    stack_t now, before = *(stack_t *)signal_stack;
-    bool ours = sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)signal_stack + sizeof before;
+    stack_t now, before = *stack_before(signal_stack);
+    bool ours = sigaltstack(NULL, &now) == 0 && now.ss_sp == signal_stack;
     if (!ours || sigaltstack(&before, NULL) == 0)
-        munmap(signal_stack, SIGNAL_STACK_SIZE);
+        munmap((char *)signal_stack - bine_page_size(), bine_page_size() + SIGNAL_STACK_SIZE);
     signal_stack = NULL;
 }

@@ -1,14 +1,21 @@
 /*
  * Slabs, classes and the pool. See stack.h; guard.c knows how a guard is made.
  *
- *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks, or some 16 MiB
+ *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks at most
  *
  * Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
+ *
+ * A frame that is larger than the guard steps over it and writes into the neighbour's stack (OpenBLAS has frames of more than a megabyte; only
+ * code that was built with -fstack-clash-protection touches each page on its way). A wide guard catches such frames too. Made by mprotect it
+ * needs no page table, but it splits the mapping; made of marked pages it costs an entry of the page table for each. So the guards of stacks
+ * that are large, and those of the first stacks of the usual size, are wide as long as the process can spare mappings; the others are narrow
+ * (docs/design.md, docs/performance.md).
  */
 #include "stack.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,6 +40,16 @@ enum {
     ROOM_COLOURS = 8,
     KEEP = 64, /* free stacks never trimmed */
 };
+enum {
+    WIDE_GUARD = 2 * 1024 * 1024,
+    WIDE_MOST = 4096,       /* in a process: 8,192 mappings of the 65,530 that it may have */
+    WIDE_FROM = 256 * 1024, /* who asks for smaller stacks wants them close together */
+    LARGE_FROM = 1024 * 1024,
+    WIDE_FIRST = 256, /* of the stacks that are not large, in each pool */
+};
+
+/* Wide guards in the process. */
+static _Atomic size_t wide_guards;
 #define TRIM_INTERVAL INT64_C(500000000)
 
 struct bine_slab {
@@ -41,6 +58,8 @@ struct bine_slab {
     uint32_t count, guarded; /* slots, and how many of them have their guard */
     uint32_t idle;           /* scratch of the trim: free and untouched slots */
     int class;
+    bool wide;
+    size_t guard, stride; /* bytes of each guard; from one slot to the next */
     struct bine_stack slots[];
 };
 
@@ -58,27 +77,31 @@ static size_t nominal_size(int class)
 /* A page more: stacks a power of two apart have their top pages' entries in a few sets of the TLB, and the page tables' lines in a
  * few of the caches'. A thousand greenlets in turn took 9.4 ns a switch then, and take 6.9 so (Zen 4; raw coroutines on such stacks
  * 6.3 and 3.6). */
-static size_t slot_size(int class)
+static size_t usable_size(int class)
 {
-    return nominal_size(class) + bine_page_size();
+    return nominal_size(class) + bine_page_size() + (class < BINE_STACK_SIZES ? 0 : BINE_STACK_ROOM);
 }
 
-/* A larger guard costs nothing but addresses, and catches frames that step over a page (printf's, alloca). */
-static size_t guard_size(int class)
+static size_t narrow_guard(int class)
 {
-    size_t page = bine_page_size(), wanted = nominal_size(class) >= 128 * 1024 ? 16384 : 4096;
+    size_t page = bine_page_size(), nominal = nominal_size(class);
+    size_t wanted = nominal >= LARGE_FROM ? 256 * 1024 : nominal >= 128 * 1024 ? 16384 : 4096;
     return wanted > page ? wanted : page;
 }
 
-static size_t slab_count(int class)
+/* At first so many stacks as lie in some 16 MiB, then as many as there are: who needs two stacks of 8 MiB is not to be charged for 64
+ * (vm.overcommit_memory = 2, RLIMIT_AS). */
+static size_t slab_count(const struct bine_stack_class *c, int class)
 {
     size_t count = SLAB_BYTES / nominal_size(class);
+    if (count < c->slots)
+        count = c->slots;
     return count > SLAB_STACKS ? SLAB_STACKS : count ? count : 1;
 }
 
 static char *slab_at(const struct bine_slab *slab, size_t index)
 {
-    return slab->base + index * slot_size(slab->class);
+    return slab->base + index * slab->stride;
 }
 
 static char *slot_base(const struct bine_stack *slot)
@@ -113,46 +136,91 @@ int bine_stacks_class(size_t size, bool room)
         return -1;
     }
     int class = 0;
-    /* The guard is part of the slot: at least two more pages than it must be left. */
-    while (nominal_size(class) < size || nominal_size(class) < guard_size(class) + 2 * bine_page_size())
+    while (nominal_size(class) < size)
         class ++;
-    if (!room)
-        return class;
-    /* What the room takes must not be what was asked for. */
-    return class + BINE_STACK_SIZES + (class + 1 < BINE_STACK_SIZES && nominal_size(class) < 16 * BINE_STACK_ROOM);
+    return room ? class + BINE_STACK_SIZES : class;
 }
 
-static char *slot_top(char *base, uint32_t index, int class)
+size_t bine_stacks_thread_size(void)
 {
-    char *end = base + (index + 1) * slot_size(class);
-    if (class < BINE_STACK_SIZES)
+    if (getenv("BINE_STACK_SIZE"))
+        return default_size();
+    pthread_attr_t attributes;
+    size_t size = 0, most = nominal_size(BINE_STACK_SIZES - 1);
+    if (pthread_attr_init(&attributes) == 0) {
+        pthread_attr_getstacksize(&attributes, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    return size > most ? most : size;
+}
+
+static char *slot_top(const struct bine_slab *slab, uint32_t index)
+{
+    char *end = slab_at(slab, index + 1);
+    if (slab->class < BINE_STACK_SIZES)
         return end - index % COLOURS * COLOUR_BYTES;
     return end - BINE_STACK_ROOM - bine_page_size() + ROOM_BELOW + index % ROOM_COLOURS * COLOUR_BYTES;
 }
 
-static struct bine_slab *slab_new(int class)
+/* May the guards of the next `count` stacks be wide? They are counted if so. */
+static bool take_wide_guards(const struct bine_stack_class *c, int class, size_t count)
 {
-    size_t count = slab_count(class), bytes = count * slot_size(class);
+    size_t nominal = nominal_size(class);
+    if (nominal < WIDE_FROM || (nominal < LARGE_FROM && c->slots >= WIDE_FIRST))
+        return false;
+    if (atomic_fetch_add_explicit(&wide_guards, count, memory_order_relaxed) + count <= WIDE_MOST)
+        return true;
+    atomic_fetch_sub_explicit(&wide_guards, count, memory_order_relaxed);
+    return false;
+}
+
+/* Address space for the slots, fewer of them where there is not enough. */
+static bool slab_map(struct bine_slab *slab)
+{
+    for (;;) {
+        size_t bytes = slab->count * slab->stride;
+        char *base =
+            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+        if (base != MAP_FAILED) {
+            /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the kernel has none. */
+            madvise(base, bytes, MADV_NOHUGEPAGE);
+            slab->base = base;
+            return true;
+        }
+        if (slab->count == 1)
+            return false;
+        if (slab->wide)
+            atomic_fetch_sub_explicit(&wide_guards, slab->count - slab->count / 2, memory_order_relaxed);
+        slab->count /= 2;
+    }
+}
+
+static struct bine_slab *slab_new(const struct bine_stack_class *c, int class)
+{
+    size_t count = slab_count(c, class);
     struct bine_slab *slab = malloc(sizeof *slab + count * sizeof *slab->slots);
     if (!slab)
         return NULL;
-    char *base =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (base == MAP_FAILED) {
+    bool wide = take_wide_guards(c, class, count);
+    size_t guard = wide ? WIDE_GUARD : narrow_guard(class);
+    *slab = (struct bine_slab){
+        .count = (uint32_t)count, .class = class, .wide = wide, .guard = guard, .stride = guard + usable_size(class)};
+    if (!slab_map(slab)) {
+        if (wide)
+            atomic_fetch_sub_explicit(&wide_guards, slab->count, memory_order_relaxed);
         free(slab);
         return NULL;
     }
-    /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the kernel has none. */
-    madvise(base, bytes, MADV_NOHUGEPAGE);
-    *slab = (struct bine_slab){.base = base, .count = (uint32_t)count, .class = class};
-    for (uint32_t i = 0; i < count; i++)
-        slab->slots[i] = (struct bine_stack){slab, slot_top(base, i, class), i, false};
+    for (uint32_t i = 0; i < slab->count; i++)
+        slab->slots[i] = (struct bine_stack){slab, slot_top(slab, i), i, false};
     return slab;
 }
 
 static void slab_free(struct bine_slab *slab)
 {
-    munmap(slab->base, slab->count * slot_size(slab->class));
+    munmap(slab->base, slab->count * slab->stride);
+    if (slab->wide)
+        atomic_fetch_sub_explicit(&wide_guards, slab->count, memory_order_relaxed);
     free(slab);
 }
 
@@ -174,15 +242,15 @@ static struct bine_slab *growing_slab(struct bine_stack_class *c, int class)
 {
     if (c->slabs && c->slabs->guarded < c->slabs->count)
         return c->slabs;
-    size_t room = c->free_room + slab_count(class);
+    size_t room = c->free_room + slab_count(c, class);
     struct bine_stack **wider = realloc(c->free, room * sizeof *wider);
     if (!wider)
         return NULL;
     c->free = wider;
-    struct bine_slab *slab = slab_new(class);
+    struct bine_slab *slab = slab_new(c, class);
     if (!slab)
         return NULL;
-    c->free_room = room;
+    c->free_room += slab->count;
     slab->next = c->slabs;
     c->slabs = slab;
     return slab;
@@ -198,7 +266,7 @@ static int add_slots(struct bine_stack_class *c, int class)
     size_t first = slab->guarded, count = slab->count - first;
     if (count > c->slots)
         count = c->slots ? c->slots : 1;
-    ptrdiff_t guarded = bine_guard_install(slab_at(slab, first), guard_size(class), slot_size(class), count);
+    ptrdiff_t guarded = bine_guard_install(slab_at(slab, first), slab->guard, slab->stride, count, slab->wide);
     if (guarded < 0)
         return -1;
     size_t added = (size_t)guarded, moved = c->free_count < added ? c->free_count : added;
@@ -206,7 +274,7 @@ static int add_slots(struct bine_stack_class *c, int class)
     /* The hottest end stays with stacks that have been used: the newcomers change places with those in front. */
     memcpy(c->free + (c->free_count + added - moved), c->free, moved * sizeof *c->free);
     for (size_t i = 0; i < added; i++) {
-        bine_guard_register_stack(slab_at(slab, first + i) + guard_size(class), slab_at(slab, first + i + 1));
+        bine_guard_register_stack(slab_at(slab, first + i) + slab->guard, slab_at(slab, first + i + 1));
         c->free[i] = &slab->slots[first + i];
     }
     c->free_count += added;
@@ -254,7 +322,7 @@ static void release_slabs(struct bine_stack_class *c)
         *link = slab->next;
         c->slots -= slab->guarded;
         c->free_room -= slab->count;
-        bine_guard_unregister_stacks(slab->base, slab->base + slab->count * slot_size(slab->class));
+        bine_guard_unregister_stacks(slab->base, slab->base + slab->count * slab->stride);
         slab_free(slab);
     }
 }
@@ -277,11 +345,10 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
                 clean++;
                 continue;
             }
-            size_t guard = guard_size(class);
-            madvise(slot_base(slot) + guard, slot_size(class) - guard, MADV_DONTNEED);
+            madvise(bine_stack_bottom(slot), usable_size(class), MADV_DONTNEED);
             slot->touched = false;
         }
-        if (clean + cold >= slab_count(class))
+        if (clean + cold > 0)
             release_slabs(c);
         c->least_free = c->free_count;
         for (size_t i = 0; i < c->free_count && !more; i++)
@@ -301,12 +368,17 @@ bool bine_stacks_trimmable(const struct bine_stacks *stacks)
 
 char *bine_stack_bottom(const struct bine_stack *stack)
 {
-    return slot_base(stack) + guard_size(stack->slab->class);
+    return slot_base(stack) + stack->slab->guard;
 }
 
 size_t bine_stack_size(const struct bine_stack *stack)
 {
     return (size_t)(stack->top - bine_stack_bottom(stack));
+}
+
+size_t bine_stack_asked(const struct bine_stack *stack)
+{
+    return nominal_size(stack->slab->class);
 }
 
 int bine_stack_class_of(const struct bine_stack *stack)
@@ -347,4 +419,9 @@ bool bine_stack_guards(const struct bine_stack *stack, const void *address)
 {
     const char *at = address;
     return at >= slot_base(stack) && at < bine_stack_bottom(stack);
+}
+
+bool bine_stack_overran(const struct bine_stack *stack, uintptr_t pointer)
+{
+    return pointer >= (uintptr_t)stack->slab->base && pointer < (uintptr_t)bine_stack_bottom(stack);
 }

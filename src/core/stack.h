@@ -52,6 +52,10 @@ void bine_stacks_free(struct bine_stacks *stacks);
 /* Which pool serves stacks of `size` bytes (0: the default), with room above the top or without: an index, or -1 with EINVAL. */
 int bine_stacks_class(size_t size, bool room);
 
+/* The size for those that expect what a thread gets: BINE_STACK_SIZE, or libc's default for a thread (RLIMIT_STACK at the program's start as a
+ * rule, or what pthread_setattr_default_np has set), 1 GiB at most. */
+size_t bine_stacks_thread_size(void);
+
 /* At least one more stack of this class, each with its guard. 0, or -1 with ENOMEM. */
 int bine_stacks_grow(struct bine_stacks *stacks, int class);
 
@@ -101,6 +105,8 @@ bool bine_stacks_trimmable(const struct bine_stacks *stacks);
 
 char *bine_stack_bottom(const struct bine_stack *stack);
 size_t bine_stack_size(const struct bine_stack *stack);
+/* What its pool is for, and so what was asked for at most. Async-signal-safe. */
+size_t bine_stack_asked(const struct bine_stack *stack);
 int bine_stack_class_of(const struct bine_stack *stack);
 /* Bytes touched since the memory was last given back, to the page. */
 size_t bine_stack_touched(const struct bine_stack *stack);
@@ -108,6 +114,8 @@ size_t bine_stack_touched(const struct bine_stack *stack);
 void bine_stack_clean(const struct bine_stack *stack);
 /* Is this address in the stack's guard? Async-signal-safe. */
 bool bine_stack_guards(const struct bine_stack *stack, const void *address);
+/* Has a stack pointer left this stack at its lower end, perhaps over the guard and into a neighbour's? Async-signal-safe. */
+bool bine_stack_overran(const struct bine_stack *stack, uintptr_t pointer);
 
 /* Install the handler that reports overflows by name, and this thread's alternate signal stack. */
 int bine_overflow_watch_thread(void);

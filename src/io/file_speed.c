@@ -3,12 +3,17 @@
  *
  * A look at the mount table, at most once a second, says whether any slow file system is mounted at all; mostly none
  * is, and then no path needs a further look. Where one is, a path is resolved from the directory cache alone (openat2
- * with RESOLVE_CACHED, Linux 5.12): what is not cached may have to wait, whatever it is.
+ * with RESOLVE_CACHED, Linux 5.12). A component that is not cached is looked up if the folder it is in lies on a quick
+ * file system: mount points are always cached, so it can only lead elsewhere by a link, which the next step follows.
+ * Older kernels cannot tell: there any path may have to wait while a slow file system is mounted.
+ *
+ * A thread that is confined (confine.h) makes all these calls itself.
  */
 #include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +25,7 @@
 #include <unistd.h>
 
 #include "../core/libc.h"
+#include "confine.h"
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20
@@ -134,7 +140,7 @@ static bool any_slow_mount(void)
 
 bool bine_file_slow(int fd)
 {
-    if (!any_slow_mount())
+    if (!any_slow_mount() || bine_confined())
         return false;
     int saved = errno;
     struct statfs system;
@@ -143,21 +149,95 @@ bool bine_file_slow(int fd)
     return slow;
 }
 
+/* ---- a path, step by step ------------------------------------------------------------------------ */
+
+enum {
+    STEPS_MOST = 128 /* of a path that is not cached, symbolic links included; the kernel follows 40 of these */
+};
+
+/* Open for looking at, out of the cache alone. */
+static int open_cached(int directory, const char *path, uint64_t flags)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_CACHED};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+static bool slow_open(int fd)
+{
+    struct statfs system;
+    return fstatfs(fd, &system) != 0 || slow_type((unsigned long)system.f_type);
+}
+
+/* The deepest folder of the path that the cache knows, and which component follows. -1: there is none. */
+static int open_deepest(int directory, const char *path, char component[NAME_MAX + 1])
+{
+    char prefix[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof prefix)
+        return -1;
+    memcpy(prefix, path, length + 1);
+    while (length) {
+        while (length && prefix[length - 1] == '/')
+            length--;
+        size_t end = length;
+        while (length && prefix[length - 1] != '/')
+            length--;
+        if (length == end || end - length > NAME_MAX)
+            return -1; /* nothing but slashes; or a name that no file system has */
+        memcpy(component, prefix + length, end - length);
+        component[end - length] = '\0';
+        prefix[length] = '\0';
+        int fd = open_cached(directory, length ? prefix : ".", O_DIRECTORY);
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* One step of a path whose resolution failed with `error`: 1 or 0 if it is slow or not, -1 if one more component is cached now. The
+ * component is looked up on a file system that is not slow. */
+static int step_into(int directory, const char *path, int error)
+{
+    char component[NAME_MAX + 1];
+    int folder = open_deepest(directory, path, component);
+    if (folder < 0)
+        return 1;
+    int verdict = slow_open(folder);
+    if (!verdict && (error == EAGAIN || error == ENOENT)) {
+        struct stat status;
+        bool found = fstatat(folder, component, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        /* A link that leads to nothing may lead to nothing on a slow file system. */
+        verdict = error == EAGAIN && found ? -1 : found && S_ISLNK(status.st_mode);
+    }
+    bine_libc.close(folder);
+    return verdict;
+}
+
+static bool path_slow(int directory, const char *path)
+{
+    int verdict = -1;
+    for (int step = 0; verdict < 0 && step < STEPS_MOST; step++) {
+        int fd = open_cached(directory, path, 0);
+        if (fd >= 0) {
+            verdict = slow_open(fd);
+            bine_libc.close(fd);
+        } else if (errno == ENOSYS || errno == EINVAL || errno == EPERM) {
+            verdict = 1; /* the kernel does not know RESOLVE_CACHED, or a filter does not */
+        } else {
+            verdict = step_into(directory, path, errno);
+        }
+    }
+    return verdict != 0;
+}
+
 bool bine_path_slow(int directory, const char *path)
 {
-    if (!any_slow_mount())
+    if (!any_slow_mount() || bine_confined())
         return false;
     if (assumption() == 1 || !path)
         return path != NULL;
     int saved = errno;
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
-    int fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
-    bool slow = true;
-    if (fd >= 0) {
-        struct statfs system;
-        slow = fstatfs(fd, &system) != 0 || slow_type((unsigned long)system.f_type);
-        bine_libc.close(fd);
-    }
+    bool slow = path_slow(directory, path);
     errno = saved;
     return slow;
 }
@@ -168,7 +248,7 @@ bool bine_path_may_wait(int directory, const char *path, int flags)
         return true;
     /* A FIFO opened for both directions, or without waiting, does not wait; a directory or a new file is none. */
     if (!path || flags & (O_NONBLOCK | O_DIRECTORY | O_PATH) || (flags & O_ACCMODE) == O_RDWR ||
-        (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) || bine_confined())
         return false;
     int saved = errno;
     struct stat status;

@@ -19,11 +19,12 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
+#include "confine.h"
 
 enum {
     THREADS_DEFAULT = 64,
-    THREADS_MOST = 4096,  /* whatever lingers */
-    STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
+    THREADS_MOST = 4096,        /* whatever lingers */
+    LEAST_STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
 /* A job that was given to a thread and has not ended. */
@@ -242,6 +243,7 @@ static void *work(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "bine-offload");
+    bine_hub_runtime_thread();
     struct worker self = {.running.thread = bine_libc.pthread_self()};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -275,7 +277,8 @@ static bool make_thread(void)
     if (pthread_attr_init(&attributes) != 0)
         return false;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    size_t usual = bine_stacks_thread_size();
+    pthread_attr_setstacksize(&attributes, usual > LEAST_STACK_SIZE ? usual : LEAST_STACK_SIZE);
     sigset_t all, before;
     sigfillset(&all);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
@@ -427,7 +430,16 @@ static void set_up(void)
 struct bine_hub *bine_offload_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) ? hub : NULL;
+    return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) && !bine_confined() ? hub : NULL;
+}
+
+/* Here and now, with the lock held. */
+static void run_here(struct bine_offload_job *job)
+{
+    struct running here = {.thread = bine_libc.pthread_self()};
+    job->interruptible = false;
+    begin_running(&here, job);
+    run_job(&here);
 }
 
 void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
@@ -437,6 +449,12 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     lock_pool();
     if (pool.bound == 0)
         set_up();
+    if (bine_confined_files()) {
+        run_here(job);
+        unlock_pool();
+        errno = saved;
+        return;
+    }
     if (job->interruptible && !pool.interrupt_signal)
         pool.interrupt_signal = choose_signal();
     struct worker *worker = pool.idle;
@@ -454,12 +472,8 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
         add_thread();
     /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
      * others who counted on a thread that could not be made. */
-    while (pool.threads == 0 && (job = pop_job())) {
-        struct running here = {.thread = bine_libc.pthread_self()};
-        job->interruptible = false;
-        begin_running(&here, job);
-        run_job(&here);
-    }
+    while (pool.threads == 0 && (job = pop_job()))
+        run_here(job);
     unlock_pool();
     errno = saved;
 }
@@ -531,42 +545,6 @@ int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
     else
         job->waiter = NULL; /* its message finds nobody and discards it */
     return error;
-}
-
-struct call {
-    struct bine_offload_job job;
-    void *(*function)(void *);
-    void *arg;
-    void *value;
-};
-
-static void run_call(struct bine_offload_job *job)
-{
-    struct call *call = (struct call *)job;
-    call->value = call->function(call->arg);
-}
-
-int bine_offload(void *(*function)(void *), void *arg, void **value)
-{
-    if (!function) {
-        errno = EINVAL;
-        return -1;
-    }
-    struct call call = {.job = {.run = run_call, .error = errno}, .function = function, .arg = arg};
-    struct bine_hub *hub = bine_offload_hub();
-    if (hub) {
-        int error = bine_offload_firm(hub, &call.job, "offload", (uintptr_t)function);
-        if (error) {
-            errno = error;
-            return -1;
-        }
-        errno = call.job.error;
-    } else {
-        call.value = function(arg);
-    }
-    if (value)
-        *value = call.value;
-    return 0;
 }
 
 size_t bine_offload_threads(void)

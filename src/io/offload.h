@@ -41,8 +41,9 @@ struct bine_offload_job {
     bool queued;
 };
 
-/* The hub of this thread if a greenlet of it may park now, else NULL: then call libc directly. Also NULL inside the loader (a
- * constructor): a job that loads a library, as look-ups do, would wait for the very greenlet that waits for it. */
+/* The hub of this thread if a greenlet of it may park now and the pool may act for it (confine.h), else NULL: then call libc
+ * directly. Also NULL inside the loader (a constructor): a job that loads a library, as look-ups do, would wait for the very greenlet
+ * that waits for it. */
 struct bine_hub *bine_offload_hub(void);
 
 /* Hand a job to the pool; never fails (if no thread can be made it runs here and now). Greenlets that wait for it park

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "confine.h"
 #include "poller_common.h"
 #include "poller_sim.h"
 
@@ -84,6 +85,7 @@ static struct bine_poller *open_chosen(struct bine_hub *hub)
 struct bine_poller *bine_poller_open(struct bine_hub *hub)
 {
     int saved_errno = errno;
+    bine_confine_look();
     struct bine_poller *poller = open_chosen(hub);
     if (!poller)
         return NULL;

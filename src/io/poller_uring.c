@@ -11,6 +11,7 @@
 
 #include "../core/libc.h"
 #include "poller_common.h"
+#include "uring_layout.h"
 
 enum {
     SUBMISSIONS = 256,  /* 16 KiB; when full, submitted early */
@@ -23,10 +24,6 @@ enum {
     BATCH_MOST = 32,
     BATCH_PENDING = 16
 };
-
-#ifndef IORING_FEAT_MIN_TIMEOUT /* 6.12 */
-#define IORING_FEAT_MIN_TIMEOUT (1U << 15)
-#endif
 
 /* user_data of what is no operation; operations are aligned. */
 enum {
@@ -356,27 +353,6 @@ static unsigned batch(const struct uring_poller *poller, int64_t wait)
     return (unsigned)(poller->reaped < most ? poller->reaped : most);
 }
 
-/* io_uring_submit_and_wait_timeout, but for `count` completions at first and for one after BATCH_MICROSECONDS. liburing has it from 2.8 on:
- * io_uring_submit_and_wait_min_timeout(3). A `time` that is shorter would be lengthened. */
-static int submit_and_wait_for_batch(struct io_uring *ring, unsigned count, const struct __kernel_timespec *time)
-{
-    struct io_uring_sq *queue = &ring->sq;
-    unsigned tail = *queue->ktail;
-    for (; queue->sqe_head != queue->sqe_tail; queue->sqe_head++, tail++)
-        queue->array[tail & queue->ring_mask] = queue->sqe_head & queue->ring_mask;
-    __atomic_store_n(queue->ktail, tail, __ATOMIC_RELEASE);
-    struct { /* struct io_uring_getevents_arg as it is since 6.12 */
-        uint64_t sigmask;
-        uint32_t sigmask_size, min_wait_microseconds;
-        uint64_t time;
-    } argument = {.min_wait_microseconds = BATCH_MICROSECONDS, .time = (uintptr_t)time};
-    unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-    if (ring->enter_ring_fd != ring->ring_fd)
-        flags |= IORING_ENTER_REGISTERED_RING;
-    return io_uring_enter2((unsigned)ring->enter_ring_fd, tail - __atomic_load_n(queue->khead, __ATOMIC_ACQUIRE), count,
-                           flags, (sigset_t *)&argument, sizeof argument);
-}
-
 /* Submit and wait. -1 with EINTR when a signal handler ran, else 0. */
 static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
 {
@@ -388,7 +364,7 @@ static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t de
     struct __kernel_timespec time = {.tv_sec = wait / BINE_SECOND, .tv_nsec = wait % BINE_SECOND};
     struct io_uring_cqe *cqe;
     unsigned count = batch(poller, wait);
-    int result = count > 1 ? submit_and_wait_for_batch(ring, count, &time)
+    int result = count > 1 ? bine_uring_wait_for_batch(ring, count, BATCH_MICROSECONDS, &time)
                            : io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
     if (result == -EINTR) {
         errno = EINTR;
@@ -495,14 +471,14 @@ static int open_ring(struct uring_poller *poller)
             atomic_fetch_add(&rings, 1);
             unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
                               IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG; /* all since 5.11 */
-            if ((params.features & needed) != needed) {
+            if ((params.features & needed) != needed || !bine_uring_completions_known(&poller->ring, &params)) {
                 io_uring_queue_exit(&poller->ring);
                 return ENOSYS;
             }
             poller->cancel_any = rung < 2;
             poller->skip_success = rung < 2 && (params.features & IORING_FEAT_CQE_SKIP) != 0;
             poller->wake_multishot = rung < 2;
-            poller->batches = rung < 1 && (params.features & IORING_FEAT_MIN_TIMEOUT) != 0;
+            poller->batches = rung < 1 && bine_uring_batches(&poller->ring, &params);
             return 0;
         }
         if (error == EINVAL && rung + 1 < sizeof ladder / sizeof *ladder)

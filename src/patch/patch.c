@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "../io/confine.h"
 #include "../io/descriptor.h"
 #include "engine.h"
 #include "hook.h"
@@ -54,6 +55,7 @@ static int change(unsigned add, unsigned remove)
     }
     bine_libc_resolve();
     bine_libc_resolve_cxx();
+    bine_confine_look();
     bine_engine_lock();
     int saved = errno;
     int error = change_to((atomic_load(&asked) | add) & ~remove, false);

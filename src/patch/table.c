@@ -86,6 +86,6 @@ unsigned bine_families_with_inner(unsigned families)
     if (families & BINE_PATCH_THREAD)
         all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_GREENLETS | BINE_PATCH_INTERPRETER;
     if (families)
-        all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS;
+        all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE;
     return all;
 }

@@ -17,6 +17,7 @@
 
 #include "../core/hub.h"
 #include "../core/libc.h"
+#include "../core/stack.h"
 #include "../sync/parking_lot.h"
 #include "../sync/posix_clock.h"
 
@@ -101,19 +102,21 @@ static void *run_thread(void *arg)
     return thread->run(thread->arg);
 }
 
+/* Code that runs on threads counts on what threads get: what was asked for, or else libc's default, of which only the pages that are touched
+ * exist. */
 static size_t stack_size_of(const pthread_attr_t *attributes)
 {
-    pthread_attr_t standard;
-    size_t size = 0, usual = 0;
+    size_t size = 0, usual = bine_stacks_thread_size(), most = (size_t)1 << 30;
     if (!attributes || pthread_attr_getstacksize(attributes, &size) != 0)
-        return 0;
-    pthread_attr_init(&standard);
-    pthread_attr_getstacksize(&standard, &usual);
-    pthread_attr_destroy(&standard);
-    /* What libc gives everybody was not asked for by anybody. */
-    if (size == usual)
-        return 0;
-    size_t most = (size_t)1 << 30;
+        return usual;
+    pthread_attr_t standard;
+    size_t standard_size = 0;
+    if (pthread_attr_init(&standard) == 0) {
+        pthread_attr_getstacksize(&standard, &standard_size);
+        pthread_attr_destroy(&standard);
+    }
+    if (size == standard_size) /* not asked for by anybody: BINE_STACK_SIZE may say otherwise */
+        return usual;
     return size < most ? size : most;
 }
 

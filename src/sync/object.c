@@ -44,7 +44,7 @@ struct bine_hub *bine_object_hub(const struct bine_waitable *object)
 
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags)
 {
-    if (flags & ~(BINE_SHARED | BINE_SHARED_JUDGED)) {
+    if (flags & ~BINE_SHARED) {
         errno = EINVAL;
         return NULL;
     }
@@ -61,7 +61,7 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
         errno = ENOMEM;
         return NULL;
     }
-    object->external = object->remote && !(flags & BINE_SHARED_JUDGED);
+    object->external = object->remote != NULL;
     register_fork_hook();
     object->next = all_objects;
     if (all_objects)

@@ -37,7 +37,7 @@ struct bine_object {
     struct bine_waitable waitable;
     struct bine_hub *hub;
     struct bine_remote *remote;          /* not NULL: shared */
-    bool external;                       /* waiting for it is no deadlock */
+    bool external;                       /* shared: waiting for it is no deadlock */
     struct bine_object *next, *previous; /* all objects of this thread, for fork */
 };
 
@@ -52,11 +52,7 @@ enum {
     BINE_UNSERVED = -1
 };
 
-/* Besides BINE_SHARED, for language runtimes: waiting for it is a deadlock all the same if the process has no other thread. Programs in C have
- * threads that the check does not count, those of the offload pool. */
-#define BINE_SHARED_JUDGED 0x80000000u
-
-/* Was it made to be shared, and not judged? */
+/* Was it made to be shared? */
 bool bine_object_external(const struct bine_waitable *object);
 struct bine_hub *bine_object_hub(const struct bine_waitable *object);
 /* A zeroed object of `size` bytes for the calling thread, or NULL with errno. */

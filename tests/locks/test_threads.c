@@ -330,7 +330,44 @@ TEST(a_greenlet_has_the_stack_it_asked_for_and_answers_for_name_clock_and_schedu
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, &attributes, look_at_attributes, NULL), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
-    CHECK_GE(stack_seen, 480 * 1024); /* the guard is part of it */
+    CHECK_GE(stack_seen, 512 * 1024);
+    CHECK_LT(stack_seen, 1024 * 1024);
+    pthread_attr_destroy(&attributes);
+}
+
+/* Touches so much of its stack, a page at a time, from the end that is farthest. */
+static void *uses_stack(void *size)
+{
+    volatile char *frame = __builtin_alloca((size_t)size);
+    for (size_t at = 0; at < (size_t)size; at += 4096)
+        frame[at] = 1;
+    return NULL;
+}
+
+TEST(hazard_98_a_thread_that_became_a_greenlet_has_the_stack_of_a_thread)
+{
+    threads_are_greenlets();
+    pthread_attr_t attributes;
+    size_t usual;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    CHECK_EQ(pthread_attr_getstacksize(&attributes, &usual), 0);
+    CHECK_GE(usual, (size_t)1 << 20);
+    void *nearly_all = (void *)(usual - 65536);
+    CHECK_EQ(pthread_create(&thread, NULL, uses_stack, nearly_all), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(pthread_create(&thread, &attributes, uses_stack, nearly_all), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    /* What was asked for, more or less than that. */
+    CHECK_EQ(pthread_attr_setstacksize(&attributes, 2 * usual), 0);
+    CHECK_EQ(pthread_create(&thread, &attributes, uses_stack, (void *)(2 * usual - 65536)), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(pthread_attr_setstacksize(&attributes, 128 * 1024), 0);
+    CHECK_EQ(pthread_create(&thread, &attributes, look_at_attributes, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_GE(stack_seen, 128 * 1024);
+    CHECK_LT(stack_seen, 256 * 1024);
+    pthread_attr_destroy(&attributes);
 }
 
 static pthread_t joined_by_thread;

@@ -1,38 +1,12 @@
 /* TLS servers and clients. The certificate is made for the test by the openssl command. */
-#include <bine.h>
-#include <bine/tls.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "harness.h"
+#include "tls.h"
 
-static char certificate[64], key[64];
+static const char *certificate;
 static bine_server *server;
 static bine_tls_context *for_server, *for_client;
 static int refused, handled;
-
-static void remove_files(void)
-{
-    unlink(certificate);
-    unlink(key);
-}
-
-static void make_certificate(void)
-{
-    char command[512];
-    snprintf(certificate, sizeof certificate, "/tmp/bine-tls-%d.crt", (int)getpid());
-    snprintf(key, sizeof key, "/tmp/bine-tls-%d.key", (int)getpid());
-    snprintf(command, sizeof command,
-             "openssl req -x509 -newkey rsa:2048 -nodes -keyout %s -out %s -days 2 -subj /CN=localhost "
-             "-addext subjectAltName=DNS:localhost >/dev/null 2>&1",
-             key, certificate);
-    atexit(remove_files);
-    if (system(command) != 0)
-        SKIP("the openssl command is missing");
-}
 
 static int connect_to_server(void)
 {
@@ -64,8 +38,8 @@ static void echo(bine_connection *connection, void *arg)
 
 static void begin(void)
 {
-    make_certificate();
-    for_server = bine_tls_server_new(&(bine_tls_options){.certificate = certificate, .key = key});
+    certificate = tls_certificate("server");
+    for_server = bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
     for_client = bine_tls_client_new(&(bine_tls_options){.authorities = certificate});
     CHECK(for_server && for_client);
     server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, echo, NULL);

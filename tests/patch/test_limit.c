@@ -1,6 +1,7 @@
 /* Libraries that bear only so many greenlets inside at once (hazard 10). */
 #include <bine.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "affine.h"
 #include "common.h"
@@ -188,6 +189,27 @@ TEST(threads_without_a_hub_are_not_limited)
     CHECK_EQ(pthread_create(&thread, NULL, plain_thread, NULL), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK_OK(bine_patch_limit("libaffine*", 0));
+}
+
+TEST(hazard_93_generated_code_is_not_writable_once_it_is_there)
+{
+    CHECK_OK(bine_patch_all());
+    CHECK_OK(bine_patch_limit("libaffine*", 1));
+    run_together(use_all);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    CHECK(maps != NULL);
+    char line[400], permissions[5];
+    int executable = 0, writable = 0;
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, "bine thunks") && sscanf(line, "%*s %4s", permissions) == 1) {
+            executable += strchr(permissions, 'x') != NULL;
+            writable += strchr(permissions, 'w') != NULL;
+        }
+    fclose(maps);
+    CHECK_GE(executable, 1);
+    CHECK_EQ(writable, 0);
+    CHECK_OK(bine_patch_limit("libaffine*", 0));
+    CHECK_OK(bine_unpatch_all());
 }
 
 TEST(impossible_limits_are_refused)

@@ -1,0 +1,41 @@
+/* A function of the program's on the offload pool: see bine/offload.h. */
+#include <bine/offload.h>
+#include <errno.h>
+
+#include "offload.h"
+
+struct call {
+    struct bine_offload_job job;
+    void *(*function)(void *);
+    void *arg;
+    void *value;
+};
+
+static void run_call(struct bine_offload_job *job)
+{
+    struct call *call = (struct call *)job;
+    call->value = call->function(call->arg);
+}
+
+int bine_offload(void *(*function)(void *), void *arg, void **value)
+{
+    if (!function) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct call call = {.job = {.run = run_call, .error = errno}, .function = function, .arg = arg};
+    struct bine_hub *hub = bine_offload_hub();
+    if (hub) {
+        int error = bine_offload_firm(hub, &call.job, "offload", (uintptr_t)function);
+        if (error) {
+            errno = error;
+            return -1;
+        }
+        errno = call.job.error;
+    } else {
+        call.value = function(arg);
+    }
+    if (value)
+        *value = call.value;
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* What the connections of a server or client have in common. */
+#ifndef BINE_TLS_CONTEXT_H
+#define BINE_TLS_CONTEXT_H
+
+#include <bine/tls.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+struct bine_tls_context {
+    SSL_CTX *ssl;
+    bool server, any_peer;
+};
+
+#endif

@@ -1,0 +1,269 @@
+/* Threads that are confined by themselves: the offload pool does nothing for them that they may not do. */
+#include <bine.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "core/libc.h"
+#include "harness.h"
+#include "io/confine.h"
+#include "io/file.h"
+
+enum {
+    SOMEBODY = 65534 /* a user that is not root */
+};
+
+static void need_root(void)
+{
+    if (geteuid() != 0)
+        SKIP("needs root");
+    harness_not_under_emulator("it passes these calls on in ways of its own");
+}
+
+static void *thread_id(void *unused)
+{
+    (void)unused;
+    return (void *)(intptr_t)gettid();
+}
+
+static bool offloads(void)
+{
+    void *id;
+    CHECK_OK(bine_offload(thread_id, NULL, &id));
+    return (pid_t)(intptr_t)id != gettid();
+}
+
+/* Everything is patched, every path is slow, and the pool has a thread that is not confined. */
+static void begin(void)
+{
+    CHECK(bine_hub_get() != NULL);
+    CHECK_OK(bine_patch_all());
+    bine_path_assume(1);
+    CHECK(offloads());
+}
+
+static char secret[64];
+
+static void make_secret(void)
+{
+    strcpy(secret, "/tmp/bine-test-XXXXXX");
+    int fd = mkstemp(secret); /* 0600, root's */
+    CHECK_OK(fd);
+    close(fd);
+}
+
+static void remove_secret(void)
+{
+    bine_libc.unlink(secret);
+}
+
+TEST(hazard_82_paths_are_opened_with_the_file_system_id_of_the_thread)
+{
+    need_root();
+    begin();
+    make_secret();
+    setfsuid(SOMEBODY);
+    CHECK_ERROR(open(secret, O_RDONLY), EACCES);
+    setfsuid(0);
+    remove_secret();
+    CHECK(!offloads());
+}
+
+TEST(an_id_that_does_not_change_confines_nobody)
+{
+    need_root();
+    begin();
+    CHECK_EQ(setfsuid(0), 0);
+    CHECK_EQ(setfsuid((uid_t)-1), 0);
+    CHECK_EQ(setfsgid(0), 0);
+    CHECK(offloads());
+}
+
+static void forbid(long number)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    CHECK(offloads()); /* that alone changes nothing that is asked of the pool */
+    CHECK_OK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+TEST(hazard_82_a_filter_of_the_thread_holds)
+{
+    harness_not_under_emulator("its own calls are not the program's");
+    begin();
+    forbid(SYS_mkdirat);
+    CHECK_ERROR(mkdirat(AT_FDCWD, "/tmp/bine-test-forbidden", 0700), EPERM);
+    CHECK(!offloads());
+}
+
+TEST(hazard_82_namespaces_of_the_thread_are_seen)
+{
+    need_root();
+    begin();
+    make_secret();
+    if (unshare(CLONE_NEWNS) < 0)
+        SKIP("no namespaces here");
+    CHECK_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    CHECK_OK(mount("bine", "/tmp", "tmpfs", 0, NULL));
+    struct stat status;
+    CHECK_ERROR(stat(secret, &status), ENOENT);
+    CHECK_OK(umount2("/tmp", MNT_DETACH));
+    remove_secret();
+}
+
+TEST(hazard_82_a_thread_that_says_so_is_confined)
+{
+    begin();
+    bine_offload_confine();
+    CHECK(!offloads());
+    struct addrinfo *found = NULL;
+    CHECK_EQ(getaddrinfo("localhost", NULL, NULL, &found), 0); /* by this thread */
+    freeaddrinfo(found);
+}
+
+TEST(a_failed_call_confines_nobody)
+{
+    begin();
+    CHECK_ERROR(setns(-1, 0), EBADF);
+    CHECK_ERROR(prctl(PR_SET_SECCOMP, 99, 0), EINVAL);
+    CHECK(offloads());
+}
+
+static void *new_thread(void *unused)
+{
+    (void)unused;
+    CHECK(bine_hub_get() != NULL);
+    return (void *)(intptr_t)offloads();
+}
+
+static bool new_thread_offloads(void)
+{
+    pthread_t thread;
+    void *result;
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, new_thread, NULL), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, &result), 0);
+    return result;
+}
+
+/* It may be a child of the confined one. */
+TEST(hazard_82_threads_first_seen_later_are_confined_too)
+{
+    begin();
+    CHECK(new_thread_offloads());
+    bine_offload_confine();
+    CHECK(!new_thread_offloads());
+}
+
+static bool stays_free;
+
+static void *stay_free(void *unused)
+{
+    (void)unused;
+    stays_free = offloads();
+    return NULL;
+}
+
+static void *confine_another(void *unused)
+{
+    bine_offload_confine();
+    return unused;
+}
+
+TEST(other_threads_stay_free)
+{
+    begin();
+    pthread_t thread;
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, confine_another, NULL), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    CHECK_OK(bine_join(bine_spawn(stay_free, NULL), NULL, BINE_FOREVER));
+    CHECK(stays_free);
+}
+
+/* A number is another file in the pool. */
+TEST(hazard_82_a_thread_with_descriptors_of_its_own_reads_them_itself)
+{
+    need_root();
+    begin();
+    CHECK_OK(unshare(CLONE_FILES));
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    FILE *reading = fdopen(ends[0], "r");
+    wchar_t line[16];
+    CHECK_EQ(write(ends[1], "here\n", 5), 5);
+    CHECK(fgetws(line, 16, reading) != NULL);
+    CHECK_EQ(wcscmp(line, L"here\n"), 0);
+    fclose(reading);
+    close(ends[1]);
+}
+
+/* Children that nobody has looked at are not in the cache. */
+static void check_uncached(bool slow)
+{
+    char path[64];
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    snprintf(path, sizeof path, "/proc/%d/status", child);
+    CHECK_EQ(bine_path_slow(AT_FDCWD, path), slow);
+    CHECK(!bine_path_slow(AT_FDCWD, path)); /* known now */
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+TEST(hazard_82_a_path_is_not_slow_because_something_else_is)
+{
+    need_root();
+    if (bine_libc.unshare(CLONE_NEWNS) < 0)
+        SKIP("no namespaces here");
+    CHECK_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    CHECK_OK(mount("bine", "/tmp", "tmpfs", 0, NULL));
+    CHECK_OK(mkdir("/tmp/user", 0700));
+    int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    char options[64];
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
+    if (device < 0 || mount("nobody", "/tmp/user", "fuse", 0, options) < 0)
+        SKIP("no FUSE here: %s", strerror(errno));
+    close(device); /* whose end is that of the file system: everything in it fails */
+    CHECK_OK(symlink("/tmp/user", "/tmp/link"));
+    CHECK_OK(symlink("/tmp/user/nothing", "/tmp/dangling"));
+    CHECK_OK(symlink("user", "/tmp/relative"));
+
+    check_uncached(false);
+    CHECK(!bine_path_slow(AT_FDCWD, "/tmp/no-such-file"));
+    CHECK(!bine_path_slow(AT_FDCWD, "/tmp/no-such-folder/file"));
+    CHECK(!bine_path_slow(AT_FDCWD, "/"));
+    CHECK(!bine_path_slow(AT_FDCWD, "."));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/user"));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/user/file"));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/link"));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/link/a/b/c"));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/dangling"));
+    CHECK(bine_path_slow(AT_FDCWD, "/tmp/relative/x"));
+    CHECK_OK(chdir("/tmp"));
+    CHECK(bine_path_slow(AT_FDCWD, "user/file"));
+    CHECK(!bine_path_slow(AT_FDCWD, "new"));
+    CHECK_OK(umount2("/tmp/user", MNT_DETACH));
+    CHECK_OK(umount2("/tmp", MNT_DETACH));
+}
