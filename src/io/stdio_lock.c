@@ -123,6 +123,13 @@ static int keep_threads_out(struct bine_hub *hub, FILE *file, bool firm)
     return 0;
 }
 
+/* Of a stream whose lock is this thread's already: it counts. */
+static void lock_again(FILE *file)
+{
+    if (bine_libc.ftrylockfile(file) != 0)
+        abort();
+}
+
 int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm)
 {
     int error = own(hub, file, firm);
@@ -130,7 +137,7 @@ int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm)
         return error;
     struct held *held = find(file);
     if (held->depth > 1) {
-        bine_libc.ftrylockfile(file); /* this thread has it already */
+        lock_again(file);
         return 0;
     }
     error = keep_threads_out(hub, file, firm);
@@ -185,7 +192,7 @@ void bine_stdio_take_back(struct bine_hub *hub, FILE *file, int times)
         if (i == 0)
             keep_threads_out(hub, file, true);
         else
-            bine_libc.ftrylockfile(file);
+            lock_again(file);
     struct held *held = find(file);
     if (--held->depth == 0)
         pass_on(held);
