@@ -219,6 +219,7 @@ static void break_off(bine_hub *hub)
 {
     void *value = (void *)1;
     ran = 0;
+    began = 0;
     CHECK_ERROR(bine_call(hub, hangs, (void *)7, &value, 50 * BINE_MS), ETIMEDOUT);
     CHECK_EQ((intptr_t)value, 1);
     bine_timeout scope;
