@@ -205,7 +205,7 @@ BINE_API int bine_setspecific(bine_key key, const void *value);
  * integers are shown in decimal, other arguments as addresses. Owned by g, valid until g is freed or
  * renamed. Never NULL. Switches: no. */
 BINE_API const char *bine_name(bine_greenlet *g);
-/* Give it a name (copied). -1: EINVAL, ENOMEM. */
+/* Give it a name (copied). Control characters become "?": names are shown on terminals. -1: EINVAL, ENOMEM. */
 BINE_API int bine_set_name(bine_greenlet *g, const char *name);
 
 /* Bytes of stack that g has touched at most, to the page; 0 if it has no stack of its own now (root, not

@@ -39,7 +39,7 @@ typedef struct bine_server_options {
     int backlog;    /* of listen; 0: SOMAXCONN */
     unsigned flags; /* BINE_SERVER_* */
     size_t size;    /* datagrams only: bytes of one at most, longer ones are cut; 0: 65,536 */
-    unsigned mode;  /* permissions of a Unix socket's file, such as 0600; 0: 0777 less the umask */
+    unsigned mode;  /* permissions of a Unix socket's file, such as 0600, whatever the umask; 0: 0777 less the umask */
 } bine_server_options;
 
 /* ---- streams ---------------------------------------------------------------------------------- */
@@ -53,7 +53,7 @@ typedef struct bine_connection {
     bine_server *server;
 } bine_connection;
 
-/* Runs in a greenlet of its own for each connection. When the server stops it is killed after the time of
+/* Runs in a greenlet of its own for each connection, which bine_name and dumps call by the server's address and the peer's. When the server stops it is killed after the time of
  * grace: its calls fail with ECANCELED. */
 typedef void bine_connection_handler(bine_connection *connection, void *arg);
 
@@ -74,9 +74,10 @@ BINE_API int bine_server_start(bine_server *server);
 BINE_API int bine_server_serve(bine_server *server);
 
 /*
- * Stop: close the listening socket, so that new clients are refused, and take a Unix socket's file away if it is still its
- * own; wait at most `grace` for the connections
- * to end by themselves, then kill what is left and wait for it. Returns 0, or -1 when it has stopped but not
+ * Stop: accept the clients that have connected already (as far as there are descriptors for them), close the listening socket,
+ * so that new clients are refused, and take a Unix socket's file away if it is still its own; handle those clients as
+ * places get free, wait at most `grace` for all connections to end by themselves, then kill what is left and wait for it. With
+ * grace 0, and for a server that was never started, nobody more is accepted. Returns 0, or -1 when it has stopped but not
  * gently: ETIMEDOUT (some were killed), or ECANCELED (the caller was, during the time of grace); and -1 without
  * having stopped: EINVAL. Stopping again is no error; it waits for the end of the first. From one of its own handlers there
  * is no grace (EDEADLK): spawn a greenlet that stops it. Any thread; from another it adds ENOMEM, ESRCH (the server's

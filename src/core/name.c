@@ -6,6 +6,7 @@
 #include "name.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +23,64 @@ static void format_argument(char *text, size_t size, const void *arg)
         snprintf(text, size, "%p", arg);
 }
 
+/* A terminal obeys what comes in names: bytes below space, DEL, and in UTF-8 U+0080 to U+009F. */
+static void disarm(char *name)
+{
+    for (unsigned char *at = (unsigned char *)name; *at; at++) {
+        if (*at < ' ' || *at == 0x7f)
+            *at = '?';
+        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            at[0] = at[1] = '?';
+    }
+}
+
 void bine_greenlet_take_name(struct bine_greenlet *g, char *name)
 {
+    disarm(name);
     free(g->name);
     g->name = name;
     g->flags |= BINE_G_NAMED | BINE_G_BELONGINGS;
 }
 
+enum {
+    SITES = 8
+};
+
+static struct {
+    const char *_Atomic site;
+    char *(*describe)(const void *arg);
+} sites[SITES];
+static atomic_uint known_sites;
+
+void bine_site_describe(const char *site, char *(*describe)(const void *arg))
+{
+    for (unsigned i = 0; i < SITES; i++)
+        if (atomic_load(&sites[i].site) == site)
+            return;
+    unsigned i = atomic_fetch_add(&known_sites, 1);
+    if (i < SITES) {
+        sites[i].describe = describe;
+        atomic_store(&sites[i].site, site);
+    }
+}
+
+static char *described(const struct bine_greenlet *g)
+{
+    for (unsigned i = 0; i < SITES && g->state != BINE_DEAD; i++)
+        if (atomic_load(&sites[i].site) == g->site)
+            return sites[i].describe(g->arg);
+    return NULL;
+}
+
 static char *build(const struct bine_greenlet *g, const char *given)
 {
-    char argument[32], *text;
+    char argument[32], *text, *own = given ? NULL : described(g);
     int length;
-    if (given) {
+    if (own) {
+        disarm(own);
+        length = asprintf(&text, "<Greenlet at %p: %s>", (const void *)g, own);
+        free(own);
+    } else if (given) {
         length = asprintf(&text, "<Greenlet at %p: %s>", (const void *)g, given);
     } else if (g->flags & BINE_G_ROOT) {
         length = asprintf(&text, "<Greenlet at %p: root>", (const void *)g);

@@ -1,9 +1,11 @@
 /* The datagram server: one greenlet receives, one handles each datagram. */
 #include <bine/io.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/name.h"
 #include "../sync/pool.h"
 #include "listener.h"
 
@@ -42,6 +44,25 @@ static void handled(struct bine_member *member)
     free(member->context);
 }
 
+static const char handler_site[] = "datagram\0";
+static const char receiving_site[] = "receive datagrams\0";
+
+static char *describe_datagram(const void *arg)
+{
+    const struct arrived *arrived = arg;
+    char peer[BINE_ADDRESS_TEXT], *text;
+    bine_address_format((const struct sockaddr *)&arrived->datagram.peer, arrived->datagram.peer_length, peer);
+    int length = asprintf(&text, "datagram of %s from %s", arrived->datagram.server->listener.address, peer);
+    return length < 0 ? NULL : text;
+}
+
+static char *describe_receiving(const void *arg)
+{
+    const struct bine_datagram_server *server = arg;
+    char *text;
+    return asprintf(&text, "receive datagrams of %s", server->listener.address) < 0 ? NULL : text;
+}
+
 /* One datagram. False: receiving has ended. */
 static bool receive_one(struct bine_datagram_server *server)
 {
@@ -63,7 +84,7 @@ static bool receive_one(struct bine_datagram_server *server)
     datagram.size = (size_t)size;
     arrived->datagram = datagram;
     struct bine_member member = {.ended = handled, .context = arrived};
-    if (!bine_pool_spawn_member(listener->pool, handle, arrived, 0, BINE_SITE(handle), &member)) {
+    if (!bine_pool_spawn_member(listener->pool, handle, arrived, 0, handler_site, &member)) {
         int error = errno;
         free(arrived);
         return bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
@@ -99,15 +120,15 @@ bine_datagram_server *bine_datagram_server_new(const bine_server_options *option
     }
     server->handler = handler;
     server->arg = arg;
+    bine_site_describe(handler_site, describe_datagram);
+    bine_site_describe(receiving_site, describe_receiving);
     return server;
 }
 
 int bine_datagram_server_start(bine_datagram_server *server)
 {
     int error = bine_listener_check((struct bine_listener *)server);
-    return result(
-        error ? error
-              : bine_listener_start(&server->listener, receive_datagrams, server, BINE_SITE(receive_datagrams)));
+    return result(error ? error : bine_listener_start(&server->listener, receive_datagrams, server, receiving_site));
 }
 
 int bine_datagram_server_serve(bine_datagram_server *server)

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bine/io.h>
 
 #include "../core/libc.h"
 #include "../io/descriptor.h"
+#include "unix_file.h"
 
 static int parse_unix(const char *path, struct sockaddr_un *address, socklen_t *length)
 {
@@ -92,21 +92,13 @@ void bine_address_format(const struct sockaddr *address, socklen_t length, char 
         snprintf(text, BINE_ADDRESS_TEXT, "?");
 }
 
-/* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. One that is alive may
- * be too busy to take another, which must not hold us up: hence the non-blocking probe. */
-static bool remove_stale(const struct sockaddr_un *address, socklen_t length, int type)
+/* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. */
+static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length, int type, unsigned mode)
 {
-    struct stat status;
-    if (address->sun_family != AF_UNIX || address->sun_path[0] == '\0')
-        return false;
-    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
-        return false;
-    int probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0)
-        return false;
-    bool refused = bine_libc.connect(probe, (const struct sockaddr *)address, length) != 0 && errno == ECONNREFUSED;
-    bine_libc.close(probe);
-    return refused && unlink(address->sun_path) == 0;
+    int error = bine_unix_bind(fd, address, length, mode);
+    if (error == EADDRINUSE && bine_unix_remove_stale(address, length, type))
+        error = bine_unix_bind(fd, address, length, mode);
+    return error;
 }
 
 static int bind_and_listen(int fd, const struct sockaddr_storage *address, socklen_t length, int type,
@@ -125,22 +117,13 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
         bool only = options->flags & BINE_SERVER_IPV6_ONLY;
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, only ? &on : &off, sizeof on);
     }
-    const struct sockaddr_un *un = address->ss_family == AF_UNIX ? (const struct sockaddr_un *)address : NULL;
-    /* bind makes the file with the socket's own mode, less the umask: so nobody may do more with it even for a moment. */
-    if (un && options->mode && fchmod(fd, options->mode) != 0)
-        return errno;
-    if (bind(fd, (const struct sockaddr *)address, length) != 0) {
-        int error = errno;
-        if (error != EADDRINUSE || !un || !remove_stale(un, length, type))
-            return error;
-        if (bind(fd, (const struct sockaddr *)address, length) != 0)
-            return errno;
-    }
-    if (un && options->mode && un->sun_path[0] && chmod(un->sun_path, options->mode) != 0) {
-        int error = errno;
-        unlink(un->sun_path);
+    int error = 0;
+    if (address->ss_family == AF_UNIX)
+        error = bind_unix(fd, (const struct sockaddr_un *)address, length, type, options->mode);
+    else if (bind(fd, (const struct sockaddr *)address, length) != 0)
+        error = errno;
+    if (error)
         return error;
-    }
     if (type == SOCK_STREAM && listen(fd, options->backlog ? options->backlog : SOMAXCONN) != 0)
         return errno;
     return 0;

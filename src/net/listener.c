@@ -10,6 +10,7 @@
 #include <bine/io.h>
 
 #include "../core/errand.h"
+#include "unix_file.h"
 
 static void note_address(struct bine_listener *listener, bool own)
 {
@@ -22,13 +23,8 @@ static void note_address(struct bine_listener *listener, bool own)
         listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
     if (address.ss_family == AF_INET6)
         listener->port = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    struct stat status;
-    if (own && address.ss_family == AF_UNIX && listener->address[5] == '/' &&
-        stat(listener->address + 5, &status) == 0) {
-        listener->unlink_path = true;
-        listener->device = status.st_dev;
-        listener->inode = status.st_ino;
-    }
+    listener->has_file = own && address.ss_family == AF_UNIX && listener->address[5] == '/' &&
+                         lstat(listener->address + 5, &listener->file) == 0 && S_ISSOCK(listener->file.st_mode);
 }
 
 int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type)
@@ -90,18 +86,43 @@ int bine_listener_wait(struct bine_listener *listener)
     return error;
 }
 
-static void close_socket(struct bine_listener *listener)
+void bine_listener_close(struct bine_listener *listener)
 {
     if (listener->fd < 0)
         return;
-    /* Another server may have taken the name meanwhile. */
-    struct stat status;
-    const char *path = listener->address + 5;
-    if (listener->unlink_path && lstat(path, &status) == 0 && status.st_dev == listener->device &&
-        status.st_ino == listener->inode)
-        unlink(path);
+    if (listener->has_file)
+        bine_unix_remove(listener->address + 5, &listener->file);
     bine_close(listener->fd);
     listener->fd = -1;
+}
+
+static struct bine_greenlet *begin_serving_waiting(struct bine_listener *listener, int64_t grace)
+{
+    /* One of its handlers, which has no grace, waits for nobody. */
+    bool may_wait = grace > 0 && !bine_pool_contains(listener->pool, bine_getcurrent());
+    if (!listener->started || !listener->serve_waiting || listener->fd < 0 || !may_wait)
+        return NULL;
+    return bine_spawn_at(listener->serve_waiting, listener, "serve those who wait\0");
+}
+
+/* Close, and wait for the handlers, within the time of grace. 0 or an error number. */
+static int end_gently(struct bine_listener *listener, int64_t grace)
+{
+    int64_t deadline = bine_hub_deadline(listener->hub, grace);
+    struct bine_greenlet *waiting = begin_serving_waiting(listener, grace);
+    int error = 0;
+    if (waiting && bine_join(waiting, NULL, grace) != 0) {
+        error = errno;
+        bine_kill(waiting);
+        bine_shield_begin();
+        bine_join(waiting, NULL, BINE_FOREVER);
+        bine_shield_end();
+    }
+    bine_listener_close(listener);
+    int64_t left = deadline == INT64_MAX ? BINE_FOREVER : deadline - bine_hub_now(listener->hub);
+    if (!error && bine_pool_join(listener->pool, left > 0 ? left : 0) != 0)
+        error = errno;
+    return error;
 }
 
 static int stop_here(struct bine_listener *listener, int64_t grace)
@@ -123,8 +144,7 @@ static int stop_here(struct bine_listener *listener, int64_t grace)
         bine_shield_end();
         listener->greenlet = NULL;
     }
-    close_socket(listener);
-    int error = bine_pool_join(listener->pool, grace) == 0 ? 0 : errno;
+    int error = end_gently(listener, grace);
     if (error && bine_pool_count(listener->pool) > 0) {
         bine_shield_begin();
         bine_pool_kill(listener->pool, BINE_FOREVER);
@@ -158,7 +178,7 @@ int bine_listener_free(struct bine_listener *listener)
         (listener->greenlet && !bine_dead(listener->greenlet)))
         return EBUSY;
     bine_detach(listener->greenlet);
-    close_socket(listener);
+    bine_listener_close(listener);
     bine_event_free(listener->stopped);
     bine_pool_free(listener->pool);
     return 0;

@@ -8,7 +8,7 @@
 #include <bine/event.h>
 #include <bine/pool.h>
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "listen.h"
 
@@ -22,12 +22,13 @@ struct bine_listener {
     bine_greenlet *greenlet; /* who accepts: a reference */
     bine_event *stopped;     /* set when everything has ended */
     bine_pool *pool;
-    int error; /* what ended the accepting, 0: stop */
+    bine_run
+        *serve_waiting; /* called with the server: take what waits in the kernel, close, handle it; NULL: nothing is */
+    int error;          /* what ended the accepting, 0: stop */
     char address[BINE_ADDRESS_TEXT];
     int port;
-    bool unlink_path;
-    dev_t device; /* of the file that we made, at unlink_path */
-    ino_t inode;
+    bool has_file;    /* a Unix socket's, made by us */
+    struct stat file; /* another server may take the name meanwhile */
     uint64_t accepted, short_of_files;
     int64_t pause; /* the last one for a shortage, 0: none since the last success */
 };
@@ -40,6 +41,8 @@ int bine_listener_wait(struct bine_listener *listener);
 /* Any thread. EINVAL also for NULL and a negative grace. */
 int bine_listener_stop(struct bine_listener *listener, int64_t grace);
 int bine_listener_free(struct bine_listener *listener);
+/* Nothing more comes in from now on. */
+void bine_listener_close(struct bine_listener *listener);
 /* EINVAL (NULL) or EPERM (another thread). */
 int bine_listener_check(const struct bine_listener *listener);
 

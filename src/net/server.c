@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/name.h"
 #include "../sync/pool.h"
 #include "listener.h"
 
@@ -46,15 +48,36 @@ static void handled(struct bine_member *member)
     free(connection);
 }
 
-/* One connection. False: accepting has ended. */
-static bool accept_one(struct bine_server *server)
+/* ---- names ------------------------------------------------------------------------------------ */
+
+static const char handler_site[] = "connection\0";
+static const char accepting_site[] = "accept connections\0";
+
+static char *describe_connection(const void *arg)
+{
+    const bine_connection *connection = arg;
+    char peer[BINE_ADDRESS_TEXT], *text;
+    bine_address_format((const struct sockaddr *)&connection->peer, connection->peer_length, peer);
+    int length = asprintf(&text, "connection of %s from %s", connection->server->listener.address, peer);
+    return length < 0 ? NULL : text;
+}
+
+static char *describe_accepting(const void *arg)
+{
+    char *text;
+    return asprintf(&text, "accept connections of %s", ((const struct bine_server *)arg)->listener.address) < 0 ? NULL
+                                                                                                                : text;
+}
+
+/* ---- accepting -------------------------------------------------------------------------------- */
+
+/* NULL with errno if there is none. */
+static bine_connection *take_connection(struct bine_server *server)
 {
     struct bine_listener *listener = &server->listener;
-    if (bine_pool_wait_available(listener->pool, BINE_FOREVER) != 0)
-        return bine_listener_go_on(listener, errno);
     bine_connection *connection = malloc(sizeof *connection);
     if (!connection)
-        return bine_listener_go_on(listener, ENOMEM);
+        return NULL;
     connection->server = server;
     connection->peer_length = sizeof connection->peer;
     connection->fd =
@@ -62,7 +85,8 @@ static bool accept_one(struct bine_server *server)
     if (connection->fd < 0) {
         int error = errno;
         free(connection);
-        return bine_listener_go_on(listener, error);
+        errno = error;
+        return NULL;
     }
     listener->accepted++;
     listener->pause = 0;
@@ -70,21 +94,86 @@ static bool accept_one(struct bine_server *server)
         int on = 1;
         setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    /* A place is free, and nobody else takes places of this pool. */
+    return connection;
+}
+
+/* Spawn the handler, waiting until `deadline` for a place. 0 or an error number; the connection is gone in either case. */
+static int handle_connection(struct bine_server *server, bine_connection *connection, int64_t deadline)
+{
     struct bine_member member = {.ended = handled, .context = connection};
-    if (!bine_pool_spawn_member(listener->pool, handle, connection, 0, BINE_SITE(handle), &member)) {
-        int error = errno;
-        bine_close(connection->fd);
-        free(connection);
-        return bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
-    }
-    return true;
+    if (bine_pool_spawn_member(server->listener.pool, handle, connection, deadline, handler_site, &member))
+        return 0;
+    int error = errno;
+    bine_close(connection->fd);
+    free(connection);
+    return error;
+}
+
+/* One connection. False: accepting has ended. */
+static bool accept_one(struct bine_server *server)
+{
+    struct bine_listener *listener = &server->listener;
+    if (bine_pool_wait_available(listener->pool, BINE_FOREVER) != 0)
+        return bine_listener_go_on(listener, errno);
+    bine_connection *connection = take_connection(server);
+    if (!connection)
+        return bine_listener_go_on(listener, errno);
+    /* A place is free, and nobody else takes places of this pool. */
+    int error = handle_connection(server, connection, 0);
+    return !error || bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
 }
 
 static void *accept_connections(void *arg)
 {
     while (accept_one(arg))
         ;
+    return NULL;
+}
+
+/* ---- the clients that are connected when the server stops -------------------------------------- */
+
+struct waiting {
+    bine_connection *connection;
+    struct waiting *next;
+};
+
+/* Take one that is in the kernel's backlog. The time counts only if another process that shares the socket was quicker. */
+static bine_connection *take_waiting(struct bine_server *server)
+{
+    struct pollfd readable = {.fd = server->listener.fd, .events = POLLIN};
+    bine_timeout scope;
+    if (bine_poll(&readable, 1, 0) != 1 || bine_timeout_begin(&scope, BINE_SECOND / 10) != 0)
+        return NULL;
+    bine_connection *connection = take_connection(server);
+    bine_timeout_end(&scope);
+    return connection;
+}
+
+/* First all of them, so that the listening socket can be closed: its end would reset them. Then they are handled, as places
+ * get free. Killed when the time of grace is over. */
+static void *serve_waiting(void *arg)
+{
+    struct bine_server *server = arg;
+    struct waiting *first = NULL, **last = &first;
+    bine_connection *connection;
+    for (int count = 0; count < SOMAXCONN && (connection = take_waiting(server)); count++) {
+        struct waiting *waiting = malloc(sizeof *waiting);
+        if (!waiting) {
+            bine_close(connection->fd);
+            free(connection);
+            break;
+        }
+        *waiting = (struct waiting){connection, NULL};
+        *last = waiting;
+        last = &waiting->next;
+    }
+    bine_listener_close(&server->listener);
+    while (first) {
+        struct waiting *waiting = first;
+        first = waiting->next;
+        handle_connection(server, waiting->connection, INT64_MAX);
+        free(waiting);
+    }
     return NULL;
 }
 
@@ -106,6 +195,9 @@ bine_server *bine_server_new(const bine_server_options *options, bine_connection
     server->handler = handler;
     server->arg = arg;
     server->delay = options->flags & BINE_SERVER_DELAY;
+    server->listener.serve_waiting = serve_waiting;
+    bine_site_describe(handler_site, describe_connection);
+    bine_site_describe(accepting_site, describe_accepting);
     return server;
 }
 
@@ -122,9 +214,7 @@ int bine_server_set_handler(bine_server *server, bine_connection_handler *handle
 int bine_server_start(bine_server *server)
 {
     int error = bine_listener_check((struct bine_listener *)server);
-    return result(
-        error ? error
-              : bine_listener_start(&server->listener, accept_connections, server, BINE_SITE(accept_connections)));
+    return result(error ? error : bine_listener_start(&server->listener, accept_connections, server, accepting_site));
 }
 
 int bine_server_serve(bine_server *server)

@@ -294,3 +294,14 @@ TEST(version_and_mechanisms_are_told)
     CHECK(!strcmp(bine_guard_name(), "madvise") || !strcmp(bine_guard_name(), "mprotect"));
     CHECK(bine_poller_name() != NULL);
 }
+
+TEST(hazard_91_control_characters_in_a_name_do_not_reach_a_terminal)
+{
+    bine_greenlet *g = bine_getcurrent();
+    CHECK_OK(bine_set_name(g, "a\033[2Jb\nc\177d\302\233e\303\251"));
+    CHECK(strstr(bine_name(g), ": a?[2Jb?c?d??e\303\251>") != NULL);
+    bine_spawn_options options = {.name = "x\ry"};
+    bine_greenlet *other = bine_spawn_with(&options, returns_its_argument, NULL);
+    CHECK(strstr(bine_name(other), ": x?y>") != NULL);
+    CHECK_OK(bine_join(other, NULL, BINE_FOREVER));
+}

@@ -1,4 +1,4 @@
-/* Servers that are stopped in odd ways, addresses that cannot be had, files of Unix sockets. */
+/* Servers that are stopped in odd ways, addresses that cannot be had, clients that wait. */
 #include <bine.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,7 +15,6 @@
 
 static bine_server *server;
 static int handling, handled, stopped_with;
-static char path[64], address[72];
 
 static int connect_to_port(int type, int port)
 {
@@ -175,7 +174,7 @@ TEST(a_server_whose_accepting_greenlet_is_killed_says_so)
     /* As the backdoor does. */
     struct bine_hub *hub = bine_hub_get();
     for (struct bine_greenlet *g = hub->all; g; g = g->all_next)
-        if (strncmp(g->site, "accept_connections", 18) == 0)
+        if (strncmp(g->site, "accept connections", 18) == 0)
             CHECK_OK(bine_kill(g));
     CHECK_ERROR(bine_server_serve(server), ECANCELED);
     CHECK_EQ(handled, 0); /* what is there goes on */
@@ -321,76 +320,135 @@ TEST(what_cannot_be_accepted_from_ends_the_server)
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- the files of Unix sockets ---------------------------------------------------------------- */
+/* ---- clients that are connected and not accepted yet ------------------------------------------- */
 
-static bine_server *unix_server(int backlog, unsigned mode)
+enum {
+    CLIENTS = 6
+};
+
+static int answered;
+
+static void echo_slowly(bine_connection *connection, void *arg)
 {
-    snprintf(path, sizeof path, "/tmp/bine-stop-%d.sock", (int)getpid());
-    snprintf(address, sizeof address, "unix:%s", path);
-    return bine_server_new(&(bine_server_options){.address = address, .backlog = backlog, .mode = mode},
-                           wait_for_the_end, NULL);
+    char buffer[16];
+    ssize_t got = bine_recv(connection->fd, buffer, sizeof buffer, 0);
+    if (bine_sleep(5 * BINE_MS) == 0 && got > 0)
+        bine_send(connection->fd, buffer, (size_t)got, MSG_NOSIGNAL);
 }
 
-TEST(unix_sockets_have_the_permissions_asked_for)
+static void *ask(void *arg)
 {
-    struct stat status;
-    mode_t before = umask(0027);
-    static const unsigned modes[][2] = {{0, 0750}, {0600, 0600}, {0666, 0666}};
-    for (int i = 0; i < 3; i++) {
-        server = unix_server(0, modes[i][0]);
-        CHECK(server != NULL);
-        CHECK_OK(stat(path, &status));
-        CHECK_EQ(status.st_mode & 0777, modes[i][1]);
-        CHECK_OK(bine_server_free(server));
-        CHECK_ERROR(stat(path, &status), ENOENT);
-    }
-    umask(before);
+    char buffer[16];
+    int fd = (int)(intptr_t)arg;
+    if (bine_send(fd, "hello", 5, MSG_NOSIGNAL) == 5 && bine_recv(fd, buffer, sizeof buffer, 0) == 5)
+        answered++;
+    bine_close(fd);
+    return NULL;
 }
 
-TEST(only_a_servers_own_file_is_taken_away)
+static int connect_to_address(void)
 {
-    server = unix_server(0, 0);
-    CHECK_OK(unlink(path));
-    bine_server *next = unix_server(0, 0); /* as in a restart that overlaps */
-    CHECK(next != NULL);
-    CHECK_OK(bine_server_stop(server, 0));
+    struct sockaddr_storage to = {0};
+    socklen_t length = sizeof to;
+    CHECK_OK(getsockname(bine_server_fd(server), (struct sockaddr *)&to, &length));
+    int fd = socket(to.ss_family, SOCK_STREAM, 0);
+    CHECK_OK(connect(fd, (struct sockaddr *)&to, length));
+    return fd;
+}
+
+/* One at a time is handled, the others have connected and asked. */
+static void stop_with_a_backlog(const char *where, int64_t grace)
+{
+    bine_greenlet *all[CLIENTS];
+    server = bine_server_new(&(bine_server_options){.address = where, .limit = 1}, echo_slowly, NULL);
+    CHECK_OK(bine_server_start(server));
+    for (int i = 0; i < CLIENTS; i++)
+        all[i] = bine_spawn(ask, (void *)(intptr_t)connect_to_address());
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(bine_server_get_figures(server).accepted, 1u);
+    int stopped = bine_server_stop(server, grace);
+    CHECK_EQ(stopped == 0 ? 0 : errno, grace == BINE_FOREVER ? 0 : ETIMEDOUT);
+    CHECK_OK(bine_joinall(all, CLIENTS, BINE_FOREVER));
     CHECK_OK(bine_server_free(server));
-    CHECK_OK(access(path, F_OK));
-    CHECK_OK(bine_server_free(next));
-    CHECK_ERROR(access(path, F_OK), ENOENT);
 }
 
-TEST(files_that_are_no_dead_sockets_stay)
+TEST(hazard_80_clients_in_the_backlog_are_served_before_a_server_stops)
 {
-    snprintf(path, sizeof path, "/tmp/bine-stop-%d.sock", (int)getpid());
-    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    CHECK_OK(fd);
+    stop_with_a_backlog("127.0.0.1:0", BINE_FOREVER);
+    CHECK_EQ(answered, CLIENTS);
+    char where[64];
+    snprintf(where, sizeof where, "unix:@bine-stop-%d", (int)getpid());
+    stop_with_a_backlog(where, BINE_FOREVER);
+    CHECK_EQ(answered, 2 * CLIENTS);
+}
+
+TEST(hazard_80_the_backlog_is_served_within_the_time_of_grace)
+{
+    stop_with_a_backlog("127.0.0.1:0", 8 * BINE_MS);
+    CHECK_LT(answered, CLIENTS);
+    answered = 0;
+    stop_with_a_backlog("127.0.0.1:0", 0); /* none: nobody else is accepted */
+    CHECK_LE(answered, 1);
+}
+
+static void *stop_slowly(void *arg)
+{
+    CHECK_OK(bine_server_stop(server, BINE_FOREVER));
+    return arg;
+}
+
+TEST(hazard_80_new_clients_are_refused_while_the_backlog_is_served)
+{
+    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 1}, echo_slowly, NULL);
+    CHECK_OK(bine_server_start(server));
+    int port = bine_server_port(server);
+    bine_greenlet *all[] = {bine_spawn(ask, (void *)(intptr_t)connect_to_address()),
+                            bine_spawn(ask, (void *)(intptr_t)connect_to_address()), bine_spawn(stop_slowly, NULL)};
+    until(&answered, 1);
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((in_port_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_ERROR(connect(fd, (struct sockaddr *)&to, sizeof to), ECONNREFUSED);
+    CHECK_OK(close(fd));
+    CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+    CHECK_EQ(answered, 2);
+    CHECK_OK(bine_server_free(server));
+}
+
+/* ---- names ------------------------------------------------------------------------------------ */
+
+static char name_of_handler[256];
+
+static void note_name(bine_connection *connection, void *arg)
+{
+    snprintf(name_of_handler, sizeof name_of_handler, "%s", bine_name(bine_getcurrent()));
+    handled++;
+}
+
+TEST(hazard_81_a_handler_is_called_by_its_peer)
+{
+    start(note_name, 0);
+    int fd = connect_to_server();
+    struct sockaddr_in own = {0};
+    socklen_t length = sizeof own;
+    CHECK_OK(getsockname(fd, (struct sockaddr *)&own, &length));
+    until(&handled, 1);
+    char expected[128];
+    snprintf(expected, sizeof expected, "connection of %s from 127.0.0.1:%d>", bine_server_address(server),
+             ntohs(own.sin_port));
+    if (!strstr(name_of_handler, expected))
+        FAIL("%s does not end with %s", name_of_handler, expected);
+    char text[4096] = "";
+    int ends[2];
+    CHECK_OK(pipe(ends));
+    CHECK_OK(bine_dump(ends[1]));
+    CHECK_GT(read(ends[0], text, sizeof text - 1), 0);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK(strstr(text, "accept connections of 127.0.0.1:") != NULL);
+    CHECK(strstr(text, "server.c") == NULL);
     close(fd);
-    CHECK_ERROR(unix_server(0, 0), EADDRINUSE);
-    CHECK_OK(access(path, F_OK));
-    CHECK_OK(unlink(path));
-    char long_path[200] = "unix:/tmp/";
-    memset(long_path + 10, 'x', 150);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = long_path}, wait_for_the_end, NULL), EINVAL);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "unix:/nowhere/at/all"}, wait_for_the_end, NULL),
-                ENOENT);
-}
-
-TEST(a_live_server_that_is_too_busy_is_not_taken_for_a_dead_one)
-{
-    int fds[8], n = 0;
-    server = unix_server(1, 0); /* and never accepts */
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    for (; n < 8; n++) {
-        fds[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        if (connect(fds[n], (struct sockaddr *)&to, sizeof to) != 0)
-            break;
-    }
-    CHECK_EQ(errno, EAGAIN);
-    CHECK_ERROR(unix_server(0, 0), EADDRINUSE);
-    for (; n >= 0; n--)
-        close(fds[n]);
+    CHECK_OK(bine_server_stop(server, BINE_SECOND));
     CHECK_OK(bine_server_free(server));
 }
 
@@ -433,7 +491,9 @@ TEST(datagram_server_keeps_to_its_limits_and_stops_gently)
 
 TEST(datagram_server_on_a_unix_socket)
 {
-    CHECK_OK(bine_server_free(unix_server(0, 0))); /* for the address */
+    char path[64], address[72];
+    snprintf(path, sizeof path, "/tmp/bine-datagram-%d.sock", (int)getpid());
+    snprintf(address, sizeof address, "unix:%s", path);
     bine_datagram_server *datagrams =
         bine_datagram_server_new(&(bine_server_options){.address = address, .mode = 0600}, answer_slowly, NULL);
     CHECK(datagrams != NULL);
