@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "../core/libc.h"
+#include "own.h"
 
 enum {
     CHUNK = BINE_DESCRIPTOR_CHUNK,
@@ -69,6 +70,8 @@ struct bine_descriptor *bine_descriptor_make(int fd)
 
 static void new_generation(struct bine_descriptor *record)
 {
+    if (__builtin_expect(atomic_load_explicit(&record->own, memory_order_relaxed), 0))
+        bine_own_lost(record);
     reset(record);
     atomic_store_explicit(&record->hub, NULL, memory_order_relaxed);
     atomic_store_explicit(&record->many_hubs, false, memory_order_relaxed);

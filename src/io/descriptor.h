@@ -33,6 +33,7 @@ struct bine_descriptor {
     _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
     atomic_bool terminal;             /* a character device: io_uring would run it on a worker thread */
     atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
+    atomic_bool own;                  /* a poller's: see own.h */
     atomic_flag lock;       /* held by a thread between "is it ready" and the call that would block if it is not */
     _Atomic(int) low_water; /* SO_RCVLOWAT if set to more than 1 */
     _Atomic(int64_t) receive_timeout, send_timeout; /* ns, 0: none, -1: unknown */

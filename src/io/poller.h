@@ -15,13 +15,13 @@
 #include <sys/uio.h>
 
 #include "../core/hub.h"
+#include "own.h"
 
 enum bine_operation_kind {
-    BINE_OP_POLL, /* readiness of fd: result = the poll(2) bits that hold, of `events` plus POLLERR/POLLHUP; every
+    BINE_OP_POLL,  /* readiness of fd: result = the poll(2) bits that hold, of `events` plus POLLERR/POLLHUP; every
                      poller can. They did hold at some moment since the start; somebody else may have taken the data
                      since. */
-    BINE_OP_READ, /* buffer, size, offset (-1: the file position) */
-    BINE_OP_WRITE,
+    BINE_OP_READ,  /* buffer, size, offset (-1: the file position) */
     BINE_OP_READV, /* buffer = iovec, size = count, offset */
     BINE_OP_WRITEV,
     BINE_OP_RECV, /* buffer, size, flags (MSG_*) */
@@ -31,7 +31,6 @@ enum bine_operation_kind {
     BINE_OP_ACCEPT,  /* buffer = sockaddr, address_length, flags (SOCK_*) */
     BINE_OP_CONNECT, /* buffer = sockaddr, size */
     BINE_OP_FSYNC,   /* flags 1: fdatasync */
-    BINE_OP_OPENAT,  /* buffer = path, fd = directory, flags, mode in size */
     BINE_OP_KINDS
 };
 
@@ -84,6 +83,9 @@ struct bine_poller_class {
      * or POLLERR only `dry` forgets. NULL: nothing is remembered. Say it at once, before anything that switches, and
      * only when it is true; not saying it costs one poll(2). */
     void (*drained)(struct bine_poller *poller, int fd, uint32_t events, bool dry);
+    /* Look whether the poller's own descriptors still are its own, and replace those that are not. True if one was replaced: what it would
+     * have told has to be asked for. */
+    bool (*verify)(struct bine_poller *poller);
 };
 
 struct bine_poller {
@@ -101,9 +103,12 @@ struct bine_poller {
     uint32_t looks;     /* turns that did not wait */
     int64_t recheck_at; /* absolute ns; 0: not set */
     int64_t recheck_interval;
-    atomic_int wake_fd; /* + 1; 0: closed */
-    atomic_int waking;  /* threads that are just writing to wake_fd */
-    bool closing;       /* nobody is to be woken any more */
+    struct bine_own wake; /* an eventfd */
+    uint64_t wake_id;     /* which */
+    atomic_int waking;    /* threads that are just writing to it */
+    unsigned losses;      /* bine_own_losses when it was verified last */
+    int64_t verify_at;    /* absolute ns */
+    bool closing;         /* nobody is to be woken any more */
     bool
         gathering; /* with the next turn the kernel will be told of something that was begun: one thing more is no call more */
     bool open;

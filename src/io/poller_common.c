@@ -13,6 +13,8 @@
 #include "../core/park.h"
 #include "descriptor.h"
 
+#define VERIFY_EVERY (2 * BINE_SECOND) /* a poller looks after its own descriptors */
+
 /* Every poller that was ever opened, of all threads; those that are closed are used again. */
 static struct bine_poller *all_pollers;
 static atomic_flag all_pollers_lock = ATOMIC_FLAG_INIT;
@@ -56,6 +58,24 @@ static void watch_forks(void)
 {
     /* After core's own handler, which made the forking thread's hub begin anew. */
     pthread_atfork(NULL, NULL, close_those_of_other_threads);
+}
+
+static void note_wake(struct bine_poller *poller, int fd)
+{
+    poller->wake_id = bine_own_eventfd(fd);
+    bine_own_note(&poller->wake, fd);
+}
+
+bool bine_poller_verify_wake(struct bine_poller *poller)
+{
+    int fd = atomic_load(&poller->wake.fd);
+    if (bine_own_verify(&poller->wake) && bine_own_eventfd(fd) == poller->wake_id)
+        return false;
+    int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fresh < 0)
+        return false; /* perhaps at the next look */
+    note_wake(poller, fresh);
+    return true;
 }
 
 struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size)
@@ -104,17 +124,20 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     poller->chunk_count = 0;
     poller->recheck_at = 0;
     poller->closing = false;
-    atomic_store(&poller->wake_fd, wake_fd + 1);
+    poller->losses = atomic_load(&bine_own_losses);
+    poller->verify_at = bine_hub_now(hub) + VERIFY_EVERY;
+    note_wake(poller, wake_fd);
     return poller;
 }
 
 void bine_poller_free(struct bine_poller *poller)
 {
     /* A thread that read `waking` hub in time may still be about to write: it counts itself before it looks. */
-    int wake_fd = atomic_exchange(&poller->wake_fd, 0) - 1;
+    struct bine_own wake = poller->wake;
+    bine_own_note(&poller->wake, -1);
     while (atomic_load(&poller->waking) != 0)
         continue;
-    bine_libc.close(wake_fd);
+    bine_own_close(&wake);
     for (size_t i = 0; i < poller->chunk_count; i++)
         free(poller->chunks[i]);
     free(poller->chunks);
@@ -131,12 +154,12 @@ void bine_poller_wake(struct bine_driver *driver)
     struct bine_poller *poller = (struct bine_poller *)driver;
     int saved_errno = errno;
     atomic_fetch_add(&poller->waking, 1);
-    int wake_fd = atomic_load(&poller->wake_fd) - 1;
-    if (wake_fd >= 0) {
-        uint64_t one = 1;
-        ssize_t written = bine_libc.write(wake_fd, &one, sizeof one);
-        (void)written; /* EAGAIN: 2^64 - 2 wakes are waiting, one more is not missed */
-    }
+    int wake_fd = atomic_load(&poller->wake.fd);
+    uint64_t one = 1;
+    /* Not into a file that has the number by now. EAGAIN: 2^64 - 2 wakes are waiting, one more is not missed. */
+    if (wake_fd >= 0 &&
+        (!bine_own_still(&poller->wake) || (bine_libc.write(wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)))
+        atomic_fetch_add(&bine_own_losses, 1);
     atomic_fetch_sub(&poller->waking, 1);
     errno = saved_errno;
 }
@@ -294,7 +317,6 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
     case BINE_OP_READ:
     case BINE_OP_READV:
         return operation->offset < 0 ? POLLIN : 0;
-    case BINE_OP_WRITE:
     case BINE_OP_WRITEV:
         return operation->offset < 0 ? POLLOUT : 0;
     case BINE_OP_RECV:
@@ -401,20 +423,31 @@ int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
 {
     if (poller->pending && poller->recheck_at && poller->recheck_at < deadline)
         deadline = poller->recheck_at;
-    if (deadline == INT64_MAX)
-        return INT64_MAX;
+    if (poller->verify_at < deadline)
+        deadline = poller->verify_at;
     int64_t now = bine_hub_now(poller->hub);
     return deadline > now ? deadline - now : 0;
 }
 
+/* Look after the poller's own descriptors when that is due. How long to wait until the next time. */
+static int64_t verify(struct bine_poller *poller, int64_t now)
+{
+    unsigned losses = atomic_load(&bine_own_losses);
+    if (__builtin_expect(now < poller->verify_at && losses == poller->losses, 1))
+        return poller->verify_at - now;
+    poller->losses = losses;
+    poller->verify_at = now + VERIFY_EVERY;
+    return poller->class->verify(poller) ? 0 : VERIFY_EVERY;
+}
+
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found)
 {
-    int64_t wait = INT64_MAX, now = 0;
+    int64_t wait, now;
     /* A hub that always has something ready never waits: look at the clock now and then all the same. */
     if (deadline == 0 && (++poller->looks & 255) != 0)
         return 0;
-    if (poller->pending || deadline != INT64_MAX)
-        now = bine_hub_now(poller->hub);
+    now = bine_hub_now(poller->hub);
+    wait = verify(poller, now);
     if (poller->pending) {
         if (poller->recheck_at == 0) {
             poller->recheck_interval = RECHECK_FIRST;
@@ -428,7 +461,10 @@ int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_
                 poller->recheck_interval = RECHECK_LAST;
             poller->recheck_at = now + poller->recheck_interval;
         }
-        wait = *found ? 0 : poller->recheck_at - now;
+        if (*found)
+            wait = 0;
+        else if (poller->recheck_at - now < wait)
+            wait = poller->recheck_at - now;
     }
     if (deadline != INT64_MAX) {
         int64_t left = deadline > now ? deadline - now : 0;

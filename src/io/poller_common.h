@@ -41,6 +41,9 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
  * holding the address still. */
 void bine_poller_free(struct bine_poller *poller);
 
+/* For a class's verify: the eventfd. True if it was replaced. */
+bool bine_poller_verify_wake(struct bine_poller *poller);
+
 /* The driver's wake and forked. */
 void bine_poller_wake(struct bine_driver *driver);
 void bine_poller_forked(struct bine_driver *driver);

@@ -22,7 +22,7 @@ enum {
 
 struct epoll_poller {
     struct bine_poller base;
-    int fd;
+    struct bine_own set;
     bool milliseconds; /* the kernel is older than epoll_pwait2 (5.11), or a filter forbids it */
     struct epoll_event events[EVENTS];
 };
@@ -42,6 +42,11 @@ static struct epoll_poller *of(struct bine_poller *poller)
     return (struct epoll_poller *)poller;
 }
 
+static int set_of(const struct epoll_poller *poller)
+{
+    return atomic_load_explicit(&poller->set.fd, memory_order_relaxed);
+}
+
 /* Do the bits that are remembered for a file answer a wait for `events`? */
 static bool answers(uint32_t ready, uint32_t events)
 {
@@ -52,6 +57,7 @@ static bool answers(uint32_t ready, uint32_t events)
 
 static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *slot, uint32_t generation)
 {
+    int set = set_of(of(poller));
     struct epoll_event event = {
         .events = (uint32_t)EVERYTHING | EPOLLET,
         .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd,
@@ -59,8 +65,8 @@ static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *sl
     slot->ready = 0;
     slot->registered = false;
     /* Both report at once what is ready now, so nothing is missed between here and the next turn. */
-    if (epoll_ctl(of(poller)->fd, EPOLL_CTL_ADD, fd, &event) < 0 &&
-        (errno != EEXIST || epoll_ctl(of(poller)->fd, EPOLL_CTL_MOD, fd, &event) < 0))
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
         return errno == ENOSPC ? ENOMEM : errno; /* EPERM: always ready; EBADF; ENOMEM */
     slot->generation = generation;
     slot->registered = true;
@@ -136,7 +142,7 @@ static void forget(struct bine_poller *poller, int fd)
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
     if (slot->registered && descriptor && atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
         struct epoll_event unused = {0};
-        epoll_ctl(of(poller)->fd, EPOLL_CTL_DEL, fd, &unused);
+        epoll_ctl(set_of(of(poller)), EPOLL_CTL_DEL, fd, &unused);
     }
     slot->registered = false;
     slot->ready = 0;
@@ -172,10 +178,11 @@ static void drained(struct bine_poller *poller, int fd, uint32_t events, bool dr
 
 static int wait_for_events(struct epoll_poller *poller, int64_t wait)
 {
+    int set = set_of(poller);
     if (!poller->milliseconds) {
         struct timespec time = {wait / BINE_SECOND, wait % BINE_SECOND};
-        int count = (int)syscall(SYS_epoll_pwait2, poller->fd, poller->events, EVENTS, wait == INT64_MAX ? NULL : &time,
-                                 NULL, 0);
+        int count =
+            (int)syscall(SYS_epoll_pwait2, set, poller->events, EVENTS, wait == INT64_MAX ? NULL : &time, NULL, 0);
         if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return count;
         poller->milliseconds = true;
@@ -185,7 +192,7 @@ static int wait_for_events(struct epoll_poller *poller, int64_t wait)
         int64_t up = wait / BINE_MS + (wait % BINE_MS != 0); /* up: never early (hazard 27) */
         milliseconds = up > INT_MAX ? INT_MAX : (int)up;
     }
-    return bine_libc.epoll_pwait(poller->fd, poller->events, EVENTS, milliseconds, NULL);
+    return bine_libc.epoll_pwait(set, poller->events, EVENTS, milliseconds, NULL);
 }
 
 static int deliver(struct bine_poller *poller, const struct epoll_event *event)
@@ -224,6 +231,10 @@ static int turn(struct bine_driver *driver, int64_t deadline)
     size_t found = 0;
     int64_t wait = bine_poller_patience(&poller->base, deadline, &found);
     int count = wait_for_events(poller, wait);
+    if (count < 0 && (errno == EBADF || errno == EINVAL)) {
+        poller->base.verify_at = 0; /* the number is nobody's, or somebody else's */
+        return (int)found;
+    }
     if (count < 0)
         return found ? (int)found : -1;
     for (int i = 0; i < count; i++) {
@@ -240,33 +251,77 @@ static void close_poller(struct bine_driver *driver)
 {
     struct epoll_poller *poller = (struct epoll_poller *)driver;
     poller->base.closing = true;
-    bine_libc.close(poller->fd);
+    bine_own_close(&poller->set);
     bine_poller_free(&poller->base);
+}
+
+/* The eventfd in the set: EPOLL_CTL_ADD, or EPOLL_CTL_MOD to see whether both still are what they were. */
+static int watch_wake(struct epoll_poller *poller, int how)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE};
+    return epoll_ctl(set_of(poller), how, atomic_load(&poller->base.wake.fd), &event);
+}
+
+/* A set that knows the eventfd only. */
+static int make_set(struct epoll_poller *poller)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    struct bine_own before = poller->set;
+    bine_own_note(&poller->set, fd);
+    if (watch_wake(poller, EPOLL_CTL_ADD) == 0)
+        return 0;
+    int error = errno;
+    bine_own_close(&poller->set);
+    poller->set = before;
+    errno = error;
+    return -1;
+}
+
+/* Into the new set with what operations wait for. */
+static void enter_all(struct bine_poller *poller)
+{
+    for (size_t i = 0; i < poller->chunk_count; i++)
+        for (int j = 0; poller->chunks[i] && j < BINE_POLLER_CHUNK; j++) {
+            struct bine_poller_slot *slot = &poller->chunks[i]->slots[j];
+            int fd = (int)i * BINE_POLLER_CHUNK + j;
+            slot->registered = false;
+            slot->ready = 0;
+            int error = slot->first ? enter(poller, fd, slot, slot->generation) : 0;
+            while (error && slot->first)
+                bine_poller_end(poller, slot->first, -EBADF);
+        }
+}
+
+static bool verify(struct bine_poller *base)
+{
+    struct epoll_poller *poller = of(base);
+    if (watch_wake(poller, EPOLL_CTL_MOD) == 0) {
+        bine_own_verify(&poller->set);
+        bine_own_verify(&base->wake);
+        return false;
+    }
+    /* One of the two is gone. The number of the set may name the program's own by now: nothing is entered there, nor is it closed. */
+    bine_poller_verify_wake(base);
+    if (make_set(poller) < 0)
+        return false; /* perhaps at the next look */
+    enter_all(base);
+    return true;
 }
 
 static struct bine_poller *open_poller(struct bine_hub *hub)
 {
-    int error;
     struct bine_poller *poller = bine_poller_new(&bine_poller_epoll, hub, sizeof(struct epoll_poller));
     if (!poller)
         return NULL;
     poller->driver.turn = turn;
     of(poller)->milliseconds = bine_under_valgrind();
-    int fd = of(poller)->fd = epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) {
-        error = errno;
-        goto no_set;
+    if (make_set(of(poller)) == 0) {
+        poller->driver.close = close_poller;
+        return poller;
     }
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE};
-    if (epoll_ctl(fd, EPOLL_CTL_ADD, atomic_load(&poller->wake_fd) - 1, &event) < 0) {
-        error = errno;
-        goto no_wake;
-    }
-    poller->driver.close = close_poller;
-    return poller;
-no_wake:
-    bine_libc.close(fd);
-no_set:
+    int error = errno;
     bine_poller_free(poller);
     errno = error;
     return NULL;
@@ -281,4 +336,5 @@ const struct bine_poller_class bine_poller_epoll = {
     .forget = forget,
     .hint = hint,
     .drained = drained,
+    .verify = verify,
 };

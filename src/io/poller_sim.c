@@ -142,21 +142,6 @@ static ssize_t read_now(struct sim_poller *sim, const struct bine_operation *ope
     return bine_libc.read(fd, part.iov_base, part.iov_len);
 }
 
-static ssize_t write_now(struct sim_poller *sim, const struct bine_operation *operation)
-{
-    int fd = operation->fd;
-    size_t size = operation->size;
-    struct stat status;
-    if (operation->offset >= 0)
-        return syscall(SYS_pwrite64, fd, operation->buffer, size, operation->offset);
-    if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
-        return bine_libc.send(fd, operation->buffer, shorten(sim, fd, size), MSG_DONTWAIT);
-    /* A pipe that poll(2) calls writable takes PIPE_BUF bytes without waiting (pipe(7)); up to that much goes whole. */
-    if (size > PIPE_BUF && S_ISFIFO(status.st_mode))
-        size = PIPE_BUF;
-    return bine_libc.write(fd, operation->buffer, size);
-}
-
 static int64_t transfer(struct sim_poller *sim, const struct bine_operation *operation)
 {
     int fd = operation->fd, flags = operation->flags | MSG_DONTWAIT;
@@ -165,9 +150,6 @@ static int64_t transfer(struct sim_poller *sim, const struct bine_operation *ope
     switch (operation->kind) {
     case BINE_OP_READ:
         done = read_now(sim, operation);
-        break;
-    case BINE_OP_WRITE:
-        done = write_now(sim, operation);
         break;
     case BINE_OP_RECV:
         if (!(flags & (MSG_WAITALL | MSG_PEEK | MSG_TRUNC | MSG_OOB)))
@@ -197,9 +179,7 @@ static uint32_t events_of(const struct bine_operation *operation)
 {
     if (operation->kind == BINE_OP_POLL)
         return operation->events;
-    return operation->kind == BINE_OP_WRITE || operation->kind == BINE_OP_SEND || operation->kind == BINE_OP_SENDMSG
-               ? POLLOUT
-               : POLLIN;
+    return operation->kind == BINE_OP_SEND || operation->kind == BINE_OP_SENDMSG ? POLLOUT : POLLIN;
 }
 
 /* Ask the kernel about all operations. Returns how many, or -1: EINTR, ENOMEM. */
@@ -216,7 +196,7 @@ static ssize_t ask(struct sim_poller *sim, int milliseconds)
     size_t i = 0;
     for (struct bine_operation *operation = sim->base.oldest; operation; operation = operation->next)
         sim->fds[i++] = (struct pollfd){.fd = operation->fd, .events = (short)events_of(operation)};
-    sim->fds[i] = (struct pollfd){.fd = atomic_load(&sim->base.wake_fd) - 1, .events = POLLIN};
+    sim->fds[i] = (struct pollfd){.fd = atomic_load(&sim->base.wake.fd), .events = POLLIN};
     if (bine_libc.poll(sim->fds, i + 1, milliseconds) < 0)
         return -1;
     if (sim->fds[i].revents) {
@@ -317,6 +297,8 @@ static int turn(struct bine_driver *driver, int64_t deadline)
 {
     struct sim_poller *sim = (struct sim_poller *)driver;
     int milliseconds = 0;
+    if (!bine_own_still(&sim->base.wake))
+        bine_poller_verify_wake(&sim->base);
     for (int round = 0; round < 256; round++) {
         ssize_t count = ask(sim, milliseconds);
         if (count < 0)
@@ -376,8 +358,8 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
     struct sim_poller *sim = of(poller);
     sim->state = seed;
     if (seed & 1)
-        poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_WRITE | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND |
-                             1u << BINE_OP_RECVMSG | 1u << BINE_OP_SENDMSG;
+        poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND | 1u << BINE_OP_RECVMSG |
+                             1u << BINE_OP_SENDMSG;
     sim->now = bine_hub_now(hub);
     poller->driver.turn = turn;
     poller->driver.close = close_poller;
@@ -393,4 +375,5 @@ const struct bine_poller_class bine_poller_sim = {
     .retract = retract,
     .forget = forget,
     .hint = hint,
+    .verify = bine_poller_verify_wake,
 };

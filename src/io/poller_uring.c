@@ -12,6 +12,7 @@
 #include "../core/libc.h"
 #include "poller_common.h"
 #include "uring_layout.h"
+#include "uring_ring.h"
 
 enum {
     SUBMISSIONS = 256,  /* 16 KiB; when full, submitted early */
@@ -39,11 +40,7 @@ enum {
 
 struct uring_poller {
     struct bine_poller base;
-    struct io_uring ring;
-    bool cancel_any;     /* 5.19: IORING_ASYNC_CANCEL_ANY */
-    bool skip_success;   /* 5.17 */
-    bool wake_multishot; /* 5.13 */
-    bool batches;        /* 6.12 */
+    struct bine_uring uring;
     bool wake_armed;
     bool cancel_later; /* some operations have CANCEL_LATER */
     size_t reaped;     /* completions that the last turn brought */
@@ -57,25 +54,17 @@ static struct uring_poller *of(struct bine_poller *poller)
 /* Room for one submission; NULL if the kernel takes none now (no memory). */
 static struct io_uring_sqe *room(struct uring_poller *poller)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&poller->ring);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&poller->uring.ring);
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
     /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in by fetching events.
      */
-    if (io_uring_submit(&poller->ring) <= 0)
-        io_uring_submit_and_get_events(&poller->ring);
-    return io_uring_get_sqe(&poller->ring);
+    if (io_uring_submit(&poller->uring.ring) <= 0)
+        io_uring_submit_and_get_events(&poller->uring.ring);
+    return io_uring_get_sqe(&poller->uring.ring);
 }
 
 /* ---- starting ----------------------------------------------------------------------------------------------- */
-
-static const uint8_t opcodes[BINE_OP_KINDS] = {
-    [BINE_OP_POLL] = IORING_OP_POLL_ADD, [BINE_OP_READ] = IORING_OP_READ,       [BINE_OP_WRITE] = IORING_OP_WRITE,
-    [BINE_OP_READV] = IORING_OP_READV,   [BINE_OP_WRITEV] = IORING_OP_WRITEV,   [BINE_OP_RECV] = IORING_OP_RECV,
-    [BINE_OP_SEND] = IORING_OP_SEND,     [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG,
-    [BINE_OP_ACCEPT] = IORING_OP_ACCEPT, [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
-    [BINE_OP_OPENAT] = IORING_OP_OPENAT,
-};
 
 /* Linux moves at most so much in one call (read(2)); the ring's length has 32 bits. */
 static unsigned length(size_t size)
@@ -99,9 +88,6 @@ static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *opera
         break;
     case BINE_OP_READ:
         io_uring_prep_read(sqe, fd, buffer, length(size), offset);
-        break;
-    case BINE_OP_WRITE:
-        io_uring_prep_write(sqe, fd, buffer, length(size), offset);
         break;
     case BINE_OP_READV:
         io_uring_prep_readv(sqe, fd, buffer, (unsigned)size, offset);
@@ -130,32 +116,26 @@ static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *opera
     case BINE_OP_FSYNC:
         io_uring_prep_fsync(sqe, fd, operation->flags & 1 ? IORING_FSYNC_DATASYNC : 0);
         break;
-    case BINE_OP_OPENAT:
-        io_uring_prep_openat(sqe, fd, buffer, operation->flags, (mode_t)size);
-        break;
     }
 }
 
 static int start(struct bine_poller *base, struct bine_operation *operation)
 {
     struct uring_poller *poller = of(base);
-    struct bine_poller_slot *slot = NULL;
     if (!bine_poller_supports(base, operation->kind))
         return ENOTSUP;
-    if (operation->fd >= 0) {
-        slot = bine_poller_slot_make(base, operation->fd);
-        if (!slot)
-            return ENOMEM;
-    } else if (operation->kind != BINE_OP_OPENAT) { /* there it may be AT_FDCWD */
+    if (operation->fd < 0)
         return EBADF;
-    }
+    struct bine_poller_slot *slot = bine_poller_slot_make(base, operation->fd);
+    if (!slot)
+        return ENOMEM;
     struct io_uring_sqe *sqe = room(poller);
     if (!sqe)
         return ENOMEM;
     prepare(sqe, operation);
     io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
     bine_poller_begin(base, operation, slot);
-    base->gathering = poller->batches; /* without batches it saves too few calls to be worth the switch */
+    base->gathering = poller->uring.batches; /* without batches it saves too few calls to be worth the switch */
     return 0;
 }
 
@@ -172,7 +152,7 @@ static void submit_cancel(struct uring_poller *poller, struct bine_operation *op
     operation->poller_state &= (uint8_t)~CANCEL_LATER;
     io_uring_prep_cancel64(sqe, (uintptr_t)operation, 0);
     io_uring_sqe_set_data64(sqe, USER_CANCEL);
-    if (poller->skip_success)
+    if (poller->uring.skip_success)
         io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
 
@@ -213,7 +193,7 @@ static void forget(struct bine_poller *base, int fd)
         retract(base, operation, -EBADF);
     /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be
      * another file's; and the file itself stays open as long as an operation holds it. */
-    io_uring_submit_and_get_events(&poller->ring);
+    io_uring_submit_and_get_events(&poller->uring.ring);
 }
 
 static int hint(struct bine_poller *poller, int fd, uint32_t events)
@@ -229,8 +209,8 @@ static void arm_wake(struct uring_poller *poller)
     struct io_uring_sqe *sqe = room(poller);
     if (!sqe)
         return;
-    int wake_fd = atomic_load(&poller->base.wake_fd) - 1;
-    if (poller->wake_multishot)
+    int wake_fd = atomic_load(&poller->base.wake.fd);
+    if (poller->uring.wake_multishot)
         io_uring_prep_poll_multishot(sqe, wake_fd, POLLIN);
     else
         io_uring_prep_poll_add(sqe, wake_fd, POLLIN);
@@ -244,12 +224,12 @@ static void woken(struct uring_poller *poller, int result, unsigned flags)
         return;
     poller->wake_armed = false;
     if (result == -EINVAL) {
-        poller->wake_multishot = false;
+        poller->uring.wake_multishot = false;
         return;
     }
     /* Armed again it would fire at once for what was written before. */
     uint64_t count;
-    ssize_t got = bine_libc.read(atomic_load(&poller->base.wake_fd) - 1, &count, sizeof count);
+    ssize_t got = bine_libc.read(atomic_load(&poller->base.wake.fd), &count, sizeof count);
     (void)got;
 }
 
@@ -307,7 +287,7 @@ static inline struct bine_operation *operation_of(const struct io_uring *ring, u
 /* Deliver the completions that are in the ring now. */
 static size_t reap(struct uring_poller *poller)
 {
-    struct io_uring *ring = &poller->ring;
+    struct io_uring *ring = &poller->uring.ring;
     unsigned count = io_uring_cq_ready(ring);
     size_t found = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -333,7 +313,7 @@ static size_t reap(struct uring_poller *poller)
 /* Submit, and fetch what there is, without waiting; without a system call when there is neither. */
 static void look(struct uring_poller *poller)
 {
-    struct io_uring *ring = &poller->ring;
+    struct io_uring *ring = &poller->uring.ring;
     if (io_uring_sq_ready(ring))
         io_uring_submit_and_get_events(ring);
     else if (__atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN))
@@ -347,7 +327,7 @@ static void look(struct uring_poller *poller)
  */
 static unsigned batch(const struct uring_poller *poller, int64_t wait)
 {
-    if (!poller->batches || poller->base.pending < BATCH_PENDING || wait <= BATCH_MICROSECONDS * BINE_US)
+    if (!poller->uring.batches || poller->base.pending < BATCH_PENDING || wait <= BATCH_MICROSECONDS * BINE_US)
         return 1;
     size_t most = poller->base.pending / 2 < BATCH_MOST ? poller->base.pending / 2 : BATCH_MOST;
     return (unsigned)(poller->reaped < most ? poller->reaped : most);
@@ -356,7 +336,7 @@ static unsigned batch(const struct uring_poller *poller, int64_t wait)
 /* Submit and wait. -1 with EINTR when a signal handler ran, else 0. */
 static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
 {
-    struct io_uring *ring = &poller->ring;
+    struct io_uring *ring = &poller->uring.ring;
     /* Always with a limit: without one liburing waits again after a signal that came when something had been submitted.
      */
     if (wait > 3600 * BINE_SECOND)
@@ -370,6 +350,8 @@ static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t de
         errno = EINTR;
         return -1;
     }
+    if (result == -EBADF || result == -EOPNOTSUPP || result == -ENXIO)
+        poller->base.verify_at = 0; /* the number is nobody's, or somebody else's */
     if (result > 0 && !io_uring_cq_ready(ring) && !io_uring_sq_ready(ring)) {
         /* The kernel reports what it took, not how the wait ended. Too early: by a signal. */
         if (bine_poller_left(&poller->base, deadline) > 0) {
@@ -390,7 +372,7 @@ static int turn(struct bine_driver *driver, int64_t deadline)
         arm_wake(poller);
     if (__builtin_expect(poller->cancel_later, 0))
         cancel_those_left(poller);
-    if (wait == 0 || io_uring_cq_ready(&poller->ring))
+    if (wait == 0 || io_uring_cq_ready(&poller->uring.ring))
         look(poller);
     else
         interrupted = wait_for_events(poller, wait, deadline);
@@ -405,7 +387,7 @@ static int turn(struct bine_driver *driver, int64_t deadline)
 /* The kernel must have let go of every buffer before the stacks they lie on are given back. */
 static void cancel_everything(struct uring_poller *poller)
 {
-    if (poller->cancel_any) {
+    if (poller->uring.cancel_any) {
         struct io_uring_sqe *sqe = room(poller);
         if (sqe) {
             io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
@@ -419,96 +401,23 @@ static void cancel_everything(struct uring_poller *poller)
     for (int i = 0; i < 500 && poller->base.pending; i++) {
         struct __kernel_timespec time = {.tv_nsec = 10 * BINE_MS};
         struct io_uring_cqe *cqe;
-        io_uring_submit_and_wait_timeout(&poller->ring, &cqe, 1, &time, NULL);
+        io_uring_submit_and_wait_timeout(&poller->uring.ring, &cqe, 1, &time, NULL);
         reap(poller);
     }
 }
-
-/* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race detector cannot
- * know when one thread's ring takes the place of another's. */
-static atomic_uint rings;
 
 static void close_poller(struct bine_driver *driver)
 {
     struct uring_poller *poller = (struct uring_poller *)driver;
     if (poller->base.closing) {
-        /* After fork, in the child: the ring is the parent's. Its memory was not copied (dontfork); only our descriptor
-         * goes. */
-        bine_libc.close(poller->ring.ring_fd);
+        bine_uring_abandon(&poller->uring); /* after fork, in the child: the ring is the parent's */
     } else {
         poller->base.closing = true;
         if (poller->base.pending)
             cancel_everything(poller);
-        atomic_fetch_add(&rings, 1);
-        io_uring_queue_exit(&poller->ring);
+        bine_uring_close(&poller->uring);
     }
     bine_poller_free(&poller->base);
-}
-
-/* From best to plainest; the next is tried when the kernel does not know a flag (EINVAL).
- *   6.1  DEFER_TASKRUN: completions are worked off when we ask, and not in the middle of whatever we do
- *   5.19 COOP_TASKRUN: no interrupt to tell us of completions; TASKRUN_FLAG: a bit says that there are some */
-static const unsigned ladder[] = {
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-    0,
-};
-
-/* Where to begin; tests step down to what older kernels give. */
-unsigned bine_poller_uring_rung;
-
-static int open_ring(struct uring_poller *poller)
-{
-    int error = 0;
-    unsigned entries = SUBMISSIONS, rung = bine_poller_uring_rung;
-    for (;;) {
-        struct io_uring_params params = {
-            .flags = ladder[rung] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
-            .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
-        };
-        error = -io_uring_queue_init_params(entries, &poller->ring, &params);
-        if (!error) {
-            atomic_fetch_add(&rings, 1);
-            unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
-                              IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG; /* all since 5.11 */
-            if ((params.features & needed) != needed || !bine_uring_completions_known(&poller->ring, &params)) {
-                io_uring_queue_exit(&poller->ring);
-                return ENOSYS;
-            }
-            poller->cancel_any = rung < 2;
-            poller->skip_success = rung < 2 && (params.features & IORING_FEAT_CQE_SKIP) != 0;
-            poller->wake_multishot = rung < 2;
-            poller->batches = rung < 1 && bine_uring_batches(&poller->ring, &params);
-            return 0;
-        }
-        if (error == EINVAL && rung + 1 < sizeof ladder / sizeof *ladder)
-            rung++;
-        else if (error == ENOMEM && entries > 64)
-            entries /= 2;
-        else
-            return error;
-    }
-}
-
-static int probe(struct uring_poller *poller)
-{
-    /* liburing's own look (io_uring_get_probe_ring) would not say why it failed. */
-    struct io_uring_probe *known = calloc(1, sizeof *known + 256 * sizeof known->ops[0]);
-    if (!known)
-        return ENOMEM;
-    int error = -io_uring_register_probe(&poller->ring, known, 256);
-    if (error) {
-        free(known);
-        return error;
-    }
-    uint32_t supported = 0;
-    for (int kind = 0; kind < BINE_OP_KINDS; kind++)
-        if (io_uring_opcode_supported(known, opcodes[kind]))
-            supported |= 1u << kind;
-    bool enough = supported & 1u << BINE_OP_POLL && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
-    free(known);
-    poller->base.supported = supported;
-    return enough ? 0 : ENOSYS;
 }
 
 static struct bine_poller *open_poller(struct bine_hub *hub)
@@ -516,27 +425,44 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     struct bine_poller *base = bine_poller_new(&bine_poller_uring, hub, sizeof(struct uring_poller));
     if (!base)
         return NULL;
-    struct uring_poller *poller = of(base);
     base->driver.turn = turn;
-    int error = open_ring(poller);
-    if (error)
-        goto no_ring;
-    error = probe(poller);
-    if (error)
-        goto no_probe;
-    error = -io_uring_ring_dontfork(&poller->ring);
-    if (error)
-        goto no_probe;
-    /* Saves the look-up of the descriptor in each system call; not every kernel has it (5.18). */
-    io_uring_register_ring_fd(&poller->ring);
+    int error = bine_uring_open(&of(base)->uring, &base->supported);
+    if (error) {
+        bine_poller_free(base);
+        errno = error;
+        return NULL;
+    }
     base->driver.close = close_poller;
     return base;
-no_probe:
-    io_uring_queue_exit(&poller->ring);
-no_ring:
-    bine_poller_free(base);
-    errno = error;
-    return NULL;
+}
+
+/* The ring cannot be entered any more: its descriptor was closed, and this kernel does not know rings by anything else (before 5.18). The old
+ * one goes, the kernel gives up what was in flight, and the callers try again with a new one. */
+static bool reopen(struct uring_poller *poller)
+{
+    struct bine_uring fresh;
+    if (bine_uring_open(&fresh, &poller->base.supported))
+        return false; /* perhaps at the next look */
+    bine_uring_close(&poller->uring);
+    poller->uring = fresh;
+    poller->wake_armed = poller->cancel_later = false;
+    for (struct bine_operation *operation; (operation = poller->base.oldest);)
+        bine_poller_end(&poller->base, operation,
+                        operation->cancelled              ? operation->result
+                        : operation->kind == BINE_OP_POLL ? 0
+                                                          : -EAGAIN);
+    return true;
+}
+
+static bool verify(struct bine_poller *base)
+{
+    struct uring_poller *poller = of(base);
+    bool renewed = bine_poller_verify_wake(base);
+    if (renewed)
+        poller->wake_armed = false; /* the poll of the old one, which nobody can write to, stays */
+    if (!bine_uring_usable(&poller->uring))
+        renewed |= reopen(poller);
+    return renewed;
 }
 
 const struct bine_poller_class bine_poller_uring = {
@@ -547,4 +473,5 @@ const struct bine_poller_class bine_poller_uring = {
     .retract = retract,
     .forget = forget,
     .hint = hint,
+    .verify = verify,
 };

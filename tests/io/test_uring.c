@@ -1,6 +1,10 @@
 /* The io_uring poller and liburing: which inner fields are relied upon, and what the ring lets pass. */
+#include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bine.h>
@@ -8,6 +12,7 @@
 #include "harness.h"
 #include "io/poller.h"
 #include "io/uring_layout.h"
+#include "io/uring_ring.h"
 
 /* More than the 16 pending operations from which on a wait is for several completions. */
 enum {
@@ -94,4 +99,62 @@ TEST(hazard_37_submissions_that_lie_elsewhere_are_left_to_liburing)
     CHECK(!bine_uring_batches(&other, &params));
     io_uring_queue_exit(&ring);
 #endif
+}
+
+/* ---- what the ring lets pass ---- */
+
+static int result_of(struct bine_uring *uring)
+{
+    struct io_uring_cqe *cqe;
+    CHECK_EQ(io_uring_submit_and_wait(&uring->ring, 1), 1);
+    CHECK_EQ(io_uring_peek_cqe(&uring->ring, &cqe), 0);
+    int result = cqe->res;
+    io_uring_cqe_seen(&uring->ring, cqe);
+    return result;
+}
+
+TEST(hazard_83_the_ring_lets_only_those_operations_pass_that_are_used)
+{
+    struct bine_uring uring;
+    uint32_t supported;
+    int error = bine_uring_open(&uring, &supported);
+    if (error)
+        SKIP("no io_uring here: %s", strerror(error));
+    io_uring_prep_openat(io_uring_get_sqe(&uring.ring), AT_FDCWD, "/etc/hosts", O_RDONLY, 0);
+    CHECK_EQ(result_of(&uring), -EACCES);
+    io_uring_prep_nop(io_uring_get_sqe(&uring.ring));
+    CHECK_EQ(result_of(&uring), -EACCES);
+    io_uring_prep_unlinkat(io_uring_get_sqe(&uring.ring), AT_FDCWD, "/nowhere", 0);
+    CHECK_EQ(result_of(&uring), -EACCES);
+    struct io_uring_sqe *chained = io_uring_get_sqe(&uring.ring);
+    int wake = eventfd(1, EFD_CLOEXEC);
+    io_uring_prep_poll_add(chained, wake, POLLIN);
+    io_uring_sqe_set_flags(chained, IOSQE_ASYNC);
+    CHECK_EQ(result_of(&uring), -EACCES);
+    io_uring_prep_poll_add(io_uring_get_sqe(&uring.ring), wake, POLLIN);
+    CHECK_EQ(result_of(&uring), POLLIN);
+    CHECK_ERROR((int)syscall(SYS_io_uring_register, uring.ring.ring_fd, IORING_REGISTER_EVENTFD, &wake, 1), EACCES);
+    close(wake);
+    bine_uring_close(&uring);
+}
+
+TEST(hazard_83_many_rings_one_after_the_other)
+{
+    /* A thread has places for 16 rings in its table: each has to be given back. */
+    for (int i = 0; i < 100; i++) {
+        struct bine_uring uring;
+        uint32_t supported;
+        int error = bine_uring_open(&uring, &supported);
+        if (error)
+            SKIP("no io_uring here: %s", strerror(error));
+        bool by_index = uring.ring.enter_ring_fd != uring.ring.ring_fd;
+        if (i % 2) { /* the program has closed it */
+            CHECK_OK(close(uring.ring.ring_fd));
+            CHECK_EQ(bine_uring_usable(&uring), by_index);
+        }
+        if (i == 0 && !by_index)
+            SKIP("this kernel knows no table of rings");
+        CHECK(by_index);
+        bine_uring_close(&uring);
+    }
 }
