@@ -166,7 +166,7 @@ static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int co
         errno = saved;
     if (refusal == EAGAIN)
         return positioned_slowly(hub, writing, fd, vector, count, offset, flags);
-    if (refusal == EOPNOTSUPP || refusal == ENOSYS || refusal == EINVAL)
+    if (refusal == EOPNOTSUPP || refusal == EINVAL || bine_call_refused(refusal))
         /* This kind of file cannot be asked. In memory or on a local disk it is quick. */
         return bine_file_slow(fd) ? positioned_slowly(hub, writing, fd, vector, count, offset, flags)
                                   : positioned(writing, fd, vector, count, offset, flags);

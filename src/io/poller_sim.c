@@ -132,7 +132,7 @@ static ssize_t read_now(struct sim_poller *sim, const struct bine_operation *ope
         return syscall(SYS_pread64, fd, operation->buffer, operation->size, operation->offset);
     struct iovec part = {operation->buffer, shorten(sim, fd, operation->size)};
     ssize_t got = syscall(SYS_preadv2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
-    if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+    if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
         return got;
     struct pollfd look = {.fd = fd, .events = POLLIN};
     if (bine_libc.poll(&look, 1, 0) <= 0) {

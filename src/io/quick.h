@@ -38,7 +38,8 @@ BINE_QUICK bool bine_quick_received(struct bine_hub *hub, int fd, struct bine_de
 {
     if (__builtin_expect(got < 0, 0)) {
         if (errno != EAGAIN)
-            return socket || errno != ENOTSOCK; /* the number names another file by now */
+            /* The number names another file by now, or recv is not what a filter lets pass of a read. */
+            return socket || (errno != ENOTSOCK && !bine_call_refused(errno));
         atomic_store_explicit(&record->kind, BINE_FD_SOCKET, memory_order_relaxed);
         bool final = bine_descriptor_nonblocking_known(record) == BINE_NONBLOCKING;
         if (bine_descriptor_is_stream(fd, record)) {
@@ -128,7 +129,7 @@ BINE_QUICK bool bine_quick_transmit(struct bine_hub *hub, int fd, const void *bu
     ssize_t sent = bine_libc.send(fd, buffer, size, flags | MSG_DONTWAIT);
     *result = sent;
     if (__builtin_expect(sent != (ssize_t)size, 0)) {
-        if (sent < 0 && errno == ENOTSOCK && !socket)
+        if (sent < 0 && !socket && (errno == ENOTSOCK || bine_call_refused(errno)))
             return false;
         struct bine_transmit transmit = {.fd = fd, .flags = flags, .buffer = buffer, .size = size};
         *result = bine_transmit_rest(hub, &transmit, sent, saved);
@@ -164,7 +165,7 @@ BINE_QUICK bool bine_quick_transmit_message(struct bine_hub *hub, int fd, const 
     int saved = errno;
     ssize_t sent = bine_libc.sendmsg(fd, message, flags | MSG_DONTWAIT);
     *result = sent;
-    if (sent < 0 && errno == ENOTSOCK && !socket)
+    if (sent < 0 && !socket && (errno == ENOTSOCK || bine_call_refused(errno)))
         return false;
     if (sent < 0 || (size_t)sent != bine_vector_size(message->msg_iov, message->msg_iovlen)) {
         struct bine_transmit transmit = {.fd = fd, .flags = flags, .message = message};

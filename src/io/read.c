@@ -18,8 +18,10 @@ ssize_t bine_read(int fd, void *buffer, size_t size)
     if (__builtin_expect(kind == BINE_FD_SOCKET && size != 0, 1)) {
         struct bine_receive receive = {.fd = fd, .buffer = buffer, .size = size};
         ssize_t got = bine_receive(hub, &receive);
-        if (__builtin_expect(got >= 0 || errno != ENOTSOCK, 1))
+        if (__builtin_expect(got >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)), 1))
             return got;
+        if (errno != ENOTSOCK) /* a filter lets read pass, but not recv */
+            return bine_stream_read(hub, fd, BINE_FD_STREAM, &(struct iovec){buffer, size}, 1, true);
         /* The number names another file by now. */
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
@@ -47,8 +49,10 @@ ssize_t bine_readv(int fd, const struct iovec *vector, int count)
         struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
         struct bine_receive receive = {.fd = fd, .message = &message};
         ssize_t got = bine_receive(hub, &receive);
-        if (got >= 0 || errno != ENOTSOCK)
+        if (got >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)))
             return got;
+        if (errno != ENOTSOCK)
+            return bine_stream_read(hub, fd, BINE_FD_STREAM, vector, count, false);
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }

@@ -15,7 +15,7 @@
 /* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
 static bool refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
 {
-    if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+    if (result >= 0 || (errno != EOPNOTSUPP && !bine_call_refused(errno)))
         return false;
     atomic_fetch_or_explicit(&record->nowait, refuses, memory_order_relaxed);
     return true;

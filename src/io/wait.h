@@ -59,6 +59,13 @@ static inline int bine_io_streak(struct bine_hub *hub)
     return __builtin_expect(++hub->streak > BINE_STREAK_LIMIT, 0) ? bine_io_streak_over(hub) : 0;
 }
 
+/* Is it the call that was refused, and not what was asked of the file? Seccomp filters answer so (systemd's by EPERM, Docker's by EPERM or ENOSYS)
+ * to calls that the program itself has not made: then the program's own call is made, and its answer counts. */
+static inline bool bine_call_refused(int error)
+{
+    return error == EPERM || error == EACCES || error == ENOSYS;
+}
+
 /* The call may be restarted after a signal (signal(7)) unless it has a timeout. */
 static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub, int fd, const char *verb)
 {

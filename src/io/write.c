@@ -18,8 +18,10 @@ ssize_t bine_write(int fd, const void *buffer, size_t size)
     if (__builtin_expect(kind == BINE_FD_SOCKET, 1)) {
         struct bine_transmit transmit = {.fd = fd, .buffer = buffer, .size = size};
         ssize_t sent = bine_transmit(hub, &transmit);
-        if (__builtin_expect(sent >= 0 || errno != ENOTSOCK, 1))
+        if (__builtin_expect(sent >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)), 1))
             return sent;
+        if (errno != ENOTSOCK) /* a filter lets write pass, but not send; or it is write that may not, and says so */
+            return bine_stream_write(hub, fd, BINE_FD_STREAM, &(struct iovec){(void *)buffer, size}, 1, true);
         /* The number names another file by now. */
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
@@ -46,8 +48,10 @@ ssize_t bine_writev(int fd, const struct iovec *vector, int count)
         struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
         struct bine_transmit transmit = {.fd = fd, .message = &message};
         ssize_t sent = bine_transmit(hub, &transmit);
-        if (sent >= 0 || errno != ENOTSOCK)
+        if (sent >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)))
             return sent;
+        if (errno != ENOTSOCK)
+            return bine_stream_write(hub, fd, BINE_FD_STREAM, vector, count, false);
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }
