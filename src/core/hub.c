@@ -136,7 +136,8 @@ static void end_hub(struct bine_hub *hub)
     hub->driver->close(hub->driver);
     bine_timers_free(&hub->timers);
     bine_ready_free(&hub->ready);
-    bine_stacks_free(hub->stacks);
+    if (!hub->stacks_lost)
+        bine_stacks_free(hub->stacks);
     bine_overflow_unwatch_thread();
     lock_hubs();
     for (struct bine_hub **link = &hubs; *link; link = &(*link)->next_hub)
@@ -284,6 +285,7 @@ bine_hub *bine_hub_get(void)
         return NULL;
     begin_life(hub);
     bine_idle_driver_init(hub);
+    hub->stacks_lost = false;
     hub->stacks = bine_stacks_new();
     if (!hub->stacks)
         goto no_stacks;

@@ -106,6 +106,7 @@ struct bine_hub {
     struct bine_driver *driver;
     struct bine_timers timers;
     struct bine_stacks *stacks;
+    bool stacks_lost; /* the kernel still owns buffers there: they are never unmapped */
     struct bine_inbox inbox;
     atomic_uint_least64_t life; /* how many threads have had this record, this one included; other threads may look */
     struct bine_greenlet *root;

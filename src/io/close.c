@@ -85,6 +85,23 @@ void bine_descriptor_closing(int fd)
     errno = saved;
 }
 
+void bine_descriptor_replaced(int fd, struct bine_descriptor *record)
+{
+    int saved = errno;
+    struct bine_hub *here = bine_hub_here();
+    struct bine_hub *user = atomic_load_explicit(&record->hub, memory_order_acquire);
+    bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
+    if (here && (user == here || many) && here->driver != &here->idle_driver) {
+        struct bine_poller *poller = (struct bine_poller *)here->driver;
+        poller->class->replaced(poller, fd);
+    }
+    if (many)
+        bine_hub_each(send_farewell, &fd);
+    else if (user != here)
+        send_farewell(user, &fd);
+    errno = saved;
+}
+
 struct closing {
     struct bine_offload_job job; /* first */
     int fd, result;

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "../core/libc.h"
+#include "close.h"
 #include "own.h"
 
 enum {
@@ -83,6 +84,9 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     struct bine_descriptor *record = bine_descriptor_of(fd);
     if (!record)
         return;
+    bool replaced = atomic_load_explicit(&record->hub, memory_order_relaxed) != NULL;
+    if (__builtin_expect(replaced, 0))
+        bine_descriptor_replaced(fd, record);
     new_generation(record);
     /* STREAM is what callers say who cannot tell: the kernel can. */
     if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)

@@ -70,6 +70,8 @@ struct bine_poller_class {
     /* fd is about to be closed, or its number names a new file: end all operations on it with -EBADF (as soon as the
      * kernel lets go) and forget what was registered. */
     void (*forget)(struct bine_poller *poller, int fd);
+    /* fd was closed behind our back and names a new file by now: as forget, and nothing that was begun may run on the new one. */
+    void (*replaced)(struct bine_poller *poller, int fd);
     /* Like cancel, but it ends with `verdict` instead of -ECANCELED. */
     void (*retract)(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict);
     /* Is fd known to be not ready (0), ready (1), or unknown (-1)? `events` as for BINE_OP_POLL; no system call. An

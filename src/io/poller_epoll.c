@@ -334,6 +334,7 @@ const struct bine_poller_class bine_poller_epoll = {
     .cancel = cancel,
     .retract = retract,
     .forget = forget,
+    .replaced = forget,
     .hint = hint,
     .drained = drained,
     .verify = verify,

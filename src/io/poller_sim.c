@@ -374,6 +374,7 @@ const struct bine_poller_class bine_poller_sim = {
     .cancel = cancel,
     .retract = retract,
     .forget = forget,
+    .replaced = forget,
     .hint = hint,
     .verify = bine_poller_verify_wake,
 };

@@ -196,6 +196,24 @@ static void forget(struct bine_poller *base, int fd)
     io_uring_submit_and_get_events(&poller->uring.ring);
 }
 
+/* Operations that the kernel has not been given yet would run on the new file. */
+static void forget_queued(struct uring_poller *poller, int fd)
+{
+    struct io_uring_sq *queue = &poller->uring.ring.sq;
+    unsigned count = io_uring_sq_ready(&poller->uring.ring);
+    for (unsigned i = 1; i <= count; i++) {
+        struct io_uring_sqe *sqe = &queue->sqes[(queue->sqe_tail - i) & queue->ring_mask];
+        if (sqe->fd == fd && sqe->user_data > USER_CANCEL)
+            sqe->fd = -1;
+    }
+}
+
+static void replaced(struct bine_poller *base, int fd)
+{
+    forget_queued(of(base), fd);
+    forget(base, fd);
+}
+
 static int hint(struct bine_poller *poller, int fd, uint32_t events)
 {
     return -1;
@@ -397,13 +415,15 @@ static void cancel_everything(struct uring_poller *poller)
         for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
             submit_cancel(poller, operation);
     }
-    /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for ever. */
+    /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for ever. Its buffer may lie on a stack, which the
+     * kernel would write into whatever were mapped there next. */
     for (int i = 0; i < 500 && poller->base.pending; i++) {
         struct __kernel_timespec time = {.tv_nsec = 10 * BINE_MS};
         struct io_uring_cqe *cqe;
         io_uring_submit_and_wait_timeout(&poller->uring.ring, &cqe, 1, &time, NULL);
         reap(poller);
     }
+    poller->base.hub->stacks_lost |= poller->base.pending != 0;
 }
 
 static void close_poller(struct bine_driver *driver)
@@ -472,6 +492,7 @@ const struct bine_poller_class bine_poller_uring = {
     .cancel = cancel,
     .retract = retract,
     .forget = forget,
+    .replaced = replaced,
     .hint = hint,
     .verify = verify,
 };

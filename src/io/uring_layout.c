@@ -21,7 +21,7 @@ bool bine_uring_completions_known(const struct io_uring *ring, const struct io_u
     return lies_at(queue->khead, queue->ring_ptr, params->cq_off.head) &&
            lies_at(queue->cqes, queue->ring_ptr, params->cq_off.cqes) &&
            lies_at(ring->sq.kflags, ring->sq.ring_ptr, params->sq_off.flags) &&
-           queue->ring_mask == params->cq_entries - 1;
+           ring->sq.ring_mask == params->sq_entries - 1 && queue->ring_mask == params->cq_entries - 1;
 }
 
 #if defined(IO_URING_VERSION_MAJOR) && (IO_URING_VERSION_MAJOR > 2 || IO_URING_VERSION_MINOR >= 8)

@@ -8,7 +8,7 @@
 #include <liburing.h>
 #include <stdbool.h>
 
-/* Do the fields of `ring` that are read to look for completions lead where the kernel says it has put them? `params`: as the ring's setup
+/* Do the fields of `ring` that are read to look for completions, and for what has been prepared, lead where the kernel says it has put them? `params`: as the ring's setup
  * has left them. */
 bool bine_uring_completions_known(const struct io_uring *ring, const struct io_uring_params *params);
 

@@ -153,6 +153,80 @@ TEST(hazard_59_a_hub_that_ends_closes_no_number_that_is_another_files_by_now)
     close(file);
 }
 
+static int number;
+
+static void *receives(void *arg)
+{
+    char byte;
+    CHECK_ERROR(bine_recv(number, &byte, 1, 0), EBADF);
+    return arg;
+}
+
+TEST(hazard_109_an_operation_that_is_queued_does_not_run_on_the_file_that_took_the_number)
+{
+    CHECK_OK(bine_patch_all());
+    for (int kind = 0; kind < 2; kind++) {
+        int before[2], after[2];
+        char byte = 0;
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, before));
+        number = before[0];
+        bine_greenlet *g = bine_spawn(receives, NULL);
+        if (kind == 0)
+            bine_sleep(0); /* it has begun, and the kernel knows nothing of it yet */
+        else
+            bine_sleep(BINE_MS); /* the kernel does */
+        CHECK_OK((int)syscall(SYS_close, number));
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, after));
+        CHECK_EQ(after[0], number);
+        CHECK_EQ(send(after[1], "x", 1, 0), 1);
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+        CHECK_EQ(recv(after[0], &byte, 1, 0), 1);
+        CHECK_EQ(byte, 'x');
+        close(after[0]);
+        close(after[1]);
+        close(before[1]);
+    }
+    CHECK_OK(bine_unpatch_all());
+}
+
+/* ---- what the kernel cannot give back ---- */
+
+static char *buffer_on_a_stack;
+
+static void *receives_for_ever(void *fd)
+{
+    char buffer[64];
+    buffer_on_a_stack = buffer;
+    bine_recv((int)(intptr_t)fd, buffer, sizeof buffer, 0);
+    return NULL;
+}
+
+static void *thread_that_ends_too_early(void *fd)
+{
+    bine_detach(bine_spawn(receives_for_ever, fd));
+    CHECK_OK(bine_sleep(BINE_MS));
+    struct bine_poller *poller = bine_poller_of(bine_hub_get());
+    poller->pending++; /* as of an operation that the kernel does not give up */
+    return NULL;
+}
+
+TEST(hazard_110_stacks_whose_buffers_the_kernel_keeps_are_never_unmapped, .seconds = 30)
+{
+    int pair[2], ends[2];
+    pthread_t thread;
+    if (strcmp(bine_poller_of(bine_hub_get())->class->name, "uring") != 0)
+        SKIP("this poller's operations are never the kernel's");
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    CHECK_OK(pipe2(ends, O_CLOEXEC));
+    CHECK_OK(pthread_create(&thread, NULL, thread_that_ends_too_early, (void *)(intptr_t)pair[0]));
+    CHECK_OK(pthread_join(thread, NULL));
+    CHECK_EQ(write(ends[1], buffer_on_a_stack, 64), 64); /* EFAULT if nothing is there */
+    for (int i = 0; i < 2; i++) {
+        close(pair[i]);
+        close(ends[i]);
+    }
+}
+
 TEST(hazard_59_the_hooks_notice_at_once)
 {
     CHECK_OK(bine_patch_all());
