@@ -19,15 +19,15 @@
 #include <stdint.h>
 
 #define BINE_API __attribute__((visibility("default")))
+/* Not [[noreturn]], which clang++ before 21 refuses after another attribute, nor _Noreturn, which C++ does not know. */
+#define BINE_NORETURN __attribute__((__noreturn__))
 
 #ifdef __cplusplus
 #define BINE_BEGIN extern "C" {
 #define BINE_END }
-#define BINE_NORETURN [[noreturn]]
 #else
 #define BINE_BEGIN
 #define BINE_END
-#define BINE_NORETURN _Noreturn
 #endif
 
 #define BINE_NS ((int64_t)1)
