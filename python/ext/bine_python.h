@@ -8,6 +8,8 @@
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
+ *   state.c       a carrier's thread state: made, and wiped for the next greenlet
+ *   tracing.c     the trace and profile functions that a new greenlet begins with
  *   interpreter.c the interpreter as an object to patch; which threads and locks of it stay real ones
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
@@ -36,6 +38,7 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
 
 struct bine_py_greenlet;
 struct bine_py_timeout;
+struct bine_py_tracing;
 
 /* ---- delivery.c -------------------------------------------------------------------------------------- */
 
@@ -106,6 +109,32 @@ void bine_frames_init(void);
 /* May carriers of this hub have such room? */
 bool bine_frames_wanted(const struct bine_hub *hub);
 
+/* ---- state.c ----------------------------------------------------------------------------------------- */
+
+int bine_state_init(void);
+/* A thread state of its own for the carrier, current when this returns. */
+void bine_state_new(struct bine_carrier *carrier);
+/* Delete it. The caller holds the GIL before and not after. */
+void bine_state_delete(struct bine_carrier *carrier);
+/* Wipe what one greenlet left in the thread state and in the carrier's C greenlet, so that the next greenlet finds them as new. What was left may
+ * have destructors, which may switch. */
+void bine_state_wipe(struct bine_carrier *carrier);
+/* Drop what others put into the state while the carrier was idle (PyEval_SetTraceAllThreads, PyThreadState_SetAsyncExc). */
+void bine_state_check(struct bine_carrier *carrier);
+
+/* ---- tracing.c --------------------------------------------------------------------------------------- */
+
+int bine_tracing_init(void);
+/* Note for a new greenlet what traces the current one. -1 with an exception. */
+int bine_tracing_inherit(struct bine_py_greenlet *self);
+/* Have the current greenlet, which is `self` before its first step, traced and profiled. -1 with an exception. */
+int bine_tracing_begin(struct bine_py_greenlet *self);
+/* Drop what bine_tracing_inherit() noted. */
+void bine_tracing_forget(struct bine_py_greenlet *self);
+int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *arg);
+
+/* ---- carrier.c, continued ---------------------------------------------------------------------------- */
+
 int bine_carriers_init(PyObject *module);
 /* The current greenlet's carrier, made if need be (root, threads). NULL with an exception. GIL held. */
 struct bine_carrier *bine_carrier_current(void);
@@ -138,6 +167,8 @@ void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);
 /* An extension is about to fail because of what is pending in the current greenlet: have that raised instead of its error. False if
  * that cannot be done, because the greenlet is traced. GIL held. */
 bool bine_cut_short(void);
+/* Is that the trace function that bine_cut_short() sets? */
+bool bine_cut_traces(Py_tracefunc function);
 
 /* ---- across.c ---------------------------------------------------------------------------------------- */
 
@@ -226,6 +257,7 @@ struct bine_py_greenlet {
     PyObject *spawner;                  /* weak reference to the spawning greenlet, or NULL */
     PyObject *self;                     /* weak reference to this one, which those it spawns share; NULL: none so far */
     PyObject *name;                     /* NULL: made from the ident */
+    struct bine_py_tracing *tracing;    /* what traced the spawner, until the first step; NULL: nothing did */
     PyObject *dict, *weak_references;
     unsigned long ident;                /* minimal_ident, 0: not asked for yet */
     uint8_t state;                      /* enum bine_py_state */

@@ -11,7 +11,6 @@
 #include "core/greenlet.h"
 #include "core/schedule.h"
 #include "gil.h"
-#include "patch/local_tls.h"
 
 /* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C
  * (json, pickle, re) need this to end in RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than a
@@ -141,57 +140,6 @@ struct bine_carrier *bine_carrier_current(void)
 
 /* ---- carrying ------------------------------------------------------------------------------------------- */
 
-#if PY_VERSION_HEX >= 0x030E0000
-#pragma weak PyUnstable_ThreadState_SetStackProtection
-
-/* From 3.14 on CPython compares the stack pointer with the bounds of the thread's stack, to raise RecursionError and to put off the end of
- * nested objects. It asks pthread_getattr_np, which answers for the greenlet if threads are patched; this says so in any case. Not in 3.14.0. */
-static void tell_stack(const struct bine_carrier *carrier)
-{
-    const struct bine_stack *stack = carrier->g->stack;
-    if (PyUnstable_ThreadState_SetStackProtection &&
-        PyUnstable_ThreadState_SetStackProtection(carrier->state, bine_stack_bottom(stack), bine_stack_size(stack)) < 0)
-        Py_FatalError("bine: CPython refuses the stack");
-}
-#else
-static void tell_stack(const struct bine_carrier *carrier)
-{
-    (void)carrier;
-}
-#endif
-
-/* A thread state of its own for the carrier, current when this returns. */
-static void new_state(struct bine_carrier *carrier)
-{
-    carrier->state = PyThreadState_New(PyInterpreterState_Main());
-    if (!carrier->state)
-        Py_FatalError("bine: no memory for a thread state");
-    PyEval_RestoreThread(carrier->state);
-    tell_stack(carrier);
-#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
-    /* The dict is made when it is first asked for, which is not to be in the midst of something (gil.h). */
-    if (!PyThreadState_GetDict())
-        Py_FatalError("bine: no memory for a thread state's dict");
-#endif
-}
-
-/* Wipe what one greenlet left in the thread state, so that the next finds it as new. */
-static void wipe_state(struct bine_carrier *carrier)
-{
-    bine_local_tls_renew();
-#if PY_VERSION_HEX >= 0x030D0000
-    /* threading.local keeps its values under a key that lives as long as the state. A new state takes 0.5 us. */
-    if (carrier->state->threading_local_key) {
-        PyThreadState_Clear(carrier->state);
-        PyThreadState_DeleteCurrent();
-        new_state(carrier);
-    }
-#endif
-    PyObject *dict = PyThreadState_GetDict();
-    if (dict && PyDict_GET_SIZE(dict))
-        PyDict_Clear(dict); /* threading.local's values, decref'ed now as at a thread's end */
-}
-
 /* In a child, where only the greenlet that forked lives on: the process ends with it. Not by Py_Exit, which wants the thread state that the
  * main program had in the parent. */
 static _Noreturn void exit_child(struct bine_py_greenlet *greenlet)
@@ -209,15 +157,17 @@ static void *carry(void *arg)
     struct bine_carrier *carrier = arg;
     struct bine_greenlet *g = carrier->g;
     struct bine_hub *hub = bine_hub_here();
-    new_state(carrier);
+    bine_state_new(carrier);
     for (;;) {
         struct bine_py_greenlet *greenlet = carrier->running;
+        bine_state_check(carrier);
         bine_py_run(greenlet);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit_child(greenlet);
         carrier->running = NULL;
         Py_DECREF(greenlet);
-        wipe_state(carrier);
+        bine_state_wipe(carrier);
+        bine_arch_reset();
         if (idle_count >= KEEP)
             break;
         carrier->next = idle;
@@ -231,8 +181,7 @@ static void *carry(void *arg)
         carrier->waiting--;
     }
     g->slots[BINE_SLOT_PYTHON] = NULL;
-    PyThreadState_Clear(carrier->state);
-    PyThreadState_DeleteCurrent();
+    bine_state_delete(carrier);
     free(carrier);
     return NULL;
 }
@@ -330,6 +279,8 @@ int bine_carriers_init(PyObject *module)
     bine_hub_on_end(hub_ended);
     bine_hub_on_fork(hub_forked);
     if (bine_interpreter_init() < 0)
+        return -1;
+    if (bine_state_init() < 0 || bine_tracing_init() < 0)
         return -1;
     bine_frames_init();
     stack_size = bine_stacks_thread_size();

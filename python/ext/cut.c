@@ -50,6 +50,11 @@ static bool traced(void)
     return yes;
 }
 
+bool bine_cut_traces(Py_tracefunc function)
+{
+    return function == trace;
+}
+
 bool bine_cut_short(void)
 {
     PyObject *type, *value, *traceback;

@@ -61,7 +61,7 @@ static int set_spawner(Greenlet *self)
     Py_XSETREF(self->spawner, spawner->self);
     Py_INCREF(spawner->spawn_locals);
     Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
-    return 0;
+    return bine_tracing_inherit(self);
 }
 
 static int greenlet_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -102,7 +102,7 @@ static int greenlet_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->self);
     Py_VISIT(self->name);
     Py_VISIT(self->dict);
-    return 0;
+    return bine_tracing_traverse(self, visit, arg);
 }
 
 static int greenlet_clear(PyObject *object)
@@ -121,6 +121,7 @@ static int greenlet_clear(PyObject *object)
     Py_CLEAR(self->self);
     Py_CLEAR(self->name);
     Py_CLEAR(self->dict);
+    bine_tracing_forget(self);
     return 0;
 }
 

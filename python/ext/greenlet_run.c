@@ -93,6 +93,34 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         bine_waitable_notify(&self->waitable);
 }
 
+/* The context is a copy of the spawner's, and decimal's context in it is an object that getcontext() hands out to be changed. The greenlet
+ * has one of its own, equal to its spawner's, as it has with threads and in gevent. */
+static int own_decimal_context(PyObject *context)
+{
+    static PyObject *name;
+    if (PyObject_Size(context) == 0)
+        return 0;
+    if (!name && !(name = PyUnicode_InternFromString("decimal")))
+        return -1;
+    PyObject *module = PyImport_GetModule(name), *variables = module ? PyObject_GetIter(context) : NULL, *variable;
+    bool has_one = false;
+    while (variables && !has_one && (variable = PyIter_Next(variables))) {
+        PyObject *its_name = PyObject_GetAttrString(variable, "name");
+        has_one = its_name && PyUnicode_Check(its_name) && PyUnicode_CompareWithASCIIString(its_name, "decimal_context") == 0;
+        Py_XDECREF(its_name);
+        Py_DECREF(variable);
+    }
+    Py_XDECREF(variables);
+    PyObject *shared = has_one ? PyObject_CallMethod(module, "getcontext", NULL) : NULL;
+    PyObject *own = shared ? PyObject_CallMethod(shared, "copy", NULL) : NULL;
+    PyObject *done = own ? PyObject_CallMethod(module, "setcontext", "O", own) : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(own);
+    Py_XDECREF(shared);
+    Py_XDECREF(module);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 void bine_py_run(Greenlet *self)
 {
     PyObject *value = NULL, *run;
@@ -106,9 +134,11 @@ void bine_py_run(Greenlet *self)
     bool entered = context && PyContext_Enter(context) == 0;
     run = self->run;
     Py_XINCREF(run);
-    if (!run)
+    if (entered && own_decimal_context(context) < 0)
+        Py_CLEAR(run);
+    else if (!run)
         run = PyObject_GetAttrString((PyObject *)self, "_run");
-    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0))
+    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0) && bine_tracing_begin(self) == 0)
         value = PyObject_Call(run, self->args, self->kwargs);
     Py_XDECREF(run);
     PyObject *exception = value ? NULL : bine_greenlet_take_exception();

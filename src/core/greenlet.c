@@ -9,6 +9,7 @@
 
 #include "name.h"
 #include "park.h"
+#include "renew.h"
 #include "switch.h"
 #include "watermark.h"
 
@@ -321,17 +322,29 @@ static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void 
         announce_end(hub, g);
 }
 
-/* What others keep for it ends first. */
-static __attribute__((noinline)) void end_of_belongings(struct bine_hub *hub, struct bine_greenlet *g)
+/* What others keep for it in locals and in slots, but for the slot `kept`, ends. */
+static void end_kept_by_others(struct bine_hub *hub, struct bine_greenlet *g, int kept)
 {
     if (g->locals)
         bine_locals_destroy(g); /* destructors may park: g is still alive */
     for (int slot = 0; slot < BINE_SLOTS; slot++)
-        if (g->slots[slot] && end_hooks[slot]) {
+        if (slot != kept && g->slots[slot] && end_hooks[slot]) {
             hub->no_park = true;
             end_hooks[slot](g);
             hub->no_park = false;
         }
+}
+
+void bine_greenlet_renew(enum bine_slot kept)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    end_kept_by_others(hub, hub->current, kept);
+}
+
+/* What others keep for it ends first. */
+static __attribute__((noinline)) void end_of_belongings(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    end_kept_by_others(hub, g, BINE_SLOTS);
     if (bine_watermark_enabled)
         bine_watermark_end(g);
 }

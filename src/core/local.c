@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "renew.h"
 #include "schedule.h"
 
 enum {
@@ -98,6 +99,15 @@ int bine_setspecific(bine_key key, const void *value)
     }
     locals->values[key] = (struct value){sequence, (void *)value};
     return 0;
+}
+
+bool bine_locals_any_but(bine_key except)
+{
+    const struct bine_locals *locals = bine_hub_of_thread->current->locals;
+    for (unsigned i = 0; locals && i < locals->count; i++)
+        if (i != except && locals->values[i].value && locals->values[i].sequence == sequence_of(i))
+            return true;
+    return false;
 }
 
 void bine_locals_destroy(struct bine_greenlet *g)

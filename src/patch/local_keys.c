@@ -20,6 +20,7 @@
 
 #include "../core/hub.h"
 #include "../core/libc.h"
+#include "../core/renew.h"
 #include "local_tls.h"
 
 enum {
@@ -176,6 +177,17 @@ void *bine_local_key_get(pthread_key_t key)
         return NULL;
     const struct table *table = table_here();
     return table && slot < table->count && is_current(table, slot) ? table->values[slot].value : NULL;
+}
+
+bool bine_local_values_but(const void *own)
+{
+    if (!have_table_key())
+        return true;
+    const struct table *table = table_here();
+    for (unsigned i = 0; table && i < table->count; i++)
+        if (is_current(table, i) && table->values[i].value != own)
+            return true;
+    return bine_locals_any_but(table_key);
 }
 
 static unsigned slot_for(pthread_key_t key)

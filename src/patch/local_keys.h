@@ -7,9 +7,14 @@
 #define BINE_PATCH_LOCAL_KEYS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 void *bine_local_key_get(pthread_key_t key);
 int bine_local_key_set(pthread_key_t key, const void *value, void *caller);
+
+/* Has the current greenlet, not the root, any local value but this one, which is somebody's own? Values of Bine's keys (bine_setspecific) count,
+ * too. */
+bool bine_local_values_but(const void *own);
 
 /* libc made, or is about to delete, this key on behalf of a chosen object. */
 void bine_local_key_made(pthread_key_t key, void (*destructor)(void *));

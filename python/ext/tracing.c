@@ -1,0 +1,156 @@
+/*
+ * Trace and profile functions of greenlets. See bine_python.h.
+ *
+ * CPython keeps them in the thread state. gevent's greenlets share the thread's; Bine's have a state each, so a new greenlet is given what
+ * its first step is to be traced by: the function of threading.settrace() or threading.setprofile(), as a new thread is; else what traced its
+ * spawner, as in gevent. Coverage and debuggers rely on one or the other.
+ */
+#include "bine_python.h"
+
+struct bine_py_tracing {
+    Py_tracefunc trace, profile; /* either may be NULL */
+    PyObject *trace_argument, *profile_argument;
+};
+
+static PyObject *threading_names; /* the module's dict */
+static PyObject *trace_hook, *profile_hook;
+
+/* Has threading's dict changed since the hooks were last looked at? Two look-ups for each greenlet would be 8 % of a spawn. */
+#if PY_VERSION_HEX >= 0x030C0000
+
+static bool changed = true;
+
+static int note_change(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    (void)event, (void)dict, (void)key, (void)value;
+    changed = true;
+    return 0;
+}
+
+static int watch_names(void)
+{
+    int watcher = PyDict_AddWatcher(note_change);
+    return watcher < 0 ? -1 : PyDict_Watch(watcher, threading_names);
+}
+
+static bool names_changed(void)
+{
+    bool was = changed;
+    changed = false;
+    return was;
+}
+
+#else
+
+static int watch_names(void)
+{
+    return 0;
+}
+
+static bool names_changed(void)
+{
+    static uint64_t seen;
+    uint64_t now = ((PyDictObject *)threading_names)->ma_version_tag;
+    bool is = now != seen;
+    seen = now;
+    return is;
+}
+
+#endif
+
+int bine_tracing_init(void)
+{
+    PyObject *threading = PyImport_ImportModule("threading");
+    if (!threading)
+        return -1;
+    threading_names = PyModule_GetDict(threading);
+    Py_INCREF(threading_names);
+    Py_DECREF(threading);
+    trace_hook = PyUnicode_InternFromString("_trace_hook");
+    profile_hook = PyUnicode_InternFromString("_profile_hook");
+    return trace_hook && profile_hook ? watch_names() : -1;
+}
+
+/* Has threading a trace or a profile function? */
+static bool has_hooks(void)
+{
+    static bool known;
+    if (__builtin_expect(!names_changed(), 1))
+        return known;
+    PyObject *trace = PyDict_GetItemWithError(threading_names, trace_hook);
+    PyObject *profile = PyDict_GetItemWithError(threading_names, profile_hook);
+    PyErr_Clear();
+    return known = (trace && trace != Py_None) || (profile && profile != Py_None);
+}
+
+int bine_tracing_inherit(struct bine_py_greenlet *self)
+{
+    const PyThreadState *state = PyThreadState_Get();
+    if (__builtin_expect(!state->c_tracefunc && !state->c_profilefunc, 1))
+        return 0;
+    struct bine_py_tracing *tracing = PyMem_Calloc(1, sizeof *tracing);
+    if (!tracing) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (state->c_tracefunc && !bine_cut_traces(state->c_tracefunc)) {
+        tracing->trace = state->c_tracefunc;
+        Py_XINCREF(tracing->trace_argument = state->c_traceobj);
+    }
+    if (state->c_profilefunc) {
+        tracing->profile = state->c_profilefunc;
+        Py_XINCREF(tracing->profile_argument = state->c_profileobj);
+    }
+    bine_tracing_forget(self);
+    self->tracing = tracing;
+    return 0;
+}
+
+void bine_tracing_forget(struct bine_py_greenlet *self)
+{
+    struct bine_py_tracing *tracing = self->tracing;
+    if (!tracing)
+        return;
+    self->tracing = NULL;
+    Py_XDECREF(tracing->trace_argument);
+    Py_XDECREF(tracing->profile_argument);
+    PyMem_Free(tracing);
+}
+
+int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *arg)
+{
+    if (self->tracing) {
+        Py_VISIT(self->tracing->trace_argument);
+        Py_VISIT(self->tracing->profile_argument);
+    }
+    return 0;
+}
+
+/* sys.settrace(hook), or setprofile, if threading has such a hook: 1; 0 if it has none; -1 with an exception. */
+static int set_by_hook(PyObject *name, const char *function_name)
+{
+    PyObject *hook = PyDict_GetItemWithError(threading_names, name);
+    if (!hook || hook == Py_None)
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *function = PySys_GetObject(function_name);
+    Py_INCREF(hook);
+    PyObject *result = function ? PyObject_CallFunctionObjArgs(function, hook, NULL) : NULL;
+    Py_DECREF(hook);
+    Py_XDECREF(result);
+    return result ? 1 : -1;
+}
+
+int bine_tracing_begin(struct bine_py_greenlet *self)
+{
+    if (__builtin_expect(!self->tracing && !has_hooks(), 1))
+        return 0;
+    /* The profile function last: else it would see the other one being set. */
+    int traced = set_by_hook(trace_hook, "settrace");
+    if (traced == 0 && self->tracing && self->tracing->trace)
+        PyEval_SetTrace(self->tracing->trace, self->tracing->trace_argument);
+    int profiled = traced < 0 ? -1 : set_by_hook(profile_hook, "setprofile");
+    if (profiled == 0 && self->tracing && self->tracing->profile)
+        PyEval_SetProfile(self->tracing->profile, self->tracing->profile_argument);
+    bine_tracing_forget(self);
+    return profiled < 0 ? -1 : 0;
+}
