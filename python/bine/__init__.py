@@ -8,6 +8,7 @@
 
 from os import fork
 from sys import getswitchinterval, setswitchinterval
+from sys import version_info as _python
 
 # No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a look-up in a module that has one.
 from . import event, exceptions, hub, local, lock, pool, queue, timeout
@@ -15,6 +16,11 @@ from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, jo
 from .greenlet import killall, spawn_raw
 from .hub import get_hub, kill, reinit, signal_handler
 from .timeout import with_timeout
+
+if _python < (3, 13):
+    from . import _fork
+
+    _fork.install()
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later

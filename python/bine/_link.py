@@ -1,6 +1,8 @@
-"""What Greenlet.link() makes of a callback: it is called in a greenlet of its own."""
+"""What Greenlet.link() makes of a callback: it is called in a greenlet of its own. And what is waited for in place of objects that are not Bine's."""
 
-from ._bine import Greenlet
+import sys
+
+from ._bine import Event, Greenlet
 
 
 class SpawnedLink:
@@ -39,3 +41,28 @@ class FailureSpawnedLink(SpawnedLink):
     def __call__(self, source):
         if not source.successful():
             Greenlet.spawn(self.callback, source)
+
+
+class StandIn:
+    """wait(), iwait() and joinall() wait for `ready` in place of an object that has rawlink(), or is a subprocess.Popen."""
+
+    __slots__ = ("ready", "_object", "_callback")
+
+    def __init__(self, object):
+        subprocess = sys.modules.get("subprocess")
+        self._callback = None
+        if callable(getattr(object, "rawlink", None)):
+            self._object = object
+            self.ready = event = Event()
+            self._callback = lambda *unused: event.set()
+            object.rawlink(self._callback)
+        elif subprocess is not None and isinstance(object, subprocess.Popen):
+            self.ready = Greenlet.spawn(object.wait)
+        else:
+            raise TypeError("cannot wait for %r" % (object,))
+
+    def close(self):
+        if self._callback is None:
+            self.ready.kill(block=False)
+        elif callable(getattr(self._object, "unlink", None)):
+            self._object.unlink(self._callback)

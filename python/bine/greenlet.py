@@ -1,6 +1,6 @@
 """The Greenlet type and functions over several greenlets (gevent.greenlet's names)."""
 
-from ._bine import Greenlet, GreenletExit, joinall, sleep, wait
+from ._bine import Greenlet, GreenletExit, Timeout, joinall, sleep, wait
 
 __all__ = ["Greenlet", "joinall", "killall", "spawn_raw"]
 
@@ -19,8 +19,8 @@ def killall(greenlets, exception=GreenletExit, block=True, timeout=None):
     for greenlet in greenlets:
         greenlet.kill(exception, block=False)
     if block:
-        alive = [greenlet for greenlet in greenlets if greenlet]
-        if len(wait(alive, timeout=timeout)) < len(alive):
-            from ._bine import Timeout
-
-            raise Timeout(timeout)
+        timer = Timeout.start_new(timeout)
+        try:
+            wait([greenlet for greenlet in greenlets if greenlet])
+        finally:
+            timer.cancel()

@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 
-from ._bine import Greenlet, GreenletExit, LoopExit, getcurrent, poller_name, sleep, wait
+from ._bine import Greenlet, GreenletExit, LoopExit, _throw_into_main, getcurrent, poller_name, sleep, wait
 
 __all__ = ["Hub", "LoopExit", "Waiter", "get_hub", "getcurrent", "kill", "reinit", "signal_handler", "sleep", "spawn_raw"]
 
@@ -36,9 +36,18 @@ class Hub:
         return sys.stderr
 
     def handle_error(self, context, type, value, tb):
-        """Called when `context` (a greenlet) failed. Override it to be told; this one prints what is an error."""
+        """Called when `context` (a greenlet; None: nobody who could be asked for it) failed. Override it to be told; this one prints what is an
+        error, and raises it in the main greenlet if there is no context."""
         if value is None or not issubclass(type, self.NOT_ERROR):
             self.print_exception(context, type, value, tb)
+        if context is None:
+            self.handle_system_error(type, value, tb)
+
+    def handle_system_error(self, type, value, tb=None):
+        """Raise the exception in the main greenlet, at its next wait."""
+        if value is None:
+            value = type()
+        _throw_into_main(value if tb is None else value.with_traceback(tb))
 
     def print_exception(self, context, t, v, tb):
         """The traceback, then the context and what it failed with."""
@@ -61,7 +70,7 @@ class Hub:
             Event().wait()
 
     def join(self, timeout=None):
-        """Wait until no greenlet is left; True if so."""
+        """Wait until no other greenlet is left, or none that can ever go on; True if so, False if the timeout (seconds) passed."""
         return wait(timeout=timeout)
 
 
@@ -89,13 +98,21 @@ def spawn_raw(function, *args, **kwargs):
 
 
 class signal_handler:
-    """Call handler(*args, **kwargs) in a new greenlet when the signal arrives; cancel() ends that."""
+    """Call handler(*args, **kwargs) in a new greenlet when the signal arrives; cancel() ends that. What it raises is raised in the main greenlet."""
 
     def __init__(self, signalnum, handler, *args, **kwargs):
         if not callable(handler):
             raise TypeError("signal handler must be callable.")
         self._signal = signalnum
-        self._previous = _signal.signal(signalnum, lambda *unused: Greenlet.spawn(handler, *args, **kwargs))
+        self.handler, self.args, self.kwargs = handler, args, kwargs
+        self._previous = _signal.signal(signalnum, lambda *unused: Greenlet.spawn(self.handle))
+
+    def handle(self):
+        """One arrival of the signal."""
+        try:
+            self.handler(*self.args, **self.kwargs)
+        except BaseException:
+            get_hub().handle_error(None, *sys.exc_info())
 
     def cancel(self):
         if self._signal is not None:

@@ -1,1 +1,4 @@
-from threading import local as local
+from _thread import _local
+
+class local(_local):
+    def __copy__(self) -> "local": ...

@@ -43,12 +43,12 @@ class Channel:
                 # Taken when the taker says so: wait for it, and take the item back if nobody came in time.
                 while ticket:
                     self._items.join()
-            except Timeout as expired:
-                if expired is not timer:
-                    raise
-                if ticket:
+            except BaseException as reason:
+                if reason is not timer or ticket:
                     ticket.append(None)
-                    raise Full from None
+                    if reason is timer and timer is not timeout:
+                        raise Full from None
+                    raise
         finally:
             timer.cancel()
 

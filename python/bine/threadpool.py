@@ -54,10 +54,23 @@ class ThreadPool(Group):
         return greenlet
 
     def apply(self, func, args=None, kwds=None):
-        """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not the pool's, as in gevent."""
+        """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not the pool's, as in gevent.
+
+        A Timeout or a kill ends the wait at once; the function goes on."""
         if not self._home._is_here():
             return func(*(args or ()), **(kwds or {}))
-        return self._work(func, args or (), kwds or {})
+        greenlet = Greenlet(self._outcome, func, args or (), kwds or {})
+        self.start(greenlet)
+        result, exception = greenlet.get()
+        if exception is not None:
+            raise exception
+        return result
+
+    def _outcome(self, function, args, kwargs):
+        try:
+            return self._work(function, args, kwargs), None
+        except BaseException as exception:  # the caller of apply() is told, and nobody else
+            return None, exception
 
     def join(self, timeout=None, raise_error=False):
         """Wait until no task is left; True if so. RuntimeError in a task of this pool without a timeout, which would wait for itself."""

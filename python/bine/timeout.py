@@ -8,10 +8,10 @@ _none = object()
 
 
 def with_timeout(seconds, function, *args, **kwds):
-    """Call ``function(*args, **kwds)``; if it takes longer than ``seconds``, return ``timeout_value`` if that was given,
+    """Call ``function(*args, **kwds)``; if it takes longer than ``seconds``, a number or a Timeout, return ``timeout_value`` if that was given,
     else raise the Timeout."""
     timeout_value = kwds.pop("timeout_value", _none)
-    timeout = Timeout(seconds)
+    timeout = Timeout.start_new(seconds)
     try:
         with timeout:
             return function(*args, **kwds)
@@ -19,3 +19,6 @@ def with_timeout(seconds, function, *args, **kwds):
         if expired is timeout and timeout_value is not _none:
             return timeout_value
         raise
+    if timeout_value is _none:  # Timeout(seconds, False) ended the block
+        raise timeout
+    return timeout_value

@@ -1,5 +1,5 @@
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from ._bine import Timeout as Timeout
+from ._bine import Limit, Timeout as Timeout
 
-def with_timeout(seconds: Optional[float], function: Callable[..., Any], *args: Any, **kwds: Any) -> Any: ...
+def with_timeout(seconds: Limit, function: Callable[..., Any], *args: Any, **kwds: Any) -> Any: ...

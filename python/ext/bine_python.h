@@ -138,6 +138,8 @@ int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *
 int bine_carriers_init(PyObject *module);
 /* The current greenlet's carrier, made if need be (root, threads). NULL with an exception. GIL held. */
 struct bine_carrier *bine_carrier_current(void);
+/* A greenlet has ended before it began: the C greenlet that would have run it is not needed. No effect if it is about to. */
+void bine_carrier_cancel(struct bine_greenlet *g);
 /* The carrier of g, or NULL. */
 static inline struct bine_carrier *bine_carrier_of(struct bine_greenlet *g)
 {
@@ -281,12 +283,29 @@ bool bine_py_ended(struct bine_py_greenlet *self);
 void bine_py_greenlets_end(struct bine_hub *hub);
 /* Throw an exception (instance, stolen) into the greenlet that carries `carrier`, on its thread. */
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
+/* Throw an exception (instance, borrowed) into the main greenlet of this thread, which may be the current one. */
+void bine_py_throw_into_root(PyObject *exception);
 
 /* ---- event.c, semaphore.c, queue.c: objects of libbine in Python ones ------------------------------------ */
 
 int bine_event_init(PyObject *module);
 int bine_semaphore_init(PyObject *module);
 int bine_queue_init(PyObject *module);
+
+/* ---- queue_hooks.c: queues whose class overrides _put, _get ... ------------------------------------------ */
+
+/* Does the class override a hook of `base`? -1 with an exception. */
+int bine_queue_hooked(PyTypeObject *class, PyTypeObject *base);
+/* The function of bine._hooked by that name, with the queue in front of the arguments (tuple and dict, or NULL). */
+PyObject *bine_queue_by_hooks(const char *name, PyObject *queue, PyObject *args, PyObject *kwargs);
+/* What a method may take its arguments from. */
+PyObject *bine_queue_hook_init(PyObject *queue, PyObject *args);
+PyObject *bine_queue_hook_qsize(PyObject *queue, PyObject *args);
+PyObject *bine_queue_hook_put(PyObject *queue, PyObject *args);
+PyObject *bine_queue_hook_get(PyObject *queue, PyObject *args);
+PyObject *bine_queue_hook_peek(PyObject *queue, PyObject *args);
+PyObject *bine_queue_hook_create(PyObject *queue, PyObject *args);
+
 int bine_collect_init(PyObject *module);
 /* The waitable record inside, NULL if it is none of these types. For bine_py_waitable. */
 struct bine_waitable *bine_py_event_waitable(PyObject *object);
@@ -303,6 +322,9 @@ void bine_timeouts_abandon(struct bine_carrier *carrier);
 PyObject *bine_py_expired_exception(struct bine_carrier *carrier);
 /* The seconds of a call's timeout argument, which may be a Timeout of the caller's: borrowed. */
 PyObject *bine_py_timeout_seconds(PyObject *timeout);
+/* A wait with the argument `timeout` is over: `outcome` is 0, ETIME when its limit passed, or -1 with an exception. A Timeout object that was given is
+ * stopped. If it was what ended the wait the outcome is ETIME, or -1 with the exception that it was made with. */
+int bine_py_timeout_waited(PyObject *timeout, int outcome);
 /* Raise a Timeout of that many seconds (None: without a number), or the caller's own. NULL. */
 PyObject *bine_py_raise_timeout(PyObject *timeout);
 

@@ -223,6 +223,18 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     return g;
 }
 
+void bine_carrier_cancel(struct bine_greenlet *g)
+{
+    struct bine_carrier *carrier = bine_carrier_of(g);
+    if (g->state != BINE_NEW || g->hub != bine_hub_here())
+        return; /* one that waited for work: it looks before it begins */
+    g->slots[BINE_SLOT_PYTHON] = NULL;
+    bine_kill(g);
+    struct bine_py_greenlet *greenlet = carrier->running;
+    free(carrier);
+    Py_DECREF(greenlet);
+}
+
 /* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
 
 static bool has_carriers(const struct bine_hub *hub)

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "bine_python.h"
+#include "core/alone.h"
 #include "core/greenlet.h"
 
 struct bine_waitable *bine_py_waitable(PyObject *object)
@@ -25,7 +26,8 @@ struct place {
     struct bine_waiter waiter; /* first */
     Iteration *iteration;
     struct place *next_ready;
-    PyObject *object; /* owned */
+    PyObject *object;   /* owned */
+    PyObject *stand_in; /* owned: a bine._link.StandIn for an object that is not one of ours; or NULL */
 };
 
 struct iteration {
@@ -35,7 +37,8 @@ struct iteration {
     struct place *ready_first, *ready_last;
     struct bine_py_sleeper *sleeper; /* that waits for the next; or NULL */
     int64_t deadline;
-    Py_ssize_t left; /* still to be returned */
+    PyObject *timeout; /* owned: the argument that the deadline was made of */
+    Py_ssize_t left;   /* still to be returned */
 };
 
 static PyTypeObject Iteration_Type;
@@ -53,6 +56,34 @@ static void became_ready(struct bine_waiter *waiter)
         bine_py_wake(self->sleeper);
 }
 
+/* What is waited for at that place, whose object is set. One that has gevent's rawlink(), or is a Popen, gets a stand-in. NULL with a TypeError. */
+static struct bine_waitable *waitable_at(struct place *place)
+{
+    struct bine_waitable *waitable = bine_py_waitable(place->object);
+    if (waitable || !PyErr_ExceptionMatches(PyExc_TypeError))
+        return waitable;
+    PyErr_Clear();
+    PyObject *module = PyImport_ImportModule("bine._link");
+    place->stand_in = module ? PyObject_CallMethod(module, "StandIn", "O", place->object) : NULL;
+    Py_XDECREF(module);
+    PyObject *ready = place->stand_in ? PyObject_GetAttrString(place->stand_in, "ready") : NULL;
+    waitable = ready ? bine_py_waitable(ready) : NULL;
+    Py_XDECREF(ready); /* the stand-in has it */
+    return waitable;
+}
+
+static void close_stand_in(PyObject *stand_in)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *result = PyObject_CallMethod(stand_in, "close", NULL);
+    if (!result)
+        PyErr_WriteUnraisable(stand_in);
+    Py_XDECREF(result);
+    Py_DECREF(stand_in);
+    PyErr_Restore(type, value, traceback);
+}
+
 /* Watch every object that is not ready yet. -1 with an exception. */
 static int watch_all(Iteration *self, PyObject *objects)
 {
@@ -62,14 +93,14 @@ static int watch_all(Iteration *self, PyObject *objects)
         PyErr_NoMemory();
         return -1;
     }
-    for (; self->n < n; self->n++) {
+    while (self->n < n) {
         struct place *place = &self->places[self->n];
-        struct bine_waitable *waitable = bine_py_waitable(PyTuple_GET_ITEM(objects, self->n));
-        if (!waitable)
-            return -1;
-        place->object = PyTuple_GET_ITEM(objects, self->n);
+        place->object = PyTuple_GET_ITEM(objects, self->n++);
         Py_INCREF(place->object);
         place->iteration = self;
+        struct bine_waitable *waitable = waitable_at(place);
+        if (!waitable)
+            return -1;
         place->waiter.notify = became_ready;
         if (waitable->class->ready(waitable))
             became_ready(&place->waiter);
@@ -89,6 +120,8 @@ static PyObject *iteration_new(PyObject *objects, PyObject *timeout, PyObject *c
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     self->left = PyTuple_GET_SIZE(all);
+    Py_INCREF(timeout);
+    self->timeout = timeout;
     if (count && count != Py_None) {
         Py_ssize_t wanted = PyNumber_AsSsize_t(count, PyExc_OverflowError);
         if (wanted < self->left)
@@ -104,8 +137,11 @@ static void let_go(Iteration *self)
 {
     self->ready_first = NULL;
     for (; self->n > 0; self->n--) {
-        bine_queue_remove(&self->places[self->n - 1].waiter);
-        Py_DECREF(self->places[self->n - 1].object);
+        struct place *place = &self->places[self->n - 1];
+        bine_queue_remove(&place->waiter);
+        if (place->stand_in)
+            close_stand_in(place->stand_in);
+        Py_DECREF(place->object);
     }
 }
 
@@ -113,6 +149,7 @@ static void iteration_dealloc(PyObject *object)
 {
     Iteration *self = (Iteration *)object;
     let_go(self);
+    Py_XDECREF(self->timeout);
     PyMem_Free(self->places);
     PyObject_Free(self);
 }
@@ -137,7 +174,7 @@ static int wait_for_one(Iteration *self)
     } while ((error == 0 || error == EINTR) && !self->ready_first);
     self->sleeper = NULL;
     bine_py_sleeper_end(&sleeper);
-    return error > 0 && self->ready_first ? 0 : error;
+    return bine_py_timeout_waited(self->timeout, error > 0 && self->ready_first ? 0 : error);
 }
 
 static PyObject *iteration_next(PyObject *object)
@@ -189,23 +226,29 @@ static PyTypeObject Iteration_Type = {
 
 /* ---- the functions -------------------------------------------------------------------------------------------- */
 
+/* Until all other greenlets have ended, or those that are left can never go on: True; False if the time passed. */
 static PyObject *wait_for_all(PyObject *timeout)
 {
     int64_t deadline;
-    ssize_t result;
-    int verdict;
+    int error, verdict;
     if (!bine_carrier_current() || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
+    struct bine_hub *hub = bine_hub_here();
     do {
         if (bine_py_wait_begin() < 0)
             return NULL;
-        result = bine_wait(NULL, 0, NULL, 0, bine_py_left(deadline));
-        verdict = bine_py_wait_end(result < 0);
+        error = bine_park_until_alone(hub, deadline, true);
+        if (error == EDEADLK && !hub->no_park)
+            error = 0;
+        errno = error == ETIME ? ETIMEDOUT : error;
+        verdict = bine_py_wait_end(error != 0);
     } while (verdict == 1);
-    if (verdict < 0)
-        return NULL;
-    struct bine_hub *hub = bine_hub_here();
-    return PyBool_FromLong(hub->greenlets <= (hub->current == hub->root ? 0u : 1u));
+    if (verdict == 0 && error) {
+        bine_py_error(error);
+        verdict = -1;
+    }
+    int outcome = bine_py_timeout_waited(timeout, verdict < 0 ? -1 : error ? ETIME : 0);
+    return outcome < 0 ? NULL : PyBool_FromLong(outcome == 0);
 }
 
 static PyObject *py_wait(PyObject *module, PyObject *args, PyObject *kwargs)
@@ -247,6 +290,7 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
     PyObject *iteration = iteration_new(greenlets, timeout, count), *done = iteration ? PyList_New(0) : NULL, *object;
     while (done && (object = iteration_next(iteration))) {
         PyObject *exception = raise_error ? PyObject_GetAttrString(object, "exception") : NULL;
+        PyErr_Clear(); /* a Popen has none */
         if (PyList_Append(done, object) < 0) {
             Py_CLEAR(done);
         } else if (exception && exception != Py_None) {
@@ -264,7 +308,7 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 
 static PyMethodDef functions[] = {
     { "wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS,
-      "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. Without objects: until all greenlets have ended." },
+      "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. Without objects: until all other greenlets have ended or can never go on." },
     { "iwait", (PyCFunction)(void (*)(void))py_iwait, METH_VARARGS | METH_KEYWORDS,
       "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become ready." },
     { "joinall", (PyCFunction)(void (*)(void))py_joinall, METH_VARARGS | METH_KEYWORDS,

@@ -128,8 +128,8 @@ static int set_event(Event *self)
     return call_links_soon(self); /* here, too, if that thread has ended */
 }
 
-/* 1: set; 0: not within the time; -1: an exception. */
-static int wait_event(Event *self, int64_t deadline)
+/* 1: set; 0: not within the time, which the argument `timeout` made the deadline; -1: an exception. */
+static int wait_event(Event *self, int64_t deadline, PyObject *timeout)
 {
     if (is_set(self) || deadline == 0)
         return is_set(self);
@@ -138,7 +138,7 @@ static int wait_event(Event *self, int64_t deadline)
         return -1;
     struct bine_py_sleeper sleeper;
     bine_py_sleeper_begin(&sleeper, carrier);
-    int error = bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline);
+    int error = bine_py_timeout_waited(timeout, bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline));
     return error < 0 ? -1 : error == 0;
 }
 
@@ -177,7 +177,7 @@ static PyObject *event_wait(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *timeout;
     if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
         return NULL;
-    int result = wait_event((Event *)self, deadline);
+    int result = wait_event((Event *)self, deadline, timeout);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
@@ -275,7 +275,7 @@ static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
     int64_t deadline;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    int result = is_set(self) ? 1 : wait_event(self, block ? deadline : 0);
+    int result = is_set(self) ? 1 : wait_event(self, block ? deadline : 0, timeout);
     if (result < 0)
         return NULL;
     return result ? result_or_raise(self) : bine_py_raise_timeout(block ? timeout : Py_None);
@@ -288,7 +288,7 @@ static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwarg
     PyObject *timeout;
     if (parse_timeout(args, kwargs, "|O:result", &deadline, &timeout) < 0)
         return NULL;
-    int result = wait_event(self, deadline);
+    int result = wait_event(self, deadline, timeout);
     return result < 0 ? NULL : result ? result_or_raise(self) : bine_py_raise_timeout(timeout);
 }
 
@@ -305,7 +305,7 @@ static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *timeout;
     if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
         return NULL;
-    int result = wait_event(self, deadline);
+    int result = wait_event(self, deadline, timeout);
     if (result < 0)
         return NULL;
     PyObject *value = result && self->value ? self->value : Py_None;

@@ -168,10 +168,8 @@ Greenlet *bine_py_current(void)
 
 int bine_greenlet_start_after(Greenlet *self, int64_t delay)
 {
-    if (self->state != BINE_PY_NEW) {
-        PyErr_SetString(PyExc_AssertionError, "Greenlet already started");
-        return -1;
-    }
+    if (self->state != BINE_PY_NEW)
+        return 0; /* once is enough, as in gevent */
     if (!self->args) {
         PyErr_SetString(PyExc_AssertionError, "Greenlet.__init__ was not called");
         return -1;
@@ -282,7 +280,7 @@ static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject 
 /* ---- waiting for it ---------------------------------------------------------------------------------------- */
 
 /* 0: it has ended; ETIME; -1 with an exception. */
-static int wait_for(Greenlet *self, int64_t deadline)
+static int wait_until(Greenlet *self, int64_t deadline)
 {
     if (bine_py_ended(self))
         return 0;
@@ -290,6 +288,9 @@ static int wait_for(Greenlet *self, int64_t deadline)
     if (!carrier)
         return -1;
     if (self == carrier->running || self == carrier->face) {
+        /* It may have killed itself before. */
+        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+            return -1;
         PyErr_SetString(PyExc_RuntimeError, "a greenlet cannot wait for itself");
         return -1;
     }
@@ -303,6 +304,11 @@ static int wait_for(Greenlet *self, int64_t deadline)
     } while ((error == 0 || error == EINTR) && !bine_py_ended(self));
     bine_py_sleeper_end(&sleeper);
     return error > 0 && bine_py_ended(self) ? 0 : error;
+}
+
+int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout)
+{
+    return bine_py_ended(self) ? 0 : bine_py_timeout_waited(timeout, wait_until(self, deadline));
 }
 
 /* join(timeout=None), parsed by hand as sleep() is. */
@@ -319,7 +325,7 @@ static PyObject *greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t
         timeout = args[0];
     if (bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    if (wait_for((Greenlet *)self, deadline) < 0)
+    if (bine_greenlet_wait((Greenlet *)self, deadline, timeout) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -333,7 +339,7 @@ static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs
     int64_t deadline;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    error = wait_for(self, block ? deadline : 0);
+    error = bine_greenlet_wait(self, block ? deadline : 0, block ? timeout : Py_None);
     if (error < 0)
         return NULL;
     if (error)
@@ -350,85 +356,6 @@ static PyObject *greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs
     return value;
 }
 
-/* ---- ending it ---------------------------------------------------------------------------------------------- */
-
-void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception)
-{
-    Py_XSETREF(carrier->thrown, exception);
-    bine_delivery_poke(carrier);
-}
-
-/* The exception as an instance: new reference. */
-static PyObject *instance_of(PyObject *exception)
-{
-    if (PyExceptionClass_Check(exception))
-        return PyObject_CallNoArgs(exception);
-    if (PyExceptionInstance_Check(exception)) {
-        Py_INCREF(exception);
-        return exception;
-    }
-    PyErr_SetString(PyExc_TypeError, "exceptions must be classes, or instances, of BaseException");
-    return NULL;
-}
-
-static int throw_into(Greenlet *self, PyObject *exception)
-{
-    if (bine_py_ended(self))
-        return 0;
-    PyObject *instance = instance_of(exception);
-    if (!instance)
-        return -1;
-    if (self->state != BINE_PY_NEW && !bine_greenlet_here(self)) {
-        int result = bine_greenlet_throw_there(self, instance);
-        Py_DECREF(instance);
-        return result;
-    }
-    if (self->state != BINE_PY_RUNNING) {
-        bine_greenlet_end(self, NULL, instance); /* it never runs; a carrier that has it already sees that it has ended */
-        return 0;
-    }
-    struct bine_carrier *carrier = bine_carrier_of(self->carried_by);
-    if (carrier->g == bine_hub_here()->current) {
-        PyErr_SetObject((PyObject *)Py_TYPE(instance), instance);
-        Py_DECREF(instance);
-        return -1;
-    }
-    bine_py_throw_into(carrier, instance);
-    return 0;
-}
-
-static PyObject *greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = { "exception", "block", "timeout", NULL };
-    PyObject *exception = bine_GreenletExit, *timeout = Py_None;
-    int block = 1;
-    int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", names, &exception, &block, &timeout) ||
-        bine_py_deadline(timeout, &deadline) < 0 || throw_into((Greenlet *)self, exception) < 0)
-        return NULL;
-    if (block && wait_for((Greenlet *)self, deadline) < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *greenlet_throw(PyObject *self, PyObject *args)
-{
-    PyObject *exception = bine_GreenletExit, *value = NULL, *traceback = NULL, *instance;
-    if (!PyArg_UnpackTuple(args, "throw", 0, 3, &exception, &value, &traceback))
-        return NULL;
-    if (value && value != Py_None && PyExceptionClass_Check(exception) && !PyExceptionInstance_Check(value))
-        instance = PyObject_CallFunctionObjArgs(exception, value, NULL);
-    else
-        instance = instance_of(value && PyExceptionInstance_Check(value) ? value : exception);
-    if (instance && traceback && PyTraceBack_Check(traceback))
-        PyException_SetTraceback(instance, traceback);
-    int result = instance ? throw_into((Greenlet *)self, instance) : -1;
-    Py_XDECREF(instance);
-    if (result < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
 static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -436,27 +363,13 @@ static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
     return self;
 }
 
-/* Leaving a `with` block ends the greenlet: waits for it, or kills it if the block failed (gevent 21). */
-static PyObject *greenlet_exit(PyObject *object, PyObject *args)
-{
-    Greenlet *self = (Greenlet *)object;
-    PyObject *type, *value, *traceback;
-    if (!PyArg_UnpackTuple(args, "__exit__", 3, 3, &type, &value, &traceback))
-        return NULL;
-    if (value != Py_None && throw_into(self, bine_GreenletExit) < 0)
-        return NULL;
-    if (wait_for(self, INT64_MAX) < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
 /* ---- the type --------------------------------------------------------------------------------------------------- */
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef greenlet_methods[] = {
-    { "start", greenlet_start, METH_NOARGS, "start()\n--\n\nSchedule the greenlet to run in this loop iteration." },
-    { "start_later", greenlet_start_later, METH_O, "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later." },
+    { "start", greenlet_start, METH_NOARGS, "start()\n--\n\nSchedule the greenlet to run in this loop iteration. No effect if it was started before." },
+    { "start_later", greenlet_start_later, METH_O, "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later. No effect if it was started before." },
     { "spawn", (PyCFunction)(void (*)(void))greenlet_spawn, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
       "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run." },
     { "spawn_later", KEYWORDS(greenlet_spawn_later) | METH_CLASS,
@@ -465,9 +378,9 @@ static PyMethodDef greenlet_methods[] = {
       "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed." },
     { "get", KEYWORDS(greenlet_get),
       "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its exception; Timeout if it takes longer." },
-    { "kill", KEYWORDS(greenlet_kill),
-      "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it waits, and wait for its end." },
-    { "throw", greenlet_throw, METH_VARARGS, "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet." },
+    { "kill", KEYWORDS(bine_greenlet_kill),
+      "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it waits, and wait for its end. In the current greenlet it is raised at once, or with block=False at the next wait." },
+    { "throw", bine_greenlet_throw, METH_VARARGS, "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet." },
     { "ready", bine_greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
     { "successful", bine_greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
     { "rawlink", bine_greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },
@@ -481,7 +394,7 @@ static PyMethodDef greenlet_methods[] = {
     { "_is_here", bine_greenlet_is_here, METH_NOARGS, NULL },
     { "_move_to", bine_greenlet_move_to, METH_O, NULL },
     { "__enter__", greenlet_enter, METH_NOARGS, NULL },
-    { "__exit__", greenlet_exit, METH_VARARGS, NULL },
+    { "__exit__", bine_greenlet_exit, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
 

@@ -56,7 +56,7 @@ static void throw_there(PyObject *object, PyObject *exception, bool gone)
     if (self->state == BINE_PY_RUNNING)
         bine_py_throw_into(bine_carrier_of(self->carried_by), exception);
     else
-        bine_greenlet_end(self, NULL, exception);
+        bine_greenlet_end_before_start(self, exception);
 }
 
 int bine_greenlet_throw_there(Greenlet *self, PyObject *exception)

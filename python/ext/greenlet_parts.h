@@ -1,4 +1,4 @@
-/* What the files of the Greenlet type share: greenlet.c (making, starting, waiting, ending), greenlet_run.c (its life in a carrier),
+/* What the files of the Greenlet type share: greenlet.c (making, starting, waiting), greenlet_end.c (ending from outside), greenlet_run.c (its life in a carrier),
  * greenlet_link.c (links), greenlet_look.c (what is known of it), greenlet_across.c (other OS threads). */
 #ifndef BINE_PYTHON_GREENLET_PARTS_H
 #define BINE_PYTHON_GREENLET_PARTS_H
@@ -8,6 +8,13 @@
 typedef struct bine_py_greenlet Greenlet;
 
 PyObject *bine_greenlet_take_exception(void);
+/* 0: it has ended; ETIME; -1 with an exception. `timeout`: the argument of the call, of which the deadline was made. */
+int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout);
+/* It ends before it begins: the timer and the objects that were for its start go now. Steals the exception. */
+void bine_greenlet_end_before_start(Greenlet *self, PyObject *exception);
+PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_throw(PyObject *self, PyObject *args);
+PyObject *bine_greenlet_exit(PyObject *object, PyObject *args);
 void bine_greenlet_call_links(Greenlet *self);
 /* In a greenlet of its own. -1 with an exception. */
 int bine_greenlet_call_links_soon(Greenlet *self);

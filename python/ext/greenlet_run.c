@@ -55,6 +55,15 @@ void bine_greenlet_call_links(Greenlet *self)
     }
 }
 
+void bine_py_throw_into_root(PyObject *exception)
+{
+    struct bine_carrier *root = bine_carrier_of(bine_hub_here()->root);
+    if (!root)
+        return;
+    Py_INCREF(exception);
+    bine_py_throw_into(root, exception);
+}
+
 /* value or exception (stolen) is what it ended with. */
 void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
 {
@@ -74,11 +83,7 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
     if (exception) {
         Py_INCREF(exception);
         if (is_system_error(exception)) {
-            struct bine_carrier *root = bine_carrier_of(bine_hub_here()->root);
-            if (root) {
-                Py_INCREF(exception);
-                bine_py_throw_into(root, exception);
-            }
+            bine_py_throw_into_root(exception);
         } else {
             report_failure(self, exception);
         }

@@ -197,6 +197,15 @@ static PyObject *py_simulate(PyObject *module, PyObject *seed)
     Py_RETURN_NONE;
 }
 
+static PyObject *py_throw_into_main(PyObject *module, PyObject *exception)
+{
+    (void)module;
+    if (!PyExceptionInstance_Check(exception))
+        return PyErr_Format(PyExc_TypeError, "not an exception: %R", exception);
+    bine_py_throw_into_root(exception);
+    Py_RETURN_NONE;
+}
+
 static PyObject *py_poller_name(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -236,6 +245,7 @@ static PyMethodDef functions[] = {
 #if PY_VERSION_HEX < 0x030C0000
     { "call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads, METH_VARARGS | METH_KEYWORDS, NULL },
 #endif
+    { "_throw_into_main", py_throw_into_main, METH_O, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };

@@ -10,6 +10,7 @@ typedef struct {
     bine_queue *queue;
     struct bine_hub *hub;
     bool shut;
+    PyObject *hooks; /* the class has hooks of its own (queue_hooks.c): a bine._hooked.State, and `queue` is NULL */
     PyObject *weak_references;
 } Queue;
 
@@ -43,12 +44,14 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-/* Puts the exception, if any, for a failed call. */
-static void raise_failure(int error, PyObject *none_there)
+/* Puts the exception, if any, for a failed call whose argument was `timeout` (None: it was not to wait). */
+static void raise_failure(int error, PyObject *none_there, PyObject *timeout)
 {
     if (PyErr_Occurred())
         return;
-    if (error == EAGAIN || error == ETIMEDOUT)
+    if ((error == EAGAIN || error == ETIMEDOUT) && PyObject_TypeCheck(timeout, &bine_Timeout_Type))
+        bine_py_raise_timeout(timeout);
+    else if (error == EAGAIN || error == ETIMEDOUT)
         PyErr_SetNone(none_there);
     else if (error == EPIPE)
         PyErr_SetNone(ShutDown);
@@ -56,7 +59,16 @@ static void raise_failure(int error, PyObject *none_there)
         bine_py_error(error);
 }
 
-static int put(Queue *self, PyObject *item, int64_t deadline)
+/* A wait whose result and errno these are is over: the same, or what a Timeout as its argument makes of it. */
+static int waited(PyObject *timeout, int result)
+{
+    int error = errno;
+    int outcome = bine_py_timeout_waited(timeout, PyErr_Occurred() ? -1 : result < 0 && error == ETIMEDOUT ? ETIME : 0);
+    errno = outcome == ETIME ? ETIMEDOUT : error;
+    return result;
+}
+
+static int put(Queue *self, PyObject *item, int64_t deadline, PyObject *timeout)
 {
     int result, verdict = 0;
     Py_INCREF(item);
@@ -71,13 +83,37 @@ static int put(Queue *self, PyObject *item, int64_t deadline)
             result = bine_queue_put(self->queue, item, bine_py_left(deadline));
             verdict = bine_py_wait_end(result < 0);
         } while (verdict == 1);
+        result = waited(timeout, result);
     }
     if (result == 0)
         return PyErr_Occurred() ? -1 : 0;
     int error = errno;
     Py_DECREF(item);
-    raise_failure(error, Full);
+    raise_failure(error, Full, timeout);
     return -1;
+}
+
+/* Which of the types that do without Python's hooks is it, or derived from? */
+static PyTypeObject *kind_of(PyObject *object)
+{
+    PyTypeObject *kinds[] = { &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (PyObject_TypeCheck(object, kinds[i]))
+            return kinds[i];
+    return &Queue_Type;
+}
+
+static int init_with_hooks(Queue *self, PyObject *maxsize, PyObject *args, PyObject *kwargs)
+{
+    PyObject *module = PyImport_ImportModule("bine._hooked");
+    PyObject *state = module ? PyObject_CallMethod(module, "State", "O", maxsize) : NULL;
+    Py_XDECREF(module);
+    if (!state)
+        return -1;
+    Py_XSETREF(self->hooks, state);
+    PyObject *done = bine_queue_by_hooks("init", (PyObject *)self, args, kwargs);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
 }
 
 static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -87,6 +123,9 @@ static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *maxsize = Py_None, *items = NULL, *unfinished = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO", names, &maxsize, &items, &unfinished))
         return -1;
+    int hooked = Py_TYPE(object) == kind_of(object) ? 0 : bine_queue_hooked(Py_TYPE(object), kind_of(object));
+    if (hooked)
+        return hooked < 0 ? -1 : init_with_hooks(self, maxsize, args, kwargs);
     Py_ssize_t capacity = maxsize == Py_None ? 0 : PyNumber_AsSsize_t(maxsize, PyExc_OverflowError);
     if (PyErr_Occurred())
         return -1;
@@ -106,7 +145,7 @@ static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     PyObject *iterator = items ? PyObject_GetIter(items) : NULL, *item;
     while (iterator && (item = PyIter_Next(iterator))) {
-        int result = put(self, item, 0);
+        int result = put(self, item, 0, Py_None);
         Py_DECREF(item);
         if (result < 0)
             break;
@@ -130,6 +169,7 @@ static void queue_dealloc(PyObject *object)
         PyObject_ClearWeakRefs(object);
     if (self->queue && bine_queue_free(self->queue) < 0 && errno == EPERM)
         bine_post(self->hub, free_there, self->queue);
+    Py_XDECREF(self->hooks);
     type->tp_free(object);
 }
 
@@ -141,7 +181,7 @@ static int ready(Queue *self)
     return -1;
 }
 
-static PyObject *take(Queue *self, int64_t deadline, bool peek)
+static PyObject *take(Queue *self, int64_t deadline, bool peek, PyObject *timeout)
 {
     void *item = NULL;
     int result, verdict = 0;
@@ -157,9 +197,10 @@ static PyObject *take(Queue *self, int64_t deadline, bool peek)
             result = peek ? bine_queue_peek(self->queue, &item, left) : bine_queue_get(self->queue, &item, left);
             verdict = bine_py_wait_end(result < 0);
         } while (verdict == 1);
+        result = waited(timeout, result);
     }
     if (result < 0) {
-        raise_failure(errno, Empty);
+        raise_failure(errno, Empty, timeout);
         return NULL;
     }
     if (peek)
@@ -176,7 +217,7 @@ static void put_there(void *arg)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
     struct there *there = arg;
-    if (put(there->queue, there->item, 0) < 0)
+    if (put(there->queue, there->item, 0, Py_None) < 0)
         PyErr_WriteUnraisable((PyObject *)there->queue);
     Py_DECREF((PyObject *)there->queue);
     Py_DECREF(there->item);
@@ -204,28 +245,47 @@ static int put_from_thread(Queue *self, PyObject *item)
     return -1;
 }
 
-static int parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item, int64_t *deadline)
+static int parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item, int64_t *deadline,
+                       PyObject **timeout)
 {
     int block = 1;
-    PyObject *timeout = Py_None;
-    int good = item ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, item, &block, &timeout)
-                    : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &block, &timeout);
-    if (!good || bine_py_deadline(timeout, deadline) < 0)
+    *timeout = Py_None;
+    int good = item ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, item, &block, timeout)
+                    : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &block, timeout);
+    if (!good || bine_py_deadline(*timeout, deadline) < 0)
         return -1;
-    if (!block)
+    if (!block) {
         *deadline = 0;
+        *timeout = Py_None;
+    }
     return 0;
+}
+
+/* For a queue with hooks: the method of bine._hooked by that name. */
+#define BY_HOOKS(name, object, args, kwargs)                         \
+    do {                                                             \
+        if (__builtin_expect(((Queue *)(object))->hooks != NULL, 0)) \
+            return bine_queue_by_hooks(name, object, args, kwargs);  \
+    } while (0)
+
+static PyObject *without_blocking(const char *name, PyObject *queue, PyObject *item)
+{
+    PyObject *args = item ? PyTuple_Pack(2, item, Py_False) : PyTuple_Pack(1, Py_False);
+    PyObject *result = args ? bine_queue_by_hooks(name, queue, args, NULL) : NULL;
+    Py_XDECREF(args);
+    return result;
 }
 
 static PyObject *queue_put(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "item", "block", "timeout", NULL };
     Queue *self = (Queue *)object;
-    PyObject *item;
+    PyObject *item, *timeout;
     int64_t deadline;
-    if (ready(self) < 0 || parse_block(args, kwargs, "O|pO:put", names, &item, &deadline) < 0)
+    BY_HOOKS("put", object, args, kwargs);
+    if (ready(self) < 0 || parse_block(args, kwargs, "O|pO:put", names, &item, &deadline, &timeout) < 0)
         return NULL;
-    int result = self->hub == bine_hub_here() || bine_queue_capacity(self->queue) ? put(self, item, deadline)
+    int result = self->hub == bine_hub_here() || bine_queue_capacity(self->queue) ? put(self, item, deadline, timeout)
                                                                                  : put_from_thread(self, item);
     if (result < 0)
         return NULL;
@@ -234,7 +294,9 @@ static PyObject *queue_put(PyObject *object, PyObject *args, PyObject *kwargs)
 
 static PyObject *queue_put_nowait(PyObject *object, PyObject *item)
 {
-    if (ready((Queue *)object) < 0 || put((Queue *)object, item, 0) < 0)
+    if (((Queue *)object)->hooks)
+        return without_blocking("put", object, item);
+    if (ready((Queue *)object) < 0 || put((Queue *)object, item, 0, Py_None) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -243,49 +305,67 @@ static PyObject *queue_get(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "block", "timeout", NULL };
     int64_t deadline;
-    return parse_block(args, kwargs, "|pO:get", names, NULL, &deadline) < 0 ? NULL : take((Queue *)self, deadline, false);
+    PyObject *timeout;
+    BY_HOOKS("get", self, args, kwargs);
+    if (parse_block(args, kwargs, "|pO:get", names, NULL, &deadline, &timeout) < 0)
+        return NULL;
+    return take((Queue *)self, deadline, false, timeout);
 }
 
 static PyObject *queue_get_nowait(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return take((Queue *)self, 0, false);
+    if (((Queue *)self)->hooks)
+        return without_blocking("get", self, NULL);
+    return take((Queue *)self, 0, false, Py_None);
 }
 
 static PyObject *queue_peek(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "block", "timeout", NULL };
     int64_t deadline;
-    return parse_block(args, kwargs, "|pO:peek", names, NULL, &deadline) < 0 ? NULL : take((Queue *)self, deadline, true);
+    PyObject *timeout;
+    BY_HOOKS("peek", self, args, kwargs);
+    if (parse_block(args, kwargs, "|pO:peek", names, NULL, &deadline, &timeout) < 0)
+        return NULL;
+    return take((Queue *)self, deadline, true, timeout);
 }
 
 static PyObject *queue_peek_nowait(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return take((Queue *)self, 0, true);
+    if (((Queue *)self)->hooks)
+        return without_blocking("peek", self, NULL);
+    return take((Queue *)self, 0, true, Py_None);
 }
 
 static PyObject *queue_qsize(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return PyLong_FromSize_t(bine_queue_size(((Queue *)self)->queue));
+    BY_HOOKS("qsize", self, NULL, NULL);
+    return ready((Queue *)self) < 0 ? NULL : PyLong_FromSize_t(bine_queue_size(((Queue *)self)->queue));
 }
 
 static PyObject *queue_empty(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(bine_queue_size(((Queue *)self)->queue) == 0);
+    Py_ssize_t length = PyObject_Size(self);
+    return length < 0 ? NULL : PyBool_FromLong(length == 0);
 }
 
 static PyObject *queue_full(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return PyBool_FromLong(bine_queue_full(((Queue *)self)->queue));
+    BY_HOOKS("full", self, NULL, NULL);
+    return ready((Queue *)self) < 0 ? NULL : PyBool_FromLong(bine_queue_full(((Queue *)self)->queue));
 }
 
 static PyObject *queue_task_done(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    BY_HOOKS("task_done", self, NULL, NULL);
+    if (ready((Queue *)self) < 0)
+        return NULL;
     if (bine_queue_task_done(((Queue *)self)->queue) < 0) {
         PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
         return NULL;
@@ -300,7 +380,8 @@ static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *timeout = Py_None;
     int64_t deadline;
     int result, verdict;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    BY_HOOKS("join", object, args, kwargs);
+    if (ready(self) < 0 || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     do {
         if (bine_py_wait_begin() < 0)
@@ -308,13 +389,17 @@ static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
         result = bine_queue_join(self->queue, bine_py_left(deadline));
         verdict = bine_py_wait_end(result < 0);
     } while (verdict == 1);
-    return verdict < 0 ? NULL : PyBool_FromLong(result == 0);
+    int outcome = bine_py_timeout_waited(timeout, verdict < 0 ? -1 : result == 0 ? 0 : ETIME);
+    return outcome < 0 ? NULL : PyBool_FromLong(outcome == 0);
 }
 
 static PyObject *queue_shutdown(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = { "immediate", NULL };
     int immediate = 0;
+    BY_HOOKS("shutdown", self, args, kwargs);
+    if (ready((Queue *)self) < 0)
+        return NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:shutdown", names, &immediate))
         return NULL;
     if (bine_queue_shutdown(((Queue *)self)->queue, immediate) < 0)
@@ -323,9 +408,18 @@ static PyObject *queue_shutdown(PyObject *self, PyObject *args, PyObject *kwargs
     Py_RETURN_NONE;
 }
 
+static PyObject *state_of_hooks(PyObject *self, const char *name)
+{
+    return PyObject_GetAttrString(((Queue *)self)->hooks, name);
+}
+
 static PyObject *get_maxsize(PyObject *self, void *unused)
 {
     (void)unused;
+    if (((Queue *)self)->hooks)
+        return state_of_hooks(self, "maxsize");
+    if (ready((Queue *)self) < 0)
+        return NULL;
     size_t capacity = bine_queue_capacity(((Queue *)self)->queue);
     if (!capacity)
         Py_RETURN_NONE;
@@ -335,18 +429,27 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
 static PyObject *get_is_shutdown(PyObject *self, void *unused)
 {
     (void)unused;
+    if (((Queue *)self)->hooks)
+        return state_of_hooks(self, "shut");
     return PyBool_FromLong(((Queue *)self)->shut);
 }
 
 static PyObject *get_unfinished(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromSize_t(bine_queue_unfinished(((Queue *)self)->queue));
+    if (((Queue *)self)->hooks)
+        return state_of_hooks(self, "unfinished");
+    return ready((Queue *)self) < 0 ? NULL : PyLong_FromSize_t(bine_queue_unfinished(((Queue *)self)->queue));
 }
 
 static Py_ssize_t queue_length(PyObject *self)
 {
-    return (Py_ssize_t)bine_queue_size(((Queue *)self)->queue);
+    if (!((Queue *)self)->hooks)
+        return ready((Queue *)self) < 0 ? -1 : (Py_ssize_t)bine_queue_size(((Queue *)self)->queue);
+    PyObject *size = bine_queue_by_hooks("qsize", self, NULL, NULL);
+    Py_ssize_t length = size ? PyNumber_AsSsize_t(size, PyExc_OverflowError) : -1;
+    Py_XDECREF(size);
+    return length;
 }
 
 /* A queue is true even when it is empty, as gevent's. */
@@ -359,7 +462,7 @@ static int queue_bool(PyObject *self)
 /* for item in queue: until the item is StopIteration. */
 static PyObject *queue_next(PyObject *self)
 {
-    PyObject *item = take((Queue *)self, INT64_MAX, false);
+    PyObject *item = ((Queue *)self)->hooks ? bine_queue_by_hooks("get", self, NULL, NULL) : take((Queue *)self, INT64_MAX, false, Py_None);
     if (item == PyExc_StopIteration) {
         Py_DECREF(item);
         return NULL;
@@ -369,8 +472,10 @@ static PyObject *queue_next(PyObject *self)
 
 static PyObject *queue_repr(PyObject *object)
 {
-    Queue *self = (Queue *)object;
-    return PyUnicode_FromFormat("<%s at %p size=%zu>", Py_TYPE(object)->tp_name, object, bine_queue_size(self->queue));
+    Py_ssize_t length = queue_length(object);
+    if (length < 0)
+        return NULL;
+    return PyUnicode_FromFormat("<%s at %p size=%zd>", Py_TYPE(object)->tp_name, object, length);
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
@@ -388,7 +493,18 @@ static PyMethodDef queue_methods[] = {
     { "shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left." },
     { "task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done." },
     { "join", KEYWORDS(queue_join), "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed." },
+    { "_init", bine_queue_hook_init, METH_VARARGS, "_init(maxsize, items=())\n--\n\nHook for subclasses: make the collection, self.queue." },
+    { "_create_queue", bine_queue_hook_create, METH_VARARGS, "_create_queue(items=())\n--\n\nHook for subclasses: the collection that _init uses." },
+    { "_qsize", bine_queue_hook_qsize, METH_VARARGS, "_qsize()\n--\n\nHook for subclasses: items in the collection." },
+    { "_put", bine_queue_hook_put, METH_VARARGS, "_put(item)\n--\n\nHook for subclasses: add to the collection." },
+    { "_get", bine_queue_hook_get, METH_VARARGS, "_get()\n--\n\nHook for subclasses: take from the collection." },
+    { "_peek", bine_queue_hook_peek, METH_VARARGS, "_peek()\n--\n\nHook for subclasses: what _get would take." },
     { NULL, NULL, 0, NULL },
+};
+
+static PyMemberDef queue_members[] = {
+    { "_hooks", T_OBJECT, offsetof(Queue, hooks), READONLY, NULL },
+    { NULL, 0, 0, 0, NULL },
 };
 
 static PyGetSetDef queue_getset[] = {
@@ -416,6 +532,7 @@ static PyTypeObject Queue_Type = {
     .tp_as_sequence = &queue_sequence,
     .tp_as_number = &queue_number,
     .tp_methods = queue_methods,
+    .tp_members = queue_members,
     .tp_getset = queue_getset,
     .tp_weaklistoffset = offsetof(Queue, weak_references),
 };
@@ -434,6 +551,7 @@ KIND(JoinableQueue_Type, "bine.queue.JoinableQueue", "JoinableQueue(maxsize=None
 
 struct bine_waitable *bine_py_queue_waitable(PyObject *object)
 {
+    /* One with hooks has none. */
     return PyObject_TypeCheck(object, &Queue_Type) ? (struct bine_waitable *)((Queue *)object)->queue : NULL;
 }
 

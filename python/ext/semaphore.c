@@ -136,8 +136,8 @@ static int try_acquire(Lock *self)
     return 1;
 }
 
-/* 1: got it; 0: not within the time; -1: an exception. */
-static int acquire(Lock *self, int64_t deadline)
+/* 1: got it; 0: not within the time, which the argument `timeout` made the deadline; -1: an exception. */
+static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
 {
     int result = try_acquire(self);
     if (result || deadline == 0)
@@ -150,6 +150,7 @@ static int acquire(Lock *self, int64_t deadline)
     sleeper.object = (PyObject *)self;
     sleeper.give_back = is_rlock(self) ? release_rlock : release_permit;
     result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self, deadline);
+    result = bine_py_timeout_waited(timeout, result);
     return result < 0 ? -1 : result == 0;
 }
 
@@ -166,7 +167,7 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *args, PyObject *kwa
         timeout = Py_None;
     if (PyErr_Occurred() || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    int result = acquire((Lock *)self, blocking ? deadline : 0);
+    int result = acquire((Lock *)self, blocking ? deadline : 0, timeout);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
@@ -227,15 +228,18 @@ static PyObject *semaphore_wait(PyObject *object, PyObject *args, PyObject *kwar
     int64_t deadline;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    if (bine_py_watch(&self->waitable, "wait for semaphore", deadline) < 0)
-        return NULL;
+    if (!lock_ready(&self->waitable)) {
+        int ready = bine_py_watch(&self->waitable, "wait for semaphore", deadline);
+        if (bine_py_timeout_waited(timeout, ready < 0 ? -1 : ready ? 0 : ETIME) < 0)
+            return NULL;
+    }
     return PyLong_FromLong(self->counter);
 }
 
 static PyObject *semaphore_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (acquire((Lock *)self, INT64_MAX) < 0)
+    if (acquire((Lock *)self, INT64_MAX, Py_None) < 0)
         return NULL;
     Py_INCREF(self);
     return self;

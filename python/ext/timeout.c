@@ -149,6 +149,33 @@ PyObject *bine_py_timeout_seconds(PyObject *timeout)
     return timeout && PyObject_TypeCheck(timeout, &bine_Timeout_Type) ? ((Timeout *)timeout)->seconds : timeout;
 }
 
+/* Is the timeout itself the exception that is set? */
+static bool is_raised(Timeout *self)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    bool it_is = value == (PyObject *)self;
+    PyErr_Restore(type, value, traceback);
+    return it_is;
+}
+
+int bine_py_timeout_waited(PyObject *timeout, int outcome)
+{
+    if (__builtin_expect(timeout == Py_None || !PyObject_TypeCheck(timeout, &bine_Timeout_Type), 1))
+        return outcome;
+    Timeout *self = (Timeout *)timeout;
+    stop(self);
+    if (outcome < 0 && is_raised(self)) {
+        PyErr_Clear();
+        outcome = ETIME;
+    }
+    bool own = self->exception && self->exception != Py_None && self->exception != Py_False && !PyUnicode_Check(self->exception);
+    if (outcome != ETIME || !own)
+        return outcome;
+    bine_py_raise_timeout(timeout);
+    return -1;
+}
+
 PyObject *bine_py_raise_timeout(PyObject *timeout)
 {
     PyObject *exception = PyObject_TypeCheck(timeout, &bine_Timeout_Type)

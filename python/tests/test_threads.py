@@ -126,7 +126,7 @@ def test_hazard_40_links_and_starts_across_threads():
     in_thread(lambda: (g.start(), g.link(lambda source: called.set())))
     g.join(20)
     assert idents == [main] and called.wait(20)
-    in_thread(lambda: raises(AssertionError, g.start))
+    in_thread(g.start)  # no effect
     timer = bine.Timeout(0.05)
     timer.start()
     in_thread(timer.cancel)

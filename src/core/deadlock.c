@@ -81,6 +81,16 @@ static bool handlers_installed(void)
     return false;
 }
 
+/* Wake those who wait for just this (alone.h). */
+static bool wake_the_last(struct bine_hub *hub)
+{
+    bool some = false;
+    for (struct bine_waiter *waiter = hub->empty.first; waiter; waiter = waiter->next)
+        if (waiter->item)
+            some |= bine_unpark_error(waiter->greenlet, EDEADLK);
+    return some;
+}
+
 bool bine_deadlock(struct bine_hub *hub)
 {
     if (hub->root->state != BINE_PARKED || other_threads() || (waits_for_handlers(hub) && handlers_installed()))
@@ -88,6 +98,8 @@ bool bine_deadlock(struct bine_hub *hub)
     /* A thread that has ended since the inbox was looked at may have sent something before. */
     if (atomic_load(&hub->inbox.first))
         return false;
+    if (wake_the_last(hub))
+        return true;
     bine_report_deadlock(hub);
     return bine_unpark_error(hub->root, EDEADLK);
 }

@@ -158,11 +158,21 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     errno = saved_errno;
 }
 
+/* Timers of greenlets that wait for just this (alone.h). */
+static size_t timers_of_the_last(const struct bine_hub *hub)
+{
+    size_t count = 0;
+    for (const struct bine_waiter *waiter = hub->empty.first; waiter; waiter = waiter->next)
+        count +=
+            waiter->item && waiter->greenlet->state == BINE_PARKED && (waiter->greenlet->park_flags & BINE_PARK_TIMED);
+    return count;
+}
+
 /* Nothing is ready. Is there anything to wait for? */
 static bool hopeless(const struct bine_hub *hub)
 {
-    return !hub->timers.count && !hub->external && !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) &&
-           hub->driver->pending(hub->driver) == 0;
+    return hub->timers.count == timers_of_the_last(hub) && !hub->external &&
+           !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) && hub->driver->pending(hub->driver) == 0;
 }
 
 static struct bine_greenlet *pop_any(struct bine_hub *hub)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "alone.h"
 #include "errand.h"
 #include "park.h"
 #include "schedule.h"
@@ -184,27 +185,28 @@ void bine_iwait_end(bine_iwait *iteration)
         free(iteration);
 }
 
-/* gevent's wait() without objects: until this greenlet (and the root) are alone. */
-static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
+int bine_park_until_alone(struct bine_hub *hub, int64_t deadline, bool or_stuck)
 {
-    int64_t deadline = bine_hub_deadline(hub, timeout);
     size_t self = hub->current == hub->root ? 0 : 1;
     while (hub->greenlets > self) {
-        struct bine_waiter waiter = {.greenlet = hub->current};
-        int error = ETIME;
-        if (timeout) {
-            bine_queue_push(&hub->empty, &waiter);
-            error = bine_park(hub, "wait for all", 0, deadline, 0);
-            bine_queue_remove(&waiter);
-        }
-        if (error == ETIME)
-            return 0;
-        if (error) {
-            errno = error;
-            return -1;
-        }
+        struct bine_waiter waiter = {.greenlet = hub->current, .item = or_stuck ? hub : NULL};
+        bine_queue_push(&hub->empty, &waiter);
+        int error = bine_park(hub, "wait for all", 0, deadline, 0);
+        bine_queue_remove(&waiter);
+        if (error)
+            return error;
     }
     return 0;
+}
+
+/* gevent's wait() without objects. */
+static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
+{
+    int error = timeout ? bine_park_until_alone(hub, bine_hub_deadline(hub, timeout), false) : 0;
+    if (!error || error == ETIME)
+        return 0;
+    errno = error;
+    return -1;
 }
 
 ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, int64_t timeout)
