@@ -19,9 +19,10 @@
 
 _Thread_local struct bine_hub *bine_hub_of_thread;
 
-/* Every hub that lives, and those that have ended, to be used again: hub records are never freed, so that a thread with a stale
- * pointer can safely be told ESRCH. The lock is held for a few instructions only, and taken around fork. */
-static struct bine_hub *hubs, *ended_hubs;
+/* Every record that was ever made, newest first, and those that can be used again: they are never freed, so that a thread with a stale
+ * pointer can safely be told ESRCH. The lock guards the latter. It is held for a few instructions only, and taken around fork. */
+static struct bine_hub *_Atomic all_records;
+static struct bine_hub *ended_hubs;
 static atomic_flag hubs_lock = ATOMIC_FLAG_INIT;
 static pthread_key_t thread_end_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -30,9 +31,10 @@ static int once_error;
 enum {
     HOOKS = 16
 };
-static int (*start_hook)(struct bine_hub *);
-static void (*end_hooks[HOOKS])(struct bine_hub *);
-static void (*fork_hooks[HOOKS])(struct bine_hub *);
+typedef void hook(struct bine_hub *hub);
+static int (*_Atomic start_hook)(struct bine_hub *hub);
+static hook *_Atomic end_hooks[HOOKS];
+static hook *_Atomic fork_hooks[HOOKS];
 
 static void lock_hubs(void)
 {
@@ -45,19 +47,20 @@ static void unlock_hubs(void)
     atomic_flag_clear_explicit(&hubs_lock, memory_order_release);
 }
 
-static void add_hook(void (**hooks)(struct bine_hub *), void (*hook)(struct bine_hub *))
+/* Layers add theirs when they are first used, on any thread, and some of them more than once. */
+static void add_hook(hook *_Atomic *hooks, hook *added)
 {
-    for (int i = 0; i < HOOKS; i++)
-        if (!hooks[i] || hooks[i] == hook) {
-            hooks[i] = hook;
+    for (int i = 0; i < HOOKS; i++) {
+        hook *there = NULL;
+        if (atomic_compare_exchange_strong(&hooks[i], &there, added) || there == added)
             return;
-        }
+    }
     abort(); /* a layer too many: HOOKS is ours to raise */
 }
 
 void bine_hub_on_start(int (*started)(struct bine_hub *hub))
 {
-    start_hook = started;
+    atomic_store(&start_hook, started);
 }
 
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub))
@@ -77,10 +80,9 @@ struct bine_hub *bine_hub_here(void)
 
 void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg)
 {
-    lock_hubs();
-    for (struct bine_hub *hub = hubs; hub; hub = hub->next_hub)
-        visit(hub, arg);
-    unlock_hubs();
+    for (struct bine_hub *hub = atomic_load(&all_records); hub; hub = hub->next_record)
+        if (!bine_inbox_closed(&hub->inbox))
+            visit(hub, arg);
 }
 
 /* ---- C++ exceptions ----------------------------------------------------------------------------------------- */
@@ -117,19 +119,34 @@ void bine_hub_find_exception_globals(void)
 
 /* ---- making and ending -------------------------------------------------------------------------------------- */
 
+/* Greenlets that are left never run again; those who hold references see them as cancelled. Oldest first. A link may spawn, and set a link
+ * that spawns: the links of greenlets that are spawned from here on are not called. */
+static void abandon_all(struct bine_hub *hub)
+{
+    size_t with_links = 0;
+    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        with_links += g != hub->root;
+    while (hub->all != hub->root || hub->root->all_next) {
+        struct bine_greenlet *g = hub->root->all_previous ? hub->root->all_previous : hub->root->all_next;
+        if (with_links > 0)
+            with_links--;
+        else if (g->flags & BINE_G_BELONGINGS)
+            bine_links_free(g);
+        bine_greenlet_abandon(g, ECANCELED);
+        g->stack = NULL;
+    }
+}
+
 static void end_hub(struct bine_hub *hub)
 {
     bine_inbox_close(&hub->inbox);
     bine_errands_end(hub);
-    for (int i = HOOKS - 1; i >= 0; i--)
-        if (end_hooks[i])
-            end_hooks[i](hub);
-    /* Greenlets that are left never run again; those who hold references see them as cancelled. */
-    while (hub->all != hub->root || hub->root->all_next) {
-        struct bine_greenlet *g = hub->all != hub->root ? hub->all : hub->root->all_next;
-        bine_greenlet_abandon(g, ECANCELED);
-        g->stack = NULL;
+    for (int i = HOOKS - 1; i >= 0; i--) {
+        hook *ended = atomic_load(&end_hooks[i]);
+        if (ended)
+            ended(hub);
     }
+    abandon_all(hub);
     /* The root's record goes back to the others: the hub's next thread takes it again. */
     hub->root->state = BINE_DEAD;
     bine_greenlet_release(hub->root);
@@ -139,21 +156,34 @@ static void end_hub(struct bine_hub *hub)
     if (!hub->stacks_lost)
         bine_stacks_free(hub->stacks);
     bine_overflow_unwatch_thread();
+}
+
+static void give_record_back(struct bine_hub *hub)
+{
     lock_hubs();
-    for (struct bine_hub **link = &hubs; *link; link = &(*link)->next_hub)
-        if (*link == hub) {
-            *link = hub->next_hub;
-            break;
-        }
     hub->next_hub = ended_hubs;
     ended_hubs = hub;
     unlock_hubs();
 }
 
-static void thread_ended(void *hub)
+void bine_hub_hold(struct bine_hub *hub)
 {
+    atomic_fetch_add(&hub->holds, 1);
+}
+
+void bine_hub_let_go(struct bine_hub *hub)
+{
+    if (atomic_fetch_sub(&hub->holds, 1) == 1)
+        give_record_back(hub);
+}
+
+static void thread_ended(void *arg)
+{
+    struct bine_hub *hub = arg;
     end_hub(hub);
     bine_hub_of_thread = NULL;
+    atomic_store(&hub->over, true);
+    bine_hub_let_go(hub);
 }
 
 static void prepare_fork(void)
@@ -170,12 +200,9 @@ static void after_fork_in_child(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     /* The threads of the others do not exist here. */
-    for (struct bine_hub *other = hubs; other; other = other->next_hub)
+    for (struct bine_hub *other = atomic_load(&all_records); other; other = other->next_record)
         if (other != hub)
             atomic_store(&other->inbox.first, BINE_INBOX_CLOSED);
-    hubs = hub;
-    if (hub)
-        hub->next_hub = NULL;
     unlock_hubs();
     if (!hub)
         return;
@@ -210,8 +237,11 @@ static void after_fork_in_child(void)
     atomic_store(&hub->inbox.waiting, false);
     bine_timers_clear(&hub->timers);
     hub->driver->forked(hub->driver);
-    for (int i = 0; i < HOOKS && fork_hooks[i]; i++)
-        fork_hooks[i](hub);
+    for (int i = 0; i < HOOKS; i++) {
+        hook *forked = atomic_load(&fork_hooks[i]);
+        if (forked)
+            forked(hub);
+    }
 }
 
 static void initialise(void)
@@ -232,6 +262,9 @@ static struct bine_hub *hub_record(void)
     if (!hub && (hub = aligned_alloc(64, (sizeof *hub + 63) / 64 * 64))) {
         memset(hub, 0, sizeof *hub);
         atomic_init(&hub->inbox.first, BINE_INBOX_CLOSED);
+        hub->next_record = atomic_load(&all_records);
+        while (!atomic_compare_exchange_weak(&all_records, &hub->next_record, hub)) {
+        }
     }
     return hub;
 }
@@ -259,14 +292,8 @@ static void begin_life(struct bine_hub *hub)
     hub->records = records;
     hub->records_made = records_made;
     atomic_fetch_add(&hub->life, 1);
-}
-
-static void give_record_back(struct bine_hub *hub)
-{
-    lock_hubs();
-    hub->next_hub = ended_hubs;
-    ended_hubs = hub;
-    unlock_hubs();
+    atomic_store(&hub->over, false);
+    atomic_store(&hub->holds, 1);
 }
 
 bine_hub *bine_hub_get(void)
@@ -304,12 +331,9 @@ bine_hub *bine_hub_get(void)
     bine_hub_of_thread = hub;
     bine_hub_find_exception_globals();
     atomic_store(&hub->inbox.first, NULL);
-    lock_hubs();
-    hub->next_hub = hubs;
-    hubs = hub;
-    unlock_hubs();
     /* It is in the list: what others tell all hubs from now on reaches it. */
-    if (start_hook && start_hook(hub) != 0) {
+    int (*started)(struct bine_hub *) = atomic_load(&start_hook);
+    if (started && started(hub) != 0) {
         bine_libc.pthread_setspecific(thread_end_key, NULL);
         thread_ended(hub);
         errno = ENOMEM;
@@ -321,6 +345,8 @@ bine_hub *bine_hub_get(void)
 no_key:
     bine_overflow_unwatch_thread();
 no_signal_stack:
+    hub->root->state = BINE_DEAD;
+    bine_greenlet_release(hub->root);
 no_root:
     bine_timers_free(&hub->timers);
     bine_ready_free(&hub->ready);

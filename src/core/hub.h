@@ -108,7 +108,10 @@ struct bine_hub {
     struct bine_stacks *stacks;
     bool stacks_lost; /* the kernel still owns buffers there: they are never unmapped */
     struct bine_inbox inbox;
-    atomic_uint_least64_t life; /* how many threads have had this record, this one included; other threads may look */
+    atomic_uint_least64_t life;   /* how many threads have had this record, this one included; other threads may look */
+    atomic_bool over;             /* that thread has ended, and no longer touches what it left */
+    atomic_uint holds;            /* its own until then, and those of bine_hub_hold */
+    struct bine_hub *next_record; /* of all that were ever made; never changes */
     struct bine_greenlet *root;
     struct bine_greenlet *all; /* every greenlet that has not ended, the root included */
     size_t greenlets;          /* how many of these, root and hidden ones not counted */
@@ -121,9 +124,9 @@ struct bine_hub {
     _Atomic(uint64_t) handled;
     uint64_t switches; /* at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
-    uint64_t streak; /* I/O calls since the last switch that did not have to wait; io's own */
-    void *io;        /* the I/O layer's state for this hub */
-    struct bine_hub *next_hub;
+    uint64_t streak;               /* I/O calls since the last switch that did not have to wait; io's own */
+    void *io;                      /* the I/O layer's state for this hub */
+    struct bine_hub *next_hub;     /* of those that have ended */
     struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */
@@ -142,6 +145,11 @@ static inline bool bine_hub_gone(const struct bine_hub *hub, uint64_t life)
 {
     return bine_inbox_closed(&hub->inbox) || atomic_load_explicit(&hub->life, memory_order_relaxed) != life;
 }
+
+/* Something outlives its thread and names this record: no other thread may have it before bine_hub_let_go. On the hub's thread, from an end hook.
+ * Letting go: any thread. */
+void bine_hub_hold(struct bine_hub *hub);
+void bine_hub_let_go(struct bine_hub *hub);
 
 /* Have `around` (NULL: nobody) called around each switch from now on. */
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
@@ -181,7 +189,7 @@ void bine_hub_on_signal(void (*signalled)(struct bine_hub *hub));
 /* Attend to hub->signals now. */
 void bine_hub_take_signals(struct bine_hub *hub);
 
-/* Visit every hub (under the lock of the hub list; do not spawn or park). */
+/* Visit every hub. One that ends meanwhile may be visited, too, so send it messages and touch nothing else. No lock is held. */
 void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg);
 
 #endif

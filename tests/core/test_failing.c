@@ -2,8 +2,11 @@
 #include "../failing.h"
 
 #include <bine.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/hub.h"
 
 static int ran;
 
@@ -248,4 +251,36 @@ static void call_own_hub(void)
 TEST(a_call_into_a_hub_says_that_memory_is_out_here_or_there, .seconds = 60)
 {
     CHECK_GT(failing_each(call_own_hub), 2u);
+}
+
+/* ---- making a hub ---------------------------------------------------------------------------------------------- */
+
+static void *make_hub(void *made)
+{
+    struct bine_hub *hub = bine_hub_get();
+    *(bool *)made = hub != NULL;
+    if (!hub)
+        return NULL;
+    /* Every record is the root's or free. */
+    size_t records = 1;
+    for (struct bine_greenlet *g = hub->records; g; g = g->next_free)
+        records++;
+    CHECK_EQ(records, hub->records_made);
+    return NULL;
+}
+
+static void make_hub_in_thread(void)
+{
+    pthread_t thread;
+    bool made;
+    if (pthread_create(&thread, NULL, make_hub, &made) != 0)
+        return;
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    if (!made)
+        CHECK(failing_struck());
+}
+
+TEST(hazard_118_a_hub_that_cannot_be_made_loses_no_record, .seconds = 60)
+{
+    CHECK_GT(failing_each(make_hub_in_thread), 3u);
 }

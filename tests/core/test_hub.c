@@ -308,3 +308,105 @@ TEST(ready_greenlets_cannot_starve_messages_and_timers)
     CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
     pthread_join(thread, NULL);
 }
+
+/* ---- the end of a thread ------------------------------------------------------------------------------------ */
+
+static int respawned;
+
+static void *sleep_forever(void *arg)
+{
+    bine_sleep(BINE_FOREVER);
+    return arg;
+}
+
+static void respawn(bine_greenlet *g, void *arg)
+{
+    (void)g;
+    if (++respawned > 1000)
+        return; /* so that this test ends where threads do not */
+    bine_greenlet *next = bine_spawn(sleep_forever, NULL);
+    CHECK(next != NULL);
+    CHECK_OK(bine_link(next, respawn, arg));
+    bine_detach(next);
+}
+
+static void *end_with_links(void *arg)
+{
+    for (int i = 0; i < 3; i++)
+        respawn(NULL, NULL);
+    CHECK_OK(bine_sleep(0));
+    respawned = 0;
+    return arg;
+}
+
+TEST(hazard_102_a_link_that_respawns_ends_with_its_thread)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, end_with_links, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(respawned, 3);
+}
+
+static void *make_a_hub(void *arg)
+{
+    CHECK(bine_hub_get() != NULL);
+    return arg;
+}
+
+/* A visitor allocates and writes to descriptors: other threads must not spin for a lock meanwhile. */
+static void visit(struct bine_hub *hub, void *count)
+{
+    (void)hub;
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, make_a_hub, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    ++*(int *)count;
+}
+
+TEST(hazard_112_hubs_are_made_and_ended_while_others_are_visited)
+{
+    int visited = 0;
+    CHECK(bine_hub_get() != NULL);
+    bine_hub_each(visit, &visited);
+    CHECK_EQ(visited, 1);
+}
+
+enum {
+    ADDERS = 4
+};
+static atomic_int called[ADDERS];
+static pthread_barrier_t at_once;
+
+#define HOOK(n)                              \
+    static void hook_##n(struct bine_hub *h) \
+    {                                        \
+        (void)h;                             \
+        atomic_fetch_add(&called[n], 1);     \
+    }
+HOOK(0)
+HOOK(1)
+HOOK(2)
+HOOK(3)
+
+static void *add_hook_at_once(void *n)
+{
+    static void (*const hooks[ADDERS])(struct bine_hub *) = {hook_0, hook_1, hook_2, hook_3};
+    pthread_barrier_wait(&at_once);
+    bine_hub_on_end(hooks[(intptr_t)n]);
+    bine_hub_on_end(hooks[(intptr_t)n]); /* again is no error */
+    return NULL;
+}
+
+TEST(hazard_105_hooks_are_added_by_several_threads_at_once)
+{
+    pthread_t threads[ADDERS];
+    CHECK_EQ(pthread_barrier_init(&at_once, NULL, ADDERS), 0);
+    for (intptr_t i = 0; i < ADDERS; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, add_hook_at_once, (void *)i), 0);
+    for (int i = 0; i < ADDERS; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    CHECK_EQ(pthread_create(&threads[0], NULL, make_a_hub, NULL), 0);
+    CHECK_EQ(pthread_join(threads[0], NULL), 0);
+    for (int i = 0; i < ADDERS; i++)
+        CHECK_EQ(called[i], 1);
+}
