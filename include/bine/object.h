@@ -26,6 +26,8 @@
  *  - Freeing an object that greenlets wait for fails with EBUSY and leaves it as it was. Freeing NULL is a
  *    success. A shared object may be freed once no other thread will call it any more; what they have sent before is
  *    dealt with.
+ *  - An object outlives its thread. From then on calls of a shared one fail with ESRCH and calls of another one with EPERM, on
+ *    every thread; any thread may free it, whoever waited for it or had it locked.
  *  - bine_wait, bine_iwait and bine_choose accept them all; "ready" below says what they wait for.
  */
 #ifndef BINE_OBJECT_H

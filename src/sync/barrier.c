@@ -45,9 +45,9 @@ int bine_barrier_free(bine_barrier *barrier)
 {
     if (!barrier)
         return 0;
-    int error = bine_object_check(barrier);
+    int error = bine_object_check_free(barrier);
     if (!error)
-        error = barrier->waiting ? EBUSY : bine_object_free(&barrier->object);
+        error = barrier->waiting && !bine_object_orphan(barrier) ? EBUSY : bine_object_free(&barrier->object);
     return bine_result(error);
 }
 

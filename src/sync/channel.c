@@ -38,10 +38,11 @@ int bine_channel_free(bine_channel *channel)
 {
     if (!channel)
         return 0;
-    int error = bine_object_check(channel);
+    int error = bine_object_check_free(channel);
     if (error)
         return bine_result(error);
-    if (!bine_queue_empty(&channel->senders) || !bine_queue_empty(&channel->receivers))
+    if (!bine_object_orphan(channel) &&
+        (!bine_queue_empty(&channel->senders) || !bine_queue_empty(&channel->receivers)))
         return bine_result(EBUSY);
     void *slots = channel->ring.slots;
     error = bine_object_free(&channel->object);

@@ -59,8 +59,9 @@ int bine_condition_free(bine_condition *condition)
 {
     if (!condition)
         return 0;
-    int error = bine_object_check(condition);
-    if (!error && !(bine_queue_empty(&condition->waiters) && bine_queue_empty(&condition->object.waitable.watchers)))
+    int error = bine_object_check_free(condition);
+    if (!error && !bine_object_orphan(condition) &&
+        !(bine_queue_empty(&condition->waiters) && bine_queue_empty(&condition->object.waitable.watchers)))
         error = EBUSY;
     if (!error && condition->own_lock && bine_rlock_free(condition->lock) != 0)
         error = EBUSY;

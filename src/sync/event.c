@@ -51,9 +51,10 @@ int bine_event_free(bine_event *event)
 {
     if (!event)
         return 0;
-    int error = bine_object_check(event);
+    int error = bine_object_check_free(event);
     if (!error)
-        error = bine_queue_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
+        error =
+            bine_object_orphan(event) || bine_queue_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
     return bine_result(error);
 }
 
@@ -191,9 +192,10 @@ int bine_async_result_free(bine_async_result *result)
 {
     if (!result)
         return 0;
-    int error = bine_object_check(result);
+    int error = bine_object_check_free(result);
     if (!error)
-        error = bine_queue_empty(&result->waiters) ? bine_object_free(&result->object) : EBUSY;
+        error = bine_object_orphan(result) || bine_queue_empty(&result->waiters) ? bine_object_free(&result->object)
+                                                                                 : EBUSY;
     return bine_result(error);
 }
 
@@ -208,8 +210,8 @@ static int result_set(struct bine_async_result *result, void *value, int error)
     int failure = bine_remote_check(&result->object);
     if (!failure)
         failure =
-            bine_remote_push(&result->object, error ? (void *)(intptr_t)error : value, error ? SENT_ERROR : SENT_VALUE);
-    return failure ? failure : bine_remote_send(&result->object);
+            bine_remote_put(&result->object, error ? (void *)(intptr_t)error : value, error ? SENT_ERROR : SENT_VALUE);
+    return failure;
 }
 
 int bine_async_result_set(bine_async_result *result, void *value)

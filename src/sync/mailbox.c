@@ -8,6 +8,9 @@
  *
  * Waking senders. Who finds the ring full queues up (under a spin lock, for a few instructions), looks once
  * more, and parks in its own thread. Each item received sends one of them its message; it then tries again.
+ *
+ * Ends of threads. When the owner's thread ends its inbox is closed, which senders look at before they wait, and those in the queue are woken. A sender whose
+ * own thread ends leaves the queue there; its message is sent under the lock, so that it is not on its way to a stack that is gone.
  */
 #include <bine/mailbox.h>
 
@@ -28,7 +31,9 @@ struct cell {
 /* A sender that waits for room, on its own stack. */
 struct sender {
     struct bine_message message; /* first */
-    struct sender *next, *previous;
+    struct bine_mailbox *mailbox;
+    struct sender *next, *previous;           /* in the mailbox's queue */
+    struct sender *next_here, *previous_here; /* all of this thread */
     struct bine_greenlet *greenlet;
     bool queued; /* under the lock: nobody has sent it its message */
     bool woken;  /* on its own thread: the message has arrived */
@@ -42,7 +47,8 @@ struct bine_mailbox {
     size_t head; /* next to receive; the owner's only */
     struct bine_message message;
     atomic_int bell;
-    bool freed; /* while its message was on the way: its delivery frees the memory */
+    bool freed;        /* while its message was on the way: its delivery frees the memory */
+    atomic_bool ended; /* its thread has ended */
 
     /* What senders write, away from what the owner writes. */
     char padding[64];
@@ -90,6 +96,16 @@ static void *ring_pop(struct bine_mailbox *mailbox)
 }
 
 /* ---- senders that wait ------------------------------------------------------------------------ */
+
+/* Senders of this thread, between begin_sender and end_sender. */
+static _Thread_local struct sender *senders_here;
+
+/* Does nobody receive any more? Also in the child of a fork, where the owner's thread is not. The record of its hub stays the mailbox's as
+ * long as that lives. */
+static bool abandoned(const struct bine_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->object.hub->inbox.first) == BINE_INBOX_CLOSED;
+}
 
 static void lock(struct bine_mailbox *mailbox)
 {
@@ -143,7 +159,7 @@ static bool leave(struct bine_mailbox *mailbox, struct sender *sender)
     return was_queued;
 }
 
-/* There is room: tell the first that waits for it. A sender whose thread has ended is dropped. */
+/* There is room: tell the first that waits for it. A sender whose thread is ending is passed over. */
 static void wake_sender(struct bine_mailbox *mailbox)
 {
     int error;
@@ -152,13 +168,10 @@ static void wake_sender(struct bine_mailbox *mailbox)
             return;
         lock(mailbox);
         struct sender *sender = mailbox->first;
-        struct bine_hub *hub = NULL;
-        if (sender) {
-            hub = sender->greenlet->hub;
+        if (sender)
             unlink_sender(mailbox, sender);
-        }
+        error = sender ? bine_hub_send(sender->greenlet->hub, &sender->message) : 0;
         unlock(mailbox);
-        error = sender ? bine_hub_send(hub, &sender->message) : 0;
     } while (error);
 }
 
@@ -167,6 +180,47 @@ static void sender_woken(struct bine_message *message)
     struct sender *sender = (struct sender *)message;
     sender->woken = true;
     bine_unpark(sender->greenlet);
+}
+
+/* Its thread ends. The room is for the next. */
+static void sender_not_woken(struct bine_message *message)
+{
+    wake_sender(((struct sender *)message)->mailbox);
+}
+
+static void begin_sender(struct sender *sender)
+{
+    sender->previous_here = NULL;
+    sender->next_here = senders_here;
+    if (senders_here)
+        senders_here->previous_here = sender;
+    senders_here = sender;
+}
+
+static void end_sender(struct sender *sender)
+{
+    if (sender->previous_here)
+        sender->previous_here->next_here = sender->next_here;
+    else
+        senders_here = sender->next_here;
+    if (sender->next_here)
+        sender->next_here->previous_here = sender->previous_here;
+}
+
+/* The thread ends, and so do the stacks of its senders. */
+static void thread_ended(struct bine_hub *hub)
+{
+    (void)hub;
+    for (struct sender *sender = senders_here; sender; sender = sender->next_here)
+        leave(sender->mailbox, sender);
+    senders_here = NULL;
+}
+
+/* In the child only the greenlet that forked lives on, which sends nothing. */
+static void thread_forked(struct bine_hub *hub)
+{
+    (void)hub;
+    senders_here = NULL;
 }
 
 /* ---- the bell --------------------------------------------------------------------------------- */
@@ -249,8 +303,17 @@ static void mailbox_forked(struct bine_object *object)
     atomic_store(&mailbox->senders_waiting, 0);
 }
 
+/* Its thread ends, and the inbox is closed already: nobody queues up from now on. */
+static void mailbox_ended(struct bine_object *object)
+{
+    struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
+    atomic_store(&mailbox->ended, true);
+    while (atomic_load(&mailbox->senders_waiting) > 0)
+        wake_sender(mailbox);
+}
+
 static const struct bine_object_class mailbox_class = {
-    {"mailbox", mailbox_ready, mailbox_external, bine_object_hub}, mailbox_forked, NULL};
+    {"mailbox", mailbox_ready, mailbox_external, bine_object_hub}, mailbox_forked, NULL, mailbox_ended};
 
 bine_mailbox *bine_mailbox_new(size_t capacity)
 {
@@ -262,6 +325,8 @@ bine_mailbox *bine_mailbox_new(size_t capacity)
     size_t room = 2;
     while (room < capacity)
         room *= 2;
+    bine_hub_on_end(thread_ended);
+    bine_hub_on_fork(thread_forked);
     struct bine_mailbox *mailbox = bine_object_new(sizeof *mailbox, &mailbox_class, 0);
     if (!mailbox)
         return NULL;
@@ -282,14 +347,16 @@ int bine_mailbox_free(bine_mailbox *mailbox)
 {
     if (!mailbox)
         return 0;
-    int error = bine_object_check(mailbox);
-    if (!error && (!bine_queue_empty(&mailbox->receivers) || atomic_load(&mailbox->senders_waiting) > 0 ||
-                   !bine_queue_empty(&mailbox->object.waitable.watchers)))
+    int error = bine_object_check_free(mailbox);
+    bool orphan = !error && bine_object_orphan(mailbox);
+    if (!error && !orphan &&
+        (!bine_queue_empty(&mailbox->receivers) || atomic_load(&mailbox->senders_waiting) > 0 ||
+         !bine_queue_empty(&mailbox->object.waitable.watchers)))
         error = EBUSY;
     if (error)
         return bine_result(error);
     free(mailbox->cells);
-    if (atomic_load(&mailbox->bell) == RUNG) {
+    if (!orphan && atomic_load(&mailbox->bell) == RUNG) {
         mailbox->freed = true;
         bine_object_unlink(&mailbox->object);
         return 0;
@@ -301,6 +368,8 @@ int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item)
 {
     if (!mailbox)
         return bine_result(EINVAL);
+    if (atomic_load_explicit(&mailbox->ended, memory_order_relaxed))
+        return bine_result(ESRCH);
     if (!ring_push(mailbox, item))
         return bine_result(EAGAIN);
     ring_bell(mailbox);
@@ -310,17 +379,21 @@ int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item)
 /* Wait until told that there may be room. 0: try again. */
 static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, void *item, int64_t deadline, bool *sent)
 {
-    struct sender sender = {.message.deliver = sender_woken, .greenlet = hub->current};
+    struct sender sender = {
+        .message = {NULL, sender_woken, sender_not_woken}, .mailbox = mailbox, .greenlet = hub->current};
+    begin_sender(&sender);
     enqueue(mailbox, &sender);
     /* The receiver makes room and then looks for senders; we do it the other way round. */
-    int error = 0;
-    *sent = ring_push(mailbox, item);
+    int error = abandoned(mailbox) ? ESRCH : 0;
+    *sent = !error && ring_push(mailbox, item);
     if (*sent)
         ring_bell(mailbox);
     while (!*sent && !sender.woken && !error)
         error = bine_park(hub, "send to mailbox", (uintptr_t)mailbox, deadline, BINE_PARK_EXTERNAL);
-    if (sender.woken && !error)
+    if (sender.woken && !error) {
+        end_sender(&sender);
         return 0;
+    }
     if (sender.woken || !leave(mailbox, &sender)) {
         /* The message on its way is on this stack. */
         while (!sender.woken)
@@ -328,6 +401,7 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         /* We were told of room, in the moment in which our time was up or we had used it already: pass it on. */
         wake_sender(mailbox);
     }
+    end_sender(&sender);
     return error == ETIME ? ETIMEDOUT : error;
 }
 
@@ -335,6 +409,8 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
 {
     if (!mailbox || timeout < 0)
         return bine_result(EINVAL);
+    if (atomic_load_explicit(&mailbox->ended, memory_order_relaxed))
+        return bine_result(ESRCH);
     /* Those who wait already come first. */
     if (atomic_load_explicit(&mailbox->senders_waiting, memory_order_relaxed) == 0 && ring_push(mailbox, item)) {
         ring_bell(mailbox);
@@ -353,6 +429,8 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
         int error = wait_for_room(mailbox, hub, item, deadline, &sent);
         if (sent)
             return 0;
+        if (!error && abandoned(mailbox))
+            error = ESRCH;
         if (error)
             return bine_result(error);
         if (ring_push(mailbox, item)) {

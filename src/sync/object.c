@@ -19,11 +19,31 @@ static void objects_forked(struct bine_hub *hub)
     }
 }
 
-static void register_fork_hook(void)
+/* Objects that were not freed stay, for the threads that share them, and to be freed by another one. Until then the record of the hub is
+ * theirs: a thread that got it would take them for its own. */
+static void objects_ended(struct bine_hub *hub)
 {
-    static atomic_flag registered = ATOMIC_FLAG_INIT;
-    if (!atomic_flag_test_and_set(&registered))
-        bine_hub_on_fork(objects_forked);
+    for (struct bine_object *object = all_objects, *next; object; object = next) {
+        next = object->next;
+        const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
+        object->next = object->previous = NULL;
+        object->orphan = true;
+        object->waitable.watchers = (struct bine_queue){NULL, NULL};
+        bine_hub_hold(hub);
+        if (class->ended)
+            class->ended(object);
+    }
+    all_objects = NULL;
+}
+
+static void register_hooks(void)
+{
+    static atomic_bool registered;
+    if (atomic_load(&registered))
+        return;
+    bine_hub_on_fork(objects_forked);
+    bine_hub_on_end(objects_ended);
+    atomic_store(&registered, true); /* last, so that no thread goes on without them */
 }
 
 int bine_result_failed(int error)
@@ -51,6 +71,10 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return NULL;
+    if (bine_inbox_closed(&hub->inbox)) { /* in a link, or a destructor, while the thread ends */
+        errno = ESRCH;
+        return NULL;
+    }
     struct bine_object *object = calloc(1, size);
     if (!object)
         return NULL;
@@ -62,7 +86,7 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
         return NULL;
     }
     object->external = object->remote != NULL;
-    register_fork_hook();
+    register_hooks();
     object->next = all_objects;
     if (all_objects)
         all_objects->previous = object;
@@ -90,6 +114,10 @@ int bine_object_elsewhere_item(int error, struct bine_errand errand, void **item
 
 void bine_object_unlink(struct bine_object *object)
 {
+    if (object->orphan) {
+        bine_hub_let_go(object->hub);
+        return;
+    }
     if (object->previous)
         object->previous->next = object->next;
     else
@@ -100,11 +128,11 @@ void bine_object_unlink(struct bine_object *object)
 
 int bine_object_free(struct bine_object *object)
 {
-    if (!bine_queue_empty(&object->waitable.watchers))
+    if (!bine_object_orphan(object) && !bine_queue_empty(&object->waitable.watchers))
         return EBUSY;
-    bine_object_unlink(object);
     if (object->remote)
         bine_remote_detach(object);
+    bine_object_unlink(object);
     free(object);
     return 0;
 }

@@ -30,6 +30,8 @@ struct bine_object_class {
     void (*forked)(struct bine_object *object);
     /* Take what other threads sent (remote.h). NULL: they send nothing, they have errands. */
     void (*received)(struct bine_object *object);
+    /* Its thread ends. NULL: nothing to do. */
+    void (*ended)(struct bine_object *object);
 };
 
 /* The first member of every object. */
@@ -38,6 +40,7 @@ struct bine_object {
     struct bine_hub *hub;
     struct bine_remote *remote;          /* not NULL: shared */
     bool external;                       /* shared: waiting for it is no deadlock */
+    bool orphan;                         /* its thread is ending, or has; it holds the record of its hub */
     struct bine_object *next, *previous; /* all objects of this thread, for fork */
 };
 
@@ -57,7 +60,7 @@ bool bine_object_external(const struct bine_waitable *object);
 struct bine_hub *bine_object_hub(const struct bine_waitable *object);
 /* A zeroed object of `size` bytes for the calling thread, or NULL with errno. */
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags);
-/* Unlink and free; the caller has checked bine_object_check and that nobody waits in its own queues. 0, EBUSY
+/* Unlink and free; the caller has checked bine_object_check_free and that nobody waits in its own queues. 0, EBUSY
  * (watchers). */
 int bine_object_free(struct bine_object *object);
 /* Only unlink, for an object whose memory must stay a little longer. */
@@ -75,6 +78,20 @@ static inline int bine_object_check(const void *object)
     if (!object)
         return EINVAL;
     return ((const struct bine_object *)object)->hub == bine_hub_of_thread ? 0 : EPERM;
+}
+
+/* 0 if the calling thread may free the object: its own, or one of a thread that has ended. Else EINVAL or EPERM. */
+static inline int bine_object_check_free(const void *object)
+{
+    int error = bine_object_check(object);
+    return error == EPERM && atomic_load(&((const struct bine_object *)object)->hub->over) ? 0 : error;
+}
+
+/* Whoever waits for it, or has it, is gone with its thread. Only after bine_object_check_free. */
+static inline bool bine_object_orphan(const void *object)
+{
+    const struct bine_object *one = object;
+    return one->orphan && one->hub != bine_hub_of_thread;
 }
 
 /*

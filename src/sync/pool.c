@@ -333,11 +333,11 @@ int bine_pool_free(bine_pool *pool)
 {
     if (!pool)
         return 0;
-    int error = bine_object_check(pool);
+    int error = bine_object_check_free(pool);
+    bool busy = !error && !bine_object_orphan(pool) &&
+                (pool->taken || !bine_queue_empty(&pool->spawners) || !bine_queue_empty(&pool->joiners));
     if (!error)
-        error = pool->taken || !bine_queue_empty(&pool->spawners) || !bine_queue_empty(&pool->joiners)
-                    ? EBUSY
-                    : bine_object_free(&pool->object);
+        error = busy ? EBUSY : bine_object_free(&pool->object);
     return bine_result(error);
 }
 

@@ -247,11 +247,9 @@ int bine_queue_put_nowait(bine_queue *queue, void *item)
         error = EAGAIN;
     if (error)
         return bine_result(error);
-    error = bine_remote_push(&queue->object, item, 0);
+    error = bine_remote_put(&queue->object, item, 0);
     if (error)
         give_room(queue);
-    else
-        error = bine_remote_send(&queue->object);
     return bine_result(error);
 }
 
@@ -401,13 +399,17 @@ int bine_queue_free(bine_queue *queue)
 {
     if (!queue)
         return 0;
-    int error = bine_object_check(queue);
-    if (!error && !(bine_queue_empty(&queue->getters) && bine_queue_empty(&queue->putters) &&
-                    bine_queue_empty(&queue->joiners) && bine_queue_empty(&queue->object.waitable.watchers)))
+    int error = bine_object_check_free(queue);
+    bool orphan = !error && bine_object_orphan(queue);
+    if (!error && !orphan &&
+        !(bine_queue_empty(&queue->getters) && bine_queue_empty(&queue->putters) && bine_queue_empty(&queue->joiners) &&
+          bine_queue_empty(&queue->object.waitable.watchers)))
         error = EBUSY;
     if (error)
         return bine_result(error);
     /* What other threads have put and is still on its way is put first, so that it is discarded as well. */
+    if (orphan)
+        queue_forked(&queue->object); /* those who wait are gone */
     if (queue->object.remote)
         queue_received(&queue->object);
     discard_all(queue);

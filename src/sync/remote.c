@@ -1,6 +1,10 @@
 /* Signals from other threads. See remote.h. */
 #include "remote.h"
 
+enum {
+    REFUSED = -1
+};
+
 static void free_items(struct bine_remote_item *item)
 {
     while (item) {
@@ -83,7 +87,7 @@ int bine_remote_send(struct bine_object *object)
     return error;
 }
 
-int bine_remote_push(struct bine_object *object, void *item, int kind)
+int bine_remote_put(struct bine_object *object, void *item, int kind)
 {
     struct bine_remote_item *node = malloc(sizeof *node);
     if (!node)
@@ -93,7 +97,11 @@ int bine_remote_push(struct bine_object *object, void *item, int kind)
     node->next = atomic_load_explicit(&object->remote->items, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&object->remote->items, &node->next, node)) {
     }
-    return 0;
+    int error = bine_remote_send(object);
+    if (error)
+        node->kind =
+            REFUSED; /* its thread has ended: whoever frees the object finds it, and the item is the caller's */
+    return error;
 }
 
 struct bine_remote_item *bine_remote_take(struct bine_object *object)
@@ -101,8 +109,12 @@ struct bine_remote_item *bine_remote_take(struct bine_object *object)
     struct bine_remote_item *node = atomic_exchange(&object->remote->items, NULL), *oldest = NULL;
     while (node) {
         struct bine_remote_item *next = node->next;
-        node->next = oldest;
-        oldest = node;
+        if (node->kind == REFUSED) {
+            free(node);
+        } else {
+            node->next = oldest;
+            oldest = node;
+        }
         node = next;
     }
     return oldest;

@@ -11,7 +11,7 @@
 struct bine_remote_item {
     struct bine_remote_item *next;
     void *item;
-    int kind; /* the object's own */
+    int kind; /* the object's own, >= 0 */
 };
 
 struct bine_remote {
@@ -35,8 +35,8 @@ static inline int bine_remote_check(const struct bine_object *object)
 
 /* Say that there is something to take. 0 or ESRCH. */
 int bine_remote_send(struct bine_object *object);
-/* Leave an item, without sending. ENOMEM. */
-int bine_remote_push(struct bine_object *object, void *item, int kind);
+/* Leave an item, and say so. 0, ENOMEM or ESRCH. */
+int bine_remote_put(struct bine_object *object, void *item, int kind);
 /* Take all items, oldest first; the caller frees each. */
 struct bine_remote_item *bine_remote_take(struct bine_object *object);
 

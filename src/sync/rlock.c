@@ -56,9 +56,11 @@ int bine_rlock_free(bine_rlock *lock)
 {
     if (!lock)
         return 0;
-    int error = bine_object_check(lock);
+    int error = bine_object_check_free(lock);
     if (!error)
-        error = !bine_rlock_owner(lock) && bine_queue_empty(&lock->waiters) ? bine_object_free(&lock->object) : EBUSY;
+        error = bine_object_orphan(lock) || (!bine_rlock_owner(lock) && bine_queue_empty(&lock->waiters))
+                    ? bine_object_free(&lock->object)
+                    : EBUSY;
     return bine_result(error);
 }
 

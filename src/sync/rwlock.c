@@ -64,10 +64,11 @@ int bine_rwlock_free(bine_rwlock *lock)
 {
     if (!lock)
         return 0;
-    int error = bine_object_check(lock);
+    int error = bine_object_check_free(lock);
+    bool busy =
+        !error && !bine_object_orphan(lock) && (lock->writer || lock->readers || !bine_queue_empty(&lock->waiters));
     if (!error)
-        error = lock->writer || lock->readers || !bine_queue_empty(&lock->waiters) ? EBUSY
-                                                                                   : bine_object_free(&lock->object);
+        error = busy ? EBUSY : bine_object_free(&lock->object);
     return bine_result(error);
 }
 

@@ -73,9 +73,11 @@ int bine_semaphore_free(bine_semaphore *semaphore)
 {
     if (!semaphore)
         return 0;
-    int error = bine_object_check(semaphore);
+    int error = bine_object_check_free(semaphore);
     if (!error)
-        error = bine_queue_empty(&semaphore->waiters) ? bine_object_free(&semaphore->object) : EBUSY;
+        error = bine_object_orphan(semaphore) || bine_queue_empty(&semaphore->waiters)
+                    ? bine_object_free(&semaphore->object)
+                    : EBUSY;
     return bine_result(error);
 }
 
