@@ -93,6 +93,12 @@ extern bool bine_states_by_key;
 /* Has there been a subinterpreter, where that matters? See gil.h. */
 #if PY_VERSION_HEX < 0x030C0000
 extern bool bine_check_is_blind;
+/* The newest interpreter comes first in the list. */
+static inline void bine_look_for_subinterpreter(void)
+{
+    if (__builtin_expect(PyInterpreterState_Head() != PyInterpreterState_Main(), 0))
+        bine_check_is_blind = true;
+}
 #else
 enum { bine_check_is_blind = false };
 #endif

@@ -36,8 +36,7 @@ static inline PyThreadState *bine_gil_state(const struct bine_carrier *carrier)
 /*
  * Bine's own calls hold the GIL, but for parts that say so. Around blocking calls of libc it was released, if their caller knows what is
  * proper. Up to 3.11 the interpreter has one current state for all threads, which may be another thread's, so nothing but a comparison
- * will do: PyGILState_Check() makes one. (PyThreadState_Get() is for the moment between CPython's making the check blind and our hearing of
- * it: who makes a subinterpreter holds the GIL.) After the first subinterpreter it says yes to everybody. From then on an extension that
+ * will do: PyGILState_Check() makes one. After the first subinterpreter it says yes to everybody. From then on an extension that
  * does not release the GIL stops the other greenlets' Python code for the time of its call, as it does threads.
  */
 static inline PyThreadState *bine_gil_state(const struct bine_carrier *carrier)
@@ -45,9 +44,8 @@ static inline PyThreadState *bine_gil_state(const struct bine_carrier *carrier)
     if (!bine_states_by_key || (carrier && carrier->waiting && !carrier->without_gil))
         return PyThreadState_Get();
     PyThreadState *own = carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
-    if (!own || bine_check_is_blind || !PyGILState_Check())
-        return NULL;
-    return PyThreadState_Get() == own ? own : NULL;
+    bine_look_for_subinterpreter();
+    return own && !bine_check_is_blind && PyGILState_Check() ? own : NULL;
 }
 
 #endif

@@ -66,11 +66,11 @@ PyObject *bine_py_call_with_real_threads(PyObject *module, PyObject *args, PyObj
 
 bool bine_check_is_blind;
 
+/* The making of an interpreter may raise no event (without a current thread state none is), but its initialisation raises many. */
 static int hear(const char *event, PyObject *args, void *data)
 {
-    (void)args, (void)data;
-    if (strcmp(event, "cpython.PyInterpreterState_New") == 0)
-        bine_check_is_blind = true;
+    (void)event, (void)args, (void)data;
+    bine_look_for_subinterpreter();
     return 0;
 }
 

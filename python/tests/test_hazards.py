@@ -380,6 +380,21 @@ def test_a_heartbeat_goes_on_while_a_c_call_waits():
     assert longest_gap(waits) < 0.25
 
 
+def test_hazard_44_a_subinterpreter_made_without_a_thread_state():
+    try:
+        import _testcapi
+    except ImportError:
+        pytest.skip("this CPython is without its test modules")
+    # run_in_subinterp() leaves its own thread state before it makes the other interpreter.
+    code = "import threading, time; threading.Thread(target=time.sleep, args=(0.01,)).start(); time.sleep(0.005)"
+    ticks = []
+    ticker = bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.001)) for _ in range(10000)])
+    for _ in range(5):
+        assert _testcapi.run_in_subinterp(code) == 0
+    assert _testcapi.run_in_subinterp("import time; time.sleep(0.05)") == 0 and len(ticks) > 3
+    ticker.kill()
+
+
 def test_subinterpreters_beside_greenlets():
     import pytest
 
