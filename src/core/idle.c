@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libc.h"
+
 static struct bine_hub *hub_of(struct bine_driver *driver)
 {
     return (struct bine_hub *)((char *)driver - offsetof(struct bine_hub, idle_driver));
@@ -23,8 +25,8 @@ static int turn(struct bine_driver *driver, int64_t deadline)
         return 0;
     struct timespec until = {deadline / BINE_SECOND, deadline % BINE_SECOND};
     /* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, to the nanosecond (futex(2)). */
-    long rc = syscall(SYS_futex, &hub->idle_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
-                      deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    long rc = bine_libc.syscall(SYS_futex, &hub->idle_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
+                                deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     int error = rc < 0 ? errno : 0;
     atomic_store(&hub->idle_woken, 0);
     if (error == EINTR) {
@@ -39,7 +41,7 @@ static void wake(struct bine_driver *driver)
     struct bine_hub *hub = hub_of(driver);
     int saved_errno = errno;
     atomic_store(&hub->idle_woken, 1);
-    syscall(SYS_futex, &hub->idle_woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+    bine_libc.syscall(SYS_futex, &hub->idle_woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
     errno = saved_errno;
 }
 

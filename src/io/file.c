@@ -39,7 +39,7 @@ static void run_system_call(struct bine_offload_job *job)
 {
     struct system_call *call = (struct system_call *)job;
     const long *a = call->arguments;
-    call->result = syscall(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    call->result = bine_libc.syscall(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 long bine_file_call(const char *verb, uintptr_t object, long number, const long arguments[6])
@@ -126,7 +126,7 @@ static long positioned_call(bool writing, off_t offset, int flags)
 static ssize_t positioned(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
     /* The offset is two halves, of which a 64-bit kernel looks at the first. */
-    return syscall(positioned_call(writing, offset, flags), fd, vector, count, offset, 0L, flags);
+    return bine_libc.syscall(positioned_call(writing, offset, flags), fd, vector, count, offset, 0L, flags);
 }
 
 /* What the cache could not give or take. */

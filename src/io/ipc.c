@@ -126,8 +126,8 @@ struct operating {
 static void run_operating(struct bine_offload_job *job)
 {
     struct operating *operating = (struct operating *)job;
-    operating->result =
-        (int)syscall(SYS_semtimedop, operating->set, operating->operations, operating->count, operating->timeout);
+    operating->result = (int)bine_libc.syscall(SYS_semtimedop, operating->set, operating->operations, operating->count,
+                                               operating->timeout);
 }
 
 /* The call itself, on a thread of the pool. */

@@ -129,9 +129,9 @@ static ssize_t read_now(struct sim_poller *sim, const struct bine_operation *ope
 {
     int fd = operation->fd;
     if (operation->offset >= 0)
-        return syscall(SYS_pread64, fd, operation->buffer, operation->size, operation->offset);
+        return bine_libc.syscall(SYS_pread64, fd, operation->buffer, operation->size, operation->offset);
     struct iovec part = {operation->buffer, shorten(sim, fd, operation->size)};
-    ssize_t got = syscall(SYS_preadv2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
+    ssize_t got = bine_libc.syscall(SYS_preadv2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
     if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
         return got;
     struct pollfd look = {.fd = fd, .events = POLLIN};

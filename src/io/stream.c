@@ -29,7 +29,7 @@ static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, 
     if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) & refuses)
         return false;
     /* Offset -1, as two halves: the file position, or none for a pipe. */
-    *result = syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
+    *result = bine_libc.syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
     return !refused(record, refuses, *result);
 }
 

@@ -83,6 +83,19 @@ bool bine_scope_any_local_tls(void)
     return atomic_load_explicit(&local_tls_rules, memory_order_relaxed) != 0;
 }
 
+/*
+ * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would wait at once: their waits stay the
+ * thread's. Abseil's Mutex, and what has Abseil inside.
+ */
+static bool waits_per_thread(const char *name)
+{
+    static const char *const patterns[] = {"libabsl_*", "libgrpc*", "cygrpc*", "libtensorflow*", "_pywrap_tensorflow*"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (fnmatch(patterns[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
 unsigned bine_scope_families(const char *name, unsigned families)
 {
     /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
@@ -92,6 +105,8 @@ unsigned bine_scope_families(const char *name, unsigned families)
     /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
     unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
     unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
+    if (waits_per_thread(name))
+        ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||
             fnmatch(rule->pattern, name, 0) != 0)

@@ -36,7 +36,7 @@ static atomic_uint changes; /* a futex of our own: the list has changed */
 static void lock(void)
 {
     while (atomic_exchange(&lock_word, 1) != 0)
-        syscall(SYS_sched_yield);
+        bine_libc.syscall(SYS_sched_yield);
 }
 
 static void unlock(void)
@@ -47,7 +47,7 @@ static void unlock(void)
 static long wake_futex(const void *word, unsigned flags, int count)
 {
     unsigned operation = FUTEX_WAKE | (flags & FUTEX_PRIVATE_FLAG);
-    return syscall(SYS_futex, word, operation, count, NULL, NULL, 0);
+    return bine_libc.syscall(SYS_futex, word, operation, count, NULL, NULL, 0);
 }
 
 static void kick(void)
@@ -110,7 +110,7 @@ static void *watch_all(void *arg)
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec++;
-        long woken = syscall(SYS_futex_waitv, waits, used, 0, &until, CLOCK_MONOTONIC);
+        long woken = bine_libc.syscall(SYS_futex_waitv, waits, used, 0, &until, CLOCK_MONOTONIC);
         int error = woken < 0 ? errno : 0;
         if (woken > 0)
             pass(&futexes[woken], armed[woken]);
@@ -121,7 +121,7 @@ static void *watch_all(void *arg)
             ((error == ENOSYS || error == EPERM || error == EINVAL) && retire(true)))
             break;
         if (error == EFAULT)
-            syscall(SYS_sched_yield); /* its waiter has left meanwhile, and the memory with it */
+            bine_libc.syscall(SYS_sched_yield); /* its waiter has left meanwhile, and the memory with it */
     }
     bine_hub_runtime_threads(-1);
     return NULL;

@@ -27,6 +27,7 @@ struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
 enum {
     BUCKETS = 1 << BINE_LOT_BUCKET_BITS,
     SPINS = 200,
+    SPINS_OF_HANDLER = 100000,
     SLAB_SIZE = 64 * 1024,
 };
 
@@ -39,7 +40,7 @@ static __thread pid_t cached_thread;
 __attribute__((noinline)) pid_t bine_lot_thread(void)
 {
     if (!cached_thread)
-        cached_thread = (pid_t)syscall(SYS_gettid);
+        cached_thread = (pid_t)bine_libc.syscall(SYS_gettid);
     return cached_thread;
 }
 
@@ -79,7 +80,7 @@ static void lock_bucket(struct bine_lot_bucket *bucket)
 #endif
         /* The holder may have lost its processor; a plain system call, for sched_yield is patched. */
         if (++spins % SPINS == 0)
-            syscall(SYS_sched_yield);
+            bine_libc.syscall(SYS_sched_yield);
     }
 }
 
@@ -158,7 +159,7 @@ static void wake_thread(struct bine_lot_waiter *waiter)
     atomic_store(word, BINE_LOT_DONE);
     /* The record may be gone already: then this wakes nobody, or somebody for nothing, which every futex user bears. */
     int saved_errno = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
+    bine_libc.syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
     errno = saved_errno;
 }
 
@@ -250,16 +251,15 @@ void bine_lot_balance(const void *address)
     }
 }
 
-size_t bine_lot_wake(const void *address, size_t count)
+/* Called with the bucket locked, returns with it unlocked. bits 0: all waiters. */
+static size_t wake_some(struct bine_lot_bucket *bucket, const void *address, size_t count, uint32_t bits)
 {
-    struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
     struct bine_hub *here = wakeable_hub();
     struct bine_lot_waiter *local = NULL, *next;
     size_t woken = 0;
-    lock_bucket(bucket);
     for (struct bine_lot_waiter *waiter = bucket->first; waiter && woken < count; waiter = next) {
         next = waiter->next;
-        if (waiter->address != address)
+        if (waiter->address != address || (bits && !(waiter->bits & bits)))
             continue;
         take_out(bucket, waiter, here, &local);
         woken++;
@@ -267,6 +267,26 @@ size_t bine_lot_wake(const void *address, size_t count)
     unlock_bucket(bucket);
     wake_local(local);
     return woken;
+}
+
+size_t bine_lot_wake(const void *address, size_t count)
+{
+    return wake_some(bine_lot_lock(address), address, count, 0);
+}
+
+size_t bine_lot_wake_bits(const void *address, size_t count, uint32_t bits)
+{
+    struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
+    /* A holder that this signal handler interrupted never lets go: after a while it is left a note. */
+    for (unsigned spins = 0; !try_lock(bucket); spins++) {
+        if (spins < SPINS_OF_HANDLER)
+            continue;
+        atomic_store(&bucket->again, true);
+        if (!try_lock(bucket))
+            return 0;
+        break;
+    }
+    return wake_some(bucket, address, count, bits);
 }
 
 bool bine_lot_queued(const void *address, bool (*matches)(const struct bine_lot_waiter *waiter))
@@ -292,6 +312,7 @@ void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub, 
     waiter->acquire = NULL;
     waiter->arm = NULL;
     waiter->item = 0;
+    waiter->bits = 0;
     waiter->result = 0;
     atomic_init(&waiter->state, BINE_LOT_QUEUED);
 }
@@ -322,7 +343,7 @@ static int await_as_thread(struct bine_lot_waiter *waiter)
 {
     unsigned state;
     while ((state = atomic_load(&waiter->state)) != BINE_LOT_DONE)
-        syscall(SYS_futex, &waiter->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, state, NULL);
+        bine_libc.syscall(SYS_futex, &waiter->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, state, NULL);
     return waiter->result;
 }
 
@@ -366,6 +387,9 @@ static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks, b
         *watched = bine_futex_watch(waiter->address);
     if (*watched)
         return 500 * BINE_MS;
+    /* Words that are shared in name only (libstdc++ says so of each) may be many. */
+    if (waiter->bits)
+        return looks < SOON + 7 ? (10 * BINE_MS) << (looks - SOON) : BINE_SECOND;
     return is_first(waiter) ? 10 * BINE_MS : 50 * BINE_MS;
 }
 
@@ -429,7 +453,7 @@ static atomic_uint free_records_lock;
 static void lock_records(void)
 {
     while (atomic_exchange(&free_records_lock, 1) != 0)
-        syscall(SYS_sched_yield);
+        bine_libc.syscall(SYS_sched_yield);
 }
 
 static struct bine_lot_record *new_record(void)

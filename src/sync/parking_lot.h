@@ -57,6 +57,7 @@ struct bine_lot_waiter {
      * is none. */
     void (*arm)(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex);
     uintptr_t item;
+    uint32_t bits; /* bine_lot_wake_bits wakes those that have one in common with the waker's; 0: not for it */
     int result;
     atomic_uint state; /* enum bine_lot_state; a futex for threads without a hub */
     struct bine_message message;
@@ -131,6 +132,10 @@ void bine_lot_balance(const void *address);
 
 /* Wake up to `count` waiters of this address, whatever their acquire would say. Returns how many. */
 size_t bine_lot_wake(const void *address, size_t count);
+
+/* The same for waiters with bits (futexes). Async-signal-safe: where the queue cannot be had, all waiters of the bucket are asked by
+ * their acquire later, and 0 is returned. */
+size_t bine_lot_wake_bits(const void *address, size_t count, uint32_t bits);
 
 /* Arm the first waiter of this address that can be. False: there is none. */
 bool bine_lot_arm(const void *address, struct bine_lot_futex *futex);
