@@ -194,8 +194,8 @@ static struct lookup *new_lookup(const char *node, const char *service, const st
             goto no_memory;
 #endif
     }
-    lookup->job =
-        (struct bine_offload_job){.run = run_lookup, .done = lookup_ended, .orphaned = lookup_orphaned, .error = errno};
+    lookup->job = (struct bine_offload_job){
+        .run = run_lookup, .done = lookup_ended, .orphaned = lookup_orphaned, .locks = true, .error = errno};
     return lookup;
 no_memory:
     free_lookup(lookup);
@@ -336,6 +336,7 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
         return EAI_MEMORY;
     reverse->job.run = run_reverse;
     reverse->job.error = errno;
+    reverse->job.locks = true;
     memcpy(&reverse->address, address, length);
     reverse->length = length;
     reverse->host_size = host_room;

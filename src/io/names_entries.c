@@ -171,6 +171,7 @@ static int run(struct bine_hub *hub, struct query *query, bool at_once)
         query->job.error = errno;
         return 0;
     }
+    query->job.locks = true;
     return bine_offload_detached(hub, &query->job, discard_query, query->verb, 0, INT64_MAX);
 }
 

@@ -46,6 +46,7 @@ int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
     }
     membership->job.run = run_membership;
     membership->job.error = errno;
+    membership->job.locks = true;
     membership->group = group;
     membership->count = room;
     int error = bine_offload_detached(hub, &membership->job, discard_membership, "getgrouplist", 0, INT64_MAX);

@@ -32,9 +32,9 @@ struct running {
     struct bine_offload_job *job;
     struct bine_hub *hub;
     pthread_t thread;
-    bool firm, lingers, interruptible; /* of the job, which may be gone when its message has been sent */
-    bool sending;                      /* its message is about to be in the hub's inbox */
-    bool orphan;                       /* the hub has ended meanwhile */
+    bool firm, lingers, interruptible, locks; /* of the job, which may be gone when its message has been sent */
+    bool sending;                             /* its message is about to be in the hub's inbox */
+    bool orphan;                              /* the hub has ended meanwhile */
     struct running *next, *previous;
 };
 
@@ -56,9 +56,11 @@ static struct pool {
     struct running *running;
     pthread_cond_t finished; /* a job on a stack ended while its hub's end waits for it */
     bool finish_wanted;
+    unsigned forks;       /* under way: no job begins */
     int interrupt_signal; /* 0: none was free */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
 
+#define FORK_PATIENCE (200 * BINE_MS) /* what a fork waits for look-ups to end */
 static int64_t idle_limit = 10 * BINE_SECOND;
 
 static void lock_pool(void)
@@ -69,6 +71,14 @@ static void lock_pool(void)
 static void unlock_pool(void)
 {
     bine_libc.pthread_mutex_unlock(&pool.lock);
+}
+
+static struct timespec realtime_in(int64_t nanoseconds)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    nanoseconds += at.tv_nsec;
+    return (struct timespec){.tv_sec = at.tv_sec + nanoseconds / BINE_SECOND, .tv_nsec = nanoseconds % BINE_SECOND};
 }
 
 /* ---- the queue; all with the lock held ------------------------------------------------------- */
@@ -88,7 +98,7 @@ static void push_job(struct bine_offload_job *job)
 static struct bine_offload_job *pop_job(void)
 {
     struct bine_offload_job *job = pool.first;
-    if (!job)
+    if (!job || pool.forks)
         return NULL;
     pool.first = job->next;
     if (!pool.first)
@@ -150,12 +160,22 @@ static void begin_running(struct running *here, struct bine_offload_job *job)
                              .thread = here->thread,
                              .firm = job->orphaned == NULL,
                              .lingers = job->lingers,
+                             .locks = job->locks,
                              .interruptible = job->interruptible,
                              .next = pool.running};
     if (here->next)
         here->next->previous = here;
     pool.running = here;
     pool.lingering += here->lingers;
+}
+
+/* To the worker that went idle last. */
+static void hand_over(struct bine_offload_job *job)
+{
+    struct worker *worker = pool.idle;
+    pool.idle = worker->below;
+    begin_running(&worker->running, job);
+    bine_libc.pthread_cond_signal(&worker->wake);
 }
 
 /* The job has run: tell its hub. With the lock held, which is free in between. */
@@ -305,27 +325,6 @@ static void add_thread(void)
 
 /* ---- interrupting ---------------------------------------------------------------------------- */
 
-static void nothing(int signal)
-{
-    (void)signal;
-}
-
-/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the
- * call succeeds in the same moment. Take one that nobody uses: real-time signals from near the end. Not the last two, which qemu-user
- * takes for its own and never delivers, nor the one before, which is the Python package's. */
-static int choose_signal(void)
-{
-    for (int signal = SIGRTMAX - 3; signal > SIGRTMIN; signal--) {
-        struct sigaction action;
-        if (bine_libc.sigaction(signal, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
-            continue;
-        action = (struct sigaction){.sa_handler = nothing}; /* without SA_RESTART */
-        sigemptyset(&action.sa_mask);
-        return bine_libc.sigaction(signal, &action, NULL) == 0 ? signal : 0;
-    }
-    return 0;
-}
-
 /* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats
  * it. */
 static void interrupt(struct running *running)
@@ -347,13 +346,38 @@ static void interrupt_job(struct bine_offload_job *job)
 
 /* ---- fork and the end of a hub ---------------------------------------------------------------- */
 
-static void before_fork(void)
+/* Does another thread run a job that may hold locks of libc's? */
+static bool locks_may_be_held(void)
 {
-    lock_pool();
+    for (const struct running *each = pool.running; each; each = each->next)
+        if (each->locks && !pthread_equal(each->thread, bine_libc.pthread_self()))
+            return true;
+    return false;
 }
 
+/* A child would find held what a thread of the pool holds of libc's locks, and its first look-up would wait for ever. So look-ups
+ * may end, and none begins. One that takes longer waits for its answer, and holds no lock then. */
+static void before_fork(void)
+{
+    struct timespec until = realtime_in(FORK_PATIENCE);
+    lock_pool();
+    pool.forks++;
+    while (locks_may_be_held()) {
+        pool.finish_wanted = true;
+        if (bine_libc.pthread_cond_timedwait(&pool.finished, &pool.lock, &until) != 0)
+            break;
+    }
+}
+
+/* Idle workers get what was queued meanwhile. */
 static void after_fork_in_parent(void)
 {
+    struct bine_offload_job *job;
+    pool.forks--;
+    while (pool.idle && (job = pop_job()))
+        hand_over(job);
+    if (wants_thread())
+        add_thread();
     unlock_pool();
 }
 
@@ -400,10 +424,7 @@ static void hub_ended(struct bine_hub *hub)
         if (!waits)
             break;
         pool.finish_wanted = true;
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        int64_t at = until.tv_nsec + (again && pause < BINE_SECOND ? pause : BINE_SECOND);
-        until = (struct timespec){.tv_sec = until.tv_sec + at / BINE_SECOND, .tv_nsec = at % BINE_SECOND};
+        struct timespec until = realtime_in(again && pause < BINE_SECOND ? pause : BINE_SECOND);
         bine_libc.pthread_cond_timedwait(&pool.finished, &pool.lock, &until);
     }
     unlock_pool();
@@ -456,13 +477,10 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
         return;
     }
     if (job->interruptible && !pool.interrupt_signal)
-        pool.interrupt_signal = choose_signal();
-    struct worker *worker = pool.idle;
-    if (worker) {
-        pool.idle = worker->below;
+        pool.interrupt_signal = bine_offload_choose_signal();
+    if (pool.idle && !pool.forks) {
         job->queued = false;
-        begin_running(&worker->running, job);
-        bine_libc.pthread_cond_signal(&worker->wake);
+        hand_over(job);
         unlock_pool();
         errno = saved;
         return;

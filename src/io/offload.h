@@ -29,6 +29,9 @@ struct bine_offload_job {
      * the other. */
     bool interruptible;
     atomic_bool interrupted;
+    /* run may hold locks of libc's that the child of a fork would find held for ever (the resolver's): fork lets it end, within
+     * a limit. */
+    bool locks;
     uint8_t park_flags; /* further BINE_PARK_* of the wait, 0 */
 
     int error; /* the errno that run leaves; set it to the caller's before submitting */
@@ -53,6 +56,9 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job);
 /* Take back a job that no thread has begun: true, and it is the caller's again; no callback will be called. */
 bool bine_offload_withdraw(struct bine_offload_job *job);
 
+/* bine_offload of a function of libc's that takes locks: see `locks`. */
+int bine_offload_locking(void *(*function)(void *), void *arg, void **value);
+
 /*
  * Run a job whose memory is on the caller's stack; wait for its end whatever happens once it has begun. `verb` and
  * `object` as for bine_park. Returns 0 with job->error set, or an error number (ECANCELED, ETIMEDOUT, ...) when it
@@ -69,6 +75,9 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
 int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
                           void (*discard)(struct bine_offload_job *job), const char *verb, uintptr_t object,
                           int64_t deadline);
+
+/* offload.c: the number of a signal that nobody uses, with a handler that does nothing; 0: there is none. */
+int bine_offload_choose_signal(void);
 
 /* The pool's figures, and how long idle threads stay (ns): for tests. */
 size_t bine_offload_queued(void);

@@ -17,13 +17,13 @@ static void run_call(struct bine_offload_job *job)
     call->value = call->function(call->arg);
 }
 
-int bine_offload(void *(*function)(void *), void *arg, void **value)
+static int offload(void *(*function)(void *), void *arg, void **value, bool locks)
 {
     if (!function) {
         errno = EINVAL;
         return -1;
     }
-    struct call call = {.job = {.run = run_call, .error = errno}, .function = function, .arg = arg};
+    struct call call = {.job = {.run = run_call, .locks = locks, .error = errno}, .function = function, .arg = arg};
     struct bine_hub *hub = bine_offload_hub();
     if (hub) {
         int error = bine_offload_firm(hub, &call.job, "offload", (uintptr_t)function);
@@ -38,4 +38,14 @@ int bine_offload(void *(*function)(void *), void *arg, void **value)
     if (value)
         *value = call.value;
     return 0;
+}
+
+int bine_offload(void *(*function)(void *), void *arg, void **value)
+{
+    return offload(function, arg, value, false);
+}
+
+int bine_offload_locking(void *(*function)(void *), void *arg, void **value)
+{
+    return offload(function, arg, value, true);
 }

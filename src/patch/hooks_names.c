@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "../core/key.h"
+#include "../io/offload.h"
 #include "hook.h"
 
 enum shape {
@@ -60,7 +61,7 @@ static void *ask(void *arg)
 
 static void ask_on_pool(struct look_up *look_up)
 {
-    if (bine_offload(ask, look_up, NULL) == 0)
+    if (bine_offload_locking(ask, look_up, NULL) == 0)
         return;
     look_up->status = errno; /* killed, or out of time, before it began */
     look_up->h_error = NETDB_INTERNAL;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <syslog.h>
 
+#include "../io/offload.h"
 #include "hook.h"
 
 /* ---- name servers ------------------------------------------------------------------------------ */
@@ -37,7 +38,7 @@ static void *ask(void *arg)
 static int ask_on_pool(struct question question)
 {
     void *result = (void *)(intptr_t)-1;
-    if (bine_offload(ask, &question, &result) < 0)
+    if (bine_offload_locking(ask, &question, &result) < 0)
         question.h_error = NETDB_INTERNAL; /* killed, or out of time, before it began */
     h_errno = question.h_error;
     return (int)(intptr_t)result;
@@ -194,7 +195,7 @@ static bool say_on_pool(int priority, int flag, const char *format, va_list argu
     if (length >= 0) {
         struct words words = {priority, text};
         /* Killed before it was said: syslog cannot fail, so it is said now. */
-        if (bine_offload(say, &words, NULL) < 0)
+        if (bine_offload_locking(say, &words, NULL) < 0)
             say(&words);
         free(text);
     }

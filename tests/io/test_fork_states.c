@@ -21,6 +21,7 @@
 
 #include "core/libc.h"
 #include "harness.h"
+#include "io/offload.h"
 
 /* ---- forks in the middle of fork ------------------------------------------------------------------ */
 
@@ -492,6 +493,84 @@ TEST(fork_while_messages_are_pending)
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK_OK(bine_sleep(BINE_MS));
     CHECK_EQ(poster.counter, 100);
+}
+
+/* ---- the pool's threads and libc's locks ------------------------------------------------------------ */
+
+static atomic_bool stop_looking;
+
+static void *keep_looking_up(void *unused)
+{
+    while (!atomic_load(&stop_looking))
+        in_name(NULL);
+    return unused;
+}
+
+/* A thread of the pool that is in the middle of libc's resolver must not leave its locks to the child. */
+TEST(hazard_60_a_child_looks_up_while_the_pool_does, .seconds = 60)
+{
+    CHECK_OK(bine_patch_all());
+    bine_greenlet *all[4];
+    for (int i = 0; i < 4; i++)
+        all[i] = bine_spawn(keep_looking_up, NULL);
+    CHECK_OK(bine_sleep(BINE_MS));
+    for (int i = 0; i < 60; i++) {
+        pid_t child = fork();
+        CHECK_GE(child, 0);
+        if (child == 0) {
+            alarm(5);
+            in_name(NULL);
+            _exit(0);
+        }
+        check_child(child);
+    }
+    atomic_store(&stop_looking, true);
+    for (int i = 0; i < 4; i++)
+        join(all[i]);
+}
+
+static pthread_mutex_t lock_of_libc = PTHREAD_MUTEX_INITIALIZER; /* as it were */
+static atomic_int holds_lock;
+
+static void *hold_lock(void *microseconds)
+{
+    bine_libc.pthread_mutex_lock(&lock_of_libc);
+    atomic_store(&holds_lock, 1);
+    bine_libc.usleep((useconds_t)(intptr_t)microseconds);
+    bine_libc.pthread_mutex_unlock(&lock_of_libc);
+    return NULL;
+}
+
+static void *hold_on_pool(void *microseconds)
+{
+    CHECK_OK(bine_offload_locking(hold_lock, microseconds, NULL));
+    return NULL;
+}
+
+static int lock_in_child(intptr_t microseconds)
+{
+    CHECK_OK(bine_patch_all());
+    bine_greenlet *g = bine_spawn(hold_on_pool, (void *)microseconds);
+    while (!atomic_load(&holds_lock))
+        CHECK_OK(bine_sleep(BINE_MS));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(bine_libc.pthread_mutex_trylock(&lock_of_libc));
+    int status = -1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    join(g);
+    live(); /* the pool works as before */
+    return WEXITSTATUS(status);
+}
+
+TEST(hazard_60_a_fork_lets_look_ups_end)
+{
+    CHECK_EQ(lock_in_child(50000), 0);
+}
+
+TEST(hazard_60_a_fork_does_not_wait_for_long)
+{
+    CHECK_EQ(lock_in_child(2000000), EBUSY);
 }
 
 /* ---- locks across fork ------------------------------------------------------------------------------ */
