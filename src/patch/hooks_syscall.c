@@ -12,6 +12,7 @@
 #include "../io/offload.h"
 #include "../sync/futex.h"
 #include "hook.h"
+#include "hooks_confine.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449 /* the same on all architectures */
@@ -115,6 +116,16 @@ static long clock_nanosleep_by_number(long a, long b, long c, long d)
     return error ? -1 : 0;
 }
 
+/* What changes the rights of the calling thread alone is noted. */
+static long confine(long number, long a, long b, long c, long d, long e, long f)
+{
+    const long arguments[6] = {a, b, c, d, e, f};
+    long result = pass(number, a, b, c, d, e, f);
+    if (result != -1)
+        bine_confine_by_number(number, arguments);
+    return result;
+}
+
 /* ---- the hook ------------------------------------------------------------------------------------ */
 
 /* Numbers that libc has functions for. */
@@ -168,7 +179,7 @@ static __attribute__((noinline)) long serve(long number, long a, long b, long c,
         SAME(fsync, hook_fsync((int)a));
         SAME(fdatasync, hook_fdatasync((int)a));
     default:
-        return pass(number, a, b, c, d, e, f);
+        return confine(number, a, b, c, d, e, f);
     }
 }
 
@@ -204,6 +215,24 @@ static const bool served[512] = {
     [SYS_flock] = true,
     [SYS_fsync] = true,
     [SYS_fdatasync] = true,
+    /* bine_confine_by_number's */
+    [SYS_seccomp] = true,
+    [SYS_prctl] = true,
+    [SYS_unshare] = true,
+    [SYS_setns] = true,
+    [SYS_capset] = true,
+    [SYS_setfsuid] = true,
+    [SYS_setfsgid] = true,
+    [SYS_setuid] = true,
+    [SYS_setgid] = true,
+    [SYS_setreuid] = true,
+    [SYS_setregid] = true,
+    [SYS_setresuid] = true,
+    [SYS_setresgid] = true,
+    [SYS_setgroups] = true,
+#ifdef SYS_landlock_restrict_self
+    [SYS_landlock_restrict_self] = true,
+#endif
 #ifdef SYS_dup2
     [SYS_dup2] = true,
 #endif

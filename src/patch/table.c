@@ -84,8 +84,9 @@ unsigned bine_families_with_inner(unsigned families)
     if (families & keep_records)
         all |= BINE_PATCH_DESCRIPTOR;
     if (families & BINE_PATCH_THREAD)
-        all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_GREENLETS | BINE_PATCH_INTERPRETER | BINE_PATCH_SYSCALL;
+        all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_GREENLETS | BINE_PATCH_INTERPRETER;
     if (families)
-        all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE;
+        all |=
+            BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE | BINE_PATCH_SYSCALL;
     return all;
 }
