@@ -11,10 +11,12 @@
 
 int hook_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-    if (!bine_hook_active(BINE_PATCH_SIGNAL))
+    if (!bine_hook_active(BINE_PATCH_SIGNAL_OR_HANDLERS))
         return bine_libc.sigaction(number, action, old);
     return bine_signal_action(number, action, old);
 }
+
+/* Those that set handlers come with every family: in a handler patched calls of all families are libc's. */
 
 /* Signals for which siginterrupt asked that calls end with EINTR. */
 static sigset_t interrupting;
@@ -34,21 +36,21 @@ static __sighandler_t set_handler(int number, __sighandler_t handler, int flags)
 
 __sighandler_t hook_signal(int number, __sighandler_t handler)
 {
-    if (!bine_hook_active(BINE_PATCH_SIGNAL))
+    if (!bine_hook_active(BINE_PATCH_SIGNAL_OR_HANDLERS))
         return bine_libc.signal(number, handler);
     return set_handler(number, handler, sigismember(&interrupting, number) == 1 ? 0 : SA_RESTART);
 }
 
 __sighandler_t hook_sysv_signal(int number, __sighandler_t handler)
 {
-    if (!bine_hook_active(BINE_PATCH_SIGNAL))
+    if (!bine_hook_active(BINE_PATCH_SIGNAL_OR_HANDLERS))
         return bine_libc.sysv_signal(number, handler);
     return set_handler(number, handler, (int)(SA_RESETHAND | SA_NODEFER));
 }
 
 int hook_siginterrupt(int number, int interrupt)
 {
-    if (!bine_hook_active(BINE_PATCH_SIGNAL))
+    if (!bine_hook_active(BINE_PATCH_SIGNAL_OR_HANDLERS))
         return bine_libc.siginterrupt(number, interrupt);
     struct sigaction action;
     if (bine_signal_action(number, NULL, &action) != 0)

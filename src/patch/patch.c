@@ -37,9 +37,9 @@ static int change_to(unsigned families, bool anew)
     atomic_store(&bine_patch_active, error ? before : all);
     if (!error) {
         atomic_store(&asked, families);
-        if (families & ~before & BINE_PATCH_SIGNAL)
+        if (all & ~before & BINE_PATCH_HANDLERS)
             bine_signals_adopt();
-        if (before & ~families & BINE_PATCH_SIGNAL)
+        if (before & ~all & BINE_PATCH_HANDLERS)
             bine_signals_release();
         /* What is remembered of descriptors is true only if nobody changes them behind our back. */
         bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_leaves_out());

@@ -87,6 +87,6 @@ unsigned bine_families_with_inner(unsigned families)
         all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_GREENLETS | BINE_PATCH_INTERPRETER;
     if (families)
         all |=
-            BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE | BINE_PATCH_SYSCALL;
+            BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE | BINE_PATCH_SYSCALL | BINE_PATCH_HANDLERS;
     return all;
 }

@@ -371,3 +371,58 @@ TEST(a_handler_never_switches)
     CHECK_STRING(order, "hab");
     CHECK_OK(bine_unpatch_all());
 }
+
+/* ---- handlers where the family is not patched ------------------------------------------------------- */
+
+static int turns_of_others, turns_in_handler;
+
+static void *count_turns(void *rounds)
+{
+    for (int i = 0; i < (int)(intptr_t)rounds; i++) {
+        turns_of_others++;
+        bine_sleep(0);
+    }
+    return NULL;
+}
+
+static void let_others_run(int number)
+{
+    (void)number;
+    int before = turns_of_others;
+    usleep(2000);
+    sched_yield();
+    turns_in_handler += turns_of_others - before;
+}
+
+/* A handler runs where it interrupts, perhaps in the middle of the queues: nothing may be switched from there. */
+static void handle_without_the_family(bool before_patching)
+{
+    struct sigaction action = {.sa_handler = let_others_run};
+    if (before_patching)
+        CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    CHECK_OK(bine_patch(BINE_PATCH_TIME));
+    if (!before_patching)
+        CHECK(signal(SIGUSR1, let_others_run) != SIG_ERR);
+    bine_greenlet *g = bine_spawn(count_turns, (void *)50);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(turns_in_handler, 0);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(turns_of_others, 50);
+    struct sigaction now;
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK_EQ((void *)now.sa_handler, (void *)let_others_run);
+    CHECK_OK(bine_unpatch_all());
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK_EQ((void *)now.sa_handler, (void *)let_others_run);
+}
+
+TEST(hazard_108_a_handler_does_not_switch_where_its_family_is_not_patched)
+{
+    handle_without_the_family(false);
+}
+
+TEST(hazard_108_a_handler_set_before_does_not_switch_either)
+{
+    handle_without_the_family(true);
+}
