@@ -111,6 +111,14 @@ BINE_API int bine_patch_threads_as_greenlets(const char *object);
  */
 BINE_API int bine_patch_limit(const char *object, unsigned greenlets);
 
+/*
+ * In the matching objects a kill or a timeout does not end waits (of descriptors, sleeps, semaphores, conditions, processes), for
+ * libraries that end the process at an error that they do not know. The wait goes on, as do later ones of the greenlet in the
+ * object; the kill or timeout strikes at its next wait outside. A call that never returns by itself is never ended: give it a
+ * limit of its own. libzmq, nng, nanomsg and libuv are so without being asked for. Errors and scope as for bine_patch_exclude.
+ */
+BINE_API int bine_patch_patient(const char *object);
+
 /* The function that was in place of a patched symbol, for calling around Bine: bine_original("recv").
  * NULL with ENOENT if Bine does not patch that name. */
 BINE_API void *bine_original(const char *symbol);

@@ -181,8 +181,8 @@ static int wait_for_events(struct epoll_poller *poller, int64_t wait)
     int set = set_of(poller);
     if (!poller->milliseconds) {
         struct timespec time = {wait / BINE_SECOND, wait % BINE_SECOND};
-        int count =
-            (int)syscall(SYS_epoll_pwait2, set, poller->events, EVENTS, wait == INT64_MAX ? NULL : &time, NULL, 0);
+        int count = (int)bine_libc.syscall(SYS_epoll_pwait2, set, poller->events, EVENTS,
+                                           wait == INT64_MAX ? NULL : &time, NULL, 0);
         if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return count;
         poller->milliseconds = true;

@@ -29,7 +29,7 @@ BINE_QUICK bool bine_quick_read(struct bine_hub *hub, int fd, void *buffer, size
     } else {
         /* Nothing but vectored calls takes RWF_NOWAIT. The offset -1: the file position, or none for a pipe. */
         struct iovec vector = {buffer, size};
-        got = syscall(SYS_preadv2, fd, &vector, 1, -1L, -1L, RWF_NOWAIT);
+        got = bine_libc.syscall(SYS_preadv2, fd, &vector, 1, -1L, -1L, RWF_NOWAIT);
     }
     *result = got;
     if (__builtin_expect(got == (ssize_t)size, 1)) {
@@ -61,7 +61,7 @@ BINE_QUICK bool bine_quick_write(struct bine_hub *hub, int fd, const void *buffe
         sent = bine_libc.write(fd, buffer, size);
     } else {
         struct iovec vector = {(void *)buffer, size};
-        sent = syscall(SYS_pwritev2, fd, &vector, 1, -1L, -1L, RWF_NOWAIT);
+        sent = bine_libc.syscall(SYS_pwritev2, fd, &vector, 1, -1L, -1L, RWF_NOWAIT);
     }
     *result = sent;
     hub->streak++;

@@ -25,6 +25,7 @@
 #include "scope.h"
 #include "slot.h"
 #include "table.h"
+#include "variant.h"
 
 /* ---- the lock ------------------------------------------------------------------------------- */
 
@@ -91,6 +92,7 @@ struct plan {
     const struct bine_record *old;
     struct bine_record *new;
     unsigned wanted;       /* families to patch in it */
+    bool patient;          /* by the hooks of hooks_patient.c */
     bool look_for_limited; /* there are limits, or were a moment ago */
 };
 
@@ -238,10 +240,11 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
     /* Parts of glibc call each other by private versions: their affair. */
     if (!*symbol->original || bine_object_wants_private(plan->object, relocation->symbol))
         return 0;
-    bool wanted = (symbol->family & plan->wanted) != 0, patched = value == symbol->hook;
+    bool wanted = (symbol->family & plan->wanted) != 0, patched = bine_variant_is_hook(symbol, value);
     if (!patched && (!wanted || !leads_to_libc(plan, relocation, symbol, value)))
         return 0;
-    return want(plan, relocation, value, patched, wanted ? symbol->hook : NULL, *symbol->original);
+    return want(plan, relocation, value, patched, wanted ? bine_variant_hook(symbol, plan->patient) : NULL,
+                *symbol->original);
 }
 
 /* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and
@@ -290,6 +293,7 @@ static int scan(const struct bine_object *object, void *arg)
     plan->old = old;
     plan->new = new;
     plan->wanted = bine_scope_families(object->name, plan->families);
+    plan->patient = bine_scope_is_patient(object->name);
     int error = bine_relocations_walk(object, look_at, plan);
     if (error)
         return error;

@@ -15,6 +15,7 @@
 #include "limit.h"
 #include "loading.h"
 #include "local_tls.h"
+#include "variant.h"
 
 /* A processor that keeps a second copy of return addresses would not let a function return to where it was not called
  * from. */
@@ -122,7 +123,7 @@ static void *translate(const struct bine_symbol *symbol, void *found)
 {
     bine_engine_lock();
     if (found && symbol && bine_engine_is_libcs(symbol, found))
-        found = symbol->hook;
+        found = bine_variant_hook(symbol, false);
     else if (found && bine_limit_any())
         found = bine_engine_limited(found);
     bine_engine_unlock();

@@ -210,6 +210,11 @@ int bine_patch_local_tls(const char *object)
     return error ? -1 : 0;
 }
 
+int bine_patch_patient(const char *object)
+{
+    return add_rule(BINE_RULE_PATIENT, object, 0);
+}
+
 int bine_patch_threads_as_greenlets(const char *object)
 {
     return add_rule(BINE_RULE_GREENLETS, object, 0);

@@ -96,6 +96,21 @@ static bool waits_per_thread(const char *name)
     return false;
 }
 
+bool bine_scope_is_patient(const char *name)
+{
+    /* As packages of Debian and wheels of PyPI call them. */
+    static const char *const known[] = {"libzmq.so*",   "libzmq-*.so*",   "libnng.so*",
+                                        "libnng-*.so*", "libnanomsg.so*", "libuv.so*",
+                                        "libuv-*.so*",  "_zmq.*.so",      "loop.cpython-*.so"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (fnmatch(known[i], name, 0) == 0)
+            return true;
+    for (const struct rule *rule = newest; rule; rule = rule->next)
+        if (rule->kind == BINE_RULE_PATIENT && fnmatch(rule->pattern, name, 0) == 0)
+            return true;
+    return false;
+}
+
 unsigned bine_scope_families(const char *name, unsigned families)
 {
     /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
@@ -109,7 +124,7 @@ unsigned bine_scope_families(const char *name, unsigned families)
         ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||
-            fnmatch(rule->pattern, name, 0) != 0)
+            rule->kind == BINE_RULE_PATIENT || fnmatch(rule->pattern, name, 0) != 0)
             continue;
         if (rule->kind == BINE_RULE_LOCAL_KEYS)
             special |= BINE_PATCH_LOCAL_KEYS;

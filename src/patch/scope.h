@@ -11,6 +11,7 @@ enum bine_rule_kind {
     BINE_RULE_INCLUDE,
     BINE_RULE_ONLY,       /* only these families */
     BINE_RULE_LOCAL_KEYS, /* the pthread keys of these objects are greenlet-local */
+    BINE_RULE_PATIENT,    /* kills and timeouts do not end waits in these objects: see variant.h */
     BINE_RULE_GREENLETS,  /* the threads that these objects make are greenlets */
     BINE_RULE_LOCAL_TLS,  /* the thread-local variables of these objects are greenlet-local */
 };
@@ -34,5 +35,8 @@ bool bine_scope_any_local_tls(void);
 
 /* Which of these families (inner ones included) are to be patched in the object with this file name. */
 unsigned bine_scope_families(const char *name, unsigned families);
+
+/* Is the object with this file name one in which waits go on after a kill? By a rule, or because it is known. */
+bool bine_scope_is_patient(const char *name);
 
 #endif

@@ -16,13 +16,12 @@ enum {
     BINE_PATCH_LOCAL_KEYS = 1 << 18, /* pthread_getspecific ...: likewise, in the objects that rules choose */
     BINE_PATCH_GREENLETS = 1 << 19, /* pthread_create pthread_self ...: with thread, in the objects that rules choose */
     BINE_PATCH_THREAD_OR_GREENLETS = BINE_PATCH_THREAD | BINE_PATCH_GREENLETS,
-    BINE_PATCH_CONFINE = 1 << 22, /* setfsuid unshare ...: with every family */
-    BINE_PATCH_SYSCALL = 1 << 23, /* syscall: with every family, but for objects that scope.c knows */
-    BINE_PATCH_HANDLERS =
-        1 << 24, /* sigaction signal ...: with every family, so that a handler never lets others run */
+    BINE_PATCH_CONFINE = 1 << 22,  /* setfsuid unshare ...: with every family */
+    BINE_PATCH_SYSCALL = 1 << 23,  /* syscall: with every family, but for objects that scope.c knows */
+    BINE_PATCH_HANDLERS = 1 << 24, /* sigaction signal ...: with every family; in a handler nobody parks */
     BINE_PATCH_SIGNAL_OR_HANDLERS = BINE_PATCH_SIGNAL | BINE_PATCH_HANDLERS,
     BINE_PATCH_INTERPRETER = 1 << 21, /* pthread_cond_wait and timedwait: with thread; see interpreter.h */
-    BINE_PATCH_LOCAL_TLS = 1 << 22,   /* __cxa_thread_atexit_impl: while thread-local variables are greenlet-local */
+    BINE_PATCH_LOCAL_TLS = 1 << 25,   /* __cxa_thread_atexit_impl: while thread-local variables are greenlet-local */
     BINE_PATCH_THREAD_OR_INTERPRETER = BINE_PATCH_THREAD | BINE_PATCH_INTERPRETER,
 };
 
