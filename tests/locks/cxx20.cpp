@@ -27,8 +27,11 @@ extern "C" int cxx20_wait(int kind)
     switch (kind) {
     case CXX20_FUTURE:
         return future.get() == 7;
-    case CXX20_TIMED_FUTURE:
-        return future.wait_for(1ms) == std::future_status::timeout && future.wait_for(60s) == std::future_status::ready;
+    case CXX20_TIMED_FUTURE: {
+        std::promise<int> never;
+        return never.get_future().wait_for(1ms) == std::future_status::timeout &&
+               future.wait_for(60s) == std::future_status::ready;
+    }
     case CXX20_LATCH:
         latch.arrive_and_wait();
         return latch.try_wait();
