@@ -47,6 +47,13 @@ test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@LD_BIND_NOW=1 ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		tools/run-tests -j$(JOBS) --slower 3 build-asan $(call quoted,$(TESTS))
 
+test-clang: ## the tests, built by clang
+	@tools/setup clang
+	@tools/libcurl-ares build/libcurl-ares
+	@CC=clang CXX=clang++ tools/configure build-clang -Dbench=false
+	@$(NINJA) --quiet -C build-clang all meson-test-prereq
+	@tools/run-tests -j$(JOBS) build-clang $(call quoted,$(TESTS))
+
 # What several threads touch. Not the pthread locks: a lock that one greenlet takes and another one gives back is a wrong
 # unlock to ThreadSanitizer, which then forgets the order that the lock made.
 CROSS_THREAD_TESTS = core/* sync/* net/* io/names io/offload io/pollers@*

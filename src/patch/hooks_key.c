@@ -11,7 +11,9 @@ void *hook_pthread_getspecific(pthread_key_t key)
 
 /* glibc declares that the value is never read through, and gcc takes it for uninitialised data that we hand on. */
 #pragma GCC diagnostic push
+#ifndef __clang__ /* which does not know the name */
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 int hook_pthread_setspecific(pthread_key_t key, const void *value)
 {
     if (!bine_hook_active(BINE_PATCH_LOCAL_KEYS))

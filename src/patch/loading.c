@@ -177,7 +177,7 @@ static void allow_parks(struct guarded_walk *guarded)
 static __attribute__((noinline)) int walk_at_once(struct bine_hub *hub,
                                                   int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
 {
-    __attribute__((cleanup(allow_parks))) struct guarded_walk guarded = {hub, hub->no_park};
+    __attribute__((cleanup(allow_parks), unused)) struct guarded_walk guarded = {hub, hub->no_park};
     hub->no_park = true;
     return bine_libc.dl_iterate_phdr(callback, data);
 }
