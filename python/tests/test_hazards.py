@@ -298,6 +298,55 @@ print("fine")
     assert child.stdout == b"fine\n", (child.returncode, child.stderr[-600:])
 
 
+def test_hazard_59_a_daemon_that_closes_every_descriptor_goes_on():
+    code = r"""
+from bine import monkey; monkey.patch_all()
+import os, socket, subprocess, sys, threading, time
+import bine
+from bine._bine import offload
+
+def exchange():
+    a, b = socket.socketpair()
+    bine.spawn(lambda: (time.sleep(0.01), b.send(b"x")))
+    assert a.recv(1) == b"x"
+
+def use_everything():
+    exchange()
+    assert socket.getaddrinfo("localhost", 80)
+    assert subprocess.run(["sh", "-c", "exit 3"]).returncode == 3
+    assert offload(lambda: 7, ()) == 7
+
+def by_range():
+    os.closerange(3, 512)
+
+def one_by_one():
+    for fd in range(3, 512):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+def replaced():
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in os.listdir("/proc/self/fd"):
+        if int(fd) > 2 and int(fd) != null:
+            try:
+                os.fstat(int(fd))
+                os.dup2(null, int(fd))
+            except OSError:
+                pass
+
+use_everything()
+for become_a_daemon in by_range, one_by_one, replaced:
+    become_a_daemon()
+    use_everything()
+print("fine", flush=True)
+os._exit(0)
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=50)
+    assert child.stdout == b"fine\n", (child.returncode, child.stderr[-600:])
+
+
 def test_faulthandler_watchdog_stays_a_real_thread():
     code = """
 from bine import monkey; monkey.patch_all()
