@@ -64,6 +64,8 @@ def _patch(*names):
         return
     _prepare()
     _bine.patch(families)
+    if families & _families["thread"]:
+        _bine.learn_identity()
     if families & _families["signal"]:
         _adopt_handlers()
 

@@ -6,6 +6,8 @@
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
+ *   signals.c     the signal that it takes, and those of the program
+ *   identity.c    whom CPython takes for the main thread
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
  *   state.c       a carrier's thread state: made, and wiped for the next greenlet
@@ -40,6 +42,24 @@ struct bine_py_greenlet;
 struct bine_py_timeout;
 struct bine_py_tracing;
 
+/* ---- signals.c --------------------------------------------------------------------------------------- */
+
+int bine_signals_init(PyObject *module);
+/* The reserved signal, 0: none. */
+int bine_signal_reserved(void);
+/* Mark the reserved signal as arrived, and have the current greenlet look at signals. With or without the GIL; async-signal-safe. */
+void bine_signal_trip(void);
+
+/* ---- identity.c -------------------------------------------------------------------------------------- */
+
+/* Find out which places look at signals, once, when threads are patched. GIL held. */
+PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused);
+/* Are they known? */
+bool bine_identity_known(void);
+/* From now on they are answered with the main thread's identity, until the reserved signal's handler has run. Async-signal-safe. */
+void bine_identity_seek(void);
+void bine_identity_found(void);
+
 /* ---- delivery.c -------------------------------------------------------------------------------------- */
 
 /*
@@ -54,7 +74,6 @@ struct bine_delivery {
     bool ignored;       /* the caller did not look at them, and waits again for `object` */
 };
 
-int bine_delivery_init(PyObject *module);
 /* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
 PyObject *bine_py_deliver(PyObject *module, PyObject *args);
 
@@ -88,6 +107,8 @@ struct bine_carrier {
 int bine_interpreter_init(void);
 /* The object that CPython itself is in, as patching names it. */
 const char *bine_interpreter_object(void);
+/* Does that address lie in its code? */
+bool bine_inside_interpreter(const void *address);
 /* Does PyGILState find each greenlet's own state? Else nothing is patched, and only Bine's own calls park. */
 extern bool bine_states_by_key;
 /* Has there been a subinterpreter, where that matters? See gil.h. */
@@ -166,6 +187,8 @@ void bine_delivery_poke(struct bine_carrier *carrier);
 void bine_delivery_done(struct bine_carrier *carrier);
 /* A wait for `object` was ended by EINTR, but not by a call of Bine's own. The call around it may succeed all the same. */
 void bine_delivery_struck(struct bine_carrier *carrier, uintptr_t object);
+/* The interpreter is about to wait for a lock. If it was told in the same wait, it has ignored that. */
+void bine_delivery_waits_again(struct bine_carrier *carrier, uintptr_t lock);
 /* Of struct bine_around. */
 int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags);
 void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);

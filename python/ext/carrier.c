@@ -296,5 +296,5 @@ int bine_carriers_init(PyObject *module)
         return -1;
     bine_frames_init();
     stack_size = bine_stacks_thread_size();
-    return bine_delivery_init(module);
+    return bine_signals_init(module);
 }

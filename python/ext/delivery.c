@@ -13,60 +13,13 @@
  * - Anybody, if another greenlet has looked at signals meanwhile. It is told again.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
 #include "gil.h"
-#include "patch/thread_greenlets.h"
 
-static int reserved_signal;
-static atomic_uint rounds; /* how often its handler has run */
-
-#if PY_VERSION_HEX >= 0x030D0000
-
-/* From 3.13 on each thread state has a word of its own that says what its evaluation loop has to attend to, and a signal is marked in the
- * main thread's only. This is that mark, learned from what a signal changes. */
-static uintptr_t mark;
-
-static void learn_mark(void)
-{
-    PyThreadState *state = PyThreadState_Get();
-    uintptr_t before = __atomic_load_n(&state->eval_breaker, __ATOMIC_RELAXED);
-    PyErr_SetInterruptEx(reserved_signal);
-    mark = __atomic_load_n(&state->eval_breaker, __ATOMIC_RELAXED) & ~before;
-}
-
-static void mark_state(const struct bine_carrier *carrier)
-{
-    PyThreadState *state = carrier->state ? carrier->state : PyGILState_GetThisThreadState();
-    if (state && mark)
-        __atomic_fetch_or(&state->eval_breaker, mark, __ATOMIC_SEQ_CST);
-}
-
-#else
-
-static void learn_mark(void)
-{
-}
-
-static void mark_state(const struct bine_carrier *carrier)
-{
-    (void)carrier;
-}
-
-#endif
-
-static void trip(const struct bine_carrier *carrier)
-{
-#if PY_VERSION_HEX >= 0x030A0000
-    PyErr_SetInterruptEx(reserved_signal);
-#else
-    raise(reserved_signal);
-#endif
-    mark_state(carrier);
-}
+static atomic_uint rounds; /* how often the signal's handler has run */
 
 /* Each wait from now on fails until what is pending has been raised. */
 static void arm(struct bine_carrier *carrier)
@@ -86,9 +39,13 @@ static void tell(struct bine_carrier *carrier)
     carrier->delivery.struck = false;
     carrier->delivery.told = true;
     carrier->delivery.round = atomic_load(&rounds);
-    /* CPython runs signal handlers only in the thread whose identity is the main one's: answer so until it has looked. */
-    carrier->g->flags |= BINE_G_MAIN_IDENTITY;
-    trip(carrier);
+    if (!bine_signal_reserved())
+        return;
+    bine_identity_seek();
+    /* Without knowing the places that look at signals: everybody is told so, until one has looked. */
+    if (!bine_identity_known())
+        carrier->g->flags |= BINE_G_MAIN_IDENTITY;
+    bine_signal_trip();
 }
 
 void bine_delivery_poke(struct bine_carrier *carrier)
@@ -121,6 +78,15 @@ void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
     (void)hub;
     if (carrier && carrier->delivery.struck && !carrier->waiting && bine_carrier_pending(carrier))
         tell(carrier);
+}
+
+void bine_delivery_waits_again(struct bine_carrier *carrier, uintptr_t lock)
+{
+    struct bine_delivery *delivery = &carrier->delivery;
+    if (!delivery->told || delivery->object != lock || delivery->round != atomic_load(&rounds))
+        return;
+    untell(carrier);
+    delivery->ignored = true;
 }
 
 /* The extension that waits may have released the GIL. False: see bine_cut_short. */
@@ -189,30 +155,11 @@ PyObject *bine_py_deliver(PyObject *module, PyObject *args)
     struct bine_carrier *carrier = hub ? bine_carrier_of(hub->current) : NULL;
     (void)module, (void)args;
     atomic_fetch_add(&rounds, 1);
+    bine_identity_found();
     if (carrier && carrier->delivery.told) {
         untell(carrier);
         if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
             return NULL;
     }
     Py_RETURN_NONE;
-}
-
-int bine_delivery_init(PyObject *module)
-{
-    reserved_signal = SIGRTMAX - 2;
-    PyObject *signals = PyImport_ImportModule("signal");
-    PyObject *handler = signals ? PyObject_GetAttrString(module, "_deliver") : NULL;
-    PyObject *old = handler ? PyObject_CallMethod(signals, "signal", "iO", reserved_signal, handler) : NULL;
-    if (old)
-        learn_mark();
-    if (!old && PyErr_ExceptionMatches(PyExc_ValueError)) {
-        /* Not the main thread: kill and Timeout then only reach waits of Bine's own objects, until the main thread imports us. */
-        PyErr_Clear();
-        old = Py_None;
-        Py_INCREF(old);
-    }
-    Py_XDECREF(old);
-    Py_XDECREF(handler);
-    Py_XDECREF(signals);
-    return old ? 0 : -1;
 }

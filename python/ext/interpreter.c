@@ -102,7 +102,7 @@ bool bine_disabled(void)
     return said && *said && strcmp(said, "0") != 0;
 }
 
-static bool inside_interpreter(const void *caller)
+bool bine_inside_interpreter(const void *caller)
 {
     return (uintptr_t)caller >= interpreter_begin && (uintptr_t)caller < interpreter_end;
 }
@@ -110,11 +110,13 @@ static bool inside_interpreter(const void *caller)
 /* Nobody waits for one of Python's locks with the GIL, or without a thread state, or without having tried to get it before. */
 static bool waits_for_the_runtime(const void *caller, const void *semaphore)
 {
-    if (!inside_interpreter(caller))
+    if (!bine_inside_interpreter(caller))
         return false;
+    struct bine_hub *hub = bine_hub_here();
+    if (hub && bine_carrier_of(hub->current))
+        bine_delivery_waits_again(bine_carrier_of(hub->current), (uintptr_t)semaphore);
     if (bine_check_is_blind)
         return semaphore != bine_semaphore_refused;
-    struct bine_hub *hub = bine_hub_here();
     return !PyGILState_GetThisThreadState() || (hub && bine_gil_state(bine_carrier_of(hub->current)));
 }
 
@@ -156,7 +158,7 @@ int bine_interpreter_init(void)
         return -1;
     }
     bine_thread_stays_real = stays_real;
-    bine_condition_stays_real = inside_interpreter; /* the only conditions in there are the GIL's */
+    bine_condition_stays_real = bine_inside_interpreter; /* the only conditions in there are the GIL's */
     bine_semaphore_stays_real = waits_for_the_runtime;
     return 0;
 }

@@ -515,6 +515,33 @@ print(_bine.poller_name())
         assert subprocess.check_output([sys.executable, "-c", code % (here, seed, seed)], timeout=60) == b"sim\n"
 
 
+def test_hazard_47_a_lock_that_the_interpreter_must_have_is_waited_for():
+    out, into = os.pipe()
+    writer = os.fdopen(into, "wb")
+    wrote = []
+
+    def fill():
+        writer.write(bytes(200000))
+        writer.flush()
+
+    def write():
+        wrote.append(writer.write(b"x"))  # waits for the buffer's lock, and is not to be broken off
+        wrote.append("and goes on")
+        bine.sleep(20)
+
+    filler, greenlet = bine.spawn(fill), bine.spawn(write)
+    bine.sleep(0.01)
+    greenlet.throw(Hit(0))
+    bine.sleep(0.01)
+    assert not greenlet.dead and not wrote
+    read = 0
+    while read < 200000:
+        read += len(os.read(out, 65536))
+    filler.get(timeout=20)
+    raises(Hit, greenlet.get, timeout=20)
+    assert wrote == [1, "and goes on"]
+
+
 def test_hazard_47_what_came_with_the_lock_is_for_the_next_wait():
     lock = threading.Lock()
     got = []

@@ -9,7 +9,10 @@
 #ifndef BINE_PATCH_INTERPRETER_H
 #define BINE_PATCH_INTERPRETER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+
+struct bine_hub;
 
 /* Make the keys of the objects that bine_patch_local_keys() named greenlet-local from now on, whatever is patched: an interpreter finds its
  * state by one. 0, or -1 with errno as bine_patch(). */
@@ -24,5 +27,16 @@ extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semapho
 /* The semaphore that this thread last tried to take in vain, for who judges so: locks of a program's are tried first, with the global lock. */
 extern
     __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local const void *bine_semaphore_refused;
+
+/*
+ * The interpreter runs handlers of signals in its main thread only, and asks pthread_self whether it is that. While `sought`, is_main says
+ * whether such a question is to be answered by the main thread's identity, in any greenlet. Called in the hook, on the asking greenlet.
+ */
+extern atomic_bool bine_identity_sought;
+extern bool (*bine_identity_is_main)(struct bine_hub *hub);
+extern unsigned long bine_identity_of_main;
+
+/* A handler that the program has installed begins on this thread, or has ended. Async-signal-safe. NULL: nobody is told. */
+extern void (*bine_signal_arrives)(struct bine_hub *hub, bool begins);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "hook.h"
+#include "interpreter.h"
 
 /* What the program asked for, in one word, so that a handler that begins in the middle of a sigaction sees the old or
  * the new. */
@@ -93,6 +94,8 @@ static void note(struct bine_hub *hub, bool restart)
     errno = saved;
 }
 
+void (*bine_signal_arrives)(struct bine_hub *hub, bool begins);
+
 static void run(int number, siginfo_t *info, void *context)
 {
     uint64_t packed = atomic_load(&asked[number]);
@@ -101,8 +104,13 @@ static void run(int number, siginfo_t *info, void *context)
     struct bine_hub *hub = bine_hub_here();
     if (hub)
         note(hub, (packed >> FLAGS_SHIFT) & RESTART);
-    if (bine_signal_has_handler(&action))
-        bine_signal_call(&action, number, info, context);
+    if (!bine_signal_has_handler(&action))
+        return;
+    if (hub && bine_signal_arrives)
+        bine_signal_arrives(hub, true);
+    bine_signal_call(&action, number, info, context);
+    if (hub && bine_signal_arrives)
+        bine_signal_arrives(hub, false);
 }
 
 int bine_signal_action_of_process(int number, const struct sigaction *action, struct sigaction *old)

@@ -6,6 +6,7 @@
  * greenlet's memory, and so its pthread_t, until it is joined or detached.
  */
 #include "thread_greenlets.h"
+#include "interpreter.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -71,6 +72,9 @@ static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
 /* ---- its life -------------------------------------------------------------------------------- */
 
 bool (*bine_thread_stays_real)(void);
+atomic_bool bine_identity_sought;
+bool (*bine_identity_is_main)(struct bine_hub *hub);
+unsigned long bine_identity_of_main;
 
 struct bine_hub *bine_thread_greenlets_hub(void)
 {
@@ -166,6 +170,9 @@ pthread_t bine_thread_greenlet_self(void)
     struct bine_hub *hub = bine_hub_here();
     if (!hub)
         return bine_libc.pthread_self();
+    if (__builtin_expect(atomic_load_explicit(&bine_identity_sought, memory_order_relaxed), 0) &&
+        bine_identity_is_main && bine_identity_is_main(hub))
+        return (pthread_t)bine_identity_of_main;
     const struct bine_greenlet *g = hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
     /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the child's root. */
     if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)

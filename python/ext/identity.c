@@ -1,0 +1,136 @@
+/*
+ * Whom CPython takes for the main thread when it looks at signals. See bine_python.h.
+ *
+ * CPython runs signal handlers in the thread whose pthread_self is the main thread's. For gevent's programs all greenlets of the main thread
+ * are that, while each has an identity of its own for locks. So the answer depends on who asks: the places in the interpreter that ask before
+ * they look at signals are answered with the main thread's identity, and everybody else with the greenlet's own. Which places these are is
+ * learned: they ask while the interpreter is made to look at signals. A place is two return addresses, as the first is always the same in an
+ * interpreter that does not inline its function.
+ *
+ * Finding the return addresses takes a microsecond, so the answer is as ever while no signal has come.
+ */
+#include <signal.h>
+#include <unwind.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+#include "core/libc.h"
+#include "patch/interpreter.h"
+
+enum { MOST = 32 };
+
+struct place {
+    uintptr_t inner, outer;
+};
+
+static struct place places[MOST];
+static unsigned known;
+static bool learning;
+
+struct search {
+    struct place place;
+    unsigned found;
+};
+
+static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg)
+{
+    struct search *search = arg;
+    uintptr_t address = _Unwind_GetIP(context);
+    if (search->found == 0 && !bine_inside_interpreter((const void *)address))
+        return _URC_NO_REASON; /* ourselves */
+    if (search->found++ == 0) {
+        search->place.inner = address;
+        return _URC_NO_REASON;
+    }
+    search->place.outer = address;
+    return _URC_END_OF_STACK;
+}
+
+static bool is_known(const struct place *place)
+{
+    for (unsigned i = 0; i < known; i++)
+        if (places[i].inner == place->inner && places[i].outer == place->outer)
+            return true;
+    return false;
+}
+
+/* Is the identity asked for by a place that looks at signals, and may this greenlet? In another thread only for an exception of its own. */
+static bool is_main(struct bine_hub *hub)
+{
+    struct search search = { .found = 0 };
+    if (!hub->main_thread) {
+        const struct bine_carrier *carrier = bine_carrier_of(hub->current);
+        if (!carrier || !carrier->delivery.told)
+            return false;
+    }
+    _Unwind_Backtrace(visit, &search);
+    if (search.found < 2)
+        return false;
+    bool good = is_known(&search.place);
+    if (good || !learning || known == MOST)
+        return good;
+    places[known++] = search.place;
+    return true;
+}
+
+/* Each way in which the interpreter comes to look. */
+static bool look_everywhere(PyObject *code, PyObject *names)
+{
+    bine_signal_trip();
+    if (PyErr_CheckSignals() < 0)
+        return false;
+    bine_signal_trip();
+    if (Py_MakePendingCalls() < 0)
+        return false;
+    bine_signal_trip();
+    PyEval_RestoreThread(PyEval_SaveThread());
+    if (PyErr_CheckSignals() < 0)
+        return false;
+    bine_signal_trip();
+    PyObject *result = PyEval_EvalCode(code, names, names);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+void bine_identity_seek(void)
+{
+    atomic_store(&bine_identity_sought, true);
+}
+
+void bine_identity_found(void)
+{
+    if (!learning)
+        atomic_store(&bine_identity_sought, false);
+}
+
+bool bine_identity_known(void)
+{
+    return known != 0;
+}
+
+PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused)
+{
+    struct bine_hub *hub = bine_hub_get();
+    sigset_t all, before;
+    (void)module, (void)unused;
+    if (known || !hub || !hub->main_thread || !bine_signal_reserved())
+        Py_RETURN_NONE;
+    PyObject *code = Py_CompileString("for _ in (0, 0, 0): pass", "bine", Py_file_input), *names = code ? PyDict_New() : NULL;
+    /* Nothing else is to ask: no handlers of the program, nor finalisers of a collection that is due. */
+    if (names && PyErr_CheckSignals() == 0) {
+        sigfillset(&all);
+        bine_libc.pthread_sigmask(SIG_BLOCK, &all, &before);
+        bine_identity_is_main = is_main;
+        learning = true;
+        bine_identity_seek();
+        look_everywhere(code, names);
+        learning = false;
+        bine_identity_found();
+        bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    Py_XDECREF(code);
+    Py_XDECREF(names);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
