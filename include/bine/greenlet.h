@@ -5,9 +5,10 @@
  * Each OS thread that uses Bine has a hub of its own; a greenlet stays on the hub that spawned it for
  * life. The thread's own stack is the root greenlet, so main() may block like any other greenlet.
  *
- * Other threads: bine_join, bine_kill, bine_killall and bine_detach take a greenlet of any thread; what they do is done by its
- * own, between two greenlets, so it takes until that next looks at its messages. All other calls are for greenlets of the
- * calling thread. A reference may be handed to another thread, to be joined or detached there; whoever names a
+ * Other threads: bine_join, bine_kill, bine_killall, bine_ref and bine_detach take a greenlet of any thread; what they do is done
+ * by its own, between two greenlets, so it takes until that next looks at its messages. Calls that only look answer on any
+ * thread, and may be out of date there. All other calls are for greenlets of the calling thread, and say what they do with another
+ * one. A reference may be handed to another thread, to be joined or detached there; whoever names a
  * greenlet must know that a reference to it is held.
  *
  * References: every bine_spawn* returns one reference, owned by the caller. bine_join (and bine_joinall)
@@ -65,7 +66,7 @@ BINE_API bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bi
 
 /* ---- references ----------------------------------------------------------------------------- */
 
-/* One more reference to g; returns g. NULL is passed through. Switches: no. */
+/* One more reference to g; returns g. NULL is passed through. Any thread; from another one NULL also with ENOMEM. Switches: no. */
 BINE_API bine_greenlet *bine_ref(bine_greenlet *g);
 
 /* Drop the caller's reference. A greenlet that has not ended runs on and frees itself when it ends.
@@ -119,7 +120,7 @@ BINE_API int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout);
  */
 BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count, unsigned flags);
 
-/* What has become of g. All of these: EINVAL-free, never switch, any greenlet of the thread. */
+/* What has become of g. All of these: EINVAL-free, never switch, any thread. */
 BINE_API bool bine_started(const bine_greenlet *g);    /* has begun and not ended */
 BINE_API bool bine_dead(const bine_greenlet *g);       /* has ended (gevent: dead, ready) */
 BINE_API bool bine_successful(const bine_greenlet *g); /* has ended without an error */
@@ -177,12 +178,13 @@ BINE_API int bine_timeout_end(bine_timeout *scope);
 /* ---- links ---------------------------------------------------------------------------------- */
 
 /* Called once when g ends, in the order of linking; it must not block (a call that would park fails
- * with EDEADLK), spawn from it instead. If g has ended already it is called at once. Returns 0, or -1:
- * EINVAL, ENOMEM. Switches: no. */
+ * with EDEADLK), spawn from it instead. If g has ended already it is called at once. When a thread ends, the links of the greenlets that
+ * are left are called; those of greenlets that are spawned from there are not. Returns 0, or -1: EINVAL, EPERM (a greenlet of another
+ * thread), ENOMEM. Switches: no. */
 typedef void bine_link_function(bine_greenlet *g, void *arg);
 BINE_API int bine_link(bine_greenlet *g, bine_link_function *function, void *arg);
 
-/* Remove the first link made with this function and argument. Returns 0, or -1: EINVAL, ENOENT. */
+/* Remove the first link made with this function and argument. Returns 0, or -1: EINVAL, EPERM, ENOENT. */
 BINE_API int bine_unlink(bine_greenlet *g, bine_link_function *function, void *arg);
 
 /* ---- greenlet-local storage ----------------------------------------------------------------- */
@@ -203,13 +205,14 @@ BINE_API int bine_setspecific(bine_key key, const void *value);
 
 /* "<Greenlet at 0x7f..: f(5)>", or with the name it was given: "<Greenlet at 0x7f..: fetch-7>". Small
  * integers are shown in decimal, other arguments as addresses. Owned by g, valid until g is freed or
- * renamed. Never NULL. Switches: no. */
+ * renamed. Of another thread's greenlet: "<Greenlet of another thread>", a constant. Never NULL. Switches: no. */
 BINE_API const char *bine_name(bine_greenlet *g);
-/* Give it a name (copied). Control characters become "?": names are shown on terminals. -1: EINVAL, ENOMEM. */
+/* Give it a name (copied). Control characters become "?": names are shown on terminals. -1: EINVAL, EPERM (a greenlet of another thread),
+ * ENOMEM. */
 BINE_API int bine_set_name(bine_greenlet *g, const char *name);
 
 /* Bytes of stack that g has touched at most, to the page; 0 if it has no stack of its own now (root, not
- * started, ended). A recycled stack may still count pages of its previous owner, unless the environment
+ * started, ended) or is another thread's. A recycled stack may still count pages of its previous owner, unless the environment
  * has BINE_STACK_WATERMARK=1. */
 BINE_API size_t bine_stack_high_water(const bine_greenlet *g);
 

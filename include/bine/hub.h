@@ -11,7 +11,8 @@ BINE_BEGIN
 
 typedef struct bine_hub bine_hub;
 
-/* The calling thread's hub, made if need be. NULL: ENOMEM, EAGAIN. */
+/* The calling thread's hub, made if need be. It is valid for ever, but once its thread has ended, and has left no object behind, a thread
+ * that begins later may be given it: do not keep it longer than its thread lives. NULL: ENOMEM, EAGAIN. */
 BINE_API bine_hub *bine_hub_get(void);
 
 /* True if the calling thread has a hub. Does not make one. Any thread. Switches: no. */

@@ -106,13 +106,13 @@ BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *cons
                                       const char *site);
 /* From now on at most `most` (0: no limit) items are begun whose results bine_imap_next has not given yet, so that a slow
  * reader holds up the work instead of gathering results (gevent's maxsize). Before the first bine_imap_next; what has begun
- * already is not taken back. -1: EINVAL. Switches: no. */
+ * already is not taken back. -1: EINVAL, EPERM (another thread's). Switches: no. */
 BINE_API int bine_imap_limit(bine_imap *imap, size_t most);
-/* The next result. Returns 1, 0 when there are no more, or -1: EINVAL, ETIMEDOUT, ECANCELED, EDEADLK, or ENOMEM
+/* The next result. Returns 1, 0 when there are no more, or -1: EINVAL, EPERM (another thread's), ETIMEDOUT, ECANCELED, EDEADLK, or ENOMEM
  * (the rest could not be spawned). Switches: when it has to wait. */
 BINE_API int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout);
-/* Kill what still runs of it, wait for its end whatever happens, and free it. NULL is ignored. Switches: when
- * it has to wait. */
+/* Kill what still runs of it, wait for its end whatever happens, and free it. NULL is ignored. Any thread; another one's is ended by
+ * that thread. Before its pool is freed. Switches: when it has to wait. */
 BINE_API void bine_imap_end(bine_imap *imap);
 
 BINE_END

@@ -85,8 +85,8 @@ BINE_API int bine_server_serve(bine_server *server);
  */
 BINE_API int bine_server_stop(bine_server *server, int64_t grace);
 
-/* Free one that has been stopped, or never started. NULL is ignored. -1: EBUSY (it runs, or somebody waits in
- * bine_server_serve), EPERM. Switches: no. */
+/* Free one that has been stopped, or never started. Its own thread; any thread once that has ended, which then closes the socket. NULL is
+ * ignored. -1: EBUSY (it runs, or somebody waits in bine_server_serve), EPERM. Switches: no. */
 BINE_API int bine_server_free(bine_server *server);
 
 /* Where it listens, as in the options, with the real port. Owned by the server. NULL: EINVAL. */

@@ -33,9 +33,10 @@ typedef struct bine_iwait bine_iwait;
  * EINVAL, EPERM (an object of another thread that is not shared), ENOMEM. Free with bine_iwait_end. */
 BINE_API bine_iwait *bine_iwait_begin(void *const *objects, size_t n);
 /* The next object that is ready, or NULL with errno 0 when all have been returned, ETIMEDOUT when `timeout`
- * or a scope passed, ECANCELED, EDEADLK, EINVAL. Switches: maybe. */
+ * or a scope passed, ECANCELED, EDEADLK, EINVAL, EPERM (another thread's iteration). Switches: maybe. */
 BINE_API void *bine_iwait_next(bine_iwait *iteration, int64_t timeout);
-/* NULL is ignored. Not in links and posted functions if objects of other threads are among them. Switches: only then. */
+/* NULL is ignored. Any thread; another one's iteration is ended by that thread. Not in links and posted functions if it, or objects in it, are
+ * of other threads. Switches: only then. */
 BINE_API void bine_iwait_end(bine_iwait *iteration);
 
 BINE_END

@@ -25,10 +25,10 @@ BINE_API unsigned bine_workers_count(const bine_workers *workers);
 BINE_API int bine_worker(void);
 /* The hub of worker i, for bine_post. NULL: EINVAL. Any thread. */
 BINE_API bine_hub *bine_workers_hub(bine_workers *workers, unsigned i);
-/* What worker i's run returned; NULL until it has ended. */
+/* What worker i's run returned; NULL until it has ended. Any thread. */
 BINE_API void *bine_workers_value(const bine_workers *workers, unsigned i);
 
-/* Wait until all have ended, and free them. Only the thread that started them. Returns 0, or -1 and nothing is
+/* Wait until all have ended, and free them. Only the thread that started them, or any once that has ended. Returns 0, or -1 and nothing is
  * freed: EINVAL, EPERM, ETIMEDOUT, ECANCELED. Switches: when it has to wait. */
 BINE_API int bine_workers_join(bine_workers *workers, int64_t timeout);
 

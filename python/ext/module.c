@@ -202,6 +202,8 @@ static PyObject *py_throw_into_main(PyObject *module, PyObject *exception)
     (void)module;
     if (!PyExceptionInstance_Check(exception))
         return PyErr_Format(PyExc_TypeError, "not an exception: %R", exception);
+    if (!bine_carrier_current()) /* the first call on this thread makes its main greenlet */
+        return NULL;
     bine_py_throw_into_root(exception);
     Py_RETURN_NONE;
 }

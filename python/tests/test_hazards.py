@@ -507,3 +507,22 @@ b.sendall(b"x"); a.recv(1)
 print(len(ticks) - before)
 """
     assert subprocess.check_output([sys.executable, "-c", code], timeout=20).strip() == b"0"
+
+
+def test_hazard_45_no_running_loop_is_left_to_the_next_greenlet():
+    import asyncio
+    import warnings
+
+    warnings.simplefilter("ignore")
+
+    async def nothing():
+        pass
+
+    # asyncio caches the running loop by the identity of the thread state, which the next greenlet gets.
+    leave = [lambda: asyncio.run(nothing()), lambda: asyncio._set_running_loop(asyncio.new_event_loop()), lambda: asyncio._set_running_loop(object())]
+    for i in range(600):
+        first, rest = bine.spawn(leave[i % 3]), [bine.Greenlet(asyncio._get_running_loop) for _ in range(3)]
+        first.join()
+        for g in rest:
+            g.start()
+        assert [g.get() for g in rest] == [None] * 3

@@ -108,10 +108,28 @@ void bine_greenlet_free(struct bine_greenlet *g)
     hub->records = g;
 }
 
+static void ref_here(void *g)
+{
+    ((struct bine_greenlet *)g)->references++;
+}
+
+/* References are counted by its own thread. One that is dropped later is dropped by a later message. */
+static __attribute__((noinline, cold)) struct bine_greenlet *ref_elsewhere(struct bine_greenlet *g)
+{
+    int saved = errno;
+    if (bine_post(g->hub, ref_here, g) < 0 && errno != ESRCH)
+        return NULL;
+    errno = saved;
+    return g;
+}
+
 bine_greenlet *bine_ref(bine_greenlet *g)
 {
-    if (g)
-        g->references++;
+    if (__builtin_expect(!g, 0))
+        return NULL;
+    if (__builtin_expect(g->hub != bine_hub_of_thread, 0))
+        return ref_elsewhere(g);
+    g->references++;
     return g;
 }
 

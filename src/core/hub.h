@@ -146,6 +146,12 @@ static inline bool bine_hub_gone(const struct bine_hub *hub, uint64_t life)
     return bine_inbox_closed(&hub->inbox) || atomic_load_explicit(&hub->life, memory_order_relaxed) != life;
 }
 
+/* Is g another thread's? */
+static inline bool bine_greenlet_foreign(const struct bine_greenlet *g)
+{
+    return g->hub != bine_hub_here();
+}
+
 /* Something outlives its thread and names this record: no other thread may have it before bine_hub_let_go. On the hub's thread, from an end hook.
  * Letting go: any thread. */
 void bine_hub_hold(struct bine_hub *hub);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "greenlet.h"
+#include "hub.h"
 
 struct bine_link {
     struct bine_link *next;
@@ -12,8 +12,9 @@ struct bine_link {
 
 int bine_link(bine_greenlet *g, bine_link_function *function, void *arg)
 {
-    if (!g || !function) {
-        errno = EINVAL;
+    int error = !g || !function ? EINVAL : bine_greenlet_foreign(g) ? EPERM : 0;
+    if (error) {
+        errno = error;
         return -1;
     }
     if (g->state == BINE_DEAD) {
@@ -33,8 +34,9 @@ int bine_link(bine_greenlet *g, bine_link_function *function, void *arg)
 
 int bine_unlink(bine_greenlet *g, bine_link_function *function, void *arg)
 {
-    if (!g || !function) {
-        errno = EINVAL;
+    int error = !g || !function ? EINVAL : bine_greenlet_foreign(g) ? EPERM : 0;
+    if (error) {
+        errno = error;
         return -1;
     }
     for (struct bine_link **at = &g->links; *at; at = &(*at)->next) {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "greenlet.h"
+#include "hub.h"
 
 /* Small integers are what people pass as (void *)5; no object lives in the first page or wraps around the last. */
 static void format_argument(char *text, size_t size, const void *arg)
@@ -99,6 +99,8 @@ const char *bine_name(bine_greenlet *g)
 {
     if (!g)
         return "<no greenlet>";
+    if (bine_greenlet_foreign(g))
+        return "<Greenlet of another thread>"; /* its own may be renaming it */
     if (g->name && !(g->flags & BINE_G_NAMED))
         return g->name;
     char *text = build(g, g->name);
@@ -113,8 +115,9 @@ const char *bine_name(bine_greenlet *g)
 
 int bine_set_name(bine_greenlet *g, const char *name)
 {
-    if (!g || !name) {
-        errno = EINVAL;
+    int error = !g || !name ? EINVAL : bine_greenlet_foreign(g) ? EPERM : 0;
+    if (error) {
+        errno = error;
         return -1;
     }
     char *copy = strdup(name);

@@ -18,6 +18,8 @@ struct watch {
 };
 
 struct bine_iwait {
+    struct bine_hub *hub;          /* that it belongs to ... */
+    uint64_t life;                 /* ... in that life of the hub's record */
     struct bine_greenlet *waiting; /* parked in bine_iwait_next, or NULL */
     struct watch *ready_first, *ready_last;
     size_t left;         /* objects that have not been returned */
@@ -98,6 +100,8 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
     struct bine_iwait *iteration = calloc(1, sizeof *iteration + n * sizeof *iteration->watches);
     if (!iteration)
         return NULL;
+    iteration->hub = hub;
+    iteration->life = hub->life;
     iteration->n = iteration->left = n;
     for (size_t i = 0; i < n; i++) {
         struct watch *watch = &iteration->watches[i];
@@ -145,11 +149,18 @@ static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **obj
     return 0;
 }
 
+/* Is it another thread's, which may have left its hub's record to the calling one? */
+static bool foreign(const struct bine_iwait *iteration)
+{
+    return iteration->hub != bine_hub_of_thread || iteration->hub->life != iteration->life;
+}
+
 void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
 {
     void *object = NULL;
-    if (!iteration || timeout < 0) {
-        errno = EINVAL;
+    int refused = !iteration || timeout < 0 ? EINVAL : foreign(iteration) ? EPERM : 0;
+    if (refused) {
+        errno = refused;
         return NULL;
     }
     if (iteration->left == 0) {
@@ -164,10 +175,33 @@ void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
     return object;
 }
 
+static int end_there(struct bine_errand *errand)
+{
+    bine_iwait_end(errand->object);
+    return 0;
+}
+
+/* Its watches are linked into queues of its own thread. With that thread they have gone. */
+static void end_elsewhere(struct bine_iwait *iteration)
+{
+    int error = ESRCH;
+    if (!bine_hub_gone(iteration->hub, iteration->life))
+        error = bine_errand(
+            iteration->hub,
+            &(struct bine_errand){
+                .run = end_there, .verb = "end iteration", .object = iteration, .timeout = BINE_FOREVER, .firm = true});
+    if (error == ESRCH)
+        free(iteration);
+}
+
 void bine_iwait_end(bine_iwait *iteration)
 {
     if (!iteration)
         return;
+    if (foreign(iteration)) {
+        end_elsewhere(iteration);
+        return;
+    }
     for (size_t i = 0; i < iteration->n; i++) {
         struct watch *watch = &iteration->watches[i];
         bine_queue_remove(&watch->waiter);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "greenlet.h"
+#include "hub.h"
 #include "libc.h"
 
 struct site {
@@ -67,5 +67,5 @@ void bine_watermark_report(int fd)
 
 size_t bine_stack_high_water(const bine_greenlet *g)
 {
-    return g && g->stack ? bine_stack_touched(g->stack) : 0;
+    return g && !bine_greenlet_foreign(g) && g->stack ? bine_stack_touched(g->stack) : 0;
 }

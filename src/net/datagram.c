@@ -145,7 +145,7 @@ int bine_datagram_server_free(bine_datagram_server *server)
 {
     if (!server)
         return 0;
-    int error = bine_listener_check(&server->listener);
+    int error = bine_listener_check_free(&server->listener);
     if (!error)
         error = bine_listener_free(&server->listener);
     if (!error) {

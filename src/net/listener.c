@@ -10,6 +10,7 @@
 #include <bine/io.h>
 
 #include "../core/errand.h"
+#include "../sync/object.h"
 #include "unix_file.h"
 
 static void note_address(struct bine_listener *listener, bool own)
@@ -172,10 +173,18 @@ int bine_listener_stop(struct bine_listener *listener, int64_t grace)
                                                             .timeout = BINE_FOREVER});
 }
 
+int bine_listener_check_free(const struct bine_listener *listener)
+{
+    return listener ? bine_object_check_free(listener->stopped) : EINVAL;
+}
+
 int bine_listener_free(struct bine_listener *listener)
 {
-    if (listener->waiting || bine_pool_count(listener->pool) > 0 ||
-        (listener->greenlet && !bine_dead(listener->greenlet)))
+    bool orphan = bine_object_orphan(listener->stopped);
+    if (orphan)
+        listener->greenlet = NULL; /* it has gone with its thread */
+    else if (listener->waiting || bine_pool_count(listener->pool) > 0 ||
+             (listener->greenlet && !bine_dead(listener->greenlet)))
         return EBUSY;
     bine_detach(listener->greenlet);
     bine_listener_close(listener);

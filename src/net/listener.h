@@ -45,6 +45,8 @@ int bine_listener_free(struct bine_listener *listener);
 void bine_listener_close(struct bine_listener *listener);
 /* EINVAL (NULL) or EPERM (another thread). */
 int bine_listener_check(const struct bine_listener *listener);
+/* The same for freeing it, which any thread may once its own has ended. */
+int bine_listener_check_free(const struct bine_listener *listener);
 
 /* For the loop: accepting failed with this error. True: go on, having paused if that is wanted. */
 bool bine_listener_go_on(struct bine_listener *listener, int error);

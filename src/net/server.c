@@ -231,7 +231,7 @@ int bine_server_free(bine_server *server)
 {
     if (!server)
         return 0;
-    int error = bine_listener_check(&server->listener);
+    int error = bine_listener_check_free(&server->listener);
     if (!error)
         error = bine_listener_free(&server->listener);
     if (!error)

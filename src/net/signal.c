@@ -57,8 +57,11 @@ int bine_signal_event_free(bine_event *event)
             continue;
         /* First see whether it can be freed, so that a refusal changes nothing. A handler that runs on another
          * thread at this moment holds the event no longer than an instant. */
-        if (bine_event_busy(event)) {
-            errno = EBUSY;
+        int error = bine_object_check_free(event);
+        if (!error && !bine_object_orphan(event) && bine_event_busy(event))
+            error = EBUSY;
+        if (error) {
+            errno = error;
             return -1;
         }
         bine_libc.sigaction(i, &watched[i].before, NULL);

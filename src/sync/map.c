@@ -232,16 +232,18 @@ bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items,
 
 int bine_imap_limit(bine_imap *imap, size_t most)
 {
-    if (!imap)
-        return bine_result(EINVAL);
+    int error = imap ? bine_object_check(imap->pool) : EINVAL;
+    if (error)
+        return bine_result(error);
     imap->most = most ? most : SIZE_MAX;
     return 0;
 }
 
 int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
 {
-    if (!imap || !result || timeout < 0)
-        return bine_result(EINVAL);
+    int refused = !imap || !result || timeout < 0 ? EINVAL : bine_object_check(imap->pool);
+    if (refused)
+        return bine_result(refused);
     if (imap->returned == imap->n)
         return 0;
     int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&imap->pool->object, timeout);
@@ -263,10 +265,31 @@ int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
     return 1;
 }
 
+static int end_there(struct bine_errand *errand)
+{
+    bine_imap_end(errand->object);
+    return 0;
+}
+
+/* Another thread's is ended by that thread; with it, its greenlets have gone. */
+static void end_elsewhere(struct bine_imap *imap)
+{
+    if (atomic_load(&imap->pool->object.hub->over) ||
+        bine_errand(imap->pool->object.hub,
+                    &(struct bine_errand){
+                        .run = end_there, .verb = "end imap", .object = imap, .timeout = BINE_FOREVER, .firm = true}) ==
+            ESRCH)
+        free(imap);
+}
+
 void bine_imap_end(bine_imap *imap)
 {
     if (!imap)
         return;
+    if (bine_object_check(imap->pool) != 0) {
+        end_elsewhere(imap);
+        return;
+    }
     if (imap->feeder) {
         bine_kill(imap->feeder);
         bine_detach(imap->feeder);

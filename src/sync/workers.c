@@ -25,7 +25,7 @@ struct worker {
     struct bine_workers *workers;
     pthread_t thread;
     struct bine_hub *hub; /* NULL: it could not be made */
-    void *value;
+    void *_Atomic value;  /* other threads may look */
     int number;
 };
 
@@ -60,7 +60,7 @@ static void *work(void *arg)
     bine_libc.pthread_mutex_unlock(&workers->lock);
 
     if (go) {
-        worker->value = workers->run(workers->arg);
+        atomic_store(&worker->value, workers->run(workers->arg));
         bine_semaphore_release(workers->ended);
     }
     return NULL;
@@ -156,13 +156,32 @@ bine_hub *bine_workers_hub(bine_workers *workers, unsigned i)
 
 void *bine_workers_value(const bine_workers *workers, unsigned i)
 {
-    return workers && i < workers->n ? workers->each[i].value : NULL;
+    return workers && i < workers->n ? atomic_load(&workers->each[i].value) : NULL;
+}
+
+/* Whoever started them has ended, so that nobody counts their ends: ask again and again. */
+static int join_orphans(struct bine_workers *workers, int64_t timeout)
+{
+    int64_t deadline = bine_hub_deadline(bine_hub_here(), timeout);
+    for (; workers->joined < workers->n; workers->joined++)
+        while (bine_libc.pthread_tryjoin_np(workers->each[workers->joined].thread, NULL) == EBUSY)
+            if (bine_hub_now(bine_hub_here()) >= deadline || timeout == 0)
+                return bine_result(ETIMEDOUT);
+            else if (bine_sleep(BINE_MS) != 0)
+                return -1;
+    free_workers(workers, 0);
+    return 0;
 }
 
 int bine_workers_join(bine_workers *workers, int64_t timeout)
 {
     if (!workers || timeout < 0)
         return bine_result(EINVAL);
+    int refused = bine_object_check_free(workers->ended);
+    if (refused)
+        return bine_result(refused);
+    if (bine_object_orphan(workers->ended))
+        return join_orphans(workers, timeout);
     int64_t deadline = bine_hub_deadline(bine_hub_here(), timeout);
     for (; workers->joined < workers->n; workers->joined++) {
         int64_t left = timeout;
