@@ -65,7 +65,7 @@ ARGUMENTS = {
     "Group.start": lambda: (new_greenlet(),), "Pool.start": lambda: (new_greenlet(),), "ThreadPool.start": lambda: (new_greenlet(),),
     "greenlet_class": (), "ThreadPool.kill": (), "submit": (nothing,), "ThreadPoolExecutor.map": (nothing, [1, 2]),
     # the hub
-    "handle_error": (None, bine.GreenletExit, None, None), "print_exception": (None, "text", None, None), "Hub.join": (0.05,),
+    "handle_error": (None, bine.GreenletExit, None, None), "handle_system_error": (KeyError, KeyError("system")), "print_exception": (None, "text", None, None), "Hub.join": (0.05,),
     "switch": (), "Waiter.get": (), "Waiter.throw": (KeyError("thrown"),),
     # functions
     "fork": None, "get_hub": (), "getcurrent": (), "getswitchinterval": (), "setswitchinterval": (0.005,), "idle": (), "reinit": (), "sleep": (0.01,),
