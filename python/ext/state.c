@@ -104,17 +104,20 @@ static void stop_tracing(const PyThreadState *state)
         PyEval_SetProfile(NULL, NULL);
 }
 
-#if PY_VERSION_HEX >= 0x030E0000
-/* The running loop lies in a part of the state that no public name reaches. */
+#if PY_VERSION_HEX >= 0x030D0000
+/* The running loop lies in a part of the state that no public name reaches. Once asyncio is there it is asked. */
 static bool has_running_loop(void)
 {
-    PyObject *name = PyUnicode_FromString("_asyncio"), *module = name ? PyImport_GetModule(name) : NULL;
-    PyObject *loop = module ? PyObject_CallMethod(module, "_get_running_loop", NULL) : NULL;
+    static PyObject *name, *ask;
+    if (!ask) {
+        PyObject *module = name || (name = PyUnicode_InternFromString("_asyncio")) ? PyImport_GetModule(name) : NULL;
+        ask = module ? PyObject_GetAttrString(module, "_get_running_loop") : NULL;
+        Py_XDECREF(module);
+    }
+    PyObject *loop = ask ? PyObject_CallNoArgs(ask) : NULL;
     bool has = loop && loop != Py_None;
     PyErr_Clear();
     Py_XDECREF(loop);
-    Py_XDECREF(module);
-    Py_XDECREF(name);
     return has;
 }
 #else
