@@ -65,7 +65,7 @@ def _patch(*names):
     _prepare()
     _bine.patch(families)
     if families & _families["thread"]:
-        _bine.learn_identity()
+        _bine._learn_identity()
     if families & _families["signal"]:
         _adopt_handlers()
 

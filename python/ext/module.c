@@ -248,7 +248,7 @@ static PyMethodDef functions[] = {
     { "call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads, METH_VARARGS | METH_KEYWORDS, NULL },
 #endif
     { "_throw_into_main", py_throw_into_main, METH_O, NULL },
-    { "learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
+    { "_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
