@@ -24,7 +24,7 @@
 #include "local_tls.h"
 
 enum {
-    SLOTS = 256,
+    SLOTS = PTHREAD_KEYS_MAX,
     ROUNDS = PTHREAD_DESTRUCTOR_ITERATIONS,
 };
 

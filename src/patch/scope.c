@@ -129,7 +129,8 @@ unsigned bine_scope_families(const char *name, unsigned families)
         if (rule->kind == BINE_RULE_LOCAL_KEYS)
             special |= BINE_PATCH_LOCAL_KEYS;
         else if (rule->kind == BINE_RULE_GREENLETS)
-            special |= BINE_PATCH_GREENLETS;
+            /* Threads have their own keys. */
+            special |= BINE_PATCH_GREENLETS | (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
         else
             ordinary &= bine_families_with_inner(rule->families);
     }
