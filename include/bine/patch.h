@@ -94,9 +94,11 @@ BINE_API int bine_patch_local_tls(const char *object);
 /*
  * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of
  * threads, when the thread family is patched. In these objects pthread_self answers for the current greenlet, whoever
- * spawned it, and every call that takes a pthread_t understands it: join, detach, exit, cancel (as bine_kill; the
- * thread's value is PTHREAD_CANCELED), kill (signals the thread that it runs on), names, attributes. Threads that have
- * no hub, other than the main one, still make threads. Errors and scope as above.
+ * spawned it, and every call that takes a pthread_t understands it: join, detach, exit, cancel, kill (signals the thread
+ * that it runs on), names, attributes. The pthread keys of these objects are greenlet-local, as by bine_patch_local_keys.
+ * Cancellation acts at the cancellation points of all patched objects, also where the type is asynchronous; cleanup
+ * handlers, C++ destructors and those of keys run, and join gives PTHREAD_CANCELED. Threads that have no hub, other than
+ * the main one, still make threads. Errors and scope as above.
  */
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 

@@ -46,6 +46,20 @@ int bine_kill(bine_greenlet *g)
     return 0;
 }
 
+void bine_cancel(struct bine_greenlet *g)
+{
+    if (g->state == BINE_DEAD)
+        return;
+    g->attention |= BINE_A_KILLED;
+    if (g->state == BINE_PARKED && !(g->park_flags & BINE_PARK_FIRM) && !g->shields)
+        bine_unpark_error(g, ECANCELED);
+}
+
+void bine_uncancel(struct bine_greenlet *g)
+{
+    g->attention &= (uint8_t)~BINE_A_KILLED;
+}
+
 bool bine_killed(const bine_greenlet *g)
 {
     return g && (g->attention & BINE_A_KILLED);

@@ -28,6 +28,7 @@ enum bine_state {
 enum bine_slot {
     BINE_SLOT_PATCH,    /* src/patch: signal mask, thread identity ... */
     BINE_SLOT_PYTHON,   /* the Python extension: its greenlet object */
+    BINE_SLOT_THREAD,   /* src/patch: what libc keeps in a thread's descriptor */
     BINE_SLOT_EXCHANGE, /* of a greenlet that has left: what hub->exchange put away */
     BINE_SLOTS
 };

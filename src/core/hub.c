@@ -326,6 +326,7 @@ bine_hub *bine_hub_get(void)
         goto no_key;
     }
     hub->current = hub->root;
+    hub->thread = pthread_self();
     hub->default_stack_class = bine_stacks_class(0, false);
     hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
     bine_hub_of_thread = hub;

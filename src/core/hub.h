@@ -7,6 +7,7 @@
 #define BINE_CORE_HUB_H
 
 #include <bine/hub.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -124,9 +125,10 @@ struct bine_hub {
     _Atomic(uint64_t) handled;
     uint64_t switches; /* at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
-    uint64_t streak;               /* I/O calls since the last switch that did not have to wait; io's own */
-    void *io;                      /* the I/O layer's state for this hub */
-    struct bine_hub *next_hub;     /* of those that have ended */
+    uint64_t streak;           /* I/O calls since the last switch that did not have to wait; io's own */
+    void *io;                  /* the I/O layer's state for this hub */
+    struct bine_hub *next_hub; /* of those that have ended */
+    pthread_t thread;
     struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */

@@ -196,6 +196,13 @@ __typeof__(res_nsend) __res_nsend;
 
 locale_t __uselocale(locale_t locale);
 
+/* what C's pthread_cleanup_push is made of */
+void __pthread_register_cancel(__pthread_unwind_buf_t *buffer);
+void __pthread_unregister_cancel(__pthread_unwind_buf_t *buffer);
+void __pthread_register_cancel_defer(__pthread_unwind_buf_t *buffer);
+void __pthread_unregister_cancel_restore(__pthread_unwind_buf_t *buffer);
+void __pthread_unwind_next(__pthread_unwind_buf_t *buffer) __attribute__((noreturn));
+
 /* thread-local variables with destructors (Itanium C++ ABI) */
 int __cxa_thread_atexit_impl(void (*run)(void *), void *object, void *library);
 

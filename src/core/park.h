@@ -28,6 +28,11 @@ enum {
  */
 int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags);
 
+/* As bine_kill of a greenlet of this thread, but if g has not begun it begins all the same. And back again: waits that begin from now on
+ * do not fail. For cancellation as pthreads have it (src/patch/cancellation.c). */
+void bine_cancel(struct bine_greenlet *g);
+void bine_uncancel(struct bine_greenlet *g);
+
 /* What bine_park would fail with at once because of kill, scope or interrupt; 0 if it would wait. For calls that try first and
  * must not succeed after a kill for ever: the caller fails with it. Spends an interrupt. */
 int bine_cancelled(struct bine_hub *hub);

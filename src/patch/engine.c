@@ -19,6 +19,7 @@
 #include "../core/libc.h"
 #include "limit.h"
 #include "loaded.h"
+#include "points.h"
 #include "protection.h"
 #include "record.h"
 #include "relocation.h"
@@ -85,6 +86,7 @@ struct plan {
     /* Objects were unloaded since the last walk: one that lies where one was known need not be the same, even if it
      * comes from the same file (which may have been replaced). */
     bool some_unloaded;
+    bool cancels;   /* some object calls pthread_cancel */
     bool overtaken; /* a slot was written by another thread between plan and change */
 
     /* The object that is being scanned. */
@@ -243,6 +245,8 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
     bool wanted = (symbol->family & plan->wanted) != 0, patched = bine_variant_is_hook(symbol, value);
     if (!patched && (!wanted || !leads_to_libc(plan, relocation, symbol, value)))
         return 0;
+    if (wanted && symbol->hook == (void *)hook_pthread_cancel)
+        plan->cancels = true;
     return want(plan, relocation, value, patched, wanted ? bine_variant_hook(symbol, plan->patient) : NULL,
                 *symbol->original);
 }
@@ -341,7 +345,7 @@ static int carry_out(void *arg)
     return error;
 }
 
-static int apply_once(unsigned families, bool *overtaken)
+static int apply_once(unsigned families, bool *overtaken, bool *cancels)
 {
     unsigned long long added, removed;
     bine_loaded_changes(&added, &removed);
@@ -365,6 +369,7 @@ static int apply_once(unsigned families, bool *overtaken)
     bine_protections_free(&plan.protections);
     free(plan.system.list);
     free(plan.limited.list);
+    *cancels = plan.cancels;
     *overtaken = plan.overtaken;
     return error;
 }
@@ -374,15 +379,22 @@ int bine_engine_apply(unsigned families, bool anew)
     unsigned old_epoch = epoch;
     if (anew || families != current_families)
         epoch = epoch + 1 ? epoch + 1 : 1;
-    bool overtaken;
-    int error = apply_once(families, &overtaken);
+    bool overtaken, cancels;
+    int error = apply_once(families, &overtaken, &cancels);
     if (error) {
         epoch = old_epoch;
         return error;
     }
+    if (cancels && !bine_points_wanted()) {
+        /* From here on calls are cancellation points: look at all slots again. For lack of memory some are not. */
+        bine_points_want();
+        epoch = epoch + 1 ? epoch + 1 : 1;
+        if (apply_once(families, &overtaken, &cancels) != 0)
+            return 0;
+    }
     /* Each slot is bound once only, so that a second look finds them all; a third cannot hurt. */
     for (int i = 0; i < 2 && overtaken; i++)
-        if (apply_once(families, &overtaken) != 0)
+        if (apply_once(families, &overtaken, &cancels) != 0)
             break;
     return 0;
 }

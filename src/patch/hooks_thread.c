@@ -8,6 +8,7 @@
 
 #include <bine/wait.h>
 
+#include "cancellation.h"
 #include "hook.h"
 #include "thread_greenlets.h"
 #include "thread_join.h"
@@ -115,7 +116,7 @@ void hook_pthread_exit(void *value)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_GREENLETS);
     if (hub && !(hub->current->flags & BINE_G_ROOT))
-        bine_thread_greenlet_exit(value);
+        bine_cleanup_leave(hub, value);
     if (hub)
         bine_wait(NULL, 0, NULL, 0, BINE_FOREVER);
     bine_libc.pthread_exit(value);
@@ -137,17 +138,98 @@ int hook_thrd_detach(thrd_t thread)
     return hook_pthread_detach(thread) == 0 ? thrd_success : thrd_error;
 }
 
+/* ---- cancellation ---------------------------------------------------------------------------- */
+
+/* The hub whose current greenlet is asked; NULL: libc is. */
+static struct bine_hub *asked(void)
+{
+    return bine_hook_active(FAMILIES) ? bine_hub_here() : NULL;
+}
+
 int hook_pthread_cancel(pthread_t thread)
 {
+    enum {
+        WAITS = BINE_PATCH_SOCKET | BINE_PATCH_TIME | BINE_PATCH_SELECT
+    };
     int error = bine_thread_greenlet_cancel(thread);
+    /* A thread that may wait in libc's own calls is left to libc. */
+    if (error == ESRCH && (atomic_load(&bine_patch_active) & WAITS) == WAITS)
+        error = bine_cancellation_of_thread(thread);
     return error == ESRCH ? bine_libc.pthread_cancel(thread) : error;
 }
 
 void hook_pthread_testcancel(void)
 {
-    if (bine_thread_greenlet_cancelled())
-        bine_thread_greenlet_exit(PTHREAD_CANCELED);
-    bine_libc.pthread_testcancel();
+    struct bine_hub *hub = asked();
+    if (hub && bine_cancellation_due(hub))
+        bine_cancellation_act(hub);
+    if (!hub || hub->current->flags & BINE_G_ROOT)
+        bine_libc.pthread_testcancel();
+}
+
+int hook_pthread_setcancelstate(int state, int *old)
+{
+    struct bine_hub *hub = asked();
+    return hub ? bine_cancellation_set_state(hub, state, old) : bine_libc.pthread_setcancelstate(state, old);
+}
+
+int hook_pthread_setcanceltype(int type, int *old)
+{
+    struct bine_hub *hub = asked();
+    return hub ? bine_cancellation_set_type(hub, type, old) : bine_libc.pthread_setcanceltype(type, old);
+}
+
+/* A handler is popped where it was pushed, whatever is patched meanwhile. */
+static struct bine_hub *hub_of_handlers(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    return hub && !(hub->current->flags & BINE_G_ROOT) ? hub : NULL;
+}
+
+void hook___pthread_register_cancel(__pthread_unwind_buf_t *buffer)
+{
+    struct bine_hub *hub = hub_of_handlers();
+    if (hub)
+        bine_cleanup_push(hub, buffer);
+    else
+        bine_libc.__pthread_register_cancel(buffer);
+}
+
+void hook___pthread_unregister_cancel(__pthread_unwind_buf_t *buffer)
+{
+    struct bine_hub *hub = hub_of_handlers();
+    if (hub)
+        bine_cleanup_pop(hub, buffer);
+    else
+        bine_libc.__pthread_unregister_cancel(buffer);
+}
+
+/* pthread_cleanup_push_defer_np: the type is deferred until it is popped. A greenlet's acts at points only, whatever its type. */
+void hook___pthread_register_cancel_defer(__pthread_unwind_buf_t *buffer)
+{
+    struct bine_hub *hub = hub_of_handlers();
+    if (hub)
+        bine_cleanup_push(hub, buffer);
+    else
+        bine_libc.__pthread_register_cancel_defer(buffer);
+}
+
+void hook___pthread_unregister_cancel_restore(__pthread_unwind_buf_t *buffer)
+{
+    struct bine_hub *hub = hub_of_handlers();
+    if (hub)
+        bine_cleanup_pop(hub, buffer);
+    else
+        bine_libc.__pthread_unregister_cancel_restore(buffer);
+}
+
+void hook___pthread_unwind_next(__pthread_unwind_buf_t *buffer)
+{
+    struct bine_hub *hub = hub_of_handlers();
+    if (hub)
+        bine_cleanup_next(hub, buffer);
+    bine_libc.__pthread_unwind_next(buffer);
+    __builtin_unreachable();
 }
 
 /* ---- what is asked of a thread, and answered by the one that the greenlet runs on --------------- */

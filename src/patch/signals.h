@@ -52,6 +52,7 @@ struct bine_signal_state {
     bool limited; /* has been inside a library with a limit: see limit.h */
     sigset_t mask;
     struct sigaction pipe;
+    stack_t stack; /* sigaltstack of a thread that is a greenlet: remembered, not used */
 };
 /* Of g; made if need be (`make`), else NULL. NULL with errno ENOMEM if that fails. */
 struct bine_signal_state *bine_signal_state_of(struct bine_greenlet *g, bool make);

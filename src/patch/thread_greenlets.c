@@ -14,13 +14,13 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <unwind.h>
 
 #include "../core/hub.h"
 #include "../core/libc.h"
 #include "../core/stack.h"
 #include "../sync/parking_lot.h"
 #include "../sync/posix_clock.h"
+#include "cancellation.h"
 
 struct thread {
     struct bine_greenlet *greenlet;
@@ -30,8 +30,8 @@ struct thread {
     void *arg;
     void *value;
     bool ended, detached, joining;
-    atomic_bool cancelled;
     struct bine_message release;
+    struct bine_thread_state state;
 };
 
 /* ---- the record ------------------------------------------------------------------------------ */
@@ -91,7 +91,8 @@ static void ended(bine_greenlet *g, void *arg)
     struct thread *thread = arg;
     struct bine_lot_bucket *bucket = bine_lot_lock(g);
     thread->ended = true;
-    thread->value = atomic_load(&thread->cancelled) ? PTHREAD_CANCELED : bine_value(g);
+    /* Abandoned before it began: its hub has ended. */
+    thread->value = bine_error(g) == ECANCELED ? PTHREAD_CANCELED : bine_value(g);
     if (thread->detached) {
         forget(bucket, thread);
         return;
@@ -103,7 +104,10 @@ static void ended(bine_greenlet *g, void *arg)
 static void *run_thread(void *arg)
 {
     struct thread *thread = arg;
-    return thread->run(thread->arg);
+    void *value = thread->run(thread->arg);
+    thread->state.leaving = true;
+    bine_uncancel(thread->greenlet);
+    return value;
 }
 
 /* Code that runs on threads counts on what threads get: what was asked for, or else libc's default, of which only the pages that are touched
@@ -143,6 +147,7 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle, const p
         return EAGAIN;
     }
     thread->greenlet = g;
+    bine_thread_state_embed(g, &thread->state);
     struct bine_lot_bucket *bucket = bine_lot_lock(g);
     struct bine_lot_record *record = bine_lot_add(bucket, g, BINE_RECORD_THREAD);
     if (record)
@@ -202,22 +207,33 @@ bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
 
 /* ---- join, detach, cancel --------------------------------------------------------------------- */
 
+/* One wait; the bucket is unlocked meanwhile. */
+static int wait_once(struct bine_lot_bucket *bucket, struct thread *thread, int64_t deadline, unsigned flags)
+{
+    struct bine_lot_waiter waiter;
+    bine_lot_waiter_init(&waiter, bine_hub_here(), thread->greenlet);
+    bine_lot_enqueue_locked(bucket, &waiter, 0);
+    bine_lot_unlock(bucket);
+    int error = bine_lot_await(&waiter, "join", deadline, flags);
+    bine_lot_lock(thread->greenlet);
+    return error;
+}
+
 static int wait_for_end(struct bine_lot_bucket *bucket, struct thread *thread, clockid_t clock,
                         const struct timespec *until)
 {
     struct bine_hub *hub = bine_hub_here();
-    struct bine_lot_waiter waiter;
     int64_t deadline = INT64_MAX;
     int error = 0;
     thread->joining = true;
-    bine_lot_waiter_init(&waiter, hub, thread->greenlet);
     if (hub && until)
         error = bine_posix_deadline(hub, clock, until, &deadline);
     if (!error) {
-        bine_lot_enqueue_locked(bucket, &waiter, 0);
-        bine_lot_unlock(bucket);
-        error = bine_lot_await(&waiter, "join", deadline, BINE_PARK_FIRM);
-        bine_lot_lock(thread->greenlet);
+        /* Cancellation ends a join, a kill does not. */
+        bool listens = hub && bine_thread_state_of(hub->current, false);
+        error = wait_once(bucket, thread, deadline, listens ? 0 : BINE_PARK_FIRM);
+        if (listens && error && error != ETIME && !bine_cancellation_due(hub))
+            error = thread->ended ? 0 : wait_once(bucket, thread, deadline, BINE_PARK_FIRM);
     }
     thread->joining = false;
     return error == ETIME ? ETIMEDOUT : error;
@@ -266,14 +282,14 @@ int bine_thread_greenlet_detach(pthread_t handle)
 }
 
 /* On its hub's thread. It may have ended and been forgotten meanwhile. */
-static void kill_there(void *greenlet)
+static void cancel_there(void *greenlet)
 {
     struct bine_lot_bucket *bucket = bine_lot_lock(greenlet);
     struct thread *thread = thread_of(bucket, (pthread_t)greenlet);
     bool alive = thread && !thread->ended;
     bine_lot_unlock(bucket);
     if (alive)
-        bine_kill(greenlet);
+        bine_cancellation_request(greenlet);
 }
 
 int bine_thread_greenlet_cancel(pthread_t handle)
@@ -281,30 +297,21 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     struct bine_lot_bucket *bucket = bine_lot_lock((const void *)handle);
     struct thread *thread = thread_of(bucket, handle);
     struct bine_hub *hub = thread && !thread->ended ? thread->hub : NULL;
-    if (hub)
-        atomic_store(&thread->cancelled, true);
     bine_lot_unlock(bucket);
-    if (!thread)
-        return ESRCH;
-    int saved_errno = errno;
-    if (hub && hub == bine_hub_here())
-        bine_kill((bine_greenlet *)handle);
-    else if (hub)
-        bine_post(hub, kill_there, (void *)handle);
+    int saved_errno = errno, error = 0;
+    if (!thread) {
+        if (!is_current(handle))
+            return ESRCH;
+        if (!bine_thread_state_of((struct bine_greenlet *)handle, true))
+            return ENOMEM;
+        bine_cancellation_request((struct bine_greenlet *)handle);
+    } else if (hub && hub == bine_hub_here()) {
+        bine_cancellation_request((struct bine_greenlet *)handle);
+    } else if (hub && bine_post(hub, cancel_there, (void *)handle) != 0 && errno != ESRCH) {
+        error = errno;
+    }
     errno = saved_errno;
-    return 0;
-}
-
-bool bine_thread_greenlet_cancelled(void)
-{
-    struct bine_hub *hub = bine_hub_here();
-    if (!hub || !bine_killed(hub->current))
-        return false;
-    struct bine_lot_bucket *bucket = bine_lot_lock(hub->current);
-    struct thread *thread = thread_of(bucket, (pthread_t)hub->current);
-    bool cancelled = thread && atomic_load(&thread->cancelled);
-    bine_lot_unlock(bucket);
-    return cancelled;
+    return error;
 }
 
 /* ---- what is known of it --------------------------------------------------------------------- */
@@ -358,39 +365,4 @@ int bine_thread_greenlet_name(pthread_t handle, char *name, size_t size)
     memcpy(name, start + 2, length - 1);
     name[length - 1] = '\0';
     return 0;
-}
-
-/* ---- exit ------------------------------------------------------------------------------------ */
-
-struct leaving {
-    struct _Unwind_Exception exception;
-    void *value;
-};
-
-static _Noreturn void leave(struct leaving *leaving)
-{
-    void *value = leaving->value;
-    free(leaving);
-    bine_exit(value);
-}
-
-static _Unwind_Reason_Code unwind_on(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
-{
-    if (actions & _UA_END_OF_STACK)
-        leave(arg);
-    return _URC_NO_REASON;
-}
-
-void bine_thread_greenlet_exit(void *value)
-{
-    /* Not on the stack: that goes away while it is in use. */
-    struct leaving *leaving = calloc(1, sizeof *leaving);
-    if (leaving) {
-        leaving->value = value;
-        _Unwind_ForcedUnwind(&leaving->exception, unwind_on, leaving);
-        /* A frame without tables is in the way. */
-        leave(leaving);
-    }
-    bine_exit(value);
 }

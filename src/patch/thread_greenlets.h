@@ -33,16 +33,10 @@ bool bine_thread_greenlet_known(pthread_t thread, pthread_t *real);
 /* `until` NULL: for ever. Any thread. EINVAL: detached, or somebody else joins it; EDEADLK: itself. */
 int bine_thread_greenlet_join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait);
 int bine_thread_greenlet_detach(pthread_t thread);
-/* Ends as PTHREAD_CANCELED; its parks fail from now on (bine_kill), and pthread_testcancel ends it at once. */
+/* ESRCH: it is no greenlet, or has been joined; ENOMEM. */
 int bine_thread_greenlet_cancel(pthread_t thread);
-/* Was the current greenlet cancelled so? */
-bool bine_thread_greenlet_cancelled(void);
 int bine_thread_greenlet_attributes(pthread_t thread, pthread_attr_t *attributes);
 int bine_thread_greenlet_set_name(pthread_t thread, const char *name);
 int bine_thread_greenlet_name(pthread_t thread, char *name, size_t size);
-
-/* End the current greenlet: cleanup handlers and destructors of the frames run, where their code has tables for
- * unwinding. */
-_Noreturn void bine_thread_greenlet_exit(void *value);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "points.h"
+
 bool bine_same_calls;
 
 __attribute__((constructor(102))) static void read_setting(void)
@@ -15,11 +17,11 @@ void *bine_variant_hook(const struct bine_symbol *symbol, bool patient)
 {
     void *same = bine_same_calls ? bine_same_hook(symbol->hook) : NULL;
     void *other = same ? same : patient ? bine_patient_hook(symbol->hook) : NULL;
-    return other ? other : symbol->hook;
+    return other ? other : bine_points_for(symbol->hook);
 }
 
 bool bine_variant_is_hook(const struct bine_symbol *symbol, const void *function)
 {
-    return function == symbol->hook ||
+    return bine_points_is(symbol->hook, function) ||
            (function && (function == bine_patient_hook(symbol->hook) || function == bine_same_hook(symbol->hook)));
 }

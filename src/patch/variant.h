@@ -6,6 +6,7 @@
  *             timeout has broken off goes on; the kill strikes at the next wait outside (hooks_patient.c)
  *   same      everywhere, if the environment says BINE_SAME_CALLS=1: read, write, readv and writev of a socket stay these
  *             system calls (hooks_same.c)
+ *   point     everywhere else, if some object calls pthread_cancel: a cancellation point (points.h)
  */
 #ifndef BINE_PATCH_VARIANT_H
 #define BINE_PATCH_VARIANT_H
