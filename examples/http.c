@@ -1,6 +1,6 @@
 /*
  * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients cut off, one
- * hub per core, and a graceful end on Ctrl-C. The parser is Debian's libhttp-parser.
+ * hub per core, and a graceful end on Ctrl-C. http_request.c reads the requests.
  *
  *     http [PORT [WORKERS [SECONDS]]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100 http://127.0.0.1:PORT/
  *
@@ -8,16 +8,14 @@
  * two requests.
  */
 #include <bine.h>
-#include <http_parser.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_request.h"
+
 #define GRACE (5 * BINE_SECOND)
 enum {
-    HEADER_LIMIT = 8192,
-    BODY_LIMIT = 1 << 20,
-    URL_LIMIT = 1024,
     OUTPUT = 16384
 };
 
@@ -25,9 +23,8 @@ static int64_t request_time = 10 * BINE_SECOND, idle_time = 60 * BINE_SECOND;
 
 struct client {
     int fd;
-    char url[URL_LIMIT];
-    size_t url_size, body_size;
-    bool in_request, completed, close, failed;
+    struct http_request request;
+    bool close, failed;
     char output[OUTPUT];
     size_t output_size;
 };
@@ -58,51 +55,23 @@ static void respond(struct client *client, const char *status, const char *body)
                          strlen(body), client->close ? "Connection: close\r\n" : "", body);
 }
 
-/* ---- what the parser calls -------------------------------------------------------------------- */
+/* ---- requests --------------------------------------------------------------------------------- */
 
-static int on_begin(http_parser *parser)
+static void answer(struct client *client)
 {
-    struct client *client = parser->data;
-    client->url_size = client->body_size = 0;
-    client->in_request = true;
-    return 0;
-}
-
-static int on_url(http_parser *parser, const char *text, size_t size)
-{
-    struct client *client = parser->data;
-    if (client->url_size + size >= URL_LIMIT)
-        return 1;
-    memcpy(client->url + client->url_size, text, size);
-    client->url_size += size;
-    return 0;
-}
-
-static int on_body(http_parser *parser, const char *text, size_t size)
-{
-    struct client *client = parser->data;
-    client->body_size += size;
-    return client->body_size > BODY_LIMIT;
-}
-
-static int on_complete(http_parser *parser)
-{
-    struct client *client = parser->data;
-    client->url[client->url_size] = '\0';
-    client->close = !http_should_keep_alive(parser);
-    client->in_request = false;
-    client->completed = true;
-    if (strcmp(client->url, "/") == 0)
+    const char *url = client->request.url;
+    client->close = !client->request.keep_alive;
+    if (strcmp(url, "/") == 0) {
         respond(client, "200 OK", "hello, world\n");
-    else if (strcmp(client->url, "/slow") == 0 && bine_sleep(BINE_SECOND) == 0)
-        respond(client, "200 OK", "a second later\n");
-    else
+    } else if (strcmp(url, "/slow") == 0) {
+        if (bine_sleep(BINE_SECOND) == 0)
+            respond(client, "200 OK", "a second later\n");
+        else
+            client->failed = true; /* the time is up, or the server ends: there is no answer */
+    } else {
         respond(client, "404 Not Found", "nothing here\n");
-    return 0;
+    }
 }
-
-static const http_parser_settings settings = {
-    .on_message_begin = on_begin, .on_url = on_url, .on_body = on_body, .on_message_complete = on_complete};
 
 /* ---- a connection ----------------------------------------------------------------------------- */
 
@@ -113,31 +82,38 @@ static void allow(bine_timeout *patience, int64_t time)
     bine_timeout_begin(patience, time);
 }
 
+static void take(struct client *client, bine_timeout *patience, const char *data, size_t size)
+{
+    while (size > 0 && !client->close && !client->failed) {
+        if (!client->request.begun)
+            allow(patience, request_time);
+        enum http_outcome outcome = http_take(&client->request, &data, &size);
+        if (outcome == HTTP_REQUEST) {
+            answer(client);
+            http_begin(&client->request);
+        } else if (outcome == HTTP_BAD) {
+            client->close = true;
+            respond(client, "400 Bad Request", "I do not understand, or it is too much.\n");
+        }
+    }
+}
+
 static void serve(bine_connection *connection, void *arg)
 {
     struct client client = {.fd = connection->fd};
-    http_parser parser;
-    http_parser_init(&parser, HTTP_REQUEST);
-    parser.data = &client;
     bine_timeout patience;
+    http_begin(&client.request);
     bine_timeout_begin(&patience, idle_time);
     while (!client.close && !client.failed) {
         char input[4096];
         ssize_t got = bine_recv(client.fd, input, sizeof input, 0);
         if (got <= 0)
             break; /* gone, or too slow */
-        if (!client.in_request)
-            allow(&patience, request_time);
-        client.completed = false;
-        size_t parsed = http_parser_execute(&parser, &settings, input, (size_t)got);
-        if (parsed != (size_t)got && !client.close) {
-            client.close = true;
-            respond(&client, "400 Bad Request", "I do not understand, or it is too much.\n");
-        }
+        take(&client, &patience, input, (size_t)got);
         /* Answers to all requests of this reading go out together. */
         flush(&client);
-        if (client.completed)
-            allow(&patience, client.in_request ? request_time : idle_time);
+        if (!client.request.begun && !client.failed)
+            allow(&patience, idle_time);
     }
     bine_timeout_end(&patience);
 }
@@ -187,7 +163,6 @@ int main(int count, char **arguments)
      * calls less per request. */
     if (bine_patch_all() != 0)
         perror("http: patching");
-    http_parser_set_max_header_size(HEADER_LIMIT);
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
     bine_event *ends[] = {bine_signal_event_new(SIGINT), bine_signal_event_new(SIGTERM)};
     ready = bine_mailbox_new(MOST);

@@ -83,6 +83,63 @@ def refuses_what_is_not_http(port):
     assert talk(port, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
+HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
+NO_REQUESTS = {
+    "length and chunks": HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and length": HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "two lengths": HEAD + b"Content-Length: 4\r\nContent-Length: 6\r\n\r\nabcd",
+    "the same length twice": HEAD + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
+    "a list of lengths": HEAD + b"Content-Length: 4, 4\r\n\r\nabcd",
+    "a length with a sign": HEAD + b"Content-Length: +4\r\n\r\nabcd",
+    "a length with a space": HEAD + b"Content-Length: 4 4\r\n\r\nabcd",
+    "an empty length": HEAD + b"Content-Length:\r\n\r\nabcd",
+    "an endless length": HEAD + b"Content-Length: 18446744073709551620\r\n\r\nabcd",
+    "another coding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "two codings": HEAD + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST /a HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a control character": HEAD + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "space before the colon": HEAD + b"Content-Length : 4\r\n\r\nabcd",
+    "a folded line": HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "bare line feeds": b"GET / HTTP/1.1\nHost: x\n\n",
+    "a bare line feed at the end": b"GET / HTTP/1.1\r\nHost: x\r\n\n",
+    "a bare carriage return": b"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n",
+    "a line feed in a chunk's line": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0;a=\nb\r\n\r\n",
+    "an endless chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    "a chunk without its end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nab0\r\n\r\n",
+    "a negative chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "NUL in the path": b"GET /\0x HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL in a field": b"GET / HTTP/1.1\r\nHost: x\0\r\n\r\n",
+    "another version": b"GET / HTTP/9.9\r\n\r\n",
+    "no version": b"GET /\r\n\r\n",
+    "two spaces": b"GET  / HTTP/1.1\r\n\r\n",
+    "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+}
+
+
+def hazard_92_refuses_what_others_may_read_differently(port):
+    for what, request in NO_REQUESTS.items():
+        answer = talk(port, request + REQUEST)
+        assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1, (what, answer)
+
+
+def hazard_92_takes_chunks_and_lengths_that_are_right(port):
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive , Close\r\n\r\n"
+    body = b"4\r\nabcd\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n"
+    for request in (HEAD + b"Transfer-Encoding: Chunked\r\n\r\n" + body, HEAD + b"Content-Length: \t 4 \r\n\r\nabcd",
+                    b"\r\n" + HEAD + b"X: \xe9\r\n\r\n"):
+        answer = talk(port, request + last)
+        assert answer.count(b"HTTP/1.1 404") == 1 and answer.count(b"HTTP/1.1 200") == 1, answer
+
+
+def hazard_92_a_request_out_of_time_has_no_answer_and_no_more_time(port):
+    begin = time.monotonic()
+    answer = talk(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    assert answer == b"" and time.monotonic() - begin < 2.9, answer
+
+
 def serves_many_at_once(port):
     connections = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(200)]
     for connection in connections:
@@ -174,15 +231,17 @@ def bears_a_load(port):
 
 TESTS = [answers_and_keeps_the_connection, answers_pipelined_requests_in_order, takes_requests_in_pieces,
          refuses_what_is_too_large, takes_what_is_just_small_enough, closes_when_asked_to, refuses_what_is_not_http,
+         hazard_92_refuses_what_others_may_read_differently, hazard_92_takes_chunks_and_lengths_that_are_right,
          serves_many_at_once, bears_a_load]
 SLOW_TESTS = [cuts_off_who_sends_a_request_byte_by_byte, cuts_off_who_does_so_behind_a_whole_request,
               cuts_off_who_takes_no_answers, lets_a_connection_rest_longer_and_cuts_it_off_then,
-              does_not_cut_off_who_always_has_a_request_under_way]
+              does_not_cut_off_who_always_has_a_request_under_way,
+              hazard_92_a_request_out_of_time_has_no_answer_and_no_more_time]
 
 
 def main():
     if not os.path.exists(PROGRAM):
-        print("skip http: the example was not built (libhttp-parser-dev)")
+        print("skip http: the example was not built ")
         return 77
     passed = failed = 0
     for workers, seconds, tests in ((1, 10, TESTS), (2, 10, TESTS), (1, 1, SLOW_TESTS)):
