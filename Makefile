@@ -16,7 +16,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak demo-python test-python test-cpython bench-python format lint install build-dir clean
+.PHONY: all help demo test test-asan test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-cpython bench-python format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -100,6 +100,12 @@ soak: ## ten minutes of random kills, timeouts, closes and forks (SECONDS=120, S
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build all meson-test-prereq
 	@build/tests/soak $(or $(SECONDS),600) $(SEED)
+
+fuzz: ## throw inputs at what reads strangers' bytes (SECONDS=600 for each target, TARGETS="http tls")
+	@tools/setup fuzz
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build
+	@tools/fuzz build $(or $(SECONDS),600) $(TARGETS)
 
 demo-python: ## run the tutorial in Python, by Bine's names and by gevent's (URLS="https://a https://b")
 	@tools/setup python
