@@ -4,7 +4,8 @@
  *
  * The threads are one pool for the process: it starts with none, grows while calls wait and no thread is free, to
  * at most 64 (or BINE_OFFLOAD_THREADS, 1 to 4096, read at first use), and a thread with nothing to do for ten
- * seconds ends. Calls beyond the bound wait in a queue, first come, first served.
+ * seconds ends. Calls beyond the bound wait in a queue, first come, first served. Look-ups of names (bine/names.h) take at most
+ * half of the threads and have a queue of their own.
  */
 #ifndef BINE_OFFLOAD_H
 #define BINE_OFFLOAD_H

@@ -70,15 +70,30 @@ struct lookup {
     bool ended;
     size_t takers; /* greenlets that wait for it, or have been woken and not yet taken their result */
     struct bine_queue waiters;
-    struct lookup *next, **link; /* this hub's look-ups; link NULL: not listed (any more) */
+    unsigned hash;               /* of the node */
+    struct lookup *next, **link; /* this hub's look-ups of its bucket; link NULL: not listed (any more) */
 };
 
-/* One list per thread: a greenlet never leaves its thread, and this is not called across a switch. */
-static __thread struct lookup *lookups;
+enum {
+    BUCKETS = 1024
+};
 
-__attribute__((noinline)) static struct lookup **lookups_here(void)
+/* One table per thread: a greenlet never leaves its thread, and this is not called across a switch. NULL: no look-up has been
+ * listed yet. */
+static __thread struct lookup **lookups;
+
+__attribute__((noinline)) static struct lookup ***lookups_here(void)
 {
     return &lookups;
+}
+
+/* FNV-1a. Somebody who makes names collide gains a walk along NAMES_WAITING look-ups at most. */
+static unsigned hash_of(const char *node)
+{
+    unsigned hash = 2166136261u;
+    for (; node && *node; node++)
+        hash = (hash ^ (unsigned char)*node) * 16777619u;
+    return hash;
 }
 
 /* The waiters of a hub that ended are gone, and so is, in the child, all that was under way at fork: join none of it.
@@ -86,8 +101,10 @@ __attribute__((noinline)) static struct lookup **lookups_here(void)
 static void forget_lookups(struct bine_hub *hub)
 {
     (void)hub;
-    for (struct lookup *each = lookups; each; each = each->next)
-        each->link = NULL;
+    for (int i = 0; lookups && i < BUCKETS; i++)
+        for (struct lookup *each = lookups[i]; each; each = each->next)
+            each->link = NULL;
+    free(lookups);
     lookups = NULL;
 }
 
@@ -109,7 +126,10 @@ static void unlist(struct lookup *lookup)
 
 static void list(struct lookup *lookup)
 {
-    struct lookup **head = lookups_here();
+    struct lookup ***table = lookups_here();
+    if (!*table && !(*table = calloc(BUCKETS, sizeof **table)))
+        return; /* nobody joins it */
+    struct lookup **head = &(*table)[lookup->hash % BUCKETS];
     lookup->next = *head;
     lookup->link = head;
     if (lookup->next)
@@ -167,8 +187,11 @@ static bool same_string(const char *a, const char *b)
 
 static struct lookup *find_lookup(const char *node, const char *service, const struct addrinfo *hints)
 {
-    for (struct lookup *each = *lookups_here(); each; each = each->next)
-        if (each->hinted == (hints != NULL) && same_string(each->node, node) && same_string(each->service, service) &&
+    struct lookup **table = *lookups_here();
+    unsigned hash = hash_of(node);
+    for (struct lookup *each = table ? table[hash % BUCKETS] : NULL; each; each = each->next)
+        if (each->hash == hash && each->hinted == (hints != NULL) && same_string(each->node, node) &&
+            same_string(each->service, service) &&
             (!hints ||
              (each->hints.ai_flags == hints->ai_flags && each->hints.ai_family == hints->ai_family &&
               each->hints.ai_socktype == hints->ai_socktype && each->hints.ai_protocol == hints->ai_protocol)))
@@ -181,6 +204,7 @@ static struct lookup *new_lookup(const char *node, const char *service, const st
     struct lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup)
         return NULL;
+    lookup->hash = hash_of(node);
     if ((node && !(lookup->node = strdup(node))) || (service && !(lookup->service = strdup(service))))
         goto no_memory;
     if (hints) {
@@ -194,8 +218,12 @@ static struct lookup *new_lookup(const char *node, const char *service, const st
             goto no_memory;
 #endif
     }
-    lookup->job = (struct bine_offload_job){
-        .run = run_lookup, .done = lookup_ended, .orphaned = lookup_orphaned, .locks = true, .error = errno};
+    lookup->job = (struct bine_offload_job){.run = run_lookup,
+                                            .done = lookup_ended,
+                                            .orphaned = lookup_orphaned,
+                                            .locks = true,
+                                            .name = true,
+                                            .error = errno};
     return lookup;
 no_memory:
     free_lookup(lookup);
@@ -267,6 +295,8 @@ int bine_getaddrinfo(const char *node, const char *service, const struct addrinf
 
     struct lookup *lookup = shareable() ? find_lookup(node, service, hints) : NULL;
     bool begun = lookup != NULL;
+    if (!lookup && !bine_offload_takes_names())
+        return EAI_AGAIN;
     if (!lookup && !(lookup = new_lookup(node, service, hints)))
         return EAI_MEMORY;
     lookup->takers++;
@@ -335,6 +365,7 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
     if (!reverse)
         return EAI_MEMORY;
     reverse->job.run = run_reverse;
+    reverse->job.name = true;
     reverse->job.error = errno;
     reverse->job.locks = true;
     memcpy(&reverse->address, address, length);
@@ -345,6 +376,8 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
     reverse->service_wanted = service_wanted;
     reverse->flags = flags;
     int error = bine_offload_detached(hub, &reverse->job, discard_reverse, "getnameinfo", 0, INT64_MAX);
+    if (error == EAGAIN)
+        return EAI_AGAIN;
     if (error) {
         errno = error;
         return EAI_SYSTEM;

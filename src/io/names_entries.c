@@ -172,6 +172,7 @@ static int run(struct bine_hub *hub, struct query *query, bool at_once)
         return 0;
     }
     query->job.locks = true;
+    query->job.name = true;
     return bine_offload_detached(hub, &query->job, discard_query, query->verb, 0, INT64_MAX);
 }
 
@@ -249,7 +250,7 @@ static int answer_into(struct bine_hub *hub, struct query *query, bool at_once, 
     int error = query ? run(hub, query, at_once) : ENOMEM;
     if (error) {
         if (h_error)
-            *h_error = NETDB_INTERNAL;
+            *h_error = error == EAGAIN ? TRY_AGAIN : NETDB_INTERNAL;
         errno = error;
         return error;
     }
@@ -307,7 +308,8 @@ static void *answer(struct bine_hub *hub, struct query *query, bool at_once)
     else if (query)
         error = run(hub, query, at_once);
     if (error) {
-        h_errno = NETDB_INTERNAL; /* NOLINT(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
+        int trouble = error == EAGAIN ? TRY_AGAIN : NETDB_INTERNAL;
+        h_errno = trouble; /* NOLINT(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
         errno = error;
         return NULL;
     }

@@ -45,6 +45,7 @@ int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
         return -1;
     }
     membership->job.run = run_membership;
+    membership->job.name = true;
     membership->job.error = errno;
     membership->job.locks = true;
     membership->group = group;

@@ -4,7 +4,6 @@
  *
  * Idle workers form a stack, each with a condition of its own, and a job is handed to the one that went idle last: its
  * cache is warm, and those at the bottom stay idle long enough to end.
- *
  * Locks here are libc's own, not the patched ones: nothing parks while it holds the pool's lock.
  */
 #include "offload.h"
@@ -20,10 +19,12 @@
 #include "../core/libc.h"
 #include "../core/park.h"
 #include "confine.h"
+#include "job_list.h"
 
 enum {
     THREADS_DEFAULT = 64,
     THREADS_MOST = 4096,        /* whatever lingers */
+    NAMES_WAITING = 4096,       /* beyond that look-ups fail */
     LEAST_STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
@@ -32,9 +33,9 @@ struct running {
     struct bine_offload_job *job;
     struct bine_hub *hub;
     pthread_t thread;
-    bool firm, lingers, interruptible, locks; /* of the job, which may be gone when its message has been sent */
-    bool sending;                             /* its message is about to be in the hub's inbox */
-    bool orphan;                              /* the hub has ended meanwhile */
+    bool firm, lingers, interruptible, locks, name; /* of the job, which may be gone when its message has been sent */
+    bool sending;                                   /* its message is about to be in the hub's inbox */
+    bool orphan;                                    /* the hub has ended meanwhile */
     struct running *next, *previous;
 };
 
@@ -46,9 +47,10 @@ struct worker {
 
 static struct pool {
     pthread_mutex_t lock;
-    struct bine_offload_job *first, *last; /* queued, FIFO */
+    struct bine_job_list jobs, names; /* queued */
+    bool named_last;                  /* the last that was taken from a queue was a name */
     struct worker *idle;
-    size_t queued;
+    size_t naming;    /* threads that look up names */
     size_t threads;   /* running, idle, and being made */
     size_t lingering; /* of these, at work on jobs that do not count towards the bound */
     size_t finishing; /* of these, done with their job and about to look for the next */
@@ -83,44 +85,35 @@ static struct timespec realtime_in(int64_t nanoseconds)
 
 /* ---- the queue; all with the lock held ------------------------------------------------------- */
 
-static void push_job(struct bine_offload_job *job)
+/* Names leave half of the threads to everything else: strangers choose which names are looked up, and their own name
+ * server may be slow. */
+static size_t names_that_may_begin(void)
 {
-    job->next = NULL;
-    job->queued = true;
-    if (pool.last)
-        pool.last->next = job;
-    else
-        pool.first = job;
-    pool.last = job;
-    pool.queued++;
+    size_t most = (pool.bound + 1) / 2, room = pool.naming < most ? most - pool.naming : 0;
+    return pool.names.count < room ? pool.names.count : room;
 }
 
+static bool may_begin(const struct bine_offload_job *job)
+{
+    return !job->name || pool.naming < (pool.bound + 1) / 2;
+}
+
+static struct bine_job_list *list_of(const struct bine_offload_job *job)
+{
+    return job->name ? &pool.names : &pool.jobs;
+}
+
+/* By turns. */
 static struct bine_offload_job *pop_job(void)
 {
-    struct bine_offload_job *job = pool.first;
-    if (!job || pool.forks)
+    if (pool.forks)
         return NULL;
-    pool.first = job->next;
-    if (!pool.first)
-        pool.last = NULL;
-    pool.queued--;
-    job->queued = false;
+    bool name = names_that_may_begin() > 0 && (!pool.jobs.first || !pool.named_last);
+    struct bine_offload_job *job = name ? pool.names.first : pool.jobs.first;
+    if (job)
+        bine_job_remove(list_of(job), job);
+    pool.named_last = name;
     return job;
-}
-
-static void remove_job(struct bine_offload_job *job)
-{
-    struct bine_offload_job *previous = NULL;
-    for (struct bine_offload_job *each = pool.first; each != job; each = each->next)
-        previous = each;
-    if (previous)
-        previous->next = job->next;
-    else
-        pool.first = job->next;
-    if (pool.last == job)
-        pool.last = previous;
-    pool.queued--;
-    job->queued = false;
 }
 
 /* ---- workers --------------------------------------------------------------------------------- */
@@ -148,7 +141,8 @@ static void dropped(struct bine_message *message)
  * which has perhaps not yet noticed that it is free. */
 static bool wants_thread(void)
 {
-    return pool.queued > pool.finishing && pool.threads - pool.lingering < pool.bound && pool.threads < THREADS_MOST;
+    return pool.jobs.count + names_that_may_begin() > pool.finishing && pool.threads - pool.lingering < pool.bound &&
+           pool.threads < THREADS_MOST;
 }
 
 static void add_thread(void);
@@ -162,11 +156,13 @@ static void begin_running(struct running *here, struct bine_offload_job *job)
                              .lingers = job->lingers,
                              .locks = job->locks,
                              .interruptible = job->interruptible,
+                             .name = job->name,
                              .next = pool.running};
     if (here->next)
         here->next->previous = here;
     pool.running = here;
     pool.lingering += here->lingers;
+    pool.naming += here->name;
 }
 
 /* To the worker that went idle last. */
@@ -183,6 +179,7 @@ static void end_running(struct running *here)
 {
     struct bine_offload_job *job = here->job;
     pool.lingering -= here->lingers;
+    pool.naming -= here->name;
     here->sending = !here->orphan;
     pool.finishing++;
     unlock_pool();
@@ -391,6 +388,20 @@ static void after_fork_in_child(void)
     pthread_cond_init(&pool.finished, NULL);
 }
 
+/* All that the hub has queued; to *orphans what owns its memory. */
+static void take_back(struct bine_job_list *list, struct bine_hub *hub, struct bine_offload_job **orphans)
+{
+    for (struct bine_offload_job *job = list->first, *next; job; job = next) {
+        next = job->next;
+        if (job->hub == hub)
+            bine_job_remove(list, job);
+        if (job->hub == hub && job->orphaned) {
+            job->next = *orphans;
+            *orphans = job;
+        }
+    }
+}
+
 /* A hub ends and its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must
  * end. What has ended and lay in the inbox was dropped when that was closed. The record of the hub will serve another thread,
  * so that no message to it may be under way when this returns. */
@@ -398,16 +409,8 @@ static void hub_ended(struct bine_hub *hub)
 {
     struct bine_offload_job *orphans = NULL;
     lock_pool();
-    for (struct bine_offload_job *job = pool.first, *next; job; job = next) {
-        next = job->next;
-        if (job->hub != hub)
-            continue;
-        remove_job(job);
-        if (job->orphaned) {
-            job->next = orphans;
-            orphans = job;
-        }
-    }
+    take_back(&pool.jobs, hub, &orphans);
+    take_back(&pool.names, hub, &orphans);
     for (int64_t pause = BINE_MS;; pause *= 2) {
         bool waits = false, again = false;
         for (struct running *each = pool.running; each; each = each->next) {
@@ -454,7 +457,6 @@ struct bine_hub *bine_offload_hub(void)
     return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) && !bine_confined() ? hub : NULL;
 }
 
-/* Here and now, with the lock held. */
 static void run_here(struct bine_offload_job *job)
 {
     struct running here = {.thread = bine_libc.pthread_self()};
@@ -478,14 +480,14 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     }
     if (job->interruptible && !pool.interrupt_signal)
         pool.interrupt_signal = bine_offload_choose_signal();
-    if (pool.idle && !pool.forks) {
+    if (pool.idle && !pool.forks && may_begin(job)) {
         job->queued = false;
         hand_over(job);
         unlock_pool();
         errno = saved;
         return;
     }
-    push_job(job);
+    bine_job_push(list_of(job), job);
     if (wants_thread())
         add_thread();
     /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
@@ -496,12 +498,20 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     errno = saved;
 }
 
+bool bine_offload_takes_names(void)
+{
+    lock_pool();
+    size_t waiting = pool.names.count;
+    unlock_pool();
+    return waiting < NAMES_WAITING;
+}
+
 bool bine_offload_withdraw(struct bine_offload_job *job)
 {
     lock_pool();
     bool queued = job->queued;
     if (queued)
-        remove_job(job);
+        bine_job_remove(list_of(job), job);
     unlock_pool();
     return queued;
 }
@@ -549,6 +559,8 @@ int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
     job->done = wake_waiter;
     job->orphaned = discard;
     int error = bine_cancelled(hub);
+    if (!error && job->name && !bine_offload_takes_names())
+        error = EAGAIN;
     if (error) {
         discard(job);
         return error;
@@ -576,7 +588,7 @@ size_t bine_offload_threads(void)
 size_t bine_offload_queued(void)
 {
     lock_pool();
-    size_t queued = pool.queued;
+    size_t queued = pool.jobs.count + pool.names.count;
     unlock_pool();
     return queued;
 }

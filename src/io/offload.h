@@ -24,6 +24,9 @@ struct bine_offload_job {
     /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or
      * those who would bring it about might find the pool full. */
     bool lingers;
+    /* The job asks the name service. Strangers may choose what for, and how often: all these together take at most half of the
+     * threads, and so many wait at most (bine_offload_takes_names). */
+    bool name;
     /* run is a system call that a signal ends with EINTR; it may be repeated unless `interrupted` is set. Before the
      * caller of bine_offload_firm is told that it was killed, so is the call: it has always ended then, one way or
      * the other. */
@@ -39,7 +42,7 @@ struct bine_offload_job {
     /* The pool's own. */
     struct bine_message message;
     struct bine_hub *hub;
-    struct bine_offload_job *next;
+    struct bine_offload_job *next, *previous;
     struct bine_greenlet *waiter;
     bool queued;
 };
@@ -52,6 +55,9 @@ struct bine_hub *bine_offload_hub(void);
 /* Hand a job to the pool; never fails (if no thread can be made it runs here and now). Greenlets that wait for it park
  * with BINE_PARK_EXTERNAL. */
 void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job);
+
+/* Is there room for one more job that asks the name service? If not the look-up fails: EAGAIN, EAI_AGAIN, TRY_AGAIN. */
+bool bine_offload_takes_names(void);
 
 /* Take back a job that no thread has begun: true, and it is the caller's again; no callback will be called. */
 bool bine_offload_withdraw(struct bine_offload_job *job);
@@ -70,7 +76,7 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
 /*
  * Run a job that owns all memory it uses, so that a kill or timeout ends the wait at once. Returns 0: run has ended and
  * the job is the caller's again. Or an error number as bine_park: the job is gone, `discard` was or will be called
- * with it, possibly on another thread.
+ * with it, possibly on another thread. EAGAIN also if it asks the name service and too many do.
  */
 int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
                           void (*discard)(struct bine_offload_job *job), const char *verb, uintptr_t object,
