@@ -1,7 +1,6 @@
 /*
  * The offload pool: see offload.h. One lock guards all of it; jobs are taken and finished far less often than a
  * lock of its kind could suffer from.
- *
  * Idle workers form a stack, each with a condition of its own, and a job is handed to the one that went idle last: its
  * cache is warm, and those at the bottom stay idle long enough to end.
  * Locks here are libc's own, not the patched ones: nothing parks while it holds the pool's lock.
@@ -110,9 +109,9 @@ static struct bine_offload_job *pop_job(void)
         return NULL;
     bool name = names_that_may_begin() > 0 && (!pool.jobs.first || !pool.named_last);
     struct bine_offload_job *job = name ? pool.names.first : pool.jobs.first;
+    pool.named_last = name;
     if (job)
         bine_job_remove(list_of(job), job);
-    pool.named_last = name;
     return job;
 }
 
