@@ -131,7 +131,7 @@ static void *serve_site(void *connection)
 static void *accept_all(void *listener)
 {
     int fd;
-    while ((fd = accept((int)(intptr_t)listener, NULL, NULL)) >= 0)
+    while ((fd = tcp_accept((int)(intptr_t)listener)) >= 0)
         bine_detach(bine_spawn(serve_site, (void *)(intptr_t)fd));
     return NULL;
 }

@@ -38,7 +38,7 @@ int main(int count, char **arguments)
     fflush(stdout);
 
     int fd;
-    while ((fd = accept(listener, NULL, NULL)) >= 0) {
+    while ((fd = tcp_accept(listener)) >= 0) {
         bine_greenlet *g = bine_spawn(serve, (void *)(intptr_t)fd);
         if (!g)
             close(fd); /* no memory for one more: this one has bad luck, the others go on */

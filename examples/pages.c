@@ -71,7 +71,7 @@ static void *serve_one(void *connection)
 static void *serve(void *listener)
 {
     int fd = (int)(intptr_t)listener, connection;
-    while ((connection = accept(fd, NULL, NULL)) >= 0)
+    while ((connection = tcp_accept(fd)) >= 0)
         bine_detach(bine_spawn(serve_one, (void *)(intptr_t)connection));
     close(fd); /* accept failed: somebody has killed this greenlet */
     return NULL;

@@ -70,7 +70,7 @@ int main(int count, char **arguments)
     fflush(stdout);
 
     int fd;
-    while ((fd = accept(listener, NULL, NULL)) >= 0)
+    while ((fd = tcp_accept(listener)) >= 0)
         bine_detach(bine_spawn(serve, (void *)(intptr_t)fd));
     perror("accept");
     return 1;

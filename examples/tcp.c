@@ -2,6 +2,7 @@
 #include "tcp.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -25,6 +26,21 @@ int tcp_listen(int *port)
         return -1;
     }
     *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static bool passes(int error)
+{
+    return error == ECONNABORTED || error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EPERM || error == EPROTO || error == EINTR;
+}
+
+int tcp_accept(int listener)
+{
+    int fd;
+    do
+        fd = accept(listener, NULL, NULL);
+    while (fd < 0 && passes(errno));
     return fd;
 }
 

@@ -11,7 +11,7 @@
 
 #include "ask.h"
 
-/* After so many failures in a row for want of descriptors or memory the pause no longer grows: 64 ms. */
+/* After so many failures in a row that will last the pause no longer grows: 64 ms. */
 enum {
     LONGEST_PAUSE = 7
 };
@@ -59,10 +59,11 @@ static int by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t
 }
 
 /*
- * Out of descriptors or memory: the caller is told at once by libc, and most callers just try again. The pause lets
- * other greenlets go on and close something, and keeps such a loop from spinning (hazard 29).
+ * Out of descriptors or memory, or forbidden by a policy (a security module, a seccomp filter): the caller is told at once by libc, and
+ * most callers just try again. The pause lets other greenlets go on and close something, and keeps such a loop from spinning (hazards 29
+ * and 90).
  */
-static int exhausted(struct bine_wait *wait, int error)
+static int back_off(struct bine_wait *wait, int error)
 {
     unsigned failures = 1;
     if (wait->record) {
@@ -73,15 +74,17 @@ static int exhausted(struct bine_wait *wait, int error)
             failures = LONGEST_PAUSE;
     }
     int64_t until = bine_hub_deadline(wait->hub, BINE_MS << (failures - 1));
-    int ended = bine_park(wait->hub, "accept (out of descriptors) fd", (uintptr_t)wait->fd, until, BINE_PARK_SIGNALS);
+    int ended = bine_park(wait->hub, "accept (refused) fd", (uintptr_t)wait->fd, until, BINE_PARK_SIGNALS);
     if (ended == ECANCELED || ended == ETIMEDOUT)
         error = ended;
     return (int)bine_io_fail(error);
 }
 
-static bool is_exhaustion(int error)
+/* Will the next accept most probably say the same? */
+static bool lasts(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EPERM ||
+           error == EACCES || error == ENOSYS;
 }
 
 /* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets
@@ -121,7 +124,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.accept4(fd, address, length, flags);
-    int error = bine_io_streak(hub), saved = errno;
+    int error = bine_streak(hub), saved = errno;
     if (error)
         return (int)bine_io_fail(error);
     struct bine_wait wait;
@@ -150,8 +153,13 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
             error = -1;
         }
         if (error == -1) {
-            ask = true;
             error = bine_wait_allowed(&wait, false);
+            /* Non-blocking after all, and not tried yet: the call itself says what there is. */
+            if (error == EAGAIN && !ask) {
+                ask = true;
+                continue;
+            }
+            ask = true;
             if (!error)
                 error = by_poller(&wait, address, length, flags, &made);
             if (error < 0 || error == EINVAL) {
@@ -161,8 +169,8 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
         }
         if (error == ETIME)
             error = EAGAIN;
-        if (is_exhaustion(error))
-            return exhausted(&wait, error);
+        if (lasts(error))
+            return back_off(&wait, error);
         if (error)
             return (int)bine_io_fail(error);
         return accepted(&wait, made, flags, saved);

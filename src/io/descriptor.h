@@ -30,7 +30,7 @@ struct bine_descriptor {
     _Atomic(uint8_t) type;     /* SOCK_STREAM ..., 0: unknown */
     _Atomic(uint8_t) tcp;      /* is it TCP: 0: unknown, 1: yes, 2: no */
     _Atomic(uint8_t) linger;   /* enum bine_linger */
-    _Atomic(uint8_t) accept_failures; /* accepts in a row that found no free descriptor or memory */
+    _Atomic(uint8_t) accept_failures; /* accepts in a row that failed for a reason that lasts (accept.c) */
     atomic_bool terminal;             /* a character device: io_uring would run it on a worker thread */
     atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
     atomic_bool own;                  /* a poller's: see own.h */

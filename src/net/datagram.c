@@ -75,7 +75,7 @@ static bool receive_one(struct bine_datagram_server *server)
     if (size < 0)
         return bine_listener_go_on(listener, errno);
     listener->accepted++;
-    listener->pause = 0;
+    bine_listener_succeeded(listener);
     struct arrived *arrived = malloc(sizeof *arrived + (size_t)size);
     if (!arrived)
         return bine_listener_go_on(listener, ENOMEM); /* dropped, as datagrams may be */

@@ -161,6 +161,10 @@ enum bine_trouble bine_listen_trouble(int error)
     case ENOBUFS:
     case ENOMEM:
         return BINE_TROUBLE_SHORTAGE;
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+        return BINE_TROUBLE_POLICY;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:

@@ -18,10 +18,11 @@ void bine_address_format(const struct sockaddr *address, socklen_t length, char 
  * number. */
 int bine_listen(const bine_server_options *options, int type, int *fd);
 
-/* What accept, or recvfrom, failed with: go on at once, pause and go on, or give up? */
+/* What accept, or recvfrom, failed with: go on at once, pause and go on (SHORTAGE, POLICY), or give up? */
 enum bine_trouble {
     BINE_TROUBLE_PASSING,
     BINE_TROUBLE_SHORTAGE,
+    BINE_TROUBLE_POLICY, /* a security module or a filter forbids it, now */
     BINE_TROUBLE_FINAL
 };
 enum bine_trouble bine_listen_trouble(int error);

@@ -193,24 +193,29 @@ int bine_listener_free(struct bine_listener *listener)
     return 0;
 }
 
+/* The connection stays in the backlog and would be reported at once again: accepting would spin (hazards 29 and 90). Connections that end
+ * meanwhile give descriptors back. 0 or an error number. */
+static int pause_a_while(struct bine_listener *listener)
+{
+    listener->pause = listener->pause ? listener->pause * 2 : BINE_MS;
+    if (listener->pause > BINE_SECOND / 4)
+        listener->pause = BINE_SECOND / 4;
+    return bine_sleep(listener->pause) == 0 ? 0 : errno;
+}
+
 bool bine_listener_go_on(struct bine_listener *listener, int error)
 {
-    switch (bine_listen_trouble(error)) {
-    case BINE_TROUBLE_PASSING:
+    enum {
+        FEW = 16 /* in a row: each may be the trouble of one connection */
+    };
+    enum bine_trouble trouble = bine_listen_trouble(error);
+    if (trouble == BINE_TROUBLE_PASSING && listener->troubles++ < FEW)
         return true;
-    case BINE_TROUBLE_SHORTAGE:
-        /* The connection stays in the backlog and would be reported at once again: accepting would spin (hazard
-         * 29). Connections that end meanwhile give descriptors back. */
-        listener->short_of_files++;
-        listener->pause = listener->pause ? listener->pause * 2 : BINE_MS;
-        if (listener->pause > BINE_SECOND / 4)
-            listener->pause = BINE_SECOND / 4;
-        if (bine_sleep(listener->pause) == 0)
+    listener->short_of_files += trouble == BINE_TROUBLE_SHORTAGE;
+    if (trouble != BINE_TROUBLE_FINAL) {
+        error = pause_a_while(listener);
+        if (!error)
             return true;
-        error = errno;
-        break;
-    case BINE_TROUBLE_FINAL:
-        break;
     }
     listener->error = listener->stopping ? 0 : error;
     return false;

@@ -30,7 +30,8 @@ struct bine_listener {
     bool has_file;    /* a Unix socket's, made by us */
     struct stat file; /* another server may take the name meanwhile */
     uint64_t accepted, short_of_files;
-    int64_t pause; /* the last one for a shortage, 0: none since the last success */
+    int64_t pause;     /* the last one, 0: none since the last success */
+    unsigned troubles; /* failures since the last success that may have been the trouble of one connection */
 };
 
 /* Bind (see bine_listen). 0 or an error number, with nothing left behind. */
@@ -48,7 +49,13 @@ int bine_listener_check(const struct bine_listener *listener);
 /* The same for freeing it, which any thread may once its own has ended. */
 int bine_listener_check_free(const struct bine_listener *listener);
 
-/* For the loop: accepting failed with this error. True: go on, having paused if that is wanted. */
+/* For the loop: accepting succeeded. */
+static inline void bine_listener_succeeded(struct bine_listener *listener)
+{
+    listener->pause = 0;
+    listener->troubles = 0;
+}
+/* Accepting failed with this error. True: go on, having paused if that is wanted. */
 bool bine_listener_go_on(struct bine_listener *listener, int error);
 
 #endif

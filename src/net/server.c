@@ -89,7 +89,7 @@ static bine_connection *take_connection(struct bine_server *server)
         return NULL;
     }
     listener->accepted++;
-    listener->pause = 0;
+    bine_listener_succeeded(listener);
     if (listener->port && !server->delay) {
         int on = 1;
         setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/libc.h"
 #include "harness.h"
 
 static bine_server *server;
@@ -269,6 +270,48 @@ TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
     }
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
     CHECK_OK(bine_server_free(server));
+}
+
+/* What a security module or a filter does to accept4(2). The connection stays in the backlog, and so does the refusal. */
+static int refusal;
+static unsigned refusals;
+
+static int refused_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    refusals++;
+    errno = refusal;
+    return -1;
+}
+
+TEST(hazard_90_a_policy_that_forbids_accepting_does_not_make_the_server_spin, .seconds = 60)
+{
+    const char *poller = getenv("BINE_POLLER");
+    if (!poller || strcmp(poller, "epoll") != 0)
+        SKIP("accept is not called there");
+    int (*real)(int fd, struct sockaddr *address, socklen_t *length, int flags) = bine_libc.accept4;
+    const int errors[] = {EPERM, EACCES, ENOSYS, ENETDOWN};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        refusal = errors[i];
+        refusals = 0;
+        bine_libc.accept4 = refused_accept4;
+        server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, echo, NULL);
+        CHECK_OK(bine_server_start(server));
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons((in_port_t)bine_server_port(server)),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        CHECK_OK(bine_connect(fd, (struct sockaddr *)&to, sizeof to));
+        CHECK_OK(bine_sleep(300 * BINE_MS));
+        CHECK_GT(refusals, 2u);
+        CHECK_LT(refusals, 60u);
+        bine_libc.accept4 = real; /* the policy has changed */
+        char buffer[8];
+        CHECK(send_all(fd, "hello", 5));
+        receive_all(fd, buffer, 5);
+        bine_close(fd);
+        CHECK_OK(bine_server_stop(server, BINE_SECOND));
+        CHECK_OK(bine_server_free(server));
+    }
 }
 
 TEST(server_bad_arguments)
