@@ -19,10 +19,11 @@
  *    them by whoever provides it. A waiter that was killed or timed out before is passed over, so nothing is
  *    lost; one that was served first gets what it was given, and the kill strikes at its next wait.
  *  - `timeout` is in nanoseconds. When it passes the call fails with ETIMEDOUT and has changed nothing. 0: do
- *    not wait, fail with ETIMEDOUT at once if waiting would be needed. BINE_FOREVER: no limit. Negative: EINVAL.
+ *    not wait, fail with ETIMEDOUT at once if waiting would be needed; after many such calls in a row the others run first,
+ *    so that a loop that only tries does not keep them from what it waits for (ECANCELED then, too). BINE_FOREVER: no limit. Negative: EINVAL.
  *  - Every call that says "waits" can fail with EINVAL (NULL object, negative timeout), EPERM (another thread's
  *    object), ETIMEDOUT, ECANCELED, EDEADLK as base.h says; the comments below name only what comes in
- *    addition. It switches only when it has to wait.
+ *    addition. It switches only when it has to wait, or has tried in vain many times.
  *  - Freeing an object that greenlets wait for fails with EBUSY and leaves it as it was. Freeing NULL is a
  *    success. A shared object may be freed once no other thread will call it any more; what they have sent before is
  *    dealt with.

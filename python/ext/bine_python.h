@@ -262,6 +262,9 @@ PyObject *bine_py_error(int error);
  * a wait can fail with; 0: some other errno, the object's own. */
 int bine_py_wait_begin(void);
 int bine_py_wait_end(bool failed);
+/* A call that may not wait found nothing. After many of these in a row other greenlets run, so that a loop that only tries does not keep them
+ * from what it tries for. ETIME, or -1 with the exception that was thrown at the greenlet. */
+int bine_py_refused(void);
 /* What is left until an absolute deadline, for libbine's relative timeouts. */
 int64_t bine_py_left(int64_t deadline);
 /* The waitable record inside an object that wait() accepts, or NULL with a TypeError. */

@@ -295,7 +295,7 @@ static int wait_until(Greenlet *self, int64_t deadline)
         return -1;
     }
     if (!deadline)
-        return ETIME;
+        return bine_py_refused();
     struct bine_py_sleeper sleeper;
     int error;
     bine_py_sleeper_begin(&sleeper, carrier);

@@ -89,6 +89,8 @@ static int put(Queue *self, PyObject *item, int64_t deadline, PyObject *timeout)
         return PyErr_Occurred() ? -1 : 0;
     int error = errno;
     Py_DECREF(item);
+    if (error == EAGAIN && bine_py_refused() < 0)
+        return -1;
     raise_failure(error, Full, timeout);
     return -1;
 }
@@ -200,7 +202,10 @@ static PyObject *take(Queue *self, int64_t deadline, bool peek, PyObject *timeou
         result = waited(timeout, result);
     }
     if (result < 0) {
-        raise_failure(errno, Empty, timeout);
+        int error = errno;
+        if (error == EAGAIN && bine_py_refused() < 0)
+            return NULL;
+        raise_failure(error, Empty, timeout);
         return NULL;
     }
     if (peek)

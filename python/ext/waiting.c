@@ -7,6 +7,7 @@
 
 #include "bine_python.h"
 #include "core/greenlet.h"
+#include "core/streak.h"
 
 PyObject *bine_LoopExit, *bine_GreenletExit;
 
@@ -151,6 +152,17 @@ int bine_py_wait_end(bool failed)
     else if (error == ENOMEM || error == ECANCELED || error == EPERM)
         bine_py_error(error);
     return PyErr_Occurred() ? -1 : error == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+int bine_py_refused(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub || hub->no_park)
+        return ETIME;
+    if (bine_py_wait_begin() < 0)
+        return -1;
+    bine_streak_firmly(hub);
+    return bine_py_wait_end(false) < 0 ? -1 : ETIME;
 }
 
 int64_t bine_py_left(int64_t deadline)

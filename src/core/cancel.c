@@ -4,6 +4,7 @@
 #include "errand.h"
 #include "park.h"
 #include "schedule.h"
+#include "streak.h"
 
 static void kill_here(void *g)
 {
@@ -113,8 +114,10 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
         if (all[i] == hub->current || all[i]->state == BINE_DEAD)
             continue;
         struct bine_waiter waiter = {.greenlet = hub->current};
-        int error = ETIME;
-        if (timeout) {
+        int error;
+        if (!timeout) {
+            error = bine_streak_refused(hub, ETIME);
+        } else {
             bine_queue_push(&all[i]->waitable.watchers, &waiter);
             error = bine_park(hub, "killall", (uintptr_t)all[i], deadline, 0);
             bine_queue_remove(&waiter);

@@ -16,6 +16,7 @@
 #include "libc.h"
 #include "park.h"
 #include "schedule.h"
+#include "streak.h"
 
 _Thread_local struct bine_hub *bine_hub_of_thread;
 
@@ -287,6 +288,8 @@ static void begin_life(struct bine_hub *hub)
     memset((char *)hub + after, 0, sizeof *hub - after);
     atomic_store(&hub->inbox.waiting, false);
     assert(bine_arch_errno != 0);
+    hub->slice_most = hub->slice_length = BINE_SLICE;
+    hub->streak_length = BINE_STREAK_LIMIT;
     hub->turn_at = BINE_SLICE;
     hub->switches = BINE_SLICE;
     hub->records = records;

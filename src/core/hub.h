@@ -125,7 +125,15 @@ struct bine_hub {
     _Atomic(uint64_t) handled;
     uint64_t switches; /* at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
-    uint64_t streak;           /* I/O calls since the last switch that did not have to wait; io's own */
+    uint64_t streak;          /* calls since the last switch that did not have to wait (streak.h) */
+    uint64_t streak_switches; /* with so many switches made the present streak began, if streak.c began it */
+    int64_t streak_began;     /* and when */
+    int64_t looked_at;        /* when timers and driver were looked at, as far as the clock was read for it */
+    int64_t slice_began;      /* when the slice began that began with so many turns (schedule.c) */
+    uint64_t slice_turns;
+    uint32_t slice_length;     /* of the present slice, in switches */
+    uint32_t slice_most;       /* what slices are made of that fewer are ready for */
+    uint8_t streak_length;     /* what a streak may be that follows another one at once */
     void *io;                  /* the I/O layer's state for this hub */
     struct bine_hub *next_hub; /* of those that have ended */
     pthread_t thread;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "errand.h"
+#include "streak.h"
 #include "switch.h"
 
 static int fail(int error)
@@ -39,7 +40,7 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
         if (g == hub->current)
             return fail(EDEADLK);
         if (timeout == 0)
-            return fail(ETIMEDOUT);
+            return fail(bine_streak_refused(hub, ETIMEDOUT));
         struct bine_greenlet *current = hub->current;
         struct bine_waiter waiter;
         bine_waiter_init(&waiter, current);
@@ -90,7 +91,7 @@ int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout)
         if (!all[i] || all[i]->state == BINE_DEAD)
             continue;
         if (timeout == 0)
-            return fail(ETIMEDOUT);
+            return fail(bine_streak_refused(hub, ETIMEDOUT));
         struct bine_waiter waiter = {.greenlet = hub->current};
         bine_queue_push(&all[i]->waitable.watchers, &waiter);
         error = bine_park(hub, "joinall", (uintptr_t)all[i], deadline, 0);
@@ -159,7 +160,7 @@ ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, 
     some.wanted = count == 0 || count > present ? present : count;
     if (!satisfied(&some)) {
         if (timeout == 0)
-            return fail(ETIMEDOUT);
+            return fail(bine_streak_refused(hub, ETIMEDOUT));
         struct one *ones = calloc(n, sizeof *ones);
         if (!ones)
             return fail(ENOMEM);

@@ -104,7 +104,7 @@ static bool fire_timers(struct bine_hub *hub)
 {
     if (!hub->timers.count)
         return false;
-    int64_t now = bine_hub_now(hub);
+    int64_t now = hub->looked_at = bine_hub_now(hub);
     if (hub->timers.heap[0].deadline > now)
         return false;
     bool outer = hub->no_park;
@@ -118,7 +118,8 @@ static bool fire_timers(struct bine_hub *hub)
 static void renew_slice(struct bine_hub *hub)
 {
     uint32_t ready = bine_ready_count(&hub->ready);
-    unsigned slice = ready < BINE_SLICE ? BINE_SLICE : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
+    unsigned slice = ready < hub->slice_most ? hub->slice_most : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
+    hub->slice_length = slice;
     hub->switches = bine_hub_switches(hub) + slice;
     hub->turn_at = hub->ready.head + slice;
     if ((int32_t)(hub->ready.slept - hub->ready.head) < 0)
@@ -158,6 +159,47 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     errno = saved_errno;
 }
 
+void bine_schedule_look(struct bine_hub *hub, int64_t now)
+{
+    hub->looked_at = now;
+    if (hub->simulated)
+        turn_driver(hub, now + BINE_SIMULATED_LOOK);
+    bine_schedule_turn(hub, false);
+}
+
+/* A slice that took longer than SLOW is followed by one that shall take TARGET, one that was quicker by one of twice as many switches. */
+#define SLICE_TARGET (BINE_MS / 2)
+#define SLICE_SLOW BINE_MS
+
+static void judge_slice(struct bine_hub *hub, int64_t duration)
+{
+    if (duration > SLICE_SLOW) {
+        uint64_t fewer = (uint64_t)hub->slice_length * SLICE_TARGET / (uint64_t)duration;
+        hub->slice_most = fewer < 1 ? 1 : fewer < BINE_SLICE ? (uint32_t)fewer : BINE_SLICE;
+    } else if (duration < SLICE_TARGET && hub->slice_most < BINE_SLICE) {
+        hub->slice_most = hub->slice_most < BINE_SLICE / 2 ? hub->slice_most * 2 : BINE_SLICE;
+    }
+}
+
+/* The slice is used up although greenlets are ready. Where somebody waits for the time or the kernel the clock tells how long it took. */
+static void slice_over(struct bine_hub *hub)
+{
+    if (!hub->timers.count && hub->driver == &hub->idle_driver) {
+        bine_schedule_turn(hub, false);
+        return;
+    }
+    int64_t now = bine_hub_now(hub);
+    if (hub->simulated) {
+        bine_schedule_look(hub, now);
+        return;
+    }
+    if (hub->slice_turns == hub->turns)
+        judge_slice(hub, now - hub->slice_began);
+    hub->slice_began = hub->looked_at = now;
+    bine_schedule_turn(hub, false);
+    hub->slice_turns = hub->turns;
+}
+
 /* Timers of greenlets that wait for just this (alone.h). */
 static size_t timers_of_the_last(const struct bine_hub *hub)
 {
@@ -188,7 +230,7 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
 {
     for (;;) {
         if (hub->ready.head == hub->turn_at)
-            bine_schedule_turn(hub, false);
+            slice_over(hub);
         if (!bine_ready_empty(&hub->ready)) {
             struct bine_greenlet *g = pop_any(hub);
             if (g->state != BINE_DEAD)

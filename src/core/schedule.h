@@ -6,7 +6,7 @@
 
 #include "hub.h"
 
-/* After so many switches the driver is looked at although greenlets are ready, so that they cannot starve I/O: when everybody who was
+/* So many switches, or fewer where these take long (bine_hub.slice_most), are a slice. After it the driver is looked at although greenlets are ready, so that they cannot starve I/O: when everybody who was
  * ready at the last look has run, within these bounds. Sooner helps nobody, who becomes ready goes to the end of the queue. */
 enum {
     BINE_SLICE = 128,
@@ -49,6 +49,11 @@ static inline struct bine_greenlet *bine_schedule_next_quick(struct bine_hub *hu
 
 /* Look at messages, timers and the driver; wait for them if `wait` and nothing is ready. */
 void bine_schedule_turn(struct bine_hub *hub, bool wait);
+
+/* The same without waiting, at `now`, in the middle of a slice. In a simulation it takes so long: the clock stands still while somebody is
+ * ready, and loops that never wait would never see a timer fire. */
+#define BINE_SIMULATED_LOOK (20 * BINE_US)
+void bine_schedule_look(struct bine_hub *hub, int64_t now);
 
 /* The current greenlet `from` has ended; `to` is current from now on. Returns the context to continue at once, or NULL if `to` has not run
  * yet and takes over the stack `from` had. Nothing but leaving the stack may follow in the first case. */

@@ -8,6 +8,7 @@
 #include "errand.h"
 #include "park.h"
 #include "schedule.h"
+#include "streak.h"
 
 struct watch {
     struct bine_waiter waiter; /* first */
@@ -169,7 +170,7 @@ void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
     }
     int error = iteration->ready_first || timeout
                     ? next_ready(iteration, bine_hub_deadline(bine_hub_here(), timeout), &object)
-                    : ETIME;
+                    : bine_streak_refused(bine_hub_here(), ETIME);
     if (error)
         errno = error == ETIME ? ETIMEDOUT : error;
     return object;
@@ -236,7 +237,8 @@ int bine_park_until_alone(struct bine_hub *hub, int64_t deadline, bool or_stuck)
 /* gevent's wait() without objects. */
 static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
 {
-    int error = timeout ? bine_park_until_alone(hub, bine_hub_deadline(hub, timeout), false) : 0;
+    int error =
+        timeout ? bine_park_until_alone(hub, bine_hub_deadline(hub, timeout), false) : bine_streak_refused(hub, 0);
     if (!error || error == ETIME)
         return 0;
     errno = error;
@@ -264,7 +266,8 @@ ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, in
     int error = 0;
     while (found < count) {
         void *object = NULL;
-        error = iteration->ready_first || timeout ? next_ready(iteration, deadline, &object) : ETIME;
+        error = iteration->ready_first || timeout ? next_ready(iteration, deadline, &object)
+                                                  : bine_streak_refused(hub, ETIME);
         if (error)
             break;
         if (ready)

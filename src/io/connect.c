@@ -122,7 +122,7 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
         return bine_libc.connect(fd, address, length);
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "connect fd");
-    int error = bine_io_streak(hub), saved = errno;
+    int error = bine_streak(hub), saved = errno;
     if (error)
         return (int)bine_io_fail(error);
     /* What never waits, or is the user's own business; and wrong arguments are libc's to judge. */

@@ -45,7 +45,7 @@ int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseco
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.epoll_pwait(fd, events, size, milliseconds, mask);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     int ready = look(fd, events, size, mask);
@@ -69,7 +69,7 @@ int bine_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct
             return bine_libc.epoll_pwait2(fd, events, size, timeout, mask);
         return (int)bine_io_fail(ENOSYS);
     }
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     int ready = look(fd, events, size, mask);

@@ -99,6 +99,9 @@ static int open_in_pool(struct bine_hub *hub, int directory, const char *path, i
 int bine_openat(int directory, const char *path, int flags, mode_t mode)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     int fd = hub && bine_path_may_wait(directory, path, flags) ? open_in_pool(hub, directory, path, flags, mode)
                                                                : bine_libc.openat(directory, path, flags, mode);
     if (fd >= 0)
@@ -154,11 +157,11 @@ static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, con
 static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
-    if (!hub || count <= 0 || count > IOV_MAX || flags & RWF_NOWAIT)
-        return positioned(writing, fd, vector, count, offset, flags);
-    int error = bine_io_streak(hub);
+    int error = hub ? bine_streak(hub) : 0;
     if (error)
         return bine_io_fail(error);
+    if (!hub || count <= 0 || count > IOV_MAX || flags & RWF_NOWAIT)
+        return positioned(writing, fd, vector, count, offset, flags);
     int saved = errno;
     ssize_t done = positioned(writing, fd, vector, count, offset, flags | RWF_NOWAIT);
     int refusal = done < 0 ? errno : 0;
@@ -273,6 +276,10 @@ void bine_sync(void)
 int bine_msync(void *address, size_t size, int flags)
 {
     /* Without MS_SYNC it only notes what is to be done. */
+    struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     if (!(flags & MS_SYNC))
         return bine_libc.msync(address, size, flags);
     return (int)BINE_FILE_CALL("msync", address, SYS_msync, (long)address, (long)size, flags);
@@ -313,7 +320,11 @@ int bine_posix_fallocate(int fd, off_t offset, off_t size)
 
 int bine_ftruncate(int fd, off_t size)
 {
-    if (!bine_io_hub() || !bine_file_slow(fd))
+    struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
+    if (!hub || !bine_file_slow(fd))
         return bine_libc.ftruncate(fd, size);
     return (int)BINE_FILE_CALL("ftruncate fd", fd, SYS_ftruncate, fd, size);
 }

@@ -69,8 +69,12 @@ static ssize_t copy_out(int out, int in, off_t *position, size_t size)
 
 ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
 {
-    if (!bine_io_hub() || size == 0)
+    struct bine_hub *hub = bine_io_hub();
+    if (!hub || size == 0)
         return bine_libc.sendfile(out, in, offset, size);
+    int error = bine_streak(hub);
+    if (error)
+        return bine_io_fail(error);
     if (size > 0x7ffff000)
         size = 0x7ffff000;
     enum bine_descriptor_kind to = kind_of(out);
@@ -144,6 +148,9 @@ static size_t room_in(int out, size_t size)
 ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return bine_io_fail(error);
     if (!hub || size == 0 || flags & SPLICE_F_NONBLOCK || nonblocking(in) || nonblocking(out))
         return bine_libc.splice(in, in_offset, out, out_offset, size, flags);
     struct transfer transfer;
@@ -155,9 +162,6 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
         return BINE_FILE_CALL("splice fd", in, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size,
                               flags | SPLICE_F_NONBLOCK);
     }
-    int error = bine_io_streak(hub);
-    if (error)
-        return bine_io_fail(error);
     for (;;) {
         if (await_both(&transfer) < 0)
             return -1;
@@ -171,6 +175,9 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
 ssize_t bine_tee(int in, int out, size_t size, unsigned flags)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return bine_io_fail(error);
     if (!hub || size == 0 || flags & SPLICE_F_NONBLOCK || nonblocking(in) || nonblocking(out))
         return bine_libc.tee(in, out, size, flags);
     struct transfer transfer;
@@ -187,6 +194,9 @@ ssize_t bine_tee(int in, int out, size_t size, unsigned flags)
 ssize_t bine_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return bine_io_fail(error);
     if (!hub || flags & SPLICE_F_NONBLOCK || nonblocking(fd))
         return bine_libc.vmsplice(fd, vector, count, flags);
     bool writes = (bine_libc.fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;

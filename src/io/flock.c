@@ -79,6 +79,9 @@ static int pause_a_while(struct bine_hub *hub, struct asking *asking)
 int bine_flock(int fd, int operation)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub && operation != LOCK_UN ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     if (!hub || operation & LOCK_NB || operation == LOCK_UN) {
         int result = bine_libc.flock(fd, operation);
         if (hub && result == 0 && operation == LOCK_UN)
@@ -89,7 +92,7 @@ int bine_flock(int fd, int operation)
         int result = bine_libc.flock(fd, operation | LOCK_NB);
         if (result == 0 || errno != EWOULDBLOCK)
             return result;
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -98,6 +101,9 @@ int bine_flock(int fd, int operation)
 int bine_fcntl_lock(int fd, int command, struct flock *lock)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub && !(lock && lock->l_type == F_UNLCK) ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
     if (!hub || !waits || !lock || lock->l_type == F_UNLCK) {
         int result = bine_libc.fcntl(fd, command, lock);
@@ -110,7 +116,7 @@ int bine_fcntl_lock(int fd, int command, struct flock *lock)
         int result = bine_libc.fcntl(fd, attempt, lock);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -119,6 +125,9 @@ int bine_fcntl_lock(int fd, int command, struct flock *lock)
 int bine_lockf(int fd, int command, off_t size)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub && command != F_ULOCK ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     if (!hub || command != F_LOCK) {
         int result = bine_libc.lockf(fd, command, size);
         if (hub && result == 0 && command == F_ULOCK)
@@ -129,7 +138,7 @@ int bine_lockf(int fd, int command, off_t size)
         int result = bine_libc.lockf(fd, F_TLOCK, size);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }

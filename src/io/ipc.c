@@ -58,6 +58,9 @@ static int removed(const struct asking *asking)
 int bine_msgsnd(int queue, const void *message, size_t size, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     if (!hub || flags & IPC_NOWAIT)
         return bine_libc.msgsnd(queue, message, size, flags);
     for (struct asking asking = begin_asking(hub, "msgsnd", queue, INT64_MAX);;) {
@@ -66,7 +69,7 @@ int bine_msgsnd(int queue, const void *message, size_t size, int flags)
             return result;
         if (errno != EAGAIN)
             return removed(&asking);
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -75,6 +78,9 @@ int bine_msgsnd(int queue, const void *message, size_t size, int flags)
 ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return bine_io_fail(error);
     if (!hub || flags & (IPC_NOWAIT | MSG_COPY))
         return bine_libc.msgrcv(queue, message, size, type, flags);
     for (struct asking asking = begin_asking(hub, "msgrcv", queue, INT64_MAX);;) {
@@ -83,7 +89,7 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
             return result;
         if (errno != ENOMSG)
             return removed(&asking);
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return bine_io_fail(error);
     }
@@ -158,6 +164,9 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
     if (!hub || !operations || count == 0 || odd)
         return timeout ? bine_libc.semtimedop(set, operations, count, timeout)
                        : bine_libc.semop(set, operations, count);
+    int error = bine_streak(hub);
+    if (error)
+        return (int)bine_io_fail(error);
     if (count > FEW_OPERATIONS || must_not_wait(operations, count))
         return operate_on_pool(hub, set, operations, count, timeout);
     int64_t deadline =
@@ -170,7 +179,7 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
             return result;
         if (errno != EAGAIN)
             return removed(&asking);
-        int error = pause_a_while(hub, &asking);
+        error = pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
     }
@@ -225,13 +234,16 @@ int bine_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned pr
     if (!hub || !valid(deadline))
         return deadline ? bine_libc.mq_timedsend(queue, message, size, priority, deadline)
                         : bine_libc.mq_send(queue, message, size, priority);
+    int error = bine_streak(hub);
+    if (error)
+        return (int)bine_io_fail(error);
     struct bine_wait wait;
     begin_waiting(&wait, hub, queue, "mq_send", deadline);
     for (;;) {
         int result = bine_libc.mq_timedsend(queue, message, size, priority, &long_ago);
         if (result == 0 || errno != ETIMEDOUT)
             return result;
-        int error = await_queue(&wait, POLLOUT);
+        error = await_queue(&wait, POLLOUT);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -249,13 +261,16 @@ ssize_t bine_mq_timedreceive(mqd_t queue, char *message, size_t size, unsigned *
     if (!hub || !valid(deadline))
         return deadline ? bine_libc.mq_timedreceive(queue, message, size, priority, deadline)
                         : bine_libc.mq_receive(queue, message, size, priority);
+    int error = bine_streak(hub);
+    if (error)
+        return bine_io_fail(error);
     struct bine_wait wait;
     begin_waiting(&wait, hub, queue, "mq_receive", deadline);
     for (;;) {
         ssize_t result = bine_libc.mq_timedreceive(queue, message, size, priority, &long_ago);
         if (result >= 0 || errno != ETIMEDOUT)
             return result;
-        int error = await_queue(&wait, POLLIN);
+        error = await_queue(&wait, POLLIN);
         if (error)
             return bine_io_fail(error);
     }

@@ -99,7 +99,7 @@ int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, s
         if (timeout->tv_sec < (INT64_MAX - now) / BINE_SECOND - 1)
             deadline = now + timeout->tv_sec * BINE_SECOND + timeout->tv_nsec;
     }
-    int error = bine_io_streak(hub), saved = errno;
+    int error = bine_streak(hub), saved = errno;
     if (error)
         return (int)bine_io_fail(error);
     unsigned came = receive_all(hub, fd, messages, count, flags, deadline, timeout);
@@ -115,7 +115,7 @@ int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     if (!hub || count == 0)
         return bine_libc.sendmmsg(fd, messages, count, flags);
     /* The first try tells all that is wrong with the arguments, and sends what has room. */
-    int error = bine_io_streak(hub), saved = errno;
+    int error = bine_streak(hub), saved = errno;
     if (error)
         return (int)bine_io_fail(error);
     enum {

@@ -15,6 +15,7 @@
 
 #include "../core/libc.h"
 #include "../core/park.h"
+#include "../core/streak.h"
 #include "offload.h"
 
 /* ---- results ---------------------------------------------------------------------------------- */
@@ -285,8 +286,11 @@ static bool numeric_host(const char *node, const struct addrinfo *hints)
 int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
     struct bine_hub *hub = bine_offload_hub();
-    if (!hub || (numeric_host(node, hints) && numeric_service(service, hints)))
+    if (!hub || (numeric_host(node, hints) && numeric_service(service, hints))) {
+        if (hub)
+            bine_streak_firmly(hub);
         return bine_libc.getaddrinfo(node, service, hints, result);
+    }
     int error = bine_cancelled(hub);
     if (error) {
         errno = error;

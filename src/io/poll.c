@@ -52,7 +52,7 @@ int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.poll(fds, count, milliseconds);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     int ready = bine_libc.poll(fds, count, 0);
@@ -67,7 +67,7 @@ int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
     struct bine_hub *hub = bine_io_hub();
     if (!hub || (timeout && !bine_timespec_valid(timeout)))
         return bine_libc.ppoll(fds, count, timeout, mask);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     /* The kernel itself looks whether a signal is pending that the mask lets through. */

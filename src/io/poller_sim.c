@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 
 #include "../core/libc.h"
+#include "../core/schedule.h"
 #include "poller_common.h"
 
 struct sim_poller {
@@ -284,12 +285,13 @@ static int end_due(struct sim_poller *sim, size_t due)
     return found;
 }
 
-/* Nothing is ready and there is a deadline: how long could another thread need to change that? Milliseconds. */
+/* Nothing is ready and there is a deadline: how long could another thread need to change that? Milliseconds. A look in passing
+ * (bine_schedule_look) is no wait. */
 static int courtesy(const struct sim_poller *sim, int64_t deadline)
 {
-    if (__libc_single_threaded)
-        return 0;
     int64_t left = deadline - sim->now;
+    if (__libc_single_threaded || left <= BINE_SIMULATED_LOOK)
+        return 0;
     return (int)(((left < COURTESY ? left : COURTESY) + BINE_MS - 1) / BINE_MS);
 }
 

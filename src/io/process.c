@@ -121,13 +121,16 @@ static int await_change(struct awaiting *awaiting, pid_t pid, int options)
 pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (pid_t)bine_io_fail(error);
     if (!hub || options & WNOHANG)
         return bine_libc.wait4(pid, status, options, usage);
     for (struct awaiting awaiting = begin_awaiting(hub);;) {
         pid_t found = bine_libc.wait4(pid, status, options | WNOHANG, usage);
         if (found != 0)
             return found;
-        int error = await_change(&awaiting, pid, options);
+        error = await_change(&awaiting, pid, options);
         /* The child's end and its SIGCHLD come together: as in the kernel the child is looked at first. */
         if (error == EINTR && (found = bine_libc.wait4(pid, status, options | WNOHANG, usage)) != 0)
             return found;
@@ -139,6 +142,9 @@ pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage)
 int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
     struct bine_hub *hub = bine_io_hub();
+    int error = hub ? bine_streak(hub) : 0;
+    if (error)
+        return (int)bine_io_fail(error);
     if (!hub || options & WNOHANG)
         return bine_libc.waitid(type, id, info, options);
     siginfo_t own;
@@ -150,10 +156,10 @@ int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
         int result = bine_libc.waitid(type, id, info, options | WNOHANG);
         if (result != 0 || info->si_pid != 0)
             return result;
-        int error = interrupted(&awaiting)                   ? EINTR
-                    : ends_only && type == P_PID             ? await_pid(&awaiting, (pid_t)id)
-                    : ends_only && type == (idtype_t)P_PIDFD ? await_pidfd(hub, (int)id)
-                                                             : await_any(hub, type, id, options);
+        error = interrupted(&awaiting)                   ? EINTR
+                : ends_only && type == P_PID             ? await_pid(&awaiting, (pid_t)id)
+                : ends_only && type == (idtype_t)P_PIDFD ? await_pidfd(hub, (int)id)
+                                                         : await_any(hub, type, id, options);
         if (error == EINTR) {
             result = bine_libc.waitid(type, id, info, options | WNOHANG);
             if (result != 0 || info->si_pid != 0)

@@ -27,11 +27,11 @@ ssize_t bine_read(int fd, void *buffer, size_t size)
         kind = bine_descriptor_kind(fd, record);
     }
     /* Reading nothing does not wait, but for what has records (eventfd, inotify). */
-    if (kind == BINE_FD_UNKNOWN || (size == 0 && kind != BINE_FD_STREAM))
-        return bine_libc.read(fd, buffer, size);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
+    if (kind == BINE_FD_UNKNOWN || (size == 0 && kind != BINE_FD_STREAM))
+        return bine_libc.read(fd, buffer, size);
     struct iovec vector = {buffer, size};
     return bine_stream_read(hub, fd, kind, &vector, 1, true);
 }
@@ -56,10 +56,10 @@ ssize_t bine_readv(int fd, const struct iovec *vector, int count)
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }
-    if (kind == BINE_FD_UNKNOWN || size == 0)
-        return bine_libc.readv(fd, vector, count);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
+    if (kind == BINE_FD_UNKNOWN || size == 0)
+        return bine_libc.readv(fd, vector, count);
     return bine_stream_read(hub, fd, kind, vector, count, false);
 }

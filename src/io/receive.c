@@ -291,7 +291,7 @@ static __attribute__((noinline)) ssize_t receive_whole(struct bine_hub *hub, con
 
 ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
 {
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
     /* These never block, whatever the descriptor: recv(2), and tcp_recv_urg for MSG_OOB. */

@@ -156,7 +156,7 @@ int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exception
     struct bine_hub *hub = bine_io_hub();
     if (!hub || count < 0 || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
         return bine_libc.select(count, readable, writable, exceptional, timeout);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     int64_t deadline = INT64_MAX;
@@ -190,7 +190,7 @@ int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     struct bine_hub *hub = bine_io_hub();
     if (!hub || count < 0 || (timeout && !bine_timespec_valid(timeout)))
         return bine_libc.pselect(count, readable, writable, exceptional, timeout, mask);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
     bool poll_only = timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0;

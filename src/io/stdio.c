@@ -7,6 +7,7 @@
 #include <wchar.h>
 
 #include "../core/libc.h"
+#include "../core/streak.h"
 #include "descriptor.h"
 #include "stdio_buffer.h"
 #include "stdio_lock.h"
@@ -30,6 +31,7 @@ static bool waits(const FILE *file)
 
 int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, bool unlocked)
 {
+    bine_streak_firmly(hub);
     call->hub = hub;
     call->file = file;
     call->light = call->locked = false;
@@ -257,6 +259,7 @@ size_t bine_stdio_put(struct bine_stdio *call, const char *data, size_t size)
 
 int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, bool unlocked)
 {
+    bine_streak_firmly(hub);
     call->hub = hub;
     call->file = file;
     call->waits = call->light = call->locked = false;

@@ -313,7 +313,7 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
              * come: a pipe tells its writers of room only after it was full. */
             if (!wait.record ||
                 atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & BINE_WRITE_REFUSES_NOWAIT) {
-                int cancelled = bine_io_streak(hub);
+                int cancelled = bine_streak(hub);
                 if (cancelled)
                     return sent ? (ssize_t)sent : bine_io_fail(cancelled);
                 continue;

@@ -142,7 +142,7 @@ ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *tra
 
 ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit)
 {
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
     if (transmit->message && transmit->message->msg_controllen)

@@ -5,15 +5,6 @@
 
 atomic_ulong bine_io_from_hub;
 
-int bine_io_streak_over(struct bine_hub *hub)
-{
-    hub->streak = 0;
-    int error = bine_cancelled(hub);
-    if (!error)
-        bine_yield(hub);
-    return error;
-}
-
 void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry)
 {
     if (hub->driver == &hub->idle_driver)

@@ -12,13 +12,9 @@
 #include "../core/libc.h"
 #include "../core/park.h"
 #include "../core/signalled.h"
+#include "../core/streak.h"
 #include "descriptor.h"
 #include "poller.h"
-
-/* So many calls in a row that did not have to wait, then others get their turn (hazard 26). */
-enum {
-    BINE_STREAK_LIMIT = 64
-};
 
 /* Calls that blocked the thread because they came from inside a hub's callback, where nobody can park (hazard 28). */
 extern atomic_ulong bine_io_from_hub;
@@ -48,15 +44,6 @@ static inline struct bine_hub *bine_io_hub(void)
         return NULL;
     }
     return hub;
-}
-
-int bine_io_streak_over(struct bine_hub *hub);
-
-/* At the start of a call that will be tried: when the run of calls that did not wait is too long, let others run
- * first. 0, or the error of a greenlet that was killed or timed out and would else go on for ever. */
-static inline int bine_io_streak(struct bine_hub *hub)
-{
-    return __builtin_expect(++hub->streak > BINE_STREAK_LIMIT, 0) ? bine_io_streak_over(hub) : 0;
 }
 
 /* Is it the call that was refused, and not what was asked of the file? Seccomp filters answer so (systemd's by EPERM, Docker's by EPERM or ENOSYS)

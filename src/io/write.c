@@ -26,11 +26,11 @@ ssize_t bine_write(int fd, const void *buffer, size_t size)
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }
-    if (kind == BINE_FD_UNKNOWN)
-        return bine_libc.write(fd, buffer, size);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
+    if (kind == BINE_FD_UNKNOWN)
+        return bine_libc.write(fd, buffer, size);
     struct iovec vector = {(void *)buffer, size};
     return bine_stream_write(hub, fd, kind, &vector, 1, true);
 }
@@ -55,10 +55,10 @@ ssize_t bine_writev(int fd, const struct iovec *vector, int count)
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);
     }
-    if (kind == BINE_FD_UNKNOWN)
-        return bine_libc.writev(fd, vector, count);
-    int error = bine_io_streak(hub);
+    int error = bine_streak(hub);
     if (error)
         return bine_io_fail(error);
+    if (kind == BINE_FD_UNKNOWN)
+        return bine_libc.writev(fd, vector, count);
     return bine_stream_write(hub, fd, kind, vector, count, false);
 }

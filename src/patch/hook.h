@@ -17,8 +17,8 @@
 #include <bine/patch.h>
 #include <stdatomic.h>
 
-#include "../core/hub.h"
 #include "../core/libc.h"
+#include "../core/streak.h"
 #include "table.h"
 
 /* The families patched now, inner ones included. A plain flag, so that a hook that is called before the first
@@ -57,6 +57,16 @@ static inline struct bine_hub *bine_hook_here(unsigned families)
         return NULL;
     }
     return hub;
+}
+
+/* At a call that always returns at once and leads to no greenlet-aware function: it counts for fairness (streak.h) all the same, as a
+ * loop may ask by it for what only another greenlet can bring about. Not for calls that only release or set something, nor for those that take
+ * what is free: they are made where nobody may run in between (allocators). */
+static inline void bine_hook_counts(unsigned families)
+{
+    struct bine_hub *hub = bine_hook_active(families) ? bine_hub_here() : NULL;
+    if (hub && !hub->no_park)
+        bine_streak_firmly(hub);
 }
 
 #endif

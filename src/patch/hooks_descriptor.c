@@ -14,6 +14,14 @@
 #include "../io/descriptor.h"
 #include "hook.h"
 
+/* A call that makes descriptors failed: a loop may try until there is room for more. */
+static int failing(int result)
+{
+    if (result < 0)
+        bine_hook_counts(BINE_PATCH_DESCRIPTOR);
+    return result;
+}
+
 /* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking ones are O_NONBLOCK.
  * */
 static int made(int fd, enum bine_descriptor_kind kind, int flags)
@@ -27,7 +35,7 @@ static int made(int fd, enum bine_descriptor_kind kind, int flags)
         if (kind == BINE_FD_SOCKET)
             bine_descriptor_no_options(fd);
     }
-    return fd;
+    return failing(fd);
 }
 
 int hook_socket(int domain, int type, int protocol)
@@ -42,7 +50,7 @@ int hook_socketpair(int domain, int type, int protocol, int pair[2])
         made(pair[0], BINE_FD_SOCKET, type);
         made(pair[1], BINE_FD_SOCKET, type);
     }
-    return result;
+    return failing(result);
 }
 
 int hook_pipe(int pair[2])
@@ -52,7 +60,7 @@ int hook_pipe(int pair[2])
         made(pair[0], BINE_FD_PIPE, 0);
         made(pair[1], BINE_FD_PIPE, 0);
     }
-    return result;
+    return failing(result);
 }
 
 int hook_pipe2(int pair[2], int flags)
@@ -62,7 +70,7 @@ int hook_pipe2(int pair[2], int flags)
         made(pair[0], BINE_FD_PIPE, flags);
         made(pair[1], BINE_FD_PIPE, flags);
     }
-    return result;
+    return failing(result);
 }
 
 int hook_eventfd(unsigned value, int flags)
@@ -112,7 +120,7 @@ static int copied(int original, int copy)
 {
     if (copy >= 0 && copy != original && bine_hook_active(BINE_PATCH_DESCRIPTOR))
         bine_descriptor_copied(original, copy);
-    return copy;
+    return failing(copy);
 }
 
 int hook_dup(int fd)
@@ -157,6 +165,7 @@ int hook_fcntl(int fd, int command, ...)
     bool lock = command == F_SETLKW || command == F_OFD_SETLKW || command == F_SETLK || command == F_OFD_SETLK;
     if (lock && bine_hook_here(BINE_PATCH_FILE))
         return bine_fcntl_lock(fd, command, argument);
+    bine_hook_counts(BINE_PATCH_DESCRIPTOR);
     int result = bine_libc.fcntl(fd, command, argument);
     if (result < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))
         return result;
@@ -173,6 +182,7 @@ int hook_ioctl(int fd, unsigned long request, ...)
     va_start(arguments, request);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
+    bine_hook_counts(BINE_PATCH_DESCRIPTOR);
     int result = bine_libc.ioctl(fd, request, argument);
     if (result >= 0 && request == FIONBIO && bine_hook_active(BINE_PATCH_DESCRIPTOR))
         bine_descriptor_set_nonblocking(fd, *(int *)argument != 0);

@@ -15,6 +15,14 @@
 #include "interpreter.h"
 #include "thread_join.h"
 
+/* Somebody has it. Taking a lock that is free does not count (bine_hook_counts); a refusal does, for a loop may try until it is. */
+static int tried(int error)
+{
+    if (error == EBUSY)
+        bine_hook_counts(BINE_PATCH_THREAD);
+    return error;
+}
+
 int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
@@ -26,7 +34,7 @@ int hook_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_mutex_trylock(mutex);
-    return bine_pthread_mutex_trylock(mutex);
+    return tried(bine_pthread_mutex_trylock(mutex));
 }
 
 int hook_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
@@ -59,7 +67,7 @@ int hook_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_rwlock_tryrdlock(lock);
-    return bine_pthread_rwlock_tryrdlock(lock);
+    return tried(bine_pthread_rwlock_tryrdlock(lock));
 }
 
 int hook_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
@@ -87,7 +95,7 @@ int hook_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_rwlock_trywrlock(lock);
-    return bine_pthread_rwlock_trywrlock(lock);
+    return tried(bine_pthread_rwlock_trywrlock(lock));
 }
 
 int hook_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
@@ -255,6 +263,8 @@ int hook_sem_wait(sem_t *semaphore)
 
 int hook_sem_trywait(sem_t *semaphore)
 {
+    /* It counts whatever it says: Python's locks are semaphores, and loops that ask for something else take and release them. */
+    bine_hook_counts(BINE_PATCH_SEMAPHORE);
     int result = bine_libc.sem_trywait(semaphore);
     if (result < 0)
         bine_semaphore_refused = semaphore;
@@ -291,7 +301,10 @@ int hook_mtx_trylock(mtx_t *mutex)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.mtx_trylock(mutex);
-    return bine_mtx_trylock(mutex);
+    int result = bine_mtx_trylock(mutex);
+    if (result == thrd_busy)
+        bine_hook_counts(BINE_PATCH_THREAD);
+    return result;
 }
 
 int hook_mtx_timedlock(mtx_t *mutex, const struct timespec *until)

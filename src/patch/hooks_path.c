@@ -10,11 +10,13 @@
 
 static bool slow(int directory, const char *path)
 {
+    bine_hook_counts(BINE_PATCH_FILE);
     return bine_hook_here(BINE_PATCH_FILE) && bine_path_slow(directory, path);
 }
 
 static bool slow_file(int fd)
 {
+    bine_hook_counts(BINE_PATCH_FILE);
     return bine_hook_here(BINE_PATCH_FILE) && bine_file_slow(fd);
 }
 

@@ -285,7 +285,10 @@ int hook_ftrylockfile(FILE *file)
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
     if (!hub)
         return bine_libc.ftrylockfile(file);
-    return bine_stdio_trylock(hub, file) ? 0 : -1;
+    bool taken = bine_stdio_trylock(hub, file);
+    if (!taken)
+        bine_hook_counts(BINE_PATCH_STDIO);
+    return taken ? 0 : -1;
 }
 
 /* Also where nobody can park: what a greenlet took must be given back. */

@@ -23,10 +23,12 @@ enum {
 static int join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait)
 {
     int error = bine_thread_greenlet_join(thread, value, clock, until, wait);
-    if (error != ESRCH)
+    if (error == ESRCH && !wait)
+        error = bine_libc.pthread_tryjoin_np(thread, value);
+    if (error == EBUSY)
+        bine_hook_counts(FAMILIES);
+    if (error != ESRCH || !wait)
         return error;
-    if (!wait)
-        return bine_libc.pthread_tryjoin_np(thread, value);
     struct bine_hub *hub = bine_hook_here(FAMILIES);
     if (hub)
         return bine_thread_join(hub, thread, value, clock, until);

@@ -41,6 +41,7 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
     bool valid = !timeout || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < BINE_SECOND);
     if (!hub || !valid)
         return bine_libc.sigtimedwait(set, info, timeout);
+    bine_streak_firmly(hub);
     int saved = errno;
     int number = take(set, info);
     if (number > 0 || errno != EAGAIN || (timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0))

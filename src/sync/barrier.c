@@ -86,7 +86,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
         return (int)place;
     }
     if (timeout == 0)
-        return bine_result(ETIMEDOUT);
+        return bine_result(bine_streak_refused(barrier->object.hub, ETIMEDOUT));
     barrier->waiting++;
     if (barrier_ready(&barrier->object.waitable))
         bine_object_notify(&barrier->object);

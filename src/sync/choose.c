@@ -192,7 +192,7 @@ static ssize_t choose(bine_choice *choices, size_t n, int64_t timeout, bool in_o
     if (done < n)
         return (ssize_t)done;
     if (timeout == 0)
-        return bine_result(ETIMEDOUT);
+        return bine_result(bine_streak_refused(hub, ETIMEDOUT));
 
     struct bine_taker few[ON_STACK], *takers = few;
     if (n > ON_STACK && !(takers = malloc(n * sizeof *takers)))

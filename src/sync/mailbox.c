@@ -417,7 +417,9 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
         return 0;
     }
     if (timeout == 0)
-        return bine_result(bine_mailbox_send_nowait(mailbox, item) == 0 ? 0 : ETIMEDOUT);
+        return bine_mailbox_send_nowait(mailbox, item) == 0
+                   ? 0
+                   : bine_result(bine_streak_refused(bine_hub_here(), ETIMEDOUT));
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
@@ -451,7 +453,7 @@ int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout)
         return 0;
     }
     if (timeout == 0)
-        return bine_result(ETIMEDOUT);
+        return bine_result(bine_streak_refused(mailbox->object.hub, ETIMEDOUT));
     struct bine_taker taker;
     error = bine_taker_wait_until(&mailbox->object, &mailbox->receivers, &taker, "receive from mailbox",
                                   bine_object_deadline(&mailbox->object, timeout), BINE_PARK_EXTERNAL);

@@ -66,7 +66,7 @@ int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t 
     }
     while (!error && map.pending > 0) {
         struct bine_taker taker;
-        error = timeout == 0 ? ETIMEDOUT
+        error = timeout == 0 ? bine_streak_refused(pool->object.hub, ETIMEDOUT)
                              : bine_taker_wait_until(&pool->object, &map.waiter, &taker, "map in pool", deadline, 0);
     }
     if (error) {
@@ -251,7 +251,7 @@ int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
         if (imap->error && imap->pending == 0)
             return bine_result(imap->error);
         struct bine_taker taker;
-        int error = timeout == 0 ? ETIMEDOUT
+        int error = timeout == 0 ? bine_streak_refused(imap->pool->object.hub, ETIMEDOUT)
                                  : bine_taker_wait_until(&imap->pool->object, &imap->waiter, &taker,
                                                          "wait for result of imap", deadline, 0);
         if (error)

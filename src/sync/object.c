@@ -171,7 +171,7 @@ int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue,
                            const char *verb, int64_t timeout)
 {
     if (timeout <= 0)
-        return timeout == 0 ? ETIMEDOUT : EINVAL;
+        return timeout == 0 ? bine_streak_refused(bine_hub_of_thread, ETIMEDOUT) : EINVAL;
     return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), 0);
 }
 

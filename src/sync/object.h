@@ -19,6 +19,7 @@
 #include "../core/errand.h"
 #include "../core/park.h"
 #include "../core/sanitizer.h"
+#include "../core/streak.h"
 #include "../core/switch.h"
 
 struct bine_object;

@@ -57,7 +57,7 @@ static int take_place(struct bine_pool *pool, uint8_t kind, int64_t deadline)
         return 0;
     }
     if (deadline == 0)
-        return ETIMEDOUT;
+        return bine_streak_refused(pool->object.hub, ETIMEDOUT);
     struct bine_taker taker = {.kind = kind};
     return bine_taker_wait_until(&pool->object, &pool->spawners, &taker, "wait for place in pool", deadline, 0);
 }
@@ -297,8 +297,10 @@ int bine_pool_kill(bine_pool *pool, int64_t timeout)
     if (error)
         return bine_object_elsewhere(error, &(struct bine_errand){kill_there, "kill pool", pool, .timeout = timeout});
     bine_pool_kill_context(pool, NULL);
-    if (timeout == 0)
+    if (timeout == 0) {
+        bine_streak_firmly(pool->object.hub);
         return 0;
+    }
     int64_t deadline = bine_object_deadline(&pool->object, timeout);
     pool->killing++;
     /* The caller need not be the only one that is in here and in the pool, so wait for one after the other. */
