@@ -8,6 +8,7 @@
 #include <bine/io.h>
 #include <stdlib.h>
 
+#include "../core/schedule.h"
 #include "offload.h"
 #include "wait.h"
 
@@ -57,13 +58,58 @@ static void send_farewell(struct bine_hub *hub, void *arg)
         free(farewell);
 }
 
-void bine_descriptor_closing(int fd)
+/* ---- what came before -------------------------------------------------------------------------------------------- */
+
+enum {
+    WAITERS = 16, /* so many are let run */
+    ROUNDS = 64
+};
+
+static bool any_ready(struct bine_greenlet *const *waiters, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (waiters[i]->state == BINE_READY)
+            return true;
+    return false;
+}
+
+/*
+ * Bytes that have arrived, and the end of a stream that was shut down, belong to those who waited when they came: threads in the kernel would
+ * have them by now. So the waits that are over by that end, and the greenlets run and fetch it, before the number means nothing any more.
+ * Meanwhile it is closed to all but them (`closing`). False: another call has given the number another file.
+ */
+static bool let_waiters_have_it(struct bine_hub *hub, int fd, struct bine_descriptor *record)
+{
+    struct bine_greenlet *waiters[WAITERS];
+    if (hub->no_park || hub->driver == &hub->idle_driver)
+        return true;
+    struct bine_poller *poller = (struct bine_poller *)hub->driver;
+    size_t count = bine_poller_recheck_descriptor(poller, fd, waiters, WAITERS);
+    if (!count)
+        return true;
+    unsigned generation = atomic_load_explicit(&record->generation, memory_order_acquire);
+    atomic_store(&record->closing, true);
+    for (unsigned rounds = 0; rounds < ROUNDS && (bine_poller_ending(poller, fd) || any_ready(waiters, count));
+         rounds++) {
+        bine_schedule_look(hub, bine_hub_now(hub));
+        bine_yield(hub);
+    }
+    atomic_store(&record->closing, false);
+    return atomic_load_explicit(&record->generation, memory_order_acquire) == generation;
+}
+
+bool bine_descriptor_closing(int fd)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record)
-        return;
+        return true;
     int saved = errno;
     struct bine_hub *here = bine_hub_here();
+    struct bine_hub *first_user = atomic_load_explicit(&record->hub, memory_order_acquire);
+    if (first_user && here && !let_waiters_have_it(here, fd, record)) {
+        errno = saved;
+        return false;
+    }
     struct bine_hub *user = atomic_load_explicit(&record->hub, memory_order_acquire);
     bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
     bool shared = atomic_load_explicit(&record->shared, memory_order_relaxed);
@@ -83,6 +129,7 @@ void bine_descriptor_closing(int fd)
         bine_descriptor_gone(fd);
     }
     errno = saved;
+    return true;
 }
 
 void bine_descriptor_replaced(int fd, struct bine_descriptor *record)
@@ -140,8 +187,12 @@ static int close_lingering(struct bine_hub *hub, int fd)
 int bine_close(int fd)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (record && atomic_load_explicit(&record->closing, memory_order_relaxed))
+        return (int)bine_io_fail(
+            EBADF); /* another greenlet has closed it, and lets those who wait have what came before */
     bool lingers = bine_descriptor_lingers(fd, record);
-    bine_descriptor_closing(fd);
+    if (!bine_descriptor_closing(fd))
+        return 0;
     struct bine_hub *hub = lingers ? bine_offload_hub() : NULL;
     return hub ? close_lingering(hub, fd) : bine_libc.close(fd);
 }

@@ -2,14 +2,17 @@
 #ifndef BINE_IO_CLOSE_H
 #define BINE_IO_CLOSE_H
 
+#include <stdbool.h>
+
 struct bine_descriptor;
 
 /*
  * fd is about to be closed or replaced (close, dup2, close_range): a new generation begins, and every greenlet that
- * waits for it, on this hub or another, fails with EBADF; what is in flight is withdrawn. Harmless if fd is not
- * open. Any thread. Does not switch, keeps errno.
+ * waits for it, on this hub or another, fails with EBADF; what is in flight is withdrawn. Those of this hub whose wait is over by what has come
+ * before run first. Harmless if fd is not open. Any thread. Switches then, keeps errno. False: meanwhile the number was given another
+ * file, and what is to be closed is closed already.
  */
-void bine_descriptor_closing(int fd);
+bool bine_descriptor_closing(int fd);
 
 /* fd has just been made, although greenlets have waited for a file that had the number and that no hook saw closed. They fail with EBADF, and
  * nothing that they began runs on the new file. Any thread. Does not switch, keeps errno. */

@@ -171,6 +171,7 @@ static void forked_child(void)
         for (int j = 0; chunk && j < CHUNK; j++) {
             atomic_flag_clear_explicit(&chunk[j].lock, memory_order_relaxed);
             atomic_store_explicit(&chunk[j].racer, NULL, memory_order_relaxed);
+            atomic_store_explicit(&chunk[j].closing, false, memory_order_relaxed);
         }
     }
 }

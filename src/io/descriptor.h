@@ -32,6 +32,7 @@ struct bine_descriptor {
     _Atomic(uint8_t) linger;   /* enum bine_linger */
     _Atomic(uint8_t) accept_failures; /* accepts in a row that failed for a reason that lasts (accept.c) */
     atomic_bool terminal;             /* a character device: io_uring would run it on a worker thread */
+    atomic_bool closing;              /* a close of it lets those who wait have what came before (close.c) */
     atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
     atomic_bool own;                  /* a poller's: see own.h */
     atomic_flag lock;       /* held by a thread between "is it ready" and the call that would block if it is not */

@@ -152,6 +152,13 @@ const char *bine_poller_why(void);
  */
 size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most);
 
+/*
+ * The same for the operations on one descriptor, now, whatever their age: what has come already decides them. Stores up to `most` of the
+ * greenlets whose wait is over by that, and returns how many it stored. And is any operation on it about to end, after this or a cancel?
+ */
+size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct bine_greenlet **waiters, size_t most);
+bool bine_poller_ending(struct bine_poller *poller, int fd);
+
 /* The simulator, for tests that need no environment: replaces the hub's driver. NULL: ENOMEM, EMFILE. */
 struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);
 

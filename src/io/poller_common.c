@@ -419,6 +419,44 @@ size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most)
     return found;
 }
 
+size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct bine_greenlet **waiters, size_t most)
+{
+    struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
+    if (!slot || !slot->first)
+        return 0;
+    struct pollfd fds[RECHECK_BATCH];
+    struct bine_operation *operations[RECHECK_BATCH];
+    size_t count = 0, found = 0;
+    int saved_errno = errno;
+    for (struct bine_operation *operation = slot->first; operation && count < RECHECK_BATCH;
+         operation = operation->same_next) {
+        uint32_t events = bine_operation_events(operation);
+        if (!events || operation->cancelled)
+            continue;
+        fds[count] = (struct pollfd){.fd = fd, .events = (short)events};
+        operations[count++] = operation;
+    }
+    if (count && bine_libc.poll(fds, count, 0) > 0) {
+        for (size_t i = 0; i < count && found < most; i++)
+            if (fds[i].revents && !(fds[i].revents & POLLNVAL))
+                waiters[found++] = operations[i]->waiter;
+        mark_suspects(poller, operations, fds, count);
+        retract_suspects(poller);
+    }
+    errno = saved_errno;
+    return found;
+}
+
+bool bine_poller_ending(struct bine_poller *poller, int fd)
+{
+    const struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
+    for (const struct bine_operation *operation = slot ? slot->first : NULL; operation;
+         operation = operation->same_next)
+        if (operation->cancelled)
+            return true;
+    return false;
+}
+
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
 {
     if (poller->pending && poller->recheck_at && poller->recheck_at < deadline)
