@@ -173,6 +173,7 @@ int __sigpause(int number_or_bits, int is_number);
 int __xpg_sigpause(int number);
 
 pid_t __vfork(void);
+int __clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...);
 
 /* The resolver (resolv(3)): its header is a thicket of macros. */
 struct __res_state;

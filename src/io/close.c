@@ -106,6 +106,8 @@ bool bine_descriptor_closing(int fd)
     int saved = errno;
     struct bine_hub *here = bine_hub_here();
     struct bine_hub *first_user = atomic_load_explicit(&record->hub, memory_order_acquire);
+    if (bine_descriptor_foreign(record))
+        return true;
     if (first_user && here && !let_waiters_have_it(here, fd, record)) {
         errno = saved;
         return false;

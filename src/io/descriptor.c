@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "../core/libc.h"
 #include "close.h"
@@ -69,8 +70,19 @@ struct bine_descriptor *bine_descriptor_make(int fd)
 
 /* ---- what a number names --------------------------------------------------------------------- */
 
+static pid_t process;
+
+bool bine_descriptor_foreign(const struct bine_descriptor *record)
+{
+    return (atomic_load_explicit(&record->hub, memory_order_relaxed) ||
+            atomic_load_explicit(&record->own, memory_order_relaxed)) &&
+           getpid() != process;
+}
+
 static void new_generation(struct bine_descriptor *record)
 {
+    if (bine_descriptor_foreign(record))
+        return;
     if (__builtin_expect(atomic_load_explicit(&record->own, memory_order_relaxed), 0))
         bine_own_lost(record);
     reset(record);
@@ -166,6 +178,7 @@ static void before_fork(void)
 /* A thread that held a lock when another one forked does not exist in the child. */
 static void forked_child(void)
 {
+    process = getpid();
     for (int i = 0; i < CHUNKS; i++) {
         struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
         for (int j = 0; chunk && j < CHUNK; j++) {
@@ -178,6 +191,7 @@ static void forked_child(void)
 
 __attribute__((constructor)) static void watch_forks(void)
 {
+    process = getpid();
     pthread_atfork(before_fork, NULL, forked_child);
 }
 

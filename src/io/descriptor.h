@@ -100,6 +100,9 @@ void bine_descriptor_gone(int fd);
 void bine_descriptor_copied(int original, int copy);
 /* The description of fd was given to another process (SCM_RIGHTS). */
 void bine_descriptor_share(int fd);
+/* Is this a child that a system call made without libc's knowledge, perhaps in its parent's memory (vfork)? Then what it does to a descriptor
+ * that greenlets have waited for is none of their business. False, unasked, of one that none has waited for. */
+bool bine_descriptor_foreign(const struct bine_descriptor *record);
 /* What is remembered may be wrong (a wait was found stale): forget all but the generation. */
 void bine_descriptor_doubt(int fd);
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 
+#include "../core/schedule.h"
 #include "../io/close.h"
 #include "../io/descriptor.h"
 #include "hook.h"
@@ -151,6 +152,29 @@ int hook_dup3(int fd, int copy, int flags)
     if (!(flags & ~O_CLOEXEC))
         replacing(fd, copy);
     return copied(fd, bine_libc.dup3(fd, copy, flags));
+}
+
+/* ---- vfork by its other name ----------------------------------------------------------------- */
+
+/* The child runs in the parent's memory, thread-locals included, until it executes another program, and the parent waits: as after vfork
+ * (vfork_*.S) it has no hub and keeps no records. All arguments that clone may have are passed on; those that it was not given are not used. */
+int hook_clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...)
+{
+    va_list arguments;
+    va_start(arguments, arg);
+    void *parent = va_arg(arguments, void *), *tls = va_arg(arguments, void *), *child = va_arg(arguments, void *);
+    va_end(arguments);
+    bool shares = (flags & CLONE_VM) && (flags & CLONE_VFORK) && !(flags & (CLONE_SETTLS | CLONE_THREAD));
+    if (!shares)
+        return bine_libc.clone(run, stack, flags, arg, parent, tls, child);
+    int vforked = bine_vforked;
+    struct bine_hub *hub = bine_hub_of_thread;
+    bine_vforked = 1;
+    bine_hub_of_thread = NULL;
+    int pid = bine_libc.clone(run, stack, flags, arg, parent, tls, child);
+    bine_hub_of_thread = hub;
+    bine_vforked = vforked;
+    return pid;
 }
 
 /* ---- changes -------------------------------------------------------------------------------- */
