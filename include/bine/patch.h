@@ -16,11 +16,12 @@ BINE_BEGIN
 
 /* Families of calls that are patched together. */
 enum {
-    BINE_PATCH_SOCKET = 1 << 0,  /* recv send accept connect read write close ... */
-    BINE_PATCH_DNS = 1 << 1,     /* getaddrinfo getnameinfo gethostby* */
-    BINE_PATCH_TIME = 1 << 2,    /* sleep usleep nanosleep clock_nanosleep sched_yield */
+    BINE_PATCH_SOCKET =
+        1 << 0,               /* recv send accept connect read write close sendfile splice flock, open of a FIFO ... */
+    BINE_PATCH_DNS = 1 << 1,  /* getaddrinfo getnameinfo gethostby* */
+    BINE_PATCH_TIME = 1 << 2, /* sleep usleep nanosleep clock_nanosleep sched_yield */
     BINE_PATCH_SELECT = 1 << 3,  /* poll select epoll_wait and variants */
-    BINE_PATCH_FILE = 1 << 4,    /* open fsync pread sendfile flock ... */
+    BINE_PATCH_FILE = 1 << 4,    /* open fsync pread copy_file_range stat ...: what waits for a disk */
     BINE_PATCH_STDIO = 1 << 5,   /* fread fgets getline fwrite fflush popen ... */
     BINE_PATCH_PROCESS = 1 << 6, /* waitpid system ... */
     BINE_PATCH_THREAD = 1 << 7,  /* pthread locks, joins, C11 threads, semaphores */

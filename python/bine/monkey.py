@@ -87,7 +87,7 @@ def patch_all(socket=True, dns=True, time=True, select=True, thread=True, os=Tru
               aggressive=True, Event=True, builtins=True, signal=True, queue=True, contextvars=True, file=False, **kwargs):
     """Make every blocking call of Python and of all C extensions cooperative; flags leave families out.
 
-    ``file``: also opening and syncing of regular files (gevent leaves these blocking).
+    ``file``: also opening and syncing of regular files (gevent leaves these blocking). FIFOs, file locks and ``sendfile`` never block.
     """
     if kwargs:
         raise TypeError("unknown flags: %s" % ", ".join(sorted(kwargs)))

@@ -17,6 +17,8 @@ bool bine_file_slow(int fd);
 
 /* Might open with these flags wait: a slow file system, or a FIFO whose other end nobody has opened? */
 bool bine_path_may_wait(int directory, const char *path, int flags);
+/* Is it a FIFO whose opening with these flags waits for the other end? */
+bool bine_path_is_fifo(int directory, const char *path, int flags);
 
 /* A system call on the offload pool, while the greenlet waits until it has ended: its result, errno with -1. All it
  * points to may be on the caller's stack. */

@@ -242,10 +242,8 @@ bool bine_path_slow(int directory, const char *path)
     return slow;
 }
 
-bool bine_path_may_wait(int directory, const char *path, int flags)
+bool bine_path_is_fifo(int directory, const char *path, int flags)
 {
-    if (bine_path_slow(directory, path))
-        return true;
     /* A FIFO opened for both directions, or without waiting, does not wait; a directory or a new file is none. */
     if (!path || flags & (O_NONBLOCK | O_DIRECTORY | O_PATH) || (flags & O_ACCMODE) == O_RDWR ||
         (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) || bine_confined())
@@ -255,4 +253,9 @@ bool bine_path_may_wait(int directory, const char *path, int flags)
     bool waits = fstatat(directory, path, &status, 0) == 0 && S_ISFIFO(status.st_mode);
     errno = saved;
     return waits;
+}
+
+bool bine_path_may_wait(int directory, const char *path, int flags)
+{
+    return bine_path_slow(directory, path) || bine_path_is_fifo(directory, path, flags);
 }

@@ -35,7 +35,7 @@ ssize_t bine_same_readv(int fd, const struct iovec *vector, int count)
     if (!hub)
         return bine_libc.readv(fd, vector, count);
     bine_wait_begin(&wait, hub, fd, "read fd");
-    int saved = errno, error = bine_io_streak(hub);
+    int saved = errno, error = bine_streak(hub);
     if (!error)
         error = await(&wait, POLLIN);
     if (error)
@@ -51,7 +51,7 @@ ssize_t bine_same_read(int fd, void *buffer, size_t size)
     if (!hub)
         return bine_libc.read(fd, buffer, size);
     bine_wait_begin(&wait, hub, fd, "read fd");
-    int saved = errno, error = bine_io_streak(hub);
+    int saved = errno, error = bine_streak(hub);
     if (!error)
         error = await(&wait, POLLIN);
     if (error)
@@ -81,7 +81,7 @@ static ssize_t write_all(int fd, const struct iovec *vector, int count, bool fla
     struct bine_wait wait;
     size_t total = bine_vector_size(vector, (size_t)count), sent = 0;
     bine_wait_begin(&wait, hub, fd, "write fd");
-    int saved = errno, error = bine_io_streak(hub);
+    int saved = errno, error = bine_streak(hub);
     bool pieces = total > PIECE && takes_pieces(fd, wait.record);
     do {
         if (!error)

@@ -187,7 +187,7 @@ int hook_fcntl(int fd, int command, ...)
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     bool lock = command == F_SETLKW || command == F_OFD_SETLKW || command == F_SETLK || command == F_OFD_SETLK;
-    if (lock && bine_hook_here(BINE_PATCH_FILE))
+    if (lock && bine_hook_here(BINE_PATCH_SOCKET_OR_FILE))
         return bine_fcntl_lock(fd, command, argument);
     bine_hook_counts(BINE_PATCH_DESCRIPTOR);
     int result = bine_libc.fcntl(fd, command, argument);

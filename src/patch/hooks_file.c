@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "../io/descriptor.h"
+#include "../io/file.h"
 #include "hook.h"
 
 /* ---- open ------------------------------------------------------------------------------------------ */
@@ -12,10 +13,12 @@ static bool has_mode(int flags)
     return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-/* A thread without a hub keeps records too: what it opens may be read by a greenlet of another. */
+/* A thread without a hub keeps records too: what it opens may be read by a greenlet of another. With the socket family alone only the
+ * opening of a FIFO waits: for its other end, which may be another greenlet's. */
 static int open_here(int directory, const char *path, int flags, mode_t mode)
 {
-    if (bine_hook_here(BINE_PATCH_FILE))
+    bool all = bine_hook_here(BINE_PATCH_FILE) != NULL;
+    if (all || (bine_hook_here(BINE_PATCH_SOCKET) && bine_path_is_fifo(directory, path, flags)))
         return bine_openat(directory, path, flags, mode);
     int fd = bine_libc.openat(directory, path, flags, mode);
     if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
@@ -164,27 +167,36 @@ int hook_ftruncate(int fd, off_t size)
 
 /* ---- from one to the other ------------------------------------------------------------------------------ */
 
+/* From a file to a file is the file family's alone. */
+static struct bine_hub *sending_here(int out)
+{
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET_OR_FILE);
+    bool file =
+        hub && !bine_hook_active(BINE_PATCH_FILE) && bine_descriptor_kind(out, bine_descriptor_of(out)) == BINE_FD_FILE;
+    return file ? NULL : hub;
+}
+
 ssize_t hook_sendfile(int out, int in, off_t *offset, size_t size)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_sendfile(out, in, offset, size)
-                                           : bine_libc.sendfile(out, in, offset, size);
+    return sending_here(out) ? bine_sendfile(out, in, offset, size) : bine_libc.sendfile(out, in, offset, size);
 }
 
 ssize_t hook_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_splice(in, in_offset, out, out_offset, size, flags)
-                                           : bine_libc.splice(in, in_offset, out, out_offset, size, flags);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_splice(in, in_offset, out, out_offset, size, flags)
+                                                     : bine_libc.splice(in, in_offset, out, out_offset, size, flags);
 }
 
 ssize_t hook_tee(int in, int out, size_t size, unsigned flags)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_tee(in, out, size, flags) : bine_libc.tee(in, out, size, flags);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_tee(in, out, size, flags)
+                                                     : bine_libc.tee(in, out, size, flags);
 }
 
 ssize_t hook_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_vmsplice(fd, vector, count, flags)
-                                           : bine_libc.vmsplice(fd, vector, count, flags);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_vmsplice(fd, vector, count, flags)
+                                                     : bine_libc.vmsplice(fd, vector, count, flags);
 }
 
 ssize_t hook_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
@@ -197,10 +209,11 @@ ssize_t hook_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offse
 
 int hook_flock(int fd, int operation)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_flock(fd, operation) : bine_libc.flock(fd, operation);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_flock(fd, operation) : bine_libc.flock(fd, operation);
 }
 
 int hook_lockf(int fd, int command, off_t size)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_lockf(fd, command, size) : bine_libc.lockf(fd, command, size);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_lockf(fd, command, size)
+                                                     : bine_libc.lockf(fd, command, size);
 }
