@@ -151,7 +151,7 @@ static void end_hub(struct bine_hub *hub)
     /* The root's record goes back to the others: the hub's next thread takes it again. */
     hub->root->state = BINE_DEAD;
     bine_greenlet_release(hub->root);
-    hub->driver->close(hub->driver);
+    bine_hub_set_driver(hub, &hub->idle_driver); /* closes the poller; a late waker still finds a driver */
     bine_timers_free(&hub->timers);
     bine_ready_free(&hub->ready);
     if (!hub->stacks_lost)
@@ -277,15 +277,32 @@ __attribute__((constructor(101))) static void find_errno(void)
     bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
 }
 
-/* All as new but the inbox, which is closed, and the number of lives: a thread that knew the hub's previous thread may look at them at any
- * moment. */
+static void clear(struct bine_hub *hub, size_t from, size_t to)
+{
+    memset((char *)hub + from, 0, to - from);
+}
+
+#define END_OF(member) (offsetof(struct bine_hub, member) + sizeof(((struct bine_hub *)0)->member))
+
+/* All as new but what a thread that knew the hub's previous thread may look at at any moment: the inbox, which is closed, the number of lives,
+ * and, if its message was taken before, the driver, which it wakes. */
 static void begin_life(struct bine_hub *hub)
 {
     struct bine_greenlet *records = hub->records;
     size_t records_made = hub->records_made;
-    size_t after = offsetof(struct bine_hub, root);
-    memset(hub, 0, offsetof(struct bine_hub, inbox));
-    memset((char *)hub + after, 0, sizeof *hub - after);
+    _Static_assert(offsetof(struct bine_hub, driver) < offsetof(struct bine_hub, inbox) &&
+                       offsetof(struct bine_hub, inbox) < offsetof(struct bine_hub, root) &&
+                       offsetof(struct bine_hub, root) < offsetof(struct bine_hub, idle_driver) &&
+                       offsetof(struct bine_hub, idle_driver) < offsetof(struct bine_hub, idle_woken),
+                   "the order of what stays");
+    clear(hub, 0, offsetof(struct bine_hub, driver));
+    clear(hub, END_OF(driver), offsetof(struct bine_hub, inbox));
+    clear(hub, offsetof(struct bine_hub, root),
+          offsetof(struct bine_hub, idle_driver)); /* from the inbox to there all stays */
+    clear(hub, END_OF(idle_woken), sizeof *hub);
+    if (!hub->driver)
+        bine_idle_driver_init(hub);
+    atomic_store(&hub->idle_woken, 0);
     atomic_store(&hub->inbox.waiting, false);
     assert(bine_arch_errno != 0);
     hub->slice_most = hub->slice_length = BINE_SLICE;
@@ -314,7 +331,6 @@ bine_hub *bine_hub_get(void)
     if (!hub)
         return NULL;
     begin_life(hub);
-    bine_idle_driver_init(hub);
     hub->stacks_lost = false;
     hub->stacks = bine_stacks_new();
     if (!hub->stacks)
@@ -363,7 +379,7 @@ no_stacks:
 void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
 {
     struct bine_driver *old = hub->driver;
-    hub->driver = driver;
+    __atomic_store_n(&hub->driver, driver, __ATOMIC_RELEASE);
     hub->simulated = driver->random != NULL;
     old->close(old);
 }

@@ -410,3 +410,42 @@ TEST(hazard_105_hooks_are_added_by_several_threads_at_once)
     for (int i = 0; i < ADDERS; i++)
         CHECK_EQ(called[i], 1);
 }
+
+/* ---- records that are used again --------------------------------------------------------------------------------- */
+
+static _Atomic(struct bine_hub *) known;
+
+static void *live(void *arg)
+{
+    atomic_store(&known, bine_hub_get());
+    return arg;
+}
+
+static atomic_bool watching;
+static atomic_uint unwakeable;
+
+/* What a late waker does with the address of a hub that it knew, but for the call. */
+static void *watch(void *arg)
+{
+    while (atomic_load(&watching)) {
+        struct bine_hub *hub = atomic_load(&known);
+        struct bine_driver *driver = hub ? __atomic_load_n(&hub->driver, __ATOMIC_ACQUIRE) : NULL;
+        if (hub && (!driver || !*(void (*volatile *)(struct bine_driver *)) & driver->wake))
+            atomic_fetch_add(&unwakeable, 1);
+    }
+    return arg;
+}
+
+TEST(hazard_106_the_driver_of_a_hub_can_be_woken_at_any_moment)
+{
+    pthread_t watcher, thread;
+    atomic_store(&watching, true);
+    CHECK_EQ(pthread_create(&watcher, NULL, watch, NULL), 0);
+    for (int lives = 0; lives < 3000; lives++) {
+        CHECK_EQ(pthread_create(&thread, NULL, live, NULL), 0);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+    }
+    atomic_store(&watching, false);
+    CHECK_EQ(pthread_join(watcher, NULL), 0);
+    CHECK_EQ(atomic_load(&unwakeable), 0u);
+}
