@@ -34,7 +34,7 @@ struct running {
     pthread_t thread;
     bool firm, lingers, interruptible, locks, name; /* of the job, which may be gone when its message has been sent */
     bool sending;                                   /* its message is about to be in the hub's inbox */
-    bool orphan;                                    /* the hub has ended meanwhile */
+    bool orphan;                                    /* the hub has ended meanwhile, or is in the parent */
     struct running *next, *previous;
 };
 
@@ -62,6 +62,10 @@ static struct pool {
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
 
 #define FORK_PATIENCE (200 * BINE_MS) /* what a fork waits for look-ups to end */
+
+/* What this thread is at work on. */
+static _Thread_local struct running *running_here;
+
 static int64_t idle_limit = 10 * BINE_SECOND;
 
 static void lock_pool(void)
@@ -74,10 +78,10 @@ static void unlock_pool(void)
     bine_libc.pthread_mutex_unlock(&pool.lock);
 }
 
-static struct timespec realtime_in(int64_t nanoseconds)
+static struct timespec monotonic_in(int64_t nanoseconds)
 {
     struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
+    clock_gettime(CLOCK_MONOTONIC, &at);
     nanoseconds += at.tv_nsec;
     return (struct timespec){.tv_sec = at.tv_sec + nanoseconds / BINE_SECOND, .tv_nsec = nanoseconds % BINE_SECOND};
 }
@@ -113,6 +117,16 @@ static struct bine_offload_job *pop_job(void)
     if (job)
         bine_job_remove(list_of(job), job);
     return job;
+}
+
+/* Waited for by CLOCK_MONOTONIC: whoever sets the clock must not make a wait longer. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 /* ---- workers --------------------------------------------------------------------------------- */
@@ -183,7 +197,8 @@ static void end_running(struct running *here)
     pool.finishing++;
     unlock_pool();
     if (here->orphan) {
-        job->orphaned(job);
+        if (!here->firm)
+            job->orphaned(job);
     } else {
         /* From the moment the message is sent the job may be gone. It cannot fail for a firm job, whose hub waits. */
         job->message.deliver = deliver;
@@ -218,7 +233,9 @@ static void run_job(struct running *here)
     if (interruptible)
         bine_libc.pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
     errno = job->error;
+    running_here = here;
     job->run(job);
+    running_here = NULL;
     job->error = errno;
     if (interruptible)
         bine_libc.pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
@@ -261,11 +278,7 @@ static void *work(void *unused)
     prctl(PR_SET_NAME, "bine-offload");
     bine_hub_runtime_thread();
     struct worker self = {.running.thread = bine_libc.pthread_self()};
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    init_condition(&self.wake);
 
     lock_pool();
     for (;;) {
@@ -355,7 +368,7 @@ static bool locks_may_be_held(void)
  * may end, and none begins. One that takes longer waits for its answer, and holds no lock then. */
 static void before_fork(void)
 {
-    struct timespec until = realtime_in(FORK_PATIENCE);
+    struct timespec until = monotonic_in(FORK_PATIENCE);
     lock_pool();
     pool.forks++;
     while (locks_may_be_held()) {
@@ -377,14 +390,25 @@ static void after_fork_in_parent(void)
     unlock_pool();
 }
 
-/* No thread of the pool lives in the child, nor does any greenlet that waited for one. Conditions of the parent's
- * workers are on stacks that nobody will use again. */
+/* No thread of the pool lives in the child, nor does any greenlet that waited for one; but for a thread whose job forked, and who waits for
+ * that is in the parent. Conditions of the parent's workers are on stacks that nobody will use again. */
 static void after_fork_in_child(void)
 {
+    struct running *self = running_here;
     bine_hub_runtime_threads(-(int)pool.threads);
     pool = (struct pool){.bound = pool.bound, .interrupt_signal = pool.interrupt_signal};
     pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.finished, NULL);
+    init_condition(&pool.finished);
+    if (!self)
+        return;
+    self->next = self->previous = NULL;
+    pool.running = self;
+    pool.lingering = self->lingers;
+    pool.naming = self->name;
+    if (!bine_hub_here()) { /* else it is a hub's own, which found no thread */
+        self->orphan = true;
+        count_threads(1);
+    }
 }
 
 /* All that the hub has queued; to *orphans what owns its memory. */
@@ -426,7 +450,7 @@ static void hub_ended(struct bine_hub *hub)
         if (!waits)
             break;
         pool.finish_wanted = true;
-        struct timespec until = realtime_in(again && pause < BINE_SECOND ? pause : BINE_SECOND);
+        struct timespec until = monotonic_in(again && pause < BINE_SECOND ? pause : BINE_SECOND);
         bine_libc.pthread_cond_timedwait(&pool.finished, &pool.lock, &until);
     }
     unlock_pool();
@@ -444,6 +468,7 @@ static void set_up(void)
     unsigned long wanted = text ? strtoul(text, &end, 10) : 0;
     bool valid = text && *text && *end == '\0' && wanted >= 1 && wanted <= THREADS_MOST;
     pool.bound = valid ? wanted : THREADS_DEFAULT;
+    init_condition(&pool.finished);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     bine_hub_on_end(hub_ended);
 }

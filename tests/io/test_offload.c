@@ -493,3 +493,81 @@ TEST(idle_threads_of_the_pool_hide_no_deadlock)
     CHECK_OK(bine_offload(nothing_much, NULL, NULL));
     CHECK_ERROR(bine_sleep(BINE_FOREVER), EDEADLK);
 }
+
+/* ---- fork inside a job, and clocks -------------------------------------------------------------------------------- */
+
+/* In the child: when the job has ended and its thread has been idle, the pool has no thread. */
+static void *look_at_pool(void *arg)
+{
+    for (int i = 0; i < 2000 && bine_offload_threads() != 0; i++)
+        bine_libc.nanosleep(&(struct timespec){.tv_nsec = BINE_MS}, NULL);
+    _exit(bine_offload_threads() == 0 && bine_offload_queued() == 0 ? 0 : 1);
+    return arg;
+}
+
+static void *fork_in_job(void *arg)
+{
+    pthread_t thread;
+    pid_t child = fork();
+    if (child == 0) {
+        if (bine_offload_threads() != 1 || pthread_create(&thread, NULL, look_at_pool, NULL) != 0)
+            _exit(2);
+        bine_offload_set_idle(BINE_MS);
+    }
+    return (void *)(intptr_t)child;
+}
+
+TEST(hazard_114_a_job_that_forks_is_counted_in_the_child)
+{
+    void *child;
+    int status;
+    CHECK(bine_hub_get() != NULL);
+    CHECK_OK(bine_offload(fork_in_job, NULL, &child));
+    CHECK_EQ(bine_libc.wait4((pid_t)(intptr_t)child, &status, 0, NULL), (pid_t)(intptr_t)child);
+    CHECK_EQ(status, 0);
+}
+
+static int (*real_timedwait)(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
+static atomic_uint waits, waits_by_wall_clock;
+
+static int timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    atomic_fetch_add(&waits, 1);
+    if (until->tv_sec > now.tv_sec + 1000)
+        atomic_fetch_add(&waits_by_wall_clock, 1);
+    return real_timedwait(condition, mutex, until);
+}
+
+static void *take_long(void *arg)
+{
+    bine_libc.nanosleep(&(struct timespec){.tv_nsec = 50 * BINE_MS}, NULL);
+    return arg;
+}
+
+static void *have_it_run(void *arg)
+{
+    bine_offload(take_long, NULL, NULL);
+    return arg;
+}
+
+/* Its greenlet waits for a job when it ends. */
+static void *end_early(void *arg)
+{
+    CHECK(bine_spawn(have_it_run, NULL) != NULL);
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    return arg;
+}
+
+TEST(hazard_115_the_end_of_a_thread_waits_by_the_monotonic_clock)
+{
+    pthread_t thread;
+    real_timedwait = bine_libc.pthread_cond_timedwait;
+    bine_libc.pthread_cond_timedwait = timedwait;
+    CHECK_EQ(pthread_create(&thread, NULL, end_early, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_GT(atomic_load(&waits), 0u);
+    CHECK_EQ(atomic_load(&waits_by_wall_clock), 0u);
+    bine_libc.pthread_cond_timedwait = real_timedwait;
+}
