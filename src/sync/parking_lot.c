@@ -14,13 +14,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../core/libc.h"
 #include "../core/signalled.h"
 #include "futex_watch.h"
+#include "lot_records.h"
 
 struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
 
@@ -28,7 +28,6 @@ enum {
     BUCKETS = 1 << BINE_LOT_BUCKET_BITS,
     SPINS = 200,
     SPINS_OF_HANDLER = 100000,
-    SLAB_SIZE = 64 * 1024,
 };
 
 /* ---- who we are ------------------------------------------------------------------------------ */
@@ -443,82 +442,6 @@ int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t dead
     return bine_lot_await(waiter, verb, deadline, flags);
 }
 
-/* ---- records --------------------------------------------------------------------------------- */
-
-/* Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as
- * many records as it ever held locks at once. */
-static struct bine_lot_record *free_records;
-static atomic_uint free_records_lock;
-
-static void lock_records(void)
-{
-    while (atomic_exchange(&free_records_lock, 1) != 0)
-        bine_libc.syscall(SYS_sched_yield);
-}
-
-static struct bine_lot_record *new_record(void)
-{
-    lock_records();
-    if (!free_records) {
-        struct bine_lot_record *slab =
-            mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (slab != MAP_FAILED) {
-            for (size_t i = 0; i < SLAB_SIZE / sizeof *slab; i++) {
-                slab[i].next = free_records;
-                free_records = &slab[i];
-            }
-        }
-    }
-    struct bine_lot_record *record = free_records;
-    if (record)
-        free_records = record->next;
-    atomic_store(&free_records_lock, 0);
-    return record;
-}
-
-struct bine_lot_record *bine_lot_find(struct bine_lot_bucket *bucket, const void *address,
-                                      enum bine_lot_record_kind kind)
-{
-    struct bine_lot_record *record = bucket->records;
-    while (record && (record->address != address || record->kind != kind))
-        record = record->next;
-    return record;
-}
-
-struct bine_lot_record *bine_lot_add(struct bine_lot_bucket *bucket, const void *address,
-                                     enum bine_lot_record_kind kind)
-{
-    struct bine_lot_record *record = new_record();
-    if (!record)
-        return NULL;
-    *record = (struct bine_lot_record){.next = bucket->records, .address = address, .kind = (uint8_t)kind};
-    bucket->records = record;
-    return record;
-}
-
-static void take_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
-{
-    struct bine_lot_record **link = &bucket->records;
-    while (*link != record)
-        link = &(*link)->next;
-    *link = record->next;
-}
-
-/* free_records_lock is held. */
-static void remove_record(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
-{
-    take_record(bucket, record);
-    record->next = free_records;
-    free_records = record;
-}
-
-void bine_lot_remove(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
-{
-    lock_records();
-    remove_record(bucket, record);
-    atomic_store(&free_records_lock, 0);
-}
-
 /* ---- the ends of hubs, and fork -------------------------------------------------------------- */
 
 /* The hub's thread ends and takes the stacks of its greenlets with it. */
@@ -543,14 +466,14 @@ static void before_fork(void)
 {
     for (size_t i = 0; i < BUCKETS; i++)
         lock_bucket(&bine_lot_buckets[i]);
-    lock_records();
+    bine_lot_lock_records();
     bine_futex_before_fork();
 }
 
 /* Threads that released something meanwhile left a note in its bucket. */
 static void unlock_all(void)
 {
-    atomic_store(&free_records_lock, 0);
+    bine_lot_unlock_records();
     for (size_t i = 0; i < BUCKETS; i++)
         unlock_bucket(&bine_lot_buckets[i]);
 }
@@ -561,41 +484,40 @@ static void after_fork_in_parent(void)
     unlock_all();
 }
 
-/* Initialisers of C++ statics whose greenlets are gone: the C++ runtime is told that they have failed, so that the child runs them
- * again. Without the locks, for it may call what is patched. */
-static void abandon_guards(struct bine_lot_record *record)
+/* Initialisers and barriers of greenlets that are gone will not come to an end. libc restarts the initialisers in the child; the C++ runtime
+ * is told that those of statics have failed, so that the child runs them again. Without the locks, for it may call what is patched. */
+static void abandon(struct bine_lot_record *gone)
 {
-    while (record) {
-        struct bine_lot_record *next = record->next;
-        if (bine_libc.__cxa_guard_abort)
-            bine_libc.__cxa_guard_abort((void *)record->address);
-        lock_records();
-        record->next = free_records;
-        free_records = record;
-        atomic_store(&free_records_lock, 0);
-        record = next;
+    while (gone) {
+        struct bine_lot_record *next = gone->next;
+        if (gone->kind == BINE_RECORD_GUARD && bine_libc.__cxa_guard_abort)
+            bine_libc.__cxa_guard_abort((void *)gone->address);
+        bine_lot_free(gone);
+        gone = next;
     }
+}
+
+static bool ends_with_owner(const struct bine_lot_record *record)
+{
+    return record->kind == BINE_RECORD_BARRIER ||
+           ((record->kind == BINE_RECORD_ONCE || record->kind == BINE_RECORD_GUARD) &&
+            record->owner != bine_lot_self());
 }
 
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
 static void after_fork_in_child(void)
 {
     cached_thread = 0;
-    struct bine_lot_record *guards = NULL;
+    struct bine_lot_record *gone = NULL;
     for (size_t i = 0; i < BUCKETS; i++) {
-        /* Initialisers and barriers of those who are gone will not come to an end; libc restarts the former in the
-         * child. */
         struct bine_lot_record *next;
         for (struct bine_lot_record *record = bine_lot_buckets[i].records; record; record = next) {
             next = record->next;
-            if ((record->kind == BINE_RECORD_ONCE && record->owner != bine_lot_self()) ||
-                record->kind == BINE_RECORD_BARRIER)
-                remove_record(&bine_lot_buckets[i], record);
-            if (record->kind == BINE_RECORD_GUARD && record->owner != bine_lot_self()) {
-                take_record(&bine_lot_buckets[i], record);
-                record->next = guards;
-                guards = record;
-            }
+            if (!ends_with_owner(record))
+                continue;
+            bine_lot_take(&bine_lot_buckets[i], record);
+            record->next = gone;
+            gone = record;
         }
         bine_lot_buckets[i].first = bine_lot_buckets[i].last = NULL;
         atomic_store(&bine_lot_buckets[i].waiters, 0);
@@ -603,7 +525,7 @@ static void after_fork_in_child(void)
     }
     bine_futex_after_fork(true);
     unlock_all();
-    abandon_guards(guards);
+    abandon(gone);
 }
 
 /* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before
