@@ -65,6 +65,10 @@ bool bine_offload_withdraw(struct bine_offload_job *job);
 /* bine_offload of a function of libc's that takes locks: see `locks`. */
 int bine_offload_locking(void *(*function)(void *), void *arg, void **value);
 
+/* End the system call of an interruptible job that runs, by a signal. One that comes just before the system call is lost: the caller, who wants
+ * the job to end, repeats it. */
+void bine_offload_interrupt(struct bine_offload_job *job);
+
 /*
  * Run a job whose memory is on the caller's stack; wait for its end whatever happens once it has begun. `verb` and
  * `object` as for bine_park. Returns 0 with job->error set, or an error number (ECANCELED, ETIMEDOUT, ...) when it
