@@ -114,6 +114,23 @@ static void carrier_ended(struct bine_greenlet *g)
     free(carrier);
 }
 
+/* Once: others may have put themselves around us meanwhile. */
+static void surround(struct bine_hub *hub)
+{
+    if (!surrounded)
+        bine_hub_set_around(hub, &around);
+    surrounded = true;
+}
+
+/* A thread whose code never calls Bine parks as well: in a lock or a socket, with the GIL where the call was to return at once. Where
+ * nothing is patched, a greenlet's own state cannot be found, and only Bine's own calls park. */
+static int hub_started(struct bine_hub *hub)
+{
+    if (bine_states_by_key)
+        surround(hub);
+    return 0;
+}
+
 struct bine_carrier *bine_carrier_current(void)
 {
     struct bine_hub *hub = bine_hub_get();
@@ -130,10 +147,7 @@ struct bine_carrier *bine_carrier_current(void)
         }
         carrier->g = g;
         bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
-        /* Once: others may have put themselves around us meanwhile. */
-        if (!surrounded)
-            bine_hub_set_around(hub, &around);
-        surrounded = true;
+        surround(hub);
     }
     return g->slots[BINE_SLOT_PYTHON];
 }
@@ -294,6 +308,10 @@ int bine_carriers_init(PyObject *module)
         return -1;
     if (bine_state_init() < 0 || bine_tracing_init() < 0)
         return -1;
+    bine_hub_on_start(hub_started);
+    /* The program may have been started with a hub. */
+    if (bine_hub_here())
+        hub_started(bine_hub_here());
     bine_frames_init();
     stack_size = bine_stacks_thread_size();
     return bine_signals_init(module);

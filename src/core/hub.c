@@ -33,7 +33,8 @@ enum {
     HOOKS = 16
 };
 typedef void hook(struct bine_hub *hub);
-static int (*_Atomic start_hook)(struct bine_hub *hub);
+typedef int start_hook(struct bine_hub *hub);
+static start_hook *_Atomic start_hooks[HOOKS];
 static hook *_Atomic end_hooks[HOOKS];
 static hook *_Atomic fork_hooks[HOOKS];
 
@@ -49,29 +50,29 @@ static void unlock_hubs(void)
 }
 
 /* Layers add theirs when they are first used, on any thread, and some of them more than once. */
-static void add_hook(hook *_Atomic *hooks, hook *added)
-{
-    for (int i = 0; i < HOOKS; i++) {
-        hook *there = NULL;
-        if (atomic_compare_exchange_strong(&hooks[i], &there, added) || there == added)
-            return;
-    }
-    abort(); /* a layer too many: HOOKS is ours to raise */
-}
+#define ADD_HOOK(type, hooks, added)                                                            \
+    do {                                                                                        \
+        for (int i = 0; i < HOOKS; i++) {                                                       \
+            type *there = NULL;                                                                 \
+            if (atomic_compare_exchange_strong(&(hooks)[i], &there, added) || there == (added)) \
+                return;                                                                         \
+        }                                                                                       \
+        abort(); /* a layer too many: HOOKS is ours to raise */                                 \
+    } while (0)
 
 void bine_hub_on_start(int (*started)(struct bine_hub *hub))
 {
-    atomic_store(&start_hook, started);
+    ADD_HOOK(start_hook, start_hooks, started);
 }
 
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub))
 {
-    add_hook(end_hooks, ended);
+    ADD_HOOK(hook, end_hooks, ended);
 }
 
 void bine_hub_on_fork(void (*forked)(struct bine_hub *hub))
 {
-    add_hook(fork_hooks, forked);
+    ADD_HOOK(hook, fork_hooks, forked);
 }
 
 struct bine_hub *bine_hub_here(void)
@@ -316,6 +317,16 @@ static void begin_life(struct bine_hub *hub)
     atomic_store(&hub->holds, 1);
 }
 
+static bool tell_layers(struct bine_hub *hub)
+{
+    for (int i = 0; i < HOOKS; i++) {
+        start_hook *started = atomic_load(&start_hooks[i]);
+        if (started && started(hub) != 0)
+            return false;
+    }
+    return true;
+}
+
 bine_hub *bine_hub_get(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
@@ -352,8 +363,7 @@ bine_hub *bine_hub_get(void)
     bine_hub_find_exception_globals();
     atomic_store(&hub->inbox.first, NULL);
     /* It is in the list: what others tell all hubs from now on reaches it. */
-    int (*started)(struct bine_hub *) = atomic_load(&start_hook);
-    if (started && started(hub) != 0) {
+    if (!tell_layers(hub)) {
         bine_libc.pthread_setspecific(thread_end_key, NULL);
         thread_ended(hub);
         errno = ENOMEM;

@@ -186,7 +186,7 @@ int64_t bine_hub_now(struct bine_hub *hub);
 int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
 
 /* Called by every layer that keeps state per hub: run on its thread when a hub is made, when it ends, and in the child after fork.
- * Of `started` there is one; it returns 0 or ENOMEM; then the hub ends at once. */
+ * `started` returns 0 or ENOMEM; then the hub ends at once. */
 void bine_hub_on_start(int (*started)(struct bine_hub *hub));
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub));
 void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
