@@ -11,6 +11,15 @@ from queue import Empty, Full
 from ._bine import Event, LifoQueue, PriorityQueue, ShutDown, Timeout
 
 
+_never = Event()
+
+
+def _refuse(reason):
+    """A call that may not wait found nothing: a loop of such calls must let others run."""
+    _never.wait(0)
+    raise reason
+
+
 class _Line:
     """Those who wait for the same thing, first come, first served."""
 
@@ -133,7 +142,7 @@ def put(queue, item, block=True, timeout=None):
     state = queue._hooks
     if not state.shut and full(queue):
         if not block:
-            raise Full
+            _refuse(Full)
         _wait(state.putters, lambda: state.shut or not full(queue), timeout, Full)
     if state.shut:
         raise ShutDown
@@ -146,7 +155,7 @@ def _take(queue, method, block, timeout):
     if not queue.qsize():
         if not state.shut:
             if not block:
-                raise Empty
+                _refuse(Empty)
             _wait(state.getters, lambda: state.shut or queue.qsize(), timeout, Empty)
         if not queue.qsize():
             raise ShutDown

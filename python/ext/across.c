@@ -137,9 +137,11 @@ int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t dead
 {
     if (waitable->class->ready(waitable))
         return 1;
-    struct bine_carrier *carrier = deadline ? bine_carrier_current() : NULL;
+    if (deadline == 0)
+        return bine_py_refused() < 0 ? -1 : waitable->class->ready(waitable);
+    struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
-        return deadline ? -1 : 0;
+        return -1;
     struct bine_py_sleeper sleeper;
     int error;
     bine_py_sleeper_begin(&sleeper, carrier);

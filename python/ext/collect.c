@@ -182,8 +182,8 @@ static PyObject *iteration_next(PyObject *object)
     Iteration *self = (Iteration *)object;
     if (self->left <= 0)
         return NULL;
-    if (!self->ready_first && (self->deadline == 0 || wait_for_one(self) != 0))
-        return NULL; /* out of time, or an exception */
+    if (!self->ready_first && ((self->deadline ? wait_for_one(self) : bine_py_refused()) < 0 || !self->ready_first))
+        return NULL; /* an exception, or out of time */
     struct place *place = self->ready_first;
     self->ready_first = place->next_ready;
     self->left--;

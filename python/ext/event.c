@@ -131,6 +131,8 @@ static int set_event(Event *self)
 /* 1: set; 0: not within the time, which the argument `timeout` made the deadline; -1: an exception. */
 static int wait_event(Event *self, int64_t deadline, PyObject *timeout)
 {
+    if (!is_set(self) && deadline == 0 && bine_py_refused() < 0)
+        return -1;
     if (is_set(self) || deadline == 0)
         return is_set(self);
     struct bine_carrier *carrier = bine_carrier_current();
@@ -295,7 +297,10 @@ static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwarg
 static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return is_set((Event *)self) ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
+    int result = wait_event((Event *)self, 0, Py_None);
+    if (result < 0)
+        return NULL;
+    return result ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
 }
 
 static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)

@@ -140,8 +140,10 @@ static int try_acquire(Lock *self)
 static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
 {
     int result = try_acquire(self);
-    if (result || deadline == 0)
+    if (result)
         return result;
+    if (deadline == 0)
+        return bine_py_refused() < 0 ? -1 : 0;
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
         return -1;
