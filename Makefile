@@ -16,7 +16,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-cpython bench-python format lint install build-dir clean
+.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-cpython bench-python format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -26,7 +26,7 @@ build-dir:
 	@tools/configure build $(MESON_OPTIONS)
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
 	@$(NINJA) --quiet -C build examples
