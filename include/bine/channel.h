@@ -16,8 +16,8 @@ BINE_BEGIN
 
 typedef struct bine_channel bine_channel;
 
-/* A channel with room for `buffer` items (0: none). flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Free with
- * bine_channel_free. Switches: no. */
+/* A channel with room for `buffer` items (0: none). flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN (no
+ * hub). Free with bine_channel_free. Switches: no. */
 BINE_API bine_channel *bine_channel_new(size_t buffer, unsigned flags);
 /* Items left in the buffer are dropped. -1: EBUSY (greenlets wait at it), EPERM. Switches: no. */
 BINE_API int bine_channel_free(bine_channel *channel);

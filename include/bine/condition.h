@@ -11,8 +11,8 @@ BINE_BEGIN
 typedef struct bine_condition bine_condition;
 
 /* A condition on `lock` (borrowed, must outlive it), or on a lock of its own if that is NULL. flags: 0 or
- * BINE_SHARED, which its own lock is then too. NULL: EINVAL (also: shared on a lock that is not), EPERM (a lock of another
- * thread), ENOMEM, EAGAIN. Switches: no. */
+ * BINE_SHARED, which its own lock is then too. NULL: EINVAL (also: shared on a lock that is not), EPERM (a lock
+ * of another thread), ENOMEM, EAGAIN. Switches: no. */
 BINE_API bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags);
 /* -1: EBUSY (greenlets wait for it, or its own lock is held), EPERM. Switches: no. */
 BINE_API int bine_condition_free(bine_condition *condition);

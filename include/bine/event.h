@@ -21,9 +21,9 @@ BINE_API bine_event *bine_event_new(unsigned flags);
 /* -1: EBUSY (greenlets wait for it), EPERM. Switches: no. */
 BINE_API int bine_event_free(bine_event *event);
 
-/* Set it: wakes everybody who waits; later waits return at once. Waiters that this woke have had their event even if
- * it is cleared before they run. Any thread if shared, where it leaves word and returns. Returns 0, or -1: EINVAL, EPERM, ESRCH (its thread has
- * ended). Switches: no. */
+/* Set it: wakes everybody who waits; later waits return at once. Waiters that this woke have had their event
+ * even if it is cleared before they run. Any thread if shared, where it leaves word and returns. Returns 0, or
+ * -1: EINVAL, EPERM, ESRCH (its thread has ended). Switches: no. */
 BINE_API int bine_event_set(bine_event *event);
 /* Unset it. -1: EINVAL, EPERM. Switches: no. */
 BINE_API int bine_event_clear(bine_event *event);
@@ -40,9 +40,10 @@ typedef struct bine_async_result bine_async_result;
 BINE_API bine_async_result *bine_async_result_new(unsigned flags);
 BINE_API int bine_async_result_free(bine_async_result *result);
 
-/* Provide the value, or an error (an errno value > 0, else EINVAL), and wake everybody who waits. Setting it again
- * replaces what was there, for those who ask later. The value stays the caller's; Bine only passes it on.
- * Any thread if shared, where it leaves word and returns. -1: EINVAL, EPERM, and from another thread ENOMEM, ESRCH. Switches: no. */
+/* Provide the value, or an error (an errno value > 0, else EINVAL), and wake everybody who waits. Setting it
+ * again replaces what was there, for those who ask later. The value stays the caller's; Bine only passes it on.
+ * Any thread if shared, where it leaves word and returns. -1: EINVAL, EPERM, and from another thread ENOMEM,
+ * ESRCH. Switches: no. */
 BINE_API int bine_async_result_set(bine_async_result *result, void *value);
 BINE_API int bine_async_result_set_error(bine_async_result *result, int error);
 
@@ -53,7 +54,8 @@ BINE_API int bine_async_result_get(bine_async_result *result, void **value, int6
 /* Wait until it is there, value or error. Returns 0 or -1. Waits. */
 BINE_API int bine_async_result_wait(bine_async_result *result, int64_t timeout);
 
-/* Is it there? Any thread. The others tell what it holds now, on its own thread. They never switch; NULL counts as empty. */
+/* Is it there? Any thread. The others tell what it holds now, on its own thread. They never switch; NULL counts
+ * as empty. */
 BINE_API bool bine_async_result_ready(const bine_async_result *result);
 BINE_API bool bine_async_result_successful(const bine_async_result *result); /* a value is there */
 BINE_API void *bine_async_result_value(const bine_async_result *result);     /* NULL if there is none */

@@ -5,11 +5,11 @@
  * Each OS thread that uses Bine has a hub of its own; a greenlet stays on the hub that spawned it for
  * life. The thread's own stack is the root greenlet, so main() may block like any other greenlet.
  *
- * Other threads: bine_join, bine_kill, bine_killall, bine_ref and bine_detach take a greenlet of any thread; what they do is done
- * by its own, between two greenlets, so it takes until that next looks at its messages. Calls that only look answer on any
- * thread, and may be out of date there. All other calls are for greenlets of the calling thread, and say what they do with another
- * one. A reference may be handed to another thread, to be joined or detached there; whoever names a
- * greenlet must know that a reference to it is held.
+ * Other threads: bine_join, bine_kill, bine_killall, bine_ref and bine_detach take a greenlet of any thread;
+ * what they do is done by its own, between two greenlets, so it takes until that next looks at its messages.
+ * Calls that only look answer on any thread, and may be out of date there. All other calls are for greenlets of
+ * the calling thread, and say what they do with another one. A reference may be handed to another thread, to be
+ * joined or detached there; whoever names a greenlet must know that a reference to it is held.
  *
  * References: every bine_spawn* returns one reference, owned by the caller. bine_join (and bine_joinall)
  * take it; bine_detach drops it without waiting. A running greenlet stays alive without any.
@@ -66,7 +66,8 @@ BINE_API bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bi
 
 /* ---- references ----------------------------------------------------------------------------- */
 
-/* One more reference to g; returns g. NULL is passed through. Any thread; from another one NULL also with ENOMEM. Switches: no. */
+/* One more reference to g; returns g. NULL is passed through. Any thread; from another one NULL also with
+ * ENOMEM. Switches: no. */
 BINE_API bine_greenlet *bine_ref(bine_greenlet *g);
 
 /* Drop the caller's reference. A greenlet that has not ended runs on and frees itself when it ends.
@@ -98,11 +99,11 @@ BINE_API BINE_NORETURN void bine_fail(int error);
 /* ---- waiting for greenlets ------------------------------------------------------------------ */
 
 /*
- * Wait until g has ended. On success takes the caller's reference and stores the greenlet's value in
- * *value (if value is not NULL). Any thread. Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout
- * negative), ESRCH (g is of another thread, which has ended, and g with it), EDEADLK (g is the caller, or nothing can wake the root any more),
- * ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same: ask bine_error
- * before. Switches: maybe (not if g has ended); yes if g is of another thread, also with timeout 0.
+ * Wait until g has ended. On success takes the caller's reference and stores the greenlet's value in *value (if
+ * value is not NULL). Any thread. Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout negative),
+ * ESRCH (g is of another thread, which has ended, and g with it), EDEADLK (g is the caller, or nothing can wake
+ * the root any more), ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same: ask
+ * bine_error before. Switches: maybe (not if g has ended); yes if g is of another thread, also with timeout 0.
  */
 BINE_API int bine_join(bine_greenlet *g, void **value, int64_t timeout);
 
@@ -131,9 +132,9 @@ BINE_API int bine_error(const bine_greenlet *g);       /* 0, or why it failed: b
 /* ---- ending greenlets ----------------------------------------------------------------------- */
 
 /*
- * Cancel g: its current or next call that would park fails with ECANCELED, and so does every later one,
- * so that retry loops inside libraries end. If g has not started it never runs and ends with ECANCELED.
- * Does not wait. Any thread; from another it strikes when g's thread next looks at its messages. Returns 0 (also if g has
+ * Cancel g: its current or next call that would park fails with ECANCELED, and so does every later one, so that
+ * retry loops inside libraries end. If g has not started it never runs and ends with ECANCELED. Does not wait.
+ * Any thread; from another it strikes when g's thread next looks at its messages. Returns 0 (also if g has
  * ended already), or -1: EINVAL; ENOMEM from another thread. Switches: no.
  */
 BINE_API int bine_kill(bine_greenlet *g);
@@ -146,9 +147,9 @@ BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
 /* True if g has been killed (it may still be running towards its end). Switches: no. */
 BINE_API bool bine_killed(const bine_greenlet *g);
 
-/* Would a wait of the current greenlet fail at once, since it was killed, interrupted or is out of time? Returns 0, or -1: what
- * the wait would fail with (ECANCELED, ETIMEDOUT), and it still will. For long work that does not wait, and before what
- * cannot be undone. Obeys shields. 0 on a thread without a hub. Switches: no. */
+/* Would a wait of the current greenlet fail at once, since it was killed, interrupted or is out of time?
+ * Returns 0, or -1: what the wait would fail with (ECANCELED, ETIMEDOUT), and it still will. For long work that
+ * does not wait, and before what cannot be undone. Obeys shields. 0 on a thread without a hub. Switches: no. */
 BINE_API int bine_check(void);
 
 /* Between these two the current greenlet's parks obey neither kill nor timeout scopes, so that cleanup
@@ -177,10 +178,10 @@ BINE_API int bine_timeout_end(bine_timeout *scope);
 
 /* ---- links ---------------------------------------------------------------------------------- */
 
-/* Called once when g ends, in the order of linking; it must not block (a call that would park fails
- * with EDEADLK), spawn from it instead. If g has ended already it is called at once. When a thread ends, the links of the greenlets that
- * are left are called; those of greenlets that are spawned from there are not. Returns 0, or -1: EINVAL, EPERM (a greenlet of another
- * thread), ENOMEM. Switches: no. */
+/* Called once when g ends, in the order of linking; it must not block (a call that would park fails with
+ * EDEADLK), spawn from it instead. If g has ended already it is called at once. When a thread ends, the links
+ * of the greenlets that are left are called; those of greenlets that are spawned from there are not. Returns 0,
+ * or -1: EINVAL, EPERM (a greenlet of another thread), ENOMEM. Switches: no. */
 typedef void bine_link_function(bine_greenlet *g, void *arg);
 BINE_API int bine_link(bine_greenlet *g, bine_link_function *function, void *arg);
 
@@ -207,13 +208,13 @@ BINE_API int bine_setspecific(bine_key key, const void *value);
  * integers are shown in decimal, other arguments as addresses. Owned by g, valid until g is freed or
  * renamed. Of another thread's greenlet: "<Greenlet of another thread>", a constant. Never NULL. Switches: no. */
 BINE_API const char *bine_name(bine_greenlet *g);
-/* Give it a name (copied). Control characters become "?": names are shown on terminals. -1: EINVAL, EPERM (a greenlet of another thread),
- * ENOMEM. */
+/* Give it a name (copied). Control characters become "?": names are shown on terminals. -1: EINVAL, EPERM (a
+ * greenlet of another thread), ENOMEM. */
 BINE_API int bine_set_name(bine_greenlet *g, const char *name);
 
 /* Bytes of stack that g has touched at most, to the page; 0 if it has no stack of its own now (root, not
- * started, ended) or is another thread's. A recycled stack may still count pages of its previous owner, unless the environment
- * has BINE_STACK_WATERMARK=1. */
+ * started, ended) or is another thread's. A recycled stack may still count pages of its previous owner, unless
+ * the environment has BINE_STACK_WATERMARK=1. */
 BINE_API size_t bine_stack_high_water(const bine_greenlet *g);
 
 /* Write who waits for what, one line a greenlet, to a file descriptor. -1 with errno of write(2). Blocks

@@ -11,8 +11,9 @@ BINE_BEGIN
 
 typedef struct bine_hub bine_hub;
 
-/* The calling thread's hub, made if need be. It is valid for ever, but once its thread has ended, and has left no object behind, a thread
- * that begins later may be given it: do not keep it longer than its thread lives. NULL: ENOMEM, EAGAIN. */
+/* The calling thread's hub, made if need be. It is valid for ever, but once its thread has ended, and has left
+ * no object behind, a thread that begins later may be given it: do not keep it longer than its thread lives.
+ * NULL: ENOMEM, EAGAIN. */
 BINE_API bine_hub *bine_hub_get(void);
 
 /* True if the calling thread has a hub. Does not make one. Any thread. Switches: no. */
@@ -24,12 +25,13 @@ BINE_API bool bine_hub_exists(void);
 BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
 
 /*
- * Run run(arg) in a greenlet of another hub (or of one's own), wait for its end and store what it returned in *value (may be
- * NULL): for whatever has to be done on the thread to which an object belongs. Returns 0, or -1: the error it failed with
- * (bine_fail); EINVAL; ETIMEDOUT, ECANCELED, and then it was never begun, or was killed and has ended; EDEADLK (in a link or a
- * posted function); ENOMEM; EAGAIN (no hub here); ESRCH (the hub's thread has ended). With timeout 0 it is not called. A
- * run that the kill reached does not count, whatever it returns: *value stays as it was. If the run ended before the kill
- * reached it, the call succeeds. Any thread. Switches: yes.
+ * Run run(arg) in a greenlet of another hub (or of one's own), wait for its end and store what it returned in
+ * *value (may be NULL): for whatever has to be done on the thread to which an object belongs. Returns 0, or -1:
+ * the error it failed with (bine_fail); EINVAL; ETIMEDOUT, ECANCELED, and then it was never begun, or was
+ * killed and has ended; EDEADLK (in a link or a posted function); ENOMEM; EAGAIN (no hub here); ESRCH (the
+ * hub's thread has ended). With timeout 0 it is not called. A run that the kill reached does not count,
+ * whatever it returns: *value stays as it was. If the run ended before the kill reached it, the call succeeds.
+ * Any thread. Switches: yes.
  */
 BINE_API int bine_call(bine_hub *hub, bine_run *run, void *arg, void **value, int64_t timeout);
 
@@ -41,10 +43,11 @@ BINE_API size_t bine_hub_greenlets(void);
 BINE_API const char *bine_poller_name(void);
 
 /*
- * From now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, ready greenlets run in an
- * order drawn from the seed, and calls are answered late, in pieces or not at all, as the kernel may. The same seed gives the same run of
- * a program that has one thread and is alone with its descriptors. No environment variable does this, so that none can do it to an
- * installed program. Any thread. Switches: no.
+ * From now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer,
+ * ready greenlets run in an order drawn from the seed, and calls are answered late, in pieces or not at all, as
+ * the kernel may. The same seed gives the same run of a program that has one thread and is alone with its
+ * descriptors. No environment variable does this, so that none can do it to an installed program. Any thread.
+ * Switches: no.
  */
 BINE_API void bine_simulate(uint64_t seed);
 

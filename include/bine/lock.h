@@ -2,8 +2,8 @@
  * Locks whose owner is a greenlet: RLock (recursive), RWLock (many readers or one writer), and the Barrier, where n
  * greenlets wait for each other.
  *
- * Made with BINE_SHARED they serve greenlets of several threads (object.h says how). A greenlet that ends with a lock held
- * leaves it held, as a thread does.
+ * Made with BINE_SHARED they serve greenlets of several threads (object.h says how). A greenlet that ends with
+ * a lock held leaves it held, as a thread does.
  */
 #ifndef BINE_LOCK_H
 #define BINE_LOCK_H
@@ -60,7 +60,8 @@ BINE_API bool bine_rwlock_written(const bine_rwlock *lock);
 
 typedef struct bine_barrier bine_barrier;
 
-/* A barrier for `parties` (1 ... INT_MAX) greenlets. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN. Switches: no. */
+/* A barrier for `parties` (1 ... INT_MAX) greenlets. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN.
+ * Switches: no. */
 BINE_API bine_barrier *bine_barrier_new(unsigned parties, unsigned flags);
 /* -1: EBUSY (greenlets wait at it), EPERM. Switches: no. */
 BINE_API int bine_barrier_free(bine_barrier *barrier);

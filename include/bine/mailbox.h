@@ -15,14 +15,14 @@ typedef struct bine_mailbox bine_mailbox;
 /* A mailbox of the calling thread with room for `capacity` items, 1 ... 2^30, rounded up to a power of two of
  * at least 2. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Free with bine_mailbox_free. Switches: no. */
 BINE_API bine_mailbox *bine_mailbox_new(size_t capacity);
-/* Free it, once nobody will send any more; items left in it are dropped. Its own thread, or any once that has ended. -1: EBUSY
- * (greenlets wait to send or receive), EPERM. Switches: no. */
+/* Free it, once nobody will send any more; items left in it are dropped. Its own thread, or any once that has
+ * ended. -1: EBUSY (greenlets wait to send or receive), EPERM. Switches: no. */
 BINE_API int bine_mailbox_free(bine_mailbox *mailbox);
 
 /* Send an item, waiting for room. Items of one sender arrive in order. Any thread. Returns 0, or -1 and the
- * item stays the caller's: EINVAL, ETIMEDOUT, ECANCELED, ESRCH (the receivers' thread has ended; what was sent before lies in the
- * mailbox until it is freed), EDEADLK (in a link or a posted function), EAGAIN or ENOMEM (the calling thread has no hub and none
- * could be made). Switches: when it has to wait. */
+ * item stays the caller's: EINVAL, ETIMEDOUT, ECANCELED, ESRCH (the receivers' thread has ended; what was sent
+ * before lies in the mailbox until it is freed), EDEADLK (in a link or a posted function), EAGAIN or ENOMEM
+ * (the calling thread has no hub and none could be made). Switches: when it has to wait. */
 BINE_API int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout);
 /* The same without waiting; needs no hub. Any thread. -1: EAGAIN (full), EINVAL, ESRCH. Switches: no. */
 BINE_API int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item);

@@ -8,8 +8,9 @@
  * freed when it comes, and the caller gets: EAI_SYSTEM with errno ECANCELED or ETIMEDOUT (getaddrinfo, getnameinfo);
  * that error number (the _r forms; h_errno NETDB_INTERNAL); NULL or -1 with that errno (the others).
  *
- * Look-ups take at most half of the pool's threads, since strangers may choose the names; 4,096 may wait for one of these.
- * Beyond that they fail at once: EAI_AGAIN; EAGAIN (the _r forms; h_errno TRY_AGAIN); NULL or -1 with that errno and h_errno.
+ * Look-ups take at most half of the pool's threads, since strangers may choose the names; 4,096 may wait for
+ * one of these. Beyond that they fail at once: EAI_AGAIN; EAGAIN (the _r forms; h_errno TRY_AGAIN); NULL or -1
+ * with that errno and h_errno.
  *
  * The look-up runs on another thread: it does not see the resolver options that the calling thread set in _res. On
  * a thread without a hub these are libc's own functions. Any thread. Switches: maybe.

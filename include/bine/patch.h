@@ -56,7 +56,7 @@ BINE_API unsigned bine_patched(void);
  * Scope by object. `object` is a shell pattern matched against the file name without its directory
  * ("libpq.so*"; "" is the program itself). Exclude: its calls stay libc's. Include: once any include rule
  * exists, only included objects are patched. Rules hold for objects loaded later too, and apply at once to
- * what is patched already. -1: EINVAL, ENOMEM.
+ * what is patched already. Any thread. -1: EINVAL, ENOMEM, EPERM (a page could not be made writable). Switches: no.
  */
 BINE_API int bine_patch_exclude(const char *object);
 BINE_API int bine_patch_include(const char *object);
@@ -76,30 +76,33 @@ BINE_API int bine_patch_only(const char *object, unsigned families);
 BINE_API int bine_patch_local_keys(const char *object);
 
 /*
- * Make the thread-local variables (C's _Thread_local, C++'s thread_local, Rust's thread_local!) of the matching objects
- * greenlet-local. For libraries that remember the thread's stack or task in such a variable, and that greenlets of one
- * thread would mix up. A new greenlet finds the values that a new thread finds; the root greenlet keeps the thread's.
- * Addresses stay the thread's: the contents are exchanged at each switch. Destructors (C++, Rust) of what a greenlet has made
- * run when it ends, in reverse order, before those of pthread keys.
+ * Make the thread-local variables (C's _Thread_local, C++'s thread_local, Rust's thread_local!) of the matching
+ * objects greenlet-local. For libraries that remember the thread's stack or task in such a variable, and that
+ * greenlets of one thread would mix up. A new greenlet finds the values that a new thread finds; the root
+ * greenlet keeps the thread's. Addresses stay the thread's: the contents are exchanged at each switch.
+ * Destructors (C++, Rust) of what a greenlet has made run when it ends, in reverse order, before those of
+ * pthread keys.
  *
- * An object that was taken on is never unloaded. It may have at most 16 KiB of such variables, all objects together: a
- * greenlet that waits keeps them on its stack. The C library's, Bine's, an allocator's and the C++ runtime's stay
- * thread-local. A signal handler must not use them. Independent of families. Holds for objects loaded later, too; those
- * that cannot be taken on stay as they are. Any thread; on other threads that have a hub it takes effect when these look at their messages.
- * Returns 0, or -1: EINVAL; EPERM; ENOMEM (some thread could not be told; the same call again tells it); ENOTSUP (an object
- * that matches has to stay thread-local, is too large, or none of those that are loaded has such a variable; the rule
- * holds for the others). Switches: no.
+ * An object that was taken on is never unloaded. It may have at most 16 KiB of such variables, all objects
+ * together: a greenlet that waits keeps them on its stack. The C library's, Bine's, an allocator's and the C++
+ * runtime's stay thread-local. A signal handler must not use them. Independent of families. Holds for objects
+ * loaded later, too; those that cannot be taken on stay as they are. Any thread; on other threads that have a
+ * hub it takes effect when these look at their messages. Returns 0, or -1: EINVAL; EPERM; ENOMEM (some thread
+ * could not be told; the same call again tells it); ENOTSUP (an object that matches has to stay thread-local,
+ * is too large, or none of those that are loaded has such a variable; the rule holds for the others). Switches:
+ * no.
  */
 BINE_API int bine_patch_local_tls(const char *object);
 
 /*
- * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead of
- * threads, when the thread family is patched. In these objects pthread_self answers for the current greenlet, whoever
- * spawned it, and every call that takes a pthread_t understands it: join, detach, exit, cancel, kill (signals the thread
- * that it runs on), names, attributes. The pthread keys of these objects are greenlet-local, as by bine_patch_local_keys.
- * Cancellation acts at the cancellation points of all patched objects, also where the type is asynchronous; cleanup
- * handlers, C++ destructors and those of keys run, and join gives PTHREAD_CANCELED. Threads that have no hub, other than
- * the main one, still make threads. Errors and scope as above.
+ * Make pthread_create (and thrd_create) in the matching objects spawn greenlets of the calling thread instead
+ * of threads, when the thread family is patched. In these objects pthread_self answers for the current
+ * greenlet, whoever spawned it, and every call that takes a pthread_t understands it: join, detach, exit,
+ * cancel, kill (signals the thread that it runs on), names, attributes. The pthread keys of these objects are
+ * greenlet-local, as by bine_patch_local_keys. Cancellation acts at the cancellation points of all patched
+ * objects, also where the type is asynchronous; cleanup handlers, C++ destructors and those of keys run, and
+ * join gives PTHREAD_CANCELED. Threads that have no hub, other than the main one, still make threads. Errors
+ * and scope as above.
  */
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
@@ -115,10 +118,11 @@ BINE_API int bine_patch_threads_as_greenlets(const char *object);
 BINE_API int bine_patch_limit(const char *object, unsigned greenlets);
 
 /*
- * In the matching objects a kill or a timeout does not end waits (of descriptors, sleeps, semaphores, conditions, processes), for
- * libraries that end the process at an error that they do not know. The wait goes on, as do later ones of the greenlet in the
- * object; the kill or timeout strikes at its next wait outside. A call that never returns by itself is never ended: give it a
- * limit of its own. libzmq, nng, nanomsg and libuv are so without being asked for. Errors and scope as for bine_patch_exclude.
+ * In the matching objects a kill or a timeout does not end waits (of descriptors, sleeps, semaphores,
+ * conditions, processes), for libraries that end the process at an error that they do not know. The wait goes
+ * on, as do later ones of the greenlet in the object; the kill or timeout strikes at its next wait outside. A
+ * call that never returns by itself is never ended: give it a limit of its own. libzmq, nng, nanomsg and libuv
+ * are so without being asked for. Errors and scope as for bine_patch_exclude.
  */
 BINE_API int bine_patch_patient(const char *object);
 

@@ -19,9 +19,9 @@ BINE_BEGIN
 typedef struct bine_pool bine_pool;
 typedef struct bine_pool bine_group;
 
-/* A pool for at most `size` greenlets at a time (0: no limit). flags: 0 or BINE_SHARED: other threads may give it work, which
- * its own thread does. NULL: EINVAL, ENOMEM, EAGAIN (no hub).
- * Free with bine_pool_free. Switches: no. */
+/* A pool for at most `size` greenlets at a time (0: no limit). flags: 0 or BINE_SHARED: other threads may give
+ * it work, which its own thread does. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Free with bine_pool_free.
+ * Switches: no. */
 BINE_API bine_pool *bine_pool_new(size_t size, unsigned flags);
 /* A pool without a limit. */
 BINE_API bine_group *bine_group_new(void);
@@ -31,8 +31,8 @@ BINE_API int bine_pool_free(bine_pool *pool);
 /* ---- greenlets in it -------------------------------------------------------------------------- */
 
 /* Spawn run(arg) in the pool, waiting for a free place. Returns the greenlet, borrowed, or NULL: as bine_spawn,
- * and as a wait fails. To another thread, where it may have ended by the time the call returns, it only says that it was
- * spawned. Waits. Ready: a place is free. */
+ * and as a wait fails. To another thread, where it may have ended by the time the call returns, it only says
+ * that it was spawned. Waits. Ready: a place is free. */
 #define bine_pool_spawn(pool, run, arg) bine_pool_spawn_at((pool), (run), (arg), BINE_FOREVER, BINE_SITE(run))
 BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
                                            const char *site);
@@ -44,15 +44,15 @@ BINE_API int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout);
 /* Let it go: it runs on, outside the pool. -1: EINVAL, EPERM, ENOENT (it is not in the pool). Switches: no. */
 BINE_API int bine_pool_discard(bine_pool *pool, bine_greenlet *g);
 
-/* How many greenlets are in it; how many more fit (SIZE_MAX without a limit); does none? For the pool's own thread. They never
- * switch; 0, 0, true for NULL. */
+/* How many greenlets are in it; how many more fit (SIZE_MAX without a limit); does none? For the pool's own
+ * thread. They never switch; 0, 0, true for NULL. */
 BINE_API size_t bine_pool_count(const bine_pool *pool);
 BINE_API size_t bine_pool_free_count(const bine_pool *pool);
 BINE_API bool bine_pool_full(const bine_pool *pool);
 /* Is g in it? False for NULL. For the pool's own thread. Switches: no. */
 BINE_API bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g);
-/* Store those that are in it, the latest first, in all[] (room for `room`), borrowed. Returns how many are in it, which may be
- * more; 0 for NULL. For the pool's own thread. Switches: no. */
+/* Store those that are in it, the latest first, in all[] (room for `room`), borrowed. Returns how many are in
+ * it, which may be more; 0 for NULL. For the pool's own thread. Switches: no. */
 BINE_API size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room);
 /* Wait until a place is free, without taking it. Returns 0 or -1. Waits. */
 BINE_API int bine_pool_wait_available(bine_pool *pool, int64_t timeout);
@@ -77,8 +77,8 @@ BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void 
  * Run run(items[i]) in the pool for each of the n items, in a greenlet each, as many at a time as places are
  * free, and wait for all of them. results[i] (may be NULL) is what run(items[i]) returned, NULL if it failed.
  * Returns 0, or -1: if some failed, the error of the one with the smallest i, after all have ended; or why the
- * call itself failed (kill, timeout, no memory), after those that run have been killed and have ended; their results are
- * NULL. Waits.
+ * call itself failed (kill, timeout, no memory), after those that run have been killed and have ended; their
+ * results are NULL. Waits.
  */
 #define bine_pool_map(pool, run, items, n, results, timeout) \
     bine_pool_map_at((pool), (run), (items), (n), (results), (timeout), BINE_SITE(run))
@@ -104,15 +104,15 @@ typedef struct bine_imap_result {
     bine_pool_imap_at((pool), (run), (items), (n), false, BINE_SITE(run))
 BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
                                       const char *site);
-/* From now on at most `most` (0: no limit) items are begun whose results bine_imap_next has not given yet, so that a slow
- * reader holds up the work instead of gathering results (gevent's maxsize). Before the first bine_imap_next; what has begun
- * already is not taken back. -1: EINVAL, EPERM (another thread's). Switches: no. */
+/* From now on at most `most` (0: no limit) items are begun whose results bine_imap_next has not given yet, so
+ * that a slow reader holds up the work instead of gathering results (gevent's maxsize). Before the first
+ * bine_imap_next; what has begun already is not taken back. -1: EINVAL, EPERM (another thread's). Switches: no. */
 BINE_API int bine_imap_limit(bine_imap *imap, size_t most);
-/* The next result. Returns 1, 0 when there are no more, or -1: EINVAL, EPERM (another thread's), ETIMEDOUT, ECANCELED, EDEADLK, or ENOMEM
- * (the rest could not be spawned). Switches: when it has to wait. */
+/* The next result. Returns 1, 0 when there are no more, or -1: EINVAL, EPERM (another thread's), ETIMEDOUT,
+ * ECANCELED, EDEADLK, or ENOMEM (the rest could not be spawned). Switches: when it has to wait. */
 BINE_API int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout);
-/* Kill what still runs of it, wait for its end whatever happens, and free it. NULL is ignored. Any thread; another one's is ended by
- * that thread. Before its pool is freed. Switches: when it has to wait. */
+/* Kill what still runs of it, wait for its end whatever happens, and free it. NULL is ignored. Any thread;
+ * another one's is ended by that thread. Before its pool is freed. Switches: when it has to wait. */
 BINE_API void bine_imap_end(bine_imap *imap);
 
 BINE_END

@@ -43,8 +43,9 @@ BINE_API int bine_queue_free(bine_queue *queue);
 /* Put an item, waiting for room. On failure the item stays the caller's. Returns 0, or -1: also EPIPE (shut
  * down), ENOMEM. Waits. */
 BINE_API int bine_queue_put(bine_queue *queue, void *item, int64_t timeout);
-/* The same without waiting. Any thread if shared, where it leaves word and returns. -1: EAGAIN (full), EPIPE (from another thread: the item may still be
- * discarded if a shutdown overtakes it), ENOMEM, EINVAL, EPERM, ESRCH (its thread has ended). Switches: no. */
+/* The same without waiting. Any thread if shared, where it leaves word and returns. -1: EAGAIN (full), EPIPE
+ * (from another thread: the item may still be discarded if a shutdown overtakes it), ENOMEM, EINVAL, EPERM,
+ * ESRCH (its thread has ended). Switches: no. */
 BINE_API int bine_queue_put_nowait(bine_queue *queue, void *item);
 
 /* Take the next item into *item, waiting for one. Returns 0, or -1: also EPIPE (shut down and empty). Waits.

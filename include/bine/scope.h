@@ -39,9 +39,10 @@ BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, vo
 BINE_API int bine_scope_cancel(bine_scope *scope, int error);
 
 /* Wait until all greenlets in the scope have ended, and free it. Returns 0, or -1: the error of the first that
- * failed or the one given to bine_scope_cancel; ETIMEDOUT if the scope's time cut a wait of the block short; ETIMEDOUT or
- * ECANCELED if the caller was cut short while it waited here, whereupon they were killed and waited for; EINVAL (NULL, or a scope or timeout inside this one is
- * still open), EPERM (not the greenlet that began it): then it is still open. Switches: when it has to wait. */
+ * failed or the one given to bine_scope_cancel; ETIMEDOUT if the scope's time cut a wait of the block short;
+ * ETIMEDOUT or ECANCELED if the caller was cut short while it waited here, whereupon they were killed and
+ * waited for; EINVAL (NULL, or a scope or timeout inside this one is still open), EPERM (not the greenlet that
+ * began it): then it is still open. Switches: when it has to wait. */
 BINE_API int bine_scope_end(bine_scope *scope);
 
 BINE_END

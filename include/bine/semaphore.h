@@ -26,9 +26,9 @@ BINE_API int bine_semaphore_free(bine_semaphore *semaphore);
 BINE_API int bine_semaphore_acquire(bine_semaphore *semaphore, int64_t timeout);
 /* Take a permit if there is one. -1: EAGAIN (none), EINVAL, EPERM. Switches: no. */
 BINE_API int bine_semaphore_try_acquire(bine_semaphore *semaphore);
-/* Give one permit. Any thread if shared, where it leaves word and returns. Returns 0, or -1: EINVAL, EPERM, EOVERFLOW (bounded and all permits
- * are there, or INT_MAX permits; not told to other threads, where such a permit is dropped), ESRCH (its thread
- * has ended). Switches: no. */
+/* Give one permit. Any thread if shared, where it leaves word and returns. Returns 0, or -1: EINVAL, EPERM,
+ * EOVERFLOW (bounded and all permits are there, or INT_MAX permits; not told to other threads, where such a
+ * permit is dropped), ESRCH (its thread has ended). Switches: no. */
 BINE_API int bine_semaphore_release(bine_semaphore *semaphore);
 
 /* Permits that are there now. 0 for NULL. For its own thread. Switches: no. */

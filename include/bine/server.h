@@ -10,8 +10,8 @@
  *      bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:8000"}, greet, NULL);
  *      bine_server_serve(server);
  *
- * A server belongs to the thread that made it; only stopping works from any. For several cores start workers (bine_workers_start) that each
- * make a server with the same address and BINE_SERVER_REUSE_PORT.
+ * A server belongs to the thread that made it; only stopping works from any. For several cores start workers
+ * (bine_workers_start) that each make a server with the same address and BINE_SERVER_REUSE_PORT.
  */
 #ifndef BINE_SERVER_H
 #define BINE_SERVER_H
@@ -53,14 +53,14 @@ typedef struct bine_connection {
     bine_server *server;
 } bine_connection;
 
-/* Runs in a greenlet of its own for each connection, which bine_name and dumps call by the server's address and the peer's. When the server stops it is killed after the time of
- * grace: its calls fail with ECANCELED. */
+/* Runs in a greenlet of its own for each connection, which bine_name and dumps call by the server's address and
+ * the peer's. When the server stops it is killed after the time of grace: its calls fail with ECANCELED. */
 typedef void bine_connection_handler(bine_connection *connection, void *arg);
 
 /* A server that is bound and listens (so that clients can connect), but accepts nothing yet. A Unix socket that
- * nobody listens on any more is replaced; whatever else has that name stays, and the name is in use. Returns NULL: EINVAL (address, flags, handler), EADDRINUSE, EACCES
- * and what else socket(2), bind(2) and listen(2) give, ENOMEM, EAGAIN (no hub). Free with bine_server_free.
- * Switches: no. */
+ * nobody listens on any more is replaced; whatever else has that name stays, and the name is in use. Returns
+ * NULL: EINVAL (address, flags, handler), EADDRINUSE, EACCES and what else socket(2), bind(2) and listen(2)
+ * give, ENOMEM, EAGAIN (no hub). Free with bine_server_free. Switches: no. */
 BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
 
 /* Connections whose handling begins from now on get this handler. -1: EINVAL, EPERM. Switches: no. */
@@ -74,19 +74,21 @@ BINE_API int bine_server_start(bine_server *server);
 BINE_API int bine_server_serve(bine_server *server);
 
 /*
- * Stop: accept the clients that have connected already (as far as there are descriptors for them), close the listening socket,
- * so that new clients are refused, and take a Unix socket's file away if it is still its own; handle those clients as
- * places get free, wait at most `grace` for all connections to end by themselves, then kill what is left and wait for it. With
- * grace 0, and for a server that was never started, nobody more is accepted. Returns 0, or -1 when it has stopped but not
- * gently: ETIMEDOUT (some were killed), or ECANCELED (the caller was, during the time of grace); and -1 without
- * having stopped: EINVAL. Stopping again is no error; it waits for the end of the first. From one of its own handlers there
- * is no grace (EDEADLK): spawn a greenlet that stops it. Any thread; from another it adds ENOMEM, ESRCH (the server's
- * thread has ended) and, where parking is not allowed, EDEADLK. Switches: yes.
+ * Stop: accept the clients that have connected already (as far as there are descriptors for them), close the
+ * listening socket, so that new clients are refused, and take a Unix socket's file away if it is still its own;
+ * handle those clients as places get free, wait at most `grace` for all connections to end by themselves, then
+ * kill what is left and wait for it. With grace 0, and for a server that was never started, nobody more is
+ * accepted. Returns 0, or -1 when it has stopped but not gently: ETIMEDOUT (some were killed), or ECANCELED
+ * (the caller was, during the time of grace); and -1 without having stopped: EINVAL. Stopping again is no
+ * error; it waits for the end of the first. From one of its own handlers there is no grace (EDEADLK): spawn a
+ * greenlet that stops it. Any thread; from another it adds ENOMEM, ESRCH (the server's thread has ended) and,
+ * where parking is not allowed, EDEADLK. Switches: yes.
  */
 BINE_API int bine_server_stop(bine_server *server, int64_t grace);
 
-/* Free one that has been stopped, or never started. Its own thread; any thread once that has ended, which then closes the socket. NULL is
- * ignored. -1: EBUSY (it runs, or somebody waits in bine_server_serve), EPERM. Switches: no. */
+/* Free one that has been stopped, or never started. Its own thread; any thread once that has ended, which then
+ * closes the socket. NULL is ignored. -1: EBUSY (it runs, or somebody waits in bine_server_serve), EPERM.
+ * Switches: no. */
 BINE_API int bine_server_free(bine_server *server);
 
 /* Where it listens, as in the options, with the real port. Owned by the server. NULL: EINVAL. */

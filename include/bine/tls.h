@@ -8,8 +8,8 @@
  * A connection may be read by several greenlets while others write; it belongs to one thread. Contexts may be shared
  * between threads. Failures of the protocol itself have errno EPROTO, and bine_tls_reason says more.
  *
- * A connection keeps its failures: once it has failed for good, later calls fail as well, and nothing is sent that would
- * make the other side take a message that was cut for a whole one.
+ * A connection keeps its failures: once it has failed for good, later calls fail as well, and nothing is sent
+ * that would make the other side take a message that was cut for a whole one.
  */
 #ifndef BINE_TLS_H
 #define BINE_TLS_H
@@ -32,10 +32,11 @@ typedef struct bine_tls_options {
     int any_peer;    /* not 0: clients do not verify the server, which makes TLS nearly worthless */
 } bine_tls_options;
 
-/* A context for servers or clients. TLS 1.2 and 1.3, without renegotiation. Returns NULL: EINVAL (a file cannot be used, a key
- * is encrypted: nobody is asked for a passphrase; a server has no certificate, or both authorities and any_peer; a key has
- * no certificate; bine_tls_reason says which), ENOMEM. Any thread, with or without a hub. Free with bine_tls_context_free,
- * when no connection uses it any more. Reads files, blocking the thread. Switches: no. */
+/* A context for servers or clients. TLS 1.2 and 1.3, without renegotiation. Returns NULL: EINVAL (a file cannot
+ * be used, a key is encrypted: nobody is asked for a passphrase; a server has no certificate, or both
+ * authorities and any_peer; a key has no certificate; bine_tls_reason says which), ENOMEM. Any thread, with or
+ * without a hub. Free with bine_tls_context_free, when no connection uses it any more. Reads files, blocking
+ * the thread. Switches: no. */
 BINE_API bine_tls_context *bine_tls_server_new(const bine_tls_options *options);
 BINE_API bine_tls_context *bine_tls_client_new(const bine_tls_options *options);
 /* NULL is ignored. */
@@ -44,30 +45,31 @@ BINE_API void bine_tls_context_free(bine_tls_context *context);
 /* Shake hands over a connected socket, within `timeout`. The socket stays the caller's, and must outlive the
  * connection. `host`: the server's name, which its certificate must have and which it is told (SNI); NULL if
  * the context takes any peer. Returns NULL: EINVAL, ENOMEM, EPROTO, ETIMEDOUT, ECANCELED, ECONNRESET (it hung
- * up), EAGAIN (no hub), or as recv(2) and send(2). With TLS 1.3 a client whose certificate the server refuses learns that
- * by its first read. Switches: yes. */
+ * up), EAGAIN (no hub), or as recv(2) and send(2). With TLS 1.3 a client whose certificate the server refuses
+ * learns that by its first read. Switches: yes. */
 BINE_API bine_tls *bine_tls_accept(bine_tls_context *context, int fd, int64_t timeout);
 BINE_API bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, int64_t timeout);
 
 /* Read at most `size` bytes. Returns how many, 0 at the end that the other side announced, or -1: EINVAL,
  * EPROTO, ECONNRESET (it hung up without announcing the end: what came may have been cut), ETIMEDOUT,
- * ECANCELED, or as recv(2). ETIMEDOUT, ECANCELED, EINTR and EAGAIN lose nothing: the next read goes on. All others are for
- * good. Switches: maybe. */
+ * ECANCELED, or as recv(2). ETIMEDOUT, ECANCELED, EINTR and EAGAIN lose nothing: the next read goes on. All
+ * others are for good. Switches: maybe. */
 BINE_API ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size);
-/* Write all of it; what other greenlets write comes before or after. Returns size, or -1: EINVAL, EPROTO, EPIPE (writing is
- * over: an earlier write was cut short, bine_tls_reason says by what), ETIMEDOUT, ECANCELED, or as send(2). A write that
- * fails after its first byte has been encrypted is the last one, whatever it failed with; one that was refused while it
- * waited for its turn, or before (bine_check), changes nothing. Reading goes on. Switches: maybe. */
+/* Write all of it; what other greenlets write comes before or after. Returns size, or -1: EINVAL, EPROTO, EPIPE
+ * (writing is over: an earlier write was cut short, bine_tls_reason says by what), ETIMEDOUT, ECANCELED, or as
+ * send(2). A write that fails after its first byte has been encrypted is the last one, whatever it failed with;
+ * one that was refused while it waited for its turn, or before (bine_check), changes nothing. Reading goes on.
+ * Switches: maybe. */
 BINE_API ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size);
 
-/* Announce the end, if that is possible without waiting for longer than `timeout`, and free the connection. After a write
- * that failed no end is announced: the other side must see that something is missing. No other greenlet may be inside a
- * call with it. NULL is ignored. Switches: maybe. */
+/* Announce the end, if that is possible without waiting for longer than `timeout`, and free the connection.
+ * After a write that failed no end is announced: the other side must see that something is missing. No other
+ * greenlet may be inside a call with it. NULL is ignored. Switches: maybe. */
 BINE_API void bine_tls_free(bine_tls *tls, int64_t timeout);
 
-/* Why the last call of this library by the current greenlet failed with EPROTO, EINVAL or EPIPE, in OpenSSL's words or this
- * library's; "" if it did not fail, or there is nothing to say. A thread without a hub has one reason, until it gets a hub. Valid until the
- * greenlet's next call of this library, or its end. Switches: no. */
+/* Why the last call of this library by the current greenlet failed with EPROTO, EINVAL or EPIPE, in OpenSSL's
+ * words or this library's; "" if it did not fail, or there is nothing to say. A thread without a hub has one
+ * reason, until it gets a hub. Valid until the greenlet's next call of this library, or its end. Switches: no. */
 BINE_API const char *bine_tls_reason(void);
 
 /* What was agreed upon: "TLSv1.3"; "" for NULL. Valid as long as the connection. Switches: no. */

@@ -28,8 +28,8 @@ BINE_API bine_hub *bine_workers_hub(bine_workers *workers, unsigned i);
 /* What worker i's run returned; NULL until it has ended. Any thread. */
 BINE_API void *bine_workers_value(const bine_workers *workers, unsigned i);
 
-/* Wait until all have ended, and free them. Only the thread that started them, or any once that has ended. Returns 0, or -1 and nothing is
- * freed: EINVAL, EPERM, ETIMEDOUT, ECANCELED. Switches: when it has to wait. */
+/* Wait until all have ended, and free them. Only the thread that started them, or any once that has ended.
+ * Returns 0, or -1 and nothing is freed: EINVAL, EPERM, ETIMEDOUT, ECANCELED. Switches: when it has to wait. */
 BINE_API int bine_workers_join(bine_workers *workers, int64_t timeout);
 
 /* Start n workers, wait for their end: a program's main in one line. Returns 0 or -1 as the two above. If the
