@@ -145,7 +145,8 @@ static int read_relocations(struct binary *binary, const struct tables *tables, 
     binary->imports = longer;
     for (size_t i = 0; i < count; i++) {
         Elf64_Rela relocation;
-        copy(binary, offset + i * sizeof relocation, &relocation, sizeof relocation);
+        if (!copy(binary, offset + i * sizeof relocation, &relocation, sizeof relocation))
+            return damaged(binary);
         const char *name = imported(binary, tables, ELF64_R_SYM(relocation.r_info));
         if (name)
             binary->imports[binary->import_count++] = (struct binary_import){name, !is_slot(binary, &relocation)};

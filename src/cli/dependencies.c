@@ -233,6 +233,7 @@ static int add_needed(struct dependencies *all, size_t by, const char *name)
         found.problem = all->places >= PLACES_MOST ? "not looked for: too many search paths" : "not found";
         found.path = strdup(name);
     }
+    /* cppcheck-suppress memleak; the list has it */
     return append(all, &found) ? 0 : -1;
 }
 

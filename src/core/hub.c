@@ -128,6 +128,7 @@ static void abandon_all(struct bine_hub *hub)
     size_t with_links = 0;
     for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
         with_links += g != hub->root;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is a root */
     while (hub->all != hub->root || hub->root->all_next) {
         struct bine_greenlet *g = hub->root->all_previous ? hub->root->all_previous : hub->root->all_next;
         if (with_links > 0)

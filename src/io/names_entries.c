@@ -308,8 +308,9 @@ static void *answer(struct bine_hub *hub, struct query *query, bool at_once)
     else if (query)
         error = run(hub, query, at_once);
     if (error) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
         int trouble = error == EAGAIN ? TRY_AGAIN : NETDB_INTERNAL;
-        h_errno = trouble; /* NOLINT(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
+        h_errno = trouble;
         errno = error;
         return NULL;
     }

@@ -92,6 +92,7 @@ static ssize_t write_all(int fd, const struct iovec *vector, int count, bool fla
         ssize_t more;
         if (pieces) {
             bine_vector_rest(window, vector, (size_t)count, sent);
+            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): sent < total, so there is a rest */
             if (window[0].iov_len > PIECE)
                 window[0].iov_len = PIECE;
             more = flat ? bine_libc.write(fd, window[0].iov_base, window[0].iov_len) : bine_libc.writev(fd, window, 1);

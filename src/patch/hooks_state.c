@@ -32,9 +32,10 @@ int hook_sigaltstack(const stack_t *stack, stack_t *old)
         return -1;
     }
     stack_t before = state && state->stack.ss_sp ? state->stack : (stack_t){.ss_flags = SS_DISABLE};
-    if (stack)
-        state->stack =
-            stack->ss_flags & SS_DISABLE ? (stack_t){0} : (stack_t){.ss_sp = stack->ss_sp, .ss_size = stack->ss_size};
+    if (stack && stack->ss_flags & SS_DISABLE)
+        state->stack = (stack_t){0};
+    else if (stack)
+        state->stack = (stack_t){.ss_sp = stack->ss_sp, .ss_size = stack->ss_size};
     if (old)
         *old = before;
     return 0;

@@ -167,7 +167,8 @@ char *hook_getpass(const char *prompt)
 
 /* ---- the log daemon ------------------------------------------------------------------------------ */
 
-/* With its check of the format. */
+/* With its check of the format. Headers declare it only with _FORTIFY_SOURCE. */
+/* NOLINTNEXTLINE(readability-redundant-declaration) */
 int __vasprintf_chk(char **text, int flag, const char *format, va_list arguments);
 
 struct words {

@@ -22,7 +22,7 @@ enum {
     BINE_PATCH_SIGNAL_OR_HANDLERS = BINE_PATCH_SIGNAL | BINE_PATCH_HANDLERS,
     BINE_PATCH_INTERPRETER = 1 << 21, /* pthread_cond_wait and timedwait: with thread; see interpreter.h */
     BINE_PATCH_LOCAL_TLS = 1 << 25,   /* __cxa_thread_atexit_impl: while thread-local variables are greenlet-local */
-    BINE_PATCH_SOCKET_OR_FILE = BINE_PATCH_SOCKET | BINE_PATCH_FILE, /* what may wait for a peer as well as for a disk */
+    BINE_PATCH_SOCKET_OR_FILE = BINE_PATCH_SOCKET | BINE_PATCH_FILE, /* what may wait for a peer or for a disk */
     BINE_PATCH_THREAD_OR_INTERPRETER = BINE_PATCH_THREAD | BINE_PATCH_INTERPRETER,
 };
 

@@ -124,11 +124,12 @@ static int register_here(void (*run)(void *), void *object)
         free(destructor);
         return -1;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list hangs on the key */
     if (!exit_registered) {
         exit_registered = true;
         bine_libc.__cxa_thread_atexit_impl(run_current, NULL, &key);
     }
-    return 0; /* NOLINT(clang-analyzer-unix.Malloc): the list hangs on the key */
+    return 0;
 }
 
 int hook___cxa_thread_atexit_impl(void (*run)(void *), void *object, void *library)

@@ -175,7 +175,8 @@ TEST(hazard_47_a_call_succeeds_or_fails_and_only_its_failure_is_told, .seconds =
 {
     CHECK(bine_poller_of(bine_hub_get()) != NULL);
     bine_hub_set_around(bine_hub_here(), &runtime);
-    unsigned seeds = getenv("BINE_TEST_SEEDS") ? (unsigned)atoi(getenv("BINE_TEST_SEEDS")) : 40 / harness_slower();
+    const char *text = getenv("BINE_TEST_SEEDS");
+    unsigned seeds = text ? (unsigned)atoi(text) : 40 / harness_slower();
     for (unsigned seed = 1; seed <= seeds; seed++)
         run(seed);
     bine_hub_set_around(bine_hub_here(), NULL);
