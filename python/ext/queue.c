@@ -4,15 +4,7 @@
 
 #include "bine_python.h"
 #include "core/greenlet.h"
-
-typedef struct {
-    PyObject_HEAD
-    bine_queue *queue;
-    struct bine_hub *hub;
-    bool shut;
-    PyObject *hooks; /* the class has hooks of its own (queue_hooks.c): a bine._hooked.State, and `queue` is NULL */
-    PyObject *weak_references;
-} Queue;
+#include "queue_parts.h"
 
 static PyTypeObject Queue_Type, LifoQueue_Type, PriorityQueue_Type, JoinableQueue_Type;
 static PyObject *Empty, *Full, *ShutDown;
@@ -41,6 +33,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!self)
         return hub ? NULL : bine_py_error(errno);
     self->hub = hub;
+    self->life = hub->life;
     return (PyObject *)self;
 }
 
@@ -68,9 +61,11 @@ static int waited(PyObject *timeout, int result)
     return result;
 }
 
-static int put(Queue *self, PyObject *item, int64_t deadline, PyObject *timeout)
+int bine_queue_put_here(Queue *self, PyObject *item, int64_t deadline, PyObject *timeout)
 {
     int result, verdict = 0;
+    if (!bine_queue_at_home(self))
+        return -1;
     Py_INCREF(item);
     if (deadline == 0 || !bine_queue_full(self->queue)) {
         result = bine_queue_put_nowait(self->queue, item);
@@ -147,7 +142,7 @@ static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     PyObject *iterator = items ? PyObject_GetIter(items) : NULL, *item;
     while (iterator && (item = PyIter_Next(iterator))) {
-        int result = put(self, item, 0, Py_None);
+        int result = bine_queue_put_here(self, item, 0, Py_None);
         Py_DECREF(item);
         if (result < 0)
             break;
@@ -187,7 +182,7 @@ static PyObject *take(Queue *self, int64_t deadline, bool peek, PyObject *timeou
 {
     void *item = NULL;
     int result, verdict = 0;
-    if (ready(self) < 0)
+    if (ready(self) < 0 || !bine_queue_at_home(self))
         return NULL;
     if (!peek && (deadline == 0 || bine_queue_size(self->queue))) {
         result = bine_queue_get_nowait(self->queue, &item);
@@ -213,40 +208,14 @@ static PyObject *take(Queue *self, int64_t deadline, bool peek, PyObject *timeou
     return item;
 }
 
-struct there {
-    Queue *queue;
-    PyObject *item;
-};
-
-static void put_there(void *arg)
+/* An unbounded queue takes items of every thread. */
+static int put_anywhere(Queue *self, PyObject *item, int64_t deadline, PyObject *timeout)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
-    struct there *there = arg;
-    if (put(there->queue, there->item, 0, Py_None) < 0)
-        PyErr_WriteUnraisable((PyObject *)there->queue);
-    Py_DECREF((PyObject *)there->queue);
-    Py_DECREF(there->item);
-    PyMem_RawFree(there);
-    PyGILState_Release(gil);
-}
-
-/* From another OS thread: an unbounded queue's own thread puts it. */
-static int put_from_thread(Queue *self, PyObject *item)
-{
-    struct there *there = PyMem_RawMalloc(sizeof *there);
-    if (!there) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    Py_INCREF(self);
-    Py_INCREF(item);
-    *there = (struct there){ self, item };
-    if (bine_post(self->hub, put_there, there) == 0)
-        return 0;
-    bine_py_error(errno);
-    Py_DECREF(self);
-    Py_DECREF(item);
-    PyMem_RawFree(there);
+    if (self->hub == bine_hub_here() || bine_queue_capacity(self->queue))
+        return bine_queue_put_here(self, item, deadline, timeout);
+    if (!self->shut)
+        return bine_queue_put_there(self, item);
+    PyErr_SetNone(ShutDown);
     return -1;
 }
 
@@ -290,9 +259,7 @@ static PyObject *queue_put(PyObject *object, PyObject *args, PyObject *kwargs)
     BY_HOOKS("put", object, args, kwargs);
     if (ready(self) < 0 || parse_block(args, kwargs, "O|pO:put", names, &item, &deadline, &timeout) < 0)
         return NULL;
-    int result = self->hub == bine_hub_here() || bine_queue_capacity(self->queue) ? put(self, item, deadline, timeout)
-                                                                                 : put_from_thread(self, item);
-    if (result < 0)
+    if (put_anywhere(self, item, deadline, timeout) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -301,7 +268,7 @@ static PyObject *queue_put_nowait(PyObject *object, PyObject *item)
 {
     if (((Queue *)object)->hooks)
         return without_blocking("put", object, item);
-    if (ready((Queue *)object) < 0 || put((Queue *)object, item, 0, Py_None) < 0)
+    if (ready((Queue *)object) < 0 || put_anywhere((Queue *)object, item, 0, Py_None) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -365,16 +332,23 @@ static PyObject *queue_full(PyObject *self, PyObject *unused)
     return ready((Queue *)self) < 0 ? NULL : PyBool_FromLong(bine_queue_full(((Queue *)self)->queue));
 }
 
-static PyObject *queue_task_done(PyObject *self, PyObject *unused)
+static PyObject *queue_task_done(PyObject *object, PyObject *unused)
 {
+    Queue *self = (Queue *)object;
     (void)unused;
-    BY_HOOKS("task_done", self, NULL, NULL);
-    if (ready((Queue *)self) < 0)
+    BY_HOOKS("task_done", object, NULL, NULL);
+    if (ready(self) < 0)
         return NULL;
-    if (bine_queue_task_done(((Queue *)self)->queue) < 0) {
+    if (bine_queue_unfinished(self->queue) <= self->done_on_way) {
         PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
         return NULL;
     }
+    if (self->hub == bine_hub_here()) {
+        bine_queue_task_done(self->queue);
+        Py_RETURN_NONE;
+    }
+    if (bine_queue_task_done_there(self) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -386,7 +360,8 @@ static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
     int64_t deadline;
     int result, verdict;
     BY_HOOKS("join", object, args, kwargs);
-    if (ready(self) < 0 || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    if (ready(self) < 0 || !bine_queue_at_home(self) || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) ||
+        bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     do {
         if (bine_py_wait_begin() < 0)
@@ -398,18 +373,23 @@ static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
     return outcome < 0 ? NULL : PyBool_FromLong(outcome == 0);
 }
 
-static PyObject *queue_shutdown(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *queue_shutdown(PyObject *object, PyObject *args, PyObject *kwargs)
 {
+    Queue *self = (Queue *)object;
     static char *names[] = { "immediate", NULL };
     int immediate = 0;
-    BY_HOOKS("shutdown", self, args, kwargs);
-    if (ready((Queue *)self) < 0)
+    BY_HOOKS("shutdown", object, args, kwargs);
+    if (ready(self) < 0)
         return NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:shutdown", names, &immediate))
         return NULL;
-    if (bine_queue_shutdown(((Queue *)self)->queue, immediate) < 0)
+    if (self->hub != bine_hub_here()) {
+        if (bine_queue_shut_down_there(self, immediate) < 0)
+            return NULL;
+    } else if (bine_queue_shutdown(self->queue, immediate) < 0) {
         return bine_py_error(errno);
-    ((Queue *)self)->shut = true;
+    }
+    self->shut = true;
     Py_RETURN_NONE;
 }
 
@@ -444,7 +424,9 @@ static PyObject *get_unfinished(PyObject *self, void *unused)
     (void)unused;
     if (((Queue *)self)->hooks)
         return state_of_hooks(self, "unfinished");
-    return ready((Queue *)self) < 0 ? NULL : PyLong_FromSize_t(bine_queue_unfinished(((Queue *)self)->queue));
+    if (ready((Queue *)self) < 0)
+        return NULL;
+    return PyLong_FromSize_t(bine_queue_unfinished(((Queue *)self)->queue) - ((Queue *)self)->done_on_way);
 }
 
 static Py_ssize_t queue_length(PyObject *self)

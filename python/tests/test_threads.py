@@ -8,6 +8,7 @@ import bine
 import bine.event
 import bine.lock
 import bine.pool
+import bine.queue
 import bine.threadpool
 from helpers import raises
 
@@ -185,6 +186,44 @@ def test_hazard_57_what_is_free_is_taken_on_any_thread():
         return "used"
 
     assert in_thread_alone(use) == "used" and not event.is_set() and result.get(block=False) == "value"
+
+
+def test_hazard_57_a_queue_says_whose_it_is():
+    def refused(queue):
+        for call in queue.get, queue.get_nowait, queue.peek, queue.join, lambda: next(queue):
+            assert "OS thread" in str(raises(PermissionError, call))
+        return True
+
+    kinds = bine.queue.Queue, bine.queue.LifoQueue, bine.queue.PriorityQueue, bine.queue.JoinableQueue
+    for queue in [kind(items=[1]) for kind in kinds]:
+        assert in_thread(lambda: refused(queue)) and queue.get() == 1 and queue.empty()
+    bounded = bine.queue.Queue(1)
+    assert "OS thread" in str(raises(PermissionError, in_thread, lambda: bounded.put(1)))
+    assert bounded.empty()
+
+
+def test_hazard_57_a_queue_takes_word_of_other_threads():
+    queue, joined = bine.queue.JoinableQueue(), []
+    waiter = bine.spawn(lambda: [queue.get() for _ in range(3)])
+    in_thread(lambda: (queue.put(1), queue.put_nowait(2), queue.put(3, timeout=0)))
+    assert waiter.get(timeout=20) == [1, 2, 3] and queue.unfinished_tasks == 3
+    joiner = bine.spawn(lambda: joined.append(queue.join()))
+
+    def finish():
+        for left in 2, 1, 0:
+            queue.task_done()
+            assert queue.unfinished_tasks == left
+        raises(ValueError, queue.task_done)
+
+    in_thread(finish)
+    joiner.join(20)
+    assert joined == [True]
+    raises(ValueError, queue.task_done)
+    getter = bine.spawn(queue.get)
+    bine.sleep(0)
+    in_thread(queue.shutdown)
+    raises(bine.queue.ShutDown, getter.get, timeout=20)
+    raises(bine.queue.ShutDown, in_thread, lambda: queue.put(4))
 
 
 def test_hazard_57_a_waiter_depends_on_the_releaser_only():
