@@ -72,6 +72,7 @@ def test_hazard_43_each_of_ours_is_a_main_greenlet_of_its_own():
     assert all(main.parent is None for main in mains)
 
 
+@pytest.mark.skipif(greenlet.__version__ < "2", reason="1.x goes by the thread state, which greenlets take over from each other")
 def test_hazard_43_what_one_leaves_is_not_found_by_the_next():
     def leave(n):
         main = greenlet.getcurrent()
