@@ -100,6 +100,7 @@ void bine_greenlet_free(struct bine_greenlet *g)
         free(g->name);
         bine_links_free(g);
         g->name = NULL;
+        free(g->locals); /* of a root, or one that was left at its thread's end: their destructors did not run */
         g->locals = NULL;
         memset(g->slots, 0, sizeof g->slots);
         g->interrupt = 0;

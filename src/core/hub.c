@@ -137,6 +137,7 @@ static void abandon_all(struct bine_hub *hub)
             bine_links_free(g);
         bine_greenlet_abandon(g, ECANCELED);
         g->stack = NULL;
+        bine_greenlet_release(g); /* the reference that it had to itself */
     }
 }
 

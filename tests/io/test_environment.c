@@ -77,6 +77,7 @@ TEST(hazard_86_a_set_user_id_program_does_not_listen_to_the_environment)
 {
     if (geteuid() != 0)
         SKIP("needs root, to give a program to another user");
+    harness_not_under_address_sanitizer("its leak checker may not look at a set-user-ID program");
     harness_not_under_valgrind("it runs no set-user-ID program");
     harness_not_under_emulator("it does not tell programs that they are set-user-ID");
     char directory[] = "/tmp/bine-test-XXXXXX", path[64], said[4096];
