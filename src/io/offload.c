@@ -49,6 +49,7 @@ static struct pool {
     struct worker *idle;
     size_t naming;    /* threads that look up names */
     size_t threads;   /* running, idle, and being made */
+    int counted;      /* of these, by bine_hub_runtime_threads */
     size_t lingering; /* of these, at work on jobs that do not count towards the bound */
     size_t finishing; /* of these, done with their job and about to look for the next */
     size_t bound;     /* 0: not read yet */
@@ -267,6 +268,7 @@ static bool await_job(struct worker *self)
 static void count_threads(int change)
 {
     pool.threads += (size_t)change;
+    pool.counted += change;
     bine_hub_runtime_threads(change);
 }
 
@@ -322,12 +324,14 @@ static bool make_thread(void)
 /* One more, with the lock held, which is free in between. */
 static void add_thread(void)
 {
-    count_threads(1);
+    pool.threads++;
     unlock_pool();
     bool made = make_thread();
     lock_pool();
-    if (!made)
-        count_threads(-1);
+    pool.threads--;
+    /* Not before the kernel lists it: the check would take a thread of the program's for it. */
+    if (made)
+        count_threads(1);
 }
 
 /* ---- interrupting ---------------------------------------------------------------------------- */
@@ -393,7 +397,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     struct running *self = running_here;
-    bine_hub_runtime_threads(-(int)pool.threads);
+    bine_hub_runtime_threads(-pool.counted);
     pool = (struct pool){.bound = pool.bound, .interrupt_signal = pool.interrupt_signal};
     pthread_mutex_init(&pool.lock, NULL);
     init_condition(&pool.finished);
