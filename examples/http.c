@@ -24,7 +24,7 @@ static int64_t request_time = 10 * BINE_SECOND, idle_time = 60 * BINE_SECOND;
 struct client {
     int fd;
     struct http_request request;
-    bool close, failed;
+    bool close, failed, refused;
     char output[OUTPUT];
     size_t output_size;
 };
@@ -92,10 +92,24 @@ static void take(struct client *client, bine_timeout *patience, const char *data
             answer(client);
             http_begin(&client->request);
         } else if (outcome == HTTP_BAD) {
-            client->close = true;
+            client->close = client->refused = true;
             respond(client, "400 Bad Request", "I do not understand, or it is too much.\n");
         }
     }
+}
+
+/* The client may still be sending what was refused: to close with that unread would reset the connection, and take the answer back. So
+ * the rest is read, for a second and up to 4 MiB. */
+static void read_the_rest(struct client *client)
+{
+    char unread[4096];
+    size_t left = 4 << 20;
+    bine_timeout patience;
+    shutdown(client->fd, SHUT_WR);
+    bine_timeout_begin(&patience, BINE_SECOND);
+    for (ssize_t got; left > sizeof unread && (got = bine_recv(client->fd, unread, sizeof unread, 0)) > 0;)
+        left -= (size_t)got;
+    bine_timeout_end(&patience);
 }
 
 static void serve(bine_connection *connection, void *arg)
@@ -116,6 +130,8 @@ static void serve(bine_connection *connection, void *arg)
             allow(&patience, idle_time);
     }
     bine_timeout_end(&patience);
+    if (client.refused && !client.failed)
+        read_the_rest(&client);
 }
 
 /* ---- the servers ------------------------------------------------------------------------------ */
