@@ -13,6 +13,20 @@ def raises(kind, function, *args, **kwargs):
     raise AssertionError("%s was not raised" % kind)
 
 
+class raising:
+    """A block that has to end with an exception of this kind."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        assert kind is self.kind, kind
+        return True
+
+
 class Overlap:
     """Counts who is inside at the same time; `most` is the highest count."""
 
