@@ -28,36 +28,30 @@ static int await(struct bine_wait *wait, short events)
     }
 }
 
-ssize_t bine_same_readv(int fd, const struct iovec *vector, int count)
+/* Wait until a read of fd has something. 0, or the error that the read fails with; errno is left alone. */
+static int await_bytes(struct bine_hub *hub, int fd)
 {
-    struct bine_hub *hub = bine_io_hub();
     struct bine_wait wait;
-    if (!hub)
-        return bine_libc.readv(fd, vector, count);
     bine_wait_begin(&wait, hub, fd, "read fd");
     int saved = errno, error = bine_streak(hub);
     if (!error)
         error = await(&wait, POLLIN);
-    if (error)
-        return bine_io_fail(error);
     errno = saved;
-    return bine_libc.readv(fd, vector, count);
+    return error;
+}
+
+ssize_t bine_same_readv(int fd, const struct iovec *vector, int count)
+{
+    struct bine_hub *hub = bine_io_hub();
+    int error = hub ? await_bytes(hub, fd) : 0;
+    return error ? bine_io_fail(error) : bine_libc.readv(fd, vector, count);
 }
 
 ssize_t bine_same_read(int fd, void *buffer, size_t size)
 {
     struct bine_hub *hub = bine_io_hub();
-    struct bine_wait wait;
-    if (!hub)
-        return bine_libc.read(fd, buffer, size);
-    bine_wait_begin(&wait, hub, fd, "read fd");
-    int saved = errno, error = bine_streak(hub);
-    if (!error)
-        error = await(&wait, POLLIN);
-    if (error)
-        return bine_io_fail(error);
-    errno = saved;
-    return bine_libc.read(fd, buffer, size);
+    int error = hub ? await_bytes(hub, fd) : 0;
+    return error ? bine_io_fail(error) : bine_libc.read(fd, buffer, size);
 }
 
 /* Do writes to it go in pieces? Those of datagrams and of files go whole. */
