@@ -37,6 +37,17 @@ static void note(struct own_calls *calls, uint32_t number)
         calls->numbers[calls->count++] = (uint16_t)number;
 }
 
+/* The segment's code, or NULL if it has none. Segments of a sound file do not overlap; those of another may each be the whole file: no more
+ * is searched than the file holds. */
+static const unsigned char *code_of(const struct binary *binary, const Elf64_Phdr *segment, uint64_t *searched)
+{
+    const unsigned char *code = binary_part(binary, segment->p_offset, segment->p_filesz);
+    if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || !code)
+        return NULL;
+    *searched += segment->p_filesz;
+    return *searched <= binary->size ? code : NULL;
+}
+
 #if defined(__x86_64__)
 
 /* The number is loaded at most so many instructions before the system call. */
@@ -184,15 +195,9 @@ void own_calls_find(const struct binary *binary, struct own_calls *calls)
     cs_option(sweep.engine, CS_OPT_DETAIL, CS_OPT_ON);
     sweep.instruction = cs_malloc(sweep.engine);
     for (size_t i = 0; i < binary->segment_count && sweep.instruction; i++) {
-        const Elf64_Phdr *segment = &binary->segments[i];
-        const unsigned char *code = binary_part(binary, segment->p_offset, segment->p_filesz);
-        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || !code)
-            continue;
-        /* Segments of a sound file do not overlap; those of another may each be the whole file. */
-        searched += segment->p_filesz;
-        if (searched > binary->size)
-            break;
-        search_segment(&functions, &sweep, segment, code, calls);
+        const unsigned char *code = code_of(binary, &binary->segments[i], &searched);
+        if (code)
+            search_segment(&functions, &sweep, &binary->segments[i], code, calls);
     }
     if (sweep.instruction)
         cs_free(sweep.instruction, 1);
@@ -221,14 +226,9 @@ void own_calls_find(const struct binary *binary, struct own_calls *calls)
     uint64_t searched = 0;
     *calls = (struct own_calls){0};
     for (size_t i = 0; i < binary->segment_count; i++) {
-        const Elf64_Phdr *segment = &binary->segments[i];
-        const unsigned char *code = binary_part(binary, segment->p_offset, segment->p_filesz);
-        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || !code)
-            continue;
-        searched += segment->p_filesz;
-        if (searched > binary->size)
-            break;
-        search_segment(code, segment->p_filesz, calls);
+        const unsigned char *code = code_of(binary, &binary->segments[i], &searched);
+        if (code)
+            search_segment(code, binary->segments[i].p_filesz, calls);
     }
 }
 
