@@ -1,8 +1,8 @@
 """Exceptions (gevent.exceptions' names)."""
 
-from ._bine import LoopExit
+from ._bine import GreenletExit, LoopExit
 
-__all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed", "InvalidThreadUseError", "LoopExit"]
+__all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed", "InvalidSwitchError", "InvalidThreadUseError", "LoopExit"]
 
 
 class BlockingSwitchOutError(AssertionError):
@@ -17,5 +17,9 @@ class ConcurrentObjectUseError(AssertionError):
     """Never raised: several greenlets may wait on one socket. Kept for except clauses."""
 
 
-class HubDestroyed(Exception):
+class InvalidSwitchError(AssertionError):
+    """A greenlet was asked to switch to something that cannot be switched to. Kept for except clauses."""
+
+
+class HubDestroyed(GreenletExit):
     """Never raised: hubs end with their thread. Kept for except clauses."""

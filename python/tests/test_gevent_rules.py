@@ -317,7 +317,7 @@ def test_hazard_70_gevents_modules_are_found_from_gevent():
     import gevent.threading
     import socket
 
-    assert gevent.__name__ == "gevent" and gevents_socket.__name__ == "gevent.socket" and gevent.socket is gevents_socket
+    assert gevent is bine.gevent and gevents_socket is bine.gevent.socket and gevent.socket is gevents_socket is not socket
     assert gevents_socket.socket is socket.socket and gevents_subprocess.Popen is subprocess.Popen
     assert gevents_signal.SIGTERM == signal.SIGTERM and gevent.signal is gevents_signal
     assert gevent.spawn == bine.spawn and event.Event is bine.event.Event and gevent.threading.Thread is threading.Thread

@@ -1,0 +1,25 @@
+"""python -m bine.gevent [-m module | script.py] args: run a program for which ``import gevent`` means Bine."""
+
+import os
+import runpy
+import sys
+
+from ._place import install
+
+
+def main() -> None:
+    """Run the program that sys.argv names, in this process."""
+    args = sys.argv[1:]
+    if not args or args == ["-m"]:
+        sys.exit("usage: python -m bine.gevent [-m module | script.py] args")
+    install()
+    if args[0] == "-m":
+        sys.argv[:] = args[1:]
+        runpy.run_module(args[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = args
+        sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
+        runpy.run_path(args[0], run_name="__main__")
+
+
+main()

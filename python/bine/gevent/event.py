@@ -1,0 +1,5 @@
+"""Event and AsyncResult (gevent.event)."""
+
+from ..event import AsyncResult, Event
+
+__all__ = ["AsyncResult", "Event"]

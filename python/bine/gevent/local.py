@@ -1,0 +1,5 @@
+"""Greenlet-local attributes (gevent.local)."""
+
+from ..local import local
+
+__all__ = ["local"]
