@@ -16,7 +16,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-cpython bench-python format lint install build-dir clean
+.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -114,6 +114,10 @@ demo-python: ## run the tutorial in Python, by Bine's names and by gevent's (URL
 test-python: ## the Python tests on every CPython that is found (PYTHONS="python3": only these)
 	@tools/setup python
 	@tools/test-python $(PYTHONS)
+
+test-frameworks: ## what stands on gevent, started as its users do: gunicorn, celery, locust ... (TESTS="-k celery")
+	@tools/setup frameworks
+	@tools/test-frameworks $(or $(PYTHONS),python3) $(TESTS)
 
 test-cpython: ## CPython's own tests with everything patched (PYTHONS="python3.12" TESTS="test_socket": only these)
 	@tools/setup python

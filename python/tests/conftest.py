@@ -13,9 +13,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 _run_one = """
 import faulthandler, importlib, sys
 faulthandler.enable()
-sys.path.insert(0, sys.argv[1])
-module = importlib.import_module(sys.argv[2])
-function = getattr(module, sys.argv[3])
+sys.path[:0] = sys.argv[3:]
+module = importlib.import_module(sys.argv[1])
+function = getattr(module, sys.argv[2])
 if getattr(module, "PATCHED", False):
     from bine import monkey
     monkey.patch_all()
@@ -37,7 +37,7 @@ def pytest_configure(config):
 def pytest_pyfunc_call(pyfuncitem):
     marker = pyfuncitem.get_closest_marker("seconds")
     seconds = marker.args[0] if marker else 60
-    command = [sys.executable, "-c", _run_one, HERE, pyfuncitem.module.__name__, pyfuncitem.function.__name__]
+    command = [sys.executable, "-c", _run_one, pyfuncitem.module.__name__, pyfuncitem.function.__name__, os.path.dirname(pyfuncitem.path), HERE]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=seconds, errors="replace")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Start real servers on loopback, in a temporary folder, and run a command while they run.
 
-    servers.py NAME[,NAME...] COMMAND [ARG...]      names: postgres, redis, mariadb, nginx
+    servers.py NAME[,NAME...] COMMAND [ARG...]      names: postgres, redis, mariadb, nginx, rabbitmq
 
-The command finds their ports in BINE_POSTGRES_PORT, BINE_REDIS_PORT, BINE_MARIADB_PORT, BINE_HTTP_PORT and BINE_HTTPS_PORT, and
-nginx's certificate in BINE_CERTIFICATE. A server that is not installed: exit status 77, with the reason. Everything that was
+The command finds their ports in BINE_POSTGRES_PORT, BINE_REDIS_PORT, BINE_MARIADB_PORT, BINE_HTTP_PORT, BINE_HTTPS_PORT and
+BINE_RABBITMQ_PORT, and nginx's certificate in BINE_CERTIFICATE. A server that is not installed: exit status 77, with the reason. Everything that was
 started is ended, whatever happens.
 """
 import glob
@@ -137,6 +137,20 @@ http {
 """ % {"data": data, "http": http, "https": https, "certificate": certificate, "key": key})
         self.start([nginx, "-c", configuration, "-p", data], https, "nginx-server")
         return {"BINE_HTTP_PORT": str(http), "BINE_HTTPS_PORT": str(https), "BINE_CERTIFICATE": certificate}
+
+    def rabbitmq(self):
+        """A broker of its own with a port mapper of its own, so that one that runs on this machine is not touched."""
+        server = program("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server")
+        user = as_user("rabbitmq")
+        data, port, mapper, distribution = self.place("rabbitmq", user), free_port(), free_port(), free_port()
+        self.start([program("epmd"), "-port", str(mapper), "-address", "127.0.0.1"], mapper, "epmd", **user)
+        environment = dict(
+            os.environ, HOME=data, ERL_EPMD_PORT=str(mapper), RABBITMQ_NODENAME="bine@localhost", RABBITMQ_NODE_IP_ADDRESS="127.0.0.1",
+            RABBITMQ_NODE_PORT=str(port), RABBITMQ_DIST_PORT=str(distribution), RABBITMQ_MNESIA_BASE=data, RABBITMQ_LOG_BASE=data, RABBITMQ_LOGS="-",
+            RABBITMQ_PID_FILE=os.path.join(data, "pid"), RABBITMQ_ENABLED_PLUGINS_FILE=os.path.join(data, "plugins"),
+            RABBITMQ_CONFIG_FILE=os.path.join(data, "none"))
+        self.start([server], port, "rabbitmq-server", cwd=data, env=environment, **user)
+        return {"BINE_RABBITMQ_PORT": str(port)}
 
     def stop(self):
         for process in self.processes:
