@@ -1,4 +1,4 @@
-"""An sdist builds, and what is built from it works: the same as `pip install bine-*.tar.gz`."""
+"""An sdist builds, and what is built from it works: the same as `pip install pybine-*.tar.gz`."""
 
 import os
 import subprocess

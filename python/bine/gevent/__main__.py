@@ -1,9 +1,13 @@
-"""python -m bine.gevent [-m module | script.py] args: run a program for which ``import gevent`` means Bine."""
+"""python -m bine.gevent [-m module | script.py] args: run a program for which ``import gevent`` means Bine.
+
+With --enable [--user], --disable or --status instead: have it so for all programs of the environment, see _environment.
+"""
 
 import os
 import runpy
 import sys
 
+from . import _environment
 from ._place import install
 
 
@@ -11,7 +15,11 @@ def main() -> None:
     """Run the program that sys.argv names, in this process."""
     args = sys.argv[1:]
     if not args or args == ["-m"]:
-        sys.exit("usage: python -m bine.gevent [-m module | script.py] args")
+        sys.exit("usage: python -m bine.gevent [-m module | script.py] args\n"
+                 "       python -m bine.gevent --enable [--user] | --disable | --status")
+    if args[0].startswith("--"):
+        _environment.command(args)
+        return
     install()
     if args[0] == "-m":
         sys.argv[:] = args[1:]

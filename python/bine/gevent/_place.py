@@ -87,6 +87,14 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+def begin() -> Optional[ModuleSpec]:
+    """`install` in the midst of an import of gevent. The spec that this import goes on with."""
+    install()
+    # A name that appears while importlib looks for it would be loaded once more, as importlib takes it for half imported.
+    sys.modules.pop(_THEIRS)
+    return Finder().find_spec(_THEIRS)
+
+
 def installed() -> bool:
     """Does ``import gevent`` give Bine in this process?"""
     return any(isinstance(finder, Finder) for finder in sys.meta_path)
