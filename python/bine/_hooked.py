@@ -1,17 +1,21 @@
 """Queues whose class overrides _put, _get or another hook: the calls of the queue types in _bine come here for them.
 
-The items lie where the hooks put them. Who waits, the limit and the unfinished tasks are here, in the queue's `_hooks`.
+The items lie where the hooks put them. Who waits, the limit and the unfinished tasks are here, in the queue's `_hooks`. Any thread may use a queue:
+the hooks are called by one greenlet at a time, which has the queue's lock. They may use the queue, and they may wait.
 """
 
 import collections
 import heapq
+import os
+import weakref
 
 from queue import Empty, Full
 
-from ._bine import Event, LifoQueue, PriorityQueue, ShutDown, Timeout
+from ._bine import Event, LifoQueue, PriorityQueue, RLock, ShutDown, Timeout
 
 
 _never = Event()
+_wait = object()
 
 
 def _refuse(reason):
@@ -21,33 +25,34 @@ def _refuse(reason):
 
 
 class _Line:
-    """Those who wait for the same thing, first come, first served."""
+    """Those who wait for the same thing, first come, first served. Each of its operations is one of a deque: no lock is needed."""
 
     def __init__(self):
         self.events = collections.deque()
 
     def wake(self):
-        if self.events:
+        try:
             self.events.popleft().set()
+        except IndexError:
+            pass
 
     def wake_all(self):
         while self.events:
             self.wake()
 
-    def wait_until(self, true):
-        event, add = Event(), self.events.append
-        while not true():
-            event.clear()
-            add(event)
-            try:
-                event.wait()
-            except BaseException:
-                if event in self.events:
-                    self.events.remove(event)
-                else:
-                    self.wake()  # the wake was for whoever waits
-                raise
-            add = self.events.appendleft
+    def enter(self, again=None):
+        """An event to wait for. `again`: it was woken, but the next one who came had been quicker."""
+        event = again or Event()
+        event.clear()
+        (self.events.appendleft if again else self.events.append)(event)
+        return event
+
+    def leave(self, event):
+        """The one who waits for the event gives up."""
+        try:
+            self.events.remove(event)
+        except ValueError:
+            self.wake()  # the wake was for whoever waits
 
 
 class State:
@@ -55,11 +60,28 @@ class State:
 
     def __init__(self, maxsize):
         self.maxsize = maxsize if maxsize is not None and maxsize > 0 else None
-        self.getters, self.putters = _Line(), _Line()
+        self.forget_others()
         self.shut = False
         self.unfinished = 0
         self.done = Event()
         self.done.set()
+        _states.add(self)
+
+    def forget_others(self):
+        """Nobody waits, and nobody has the lock."""
+        self.lock = RLock()
+        self.getters, self.putters = _Line(), _Line()
+
+
+_states = weakref.WeakSet()
+
+
+def _forked():
+    for state in list(_states):
+        state.forget_others()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def init(queue, maxsize=None, items=(), unfinished_tasks=None):
@@ -117,8 +139,9 @@ def hook_peek(queue):
 
 
 def full(queue):
-    maxsize = queue._hooks.maxsize
-    return maxsize is not None and queue.qsize() >= maxsize
+    state = queue._hooks
+    with state.lock:
+        return state.maxsize is not None and queue.qsize() >= state.maxsize
 
 
 def _go_on(queue):
@@ -130,38 +153,54 @@ def _go_on(queue):
         state.putters.wake()
 
 
-def _wait(line, true, timeout, otherwise):
-    timer = Timeout.start_new(timeout, otherwise)
+def _exchange(queue, line, attempt, block, timeout, otherwise):
+    """What attempt() returns, which is called with the lock until that is not `_wait`; or `otherwise` is raised, after `timeout` seconds."""
+    lock, event, timer = queue._hooks.lock, None, None
     try:
-        line.wait_until(true)
+        while True:
+            with lock:
+                result = attempt()
+                if result is not _wait:
+                    _go_on(queue)
+                    return result
+                if block:
+                    event = line.enter(event)
+            if not block:
+                _refuse(otherwise)
+            if timer is None:
+                timer = Timeout.start_new(timeout, otherwise)
+            event.wait()
+    except BaseException:
+        if event is not None:
+            line.leave(event)
+        raise
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
 
 
 def put(queue, item, block=True, timeout=None):
     state = queue._hooks
-    if not state.shut and full(queue):
-        if not block:
-            _refuse(Full)
-        _wait(state.putters, lambda: state.shut or not full(queue), timeout, Full)
-    if state.shut:
-        raise ShutDown
-    queue._put(item)
-    _go_on(queue)
+
+    def attempt():
+        if state.shut:
+            raise ShutDown
+        return _wait if full(queue) else queue._put(item)
+
+    _exchange(queue, state.putters, attempt, block, timeout, Full)
 
 
 def _take(queue, method, block, timeout):
     state = queue._hooks
-    if not queue.qsize():
-        if not state.shut:
-            if not block:
-                _refuse(Empty)
-            _wait(state.getters, lambda: state.shut or queue.qsize(), timeout, Empty)
-        if not queue.qsize():
+
+    def attempt():
+        if queue.qsize():
+            return method()
+        if state.shut:
             raise ShutDown
-    result = method()
-    _go_on(queue)
-    return result
+        return _wait
+
+    return _exchange(queue, state.getters, attempt, block, timeout, Empty)
 
 
 def get(queue, block=True, timeout=None):
@@ -173,16 +212,18 @@ def peek(queue, block=True, timeout=None):
 
 
 def qsize(queue):
-    return queue._qsize()
+    with queue._hooks.lock:
+        return queue._qsize()
 
 
 def task_done(queue):
     state = queue._hooks
-    if state.unfinished <= 0:
-        raise ValueError("task_done() called too many times")
-    state.unfinished -= 1
-    if state.unfinished == 0:
-        state.done.set()
+    with state.lock:
+        if state.unfinished <= 0:
+            raise ValueError("task_done() called too many times")
+        state.unfinished -= 1
+        if state.unfinished == 0:
+            state.done.set()
 
 
 def join(queue, timeout=None):
@@ -191,11 +232,12 @@ def join(queue, timeout=None):
 
 def shutdown(queue, immediate=False):
     state = queue._hooks
-    state.shut = True
-    if immediate:
-        while queue.qsize():
-            queue._get()
-            if state.unfinished:
-                task_done(queue)
+    with state.lock:
+        state.shut = True
+        if immediate:
+            while queue.qsize():
+                queue._get()
+                if state.unfinished:
+                    task_done(queue)
     state.getters.wake_all()
     state.putters.wake_all()

@@ -129,7 +129,7 @@ int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper,
         return 0;
     /* It was served while a signal handler of Python's raised: not to be kept. */
     if (sleeper->give_back)
-        sleeper->give_back(sleeper->object);
+        sleeper->give_back(sleeper);
     return -1;
 }
 
@@ -155,7 +155,7 @@ int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t dead
 /* The sleepers of a hub (NULL: of all) will never run again, and their stacks go. What they were given goes on to the next. */
 static void forget(const struct bine_hub *hub)
 {
-    struct bine_py_sleeper *served = NULL;
+    struct bine_py_sleeper *served = NULL, **last = &served;
     for (struct bine_py_sleeper *sleeper = sleepers, *next; sleeper; sleeper = next) {
         next = sleeper->next;
         if (hub && sleeper->hub != hub)
@@ -165,12 +165,14 @@ static void forget(const struct bine_hub *hub)
             *sleeper->noted = NULL;
         unlink_sleeper(sleeper);
         if (sleeper->served && sleeper->give_back) {
-            sleeper->next = served;
-            served = sleeper;
+            *last = sleeper;
+            last = &sleeper->next;
         }
     }
+    *last = NULL;
+    /* The youngest gives back first: what was given first is in front then. */
     for (; served; served = served->next)
-        served->give_back(served->object);
+        served->give_back(served);
 }
 
 void bine_py_sleepers_end(struct bine_hub *hub)

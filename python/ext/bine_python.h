@@ -2,7 +2,7 @@
  * What the parts of the extension share. Layers, as in the library: an arrow points down only.
  *
  *   module.c      names and types of bine._bine
- *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects of libbine, wrapped: event.c, queue.c ...
+ *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects: event.c, semaphore.c, queue.c, channel.c
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
@@ -211,7 +211,7 @@ struct bine_py_sleeper {
     struct bine_hub *hub;
     struct bine_py_sleeper *next, *previous; /* all that sleep */
     struct bine_py_sleeper **noted;          /* a pointer to it elsewhere, cleared if the greenlet's thread ends; or NULL */
-    void (*give_back)(PyObject *object);     /* take back what it was given, if its thread ends before it ran; or NULL */
+    void (*give_back)(struct bine_py_sleeper *sleeper); /* take back what it was given, if it cannot keep it; or NULL */
     PyObject *object;                        /* for give_back */
     atomic_bool sent;                        /* the message is on its way */
     bool linked;                             /* in the list of all */
@@ -318,7 +318,7 @@ void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
 /* Throw an exception (instance, borrowed) into the main greenlet of this thread, which may be the current one. */
 void bine_py_throw_into_root(PyObject *exception);
 
-/* ---- event.c, semaphore.c, queue.c: objects of libbine in Python ones ------------------------------------ */
+/* ---- event.c, semaphore.c, queue.c, channel.c ------------------------------------------------------------ */
 
 int bine_event_init(PyObject *module);
 int bine_semaphore_init(PyObject *module);

@@ -1,6 +1,6 @@
 /*
  * Queues whose class overrides the hooks that gevent's and the standard library's queues have: _init, _qsize, _put, _get, _peek,
- * _create_queue. Their items are the class's own business, so libbine's queue cannot hold them: the calls go to bine._hooked.
+ * _create_queue. Their items are the class's own business, so the queue does not hold them: the calls go to bine._hooked.
  */
 #include "bine_python.h"
 

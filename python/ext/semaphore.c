@@ -114,6 +114,16 @@ static void release_rlock(PyObject *object)
     Py_XDECREF(owner); /* last: it may run code */
 }
 
+static void give_permit_back(struct bine_py_sleeper *sleeper)
+{
+    release_permit(sleeper->object);
+}
+
+static void give_rlock_back(struct bine_py_sleeper *sleeper)
+{
+    release_rlock(sleeper->object);
+}
+
 /* 1: taken; 0: it must wait; -1: an exception. */
 static int try_acquire(Lock *self)
 {
@@ -150,7 +160,7 @@ static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
     struct bine_py_sleeper sleeper;
     bine_py_sleeper_begin(&sleeper, carrier);
     sleeper.object = (PyObject *)self;
-    sleeper.give_back = is_rlock(self) ? release_rlock : release_permit;
+    sleeper.give_back = is_rlock(self) ? give_rlock_back : give_permit_back;
     result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self, deadline);
     result = bine_py_timeout_waited(timeout, result);
     return result < 0 ? -1 : result == 0;

@@ -95,6 +95,20 @@ def public_names():
                 yield module_name, name, thing
 
 
+# Objects that belong to no thread: each of their calls is served, or ends as it would in the thread that made them.
+SERVED = (bine.queue.Queue, bine.queue.Channel, bine.event.Event, bine.event.AsyncResult, bine.lock.Semaphore, bine.lock.RLock)
+# What calls of a new one, and of a queue that is full, come to.
+OUTCOMES_OF_QUEUES = {
+    "put": (None, queue.Full), "put_nowait": (None, queue.Full), "get": (queue.Empty, 1), "get_nowait": (queue.Empty, 1), "peek": (queue.Empty, 1),
+    "peek_nowait": (queue.Empty, 1), "qsize": (0, 1), "empty": (True, False), "full": (False, True), "shutdown": (None, None),
+    "task_done": (ValueError, None), "join": (True, False), "maxsize": (None, 1), "is_shutdown": (False, False), "unfinished_tasks": (0, 1),
+}
+OUTCOMES_OF_CHANNELS = {
+    "put": queue.Full, "put_nowait": queue.Full, "get": queue.Empty, "get_nowait": queue.Empty, "qsize": 0, "empty": True, "full": True,
+    "balance": 0, "maxsize": 0,
+}
+
+
 def from_another_thread(call):
     """What the call comes to in a real thread, while greenlets of this one run."""
     box = []
@@ -132,6 +146,7 @@ def check(name, call):
         raise AssertionError("%s: %r" % (name, outcome)) from outcome
     assert bine.spawn(lambda: 5).get(timeout=20) == 5, name
     VICTIM[0].kill()
+    return type(outcome) if isinstance(outcome, Exception) else outcome
 
 
 def test_hazard_40_every_function_from_another_thread():
@@ -167,11 +182,17 @@ def test_hazard_40_every_method_from_another_thread():
                 continue
             for make in makers_of(name, thing):
                 made = make()
-                if not callable(getattr(thing, method)):
-                    check("%s.%s" % (name, method), lambda: getattr(made, method))
-                    continue
-                args, kwargs = arguments_for("%s.%s" % (name, method), method)
-                check("%s.%s" % (name, method), lambda: getattr(made, method)(*args, **kwargs))
+                if callable(getattr(thing, method)):
+                    args, kwargs = arguments_for("%s.%s" % (name, method), method)
+                    outcome = check("%s.%s" % (name, method), lambda: getattr(made, method)(*args, **kwargs))
+                else:
+                    outcome = check("%s.%s" % (name, method), lambda: getattr(made, method))
+                if isinstance(made, SERVED):
+                    assert not isinstance(outcome, type) or not issubclass(outcome, OSError), (name, method, outcome)
+                if isinstance(made, bine.queue.Queue):
+                    assert outcome == OUTCOMES_OF_QUEUES[method][make is not thing], (name, method, outcome)
+                if isinstance(made, bine.queue.Channel):
+                    assert outcome == OUTCOMES_OF_CHANNELS[method], (name, method, outcome)
                 if isinstance(made, bine.Greenlet):
                     made.kill()
     assert len(done) > 18

@@ -188,20 +188,6 @@ def test_hazard_57_what_is_free_is_taken_on_any_thread():
     assert in_thread_alone(use) == "used" and not event.is_set() and result.get(block=False) == "value"
 
 
-def test_hazard_57_a_queue_says_whose_it_is():
-    def refused(queue):
-        for call in queue.get, queue.get_nowait, queue.peek, queue.join, lambda: next(queue):
-            assert "OS thread" in str(raises(PermissionError, call))
-        return True
-
-    kinds = bine.queue.Queue, bine.queue.LifoQueue, bine.queue.PriorityQueue, bine.queue.JoinableQueue
-    for queue in [kind(items=[1]) for kind in kinds]:
-        assert in_thread(lambda: refused(queue)) and queue.get() == 1 and queue.empty()
-    bounded = bine.queue.Queue(1)
-    assert "OS thread" in str(raises(PermissionError, in_thread, lambda: bounded.put(1)))
-    assert bounded.empty()
-
-
 def test_hazard_57_a_queue_takes_word_of_other_threads():
     queue, joined = bine.queue.JoinableQueue(), []
     waiter = bine.spawn(lambda: [queue.get() for _ in range(3)])
