@@ -44,6 +44,19 @@ BINE_API int bine_offload(void *(*function)(void *), void *arg, void **value);
  */
 BINE_API void bine_offload_confine(void);
 
+/*
+ * Give the pool the rights of the calling thread: for a program that has confined itself since it first used Bine, and whose calls are to
+ * be cooperative again. Idle threads of the pool end. One that is at work ends when its call, and all calls that were queued before, have
+ * ended. Later calls run on new threads, which inherit the rights of the calling thread.
+ *
+ * The calling thread no longer counts as confined. Any other thread that Bine knows counts as confined from now on, since
+ * its rights may differ from the pool's. So does a thread that first uses Bine later; but if Bine knows no thread besides the
+ * calling one, later threads count as its children, with the same rights.
+ *
+ * Returns 0, or -1: ENOMEM. Any thread. Switches: no.
+ */
+BINE_API int bine_offload_renew(void);
+
 /* Threads of the pool now, idle ones included. Any thread. Switches: no. */
 BINE_API size_t bine_offload_threads(void);
 

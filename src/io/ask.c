@@ -81,7 +81,7 @@ static void end(const struct bine_wait *wait)
 
 static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const void *arg), const void *arg)
 {
-    struct race race = {.job = {.run = run, .lingers = true, .interruptible = true, .error = errno},
+    struct race race = {.job = {.run = run, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
                         .fd = wait->fd,
                         .call = call,
                         .arg = arg,

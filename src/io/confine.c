@@ -4,44 +4,78 @@
 #include <bine/offload.h>
 #include <stdatomic.h>
 
-/* Has any thread been confined? While none has, nobody asks further. */
-static atomic_bool any;
+/* Rights have numbers. A thread that has been confined by itself has no number that another thread could share. */
+enum {
+    UNSEEN = 0,
+    FIRST = 1, /* of the process, while none of its threads has been confined */
+};
 
-static __attribute__((tls_model("initial-exec"))) _Thread_local enum {
-    UNSEEN,
-    FREE,
-    CONFINED,
-    FILES_APART, /* and confined */
-} state;
+static atomic_uint last = FIRST;
+static atomic_uint of_pool = FIRST;
+/* What a thread gets that is seen from now on: after another one was confined it may be that one's child. */
+static atomic_uint of_new = FIRST;
+/* Threads that have been seen, those that have ended included. */
+static atomic_uint seen;
+
+static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
+    unsigned rights;
+    bool files_apart;
+} here;
+
+static void see(unsigned rights)
+{
+    if (here.rights == UNSEEN)
+        atomic_fetch_add(&seen, 1);
+    here.rights = rights;
+}
 
 void bine_confine(void)
 {
-    if (state != FILES_APART)
-        state = CONFINED;
-    atomic_store(&any, true);
+    see(BINE_CONFINED);
+    atomic_store(&of_new, BINE_CONFINED);
 }
 
 void bine_confine_files(void)
 {
-    state = FILES_APART;
-    atomic_store(&any, true);
+    here.files_apart = true;
+    bine_confine();
 }
 
 void bine_confine_look(void)
 {
-    if (state == UNSEEN)
-        state = atomic_load(&any) ? CONFINED : FREE;
+    if (here.rights == UNSEEN)
+        see(atomic_load(&of_new));
+}
+
+void bine_confine_as(unsigned rights)
+{
+    here.rights = rights;
+}
+
+unsigned bine_confine_renew(void)
+{
+    bine_confine_look();
+    unsigned rights = atomic_fetch_add(&last, 1) + 1;
+    here.rights = rights;
+    atomic_store(&of_pool, rights);
+    atomic_store(&of_new, atomic_load(&seen) == 1 ? rights : BINE_CONFINED);
+    return rights;
+}
+
+unsigned bine_confine_rights(void)
+{
+    bine_confine_look();
+    return here.rights;
 }
 
 bool bine_confined(void)
 {
-    bine_confine_look();
-    return state >= CONFINED;
+    return bine_confine_rights() != atomic_load(&of_pool);
 }
 
 bool bine_confined_files(void)
 {
-    return state == FILES_APART;
+    return here.files_apart && bine_confined();
 }
 
 void bine_offload_confine(void)

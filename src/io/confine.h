@@ -6,7 +6,11 @@
 #ifndef BINE_IO_CONFINE_H
 #define BINE_IO_CONFINE_H
 
+#include <limits.h>
 #include <stdbool.h>
+
+/* The rights of threads that are confined by themselves, each in its own way. Other numbers say that threads have the same rights. */
+#define BINE_CONFINED UINT_MAX
 
 /* The calling thread has been confined by itself. Async-signal-safe. */
 void bine_confine(void);
@@ -21,5 +25,12 @@ void bine_confine_look(void);
 bool bine_confined(void);
 /* Not even on its descriptors? */
 bool bine_confined_files(void);
+
+/* The number of the calling thread's rights. */
+unsigned bine_confine_rights(void);
+/* The calling thread is a new one of the runtime: it has the rights of the thread that made it. */
+void bine_confine_as(unsigned rights);
+/* The pool has the rights of the calling thread from now on. Returns their number, a new one. The caller holds the pool's lock. */
+unsigned bine_confine_renew(void);
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "../core/hub.h"
 
+struct bine_crew;
+
 struct bine_offload_job {
     /* The caller fills in these. run: on a thread of the pool, which has no hub. done: on the hub's thread between two
      * greenlets; may unpark and free the job, may not park. orphaned: instead of done when the hub has ended meanwhile;
@@ -24,6 +26,9 @@ struct bine_offload_job {
     /* The call may wait for ever for something outside (a peer, a child): it does not count towards the bound, or
      * those who would bring it about might find the pool full. */
     bool lingers;
+    /* The job uses nothing but descriptors, memory and children: no path, no name, no identifier of a namespace. So it may run on a thread
+     * that is confined in another way than the caller (confine.h). */
+    bool any_rights;
     /* The job asks the name service. Strangers may choose what for, and how often: all these together take at most half of the
      * threads, and so many wait at most (bine_offload_takes_names). */
     bool name;
@@ -42,6 +47,7 @@ struct bine_offload_job {
     /* The pool's own. */
     struct bine_message message;
     struct bine_hub *hub;
+    struct bine_crew *crew;
     struct bine_offload_job *next, *previous;
     struct bine_greenlet *waiter;
     bool queued;

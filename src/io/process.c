@@ -90,6 +90,7 @@ static int await_any(struct bine_hub *hub, idtype_t type, id_t id, int options)
 {
     struct watch watch = {.job = {.run = run_watch,
                                   .lingers = true,
+                                  .any_rights = true,
                                   .interruptible = true,
                                   .park_flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS},
                           .type = type,

@@ -186,6 +186,7 @@ int bine_stdio_pclose(struct bine_hub *hub, FILE *file)
     closing->job.done = closing_done;
     closing->job.orphaned = closing_orphaned;
     closing->job.lingers = true;
+    closing->job.any_rights = true;
     closing->job.error = errno;
     closing->file = file;
     closing->waiter = hub->current;

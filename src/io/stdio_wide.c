@@ -139,6 +139,7 @@ static void make_on_pool(struct bine_hub *hub, struct call *call, const char *ve
     int prompt = lend_prompt(hub, file);
     call->job.run = run_call;
     call->job.lingers = true;
+    call->job.any_rights = true;
     call->job.interruptible = true;
     call->job.park_flags = BINE_PARK_SIGNALS | BINE_PARK_RESTARTS;
     call->job.error = errno;

@@ -63,14 +63,15 @@ static long futex_waitv(long a, long b, long c, long d, long e, long f)
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_THREAD);
     if (!hub)
         return pass(SYS_futex_waitv, a, b, c, d, e, f);
-    struct many many = {.job = {.run = wait_for_many, .lingers = true, .interruptible = true, .error = errno},
-                        .a = a,
-                        .b = b,
-                        .c = c,
-                        .d = d,
-                        .e = e,
-                        .f = f,
-                        .result = -1};
+    struct many many = {
+        .job = {.run = wait_for_many, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
+        .a = a,
+        .b = b,
+        .c = c,
+        .d = d,
+        .e = e,
+        .f = f,
+        .result = -1};
     int error = bine_offload_firm(hub, &many.job, "futexes", (uintptr_t)a);
     errno = error && many.result < 0 ? error : many.job.error;
     return many.result;

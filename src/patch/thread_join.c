@@ -35,6 +35,7 @@ static int offload(struct bine_hub *hub, struct join *join, const char *verb, ui
 {
     join->job.error = errno;
     join->job.lingers = true;
+    join->job.any_rights = true;
     /* Not to be cancelled, also before a thread has begun with it. */
     bine_shield_begin();
     int error = bine_offload_firm(hub, &join->job, verb, object);

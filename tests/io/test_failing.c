@@ -37,6 +37,10 @@ static void offload(void)
     /* Never for want of a thread or memory: it runs where it is called from, if need be. */
     CHECK_OK(bine_offload(add_one, (void *)1, &value));
     CHECK_EQ(value, (void *)2);
+    if (bine_offload_renew() != 0)
+        failing_excuse();
+    CHECK_OK(bine_offload(add_one, (void *)2, &value));
+    CHECK_EQ(value, (void *)3);
 }
 
 TEST(offload_always_runs, .seconds = 60)

@@ -6,11 +6,14 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
+#include <sys/ipc.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +24,7 @@
 #include "harness.h"
 #include "io/confine.h"
 #include "io/file.h"
+#include "io/offload.h"
 
 enum {
     SOMEBODY = 65534 /* a user that is not root */
@@ -39,11 +43,17 @@ static void *thread_id(void *unused)
     return (void *)(intptr_t)gettid();
 }
 
-static bool offloads(void)
+/* The thread that makes the offloaded calls of this one. */
+static pid_t offload_id(void)
 {
     void *id;
     CHECK_OK(bine_offload(thread_id, NULL, &id));
-    return (pid_t)(intptr_t)id != gettid();
+    return (pid_t)(intptr_t)id;
+}
+
+static bool offloads(void)
+{
+    return offload_id() != gettid();
 }
 
 /* Everything is patched, every path is slow, and the pool has a thread that is not confined. */
@@ -92,7 +102,8 @@ TEST(an_id_that_does_not_change_confines_nobody)
     CHECK(offloads());
 }
 
-static void forbid(long number)
+/* The calling thread may not make the system call any more. */
+static void filter(long number)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -102,7 +113,6 @@ static void forbid(long number)
     };
     struct sock_fprog program = {sizeof code / sizeof *code, code};
     CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    CHECK(offloads()); /* that alone changes nothing that is asked of the pool */
     CHECK_OK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
 }
 
@@ -110,7 +120,9 @@ TEST(hazard_82_a_filter_of_the_thread_holds)
 {
     harness_not_under_emulator("its own calls are not the program's");
     begin();
-    forbid(SYS_mkdirat);
+    CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    CHECK(offloads()); /* that alone changes nothing that is asked of the pool */
+    filter(SYS_mkdirat);
     CHECK_ERROR(mkdirat(AT_FDCWD, "/tmp/bine-test-forbidden", 0700), EPERM);
     CHECK(!offloads());
 }
@@ -221,6 +233,228 @@ TEST(hazard_82_a_thread_with_descriptors_of_its_own_reads_them_itself)
     fclose(reading);
     close(ends[1]);
 }
+
+/* ---- the rights of the pool's threads ------------------------------------------------------------ */
+
+static void *make_call(void *unused)
+{
+    (void)unused;
+    return (void *)(intptr_t)(bine_libc.syscall(SYS_getppid) < 0 ? errno : 0);
+}
+
+/* The errno of a system call that the pool makes. 0: filter(SYS_getppid) does not confine its thread. */
+static int error_in_pool(void)
+{
+    void *error;
+    CHECK_OK(bine_offload(make_call, NULL, &error));
+    return (int)(intptr_t)error;
+}
+
+static void read_wide_line(void)
+{
+    int ends[2];
+    wchar_t line[16];
+    CHECK_OK(pipe(ends));
+    FILE *reading = fdopen(ends[0], "r");
+    CHECK_EQ(write(ends[1], "here\n", 5), 5);
+    CHECK(fgetws(line, 16, reading) != NULL);
+    fclose(reading);
+    close(ends[1]);
+}
+
+static void *read_while_confined(void *unused)
+{
+    CHECK(bine_hub_get() != NULL);
+    filter(SYS_getppid);
+    size_t before = bine_offload_threads();
+    read_wide_line();
+    CHECK_EQ(bine_offload_threads(), before + 1); /* the pool may still read for it */
+    return unused;
+}
+
+TEST(hazard_82_a_thread_that_a_confined_one_makes_serves_no_other)
+{
+    harness_not_under_emulator("its own calls are not the program's");
+    CHECK(bine_hub_get() != NULL);
+    CHECK_OK(bine_patch_all());
+    pthread_t thread;
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, read_while_confined, NULL), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    CHECK_EQ(error_in_pool(), 0);
+}
+
+struct confining {
+    sem_t open;
+    bool entered;
+    pid_t id;
+};
+
+static void *confine_worker(void *arg)
+{
+    struct confining *confining = arg;
+    confining->entered = true;
+    while (bine_libc.sem_wait(&confining->open) != 0)
+        ;
+    filter(SYS_getppid);
+    bine_offload_confine();
+    confining->id = gettid();
+    return NULL;
+}
+
+static void *offload_confine_worker(void *arg)
+{
+    CHECK_OK(bine_offload(confine_worker, arg, NULL));
+    return NULL;
+}
+
+static void *offload_call(void *error)
+{
+    *(int *)error = error_in_pool();
+    return NULL;
+}
+
+TEST(hazard_82_a_job_that_confines_its_thread_is_its_last)
+{
+    harness_not_under_emulator("its own calls are not the program's");
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    CHECK(bine_hub_get() != NULL);
+    struct confining confining = {.id = 0};
+    sem_init(&confining.open, 0, 0);
+    int errors[2] = {-1, -1};
+    bine_greenlet *all[3] = {bine_spawn(offload_confine_worker, &confining)};
+    while (!*(volatile bool *)&confining.entered)
+        CHECK_OK(bine_sleep(BINE_MS));
+    for (int i = 0; i < 2; i++)
+        all[i + 1] = bine_spawn(offload_call, &errors[i]);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(bine_offload_queued(), 2);
+    sem_post(&confining.open);
+    CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
+    CHECK_EQ(errors[0], 0);
+    CHECK_EQ(errors[1], 0);
+    CHECK_NE(offload_id(), confining.id);
+}
+
+TEST(hazard_82_semaphores_of_the_threads_namespace_are_operated)
+{
+    need_root();
+    begin();
+    if (unshare(CLONE_NEWIPC) < 0)
+        SKIP("no namespaces here");
+    int set = semget(IPC_PRIVATE, 1, 0600);
+    CHECK_OK(set);
+    struct sembuf both[] = {{.sem_op = 2}, {.sem_op = -1, .sem_flg = IPC_NOWAIT}};
+    CHECK_OK(semop(set, both, 2));
+    CHECK_EQ(semctl(set, 0, GETVAL), 1);
+    CHECK_OK(semctl(set, 0, IPC_RMID));
+}
+
+static void await_threads(size_t count)
+{
+    while (bine_offload_threads() != count)
+        CHECK_OK(bine_sleep(BINE_MS));
+}
+
+TEST(hazard_82_the_pool_takes_the_rights_of_a_thread_that_renews_it)
+{
+    harness_not_under_emulator("its own calls are not the program's");
+    begin();
+    filter(SYS_getppid);
+    CHECK(!offloads());
+    CHECK_OK(bine_offload_renew());
+    await_threads(0); /* idle ones end */
+    CHECK(offloads());
+    CHECK_EQ(error_in_pool(), EPERM);
+    CHECK_EQ(bine_offload_threads(), 1);
+    CHECK(new_thread_offloads()); /* its child */
+    bine_offload_confine();
+    CHECK(!offloads());
+}
+
+struct at_work {
+    sem_t open;
+    bool entered;
+    pid_t ids[2];
+};
+
+static void *stay_at_work(void *arg)
+{
+    struct at_work *work = arg;
+    work->entered = true;
+    while (bine_libc.sem_wait(&work->open) != 0)
+        ;
+    return thread_id(NULL);
+}
+
+static void *offload_work(void *arg)
+{
+    struct at_work *work = arg;
+    void *id;
+    CHECK_OK(bine_offload(stay_at_work, work, &id));
+    work->ids[0] = (pid_t)(intptr_t)id;
+    return NULL;
+}
+
+static void *offload_next(void *arg)
+{
+    ((struct at_work *)arg)->ids[1] = offload_id();
+    return NULL;
+}
+
+static void *renew(void *unused)
+{
+    CHECK(bine_hub_get() != NULL);
+    CHECK_OK(bine_offload_renew());
+    CHECK(offloads()); /* also while all that the bound allows are at work elsewhere */
+    return unused;
+}
+
+TEST(hazard_82_queued_calls_keep_the_rights_of_their_thread)
+{
+    setenv("BINE_OFFLOAD_THREADS", "1", 1);
+    CHECK(bine_hub_get() != NULL);
+    struct at_work work = {.entered = false};
+    sem_init(&work.open, 0, 0);
+    bine_greenlet *all[2] = {bine_spawn(offload_work, &work)};
+    while (!*(volatile bool *)&work.entered)
+        CHECK_OK(bine_sleep(BINE_MS));
+    all[1] = bine_spawn(offload_next, &work);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(bine_offload_queued(), 1);
+
+    pthread_t thread;
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, renew, NULL), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    CHECK(!offloads()); /* this one may have other rights than the pool */
+    CHECK(!new_thread_offloads());
+    CHECK_EQ(bine_offload_threads(), 2);
+    sem_post(&work.open);
+    CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
+    CHECK_EQ(work.ids[0], work.ids[1]);
+    CHECK_NE(work.ids[0], gettid());
+    await_threads(1); /* that of the old rights has ended */
+    CHECK_OK(bine_offload_renew());
+    await_threads(0);
+    CHECK(offloads());
+}
+
+TEST(hazard_82_the_child_of_a_fork_has_the_rights_of_a_renewed_pool)
+{
+    harness_not_under_emulator("a child of a process with threads cannot make threads there");
+    begin();
+    bine_offload_confine();
+    CHECK_OK(bine_offload_renew());
+    CHECK(offloads());
+    pid_t child = fork();
+    CHECK_OK(child);
+    if (child == 0)
+        _exit(bine_offload_threads() == 0 && offloads() && bine_offload_threads() == 1 ? 0 : 1);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+}
+
+/* ---- which paths are slow --------------------------------------------------------------------------- */
 
 /* Children that nobody has looked at are not in the cache. */
 static void check_uncached(bool slow)

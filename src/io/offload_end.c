@@ -1,0 +1,158 @@
+/* Jobs of the offload pool that should end: by a signal, before a fork, with their hub. See offload_pool.h. */
+#include "offload_pool.h"
+
+#include <signal.h>
+#include <time.h>
+
+#define FORK_PATIENCE (200 * BINE_MS) /* what a fork waits for look-ups to end */
+
+static struct timespec monotonic_in(int64_t nanoseconds)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    nanoseconds += at.tv_nsec;
+    return (struct timespec){.tv_sec = at.tv_sec + nanoseconds / BINE_SECOND, .tv_nsec = nanoseconds % BINE_SECOND};
+}
+
+/* ---- interrupting ---------------------------------------------------------------------------- */
+
+/* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats
+ * it. */
+static void interrupt(struct bine_running *running)
+{
+    if (running->interruptible && !running->sending && bine_pool.interrupt_signal) {
+        atomic_store(&running->job->interrupted, true);
+        bine_libc.pthread_kill(running->thread, bine_pool.interrupt_signal);
+    }
+}
+
+void bine_offload_interrupt(struct bine_offload_job *job)
+{
+    bine_pool_lock();
+    for (struct bine_running *each = bine_pool.running; each; each = each->next)
+        if (each->job == job)
+            interrupt(each);
+    bine_pool_unlock();
+}
+
+/* ---- fork and the end of a hub ---------------------------------------------------------------- */
+
+/* Does another thread run a job that may hold locks of libc's? */
+static bool locks_may_be_held(void)
+{
+    for (const struct bine_running *each = bine_pool.running; each; each = each->next)
+        if (each->locks && !pthread_equal(each->thread, bine_libc.pthread_self()))
+            return true;
+    return false;
+}
+
+/* A child would find held what a thread of the pool holds of libc's locks, and its first look-up would wait for ever. So look-ups
+ * may end, and none begins. One that takes longer waits for its answer, and holds no lock then. */
+static void before_fork(void)
+{
+    struct timespec until = monotonic_in(FORK_PATIENCE);
+    bine_pool_lock();
+    bine_pool.forks++;
+    while (locks_may_be_held()) {
+        bine_pool.finish_wanted = true;
+        if (bine_libc.pthread_cond_timedwait(&bine_pool.finished, &bine_pool.lock, &until) != 0)
+            break;
+    }
+}
+
+/* Idle workers get what was queued meanwhile. */
+static void after_fork_in_parent(void)
+{
+    struct bine_offload_job *job;
+    bine_pool.forks--;
+    for (struct bine_crew *crew = bine_pool.crews; crew; crew = crew->next)
+        while (crew->idle && (job = bine_pool_pop_job(crew)))
+            bine_pool_hand_over(job);
+    bine_pool_add_wanted_thread();
+    bine_pool_unlock();
+}
+
+/* No thread of the pool lives in the child, nor does any greenlet that waited for one; but for a thread whose job forked, and who waits for
+ * that is in the parent. Conditions of the parent's workers are on stacks that nobody will use again. */
+static void after_fork_in_child(void)
+{
+    struct bine_running *self = bine_running_here;
+    bine_hub_runtime_threads(-bine_pool.counted);
+    for (struct bine_crew *crew = bine_pool.crews; crew; crew = crew->next)
+        *crew = (struct bine_crew){.rights = crew->rights, .retired = crew->retired, .next = crew->next};
+    bine_pool = (struct bine_pool){.crew = bine_pool.crew,
+                                   .crews = bine_pool.crews,
+                                   .bound = bine_pool.bound,
+                                   .interrupt_signal = bine_pool.interrupt_signal};
+    pthread_mutex_init(&bine_pool.lock, NULL);
+    bine_pool_init_condition(&bine_pool.finished);
+    if (!self)
+        return;
+    self->next = self->previous = NULL;
+    bine_pool.running = self;
+    self->crew->lingering = self->lingers;
+    self->crew->naming = self->name;
+    self->crew->making = !self->worker; /* a hub's own thread, which found no other: see run_here */
+    if (self->worker) {
+        self->orphan = true;
+        bine_pool_count_threads(self->crew, 1);
+    }
+}
+
+/* All that the hub has queued; to *orphans what owns its memory. */
+static void take_back(struct bine_job_list *list, struct bine_hub *hub, struct bine_offload_job **orphans)
+{
+    for (struct bine_offload_job *job = list->first, *next; job; job = next) {
+        next = job->next;
+        if (job->hub == hub)
+            bine_job_remove(list, job);
+        if (job->hub == hub && job->orphaned) {
+            job->next = *orphans;
+            *orphans = job;
+        }
+    }
+}
+
+/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must
+ * end. What has ended and lay in the inbox was dropped when that was closed. The record of the hub will serve another thread,
+ * so that no message to it may be under way when this returns. */
+static void hub_ended(struct bine_hub *hub)
+{
+    struct bine_offload_job *orphans = NULL;
+    bine_pool_lock();
+    for (struct bine_crew *crew = bine_pool.crews; crew; crew = crew->next) {
+        take_back(&crew->jobs, hub, &orphans);
+        take_back(&crew->names, hub, &orphans);
+    }
+    for (int64_t pause = BINE_MS;; pause *= 2) {
+        bool waits = false, again = false;
+        for (struct bine_running *each = bine_pool.running; each; each = each->next) {
+            if (each->hub != hub)
+                continue;
+            if (!each->firm && !each->sending) {
+                each->orphan = true;
+                continue;
+            }
+            waits = true;
+            again |= each->interruptible;
+            interrupt(each);
+        }
+        if (!waits)
+            break;
+        bine_pool.finish_wanted = true;
+        struct timespec until = monotonic_in(again && pause < BINE_SECOND ? pause : BINE_SECOND);
+        bine_libc.pthread_cond_timedwait(&bine_pool.finished, &bine_pool.lock, &until);
+    }
+    bine_pool_unlock();
+    while (orphans) {
+        struct bine_offload_job *job = orphans;
+        orphans = job->next;
+        job->orphaned(job);
+    }
+}
+
+void bine_pool_watch_ends(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    bine_hub_on_end(hub_ended);
+}
