@@ -4,7 +4,8 @@
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects: event.c, semaphore.c, queue.c, channel.c
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
- *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   io.c          descriptors that a greenlet waits for
+   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   signals.c     the signal that it takes, and those of the program
  *   identity.c    whom CPython takes for the main thread
@@ -337,6 +338,10 @@ PyObject *bine_queue_hook_put(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_get(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_peek(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_create(PyObject *queue, PyObject *args);
+
+/* ---- io.c -------------------------------------------------------------------------------------------- */
+
+int bine_io_init(PyObject *module);
 
 int bine_collect_init(PyObject *module);
 /* The waitable record inside, NULL if it is none of these types. For bine_py_waitable. */
