@@ -187,6 +187,29 @@ static PyObject *py_offload(PyObject *module, PyObject *args)
     return call.result;
 }
 
+/* Calls that the function makes of libc block the thread, whatever is patched. */
+static PyObject *py_call_blocking(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    if (count == 0) {
+        PyErr_SetString(PyExc_TypeError, "call_blocking() takes a function");
+        return NULL;
+    }
+    if (!bine_carrier_current())
+        return NULL;
+    PyObject *rest = PyTuple_GetSlice(args, 1, count);
+    if (!rest)
+        return NULL;
+    struct bine_hub *hub = bine_hub_here();
+    bool outer = hub->no_park;
+    hub->no_park = true;
+    PyObject *result = PyObject_CallObject(PyTuple_GET_ITEM(args, 0), rest);
+    hub->no_park = outer;
+    Py_DECREF(rest);
+    return result;
+}
+
 static PyObject *py_simulate(PyObject *module, PyObject *seed)
 {
     (void)module;
@@ -230,6 +253,8 @@ static PyMethodDef functions[] = {
     { "interpreter_object", py_interpreter_object, METH_NOARGS, NULL },
     { "disabled", py_disabled, METH_NOARGS, NULL },
     { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
+    { "call_blocking", py_call_blocking, METH_VARARGS,
+      "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, whatever is patched. It may not wait for other greenlets." },
     { "simulate", py_simulate, METH_O,
       "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, and\n"
       "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch." },
