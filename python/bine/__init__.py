@@ -11,7 +11,7 @@ from sys import getswitchinterval, setswitchinterval
 from sys import version_info as _python
 
 # No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a look-up in a module that has one.
-from . import event, exceptions, hub, local, lock, pool, queue, timeout
+from . import _report, event, exceptions, hub, local, lock, pool, queue, timeout
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, sleep, version, wait)
 from .greenlet import killall, spawn_raw
 from .hub import get_hub, kill, reinit, signal_handler

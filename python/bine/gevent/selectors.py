@@ -1,4 +1,4 @@
-"""Selectors (gevent.selectors): the module selectors under gevent's name.
+"""Selectors (gevent.selectors): the module selectors under gevent's name, and GeventSelector.
 
 The objects are the standard library's own, made cooperative from below.
 """
@@ -6,6 +6,21 @@ The objects are the standard library's own, made cooperative from below.
 import selectors as _real
 from selectors import *
 
+from typing import Any
+
 from ._standard import complete
 
 complete(globals(), _real, "select")
+
+
+class GeventSelector(_real.DefaultSelector):  # type: ignore[misc,valid-type,unused-ignore]
+    """selectors.DefaultSelector under gevent's name: select() lets other greenlets run. Several greenlets may use one."""
+
+    def __init__(self, hub: Any = None) -> None:
+        """`hub` means nothing: a selector belongs to no hub."""
+        super().__init__()
+
+
+DefaultSelector = GeventSelector  # type: ignore[misc]
+
+__all__ = ["DefaultSelector", "GeventSelector"]

@@ -1,16 +1,32 @@
 """Processes (gevent.subprocess): the module subprocess under gevent's name.
 
-The objects are the standard library's own, made cooperative from below.
+The objects are the standard library's own, made cooperative from below. Popen has three names more from the import of this module on: `result`, an
+AsyncResult of the exit status, and rawlink(callback) and unlink(callback).
 """
 
+import os
 import subprocess as _real
 from subprocess import *
 
 from typing import Any, Callable
 
+from .._bine import sleep as sleep
 from ._standard import complete
 
 complete(globals(), _real, "process")
+
+
+def _end_of(popen: Any) -> int:
+    """Wait for the end of the process beside others who do. popen.wait() would hold a lock of the Popen meanwhile, which blocks the thread of
+    the next who calls it where threads are not patched."""
+    try:
+        os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        pass  # another has waited for it, and is about to tell popen
+    while popen.poll() is None:
+        sleep(0)
+    code: int = popen.returncode
+    return code
 
 
 class _Result:
@@ -26,17 +42,39 @@ class _Result:
         if popen.returncode is not None:
             result.set(popen.returncode)
         else:
-            Greenlet.spawn(lambda: result.set(popen.wait()))
+            Greenlet.spawn(lambda: result.set(_end_of(popen)))
         return result
+
+
+class _Link:
+    """A callback of rawlink(): called with the Popen, found by unlink() by what it calls."""
+
+    def __init__(self, popen: Any, callback: Callable[[Any], Any]) -> None:
+        self.popen, self.callback = popen, callback
+
+    def __call__(self, result: Any) -> None:
+        self.callback(self.popen)
+
+    def __eq__(self, other: object) -> bool:
+        return self.callback == getattr(other, "callback", other)
+
+    def __hash__(self) -> int:
+        return hash(self.callback)
 
 
 def _rawlink(popen: Any, callback: Callable[[Any], Any]) -> None:
     """Call callback(popen) in another greenlet when the process has ended."""
     if not callable(callback):
         raise TypeError("Expected callable: %r" % (callback,))
-    popen.result.rawlink(lambda result: callback(popen))
+    popen.result.rawlink(_Link(popen, callback))
 
 
-# gevent's Popen has these; a program may take either module's for gevent's.
+def _unlink(popen: Any, callback: Callable[[Any], Any]) -> None:
+    """Take back rawlink(callback)."""
+    popen.result.unlink(_Link(popen, callback))
+
+
+# `gevent.subprocess.Popen is subprocess.Popen`, as after gevent's patching: both have them.
 setattr(_real.Popen, "result", _Result())
 setattr(_real.Popen, "rawlink", _rawlink)
+setattr(_real.Popen, "unlink", _unlink)
