@@ -151,10 +151,12 @@ static int add_rule(enum bine_rule_kind kind, const char *object, unsigned famil
         errno = EINVAL;
         return -1;
     }
+    bine_libc_resolve();
     bine_engine_lock();
     int saved = errno;
     int error = bine_scope_add(kind, object, families);
-    if (!error && (atomic_load(&asked) || atomic_load(&always))) {
+    /* The others change nothing while nothing is patched. */
+    if (!error && (kind == BINE_RULE_LOCAL_TLS || atomic_load(&asked) || atomic_load(&always))) {
         error = change_to(atomic_load(&asked), true);
         if (error)
             bine_scope_drop_newest();
@@ -190,22 +192,10 @@ int bine_patch_local_keys(const char *object)
 
 int bine_patch_local_tls(const char *object)
 {
-    if (!object) {
-        errno = EINVAL;
+    if (add_rule(BINE_RULE_LOCAL_TLS, object, 0) != 0)
         return -1;
-    }
-    bine_libc_resolve();
-    bine_engine_lock();
     int saved = errno;
-    int error = bine_scope_add(BINE_RULE_LOCAL_TLS, object, 0);
-    if (!error) {
-        error = change_to(atomic_load(&asked), true);
-        if (error)
-            bine_scope_drop_newest();
-    }
-    bine_engine_unlock();
-    if (!error)
-        error = bine_local_tls_begin(object);
+    int error = bine_local_tls_begin(object);
     errno = error ? error : saved;
     return error ? -1 : 0;
 }
