@@ -82,8 +82,9 @@ static char *read_cache(void)
 static bool cached(const char *cache, const char *name, char *path, size_t size)
 {
     size_t length = strlen(name);
-    for (const char *line = cache; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        const char *end = strchrnul(line, '\n'), *entry = line + strspn(line, "\t ");
+    for (const char *line = cache, *end; *line; line = *end ? end + 1 : end) {
+        end = strchrnul(line, '\n');
+        const char *entry = line + strspn(line, "\t ");
         if (strncmp(entry, name, length) != 0 || entry[length] != ' ')
             continue;
         const char *arrow = memmem(entry, (size_t)(end - entry), " => ", 4);
