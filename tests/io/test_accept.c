@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "core/libc.h"
-#include "pairs.h"
+#include "one_call.h"
 
 static __typeof__(bine_libc.accept4) real_accept4;
 static atomic_int stolen;

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
-#include "pairs.h"
+#include "one_call.h"
 
 /* A call failed: for want of memory, and not of anything else. */
 static void excuse(int error)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "pairs.h"
+#include "one_call.h"
 
 static void check_closed(bine_greenlet *g, struct one_call *call)
 {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "pairs.h"
+#include "one_call.h"
 
 struct connecting {
     int fd;

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/libc.h"
-#include "pairs.h"
+#include "one_call.h"
 
 static __typeof__(bine_libc.read) real_read;
 static atomic_int stolen;

@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 
 #include "core/hub.h"
-#include "pairs.h"
+#include "one_call.h"
 
 /* ---- readers and writers ----------------------------------------------------------------------- */
 

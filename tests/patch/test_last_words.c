@@ -2,7 +2,6 @@
  * What came before a close (hazard 63): bytes that had arrived, connections, room, and the end of a stream that was shut down reach the
  * greenlet that waited for them, although another one closes the descriptor before it has run.
  */
-#include <arpa/inet.h>
 #include <bine.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,12 +14,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../io/pairs.h"
 #include "harness.h"
 
 static int ends[2]; /* ends[0] is waited for, and closed */
 static char bytes[65536];
 
-static void unix_pair(void)
+static void unix_ends(void)
 {
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 }
@@ -30,18 +30,9 @@ static void packet_pair(void)
     CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 }
 
-static void tcp_pair(void)
+static void tcp_ends(void)
 {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof name;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
-    CHECK_EQ(listen(listener, 1), 0);
-    CHECK_EQ(getsockname(listener, (struct sockaddr *)&name, &length), 0);
-    ends[1] = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(connect(ends[1], (struct sockaddr *)&name, sizeof name), 0);
-    ends[0] = accept(listener, NULL, NULL);
-    close(listener);
+    tcp_pair(ends);
 }
 
 static void a_pipe(void)
@@ -208,9 +199,9 @@ static void the_peer_closes(void)
 TEST(hazard_63_bytes_that_arrived_before_the_close_are_read, .seconds = 60)
 {
     CHECK_OK(bine_patch_all());
-    check(unix_pair, true, bytes_arrive, 1);
+    check(unix_ends, true, bytes_arrive, 1);
     check(packet_pair, true, bytes_arrive, 1);
-    check(tcp_pair, true, bytes_arrive, 1);
+    check(tcp_ends, true, bytes_arrive, 1);
     check(a_pipe, false, bytes_arrive, 1);
     CHECK_OK(bine_unpatch_all());
 }
@@ -218,11 +209,11 @@ TEST(hazard_63_bytes_that_arrived_before_the_close_are_read, .seconds = 60)
 TEST(hazard_63_a_stream_shut_down_before_the_close_has_ended, .seconds = 60)
 {
     CHECK_OK(bine_patch_all());
-    check(unix_pair, true, it_is_shut_down, 0);
-    check(tcp_pair, true, it_is_shut_down, 0);
-    check(unix_pair, true, the_peer_shuts_down, 0);
-    check(tcp_pair, true, the_peer_shuts_down, 0);
-    check(unix_pair, true, the_peer_closes, 0);
+    check(unix_ends, true, it_is_shut_down, 0);
+    check(tcp_ends, true, it_is_shut_down, 0);
+    check(unix_ends, true, the_peer_shuts_down, 0);
+    check(tcp_ends, true, the_peer_shuts_down, 0);
+    check(unix_ends, true, the_peer_closes, 0);
     CHECK_OK(bine_unpatch_all());
 }
 
@@ -247,8 +238,8 @@ static void check_nothing(void (*make)(void))
 TEST(hazard_63_where_nothing_came_the_wait_fails_as_ever)
 {
     CHECK_OK(bine_patch_all());
-    check_nothing(unix_pair);
-    check_nothing(tcp_pair);
+    check_nothing(unix_ends);
+    check_nothing(tcp_ends);
     check_nothing(a_pipe);
     CHECK_OK(bine_unpatch_all());
 }
@@ -301,7 +292,7 @@ static void *read_and_close(void *arg)
 TEST(hazard_63_a_reader_that_closes_what_is_being_closed_is_told)
 {
     CHECK_OK(bine_patch_all());
-    unix_pair();
+    unix_ends();
     bine_greenlet *g = bine_spawn(read_and_close, NULL);
     CHECK_OK(bine_sleep(BINE_MS));
     it_is_shut_down();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "../io/pairs.h"
 #include "harness.h"
 #include "signal_waits.h"
 
@@ -185,16 +186,7 @@ static void complete_sendto(void)
 
 static void make_tcp(void)
 {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof name;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
-    CHECK_EQ(listen(listener, 1), 0);
-    CHECK_EQ(getsockname(listener, (struct sockaddr *)&name, &length), 0);
-    ends[1] = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ(connect(ends[1], (struct sockaddr *)&name, sizeof name), 0);
-    ends[0] = accept(listener, NULL, NULL);
-    close(listener);
+    tcp_pair(ends);
 }
 
 static int64_t call_peek_all(void)
