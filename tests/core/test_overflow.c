@@ -69,6 +69,8 @@ TEST(hazard_113_a_chained_handler_runs_with_its_mask_and_its_information)
 
 TEST(hazard_113_a_chained_handler_that_is_not_deferred)
 {
+    if (harness_instrumented())
+        SKIP("the sanitizer calls handlers with its own mask");
     begin_with(SA_NODEFER, false);
     raise(SIGSEGV);
     CHECK_EQ(seen.runs, 1);
