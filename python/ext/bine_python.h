@@ -103,6 +103,21 @@ struct bine_carrier {
     bool room_taken;                    /* ... where its Python frames are */
 };
 
+/* Have bine_switch_tell() called after each switch of this thread, or not. */
+void bine_carriers_tell(bool tell);
+
+/* ---- switching.c ------------------------------------------------------------------------------------- */
+
+/* Is a function told of this thread's switches? */
+bool bine_switch_told(void);
+/* Tell it of the switch to the current greenlet, if there is one. GIL held. */
+void bine_switch_tell(struct bine_hub *hub);
+/* The thread's hub ends. GIL held. */
+void bine_switch_end(void);
+/* settrace(function or None), which returns the one before, and gettrace(). */
+PyObject *bine_py_set_switch_tracer(PyObject *unused, PyObject *function);
+PyObject *bine_py_get_switch_tracer(PyObject *unused, PyObject *nothing);
+
 /* ---- interpreter.c ----------------------------------------------------------------------------------- */
 
 int bine_interpreter_init(void);
@@ -273,7 +288,16 @@ struct bine_waitable *bine_py_waitable(PyObject *object);
 /* Raise an instance again that was kept, with the traceback it had then (or NULL): else it would grow with each time. NULL. */
 PyObject *bine_py_raise_again(PyObject *exception, PyObject *traceback);
 int bine_waiting_init(PyObject *module);
-extern PyObject *bine_LoopExit, *bine_GreenletExit;
+extern PyObject *bine_LoopExit;
+
+/* ---- package.c --------------------------------------------------------------------------------------- */
+
+int bine_package_init(PyObject *module);
+/* An exception (stolen) is about to be raised in the current greenlet because it was thrown there: what to raise. */
+PyObject *bine_package_thrown(PyObject *exception);
+/* An exception (stolen) ended a greenlet: what it ended with. */
+PyObject *bine_package_ended(PyObject *exception);
+extern PyObject *bine_GreenletExit;
 
 /* ---- greenlet.c -------------------------------------------------------------------------------------- */
 
@@ -304,6 +328,8 @@ extern PyTypeObject bine_Greenlet_Type;
 int bine_greenlet_init(PyObject *module);
 /* The object for the current greenlet: borrowed. NULL with an exception. */
 struct bine_py_greenlet *bine_py_current(void);
+/* track_spawning(function or None). */
+PyObject *bine_py_track_spawning(PyObject *module, PyObject *capture);
 /* Run it in the current carrier, from its first step to its links. */
 void bine_py_run(struct bine_py_greenlet *self);
 /* The object for the greenlet of that carrier: borrowed. NULL with an exception. GIL held. */

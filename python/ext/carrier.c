@@ -90,6 +90,22 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
 }
 
 static const struct bine_around around = { leave, back, bine_delivery_refuse, bine_delivery_interrupted };
+
+static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
+{
+    back(hub, g, left, error);
+    if (left) {
+        bine_switch_tell(hub);
+    } else if (bine_carrier_of(g)) { /* it parked without the GIL, in a call of libc's */
+        int saved = errno;
+        PyGILState_STATE gil = PyGILState_Ensure();
+        bine_switch_tell(hub);
+        PyGILState_Release(gil);
+        errno = saved;
+    }
+}
+
+static const struct bine_around around_and_tell = { leave, back_and_tell, bine_delivery_refuse, bine_delivery_interrupted };
 static _Thread_local bool surrounded; /* this thread's hub */
 
 /* ---- the current one ----------------------------------------------------------------------------------- */
@@ -119,6 +135,12 @@ static void surround(struct bine_hub *hub)
 {
     if (!surrounded)
         bine_hub_set_around(hub, &around);
+    surrounded = true;
+}
+
+void bine_carriers_tell(bool tell)
+{
+    bine_hub_set_around(bine_hub_here(), tell ? &around_and_tell : &around);
     surrounded = true;
 }
 
@@ -172,6 +194,8 @@ static void *carry(void *arg)
     struct bine_greenlet *g = carrier->g;
     struct bine_hub *hub = bine_hub_here();
     bine_state_new(carrier);
+    if (__builtin_expect(bine_switch_told(), 0))
+        bine_switch_tell(hub);
     for (;;) {
         struct bine_py_greenlet *greenlet = carrier->running;
         bine_state_check(carrier);
@@ -268,6 +292,7 @@ static void hub_ended(struct bine_hub *hub)
     PyGILState_STATE gil = PyGILState_Ensure();
     bine_py_sleepers_end(hub);
     bine_py_greenlets_end(hub);
+    bine_switch_end();
     for (struct bine_carrier *carrier; (carrier = idle);) {
         idle = carrier->next;
         /* As its greenlet: deleting a state clears the key of the caller. */

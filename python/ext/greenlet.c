@@ -61,6 +61,8 @@ static int set_spawner(Greenlet *self)
     Py_XSETREF(self->spawner, spawner->self);
     Py_INCREF(spawner->spawn_locals);
     Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
+    if (__builtin_expect(bine_spawning_watched, 0) && bine_spawning_made(self, spawner) < 0)
+        return -1;
     return bine_tracing_inherit(self);
 }
 
@@ -166,6 +168,11 @@ Greenlet *bine_py_current(void)
 
 /* ---- starting --------------------------------------------------------------------------------------------- */
 
+static int watched(Greenlet *self)
+{
+    return __builtin_expect(bine_spawning_watched, 0) ? bine_spawning_started(self) : 0;
+}
+
 int bine_greenlet_start_after(Greenlet *self, int64_t delay)
 {
     if (self->state != BINE_PY_NEW)
@@ -176,7 +183,7 @@ int bine_greenlet_start_after(Greenlet *self, int64_t delay)
     }
     if (!bine_greenlet_here(self)) {
         if (!bine_hub_gone(self->hub, self->life))
-            return bine_greenlet_start_there(self, delay);
+            return bine_greenlet_start_there(self, delay) < 0 ? -1 : watched(self);
         struct bine_hub *hub = bine_hub_get();
         if (!hub) {
             bine_py_error(errno);
@@ -190,7 +197,7 @@ int bine_greenlet_start_after(Greenlet *self, int64_t delay)
         return -1;
     self->carried_by = g;
     self->state = BINE_PY_STARTED;
-    return 0;
+    return watched(self);
 }
 
 static PyObject *greenlet_start(PyObject *self, PyObject *unused)
@@ -393,6 +400,14 @@ static PyMethodDef greenlet_methods[] = {
     { "_run_links", bine_greenlet_run_links, METH_NOARGS, NULL },
     { "_is_here", bine_greenlet_is_here, METH_NOARGS, NULL },
     { "_move_to", bine_greenlet_move_to, METH_O, NULL },
+    { "_run", bine_greenlet_run_nothing, METH_NOARGS, "_run()\n--\n\nWhat the greenlet does if it was given no function: subclasses override it." },
+    { "add_spawn_callback", bine_greenlet_add_spawn_callback, METH_O | METH_STATIC,
+      "add_spawn_callback(callback)\n--\n\nCall callback(greenlet) for each Greenlet that is started from now on, in the greenlet that starts it, of any thread." },
+    { "remove_spawn_callback", bine_greenlet_remove_spawn_callback, METH_O | METH_STATIC,
+      "remove_spawn_callback(callback)\n--\n\nDo not call it any more. No effect if it was not added." },
+    { "settrace", bine_py_set_switch_tracer, METH_O | METH_STATIC,
+      "settrace(function)\n--\n\nCall function(event, (origin, target)) after each switch between greenlets of this thread, in the target; event is 'switch' or 'throw'. None: no more. The function may not switch. Returns the one before." },
+    { "gettrace", bine_py_get_switch_tracer, METH_NOARGS | METH_STATIC, "gettrace()\n--\n\nThe function that settrace() has set in this thread, or None." },
     { "__enter__", greenlet_enter, METH_NOARGS, NULL },
     { "__exit__", bine_greenlet_exit, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
@@ -401,17 +416,23 @@ static PyMethodDef greenlet_methods[] = {
 static PyMemberDef greenlet_members[] = {
     { "value", T_OBJECT, offsetof(Greenlet, value), READONLY, "What the function returned; None until then." },
     { "exception", T_OBJECT, offsetof(Greenlet, exception), READONLY, "The exception it failed with, or None." },
-    { "args", T_OBJECT, offsetof(Greenlet, args), 0, "The arguments it is called with." },
-    { "kwargs", T_OBJECT, offsetof(Greenlet, kwargs), 0, "The keyword arguments it is called with." },
     { "spawn_tree_locals", T_OBJECT, offsetof(Greenlet, spawn_locals), 0, "A dict shared by all greenlets of one spawn tree." },
     { NULL, 0, 0, 0, NULL },
 };
 
 static PyGetSetDef greenlet_getset[] = {
+    { "args", bine_greenlet_get_args, bine_greenlet_set_args, "The arguments it is called with; () after its end.", NULL },
+    { "kwargs", bine_greenlet_get_kwargs, bine_greenlet_set_kwargs, "The keyword arguments it is called with; {} after its end.", NULL },
+    { "gr_frame", bine_greenlet_get_frame, NULL, "The frame that it waits in; None if it does not wait, and for main greenlets.", NULL },
+    { "gr_context", bine_greenlet_get_context, bine_greenlet_set_context,
+      "Its contextvars.Context. It can be set before the greenlet begins; None then means an empty one.", NULL },
+    { "parent", bine_greenlet_get_parent, NULL, "The hub; None for a main greenlet.", NULL },
+    { "spawning_stack", bine_greenlet_get_spawning_stack, NULL,
+      "Where it was spawned, for traceback.print_stack(); None unless gevent.config.track_greenlet_tree asks for it.", NULL },
     { "dead", bine_greenlet_get_dead, NULL, "True if it has ended.", NULL },
     { "started", bine_greenlet_get_started, NULL, "True if it was started and has not ended.", NULL },
-    { "exc_info", bine_greenlet_get_exc_info, NULL, "What sys.exc_info() was when it failed.", NULL },
-    { "spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL, "The greenlet that made it, or None.", NULL },
+    { "exc_info", bine_greenlet_get_exc_info, NULL, "What sys.exc_info() was when it failed, or None.", NULL },
+    { "spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL, "A weak reference to the greenlet that made it, or None.", NULL },
     { "minimal_ident", bine_greenlet_get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
     { "name", bine_greenlet_get_name, bine_greenlet_set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
     { "loop", bine_greenlet_get_loop, NULL, "None: Bine has no loop object of its own.", NULL },

@@ -6,7 +6,7 @@
 static PyObject *call_text(Greenlet *self)
 {
     if (!self->run && !self->args)
-        return PyUnicode_FromString("");
+        return PyUnicode_FromString(": _run");
     PyObject *run = self->run, *name;
     if (run)
         Py_INCREF(run);
@@ -33,7 +33,7 @@ static PyObject *call_text(Greenlet *self)
         Py_XDECREF(text);
     }
     PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL, *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
-    PyObject *result = arguments ? PyUnicode_FromFormat(": %U(%U)", name, arguments) : NULL;
+    PyObject *result = !arguments ? NULL : PyUnicode_FromFormat(PyUnicode_GET_LENGTH(arguments) ? ": %U(%U)" : ": %U", name, arguments);
     Py_XDECREF(arguments);
     Py_XDECREF(comma);
     Py_XDECREF(texts);
@@ -45,12 +45,13 @@ PyObject *bine_greenlet_repr(PyObject *object)
 {
     Greenlet *self = (Greenlet *)object;
     PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call, *result = NULL;
-    if (self->state == BINE_PY_ENDED || (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type))
+    if (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type) /* a main one */
         call = PyUnicode_FromString("");
     else
         call = call_text(self);
     if (name && call)
-        result = PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
+        result = self->name ? PyUnicode_FromFormat("<%U \"%S\" at %p%U>", name, self->name, object, call)
+                            : PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
     Py_XDECREF(call);
     Py_XDECREF(name);
     return result;
@@ -92,7 +93,7 @@ PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused)
     Greenlet *self = (Greenlet *)object;
     (void)unused;
     if (self->state != BINE_PY_ENDED || !self->exception)
-        return PyTuple_New(0);
+        Py_RETURN_NONE;
     PyObject *traceback = PyException_GetTraceback(self->exception);
     PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
@@ -105,7 +106,8 @@ PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused)
     (void)unused;
     if (!self->spawner)
         Py_RETURN_NONE;
-    return PyObject_CallNoArgs(self->spawner);
+    Py_INCREF(self->spawner);
+    return self->spawner;
 }
 
 PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused)
@@ -129,6 +131,8 @@ PyObject *bine_greenlet_get_name(PyObject *self, void *unused)
     name = ident ? PyUnicode_FromFormat("%s-%S", strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
                                                                                       : Py_TYPE(self)->tp_name, ident) : NULL;
     Py_XDECREF(ident);
+    Py_XINCREF(name);
+    ((Greenlet *)self)->name = name; /* from now on its text has it */
     return name;
 }
 
@@ -144,7 +148,7 @@ PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused)
 {
     Greenlet *self = (Greenlet *)object;
     (void)unused;
-    return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
+    return PyBool_FromLong(self->links && PyList_GET_SIZE(self->links));
 }
 
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)

@@ -1,5 +1,5 @@
 /* What the files of the Greenlet type share: greenlet.c (making, starting, waiting), greenlet_end.c (ending from outside), greenlet_run.c (its life in a carrier),
- * greenlet_link.c (links), greenlet_look.c (what is known of it), greenlet_across.c (other OS threads). */
+ * greenlet_link.c (links), greenlet_look.c and greenlet_gevent.c (what is known of it), greenlet_across.c (other OS threads). */
 #ifndef BINE_PYTHON_GREENLET_PARTS_H
 #define BINE_PYTHON_GREENLET_PARTS_H
 
@@ -40,6 +40,24 @@ int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
 PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused);
 int bine_greenlet_start_after(Greenlet *self, int64_t delay);
+
+PyObject *bine_greenlet_get_frame(PyObject *self, void *unused);
+PyObject *bine_greenlet_get_context(PyObject *object, void *unused);
+int bine_greenlet_set_context(PyObject *object, PyObject *context, void *unused);
+PyObject *bine_greenlet_get_parent(PyObject *object, void *unused);
+PyObject *bine_greenlet_get_args(PyObject *object, void *unused);
+int bine_greenlet_set_args(PyObject *object, PyObject *args, void *unused);
+PyObject *bine_greenlet_get_kwargs(PyObject *object, void *unused);
+int bine_greenlet_set_kwargs(PyObject *object, PyObject *kwargs, void *unused);
+PyObject *bine_greenlet_run_nothing(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_add_spawn_callback(PyObject *unused, PyObject *callback);
+PyObject *bine_greenlet_remove_spawn_callback(PyObject *unused, PyObject *callback);
+PyObject *bine_greenlet_get_spawning_stack(PyObject *object, void *unused);
+
+/* Are there callbacks, or are stacks noted? Then these are to be called, when a greenlet was made and when it was started. -1 with an exception. */
+extern bool bine_spawning_watched;
+int bine_spawning_made(Greenlet *self, Greenlet *spawner);
+int bine_spawning_started(Greenlet *self);
 
 /* Does it belong to the calling thread? Else the functions below send what is to be done to its thread; an exception is given as an instance. */
 bool bine_greenlet_here(const Greenlet *self);

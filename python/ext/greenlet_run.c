@@ -68,6 +68,8 @@ void bine_py_throw_into_root(PyObject *exception)
 void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
 {
     bool begun = self->state == BINE_PY_RUNNING;
+    if (exception)
+        exception = bine_package_ended(exception);
     if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
         value = exception;
         exception = NULL;

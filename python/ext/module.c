@@ -272,6 +272,8 @@ static PyMethodDef functions[] = {
 #if PY_VERSION_HEX < 0x030C0000
     { "call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads, METH_VARARGS | METH_KEYWORDS, NULL },
 #endif
+    { "track_spawning", bine_py_track_spawning, METH_O,
+      "track_spawning(capture)\n--\n\nKeep capture(spawner) of each new greenlet as its spawning_stack; None: no more." },
     { "_throw_into_main", py_throw_into_main, METH_O, NULL },
     { "_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
@@ -285,7 +287,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__bine(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    if (module && (bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
+    if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
                    bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
                    bine_io_init(module) < 0 || bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
         Py_CLEAR(module);

@@ -9,7 +9,7 @@
 #include "core/greenlet.h"
 #include "core/streak.h"
 
-PyObject *bine_LoopExit, *bine_GreenletExit;
+PyObject *bine_LoopExit;
 
 int bine_py_raise_pending(void)
 {
@@ -24,6 +24,7 @@ int bine_py_raise_pending(void)
     if (!exception)
         return PyErr_Occurred() ? -1 : 0;
     bine_delivery_done(carrier);
+    exception = bine_package_thrown(exception);
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_DECREF(exception);
     return -1;
@@ -177,14 +178,8 @@ int64_t bine_py_left(int64_t deadline)
 
 int bine_waiting_init(PyObject *module)
 {
-    bine_GreenletExit = PyErr_NewExceptionWithDoc("bine.GreenletExit",
-                                                  "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
-                                                  PyExc_BaseException, NULL);
     bine_LoopExit = PyErr_NewExceptionWithDoc("bine.exceptions.LoopExit",
                                               "Nothing can wake any greenlet any more; the text says who waits for what.",
                                               PyExc_Exception, NULL);
-    return bine_GreenletExit && bine_LoopExit && PyModule_AddObjectRef(module, "GreenletExit", bine_GreenletExit) == 0 &&
-                   PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) == 0
-               ? 0
-               : -1;
+    return bine_LoopExit ? PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) : -1;
 }

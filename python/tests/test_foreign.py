@@ -49,6 +49,7 @@ ARGUMENTS = {
     "Greenlet.get": dict(timeout=0.05), "Greenlet.join": (0.05,), "kill": (), "throw": (), "ready": (), "successful": (), "link": (nothing,),
     "link_value": (nothing,), "link_exception": (nothing,), "rawlink": (nothing,), "unlink": (nothing,), "unlink_all": (), "has_links": (),
     "start": (), "start_later": (0,), "spawn": (nothing,), "spawn_later": (0, nothing),
+    "add_spawn_callback": (nothing,), "remove_spawn_callback": (nothing,), "settrace": (None,), "gettrace": (),
     # timeouts
     "cancel": (), "close": (), "start_new": (0.5,),
     # events, locks

@@ -44,7 +44,7 @@ def test_value_exception_and_states():
     assert g.started and g and not g.ready()
     g.start()  # no effect
     assert g.get() == 5 and g.value == 5 and g.dead and g.ready() and g.successful() and not g
-    assert g.exc_info == ()
+    assert g.exc_info is None
 
     def fail():
         raise ValueError("wrong")
@@ -261,7 +261,7 @@ def test_spawn_tree_locals_and_identities():
 
     g = bine.spawn(parent)
     value, spawner = g.get()
-    assert value == "value" and spawner is g
+    assert value == "value" and spawner() is g
     assert bine.spawn(child).minimal_ident != bine.spawn(child).minimal_ident
 
 

@@ -161,3 +161,39 @@ def test_hazard_43_sqlalchemy_asyncio_in_many_at_once():
         return sum(values)
 
     assert all_values(lambda n: asyncio.run(ask(n)), 6) == [5 * n + 10 for n in range(6)]
+
+
+def test_greenlet_exit_is_the_same():
+    assert greenlet.GreenletExit is bine.GreenletExit
+
+    def run():
+        try:
+            bine.sleep(60)
+        except greenlet.GreenletExit:
+            return "caught"
+
+    running = bine.spawn(run)
+    bine.sleep(0)
+    running.kill()
+    assert running.value == "caught"
+
+
+def test_a_kill_passes_through_the_packages_greenlets():
+    left = []
+
+    def inner(depth):
+        try:
+            if depth:
+                greenlet.greenlet(inner).switch(depth - 1)
+            time.sleep(60)
+        finally:
+            left.append(depth)
+
+    def run():
+        greenlet.greenlet(inner).switch(3)
+        left.append("went on")
+
+    running = bine.spawn(run)
+    bine.sleep(0.01)
+    running.kill()
+    assert left == [0, 1, 2, 3] and isinstance(running.value, bine.GreenletExit) and running.successful()
