@@ -11,21 +11,17 @@ import os
 import sys
 
 from . import _bine
+from ._patched_names import NAMES as _names
 
 _families = {
     "socket": 1 << 0, "dns": 1 << 1, "time": 1 << 2, "select": 1 << 3, "file": 1 << 4, "stdio": 1 << 5, "process": 1 << 6,
     "thread": 1 << 7, "signal": 1 << 8,
 }
 
-# gevent's module names, and what their calls come down to.
-_modules = {
-    "socket": ("socket",), "dns": ("dns",), "time": ("time",), "select": ("select",), "selectors": ("select",),
-    "thread": ("thread",), "_thread": ("thread",), "threading": ("thread",), "_threading_local": ("thread",),
-    "queue": ("thread",), "_queue": ("thread",), "ssl": ("socket",), "_ssl": ("socket",), "os": ("process",),
-    "subprocess": ("process",), "signal": ("signal",), "sys": ("stdio",), "contextvars": (), "builtins": (), "file": ("file",),
-}
-
 _prepared = False
+_asked = 0  # the families that a patch function was asked for; importing gevent.socket patches some, too
+
+# Module -> {name: the object that a program gets which asks for the one before patching}.
 saved = {}
 
 
@@ -70,6 +66,18 @@ def _patch(*names):
         _adopt_handlers()
 
 
+def _ask(*names):
+    """The patch functions' `_patch`: it tells is_module_patched as well."""
+    global _asked
+    _patch(*names)
+    for name in names:
+        _asked |= _families[name]
+    if "thread" in names:
+        # Greenlets have identities of their own. Programs that ask for the original want the OS thread's.
+        for module in ("_thread", "threading"):
+            saved.setdefault(module, {})["get_ident"] = _bine.thread_ident
+
+
 def _adopt_handlers():
     """Handlers that Python installed before now are installed again, through the hook, so that they wake the main greenlet."""
     import signal
@@ -93,60 +101,60 @@ def patch_all(socket=True, dns=True, time=True, select=True, thread=True, os=Tru
         raise TypeError("unknown flags: %s" % ", ".join(sorted(kwargs)))
     chosen = {"socket": socket or ssl, "dns": dns, "time": time, "select": select, "stdio": socket, "process": os or subprocess,
               "thread": thread, "signal": signal, "file": file}
-    _patch(*(name for name, wanted in chosen.items() if wanted))
+    _ask(*(name for name, wanted in chosen.items() if wanted))
     return True
 
 
 def patch_socket(dns=True, aggressive=True):
-    _patch("socket", *(["dns"] if dns else []))
+    _ask("socket", *(["dns"] if dns else []))
 
 
 def patch_dns():
-    _patch("dns")
+    _ask("dns")
 
 
 def patch_time():
-    _patch("time")
+    _ask("time")
 
 
 def patch_select(aggressive=True):
-    _patch("select")
+    _ask("select")
 
 
 def patch_selectors(aggressive=True):
-    _patch("select")
+    _ask("select")
 
 
 def patch_thread(threading=True, _threading_local=True, Event=True, logging=True, existing_locks=True):
-    _patch("thread")
+    _ask("thread")
 
 
 def patch_queue():
-    _patch("thread")
+    _ask("thread")
 
 
 def patch_ssl():
-    _patch("socket")
+    _ask("socket")
 
 
 def patch_os():
-    _patch("process")
+    _ask("process")
 
 
 def patch_subprocess():
-    _patch("process")
+    _ask("process")
 
 
 def patch_signal():
-    _patch("signal")
+    _ask("signal")
 
 
 def patch_sys(stdin=True, stdout=True, stderr=True):
-    _patch("stdio")
+    _ask("stdio")
 
 
 def patch_file():
-    _patch("file")
+    _ask("file")
 
 
 def patch_contextvars():
@@ -168,65 +176,89 @@ def exclude(library):
 
 
 def is_module_patched(mod_name):
-    """Have the libc calls behind this module been patched?"""
-    names = _modules.get(mod_name)
-    if names is None:
-        return False
-    patched = _bine.patched()
-    return bool(patched) and all(patched & _families[name] for name in names)
+    """Has patching of this module of the standard library been asked for, and are the libc calls behind it patched?
+
+    False for modules that no family stands behind: sys, builtins, contextvars."""
+    names = _names.get("_thread" if mod_name == "thread" else mod_name, ((), ()))[0]
+    patched = _bine.patched() & _asked
+    return bool(names) and all(patched & _families[name] for name in names)
 
 
 def is_object_patched(mod_name, item_name):
-    """No Python object is replaced for it; true if what the module's objects call is patched."""
-    return is_module_patched(mod_name)
+    """No Python object is replaced for it: true if the module is patched and gevent would replace this name of it."""
+    return is_module_patched(mod_name) and item_name in _names["_thread" if mod_name == "thread" else mod_name][1]
 
 
 def is_anything_patched():
-    return _bine.patched() != 0
+    """Has any patch function been called, and is something patched?"""
+    return bool(_bine.patched() & _asked)
 
 
 def get_original(mod_name, item_name):
-    """gevent's answer is the object before patching. Bine replaces but one (see `_leave_watchdog`), so this is mostly the object that is there."""
+    """The object before patching; for a list of names a list of objects.
+
+    Bine replaces but one object (see `_leave_watchdog`), so this is mostly the object that is there, which is cooperative. `get_ident` of _thread and
+    threading is a function that answers with the OS thread's identity in all of its greenlets."""
     import importlib
 
     module, kept = importlib.import_module(mod_name), saved.get(mod_name, {})
     if isinstance(item_name, str):
-        return kept.get(item_name) or getattr(module, item_name)
-    return [kept.get(name) or getattr(module, name) for name in item_name]
+        return kept[item_name] if item_name in kept else getattr(module, item_name)
+    return [kept[name] if name in kept else getattr(module, name) for name in item_name]
 
 
-def main():
-    """python -m bine.monkey [--no-FAMILY ...] [--module] script.py args"""
-    import runpy
+def options(args, known):
+    """What `args` of a command line say before the program: (flags for patch_all, is the program a module, verbose, the program and its arguments).
 
-    args = sys.argv[1:]
-    flags, module = {}, False
-    while args and args[0].startswith("--"):
+    --no-NAME leaves one of the `known` names out. With --NAME only the names given so are patched. ValueError names an option that is neither."""
+    flags, only, module, verbose = {}, set(), False, False
+    args = list(args)
+    while args and args[0].startswith("-"):
         option = args.pop(0)
+        name = option[2:].replace("-", "_")
         if option == "--":
             break
-        if option == "--module":
+        if option in ("-m", "--module"):
             module = True
-        elif option.startswith("--no-"):
-            flags[option[5:].replace("-", "_")] = False
-        elif option in ("--verbose",):
-            pass
-        elif option[2:] in _families or option[2:] in _modules:
-            flags[option[2:]] = True
+            break
+        if option == "--verbose":
+            verbose = True
+        elif option.startswith("--no-") and name[3:] in known:
+            flags[name[3:]] = False
+        elif option.startswith("--") and name in known:
+            only.add(name)
         else:
-            sys.exit("usage: %s" % main.__doc__)
-    if not args:
-        sys.exit("usage: %s" % main.__doc__)
-    try:
-        patch_all(**flags)
-    except TypeError as error:
-        sys.exit("bine.monkey: %s" % error)
+            raise ValueError(option)
+    if only:
+        flags = {name: name in only for name in known}
+    return flags, module, verbose, args
+
+
+def run(args, module):
+    """Run the program args[0], a path or (with `module`) a module's name, as __main__ with the arguments `args`."""
+    import runpy
+
     sys.argv[:] = args
     if module:
         runpy.run_module(args[0], run_name="__main__", alter_sys=True)
     else:
         sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
         runpy.run_path(args[0], run_name="__main__")
+
+
+def main():
+    """python -m bine.monkey [--no-NAME ... | --NAME ...] [--verbose] [-m module | script.py] args"""
+    known = patch_all.__code__.co_varnames[:patch_all.__code__.co_argcount]
+    try:
+        flags, module, verbose, args = options(sys.argv[1:], known)
+    except ValueError as error:
+        sys.exit("bine.monkey: unknown option %s\nusage: %s" % (error, main.__doc__))
+    if not args:
+        sys.exit("usage: %s" % main.__doc__)
+    if verbose:
+        print("bine.monkey: patch_all(%s)" % ", ".join("%s=%s" % flag for flag in flags.items()), file=sys.stderr)
+    patch_all(**flags)
+    run(args, module)
 
 
 if __name__ == "__main__":

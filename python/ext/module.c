@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bine_python.h"
+#include "core/libc.h"
 
 static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
 {
@@ -237,6 +238,12 @@ static PyObject *py_poller_name(PyObject *module, PyObject *unused)
     return PyUnicode_FromString(bine_poller_name());
 }
 
+static PyObject *py_thread_ident(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLong((unsigned long)bine_libc.pthread_self());
+}
+
 static PyObject *py_interpreter_object(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -259,6 +266,8 @@ static PyMethodDef functions[] = {
       "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, and\n"
       "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch." },
     { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
+    { "thread_ident", py_thread_ident, METH_NOARGS,
+      "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where threading.get_ident() tells them apart." },
     { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
     { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
       "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the others run." },
