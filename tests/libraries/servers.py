@@ -62,11 +62,11 @@ class Servers:
             os.chown(path, user["user"], user["group"])
         return path
 
-    def start(self, command, port, log, **options):
+    def start(self, command, port, log, seconds=30, **options):
         output = open(os.path.join(self.folder, log + ".log"), "wb")
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options)
         self.processes.append(process)
-        for _ in range(600):
+        for _ in range(seconds * 20):
             if process.poll() is not None:
                 break
             try:
@@ -149,7 +149,7 @@ http {
             RABBITMQ_NODE_PORT=str(port), RABBITMQ_DIST_PORT=str(distribution), RABBITMQ_MNESIA_BASE=data, RABBITMQ_LOG_BASE=data, RABBITMQ_LOGS="-",
             RABBITMQ_PID_FILE=os.path.join(data, "pid"), RABBITMQ_ENABLED_PLUGINS_FILE=os.path.join(data, "plugins"),
             RABBITMQ_CONFIG_FILE=os.path.join(data, "none"))
-        self.start([server], port, "rabbitmq-server", cwd=data, env=environment, **user)
+        self.start([server], port, "rabbitmq-server", seconds=180, cwd=data, env=environment, **user)
         return {"BINE_RABBITMQ_PORT": str(port)}
 
     def stop(self):

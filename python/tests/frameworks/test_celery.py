@@ -17,12 +17,18 @@ from celery import Celery, current_task
 app = Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
 app.conf.update(worker_prefetch_multiplier=4, task_default_queue=os.environ["QUEUE"], broker_connection_retry_on_startup=True)
 
+inside = 0
+
 @app.task(bind=True)
 def who(self, number):
-    """What the task takes itself for, before and after it waited."""
+    """The id that the task takes for its own, before and after it waited, and how many tasks waited at the same time."""
+    global inside
     before = self.request.id
-    time.sleep(random.uniform(0.001, 0.1))
-    return number, before, self.request.id, current_task.request.id, os.getpid()
+    inside += 1
+    together = inside
+    time.sleep(random.uniform(0.05, 0.3))
+    inside -= 1
+    return number, before, self.request.id, current_task.request.id, os.getpid(), together
 
 @app.task
 def nap(seconds):
@@ -73,15 +79,14 @@ class Worker(Program):
 
 def five_hundred(broker):
     with Worker(broker) as worker:
-        pids = set()
-        began = time.monotonic()
+        pids, most = set(), 0
         asked = [worker.tasks.who.delay(number) for number in range(500)]
         for number, result in enumerate(asked):
-            answer, before, after, current, pid = result.get(timeout=60)
+            answer, before, after, current, pid, together = result.get(timeout=60)
             assert (answer, before, after, current) == (number, result.id, result.id, result.id)
             pids.add(pid)
-        assert pids == {worker.pid}
-        assert time.monotonic() - began < 25, "one after the other these would take as long"
+            most = max(most, together)
+        assert pids == {worker.pid} and most > 1, (pids, most)
 
 
 @pytest.mark.seconds(120)
@@ -153,9 +158,8 @@ def test_a_warm_stop_finishes_what_has_begun():
 def test_a_cold_stop_does_not_wait():
     with Worker("redis") as worker:
         path = os.path.join(worker.folder, "cold")
-        worker.tasks.mark.delay(path, 30)
+        worker.tasks.mark.delay(path, 60)
         wait_for(lambda: os.path.exists(path + ".began"))
-        began = time.monotonic()
         worker.signal(signal.SIGQUIT)
         worker.wait(20)
-        assert time.monotonic() - began < 15 and not os.path.exists(path + ".done")
+        assert not os.path.exists(path + ".done")
