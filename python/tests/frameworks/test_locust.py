@@ -64,7 +64,7 @@ def test_locusts_web_page_starts_and_stops_a_run():
             return json.load(urllib.request.urlopen(address + "/stats/requests", timeout=20))
 
         wait_for(lambda: statistics()["user_count"] == 20 and statistics()["stats"][0]["num_requests"] > 100)
-        urllib.request.urlopen(address + "/stop", timeout=20).read()
+        urllib.request.urlopen(address + "/stop", data=b"", timeout=20).read()
         wait_for(lambda: statistics()["state"] == "stopped")
         locust.signal(signal.SIGTERM)
         locust.wait(30)
