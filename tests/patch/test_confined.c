@@ -1,8 +1,6 @@
 /* Threads that are confined by themselves: the offload pool does nothing for them that they may not do. */
 #include <bine.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +18,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "../io/filter.h"
 #include "core/libc.h"
 #include "harness.h"
 #include "io/confine.h"
@@ -102,27 +101,13 @@ TEST(an_id_that_does_not_change_confines_nobody)
     CHECK(offloads());
 }
 
-/* The calling thread may not make the system call any more. */
-static void filter(long number)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof code / sizeof *code, code};
-    CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    CHECK_OK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
 TEST(hazard_82_a_filter_of_the_thread_holds)
 {
     harness_not_under_emulator("its own calls are not the program's");
     begin();
     CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     CHECK(offloads()); /* that alone changes nothing that is asked of the pool */
-    filter(SYS_mkdirat);
+    filter_fails(SYS_mkdirat, EPERM);
     CHECK_ERROR(mkdirat(AT_FDCWD, "/tmp/bine-test-forbidden", 0700), EPERM);
     CHECK(!offloads());
 }
@@ -242,7 +227,7 @@ static void *make_call(void *unused)
     return (void *)(intptr_t)(bine_libc.syscall(SYS_getppid) < 0 ? errno : 0);
 }
 
-/* The errno of a system call that the pool makes. 0: filter(SYS_getppid) does not confine its thread. */
+/* The errno of a system call that the pool makes. 0: a filter for getppid does not confine its thread. */
 static int error_in_pool(void)
 {
     void *error;
@@ -265,7 +250,7 @@ static void read_wide_line(void)
 static void *read_while_confined(void *unused)
 {
     CHECK(bine_hub_get() != NULL);
-    filter(SYS_getppid);
+    filter_fails(SYS_getppid, EPERM);
     size_t before = bine_offload_threads();
     read_wide_line();
     CHECK_EQ(bine_offload_threads(), before + 1); /* the pool may still read for it */
@@ -295,7 +280,7 @@ static void *confine_worker(void *arg)
     confining->entered = true;
     while (bine_libc.sem_wait(&confining->open) != 0)
         ;
-    filter(SYS_getppid);
+    filter_fails(SYS_getppid, EPERM);
     bine_offload_confine();
     confining->id = gettid();
     return NULL;
@@ -359,7 +344,7 @@ TEST(hazard_82_the_pool_takes_the_rights_of_a_thread_that_renews_it)
 {
     harness_not_under_emulator("its own calls are not the program's");
     begin();
-    filter(SYS_getppid);
+    filter_fails(SYS_getppid, EPERM);
     CHECK(!offloads());
     CHECK_OK(bine_offload_renew());
     await_threads(0); /* idle ones end */
