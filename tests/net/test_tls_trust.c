@@ -194,9 +194,25 @@ TEST(hazard_79_each_side_of_a_handshake_has_its_reason)
     CHECK(strstr(server_end.reason, "alert") != NULL);
 }
 
+static void fail_in_thread(void *(*fail)(void *))
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, fail, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void *fail_otherwise_without_a_hub(void *arg)
+{
+    fails_otherwise(arg);
+    CHECK(strstr(bine_tls_reason(), "needs a certificate") != NULL);
+    CHECK(!bine_hub_exists());
+    return arg;
+}
+
 static void *fail_without_a_hub(void *arg)
 {
     CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = "/nonexistent"}), EINVAL);
+    fail_in_thread(fail_otherwise_without_a_hub);
     CHECK(strstr(bine_tls_reason(), "No such file") != NULL);
     CHECK(!bine_hub_exists());
     return arg;
@@ -204,10 +220,8 @@ static void *fail_without_a_hub(void *arg)
 
 TEST(hazard_79_a_thread_without_a_hub_has_a_reason_and_gets_no_hub)
 {
-    pthread_t thread;
     CHECK(bine_hub_get() != NULL);
     CHECK(bine_hub_exists());
-    CHECK_EQ(pthread_create(&thread, NULL, fail_without_a_hub, NULL), 0);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    fail_in_thread(fail_without_a_hub);
     CHECK_EQ(strcmp(bine_tls_reason(), ""), 0);
 }
