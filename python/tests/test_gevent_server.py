@@ -309,6 +309,25 @@ def test_close_leaves_handlers_alone():
     assert asking.get() == b"late"
 
 
+def test_a_connection_that_was_accepted_before_close_finds_its_listener():
+    listener = socket.create_server(("127.0.0.1", 0))
+    name, names = listener.getsockname(), []
+
+    def handle(sock, address):
+        names.append(listener.getsockname())  # as gunicorn's worker does first
+
+    served = StreamServer(listener, handle)
+    served.max_accept = 1
+    clients = [socket.create_connection(name) for _ in range(3)]
+    served.start()
+    while not served._unbegun and not names:
+        bine.sleep(0)
+    served.close()
+    assert names and set(names) == {name}, names
+    for client in clients:
+        client.close()
+
+
 def test_a_server_may_stop_itself_in_a_handler():
     for spawn in ("default", None):
         served = StreamServer(("127.0.0.1", 0), lambda sock, address: served.close(), spawn=spawn)

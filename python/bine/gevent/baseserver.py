@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional, Tuple, cast
 
 from .. import monkey
 from .._bine import Event, Greenlet, GreenletExit, getcurrent, sleep
+from ..exceptions import BlockingSwitchOutError
 from ..hub import get_hub, spawn_raw
 from ..pool import Pool
 
@@ -86,6 +87,8 @@ class BaseServer:
     handle: Callable[..., Any]
     _spawn: Optional[Callable[..., Any]]
     _acceptor: Optional[Greenlet] = None
+    _reading = False  # the greenlet that accepts waits, and runs no handler
+    _unbegun = 0  # handlers that were spawned and have not run yet
     _made_path: Optional[str] = None
 
     def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None, spawn: Any = "default") -> None:
@@ -162,13 +165,14 @@ class BaseServer:
     def stop_accepting(self) -> None:
         """End the greenlet that accepts. A connection that it has accepted by now is handled all the same."""
         acceptor, self._acceptor = self._acceptor, None
-        if acceptor is not None and acceptor is not getcurrent():
+        if acceptor is not None and acceptor is not getcurrent() and self._reading:
             acceptor.kill(block=False)
 
     def _accept_for_ever(self) -> None:
         me, accepted = getcurrent(), 0
         while self._acceptor is me:
             try:
+                self._reading = True
                 if self.full():
                     if not self._wait_for_room():
                         return
@@ -188,6 +192,8 @@ class BaseServer:
                 self._failed(self, error)
                 self._back_off()
                 continue
+            finally:
+                self._reading = False
             if arguments is None:
                 continue
             if self._begin(arguments):
@@ -239,7 +245,12 @@ class BaseServer:
             except Exception as error:
                 self._failed(self, error)
         else:
-            spawn(_handle_and_close_when_done, handle, self.do_close, arguments)
+            spawn(self._run_handler, handle, self.do_close, arguments)
+            self._unbegun += 1
+
+    def _run_handler(self, handle: Callable[..., Any], close: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
+        self._unbegun -= 1
+        return _handle_and_close_when_done(handle, close, arguments)
 
     def do_close(self, *arguments: Any) -> None:
         """Called with the handler's arguments when it is done."""
@@ -280,6 +291,7 @@ class BaseServer:
         monkey._patch("socket", "dns", "select")
         self.init_socket()
         self._stop_event.clear()
+        self._unbegun = 0
         try:
             self.start_accepting()
         except BaseException:
@@ -287,16 +299,33 @@ class BaseServer:
             raise
 
     def close(self) -> None:
-        """Stop accepting and close the listening socket. Handlers go on. Does not switch."""
+        """Stop accepting and close the listening socket. Handlers go on. May switch: handlers of connections that were accepted begin
+        before the socket is closed, as gunicorn's ask it for its name."""
         self._stop_event.set()
+        acceptor = self._acceptor
         self.stop_accepting()
         listener = self.__dict__.pop("socket", None)
         self.__dict__.pop("_socket", None)
         if listener is not None:
-            listener.close()
+            try:
+                self._let_begin(acceptor)
+            finally:
+                listener.close()
         path, self._made_path = self._made_path, None
         if path is not None:
             self._remove(path)
+
+    def _let_begin(self, acceptor: Optional[Greenlet]) -> None:
+        if acceptor is None or acceptor is getcurrent():
+            return
+        try:
+            if self._spawn is not None:
+                acceptor.join(timeout=1)
+            for _ in range(3):
+                if self._unbegun > 0:
+                    sleep(0)
+        except BlockingSwitchOutError:
+            pass
 
     @staticmethod
     def _remove(path: str) -> None:
