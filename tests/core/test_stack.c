@@ -106,6 +106,7 @@ static __attribute__((noinline)) int recurse(int depth)
 {
     volatile char frame[1000];
     frame[0] = (char)depth;
+    __asm__ volatile("" ::"r"(frame) : "memory"); /* all of it: clang keeps what is used only */
     return depth == 0 ? 0 : recurse(depth - 1) + frame[0];
 }
 

@@ -213,7 +213,7 @@ static bool cancel_and_look(int round)
     CHECK_MEMORY(buffer, "abcd", got);
     ssize_t left = bine_libc.recv(pair[0], rest, sizeof rest, MSG_DONTWAIT);
     CHECK_EQ((left > 0 ? (size_t)left : 0) + got, 4u);
-    CHECK_MEMORY(rest, "abcd" + got, 4 - got);
+    CHECK_MEMORY(rest, &"abcd"[got], 4 - got);
     shut(pair[0]);
     shut(pair[1]);
     return got > 0;

@@ -185,7 +185,7 @@ TEST(hazard_01_readers_of_one_stream_take_turns)
         all[i] = bine_spawn(read_a_character, NULL);
     for (int i = 0; i < 3; i++) {
         CHECK_OK(bine_sleep(2 * BINE_MS));
-        CHECK_EQ(bine_write(fileno(writer), "abc" + i, 1), 1);
+        CHECK_EQ(bine_write(fileno(writer), &"abc"[i], 1), 1);
     }
     for (int i = 0; i < 3; i++) {
         void *character;
@@ -214,7 +214,7 @@ TEST(a_stream_that_the_caller_has_locked)
     bine_greenlet *other = bine_spawn(read_a_character, NULL);
     for (int i = 0; i < 3; i++) {
         CHECK_OK(bine_sleep(2 * BINE_MS));
-        CHECK_EQ(bine_write(fileno(writer), "abc" + i, 1), 1);
+        CHECK_EQ(bine_write(fileno(writer), &"abc"[i], 1), 1);
     }
     void *right, *character;
     CHECK_OK(bine_join(holder, &right, BINE_FOREVER));
