@@ -115,6 +115,7 @@ static void begin_running(struct bine_running *here, struct bine_offload_job *jo
                                   .hub = job->hub,
                                   .crew = job->crew,
                                   .thread = here->thread,
+                                  .id = here->id,
                                   .worker = here->worker,
                                   .firm = job->orphaned == NULL,
                                   .lingers = job->lingers,
@@ -243,7 +244,8 @@ static void *work(void *arg)
     prctl(PR_SET_NAME, "bine-offload");
     bine_hub_runtime_thread();
     bine_confine_as(crew->rights);
-    struct bine_worker self = {.running.thread = bine_libc.pthread_self(), .running.worker = true};
+    struct bine_worker self = {
+        .running.thread = bine_libc.pthread_self(), .running.id = gettid(), .running.worker = true};
     bine_pool_init_condition(&self.wake);
 
     bine_pool_lock();

@@ -1,10 +1,18 @@
 /* Jobs of the offload pool that should end: by a signal, before a fork, with their hub. See offload_pool.h. */
 #include "offload_pool.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FORK_PATIENCE (200 * BINE_MS) /* what a fork waits for look-ups to end */
+enum {
+    PATIENCE_MOST = 25 /* times, for those that could run */
+};
 
 static struct timespec monotonic_in(int64_t nanoseconds)
 {
@@ -37,27 +45,49 @@ void bine_offload_interrupt(struct bine_offload_job *job)
 
 /* ---- fork and the end of a hub ---------------------------------------------------------------- */
 
+/* Does the thread run, wait for a processor or wait for a disk? proc_pid_stat(5). */
+static bool at_work(pid_t thread)
+{
+    char path[64], text[128];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    int fd = bine_libc.open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t size = bine_libc.read(fd, text, sizeof text - 1);
+    bine_libc.close(fd);
+    text[size > 0 ? size : 0] = '\0';
+    const char *name_end = strrchr(text, ')');
+    return name_end && (strncmp(name_end, ") R", 3) == 0 || strncmp(name_end, ") D", 3) == 0);
+}
+
 /* Does another thread run a job that may hold locks of libc's? */
-static bool locks_may_be_held(void)
+static bool locks_may_be_held(bool only_at_work)
 {
     for (const struct bine_running *each = bine_pool.running; each; each = each->next)
-        if (each->locks && !pthread_equal(each->thread, bine_libc.pthread_self()))
+        if (each->locks && !pthread_equal(each->thread, bine_libc.pthread_self()) &&
+            (!only_at_work || at_work(each->id)))
             return true;
     return false;
 }
 
 /* A child would find held what a thread of the pool holds of libc's locks, and its first look-up would wait for ever. So look-ups
- * may end, and none begins. One that takes longer waits for its answer, and holds no lock then. */
+ * may end, and none begins. One that takes longer and sleeps waits for its answer, and holds no lock then. One that does not sleep may
+ * have had no processor so far. */
 static void before_fork(void)
 {
+    int saved = errno;
     struct timespec until = monotonic_in(FORK_PATIENCE);
     bine_pool_lock();
     bine_pool.forks++;
-    while (locks_may_be_held()) {
+    for (int times = 1; locks_may_be_held(false);) {
         bine_pool.finish_wanted = true;
-        if (bine_libc.pthread_cond_timedwait(&bine_pool.finished, &bine_pool.lock, &until) != 0)
+        if (bine_libc.pthread_cond_timedwait(&bine_pool.finished, &bine_pool.lock, &until) == 0)
+            continue;
+        if (times++ == PATIENCE_MOST || !locks_may_be_held(true))
             break;
+        until = monotonic_in(FORK_PATIENCE);
     }
+    errno = saved;
 }
 
 /* Idle workers get what was queued meanwhile. */
@@ -89,6 +119,7 @@ static void after_fork_in_child(void)
     if (!self)
         return;
     self->next = self->previous = NULL;
+    self->id = gettid();
     bine_pool.running = self;
     self->crew->lingering = self->lingers;
     self->crew->naming = self->name;

@@ -16,6 +16,7 @@ struct bine_running {
     struct bine_hub *hub;
     struct bine_crew *crew;
     pthread_t thread;
+    pid_t id;                                       /* the kernel's, of the thread */
     bool firm, lingers, interruptible, locks, name; /* of the job, which may be gone when its message has been sent */
     bool worker;                                    /* it runs on a thread of the pool */
     bool sending;                                   /* its message is about to be in the hub's inbox */

@@ -104,9 +104,23 @@ static void *hold_lock(void *microseconds)
     return NULL;
 }
 
+/* As a look-up does that gets no processor. */
+static void *hold_lock_at_work(void *microseconds)
+{
+    int64_t until = harness_now() + (intptr_t)microseconds * BINE_US;
+    bine_libc.pthread_mutex_lock(&lock_of_libc);
+    atomic_store(&holds_lock, 1);
+    while (harness_now() < until)
+        continue;
+    bine_libc.pthread_mutex_unlock(&lock_of_libc);
+    return NULL;
+}
+
+static void *(*hold)(void *microseconds) = hold_lock;
+
 static void *hold_on_pool(void *microseconds)
 {
-    CHECK_OK(bine_offload_locking(hold_lock, microseconds, NULL));
+    CHECK_OK(bine_offload_locking(hold, microseconds, NULL));
     return NULL;
 }
 
@@ -129,6 +143,12 @@ static int lock_in_child(intptr_t microseconds)
 TEST(hazard_60_a_fork_lets_look_ups_end)
 {
     CHECK_EQ(lock_in_child(50000), 0);
+}
+
+TEST(hazard_60_a_fork_waits_for_a_look_up_that_had_no_processor)
+{
+    hold = hold_lock_at_work;
+    CHECK_EQ(lock_in_child(700000), 0);
 }
 
 TEST(hazard_60_a_fork_does_not_wait_for_long)
