@@ -5,6 +5,7 @@
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects: event.c, semaphore.c, queue.c, channel.c
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   io.c          descriptors that a greenlet waits for
+ *   watch.c       what a thread sees of another one's greenlets
    waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   signals.c     the signal that it takes, and those of the program
@@ -364,6 +365,12 @@ PyObject *bine_queue_hook_put(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_get(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_peek(PyObject *queue, PyObject *args);
 PyObject *bine_queue_hook_create(PyObject *queue, PyObject *args);
+
+/* ---- watch.c ----------------------------------------------------------------------------------------- */
+
+int bine_watch_init(PyObject *module);
+/* Who waits for what, as text. */
+PyObject *bine_py_dump_text(void);
 
 /* ---- io.c -------------------------------------------------------------------------------------------- */
 

@@ -298,7 +298,8 @@ PyMODINIT_FUNC PyInit__bine(void)
     PyObject *module = PyModule_Create(&definition);
     if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
                    bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
-                   bine_io_init(module) < 0 || bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
+                   bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||
+                    bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
         Py_CLEAR(module);
     if (module && PyModule_AddStringConstant(module, "version", bine_version()) < 0)
         Py_CLEAR(module);

@@ -1,9 +1,6 @@
 /* Waits that Python sees. See bine_python.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "bine_python.h"
 #include "core/greenlet.h"
@@ -30,26 +27,9 @@ int bine_py_raise_pending(void)
     return -1;
 }
 
-/* Who waits for what, as text: the dump goes through a memory file. */
-static PyObject *dump_text(void)
-{
-    int fd = memfd_create("bine-dump", MFD_CLOEXEC);
-    if (fd < 0)
-        return PyUnicode_FromString("");
-    bine_dump(fd);
-    off_t size = lseek(fd, 0, SEEK_END);
-    PyObject *text = NULL;
-    char *bytes = size > 0 ? PyMem_Malloc((size_t)size) : NULL;
-    if (bytes && pread(fd, bytes, (size_t)size, 0) == size)
-        text = PyUnicode_DecodeUTF8(bytes, size, "replace");
-    PyMem_Free(bytes);
-    close(fd);
-    return text ? text : PyUnicode_FromString("");
-}
-
 static void raise_loop_exit(void)
 {
-    PyObject *text = dump_text();
+    PyObject *text = bine_py_dump_text();
     if (text)
         PyErr_Format(bine_LoopExit, "This operation would block forever\n%U", text);
     Py_XDECREF(text);

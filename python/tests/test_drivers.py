@@ -297,6 +297,19 @@ def test_aiohttp_in_each_greenlets_own_loop():
     check("HTTP", ask_aiohttp, False)
 
 
+def test_aiohttp_and_psycopg2_in_one_thread():
+    import subprocess
+    import sys
+
+    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples", "aiohttp_and_psycopg2.py")
+    dsn = "host=127.0.0.1 port=%d user=bine dbname=postgres" % port("POSTGRES")
+    done = subprocess.run([sys.executable, program, dsn, "http://127.0.0.1:%d/1" % port("HTTP")], stdout=subprocess.PIPE, universal_newlines=True,
+                          timeout=50)
+    greenlets, coroutines, seconds = done.stdout.splitlines()
+    assert greenlets == "greenlets %r" % [(n, 7000) for n in range(20)] and coroutines == "coroutines %r" % ([7000] * 20)
+    assert float(seconds.split()[0]) < 4, "40 queries of 0.1 s, one after the other, take 4 s: " + seconds
+
+
 def test_sqlite3_waits_for_another_process():
     import sqlite3
     import subprocess

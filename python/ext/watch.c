@@ -1,0 +1,129 @@
+/*
+ * What a thread sees of another one's greenlets: how often they have switched, and which of them runs. And a thread that stays a real one, to look from. See
+ * bine_python.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bine_python.h"
+#include "core/greenlet.h"
+#include "core/libc.h"
+
+/* Who waits for what, as text: the dump goes through a memory file. */
+PyObject *bine_py_dump_text(void)
+{
+    int fd = memfd_create("bine-dump", MFD_CLOEXEC);
+    if (fd < 0)
+        return PyUnicode_FromString("");
+    bine_dump(fd);
+    off_t size = lseek(fd, 0, SEEK_END);
+    PyObject *text = NULL;
+    char *bytes = size > 0 ? PyMem_Malloc((size_t)size) : NULL;
+    if (bytes && pread(fd, bytes, (size_t)size, 0) == size)
+        text = PyUnicode_DecodeUTF8(bytes, size, "replace");
+    PyMem_Free(bytes);
+    close(fd);
+    return text ? text : PyUnicode_FromString("");
+}
+
+static PyObject *py_dump(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    if (!bine_carrier_current()) /* the first call on this thread makes its hub */
+        return NULL;
+    return bine_py_dump_text();
+}
+
+/*
+ * The hub's fields are read while its thread may change them: a count that is one switch old is as good. Which greenlet runs may change meanwhile as
+ * well, but not what carries Python: a carrier is made and unmade with the GIL, which the caller holds.
+ */
+static PyObject *py_look(PyObject *module, PyObject *object)
+{
+    (void)module;
+    if (!PyObject_TypeCheck(object, &bine_Greenlet_Type))
+        return PyErr_Format(PyExc_TypeError, "expected a greenlet: %R", object);
+    const struct bine_py_greenlet *greenlet = (struct bine_py_greenlet *)object;
+    if (!greenlet->hub || bine_hub_gone(greenlet->hub, greenlet->life))
+        Py_RETURN_NONE;
+    const struct bine_hub *hub = greenlet->hub;
+    struct bine_greenlet *current = hub->current;
+    struct bine_carrier *carrier = current && current->state == BINE_READY ? bine_carrier_of(current) : NULL;
+    struct bine_py_greenlet *running = carrier ? carrier->running ? carrier->running : carrier->face : NULL;
+    PyObject *frame = running && carrier->state ? (PyObject *)PyThreadState_GetFrame(carrier->state) : NULL;
+    PyObject *result = Py_BuildValue("(KOO)", (unsigned long long)bine_hub_switches(hub), running ? (PyObject *)running : Py_None,
+                                     frame ? frame : Py_None);
+    Py_XDECREF(frame);
+    return result;
+}
+
+static PyObject *py_set_hidden(PyObject *module, PyObject *hidden)
+{
+    (void)module;
+    int wanted = PyObject_IsTrue(hidden);
+    if (wanted < 0 || !bine_carrier_current())
+        return NULL;
+    struct bine_greenlet *g = bine_hub_here()->current;
+    if (g == g->hub->root)
+        return PyErr_Format(PyExc_RuntimeError, "the main greenlet cannot be hidden");
+    if (wanted && !(g->flags & BINE_G_HIDDEN))
+        bine_greenlet_hide(g);
+    else if (!wanted && g->flags & BINE_G_HIDDEN)
+        bine_greenlet_show(g);
+    Py_RETURN_NONE;
+}
+
+static void *run_thread(void *arg)
+{
+    PyObject *function = arg;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *result = PyObject_CallObject(function, NULL);
+    if (!result)
+        PyErr_WriteUnraisable(function);
+    Py_XDECREF(result);
+    Py_DECREF(function);
+    PyGILState_Release(gil);
+    return NULL;
+}
+
+static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
+{
+    (void)module;
+    if (!PyCallable_Check(function))
+        return PyErr_Format(PyExc_TypeError, "Expected callable: %R", function);
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    Py_INCREF(function);
+    /* Signals are for the program's own threads. */
+    bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = bine_libc.pthread_create(&thread, NULL, run_thread, function);
+    bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        Py_DECREF(function);
+        return bine_py_error(error);
+    }
+    bine_libc.pthread_detach(thread);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    { "dump", py_dump, METH_NOARGS, "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not switch." },
+    { "look", py_look, METH_O,
+      "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, the one that runs now, its frame). None for the latter\n"
+      "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any thread." },
+    { "set_hidden", py_set_hidden, METH_O,
+      "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects does not wait for? Take it back before the greenlet ends." },
+    { "start_real_thread", py_start_real_thread, METH_O,
+      "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is patched, and has no signals. It is not waited for when the\n"
+      "interpreter exits. OSError EAGAIN if there can be no more threads." },
+    { NULL, NULL, 0, NULL },
+};
+
+int bine_watch_init(PyObject *module)
+{
+    return PyModule_AddFunctions(module, functions);
+}
