@@ -1,0 +1,316 @@
+"""What programs do with servers, on Bine, gevent, plain threads, and asyncio with uvloop: interleaved rounds, medians, ratios.
+
+    tests/libraries/servers.py postgres,redis,nginx python3 python/bench/clients.py [--rounds N] [--json FILE] [WORK...]
+
+    redis      100 workers ask one Redis by redis-py, GET and SET by turns; commands/s
+    requests   50 workers fetch a page of nginx by requests (asyncio: aiohttp); requests/s
+    postgres   gunicorn with Flask, psycopg2 and a pool of 100 connections under wrk with 100 connections (asyncio: uvicorn and psycopg); requests/s
+    celery     2,000 tasks that add two numbers, by one worker with 100 at a time, on Redis; tasks/s
+
+Bine, gevent and threads run the same code; asyncio has code of its own. A runtime whose packages are not installed is left out.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.path.dirname(sys.executable)
+RUNTIMES = ("bine", "gevent", "threads", "uvloop")
+WORKS = {"redis": "commands/s", "requests": "requests/s", "postgres": "requests/s", "celery": "tasks/s"}
+NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp", ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool"}
+PACKAGES = {"redis": "redis", "requests": "requests", "postgres": "flask gunicorn psycopg2", "celery": "celery redis"}
+POSTGRES = "host=127.0.0.1 port=%s user=bine dbname=postgres"
+
+
+# -- clients: each runs in a process of its own and prints how many operations it made in a second
+
+def at_once(runtime, workers, work):
+    """Call work(number) in so many workers of the runtime; the seconds until the last has ended."""
+    if runtime == "threads":
+        from threading import Thread
+
+        jobs = [Thread(target=work, args=(number,)) for number in range(workers)]
+        began = time.perf_counter()
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join()
+    else:
+        import gevent
+
+        began = time.perf_counter()
+        gevent.joinall([gevent.spawn(work, number) for number in range(workers)], raise_error=True)
+    return time.perf_counter() - began
+
+
+def redis_client(runtime, workers=100, each=300):
+    if runtime == "uvloop":
+        import asyncio
+
+        import redis.asyncio
+        import uvloop
+
+        async def main():
+            client = redis.asyncio.Redis(port=int(os.environ["BINE_REDIS_PORT"]), max_connections=workers)
+
+            async def work(number):
+                for turn in range(each // 2):
+                    await client.set("key%d" % number, turn)
+                    assert int(await client.get("key%d" % number)) == turn
+
+            began = time.perf_counter()
+            await asyncio.gather(*[work(number) for number in range(workers)])
+            return time.perf_counter() - began
+
+        return workers * each / uvloop.run(main())
+    import redis
+
+    client = redis.Redis(port=int(os.environ["BINE_REDIS_PORT"]), max_connections=workers)
+
+    def work(number):
+        for turn in range(each // 2):
+            client.set("key%d" % number, turn)
+            assert int(client.get("key%d" % number)) == turn
+
+    return workers * each / at_once(runtime, workers, work)
+
+
+def requests_client(runtime, workers=50, each=60):
+    url = "http://127.0.0.1:%s/1" % os.environ["BINE_HTTP_PORT"]
+    if runtime == "uvloop":
+        import asyncio
+
+        import aiohttp
+        import uvloop
+
+        async def main():
+            async def work():
+                async with aiohttp.ClientSession() as session:
+                    for _ in range(each):
+                        async with session.get(url) as answer:
+                            assert (await answer.read()).startswith(b"page 1")
+
+            began = time.perf_counter()
+            await asyncio.gather(*[work() for _ in range(workers)])
+            return time.perf_counter() - began
+
+        return workers * each / uvloop.run(main())
+    import requests
+
+    def work(number):
+        with requests.Session() as session:
+            for _ in range(each):
+                assert session.get(url).content.startswith(b"page 1")
+
+    return workers * each / at_once(runtime, workers, work)
+
+
+def client(runtime, work):
+    if runtime in ("bine", "gevent"):
+        if runtime == "bine":
+            import bine.gevent
+
+            bine.gevent.install()
+        from gevent import monkey
+
+        monkey.patch_all()
+    print({"redis": redis_client, "requests": requests_client}[work](runtime))
+
+
+# -- servers and workers: what gunicorn, uvicorn and celery import from here
+
+def pages():
+    """The Flask application: one query for each request, from a pool of 100 connections."""
+    import flask
+    import psycopg2.pool
+
+    pool = psycopg2.pool.ThreadedConnectionPool(100, 100, POSTGRES % os.environ["BINE_POSTGRES_PORT"])
+    application = flask.Flask("bench")
+
+    def page():
+        connection = pool.getconn()
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("select 40 + %s", (2,))
+                return str(cursor.fetchone()[0])
+        finally:
+            pool.putconn(connection)
+
+    application.add_url_rule("/", "page", page)
+    return application
+
+
+class AsyncPages:
+    """The same page for uvicorn."""
+
+    pool = None
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return
+        if self.pool is None:
+            from psycopg_pool import AsyncConnectionPool
+
+            self.pool = AsyncConnectionPool(POSTGRES % os.environ["BINE_POSTGRES_PORT"], min_size=100, max_size=100, open=False)
+            await self.pool.open(wait=True)
+        async with self.pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute("select 40 + %s", (2,))
+            body = str((await cursor.fetchone())[0]).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html"), (b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+
+async_pages = AsyncPages()
+
+
+def worker():
+    """celery's application."""
+    from celery import Celery
+
+    address = "redis://127.0.0.1:" + os.environ.get("BINE_REDIS_PORT", "0")
+    application = Celery("bench", broker=address + "/8", backend=address + "/9")
+    application.conf.update(worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True, task_default_queue=os.environ.get("BENCH_QUEUE", "bench"))
+    application.task(name="add")(lambda a, b: a + b)
+    return application
+
+
+def __getattr__(name):
+    if name == "celery_application":
+        return worker()
+    if name == "flask_application":
+        if os.environ.get("BENCH_RUNTIME") == "gevent":  # C drivers block gevent unless this is done
+            from psycogreen.gevent import patch_psycopg
+
+            patch_psycopg()
+        return pages()
+    raise AttributeError(name)
+
+
+def on(runtime, program, *arguments):
+    """The command line of a program of the environment, on this runtime."""
+    path = os.path.join(BIN, program)
+    return ([sys.executable, "-m", "bine.gevent", path] if runtime == "bine" else [path]) + list(arguments)
+
+
+def start(command, runtime, **variables):
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([HERE] + os.environ.get("PYTHONPATH", "").split(os.pathsep)), BENCH_RUNTIME=runtime, **variables)
+    if runtime != "bine":
+        environment["BINE_GEVENT"] = "off"
+    return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            start_new_session=True)
+
+
+def end(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def measure_postgres(runtime, seconds=4):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = "127.0.0.1:%d" % port
+    if runtime == "uvloop":
+        command = on(runtime, "uvicorn", "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "error", "clients:async_pages")
+    else:
+        kind = ("-k", "gthread", "--threads", "100") if runtime == "threads" else ("-k", "gevent", "--worker-connections", "1000")
+        command = on(runtime, "gunicorn", *kind, "-b", address, "--keep-alive", "60", "clients:flask_application")
+    server = start(command, runtime)
+    try:
+        for _ in range(300):
+            if server.poll() is not None:
+                raise RuntimeError("%s's server ended with %d" % (runtime, server.returncode))
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        wrk = ["wrk", "-t1", "-c100", "--timeout", "20s"]
+        subprocess.run(wrk + ["-d2", "http://" + address + "/"], stdout=subprocess.DEVNULL, check=True)
+        out = subprocess.run(wrk + ["-d%d" % seconds, "http://" + address + "/"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        if "Non-2xx" in out:
+            raise RuntimeError(out)
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+    finally:
+        end(server)
+
+
+def measure_celery(runtime, tasks=2000):
+    queue = "bench%d" % time.monotonic_ns()
+    os.environ["BENCH_QUEUE"] = queue
+    application = worker()
+    add = application.tasks["add"]
+    pool = "threads" if runtime == "threads" else "gevent"
+    process = start(on(runtime, "celery", "-A", "clients:celery_application", "worker", "-P", pool, "-c", "100", "-n", queue + "@localhost", "--without-gossip",
+                       "--without-mingle"), runtime, BENCH_QUEUE=queue)
+    try:
+        add.delay(1, 1).get(timeout=60)  # it is up
+        began = time.perf_counter()
+        results = [add.delay(number, number) for number in range(tasks)]
+        assert [result.get(timeout=60) for result in results] == [2 * number for number in range(tasks)]
+        return tasks / (time.perf_counter() - began)
+    finally:
+        end(process)
+
+
+def measure(work, runtime):
+    if work == "postgres":
+        return measure_postgres(runtime)
+    if work == "celery":
+        return measure_celery(runtime)
+    out = subprocess.run([sys.executable, os.path.join(HERE, "clients.py"), "--client", runtime, work], stdout=subprocess.PIPE, timeout=300, check=True,
+                         env=dict(os.environ, BINE_GEVENT="off"))
+    return float(out.stdout.split()[-1])
+
+
+def possible(work, runtime):
+    """Can this be measured here?"""
+    if (work, runtime) == ("celery", "uvloop"):
+        return False
+    needed = (NEEDS.get((work, runtime)) or PACKAGES[work] + (" gevent" if runtime == "gevent" else "")).split()
+    missing = [package for package in needed if importlib.util.find_spec(package) is None]
+    if missing:
+        print("%s on %s is left out: %s is not installed" % (work, runtime, ", ".join(missing)))
+    return not missing
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("works", nargs="*", metavar="WORK", help="some of: " + ", ".join(WORKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json")
+    parser.add_argument("--client", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.client:
+        client(*options.client)
+        return
+    pairs = [(work, runtime) for work in options.works or WORKS for runtime in RUNTIMES if possible(work, runtime)]
+    figures = {}
+    for _ in range(options.rounds):
+        for work, runtime in pairs:
+            figures.setdefault((work, runtime), []).append(measure(work, runtime))
+    print("CPython %s, %d interleaved rounds: median (min - max), and Bine's ratio to it" % (sys.version.split()[0], options.rounds))
+    for work, runtime in pairs:
+        values = figures[work, runtime]
+        median = statistics.median(values)
+        mine = statistics.median(figures.get((work, "bine"), [median]))
+        print("%-10s %-8s %10.0f %s  (%.0f - %.0f)   %.2f" % (work, runtime, median, WORKS[work], min(values), max(values), mine / median))
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump([{"work": work, "runtime": runtime, "unit": WORKS[work], "values": values} for (work, runtime), values in figures.items()], file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
