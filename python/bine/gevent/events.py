@@ -95,8 +95,7 @@ if _zope is not None:
 class IPeriodicMonitorThread(Interface):
     """The thread that watches a hub: hub.periodic_monitoring_thread."""
 
-    @staticmethod
-    def add_monitoring_function(function: Callable[[Any], Any], period: Optional[float]) -> None:
+    def add_monitoring_function(function: Callable[[Any], Any], period: Optional[float]) -> None:  # type: ignore[misc]  # interfaces name no self
         """Have the thread call function(hub) about every `period` seconds. None: no more. ValueError if the period is not positive."""
 
 
@@ -270,10 +269,8 @@ class IGeventWillPatchAllEvent(IGeventWillPatchEvent):
     patch_all_arguments = Attribute("The arguments that patch_all() knows, by name.")
     patch_all_kwargs = Attribute("The further arguments, which are for the subscribers.")
 
-    @staticmethod
-    def will_patch_module(module_name: str) -> bool:
+    def will_patch_module(module_name: str) -> bool:  # type: ignore[misc, empty-body]  # the same
         """Is that module to be patched?"""
-        raise NotImplementedError
 
 
 @implementer(IGeventWillPatchAllEvent)
