@@ -87,6 +87,15 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+class _StandIn(importlib.abc.MetaPathFinder):
+    """Finds the module greenlet in bine.gevent._greenlet. It comes last, so that PyPI's package is found before it."""
+
+    def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+        if name != "greenlet":
+            return None
+        return ModuleSpec(name, _Alias(_OURS + "._greenlet"))
+
+
 def begin() -> Optional[ModuleSpec]:
     """`install` in the midst of an import of gevent. The spec that this import goes on with."""
     install()
@@ -110,6 +119,7 @@ def install() -> None:
     if _THEIRS in sys.modules and sys.modules[_THEIRS] is not sys.modules.get(_OURS):
         raise RuntimeError("gevent has been imported already")
     sys.meta_path.insert(0, Finder())
+    sys.meta_path.append(_StandIn())
     for name, module in list(sys.modules.items()):
         theirs = _swap(name, _OURS, _THEIRS)
         if theirs is not None:
