@@ -44,7 +44,7 @@ class FailureSpawnedLink(SpawnedLink):
 
 
 class StandIn:
-    """wait(), iwait() and joinall() wait for `ready` in place of an object that has rawlink(), or is a subprocess.Popen."""
+    """wait(), iwait() and joinall() wait for `ready` in place of an object that has rawlink() or add_done_callback(), or is a subprocess.Popen."""
 
     __slots__ = ("ready", "_object", "_callback")
 
@@ -56,6 +56,11 @@ class StandIn:
             self.ready = event = Event()
             self._callback = lambda *unused: event.set()
             object.rawlink(self._callback)
+        elif callable(getattr(object, "add_done_callback", None)):  # concurrent.futures' and alike
+            self._object = object
+            self.ready = event = Event()
+            self._callback = lambda *unused: event.set()
+            object.add_done_callback(self._callback)
         elif subprocess is not None and isinstance(object, subprocess.Popen):
             self.ready = Greenlet.spawn(object.wait)
         else:

@@ -3,9 +3,25 @@
 A greenlet has a thread state of its own, so threading.local is greenlet-local already, patched or not. This one can be copied, too.
 """
 
+import weakref
+
 from _thread import _local
 
-__all__ = ["local"]
+from ._bine import getcurrent
+
+__all__ = ["all_local_dicts_for_greenlet", "local"]
+
+_all = weakref.WeakSet()
+
+
+def all_local_dicts_for_greenlet(greenlet):
+    """What the `local` objects keep for the current greenlet: a list of ((type, id), dict), without those that keep nothing.
+
+    ValueError for another greenlet: CPython does not tell what an object keeps for another thread state."""
+    if greenlet is not getcurrent():
+        raise ValueError("only the current greenlet's can be told")
+    found = [((type(one), id(one)), one.__dict__) for one in list(_all)]
+    return [pair for pair in found if pair[1]]
 
 
 class local(_local):
@@ -18,6 +34,7 @@ class local(_local):
             raise TypeError("Initialization arguments are not supported", args, kwargs)
         self = _local.__new__(cls, *args, **kwargs)
         self._made_with = args, kwargs
+        _all.add(self)
         return self
 
     def __copy__(self):

@@ -5,6 +5,7 @@ from functools import partial
 from ._bine import Greenlet, GreenletExit, Semaphore, Timeout, getcurrent
 from .event import Event
 from .greenlet import joinall
+from .lock import DummySemaphore
 from .queue import Full, Queue
 
 __all__ = ["Group", "Pool", "PoolFull"]
@@ -27,10 +28,10 @@ class IMapUnordered(Greenlet):
         self._function = function
         self._iterable = iterable
         self._spawn = spawn
-        self._results = Queue()
+        self.queue = Queue()  # what is there to be taken
         self._room = Semaphore(maxsize) if maxsize else None
         self._count = 0
-        self._finished = False
+        self.finished = False
 
     def _run(self):
         try:
@@ -44,24 +45,24 @@ class IMapUnordered(Greenlet):
                 greenlet.rawlink(partial(self._ended, index))
         except BaseException as exception:  # of the iterable: told in its place
             self._count += 1
-            self._results.put((self._count - 1, _Failure(exception)))
-        self._finished = True
-        self._results.put(None)
+            self.queue.put((self._count - 1, _Failure(exception)))
+        self.finished = True
+        self.queue.put(None)
 
     def _call(self, item):
         return self._function(*item) if self._star else self._function(item)
 
     def _ended(self, index, greenlet):
-        self._results.put((index, greenlet.value if greenlet.successful() else _Failure(greenlet.exception)))
+        self.queue.put((index, greenlet.value if greenlet.successful() else _Failure(greenlet.exception)))
 
     _star = False
 
     def _next(self):
         """The next (index, result), or StopIteration when all have come."""
         while True:
-            if self._finished and self._returned == self._count:
+            if self.finished and self._returned == self._count:
                 raise StopIteration
-            pair = self._results.get()
+            pair = self.queue.get()
             if pair is not None:
                 self._returned += 1
                 if self._room is not None:
@@ -292,11 +293,11 @@ class Pool(Group):
         self.size = size
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
-        self._semaphore = None if size is None else Semaphore(size)
+        self._semaphore = DummySemaphore() if size is None else Semaphore(size)
 
     def wait_available(self, timeout=None):
         """Wait until a greenlet can be spawned; how many could be."""
-        return 1 if self._semaphore is None else self._semaphore.wait(timeout=timeout)
+        return self._semaphore.wait(timeout=timeout)
 
     def full(self):
         """True if no greenlet can be spawned now."""
@@ -304,7 +305,7 @@ class Pool(Group):
 
     def free_count(self):
         """How many greenlets can be spawned now."""
-        return 1 if self._semaphore is None else self._semaphore.counter
+        return self._semaphore.counter
 
     def start(self, greenlet, blocking=True, timeout=None):
         self.add(greenlet, blocking, timeout)
@@ -312,17 +313,16 @@ class Pool(Group):
 
     def add(self, greenlet, blocking=True, timeout=None):
         """Begin to track the greenlet, waiting for room; PoolFull if there is none in time."""
-        if self._semaphore is not None and not self._semaphore.acquire(blocking=blocking, timeout=timeout):
+        if not self._semaphore.acquire(blocking=blocking, timeout=timeout):
             raise PoolFull()
         try:
             Group.add(self, greenlet)
         except BaseException:
-            if self._semaphore is not None:
-                self._semaphore.release()
+            self._semaphore.release()
             raise
 
     def _discard(self, greenlet):
-        if Group._discard(self, greenlet) and self._semaphore is not None:
+        if Group._discard(self, greenlet):
             self._semaphore.release()
 
     def _apply_directly(self):

@@ -1,10 +1,12 @@
 from queue import Full
 from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Type
 
-from ._bine import Exc, Greenlet, Limit
+from ._bine import Exc, Greenlet, Limit, Queue
 
 class PoolFull(Full): ...
 class IMapUnordered(Greenlet):
+    queue: Queue[Any]
+    finished: bool
     def __iter__(self) -> Iterator[Any]: ...
     def __next__(self) -> Any: ...
 class IMap(IMapUnordered): ...

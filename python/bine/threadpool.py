@@ -4,13 +4,42 @@ import threading
 from concurrent.futures import Future, TimeoutError
 from concurrent.futures import ThreadPoolExecutor as _Executor
 
-from ._bine import Greenlet, Semaphore, offload
+from ._bine import Greenlet, Queue, Semaphore, getcurrent, offload
 from .event import Event
 from .pool import Group
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor"]
 
 _worker = threading.local()  # in a thread that runs a task: `pools`, whose tasks they are
+
+
+class _Room:
+    """A semaphore whose limit changes: who is inside stays, and who waits comes in as soon as there is room."""
+
+    def __init__(self, limit):
+        self._permits, self._debt, self.used = Semaphore(limit), 0, 0
+
+    def change(self, by):
+        """Let that many more in, or fewer."""
+        for _ in range(by):
+            self._give()
+        for _ in range(-by):
+            if not self._permits.acquire(blocking=False):
+                self._debt += 1
+
+    def _give(self):
+        if self._debt:
+            self._debt -= 1
+        else:
+            self._permits.release()
+
+    def __enter__(self):
+        self._permits.acquire()
+        self.used += 1
+
+    def __exit__(self, *unused):
+        self.used -= 1
+        self._give()
 
 
 class ThreadPool(Group):
@@ -24,14 +53,59 @@ class ThreadPool(Group):
     def __init__(self, maxsize=10, hub=None, idle_task_timeout=-1):
         Group.__init__(self)
         self._maxsize = maxsize
-        self._room = Semaphore(maxsize)
+        self._room = _Room(maxsize)
+        self._hub = hub
         self._home = Greenlet()  # never started: it stands for the thread
 
-    maxsize = property(lambda self: self._maxsize)
-    size = property(lambda self: self._maxsize - self._room.counter)
+    @property
+    def maxsize(self):
+        """The most tasks that run at a time. It can be set; tasks that run go on. ValueError if it is negative."""
+        return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, maxsize):
+        if not isinstance(maxsize, int):
+            raise TypeError("maxsize must be integer: %r" % (maxsize,))
+        if maxsize < 0:
+            raise ValueError("maxsize must not be negative: %r" % (maxsize,))
+        change, self._maxsize = maxsize - self._maxsize, maxsize
+        self._room.change(change)
+
+    @property
+    def size(self):
+        """How many tasks run: a thread is taken from those of the process for each. Setting it only checks the number, as there is
+        nothing to start beforehand: ValueError if it is negative or greater than `maxsize`."""
+        return self._room.used
+
+    @size.setter
+    def size(self, size):
+        if size < 0:
+            raise ValueError("Size of the pool cannot be negative: %r" % (size,))
+        if size > self._maxsize:
+            raise ValueError("Size of the pool cannot be bigger than maxsize: %r > %r" % (size, self._maxsize))
+
+    @property
+    def hub(self):
+        """The hub that the pool was made for: the calling thread's if none was given."""
+        from .hub import get_hub
+
+        return self._hub or get_hub()
+
+    @property
+    def task_queue(self):
+        """A new queue of the tasks that have not begun: its qsize(), unfinished_tasks and empty() tell how many there are."""
+        return Queue(items=[greenlet for greenlet in self.greenlets if not getattr(greenlet, "_task_began", False)])
+
+    def adjust(self):
+        """Start or end threads to fit `maxsize`. Nothing to do: they come with the tasks, and go when they have been idle."""
+
+    def __repr__(self):
+        return "<%s at 0x%x tasks=%s size=%s maxsize=%s hub=%r>" % (
+            self.__class__.__name__, id(self), len(self), self.size, self._maxsize, self.hub)
 
     def _work(self, function, args, kwargs):
         with self._room:
+            getcurrent()._task_began = True
             return offload(self._call, (function, args, kwargs))
 
     def _call(self, function, args, kwargs):
@@ -92,6 +166,14 @@ class _Future(Future):
         self._event = Event()
         self.add_done_callback(lambda future: future._event.set())
 
+    def rawlink(self, callback):
+        """Call callback(self) when the result is there. For wait()."""
+        self.add_done_callback(callback)
+
+    def unlink(self, callback):
+        """Do not call it."""
+        self._done_callbacks = [other for other in self._done_callbacks if other != callback]
+
     def _wait(self, timeout):
         if not self.done() and not self._event.wait(timeout):
             raise TimeoutError()
@@ -129,6 +211,11 @@ class ThreadPoolExecutor(_Executor):
         return future
 
     def shutdown(self, wait=True, **kwargs):
+        """No more tasks. `wait`: for the end of those that are there."""
         self._shutdown = True
         if wait:
             self._threads_pool.join()
+
+    def kill(self, wait=True, **kwargs):
+        """The same as shutdown(): a function that runs on a thread cannot be interrupted."""
+        self.shutdown(wait, **kwargs)

@@ -202,6 +202,13 @@ static PyObject *event_rawlink(PyObject *object, PyObject *callback)
     Py_RETURN_NONE;
 }
 
+static PyObject *event_linkcount(PyObject *object, PyObject *unused)
+{
+    Event *self = (Event *)object;
+    (void)unused;
+    return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
+}
+
 static PyObject *event_unlink(PyObject *object, PyObject *callback)
 {
     Event *self = (Event *)object;
@@ -369,6 +376,7 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
 #define COMMON                                                                                                                    \
     { "rawlink", event_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the first link." },     \
         { "unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback." },                                          \
+        { "linkcount", event_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks there are." },                       \
         { "ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set." },                                               \
         { "_call_links", event_call_links, METH_NOARGS, NULL }
 

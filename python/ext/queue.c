@@ -352,6 +352,8 @@ static PyMethodDef queue_methods[] = {
     { "shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left." },
     { "task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done." },
     { "join", KEYWORDS(queue_join), "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed." },
+    { "copy", bine_queue_copy, METH_NOARGS, "copy()\n--\n\nA new queue with the same items, limit and unfinished tasks." },
+    { "__class_getitem__", bine_queue_of, METH_O | METH_CLASS, "Queue[T], for type hints." },
     { "_init", bine_queue_hook_init, METH_VARARGS, "_init(maxsize, items=())\n--\n\nHook for subclasses: make the collection, self.queue." },
     { "_create_queue", bine_queue_hook_create, METH_VARARGS,
       "_create_queue(items=())\n--\n\nHook for subclasses: the collection that _init uses." },
@@ -369,6 +371,9 @@ static PyMemberDef queue_members[] = {
 
 static PyGetSetDef queue_getset[] = {
     { "maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL },
+    { "queue", bine_queue_get_items, bine_queue_set_items,
+      "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with hooks what those keep.", NULL },
+    { "hub", bine_queue_get_hub, NULL, "The hub of the calling thread.", NULL },
     { "is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL },
     { "unfinished_tasks", get_unfinished, NULL, "Tasks that are not done.", NULL },
     { NULL, NULL, NULL, NULL, NULL },

@@ -40,6 +40,14 @@ bool bine_queue_done(Queue *self);
 /* Nothing can be put any more. `drop`: what is there is dropped, and counts as done. */
 void bine_queue_shut(Queue *self, bool drop);
 
+/* ---- queue_look.c ------------------------------------------------------------------------------------------ */
+
+PyObject *bine_queue_get_items(PyObject *object, void *unused);
+int bine_queue_set_items(PyObject *object, PyObject *items, void *unused);
+PyObject *bine_queue_get_hub(PyObject *object, void *unused);
+PyObject *bine_queue_copy(PyObject *object, PyObject *unused);
+PyObject *bine_queue_of(PyObject *class, PyObject *parameters);
+
 /* ---- channel.c --------------------------------------------------------------------------------------------- */
 
 extern PyTypeObject bine_Channel_Type;

@@ -6,18 +6,8 @@
  */
 #include <limits.h>
 
-#include "bine_python.h"
 #include "core/greenlet.h"
-
-typedef struct {
-    PyObject_HEAD
-    struct bine_waitable waitable; /* ready: acquiring would not wait */
-    struct bine_queue waiters;
-    unsigned counter, maximum;       /* permits that are there, only while nobody waits; and at most */
-    unsigned depth;                  /* RLock: how often its owner has it */
-    struct bine_py_greenlet *owner;  /* RLock: owned reference; NULL: nobody */
-    PyObject *weak_references;
-} Lock;
+#include "semaphore_parts.h"
 
 static PyTypeObject Semaphore_Type, BoundedSemaphore_Type, RLock_Type;
 
@@ -63,31 +53,28 @@ static int semaphore_init(PyObject *object, PyObject *args, PyObject *kwargs)
     return 0;
 }
 
-static void semaphore_dealloc(PyObject *object)
-{
-    if (((Lock *)object)->weak_references)
-        PyObject_ClearWeakRefs(object);
-    Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
-}
-
-/* A locked RLock keeps its owner, which may keep the RLock. */
-static int rlock_traverse(PyObject *object, visitproc visit, void *arg)
+/* A locked RLock keeps its owner, which may keep the RLock; and links may. */
+static int lock_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Py_VISIT(((Lock *)object)->owner);
+    Py_VISIT(((Lock *)object)->links);
     return 0;
 }
 
-static int rlock_clear(PyObject *object)
+static int lock_clear(PyObject *object)
 {
     Py_CLEAR(((Lock *)object)->owner);
+    Py_CLEAR(((Lock *)object)->links);
     return 0;
 }
 
-static void rlock_dealloc(PyObject *object)
+static void lock_dealloc(PyObject *object)
 {
     PyObject_GC_UnTrack(object);
-    rlock_clear(object);
-    semaphore_dealloc(object);
+    if (((Lock *)object)->weak_references)
+        PyObject_ClearWeakRefs(object);
+    lock_clear(object);
+    Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
 }
 
 /* ---- acquiring and releasing ------------------------------------------------------------------------------- */
@@ -99,6 +86,8 @@ static void release_permit(PyObject *object)
         return;
     self->counter++;
     bine_waitable_notify(&self->waitable);
+    if (self->links)
+        bine_semaphore_links_soon(self);
 }
 
 static void release_rlock(PyObject *object)
@@ -273,6 +262,79 @@ static PyObject *get_counter(PyObject *object, void *unused)
     return PyLong_FromLong(((Lock *)object)->counter);
 }
 
+/* Permits appear: whoever waits gets them first. They vanish only as far as they are there. */
+static int set_counter(PyObject *object, PyObject *value, void *unused)
+{
+    Lock *self = (Lock *)object;
+    long counter = value ? PyLong_AsLong(value) : -1;
+    (void)unused;
+    if (counter == -1 && PyErr_Occurred())
+        return -1;
+    if (counter < 0 || counter > INT_MAX) {
+        PyErr_SetString(PyExc_ValueError, "semaphore counter must be >= 0");
+        return -1;
+    }
+    while (counter > 0 && bine_py_claim(&self->waiters))
+        counter--;
+    self->counter = (unsigned)counter;
+    if (counter)
+        bine_waitable_notify(&self->waitable);
+    if (self->links)
+        bine_semaphore_links_soon(self);
+    return 0;
+}
+
+static PyObject *get_initial_value(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(((Lock *)object)->maximum);
+}
+
+static PyObject *rlock_get_count(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(((Lock *)object)->depth);
+}
+
+static PyObject *rlock_get_owner(PyObject *object, void *unused)
+{
+    PyObject *owner = (PyObject *)((Lock *)object)->owner;
+    (void)unused;
+    owner = owner ? owner : Py_None;
+    Py_INCREF(owner);
+    return owner;
+}
+
+/* For threading.Condition: the lock is let go however often it was taken, and taken as often again. */
+static PyObject *rlock_release_save(PyObject *object, PyObject *unused)
+{
+    Lock *self = (Lock *)object;
+    (void)unused;
+    if (!self->owner) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
+        return NULL;
+    }
+    PyObject *state = Py_BuildValue("(IO)", self->depth, self->owner);
+    if (state)
+        release_rlock(object);
+    return state;
+}
+
+static PyObject *rlock_acquire_restore(PyObject *object, PyObject *state)
+{
+    Lock *self = (Lock *)object;
+    unsigned depth;
+    PyObject *owner;
+    if (!PyTuple_Check(state) || !PyArg_ParseTuple(state, "IO!", &depth, &bine_Greenlet_Type, &owner))
+        return NULL;
+    if (acquire(self, INT64_MAX, Py_None) < 0)
+        return NULL;
+    self->depth = depth;
+    Py_INCREF(owner);
+    Py_XSETREF(self->owner, (struct bine_py_greenlet *)owner);
+    Py_RETURN_NONE;
+}
+
 static PyObject *semaphore_repr(PyObject *object)
 {
     Lock *self = (Lock *)object;
@@ -291,6 +353,10 @@ static PyObject *semaphore_repr(PyObject *object)
 
 static PyMethodDef semaphore_methods[] = {
     COMMON,
+    { "rawlink", bine_semaphore_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self), once, in another greenlet when there is a permit." },
+    { "unlink", bine_semaphore_unlink, METH_O, "unlink(callback)\n--\n\nDo not call it." },
+    { "linkcount", bine_semaphore_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks wait for a permit." },
+    { "_call_links", bine_semaphore_call_links, METH_NOARGS, NULL },
     { "release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then." },
     { "ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting." },
     { "wait", KEYWORDS(semaphore_wait), "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it." },
@@ -301,11 +367,25 @@ static PyMethodDef rlock_methods[] = {
     COMMON,
     { "release", rlock_release, METH_NOARGS, "release()\n--\n\nGive it back. RuntimeError unless the current greenlet has it." },
     { "_is_owned", rlock_is_owned, METH_NOARGS, NULL },
+    { "_release_save", rlock_release_save, METH_NOARGS, NULL },
+    { "_acquire_restore", rlock_acquire_restore, METH_O, NULL },
     { NULL, NULL, 0, NULL },
 };
 
 static PyGetSetDef semaphore_getset[] = {
-    { "counter", get_counter, NULL, "Permits that are there.", NULL },
+    { "counter", get_counter, set_counter, "Permits that are there. It can be set; those who wait then get theirs.", NULL },
+    { "hub", bine_semaphore_get_hub, NULL, "The hub of the calling thread.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static PyGetSetDef bounded_getset[] = {
+    { "_initial_value", get_initial_value, NULL, NULL, NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static PyGetSetDef rlock_getset[] = {
+    { "_count", rlock_get_count, NULL, NULL, NULL },
+    { "_owner", rlock_get_owner, NULL, NULL, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -313,11 +393,13 @@ static PyTypeObject Semaphore_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "bine.lock.Semaphore",
     .tp_basicsize = sizeof(Lock),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Semaphore(value=1)\n--\n\nA counter of permits. Any thread.",
     .tp_new = semaphore_new,
     .tp_init = semaphore_init,
-    .tp_dealloc = semaphore_dealloc,
+    .tp_dealloc = lock_dealloc,
+    .tp_traverse = lock_traverse,
+    .tp_clear = lock_clear,
     .tp_repr = semaphore_repr,
     .tp_methods = semaphore_methods,
     .tp_getset = semaphore_getset,
@@ -328,7 +410,10 @@ static PyTypeObject BoundedSemaphore_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "bine.lock.BoundedSemaphore",
     .tp_basicsize = sizeof(Lock),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_traverse = lock_traverse,
+    .tp_clear = lock_clear,
+    .tp_getset = bounded_getset,
     .tp_doc = "BoundedSemaphore(value=1)\n--\n\nA Semaphore that cannot be released too often.",
     .tp_base = &Semaphore_Type,
 };
@@ -340,9 +425,10 @@ static PyTypeObject RLock_Type = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "RLock()\n--\n\nA lock that its greenlet may take again. Any thread.",
     .tp_new = semaphore_new,
-    .tp_dealloc = rlock_dealloc,
-    .tp_traverse = rlock_traverse,
-    .tp_clear = rlock_clear,
+    .tp_dealloc = lock_dealloc,
+    .tp_traverse = lock_traverse,
+    .tp_clear = lock_clear,
+    .tp_getset = rlock_getset,
     .tp_repr = semaphore_repr,
     .tp_methods = rlock_methods,
     .tp_weaklistoffset = offsetof(Lock, weak_references),
