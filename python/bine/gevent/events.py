@@ -37,7 +37,9 @@ except ImportError:
 def notify_and_call_entry_points(event: Any) -> None:
     """Call the functions that installed packages declared for the event, then each subscriber. ImportError if one cannot be imported."""
     for entry in _entry_points(event.ENTRY_POINT_NAME):
-        entry.load()(event)
+        # Those of a gevent that is installed beside, in whose place this is, are functions inside it.
+        if entry.value.partition(":")[0].partition(".")[0] != "gevent":
+            entry.load()(event)
     notify(event)
 
 
