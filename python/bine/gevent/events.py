@@ -35,7 +35,10 @@ except ImportError:
 
 
 def notify_and_call_entry_points(event: Any) -> None:
-    """Call the functions that installed packages declared for the event, then each subscriber. ImportError if one cannot be imported."""
+    """Call the functions that installed packages declared for the event, then each subscriber. ImportError if one cannot be imported.
+
+    A gevent that is installed besides declares functions of its own modules: these speak of its own patching, and are left out.
+    """
     for entry in _entry_points(event.ENTRY_POINT_NAME):
         # Those of a gevent that is installed beside, in whose place this is, are functions inside it.
         if entry.value.partition(":")[0].partition(".")[0] != "gevent":
@@ -47,9 +50,8 @@ def _entry_points(group: str) -> List[Any]:
     from importlib import metadata
 
     found: Any = metadata.entry_points()
-    if hasattr(found, "select"):
-        return list(found.select(group=group))
-    return list(found.get(group, ()))  # up to CPython 3.9
+    entries = found.select(group=group) if hasattr(found, "select") else found.get(group, ())  # the latter up to CPython 3.9
+    return [entry for entry in entries if entry.value.partition(":")[0].partition(".")[0] != "gevent"]
 
 
 class _Declared(type):
