@@ -10,7 +10,8 @@ extern "C" {
 const char *interleave();
 }
 
-namespace {
+namespace
+{
 int failures;
 
 struct Counts {
