@@ -1,6 +1,6 @@
 /*
- * What a thread sees of another one's greenlets: how often they have switched, and which of them runs. And a thread that stays a real one, to look from. See
- * bine_python.h.
+ * What a thread sees of its greenlets, and of those of another thread: how often they have switched, which of them runs, what they wait for. And a
+ * thread that stays a real one, to look from. See bine_python.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +60,22 @@ static PyObject *py_look(PyObject *module, PyObject *object)
     return result;
 }
 
+static PyObject *py_waits_for(PyObject *module, PyObject *object)
+{
+    (void)module;
+    if (!PyObject_TypeCheck(object, &bine_Greenlet_Type))
+        return PyErr_Format(PyExc_TypeError, "expected a greenlet: %R", object);
+    const struct bine_py_greenlet *greenlet = (struct bine_py_greenlet *)object;
+    /* Only its own thread may look inside. */
+    const struct bine_greenlet *g = greenlet->hub == bine_hub_here() ? greenlet->carried_by : NULL;
+    if (!g || greenlet->state != BINE_PY_RUNNING || g->state != BINE_PARKED || !g->verb)
+        Py_RETURN_NONE;
+    if (g->object == 0)
+        return PyUnicode_FromString(g->verb);
+    return g->object < 65536 ? PyUnicode_FromFormat("%s %lu", g->verb, (unsigned long)g->object)
+                             : PyUnicode_FromFormat("%s %p", g->verb, (void *)g->object);
+}
+
 static PyObject *py_set_hidden(PyObject *module, PyObject *hidden)
 {
     (void)module;
@@ -115,6 +131,8 @@ static PyMethodDef functions[] = {
     { "look", py_look, METH_O,
       "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, the one that runs now, its frame). None for the latter\n"
       "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any thread." },
+    { "waits_for", py_waits_for, METH_O,
+      "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, and the descriptor or the object. None if it does not wait." },
     { "set_hidden", py_set_hidden, METH_O,
       "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects does not wait for? Take it back before the greenlet ends." },
     { "start_real_thread", py_start_real_thread, METH_O,

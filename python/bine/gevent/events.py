@@ -24,7 +24,7 @@ __all__ = [
 subscribers: List[Callable[[Any], Any]]
 
 try:
-    from zope.event import notify, subscribers  # type: ignore
+    from zope.event import notify as notify, subscribers as subscribers  # type: ignore
 except ImportError:
     subscribers = []
 
