@@ -4,6 +4,7 @@
 
 #include "bine_python.h"
 #include "core/libc.h"
+#include "io/localhost.h"
 
 static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
 {
@@ -296,6 +297,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__bine(void)
 {
     PyObject *module = PyModule_Create(&definition);
+    bine_localhost_at_once = true; /* gevent's bind() does not switch */
     if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
                    bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
                    bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||

@@ -323,3 +323,15 @@ def test_command_line():
         assert out == b"['a'] True\n", out
         out = subprocess.check_output([sys.executable, "-m", "bine.monkey", "--no-socket", "--no-ssl", script.name])
         assert out == b"[] False\n", out
+
+
+def test_binding_to_localhost_does_not_switch():
+    monkey.patch_all()
+    switched = []
+    bine.spawn(switched.append, "switched")
+    with socket.socket() as bound:
+        bound.bind(("localhost", 0))
+        assert switched == [] and bound.getsockname()[0] == "127.0.0.1"
+        assert socket.getaddrinfo("LOCALHOST", 80, socket.AF_INET)[0][4] == ("127.0.0.1", 80) and switched == []
+    bine.sleep(0)
+    assert switched == ["switched"]

@@ -12,10 +12,12 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../core/libc.h"
 #include "../core/park.h"
 #include "../core/streak.h"
+#include "localhost.h"
 #include "offload.h"
 
 /* ---- results ---------------------------------------------------------------------------------- */
@@ -283,10 +285,17 @@ static bool numeric_host(const char *node, const struct addrinfo *hints)
     return inet_pton(AF_INET6, copy, &v6) == 1;
 }
 
+bool bine_localhost_at_once;
+
+static bool known_host(const char *node, const struct addrinfo *hints)
+{
+    return numeric_host(node, hints) || (bine_localhost_at_once && strcasecmp(node, "localhost") == 0);
+}
+
 int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
     struct bine_hub *hub = bine_offload_hub();
-    if (!hub || (numeric_host(node, hints) && numeric_service(service, hints))) {
+    if (!hub || (known_host(node, hints) && numeric_service(service, hints))) {
         if (hub)
             bine_streak_firmly(hub);
         return bine_libc.getaddrinfo(node, service, hints, result);
