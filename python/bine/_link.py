@@ -1,6 +1,7 @@
 """What Greenlet.link() makes of a callback: it is called in a greenlet of its own. And what is waited for in place of objects that are not Bine's."""
 
 import sys
+from typing import Any, Callable, Union
 
 from ._bine import Event, Greenlet
 
@@ -8,29 +9,29 @@ from ._bine import Event, Greenlet
 class SpawnedLink:
     __slots__ = ("callback",)
 
-    def __init__(self, callback):
+    def __init__(self, callback: Callable[[Any], Any]) -> None:
         if not callable(callback):
             raise TypeError("Expected callable: %r" % (callback,))
         self.callback = callback
 
-    def __call__(self, source):
+    def __call__(self, source: Any) -> None:
         Greenlet.spawn(self.callback, source)
 
     # Links compare by their callbacks, so that unlink(callback) finds them.
-    def __eq__(self, other):
-        return self.callback == getattr(other, "callback", other)
+    def __eq__(self, other: object) -> bool:
+        return bool(self.callback == getattr(other, "callback", other))
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.callback)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<%s of %r>" % (self.__class__.__name__, self.callback)
 
 
 class SuccessSpawnedLink(SpawnedLink):
     __slots__ = ()
 
-    def __call__(self, source):
+    def __call__(self, source: Any) -> None:
         if source.successful():
             Greenlet.spawn(self.callback, source)
 
@@ -38,7 +39,7 @@ class SuccessSpawnedLink(SpawnedLink):
 class FailureSpawnedLink(SpawnedLink):
     __slots__ = ()
 
-    def __call__(self, source):
+    def __call__(self, source: Any) -> None:
         if not source.successful():
             Greenlet.spawn(self.callback, source)
 
@@ -48,9 +49,10 @@ class StandIn:
 
     __slots__ = ("ready", "_object", "_callback")
 
-    def __init__(self, object):
+    def __init__(self, object: Any) -> None:
         subprocess = sys.modules.get("subprocess")
-        self._callback = None
+        self._callback: Any = None
+        self.ready: Union[Event, Greenlet]
         if callable(getattr(object, "rawlink", None)):
             self._object = object
             self.ready = event = Event()
@@ -66,8 +68,8 @@ class StandIn:
         else:
             raise TypeError("cannot wait for %r" % (object,))
 
-    def close(self):
-        if self._callback is None:
+    def close(self) -> None:
+        if isinstance(self.ready, Greenlet):
             self.ready.kill(block=False)
         elif callable(getattr(self._object, "unlink", None)):
             self._object.unlink(self._callback)

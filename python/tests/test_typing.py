@@ -15,7 +15,7 @@ def test_mypy_strict_over_the_examples():
         import mypy  # noqa: F401
     except ImportError:
         pytest.skip("mypy is not installed")
-    names = ["turns.py", "alternate.py", "count.py", "fetch.py", "pages.py"]
+    names = ["turns.py", "alternate.py", "count.py", "fetch.py", "pages.py", "gevent_typed.py"]
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null"] + names, cwd=EXAMPLES,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     assert done.returncode == 0, done.stdout.decode()
