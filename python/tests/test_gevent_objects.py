@@ -126,20 +126,21 @@ def test_an_rlock_serves_a_condition():
 
 
 def test_an_rlock_is_used_from_another_thread():
-    lock, order = RLock(), []
+    lock, order, tried = RLock(), [], Event()
     lock.acquire()
 
     def elsewhere():
-        assert lock.acquire(blocking=False) is False
+        order.append(lock.acquire(blocking=False))
+        tried.set()
         with lock:
             order.append("elsewhere")
 
     greenlet = bine.spawn(ThreadPool(1).apply, elsewhere)
-    bine.sleep(0.05)
+    tried.wait()
     order.append("here")
     lock.release()
     greenlet.get()
-    assert order == ["here", "elsewhere"]
+    assert order == [False, "here", "elsewhere"]
 
 
 def test_events_count_their_links():
