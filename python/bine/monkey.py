@@ -36,6 +36,9 @@ def _prepare():
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
         _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores | with_breaks)
         _bine.patch_threads_as_greenlets(name)
+    # Greenlets of a thread share connections, and their calls are not to come between the parts of a commit: the thread waits for SQLite's disk.
+    for name in ("libsqlite3.so*", "_sqlite3.*so"):
+        _bine.patch_time_and_locks(name)
     if sys.version_info < (3, 12):
         _leave_watchdog()
 

@@ -9,7 +9,7 @@
    waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   signals.c     the signal that it takes, and those of the program
- *   identity.c    whom CPython takes for the main thread
+ *   identity.c    whom CPython takes for the main thread, and which thread sqlite3 is in
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
  *   state.c       a carrier's thread state: made, and wiped for the next greenlet
@@ -54,6 +54,8 @@ void bine_signal_trip(void);
 
 /* ---- identity.c -------------------------------------------------------------------------------------- */
 
+/* Before the first patching. */
+void bine_identity_init(void);
 /* Find out which places look at signals, once, when threads are patched. GIL held. */
 PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused);
 /* Are they known? */

@@ -5,6 +5,7 @@
 #include "bine_python.h"
 #include "core/libc.h"
 #include "io/localhost.h"
+#include "patch/interpreter.h"
 
 static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
 {
@@ -128,6 +129,18 @@ static PyObject *py_threads_as_greenlets(PyObject *module, PyObject *args)
 {
     (void)module;
     return by_object(bine_patch_threads_as_greenlets, args);
+}
+
+static PyObject *py_patch_time_and_locks(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_time_and_locks, args);
+}
+
+static PyObject *py_patch_patient(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_patient, args);
 }
 
 static PyObject *py_patch_only(PyObject *module, PyObject *args)
@@ -276,6 +289,8 @@ static PyMethodDef functions[] = {
     { "patch", py_patch, METH_VARARGS, NULL },
     { "unpatch", py_unpatch, METH_VARARGS, NULL },
     { "patched", py_patched, METH_NOARGS, NULL },
+    { "patch_time_and_locks", py_patch_time_and_locks, METH_VARARGS, NULL },
+    { "patch_patient", py_patch_patient, METH_VARARGS, NULL },
     { "patch_only", py_patch_only, METH_VARARGS, NULL },
     { "patch_exclude", py_exclude, METH_VARARGS, NULL },
     { "patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL },
@@ -298,6 +313,7 @@ PyMODINIT_FUNC PyInit__bine(void)
 {
     PyObject *module = PyModule_Create(&definition);
     bine_localhost_at_once = true; /* gevent's bind() does not switch */
+    bine_identity_init();
     if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
                    bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
                    bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||

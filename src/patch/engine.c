@@ -8,6 +8,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 
 #include "../core/hub.h"
 #include "../core/libc.h"
+#include "interpreter.h"
 #include "limit.h"
 #include "loaded.h"
 #include "points.h"
@@ -93,10 +95,13 @@ struct plan {
     const struct bine_object *object;
     const struct bine_record *old;
     struct bine_record *new;
-    unsigned wanted;       /* families to patch in it */
-    bool patient;          /* by the hooks of hooks_patient.c */
-    bool look_for_limited; /* there are limits, or were a moment ago */
+    unsigned wanted;                              /* families to patch in it */
+    bool patient;                                 /* by the hooks of hooks_patient.c */
+    bool look_for_limited;                        /* there are limits, or were a moment ago */
+    const struct bine_runtime_call *runtime_call; /* that the object may make, or NULL */
 };
+
+const struct bine_runtime_call *bine_runtime_call;
 
 /* ---- which values are libc's ---------------------------------------------------------------- */
 
@@ -132,12 +137,18 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
     return false;
 }
 
+/* Does the slot still lead to the stub that binds it at the first call? */
+static bool is_unbound(const struct plan *plan, const struct bine_relocation *relocation, void *value)
+{
+    return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here &&
+           bine_object_contains(plan->object, value);
+}
+
 /* The function of a limited library that the slot leads to, or NULL; *limit is its limit. */
 static void *leads_to_limited(const struct plan *plan, const struct bine_relocation *relocation, void *value,
                               struct bine_limit **limit)
 {
-    bool unbound = relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here &&
-                   bine_object_contains(plan->object, value);
+    bool unbound = is_unbound(plan, relocation, value);
     for (size_t i = 0; i < plan->limited.count; i++) {
         const struct bine_object *object = &plan->limited.list[i];
         if (object->base == plan->object->base || (!unbound && !bine_object_contains(object, value)))
@@ -228,15 +239,27 @@ static int look_at_limited(struct plan *plan, const struct bine_relocation *relo
     return patched || hook ? want(plan, relocation, value, patched, hook, function) : 0;
 }
 
+static int look_at_runtime_call(struct plan *plan, const struct bine_relocation *relocation, void *value)
+{
+    const struct bine_runtime_call *call = plan->runtime_call;
+    bool wanted = (plan->wanted & BINE_PATCH_THREAD) != 0, patched = value == call->instead;
+    if (!patched && (!wanted || (value != call->original && !is_unbound(plan, relocation, value))))
+        return 0;
+    return want(plan, relocation, value, patched, wanted ? call->instead : NULL, call->original);
+}
+
 static int look_at(const struct bine_relocation *relocation, void *arg)
 {
     struct plan *plan = arg;
     const struct bine_symbol *symbol = bine_symbol_find(relocation->name);
-    if (!symbol && !plan->look_for_limited)
+    bool runtime_call = plan->runtime_call && strcmp(plan->runtime_call->name, relocation->name) == 0;
+    if (!symbol && !plan->look_for_limited && !runtime_call)
         return 0;
     if (protection_of(plan, relocation->slot) < 0)
         return 0;
     void *value = __atomic_load_n(relocation->slot, __ATOMIC_RELAXED);
+    if (runtime_call)
+        return look_at_runtime_call(plan, relocation, value);
     if (!symbol)
         return look_at_limited(plan, relocation, value);
     /* Parts of glibc call each other by private versions: their affair. */
@@ -298,6 +321,8 @@ static int scan(const struct bine_object *object, void *arg)
     plan->new = new;
     plan->wanted = bine_scope_families(object->name, plan->families);
     plan->patient = bine_scope_is_patient(object->name);
+    bool calls_runtime = bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;
+    plan->runtime_call = calls_runtime ? bine_runtime_call : NULL;
     int error = bine_relocations_walk(object, look_at, plan);
     if (error)
         return error;

@@ -36,6 +36,22 @@ extern atomic_bool bine_identity_sought;
 extern bool (*bine_identity_is_main)(struct bine_hub *hub);
 extern unsigned long bine_identity_of_main;
 
+/*
+ * In the matching objects only waits for a time and for locks are patched. They wait for no peer, their waits for a disk are the thread's, and
+ * the descriptors that they open and close are nobody else's. Errors and scope as for bine_patch_exclude().
+ */
+int bine_patch_time_and_locks(const char *object);
+
+/*
+ * A function of the runtime's own, `original`, instead of which the objects of this name (a pattern) call another one while threads are
+ * patched. Set before the first patching. NULL: there is none.
+ */
+struct bine_runtime_call {
+    const char *object, *name;
+    void *original, *instead;
+};
+extern const struct bine_runtime_call *bine_runtime_call;
+
 /* A handler that the program has installed begins on this thread, or has ended. Async-signal-safe. NULL: nobody is told. */
 extern void (*bine_signal_arrives)(struct bine_hub *hub, bool begins);
 

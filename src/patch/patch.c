@@ -185,6 +185,11 @@ int bine_patch_only(const char *object, unsigned families)
     return add_rule(BINE_RULE_ONLY, object, families);
 }
 
+int bine_patch_time_and_locks(const char *object)
+{
+    return add_rule(BINE_RULE_TIME_AND_LOCKS, object, 0);
+}
+
 int bine_patch_local_keys(const char *object)
 {
     return add_rule(BINE_RULE_LOCAL_KEYS, object, 0);

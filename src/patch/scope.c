@@ -128,6 +128,8 @@ unsigned bine_scope_families(const char *name, unsigned families)
             continue;
         if (rule->kind == BINE_RULE_LOCAL_KEYS)
             special |= BINE_PATCH_LOCAL_KEYS;
+        else if (rule->kind == BINE_RULE_TIME_AND_LOCKS)
+            ordinary &= BINE_PATCH_TIME | BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE | BINE_PATCH_LOADER;
         else if (rule->kind == BINE_RULE_GREENLETS)
             /* Threads have their own keys. */
             special |= BINE_PATCH_GREENLETS | (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);

@@ -9,11 +9,12 @@
 enum bine_rule_kind {
     BINE_RULE_EXCLUDE,
     BINE_RULE_INCLUDE,
-    BINE_RULE_ONLY,       /* only these families */
-    BINE_RULE_LOCAL_KEYS, /* the pthread keys of these objects are greenlet-local */
-    BINE_RULE_PATIENT,    /* kills and timeouts do not end waits in these objects: see variant.h */
-    BINE_RULE_GREENLETS,  /* the threads that these objects make are greenlets */
-    BINE_RULE_LOCAL_TLS,  /* the thread-local variables of these objects are greenlet-local */
+    BINE_RULE_ONLY,           /* only these families */
+    BINE_RULE_TIME_AND_LOCKS, /* nothing that has to do with descriptors: see interpreter.h */
+    BINE_RULE_LOCAL_KEYS,     /* the pthread keys of these objects are greenlet-local */
+    BINE_RULE_PATIENT,        /* kills and timeouts do not end waits in these objects: see variant.h */
+    BINE_RULE_GREENLETS,      /* the threads that these objects make are greenlets */
+    BINE_RULE_LOCAL_TLS,      /* the thread-local variables of these objects are greenlet-local */
 };
 
 /* 0, or ENOMEM. The pattern is copied; families count for BINE_RULE_ONLY. Callers hold the patching lock. */
