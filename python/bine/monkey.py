@@ -178,6 +178,13 @@ def exclude(library):
     _bine.patch_exclude(library)
 
 
+def patient(library):
+    """In this library a kill, an exception that is thrown or a timeout ends no wait: it is raised at the greenlet's next wait outside. For
+    libraries that end the process at an error that they do not know; libzmq, nng, nanomsg, libuv and uvloop are known. A call that never
+    returns by itself is never ended. A shell pattern of its file name: "libfoo.so*". MemoryError; OSError (EPERM) if pages cannot be written."""
+    _bine.patch_patient(library)
+
+
 def is_module_patched(mod_name):
     """Has patching of this module of the standard library been asked for, and are the libc calls behind it patched?
 

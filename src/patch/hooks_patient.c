@@ -3,7 +3,8 @@
  * ECANCELED. A wait that a kill or a timeout has broken off goes on behind a shield, as does each later one; when the call into
  * the library has returned, the kill strikes at the greenlet's next wait. Waits for a condition end as if woken for nothing.
  *
- * An interrupt (EINTR) passes: these libraries know it.
+ * An interrupt (EINTR) passes: these libraries know it. One that they ignore becomes ECANCELED at their next wait, if it is an exception that
+ * was thrown into a greenlet of Python; that wait goes on, too, and the exception is raised at the next one outside.
  */
 #include <errno.h>
 
@@ -27,7 +28,7 @@ static bool is_broken_off(void)
 
 static bool is_error_of_it(int error)
 {
-    return (error == ECANCELED || error == ETIMEDOUT) && is_broken_off();
+    return error == ECANCELED || (error == ETIMEDOUT && is_broken_off());
 }
 
 /* What is left of a limit in milliseconds, of which the wait has used some. */
