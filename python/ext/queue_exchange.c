@@ -222,17 +222,17 @@ PyObject *bine_queue_take(Queue *self, enum bine_queue_taking taking, int64_t de
             raise_late(bine_queue_empty_error, timeout);
         return NULL;
     }
-    struct taker getter = { .kind = taking == BINE_QUEUE_TAKE ? GETTER : LOOKER };
-    result = wait_in(self, &self->getters, &getter, "get from queue", deadline, timeout);
+    struct taker waiter = { .kind = taking == BINE_QUEUE_TAKE ? GETTER : LOOKER };
+    result = wait_in(self, &self->getters, &waiter, "get from queue", deadline, timeout);
     if (result == ETIME)
         raise_late(bine_queue_empty_error, timeout);
-    else if (result == 0 && getter.shut)
+    else if (result == 0 && waiter.shut)
         PyErr_SetNone(bine_queue_shut_error);
-    if (result || getter.shut)
+    if (result || waiter.shut)
         return NULL;
-    if (getter.kind == GETTER)
+    if (waiter.kind == GETTER)
         self->lent--;
-    return getter.item;
+    return waiter.item;
 }
 
 /* ---- tasks, and the end ------------------------------------------------------------------------------------ */

@@ -212,3 +212,15 @@ bine.sleep(0.05)
     used = subprocess.run([sys.executable, "-c", code, "used"], stdout=subprocess.PIPE, timeout=30)
     assert (used.returncode, used.stdout) == (0, b"got\n")
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -(signal.SIGRTMAX - 2)
+
+
+def test_hazard_51_what_a_handler_greenlet_raises_is_raised_in_the_main_one():
+    for error in ValueError("from the handler"), SystemExit(3), KeyboardInterrupt():
+
+        def handler():
+            raise error
+
+        watcher = bine.signal_handler(signal.SIGUSR1, handler)
+        bine.spawn_later(0.05, os.kill, os.getpid(), signal.SIGUSR1)
+        assert raises(type(error), bine.sleep, 10) is error
+        watcher.cancel()
