@@ -58,7 +58,7 @@ void bine_py_sleeper_end(struct bine_py_sleeper *sleeper)
 
 bool bine_py_wake(struct bine_py_sleeper *sleeper)
 {
-    if (sleeper->hub == bine_hub_here()) {
+    if (sleeper->hub == bine_hub_of_thread) {
         bine_unpark(sleeper->carrier->g);
         return true;
     }

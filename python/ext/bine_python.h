@@ -30,6 +30,7 @@
 #include <stddef.h>
 
 #include "core/park.h"
+#include "core/schedule.h"
 #include "sync/object.h"
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -182,14 +183,21 @@ int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *
 /* ---- carrier.c, continued ---------------------------------------------------------------------------- */
 
 int bine_carriers_init(PyObject *module);
-/* The current greenlet's carrier, made if need be (root, threads). NULL with an exception. GIL held. */
-struct bine_carrier *bine_carrier_current(void);
+/* A carrier for the current greenlet, which has none (root, threads). NULL with an exception. GIL held. */
+struct bine_carrier *bine_carrier_make(void);
 /* A greenlet has ended before it began: the C greenlet that would have run it is not needed. No effect if it is about to. */
 void bine_carrier_cancel(struct bine_greenlet *g);
 /* The carrier of g, or NULL. */
 static inline struct bine_carrier *bine_carrier_of(struct bine_greenlet *g)
 {
     return g->slots[BINE_SLOT_PYTHON];
+}
+/* The current greenlet's carrier, made if need be. NULL with an exception. GIL held. */
+static inline struct bine_carrier *bine_carrier_current(void)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    struct bine_carrier *carrier = hub ? bine_carrier_of(hub->current) : NULL;
+    return __builtin_expect(carrier != NULL, 1) ? carrier : bine_carrier_make();
 }
 /* Have a carrier run the greenlet (takes a reference of its own) as soon as the caller parks, or after delay ns. The carrier's C greenlet, borrowed,
  * or NULL with an exception. */

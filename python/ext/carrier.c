@@ -153,25 +153,22 @@ static int hub_started(struct bine_hub *hub)
     return 0;
 }
 
-struct bine_carrier *bine_carrier_current(void)
+struct bine_carrier *bine_carrier_make(void)
 {
     struct bine_hub *hub = bine_hub_get();
     if (!hub) {
         PyErr_SetFromErrno(PyExc_OSError);
         return NULL;
     }
-    struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(!g->slots[BINE_SLOT_PYTHON], 0)) {
-        struct bine_carrier *carrier = calloc(1, sizeof *carrier);
-        if (!carrier) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        carrier->g = g;
-        bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
-        surround(hub);
+    struct bine_carrier *carrier = calloc(1, sizeof *carrier);
+    if (!carrier) {
+        PyErr_NoMemory();
+        return NULL;
     }
-    return g->slots[BINE_SLOT_PYTHON];
+    carrier->g = hub->current;
+    bine_greenlet_keep(hub->current, BINE_SLOT_PYTHON, carrier);
+    surround(hub);
+    return carrier;
 }
 
 /* ---- carrying ------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static const struct bine_waitable_class waitable_class = { "Greenlet", ended, NU
 static PyObject *greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    struct bine_hub *hub = bine_hub_get();
+    struct bine_hub *hub = bine_hub_of_thread ? bine_hub_of_thread : bine_hub_get();
     if (!hub)
         return bine_py_error(errno);
     Greenlet *self = (Greenlet *)type->tp_alloc(type, 0);
@@ -315,7 +315,7 @@ static int wait_until(Greenlet *self, int64_t deadline)
 
 int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout)
 {
-    return bine_py_ended(self) ? 0 : bine_py_timeout_waited(timeout, wait_until(self, deadline));
+    return self->state == BINE_PY_ENDED ? 0 : bine_py_timeout_waited(timeout, wait_until(self, deadline));
 }
 
 /* join(timeout=None), parsed by hand as sleep() is. */

@@ -44,7 +44,7 @@ void bine_py_greenlets_end(struct bine_hub *hub)
 
 bool bine_greenlet_here(const Greenlet *self)
 {
-    return self->hub == bine_hub_here() && self->hub->life == self->life;
+    return self->hub == bine_hub_of_thread && self->hub->life == self->life;
 }
 
 static void throw_there(PyObject *object, PyObject *exception, bool gone)

@@ -105,7 +105,7 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
 static int own_decimal_context(PyObject *context)
 {
     static PyObject *name;
-    if (PyObject_Size(context) == 0)
+    if (Py_TYPE(context)->tp_as_mapping->mp_length(context) == 0)
         return 0;
     if (!name && !(name = PyUnicode_InternFromString("decimal")))
         return -1;
@@ -134,7 +134,7 @@ void bine_py_run(Greenlet *self)
     if (self->state == BINE_PY_ENDED) /* killed before its start */
         return;
     self->state = BINE_PY_RUNNING;
-    struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    struct bine_carrier *carrier = bine_carrier_of(bine_hub_of_thread->current);
     self->carried_by = carrier->g;
     PyObject *context = self->context;
     self->context = NULL;

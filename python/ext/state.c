@@ -134,8 +134,7 @@ static bool is_used(const PyThreadState *state)
     if (state->threading_local_key)
         return true;
 #endif
-    PyObject *dict = PyThreadState_GetDict();
-    return (dict && PyDict_GET_SIZE(dict)) || state->async_exc || state->async_gen_firstiter || state->async_gen_finalizer ||
+    return (state->dict && PyDict_GET_SIZE(state->dict)) || state->async_exc || state->async_gen_firstiter || state->async_gen_finalizer ||
            state->coroutine_origin_tracking_depth || (state->context && PyObject_Size(state->context) != 0) || has_running_loop();
 }
 

@@ -69,7 +69,8 @@ int bine_py_park_failed(struct bine_carrier *carrier, int error)
 
 int bine_py_deadline(PyObject *seconds, int64_t *deadline)
 {
-    seconds = bine_py_timeout_seconds(seconds);
+    if (seconds != Py_None)
+        seconds = bine_py_timeout_seconds(seconds);
     if (!seconds || seconds == Py_None) {
         *deadline = INT64_MAX;
         return 0;
