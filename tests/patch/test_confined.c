@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
@@ -270,14 +271,14 @@ TEST(hazard_82_a_thread_that_a_confined_one_makes_serves_no_other)
 
 struct confining {
     sem_t open;
-    bool entered;
+    atomic_bool entered;
     pid_t id;
 };
 
 static void *confine_worker(void *arg)
 {
     struct confining *confining = arg;
-    confining->entered = true;
+    atomic_store(&confining->entered, true);
     while (bine_libc.sem_wait(&confining->open) != 0)
         ;
     filter_fails(SYS_getppid, EPERM);
@@ -307,7 +308,7 @@ TEST(hazard_82_a_job_that_confines_its_thread_is_its_last)
     sem_init(&confining.open, 0, 0);
     int errors[2] = {-1, -1};
     bine_greenlet *all[3] = {bine_spawn(offload_confine_worker, &confining)};
-    while (!*(volatile bool *)&confining.entered)
+    while (!atomic_load(&confining.entered))
         CHECK_OK(bine_sleep(BINE_MS));
     for (int i = 0; i < 2; i++)
         all[i + 1] = bine_spawn(offload_call, &errors[i]);
@@ -358,14 +359,14 @@ TEST(hazard_82_the_pool_takes_the_rights_of_a_thread_that_renews_it)
 
 struct at_work {
     sem_t open;
-    bool entered;
+    atomic_bool entered;
     pid_t ids[2];
 };
 
 static void *stay_at_work(void *arg)
 {
     struct at_work *work = arg;
-    work->entered = true;
+    atomic_store(&work->entered, true);
     while (bine_libc.sem_wait(&work->open) != 0)
         ;
     return thread_id(NULL);
@@ -401,7 +402,7 @@ TEST(hazard_82_queued_calls_keep_the_rights_of_their_thread)
     struct at_work work = {.entered = false};
     sem_init(&work.open, 0, 0);
     bine_greenlet *all[2] = {bine_spawn(offload_work, &work)};
-    while (!*(volatile bool *)&work.entered)
+    while (!atomic_load(&work.entered))
         CHECK_OK(bine_sleep(BINE_MS));
     all[1] = bine_spawn(offload_next, &work);
     CHECK_OK(bine_sleep(0));
