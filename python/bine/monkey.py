@@ -65,6 +65,8 @@ def _patch(*names):
     _bine.patch(families)
     if families & _families["thread"]:
         _bine._learn_identity()
+        if "bine.gevent.thread" in sys.modules:
+            sys.modules["bine.gevent.thread"]._choose()
     if families & _families["signal"]:
         _adopt_handlers()
 

@@ -29,13 +29,13 @@ def test_what_is_the_standard_librarys_is_the_same_object():
     import threading
 
     from bine.gevent import contextvars, select as gselect, signal as gsignal, subprocess as gsubprocess
-    from bine.gevent import thread, threading as gthreading, time as gtime
+    from bine.gevent import threading as gthreading, time as gtime
 
     pairs = ((gsocket.socket, socket.socket), (gsocket.timeout, socket.timeout), (gsocket.create_connection, socket.create_connection),
              (gssl.SSLContext, ssl.SSLContext), (gssl.SSLSocket, ssl.SSLSocket), (gselect.select, select.select), (gselect.epoll, select.epoll),
              (gsubprocess.Popen, subprocess.Popen), (gsubprocess.run, subprocess.run), (gos.fork, os.fork), (gos.waitpid, os.waitpid),
              (gos.path, os.path), (gsignal.signal, signal.signal), (gtime.sleep, time.sleep), (gthreading.Thread, threading.Thread),
-             (thread.allocate_lock, threading._allocate_lock), (contextvars.ContextVar, sys.modules["contextvars"].ContextVar))
+             (contextvars.ContextVar, sys.modules["contextvars"].ContextVar))
     for ours, theirs in pairs:
         assert ours is theirs, theirs
 
@@ -256,3 +256,36 @@ def test_popen_can_be_linked_and_waited_for():
     quiet.wait()
     bine.sleep(0.01)
     assert ended == [process]
+
+
+def test_locks_and_threads_of_gevent_thread_are_cooperative_without_patching():
+    from bine.gevent import thread
+
+    lock, steps = thread.allocate_lock(), []
+    assert isinstance(lock, thread.LockType) and lock.acquire() and lock.locked() and "locked" in repr(lock)
+
+    def other():
+        steps.append("waits")
+        with lock:
+            steps.append("has it")
+            thread.exit()
+
+    ident = thread.start_new_thread(other, ())
+    bine.sleep(0.01)
+    assert steps == ["waits"] and ident != thread.get_ident() and not lock.acquire(False) and not lock.acquire(timeout=0.01)
+    lock.release()
+    bine.sleep(0.01)
+    assert steps == ["waits", "has it"] and not lock.locked()
+    assert raises(RuntimeError, lock.release) and raises(ValueError, lock.acquire, False, 1) and raises(ValueError, lock.acquire, True, -2)
+
+
+def test_patching_makes_gevent_thread_the_standard_librarys():
+    import _thread
+
+    from bine import monkey
+    from bine.gevent import thread
+
+    assert thread.allocate_lock is not _thread.allocate_lock
+    monkey.patch_thread()
+    for name in ("allocate_lock", "LockType", "start_new_thread", "get_ident", "exit"):
+        assert getattr(thread, name) is getattr(_thread, name), name
