@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 import bine
 import bine.event
 import bine.queue
@@ -162,6 +164,19 @@ def test_a_coroutine_of_another_loop_or_thread():
     assert aio.wait(add(1, 2), loop=loops[0]) == 3
     assert raises(bine.Timeout, aio.wait, asyncio.sleep(30), 0.02, loops[0])
     loops[0].call_soon_threadsafe(loops[0].stop)
+
+
+def test_uvloops_loop_in_a_greenlet():
+    uvloop = pytest.importorskip("uvloop")
+    from bine import monkey
+
+    monkey.patch_all()
+    loop = uvloop.new_event_loop()
+    bine.spawn(loop.run_forever)
+    bine.sleep(0.01)
+    assert aio.wait(add(1, 2), loop=loop) == 3 and aio.wait(aio_to(time.sleep, 0.01), loop=loop) is None
+    assert raises(bine.Timeout, aio.wait, asyncio.sleep(30), 0.02, loop)
+    loop.stop()
 
 
 def test_every_thread_has_a_loop_of_its_own():
