@@ -301,6 +301,20 @@ static void tell_the_empty(struct bine_hub *hub)
         bine_waiter_wake(waiter);
 }
 
+void bine_hub_engage(struct bine_hub *hub)
+{
+    hub->engaged++;
+    hub->external++;
+}
+
+void bine_hub_release(struct bine_hub *hub)
+{
+    hub->engaged--;
+    hub->external--;
+    if (!hub->engaged)
+        tell_the_empty(hub);
+}
+
 void bine_greenlet_hide(struct bine_greenlet *g)
 {
     g->flags |= BINE_G_HIDDEN;

@@ -85,6 +85,7 @@ enum {
     BINE_A_KILLED = 1 << 0,
     BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
     BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
+    BINE_A_CALLBACK = 1 << 3,  /* runs a callback that may not wait: parks that are not firm fail with EDEADLK */
 };
 
 static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot slot, void *value)

@@ -231,11 +231,12 @@ static void after_fork_in_child(void)
     }
     if (!(self->flags & BINE_G_ROOT)) {
         self->flags |= BINE_G_ROOT | BINE_G_FORKED;
-        hub->greenlets -= !ending;
+        hub->greenlets -= !ending && !(self->flags & BINE_G_HIDDEN);
     }
     hub->ready.tail = hub->ready.head;
     hub->idle = hub->empty = (struct bine_queue){0};
-    hub->external = 0;
+    hub->external = hub->engaged = hub->background_timers = hub->background_operations = 0;
+    hub->recess = NULL;
     atomic_store(&hub->inbox.first, NULL);
     hub->trips = NULL;
     atomic_store(&hub->inbox.waiting, false);

@@ -63,6 +63,15 @@ struct bine_exchange {
     void (*pass)(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room);
 };
 
+/*
+ * Told of each turn that waits for events. `begins` runs when nothing is ready, before the driver is turned to wait; it may unpark, and then
+ * the turn does not wait. `over` runs after a turn that waited, and may unpark. Neither may park.
+ */
+struct bine_recess {
+    void (*begins)(struct bine_hub *hub);
+    void (*over)(struct bine_hub *hub);
+};
+
 enum {
     BINE_SIGNALLED = 1 << 0,         /* a handler ran */
     BINE_SIGNALLED_RESTART = 1 << 1, /* ... while the root was parked, and calls go on after it (SA_RESTART) */
@@ -118,7 +127,12 @@ struct bine_hub {
     size_t greenlets;          /* how many of these, root and hidden ones not counted */
     struct bine_queue idle;    /* bine_idle */
     struct bine_queue empty;   /* bine_wait(NULL, 0, ...): until no greenlet is left */
-    size_t external;           /* parked now with BINE_PARK_EXTERNAL */
+    size_t external;           /* parked now with BINE_PARK_EXTERNAL, and engaged */
+    size_t engaged;            /* bine_hub_engage */
+    size_t
+        background_timers; /* of those that run: so many never keep the hub waiting by themselves (bine_hub_engage) */
+    size_t background_operations;     /* the same of the driver's */
+    const struct bine_recess *recess; /* NULL: nobody; see there */
     /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
     atomic_uchar signals;
     /* How many handlers have run on this thread, in units of BINE_HANDLED_*: for calls that park several times (signalled.h). */
@@ -184,6 +198,16 @@ int64_t bine_hub_now(struct bine_hub *hub);
 
 /* now + duration, saturating at INT64_MAX. */
 int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration);
+
+/*
+ * Something other than a greenlet keeps the hub: until it is released, somebody from outside may wake greenlets, so waiting for ever is no
+ * deadlock, and whoever waits for the hub's last greenlet waits for this, too. The hub's own thread.
+ *
+ * Timers and operations that are begun for such a thing are counted in background_timers and background_operations by whoever begins them: they
+ * alone keep nobody waiting.
+ */
+void bine_hub_engage(struct bine_hub *hub);
+void bine_hub_release(struct bine_hub *hub);
 
 /* Called by every layer that keeps state per hub: run on its thread when a hub is made, when it ends, and in the child after fork.
  * `started` returns 0 or ENOMEM; then the hub ends at once. */

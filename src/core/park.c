@@ -108,7 +108,7 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     if (hub->no_park)
         return EDEADLK;
     if (g->attention && listens(g, flags)) {
-        int error = pending_error(g);
+        int error = g->attention & BINE_A_CALLBACK ? EDEADLK : pending_error(g);
         if (error && (error = refuse(hub, g, error, object, flags)))
             return error;
         if (g->timeouts && g->timeouts->earliest < deadline)

@@ -137,6 +137,8 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     int saved_errno = errno;
     bool some = deliver_messages(hub);
     some |= fire_timers(hub);
+    if (wait && hub->recess && !some && bine_ready_empty(&hub->ready))
+        hub->recess->begins(hub);
     if (some || !bine_ready_empty(&hub->ready) || !wait) {
         turn_driver(hub, 0);
     } else {
@@ -150,6 +152,8 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         BINE_STORE_THEN_LOOK(&hub->inbox.waiting, true);
         turn_driver(hub, atomic_load(&hub->inbox.first) ? 0 : deadline);
         atomic_store_explicit(&hub->inbox.waiting, false, memory_order_relaxed);
+        if (hub->recess)
+            hub->recess->over(hub);
         deliver_messages(hub);
         attend_to_signals(hub); /* before the timers: a wait whose time is up in this turn was interrupted before */
         fire_timers(hub);
@@ -213,8 +217,9 @@ static size_t timers_of_the_last(const struct bine_hub *hub)
 /* Nothing is ready. Is there anything to wait for? */
 static bool hopeless(const struct bine_hub *hub)
 {
-    return hub->timers.count == timers_of_the_last(hub) && !hub->external &&
-           !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) && hub->driver->pending(hub->driver) == 0;
+    return hub->timers.count == timers_of_the_last(hub) + hub->background_timers && !hub->external &&
+           !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) &&
+           hub->driver->pending(hub->driver) == hub->background_operations;
 }
 
 static struct bine_greenlet *pop_any(struct bine_hub *hub)

@@ -25,7 +25,7 @@ static void judge(struct bine_hub *hub, int64_t duration)
 void bine_streak_over_firmly(struct bine_hub *hub)
 {
     hub->streak = 0;
-    if (hub->no_park)
+    if (hub->no_park || hub->current->attention & BINE_A_CALLBACK)
         return;
     int64_t now = bine_hub_now(hub);
     uint64_t switches = bine_hub_switches(hub);

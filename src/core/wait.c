@@ -223,7 +223,7 @@ void bine_iwait_end(bine_iwait *iteration)
 int bine_park_until_alone(struct bine_hub *hub, int64_t deadline, bool or_stuck)
 {
     size_t self = hub->current == hub->root ? 0 : 1;
-    while (hub->greenlets > self) {
+    while (hub->greenlets > self || hub->engaged) {
         struct bine_waiter waiter = {.greenlet = hub->current, .item = or_stuck ? hub : NULL};
         bine_queue_push(&hub->empty, &waiter);
         int error = bine_park(hub, "wait for all", 0, deadline, 0);

@@ -438,7 +438,7 @@ size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct
     }
     if (count && bine_libc.poll(fds, count, 0) > 0) {
         for (size_t i = 0; i < count && found < most; i++)
-            if (fds[i].revents && !(fds[i].revents & POLLNVAL))
+            if (fds[i].revents && !(fds[i].revents & POLLNVAL) && operations[i]->waiter)
                 waiters[found++] = operations[i]->waiter;
         mark_suspects(poller, operations, fds, count);
         retract_suspects(poller);
