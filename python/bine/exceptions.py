@@ -1,12 +1,8 @@
 """Exceptions (gevent.exceptions' names)."""
 
-from ._bine import GreenletExit, LoopExit
+from ._bine import BlockingSwitchOutError, GreenletExit, LoopExit
 
 __all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed", "InvalidSwitchError", "InvalidThreadUseError", "LoopExit"]
-
-
-class BlockingSwitchOutError(AssertionError):
-    """Raised by gevent when a callback of the hub would block. Bine raises OSError(EDEADLK) there; kept for except clauses."""
 
 
 class InvalidThreadUseError(RuntimeError):
@@ -18,7 +14,7 @@ class ConcurrentObjectUseError(AssertionError):
 
 
 class InvalidSwitchError(AssertionError):
-    """A greenlet was asked to switch to something that cannot be switched to. Kept for except clauses."""
+    """Something else than what a greenlet waited for switched to it."""
 
 
 class HubDestroyed(GreenletExit):

@@ -14,6 +14,7 @@
  *   frames.c      where the Python frames of carriers lie
  *   state.c       a carrier's thread state: made, and wiped for the next greenlet
  *   tracing.c     the trace and profile functions that a new greenlet begins with
+ *   loop*.c       the event loop and its watchers (loop.h)
  *   interpreter.c the interpreter as an object to patch; which threads and locks of it stay real ones
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
@@ -100,6 +101,9 @@ struct bine_carrier {
     struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
     struct bine_py_timeout *timeouts;   /* all that the greenlet has started, youngest first */
     struct bine_delivery delivery;
+    PyObject *switched;                 /* owned: what Greenlet.switch() passed to it and it has not fetched yet; NULL: nothing */
+    bool switching;                     /* it waits for just that */
+    bool callback;                      /* it calls callbacks of a loop now, which may not wait (BINE_A_CALLBACK) */
     bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
     unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
     unsigned without_gil;               /* ... and in a part of it that has released the GIL, or not taken it again yet */
@@ -299,7 +303,13 @@ struct bine_waitable *bine_py_waitable(PyObject *object);
 /* Raise an instance again that was kept, with the traceback it had then (or NULL): else it would grow with each time. NULL. */
 PyObject *bine_py_raise_again(PyObject *exception, PyObject *traceback);
 int bine_waiting_init(PyObject *module);
-extern PyObject *bine_LoopExit;
+/* In a callback of the loop, which may not wait: an exception says so. With or without the GIL, by the current greenlet. */
+void bine_py_refuse_callback(struct bine_carrier *carrier);
+extern PyObject *bine_LoopExit, *bine_BlockingSwitchOutError;
+
+/* ---- hub_object.c: the event loop (loop.h) ---------------------------------------------------------------- */
+
+int bine_loops_init(PyObject *module);
 
 /* ---- package.c --------------------------------------------------------------------------------------- */
 
@@ -353,6 +363,8 @@ bool bine_py_ended(struct bine_py_greenlet *self);
 void bine_py_greenlets_end(struct bine_hub *hub);
 /* Throw an exception (instance, stolen) into the greenlet that carries `carrier`, on its thread. */
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception);
+/* Wait until somebody switches to the current greenlet: what was passed, a new reference, or NULL with an exception. */
+PyObject *bine_py_wait_for_switch(void);
 /* Throw an exception (instance, borrowed) into the main greenlet of this thread, which may be the current one. */
 void bine_py_throw_into_root(PyObject *exception);
 

@@ -121,9 +121,10 @@ static void carrier_ended(struct bine_greenlet *g)
         free(carrier);
         return;
     }
-    if (carrier->face || carrier->thrown) {
+    if (carrier->face || carrier->thrown || carrier->switched) {
         PyGILState_STATE gil = PyGILState_Ensure();
         Py_CLEAR(carrier->face);
+        Py_CLEAR(carrier->switched);
         Py_CLEAR(carrier->thrown);
         PyGILState_Release(gil);
     }
@@ -306,6 +307,7 @@ static void hub_ended(struct bine_hub *hub)
         hub->root->slots[BINE_SLOT_PYTHON] = NULL;
         Py_CLEAR(own->face);
         Py_CLEAR(own->thrown);
+        Py_CLEAR(own->switched);
         free(own);
     }
     PyGILState_Release(gil);

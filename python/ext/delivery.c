@@ -128,6 +128,10 @@ int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int erro
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
     (void)hub;
+    if (error == EDEADLK && carrier && carrier->callback) {
+        bine_py_refuse_callback(carrier);
+        error = EINTR;
+    }
     if (error != EINTR || !carrier || carrier->waiting || !bine_carrier_pending(carrier))
         return error;
     struct bine_delivery *delivery = &carrier->delivery;

@@ -388,6 +388,10 @@ static PyMethodDef greenlet_methods[] = {
     { "kill", KEYWORDS(bine_greenlet_kill),
       "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it waits, and wait for its end. In the current greenlet it is raised at once, or with block=False at the next wait." },
     { "throw", bine_greenlet_throw, METH_VARARGS, "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet." },
+    { "switch", KEYWORDS(bine_greenlet_switch),
+      "switch(*args, **kwargs)\n--\n\nHave the greenlet go on that waits in hub.switch(), which returns the argument, or start one that was not started with these arguments.\n"
+      "Then wait until somebody switches to the caller; a callback of the event loop goes on at once." },
+    { "_hand", bine_greenlet_hand, METH_O, "_hand(value)\n--\n\nThe same with one argument, and the caller goes on." },
     { "ready", bine_greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended." },
     { "successful", bine_greenlet_successful, METH_NOARGS, "successful()\n--\n\nTrue if the greenlet has ended without an exception." },
     { "rawlink", bine_greenlet_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended." },

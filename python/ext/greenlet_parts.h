@@ -39,6 +39,8 @@ PyObject *bine_greenlet_get_name(PyObject *self, void *unused);
 int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
 PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused);
+PyObject *bine_greenlet_switch(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_hand(PyObject *self, PyObject *value);
 int bine_greenlet_start_after(Greenlet *self, int64_t delay);
 
 PyObject *bine_greenlet_get_frame(PyObject *self, void *unused);

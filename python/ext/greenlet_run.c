@@ -162,6 +162,7 @@ void bine_py_run(Greenlet *self)
     bine_greenlet_end(self, value, exception);
     /* What was thrown too late is nobody's any more. */
     Py_CLEAR(carrier->thrown);
+    Py_CLEAR(carrier->switched);
     if (carrier->timeouts)
         bine_timeouts_abandon(carrier);
     bine_delivery_done(carrier);

@@ -49,6 +49,8 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t co
     else if (bine_py_deadline(seconds, &deadline) < 0)
         return NULL;
     if (deadline <= 0) {
+        if (__builtin_expect(carrier->callback, 0))
+            bine_py_refuse_callback(carrier);
         if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
             return NULL;
         carrier->waiting++;
@@ -320,6 +322,8 @@ PyMODINIT_FUNC PyInit__bine(void)
                     bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
         Py_CLEAR(module);
     if (module && PyModule_AddStringConstant(module, "version", bine_version()) < 0)
+        Py_CLEAR(module);
+    if (module && bine_loops_init(module) < 0)
         Py_CLEAR(module);
     return module;
 }

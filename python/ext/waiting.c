@@ -5,8 +5,9 @@
 #include "bine_python.h"
 #include "core/greenlet.h"
 #include "core/streak.h"
+#include "gil.h"
 
-PyObject *bine_LoopExit;
+PyObject *bine_LoopExit, *bine_BlockingSwitchOutError;
 
 int bine_py_raise_pending(void)
 {
@@ -33,6 +34,28 @@ static void raise_loop_exit(void)
     if (text)
         PyErr_Format(bine_LoopExit, "This operation would block forever\n%U", text);
     Py_XDECREF(text);
+}
+
+static void set_refusal(struct bine_carrier *carrier)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    carrier->thrown = PyObject_CallFunction(bine_BlockingSwitchOutError, "s",
+                                            "Impossible to call blocking function in the event loop callback");
+    PyErr_Restore(type, value, traceback);
+}
+
+void bine_py_refuse_callback(struct bine_carrier *carrier)
+{
+    if (bine_carrier_pending(carrier))
+        return;
+    if (bine_gil_state(carrier)) {
+        set_refusal(carrier);
+        return;
+    }
+    PyGILState_STATE gil = PyGILState_Ensure();
+    set_refusal(carrier);
+    PyGILState_Release(gil);
 }
 
 int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)
@@ -162,5 +185,11 @@ int bine_waiting_init(PyObject *module)
     bine_LoopExit = PyErr_NewExceptionWithDoc("bine.exceptions.LoopExit",
                                               "Nothing can wake any greenlet any more; the text says who waits for what.",
                                               PyExc_Exception, NULL);
-    return bine_LoopExit ? PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) : -1;
+    bine_BlockingSwitchOutError = PyErr_NewExceptionWithDoc(
+        "bine.exceptions.BlockingSwitchOutError", "Raised in a callback of the event loop by a call that would wait.", PyExc_AssertionError, NULL);
+    return bine_LoopExit && bine_BlockingSwitchOutError &&
+                   PyModule_AddObjectRef(module, "BlockingSwitchOutError", bine_BlockingSwitchOutError) == 0 &&
+                   PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) == 0
+               ? 0
+               : -1;
 }

@@ -68,6 +68,8 @@ ARGUMENTS = {
     "greenlet_class": (), "ThreadPool.kill": (), "submit": (nothing,), "ThreadPoolExecutor.map": (nothing, [1, 2]),
     # the hub
     "handle_error": (None, bine.GreenletExit, None, None), "handle_system_error": (KeyError, KeyError("system")), "print_exception": (None, "text", None, None), "Hub.join": (0.05,),
+    "Hub.wait": lambda: (bine.get_hub().loop.timer(0.01),), "cancel_wait": (None, KeyError("cancelled")),
+    "cancel_waits_close_and_then": ([], KeyError, "cancelled", nothing), "switch_args": (), "set_hub": (None,), "set_default_hub_class": (bine.hub.Hub,),
     "switch": (), "Waiter.get": (), "Waiter.throw": (KeyError("thrown"),),
     # functions
     "fork": None, "get_hub": (), "getcurrent": (), "getswitchinterval": (), "setswitchinterval": (0.005,), "idle": (), "reinit": (), "sleep": (0.01,),
@@ -83,8 +85,11 @@ MAKERS = {
     "DummySemaphore": (bine.lock.DummySemaphore,), "Pool": (lambda: bine.pool.Pool(2),), "Group": (bine.pool.Group,),
     "ThreadPool": (lambda: bine.threadpool.ThreadPool(2),), "ThreadPoolExecutor": (lambda: bine.threadpool.ThreadPoolExecutor(2),),
 }
-# Exceptions, and signal_handler, which CPython gives to the main thread only. Hub.switch() waits for ever by design.
-NOT_CALLED = {"GreenletExit", "LoopExit", "signal_handler", "Hub.switch", "Waiter.get"}
+# Exceptions, and signal_handler, which CPython gives to the main thread only. Those of the methods wait for ever by design, or start threads.
+NOT_CALLED = {
+    "GreenletExit", "LoopExit", "signal_handler", "Hub.switch", "Greenlet.switch", "Waiter.get", "Hub.run", "Hub.destroy", "Hub.resolver",
+    "Hub.start_periodic_monitoring_thread",
+}
 # Their outcomes differ with the kind of queue, and with the thread: test_gevent_objects.py has them.
 NOT_CALLED.update("%s.%s" % (kind, name) for kind in ("Queue", "JoinableQueue", "LifoQueue", "PriorityQueue", "SimpleQueue", "UnboundQueue")
                   for name in ("queue", "hub"))

@@ -1,0 +1,122 @@
+/* loop.async_: a watcher that any thread may have called. See loop.h. */
+#include "loop.h"
+
+typedef struct {
+    struct bine_watcher base; /* first */
+    struct bine_message message;
+    atomic_bool sent;         /* it is on its way; it has a reference */
+} Async;
+
+static void dropped(struct bine_message *message)
+{
+    Async *self = (Async *)((char *)message - offsetof(Async, message));
+    atomic_store(&self->sent, false);
+    if (!Py_IsInitialized())
+        return;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Py_DECREF(self);
+    PyGILState_Release(gil);
+}
+
+static void arrived(struct bine_message *message)
+{
+    Async *self = (Async *)((char *)message - offsetof(Async, message));
+    if (self->base.loop->destroyed) {
+        dropped(message); /* nobody empties its queues any more */
+        return;
+    }
+    atomic_store(&self->sent, false);
+    if (self->base.active)
+        bine_watcher_fire(&self->base, BINE_LOOP_CUSTOM);
+    bine_watcher_return(&self->base);
+}
+
+static int begin(struct bine_watcher *watcher)
+{
+    (void)watcher;
+    return 0;
+}
+
+static void end(struct bine_watcher *watcher)
+{
+    (void)watcher;
+}
+
+static void forked(struct bine_watcher *watcher)
+{
+    Async *self = (Async *)watcher;
+    atomic_store(&self->sent, false); /* messages are the parent's; the reference of one is not given back */
+}
+
+static const struct bine_watcher_class class = { begin, end, NULL, NULL, forked, NULL };
+
+static int async_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "loop", "ref", "priority", NULL };
+    PyObject *loop, *priority = Py_None;
+    int ref = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO:async_", names, &loop, &ref, &priority))
+        return -1;
+    return bine_watcher_setup((struct bine_watcher *)object, &class, loop, ref, priority);
+}
+
+static PyObject *async_send(PyObject *object, PyObject *unused)
+{
+    Async *self = (Async *)object;
+    struct bine_loop *loop = self->base.loop;
+    (void)unused;
+    if (!loop || !self->base.active)
+        Py_RETURN_NONE;
+    if (bine_loop_here(loop)) {
+        bine_watcher_fire(&self->base, BINE_LOOP_CUSTOM);
+        Py_RETURN_NONE;
+    }
+    if (atomic_exchange(&self->sent, true))
+        Py_RETURN_NONE; /* one call answers all that was sent before it */
+    Py_INCREF(self);
+    self->message = (struct bine_message){ .deliver = arrived, .dropped = dropped };
+    if (bine_hub_gone(loop->hub, loop->life) || bine_hub_send(loop->hub, &self->message) != 0) {
+        atomic_store(&self->sent, false);
+        Py_DECREF(self);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    { "send", async_send, METH_NOARGS, "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. No effect if it is not active." },
+    { "send_ignoring_arg", async_send, METH_O, "send_ignoring_arg(unused)\n--\n\nThe same as send(), for those who pass an argument." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyObject *get_pending(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((struct bine_watcher *)object)->due || atomic_load(&((Async *)object)->sent));
+}
+
+static PyGetSetDef getset[] = {
+    { "pending", get_pending, NULL, "True if it was sent and the callback is to be called.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+PyTypeObject bine_LoopAsync_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "bine._bine.async_",
+    .tp_basicsize = sizeof(Async),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), which any thread may call.",
+    .tp_init = async_init,
+    .tp_traverse = bine_watcher_traverse,
+    .tp_clear = bine_watcher_clear,
+    .tp_dealloc = bine_watcher_dealloc,
+    .tp_methods = methods,
+    .tp_getset = getset,
+};
+
+int bine_loop_async_init(PyObject *module)
+{
+    bine_LoopAsync_Type.tp_base = &bine_Watcher_Type;
+    if (PyType_Ready(&bine_LoopAsync_Type) < 0)
+        return -1;
+    return PyModule_AddObjectRef(module, "async_", (PyObject *)&bine_LoopAsync_Type);
+}
