@@ -68,6 +68,7 @@ class WSGIHandler:
     _send_error: Optional[OSError] = None
     _headers: Any = None
     _linger = False
+    _watcher: Any = None
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         self.socket = sock
@@ -85,7 +86,7 @@ class WSGIHandler:
 
     def handle(self) -> None:
         """Serve requests until the connection ends. The server calls it."""
-        watcher = getattr(self.server, "_clients", None)
+        watcher = self._watcher = getattr(self.server, "_clients", None)
         reader = self.rfile
         if watcher is not None:
             watcher.add(reader)
@@ -249,8 +250,12 @@ class WSGIHandler:
                 if expected.lower() != "100-continue":
                     raise InvalidClientRequest("Expect: %r" % expected[:40], 417)
                 sock = self.socket
-        self.wsgi_input = Input(self.rfile, None if self.content_length < 0 else self.content_length, sock, self.content_length < 0)
-        self.wsgi_input.limit = self.server.max_body_size
+        body = self.wsgi_input = Input(self.rfile, self.content_length) if coding is None else Input(self.rfile, None, None, True)
+        if sock is not None:
+            body.socket = sock
+        most = self.server.max_body_size
+        if most is not None:
+            body.limit = most
 
     @staticmethod
     def MessageClass(*args: Any) -> HTTPMessage:
@@ -284,7 +289,7 @@ class WSGIHandler:
         environ["QUERY_STRING"] = query
         environ["SERVER_PROTOCOL"] = self.request_version
         address = self.client_address
-        if isinstance(address, tuple):
+        if address.__class__ is tuple:
             environ["REMOTE_ADDR"] = address[0]
             environ["REMOTE_PORT"] = str(address[1])
         environ.update(self._variables)  # type: ignore[arg-type]
@@ -418,7 +423,7 @@ class WSGIHandler:
         if self.provided_date is None:
             self.response_headers.append(("Date", date_now(self.time_start or time.time())))
         code = self.code
-        self._no_body = self.command == "HEAD" or code == 204 or code == 304 or 100 <= code < 200
+        self._no_body = code != 200 and (code == 204 or code == 304 or code < 200) or self.command == "HEAD"
         length = self.provided_content_length
         if length is None and code != 304 and code != 204 and code >= 200:
             result = self.result
@@ -433,14 +438,11 @@ class WSGIHandler:
                 self.close_connection = True
         elif length:
             self._left = int(length)
-        if not self.close_connection and self._draining():
+        watcher = self._watcher
+        if watcher is not None and watcher.draining:
             self.close_connection = True
         if self.close_connection or self.request_version != "HTTP/1.1":
             self._tell_connection()
-
-    def _draining(self) -> bool:
-        clients = getattr(self.server, "_clients", None)
-        return clients is not None and clients.draining
 
     def _tell_connection(self) -> None:
         if self.connection_upgraded or any(name.lower() == "connection" for name, _ in self.response_headers):
@@ -452,9 +454,14 @@ class WSGIHandler:
         if data and (code == 304 or code == 204):
             raise self.ApplicationError("The %s response must have no body" % code)
         self.finalize_headers()
-        lines = [name + ": " + value + "\r\n" if name.__class__ is str and value.__class__ is str else native(name) + ": " + native(value) + "\r\n"
-                 for name, value in self.response_headers]
-        head = (self.protocol_version + " " + native(self.status) + "\r\n" + "".join(lines) + "\r\n").encode("latin-1")
+        try:
+            fields = "".join([name + ": " + value + "\r\n" for name, value in self.response_headers])
+        except TypeError:  # a subclass may have put bytes in
+            fields = "".join([native(name) + ": " + native(value) + "\r\n" for name, value in self.response_headers])
+        status = self.status
+        if status.__class__ is not str:
+            status = native(status)
+        head = (self.protocol_version + " " + status + "\r\n" + fields + "\r\n").encode("latin-1")
         if data and not self._no_body:
             data = self._framed(data)
             if len(data) <= _JOINED:

@@ -253,18 +253,21 @@ class Input:
     first read of a body that the client holds back until it is asked (Expect: 100-continue) asks it. Reading may switch.
     """
 
-    __slots__ = ("rfile", "content_length", "socket", "position", "chunked_input", "send_100_continue_enabled", "limit", "_chunks", "_pending")
+    socket: Any = None  # to say 100 Continue on, once
+    position = 0
+    chunked_input = False
+    send_100_continue_enabled = True
+    limit: Optional[int] = None
+    _chunks: Optional[_Chunks] = None
+    _pending = b""
 
     def __init__(self, rfile: Any, content_length: Optional[int], socket: Any = None, chunked_input: bool = False) -> None:
         self.rfile = rfile
         self.content_length = content_length
-        self.socket = socket  # to say 100 Continue on, once
-        self.position = 0
-        self.chunked_input = chunked_input
-        self.send_100_continue_enabled = True
-        self.limit: Optional[int] = None
-        self._chunks: Optional[_Chunks] = None
-        self._pending = b""
+        if socket is not None:
+            self.socket = socket
+        if chunked_input:
+            self.chunked_input = True
 
     def _send_100_continue(self) -> None:
         sock, self.socket = self.socket, None
