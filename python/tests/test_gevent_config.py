@@ -114,3 +114,18 @@ def test_entry_points_of_installed_packages_are_called_before_subscribers():
     event = events.GeventWillPatchAllEvent({}, {})
     events.notify_and_call_entry_points(event)
     assert heard_of_it.seen == [("plugin", event), ("subscriber", event)]
+
+
+def test_stacks_of_spawners_are_noted_when_somebody_says_so():
+    import subprocess
+
+    code = ("import bine, traceback\nfrom bine.gevent import config, util\n%s\n"
+            "def spawner():\n    return bine.spawn(bine.sleep, 60)\ng = spawner()\nbine.sleep(0)\n"
+            "print(g.spawning_stack is not None, 'in spawner' in util.GreenletTree.current_tree().format())\n")
+    for variable, line, noted in ((None, "", False), ("1", "", True), ("0", "", False), (None, "config.track_greenlet_tree = True", True),
+                                  ("1", "config.track_greenlet_tree = False", False)):
+        environment = dict(os.environ)
+        if variable:
+            environment["GEVENT_TRACK_GREENLET_TREE"] = variable
+        done = subprocess.run([sys.executable, "-c", code % line], stdout=subprocess.PIPE, env=environment, universal_newlines=True)
+        assert done.stdout == "%s %s\n" % (noted, noted), (variable, line, done)

@@ -289,3 +289,11 @@ def test_patching_makes_gevent_thread_the_standard_librarys():
     monkey.patch_thread()
     for name in ("allocate_lock", "LockType", "start_new_thread", "get_ident", "exit"):
         assert getattr(thread, name) is getattr(_thread, name), name
+
+
+def test_tracers_find_and_replace_what_imap_makes():
+    import bine.gevent
+    from bine.gevent import pool
+
+    assert bine.gevent._imap.IMap is pool.IMap and bine.gevent._imap.IMapUnordered is pool.IMapUnordered
+    assert bine.gevent._imap.Greenlet is pool.Greenlet is bine.Greenlet

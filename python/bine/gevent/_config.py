@@ -65,6 +65,13 @@ def _frames(value: Any) -> Optional[bool]:
     return None if value is None else value not in _FALSE
 
 
+def _track(wanted: bool) -> None:
+    """Note the ten innermost frames of the spawner for each new greenlet, or no more."""
+    from .. import _spawning
+
+    _spawning.track(10 if wanted else 0)  # type: ignore[no-untyped-call]
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -74,8 +81,11 @@ class Setting(Generic[T]):
 
     name: str
 
-    def __init__(self, environment_key: str, default: Any, convert: Callable[[Any], T], doc: str) -> None:
+    def __init__(self, environment_key: str, default: Any, convert: Callable[[Any], T], doc: str,
+                 apply: Optional[Callable[[T], None]] = None) -> None:
+        """`apply` is called with what the program or the environment says, not with the default."""
         self.environment_key, self.default, self._convert, self.__doc__ = environment_key, default, convert, doc
+        self._apply = apply
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -90,11 +100,16 @@ class Setting(Generic[T]):
             return self
         values = config.__dict__
         if self.name not in values:
-            values[self.name] = self.check(os.environ.get(self.environment_key, self.default))
+            if self.environment_key in os.environ:
+                self.__set__(config, os.environ[self.environment_key])
+            else:
+                values[self.name] = self.check(self.default)
         return values[self.name]
 
     def __set__(self, config: "Config", value: Any) -> None:
-        config.__dict__[self.name] = self.check(value)
+        config.__dict__[self.name] = checked = self.check(value)
+        if self._apply is not None:
+            self._apply(checked)
 
     def check(self, value: Any) -> T:
         """The value as the setting keeps it. ValueError, TypeError or ImportError, which names the setting."""
@@ -172,7 +187,8 @@ class Config:
     trace_malloc = Setting[Optional[bool]]("PYTHONTRACEMALLOC", None, _frames,
         "Accepted. The interpreter itself obeys PYTHONTRACEMALLOC.")
     track_greenlet_tree = Setting[bool]("GEVENT_TRACK_GREENLET_TREE", True, _boolean,
-        "Do greenlets note the greenlet that spawned them, and where (spawning_stack)?")
+        "Do greenlets note where they were spawned (spawning_stack)? That takes longer than a spawn, so only if the program or the environment says so."
+        " They note who spawned them (spawning_greenlet, spawn_tree_locals) in any case.", _track)
     monitor_thread = Setting[bool]("GEVENT_MONITOR_THREAD_ENABLE", False, _boolean,
         "Does each hub start a thread that watches it (max_blocking_time, max_memory_usage)? hub.start_periodic_monitoring_thread() does so later.")
     max_blocking_time = Setting[float]("GEVENT_MAX_BLOCKING_TIME", 0.1, _seconds,
@@ -201,3 +217,5 @@ class Config:
 
 
 config = Config()
+if "GEVENT_TRACK_GREENLET_TREE" in os.environ:
+    config.track_greenlet_tree  # it acts when it is read
