@@ -4,10 +4,11 @@
  * CPython runs signal handlers in the thread whose pthread_self is the main thread's. For gevent's programs all greenlets of the main thread
  * are that, while each has an identity of its own for locks. So the answer depends on who asks: the places in the interpreter that ask before
  * they look at signals are answered with the main thread's identity, and everybody else with the greenlet's own. Which places these are is
- * learned: they ask while the interpreter is made to look at signals. A place is two return addresses, as the first is always the same in an
- * interpreter that does not inline its function.
+ * learned: they ask while the interpreter is made to look at signals. A place is the function that asks and its caller, as an interpreter that does
+ * not inline the first one always asks by it. Functions and not return addresses: a compiler makes copies of a call. Where we called the first one
+ * ourselves it asks for that purpose only, and its caller makes no difference (PyErr_CheckSignals(), if everything is inlined there).
  *
- * Finding the return addresses takes a microsecond, so the answer is as ever while no signal has come.
+ * Finding the functions takes a microsecond, so the answer is as ever while no signal has come.
  */
 #include <dlfcn.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 enum { MOST = 32 };
 
 struct place {
-    uintptr_t inner, outer;
+    uintptr_t inner, outer; /* where the functions begin; outer 0: outside of the interpreter, or any */
 };
 
 static struct place places[MOST];
@@ -36,21 +37,22 @@ struct search {
 static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg)
 {
     struct search *search = arg;
-    uintptr_t address = _Unwind_GetIP(context);
-    if (search->found == 0 && !bine_inside_interpreter((const void *)address))
+    bool inside = bine_inside_interpreter((const void *)_Unwind_GetIP(context));
+    if (search->found == 0 && !inside)
         return _URC_NO_REASON; /* ourselves */
+    uintptr_t function = inside ? _Unwind_GetRegionStart(context) : 0;
     if (search->found++ == 0) {
-        search->place.inner = address;
+        search->place.inner = function;
         return _URC_NO_REASON;
     }
-    search->place.outer = address;
+    search->place.outer = function;
     return _URC_END_OF_STACK;
 }
 
 static bool is_known(const struct place *place)
 {
     for (unsigned i = 0; i < known; i++)
-        if (places[i].inner == place->inner && places[i].outer == place->outer)
+        if (places[i].inner == place->inner && (places[i].outer == 0 || places[i].outer == place->outer))
             return true;
     return false;
 }
