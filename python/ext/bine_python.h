@@ -32,6 +32,7 @@
 
 #include "core/park.h"
 #include "core/schedule.h"
+#include "patch/interpreter.h"
 #include "sync/object.h"
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -42,6 +43,7 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
 }
 #endif
 
+struct bine_carrier;
 struct bine_py_greenlet;
 struct bine_py_timeout;
 struct bine_py_tracing;
@@ -53,6 +55,8 @@ int bine_signals_init(PyObject *module);
 int bine_signal_reserved(void);
 /* Mark the reserved signal as arrived, and have the current greenlet look at signals. With or without the GIL; async-signal-safe. */
 void bine_signal_trip(void);
+/* Have the carrier's greenlet, which is the current one, look at signals soon. carrier: or NULL. GIL held, or in a signal handler. */
+void bine_signal_mark(const struct bine_carrier *carrier);
 
 /* ---- identity.c -------------------------------------------------------------------------------------- */
 
@@ -125,6 +129,20 @@ void bine_switch_end(void);
 /* settrace(function or None), which returns the one before, and gettrace(). */
 PyObject *bine_py_set_switch_tracer(PyObject *unused, PyObject *function);
 PyObject *bine_py_get_switch_tracer(PyObject *unused, PyObject *nothing);
+
+/* ---- signals.c, continued ---------------------------------------------------------------------------- */
+
+/* A greenlet goes on, or begins. From CPython 3.13 on a pending signal is marked in one thread state: if the greenlet that ran when it came has not
+ * looked at it, this one does. */
+static inline void bine_signal_take_over(const struct bine_hub *hub, const struct bine_carrier *carrier)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    if (__builtin_expect(atomic_load_explicit(&bine_identity_sought, memory_order_relaxed), 0) && hub->main_thread)
+        bine_signal_mark(carrier);
+#else
+    (void)hub, (void)carrier;
+#endif
+}
 
 /* ---- interpreter.c ----------------------------------------------------------------------------------- */
 

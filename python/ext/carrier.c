@@ -87,6 +87,7 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         carrier->left = false;
     if (left)
         take_again(hub, carrier, left);
+    bine_signal_take_over(hub, carrier);
 }
 
 static const struct bine_around around = { leave, back, bine_delivery_refuse, bine_delivery_interrupted };
@@ -197,6 +198,7 @@ static void *carry(void *arg)
     for (;;) {
         struct bine_py_greenlet *greenlet = carrier->running;
         bine_state_check(carrier);
+        bine_signal_take_over(hub, carrier);
         bine_py_run(greenlet);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit_child(greenlet);

@@ -42,7 +42,7 @@ static void learn_bit(void)
     bit = __atomic_load_n(&state->eval_breaker, __ATOMIC_RELAXED) & ~before;
 }
 
-static void mark_state(const struct bine_carrier *carrier)
+void bine_signal_mark(const struct bine_carrier *carrier)
 {
     PyThreadState *state = carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
     if (state && bit)
@@ -55,7 +55,7 @@ static void learn_bit(void)
 {
 }
 
-static void mark_state(const struct bine_carrier *carrier)
+void bine_signal_mark(const struct bine_carrier *carrier)
 {
     (void)carrier;
 }
@@ -73,22 +73,24 @@ void bine_signal_trip(void)
     mark(reserved);
     if (g) {
         g->flags = flags;
-        mark_state(bine_carrier_of(g));
+        bine_signal_mark(bine_carrier_of(g));
     }
 }
 
-/* A handler of the process's begins or ends, on this thread. Async-signal-safe. A greenlet that waits is not told: the main one is
- * woken. */
+/* A handler of the process's begins or ends, on this thread. Async-signal-safe. A greenlet that is parked, or is the root, is not told before the
+ * handler: the root is woken. But either may be on its way into a park, and look at signals no more: then the greenlet that goes on next looks
+ * (bine_signal_take_over). */
 static void arrives(struct bine_hub *hub, bool begins)
 {
     struct bine_greenlet *g = hub->current;
-    if (!hub->main_thread || g == hub->root || g->state == BINE_PARKED || !bine_identity_known())
+    bool told = g != hub->root && g->state != BINE_PARKED;
+    if (!hub->main_thread || !bine_identity_known())
         return;
     if (begins) {
-        g->flags |= BINE_G_MAIN_IDENTITY;
+        g->flags |= told ? BINE_G_MAIN_IDENTITY : 0;
         return;
     }
-    g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
+    g->flags &= told ? (uint8_t)~BINE_G_MAIN_IDENTITY : UINT8_MAX;
     bine_identity_seek();
     bine_signal_trip();
 }

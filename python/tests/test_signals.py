@@ -1,5 +1,7 @@
 """Signals of Python: all greenlets of the main thread are the main thread for them."""
 
+import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -75,11 +77,43 @@ print("go", flush=True)
 """
     for wait in "bine.spawn(spin).join()", "import threading; t = threading.Thread(target=spin); t.start(); t.join()":
         child = subprocess.Popen([sys.executable, "-c", code % wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        child.stdout.readline()
-        time.sleep(0.3)
-        child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=20)
+        try:
+            child.stdout.readline()
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=20)
+        finally:
+            child.kill()
         assert b"KeyboardInterrupt" in said
+
+
+def at_once(*functions):
+    """Call them from C, one right after the other: Python does not look at signals in between."""
+    return list(map(functools.partial.__call__, map(functools.partial, functions)))
+
+
+def test_hazard_51_a_signal_that_comes_right_before_a_park_is_for_the_greenlet_that_goes_on():
+    got = []
+    libc = ctypes.PyDLL(None)
+    signal.signal(signal.SIGUSR1, lambda number, frame: got.append(number))
+
+    strike = functools.partial(libc["raise"], int(signal.SIGUSR1))
+    for _ in range(3):
+        del got[:]
+        greenlet = bine.spawn(compute, got, 5)
+        at_once(strike, greenlet.join)  # the main greenlet's signal, in a greenlet that begins
+        assert greenlet.get() is True
+
+        del got[:]
+        greenlet = bine.spawn(lambda: (bine.sleep(0), compute(got, 5))[1])
+        bine.sleep(0)
+        at_once(strike, greenlet.join)  # in one that goes on
+        assert greenlet.get() is True
+
+        del got[:]
+        greenlet = bine.spawn(lambda: (bine.sleep(0), compute(got, 5))[1])
+        bine.spawn(at_once, strike, functools.partial(bine.sleep, 0.001)).join(0.0001)  # another one's
+        assert greenlet.get() is True
 
 
 def test_hazard_51_locks_keep_their_owners_however_signals_fall():
