@@ -67,6 +67,7 @@ def _patch(*names):
         _bine._learn_identity()
         if "bine.gevent.thread" in sys.modules:
             sys.modules["bine.gevent.thread"]._choose()
+        _bine._count_tries()
     if families & _families["signal"]:
         _adopt_handlers()
 

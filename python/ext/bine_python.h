@@ -12,6 +12,7 @@
  *   identity.c    whom CPython takes for the main thread, and which thread sqlite3 is in
  *   cut.c         what comes instead of the error of a C extension that was cut short
  *   frames.c      where the Python frames of carriers lie
+ *   tries.c       calls of the interpreter's objects that return at once
  *   state.c       a carrier's thread state: made, and wiped for the next greenlet
  *   tracing.c     the trace and profile functions that a new greenlet begins with
  *   loop*.c       the event loop and its watchers (loop.h)
@@ -201,6 +202,11 @@ int bine_tracing_begin(struct bine_py_greenlet *self);
 /* Drop what bine_tracing_inherit() noted. */
 void bine_tracing_forget(struct bine_py_greenlet *self);
 int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *arg);
+
+/* ---- tries.c ----------------------------------------------------------------------------------------- */
+
+/* From now on calls that try for one of the interpreter's objects count, once, when threads are patched. GIL held. None. */
+PyObject *bine_py_count_tries(PyObject *module, PyObject *unused);
 
 /* ---- carrier.c, continued ---------------------------------------------------------------------------- */
 

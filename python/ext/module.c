@@ -303,6 +303,7 @@ static PyMethodDef functions[] = {
       "track_spawning(capture)\n--\n\nKeep capture(spawner) of each new greenlet as its spawning_stack; None: no more." },
     { "_throw_into_main", py_throw_into_main, METH_O, NULL },
     { "_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
+    { "_count_tries", bine_py_count_tries, METH_NOARGS, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };

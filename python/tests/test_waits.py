@@ -68,6 +68,34 @@ def test_hazard_52_loops_that_only_try_a_lock_let_others_run():
         is_brought_about(lambda: (lock.wait(0), lock.counter)[1], lock.release)
 
 
+def test_hazard_52_loops_that_only_try_what_threads_share_let_others_run():
+    lock, items, condition, event = threading.RLock(), queue.SimpleQueue(), threading.Condition(), threading.Event()
+    go, some = threading.Event(), []
+
+    def holds():
+        with lock:
+            go.wait()
+
+    bine.spawn(holds)
+    bine.sleep(0)
+    is_brought_about(lambda: lock.acquire(blocking=False), go.set)
+    is_brought_about(lambda: answered(items.get_nowait), lambda: items.put(1))
+    is_brought_about(lambda: answered(items.get, True, 0), lambda: items.put(1))
+    is_brought_about(lambda: event.wait(0), event.set)
+
+    def some_after_a_wait():
+        with condition:
+            return condition.wait(0) or some
+
+    is_brought_about(some_after_a_wait, lambda: some.append(1))
+    items = queue.Queue()
+    is_brought_about(lambda: not items.empty(), lambda: items.put(1))
+    for tries in lambda: not thread.is_alive(), lambda: (thread.join(0), not thread.is_alive())[1]:
+        thread = threading.Thread(target=time.sleep, args=(0.001,))
+        thread.start()
+        is_brought_about(tries, lambda: None)
+
+
 def test_hazard_52_loops_that_only_look_at_an_event_let_others_run():
     for tries in (
         lambda: event.wait(0),
