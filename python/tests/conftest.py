@@ -3,6 +3,7 @@ hide another's result. A test is a plain function; what it prints is shown when 
 patched first, after the module's imports."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -33,14 +34,29 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "seconds(n): time limit of the test's process (default 60)")
 
 
+def _run(command, seconds):
+    """As subprocess.run(). Nothing that the test started outlives a test that fails."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return subprocess.CompletedProcess(command, process.returncode, output)
+    finally:
+        if process.returncode != 0:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     marker = pyfuncitem.get_closest_marker("seconds")
     seconds = marker.args[0] if marker else 60
     command = [sys.executable, "-c", _run_one, pyfuncitem.module.__name__, pyfuncitem.function.__name__, os.path.dirname(pyfuncitem.path), HERE]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=seconds, errors="replace")
+        done = _run(command, seconds)
     except subprocess.TimeoutExpired as expired:
         output = expired.stdout or b""
         pytest.fail("still running after %d s\n%s" % (seconds, output.decode(errors="replace")

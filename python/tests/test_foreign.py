@@ -66,6 +66,7 @@ ARGUMENTS = {
     "imap_unordered": (nothing, [1, 2]), "killone": lambda: (bine.spawn(nothing),), "wait_available": (0.05,), "free_count": (),
     "Group.start": lambda: (new_greenlet(),), "Pool.start": lambda: (new_greenlet(),), "ThreadPool.start": lambda: (new_greenlet(),),
     "greenlet_class": (), "ThreadPool.kill": (), "submit": (nothing,), "ThreadPoolExecutor.map": (nothing, [1, 2]),
+    "ThreadPoolExecutor.BROKEN": (), "ThreadPoolExecutor.prepare_context": (nothing, ()),  # of 3.14's
     # the hub
     "handle_error": (None, bine.GreenletExit, None, None), "handle_system_error": (KeyError, KeyError("system")), "print_exception": (None, "text", None, None), "Hub.join": (0.05,),
     "Hub.wait": lambda: (bine.get_hub().loop.timer(0.01),), "cancel_wait": (None, KeyError("cancelled")),
