@@ -14,7 +14,8 @@
 #pragma weak PyUnstable_ThreadState_SetStackProtection
 
 /* From 3.14 on CPython compares the stack pointer with the bounds of the thread's stack, to raise RecursionError and to put off the end of
- * nested objects. It asks pthread_getattr_np, which answers for the greenlet if threads are patched; this says so in any case. Not in 3.14.0. */
+ * nested objects. It asks pthread_getattr_np when the state is first used, which answers for the greenlet if threads are patched; else it reads
+ * the list of all mappings, the greenlets' stacks among them. So this says it in any case, before that. Not in 3.14.0. */
 static void tell_stack(const struct bine_carrier *carrier)
 {
     const struct bine_stack *stack = carrier->g->stack;
@@ -34,8 +35,8 @@ void bine_state_new(struct bine_carrier *carrier)
     carrier->state = PyThreadState_New(PyInterpreterState_Main());
     if (!carrier->state)
         Py_FatalError("bine: no memory for a thread state");
-    PyEval_RestoreThread(carrier->state);
     tell_stack(carrier);
+    PyEval_RestoreThread(carrier->state);
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
     /* The dict is made when it is first asked for, which is not to be in the midst of something (gil.h). */
     if (!PyThreadState_GetDict())
