@@ -13,6 +13,12 @@ __all__ = [
 ]
 
 
+def _settings():
+    """gevent.config if the program has imported gevent's package, whose import makes some calls cooperative; else None."""
+    module = sys.modules.get("bine.gevent._config")
+    return getattr(module, "config", None)
+
+
 class Hub(Greenlet):
     """What programs find as the hub of an OS thread. Bine's greenlets need no hub to switch to: this is the greenlet that calls the callbacks of
     hub.loop, and keeps what a thread has one of.
@@ -36,6 +42,9 @@ class Hub(Greenlet):
         if loop is None or isinstance(loop, (bool, str, list, tuple)):
             loop = self._loops.pop(self.thread_ident, None) or self.loop_class(default=default)
         self._adopt(loop)
+        settings = _settings()
+        if settings is not None and settings.monitor_thread:
+            self.start_periodic_monitoring_thread()
 
     def __repr__(self):
         state = "destroyed" if self.dead else self.loop._format() if self._loop is not None else poller_name()
@@ -164,7 +173,8 @@ class Hub(Greenlet):
         if self._threadpool is None:
             from .threadpool import ThreadPool
 
-            self._threadpool = ThreadPool(self.threadpool_size)
+            settings = _settings()
+            self._threadpool = (settings.threadpool if settings else ThreadPool)(self.threadpool_size, hub=self)
         return self._threadpool
 
     @threadpool.setter

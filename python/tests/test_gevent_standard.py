@@ -184,6 +184,26 @@ def test_a_timeout_of_the_callers_or_a_kill_ends_a_wait():
     assert isinstance(waiter.exception, KeyError)
 
 
+def test_waiting_for_a_watcher_and_cancelling_that():
+    r, w = os.pipe()
+    hub = bine.get_hub()
+    for error, kind in ((gsocket.cancel_wait_ex, gsocket.cancel_wait_ex), (KeyError, KeyError), (KeyError("x"), KeyError)):
+        watcher = hub.loop.io(r, 1)
+        waiter = bine.spawn(gsocket.wait, watcher)
+        bine.sleep(0.01)
+        gsocket.cancel_wait(watcher, error)
+        waiter.join(10)
+        assert type(waiter.exception) is kind and not watcher.active
+    watcher = hub.loop.io(r, 1)
+    assert raises(socket.timeout, gsocket.wait, watcher, 0.01) and raises(bine.Timeout, gsocket.wait, watcher, 0.01, None)
+    assert raises(KeyError, gsocket.wait, watcher, 0.01, KeyError)
+    waiter = bine.spawn(gsocket.wait, watcher, -1)
+    bine.sleep(0.01)
+    os.write(w, b"x")
+    assert waiter.get(timeout=10) is None
+    gsocket.cancel_wait(watcher)
+
+
 def test_sockets_are_cooperative_once_the_module_is_imported():
     listener = gsocket.create_server(("127.0.0.1", 0))
 

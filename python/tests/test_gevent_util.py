@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ import weakref
 import bine
 import bine.event
 import bine.hub
+import bine.threadpool
 from bine.gevent import _monitor, config, events, util
 from helpers import raises, raising
 
@@ -182,7 +184,9 @@ class Heard(list):
 def watched():
     hub = bine.hub.get_hub()
     sys.stderr = io.StringIO()
-    return hub, _monitor.start(hub)
+    monitor = hub.start_periodic_monitoring_thread()
+    assert hub.start_periodic_monitoring_thread() is monitor is hub.periodic_monitoring_thread
+    return hub, monitor
 
 
 def blocks(stop):
@@ -214,8 +218,7 @@ def test_a_call_that_blocks_the_thread_is_reported_too():
     time.sleep(0.5)  # nothing is patched
     event = heard.of(events.EventLoopBlocked)
     assert event.greenlet is bine.getcurrent() and sys.stderr.getvalue() == ""
-    if getattr(hub, "thread_ident", None):
-        assert any("test_a_call_that_blocks" in line for line in event.info), event.info
+    assert any("test_a_call_that_blocks" in line for line in event.info), event.info
     monitor.kill()
 
 
@@ -281,7 +284,7 @@ def test_it_ends_with_its_thread_and_goes_on_in_a_child():
     found = []
 
     def other():
-        found.append(_monitor.start(bine.hub.get_hub()))
+        found.append(bine.hub.get_hub().start_periodic_monitoring_thread())
         bine.sleep(0.1)
 
     thread = threading.Thread(target=other)
@@ -312,3 +315,25 @@ def test_it_stays_a_real_thread_when_everything_is_patched():
     burn(0.3)
     assert heard.of(events.EventLoopBlocked).hub is hub
     monitor.kill()
+
+
+def test_the_setting_starts_it_for_each_hub():
+    code = ("import os, threading\n%s\nimport bine\nfrom bine.gevent import config, get_hub\n%s\n"
+            "found = [get_hub().periodic_monitoring_thread]\n"
+            "t = threading.Thread(target=lambda: found.append(get_hub().periodic_monitoring_thread))\nt.start(); t.join()\n"
+            "print([one is not None for one in found], found[0] is not found[1])\n")
+    for before, after, expected in (("os.environ['GEVENT_MONITOR_THREAD_ENABLE'] = '1'", "", "[True, True] True"),
+                                    ("", "config.monitor_thread = True", "[True, True] True"), ("", "", "[False, False] False")):
+        done = subprocess.run([sys.executable, "-c", code % (before, after)], stdout=subprocess.PIPE, universal_newlines=True)
+        assert done.stdout.strip() == expected, done
+
+
+def test_config_chooses_the_hubs_pool_and_resolver():
+    from bine.gevent.resolver.blocking import Resolver
+
+    class Pool(bine.threadpool.ThreadPool):
+        pass
+
+    config.threadpool, config.resolver = Pool, "block"
+    hub = bine.hub.get_hub()
+    assert type(hub.threadpool) is Pool and hub.threadpool.maxsize == 10 and type(hub.resolver) is Resolver

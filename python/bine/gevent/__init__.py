@@ -30,3 +30,5 @@ version_info = _version_info(26, 9, 0, "final", 0)
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later
+
+config.monitor_thread  # GEVENT_MONITOR_THREAD_ENABLE acts when it is read

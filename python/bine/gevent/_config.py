@@ -72,6 +72,14 @@ def _track(wanted: bool) -> None:
     _spawning.track(10 if wanted else 0)  # type: ignore[no-untyped-call]
 
 
+def _monitor(wanted: bool) -> None:
+    """Watch the thread that says so; hubs of other threads look at the setting when they are made."""
+    if wanted:
+        from .hub import get_hub
+
+        get_hub().start_periodic_monitoring_thread()
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -190,7 +198,8 @@ class Config:
         "Do greenlets note where they were spawned (spawning_stack)? That takes longer than a spawn, so only if the program or the environment says so."
         " They note who spawned them (spawning_greenlet, spawn_tree_locals) in any case.", _track)
     monitor_thread = Setting[bool]("GEVENT_MONITOR_THREAD_ENABLE", False, _boolean,
-        "Does each hub start a thread that watches it (max_blocking_time, max_memory_usage)? hub.start_periodic_monitoring_thread() does so later.")
+        "Does each hub start a thread that watches it (max_blocking_time, max_memory_usage)? hub.start_periodic_monitoring_thread() does so later.",
+        _monitor)
     max_blocking_time = Setting[float]("GEVENT_MAX_BLOCKING_TIME", 0.1, _seconds,
         "Seconds that a greenlet may run without letting others run before the monitor thread reports it. 0: it never does.")
     print_blocking_reports = Setting[bool]("GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, _boolean,

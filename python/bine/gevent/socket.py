@@ -55,9 +55,6 @@ def wait_readwrite(fileno: int, timeout: Any = None, timeout_exc: Any = _NONE, e
     _wait(fileno, _select.POLLIN | _select.POLLPRI | _select.POLLOUT, timeout, timeout_exc)
 
 
-_waiting: Any = {}  # id of a watcher that is waited for -> the greenlets
-
-
 def wait(watcher: Any, timeout: Any = None, timeout_exc: Any = _NONE, hub: Any = None) -> None:
     """Wait until the watcher (hub.loop.io(...) and its like) has an event. Arguments as of wait_read(). cancel_wait() ends it. Switches."""
     if hub is None:
@@ -66,22 +63,15 @@ def wait(watcher: Any, timeout: Any = None, timeout_exc: Any = _NONE, hub: Any =
         hub = get_hub()
     if timeout is not None and not isinstance(timeout, _Timeout) and timeout < 0:
         timeout = None
-    here = _bine.getcurrent()
-    _waiting.setdefault(id(watcher), []).append(here)
-    try:
-        with _Timeout.start_new(timeout, _real.timeout("timed out") if timeout_exc is _NONE else timeout_exc):
-            hub.wait(watcher)
-    finally:
-        greenlets = _waiting[id(watcher)]
-        greenlets.remove(here)
-        if not greenlets:
-            del _waiting[id(watcher)]
+    with _Timeout.start_new(timeout, _real.timeout("timed out") if timeout_exc is _NONE else timeout_exc):
+        hub.wait(watcher)
 
 
 def cancel_wait(watcher: Any, error: Any = cancel_wait_ex) -> None:
-    """Raise `error` (a class or an instance) in the greenlets that wait for the watcher by wait(), and stop it. Does not switch."""
-    for greenlet in list(_waiting.get(id(watcher), ())):
-        greenlet.kill(error, block=False)
+    """Soon raise `error` (a class or an instance) in the greenlet that waits for the watcher, by wait() or hub.wait(). Nobody: nothing. Does not switch."""
+    from .hub import get_hub
+
+    get_hub().cancel_wait(watcher, error)
 
 
 __all__ = list(_real.__all__) + ["cancel_wait", "cancel_wait_ex", "wait", "wait_read", "wait_readwrite", "wait_write"]
