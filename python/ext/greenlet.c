@@ -439,7 +439,7 @@ static PyGetSetDef greenlet_getset[] = {
     { "spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL, "A weak reference to the greenlet that made it, or None.", NULL },
     { "minimal_ident", bine_greenlet_get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
     { "name", bine_greenlet_get_name, bine_greenlet_set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
-    { "loop", bine_greenlet_get_loop, NULL, "None: Bine has no loop object of its own.", NULL },
+    { "loop", bine_greenlet_get_loop, NULL, "The event loop of the calling thread's hub.", NULL },
     { "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };

@@ -151,8 +151,13 @@ PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused)
     return PyBool_FromLong(self->links && PyList_GET_SIZE(self->links));
 }
 
+/* The loop of the calling thread's hub. */
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)
 {
     (void)object, (void)unused;
-    Py_RETURN_NONE;
+    PyObject *module = PyImport_ImportModule("bine.hub"), *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    PyObject *loop = hub ? PyObject_GetAttrString(hub, "loop") : NULL;
+    Py_XDECREF(module);
+    Py_XDECREF(hub);
+    return loop;
 }

@@ -232,7 +232,7 @@ def test_each_thread_has_its_own_hub():
     hub, seen = get_hub(), []
     assert hub is get_hub() and bine.spawn(get_hub).get() is hub and isinstance(hub, Hub) and hub.main_hub
     assert hub.thread_ident == threading.get_ident() and hub.name == "" and not hub.dead and hub and hub.parent is bine.getcurrent()
-    assert bine.spawn(lambda: bine.getcurrent().parent).get() is hub
+    assert bine.spawn(lambda: bine.getcurrent().parent).get() is hub and bine.spawn(int).loop is hub.loop
 
     def work():
         mine = get_hub()
