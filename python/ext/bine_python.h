@@ -338,6 +338,9 @@ int bine_loops_init(PyObject *module);
 /* ---- package.c --------------------------------------------------------------------------------------- */
 
 int bine_package_init(PyObject *module);
+/* It is greenlet-local from now on, unless it was put aside for later. -1 with an exception. */
+int bine_package_begin(void);
+PyObject *bine_py_use_package(PyObject *module, PyObject *unused);
 /* An exception (stolen) is about to be raised in the current greenlet because it was thrown there: what to raise. */
 PyObject *bine_package_thrown(PyObject *exception);
 /* An exception (stolen) ended a greenlet: what it ended with. */

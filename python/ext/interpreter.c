@@ -151,12 +151,8 @@ int bine_interpreter_init(void)
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    /* PyPI's greenlet keeps the thread's current greenlet in a thread-local object. If each of ours has one, each has a main greenlet of its
-     * own: they are told apart, and their stacks never mix. Its 1.x has none, and needs none. */
-    if (bine_states_by_key && bine_patch_local_tls("_greenlet*.so") < 0 && errno != ENOTSUP) {
-        PyErr_SetFromErrno(PyExc_OSError);
+    if (bine_package_begin() < 0)
         return -1;
-    }
     bine_thread_stays_real = stays_real;
     bine_condition_stays_real = bine_inside_interpreter; /* the only conditions in there are the GIL's */
     bine_semaphore_stays_real = waits_for_the_runtime;

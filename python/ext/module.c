@@ -304,6 +304,7 @@ static PyMethodDef functions[] = {
     { "_throw_into_main", py_throw_into_main, METH_O, NULL },
     { "_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
     { "_count_tries", bine_py_count_tries, METH_NOARGS, NULL },
+    { "_use_package", bine_py_use_package, METH_NOARGS, NULL },
     { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };

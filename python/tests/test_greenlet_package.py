@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -161,6 +163,35 @@ def test_hazard_43_sqlalchemy_asyncio_in_many_at_once():
         return sum(values)
 
     assert all_values(lambda n: asyncio.run(ask(n)), 6) == [5 * n + 10 for n in range(6)]
+
+
+def test_the_package_is_put_aside_until_the_program_imports_it():
+    program = """
+import sys
+import bine
+assert not [name for name in sys.modules if name.split(".")[0] == "greenlet"], "bine imports it"
+spec_before = __import__("importlib.util").util.find_spec("greenlet")
+assert spec_before is not None and "greenlet" not in sys.modules
+running = bine.spawn(bine.sleep, 60)
+bine.sleep(0)
+running.kill()
+
+def run():
+    import greenlet
+    from greenlet import _greenlet
+    assert greenlet.GreenletExit is bine.GreenletExit is _greenlet.GreenletExit
+    assert greenlet.__spec__.name == "greenlet" and greenlet.__file__ and _greenlet is sys.modules["greenlet._greenlet"]
+    return greenlet.getcurrent(), greenlet.greenlet(lambda: 5).switch()
+
+one, other = bine.spawn(run).get(), bine.spawn(run).get()
+import greenlet
+assert one[1] == other[1] == 5 and len({id(one[0]), id(other[0]), id(greenlet.getcurrent())}) == 3
+print("done")
+"""
+    imported_before = "import greenlet, sys; greenlet.getcurrent(); import bine\n" + program[program.index("def run"):]
+    for source in (program, imported_before):
+        done = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert done.stdout == b"done\n", done.stdout.decode()
 
 
 def test_greenlet_exit_is_the_same():

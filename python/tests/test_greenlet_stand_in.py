@@ -1,5 +1,6 @@
 """The module greenlet where PyPI's is not installed. The programs are those of that package's users."""
 
+import importlib.util
 import sys
 
 from helpers import raises
@@ -9,6 +10,7 @@ def _greenlet():
     import bine.gevent
 
     sys.path[:] = [path for path in sys.path if not path.endswith("site-packages")]  # PyPI's may be there
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "bine._package"]
     sys.modules.pop("greenlet", None)
     bine.gevent.install()
     import greenlet
@@ -20,8 +22,7 @@ def _greenlet():
 def test_it_is_found_only_where_there_is_no_other():
     import bine
 
-    before = "greenlet" in sys.modules  # bine asks for PyPI's as it is imported
-    if before:
+    if importlib.util.find_spec("greenlet"):
         import bine.gevent
 
         bine.gevent.install()
