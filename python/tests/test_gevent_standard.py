@@ -299,6 +299,14 @@ def test_locks_and_threads_of_gevent_thread_are_cooperative_without_patching():
     assert raises(RuntimeError, lock.release) and raises(ValueError, lock.acquire, False, 1) and raises(ValueError, lock.acquire, True, -2)
 
 
+def test_the_main_native_thread():
+    import threading
+
+    from bine.gevent import threading as gthreading
+
+    assert bine.spawn(gthreading.main_native_thread).get() is threading.main_thread() and gthreading.getcurrent is bine.getcurrent
+
+
 def test_patching_makes_gevent_thread_the_standard_librarys():
     import _thread
 
