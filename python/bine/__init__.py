@@ -10,6 +10,10 @@ from os import fork
 from sys import getswitchinterval, setswitchinterval
 from sys import version_info as _python
 
+from . import _free_threading
+
+_free_threading.load()
+
 # No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a look-up in a module that has one.
 from . import _report, event, exceptions, hub, local, lock, pool, queue, timeout
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, sleep, version, wait)
