@@ -130,20 +130,24 @@ def client(runtime, work):
 
 def pages():
     """The Flask application: one query for each request, from a pool of 100 connections."""
+    import threading
+
     import flask
     import psycopg2.pool
 
+    free = threading.BoundedSemaphore(100)  # the pool raises an error if it is empty
     pool = psycopg2.pool.ThreadedConnectionPool(100, 100, POSTGRES % os.environ["BINE_POSTGRES_PORT"])
     application = flask.Flask("bench")
 
     def page():
-        connection = pool.getconn()
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute("select 40 + %s", (2,))
-                return str(cursor.fetchone()[0])
-        finally:
-            pool.putconn(connection)
+        with free:
+            connection = pool.getconn()
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("select 40 + %s", (2,))
+                    return str(cursor.fetchone()[0])
+            finally:
+                pool.putconn(connection)
 
     application.add_url_rule("/", "page", page)
     return application
