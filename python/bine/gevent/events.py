@@ -40,9 +40,7 @@ def notify_and_call_entry_points(event: Any) -> None:
     A gevent that is installed besides declares functions of its own modules: these speak of its own patching, and are left out.
     """
     for entry in _entry_points(event.ENTRY_POINT_NAME):
-        # Those of a gevent that is installed beside, in whose place this is, are functions inside it.
-        if entry.value.partition(":")[0].partition(".")[0] != "gevent":
-            entry.load()(event)
+        entry.load()(event)
     notify(event)
 
 
