@@ -95,7 +95,7 @@ def main():
             print("    %-8s %12.1f  (%.1f - %.1f)   %.2f" % (runtime, median, min(all_figures), max(all_figures), mine / median))
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"python": sys.version, "figures": {"%s %s" % key: value for key, value in figures.items()}}, file, indent=1)
+            json.dump({"python": sys.version, "units": UNITS, "figures": {"%s %s" % key: value for key, value in figures.items()}}, file, indent=1)
 
 
 if __name__ == "__main__":
