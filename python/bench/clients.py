@@ -5,7 +5,7 @@
     redis      100 workers ask one Redis by redis-py, GET and SET by turns; commands/s
     requests   50 workers fetch a page of nginx by requests (asyncio: aiohttp); requests/s
     postgres   gunicorn with Flask, psycopg2 and a pool of 100 connections under wrk with 100 connections (asyncio: uvicorn and psycopg); requests/s
-    celery     3,000 tasks that add two numbers, by one worker with 100 at a time, on Redis; tasks/s
+    celery     1,000 tasks that add two numbers, by one worker with 100 at a time, on Redis; tasks/s
 
 Bine, gevent and threads run the same code; asyncio has code of its own. A runtime whose packages are not installed is left out.
 """
@@ -29,7 +29,7 @@ RUNTIMES = ("bine", "gevent", "threads", "uvloop")
 WORKS = {"redis": "commands/s", "requests": "requests/s", "postgres": "requests/s", "celery": "tasks/s"}
 NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp", ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool"}
 PACKAGES = {"redis": "redis", "requests": "requests", "postgres": "flask gunicorn psycopg2", "celery": "celery redis"}
-TASKS = 3000
+TASKS = 1000
 POSTGRES = "host=127.0.0.1 port=%s user=bine dbname=postgres"
 
 
@@ -187,7 +187,7 @@ def worker():
     address = "redis://127.0.0.1:" + os.environ.get("BINE_REDIS_PORT", "0")
     application = Celery("bench", broker=address + "/8")
     application.conf.update(worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True, task_default_queue="bench", task_ignore_result=True)
-    application.client = redis.Redis.from_url(address + "/9")
+    application.client = redis.Redis.from_url(address + "/9", socket_timeout=None)
     times = []
 
     @application.task(name="add")
@@ -266,6 +266,8 @@ def measure_postgres(runtime, seconds=4):
 
 def measure_celery(runtime):
     application = worker()
+    application.control.purge()
+    application.client.delete("rate")
     for number in range(TASKS):
         application.tasks["add"].delay(number, number)
     pool = "threads" if runtime == "threads" else "gevent"
