@@ -1,8 +1,17 @@
 /* Running one operation to its end, whatever happens to its greenlet meanwhile. See poller.h. */
 #include <errno.h>
+#include <poll.h>
 
+#include "../core/libc.h"
 #include "../core/park.h"
 #include "poller.h"
+
+/* A callback may not wait, but what is ready already it shall have, although a turn has not told the poller so far. */
+static int ready_now(const struct bine_operation *operation)
+{
+    struct pollfd look = {.fd = operation->fd, .events = (short)operation->events};
+    return operation->kind == BINE_OP_POLL && bine_libc.poll(&look, 1, 0) > 0 ? look.revents & ~POLLNVAL : 0;
+}
 
 int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
                            unsigned flags)
@@ -14,6 +23,9 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         int error = bine_cancelled(hub);
         if (error)
             return -error;
+        int bits = __builtin_expect(hub->current->attention & BINE_A_CALLBACK, 0) ? ready_now(operation) : 0;
+        if (bits)
+            return bits;
     }
     struct bine_poller *poller = bine_poller_of(hub);
     if (!poller)
