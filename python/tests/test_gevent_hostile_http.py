@@ -249,14 +249,17 @@ def test_rubbish_on_a_tls_port_is_one_line_in_the_error_log():
     with tempfile.TemporaryDirectory() as folder:
         certfile, keyfile = certificate(folder)
         trust = ssl.create_default_context(cafile=certfile)
-        with errors_to() as reported, Served(hello, certfile=certfile, keyfile=keyfile) as served:
+        with errors_to() as reported, Served(hello, certfile=certfile, keyfile=keyfile, max_body_size=1000) as served:
             for rubbish in (get("/"), b"\x16\x03\x01\x02\x00" + os.urandom(600), b""):
                 served.exchange(rubbish)
             with trust.wrap_socket(served.connect(), server_hostname="localhost") as client:
-                client.sendall(b"bad\r\n\r\n")
+                client.sendall(b"bad\r\n\r\n" + b"x" * 100_000)
                 assert status(read_all(client)) == 400
+            with trust.wrap_socket(served.connect(), server_hostname="localhost", suppress_ragged_eofs=False) as client:
+                client.sendall(post("Content-Length: 900000", body=b"x" * 600_000))
+                assert status(read_all(client)) == 413  # and its end is TLS's
             lines = served.errors.getvalue().splitlines()
-            assert len(lines) == 4 and sum("TLS handshake with" in line for line in lines) == 3, lines
+            assert len(lines) == 5 and sum("TLS handshake with" in line for line in lines) == 3, lines
         assert not str(reported)
 
 
@@ -265,7 +268,7 @@ def _resident():
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.seconds(300)
+@pytest.mark.seconds(900)
 def test_nothing_is_left_of_many_requests():
     """BINE_TEST_REQUESTS=100000 makes it longer."""
     total = int(os.environ.get("BINE_TEST_REQUESTS", "6000"))

@@ -595,3 +595,11 @@ def test_arguments_that_make_no_sense():
     raises(TypeError, WSGIServer, listener, hello, backlog=5)
     raises(ValueError, WSGIServer, "not an address", hello)
     raises(OSError, WSGIServer(listener.getsockname(), hello).start)
+
+
+def test_without_httptools_the_import_says_what_to_install():
+    import subprocess
+
+    program = "import sys; sys.modules['httptools'] = None; import bine.gevent.pywsgi"
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and 'pip install "pybine[gevent]"' in done.stderr.splitlines()[-1], done.stderr

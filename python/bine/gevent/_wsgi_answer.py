@@ -5,6 +5,7 @@ import time
 from typing import Any, List, Tuple, Union
 
 from .._bine import Timeout
+from .server import end_of_tls
 
 # After an answer to a request whose rest nobody reads, so much of it is taken in, and for so long, lest the client lose the answer by a reset.
 _LINGER_BYTES, _LINGER_SECONDS = 1 << 20, 2.0
@@ -64,6 +65,8 @@ def complain(status: str, headers: Headers) -> None:
 def linger_on(sock: Any) -> None:
     """Say that nothing more comes, and take in what the client still sends: a reset would cost it the answer it has not read yet."""
     plain = _socket.socket
+    if hasattr(sock, "unwrap"):
+        end_of_tls(sock)
     try:
         with Timeout(_LINGER_SECONDS, False):
             plain.shutdown(sock, _socket.SHUT_WR)

@@ -164,21 +164,24 @@ class StreamServer(BaseServer):
         try:
             return self.handle(wrapped, address)
         finally:
-            _say_goodbye(wrapped)
+            end_of_tls(wrapped)
+            wrapped.close()
 
     def _handshake_failed(self, address: Any, error: BaseException) -> None:
         _note("%s: TLS handshake with %s failed: %s" % (self, address, error))
 
 
-def _say_goodbye(wrapped: Any) -> None:
-    """Send TLS's close_notify, by which the client knows that nothing was cut off, without waiting for the client's; and close."""
+def end_of_tls(wrapped: Any) -> None:
+    """Send TLS's close_notify, by which the client knows that nothing was cut off, without waiting for the client's."""
     try:
         wrapped.settimeout(0)
         wrapped.unwrap()
     except (OSError, ValueError):
         pass
-    finally:
-        wrapped.close()
+    try:
+        wrapped.settimeout(None)
+    except OSError:
+        pass
 
 
 class DatagramServer(BaseServer):
