@@ -225,7 +225,11 @@ class BaseServer:
         return False
 
     def _failed(self, context: Any, error: BaseException) -> None:
-        get_hub().handle_error(context, type(error), error, error.__traceback__)
+        """Report the error. A report that fails, as without a descriptor to read a source file by, does not end the server."""
+        try:
+            get_hub().handle_error(context, type(error), error, error.__traceback__)
+        except Exception as another:
+            _note("%s failed with %r (and the report of it with %r)" % (context, error, another))
 
     def _back_off(self) -> None:
         delay = self.delay
@@ -289,6 +293,7 @@ class BaseServer:
     def start(self) -> None:
         """Begin to accept, after binding the address if one was given. OSError: it cannot be bound. Does not switch."""
         monkey._patch("socket", "dns", "select")
+        get_hub()  # it imports modules, which it could not do any more when the server runs out of descriptors
         self.init_socket()
         self._stop_event.clear()
         self._unbegun = 0
