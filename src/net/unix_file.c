@@ -16,23 +16,23 @@
 /* ---- binding ---------------------------------------------------------------------------------- */
 
 struct binding {
-    int fd, error;
+    int fd;
     const struct sockaddr_un *address;
     socklen_t length;
 };
 
 static int bind_without_umask(void *arg)
 {
-    struct binding *binding = arg;
+    const struct binding *binding = arg;
     umask(0);
-    binding->error = bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0 : errno;
-    _exit(0);
+    _exit(bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0 : errno);
 }
 
 /*
  * bind makes the file with the socket's own mode, less the umask. The umask belongs to the process, and a chmod behind
  * bind would follow whatever stands under that name by then. So a child that has a umask of its own binds: it shares
- * memory and runs while this thread stands still, as with vfork, and sends no SIGCHLD.
+ * memory and runs while this thread stands still, as with vfork, and sends no SIGCHLD. qemu-user makes no child without
+ * one (EINVAL): there the signal is sent.
  */
 static int bind_in_child(struct binding *binding)
 {
@@ -40,13 +40,16 @@ static int bind_in_child(struct binding *binding)
     sigset_t all, before;
     sigfillset(&all);
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
-    binding->error = EAGAIN; /* if it is killed */
+    int error = 0, status = 0;
     pid_t child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK, binding);
-    int error = child < 0 ? errno : 0;
-    while (child > 0 && bine_libc.waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
+    if (child < 0 && errno == EINVAL)
+        child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, binding);
+    if (child < 0)
+        error = errno;
+    while (child > 0 && bine_libc.waitpid(child, &status, __WALL) < 0 && errno == EINTR)
         ;
     bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? error : binding->error;
+    return error ? error : WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
 }
 
 int bine_unix_bind(int fd, const struct sockaddr_un *address, socklen_t length, unsigned mode)

@@ -141,6 +141,7 @@ TEST(what_cannot_be_watched_says_why)
 
 TEST(a_watch_alone_keeps_nobody_waiting_and_an_engagement_does)
 {
+    harness_only_one_thread();
     int pair[2];
     struct news news;
     struct bine_hub *hub = bine_hub_get();
