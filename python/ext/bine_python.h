@@ -110,14 +110,15 @@ struct bine_carrier {
     bool switching;                     /* it waits for just that */
     bool callback;                      /* it calls callbacks of a loop now, which may not wait (BINE_A_CALLBACK) */
     bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
+    bool shares_tracer;                 /* with greenlets that it spawned, or its spawner (tracing.c) */
     unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
     unsigned without_gil;               /* ... and in a part of it that has released the GIL, or not taken it again yet */
     bool has_room;                      /* room above the stack's top (frames.c) ... */
     bool room_taken;                    /* ... where its Python frames are */
 };
 
-/* Have bine_switch_tell() called after each switch of this thread, or not. */
-void bine_carriers_tell(bool tell);
+/* Have the trace functions told of this thread's switches (bine_switch_tell(), bine_tracing_woken()), if any wants that now. */
+void bine_carriers_tell(void);
 
 /* ---- switching.c ------------------------------------------------------------------------------------- */
 
@@ -201,6 +202,12 @@ int bine_tracing_inherit(struct bine_py_greenlet *self);
 int bine_tracing_begin(struct bine_py_greenlet *self);
 /* Drop what bine_tracing_inherit() noted. */
 void bine_tracing_forget(struct bine_py_greenlet *self);
+/* Do greenlets of this thread share a trace function that is written in C? */
+bool bine_tracing_shared(void);
+/* The current greenlet goes on after a wait: tell its trace function if it is such a one. GIL held. */
+void bine_tracing_woken(void);
+/* The greenlet that the carrier ran has ended, or all of this thread's have (NULL). */
+void bine_tracing_ended(struct bine_carrier *carrier);
 int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *arg);
 
 /* ---- tries.c ----------------------------------------------------------------------------------------- */

@@ -97,10 +97,12 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
     back(hub, g, left, error);
     if (left) {
         bine_switch_tell(hub);
+        bine_tracing_woken();
     } else if (bine_carrier_of(g)) { /* it parked without the GIL, in a call of libc's */
         int saved = errno;
         PyGILState_STATE gil = PyGILState_Ensure();
         bine_switch_tell(hub);
+        bine_tracing_woken();
         PyGILState_Release(gil);
         errno = saved;
     }
@@ -140,8 +142,9 @@ static void surround(struct bine_hub *hub)
     surrounded = true;
 }
 
-void bine_carriers_tell(bool tell)
+void bine_carriers_tell(void)
 {
+    bool tell = bine_switch_told() || bine_tracing_shared();
     bine_hub_set_around(bine_hub_here(), tell ? &around_and_tell : &around);
     surrounded = true;
 }
@@ -200,6 +203,8 @@ static void *carry(void *arg)
         bine_state_check(carrier);
         bine_signal_take_over(hub, carrier);
         bine_py_run(greenlet);
+        if (__builtin_expect(carrier->shares_tracer, 0))
+            bine_tracing_ended(carrier);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit_child(greenlet);
         carrier->running = NULL;
@@ -287,6 +292,7 @@ static bool has_carriers(const struct bine_hub *hub)
 static void hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
+    bine_tracing_ended(NULL);
     if (!Py_IsInitialized() || !has_carriers(hub))
         return;
     PyGILState_STATE gil = PyGILState_Ensure();

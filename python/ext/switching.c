@@ -80,7 +80,7 @@ PyObject *bine_py_set_switch_tracer(PyObject *unused, PyObject *function)
         Py_INCREF(current);
         Py_XSETREF(last, current);
     }
-    bine_carriers_tell(tracer != NULL);
+    bine_carriers_tell();
     return before;
 }
 

@@ -6,6 +6,7 @@
  * spawner, as in gevent. Coverage and debuggers rely on one or the other.
  */
 #include "bine_python.h"
+#include <frameobject.h> /* needs Python.h before it */
 
 struct bine_py_tracing {
     Py_tracefunc trace, profile; /* either may be NULL */
@@ -83,6 +84,46 @@ static bool has_hooks(void)
     return known = (trace && trace != Py_None) || (profile && profile != Py_None);
 }
 
+/* ---- tracers written in C ------------------------------------------------------------------------------- */
+
+/*
+ * coverage.py's tracer serves several greenlets (--concurrency=gevent): it keeps a stack of frames for each, and asks which greenlet runs where
+ * a function is called or returns. gevent's waits are Python functions, and the tracer hears of their return. Bine's are C functions, and so
+ * are the waits of patched libraries: the tracer would take the lines that follow one for another greenlet's. So a greenlet that goes on
+ * after a wait tells its tracer of a call and a return, of a frame made for that.
+ *
+ * A trace function written in Python is not told: it is a debugger's, which would stop there.
+ */
+static Py_tracefunc trampoline;       /* what CPython calls such functions by; NULL: not learned yet */
+static _Thread_local unsigned shared; /* greenlets that began with their spawner's tracer, or spawned such ones */
+
+bool bine_tracing_shared(void)
+{
+    return shared;
+}
+
+void bine_tracing_ended(struct bine_carrier *carrier)
+{
+    if (!carrier) {
+        shared = 0;
+        return;
+    }
+    carrier->shares_tracer = false;
+    if (shared && --shared == 0)
+        bine_carriers_tell();
+}
+
+static void note_sharing(struct bine_carrier *carrier)
+{
+    if (carrier->shares_tracer)
+        return;
+    carrier->shares_tracer = true;
+    shared++;
+    bine_carriers_tell();
+}
+
+/* ---- what a greenlet begins with ------------------------------------------------------------------------ */
+
 int bine_tracing_inherit(struct bine_py_greenlet *self)
 {
     const PyThreadState *state = PyThreadState_Get();
@@ -94,8 +135,11 @@ int bine_tracing_inherit(struct bine_py_greenlet *self)
         return -1;
     }
     if (state->c_tracefunc && !bine_cut_traces(state->c_tracefunc)) {
+        struct bine_carrier *carrier = bine_carrier_current();
         tracing->trace = state->c_tracefunc;
         Py_XINCREF(tracing->trace_argument = state->c_traceobj);
+        if (carrier && tracing->trace != trampoline)
+            note_sharing(carrier);
     }
     if (state->c_profilefunc) {
         tracing->profile = state->c_profilefunc;
@@ -126,6 +170,110 @@ int bine_tracing_traverse(struct bine_py_greenlet *self, visitproc visit, void *
     return 0;
 }
 
+/* The current thread state has no trace function. -1 with an exception. */
+static int learn_trampoline(void)
+{
+    PyObject *function = trampoline ? NULL : PySys_GetObject("settrace");
+    if (!function)
+        return 0;
+    PyObject *result = PyObject_CallFunctionObjArgs(function, function, NULL);
+    Py_XDECREF(result);
+    trampoline = PyThreadState_Get()->c_tracefunc;
+    PyEval_SetTrace(NULL, NULL);
+    return result ? 0 : -1;
+}
+
+/* Have the current greenlet traced as its spawner was. -1 with an exception. */
+static int share(Py_tracefunc function, PyObject *argument)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    if (!carrier || learn_trampoline() < 0)
+        return -1;
+    PyEval_SetTrace(function, argument);
+    if (function != trampoline)
+        note_sharing(carrier);
+    return 0;
+}
+
+/* As CPython does around a call of a trace function: what that runs is not traced. */
+static void enter(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyThreadState_EnterTracing(state);
+#elif PY_VERSION_HEX >= 0x030A0000
+    state->tracing++;
+    state->cframe->use_tracing = 0;
+#else
+    state->tracing++;
+    state->use_tracing = 0;
+#endif
+}
+
+static void leave(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyThreadState_LeaveTracing(state);
+#else
+    int traced = state->c_tracefunc || state->c_profilefunc;
+    state->tracing--;
+#if PY_VERSION_HEX >= 0x030A0000
+    state->cframe->use_tracing = traced ? 255 : 0;
+#else
+    state->use_tracing = traced;
+#endif
+#endif
+}
+
+static PyFrameObject *frame_of_wait(PyThreadState *state)
+{
+    static PyCodeObject *code;
+    static PyObject *globals;
+    if (!code && !(code = PyCode_NewEmpty("<bine>", "wait", 1)))
+        return NULL;
+    if (!globals && !(globals = PyDict_New()))
+        return NULL;
+    return PyFrame_New(state, code, globals, NULL);
+}
+
+static int tell(PyThreadState *state)
+{
+    Py_tracefunc function = state->c_tracefunc;
+    PyObject *argument = state->c_traceobj;
+    PyFrameObject *frame = frame_of_wait(state);
+    if (!frame)
+        return -1;
+    Py_XINCREF(argument);
+    enter(state);
+    int result = function(argument, frame, PyTrace_CALL, Py_None);
+    if (result == 0)
+        result = function(argument, frame, PyTrace_RETURN, Py_None);
+    leave(state);
+    Py_XDECREF(argument);
+    Py_DECREF(frame);
+    return result;
+}
+
+void bine_tracing_woken(void)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    PyThreadState *state = PyThreadState_Get();
+    Py_tracefunc function = state->c_tracefunc;
+    if (!carrier || !carrier->shares_tracer || state->tracing || bine_cut_traces(function))
+        return;
+    if (!function || function == trampoline) {
+        bine_tracing_ended(carrier); /* it is not traced any more, or was by a function written in Python */
+        return;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (tell(state) < 0) {
+        /* A wait cannot fail. CPython drops a trace function that does as well. */
+        PyErr_WriteUnraisable(NULL);
+        PyEval_SetTrace(NULL, NULL);
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
 /* sys.settrace(hook), or setprofile, if threading has such a hook: 1; 0 if it has none; -1 with an exception. */
 static int set_by_hook(PyObject *name, const char *function_name)
 {
@@ -147,7 +295,7 @@ int bine_tracing_begin(struct bine_py_greenlet *self)
     /* The profile function last: else it would see the other one being set. */
     int traced = set_by_hook(trace_hook, "settrace");
     if (traced == 0 && self->tracing && self->tracing->trace)
-        PyEval_SetTrace(self->tracing->trace, self->tracing->trace_argument);
+        traced = share(self->tracing->trace, self->tracing->trace_argument);
     int profiled = traced < 0 ? -1 : set_by_hook(profile_hook, "setprofile");
     if (profiled == 0 && self->tracing && self->tracing->profile)
         PyEval_SetProfile(self->tracing->profile, self->tracing->profile_argument);

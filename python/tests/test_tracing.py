@@ -1,7 +1,9 @@
 """Trace and profile functions reach greenlets: threading's hooks, what traces the spawner, and coverage.py with them."""
 
+import collections
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -142,6 +144,55 @@ def test_hazard_66_a_kill_of_a_driver_in_a_traced_greenlet():
     g.kill()
     assert children[0].get() is None
     b.close()
+
+
+def test_hazard_66_a_tracer_written_in_c_hears_that_another_greenlet_goes_on():
+    # coverage.py's looks which greenlet runs where a function is called or returns. The waits of Bine are no Python functions.
+    import ctypes
+    import functools
+    import socket
+
+    wrong, counts, current, name = [], collections.Counter(), [None], None
+
+    @ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object, ctypes.c_int, ctypes.c_void_p)
+    def trace(argument, frame, what, unused):
+        if what in (0, 3):  # PyTrace_CALL, PyTrace_RETURN
+            current[0] = bine.getcurrent()
+            counts[what] += 1
+        elif what == 2 and frame.f_code is body.__code__:  # PyTrace_LINE
+            counts["lines"] += 1
+            if current[0] is not bine.getcurrent():
+                wrong.append((name, frame.f_lineno - body.__code__.co_firstlineno))
+        return 0
+
+    def body(wait):
+        wait()
+        wait()
+        return 1
+
+    set_trace = ctypes.pythonapi.PyEval_SetTrace
+    set_trace.argtypes, set_trace.restype = [ctypes.c_void_p, ctypes.py_object], None
+    ours, theirs = socket.socketpair()
+
+    def joins():
+        bine.joinall([bine.spawn(body, functools.partial(bine.sleep, 0)) for _ in range(3)])
+
+    waits = {
+        "sleep": functools.partial(bine.sleep, 0.001),
+        "yield": functools.partial(bine.sleep, 0),
+        "event": functools.partial(bine.event.Event().wait, 0.001),
+        "select": functools.partial(select.select, [ours], [], [], 0.001),
+        "join": joins,
+    }
+    for name, wait in waits.items():
+        set_trace(ctypes.cast(trace, ctypes.c_void_p), None)
+        greenlets = [bine.spawn(body, wait) for _ in range(3)]
+        body(wait)
+        bine.joinall(greenlets)
+        set_trace(None, None)
+        assert all(g.value == 1 for g in greenlets)
+    ours.close(), theirs.close()
+    assert not wrong and counts["lines"] >= 3 * 4 * len(waits) and counts[0] and counts[3], (wrong, counts)
 
 
 _program = """
