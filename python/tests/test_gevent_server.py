@@ -245,6 +245,47 @@ def test_out_of_descriptors_the_server_says_so_pauses_and_goes_on():
     assert str(reported).count("Too many open files") < 20
 
 
+def test_a_handler_in_the_accepting_greenlet_may_end_by_any_exception():
+    class Odd(BaseException):
+        pass
+
+    for kind in (ValueError, bine.GreenletExit, bine.Timeout, Odd):
+        failures = [kind("of the handler")]
+
+        def handle(sock, address):
+            if failures:
+                raise failures.pop()
+            sock.sendall(b"ok")
+
+        with errors_to(), StreamServer(("127.0.0.1", 0), handle, spawn=None) as served:
+            served.start()
+            assert [knock(served.address) for _ in range(3)] == [b"", b"ok", b"ok"], kind
+
+
+def test_a_server_goes_on_when_somebody_kills_the_greenlet_that_accepts():
+    def greenlets():
+        return [found for found in gc.get_objects() if isinstance(found, bine.Greenlet) and found not in (bine.getcurrent(), bine.get_hub())]
+
+    before = greenlets()
+    for spawn in ("default", None, 1):
+        with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"), spawn=spawn) as served:
+            served.start()
+            bine.sleep(0)
+            bine.killall([found for found in greenlets() if found not in before], timeout=20)
+            assert served.started and knock(served.address) == b"ok"
+    # A pool that is full when the connection has been accepted.
+    pool = Pool(1)
+    with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"), spawn=pool) as served:
+        served.start()
+        bine.sleep(0)
+        occupant = pool.spawn(bine.sleep, 60)
+        with socket.create_connection(served.address, 20) as client:
+            eventually(lambda: not served._reading)
+            bine.killall([found for found in greenlets() if found not in before and found is not occupant], timeout=20)
+            occupant.kill()
+            assert client.recv(1) == b"" and knock(served.address) == b"ok"
+
+
 def test_a_listener_that_is_closed_by_somebody_ends_the_server():
     with errors_to() as reported:
         served = StreamServer(("127.0.0.1", 0), echo)

@@ -179,6 +179,7 @@ class BaseServer:
                     continue
                 arguments = self.do_read()
             except GreenletExit:
+                self._go_on_if_killed(me)
                 return
             except get_hub().SYSTEM_ERROR:
                 raise
@@ -208,6 +209,8 @@ class BaseServer:
             self.do_handle(*arguments)
         except BaseException as error:
             self.do_close(*arguments)
+            if isinstance(error, GreenletExit):
+                self._go_on_if_killed(getcurrent())
             if not isinstance(error, Exception):
                 raise
             self._failed((arguments[1:], self), error)
@@ -215,6 +218,12 @@ class BaseServer:
             return False
         self.delay = self.min_delay
         return True
+
+    def _go_on_if_killed(self, me: Greenlet) -> None:
+        """Let another greenlet accept if `me` was killed by somebody else than stop_accepting, as by a killall of all greenlets."""
+        if self._acceptor is me:
+            self._acceptor = None
+            self.start_accepting()
 
     def _wait_for_room(self) -> bool:
         if self.pool is not None and hasattr(self.pool, "wait_available"):
@@ -246,7 +255,9 @@ class BaseServer:
         if spawn is None:
             try:
                 _handle_and_close_when_done(handle, self.do_close, arguments)
-            except Exception as error:
+            except get_hub().SYSTEM_ERROR:
+                raise
+            except BaseException as error:  # a Timeout or GreenletExit ends the handler, not the greenlet that accepts
                 self._failed(self, error)
         else:
             spawn(self._run_handler, handle, self.do_close, arguments)
