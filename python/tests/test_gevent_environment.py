@@ -199,3 +199,17 @@ def test_what_cannot_be_asked_for():
         env = Environment(folder)
         for args in (["--frob"], ["--enable", "now"], ["--status", "--user"]):
             assert env.command(*args, status=1).startswith("usage: python -m bine.gevent --enable [--user] | --disable | --status")
+        for option in ("--help", "-h"):
+            usage = env.command(option)
+            assert usage.startswith("usage: python -m bine.gevent [-m module | script.py] args\n") and "--enable" in usage
+        assert env.command("-c", "pass", status=1).startswith("bine.gevent: there is no option -c\nusage: ")
+        assert env.command("missing.py", status=1) == "bine.gevent: there is no file missing.py"
+
+
+def test_modules_are_run_under_gevents_names():
+    for module in ("pywsgi", "backdoor"):
+        for command in (["bine.gevent", "-m", "gevent." + module], ["bine.gevent." + module]):
+            done = subprocess.run([sys.executable, "-m", *command, "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            assert done.returncode == 0 and done.stdout.decode().startswith("usage: python -m gevent." + module), done.stdout
+    for module in ("server", "event", "socket"):
+        subprocess.run([sys.executable, "-m", "bine.gevent", "-m", "gevent." + module], check=True, timeout=60)

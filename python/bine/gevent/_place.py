@@ -11,7 +11,7 @@ import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 _OURS, _THEIRS = "bine.gevent", "gevent"
 
@@ -35,6 +35,9 @@ class _Named(importlib.machinery.SourceFileLoader):
             sys.modules.pop(theirs, None)
             raise
 
+    def get_code(self, fullname: str) -> Optional[CodeType]:
+        return super().get_code(self.name)  # runpy asks by gevent's name
+
 
 class _Alias(importlib.abc.Loader):
     """Gives the import of `gevent.X` the module object that bine.gevent.X is, as it is."""
@@ -50,10 +53,10 @@ class _Alias(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec  # importlib has put the alias's in its place
 
-    # For runpy: python -m gevent.monkey.
+    # For runpy: python -m gevent.pywsgi.
     def get_code(self, name: str) -> Optional[CodeType]:
-        code: Optional[CodeType] = self._loader().get_code(self._ours)
-        return code
+        program = "from bine.gevent._place import _run_as\n_run_as(%r, globals())" % self._ours
+        return compile(program, "<python -m %s>" % name, "exec")
 
     def get_source(self, name: str) -> Optional[str]:
         source: Optional[str] = self._loader().get_source(self._ours)
@@ -62,6 +65,14 @@ class _Alias(importlib.abc.Loader):
     def _loader(self) -> Any:
         spec = importlib.util.find_spec(self._ours)
         return spec and spec.loader
+
+
+def _run_as(ours: str, namespace: Dict[str, Any]) -> None:
+    """Run the module's body as a program. runpy takes it for a module of the package gevent, from where its relative imports lead nowhere."""
+    spec = importlib.util.find_spec(ours)
+    loader: Any = spec and spec.loader
+    namespace.update(__spec__=spec, __package__=spec and spec.parent)
+    exec(loader.get_code(ours), namespace)
 
 
 class Finder(importlib.abc.MetaPathFinder):

@@ -163,3 +163,21 @@ class BackdoorServer(StreamServer):
             _leave()
             streams[0].end()
             conn.close()
+
+
+def _main() -> None:
+    """python -m gevent.backdoor PORT [BANNER]"""
+    import argparse
+
+    from .. import monkey
+
+    monkey.patch_all()
+    parser = argparse.ArgumentParser(prog="python -m gevent.backdoor", description="Serve a Python prompt on 127.0.0.1.")
+    parser.add_argument("port", type=int)
+    parser.add_argument("banner", nargs="?", help="what is sent first")
+    options = parser.parse_args()
+    BackdoorServer(("127.0.0.1", options.port), banner=options.banner).serve_forever()
+
+
+if __name__ == "__main__":
+    _main()

@@ -157,7 +157,7 @@ def _main() -> None:
     from .. import monkey
 
     monkey.patch_all()
-    parser = argparse.ArgumentParser(description="Serve a WSGI application.")
+    parser = argparse.ArgumentParser(prog="python -m gevent.pywsgi", description="Serve a WSGI application.")
     parser.add_argument("application", help="module:name")
     parser.add_argument("-b", "--bind", default="127.0.0.1:8000", help="host:port or unix:path (127.0.0.1:8000)")
     options = parser.parse_args()
