@@ -210,7 +210,7 @@ def test_max_requests_replaces_workers_and_loses_no_request():
 @with_each_kind
 def test_a_stuck_worker_is_ended_with_its_traceback(kind):
     with gunicorn(kind, "-w", "1", "-t", "3", "-c", "conf.py") as program:
-        stuck, = workers(program)
+        stuck, = wait_for(lambda: workers(program))  # it listens before the worker is there
         with pytest.raises((http.client.HTTPException, OSError)):
             fetch(program.port, "/stuck")
         assert fetch(program.port) == b"hello"
