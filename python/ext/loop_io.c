@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "core/libc.h"
 #include "io/watch.h"
 #include "loop.h"
 
@@ -10,6 +11,7 @@ typedef struct {
     struct bine_watch *watch; /* NULL: nothing is being waited for */
     int fd, events;
     bool lost;                /* the descriptor was closed: it is called once more and is over */
+    uint8_t patience, waits;  /* when asking was in vain it waits so many times without; how many of these are left */
 } Io;
 
 static void ready(void *arg, int64_t result);
@@ -27,9 +29,29 @@ static int events_of(int64_t bits, int wanted)
     return ((bits & POLLIN ? BINE_LOOP_READ : 0) | (bits & POLLOUT ? BINE_LOOP_WRITE : 0)) & wanted;
 }
 
+/* Is it ready now? Asking costs less than an operation of the poller, but is in vain where the watcher mostly waits: then it asks ever more rarely. */
+static bool ready_now(Io *self)
+{
+    if (self->waits > 0) {
+        self->waits--;
+        return false;
+    }
+    struct pollfd look = { .fd = self->fd, .events = (short)bits_of(self->events) };
+    if (bine_libc.poll(&look, 1, 0) == 1 && !(look.revents & POLLNVAL)) {
+        self->patience = 0;
+        bine_watcher_fire(&self->base, events_of(look.revents, self->events));
+        return true;
+    }
+    self->patience = self->patience < 127 ? (uint8_t)(2 * self->patience + 1) : 127;
+    self->waits = self->patience;
+    return false;
+}
+
 /* Wait for the descriptor; with or without the GIL. 0 or an error number. */
 static int wait_for(Io *self)
 {
+    if (ready_now(self))
+        return 0;
     int error = bine_watch(self->base.loop->hub, self->fd, bits_of(self->events), ready, self, &self->watch);
     if (error == EPERM || error == EBADF) {
         /* A regular file is always ready. Of a closed one its user is told by the call that the callback makes. */

@@ -158,6 +158,8 @@ size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most);
  */
 size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct bine_greenlet **waiters, size_t most);
 bool bine_poller_ending(struct bine_poller *poller, int fd);
+/* The operation on fd that was begun first, NULL if there is none; the others follow by same_next. */
+struct bine_operation *bine_poller_first_on(struct bine_poller *poller, int fd);
 
 /* The simulator, for tests that need no environment: replaces the hub's driver. NULL: ENOMEM, EMFILE. */
 struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);

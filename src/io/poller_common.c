@@ -457,6 +457,12 @@ bool bine_poller_ending(struct bine_poller *poller, int fd)
     return false;
 }
 
+struct bine_operation *bine_poller_first_on(struct bine_poller *poller, int fd)
+{
+    const struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
+    return slot ? slot->first : NULL;
+}
+
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
 {
     if (poller->pending && poller->recheck_at && poller->recheck_at < deadline)

@@ -24,7 +24,7 @@ typedef void bine_watch_ready(void *arg, int64_t result);
 int bine_watch(struct bine_hub *hub, int fd, uint32_t events, bine_watch_ready *ready, void *arg,
                struct bine_watch **watch);
 
-/* `ready` has not been called and will not be; the watch is gone. The same thread. */
+/* `ready` has not been called and will not be; the watch is gone. The same thread. Its operation stays armed until the hub's next turn cancels it. */
 void bine_unwatch(struct bine_watch *watch);
 
 #endif

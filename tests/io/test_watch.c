@@ -1,5 +1,7 @@
 /* Watching descriptors without a greenlet (io/watch.h), and what keeps a hub whose greenlets all wait. */
 #include <errno.h>
+#include <pthread.h>
+#include <sys/wait.h>
 
 #include "io/watch.h"
 #include "pollers.h"
@@ -179,6 +181,163 @@ TEST(waiting_for_all_ends_with_the_last_engagement)
     bine_detach(bine_spawn(releases, hub));
     CHECK_EQ(bine_wait(NULL, 0, NULL, 0, BINE_FOREVER), 0);
     CHECK_EQ(hub->engaged, 0u);
+}
+
+/* ---- what was given up stays armed until the next turn ---- */
+
+TEST(what_is_given_up_and_wanted_again_takes_one_operation)
+{
+    int pair[2];
+    struct news news;
+    make_pair(pair);
+    struct bine_watch *first = watch(pair[0], POLLIN, &news);
+    size_t pending = poller()->pending;
+    for (int i = 0; i < 300; i++) {
+        bine_unwatch(first);
+        CHECK(watch(pair[0], POLLIN, &news) == first);
+    }
+    CHECK_EQ(poller()->pending, pending);
+    put(pair[1], "x", 1);
+    until_called(&news, 1);
+    CHECK_EQ(news.result, POLLIN);
+    CHECK_EQ(bine_hub_get()->background_operations, 0u);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+TEST(what_is_given_up_is_gone_after_a_turn)
+{
+    int pair[2];
+    struct news news;
+    make_pair(pair);
+    struct bine_watch *armed = watch(pair[0], POLLIN, &news);
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    bine_unwatch(armed);
+    for (int i = 0; i < 1000 && poller()->pending; i++)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(poller()->pending, 0u);
+    put(pair[1], "x", 1);
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    CHECK_EQ(news.calls, 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+TEST(other_events_do_not_take_over_what_is_armed)
+{
+    int pair[2];
+    struct news reads, writes;
+    make_pair(pair);
+    bine_unwatch(watch(pair[0], POLLIN, &reads));
+    watch(pair[0], POLLOUT, &writes);
+    until_called(&writes, 1);
+    CHECK_EQ(writes.result, POLLOUT);
+    CHECK_EQ(reads.calls, 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+TEST(what_was_read_before_the_watch_took_over_is_no_news)
+{
+    int pair[2];
+    char byte;
+    struct news stopped, news;
+    make_pair(pair);
+    struct bine_watch *armed = watch(pair[0], POLLIN, &stopped);
+    CHECK_OK(bine_sleep(2 * BINE_MS)); /* the kernel knows of it */
+    put(pair[1], "x", 1);
+    bine_unwatch(armed);
+    CHECK_EQ(bine_libc.read(pair[0], &byte, 1), 1);
+    CHECK(watch(pair[0], POLLIN, &news) == armed);
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    CHECK_EQ(stopped.calls, 0);
+    if (news.calls) /* 0: it may be ready, ask */
+        CHECK_EQ(news.result, 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+TEST(a_descriptor_that_is_closed_while_armed_is_not_held)
+{
+    int pair[2];
+    char byte;
+    struct news news;
+    make_pair(pair);
+    bine_unwatch(watch(pair[0], POLLIN, &news));
+    CHECK_OK(bine_close(pair[0]));
+    CHECK_EQ(bine_read(pair[1], &byte, 1), 0); /* the end of the stream: nobody holds the other end */
+    CHECK_EQ(news.calls, 0);
+    for (int i = 0; i < 1000 && poller()->pending; i++)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(bine_hub_get()->background_operations, 0u);
+    shut(pair[1]);
+}
+
+TEST(a_file_that_has_the_number_of_one_that_was_armed_is_watched_itself)
+{
+    int pair[2], other[2];
+    struct news stopped, news;
+    make_pair(pair);
+    make_pair(other);
+    bine_unwatch(watch(pair[0], POLLIN, &stopped));
+    put(pair[1], "x", 1); /* for the file that has the number so far */
+    poller()->class->replaced(poller(), pair[0]);
+    CHECK_EQ(bine_libc.dup2(other[0], pair[0]), pair[0]);
+    bine_descriptor_fresh(pair[0], BINE_FD_SOCKET, 0);
+    watch(pair[0], POLLIN, &news);
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    CHECK_EQ(news.calls, 0);
+    put(other[1], "y", 1);
+    until_called(&news, 1);
+    CHECK_EQ(news.result, POLLIN);
+    CHECK_EQ(stopped.calls, 0);
+    shut(pair[0]);
+    shut(pair[1]);
+    shut(other[0]);
+    shut(other[1]);
+}
+
+TEST(a_child_begins_anew_what_its_parent_had_armed)
+{
+    int pair[2], status;
+    struct news news;
+    make_pair(pair);
+    bine_unwatch(watch(pair[0], POLLIN, &news));
+    pid_t child = fork();
+    if (child == 0) {
+        put(pair[1], "x", 1);
+        watch(pair[0], POLLIN, &news);
+        for (int i = 0; i < 5000 && !news.calls; i++)
+            bine_sleep(BINE_MS);
+        _exit(news.calls == 1 && news.result == POLLIN && bine_hub_get()->background_operations == 0 ? 0 : 1);
+    }
+    CHECK_EQ(bine_libc.waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    watch(pair[0], POLLIN, &news);
+    until_called(&news, 1);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+static void *ends_while_armed(void *fd)
+{
+    struct news news;
+    bine_unwatch(watch(*(int *)fd, POLLIN, &news));
+    CHECK_EQ(news.calls, 0);
+    return NULL;
+}
+
+TEST(a_thread_may_end_with_what_is_armed)
+{
+    int pair[2];
+    char byte;
+    pthread_t thread;
+    make_pair(pair);
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, ends_while_armed, &pair[0]), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    shut(pair[0]);
+    CHECK_EQ(bine_read(pair[1], &byte, 1), 0); /* the thread's poller holds the file no more */
+    shut(pair[1]);
 }
 
 /* ---- around a turn that waits ---- */
