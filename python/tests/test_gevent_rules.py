@@ -189,6 +189,33 @@ def test_hazard_70_processes_can_be_waited_for():
         slow.wait()
 
 
+def test_hazard_70_those_who_wait_for_one_process_do_not_block_each_other():
+    # In a process of its own: importing gevent.subprocess here would patch.
+    code = """
+import subprocess, sys
+import bine
+
+with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+    order = []
+
+    def wait(name):
+        assert bine.wait([process], timeout=20) == [process]
+        order.append((name, process.returncode))
+
+    waits = [bine.spawn(wait, name) for name in ("first", "second")]
+    killed = bine.spawn(wait, "killed")
+    for _ in range(20):
+        bine.sleep(0.005)
+    killed.kill()
+    order.append("others run")
+    process.stdin.close()
+    bine.joinall(waits, raise_error=True)
+print(order[0], sorted(order[1:]), killed.value, "gevent.subprocess" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=50)
+    assert done.stdout.decode() == "others run [('first', 0), ('second', 0)]  False\n", done.stdout.decode()
+
+
 def test_hazard_70_what_has_rawlink_can_be_waited_for():
     class Linked:
         def __init__(self):

@@ -4,29 +4,16 @@ The objects are the standard library's own, made cooperative from below. Popen h
 AsyncResult of the exit status, and rawlink(callback) and unlink(callback).
 """
 
-import os
 import subprocess as _real
 from subprocess import *
 
 from typing import Any, Callable
 
 from .._bine import sleep as sleep
+from .._link import end_of as _end_of
 from ._standard import complete
 
 complete(globals(), _real, "process")
-
-
-def _end_of(popen: Any) -> int:
-    """Wait for the end of the process beside others who do. popen.wait() would hold a lock of the Popen meanwhile, which blocks the thread of
-    the next who calls it where threads are not patched."""
-    try:
-        os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
-    except ChildProcessError:
-        pass  # another has waited for it, and is about to tell popen
-    while popen.poll() is None:
-        sleep(0)
-    code: int = popen.returncode
-    return code
 
 
 class _Result:
