@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -18,6 +19,25 @@ def test_mypy_strict_over_the_examples():
     names = ["turns.py", "alternate.py", "count.py", "fetch.py", "pages.py", "gevent_typed.py"]
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null"] + names, cwd=EXAMPLES,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_mypy_strict_over_the_package_gevent():
+    try:
+        import mypy  # noqa: F401
+    except ImportError:
+        pytest.skip("mypy is not installed")
+    import bine
+
+    above = os.path.dirname(os.path.dirname(bine.__file__))
+    with tempfile.TemporaryDirectory() as folder:
+        # mypy reports no errors of installed packages. Optional packages count as untyped, whether they are installed or not.
+        os.symlink(os.path.join(above, "bine"), os.path.join(folder, "bine"))
+        with open(os.path.join(folder, "mypy.ini"), "w") as settings:
+            settings.write("[mypy]\nstrict = True\n" + "".join("[mypy-%s.*]\nignore_missing_imports = True\nfollow_imports = skip\n" % name
+                                                              for name in ("httptools", "greenlet", "pycares", "dns", "zope")))
+        done = subprocess.run([sys.executable, "-m", "mypy", "--config-file=mypy.ini", "--cache-dir=/dev/null", "-p", "bine.gevent"], cwd=folder,
+                              env=dict(os.environ, MYPYPATH=folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     assert done.returncode == 0, done.stdout.decode()
 
 

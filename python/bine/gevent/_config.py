@@ -69,7 +69,7 @@ def _track(wanted: bool) -> None:
     """Note the ten innermost frames of the spawner for each new greenlet, or no more."""
     from .. import _spawning
 
-    _spawning.track(10 if wanted else 0)  # type: ignore[no-untyped-call]
+    _spawning.track(10 if wanted else 0)
 
 
 def _monitor(wanted: bool) -> None:
