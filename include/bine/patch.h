@@ -27,7 +27,8 @@ enum {
     BINE_PATCH_THREAD = 1 << 7,  /* pthread locks, joins, C11 threads, semaphores */
     BINE_PATCH_SIGNAL = 1 << 8,  /* sigwait pause sigaction pthread_sigmask ... */
     BINE_PATCH_ALL = (1 << 9) - 1,
-    BINE_PATCH_SEMAPHORE = 1 << 20, /* sem_*: always patched with thread; by itself for bine_patch_only */
+    /* sem_*: always patched with thread. Patched without it: in the objects alone whose bine_patch_only() names it. */
+    BINE_PATCH_SEMAPHORE = 1 << 20,
 };
 
 /* Patch the families (or-ed BINE_PATCH_*). Patching what is patched is no error. Any thread, but no other

@@ -18,5 +18,5 @@ NAMES: Dict[str, Tuple[Tuple[str, ...], Tuple[str, ...]]] = {
     "ssl": (("socket",), ("SSLContext", "SSLSocket", "get_server_certificate", "wrap_socket")),
     "subprocess": (("process",), ("CompletedProcess", "Popen", "call", "check_call", "check_output", "run")),
     "signal": (("signal",), ("getsignal", "set_wakeup_fd", "signal")),
-    "queue": (("thread",), ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),
+    "queue": (("semaphore",), ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),
 }

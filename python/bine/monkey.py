@@ -15,7 +15,7 @@ from ._patched_names import NAMES as _names
 
 _families = {
     "socket": 1 << 0, "dns": 1 << 1, "time": 1 << 2, "select": 1 << 3, "file": 1 << 4, "stdio": 1 << 5, "process": 1 << 6,
-    "thread": 1 << 7, "signal": 1 << 8,
+    "thread": 1 << 7, "signal": 1 << 8, "semaphore": 1 << 20,
 }
 
 _prepared = False
@@ -32,9 +32,9 @@ def _prepare():
         return
     _prepared = True
     # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they stay libc's, with breaks.
-    semaphores, with_breaks = 1 << 20, 1 << 21
+    with_breaks = 1 << 21
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
-        _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | semaphores | with_breaks)
+        _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | _families["semaphore"] | with_breaks)
         _bine.patch_threads_as_greenlets(name)
     # Greenlets of a thread share connections, and their calls are not to come between the parts of a commit: the thread waits for SQLite's disk.
     for name in ("libsqlite3.so*", "_sqlite3.*so"):
@@ -67,6 +67,7 @@ def _patch(*names):
         _bine._learn_identity()
         if "bine.gevent.thread" in sys.modules:
             sys.modules["bine.gevent.thread"]._choose()
+    if families & (_families["thread"] | _families["semaphore"]):
         _bine._count_tries()
     if families & _families["signal"]:
         _adopt_handlers()
@@ -75,6 +76,8 @@ def _patch(*names):
 def _ask(*names):
     """The patch functions' `_patch`: it tells is_module_patched as well."""
     global _asked
+    if "thread" in names:
+        names += ("semaphore",)
     _patch(*names)
     for name in names:
         _asked |= _families[name]
@@ -106,7 +109,7 @@ def patch_all(socket=True, dns=True, time=True, select=True, thread=True, os=Tru
     if kwargs:
         raise TypeError("unknown flags: %s" % ", ".join(sorted(kwargs)))
     chosen = {"socket": socket or ssl, "dns": dns, "time": time, "select": select, "stdio": socket, "process": os or subprocess,
-              "thread": thread, "signal": signal, "file": file}
+              "thread": thread, "semaphore": queue, "signal": signal, "file": file}
     _ask(*(name for name, wanted in chosen.items() if wanted))
     return True
 
@@ -136,7 +139,8 @@ def patch_thread(threading=True, _threading_local=True, Event=True, logging=True
 
 
 def patch_queue():
-    _ask("thread")
+    """Python's locks let other greenlets run, of which its queues are made. Threads stay threads."""
+    _ask("semaphore")
 
 
 def patch_ssl():
@@ -173,7 +177,7 @@ def patch_builtins():
 
 def unpatch_all():
     """Put every libc call back, but those by which CPython finds the greenlet's thread state."""
-    _bine.unpatch((1 << 9) - 1)
+    _bine.unpatch((1 << 9) - 1 | _families["semaphore"])
 
 
 def exclude(library):

@@ -26,23 +26,23 @@ typedef PyObject *class_call(PyObject *, PyTypeObject *, PyObject *const *, Py_s
     static PyCFunction method;                                                                                         \
     static PyObject *method##_by_dict(PyObject *self, PyObject *args, PyObject *kwargs)                                \
     {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_THREAD);                                                                           \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
         return CALL(PyCFunctionWithKeywords, method)(self, args, kwargs);                                              \
     }                                                                                                                  \
     static PyObject *method##_by_names(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)       \
     {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_THREAD);                                                                           \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
         return CALL(names_call *, method)(self, args, count, names);                                                   \
     }                                                                                                                  \
     static PyObject *method##_with_class(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t count, \
                                          PyObject *names)                                                              \
     {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_THREAD);                                                                           \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
         return CALL(class_call *, method)(self, class, args, count, names);                                            \
     }                                                                                                                  \
     static PyObject *method##_without(PyObject *self, PyObject *nothing)                                               \
     {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_THREAD);                                                                           \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
         return method(self, nothing);                                                                                  \
     }
 

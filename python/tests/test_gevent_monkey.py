@@ -176,7 +176,7 @@ def test_a_subscriber_keeps_threads_as_they_are():
 
     events.subscribers.append(refuse)
     assert monkey.patch_all() is True
-    assert not monkey.is_module_patched("threading") and not monkey.is_module_patched("queue") and monkey.is_module_patched("time")
+    assert not monkey.is_module_patched("threading") and monkey.is_module_patched("queue") and monkey.is_module_patched("time")
     thread = threading.Thread(target=lambda: natives.append(threading.get_native_id()))
     natives = [threading.get_native_id()]
     thread.start()
@@ -191,7 +191,7 @@ def test_patch_all_twice():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         assert monkey.patch_all(thread=False)
-        assert not monkey.is_module_patched("threading") and not monkey.is_module_patched("queue")
+        assert not monkey.is_module_patched("threading") and monkey.is_module_patched("queue")
         heard = []
         events.subscribers.append(heard.append)
         assert not monkey.patch_all(thread=False) and not heard and not seen
@@ -277,3 +277,62 @@ def test_a_module_is_run_with_everything_patched():
         out = subprocess.check_output([sys.executable, "-m", "bine.gevent.monkey", option, "timeit", "-n1", "-r1",
                                        "from gevent import monkey; print(monkey.is_module_patched('time'))"], timeout=60)
         assert out.startswith(b"True\n"), out
+
+
+def _queues_are_cooperative():
+    import queue
+    import threading
+    import time
+
+    import gevent
+
+    for name in ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"):
+        items = getattr(queue, name)()
+        gevent.spawn(items.put, name)
+        assert items.get(timeout=10) == name
+        full = queue.Queue(1)
+        full.put(1)
+        gevent.spawn(full.get)
+        full.put(2, timeout=10)
+        # From a real thread, while greenlets run.
+        natives, ran = [], []
+
+        def give():
+            natives.append(threading.get_native_id())
+            while not ran:
+                time.sleep(0.001)
+            items.put("from afar")
+
+        thread = threading.Thread(target=give)
+        thread.start()
+        gevent.spawn(ran.append, 1)
+        assert items.get(timeout=10) == "from afar" and natives != [threading.get_native_id()]
+        thread.join()
+
+
+def test_queues_are_cooperative_without_threads():
+    gevent = _gevent()
+    from gevent import monkey
+
+    monkey.patch_all(thread=False)
+    _queues_are_cooperative()
+    # and so are they off the main greenlet
+    gevent.spawn(_queues_are_cooperative).get()
+    assert not monkey.is_module_patched("threading") and monkey.is_object_patched("queue", "Queue")
+
+
+def test_patch_queue_leaves_threads():
+    gevent = _gevent()
+    from gevent import monkey
+
+    monkey.patch_queue()
+    gevent.spawn(_queues_are_cooperative).get()
+    assert monkey.is_module_patched("queue") and not monkey.is_module_patched("threading") and not monkey.is_module_patched("time")
+
+
+def test_queues_can_be_left_out():
+    _gevent()
+    from gevent import monkey
+
+    monkey.patch_all(thread=False, queue=False)
+    assert not monkey.is_module_patched("queue")

@@ -49,7 +49,7 @@ static int change_to(unsigned families, bool anew)
 
 static int change(unsigned add, unsigned remove)
 {
-    if ((add | remove) & ~(unsigned)BINE_PATCH_ALL) {
+    if ((add | remove) & ~(unsigned)(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE)) {
         errno = EINVAL;
         return -1;
     }
@@ -97,7 +97,7 @@ int bine_patch_all(void)
 
 int bine_unpatch_all(void)
 {
-    return bine_unpatch(BINE_PATCH_ALL);
+    return bine_unpatch(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE);
 }
 
 int bine_patch_socket(void)

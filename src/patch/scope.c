@@ -120,6 +120,9 @@ unsigned bine_scope_families(const char *name, unsigned families)
     /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
     unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
     unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
+    /* Semaphores without the other locks are for the objects whose rules name them. */
+    if (!(families & BINE_PATCH_THREAD))
+        ordinary &= ~(unsigned)BINE_PATCH_SEMAPHORE;
     if (waits_per_thread(name))
         ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
@@ -133,8 +136,10 @@ unsigned bine_scope_families(const char *name, unsigned families)
         else if (rule->kind == BINE_RULE_GREENLETS)
             /* Threads have their own keys. */
             special |= BINE_PATCH_GREENLETS | (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
-        else
+        else {
             ordinary &= bine_families_with_inner(rule->families);
+            special |= rule->families & BINE_PATCH_SEMAPHORE;
+        }
     }
     return (families & (ordinary | special)) | everywhere;
 }

@@ -214,6 +214,28 @@ TEST(families_come_and_go_one_by_one)
     check_same();
 }
 
+TEST(semaphores_alone_are_patched_where_a_rule_names_them)
+{
+    load_variants();
+    take(&before);
+    CHECK_OK(bine_patch_only("", BINE_PATCH_TIME));
+    CHECK_OK(bine_patch(BINE_PATCH_TIME));
+    size_t slots = bine_engine_slots();
+    CHECK_OK(bine_patch(BINE_PATCH_SEMAPHORE));
+    CHECK(bine_patched() & BINE_PATCH_SEMAPHORE);
+    CHECK_EQ(bine_engine_slots(), slots);
+    CHECK_OK(bine_patch_only("libbine_test_no_such*", BINE_PATCH_SEMAPHORE));
+    CHECK_EQ(bine_engine_slots(), slots);
+    CHECK_OK(bine_patch_only("*", BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE));
+    size_t with_semaphores = bine_engine_slots();
+    CHECK_OK(bine_patch_thread()); /* brings them along, and takes none of them away when it goes */
+    CHECK_OK(bine_unpatch(BINE_PATCH_THREAD));
+    CHECK_EQ(bine_engine_slots(), with_semaphores);
+    CHECK_OK(bine_unpatch_all());
+    take(&after);
+    check_same();
+}
+
 TEST(unknown_families_are_refused)
 {
     CHECK_ERROR(bine_patch(1u << 31), EINVAL);

@@ -37,7 +37,7 @@ def patch_os() -> None:
 
 
 def patch_queue() -> None:
-    """Make the module queue cooperative: its locks become so, which patches threads."""
+    """Make the queues of the module queue cooperative: Python's locks become so, of which they are made. Threads stay threads."""
     _module("queue")
 
 
@@ -141,8 +141,6 @@ def _patch_standard(flags: Dict[str, bool]) -> None:
     for name in ("os", "thread", "time", "socket", "select", "ssl", "subprocess", "builtins", "signal", "queue", "contextvars", "sys"):
         if name == "socket" and flags["socket"]:
             patch_socket(dns=flags["dns"])
-        elif name == "queue" and not _bine.is_module_patched("_thread"):
-            pass  # a program that keeps its threads keeps their locks
         elif flags[name]:
             getattr(this, "patch_" + name)()
     if flags["dns"] and not flags["socket"]:
