@@ -135,6 +135,8 @@ static void greenlet_dealloc(PyObject *object)
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
     greenlet_clear(object);
+    if (self->ident)
+        bine_greenlet_give_ident_back(self);
     type->tp_free(object);
 }
 
@@ -437,7 +439,7 @@ static PyGetSetDef greenlet_getset[] = {
     { "started", bine_greenlet_get_started, NULL, "True if it was started and has not ended.", NULL },
     { "exc_info", bine_greenlet_get_exc_info, NULL, "What sys.exc_info() was when it failed, or None.", NULL },
     { "spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL, "A weak reference to the greenlet that made it, or None.", NULL },
-    { "minimal_ident", bine_greenlet_get_minimal_ident, NULL, "A small integer that identifies it among living greenlets.", NULL },
+    { "minimal_ident", bine_greenlet_get_minimal_ident, NULL, "The smallest integer that no other living greenlet has been asked for.", NULL },
     { "name", bine_greenlet_get_name, bine_greenlet_set_name, "A name for people: its type and minimal_ident, or what was assigned.", NULL },
     { "loop", bine_greenlet_get_loop, NULL, "The event loop of the calling thread's hub.", NULL },
     { "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL },

@@ -110,14 +110,49 @@ PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused)
     return self->spawner;
 }
 
+/* Which numbers living greenlets have: a byte for each, and none below `lowest` is free. */
+static struct {
+    char *taken;
+    size_t size, lowest;
+} idents;
+
+/* The smallest number that is free, plus one; 0 with MemoryError. */
+static unsigned long take_ident(void)
+{
+    char *place = idents.lowest < idents.size ? memchr(idents.taken + idents.lowest, 0, idents.size - idents.lowest) : NULL;
+    if (!place) {
+        size_t size = idents.size ? 2 * idents.size : 64;
+        char *more = PyMem_RawRealloc(idents.taken, size);
+        if (!more) {
+            PyErr_NoMemory();
+            return 0;
+        }
+        place = more + idents.size;
+        memset(place, 0, size - idents.size);
+        idents.taken = more;
+        idents.size = size;
+    }
+    *place = 1;
+    idents.lowest = (size_t)(place - idents.taken) + 1;
+    return (unsigned long)idents.lowest;
+}
+
+void bine_greenlet_give_ident_back(Greenlet *self)
+{
+    size_t place = self->ident - 1;
+    idents.taken[place] = 0;
+    if (place < idents.lowest)
+        idents.lowest = place;
+    self->ident = 0;
+}
+
 PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused)
 {
-    static unsigned long next_ident;
     Greenlet *self = (Greenlet *)object;
     (void)unused;
     if (!self->ident)
-        self->ident = ++next_ident;
-    return PyLong_FromUnsignedLong(self->ident - 1);
+        self->ident = take_ident();
+    return self->ident ? PyLong_FromUnsignedLong(self->ident - 1) : NULL;
 }
 
 PyObject *bine_greenlet_get_name(PyObject *self, void *unused)

@@ -35,6 +35,8 @@ PyObject *bine_greenlet_get_started(PyObject *self, void *unused);
 PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused);
 PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused);
 PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused);
+/* At the end of an object that has a minimal_ident: another may have it. */
+void bine_greenlet_give_ident_back(Greenlet *self);
 PyObject *bine_greenlet_get_name(PyObject *self, void *unused);
 int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
 PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);

@@ -79,9 +79,6 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
     Py_XSETREF(self->traceback, exception ? PyException_GetTraceback(exception) : NULL);
     self->state = BINE_PY_ENDED;
     self->carried_by = NULL;
-    Py_CLEAR(self->run);
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwargs);
     if (exception) {
         Py_INCREF(exception);
         if (is_system_error(exception)) {
@@ -91,6 +88,10 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         }
         Py_DECREF(exception);
     }
+    /* Not before: a report names the function. */
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
     /* Links first: what they spawn has begun when join() returns. Whoever kills one that has not begun does not call them himself. */
     if (self->links && begun)
         bine_greenlet_call_links(self);

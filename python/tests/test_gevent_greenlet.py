@@ -287,3 +287,38 @@ def test_a_trace_function_belongs_to_its_thread():
     assert ThreadPool(1).apply(elsewhere) == 2
     assert heard.count("elsewhere") == 2 and heard.count("switch") >= 2
     bine.Greenlet.settrace(None)
+
+
+def test_the_smallest_ident_that_is_free_is_given():
+    import gc
+
+    import bine
+
+    gc.collect()
+    kept = [bine.Greenlet(int) for _ in range(200)]
+    first = [greenlet.minimal_ident for greenlet in kept]
+    assert len(set(first)) == 200 and first == sorted(first) and max(first) < 300
+    assert bine.Greenlet(int).minimal_ident == bine.Greenlet(int).minimal_ident  # the first of them was gone
+    free = sorted([first[3], first[150]])
+    del kept[150], kept[3]
+    assert [greenlet.minimal_ident for greenlet in [bine.Greenlet(int), bine.Greenlet(int)]] == free
+    assert [greenlet.minimal_ident for greenlet in kept] == [ident for ident in first if ident not in free]
+
+
+def test_a_report_names_the_function():
+    import io
+    import sys
+
+    import bine
+
+    def fails(word):
+        raise ValueError(word)
+
+    before, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        greenlet = bine.spawn(fails, "a word")
+        greenlet.join()
+        said = sys.stderr.getvalue()
+    finally:
+        sys.stderr = before
+    assert ": fails('a word')> failed with ValueError" in said and "_run" in repr(greenlet), said
