@@ -30,6 +30,7 @@ class Hub(Greenlet):
 
     threadpool_size = 10
     periodic_monitoring_thread = None
+    _format_context = None
     name = ""
     dead = False
     _loops = {}  # of destroyed hubs, by thread: what their successors take over
@@ -168,13 +169,25 @@ class Hub(Greenlet):
     # ---- what a thread has one of -------------------------------------------------------------------------------
 
     @property
+    def threadpool_class(self):
+        """The type of `threadpool`: gevent.config's. A subclass may name its own."""
+        from .threadpool import ThreadPool
+
+        settings = _settings()
+        return settings.threadpool if settings else ThreadPool
+
+    @property
+    def resolver_class(self):
+        """The type of `resolver`: gevent.config's. A subclass may name its own."""
+        from .gevent._config import config
+
+        return config.resolver
+
+    @property
     def threadpool(self):
         """The pool of OS threads that gevent's functions use."""
         if self._threadpool is None:
-            from .threadpool import ThreadPool
-
-            settings = _settings()
-            self._threadpool = (settings.threadpool if settings else ThreadPool)(self.threadpool_size, hub=self)
+            self._threadpool = self.threadpool_class(self.threadpool_size, hub=self)
         return self._threadpool
 
     @threadpool.setter
@@ -189,9 +202,7 @@ class Hub(Greenlet):
     def resolver(self):
         """What gevent's functions look names up with."""
         if self._resolver is None:
-            from .gevent._config import config
-
-            self._resolver = config.resolver(hub=self)
+            self._resolver = self.resolver_class(hub=self)
         return self._resolver
 
     @resolver.setter
@@ -240,7 +251,25 @@ class Hub(Greenlet):
             traceback.print_exception(t, v, tb, file=stream)
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if context is not None:
-            stream.write("%s %s failed with %s\n\n" % (when, context, getattr(t, "__name__", t)))
+            stream.write("%s %s failed with %s\n\n" % (when, self._text_of(context), getattr(t, "__name__", t)))
+
+    @property
+    def format_context(self):
+        """The function that makes text of the context in a report: gevent.config's as a rule. It can be set."""
+        settings = _settings()
+        return self._format_context or (settings.format_context if settings else repr)
+
+    @format_context.setter
+    def format_context(self, function):
+        self._format_context = function
+
+    def _text_of(self, context):
+        if isinstance(context, str):
+            return context
+        try:
+            return self.format_context(context)
+        except Exception:  # the report itself comes first
+            return repr(context)
 
 
 def _three(exception=GreenletExit, value=None, tb=None):

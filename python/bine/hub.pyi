@@ -12,6 +12,11 @@ class Hub(Greenlet):
     thread_ident: int
     main_hub: bool
     threadpool: ThreadPool
+    @property
+    def threadpool_class(self) -> Any: ...
+    @property
+    def resolver_class(self) -> Any: ...
+    format_context: Callable[[Any], str]
     resolver: Any
     def __init__(self, loop: Any = ..., default: Optional[bool] = ...) -> None: ...
     @property

@@ -347,3 +347,43 @@ def test_many_greenlets_wait_for_watchers_at_once():
     greenlets = [bine.spawn(hub.wait, hub.loop.timer(0.05)) for _ in range(300)]
     bine.joinall(greenlets)
     assert all(g.successful() for g in greenlets) and time.monotonic() - begun < 10
+
+
+def test_a_report_formats_its_context_as_the_hub_says():
+    import io
+    import sys
+
+    import bine.gevent
+
+    hub, stream = bine.gevent.get_hub(), io.StringIO()
+    before, sys.stderr = sys.stderr, stream
+    try:
+        assert hub.format_context is bine.gevent.config.format_context
+        hub.format_context = lambda context: "a context of %d" % context
+        for context in (7, "a text", object):
+            hub.print_exception(context, ValueError, None, None)
+    finally:
+        sys.stderr = before
+        del hub._format_context
+    lines = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines() if "failed" in line]
+    assert lines == ["a context of 7 failed with ValueError", "a text failed with ValueError", "<class 'object'> failed with ValueError"]
+
+
+def test_a_hub_takes_the_classes_that_the_config_or_its_type_names():
+    import bine.gevent
+    from bine.gevent.threadpool import ThreadPool
+    from bine.hub import Hub
+
+    hub = bine.gevent.get_hub()
+    assert hub.threadpool_class is bine.gevent.config.threadpool and hub.resolver_class is bine.gevent.config.resolver
+
+    class Pool(ThreadPool):
+        pass
+
+    class Named(Hub):
+        threadpool_class = Pool
+
+        def __init__(self):
+            self._threadpool = None
+
+    assert type(Named().threadpool) is Pool
