@@ -85,6 +85,35 @@ def _ask(*names):
         # Greenlets have identities of their own. Programs that ask for the original want the OS thread's.
         for module in ("_thread", "threading"):
             saved.setdefault(module, {})["get_ident"] = _bine.thread_ident
+        for module, name in (("_thread", "start_new_thread"), ("_thread", "start_new"), ("threading", "_start_new_thread")):
+            saved.setdefault(module, {})[name] = _start_real_thread
+
+
+def _start_real_thread(function, args=(), kwargs={}):
+    """_thread.start_new_thread() for those who ask for the original: function(*args, **kwargs) runs on an OS thread, whose identity this returns.
+    TypeError, RuntimeError if no thread can be started. It switches until the thread runs."""
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    began, idents = _bine.Event(), []
+
+    def run():
+        idents.append(_bine.thread_ident())
+        began.set()
+        try:
+            function(*args, **kwargs)
+        except SystemExit:
+            pass
+
+    try:
+        _bine.start_real_thread(run)
+    except OSError as error:
+        raise RuntimeError("can't start new thread") from error
+    began.wait()
+    return idents[0]
 
 
 def _adopt_handlers():
@@ -215,7 +244,7 @@ def get_original(mod_name, item_name):
     """The object before patching; for a list of names a list of objects.
 
     Bine replaces but one object (see `_leave_watchdog`), so this is mostly the object that is there, which is cooperative. `get_ident` of _thread and
-    threading is a function that answers with the OS thread's identity in all of its greenlets."""
+    threading is a function that answers with the OS thread's identity in all of its greenlets, and `start_new_thread` of _thread starts an OS thread."""
     import importlib
 
     module, kept = importlib.import_module(mod_name), saved.get(mod_name, {})

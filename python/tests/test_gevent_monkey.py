@@ -336,3 +336,26 @@ def test_queues_can_be_left_out():
 
     monkey.patch_all(thread=False, queue=False)
     assert not monkey.is_module_patched("queue")
+
+
+def test_the_original_of_start_new_thread_starts_an_os_thread():
+    gevent = _gevent()
+    import _thread
+    import threading
+
+    from gevent import monkey
+
+    monkey.patch_all()
+    done, told, start = gevent.event.Event(), [], monkey.get_original("_thread", "start_new_thread")
+
+    def run(word, other):
+        told.append((word, other, threading.get_native_id() != main, monkey.get_original("_thread", "get_ident")()))
+        done.set()
+        raise SystemExit
+
+    main = threading.get_native_id()
+    ident = start(run, ("a word",), {"other": 2})
+    assert done.wait(10) and told == [("a word", 2, True, ident)] and ident != monkey.get_original("_thread", "get_ident")()
+    assert monkey.get_original("threading", "_start_new_thread") is start is not _thread.start_new_thread
+    for arguments in (("no function", ()), (run, [1]), (run, (), [])):
+        raises(TypeError, start, *arguments)
