@@ -1,6 +1,6 @@
 """Draw the figures of the Python benchmarks:   plot.py FOLDER FILE.json...
 
-Each file that run.py, pywsgi.py or clients.py has written becomes FOLDER/<name of the file>.svg: one panel for each work, one bar for each runtime or
+Each file that run.py, watchers.py, pywsgi.py or clients.py has written becomes FOLDER/<name of the file>.svg: one panel for each work, one bar for each runtime or
 server, as long as the median, with a line from the smallest to the largest of the rounds.
 """
 
@@ -18,10 +18,10 @@ COLOURS = {"bine": "#1b7f5c", "gevent": "#9a9a9a"}
 
 
 def rows(path):
-    """[(work, unit, name, values)] of a file of any of the three."""
+    """[(work, unit, name, values)] of a file of any of the four."""
     with open(path) as file:
         found = json.load(file)
-    if isinstance(found, dict):  # run.py: "work runtime": values
+    if isinstance(found, dict):  # run.py and watchers.py: "work runtime": values
         return [(key.rpartition(" ")[0], found.get("units", {}).get(key.rpartition(" ")[0], ""), key.rpartition(" ")[2], values)
                 for key, values in found["figures"].items()]
     return [(row["work"], row.get("unit", "requests/s"), row.get("server") or row["runtime"], row.get("requests") or row["values"]) for row in found]

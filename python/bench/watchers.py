@@ -141,7 +141,8 @@ def main():
             print("%-16s %-9s  bine %8.2f   gevent %8.2f   %.2f" % (work, kind, mine, theirs, theirs / mine))
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"python": sys.version, "figures": {" ".join(key): value for key, value in figures.items()}}, file, indent=1)
+            json.dump({"python": sys.version, "units": {"%s %s" % (work, kind): "microseconds" for work, kind, _ in figures},
+                       "figures": {" ".join(key): value for key, value in figures.items()}}, file, indent=1)
 
 
 if __name__ == "__main__":
