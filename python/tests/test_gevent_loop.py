@@ -241,6 +241,39 @@ def test_two_watchers_of_one_descriptor_are_both_called():
     assert sorted(seen) == [0, 1]
 
 
+def test_a_stopped_watcher_may_be_freed_before_its_descriptor_is_ready():
+    seen = []
+    one, other = socket.socketpair()
+    with one, other:
+        watcher = loop.io(one.fileno(), 1)
+        gone = weakref.ref(watcher)
+        watcher.start(seen.append, 1)
+        bine.sleep(0.001)
+        watcher.stop()
+        del watcher
+        assert gone() is None
+        other.send(b"x")
+        turns()
+        assert seen == []
+
+
+def test_a_watcher_that_starts_again_is_not_told_of_what_was_read_before():
+    seen = []
+    one, other = socket.socketpair()
+    with one, other:
+        watcher = loop.io(one.fileno(), 1)
+        for _ in range(20):
+            watcher.start(seen.append, 1)
+            bine.sleep(0.001)
+            other.send(b"x")
+            watcher.stop()
+            one.recv(1)
+            watcher.start(seen.append, 2)
+            turns(2)
+            watcher.stop()
+        assert seen == []
+
+
 def test_starting_and_stopping_many_times_leaves_nothing():
     pair = socket.socketpair()
     watcher = loop.io(pair[0].fileno(), core.READ)
