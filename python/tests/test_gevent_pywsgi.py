@@ -15,6 +15,7 @@ pytest.importorskip("httptools")
 import bine
 from bine.gevent import pywsgi
 from bine.gevent.pywsgi import WSGIHandler, WSGIServer
+from bine.pool import Pool
 from helpers import raises
 from http_helpers import Served, bodies, certificate, errors_to, eventually, get, hello, read_all, read_response, status
 
@@ -575,6 +576,30 @@ def test_stop_answers_what_is_under_way_and_ends_idle_connections():
     assert len(served.server.pool) == 0
 
 
+def test_the_client_of_a_request_that_is_killed_is_answered_500():
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/wait":
+            bine.sleep(60)
+        if environ["PATH_INFO"] == "/half":
+            start_response("200 OK", [("Content-Length", "2")])(b"h")
+            bine.sleep(60)
+        raise bine.GreenletExit
+
+    pool = Pool(5)
+    with Served(application, spawn=pool) as served:
+        assert served.exchange(get("/raise")).startswith(b"HTTP/1.1 500 ")
+        for target, answer in (("/wait", b"HTTP/1.1 500 "), ("/half", b"HTTP/1.1 200 ")):
+            with served.connect() as client:
+                client.sendall(get(target))
+                eventually(lambda: len(pool) == 1)
+                eventually(lambda: target == "/wait" or client.recv(1, socket.MSG_PEEK))
+                bine.sleep(0.05)
+                pool.kill(timeout=20)
+                answered = read_all(client)
+                assert answered.startswith(answer) and answered.count(b"HTTP/1.1") == 1, answered
+        assert served.errors.getvalue() == ""
+
+
 def test_stop_kills_what_does_not_end_in_time():
     def application(environ, start_response):
         bine.sleep(100)
@@ -585,7 +610,7 @@ def test_stop_kills_what_does_not_end_in_time():
     eventually(lambda: len(served.server.pool) == 1)
     with errors_to() as reported:
         served.server.stop(timeout=0.1)
-        assert read_all(client) == b""
+        assert read_all(client).startswith(b"HTTP/1.1 500 ")
     assert len(served.server.pool) == 0 and "Traceback" not in str(reported), str(reported)
 
 

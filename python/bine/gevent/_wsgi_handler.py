@@ -586,11 +586,14 @@ class WSGIHandler:
         return environ if environ is None or isinstance(environ, kind) else kind(environ)
 
     def handle_error(self, t: Any, v: Any, tb: Any) -> None:
-        """Called with what the application raised: report it to the hub, and answer 500 if that is still possible."""
-        if not issubclass(t, get_hub().NOT_ERROR):
+        """Called with what the application raised: report it to the hub, and answer 500 if that is still possible.
+
+        A kill and SystemExit are not reported, end the connection, and are raised again.
+        """
+        killed = issubclass(t, get_hub().NOT_ERROR)
+        if not killed:
             get_hub().handle_error(self._context(), t, v, tb)
-            self._send_error_response_if_possible(500)
-        else:
-            # A kill: the connection goes with it. SystemExit and its like go on.
-            self.close_connection = True
+        self._send_error_response_if_possible(500)
+        if killed:
+            self._linger = False  # the greenlet that kills waits for this one
             raise v.with_traceback(tb)
