@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -92,10 +93,17 @@ static PyObject *py_set_hidden(PyObject *module, PyObject *hidden)
     Py_RETURN_NONE;
 }
 
+struct beginning {
+    PyObject *function; /* the thread's */
+    sem_t has_state;
+};
+
 static void *run_thread(void *arg)
 {
-    PyObject *function = arg;
+    struct beginning *beginning = arg;
+    PyObject *function = beginning->function;
     PyGILState_STATE gil = PyGILState_Ensure();
+    bine_libc.sem_post(&beginning->has_state);
     PyObject *result = PyObject_CallObject(function, NULL);
     if (!result)
         PyErr_WriteUnraisable(function);
@@ -112,12 +120,22 @@ static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", function);
     sigset_t all, before;
     pthread_t thread;
+    struct beginning beginning = { .function = function };
+    sem_init(&beginning.has_state, 0, 0);
     sigfillset(&all);
     Py_INCREF(function);
     /* Signals are for the program's own threads. */
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = bine_libc.pthread_create(&thread, NULL, run_thread, function);
+    int error = bine_libc.pthread_create(&thread, NULL, run_thread, &beginning);
+    if (!error) {
+        /* CPython stops the threads that it knows when the interpreter ends. One that asked for its state only then would run on 3.14, in an
+         * interpreter that is half gone. */
+        PyThreadState *state = PyEval_SaveThread();
+        bine_libc.sem_wait(&beginning.has_state); /* no signal interrupts it */
+        PyEval_RestoreThread(state);
+    }
     bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sem_destroy(&beginning.has_state);
     if (error) {
         Py_DECREF(function);
         return bine_py_error(error);

@@ -129,3 +129,10 @@ def test_stacks_of_spawners_are_noted_when_somebody_says_so():
             environment["GEVENT_TRACK_GREENLET_TREE"] = variable
         done = subprocess.run([sys.executable, "-c", code % line], stdout=subprocess.PIPE, env=environment, universal_newlines=True)
         assert done.stdout == "%s %s\n" % (noted, noted), (variable, line, done)
+
+
+def test_a_process_ends_while_its_monitor_thread_begins():
+    import subprocess
+
+    code = "import bine\nfrom bine.gevent import config\nbine.sleep(0)\nconfig.monitor_thread = True\n"
+    assert [subprocess.run([sys.executable, "-c", code]).returncode for _ in range(12)] == [0] * 12
