@@ -155,6 +155,8 @@ class BackdoorServer(StreamServer):
         """Serve one client until it leaves. Switches."""
         streams = (_Input(conn), _Output(conn), _Output(conn))
         _enter(streams)
+        # From CPython 3.13 on interact() removes the prompts that it set, which other clients' sessions still read.
+        sys.ps1, sys.ps2 = getattr(sys, "ps1", ">>> "), getattr(sys, "ps2", "... ")
         try:
             _Console(self._create_interactive_locals()).interact(self.banner, "")
         except SystemExit:
