@@ -121,7 +121,7 @@ def test_stacks_of_spawners_are_noted_when_somebody_says_so():
 
     code = ("import bine, traceback\nfrom bine.gevent import config, util\n%s\n"
             "def spawner():\n    return bine.spawn(bine.sleep, 60)\ng = spawner()\nbine.sleep(0)\n"
-            "print(g.spawning_stack is not None, 'in spawner' in util.GreenletTree.current_tree().format())\n")
+            "print(g.spawning_stack is not None, 'in spawn' 'er' in util.GreenletTree.current_tree().format())\n")
     for variable, line, noted in ((None, "", False), ("1", "", True), ("0", "", False), (None, "config.track_greenlet_tree = True", True),
                                   ("1", "config.track_greenlet_tree = False", False)):
         environment = dict(os.environ)
