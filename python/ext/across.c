@@ -24,7 +24,8 @@ static void arrived(struct bine_message *message)
 
 void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier *carrier)
 {
-    *sleeper = (struct bine_py_sleeper){ .message.deliver = arrived, .carrier = carrier, .hub = carrier->g->hub, .next = sleepers };
+    *sleeper = (struct bine_py_sleeper){
+        .message.deliver = arrived, .carrier = carrier, .hub = carrier->g->hub, .next = sleepers};
     if (sleepers)
         sleepers->previous = sleeper;
     sleepers = sleeper;
@@ -101,7 +102,8 @@ static int outcome(struct bine_py_sleeper *sleeper, int error)
     return bine_py_park_failed(sleeper->carrier, error);
 }
 
-int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object, int64_t deadline)
+int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
+                     int64_t deadline)
 {
     struct bine_carrier *carrier = sleeper->carrier;
     if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
@@ -116,7 +118,8 @@ int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, 
     return outcome(sleeper, error);
 }
 
-int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object, int64_t deadline)
+int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
+                      int64_t deadline)
 {
     int error;
     do {
@@ -223,7 +226,7 @@ int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run,
     struct order *order = PyMem_RawMalloc(sizeof *order);
     if (!order)
         return ENOMEM;
-    *order = (struct order){ { NULL, order_arrived, order_dropped }, hub, life, run, object, argument };
+    *order = (struct order){{NULL, order_arrived, order_dropped}, hub, life, run, object, argument};
     Py_INCREF(object);
     Py_XINCREF(argument);
     int error = bine_hub_gone(hub, life) ? ESRCH : bine_hub_send(hub, &order->message);

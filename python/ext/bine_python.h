@@ -78,11 +78,11 @@ void bine_identity_found(void);
  * until one place has raised it. See delivery.c.
  */
 struct bine_delivery {
-    uintptr_t object;   /* what the wait was for that EINTR ended last */
-    uint32_t round;     /* of handlers, when the caller was told */
-    bool struck;        /* a park has failed with EINTR, and the call around it has not */
-    bool told;          /* a call has failed with EINTR: whoever looks at signals finds one */
-    bool ignored;       /* the caller did not look at them, and waits again for `object` */
+    uintptr_t object; /* what the wait was for that EINTR ended last */
+    uint32_t round;   /* of handlers, when the caller was told */
+    bool struck;      /* a park has failed with EINTR, and the call around it has not */
+    bool told;        /* a call has failed with EINTR: whoever looks at signals finds one */
+    bool ignored;     /* the caller did not look at them, and waits again for `object` */
 };
 
 /* The reserved signal's handler, called by CPython in whatever greenlet looks at signals. */
@@ -97,24 +97,24 @@ PyObject *bine_py_deliver(PyObject *module, PyObject *args);
  * per state for frames (hazard 31).
  */
 struct bine_carrier {
-    struct bine_carrier *next;          /* list of idle carriers */
+    struct bine_carrier *next; /* list of idle carriers */
     struct bine_greenlet *g;
-    PyThreadState *state;               /* NULL for the root and for threads: theirs come and go (PyGILState_Ensure) */
-    struct bine_py_greenlet *running;   /* owned reference; NULL for the root and for threads that became greenlets */
-    struct bine_py_greenlet *face;      /* owned: the object that getcurrent() answers with where `running` is NULL */
-    PyObject *thrown;                   /* owned: an exception to raise in it at its next chance */
-    struct bine_py_timeout *expired;    /* timeouts that are due but not raised yet, oldest first; set without the GIL */
-    struct bine_py_timeout *timeouts;   /* all that the greenlet has started, youngest first */
+    PyThreadState *state;             /* NULL for the root and for threads: theirs come and go (PyGILState_Ensure) */
+    struct bine_py_greenlet *running; /* owned reference; NULL for the root and for threads that became greenlets */
+    struct bine_py_greenlet *face;    /* owned: the object that getcurrent() answers with where `running` is NULL */
+    PyObject *thrown;                 /* owned: an exception to raise in it at its next chance */
+    struct bine_py_timeout *expired;  /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    struct bine_py_timeout *timeouts; /* all that the greenlet has started, youngest first */
     struct bine_delivery delivery;
-    PyObject *switched;                 /* owned: what Greenlet.switch() passed to it and it has not fetched yet; NULL: nothing */
-    bool switching;                     /* it waits for just that */
-    bool callback;                      /* it calls callbacks of a loop now, which may not wait (BINE_A_CALLBACK) */
-    bool left;                          /* parked or yielding, and takes the GIL again with its own state when it goes on */
-    bool shares_tracer;                 /* with greenlets that it spawned, or its spawner (tracing.c) */
-    unsigned waiting;                   /* in a call of Bine's own: it raises the exception, no signal needed ... */
-    unsigned without_gil;               /* ... and in a part of it that has released the GIL, or not taken it again yet */
-    bool has_room;                      /* room above the stack's top (frames.c) ... */
-    bool room_taken;                    /* ... where its Python frames are */
+    PyObject *switched;   /* owned: what Greenlet.switch() passed to it and it has not fetched yet; NULL: nothing */
+    bool switching;       /* it waits for just that */
+    bool callback;        /* it calls callbacks of a loop now, which may not wait (BINE_A_CALLBACK) */
+    bool left;            /* parked or yielding, and takes the GIL again with its own state when it goes on */
+    bool shares_tracer;   /* with greenlets that it spawned, or its spawner (tracing.c) */
+    unsigned waiting;     /* in a call of Bine's own: it raises the exception, no signal needed ... */
+    unsigned without_gil; /* ... and in a part of it that has released the GIL, or not taken it again yet */
+    bool has_room;        /* room above the stack's top (frames.c) ... */
+    bool room_taken;      /* ... where its Python frames are */
 };
 
 /* Have the trace functions told of this thread's switches (bine_switch_tell(), bine_tracing_woken()), if any wants that now. */
@@ -165,7 +165,9 @@ static inline void bine_look_for_subinterpreter(void)
         bine_check_is_blind = true;
 }
 #else
-enum { bine_check_is_blind = false };
+enum {
+    bine_check_is_blind = false
+};
 #endif
 /* Did the environment (BINE_DISABLE) turn patching off? */
 bool bine_disabled(void);
@@ -272,12 +274,12 @@ struct bine_py_sleeper {
     struct bine_carrier *carrier;
     struct bine_hub *hub;
     struct bine_py_sleeper *next, *previous; /* all that sleep */
-    struct bine_py_sleeper **noted;          /* a pointer to it elsewhere, cleared if the greenlet's thread ends; or NULL */
+    struct bine_py_sleeper **noted; /* a pointer to it elsewhere, cleared if the greenlet's thread ends; or NULL */
     void (*give_back)(struct bine_py_sleeper *sleeper); /* take back what it was given, if it cannot keep it; or NULL */
-    PyObject *object;                        /* for give_back */
-    atomic_bool sent;                        /* the message is on its way */
-    bool linked;                             /* in the list of all */
-    bool served;                             /* it was given what it sleeps for, whatever its park returns */
+    PyObject *object;                                   /* for give_back */
+    atomic_bool sent;                                   /* the message is on its way */
+    bool linked;                                        /* in the list of all */
+    bool served;                                        /* it was given what it sleeps for, whatever its park returns */
 };
 
 #define BINE_PY_SLEEPER(w) ((struct bine_py_sleeper *)((char *)(w)-offsetof(struct bine_py_sleeper, waiter)))
@@ -288,9 +290,11 @@ void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier 
 void bine_py_sleeper_end(struct bine_py_sleeper *sleeper);
 /* Sleep in the queue (NULL: in none). As bine_py_park: 0 when woken or served, ETIME, EINTR, -1 with an exception. The caller looks whether what it
  * waits for has come, and may sleep again. */
-int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object, int64_t deadline);
+int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
+                     int64_t deadline);
 /* Sleep in the queue until bine_py_claim() serves the sleeper, and end it. 0, ETIME, or -1 with an exception. */
-int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object, int64_t deadline);
+int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
+                      int64_t deadline);
 /* Sleep until the object is ready. 1: it is; 0: the deadline has passed; -1 with an exception. */
 int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t deadline);
 /* Wake it. False: its thread is ending. */
@@ -357,27 +361,32 @@ extern PyObject *bine_GreenletExit;
 /* ---- greenlet.c -------------------------------------------------------------------------------------- */
 
 struct bine_py_greenlet {
-    PyObject_HEAD
-    struct bine_waitable waitable;      /* ready: it has ended */
-    struct bine_greenlet *carried_by;   /* borrowed, from its first step until the end; only its own thread may look inside */
-    struct bine_hub *hub;               /* of the thread that it belongs to ... */
-    uint64_t life;                      /* ... in that life of the hub's record */
+    PyObject_HEAD struct bine_waitable waitable; /* ready: it has ended */
+    struct bine_greenlet
+        *carried_by;      /* borrowed, from its first step until the end; only its own thread may look inside */
+    struct bine_hub *hub; /* of the thread that it belongs to ... */
+    uint64_t life;        /* ... in that life of the hub's record */
     PyObject *run, *args, *kwargs;
-    PyObject *value, *exception;        /* after the end; exception NULL: successful */
-    PyObject *traceback;                /* the exception's */
-    PyObject *links;                    /* list of (callable) or NULL */
-    PyObject *context;                  /* contextvars: a copy of the spawner's */
-    PyObject *spawn_locals;             /* shared by the spawn tree */
-    PyObject *spawner;                  /* weak reference to the spawning greenlet, or NULL */
-    PyObject *self;                     /* weak reference to this one, which those it spawns share; NULL: none so far */
-    PyObject *name;                     /* NULL: made from the ident */
-    struct bine_py_tracing *tracing;    /* what traced the spawner, until the first step; NULL: nothing did */
+    PyObject *value, *exception;     /* after the end; exception NULL: successful */
+    PyObject *traceback;             /* the exception's */
+    PyObject *links;                 /* list of (callable) or NULL */
+    PyObject *context;               /* contextvars: a copy of the spawner's */
+    PyObject *spawn_locals;          /* shared by the spawn tree */
+    PyObject *spawner;               /* weak reference to the spawning greenlet, or NULL */
+    PyObject *self;                  /* weak reference to this one, which those it spawns share; NULL: none so far */
+    PyObject *name;                  /* NULL: made from the ident */
+    struct bine_py_tracing *tracing; /* what traced the spawner, until the first step; NULL: nothing did */
     PyObject *dict, *weak_references;
-    unsigned long ident;                /* minimal_ident, 0: not asked for yet */
-    uint8_t state;                      /* enum bine_py_state */
+    unsigned long ident; /* minimal_ident, 0: not asked for yet */
+    uint8_t state;       /* enum bine_py_state */
 };
 
-enum bine_py_state { BINE_PY_NEW, BINE_PY_STARTED, BINE_PY_RUNNING, BINE_PY_ENDED };
+enum bine_py_state {
+    BINE_PY_NEW,
+    BINE_PY_STARTED,
+    BINE_PY_RUNNING,
+    BINE_PY_ENDED
+};
 
 extern PyTypeObject bine_Greenlet_Type;
 int bine_greenlet_init(PyObject *module);

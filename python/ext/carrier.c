@@ -18,7 +18,9 @@
 static size_t stack_size;
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
-enum { KEEP = 1000 };
+enum {
+    KEEP = 1000
+};
 static _Thread_local struct bine_carrier *idle;
 static _Thread_local unsigned idle_count;
 
@@ -90,7 +92,7 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
     bine_signal_take_over(hub, carrier);
 }
 
-static const struct bine_around around = { leave, back, bine_delivery_refuse, bine_delivery_interrupted };
+static const struct bine_around around = {leave, back, bine_delivery_refuse, bine_delivery_interrupted};
 
 static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
@@ -108,7 +110,8 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
     }
 }
 
-static const struct bine_around around_and_tell = { leave, back_and_tell, bine_delivery_refuse, bine_delivery_interrupted };
+static const struct bine_around around_and_tell = {leave, back_and_tell, bine_delivery_refuse,
+                                                   bine_delivery_interrupted};
 static _Thread_local bool surrounded; /* this thread's hub */
 
 /* ---- the current one ----------------------------------------------------------------------------------- */
@@ -249,7 +252,7 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         PyErr_NoMemory();
         return NULL;
     }
-    bine_spawn_options options = { .delay = delay, .stack_size = stack_size };
+    bine_spawn_options options = {.delay = delay, .stack_size = stack_size};
     carrier->has_room = bine_frames_wanted(bine_hub_here());
     struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
                                                 : bine_spawn_with(&options, carry, carrier);

@@ -14,7 +14,7 @@ static PyObject *channel_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 
 static int channel_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "maxsize", NULL };
+    static char *names[] = {"maxsize", NULL};
     long maxsize = 1;
     (void)object;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:Channel", names, &maxsize))
@@ -48,7 +48,7 @@ static void channel_dealloc(PyObject *object)
 
 static PyObject *channel_put(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "item", "block", "timeout", NULL };
+    static char *names[] = {"item", "block", "timeout", NULL};
     PyObject *item, *timeout;
     int64_t deadline;
     if (bine_queue_parse_block(args, kwargs, "O|pO:put", names, &item, &deadline, &timeout) < 0 ||
@@ -66,7 +66,7 @@ static PyObject *channel_put_nowait(PyObject *self, PyObject *item)
 
 static PyObject *channel_get(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "block", "timeout", NULL };
+    static char *names[] = {"block", "timeout", NULL};
     PyObject *timeout;
     int64_t deadline;
     if (bine_queue_parse_block(args, kwargs, "|pO:get", names, NULL, &deadline, &timeout) < 0)
@@ -126,24 +126,24 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef channel_methods[] = {
-    { "put", KEYWORDS(channel_put),
-      "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if nobody takes it "
-      "within timeout (seconds)." },
-    { "put_nowait", channel_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)" },
-    { "get", KEYWORDS(channel_get),
-      "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none within timeout "
-      "(seconds)." },
-    { "get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)" },
-    { "qsize", channel_qsize, METH_NOARGS, "qsize()\n--\n\n0: a channel keeps nothing." },
-    { "empty", channel_true, METH_NOARGS, "empty()\n--\n\nTrue." },
-    { "full", channel_true, METH_NOARGS, "full()\n--\n\nTrue." },
-    { NULL, NULL, 0, NULL },
+    {"put", KEYWORDS(channel_put),
+     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if nobody takes it "
+     "within timeout (seconds)."},
+    {"put_nowait", channel_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
+    {"get", KEYWORDS(channel_get),
+     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none within timeout "
+     "(seconds)."},
+    {"get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
+    {"qsize", channel_qsize, METH_NOARGS, "qsize()\n--\n\n0: a channel keeps nothing."},
+    {"empty", channel_true, METH_NOARGS, "empty()\n--\n\nTrue."},
+    {"full", channel_true, METH_NOARGS, "full()\n--\n\nTrue."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef channel_getset[] = {
-    { "balance", get_balance, NULL, "Greenlets that wait in put(), less those in get().", NULL },
-    { "maxsize", get_maxsize, NULL, "0.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"balance", get_balance, NULL, "Greenlets that wait in put(), less those in get().", NULL},
+    {"maxsize", get_maxsize, NULL, "0.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_Channel_Type = {

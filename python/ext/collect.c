@@ -31,8 +31,7 @@ struct place {
 };
 
 struct iteration {
-    PyObject_HEAD
-    struct place *places;
+    PyObject_HEAD struct place *places;
     Py_ssize_t n;
     struct place *ready_first, *ready_last;
     struct bine_py_sleeper *sleeper; /* that waits for the next; or NULL */
@@ -208,14 +207,13 @@ static PyObject *iteration_exit(PyObject *object, PyObject *args)
 }
 
 static PyMethodDef iteration_methods[] = {
-    { "__enter__", iteration_enter, METH_NOARGS, NULL },
-    { "__exit__", iteration_exit, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"__enter__", iteration_enter, METH_NOARGS, NULL},
+    {"__exit__", iteration_exit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyTypeObject Iteration_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.Iteration",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.Iteration",
     .tp_basicsize = sizeof(Iteration),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_dealloc = iteration_dealloc,
@@ -253,7 +251,7 @@ static PyObject *wait_for_all(PyObject *timeout)
 
 static PyObject *py_wait(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "objects", "timeout", "count", NULL };
+    static char *names[] = {"objects", "timeout", "count", NULL};
     PyObject *objects = Py_None, *timeout = Py_None, *count = Py_None;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait", names, &objects, &timeout, &count))
@@ -267,7 +265,7 @@ static PyObject *py_wait(PyObject *module, PyObject *args, PyObject *kwargs)
 
 static PyObject *py_iwait(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "objects", "timeout", "count", NULL };
+    static char *names[] = {"objects", "timeout", "count", NULL};
     PyObject *objects = Py_None, *timeout = Py_None, *count = Py_None;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:iwait", names, &objects, &timeout, &count))
@@ -281,7 +279,7 @@ static PyObject *py_iwait(PyObject *module, PyObject *args, PyObject *kwargs)
 
 static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "greenlets", "timeout", "raise_error", "count", NULL };
+    static char *names[] = {"greenlets", "timeout", "raise_error", "count", NULL};
     PyObject *greenlets, *timeout = Py_None, *count = Py_None;
     int raise_error = 0;
     (void)module;
@@ -307,13 +305,15 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef functions[] = {
-    { "wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS,
-      "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. Without objects: until all other greenlets have ended or can never go on." },
-    { "iwait", (PyCFunction)(void (*)(void))py_iwait, METH_VARARGS | METH_KEYWORDS,
-      "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become ready." },
-    { "joinall", (PyCFunction)(void (*)(void))py_joinall, METH_VARARGS | METH_KEYWORDS,
-      "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; the list of those that ended." },
-    { NULL, NULL, 0, NULL },
+    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS,
+     "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. "
+     "Without objects: until all other greenlets have ended or can never go on."},
+    {"iwait", (PyCFunction)(void (*)(void))py_iwait, METH_VARARGS | METH_KEYWORDS,
+     "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become ready."},
+    {"joinall", (PyCFunction)(void (*)(void))py_joinall, METH_VARARGS | METH_KEYWORDS,
+     "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; the list of those "
+     "that ended."},
+    {NULL, NULL, 0, NULL},
 };
 
 int bine_collect_init(PyObject *module)

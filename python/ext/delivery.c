@@ -56,7 +56,7 @@ void bine_delivery_poke(struct bine_carrier *carrier)
 void bine_delivery_done(struct bine_carrier *carrier)
 {
     untell(carrier);
-    carrier->delivery = (struct bine_delivery){ 0 };
+    carrier->delivery = (struct bine_delivery){0};
     if (bine_carrier_pending(carrier)) {
         arm(carrier);
         return;

@@ -9,16 +9,15 @@
 #include "core/greenlet.h"
 
 typedef struct {
-    PyObject_HEAD
-    struct bine_waitable waitable; /* ready: it is set */
+    PyObject_HEAD struct bine_waitable waitable; /* ready: it is set */
     struct bine_queue waiters;
     bool set;
-    PyObject *links;       /* list of callables, or NULL */
-    struct bine_hub *hub;  /* of the thread that calls them; NULL: there were none */
-    uint64_t life;         /* of that hub */
-    PyObject *value;       /* AsyncResult: NULL while there is none */
-    PyObject *exception;   /* AsyncResult: an exception instance, or NULL */
-    PyObject *traceback;   /* the one it came with */
+    PyObject *links;      /* list of callables, or NULL */
+    struct bine_hub *hub; /* of the thread that calls them; NULL: there were none */
+    uint64_t life;        /* of that hub */
+    PyObject *value;      /* AsyncResult: NULL while there is none */
+    PyObject *exception;  /* AsyncResult: an exception instance, or NULL */
+    PyObject *traceback;  /* the one it came with */
     PyObject *weak_references;
 } Event;
 
@@ -34,7 +33,7 @@ static bool event_ready(const struct bine_waitable *waitable)
     return is_set((const Event *)((const char *)waitable - offsetof(Event, waitable)));
 }
 
-static const struct bine_waitable_class waitable_class = { "Event", event_ready, NULL, NULL };
+static const struct bine_waitable_class waitable_class = {"Event", event_ready, NULL, NULL};
 
 static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -123,7 +122,8 @@ static int set_event(Event *self)
     bine_waitable_notify(&self->waitable);
     if (!self->links || PyList_GET_SIZE(self->links) == 0)
         return 0;
-    if (self->hub != bine_hub_here() && bine_py_order_there(self->hub, self->life, call_links_there, (PyObject *)self, NULL) == 0)
+    if (self->hub != bine_hub_here() &&
+        bine_py_order_there(self->hub, self->life, call_links_there, (PyObject *)self, NULL) == 0)
         return 0;
     return call_links_soon(self); /* here, too, if that thread has ended */
 }
@@ -140,7 +140,8 @@ static int wait_event(Event *self, int64_t deadline, PyObject *timeout)
         return -1;
     struct bine_py_sleeper sleeper;
     bine_py_sleeper_begin(&sleeper, carrier);
-    int error = bine_py_timeout_waited(timeout, bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline));
+    int error =
+        bine_py_timeout_waited(timeout, bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline));
     return error < 0 ? -1 : error == 0;
 }
 
@@ -168,9 +169,10 @@ static PyObject *event_clear_flag(PyObject *object, PyObject *unused)
 
 static int parse_timeout(PyObject *args, PyObject *kwargs, const char *format, int64_t *deadline, PyObject **timeout)
 {
-    static char *names[] = { "timeout", NULL };
+    static char *names[] = {"timeout", NULL};
     *timeout = Py_None;
-    return PyArg_ParseTupleAndKeywords(args, kwargs, format, names, timeout) ? bine_py_deadline(*timeout, deadline) : -1;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, format, names, timeout) ? bine_py_deadline(*timeout, deadline)
+                                                                             : -1;
 }
 
 static PyObject *event_wait(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -221,8 +223,7 @@ static PyObject *event_unlink(PyObject *object, PyObject *callback)
 
 static PyObject *event_repr(PyObject *self)
 {
-    return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self,
-                                is_set((Event *)self) ? "set" : "clear");
+    return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self, is_set((Event *)self) ? "set" : "clear");
 }
 
 /* ---- AsyncResult ------------------------------------------------------------------------------------------ */
@@ -248,7 +249,7 @@ static PyObject *result_set(PyObject *self, PyObject *args)
 
 static PyObject *result_set_exception(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "exception", "exc_info", NULL };
+    static char *names[] = {"exception", "exc_info", NULL};
     PyObject *exception, *info = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:set_exception", names, &exception, &info))
         return NULL;
@@ -277,12 +278,13 @@ static PyObject *result_or_raise(Event *self)
 
 static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "block", "timeout", NULL };
+    static char *names[] = {"block", "timeout", NULL};
     Event *self = (Event *)object;
     PyObject *timeout = Py_None;
     int block = 1;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) ||
+        bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     int result = is_set(self) ? 1 : wait_event(self, block ? deadline : 0, timeout);
     if (result < 0)
@@ -361,7 +363,8 @@ static PyObject *get_exc_info(PyObject *object, void *unused)
     if (PyExceptionClass_Check(self->exception))
         return Py_BuildValue("OOO", self->exception, self->exception, Py_None);
     PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    PyObject *result =
+        PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     return result;
 }
@@ -373,54 +376,60 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-#define COMMON                                                                                                                    \
-    { "rawlink", event_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the first link." },     \
-        { "unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback." },                                          \
-        { "linkcount", event_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks there are." },                       \
-        { "ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set." },                                               \
-        { "_call_links", event_call_links, METH_NOARGS, NULL }
+#define COMMON                                                                                                      \
+    {"rawlink", event_rawlink, METH_O,                                                                              \
+     "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the " \
+     "first link."},                                                                                                \
+        {"unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback."},                             \
+        {"linkcount", event_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks there are."},            \
+        {"ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set."},                                  \
+    {                                                                                                               \
+        "_call_links", event_call_links, METH_NOARGS, NULL                                                          \
+    }
 
 static PyMethodDef event_methods[] = {
     COMMON,
-    { "set", event_set, METH_NOARGS, "set()\n--\n\nSet the flag and wake all who wait." },
-    { "clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag." },
-    { "is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set." },
-    { "isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()." },
-    { "wait", KEYWORDS(event_wait), "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed." },
-    { NULL, NULL, 0, NULL },
+    {"set", event_set, METH_NOARGS, "set()\n--\n\nSet the flag and wake all who wait."},
+    {"clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag."},
+    {"is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set."},
+    {"isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()."},
+    {"wait", KEYWORDS(event_wait),
+     "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef result_methods[] = {
     COMMON,
-    { "set", result_set, METH_VARARGS, "set(value=None)\n--\n\nStore the value and wake all who wait." },
-    { "set_exception", KEYWORDS(result_set_exception), "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()." },
-    { "set_result", result_set, METH_VARARGS, "set_result(value)\n--\n\nThe same as set()." },
-    { "get", KEYWORDS(result_get), "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer." },
-    { "result", KEYWORDS(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)" },
-    { "get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)" },
-    { "wait", KEYWORDS(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None." },
-    { "successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored." },
-    { "done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()." },
-    { "cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled." },
-    { "cancelled", result_cancel, METH_NOARGS, "cancelled()\n--\n\nFalse." },
-    { "add_done_callback", event_rawlink, METH_O, "add_done_callback(callback)\n--\n\nThe same as rawlink()." },
-    { NULL, NULL, 0, NULL },
+    {"set", result_set, METH_VARARGS, "set(value=None)\n--\n\nStore the value and wake all who wait."},
+    {"set_exception", KEYWORDS(result_set_exception),
+     "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()."},
+    {"set_result", result_set, METH_VARARGS, "set_result(value)\n--\n\nThe same as set()."},
+    {"get", KEYWORDS(result_get),
+     "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer."},
+    {"result", KEYWORDS(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
+    {"get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)"},
+    {"wait", KEYWORDS(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
+    {"successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored."},
+    {"done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()."},
+    {"cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled."},
+    {"cancelled", result_cancel, METH_NOARGS, "cancelled()\n--\n\nFalse."},
+    {"add_done_callback", event_rawlink, METH_O, "add_done_callback(callback)\n--\n\nThe same as rawlink()."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef result_members[] = {
-    { "value", T_OBJECT, offsetof(Event, value), READONLY, "The value, or None." },
-    { "exception", T_OBJECT, offsetof(Event, exception), READONLY, "The exception, or None." },
-    { NULL, 0, 0, 0, NULL },
+    {"value", T_OBJECT, offsetof(Event, value), READONLY, "The value, or None."},
+    {"exception", T_OBJECT, offsetof(Event, exception), READONLY, "The exception, or None."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef result_getset[] = {
-    { "exc_info", get_exc_info, NULL, "As sys.exc_info() was, if an exception was stored.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"exc_info", get_exc_info, NULL, "As sys.exc_info() was, if an exception was stored.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject Event_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine.event.Event",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.event.Event",
     .tp_basicsize = sizeof(Event),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Event()\n--\n\nA flag that greenlets wait for. Any thread.",
@@ -434,8 +443,7 @@ static PyTypeObject Event_Type = {
 };
 
 static PyTypeObject AsyncResult_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine.event.AsyncResult",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.event.AsyncResult",
     .tp_basicsize = sizeof(Event),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "AsyncResult()\n--\n\nA value or an exception that arrives once. Any thread.",
@@ -453,7 +461,9 @@ static PyTypeObject AsyncResult_Type = {
 
 struct bine_waitable *bine_py_event_waitable(PyObject *object)
 {
-    return PyObject_TypeCheck(object, &Event_Type) || PyObject_TypeCheck(object, &AsyncResult_Type) ? &((Event *)object)->waitable : NULL;
+    return PyObject_TypeCheck(object, &Event_Type) || PyObject_TypeCheck(object, &AsyncResult_Type)
+               ? &((Event *)object)->waitable
+               : NULL;
 }
 
 int bine_event_init(PyObject *module)

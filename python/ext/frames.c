@@ -57,7 +57,7 @@ void bine_frames_init(void)
     underlying.free(underlying.ctx, chunk, BINE_STACK_ROOM);
     if (!installed)
         return;
-    PyObjectArenaAllocator ours = { NULL, take, give_back };
+    PyObjectArenaAllocator ours = {NULL, take, give_back};
     PyObject_SetArenaAllocator(&ours);
 }
 

@@ -44,7 +44,10 @@ void bine_greenlet_end_before_start(Greenlet *self, PyObject *instance)
     Py_DECREF(self);
 }
 
-enum when { SOON, AT_ONCE }; /* is an exception raised that the current greenlet throws into itself */
+enum when {
+    SOON,
+    AT_ONCE
+}; /* is an exception raised that the current greenlet throws into itself */
 
 /* The instance is stolen. */
 static int throw_into(Greenlet *self, PyObject *instance, enum when when)
@@ -76,7 +79,7 @@ static int throw_into(Greenlet *self, PyObject *instance, enum when when)
 
 PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "exception", "block", "timeout", NULL };
+    static char *names[] = {"exception", "block", "timeout", NULL};
     PyObject *exception = bine_GreenletExit, *timeout = Py_None;
     int block = 1;
     int64_t deadline;
@@ -84,7 +87,8 @@ PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs)
         bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     PyObject *instance = PyTuple_Check(exception) && PyTuple_GET_SIZE(exception) == 3
-                             ? instance_of_three(PyTuple_GET_ITEM(exception, 0), PyTuple_GET_ITEM(exception, 1), PyTuple_GET_ITEM(exception, 2))
+                             ? instance_of_three(PyTuple_GET_ITEM(exception, 0), PyTuple_GET_ITEM(exception, 1),
+                                                 PyTuple_GET_ITEM(exception, 2))
                              : instance_of(exception);
     if (throw_into((Greenlet *)self, instance, block ? AT_ONCE : SOON) < 0)
         return NULL;

@@ -35,7 +35,8 @@ PyObject *bine_greenlet_get_context(PyObject *object, void *unused)
 {
     Greenlet *self = (Greenlet *)object;
     (void)unused;
-    const PyThreadState *state = self->state == BINE_PY_RUNNING && is_current(self) ? PyThreadState_Get() : waiting_state(self);
+    const PyThreadState *state =
+        self->state == BINE_PY_RUNNING && is_current(self) ? PyThreadState_Get() : waiting_state(self);
     PyObject *context = state ? state->context : self->context;
     if (!context)
         Py_RETURN_NONE;

@@ -4,7 +4,8 @@
 int bine_greenlet_call_links_soon(Greenlet *self)
 {
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "_run_links");
-    Greenlet *runner = run ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
+    Greenlet *runner =
+        run ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
     Py_XDECREF(run);
     if (!runner)
         return -1;
@@ -36,7 +37,7 @@ PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback)
 /* link(callback): callback(self) in a new greenlet; link_value and link_exception only after success or failure. */
 static PyObject *link_with(PyObject *self, PyObject *args, PyObject *kwargs, const char *spawner)
 {
-    static char *names[] = { "callback", "SpawnedLink", NULL };
+    static char *names[] = {"callback", "SpawnedLink", NULL};
     PyObject *callback, *kind = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", names, &callback, &kind))
         return NULL;

@@ -32,8 +32,11 @@ static PyObject *call_text(Greenlet *self)
             Py_CLEAR(texts);
         Py_XDECREF(text);
     }
-    PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL, *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
-    PyObject *result = !arguments ? NULL : PyUnicode_FromFormat(PyUnicode_GET_LENGTH(arguments) ? ": %U(%U)" : ": %U", name, arguments);
+    PyObject *comma = texts ? PyUnicode_FromString(", ") : NULL,
+             *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
+    PyObject *result =
+        !arguments ? NULL
+                   : PyUnicode_FromFormat(PyUnicode_GET_LENGTH(arguments) ? ": %U(%U)" : ": %U", name, arguments);
     Py_XDECREF(arguments);
     Py_XDECREF(comma);
     Py_XDECREF(texts);
@@ -95,7 +98,8 @@ PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused)
     if (self->state != BINE_PY_ENDED || !self->exception)
         Py_RETURN_NONE;
     PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    PyObject *result =
+        PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     return result;
 }
@@ -119,7 +123,8 @@ static struct {
 /* The smallest number that is free, plus one; 0 with MemoryError. */
 static unsigned long take_ident(void)
 {
-    char *place = idents.lowest < idents.size ? memchr(idents.taken + idents.lowest, 0, idents.size - idents.lowest) : NULL;
+    char *place =
+        idents.lowest < idents.size ? memchr(idents.taken + idents.lowest, 0, idents.size - idents.lowest) : NULL;
     if (!place) {
         size_t size = idents.size ? 2 * idents.size : 64;
         char *more = PyMem_RawRealloc(idents.taken, size);
@@ -163,8 +168,11 @@ PyObject *bine_greenlet_get_name(PyObject *self, void *unused)
         return name;
     }
     PyObject *ident = bine_greenlet_get_minimal_ident(self, unused);
-    name = ident ? PyUnicode_FromFormat("%s-%S", strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
-                                                                                      : Py_TYPE(self)->tp_name, ident) : NULL;
+    name = ident ? PyUnicode_FromFormat("%s-%S",
+                                        strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
+                                                                             : Py_TYPE(self)->tp_name,
+                                        ident)
+                 : NULL;
     Py_XDECREF(ident);
     Py_XINCREF(name);
     ((Greenlet *)self)->name = name; /* from now on its text has it */
@@ -190,7 +198,8 @@ PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused)
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)
 {
     (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"), *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    PyObject *module = PyImport_ImportModule("bine.hub"),
+             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
     PyObject *loop = hub ? PyObject_GetAttrString(hub, "loop") : NULL;
     Py_XDECREF(module);
     Py_XDECREF(hub);

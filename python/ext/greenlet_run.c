@@ -6,7 +6,8 @@
 static bool is_system_error(PyObject *exception)
 {
     return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
-           PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) || PyErr_GivenExceptionMatches(exception, PyExc_SystemError);
+           PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) ||
+           PyErr_GivenExceptionMatches(exception, PyExc_SystemError);
 }
 
 /* The current exception as one normalised instance with its traceback; new reference. */
@@ -114,7 +115,8 @@ static int own_decimal_context(PyObject *context)
     bool has_one = false;
     while (variables && !has_one && (variable = PyIter_Next(variables))) {
         PyObject *its_name = PyObject_GetAttrString(variable, "name");
-        has_one = its_name && PyUnicode_Check(its_name) && PyUnicode_CompareWithASCIIString(its_name, "decimal_context") == 0;
+        has_one =
+            its_name && PyUnicode_Check(its_name) && PyUnicode_CompareWithASCIIString(its_name, "decimal_context") == 0;
         Py_XDECREF(its_name);
         Py_DECREF(variable);
     }

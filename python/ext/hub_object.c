@@ -59,19 +59,22 @@ static PyObject *wait_for_switch(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef functions[] = {
-    { "_wait_for_switch", wait_for_switch, METH_NOARGS, "_wait_for_switch()\n--\n\nWait until somebody calls the current greenlet's switch(); what was passed." },
-    { "_thread_ident", thread_ident, METH_NOARGS, "_thread_ident()\n--\n\nThe OS thread's own identity, whatever greenlet asks." },
-    { "_root", root, METH_NOARGS, "_root()\n--\n\nThe calling thread's main greenlet." },
-    { "_hub", get_hub_object, METH_NOARGS, "_hub()\n--\n\nThe calling thread's Hub object, or None." },
-    { "_set_hub", set_hub_object, METH_O, "_set_hub(hub)\n--\n\nMake it the calling thread's; None: no Hub." },
-    { NULL, NULL, 0, NULL },
+    {"_wait_for_switch", wait_for_switch, METH_NOARGS,
+     "_wait_for_switch()\n--\n\nWait until somebody calls the current greenlet's switch(); what was passed."},
+    {"_thread_ident", thread_ident, METH_NOARGS,
+     "_thread_ident()\n--\n\nThe OS thread's own identity, whatever greenlet asks."},
+    {"_root", root, METH_NOARGS, "_root()\n--\n\nThe calling thread's main greenlet."},
+    {"_hub", get_hub_object, METH_NOARGS, "_hub()\n--\n\nThe calling thread's Hub object, or None."},
+    {"_set_hub", set_hub_object, METH_O, "_set_hub(hub)\n--\n\nMake it the calling thread's; None: no Hub."},
+    {NULL, NULL, 0, NULL},
 };
 
 int bine_loops_init(PyObject *module)
 {
     bine_hub_on_end(hub_object_ended);
     if (bine_watcher_init(module) < 0 || bine_loop_callback_init(module) < 0 || bine_loop_io_init(module) < 0 ||
-        bine_loop_timer_init(module) < 0 || bine_loop_async_init(module) < 0 || bine_loop_init(module) < 0 || bine_loop_moment_init(module) < 0)
+        bine_loop_timer_init(module) < 0 || bine_loop_async_init(module) < 0 || bine_loop_init(module) < 0 ||
+        bine_loop_moment_init(module) < 0)
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

@@ -19,7 +19,9 @@
 #include "core/libc.h"
 #include "patch/interpreter.h"
 
-enum { MOST = 32 };
+enum {
+    MOST = 32
+};
 
 struct place {
     uintptr_t inner, outer; /* where the functions begin; outer 0: outside of the interpreter, or any */
@@ -60,7 +62,7 @@ static bool is_known(const struct place *place)
 /* Is the identity asked for by a place that looks at signals, and may this greenlet? In another thread only for an exception of its own. */
 static bool is_main(struct bine_hub *hub)
 {
-    struct search search = { .found = 0 };
+    struct search search = {.found = 0};
     if (!hub->main_thread) {
         const struct bine_carrier *carrier = bine_carrier_of(hub->current);
         if (!carrier || !carrier->delivery.told)
@@ -103,8 +105,8 @@ static unsigned long ident_for_sqlite(void)
     return (unsigned long)bine_libc.pthread_self();
 }
 
-static const struct bine_runtime_call call_of_sqlite = { "_sqlite3.*so", "PyThread_get_thread_ident", (void *)PyThread_get_thread_ident,
-                                                         (void *)ident_for_sqlite };
+static const struct bine_runtime_call call_of_sqlite = {"_sqlite3.*so", "PyThread_get_thread_ident",
+                                                        (void *)PyThread_get_thread_ident, (void *)ident_for_sqlite};
 
 void bine_identity_init(void)
 {
@@ -153,7 +155,8 @@ PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused)
     (void)module, (void)unused;
     if (known || !hub || !hub->main_thread || !bine_signal_reserved())
         Py_RETURN_NONE;
-    PyObject *code = Py_CompileString("for _ in (0, 0, 0): pass", "bine", Py_file_input), *names = code ? PyDict_New() : NULL;
+    PyObject *code = Py_CompileString("for _ in (0, 0, 0): pass", "bine", Py_file_input),
+             *names = code ? PyDict_New() : NULL;
     /* Nothing else is to ask: no handlers of the program, nor finalisers of a collection that is due. */
     if (names && PyErr_CheckSignals() == 0) {
         sigfillset(&all);

@@ -86,7 +86,8 @@ static void try_check(void)
 
 /* ---- the interpreter, and its own waits --------------------------------------------------------------------------- */
 
-static const char *interpreter_name; /* its file's name; "": the program (Debian's python3 is linked statically, although it has a library beside it) */
+static const char *
+    interpreter_name; /* its file's name; "": the program (Debian's python3 is linked statically, although it has a library beside it) */
 static uintptr_t interpreter_begin, interpreter_end; /* its code */
 
 const char *bine_interpreter_object(void)

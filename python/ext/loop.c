@@ -31,7 +31,8 @@ int bine_loop_ready(Loop *loop)
         return 0;
     if (!loop->host) {
         PyObject *serve = PyObject_GetAttrString((PyObject *)loop, "_serve");
-        loop->host = serve ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, serve, NULL) : NULL;
+        loop->host =
+            serve ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, serve, NULL) : NULL;
         Py_XDECREF(serve);
         if (!loop->host)
             return -1;
@@ -80,8 +81,8 @@ void bine_loop_failed(Loop *loop, PyObject *context)
     bool inside = carrier->callback;
     if (inside)
         callbacks_end(carrier);
-    PyObject *result = PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context, type, value ? value : Py_None,
-                                           traceback ? traceback : Py_None);
+    PyObject *result = PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context, type,
+                                           value ? value : Py_None, traceback ? traceback : Py_None);
     if (!result)
         PyErr_WriteUnraisable(context);
     Py_XDECREF(result);
@@ -113,7 +114,7 @@ static void run_round(Loop *loop, struct bine_carrier *carrier)
  * has, and nothing can wake it. */
 static int wait_for_work(Loop *loop, struct bine_carrier *carrier)
 {
-    struct bine_waiter idle = { .greenlet = carrier->g };
+    struct bine_waiter idle = {.greenlet = carrier->g};
     if (loop->idles)
         bine_queue_push(&loop->hub->idle, &idle);
     loop->parked = true;
@@ -193,7 +194,7 @@ static void forked(struct bine_hub *hub)
         for (struct bine_loop_callback *callback = loop->first; callback; callback = callback->next)
             bine_hub_engage(hub);
         bine_watchers_forked(loop);
-        loop->renewal = (struct bine_message){ .deliver = renew };
+        loop->renewal = (struct bine_message){.deliver = renew};
         bine_hub_send(hub, &loop->renewal);
     }
     bine_loop_attend_recess(hub);
@@ -241,7 +242,7 @@ static void hub_ended(struct bine_hub *hub)
 
 static int loop_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "flags", "default", NULL };
+    static char *names[] = {"flags", "default", NULL};
     Loop *self = (Loop *)object;
     PyObject *flags = Py_None, *is_default = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:loop", names, &flags, &is_default))
@@ -442,45 +443,56 @@ static PyObject *get_running(PyObject *object, void *unused)
 #define FAST_NAMED(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 
 static PyMethodDef methods[] = {
-    { "io", FAST_NAMED(loop_io), "io(fd, events, ref=True, priority=None)\n--\n\nA watcher of a descriptor: events are READ, WRITE or both." },
-    { "timer", FAST_NAMED(loop_timer), "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so many seconds, then each `repeat` seconds if that is not 0." },
-    { "async_", FAST_NAMED(loop_async), "async_(ref=True, priority=None)\n--\n\nA watcher that send() calls from any thread." },
-    { "run_callback", FAST(bine_loop_run_callback), "run_callback(function, *args)\n--\n\nCall it soon, once, between two greenlets. What is returned has stop()." },
-    { "run_callback_threadsafe", FAST(bine_loop_run_callback_threadsafe), "run_callback_threadsafe(function, *args)\n--\n\nThe same from any thread." },
-    { "destroy", loop_destroy, METH_NOARGS, "destroy()\n--\n\nStop all watchers and forget all callbacks. The loop is of no use any more. Its own thread." },
-    { "now", loop_now, METH_NOARGS, "now()\n--\n\nThe clock of timers, in seconds." },
-    { "update_now", loop_nothing, METH_NOARGS, "update_now()\n--\n\nNothing to do: the clock is read whenever a timer starts." },
-    { "update", loop_nothing, METH_NOARGS, "update()\n--\n\nThe same as update_now()." },
-    { "ref", loop_ref, METH_NOARGS, "ref()\n--\n\nKeep the loop running, until unref(), as an active watcher does." },
-    { "unref", loop_unref, METH_NOARGS, "unref()\n--\n\nTake one ref() back." },
-    { "closing_fd", loop_closing_fd, METH_O,
-      "closing_fd(fd)\n--\n\nThe descriptor is about to be closed: watchers of it are called once more, and stop. True if there were any." },
-    { "_serve", loop_serve, METH_NOARGS, "_serve()\n--\n\nCall callbacks until the loop is destroyed: the function of its greenlet." },
-    { NULL, NULL, 0, NULL },
+    {"io", FAST_NAMED(loop_io),
+     "io(fd, events, ref=True, priority=None)\n--\n\nA watcher of a descriptor: events are READ, WRITE or both."},
+    {"timer", FAST_NAMED(loop_timer),
+     "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so many seconds, then each "
+     "`repeat` seconds if that is not 0."},
+    {"async_", FAST_NAMED(loop_async),
+     "async_(ref=True, priority=None)\n--\n\nA watcher that send() calls from any thread."},
+    {"run_callback", FAST(bine_loop_run_callback),
+     "run_callback(function, *args)\n--\n\nCall it soon, once, between two greenlets. What is returned has stop()."},
+    {"run_callback_threadsafe", FAST(bine_loop_run_callback_threadsafe),
+     "run_callback_threadsafe(function, *args)\n--\n\nThe same from any thread."},
+    {"destroy", loop_destroy, METH_NOARGS,
+     "destroy()\n--\n\nStop all watchers and forget all callbacks. The loop is of no use any more. Its own thread."},
+    {"now", loop_now, METH_NOARGS, "now()\n--\n\nThe clock of timers, in seconds."},
+    {"update_now", loop_nothing, METH_NOARGS,
+     "update_now()\n--\n\nNothing to do: the clock is read whenever a timer starts."},
+    {"update", loop_nothing, METH_NOARGS, "update()\n--\n\nThe same as update_now()."},
+    {"ref", loop_ref, METH_NOARGS, "ref()\n--\n\nKeep the loop running, until unref(), as an active watcher does."},
+    {"unref", loop_unref, METH_NOARGS, "unref()\n--\n\nTake one ref() back."},
+    {"closing_fd", loop_closing_fd, METH_O,
+     "closing_fd(fd)\n--\n\nThe descriptor is about to be closed: watchers of it are called once more, and stop. True "
+     "if there were any."},
+    {"_serve", loop_serve, METH_NOARGS,
+     "_serve()\n--\n\nCall callbacks until the loop is destroyed: the function of its greenlet."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
-    { "iteration", T_ULONG, offsetof(Loop, iterations), READONLY, "How many rounds of callbacks it has called." },
-    { "error_handler", T_OBJECT, offsetof(Loop, error_handler), 0, "An object whose handle_error() is told of failed callbacks; None: handle_error() prints." },
-    { NULL, 0, 0, 0, NULL },
+    {"iteration", T_ULONG, offsetof(Loop, iterations), READONLY, "How many rounds of callbacks it has called."},
+    {"error_handler", T_OBJECT, offsetof(Loop, error_handler), 0,
+     "An object whose handle_error() is told of failed callbacks; None: handle_error() prints."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "activecnt", get_activecnt, NULL, "How many active watchers keep the loop running.", NULL },
-    { "pendingcnt", get_pendingcnt, NULL, "How many callbacks are to be called.", NULL },
-    { "destroyed", get_destroyed, NULL, NULL, NULL },
-    { "_host", get_host, set_host, "The Greenlet that runs _serve().", NULL },
-    { "_here", get_here, NULL, "Is it the calling thread's?", NULL },
-    { "_running", get_running, NULL, "The watcher whose callback is being called, or None.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"activecnt", get_activecnt, NULL, "How many active watchers keep the loop running.", NULL},
+    {"pendingcnt", get_pendingcnt, NULL, "How many callbacks are to be called.", NULL},
+    {"destroyed", get_destroyed, NULL, NULL, NULL},
+    {"_host", get_host, set_host, "The Greenlet that runs _serve().", NULL},
+    {"_here", get_here, NULL, "Is it the calling thread's?", NULL},
+    {"_running", get_running, NULL, "The watcher whose callback is being called, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_Loop_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.Loop",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.Loop",
     .tp_basicsize = sizeof(Loop),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, as far as it has watchers and callbacks.",
+    .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, as far as it has "
+              "watchers and callbacks.",
     .tp_new = PyType_GenericNew,
     .tp_init = loop_init,
     .tp_traverse = loop_traverse,

@@ -45,53 +45,50 @@ struct bine_watcher_class {
 
 /* While it is active, or queued, it has a reference to itself. */
 struct bine_watcher {
-    PyObject_HEAD
-    const struct bine_watcher_class *class;
-    struct bine_loop *loop;     /* owned */
-    PyObject *callback, *args;  /* args NULL: it was not started */
+    PyObject_HEAD const struct bine_watcher_class *class;
+    struct bine_loop *loop;               /* owned */
+    PyObject *callback, *args;            /* args NULL: it was not started */
     struct bine_watcher *next, *previous; /* of the loop's active ones */
     struct bine_watcher *next_queued;
     PyObject *dict, *weak_references;
-    int revents;                /* since the last call */
+    int revents; /* since the last call */
     int8_t priority;
     bool active;
-    bool queued;                /* in one of the loop's queues ... */
-    bool due;                   /* ... to be called */
-    unsigned lent;              /* ... and so many references more with it */
-    bool keeps;                 /* the argument ref: while active it keeps the loop running */
-    bool engaged;               /* it does so now */
+    bool queued;   /* in one of the loop's queues ... */
+    bool due;      /* ... to be called */
+    unsigned lent; /* ... and so many references more with it */
+    bool keeps;    /* the argument ref: while active it keeps the loop running */
+    bool engaged;  /* it does so now */
     bool pass_events;
     bool closed;
 };
 
 /* What run_callback() returns. While it is queued it has a reference to itself. */
 struct bine_loop_callback {
-    PyObject_HEAD
-    PyObject *callback, *args;  /* NULL: stopped, or called */
+    PyObject_HEAD PyObject *callback, *args; /* NULL: stopped, or called */
     struct bine_loop_callback *next;
 };
 
 struct bine_loop {
-    PyObject_HEAD
-    struct bine_hub *hub;       /* of the thread that it belongs to ... */
-    uint64_t life;              /* ... in that life of the hub's record */
-    struct bine_loop *next_here; /* of that thread's */
-    struct bine_py_greenlet *host; /* owned: calls the callbacks; NULL: not needed so far */
-    struct bine_greenlet *runner; /* the C greenlet that it runs in; NULL: it does not run */
+    PyObject_HEAD struct bine_hub *hub; /* of the thread that it belongs to ... */
+    uint64_t life;                      /* ... in that life of the hub's record */
+    struct bine_loop *next_here;        /* of that thread's */
+    struct bine_py_greenlet *host;      /* owned: calls the callbacks; NULL: not needed so far */
+    struct bine_greenlet *runner;       /* the C greenlet that it runs in; NULL: it does not run */
     struct bine_watcher *active;
     struct bine_watcher *queues[BINE_LOOP_PRIORITIES], *tails[BINE_LOOP_PRIORITIES];
     struct bine_loop_callback *first, *last; /* callbacks to run */
-    size_t queued;              /* in all queues */
+    size_t queued;                           /* in all queues */
     size_t actives;
-    struct bine_message renewal; /* to the own hub, after fork */
+    struct bine_message renewal;  /* to the own hub, after fork */
     struct bine_watcher *running; /* borrowed: whose callback is being called */
     PyObject *error_handler, *dict, *weak_references;
-    unsigned long iterations;   /* rounds of callbacks */
+    unsigned long iterations;         /* rounds of callbacks */
     unsigned prepares, checks, idles; /* active ones */
-    bool started;               /* the host was */
-    bool parked;                /* the host waits for something to do */
+    bool started;                     /* the host was */
+    bool parked;                      /* the host waits for something to do */
     bool destroyed;
-    bool prepared;              /* the present turn's prepare watchers were queued */
+    bool prepared; /* the present turn's prepare watchers were queued */
 };
 
 extern PyTypeObject bine_Loop_Type, bine_Watcher_Type, bine_LoopCallback_Type;
@@ -138,12 +135,14 @@ void bine_watcher_call_first(struct bine_loop *loop, unsigned queue);
 void bine_watcher_stop(struct bine_watcher *watcher);
 /* Start it: -1 with an exception. The arguments are those of start(). */
 int bine_watcher_start(struct bine_watcher *watcher, PyObject *callback, PyObject *args, bool pass_events);
-int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback, PyObject **rest, bool *pass_events, int *update);
+int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
+                           PyObject **rest, bool *pass_events, int *update);
 /* In the child after fork. */
 void bine_watchers_forked(struct bine_loop *loop);
 
 /* Parts of the types. */
-int bine_watcher_setup(struct bine_watcher *watcher, const struct bine_watcher_class *class, PyObject *loop, int keeps, PyObject *priority);
+int bine_watcher_setup(struct bine_watcher *watcher, const struct bine_watcher_class *class, PyObject *loop, int keeps,
+                       PyObject *priority);
 int bine_watcher_traverse(PyObject *object, visitproc visit, void *arg);
 int bine_watcher_clear(PyObject *object);
 void bine_watcher_dealloc(PyObject *object);

@@ -4,7 +4,7 @@
 typedef struct {
     struct bine_watcher base; /* first */
     struct bine_message message;
-    atomic_bool sent;         /* it is on its way; it has a reference */
+    atomic_bool sent; /* it is on its way; it has a reference */
 } Async;
 
 static void dropped(struct bine_message *message)
@@ -48,11 +48,11 @@ static void forked(struct bine_watcher *watcher)
     atomic_store(&self->sent, false); /* messages are the parent's; the reference of one is not given back */
 }
 
-static const struct bine_watcher_class class = { begin, end, NULL, NULL, forked, NULL };
+static const struct bine_watcher_class class = {begin, end, NULL, NULL, forked, NULL};
 
 static int async_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "loop", "ref", "priority", NULL };
+    static char *names[] = {"loop", "ref", "priority", NULL};
     PyObject *loop, *priority = Py_None;
     int ref = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO:async_", names, &loop, &ref, &priority))
@@ -74,7 +74,7 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
     if (atomic_exchange(&self->sent, true))
         Py_RETURN_NONE; /* one call answers all that was sent before it */
     Py_INCREF(self);
-    self->message = (struct bine_message){ .deliver = arrived, .dropped = dropped };
+    self->message = (struct bine_message){.deliver = arrived, .dropped = dropped};
     if (bine_hub_gone(loop->hub, loop->life) || bine_hub_send(loop->hub, &self->message) != 0) {
         atomic_store(&self->sent, false);
         Py_DECREF(self);
@@ -83,9 +83,12 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    { "send", async_send, METH_NOARGS, "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. No effect if it is not active." },
-    { "send_ignoring_arg", async_send, METH_O, "send_ignoring_arg(unused)\n--\n\nThe same as send(), for those who pass an argument." },
-    { NULL, NULL, 0, NULL },
+    {"send", async_send, METH_NOARGS,
+     "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. No effect if it is "
+     "not active."},
+    {"send_ignoring_arg", async_send, METH_O,
+     "send_ignoring_arg(unused)\n--\n\nThe same as send(), for those who pass an argument."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyObject *get_pending(PyObject *object, void *unused)
@@ -95,16 +98,16 @@ static PyObject *get_pending(PyObject *object, void *unused)
 }
 
 static PyGetSetDef getset[] = {
-    { "pending", get_pending, NULL, "True if it was sent and the callback is to be called.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"pending", get_pending, NULL, "True if it was sent and the callback is to be called.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_LoopAsync_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.async_",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.async_",
     .tp_basicsize = sizeof(Async),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), which any thread may call.",
+    .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), which any thread "
+              "may call.",
     .tp_init = async_init,
     .tp_traverse = bine_watcher_traverse,
     .tp_clear = bine_watcher_clear,

@@ -76,7 +76,7 @@ static int append(struct bine_loop *loop, Callback *self)
     return 0;
 }
 
-static Callback *new(PyObject *const *args, Py_ssize_t count)
+static Callback *new (PyObject *const *args, Py_ssize_t count)
 {
     if (count < 1 || !PyCallable_Check(args[0])) {
         PyErr_Format(PyExc_TypeError, "Expected callable: %R", count < 1 ? Py_None : args[0]);
@@ -103,7 +103,7 @@ PyObject *bine_loop_run_callback(PyObject *object, PyObject *const *args, Py_ssi
     struct bine_loop *loop = (struct bine_loop *)object;
     if (!bine_loop_here(loop))
         return bine_loop_run_callback_threadsafe(object, args, count);
-    Callback *self = new(args, count);
+    Callback *self = new (args, count);
     if (self && append(loop, self) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
@@ -122,10 +122,11 @@ PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *a
     struct bine_loop *loop = (struct bine_loop *)object;
     if (bine_loop_here(loop))
         return bine_loop_run_callback(object, args, count);
-    Callback *self = new(args, count);
+    Callback *self = new (args, count);
     if (!self)
         return NULL;
-    int error = loop->destroyed ? ESRCH : bine_py_order_there(loop->hub, loop->life, append_there, object, (PyObject *)self);
+    int error =
+        loop->destroyed ? ESRCH : bine_py_order_there(loop->hub, loop->life, append_there, object, (PyObject *)self);
     if (error) {
         Py_DECREF(self);
         if (error != ESRCH)
@@ -185,27 +186,27 @@ static PyObject *callback_repr(PyObject *object)
 }
 
 static PyMethodDef methods[] = {
-    { "stop", callback_stop, METH_NOARGS, "stop()\n--\n\nDo not call it. No effect if it was called." },
-    { "close", callback_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()." },
-    { NULL, NULL, 0, NULL },
+    {"stop", callback_stop, METH_NOARGS, "stop()\n--\n\nDo not call it. No effect if it was called."},
+    {"close", callback_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
-    { "callback", T_OBJECT, offsetof(Callback, callback), READONLY, "The function; None once it was stopped or called." },
-    { "args", T_OBJECT, offsetof(Callback, args), READONLY, "Its arguments, a tuple; None once it was stopped or called." },
-    { NULL, 0, 0, 0, NULL },
+    {"callback", T_OBJECT, offsetof(Callback, callback), READONLY, "The function; None once it was stopped or called."},
+    {"args", T_OBJECT, offsetof(Callback, args), READONLY,
+     "Its arguments, a tuple; None once it was stopped or called."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "pending", get_pending, NULL, "True if it was neither called nor stopped.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"pending", get_pending, NULL, "True if it was neither called nor stopped.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyNumberMethods numbers = { .nb_bool = callback_bool };
+static PyNumberMethods numbers = {.nb_bool = callback_bool};
 
 PyTypeObject bine_LoopCallback_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.callback",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.callback",
     .tp_basicsize = sizeof(Callback),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "What loop.run_callback() returns: a call that is to come, which stop() prevents.",

@@ -10,8 +10,8 @@ typedef struct {
     struct bine_watcher base; /* first */
     struct bine_watch *watch; /* NULL: nothing is being waited for */
     int fd, events;
-    bool lost;                /* the descriptor was closed: it is called once more and is over */
-    uint8_t patience, waits;  /* when asking was in vain it waits so many times without; how many of these are left */
+    bool lost;               /* the descriptor was closed: it is called once more and is over */
+    uint8_t patience, waits; /* when asking was in vain it waits so many times without; how many of these are left */
 } Io;
 
 static void ready(void *arg, int64_t result);
@@ -36,7 +36,7 @@ static bool ready_now(Io *self)
         self->waits--;
         return false;
     }
-    struct pollfd look = { .fd = self->fd, .events = (short)bits_of(self->events) };
+    struct pollfd look = {.fd = self->fd, .events = (short)bits_of(self->events)};
     if (bine_libc.poll(&look, 1, 0) == 1 && !(look.revents & POLLNVAL)) {
         self->patience = 0;
         bine_watcher_fire(&self->base, events_of(look.revents, self->events));
@@ -108,7 +108,7 @@ static void renew(struct bine_watcher *watcher)
         bine_watcher_fire(watcher, ((Io *)watcher)->events);
 }
 
-static const struct bine_watcher_class class = { begin, end, over, begin, forked, renew };
+static const struct bine_watcher_class class = {begin, end, over, begin, forked, renew};
 
 bool bine_loop_closing(struct bine_loop *loop, int fd)
 {
@@ -149,7 +149,7 @@ static int set_events_number(Io *self, long events)
 
 static int io_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "loop", "fd", "events", "ref", "priority", NULL };
+    static char *names[] = {"loop", "fd", "events", "ref", "priority", NULL};
     Io *self = (Io *)object;
     PyObject *loop, *fd, *priority = Py_None;
     long events;
@@ -197,27 +197,28 @@ static PyObject *io_format(PyObject *object, PyObject *unused)
     Io *self = (Io *)object;
     (void)unused;
     return PyUnicode_FromFormat(" fd=%d events=%s%s%s", self->fd, self->events & BINE_LOOP_READ ? "READ" : "",
-                                self->events == (BINE_LOOP_READ | BINE_LOOP_WRITE) ? "|" : "", self->events & BINE_LOOP_WRITE ? "WRITE" : "");
+                                self->events == (BINE_LOOP_READ | BINE_LOOP_WRITE) ? "|" : "",
+                                self->events & BINE_LOOP_WRITE ? "WRITE" : "");
 }
 
 static PyMethodDef methods[] = {
-    { "_format", io_format, METH_NOARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"_format", io_format, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "fd", get_fd, set_fd, "The descriptor. To be set while it is not active.", NULL },
-    { "events", get_events, set_events, "READ, WRITE or both. To be set while it is not active.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"fd", get_fd, set_fd, "The descriptor. To be set while it is not active.", NULL},
+    {"events", get_events, set_events, "READ, WRITE or both. To be set while it is not active.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_LoopIo_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.io",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.io",
     .tp_basicsize = sizeof(Io),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "io(loop, fd, events, ref=True, priority=None)\n--\n\n"
-              "A watcher that is called whenever the descriptor is ready for `events`, READ, WRITE or both: again and again while it is.",
+              "A watcher that is called whenever the descriptor is ready for `events`, READ, WRITE or both: again and "
+              "again while it is.",
     .tp_init = io_init,
     .tp_traverse = bine_watcher_traverse,
     .tp_clear = bine_watcher_clear,

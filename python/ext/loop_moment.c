@@ -9,7 +9,11 @@ struct moment {
     int which;
 };
 
-enum { PREPARE, CHECK, IDLE };
+enum {
+    PREPARE,
+    CHECK,
+    IDLE
+};
 
 static unsigned *count_of(Loop *loop, int which)
 {
@@ -18,7 +22,7 @@ static unsigned *count_of(Loop *loop, int which)
 
 static int moment_begin(struct bine_watcher *watcher);
 static void moment_end(struct bine_watcher *watcher);
-static const struct bine_watcher_class moment_class = { moment_begin, moment_end, NULL, NULL, NULL, NULL };
+static const struct bine_watcher_class moment_class = {moment_begin, moment_end, NULL, NULL, NULL, NULL};
 
 static void fire_moments(Loop *loop, int which)
 {
@@ -52,7 +56,7 @@ static void recess_over(struct bine_hub *hub)
     }
 }
 
-static const struct bine_recess recess = { recess_begins, recess_over };
+static const struct bine_recess recess = {recess_begins, recess_over};
 
 void bine_loop_attend_recess(struct bine_hub *hub)
 {
@@ -80,7 +84,7 @@ static void moment_end(struct bine_watcher *watcher)
 
 static int moment_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "loop", "ref", "priority", NULL };
+    static char *names[] = {"loop", "ref", "priority", NULL};
     PyObject *loop, *priority = Py_None;
     int ref = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO", names, &loop, &ref, &priority))
@@ -90,12 +94,12 @@ static int moment_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     ((struct moment *)object)->which = (int)PyLong_AsLong(which);
     Py_DECREF(which);
-    return PyErr_Occurred() ? -1 : bine_watcher_setup((struct bine_watcher *)object, &moment_class, loop, ref, priority);
+    return PyErr_Occurred() ? -1
+                            : bine_watcher_setup((struct bine_watcher *)object, &moment_class, loop, ref, priority);
 }
 
 static PyTypeObject Moment_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine._moment",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine._moment",
     .tp_basicsize = sizeof(struct moment),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "A watcher of the loop itself: prepare (_moment 0), check (1), idle (2).",

@@ -97,7 +97,7 @@ static void forked(struct bine_watcher *watcher)
     run(self, self->deadline); /* its number and its room are there still */
 }
 
-static const struct bine_watcher_class class = { begin, end, over, NULL, forked, NULL };
+static const struct bine_watcher_class class = {begin, end, over, NULL, forked, NULL};
 
 /* ---- the type --------------------------------------------------------------------------------------------------- */
 
@@ -111,12 +111,13 @@ static int check_repeat(double repeat)
 
 static int timer_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "loop", "after", "repeat", "ref", "priority", NULL };
+    static char *names[] = {"loop", "after", "repeat", "ref", "priority", NULL};
     Timer *self = (Timer *)object;
     PyObject *loop, *priority = Py_None;
     double after = 0, repeat = 0;
     int ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO:timer", names, &loop, &after, &repeat, &ref, &priority) || check_repeat(repeat) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO:timer", names, &loop, &after, &repeat, &ref, &priority) ||
+        check_repeat(repeat) < 0)
         return -1;
     if (isnan(after)) {
         PyErr_SetString(PyExc_ValueError, "after must not be NaN");
@@ -188,21 +189,20 @@ static PyObject *timer_format(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    { "again", (PyCFunction)(void (*)(void))timer_again, METH_FASTCALL | METH_KEYWORDS,
-      "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; without repeat: stop." },
-    { "_format", timer_format, METH_NOARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"again", (PyCFunction)(void (*)(void))timer_again, METH_FASTCALL | METH_KEYWORDS,
+     "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; without repeat: stop."},
+    {"_format", timer_format, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "at", get_at, NULL, "When it is due, in the loop's time.", NULL },
-    { "repeat", get_repeat, set_repeat, "Seconds from one call to the next; 0: it is called once.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"at", get_at, NULL, "When it is due, in the loop's time.", NULL},
+    {"repeat", get_repeat, set_repeat, "Seconds from one call to the next; 0: it is called once.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_LoopTimer_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.timer",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.timer",
     .tp_basicsize = sizeof(Timer),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "timer(loop, after=0.0, repeat=0.0, ref=True, priority=None)\n--\n\n"

@@ -108,11 +108,14 @@ int bine_watcher_start(Watcher *self, PyObject *callback, PyObject *args, bool p
 {
     struct bine_loop *loop = self->loop;
     if (!PyCallable_Check(callback)) {
-        PyErr_Format(PyExc_TypeError, callback == Py_None ? "callback must be callable, not None" : "Expected callable, not %R", callback);
+        PyErr_Format(PyExc_TypeError,
+                     callback == Py_None ? "callback must be callable, not None" : "Expected callable, not %R",
+                     callback);
         return -1;
     }
     if (!loop || self->closed || loop->destroyed) {
-        PyErr_SetString(PyExc_ValueError, !loop || self->closed ? "operation on closed watcher" : "operation on destroyed loop");
+        PyErr_SetString(PyExc_ValueError,
+                        !loop || self->closed ? "operation on closed watcher" : "operation on destroyed loop");
         return -1;
     }
     if (!bine_loop_here(loop)) {
@@ -134,8 +137,8 @@ int bine_watcher_start(Watcher *self, PyObject *callback, PyObject *args, bool p
 }
 
 /* start(callback, *args, pass_events=False, update=None) */
-int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback, PyObject **rest, bool *pass_events,
-                           int *update)
+int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
+                           PyObject **rest, bool *pass_events, int *update)
 {
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
     *callback = count > 0 ? args[0] : NULL;
@@ -253,7 +256,8 @@ void bine_watchers_forked(struct bine_loop *loop)
 
 /* ---- the type ------------------------------------------------------------------------------------------------------ */
 
-int bine_watcher_setup(Watcher *self, const struct bine_watcher_class *class, PyObject *loop, int keeps, PyObject *priority)
+int bine_watcher_setup(Watcher *self, const struct bine_watcher_class *class, PyObject *loop, int keeps,
+                       PyObject *priority)
 {
     if (!PyObject_TypeCheck(loop, &bine_Loop_Type)) {
         PyErr_Format(PyExc_TypeError, "a watcher needs a loop, not %R", loop);
@@ -301,11 +305,11 @@ static void end_in_python(Watcher *self)
     PyErr_Restore(type, value, traceback);
 }
 
-static const struct bine_watcher_class in_python = { begin_in_python, end_in_python, NULL, NULL, NULL, NULL };
+static const struct bine_watcher_class in_python = {begin_in_python, end_in_python, NULL, NULL, NULL, NULL};
 
 static int watcher_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "loop", "ref", "priority", NULL };
+    static char *names[] = {"loop", "ref", "priority", NULL};
     PyObject *loop, *priority = Py_None;
     int ref = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO:watcher", names, &loop, &ref, &priority))
@@ -412,7 +416,9 @@ static int set_priority(PyObject *object, PyObject *value, void *unused)
         PyErr_SetString(PyExc_AttributeError, "Cannot set priority of an active watcher");
         return -1;
     }
-    self->priority = (int8_t)(wanted < BINE_LOOP_MINPRI ? BINE_LOOP_MINPRI : wanted > BINE_LOOP_MAXPRI ? BINE_LOOP_MAXPRI : wanted);
+    self->priority = (int8_t)(wanted < BINE_LOOP_MINPRI   ? BINE_LOOP_MINPRI
+                              : wanted > BINE_LOOP_MAXPRI ? BINE_LOOP_MAXPRI
+                                                          : wanted);
     return 0;
 }
 
@@ -423,9 +429,8 @@ static PyObject *watcher_repr(PyObject *object)
     if (!format)
         return NULL;
     const char *name = strrchr(Py_TYPE(object)->tp_name, '.');
-    PyObject *text =
-        PyUnicode_FromFormat("<%s at %p%S%s%s", name ? name + 1 : Py_TYPE(object)->tp_name, object, format, self->active ? " active" : "",
-                             self->due ? " pending" : "");
+    PyObject *text = PyUnicode_FromFormat("<%s at %p%S%s%s", name ? name + 1 : Py_TYPE(object)->tp_name, object, format,
+                                          self->active ? " active" : "", self->due ? " pending" : "");
     Py_DECREF(format);
     if (text && self->callback) {
         PyObject *longer = PyUnicode_FromFormat("%U callback=%R args=%R>", text, self->callback, self->args);
@@ -444,40 +449,45 @@ static PyObject *watcher_format(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    { "start", (PyCFunction)(void (*)(void))watcher_start, METH_FASTCALL | METH_KEYWORDS,
-      "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the events in front if pass_events. It may not wait. Any thread: from\n"
-      "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), OSError." },
-    { "stop", watcher_stop, METH_NOARGS, "stop()\n--\n\nCall it no more, also for an event that has happened. It can be started again. Any thread." },
-    { "close", watcher_close, METH_NOARGS, "close()\n--\n\nStop it for good." },
-    { "feed", (PyCFunction)(void (*)(void))watcher_feed, METH_FASTCALL,
-      "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had happened." },
-    { "__enter__", watcher_enter, METH_NOARGS, NULL },
-    { "__exit__", watcher_exit, METH_VARARGS, NULL },
-    { "_begin", watcher_nothing, METH_NOARGS, "Begin to wait: for types that are written in Python." },
-    { "_end", watcher_nothing, METH_NOARGS, "Stop waiting: for types that are written in Python." },
-    { "_fire", watcher_fire, METH_VARARGS, "_fire(revents)\n--\n\nThe event has happened. No effect if it is not active." },
-    { "_format", watcher_format, METH_NOARGS, "What repr() shows besides." },
-    { NULL, NULL, 0, NULL },
+    {"start", (PyCFunction)(void (*)(void))watcher_start, METH_FASTCALL | METH_KEYWORDS,
+     "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the events "
+     "in front if pass_events. It may not wait. Any thread: from\n"
+     "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), OSError."},
+    {"stop", watcher_stop, METH_NOARGS,
+     "stop()\n--\n\nCall it no more, also for an event that has happened. It can be started again. Any thread."},
+    {"close", watcher_close, METH_NOARGS, "close()\n--\n\nStop it for good."},
+    {"feed", (PyCFunction)(void (*)(void))watcher_feed, METH_FASTCALL,
+     "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had happened."},
+    {"__enter__", watcher_enter, METH_NOARGS, NULL},
+    {"__exit__", watcher_exit, METH_VARARGS, NULL},
+    {"_begin", watcher_nothing, METH_NOARGS, "Begin to wait: for types that are written in Python."},
+    {"_end", watcher_nothing, METH_NOARGS, "Stop waiting: for types that are written in Python."},
+    {"_fire", watcher_fire, METH_VARARGS,
+     "_fire(revents)\n--\n\nThe event has happened. No effect if it is not active."},
+    {"_format", watcher_format, METH_NOARGS, "What repr() shows besides."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
-    { "loop", T_OBJECT, offsetof(Watcher, loop), READONLY, "The loop that it belongs to." },
-    { "callback", T_OBJECT, offsetof(Watcher, callback), 0, "What start() was given, None if it is not started." },
-    { "args", T_OBJECT, offsetof(Watcher, args), READONLY, "The callback's arguments, None if it is not started." },
-    { NULL, 0, 0, 0, NULL },
+    {"loop", T_OBJECT, offsetof(Watcher, loop), READONLY, "The loop that it belongs to."},
+    {"callback", T_OBJECT, offsetof(Watcher, callback), 0, "What start() was given, None if it is not started."},
+    {"args", T_OBJECT, offsetof(Watcher, args), READONLY, "The callback's arguments, None if it is not started."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "active", get_active, NULL, "True if it was started and neither stopped nor is over.", NULL },
-    { "pending", get_pending, NULL, "True if an event has happened and the callback is to be called.", NULL },
-    { "ref", get_ref, set_ref, "While it is active it keeps the loop running: hub.join() waits for it, and waiting for ever is no LoopExit.", NULL },
-    { "priority", get_priority, set_priority, "From loop.MINPRI to loop.MAXPRI: of events that happened together the higher ones are called first.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"active", get_active, NULL, "True if it was started and neither stopped nor is over.", NULL},
+    {"pending", get_pending, NULL, "True if an event has happened and the callback is to be called.", NULL},
+    {"ref", get_ref, set_ref,
+     "While it is active it keeps the loop running: hub.join() waits for it, and waiting for ever is no LoopExit.",
+     NULL},
+    {"priority", get_priority, set_priority,
+     "From loop.MINPRI to loop.MAXPRI: of events that happened together the higher ones are called first.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_Watcher_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.watcher",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.watcher",
     .tp_basicsize = sizeof(Watcher),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "watcher(loop, ref=True, priority=None)\n--\n\nWhat all watchers of a loop have in common.",

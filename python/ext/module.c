@@ -183,9 +183,10 @@ static void *call_there(void *arg)
 
 static PyObject *py_offload(PyObject *module, PyObject *args)
 {
-    struct call call = { NULL };
+    struct call call = {NULL};
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!|O!:offload", &call.function, &PyTuple_Type, &call.args, &PyDict_Type, &call.kwargs))
+    if (!PyArg_ParseTuple(args, "OO!|O!:offload", &call.function, &PyTuple_Type, &call.args, &PyDict_Type,
+                          &call.kwargs))
         return NULL;
     /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised afterwards. */
     if (bine_py_wait_begin() < 0)
@@ -273,44 +274,51 @@ static PyObject *py_disabled(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef functions[] = {
-    { "interpreter_object", py_interpreter_object, METH_NOARGS, NULL },
-    { "disabled", py_disabled, METH_NOARGS, NULL },
-    { "offload", py_offload, METH_VARARGS, "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits." },
-    { "call_blocking", py_call_blocking, METH_VARARGS,
-      "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, whatever is patched. It may not wait for other greenlets." },
-    { "simulate", py_simulate, METH_O,
-      "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to the next timer, and\n"
-      "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch." },
-    { "poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses." },
-    { "thread_ident", py_thread_ident, METH_NOARGS,
-      "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where threading.get_ident() tells them apart." },
-    { "getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now." },
-    { "sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
-      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the others run." },
-    { "idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do." },
-    { "patch", py_patch, METH_VARARGS, NULL },
-    { "unpatch", py_unpatch, METH_VARARGS, NULL },
-    { "patched", py_patched, METH_NOARGS, NULL },
-    { "patch_time_and_locks", py_patch_time_and_locks, METH_VARARGS, NULL },
-    { "patch_patient", py_patch_patient, METH_VARARGS, NULL },
-    { "patch_only", py_patch_only, METH_VARARGS, NULL },
-    { "patch_exclude", py_exclude, METH_VARARGS, NULL },
-    { "patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL },
+    {"interpreter_object", py_interpreter_object, METH_NOARGS, NULL},
+    {"disabled", py_disabled, METH_NOARGS, NULL},
+    {"offload", py_offload, METH_VARARGS,
+     "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits."},
+    {"call_blocking", py_call_blocking, METH_VARARGS,
+     "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, whatever is patched. "
+     "It may not wait for other greenlets."},
+    {"simulate", py_simulate, METH_O,
+     "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to "
+     "the next timer, and\n"
+     "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch."},
+    {"poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses."},
+    {"thread_ident", py_thread_ident, METH_NOARGS,
+     "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where "
+     "threading.get_ident() tells them apart."},
+    {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
+    {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
+     "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the "
+     "others run."},
+    {"idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
+    {"patch", py_patch, METH_VARARGS, NULL},
+    {"unpatch", py_unpatch, METH_VARARGS, NULL},
+    {"patched", py_patched, METH_NOARGS, NULL},
+    {"patch_time_and_locks", py_patch_time_and_locks, METH_VARARGS, NULL},
+    {"patch_patient", py_patch_patient, METH_VARARGS, NULL},
+    {"patch_only", py_patch_only, METH_VARARGS, NULL},
+    {"patch_exclude", py_exclude, METH_VARARGS, NULL},
+    {"patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL},
 #if PY_VERSION_HEX < 0x030C0000
-    { "call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads, METH_VARARGS | METH_KEYWORDS, NULL },
+    {"call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads,
+     METH_VARARGS | METH_KEYWORDS, NULL},
 #endif
-    { "track_spawning", bine_py_track_spawning, METH_O,
-      "track_spawning(capture)\n--\n\nKeep capture(spawner) of each new greenlet as its spawning_stack; None: no more." },
-    { "_throw_into_main", py_throw_into_main, METH_O, NULL },
-    { "_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL },
-    { "_count_tries", bine_py_count_tries, METH_NOARGS, NULL },
-    { "_use_package", bine_py_use_package, METH_NOARGS, NULL },
-    { "_deliver", bine_py_deliver, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"track_spawning", bine_py_track_spawning, METH_O,
+     "track_spawning(capture)\n--\n\nKeep capture(spawner) of each new greenlet as its spawning_stack; None: no more."},
+    {"_throw_into_main", py_throw_into_main, METH_O, NULL},
+    {"_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL},
+    {"_count_tries", bine_py_count_tries, METH_NOARGS, NULL},
+    {"_use_package", bine_py_use_package, METH_NOARGS, NULL},
+    {"_deliver", bine_py_deliver, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "bine._bine", .m_doc = "The runtime of the bine package.", .m_size = -1, .m_methods = functions,
+    PyModuleDef_HEAD_INIT, .m_name = "bine._bine", .m_doc = "The runtime of the bine package.",
+    .m_size = -1,          .m_methods = functions,
 };
 
 PyMODINIT_FUNC PyInit__bine(void)
@@ -318,10 +326,10 @@ PyMODINIT_FUNC PyInit__bine(void)
     PyObject *module = PyModule_Create(&definition);
     bine_localhost_at_once = true; /* gevent's bind() does not switch */
     bine_identity_init();
-    if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 || bine_greenlet_init(module) < 0 ||
-                   bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
-                   bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||
-                    bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
+    if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 ||
+                   bine_greenlet_init(module) < 0 || bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 ||
+                   bine_queue_init(module) < 0 || bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||
+                   bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
         Py_CLEAR(module);
     if (module && PyModule_AddStringConstant(module, "version", bine_version()) < 0)
         Py_CLEAR(module);

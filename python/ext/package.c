@@ -38,7 +38,8 @@ static int use_package(PyObject *package)
 PyObject *bine_py_use_package(PyObject *module, PyObject *unused)
 {
     (void)unused;
-    PyObject *ours = PyImport_ImportModule("bine._package"), *aside = ours ? PyObject_GetAttrString(ours, "_aside") : NULL;
+    PyObject *ours = PyImport_ImportModule("bine._package"),
+             *aside = ours ? PyObject_GetAttrString(ours, "_aside") : NULL;
     int result = aside ? use_package(PyDict_GetItemString(aside, "greenlet")) : -1;
     (void)module;
     Py_XDECREF(aside);
@@ -50,7 +51,8 @@ PyObject *bine_py_use_package(PyObject *module, PyObject *unused)
 
 static int take_exit(void)
 {
-    PyObject *ours = PyImport_ImportModule("bine._package"), *theirs = ours ? PyObject_GetAttrString(ours, "GreenletExit") : NULL;
+    PyObject *ours = PyImport_ImportModule("bine._package"),
+             *theirs = ours ? PyObject_GetAttrString(ours, "GreenletExit") : NULL;
     Py_XDECREF(ours);
     if (!theirs)
         return -1;
@@ -60,9 +62,9 @@ static int take_exit(void)
         return 0;
     }
     Py_DECREF(theirs);
-    bine_GreenletExit = PyErr_NewExceptionWithDoc("bine.GreenletExit",
-                                                  "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
-                                                  PyExc_BaseException, NULL);
+    bine_GreenletExit = PyErr_NewExceptionWithDoc(
+        "bine.GreenletExit", "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
+        PyExc_BaseException, NULL);
     return bine_GreenletExit ? 0 : -1;
 }
 
@@ -79,7 +81,8 @@ int bine_package_begin(void)
 int bine_package_init(PyObject *module)
 {
     killed = PyErr_NewExceptionWithDoc("bine._bine.Killed",
-                                       "Raised by a kill in a greenlet of the package greenlet inside one of Bine's. Its argument is the GreenletExit.",
+                                       "Raised by a kill in a greenlet of the package greenlet inside one of Bine's. "
+                                       "Its argument is the GreenletExit.",
                                        PyExc_BaseException, NULL);
     return killed && take_exit() == 0 && PyModule_AddObjectRef(module, "GreenletExit", bine_GreenletExit) == 0 &&
                    PyModule_AddObjectRef(module, "Killed", killed) == 0

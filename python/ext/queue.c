@@ -22,7 +22,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 /* Which of the types that do without Python's hooks is it, or derived from? */
 static PyTypeObject *kind_of(PyObject *object)
 {
-    PyTypeObject *kinds[] = { &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type };
+    PyTypeObject *kinds[] = {&LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (PyObject_TypeCheck(object, kinds[i]))
             return kinds[i];
@@ -44,7 +44,7 @@ static int init_with_hooks(Queue *self, PyObject *maxsize, PyObject *args, PyObj
 
 static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "maxsize", "items", "unfinished_tasks", NULL };
+    static char *names[] = {"maxsize", "items", "unfinished_tasks", NULL};
     Queue *self = (Queue *)object;
     PyObject *maxsize = Py_None, *items = NULL, *unfinished = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO", names, &maxsize, &items, &unfinished))
@@ -111,8 +111,8 @@ static PyObject *take(PyObject *self, enum bine_queue_taking taking, int64_t dea
     return ready((Queue *)self) < 0 ? NULL : bine_queue_take((Queue *)self, taking, deadline, timeout);
 }
 
-int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item, int64_t *deadline,
-                           PyObject **timeout)
+int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item,
+                           int64_t *deadline, PyObject **timeout)
 {
     int block = 1;
     *timeout = Py_None;
@@ -144,7 +144,7 @@ static PyObject *without_blocking(const char *name, PyObject *queue, PyObject *i
 
 static PyObject *queue_put(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "item", "block", "timeout", NULL };
+    static char *names[] = {"item", "block", "timeout", NULL};
     Queue *self = (Queue *)object;
     PyObject *item, *timeout;
     int64_t deadline;
@@ -167,7 +167,7 @@ static PyObject *queue_put_nowait(PyObject *object, PyObject *item)
 
 static PyObject *queue_get(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "block", "timeout", NULL };
+    static char *names[] = {"block", "timeout", NULL};
     int64_t deadline;
     PyObject *timeout;
     BY_HOOKS("get", self, args, kwargs);
@@ -186,7 +186,7 @@ static PyObject *queue_get_nowait(PyObject *self, PyObject *unused)
 
 static PyObject *queue_peek(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "block", "timeout", NULL };
+    static char *names[] = {"block", "timeout", NULL};
     int64_t deadline;
     PyObject *timeout;
     BY_HOOKS("peek", self, args, kwargs);
@@ -240,12 +240,13 @@ static PyObject *queue_task_done(PyObject *object, PyObject *unused)
 
 static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "timeout", NULL };
+    static char *names[] = {"timeout", NULL};
     Queue *self = (Queue *)object;
     PyObject *timeout = Py_None;
     int64_t deadline;
     BY_HOOKS("join", object, args, kwargs);
-    if (ready(self) < 0 || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    if (ready(self) < 0 || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) ||
+        bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     int result = bine_queue_wait_for_tasks(self, deadline, timeout);
     return result < 0 ? NULL : PyBool_FromLong(result);
@@ -254,7 +255,7 @@ static PyObject *queue_join(PyObject *object, PyObject *args, PyObject *kwargs)
 static PyObject *queue_shutdown(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     Queue *self = (Queue *)object;
-    static char *names[] = { "immediate", NULL };
+    static char *names[] = {"immediate", NULL};
     int immediate = 0;
     BY_HOOKS("shutdown", object, args, kwargs);
     if (ready(self) < 0)
@@ -321,7 +322,8 @@ static int queue_bool(PyObject *self)
 /* for item in queue: until the item is StopIteration. */
 static PyObject *queue_next(PyObject *self)
 {
-    PyObject *item = ((Queue *)self)->hooks ? bine_queue_by_hooks("get", self, NULL, NULL) : take(self, BINE_QUEUE_TAKE, INT64_MAX, Py_None);
+    PyObject *item = ((Queue *)self)->hooks ? bine_queue_by_hooks("get", self, NULL, NULL)
+                                            : take(self, BINE_QUEUE_TAKE, INT64_MAX, Py_None);
     if (item == PyExc_StopIteration) {
         Py_DECREF(item);
         return NULL;
@@ -340,47 +342,54 @@ static PyObject *queue_repr(PyObject *object)
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef queue_methods[] = {
-    { "put", KEYWORDS(queue_put), "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting for room; Full if there is none in time." },
-    { "put_nowait", queue_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)" },
-    { "get", KEYWORDS(queue_get), "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none in time." },
-    { "get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)" },
-    { "peek", KEYWORDS(queue_peek), "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue." },
-    { "peek_nowait", queue_peek_nowait, METH_NOARGS, "peek_nowait()\n--\n\npeek(False)" },
-    { "qsize", queue_qsize, METH_NOARGS, "qsize()\n--\n\nItems in the queue." },
-    { "empty", queue_empty, METH_NOARGS, "empty()\n--\n\nTrue if there is no item." },
-    { "full", queue_full, METH_NOARGS, "full()\n--\n\nTrue if there is no room." },
-    { "shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left." },
-    { "task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done." },
-    { "join", KEYWORDS(queue_join), "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed." },
-    { "copy", bine_queue_copy, METH_NOARGS, "copy()\n--\n\nA new queue with the same items, limit and unfinished tasks." },
-    { "__class_getitem__", bine_queue_of, METH_O | METH_CLASS, "Queue[T], for type hints." },
-    { "_init", bine_queue_hook_init, METH_VARARGS, "_init(maxsize, items=())\n--\n\nHook for subclasses: make the collection, self.queue." },
-    { "_create_queue", bine_queue_hook_create, METH_VARARGS,
-      "_create_queue(items=())\n--\n\nHook for subclasses: the collection that _init uses." },
-    { "_qsize", bine_queue_hook_qsize, METH_VARARGS, "_qsize()\n--\n\nHook for subclasses: items in the collection." },
-    { "_put", bine_queue_hook_put, METH_VARARGS, "_put(item)\n--\n\nHook for subclasses: add to the collection." },
-    { "_get", bine_queue_hook_get, METH_VARARGS, "_get()\n--\n\nHook for subclasses: take from the collection." },
-    { "_peek", bine_queue_hook_peek, METH_VARARGS, "_peek()\n--\n\nHook for subclasses: what _get would take." },
-    { NULL, NULL, 0, NULL },
+    {"put", KEYWORDS(queue_put),
+     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting for room; Full if there is none in time."},
+    {"put_nowait", queue_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
+    {"get", KEYWORDS(queue_get),
+     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none in time."},
+    {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
+    {"peek", KEYWORDS(queue_peek), "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue."},
+    {"peek_nowait", queue_peek_nowait, METH_NOARGS, "peek_nowait()\n--\n\npeek(False)"},
+    {"qsize", queue_qsize, METH_NOARGS, "qsize()\n--\n\nItems in the queue."},
+    {"empty", queue_empty, METH_NOARGS, "empty()\n--\n\nTrue if there is no item."},
+    {"full", queue_full, METH_NOARGS, "full()\n--\n\nTrue if there is no room."},
+    {"shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left."},
+    {"task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done."},
+    {"join", KEYWORDS(queue_join),
+     "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed."},
+    {"copy", bine_queue_copy, METH_NOARGS,
+     "copy()\n--\n\nA new queue with the same items, limit and unfinished tasks."},
+    {"__class_getitem__", bine_queue_of, METH_O | METH_CLASS, "Queue[T], for type hints."},
+    {"_init", bine_queue_hook_init, METH_VARARGS,
+     "_init(maxsize, items=())\n--\n\nHook for subclasses: make the collection, self.queue."},
+    {"_create_queue", bine_queue_hook_create, METH_VARARGS,
+     "_create_queue(items=())\n--\n\nHook for subclasses: the collection that _init uses."},
+    {"_qsize", bine_queue_hook_qsize, METH_VARARGS, "_qsize()\n--\n\nHook for subclasses: items in the collection."},
+    {"_put", bine_queue_hook_put, METH_VARARGS, "_put(item)\n--\n\nHook for subclasses: add to the collection."},
+    {"_get", bine_queue_hook_get, METH_VARARGS, "_get()\n--\n\nHook for subclasses: take from the collection."},
+    {"_peek", bine_queue_hook_peek, METH_VARARGS, "_peek()\n--\n\nHook for subclasses: what _get would take."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef queue_members[] = {
-    { "_hooks", T_OBJECT, offsetof(Queue, hooks), READONLY, NULL },
-    { NULL, 0, 0, 0, NULL },
+    {"_hooks", T_OBJECT, offsetof(Queue, hooks), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef queue_getset[] = {
-    { "maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL },
-    { "queue", bine_queue_get_items, bine_queue_set_items,
-      "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with hooks what those keep.", NULL },
-    { "hub", bine_queue_get_hub, NULL, "The hub of the calling thread.", NULL },
-    { "is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL },
-    { "unfinished_tasks", get_unfinished, NULL, "Tasks that are not done.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL},
+    {"queue", bine_queue_get_items, bine_queue_set_items,
+     "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with hooks what those "
+     "keep.",
+     NULL},
+    {"hub", bine_queue_get_hub, NULL, "The hub of the calling thread.", NULL},
+    {"is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL},
+    {"unfinished_tasks", get_unfinished, NULL, "Tasks that are not done.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PySequenceMethods queue_sequence = { .sq_length = queue_length };
-static PyNumberMethods queue_number = { .nb_bool = queue_bool };
+static PySequenceMethods queue_sequence = {.sq_length = queue_length};
+static PyNumberMethods queue_number = {.nb_bool = queue_bool};
 
 static PyTypeObject Queue_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.queue.Queue",
@@ -403,15 +412,17 @@ static PyTypeObject Queue_Type = {
     .tp_weaklistoffset = offsetof(Queue, weak_references),
 };
 
-#define KIND(type, type_name, doc)                                                                                   \
-    static PyTypeObject type = {                                                                                     \
-        PyVarObject_HEAD_INIT(NULL, 0).tp_name = type_name, .tp_basicsize = sizeof(Queue),                           \
-        .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = doc, .tp_base = &Queue_Type                  \
-    }
+#define KIND(type, type_name, doc)                                                                                 \
+    static PyTypeObject type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = type_name, .tp_basicsize = sizeof(Queue), \
+                                .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = doc,               \
+                                .tp_base = &Queue_Type}
 
-KIND(LifoQueue_Type, "bine.queue.LifoQueue", "LifoQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nLast in, first out.");
-KIND(PriorityQueue_Type, "bine.queue.PriorityQueue", "PriorityQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nThe smallest item first.");
-KIND(JoinableQueue_Type, "bine.queue.JoinableQueue", "JoinableQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nA Queue that counts unfinished tasks.");
+KIND(LifoQueue_Type, "bine.queue.LifoQueue",
+     "LifoQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nLast in, first out.");
+KIND(PriorityQueue_Type, "bine.queue.PriorityQueue",
+     "PriorityQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nThe smallest item first.");
+KIND(JoinableQueue_Type, "bine.queue.JoinableQueue",
+     "JoinableQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nA Queue that counts unfinished tasks.");
 
 struct bine_waitable *bine_py_queue_waitable(PyObject *object)
 {
@@ -433,9 +444,11 @@ int bine_queue_init(PyObject *module)
     Py_DECREF(standard);
     if (!bine_queue_shut_error || PyModule_AddObjectRef(module, "ShutDown", bine_queue_shut_error) < 0)
         return -1;
-    PyTypeObject *types[] = { &Queue_Type, &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type, &bine_Channel_Type };
+    PyTypeObject *types[] = {&Queue_Type, &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type,
+                             &bine_Channel_Type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (PyType_Ready(types[i]) < 0 || PyModule_AddObjectRef(module, strrchr(types[i]->tp_name, '.') + 1, (PyObject *)types[i]) < 0)
+        if (PyType_Ready(types[i]) < 0 ||
+            PyModule_AddObjectRef(module, strrchr(types[i]->tp_name, '.') + 1, (PyObject *)types[i]) < 0)
             return -1;
     return 0;
 }

@@ -31,7 +31,7 @@ static bool queue_ready(const struct bine_waitable *waitable)
     return bine_py_items_count(&self->items) > 0 || self->shut;
 }
 
-const struct bine_waitable_class bine_queue_waitable_class = { "queue", queue_ready, NULL, NULL };
+const struct bine_waitable_class bine_queue_waitable_class = {"queue", queue_ready, NULL, NULL};
 
 bool bine_queue_has_room(const Queue *self)
 {
@@ -99,7 +99,8 @@ static void give_back(struct bine_py_sleeper *sleeper)
 }
 
 /* Wait in the queue until served. As bine_py_take_from. */
-static int wait_in(Queue *self, struct bine_queue *queue, struct taker *taker, const char *verb, int64_t deadline, PyObject *timeout)
+static int wait_in(Queue *self, struct bine_queue *queue, struct taker *taker, const char *verb, int64_t deadline,
+                   PyObject *timeout)
 {
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
@@ -159,7 +160,7 @@ int bine_queue_give(Queue *self, PyObject *item, int64_t deadline, PyObject *tim
             raise_late(bine_queue_full_error, timeout);
         return -1;
     }
-    struct taker putter = { .kind = PUTTER, .item = item };
+    struct taker putter = {.kind = PUTTER, .item = item};
     result = wait_in(self, &self->putters, &putter, "put to queue", deadline, timeout);
     if (result == ETIME)
         raise_late(bine_queue_full_error, timeout);
@@ -222,7 +223,7 @@ PyObject *bine_queue_take(Queue *self, enum bine_queue_taking taking, int64_t de
             raise_late(bine_queue_empty_error, timeout);
         return NULL;
     }
-    struct taker waiter = { .kind = taking == BINE_QUEUE_TAKE ? GETTER : LOOKER };
+    struct taker waiter = {.kind = taking == BINE_QUEUE_TAKE ? GETTER : LOOKER};
     result = wait_in(self, &self->getters, &waiter, "get from queue", deadline, timeout);
     if (result == ETIME)
         raise_late(bine_queue_empty_error, timeout);
@@ -243,7 +244,7 @@ int bine_queue_wait_for_tasks(Queue *self, int64_t deadline, PyObject *timeout)
         return 1;
     if (deadline == 0)
         return bine_py_refused() < 0 ? -1 : self->unfinished == 0;
-    struct taker joiner = { .kind = JOINER };
+    struct taker joiner = {.kind = JOINER};
     int result = wait_in(self, &self->joiners, &joiner, "join queue", deadline, timeout);
     return result < 0 ? -1 : result == 0;
 }

@@ -4,7 +4,7 @@
  */
 #include "bine_python.h"
 
-static const char *const hooks[] = { "_init", "_qsize", "_put", "_get", "_peek", "_create_queue" };
+static const char *const hooks[] = {"_init", "_qsize", "_put", "_get", "_peek", "_create_queue"};
 
 int bine_queue_hooked(PyTypeObject *class, PyTypeObject *base)
 {
@@ -37,7 +37,8 @@ static PyObject *with_queue(PyObject *queue, PyObject *args)
 PyObject *bine_queue_by_hooks(const char *name, PyObject *queue, PyObject *args, PyObject *kwargs)
 {
     PyObject *module = PyImport_ImportModule("bine._hooked");
-    PyObject *function = module ? PyObject_GetAttrString(module, name) : NULL, *all = function ? with_queue(queue, args) : NULL;
+    PyObject *function = module ? PyObject_GetAttrString(module, name) : NULL,
+             *all = function ? with_queue(queue, args) : NULL;
     PyObject *result = all ? PyObject_Call(function, all, kwargs) : NULL;
     Py_XDECREF(all);
     Py_XDECREF(function);

@@ -51,7 +51,7 @@ static int before(const struct bine_py_items *items, struct bine_py_heap_entry a
 
 static int heap_push(struct bine_py_items *items, PyObject *item)
 {
-    struct bine_py_heap_entry entry = { item, items->order };
+    struct bine_py_heap_entry entry = {item, items->order};
     size_t place = items->heap_count;
     while (place > 0) {
         int up = before(items, entry, items->heap[(place - 1) / 2]);
@@ -167,7 +167,8 @@ void bine_py_items_clear(struct bine_py_items *items)
     /* One by one, for destructors may use the queue; and only those that are there now, for they may put others. */
     for (size_t left = bine_py_items_count(items); left > 0 && bine_py_items_count(items) > 0; left--) {
         items->changes++;
-        Py_DECREF(items->ring.count > 0 ? (PyObject *)bine_ring_pop_last(&items->ring) : items->heap[--items->heap_count].item);
+        Py_DECREF(items->ring.count > 0 ? (PyObject *)bine_ring_pop_last(&items->ring)
+                                        : items->heap[--items->heap_count].item);
     }
 }
 

@@ -38,7 +38,8 @@ PyObject *bine_queue_get_items(PyObject *object, void *unused)
     PyObject *list = items_of(self);
     if (!list || self->items.kind != BINE_PY_FIFO)
         return list;
-    PyObject *module = PyImport_ImportModule("collections"), *deque = module ? PyObject_CallMethod(module, "deque", "O", list) : NULL;
+    PyObject *module = PyImport_ImportModule("collections"),
+             *deque = module ? PyObject_CallMethod(module, "deque", "O", list) : NULL;
     Py_XDECREF(module);
     Py_DECREF(list);
     return deque;
@@ -60,7 +61,8 @@ int bine_queue_set_items(PyObject *object, PyObject *items, void *unused)
 PyObject *bine_queue_get_hub(PyObject *object, void *unused)
 {
     (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"), *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    PyObject *module = PyImport_ImportModule("bine.hub"),
+             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
     Py_XDECREF(module);
     return hub;
 }
@@ -68,9 +70,11 @@ PyObject *bine_queue_get_hub(PyObject *object, void *unused)
 PyObject *bine_queue_copy(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    PyObject *maxsize = PyObject_GetAttrString(object, "maxsize"), *items = maxsize ? bine_queue_get_items(object, NULL) : NULL;
+    PyObject *maxsize = PyObject_GetAttrString(object, "maxsize"),
+             *items = maxsize ? bine_queue_get_items(object, NULL) : NULL;
     PyObject *unfinished = items ? PyObject_GetAttrString(object, "unfinished_tasks") : NULL;
-    PyObject *copy = unfinished ? PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(object), maxsize, items, unfinished, NULL) : NULL;
+    PyObject *copy =
+        unfinished ? PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(object), maxsize, items, unfinished, NULL) : NULL;
     Py_XDECREF(unfinished);
     Py_XDECREF(items);
     Py_XDECREF(maxsize);

@@ -14,7 +14,8 @@ typedef struct {
     size_t unfinished;
     bool ready; /* __init__ was called */
     bool shut;
-    PyObject *hooks; /* the class has hooks of its own (queue_hooks.c): a bine._hooked.State, and the above is not used */
+    PyObject
+        *hooks; /* the class has hooks of its own (queue_hooks.c): a bine._hooked.State, and the above is not used */
     PyObject *weak_references;
 } Queue;
 
@@ -55,7 +56,7 @@ extern PyTypeObject bine_Channel_Type;
 /* ---- queue.c ----------------------------------------------------------------------------------------------- */
 
 /* Arguments `[item], block, timeout` of put and get. 0, or -1 with an exception. */
-int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item, int64_t *deadline,
-                           PyObject **timeout);
+int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item,
+                           int64_t *deadline, PyObject **timeout);
 
 #endif

@@ -22,7 +22,7 @@ static bool lock_ready(const struct bine_waitable *waitable)
     return is_rlock(self) ? !self->owner : self->counter > 0;
 }
 
-static const struct bine_waitable_class waitable_class = { "Semaphore", lock_ready, NULL, NULL };
+static const struct bine_waitable_class waitable_class = {"Semaphore", lock_ready, NULL, NULL};
 
 static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -38,7 +38,7 @@ static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwa
 
 static int semaphore_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "value", "hub", NULL };
+    static char *names[] = {"value", "hub", NULL};
     Lock *self = (Lock *)object;
     PyObject *hub = NULL;
     long value = 1;
@@ -150,14 +150,15 @@ static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
     bine_py_sleeper_begin(&sleeper, carrier);
     sleeper.object = (PyObject *)self;
     sleeper.give_back = is_rlock(self) ? give_rlock_back : give_permit_back;
-    result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self, deadline);
+    result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self,
+                               deadline);
     result = bine_py_timeout_waited(timeout, result);
     return result < 0 ? -1 : result == 0;
 }
 
 static PyObject *semaphore_acquire(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "blocking", "timeout", NULL };
+    static char *names[] = {"blocking", "timeout", NULL};
     PyObject *timeout = Py_None;
     int blocking = 1;
     int64_t deadline;
@@ -223,11 +224,12 @@ static PyObject *rlock_is_owned(PyObject *object, PyObject *unused)
 
 static PyObject *semaphore_wait(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "timeout", NULL };
+    static char *names[] = {"timeout", NULL};
     Lock *self = (Lock *)object;
     PyObject *timeout = Py_None;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || bine_py_deadline(timeout, &deadline) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) ||
+        bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     if (!lock_ready(&self->waitable)) {
         int ready = bine_py_watch(&self->waitable, "wait for semaphore", deadline);
@@ -345,53 +347,59 @@ static PyObject *semaphore_repr(PyObject *object)
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-#define COMMON                                                                                                                   \
-    { "acquire", KEYWORDS(semaphore_acquire), "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed." }, \
-        { "locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting." },            \
-        { "__enter__", semaphore_enter, METH_NOARGS, NULL },                                                                      \
-        { "__exit__", semaphore_exit, METH_VARARGS, NULL }
+#define COMMON                                                                                                       \
+    {"acquire", KEYWORDS(semaphore_acquire),                                                                         \
+     "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed."},                              \
+        {"locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting."}, \
+        {"__enter__", semaphore_enter, METH_NOARGS, NULL},                                                           \
+    {                                                                                                                \
+        "__exit__", semaphore_exit, METH_VARARGS, NULL                                                               \
+    }
 
 static PyMethodDef semaphore_methods[] = {
     COMMON,
-    { "rawlink", bine_semaphore_rawlink, METH_O, "rawlink(callback)\n--\n\nCall callback(self), once, in another greenlet when there is a permit." },
-    { "unlink", bine_semaphore_unlink, METH_O, "unlink(callback)\n--\n\nDo not call it." },
-    { "linkcount", bine_semaphore_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks wait for a permit." },
-    { "_call_links", bine_semaphore_call_links, METH_NOARGS, NULL },
-    { "release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then." },
-    { "ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting." },
-    { "wait", KEYWORDS(semaphore_wait), "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it." },
-    { NULL, NULL, 0, NULL },
+    {"rawlink", bine_semaphore_rawlink, METH_O,
+     "rawlink(callback)\n--\n\nCall callback(self), once, in another greenlet when there is a permit."},
+    {"unlink", bine_semaphore_unlink, METH_O, "unlink(callback)\n--\n\nDo not call it."},
+    {"linkcount", bine_semaphore_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks wait for a permit."},
+    {"_call_links", bine_semaphore_call_links, METH_NOARGS, NULL},
+    {"release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then."},
+    {"ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting."},
+    {"wait", KEYWORDS(semaphore_wait),
+     "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef rlock_methods[] = {
     COMMON,
-    { "release", rlock_release, METH_NOARGS, "release()\n--\n\nGive it back. RuntimeError unless the current greenlet has it." },
-    { "_is_owned", rlock_is_owned, METH_NOARGS, NULL },
-    { "_release_save", rlock_release_save, METH_NOARGS, NULL },
-    { "_acquire_restore", rlock_acquire_restore, METH_O, NULL },
-    { NULL, NULL, 0, NULL },
+    {"release", rlock_release, METH_NOARGS,
+     "release()\n--\n\nGive it back. RuntimeError unless the current greenlet has it."},
+    {"_is_owned", rlock_is_owned, METH_NOARGS, NULL},
+    {"_release_save", rlock_release_save, METH_NOARGS, NULL},
+    {"_acquire_restore", rlock_acquire_restore, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef semaphore_getset[] = {
-    { "counter", get_counter, set_counter, "Permits that are there. It can be set; those who wait then get theirs.", NULL },
-    { "hub", bine_semaphore_get_hub, NULL, "The hub of the calling thread.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"counter", get_counter, set_counter, "Permits that are there. It can be set; those who wait then get theirs.",
+     NULL},
+    {"hub", bine_semaphore_get_hub, NULL, "The hub of the calling thread.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyGetSetDef bounded_getset[] = {
-    { "_initial_value", get_initial_value, NULL, NULL, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"_initial_value", get_initial_value, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyGetSetDef rlock_getset[] = {
-    { "_count", rlock_get_count, NULL, NULL, NULL },
-    { "_owner", rlock_get_owner, NULL, NULL, NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"_count", rlock_get_count, NULL, NULL, NULL},
+    {"_owner", rlock_get_owner, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject Semaphore_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine.lock.Semaphore",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.lock.Semaphore",
     .tp_basicsize = sizeof(Lock),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Semaphore(value=1)\n--\n\nA counter of permits. Any thread.",
@@ -407,8 +415,7 @@ static PyTypeObject Semaphore_Type = {
 };
 
 static PyTypeObject BoundedSemaphore_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine.lock.BoundedSemaphore",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.lock.BoundedSemaphore",
     .tp_basicsize = sizeof(Lock),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_traverse = lock_traverse,
@@ -419,8 +426,7 @@ static PyTypeObject BoundedSemaphore_Type = {
 };
 
 static PyTypeObject RLock_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine.lock.RLock",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.lock.RLock",
     .tp_basicsize = sizeof(Lock),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "RLock()\n--\n\nA lock that its greenlet may take again. Any thread.",
@@ -436,12 +442,14 @@ static PyTypeObject RLock_Type = {
 
 struct bine_waitable *bine_py_semaphore_waitable(PyObject *object)
 {
-    return PyObject_TypeCheck(object, &Semaphore_Type) || PyObject_TypeCheck(object, &RLock_Type) ? &((Lock *)object)->waitable : NULL;
+    return PyObject_TypeCheck(object, &Semaphore_Type) || PyObject_TypeCheck(object, &RLock_Type)
+               ? &((Lock *)object)->waitable
+               : NULL;
 }
 
 int bine_semaphore_init(PyObject *module)
 {
-    PyTypeObject *types[] = { &Semaphore_Type, &BoundedSemaphore_Type, &RLock_Type };
+    PyTypeObject *types[] = {&Semaphore_Type, &BoundedSemaphore_Type, &RLock_Type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyType_Ready(types[i]) < 0 ||
             PyModule_AddObjectRef(module, strrchr(types[i]->tp_name, '.') + 1, (PyObject *)types[i]) < 0)

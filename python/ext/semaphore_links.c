@@ -24,7 +24,8 @@ PyObject *bine_semaphore_call_links(PyObject *object, PyObject *unused)
     while (self->links && PyList_GET_SIZE(self->links) && self->counter) {
         PyObject *link = PyList_GET_ITEM(self->links, 0);
         Py_INCREF(link);
-        PyObject *result = PyList_SetSlice(self->links, 0, 1, NULL) < 0 ? NULL : PyObject_CallFunctionObjArgs(link, self, NULL);
+        PyObject *result =
+            PyList_SetSlice(self->links, 0, 1, NULL) < 0 ? NULL : PyObject_CallFunctionObjArgs(link, self, NULL);
         if (!result)
             PyErr_WriteUnraisable(link);
         Py_XDECREF(result);
@@ -65,7 +66,8 @@ PyObject *bine_semaphore_linkcount(PyObject *object, PyObject *unused)
 PyObject *bine_semaphore_get_hub(PyObject *object, void *unused)
 {
     (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"), *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    PyObject *module = PyImport_ImportModule("bine.hub"),
+             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
     Py_XDECREF(module);
     return hub;
 }

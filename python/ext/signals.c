@@ -17,9 +17,9 @@
 #include "patch/interpreter.h"
 #include "patch/signals.h"
 
-static int reserved;         /* 0: none, as the main thread has not imported us */
-static PyObject *deliver;    /* its handler */
-static void (*mark)(int);    /* CPython's own C handler, which marks a signal as arrived */
+static int reserved;      /* 0: none, as the main thread has not imported us */
+static PyObject *deliver; /* its handler */
+static void (*mark)(int); /* CPython's own C handler, which marks a signal as arrived */
 
 int bine_signal_reserved(void)
 {
@@ -99,7 +99,8 @@ static void arrives(struct bine_hub *hub, bool begins)
 
 static int action(int number, const struct sigaction *wanted, struct sigaction *before)
 {
-    return bine_patched() & BINE_PATCH_SIGNAL ? bine_signal_action(number, wanted, before) : bine_libc.sigaction(number, wanted, before);
+    return bine_patched() & BINE_PATCH_SIGNAL ? bine_signal_action(number, wanted, before)
+                                              : bine_libc.sigaction(number, wanted, before);
 }
 
 /* Does nobody use it? -1 with an exception. */
@@ -108,7 +109,8 @@ static int is_free(PyObject *signals, int number)
     struct sigaction now;
     if (action(number, NULL, &now) != 0 || now.sa_handler != SIG_DFL)
         return 0;
-    PyObject *handler = PyObject_CallMethod(signals, "getsignal", "i", number), *none = PyObject_GetAttrString(signals, "SIG_DFL");
+    PyObject *handler = PyObject_CallMethod(signals, "getsignal", "i", number),
+             *none = PyObject_GetAttrString(signals, "SIG_DFL");
     int is = handler && none ? PyObject_RichCompareBool(handler, none, Py_EQ) : -1;
     Py_XDECREF(handler);
     Py_XDECREF(none);
@@ -119,7 +121,8 @@ static int is_free(PyObject *signals, int number)
 static int reserve(PyObject *signals, int number)
 {
     struct sigaction before, python;
-    PyObject *old = action(number, NULL, &before) == 0 ? PyObject_CallMethod(signals, "signal", "iO", number, deliver) : NULL;
+    PyObject *old =
+        action(number, NULL, &before) == 0 ? PyObject_CallMethod(signals, "signal", "iO", number, deliver) : NULL;
     if (!old)
         return -1;
     Py_DECREF(old);
@@ -184,9 +187,9 @@ static PyObject *signal_as_main(PyObject *module, PyObject *const *args, Py_ssiz
     bool wanted = count == 2 && number && PyLong_Check(args[0]) && PyLong_AsLong(args[0]) == number;
     struct bine_greenlet *g;
     uint8_t flags = begin(&g);
-    PyObject *result = wanted && give_way(module) < 0
-                           ? NULL
-                           : ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(void (*)(void))original_signal)(module, args, count);
+    PyObject *result = wanted && give_way(module) < 0 ? NULL
+                                                      : ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(
+                                                            void (*)(void))original_signal)(module, args, count);
     end(g, flags);
     return result;
 }
@@ -204,8 +207,8 @@ static PyObject *wakeup_as_main_fast(PyObject *module, PyObject *const *args, Py
 {
     struct bine_greenlet *g;
     uint8_t flags = begin(&g);
-    PyObject *result =
-        ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *))(void (*)(void))original_wakeup)(module, args, count, names);
+    PyObject *result = ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *))(
+        void (*)(void))original_wakeup)(module, args, count, names);
     end(g, flags);
     return result;
 }

@@ -135,8 +135,9 @@ static bool is_used(const PyThreadState *state)
     if (state->threading_local_key)
         return true;
 #endif
-    return (state->dict && PyDict_GET_SIZE(state->dict)) || state->async_exc || state->async_gen_firstiter || state->async_gen_finalizer ||
-           state->coroutine_origin_tracking_depth || (state->context && PyObject_Size(state->context) != 0) || has_running_loop();
+    return (state->dict && PyDict_GET_SIZE(state->dict)) || state->async_exc || state->async_gen_firstiter ||
+           state->async_gen_finalizer || state->coroutine_origin_tracking_depth ||
+           (state->context && PyObject_Size(state->context) != 0) || has_running_loop();
 }
 
 void bine_state_wipe(struct bine_carrier *carrier)

@@ -9,15 +9,15 @@
 #include "core/greenlet.h"
 
 typedef struct bine_py_timeout {
-    PyBaseExceptionObject base; /* it is an exception itself */
-    uint32_t timer;             /* of the hub's, while started */
-    struct bine_hub *hub;       /* NULL: not started */
-    uint64_t life;              /* of the hub, when it was started */
-    struct bine_carrier *carrier; /* of the greenlet that started it; NULL: that has ended */
+    PyBaseExceptionObject base;              /* it is an exception itself */
+    uint32_t timer;                          /* of the hub's, while started */
+    struct bine_hub *hub;                    /* NULL: not started */
+    uint64_t life;                           /* of the hub, when it was started */
+    struct bine_carrier *carrier;            /* of the greenlet that started it; NULL: that has ended */
     struct bine_py_timeout *younger, *older; /* in carrier->timeouts, while started */
-    struct bine_py_timeout *next; /* in carrier->expired, or in `spent` */
+    struct bine_py_timeout *next;            /* in carrier->expired, or in `spent` */
     PyObject *seconds, *exception;
-    bool expired;               /* in either list */
+    bool expired; /* in either list */
 } Timeout;
 
 /* What became due after the greenlet that had started it had ended. The timer that found out did not have the GIL to let go of them. */
@@ -121,7 +121,8 @@ void bine_timeouts_abandon(struct bine_carrier *carrier)
 static PyObject *exception_of(Timeout *self)
 {
     PyObject *exception;
-    if (!self->exception || self->exception == Py_None || self->exception == Py_False || PyUnicode_Check(self->exception)) {
+    if (!self->exception || self->exception == Py_None || self->exception == Py_False ||
+        PyUnicode_Check(self->exception)) {
         exception = (PyObject *)self; /* a string is a remark that str() shows */
         Py_INCREF(exception);
     } else if (PyExceptionClass_Check(self->exception)) {
@@ -130,8 +131,9 @@ static PyObject *exception_of(Timeout *self)
         exception = self->exception;
         Py_INCREF(exception);
     } else {
-        PyObject *text = PyUnicode_FromFormat("exceptions must be classes, or instances, deriving from BaseException, not %s",
-                                              Py_TYPE(self->exception)->tp_name);
+        PyObject *text =
+            PyUnicode_FromFormat("exceptions must be classes, or instances, deriving from BaseException, not %s",
+                                 Py_TYPE(self->exception)->tp_name);
         exception = text ? PyObject_CallFunctionObjArgs(PyExc_TypeError, text, NULL) : NULL;
         Py_XDECREF(text);
     }
@@ -169,7 +171,8 @@ int bine_py_timeout_waited(PyObject *timeout, int outcome)
         PyErr_Clear();
         outcome = ETIME;
     }
-    bool own = self->exception && self->exception != Py_None && self->exception != Py_False && !PyUnicode_Check(self->exception);
+    bool own = self->exception && self->exception != Py_None && self->exception != Py_False &&
+               !PyUnicode_Check(self->exception);
     if (outcome != ETIME || !own)
         return outcome;
     bine_py_raise_timeout(timeout);
@@ -190,7 +193,7 @@ PyObject *bine_py_raise_timeout(PyObject *timeout)
 
 static int timeout_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "seconds", "exception", "ref", "priority", NULL };
+    static char *names[] = {"seconds", "exception", "ref", "priority", NULL};
     Timeout *self = (Timeout *)object;
     PyObject *seconds = Py_None, *exception = Py_None, *ref, *priority;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOO:Timeout", names, &seconds, &exception, &ref, &priority))
@@ -285,7 +288,7 @@ static PyObject *timeout_cancel(PyObject *self, PyObject *unused)
 
 static PyObject *timeout_start_new(PyObject *class, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "timeout", "exception", "ref", NULL };
+    static char *names[] = {"timeout", "exception", "ref", NULL};
     PyObject *seconds = Py_None, *exception = Py_None, *ref = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:start_new", names, &seconds, &exception, &ref))
         return NULL;
@@ -364,8 +367,8 @@ static PyObject *timeout_str(PyObject *object)
 static PyObject *timeout_repr(PyObject *object)
 {
     Timeout *self = (Timeout *)object;
-    return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", Py_TYPE(object)->tp_name, object, self->seconds ? self->seconds : Py_None,
-                                self->hub ? " pending" : "");
+    return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", Py_TYPE(object)->tp_name, object,
+                                self->seconds ? self->seconds : Py_None, self->hub ? " pending" : "");
 }
 
 static PyObject *get_pending(PyObject *self, void *unused)
@@ -375,30 +378,30 @@ static PyObject *get_pending(PyObject *self, void *unused)
 }
 
 static PyMethodDef timeout_methods[] = {
-    { "start", timeout_start, METH_NOARGS, "start()\n--\n\nSchedule the timeout for the current greenlet." },
-    { "cancel", timeout_cancel, METH_NOARGS, "cancel()\n--\n\nStop it; it can be started again." },
-    { "close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()." },
-    { "start_new", (PyCFunction)(void (*)(void))timeout_start_new, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
-      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout." },
-    { "__enter__", timeout_enter, METH_NOARGS, NULL },
-    { "__exit__", timeout_exit, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"start", timeout_start, METH_NOARGS, "start()\n--\n\nSchedule the timeout for the current greenlet."},
+    {"cancel", timeout_cancel, METH_NOARGS, "cancel()\n--\n\nStop it; it can be started again."},
+    {"close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()."},
+    {"start_new", (PyCFunction)(void (*)(void))timeout_start_new, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
+     "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout."},
+    {"__enter__", timeout_enter, METH_NOARGS, NULL},
+    {"__exit__", timeout_exit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef timeout_members[] = {
-    { "seconds", T_OBJECT, offsetof(Timeout, seconds), 0, "Seconds from start() on; None: never." },
-    { "exception", T_OBJECT, offsetof(Timeout, exception), 0, "What to raise instead of itself; False: only end the block." },
-    { NULL, 0, 0, 0, NULL },
+    {"seconds", T_OBJECT, offsetof(Timeout, seconds), 0, "Seconds from start() on; None: never."},
+    {"exception", T_OBJECT, offsetof(Timeout, exception), 0,
+     "What to raise instead of itself; False: only end the block."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef timeout_getset[] = {
-    { "pending", get_pending, NULL, "True if it is started and not due yet.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"pending", get_pending, NULL, "True if it is started and not due yet.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject bine_Timeout_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "bine._bine.Timeout",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.Timeout",
     .tp_basicsize = sizeof(Timeout),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Timeout(seconds=None, exception=None, ref=True, priority=-1)\n--\n\n"

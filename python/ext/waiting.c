@@ -182,11 +182,12 @@ int64_t bine_py_left(int64_t deadline)
 
 int bine_waiting_init(PyObject *module)
 {
-    bine_LoopExit = PyErr_NewExceptionWithDoc("bine.exceptions.LoopExit",
-                                              "Nothing can wake any greenlet any more; the text says who waits for what.",
-                                              PyExc_Exception, NULL);
+    bine_LoopExit = PyErr_NewExceptionWithDoc(
+        "bine.exceptions.LoopExit", "Nothing can wake any greenlet any more; the text says who waits for what.",
+        PyExc_Exception, NULL);
     bine_BlockingSwitchOutError = PyErr_NewExceptionWithDoc(
-        "bine.exceptions.BlockingSwitchOutError", "Raised in a callback of the event loop by a call that would wait.", PyExc_AssertionError, NULL);
+        "bine.exceptions.BlockingSwitchOutError", "Raised in a callback of the event loop by a call that would wait.",
+        PyExc_AssertionError, NULL);
     return bine_LoopExit && bine_BlockingSwitchOutError &&
                    PyModule_AddObjectRef(module, "BlockingSwitchOutError", bine_BlockingSwitchOutError) == 0 &&
                    PyModule_AddObjectRef(module, "LoopExit", bine_LoopExit) == 0

@@ -55,8 +55,8 @@ static PyObject *py_look(PyObject *module, PyObject *object)
     struct bine_carrier *carrier = current && current->state == BINE_READY ? bine_carrier_of(current) : NULL;
     struct bine_py_greenlet *running = carrier ? carrier->running ? carrier->running : carrier->face : NULL;
     PyObject *frame = running && carrier->state ? (PyObject *)PyThreadState_GetFrame(carrier->state) : NULL;
-    PyObject *result = Py_BuildValue("(KOO)", (unsigned long long)bine_hub_switches(hub), running ? (PyObject *)running : Py_None,
-                                     frame ? frame : Py_None);
+    PyObject *result = Py_BuildValue("(KOO)", (unsigned long long)bine_hub_switches(hub),
+                                     running ? (PyObject *)running : Py_None, frame ? frame : Py_None);
     Py_XDECREF(frame);
     return result;
 }
@@ -120,7 +120,7 @@ static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", function);
     sigset_t all, before;
     pthread_t thread;
-    struct beginning beginning = { .function = function };
+    struct beginning beginning = {.function = function};
     sem_init(&beginning.has_state, 0, 0);
     sigfillset(&all);
     Py_INCREF(function);
@@ -145,18 +145,23 @@ static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
 }
 
 static PyMethodDef functions[] = {
-    { "dump", py_dump, METH_NOARGS, "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not switch." },
-    { "look", py_look, METH_O,
-      "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, the one that runs now, its frame). None for the latter\n"
-      "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any thread." },
-    { "waits_for", py_waits_for, METH_O,
-      "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, and the descriptor or the object. None if it does not wait." },
-    { "set_hidden", py_set_hidden, METH_O,
-      "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects does not wait for? Take it back before the greenlet ends." },
-    { "start_real_thread", py_start_real_thread, METH_O,
-      "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is patched, and has no signals. It is not waited for when the\n"
-      "interpreter exits. OSError EAGAIN if there can be no more threads." },
-    { NULL, NULL, 0, NULL },
+    {"dump", py_dump, METH_NOARGS,
+     "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not switch."},
+    {"look", py_look, METH_O,
+     "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, the one that runs "
+     "now, its frame). None for the latter\n"
+     "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any thread."},
+    {"waits_for", py_waits_for, METH_O,
+     "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, and the descriptor "
+     "or the object. None if it does not wait."},
+    {"set_hidden", py_set_hidden, METH_O,
+     "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects does not wait for? Take "
+     "it back before the greenlet ends."},
+    {"start_real_thread", py_start_real_thread, METH_O,
+     "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is patched, and has no "
+     "signals. It is not waited for when the\n"
+     "interpreter exits. OSError EAGAIN if there can be no more threads."},
+    {NULL, NULL, 0, NULL},
 };
 
 int bine_watch_init(PyObject *module)
