@@ -255,6 +255,7 @@ static void *fork_twice(void *unused)
 
 TEST(fork_in_a_greenlet_and_again_in_its_child)
 {
+    harness_not_under_address_sanitizer("a thread may hold its allocator's lock at the fork, which its child never gets back");
     harness_not_under_emulator("a child of a process with threads ends in an assertion of its");
     begin_waits();
     bine_greenlet *all[WAITS];
