@@ -46,8 +46,9 @@ struct bine_operation {
     size_t size;
     int64_t offset;
     socklen_t *address_length;
-    int64_t result;                                 /* what the system call would return, or -errno */
-    void (*done)(struct bine_operation *operation); /* NULL: unpark `waiter` */
+    int64_t result; /* what the system call would return, -errno, or BINE_OPERATION_ORPHANED */
+    /* NULL: unpark `waiter`. Called in the end whatever happens, but in the child of a fork. */
+    void (*done)(struct bine_operation *operation);
     struct bine_greenlet *waiter;
     /* The poller's own: all operations of the poller, the one that was started or checked longest ago first; those on
      * the same descriptor; and when it was started, in re-checks. */
@@ -55,6 +56,9 @@ struct bine_operation {
     struct bine_operation *same_next, *same_previous;
     uint32_t epoch;
 };
+
+/* The thread ends, and the poller closes: done() may free the operation and do nothing else. */
+#define BINE_OPERATION_ORPHANED INT64_MIN
 
 struct bine_poller;
 

@@ -130,8 +130,20 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     return poller;
 }
 
+/* The poller closes: those who waited go with it, but what has no waiter has an owner. */
+static void orphan(struct bine_operation *operation)
+{
+    operation->result = BINE_OPERATION_ORPHANED;
+    if (operation->done)
+        operation->done(operation);
+}
+
 void bine_poller_free(struct bine_poller *poller)
 {
+    for (struct bine_operation *operation; (operation = poller->oldest);) {
+        poller->oldest = operation->next;
+        orphan(operation);
+    }
     /* A thread that read `waking` hub in time may still be about to write: it counts itself before it looks. */
     struct bine_own wake = poller->wake;
     bine_own_note(&poller->wake, -1);
@@ -292,8 +304,10 @@ void bine_poller_end(struct bine_poller *poller, struct bine_operation *operatio
     poller->pending--;
     operation->result = result;
     operation->ended = true;
-    if (poller->closing)
+    if (poller->closing) {
+        orphan(operation);
         return;
+    }
     if (operation->done)
         operation->done(operation);
     else

@@ -61,7 +61,9 @@ static void ended(struct bine_operation *operation)
     bine_watch_ready *ready = watch->ready;
     void *arg = watch->arg;
     int64_t result = operation->result == -EAGAIN ? 0 : operation->result;
-    if (ready && watch->taken_over && result > 0)
+    if (result == BINE_OPERATION_ORPHANED)
+        ready = NULL;
+    else if (ready && watch->taken_over && result > 0)
         result = ask_again(operation);
     if (watch->given_up)
         strike(watch);
