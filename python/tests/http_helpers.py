@@ -118,6 +118,16 @@ def hello(environ, start_response):
     return [b"hello"]
 
 
+def answering(headers=(), parts=(b"hello",), code="200 OK", seen=None):
+    def application(environ, start_response):
+        if seen is not None:
+            seen.append(environ)
+        start_response(code, list(headers))
+        return parts
+
+    return application
+
+
 def certificate(folder):
     """(certfile, keyfile) for localhost, signed by itself."""
     certfile, keyfile = "%s/cert.pem" % folder, "%s/key.pem" % folder
