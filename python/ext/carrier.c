@@ -92,8 +92,6 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
     bine_signal_take_over(hub, carrier);
 }
 
-static const struct bine_around around = {leave, back, bine_delivery_refuse, bine_delivery_interrupted};
-
 static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     back(hub, g, left, error);
@@ -110,8 +108,8 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
     }
 }
 
-static const struct bine_around around_and_tell = {leave, back_and_tell, bine_delivery_refuse,
-                                                   bine_delivery_interrupted};
+/* Others that put themselves around us keep a pointer to this thread's, so what is told changes in here. */
+static _Thread_local struct bine_around around = {leave, back, bine_delivery_refuse, bine_delivery_interrupted};
 static _Thread_local bool surrounded; /* this thread's hub */
 
 /* ---- the current one ----------------------------------------------------------------------------------- */
@@ -147,9 +145,7 @@ static void surround(struct bine_hub *hub)
 
 void bine_carriers_tell(void)
 {
-    bool tell = bine_switch_told() || bine_tracing_shared();
-    bine_hub_set_around(bine_hub_here(), tell ? &around_and_tell : &around);
-    surrounded = true;
+    around.back = bine_switch_told() || bine_tracing_shared() ? back_and_tell : back;
 }
 
 /* A thread whose code never calls Bine parks as well: in a lock or a socket, with the GIL where the call was to return at once. Where
@@ -295,6 +291,7 @@ static bool has_carriers(const struct bine_hub *hub)
 static void hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
+    around.back = back;
     bine_tracing_ended(NULL);
     if (!Py_IsInitialized() || !has_carriers(hub))
         return;

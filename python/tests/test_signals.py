@@ -258,3 +258,32 @@ def test_hazard_51_what_a_handler_greenlet_raises_is_raised_in_the_main_one():
         bine.spawn_later(0.05, os.kill, os.getpid(), signal.SIGUSR1)
         assert raises(type(error), bine.sleep, 10) is error
         watcher.cancel()
+
+
+def blocked():
+    """What the kernel blocks on this thread now."""
+    with open("/proc/thread-self/status") as status:
+        return [line.split()[1] for line in status if line.startswith("SigBlk")]
+
+
+def test_each_greenlet_has_its_signal_mask_while_switches_are_traced():
+    def own():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        mine = blocked()
+        bine.Greenlet.settrace(lambda event, greenlets: None)
+        for _ in range(3):
+            bine.sleep(0)
+            assert blocked() == mine != nothing
+        bine.Greenlet.settrace(None)
+        for _ in range(2):
+            bine.sleep(0)
+            assert blocked() == mine
+
+    def other():
+        for _ in range(6):
+            seen.append(blocked())
+            bine.sleep(0)
+
+    seen, nothing = [], blocked()
+    bine.joinall([bine.spawn(own), bine.spawn(other)], raise_error=True)
+    assert seen == [nothing] * 6
