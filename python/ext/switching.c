@@ -74,6 +74,7 @@ PyObject *bine_py_set_switch_tracer(PyObject *unused, PyObject *function)
     }
     if (function == Py_None) {
         tracer = NULL;
+        Py_CLEAR(last);
     } else {
         Py_INCREF(function);
         tracer = function;

@@ -272,6 +272,18 @@ def test_a_trace_function_that_fails_is_set_aside():
     assert bine.Greenlet.gettrace() is None
 
 
+def test_the_greenlet_that_took_its_trace_function_back_is_not_kept():
+    def traces():
+        bine.Greenlet.settrace(lambda event, greenlets: None)
+        bine.Greenlet.settrace(None)
+
+    greenlet = bine.spawn(traces)
+    greenlet.join()
+    kept = weakref.ref(greenlet)
+    del greenlet
+    assert kept() is None
+
+
 def test_a_trace_function_belongs_to_its_thread():
     from bine.threadpool import ThreadPool
 
