@@ -240,23 +240,27 @@ static void hub_ended(struct bine_hub *hub)
     PyGILState_Release(gil);
 }
 
-static int loop_init(PyObject *object, PyObject *args, PyObject *kwargs)
+/* It has its hub before __init__(), which a subclass may forget. */
+static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"flags", "default", NULL};
-    Loop *self = (Loop *)object;
-    PyObject *flags = Py_None, *is_default = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:loop", names, &flags, &is_default))
-        return -1;
-    if (self->hub)
-        return 0;
-    if (!bine_carrier_current())
-        return -1;
+    (void)args, (void)kwargs;
+    Loop *self = bine_carrier_current() ? (Loop *)type->tp_alloc(type, 0) : NULL;
+    if (!self)
+        return NULL;
     self->hub = bine_hub_here();
     self->life = self->hub->life;
     self->next_here = bine_loops_here;
     bine_loops_here = self;
     Py_INCREF(self);
-    return 0;
+    return (PyObject *)self;
+}
+
+static int loop_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"flags", "default", NULL};
+    PyObject *flags, *is_default;
+    (void)object;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:loop", names, &flags, &is_default) ? 0 : -1;
 }
 
 static int loop_traverse(PyObject *object, visitproc visit, void *arg)
@@ -293,7 +297,7 @@ static PyObject *loop_destroy(PyObject *object, PyObject *unused)
 {
     Loop *self = (Loop *)object;
     (void)unused;
-    if (self->destroyed || !self->hub)
+    if (self->destroyed)
         Py_RETURN_NONE;
     if (!bine_loop_here(self)) {
         PyErr_SetString(PyExc_RuntimeError, "a loop is destroyed by its own thread");
@@ -426,8 +430,7 @@ static PyObject *get_destroyed(PyObject *object, void *unused)
 static PyObject *get_here(PyObject *object, void *unused)
 {
     (void)unused;
-    Loop *self = (Loop *)object;
-    return PyBool_FromLong(self->hub && bine_loop_here(self));
+    return PyBool_FromLong(bine_loop_here((Loop *)object));
 }
 
 static PyObject *get_running(PyObject *object, void *unused)
@@ -493,7 +496,7 @@ PyTypeObject bine_Loop_Type = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, as far as it has "
               "watchers and callbacks.",
-    .tp_new = PyType_GenericNew,
+    .tp_new = loop_new,
     .tp_init = loop_init,
     .tp_traverse = loop_traverse,
     .tp_clear = loop_clear,

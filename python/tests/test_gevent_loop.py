@@ -776,6 +776,21 @@ def test_a_callback_may_fork():
     assert os.WEXITSTATUS(os.waitpid(pids[0], 0)[1]) == 4
 
 
+def test_a_subclass_of_loop_may_do_without_its_init():
+    class Plain(core.loop):
+        def __init__(self):
+            pass
+
+    seen = []
+    plain = Plain()
+    plain.run_callback(seen.append, 1)
+    plain.timer(0.001).start(seen.append, 2)
+    until(lambda: len(seen) == 2)
+    assert seen == [1, 2] and plain._here
+    plain.destroy()
+    assert plain.destroyed
+
+
 # ---- gevent.core ----------------------------------------------------------------------------------------------------------------
 
 
