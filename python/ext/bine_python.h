@@ -345,6 +345,8 @@ extern PyObject *bine_LoopExit, *bine_BlockingSwitchOutError;
 /* ---- hub_object.c: the event loop (loop.h) ---------------------------------------------------------------- */
 
 int bine_loops_init(PyObject *module);
+/* The calling thread's Hub object, made if need be: a new reference, or NULL with an exception. The getter of several types. */
+PyObject *bine_py_get_hub(PyObject *object, void *unused);
 
 /* ---- package.c --------------------------------------------------------------------------------------- */
 

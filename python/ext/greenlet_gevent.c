@@ -69,14 +69,10 @@ int bine_greenlet_set_context(PyObject *object, PyObject *context, void *unused)
 PyObject *bine_greenlet_get_parent(PyObject *object, void *unused)
 {
     Greenlet *self = (Greenlet *)object;
-    (void)unused;
     if (self->state == BINE_PY_RUNNING && !bine_hub_gone(self->hub, self->life) &&
         (self->carried_by->flags & BINE_G_ROOT))
         Py_RETURN_NONE;
-    PyObject *module = PyImport_ImportModule("bine.hub"),
-             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
-    Py_XDECREF(module);
-    return hub;
+    return bine_py_get_hub(NULL, unused);
 }
 
 PyObject *bine_greenlet_get_args(PyObject *object, void *unused)

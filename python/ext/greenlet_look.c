@@ -197,11 +197,8 @@ PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused)
 /* The loop of the calling thread's hub. */
 PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)
 {
-    (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"),
-             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    PyObject *hub = bine_py_get_hub(object, unused);
     PyObject *loop = hub ? PyObject_GetAttrString(hub, "loop") : NULL;
-    Py_XDECREF(module);
     Py_XDECREF(hub);
     return loop;
 }

@@ -14,6 +14,19 @@ static void hub_object_ended(struct bine_hub *hub)
     PyGILState_Release(gil);
 }
 
+PyObject *bine_py_get_hub(PyObject *object, void *unused)
+{
+    (void)object, (void)unused;
+    if (hub_object) {
+        Py_INCREF(hub_object);
+        return hub_object;
+    }
+    PyObject *module = PyImport_ImportModule("bine.hub"),
+             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
+    Py_XDECREF(module);
+    return hub;
+}
+
 static PyObject *get_hub_object(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;

@@ -382,7 +382,7 @@ static PyGetSetDef queue_getset[] = {
      "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with hooks what those "
      "keep.",
      NULL},
-    {"hub", bine_queue_get_hub, NULL, "The hub of the calling thread.", NULL},
+    {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {"is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL},
     {"unfinished_tasks", get_unfinished, NULL, "Tasks that are not done.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -1,4 +1,4 @@
-/* What gevent's queues show beside: their items, their hub, a copy. See queue_parts.h. */
+/* What gevent's queues show beside: their items, a copy. See queue_parts.h. */
 #include "queue_parts.h"
 
 static int append(PyObject *item, void *list)
@@ -56,15 +56,6 @@ int bine_queue_set_items(PyObject *object, PyObject *items, void *unused)
     int result = PyDict_SetItemString(dict, "queue", items);
     Py_DECREF(dict);
     return result;
-}
-
-PyObject *bine_queue_get_hub(PyObject *object, void *unused)
-{
-    (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"),
-             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
-    Py_XDECREF(module);
-    return hub;
 }
 
 PyObject *bine_queue_copy(PyObject *object, PyObject *unused)

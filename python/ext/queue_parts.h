@@ -45,7 +45,6 @@ void bine_queue_shut(Queue *self, bool drop);
 
 PyObject *bine_queue_get_items(PyObject *object, void *unused);
 int bine_queue_set_items(PyObject *object, PyObject *items, void *unused);
-PyObject *bine_queue_get_hub(PyObject *object, void *unused);
 PyObject *bine_queue_copy(PyObject *object, PyObject *unused);
 PyObject *bine_queue_of(PyObject *class, PyObject *parameters);
 

@@ -383,7 +383,7 @@ static PyMethodDef rlock_methods[] = {
 static PyGetSetDef semaphore_getset[] = {
     {"counter", get_counter, set_counter, "Permits that are there. It can be set; those who wait then get theirs.",
      NULL},
-    {"hub", bine_semaphore_get_hub, NULL, "The hub of the calling thread.", NULL},
+    {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -62,12 +62,3 @@ PyObject *bine_semaphore_linkcount(PyObject *object, PyObject *unused)
     (void)unused;
     return PyLong_FromSsize_t(self->links ? PyList_GET_SIZE(self->links) : 0);
 }
-
-PyObject *bine_semaphore_get_hub(PyObject *object, void *unused)
-{
-    (void)object, (void)unused;
-    PyObject *module = PyImport_ImportModule("bine.hub"),
-             *hub = module ? PyObject_CallMethod(module, "get_hub", NULL) : NULL;
-    Py_XDECREF(module);
-    return hub;
-}

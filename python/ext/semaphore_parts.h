@@ -20,6 +20,5 @@ PyObject *bine_semaphore_call_links(PyObject *object, PyObject *unused);
 PyObject *bine_semaphore_rawlink(PyObject *object, PyObject *callback);
 PyObject *bine_semaphore_unlink(PyObject *object, PyObject *callback);
 PyObject *bine_semaphore_linkcount(PyObject *object, PyObject *unused);
-PyObject *bine_semaphore_get_hub(PyObject *object, void *unused);
 
 #endif
