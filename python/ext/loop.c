@@ -170,7 +170,7 @@ static void renew(struct bine_message *message)
     for (struct bine_watcher *watcher = loop->active; watcher; watcher = watcher->next)
         if (watcher->class->renew)
             watcher->class->renew(watcher);
-    if (!loop->actives && !loop->queued)
+    if (!loop->active && !loop->queued)
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
     if (bine_loop_ready(loop) < 0)
@@ -368,7 +368,7 @@ static int set_host(PyObject *object, PyObject *host, void *unused)
     if (host != Py_None)
         Py_INCREF(host);
     Py_XSETREF(self->host, host == Py_None ? NULL : (Greenlet *)host);
-    return self->host && (self->actives || self->queued) ? bine_loop_ready(self) : 0;
+    return self->host && (self->active || self->queued) ? bine_loop_ready(self) : 0;
 }
 
 static PyObject *get_host(PyObject *object, void *unused)
@@ -433,15 +433,6 @@ static PyObject *get_here(PyObject *object, void *unused)
     return PyBool_FromLong(bine_loop_here((Loop *)object));
 }
 
-static PyObject *get_running(PyObject *object, void *unused)
-{
-    (void)unused;
-    PyObject *running = (PyObject *)((Loop *)object)->running;
-    running = running ? running : Py_None;
-    Py_INCREF(running);
-    return running;
-}
-
 #define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL
 #define FAST_NAMED(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 
@@ -486,7 +477,6 @@ static PyGetSetDef getset[] = {
     {"destroyed", get_destroyed, NULL, NULL, NULL},
     {"_host", get_host, set_host, "The Greenlet that runs _serve().", NULL},
     {"_here", get_here, NULL, "Is it the calling thread's?", NULL},
-    {"_running", get_running, NULL, "The watcher whose callback is being called, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -79,9 +79,7 @@ struct bine_loop {
     struct bine_watcher *queues[BINE_LOOP_PRIORITIES], *tails[BINE_LOOP_PRIORITIES];
     struct bine_loop_callback *first, *last; /* callbacks to run */
     size_t queued;                           /* in all queues */
-    size_t actives;
-    struct bine_message renewal;  /* to the own hub, after fork */
-    struct bine_watcher *running; /* borrowed: whose callback is being called */
+    struct bine_message renewal;             /* to the own hub, after fork */
     PyObject *error_handler, *dict, *weak_references;
     unsigned long iterations;         /* rounds of callbacks */
     unsigned prepares, checks, idles; /* active ones */
@@ -136,7 +134,7 @@ void bine_watcher_stop(struct bine_watcher *watcher);
 /* Start it: -1 with an exception. The arguments are those of start(). */
 int bine_watcher_start(struct bine_watcher *watcher, PyObject *callback, PyObject *args, bool pass_events);
 int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
-                           PyObject **rest, bool *pass_events, int *update);
+                           PyObject **rest, bool *pass_events);
 /* In the child after fork. */
 void bine_watchers_forked(struct bine_loop *loop);
 

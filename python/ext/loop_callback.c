@@ -26,8 +26,9 @@ static Callback *pop(struct bine_loop *loop)
 /* Those that are there now: what they add is for the next round. */
 void bine_loop_callbacks_run(struct bine_loop *loop)
 {
-    for (Callback *last = loop->last, *self = NULL; loop->first && self != last;) {
-        self = pop(loop);
+    bool more = loop->first;
+    for (const Callback *last = loop->last; more;) {
+        Callback *self = pop(loop);
         PyObject *callback = self->callback, *args = self->args;
         self->callback = self->args = NULL;
         if (callback) {
@@ -38,10 +39,8 @@ void bine_loop_callbacks_run(struct bine_loop *loop)
             Py_DECREF(callback);
             Py_DECREF(args);
         }
-        bool was_last = self == last;
+        more = self != last && loop->first;
         Py_DECREF(self);
-        if (was_last)
-            break;
     }
 }
 

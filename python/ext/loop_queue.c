@@ -73,9 +73,7 @@ static void call(Watcher *self)
     self->revents = 0;
     if (args) {
         Py_INCREF(callback);
-        loop->running = self;
         result = PyObject_Call(callback, args, NULL);
-        loop->running = NULL;
         Py_DECREF(callback);
         Py_DECREF(args);
     }

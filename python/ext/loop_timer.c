@@ -134,8 +134,7 @@ static PyObject *timer_again(PyObject *object, PyObject *const *args, Py_ssize_t
     Timer *self = (Timer *)object;
     PyObject *callback, *rest;
     bool pass_events;
-    int update;
-    if (bine_watcher_arguments(args, count, names, &callback, &rest, &pass_events, &update) < 0)
+    if (bine_watcher_arguments(args, count, names, &callback, &rest, &pass_events) < 0)
         return NULL;
     double after = self->after;
     bool was_active = self->base.active;

@@ -29,7 +29,6 @@ static int activate(Watcher *self)
     if (loop->active)
         loop->active->previous = self;
     loop->active = self;
-    loop->actives++;
     engage(self, self->keeps);
     if (self->class->begin(self) == 0)
         return 0;
@@ -52,7 +51,6 @@ void bine_watcher_deactivate(Watcher *self)
         loop->active = self->next;
     if (self->next)
         self->next->previous = self->previous;
-    loop->actives--;
     if (bine_loop_here(loop)) {
         self->class->end(self);
         engage(self, false);
@@ -136,23 +134,20 @@ int bine_watcher_start(Watcher *self, PyObject *callback, PyObject *args, bool p
     return self->active ? 0 : activate(self);
 }
 
-/* start(callback, *args, pass_events=False, update=None) */
+/* start(callback, *args, pass_events=False, update=None). The latter is ignored: the clock is read whenever a timer starts. */
 int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
-                           PyObject **rest, bool *pass_events, int *update)
+                           PyObject **rest, bool *pass_events)
 {
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
     *callback = count > 0 ? args[0] : NULL;
     *pass_events = false;
-    *update = 1;
     for (Py_ssize_t i = 0; i < named; i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i), *value = args[count + i];
         if (PyUnicode_CompareWithASCIIString(name, "callback") == 0 && !*callback) {
             *callback = value;
         } else if (PyUnicode_CompareWithASCIIString(name, "pass_events") == 0) {
             *pass_events = PyObject_IsTrue(value) == 1;
-        } else if (PyUnicode_CompareWithASCIIString(name, "update") == 0) {
-            *update = PyObject_IsTrue(value) == 1;
-        } else {
+        } else if (PyUnicode_CompareWithASCIIString(name, "update") != 0) {
             PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword argument %R", name);
             return -1;
         }
@@ -173,8 +168,7 @@ static PyObject *watcher_start(PyObject *object, PyObject *const *args, Py_ssize
 {
     PyObject *callback, *rest;
     bool pass_events;
-    int update;
-    if (bine_watcher_arguments(args, count, names, &callback, &rest, &pass_events, &update) < 0)
+    if (bine_watcher_arguments(args, count, names, &callback, &rest, &pass_events) < 0)
         return NULL;
     int result = bine_watcher_start((Watcher *)object, callback, rest, pass_events);
     Py_DECREF(rest);
@@ -230,8 +224,7 @@ static PyObject *watcher_feed(PyObject *object, PyObject *const *args, Py_ssize_
     }
     PyObject *callback, *rest;
     bool pass_events;
-    int update;
-    if (bine_watcher_arguments(args + 1, count - 1, NULL, &callback, &rest, &pass_events, &update) < 0)
+    if (bine_watcher_arguments(args + 1, count - 1, NULL, &callback, &rest, &pass_events) < 0)
         return NULL;
     if (bine_loop_ready(self->loop) < 0) {
         Py_DECREF(rest);
