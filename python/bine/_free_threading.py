@@ -2,7 +2,6 @@
 runs with the GIL, which CPython turns on again when an extension is loaded that needs it."""
 
 import sys
-import warnings
 
 _is_gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
 
@@ -14,6 +13,8 @@ def load():
         return
     if _kept_off():
         raise ImportError(_REFUSAL)
+    import warnings
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The global interpreter lock", category=RuntimeWarning)
         from . import _bine  # noqa: F401

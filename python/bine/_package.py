@@ -3,19 +3,19 @@
 From then on its thread-local variables are greenlet-local, which makes each switch a little longer. Imported by bine._bine, before that is there.
 """
 
-import importlib.abc
-import importlib.machinery
 import sys
+from importlib.machinery import ModuleSpec
 
 GreenletExit = None  # the package's; None if it is not installed
 _aside = {}  # its modules until the program imports it
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives the program the modules that were put aside."""
+class _Finder:
+    """Gives the program the modules that were put aside. It has no base of importlib.abc, whose import
+    brings pathlib, tempfile and random with it on some CPythons."""
 
     def find_spec(self, name, path=None, target=None):
-        return importlib.machinery.ModuleSpec(name, self) if name == "greenlet" and _aside else None
+        return ModuleSpec(name, self) if name == "greenlet" and _aside else None
 
     def create_module(self, spec):
         from . import _bine

@@ -5,7 +5,6 @@ that a module of bine.gevent that is imported under its own name is known under 
 """
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -39,7 +38,7 @@ class _Named(importlib.machinery.SourceFileLoader):
         return super().get_code(self.name)  # runpy asks by gevent's name
 
 
-class _Alias(importlib.abc.Loader):
+class _Alias:
     """Gives the import of `gevent.X` the module object that bine.gevent.X is, as it is."""
 
     def __init__(self, ours: str) -> None:
@@ -75,7 +74,12 @@ def _run_as(ours: str, namespace: Dict[str, Any]) -> None:
     exec(loader.get_code(ours), namespace)
 
 
-class Finder(importlib.abc.MetaPathFinder):
+def _spec(name: str, ours: str, origin: Optional[str] = None) -> ModuleSpec:
+    loader: Any = _Alias(ours)  # no importlib.abc.Loader, whose import takes long
+    return ModuleSpec(name, loader, origin=origin)
+
+
+class Finder:
     """Finds gevent's modules in bine.gevent. Any thread may import by it."""
 
     def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
@@ -93,18 +97,18 @@ class Finder(importlib.abc.MetaPathFinder):
             return None
         if found is None:
             return None
-        spec = ModuleSpec(name, _Alias(ours), origin=found.origin)
+        spec = _spec(name, ours, found.origin)
         spec.submodule_search_locations = found.submodule_search_locations
         return spec
 
 
-class _StandIn(importlib.abc.MetaPathFinder):
+class _StandIn:
     """Finds the module greenlet in bine.gevent._greenlet. It comes last, so that PyPI's package is found before it."""
 
     def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
         if name != "greenlet":
             return None
-        return ModuleSpec(name, _Alias(_OURS + "._greenlet"))
+        return _spec(name, _OURS + "._greenlet")
 
 
 def begin() -> Optional[ModuleSpec]:
