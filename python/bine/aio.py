@@ -21,10 +21,10 @@ import atexit
 import contextvars
 import os
 import selectors
-from typing import Any, Awaitable, Callable, List, Optional, Tuple, TypeVar
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple, TypeVar
 
 from . import monkey
-from ._bine import AsyncResult, Event, Greenlet, GreenletExit, getcurrent, set_hidden, sleep
+from ._bine import AsyncResult, Event, Greenlet, GreenletExit, getcurrent, set_hidden, sleep, thread_ident
 
 __all__ = ["close", "future", "loop", "new_event_loop", "to_greenlet", "wait"]
 
@@ -81,6 +81,11 @@ class _Loop(asyncio.SelectorEventLoop):
         else:
             self.call_soon_threadsafe(callback, *args, context=context)
 
+    def abandon(self) -> None:
+        """Free the descriptors of a loop that nobody runs any more, although asyncio takes it for one that runs."""
+        self._thread_id = None
+        self.close()
+
 
 def _post(loop: Any, callback: Callable[..., Any], *args: Any, context: Optional[contextvars.Context] = None) -> None:
     (loop.post if isinstance(loop, _Loop) else loop.call_soon_threadsafe)(callback, *args, context=context)
@@ -95,7 +100,6 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 # -- the loop of this thread
 
 
-
 def _drive(loop: _Loop) -> None:
     asyncio.set_event_loop(loop)
     set_hidden(True)  # it waits for work for ever: bine.wait() does not wait for it
@@ -108,16 +112,22 @@ def _drive(loop: _Loop) -> None:
         try:
             _cancel_all(loop)
             loop.run_until_complete(loop.shutdown_asyncgens())
+            _cancel_all(loop)
         finally:
             asyncio.set_event_loop(None)
             loop.close()
 
 
 def _cancel_all(loop: _Loop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
+    """Cancel the tasks, those of wait() calls too whose start has only been posted, and wait for their end."""
+    while True:
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
@@ -125,40 +135,44 @@ class _Thread:
     """What a thread has: its loop, and the greenlet that drives it."""
 
     def __init__(self) -> None:
-        self.loop = new_event_loop()
-        self.home = Greenlet()
+        self.ident = thread_ident()
+        self.loop: Any = new_event_loop()
         self.driver = Greenlet.spawn(_drive, self.loop)
         self.driver.name = "asyncio"
+        self.driver.rawlink(self.ended)
+
+    def ended(self, driver: Greenlet) -> None:
+        """The driver has ended, or its thread has, in which case the driver has closed nothing."""
+        if self not in _left_behind and not self.loop.is_closed():
+            self.loop.abandon()
+        if _threads.get(self.ident) is self:
+            del _threads[self.ident]
 
 
-_threads: List[_Thread] = []
+_threads: Dict[int, _Thread] = {}  # by the OS thread's identity
 _left_behind: List[_Thread] = []  # a parent's, in its child
 
 
 def loop() -> asyncio.AbstractEventLoop:
     """The event loop that runs what this thread's greenlets wait for. Started when it is first asked for, and anew after close()."""
-    for thread in _threads:
-        if thread.home._is_here():
-            if not thread.driver.ready() and not thread.loop.is_closed():
-                return thread.loop
-            _threads.remove(thread)
-            break
-    thread = _Thread()
-    _threads.append(thread)
-    return thread.loop
+    ident = thread_ident()
+    thread = _threads.get(ident)
+    if thread is None or thread.driver.ready() or thread.loop.is_closed():
+        thread = _threads[ident] = _Thread()
+    running: asyncio.AbstractEventLoop = thread.loop
+    return running
 
 
 def close(timeout: Optional[float] = None) -> None:
     """Cancel all tasks of this thread's loop, wait for their end (`timeout` seconds at most), and close the loop. Switches."""
-    for thread in list(_threads):
-        if thread.home._is_here():
-            _threads.remove(thread)
-            thread.driver.kill(timeout=timeout)
+    thread = _threads.pop(thread_ident(), None)
+    if thread is not None:
+        thread.driver.kill(timeout=timeout)
 
 
 def _in_child() -> None:
     # The parent still uses the loops' descriptors: nothing of them may be closed or changed here.
-    _left_behind.extend(_threads)
+    _left_behind.extend(_threads.values())
     _threads.clear()
 
 
@@ -177,6 +191,12 @@ async def _outcome(awaitable: Awaitable[T]) -> Tuple[Optional[T], Optional[BaseE
         return None, exception
 
 
+def _drop(awaitable: Awaitable[Any]) -> None:
+    """Nobody awaits it any more. Python would warn of a coroutine that has not begun."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()
+
+
 class _Waiting:
     """One wait()."""
 
@@ -188,8 +208,7 @@ class _Waiting:
 
     def start(self) -> None:
         if self.cancelled:
-            if hasattr(self.awaitable, "close"):
-                self.awaitable.close()
+            _drop(self.awaitable)
             self.result.set((None, asyncio.CancelledError()))
             return
         self.task = self.loop.create_task(_outcome(self.awaitable))
@@ -197,6 +216,7 @@ class _Waiting:
 
     def done(self, task: "asyncio.Task[Any]") -> None:
         if task.cancelled():
+            _drop(self.awaitable)
             self.result.set((None, asyncio.CancelledError()))
         elif task.exception() is not None:
             self.result.set((None, task.exception()))
@@ -217,8 +237,7 @@ def wait(awaitable: Awaitable[T], timeout: Any = None, loop: Optional[asyncio.Ab
     that drives the loop: a coroutine awaits. Switches."""
     chosen: Any = _own_loop() if loop is None else loop
     if asyncio._get_running_loop() is chosen:
-        if hasattr(awaitable, "close"):
-            awaitable.close()
+        _drop(awaitable)
         raise RuntimeError("wait() would keep the loop from running, which this greenlet drives: await it")
     waiting = _Waiting(chosen, awaitable)
     _post(chosen, waiting.start, context=contextvars.copy_context())

@@ -371,6 +371,30 @@ def test_close_ends_tasks_and_a_new_loop_begins():
     aio.close()
 
 
+def test_close_ends_a_wait_that_begins_at_the_same_time():
+    aio.wait(add(1, 2))
+    g = bine.spawn(aio.wait, add(3, 4))
+    bine.spawn(aio.close)
+    with bine.Timeout(20):
+        g.join()
+    assert isinstance(g.exception, asyncio.CancelledError)
+
+
+def test_threads_that_end_leave_no_loops():
+    def run():
+        thread = threading.Thread(target=aio.wait, args=(add(1, 2),))
+        thread.start()
+        thread.join()
+
+    run()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        run()
+    with bine.Timeout(20):
+        while len(os.listdir("/proc/self/fd")) > before:  # join() does not wait for all of a thread's end
+            bine.sleep(0.01)
+
+
 def test_the_loop_keeps_nobody_waiting():
     assert aio.wait(add(1, 2)) == 3
     assert bine.wait(timeout=5) is True
