@@ -41,7 +41,9 @@ class Hub(Greenlet):
         self.main_hub = _root() is _main
         self._threadpool = self._resolver = None
         if loop is None or isinstance(loop, (bool, str, list, tuple)):
-            loop = self._loops.pop(self.thread_ident, None) or self.loop_class(default=default)
+            loop = self._loops.pop(self.thread_ident, None)
+            if loop is None or loop.destroyed:  # the latter is of a thread that has ended, whose identity this one has got
+                loop = self.loop_class(default=default)
         self._adopt(loop)
         settings = _settings()
         if settings is not None and settings.monitor_thread:

@@ -266,6 +266,25 @@ def test_destroy_ends_a_hub_and_the_next_one_takes_over_the_loop():
     new.destroy()
 
 
+def test_a_loop_that_was_left_for_a_next_hub_is_not_taken_by_another_thread():
+    left, found = [], []
+
+    def leave():
+        left.append(threading.get_ident())
+        get_hub().destroy(destroy_loop=False)
+
+    def look():
+        found.append((threading.get_ident(), get_hub().loop.destroyed))
+
+    for _ in range(20):
+        for function in (leave, look):
+            thread = threading.Thread(target=function)
+            thread.start()
+            thread.join()
+    assert not any(destroyed for _, destroyed in found), found
+    assert set(left) & {ident for ident, _ in found}, "no thread had the identity of another: this test shows nothing"
+
+
 def test_hubs_may_be_of_another_class_and_set_by_hand():
     class Special(Hub):
         def handle_error(self, context, kind, value, tb):
