@@ -11,7 +11,7 @@ from ._bine import getcurrent
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 
-_all = weakref.WeakSet()
+_all = weakref.WeakValueDictionary()  # by id: a subclass may not be hashable, or not before its __init__
 
 
 def all_local_dicts_for_greenlet(greenlet):
@@ -20,7 +20,8 @@ def all_local_dicts_for_greenlet(greenlet):
     ValueError for another greenlet: CPython does not tell what an object keeps for another thread state."""
     if greenlet is not getcurrent():
         raise ValueError("only the current greenlet's can be told")
-    found = [((type(one), id(one)), one.__dict__) for one in list(_all)]
+    living = [one for one in (reference() for reference in _all.valuerefs()) if one is not None]
+    found = [((type(one), id(one)), one.__dict__) for one in living]
     return [pair for pair in found if pair[1]]
 
 
@@ -34,7 +35,7 @@ class local(_local):
             raise TypeError("Initialization arguments are not supported", args, kwargs)
         self = _local.__new__(cls, *args, **kwargs)
         self._made_with = args, kwargs
-        _all.add(self)
+        _all[id(self)] = self
         return self
 
     def __copy__(self):

@@ -283,3 +283,24 @@ def test_what_locals_keep_for_a_greenlet():
     again = copy.copy(one)
     again.x = 5
     assert one.x == 1 and not hasattr(other, "x")
+
+
+def test_locals_need_not_be_hashable_and_may_be_equal():
+    class Always(local):
+        def __eq__(self, other):
+            return True
+
+    class Later(local):
+        def __init__(self, name):
+            self.name = name
+
+        def __hash__(self):
+            return hash(self.name)
+
+        def __eq__(self, other):
+            return self.name == other.name
+
+    mine = [Always(), Always(), Later("a"), Later("a")]
+    mine[0].x, mine[1].x = 1, 2
+    kept = all_local_dicts_for_greenlet(bine.getcurrent())
+    assert [values for _, values in kept] == [{"x": 1}, {"x": 2}, {"name": "a"}, {"name": "a"}]
