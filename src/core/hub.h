@@ -129,9 +129,8 @@ struct bine_hub {
     struct bine_queue empty;   /* bine_wait(NULL, 0, ...): until no greenlet is left */
     size_t external;           /* parked now with BINE_PARK_EXTERNAL, and engaged */
     size_t engaged;            /* bine_hub_engage */
-    size_t
-        background_timers; /* of those that run: so many never keep the hub waiting by themselves (bine_hub_engage) */
-    size_t background_operations;     /* the same of the driver's */
+    /* So many of the running timers, and of the driver's operations, never keep the hub waiting by themselves (bine_hub_engage). */
+    size_t background_timers, background_operations;
     const struct bine_recess *recess; /* NULL: nobody; see there */
     /* BINE_SIGNALLED*: handlers that ran on this thread, noted by those who wrap them, until the next turn. */
     atomic_uchar signals;
