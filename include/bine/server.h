@@ -34,8 +34,8 @@ typedef struct bine_server_options {
      * a path of a Unix socket: "unix:/run/x.sock", "unix:@name" for an abstract one. Numeric only. NULL: `fd`. */
     const char *address;
     int fd; /* a socket that listens already (for datagrams: is bound), taken over, if address is NULL */
-    size_t
-        limit; /* connections or datagrams that are handled at a time; 0: no limit. Further ones wait in the kernel. */
+    /* Connections or datagrams that are handled at a time; 0: no limit. Further ones wait in the kernel. */
+    size_t limit;
     int backlog;    /* of listen; 0: SOMAXCONN */
     unsigned flags; /* BINE_SERVER_* */
     size_t size;    /* datagrams only: bytes of one at most, longer ones are cut; 0: 65,536 */

@@ -14,8 +14,8 @@
 
 struct binary_import {
     const char *name;
-    bool
-        without_slot; /* some of its calls are relocated where no slot can be rewritten: in code, or by an unknown kind */
+    /* Some of its calls are relocated where no slot can be rewritten: in code, or by an unknown kind. */
+    bool without_slot;
 };
 
 struct binary {

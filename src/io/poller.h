@@ -115,8 +115,7 @@ struct bine_poller {
     unsigned losses;      /* bine_own_losses when it was verified last */
     int64_t verify_at;    /* absolute ns */
     bool closing;         /* nobody is to be woken any more */
-    bool
-        gathering; /* with the next turn the kernel will be told of something that was begun: one thing more is no call more */
+    bool gathering;       /* the kernel will be told of something with the next turn: one thing more is no call more */
     bool open;
     struct bine_poller *next_of_all;
 };
