@@ -13,21 +13,18 @@ Bine, gevent and threads run the same code; asyncio has code of its own. A runti
 import argparse
 import functools
 import importlib.util
-import json
 import os
-import re
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BIN = os.path.dirname(sys.executable)
+from measuring import Program, free_port, on, save, wrk
+
 RUNTIMES = ("bine", "gevent", "threads", "uvloop")
 WORKS = {"redis": "commands/s", "requests": "requests/s", "postgres": "requests/s", "celery": "tasks/s"}
-NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp", ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool"}
+NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp", ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool",
+         ("postgres", "gevent"): "gevent flask gunicorn psycopg2 psycogreen", ("postgres", "bine"): "httptools flask gunicorn psycopg2"}
 PACKAGES = {"redis": "redis", "requests": "requests", "postgres": "flask gunicorn psycopg2", "celery": "celery redis"}
 TASKS = 1000
 POSTGRES = "host=127.0.0.1 port=%s user=bine dbname=postgres"
@@ -180,7 +177,7 @@ async_pages = AsyncPages()
 
 @functools.lru_cache(None)
 def worker():
-    """celery's application. The worker measures itself: from its 100th task to its last one."""
+    """celery's application. The worker measures itself from its 100th task on. It does not wait for the last 100: celery on Redis sometimes lost one."""
     import redis
     from celery import Celery
 
@@ -193,8 +190,8 @@ def worker():
     @application.task(name="add")
     def add(a, b):
         times.append(time.perf_counter())
-        if len(times) == TASKS:
-            application.client.rpush("rate", (TASKS - 100) / (times[-1] - times[99]))
+        if len(times) == TASKS - 100:
+            application.client.rpush("rate", (TASKS - 200) / (times[-1] - times[99]))
         return a + b
 
     return application
@@ -212,56 +209,16 @@ def __getattr__(name):
     raise AttributeError(name)
 
 
-def on(runtime, program, *arguments):
-    """The command line of a program of the environment, on this runtime."""
-    path = os.path.join(BIN, program)
-    return ([sys.executable, "-m", "bine.gevent", path] if runtime == "bine" else [path]) + list(arguments)
-
-
-def start(command, runtime, **variables):
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([HERE] + os.environ.get("PYTHONPATH", "").split(os.pathsep)), BENCH_RUNTIME=runtime, **variables)
-    if runtime != "bine":
-        environment["BINE_GEVENT"] = "off"
-    return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            start_new_session=True)
-
-
-def end(process):
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
-
-
 def measure_postgres(runtime, seconds=4):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = "127.0.0.1:%d" % port
+    port = free_port()
     if runtime == "uvloop":
         command = on(runtime, "uvicorn", "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "error", "clients:async_pages")
     else:
         kind = ("-k", "gthread", "--threads", "100") if runtime == "threads" else ("-k", "gevent", "--worker-connections", "1000")
-        command = on(runtime, "gunicorn", *kind, "-b", address, "--keep-alive", "60", "clients:flask_application")
-    server = start(command, runtime)
-    try:
-        for _ in range(300):
-            if server.poll() is not None:
-                raise RuntimeError("%s's server ended with %d" % (runtime, server.returncode))
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        wrk = ["wrk", "-t1", "-c100", "--timeout", "20s"]
-        subprocess.run(wrk + ["-d2", "http://" + address + "/"], stdout=subprocess.DEVNULL, check=True)
-        out = subprocess.run(wrk + ["-d%d" % seconds, "http://" + address + "/"], stdout=subprocess.PIPE, check=True).stdout.decode()
-        if "Non-2xx" in out:
-            raise RuntimeError(out)
-        return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
-    finally:
-        end(server)
+        command = on(runtime, "gunicorn", *kind, "-b", "127.0.0.1:%d" % port, "--keep-alive", "60", "clients:flask_application")
+    with Program(command, runtime, port):
+        wrk(port, 2, 100)
+        return wrk(port, seconds, 100)[1]
 
 
 def measure_celery(runtime):
@@ -271,14 +228,12 @@ def measure_celery(runtime):
     for number in range(TASKS):
         application.tasks["add"].delay(number, number)
     pool = "threads" if runtime == "threads" else "gevent"
-    process = start(on(runtime, "celery", "-A", "clients:celery_application", "worker", "-P", pool, "-c", "100", "--without-gossip", "--without-mingle"), runtime)
-    try:
+    command = on(runtime, "celery", "-A", "clients:celery_application", "worker", "-P", pool, "-c", "100", "--without-gossip", "--without-mingle")
+    with Program(command, runtime):
         answer = application.client.blpop("rate", timeout=120)
-        if answer is None:
-            raise RuntimeError("%s's worker did not get to the end" % runtime)
-        return float(answer[1])
-    finally:
-        end(process)
+    if answer is None:
+        raise RuntimeError("%s's worker did not get to the end" % runtime)
+    return float(answer[1])
 
 
 def measure(work, runtime):
@@ -286,7 +241,7 @@ def measure(work, runtime):
         return measure_postgres(runtime)
     if work == "celery":
         return measure_celery(runtime)
-    out = subprocess.run([sys.executable, os.path.join(HERE, "clients.py"), "--client", runtime, work], stdout=subprocess.PIPE, timeout=300, check=True,
+    out = subprocess.run([sys.executable, os.path.abspath(__file__), "--client", runtime, work], stdout=subprocess.PIPE, timeout=300, check=True,
                          env=dict(os.environ, BINE_GEVENT="off"))
     return float(out.stdout.split()[-1])
 
@@ -324,8 +279,7 @@ def main():
         mine = statistics.median(figures.get((work, "bine"), [median]))
         print("%-10s %-8s %10.0f %s  (%.0f - %.0f)   %.2f" % (work, runtime, median, WORKS[work], min(values), max(values), mine / median))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump([{"work": work, "runtime": runtime, "unit": WORKS[work], "values": values} for (work, runtime), values in figures.items()], file, indent=1)
+        save(options.json, {(work, runtime, WORKS[work]): values for (work, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":

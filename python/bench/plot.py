@@ -1,7 +1,7 @@
 """Draw the figures of the Python benchmarks:   plot.py FOLDER FILE.json...
 
-Each file that run.py, watchers.py, pywsgi.py or clients.py has written becomes FOLDER/<name of the file>.svg: one panel for each work, one bar for each runtime or
-server, as long as the median, with a line from the smallest to the largest of the rounds.
+Each file that run.py, watchers.py, pywsgi.py or clients.py has written becomes FOLDER/<name of the file>.svg: one panel for each work, one bar
+for each runtime or server, as long as the median, with a line from the smallest to the largest of the rounds.
 """
 
 import json
@@ -17,20 +17,11 @@ import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
 COLOURS = {"bine": "#1b7f5c", "gevent": "#9a9a9a"}
 
 
-def rows(path):
-    """[(work, unit, name, values)] of a file of any of the four."""
-    with open(path) as file:
-        found = json.load(file)
-    if isinstance(found, dict):  # run.py and watchers.py: "work runtime": values
-        return [(key.rpartition(" ")[0], found.get("units", {}).get(key.rpartition(" ")[0], ""), key.rpartition(" ")[2], values)
-                for key, values in found["figures"].items()]
-    return [(row["work"], row.get("unit", "requests/s"), row.get("server") or row["runtime"], row.get("requests") or row["values"]) for row in found]
-
-
 def draw(path, folder):
     works = {}
-    for work, unit, name, values in rows(path):
-        works.setdefault((work, unit), []).append((name, values))
+    with open(path) as file:
+        for row in json.load(file)["rows"]:
+            works.setdefault((row["work"], row["unit"]), []).append((row["name"], row["values"]))
     figure, panels = plt.subplots(len(works), 1, figsize=(7, sum(0.6 + 0.28 * len(bars) for bars in works.values())), squeeze=False,
                                   gridspec_kw={"height_ratios": [2 + len(bars) for bars in works.values()]}, layout="constrained")
     for panel, ((work, unit), bars) in zip(panels[:, 0], works.items()):

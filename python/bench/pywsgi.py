@@ -9,19 +9,12 @@ back. Servers that are not installed are left out.
 
 import argparse
 import importlib.util
-import json
 import os
-import re
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BIN = os.path.dirname(sys.executable)
+from measuring import Program, free_port, on, processor_time, save, wrk
 
 
 def bare(environ, start_response):
@@ -45,32 +38,28 @@ def __getattr__(name):
     return application
 
 
-def _gunicorn(kind, *arguments):
-    def command(port, application):
-        return [os.path.join(BIN, "gunicorn"), "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket", "--keep-alive", "60", "--worker-connections", "1000",
-                *arguments, "pywsgi:" + application]
-
-    return command
+def _gunicorn(runtime, kind, *arguments):
+    return lambda port, application: on(runtime, "gunicorn", "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket", "--keep-alive", "60",
+                                        "--worker-connections", "1000", *arguments, "pywsgi:" + application)
 
 
 def _own(runtime):
-    return lambda port, application: [sys.executable, os.path.join(HERE, "pywsgi.py"), "--serve", runtime, application, str(port)]
+    return lambda port, application: [sys.executable, os.path.abspath(__file__), "--serve", runtime, application, str(port)]
 
 
-# name: (what has to be installed, command, variables of the environment, applications)
+# name, whose first word is "bine" if it runs on Bine: (what has to be installed, command, applications)
 SERVERS = {
-    "bine pywsgi": ("httptools", _own("bine"), {}, ("bare", "flask")),
-    "gevent pywsgi": ("gevent", _own("gevent"), {}, ("bare", "flask")),
-    "bine gunicorn gevent": ("gunicorn", lambda port, application: [sys.executable, "-m", "bine.gevent", "-m"] + ["gunicorn"] + _gunicorn("gevent")(
-        port, application)[1:], {}, ("bare", "flask")),
-    "gevent gunicorn gevent": ("gunicorn gevent", _gunicorn("gevent"), {}, ("bare", "flask")),
-    "gunicorn gthread": ("gunicorn", _gunicorn("gthread", "--threads", "50"), {}, ("bare", "flask")),
-    "granian": ("granian", lambda port, application: [os.path.join(BIN, "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-                                                      "--workers", "1", "--no-access-log", "pywsgi:" + application], {}, ("bare", "flask")),
-    "uvicorn": ("uvicorn uvloop httptools", lambda port, application: [os.path.join(BIN, "uvicorn"), "--host", "127.0.0.1", "--port", str(port),
-                                                                     "--no-access-log", "--log-level", "error", "pywsgi:bare_asgi"], {}, ("bare",)),
-    "waitress": ("waitress", lambda port, application: [os.path.join(BIN, "waitress-serve"), "--listen", "127.0.0.1:%d" % port, "--threads", "8",
-                                                        "pywsgi:" + application], {}, ("bare", "flask")),
+    "bine pywsgi": ("httptools", _own("bine"), ("bare", "flask")),
+    "gevent pywsgi": ("gevent", _own("gevent"), ("bare", "flask")),
+    "bine gunicorn gevent": ("gunicorn httptools", _gunicorn("bine", "gevent"), ("bare", "flask")),
+    "gevent gunicorn gevent": ("gunicorn gevent", _gunicorn("gevent", "gevent"), ("bare", "flask")),
+    "gunicorn gthread": ("gunicorn", _gunicorn("threads", "gthread", "--threads", "50"), ("bare", "flask")),
+    "granian": ("granian", lambda port, application: on("granian", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+                                                        "--workers", "1", "--no-access-log", "pywsgi:" + application), ("bare", "flask")),
+    "uvicorn": ("uvicorn uvloop httptools", lambda port, application: on("uvicorn", "uvicorn", "--host", "127.0.0.1", "--port", str(port),
+                                                                         "--no-access-log", "--log-level", "error", "pywsgi:bare_asgi"), ("bare",)),
+    "waitress": ("waitress", lambda port, application: on("waitress", "waitress-serve", "--listen", "127.0.0.1:%d" % port, "--threads", "8",
+                                                          "pywsgi:" + application), ("bare", "flask")),
 }
 
 
@@ -88,66 +77,14 @@ def serve(runtime, application, port):
     WSGIServer(("127.0.0.1", port), application, log=None, error_log=None).serve_forever()
 
 
-def _processes(pid):
-    found = [pid]
-    for task in os.listdir("/proc/%d/task" % pid):
-        try:
-            with open("/proc/%d/task/%s/children" % (pid, task)) as children:
-                for child in children.read().split():
-                    found += _processes(int(child))
-        except OSError:
-            pass
-    return found
-
-
-def _processor_time(pid):
-    ticks = 0
-    for process in _processes(pid):
-        with open("/proc/%d/stat" % process) as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _wrk(url, seconds, connections, close):
-    command = ["wrk", "-t1", "-c%d" % connections, "-d%d" % seconds] + (["-H", "Connection: close"] if close else []) + [url]
-    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
-    if "Non-2xx" in out:
-        raise RuntimeError(out)
-    return int(re.search(r"(\d+) requests in", out).group(1)), float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
-
-
 def measure(name, application, close, options):
     """(requests per second, microseconds of processor time for each)."""
-    _, command, variables, _ = SERVERS[name]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([HERE] + os.environ.get("PYTHONPATH", "").split(os.pathsep)), **variables)
-    if not name.startswith("bine"):
-        environment["BINE_GEVENT"] = "off"
-    server = subprocess.Popen(command(port, application), cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        for _ in range(300):
-            if server.poll() is not None:
-                raise RuntimeError("%s ended with %d" % (name, server.returncode))
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        url = "http://127.0.0.1:%d/" % port
-        _wrk(url, 1, options.connections, close)
-        before = _processor_time(server.pid)
-        requests, rate = _wrk(url, options.seconds, options.connections, close)
-        return rate, (_processor_time(server.pid) - before) / requests * 1e6
-    finally:
-        try:
-            os.killpg(server.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        server.wait()
+    port, extra = free_port(), ("-H", "Connection: close") if close else ()
+    with Program(SERVERS[name][1](port, application), name.split()[0], port) as server:
+        wrk(port, 1, options.connections, *extra)
+        before = processor_time(server.pid)
+        requests, rate = wrk(port, options.seconds, options.connections, *extra)
+        return rate, (processor_time(server.pid) - before) / requests * 1e6
 
 
 def main():
@@ -178,14 +115,13 @@ def main():
     for _ in range(options.rounds):
         for application, close in works:
             for name in names:
-                if application in SERVERS[name][3]:
+                if application in SERVERS[name][2]:
                     label = application + (", close" if close else "")
                     figures.setdefault((label, name), []).append(measure(name, application, close, options))
     report(figures)
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump([{"work": work, "server": name, "requests": [rate for rate, _ in values], "microseconds": [taken for _, taken in values]}
-                       for (work, name), values in figures.items()], file, indent=1)
+        save(options.json, {(work, name, unit): [value[column] for value in values] for column, unit in enumerate(("requests/s", "us of processor a request"))
+                            for (work, name), values in figures.items()})
 
 
 def report(figures):

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import os
 import selectors
 import socket
@@ -13,7 +12,8 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from measuring import HERE, free_port, processor_time, save
+
 PROGRAMS = os.path.join(HERE, "programs.py")
 RUNTIMES = ("bine", "gevent", "asyncio", "uvloop")
 UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "memory_deep": "bytes", "memory_queue": "bytes", "memory_recv": "bytes",
@@ -27,9 +27,7 @@ def measure(runtime, work):
 
 def echo(runtime, connections=100, requests=40000):
     """Requests per second of 100 connections, one 64-byte request in flight on each; the load runs in this process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([sys.executable, PROGRAMS, runtime, "server", str(port)], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         if server.stdout.readline().strip() != b"ready":
@@ -48,19 +46,13 @@ def echo(runtime, connections=100, requests=40000):
                         done += 1
                         key.fileobj.send(message)
             taken = time.perf_counter() - begin
-            cpu = server_cpu(server.pid)
+            cpu = processor_time(server.pid)
             for key in list(selector.get_map().values()):
                 key.fileobj.close()
         return requests / taken, cpu / requests * 1e6
     finally:
         server.kill()
         server.wait()
-
-
-def server_cpu(pid):
-    with open("/proc/%d/stat" % pid) as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main():
@@ -94,8 +86,7 @@ def main():
             median = statistics.median(all_figures)
             print("    %-8s %12.1f  (%.1f - %.1f)   %.2f" % (runtime, median, min(all_figures), max(all_figures), mine / median))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"python": sys.version, "units": UNITS, "figures": {"%s %s" % key: value for key, value in figures.items()}}, file, indent=1)
+        save(options.json, {(work, runtime, UNITS.get(work, "")): values for (work, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ again), wait (hub.wait for one), callback (run_callback), async (send from anoth
 """
 
 import argparse
-import json
 import os
 import socket
 import statistics
 import subprocess
 import sys
 import time
+
+from measuring import save
 
 WORKS = ("timer", "io", "fire", "ready", "wait", "callback", "async", "requests_tcp", "requests_inproc", "messages_tcp", "messages_inproc")
 
@@ -140,9 +141,7 @@ def main():
             mine, theirs = (statistics.median(figures[work, kind, runtime]) for runtime in ("bine", "gevent"))
             print("%-16s %-9s  bine %8.2f   gevent %8.2f   %.2f" % (work, kind, mine, theirs, theirs / mine))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"python": sys.version, "units": {"%s %s" % (work, kind): "microseconds" for work, kind, _ in figures},
-                       "figures": {" ".join(key): value for key, value in figures.items()}}, file, indent=1)
+        save(options.json, {("%s %s" % (work, kind), runtime, "microseconds"): values for (work, kind, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":
