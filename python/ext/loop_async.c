@@ -4,13 +4,21 @@
 typedef struct {
     struct bine_watcher base; /* first */
     struct bine_message message;
-    atomic_bool sent; /* it is on its way; it has a reference */
+    atomic_uint sent; /* the message is on its way, with a reference, in the process of that number; 0: it is not */
 } Async;
+
+static unsigned process =
+    1; /* the next one after each fork: messages are the parent's, and their references are not given back */
+
+static bool is_sent(Async *self)
+{
+    return atomic_load(&self->sent) == process;
+}
 
 static void dropped(struct bine_message *message)
 {
     Async *self = (Async *)((char *)message - offsetof(Async, message));
-    atomic_store(&self->sent, false);
+    atomic_store(&self->sent, 0);
     if (!Py_IsInitialized())
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
@@ -25,7 +33,7 @@ static void arrived(struct bine_message *message)
         dropped(message); /* nobody empties its queues any more */
         return;
     }
-    atomic_store(&self->sent, false);
+    atomic_store(&self->sent, 0);
     if (self->base.active)
         bine_watcher_fire(&self->base, BINE_LOOP_CUSTOM);
     bine_watcher_return(&self->base);
@@ -42,13 +50,13 @@ static void end(struct bine_watcher *watcher)
     (void)watcher;
 }
 
-static void forked(struct bine_watcher *watcher)
+static void forked(struct bine_hub *hub)
 {
-    Async *self = (Async *)watcher;
-    atomic_store(&self->sent, false); /* messages are the parent's; the reference of one is not given back */
+    (void)hub;
+    process++;
 }
 
-static const struct bine_watcher_class class = {begin, end, NULL, NULL, forked, NULL};
+static const struct bine_watcher_class class = {begin, end, NULL, NULL, NULL, NULL};
 
 static int async_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -71,12 +79,12 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
         bine_watcher_fire(&self->base, BINE_LOOP_CUSTOM);
         Py_RETURN_NONE;
     }
-    if (atomic_exchange(&self->sent, true))
+    if (atomic_exchange(&self->sent, process) == process)
         Py_RETURN_NONE; /* one call answers all that was sent before it */
     Py_INCREF(self);
     self->message = (struct bine_message){.deliver = arrived, .dropped = dropped};
     if (bine_hub_gone(loop->hub, loop->life) || bine_hub_send(loop->hub, &self->message) != 0) {
-        atomic_store(&self->sent, false);
+        atomic_store(&self->sent, 0);
         Py_DECREF(self);
     }
     Py_RETURN_NONE;
@@ -94,7 +102,7 @@ static PyMethodDef methods[] = {
 static PyObject *get_pending(PyObject *object, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(((struct bine_watcher *)object)->due || atomic_load(&((Async *)object)->sent));
+    return PyBool_FromLong(((struct bine_watcher *)object)->due || is_sent((Async *)object));
 }
 
 static PyGetSetDef getset[] = {
@@ -118,6 +126,7 @@ PyTypeObject bine_LoopAsync_Type = {
 
 int bine_loop_async_init(PyObject *module)
 {
+    bine_hub_on_fork(forked);
     bine_LoopAsync_Type.tp_base = &bine_Watcher_Type;
     if (PyType_Ready(&bine_LoopAsync_Type) < 0)
         return -1;

@@ -532,6 +532,28 @@ def test_async_is_called_once_for_what_was_sent_before():
     watcher.stop()
 
 
+def test_async_that_is_stopped_with_a_message_on_its_way_can_be_sent_in_a_child():
+    def send():
+        thread = threading.Thread(target=watcher.send)
+        thread.start()
+        thread.join()  # the loop has no turn: threads are not patched here
+
+    watcher, seen = loop.async_(), []
+    watcher.start(seen.append, 1)
+    send()
+    assert watcher.pending
+    watcher.stop()
+    pid = os.fork()
+    watcher.start(seen.append, 2)
+    if pid == 0:
+        assert not watcher.pending
+    send()
+    turns()
+    if pid == 0:
+        os._exit(0 if seen == [2] and not watcher.pending else 1)
+    assert seen == [2] and os.waitpid(pid, 0)[1] == 0
+
+
 def test_async_from_many_threads():
     seen = []
     watcher = loop.async_()
