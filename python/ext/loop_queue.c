@@ -41,15 +41,16 @@ void bine_watcher_return(Watcher *self)
         enqueue(self);
 }
 
-static PyObject *arguments(Watcher *self)
+/* `given`: the watcher's args, which it may lose meanwhile; or NULL. */
+static PyObject *arguments(const Watcher *self, PyObject *given)
 {
-    if (!self->args)
+    if (!given)
         return PyTuple_New(0);
     if (!self->pass_events) {
-        Py_INCREF(self->args);
-        return self->args;
+        Py_INCREF(given);
+        return given;
     }
-    Py_ssize_t count = PyTuple_GET_SIZE(self->args);
+    Py_ssize_t count = PyTuple_GET_SIZE(given);
     PyObject *args = PyTuple_New(count + 1), *events = PyLong_FromLong(self->revents);
     if (!args || !events) {
         Py_XDECREF(args);
@@ -58,8 +59,8 @@ static PyObject *arguments(Watcher *self)
     }
     PyTuple_SET_ITEM(args, 0, events);
     for (Py_ssize_t i = 0; i < count; i++) {
-        Py_INCREF(PyTuple_GET_ITEM(self->args, i));
-        PyTuple_SET_ITEM(args, i + 1, PyTuple_GET_ITEM(self->args, i));
+        Py_INCREF(PyTuple_GET_ITEM(given, i));
+        PyTuple_SET_ITEM(args, i + 1, PyTuple_GET_ITEM(given, i));
     }
     return args;
 }
@@ -69,14 +70,16 @@ static void call(Watcher *self)
     struct bine_loop *loop = self->loop;
     if (self->active && self->class->over && self->class->over(self))
         bine_watcher_deactivate(self);
-    PyObject *callback = self->callback, *args = arguments(self), *result = NULL;
+    PyObject *callback = self->callback, *given = self->args;
+    /* A tuple is made, so garbage may be collected, and a finaliser may stop the watcher. */
+    Py_INCREF(callback);
+    Py_XINCREF(given);
+    PyObject *args = arguments(self, given);
     self->revents = 0;
-    if (args) {
-        Py_INCREF(callback);
-        result = PyObject_Call(callback, args, NULL);
-        Py_DECREF(callback);
-        Py_DECREF(args);
-    }
+    PyObject *result = args ? PyObject_Call(callback, args, NULL) : NULL;
+    Py_XDECREF(args);
+    Py_XDECREF(given);
+    Py_DECREF(callback);
     if (!result)
         bine_loop_failed(loop, (PyObject *)self);
     Py_XDECREF(result);

@@ -798,6 +798,29 @@ def test_a_callback_may_fork():
     assert os.WEXITSTATUS(os.waitpid(pids[0], 0)[1]) == 4
 
 
+def test_a_finaliser_may_stop_the_watcher_that_is_about_to_be_called():
+    class Stops:
+        def __del__(self):
+            watcher.stop()
+
+    class Callback:  # the watcher has the only reference
+        def __call__(self, *args):
+            seen.append(len(args))
+
+    def collect_soon():  # where a tuple is made, up to 3.11
+        gc.set_threshold(1)
+        gc.enable()
+
+    gc.disable()
+    garbage, seen, watcher = Stops(), [], loop.timer(0)
+    garbage.itself = garbage
+    del garbage
+    watcher.start(Callback(), *range(30), pass_events=True)
+    loop.run_callback(collect_soon)
+    turns()
+    assert seen in ([], [31]) and not watcher.active
+
+
 def test_a_subclass_of_loop_may_do_without_its_init():
     class Plain(core.loop):
         def __init__(self):
