@@ -146,7 +146,10 @@ int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *na
         if (PyUnicode_CompareWithASCIIString(name, "callback") == 0 && !*callback) {
             *callback = value;
         } else if (PyUnicode_CompareWithASCIIString(name, "pass_events") == 0) {
-            *pass_events = PyObject_IsTrue(value) == 1;
+            int wanted = PyObject_IsTrue(value);
+            if (wanted < 0)
+                return -1;
+            *pass_events = wanted;
         } else if (PyUnicode_CompareWithASCIIString(name, "update") != 0) {
             PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword argument %R", name);
             return -1;

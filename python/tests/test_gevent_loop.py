@@ -821,6 +821,17 @@ def test_a_finaliser_may_stop_the_watcher_that_is_about_to_be_called():
     assert seen in ([], [31]) and not watcher.active
 
 
+def test_start_raises_what_the_argument_pass_events_raises():
+    class Neither:
+        def __bool__(self):
+            raise KeyError("neither")
+
+    watcher = loop.timer(1)
+    with raising(KeyError):
+        watcher.start(print, pass_events=Neither())
+    assert not watcher.active
+
+
 def test_a_subclass_of_loop_may_do_without_its_init():
     class Plain(core.loop):
         def __init__(self):
