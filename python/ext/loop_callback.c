@@ -110,10 +110,10 @@ PyObject *bine_loop_run_callback(PyObject *object, PyObject *const *args, Py_ssi
 
 static void append_there(PyObject *loop, PyObject *callback, bool gone)
 {
-    if (gone)
-        stop((Callback *)callback);
-    else if (append((struct bine_loop *)loop, (Callback *)callback) < 0)
-        PyErr_Clear(); /* destroyed meanwhile */
+    if (!gone && append((struct bine_loop *)loop, (Callback *)callback) == 0)
+        return;
+    PyErr_Clear(); /* destroyed meanwhile */
+    stop((Callback *)callback);
 }
 
 PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *args, Py_ssize_t count)

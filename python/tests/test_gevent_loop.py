@@ -798,6 +798,17 @@ def test_a_callback_may_fork():
     assert os.WEXITSTATUS(os.waitpid(pids[0], 0)[1]) == 4
 
 
+def test_a_callback_on_its_way_to_a_loop_that_is_destroyed_is_not_pending():
+    callbacks, other = [], core.loop()
+    thread = threading.Thread(target=lambda: callbacks.append(other.run_callback_threadsafe(print)))
+    thread.start()
+    thread.join()
+    assert callbacks[0].pending
+    other.destroy()
+    turns()
+    assert not callbacks[0].pending and callbacks[0].args is None
+
+
 def test_a_finaliser_may_stop_the_watcher_that_is_about_to_be_called():
     class Stops:
         def __del__(self):
