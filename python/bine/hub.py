@@ -4,8 +4,8 @@ import sys
 import time
 import traceback
 
-from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _thread_ident, _throw_into_main, _wait_for_switch, getcurrent,
-                    poller_name, sleep, wait)
+from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _throw_into_main, _wait_for_switch, getcurrent, poller_name, sleep,
+                    thread_ident, wait)
 from .exceptions import InvalidSwitchError
 
 __all__ = [
@@ -37,7 +37,7 @@ class Hub(Greenlet):
 
     def __init__(self, loop=None, default=None):
         Greenlet.__init__(self)
-        self.thread_ident = _thread_ident()
+        self.thread_ident = thread_ident()
         self.main_hub = _root() is _main
         self._threadpool = self._resolver = None
         if loop is None or isinstance(loop, (bool, str, list, tuple)):

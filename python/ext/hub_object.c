@@ -47,12 +47,6 @@ static PyObject *set_hub_object(PyObject *module, PyObject *object)
     Py_RETURN_NONE;
 }
 
-static PyObject *thread_ident(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    return bine_carrier_current() ? PyLong_FromUnsignedLong((unsigned long)bine_hub_here()->thread) : NULL;
-}
-
 static PyObject *root(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -74,8 +68,6 @@ static PyObject *wait_for_switch(PyObject *module, PyObject *unused)
 static PyMethodDef functions[] = {
     {"_wait_for_switch", wait_for_switch, METH_NOARGS,
      "_wait_for_switch()\n--\n\nWait until somebody calls the current greenlet's switch(); what was passed."},
-    {"_thread_ident", thread_ident, METH_NOARGS,
-     "_thread_ident()\n--\n\nThe OS thread's own identity, whatever greenlet asks."},
     {"_root", root, METH_NOARGS, "_root()\n--\n\nThe calling thread's main greenlet."},
     {"_hub", get_hub_object, METH_NOARGS, "_hub()\n--\n\nThe calling thread's Hub object, or None."},
     {"_set_hub", set_hub_object, METH_O, "_set_hub(hub)\n--\n\nMake it the calling thread's; None: no Hub."},
