@@ -329,11 +329,8 @@ PyMODINIT_FUNC PyInit__bine(void)
     if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 ||
                    bine_greenlet_init(module) < 0 || bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 ||
                    bine_queue_init(module) < 0 || bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||
-                   bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0))
-        Py_CLEAR(module);
-    if (module && PyModule_AddStringConstant(module, "version", bine_version()) < 0)
-        Py_CLEAR(module);
-    if (module && bine_loops_init(module) < 0)
+                   bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0 ||
+                   bine_loops_init(module) < 0 || PyModule_AddStringConstant(module, "version", bine_version()) < 0))
         Py_CLEAR(module);
     return module;
 }
