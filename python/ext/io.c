@@ -118,12 +118,12 @@ static PyObject *py_read_fd(PyObject *module, PyObject *args)
         return NULL;
     if (size < 0)
         return bine_py_error(EINVAL);
-    char *room = PyMem_Malloc((size_t)size);
-    if (!room)
-        return PyErr_NoMemory();
-    ssize_t got = transfer(fd, room, size, false);
-    PyObject *bytes = got < 0 ? NULL : PyBytes_FromStringAndSize(room, got);
-    PyMem_Free(room);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+    ssize_t got = bytes ? transfer(fd, PyBytes_AS_STRING(bytes), size, false) : -1;
+    if (got < 0)
+        Py_CLEAR(bytes);
+    else
+        _PyBytes_Resize(&bytes, got);
     return bytes;
 }
 
