@@ -27,7 +27,7 @@ PyObject *bine_py_dump_text(void)
         text = PyUnicode_DecodeUTF8(bytes, size, "replace");
     PyMem_Free(bytes);
     close(fd);
-    return text ? text : PyUnicode_FromString("");
+    return text || PyErr_Occurred() ? text : PyUnicode_FromString("");
 }
 
 static PyObject *py_dump(PyObject *module, PyObject *unused)
