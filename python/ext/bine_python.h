@@ -6,7 +6,7 @@
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   io.c          descriptors that a greenlet waits for
  *   watch.c       what a thread sees of another one's greenlets
-   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
+ *   waiting.c     a wait that Python sees: exceptions thrown into it, signals, LoopExit
  *   delivery.c    how an exception reaches a greenlet that waits in a call of libc
  *   signals.c     the signal that it takes, and those of the program
  *   identity.c    whom CPython takes for the main thread, and which thread sqlite3 is in
@@ -15,7 +15,9 @@
  *   tries.c       calls of the interpreter's objects that return at once
  *   state.c       a carrier's thread state: made, and wiped for the next greenlet
  *   tracing.c     the trace and profile functions that a new greenlet begins with
- *   loop*.c       the event loop and its watchers (loop.h)
+ *   switching.c   settrace(): a function that hears of switches
+ *   package.c     PyPI's package greenlet in the same process
+ *   loop*.c       the event loop and its watchers, hub_object.c the Hub of each thread (loop.h)
  *   interpreter.c the interpreter as an object to patch; which threads and locks of it stay real ones
  *   carrier.c     C greenlets that carry Python ones, each with a thread state of its own; the GIL around switches
  */
