@@ -47,8 +47,8 @@ struct bine_operation {
     int64_t offset;
     socklen_t *address_length;
     int64_t result; /* what the system call would return, -errno, or BINE_OPERATION_ORPHANED */
-    /* NULL: unpark `waiter`. Called in the end whatever happens, but in the child of a fork. */
-    void (*done)(struct bine_operation *operation);
+    void (*done)(struct bine_operation *operation); /* NULL: unpark `waiter` */
+    /* NULL: nobody waits, and the operation lies on no stack. done is called then also when the thread ends, but not in the child of a fork. */
     struct bine_greenlet *waiter;
     /* The poller's own: all operations of the poller, the one that was started or checked longest ago first; those on
      * the same descriptor; and when it was started, in re-checks. */
@@ -57,7 +57,7 @@ struct bine_operation {
     uint32_t epoch;
 };
 
-/* The thread ends, and the poller closes: done() may free the operation and do nothing else. */
+/* The result of an operation without a waiter when its poller closes: done() may free the operation and do nothing else. */
 #define BINE_OPERATION_ORPHANED INT64_MIN
 
 struct bine_poller;

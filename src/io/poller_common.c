@@ -130,20 +130,21 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     return poller;
 }
 
-/* The poller closes: those who waited go with it, but what has no waiter has an owner. */
-static void orphan(struct bine_operation *operation)
+/* Waiters have gone with the hub, and their operations with them. The owners of the others are told. */
+static void orphan_all(struct bine_poller *poller)
 {
-    operation->result = BINE_OPERATION_ORPHANED;
-    if (operation->done)
+    for (struct bine_operation *operation = poller->oldest, *next; operation; operation = next) {
+        next = operation->next;
+        if (operation->waiter)
+            continue;
+        operation->result = BINE_OPERATION_ORPHANED;
         operation->done(operation);
+    }
 }
 
 void bine_poller_free(struct bine_poller *poller)
 {
-    for (struct bine_operation *operation; (operation = poller->oldest);) {
-        poller->oldest = operation->next;
-        orphan(operation);
-    }
+    orphan_all(poller);
     /* A thread that read `waking` hub in time may still be about to write: it counts itself before it looks. */
     struct bine_own wake = poller->wake;
     bine_own_note(&poller->wake, -1);
@@ -282,7 +283,7 @@ void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operat
 
 void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result)
 {
-    assert(!operation->ended);
+    assert(!operation->ended && !poller->closing);
     unlink_age(poller, operation);
     if (poller->cursor == operation)
         poller->cursor = operation->same_next;
@@ -304,10 +305,6 @@ void bine_poller_end(struct bine_poller *poller, struct bine_operation *operatio
     poller->pending--;
     operation->result = result;
     operation->ended = true;
-    if (poller->closing) {
-        orphan(operation);
-        return;
-    }
     if (operation->done)
         operation->done(operation);
     else

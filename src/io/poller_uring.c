@@ -277,10 +277,8 @@ static bool half_closed(struct uring_poller *poller, struct bine_operation *oper
 
 static void completed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
 {
-    if (poller->base.closing && flags & IORING_CQE_F_MORE)
-        return;
     if (poller->base.closing) {
-        poller->base.pending--; /* whoever it belonged to is gone */
+        poller->base.pending -= !(flags & IORING_CQE_F_MORE); /* bine_poller_free tells those that are to know */
         return;
     }
     if (operation->kind == BINE_OP_POLL && half_closed(poller, operation, result, flags))

@@ -367,8 +367,12 @@ TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
     shut(pair[1]);
 }
 
+static atomic_int opened;
+
 static void *wait_for_byte(void *fd)
 {
+    poller();
+    opened++;
     CHECK_EQ(wait_for((int)(intptr_t)fd, POLLIN), POLLIN);
     return NULL;
 }
@@ -384,9 +388,9 @@ TEST(hazard_25_a_child_keeps_nothing_of_other_threads_pollers)
     /* Each opens an eventfd and a ring or an epoll set; the simulator has no such thing. */
     const char *choice = getenv("BINE_POLLER");
     size_t each = choice && strncmp(choice, "sim", 3) == 0 ? 1 : 2;
-    while (harness_descriptors() < before + 3 * each)
+    while (opened < 3)
         usleep(1000);
-    usleep(2000);
+    CHECK_EQ(harness_descriptors(), before + 3 * each);
     for (int own = 0; own < 2; own++) {
         pid_t child = fork(); /* without a poller of one's own, then with */
         CHECK_GE(child, 0);
@@ -401,6 +405,65 @@ TEST(hazard_25_a_child_keeps_nothing_of_other_threads_pollers)
     put(pair[1], "x", 1);
     for (int i = 0; i < 3; i++)
         CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    shut(pair[0]);
+    shut(pair[1]);
+}
+
+/* ---- the end of a thread ---- */
+
+struct told {
+    struct bine_operation operation; /* first */
+    int times;
+};
+
+static void tell(struct bine_operation *operation)
+{
+    ((struct told *)operation)->times++;
+}
+
+struct unended {
+    int fd;
+    struct told cancelled, pending, waiters;
+};
+
+static void begin(struct told *told, int fd, struct bine_greenlet *waiter)
+{
+    told->operation =
+        (struct bine_operation){.kind = BINE_OP_POLL, .fd = fd, .events = POLLIN, .done = tell, .waiter = waiter};
+    CHECK_EQ(poller()->class->start(poller(), &told->operation), 0);
+}
+
+static void *waits_on(void *argument)
+{
+    struct unended *unended = argument;
+    begin(&unended->waiters, unended->fd, bine_hub_get()->current);
+    return (void *)(intptr_t)bine_park(bine_hub_get(), "test", 0, INT64_MAX, 0);
+}
+
+static void *ends_with_operations(void *argument)
+{
+    struct unended *unended = argument;
+    begin(&unended->pending, unended->fd, NULL);
+    begin(&unended->cancelled, unended->fd, NULL);
+    bine_detach(bine_spawn(waits_on, unended));
+    until_pending(3);
+    CHECK_OK(bine_sleep(BINE_MS));
+    poller()->class->cancel(poller(), &unended->cancelled.operation);
+    return NULL;
+}
+
+TEST(owners_are_told_that_a_thread_ends_and_waiters_are_not)
+{
+    int pair[2];
+    pthread_t thread;
+    make_pair(pair);
+    struct unended unended = {.fd = pair[0]};
+    CHECK_EQ(pthread_create(&thread, NULL, ends_with_operations, &unended), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(unended.pending.times, 1);
+    CHECK(unended.pending.operation.result == BINE_OPERATION_ORPHANED);
+    CHECK_EQ(unended.cancelled.times, 1); /* by then it may have ended, or not */
+    CHECK_EQ(unended.waiters.times, 0);
     shut(pair[0]);
     shut(pair[1]);
 }

@@ -36,13 +36,20 @@ static void until_called(const struct news *news, int times)
     CHECK_EQ(news->calls, times);
 }
 
+/* A watch that the kernel knows of and that nothing has happened to so far. */
+static struct bine_watch *watch_idle_pair(int pair[2], struct news *news)
+{
+    make_pair(pair);
+    struct bine_watch *armed = watch(pair[0], POLLIN, news);
+    CHECK_OK(bine_sleep(2 * BINE_MS));
+    return armed;
+}
+
 TEST(it_is_called_once_when_the_descriptor_is_ready)
 {
     int pair[2];
     struct news news;
-    make_pair(pair);
-    watch(pair[0], POLLIN, &news);
-    CHECK_OK(bine_sleep(2 * BINE_MS));
+    watch_idle_pair(pair, &news);
     CHECK_EQ(news.calls, 0);
     put(pair[1], "x", 1);
     until_called(&news, 1);
@@ -110,9 +117,7 @@ TEST(closing_the_descriptor_ends_the_watch)
 {
     int pair[2];
     struct news news;
-    make_pair(pair);
-    watch(pair[0], POLLIN, &news);
-    CHECK_OK(bine_sleep(BINE_MS));
+    watch_idle_pair(pair, &news);
     shut(pair[0]);
     until_called(&news, 1);
     CHECK_EQ(news.result, -EBADF);
@@ -123,9 +128,7 @@ TEST(bytes_that_came_before_a_close_do_not_need_a_greenlet_to_fetch_them)
 {
     int pair[2];
     struct news news;
-    make_pair(pair);
-    watch(pair[0], POLLIN, &news);
-    CHECK_OK(bine_sleep(BINE_MS));
+    watch_idle_pair(pair, &news);
     put(pair[1], "x", 1);
     CHECK_OK(bine_close(pair[0]));
     until_called(&news, 1);
@@ -209,10 +212,7 @@ TEST(what_is_given_up_is_gone_after_a_turn)
 {
     int pair[2];
     struct news news;
-    make_pair(pair);
-    struct bine_watch *armed = watch(pair[0], POLLIN, &news);
-    CHECK_OK(bine_sleep(2 * BINE_MS));
-    bine_unwatch(armed);
+    bine_unwatch(watch_idle_pair(pair, &news));
     for (int i = 0; i < 1000 && poller()->pending; i++)
         CHECK_OK(bine_sleep(BINE_MS));
     CHECK_EQ(poller()->pending, 0u);
@@ -242,9 +242,7 @@ TEST(what_was_read_before_the_watch_took_over_is_no_news)
     int pair[2];
     char byte;
     struct news stopped, news;
-    make_pair(pair);
-    struct bine_watch *armed = watch(pair[0], POLLIN, &stopped);
-    CHECK_OK(bine_sleep(2 * BINE_MS)); /* the kernel knows of it */
+    struct bine_watch *armed = watch_idle_pair(pair, &stopped);
     put(pair[1], "x", 1);
     bine_unwatch(armed);
     CHECK_EQ(bine_libc.read(pair[0], &byte, 1), 1);
@@ -323,25 +321,43 @@ TEST(a_child_begins_anew_what_its_parent_had_armed)
     shut(pair[1]);
 }
 
+static struct news last_news;
+
 static void *ends_while_armed(void *fd)
 {
-    struct news news;
-    bine_unwatch(watch(*(int *)fd, POLLIN, &news));
-    CHECK_EQ(news.calls, 0);
+    bine_unwatch(watch(*(int *)fd, POLLIN, &last_news));
     return NULL;
 }
 
-TEST(a_thread_may_end_with_what_is_armed)
+static void *ends_while_watching(void *fd)
+{
+    watch(*(int *)fd, POLLIN, &last_news);
+    return NULL;
+}
+
+/* AddressSanitizer looks whether the memory is given back. */
+static void ends_with_a_watch(void *(*thread_function)(void *))
 {
     int pair[2];
     char byte;
     pthread_t thread;
     make_pair(pair);
-    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, ends_while_armed, &pair[0]), 0);
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, thread_function, &pair[0]), 0);
     CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    CHECK_EQ(last_news.calls, 0);
     shut(pair[0]);
     CHECK_EQ(bine_read(pair[1], &byte, 1), 0); /* the thread's poller holds the file no more */
     shut(pair[1]);
+}
+
+TEST(a_thread_may_end_with_what_is_armed)
+{
+    ends_with_a_watch(ends_while_armed);
+}
+
+TEST(a_thread_may_end_with_what_is_watched)
+{
+    ends_with_a_watch(ends_while_watching);
 }
 
 /* ---- around a turn that waits ---- */
