@@ -7,6 +7,8 @@
 
 /* I/O, waits, locks, greenlets, look-ups, the offload pool and stdio. Ends the test if any of them fails. */
 void live(void);
+/* Look "localhost" up. Returns its argument. */
+void *in_name(void *unused);
 /* Fork a child that does so and ends. */
 pid_t fork_and_live(void);
 /* Wait for a child whose exit status has to be 0. */

@@ -1,6 +1,5 @@
 /* Locks across fork: those of libc that threads of the pool hold, and those of the program. */
 #include <bine.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -47,14 +46,6 @@ static void *in_mutex(void *unused)
 static void *in_semaphore(void *unused)
 {
     CHECK_EQ(sem_wait(&semaphore), 0);
-    return unused;
-}
-
-static void *in_name(void *unused)
-{
-    struct addrinfo *found = NULL;
-    if (getaddrinfo("localhost", "80", NULL, &found) == 0)
-        freeaddrinfo(found);
     return unused;
 }
 

@@ -5,7 +5,6 @@
  */
 #include <bine.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -124,14 +123,6 @@ static void *nap_there(void *unused)
 static void *in_offload(void *unused)
 {
     CHECK_OK(bine_offload(nap_there, NULL, NULL));
-    return unused;
-}
-
-static void *in_name(void *unused)
-{
-    struct addrinfo *found = NULL;
-    if (getaddrinfo("localhost", "80", NULL, &found) == 0)
-        freeaddrinfo(found);
     return unused;
 }
 
