@@ -166,7 +166,7 @@ static bool end_running(struct bine_running *here)
     here->sending = !here->orphan;
     if (leaves)
         leave(crew);
-    crew->finishing++;
+    crew->finishing += !leaves;
     bine_pool_unlock();
     if (here->orphan) {
         if (!here->firm)
@@ -179,7 +179,7 @@ static bool end_running(struct bine_running *here)
             job->orphaned(job);
     }
     bine_pool_lock();
-    crew->finishing--;
+    crew->finishing -= !leaves;
     if (here->previous)
         here->previous->next = here->next;
     else

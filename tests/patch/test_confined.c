@@ -321,6 +321,51 @@ TEST(hazard_82_a_job_that_confines_its_thread_is_its_last)
     CHECK_NE(offload_id(), confining.id);
 }
 
+static struct bine_offload_job leaving;
+static atomic_bool leaving_begun, hub_over, between, offloaded;
+
+static void leave_confined(struct bine_offload_job *job)
+{
+    (void)job;
+    atomic_store(&leaving_begun, true);
+    while (!atomic_load(&hub_over))
+        bine_libc.sched_yield();
+    bine_offload_confine();
+}
+
+/* The job has run, its thread has left the pool but not ended. */
+static void stay_between(struct bine_offload_job *job)
+{
+    (void)job;
+    atomic_store(&between, true);
+    while (!atomic_load(&offloaded))
+        bine_libc.sched_yield();
+}
+
+static void *end_with_job(void *unused)
+{
+    leaving = (struct bine_offload_job){.run = leave_confined, .orphaned = stay_between};
+    bine_offload_submit(bine_hub_get(), &leaving);
+    while (!atomic_load(&leaving_begun))
+        bine_libc.sched_yield();
+    return unused;
+}
+
+TEST(hazard_82_a_thread_that_leaves_the_pool_is_not_waited_for)
+{
+    CHECK(bine_hub_get() != NULL);
+    CHECK(offloads());
+    pthread_t thread;
+    CHECK_EQ(bine_libc.pthread_create(&thread, NULL, end_with_job, NULL), 0);
+    CHECK_EQ(bine_libc.pthread_join(thread, NULL), 0);
+    atomic_store(&hub_over, true);
+    while (!atomic_load(&between))
+        bine_libc.sched_yield();
+    bool by_other = offloads();
+    atomic_store(&offloaded, true);
+    CHECK(by_other);
+}
+
 TEST(hazard_82_semaphores_of_the_threads_namespace_are_operated)
 {
     need_root();
