@@ -16,23 +16,24 @@
 /* ---- binding ---------------------------------------------------------------------------------- */
 
 struct binding {
-    int fd;
+    int fd, error;
     const struct sockaddr_un *address;
     socklen_t length;
 };
 
 static int bind_without_umask(void *arg)
 {
-    const struct binding *binding = arg;
+    struct binding *binding = arg;
     umask(0);
-    _exit(bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0 : errno);
+    binding->error = bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0 : errno;
+    _exit(binding->error);
 }
 
 /*
  * bind makes the file with the socket's own mode, less the umask. The umask belongs to the process, and a chmod behind
  * bind would follow whatever stands under that name by then. So a child that has a umask of its own binds: it shares
  * memory and runs while this thread stands still, as with vfork, and sends no SIGCHLD. qemu-user makes no child without
- * one (EINVAL): there the signal is sent.
+ * one (EINVAL), and shares no memory: there the signal is sent, and the status says how it went.
  */
 static int bind_in_child(struct binding *binding)
 {
@@ -40,16 +41,20 @@ static int bind_in_child(struct binding *binding)
     sigset_t all, before;
     sigfillset(&all);
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = 0, status = 0;
+    binding->error = EAGAIN; /* if it is killed */
     pid_t child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK, binding);
     if (child < 0 && errno == EINVAL)
         child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, binding);
     if (child < 0)
-        error = errno;
-    while (child > 0 && bine_libc.waitpid(child, &status, __WALL) < 0 && errno == EINTR)
+        binding->error = errno;
+    int status = 0;
+    pid_t ended = child;
+    while (child > 0 && (ended = bine_libc.waitpid(child, &status, __WALL)) < 0 && errno == EINTR)
         ;
+    if (ended > 0 && WIFEXITED(status)) /* another thread of the program may have waited for it */
+        binding->error = WEXITSTATUS(status);
     bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? error : WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
+    return binding->error;
 }
 
 int bine_unix_bind(int fd, const struct sockaddr_un *address, socklen_t length, unsigned mode)

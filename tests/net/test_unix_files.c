@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/libc.h"
 #include "harness.h"
 
 static bine_server *server;
@@ -40,6 +41,30 @@ TEST(unix_sockets_have_the_permissions_asked_for)
         CHECK_ERROR(stat(path, &status), ENOENT);
     }
     umask(before);
+}
+
+static pid_t (*real_waitpid)(pid_t child, int *status, int options);
+
+/* As if another thread that waits for any child had been quicker. */
+static pid_t late_waitpid(pid_t child, int *status, int options)
+{
+    int unseen;
+    (void)status;
+    CHECK_EQ(real_waitpid(child, &unseen, options), child);
+    errno = ECHILD;
+    return -1;
+}
+
+TEST(a_name_in_use_is_told_of_although_the_child_that_binds_was_waited_for)
+{
+    harness_not_under_emulator("it shares no memory with the child");
+    real_waitpid = bine_libc.waitpid;
+    bine_libc.waitpid = late_waitpid;
+    server = unix_server(0, 0600);
+    CHECK(server != NULL);
+    CHECK_ERROR(unix_server(0, 0600), EADDRINUSE);
+    bine_libc.waitpid = real_waitpid;
+    CHECK_OK(bine_server_free(server));
 }
 
 /* Between two looks of the runtime at a path somebody else exchanges the file: whenever `exchange` is set. */
