@@ -27,6 +27,19 @@ class raising:
         return True
 
 
+def turns(count=5):
+    """Let the others run a few times."""
+    for _ in range(count):
+        bine.sleep(0.001)
+
+
+def until(condition, seconds=5):
+    """Let the others run until the condition is true; Timeout after `seconds`."""
+    with bine.Timeout(seconds):
+        while not condition():
+            bine.sleep(0.001)
+
+
 class Overlap:
     """Counts who is inside at the same time; `most` is the highest count."""
 
