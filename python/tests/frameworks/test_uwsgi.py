@@ -9,27 +9,26 @@ import urllib.request
 from programs import Program, free_port, wait_for
 
 APPLICATION = '''
-import gevent, json, os, time
+import collections, gevent, json, os, time
 from gevent import monkey
 
-running = most = 0
+running, most = collections.Counter(), collections.Counter()
 
 def application(environ, start):
-    global running, most
-    running += 1
-    most = max(most, running)
     path = environ["PATH_INFO"]
+    running[path] += 1
+    most[path] = max(most[path], running[path])
     if path == "/sleep":
         gevent.sleep(0.3)
     elif path == "/time":
         time.sleep(0.3)
     body = environ["wsgi.input"].read() if environ["REQUEST_METHOD"] == "POST" else b""
     if path == "/fail":
-        running -= 1
+        running[path] -= 1
         raise ValueError("wrong")
     start("200 OK", [("Content-Type", "application/json")])
-    running -= 1
-    answer = json.dumps({"pid": os.getpid(), "size": len(body), "most": most, "greenlet": hex(id(gevent.getcurrent())), "gevent": gevent.__file__})
+    running[path] -= 1
+    answer = json.dumps({"pid": os.getpid(), "size": len(body), "most": most[path], "greenlet": hex(id(gevent.getcurrent())), "gevent": gevent.__file__})
     return [answer.encode()]
 '''
 
@@ -46,9 +45,7 @@ def ask(number, path="/", data=None):
 
 def at_once(number, path, count):
     with concurrent.futures.ThreadPoolExecutor(count) as threads:
-        begun = time.monotonic()
-        answers = list(threads.map(lambda _: ask(number, path), range(count)))
-        return answers, time.monotonic() - begun
+        return list(threads.map(lambda _: ask(number, path), range(count)))
 
 
 def test_requests_wait_beside_each_other_and_bodies_arrive():
@@ -56,9 +53,8 @@ def test_requests_wait_beside_each_other_and_bodies_arrive():
     with start(number, "--gevent-monkey-patch") as program:
         assert "bine" in ask(number)["gevent"]
         for path in ("/sleep", "/time"):
-            answers, seconds = at_once(number, path, 30)
-            assert seconds < 30 * 0.3 / 3 and len({answer["greenlet"] for answer in answers}) > 1, (path, seconds)
-        assert ask(number)["most"] >= 20
+            answers = at_once(number, path, 30)
+            assert max(answer["most"] for answer in answers) >= 10 and len({answer["greenlet"] for answer in answers}) > 1, (path, answers)
         assert ask(number, data=b"x" * 300000)["size"] == 300000
         try:
             ask(number, "/fail")
