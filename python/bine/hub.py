@@ -7,6 +7,7 @@ import traceback
 from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _throw_into_main, _wait_for_switch, getcurrent, poller_name, sleep,
                     thread_ident, wait)
 from .exceptions import InvalidSwitchError
+from .greenlet import spawn_raw
 
 __all__ = [
     "Hub", "LoopExit", "Waiter", "get_hub", "getcurrent", "kill", "reinit", "set_default_hub_class", "set_hub", "signal_handler", "sleep", "spawn_raw",
@@ -314,10 +315,6 @@ def kill(greenlet, exception=GreenletExit):
 
 def reinit(hub=None):
     """After fork, in the child. Nothing to do: the runtime has done it."""
-
-
-def spawn_raw(function, *args, **kwargs):
-    return Greenlet.spawn(function, *args, **kwargs)
 
 
 class signal_handler:
