@@ -4,9 +4,9 @@ With --enable [--user], --disable or --status instead: have it so for all progra
 """
 
 import os
-import runpy
 import sys
 
+from ..monkey import run
 from . import _environment
 from ._place import install
 
@@ -31,13 +31,8 @@ def main() -> None:
         _environment.command(args)
         return
     install()
-    if args[0] == "-m":
-        sys.argv[:] = args[1:]
-        runpy.run_module(args[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv[:] = args
-        sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
-        runpy.run_path(args[0], run_name="__main__")
+    module = args[0] == "-m"
+    run(args[1:] if module else args, module)
 
 
 main()
