@@ -152,8 +152,6 @@ class fork(watcher):
     _watched = []
 
     def _begin(self):
-        if not fork._watched:
-            _at_fork()
         fork._watched.append(self)
 
     def _end(self):
@@ -165,10 +163,7 @@ class fork(watcher):
             one._fire(FORK)
 
 
-def _at_fork():
-    global _at_fork
-    os.register_at_fork(after_in_child=fork._forked)
-    _at_fork = int
+os.register_at_fork(after_in_child=fork._forked)
 
 
 class stat(watcher):
