@@ -183,7 +183,7 @@ def _of_import(name: str, path: str, line: int) -> Iterator[Finding]:
 
 def _of_interpreter() -> Iterator[Finding]:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        yield Finding(DIFFERS, "this CPython", "a free-threaded build, which Bine does not support", sys.executable, 0)
+        yield Finding(DIFFERS, "this CPython", "a free-threaded build: Bine has it turn the GIL on", sys.executable, 0)
     if os.environ.get("BINE_DISABLE"):
         yield Finding(DIFFERS, "BINE_DISABLE", "is set: nothing is patched", "environment", 0)
 

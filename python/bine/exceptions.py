@@ -6,7 +6,7 @@ __all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed",
 
 
 class InvalidThreadUseError(RuntimeError):
-    """An object was used from another thread than the one it belongs to."""
+    """Never raised: events, locks and queues belong to no thread. Kept for except clauses."""
 
 
 class ConcurrentObjectUseError(AssertionError):
@@ -18,4 +18,4 @@ class InvalidSwitchError(AssertionError):
 
 
 class HubDestroyed(GreenletExit):
-    """Never raised: hubs end with their thread. Kept for except clauses."""
+    """Never raised: destroy() of a hub ends no greenlet. Kept for except clauses."""
