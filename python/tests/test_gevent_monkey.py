@@ -225,6 +225,23 @@ def test_plugins_of_installed_packages_are_called():
         assert names[-2:] == ["did_patch_builtins", "did_patch_all"] and names.count("will_patch_module") == names.count("did_patch_module") == 11
 
 
+def test_the_files_of_installed_packages_are_read_once_for_all_events():
+    from importlib import metadata
+
+    _gevent()
+    from gevent import events, monkey
+
+    real, calls = metadata.entry_points, []
+    metadata.entry_points = lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1]
+    sent = []
+    events.subscribers.append(sent.append)
+    monkey.patch_all()
+    assert len(calls) == 1 and len(sent) > 20
+    sys.path.append("/nowhere")  # it might have packages
+    monkey.patch_all(time=False, extra=True)
+    assert len(calls) == 2
+
+
 def test_patch_module_replaces_attributes_of_any_module():
     _gevent()
     from gevent import events, monkey

@@ -9,8 +9,10 @@ Events of the monitor thread are sent on that thread, whose greenlets are not th
 Where zope.interface is installed, the interfaces are interfaces of it. Nothing here switches.
 """
 
+import sys
+from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = [
     "DoNotPatch", "EventLoopBlocked", "GeventDidPatchAllEvent", "GeventDidPatchBuiltinModulesEvent", "GeventDidPatchModuleEvent",
@@ -44,10 +46,16 @@ def notify_and_call_entry_points(event: Any) -> None:
     notify(event)
 
 
-def _entry_points(group: str) -> List[Any]:
+@lru_cache(maxsize=1)
+def _installed(path: Tuple[str, ...]) -> Any:
+    """The entry points of the packages in the folders of `path`. Each package has a file that is read, and patch_all() sends many events."""
     from importlib import metadata
 
-    found: Any = metadata.entry_points()
+    return metadata.entry_points()
+
+
+def _entry_points(group: str) -> List[Any]:
+    found = _installed(tuple(sys.path))
     entries = found.select(group=group) if hasattr(found, "select") else found.get(group, ())  # the latter up to CPython 3.9
     return [entry for entry in entries if entry.value.partition(":")[0].partition(".")[0] != "gevent"]
 
