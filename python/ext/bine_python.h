@@ -330,6 +330,13 @@ PyObject *bine_py_error(int error);
  * a wait can fail with; 0: some other errno, the object's own. */
 int bine_py_wait_begin(void);
 int bine_py_wait_end(bool failed);
+/* The same begin, and the GIL is released for the call; and the GIL is taken again, before that end. errno stays. */
+struct bine_py_outside {
+    struct bine_carrier *carrier;
+    PyThreadState *state;
+};
+int bine_py_leave_gil(struct bine_py_outside *outside);
+void bine_py_take_gil(struct bine_py_outside *outside);
 /* A call that may not wait found nothing. After many of these in a row other greenlets run, so that a loop that only tries does not keep them
  * from what it tries for. ETIME, or -1 with the exception that was thrown at the greenlet. */
 int bine_py_refused(void);

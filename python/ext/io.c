@@ -7,30 +7,6 @@
 
 #include "bine_python.h"
 
-/* One blocking call of libbine, made without the GIL; any errno stays for bine_py_wait_end(). */
-struct without_gil {
-    struct bine_carrier *carrier;
-    PyThreadState *state;
-};
-
-static int leave_gil(struct without_gil *outside)
-{
-    if (bine_py_wait_begin() < 0)
-        return -1;
-    outside->carrier = bine_carrier_current();
-    outside->state = PyEval_SaveThread();
-    outside->carrier->without_gil++;
-    return 0;
-}
-
-static void take_gil(struct without_gil *outside)
-{
-    int error = errno;
-    PyEval_RestoreThread(outside->state);
-    outside->carrier->without_gil--;
-    errno = error;
-}
-
 /* What a call that returned `result` means: 1: make it again; 0: it is done; -1: an exception is set. */
 static int outcome(ssize_t result)
 {
@@ -57,14 +33,14 @@ static int milliseconds_left(int64_t deadline)
 static int wait_events(int fd, short events, int64_t deadline)
 {
     struct pollfd entry = {.fd = fd, .events = events};
-    struct without_gil outside;
+    struct bine_py_outside outside;
     int result, again;
     do {
         int limit = milliseconds_left(deadline);
-        if (leave_gil(&outside) < 0)
+        if (bine_py_leave_gil(&outside) < 0)
             return -1;
         result = bine_poll(&entry, 1, limit);
-        take_gil(&outside);
+        bine_py_take_gil(&outside);
         again = outcome(result);
     } while (again == 1 || (again == 0 && result == 0 && bine_py_left(deadline) != 0));
     if (again < 0)
@@ -93,11 +69,11 @@ static PyObject *py_wait_fd(PyObject *module, PyObject *args)
 static ssize_t transfer(int fd, void *bytes, Py_ssize_t size, bool out)
 {
     for (;;) {
-        struct without_gil outside;
-        if (leave_gil(&outside) < 0)
+        struct bine_py_outside outside;
+        if (bine_py_leave_gil(&outside) < 0)
             return -1;
         ssize_t result = out ? bine_write(fd, bytes, (size_t)size) : bine_read(fd, bytes, (size_t)size);
-        take_gil(&outside);
+        bine_py_take_gil(&outside);
         if (result < 0 && errno == EAGAIN) {
             if (bine_py_wait_end(false) < 0 || wait_events(fd, out ? POLLOUT : POLLIN, INT64_MAX) < 0)
                 return -1;

@@ -189,14 +189,11 @@ static PyObject *py_offload(PyObject *module, PyObject *args)
                           &call.kwargs))
         return NULL;
     /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised afterwards. */
-    if (bine_py_wait_begin() < 0)
+    struct bine_py_outside outside;
+    if (bine_py_leave_gil(&outside) < 0)
         return NULL;
-    struct bine_carrier *carrier = bine_carrier_current();
-    PyThreadState *state = PyEval_SaveThread();
-    carrier->without_gil++;
     int result = bine_offload(call_there, &call, NULL), error = errno;
-    PyEval_RestoreThread(state);
-    carrier->without_gil--;
+    bine_py_take_gil(&outside);
     bine_py_wait_end(false);
     if (result < 0)
         return bine_py_error(error);

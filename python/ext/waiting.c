@@ -159,6 +159,24 @@ int bine_py_wait_end(bool failed)
     return PyErr_Occurred() ? -1 : error == ETIMEDOUT ? ETIMEDOUT : 0;
 }
 
+int bine_py_leave_gil(struct bine_py_outside *outside)
+{
+    if (bine_py_wait_begin() < 0)
+        return -1;
+    outside->carrier = bine_carrier_current();
+    outside->state = PyEval_SaveThread();
+    outside->carrier->without_gil++;
+    return 0;
+}
+
+void bine_py_take_gil(struct bine_py_outside *outside)
+{
+    int error = errno;
+    PyEval_RestoreThread(outside->state);
+    outside->carrier->without_gil--;
+    errno = error;
+}
+
 int bine_py_refused(void)
 {
     struct bine_hub *hub = bine_hub_here();
