@@ -6,6 +6,7 @@
 #include "bine/base.h"
 #include "bine/channel.h"
 #include "bine/choose.h"
+#include "bine/clock.h"
 #include "bine/condition.h"
 #include "bine/event.h"
 #include "bine/file.h"

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "errand.h"
@@ -407,25 +406,6 @@ void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
 {
     hub->exchange = exchange;
     hub->exchanging = true;
-}
-
-/* ---- clock -------------------------------------------------------------------------------------------------- */
-
-int64_t bine_hub_now(struct bine_hub *hub)
-{
-    if (hub && __builtin_expect(hub->driver->now != NULL, 0))
-        return hub->driver->now(hub->driver);
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * BINE_SECOND + now.tv_nsec;
-}
-
-int64_t bine_hub_deadline(struct bine_hub *hub, int64_t duration)
-{
-    if (duration == BINE_FOREVER)
-        return INT64_MAX;
-    int64_t now = bine_hub_now(hub);
-    return duration > INT64_MAX - 1 - now ? INT64_MAX - 1 : now + duration;
 }
 
 /* ---- reaching a hub from other threads ---------------------------------------------------------------------- */
