@@ -132,7 +132,8 @@ static void *accept_all(void *listener)
 {
     int fd;
     while ((fd = tcp_accept((int)(intptr_t)listener)) >= 0)
-        bine_detach(bine_spawn(serve_site, (void *)(intptr_t)fd));
+        if (bine_go(serve_site, (void *)(intptr_t)fd) != 0)
+            close(fd); /* no memory for one more: the others go on */
     return NULL;
 }
 
@@ -154,7 +155,10 @@ int main(int count, char **arguments)
             perror("listen");
             return 1;
         }
-        bine_detach(bine_spawn(accept_all, (void *)(intptr_t)listener));
+        if (bine_go(accept_all, (void *)(intptr_t)listener) != 0) {
+            perror("bine_go");
+            return 1;
+        }
         setenv("no_proxy", "127.0.0.1", 1);
         snprintf(own, sizeof own, "http://127.0.0.1:%d", port);
         site = own;

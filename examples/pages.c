@@ -72,8 +72,9 @@ static void *serve(void *listener)
 {
     int fd = (int)(intptr_t)listener, connection;
     while ((connection = tcp_accept(fd)) >= 0)
-        bine_detach(bine_spawn(serve_one, (void *)(intptr_t)connection));
-    close(fd); /* accept failed: somebody has killed this greenlet */
+        if (bine_go(serve_one, (void *)(intptr_t)connection) != 0)
+            close(connection); /* no memory for one more: the others go on */
+    close(fd);                 /* accept failed: somebody has killed this greenlet */
     return NULL;
 }
 

@@ -71,7 +71,8 @@ int main(int count, char **arguments)
 
     int fd;
     while ((fd = tcp_accept(listener)) >= 0)
-        bine_detach(bine_spawn(serve, (void *)(intptr_t)fd));
+        if (bine_go(serve, (void *)(intptr_t)fd) != 0)
+            close(fd); /* no memory for one more: the others go on */
     perror("accept");
     return 1;
 }

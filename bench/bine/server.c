@@ -40,6 +40,6 @@ int main(int argc, char **argv)
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         bench_must(fd, "accept");
         bench_no_delay(fd);
-        bine_detach(bine_spawn(is_http ? http : echo, (void *)(long)fd));
+        bench_must(bine_go(is_http ? http : echo, (void *)(long)fd), "bine_go");
     }
 }

@@ -21,6 +21,8 @@
 #define BINE_API __attribute__((visibility("default")))
 /* Not [[noreturn]], which clang++ before 21 refuses after another attribute, nor _Noreturn, which C++ does not know. */
 #define BINE_NORETURN __attribute__((__noreturn__))
+/* What is returned has to be taken care of: a compiler warns of a caller that drops it. */
+#define BINE_MUST_USE __attribute__((__warn_unused_result__))
 
 #ifdef __cplusplus
 #define BINE_BEGIN extern "C" {

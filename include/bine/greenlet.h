@@ -11,8 +11,9 @@
  * the calling thread, and say what they do with another one. A reference may be handed to another thread, to be
  * joined or detached there; whoever names a greenlet must know that a reference to it is held.
  *
- * References: every bine_spawn* returns one reference, owned by the caller. bine_join (and bine_joinall)
- * take it; bine_detach drops it without waiting. A running greenlet stays alive without any.
+ * References: every bine_spawn* returns one reference, owned by the caller. bine_join, bine_joinall and bine_get take it
+ * when they succeed; bine_detach drops it without waiting. A running greenlet stays alive without any: bine_go starts one
+ * that nobody waits for.
  */
 #ifndef BINE_GREENLET_H
 #define BINE_GREENLET_H
@@ -39,8 +40,9 @@ typedef void *bine_run(void *arg);
 /*
  * bine_spawn(run, arg): make a greenlet that will call run(arg) once the spawner parks; greenlets start
  * in the order in which they were spawned. A macro, so that dumps can show the function's name and the
- * call site. Returns a new reference, or NULL: EINVAL (run is NULL), ENOMEM (no memory, or no stack),
- * EAGAIN (the hub could not be made). Switches: no.
+ * call site. Returns a new reference, which somebody has to take or drop (compilers warn of one that is not looked at;
+ * see bine_go), or NULL: EINVAL (run is NULL), ENOMEM (no memory, or no stack), EAGAIN (the hub could not be made).
+ * Switches: no.
  */
 #define bine_spawn(run, arg) bine_spawn_at((run), (arg), BINE_SITE(run))
 
@@ -58,11 +60,17 @@ typedef struct bine_spawn_options {
 /* The same with options (NULL: all defaults). Errors as above; EINVAL also for a stack over 1 GiB. */
 #define bine_spawn_with(options, run, arg) bine_spawn_with_at((options), (run), (arg), BINE_SITE(run))
 
+/* bine_go(run, arg): spawn and forget. As bine_spawn, but no reference is returned that somebody would have to drop: the
+ * greenlet frees itself when it ends, and its value and its error are lost. Returns 0, or -1 with bine_spawn's errors;
+ * then run will not be called, and `arg` is the caller's still. Switches: no. */
+#define bine_go(run, arg) bine_go_at((run), (arg), BINE_SITE(run))
+
 /* What the macros call. `site` must live as long as the process and have the form of BINE_SITE. */
-BINE_API bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
-BINE_API bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site);
-BINE_API bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg,
-                                           const char *site);
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site);
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg,
+                                                         const char *site);
+BINE_API int bine_go_at(bine_run *run, void *arg, const char *site);
 
 /* ---- references ----------------------------------------------------------------------------- */
 
@@ -102,10 +110,27 @@ BINE_API BINE_NORETURN void bine_fail(int error);
  * Wait until g has ended. On success takes the caller's reference and stores the greenlet's value in *value (if
  * value is not NULL). Any thread. Returns 0, or -1 and keeps the reference: EINVAL (g NULL, timeout negative),
  * ESRCH (g is of another thread, which has ended, and g with it), EDEADLK (g is the caller, or nothing can wake
- * the root any more), ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same: ask
- * bine_error before. Switches: maybe (not if g has ended); yes if g is of another thread, also with timeout 0.
+ * the root any more), ETIMEDOUT (timeout passed), ECANCELED. A greenlet that failed is joined all the same, and its
+ * value is NULL: bine_get tells why. Switches: maybe (not if g has ended); yes if g is of another thread, also with
+ * timeout 0.
  */
 BINE_API int bine_join(bine_greenlet *g, void **value, int64_t timeout);
+
+/*
+ * The same, but a greenlet that failed is a failure here. If g returned: 0, *value, and the caller's reference is taken.
+ * Else -1, and the caller keeps the reference, whatever the reason was: the error of g (bine_fail's; ECANCELED if it was
+ * killed before it ran), or one of bine_join's. g may have failed with ETIMEDOUT or ECANCELED itself: bine_dead(g) tells
+ * these from a wait that was cut short. After a failure, therefore:
+ *
+ *      if (bine_get(g, &value, 5 * BINE_SECOND) != 0) {
+ *          fprintf(stderr, "%s: %s\n", bine_name(g), strerror(errno));
+ *          bine_kill(g);       // does nothing if it has ended
+ *          bine_detach(g);
+ *      }
+ *
+ * Any thread. Switches: as bine_join.
+ */
+BINE_API int bine_get(bine_greenlet *g, void **value, int64_t timeout);
 
 /* Wait until all n have ended, then take all n references (NULL entries are skipped). Returns 0, or -1
  * with errno as above, EINVAL also for one of another thread, and no reference taken. Switches: maybe. */
@@ -175,6 +200,10 @@ BINE_API int bine_timeout_begin(bine_timeout *scope, int64_t duration);
 /* Close the innermost scope, which must be `scope` (else -1, EINVAL). Returns 1 if a park failed because
  * of this scope, 0 if not. Switches: no. */
 BINE_API int bine_timeout_end(bine_timeout *scope);
+
+/* Whose time was it? True if a park failed because of this scope, which is open or has been ended: false if the ETIMEDOUT
+ * came of the call's own timeout, of a scope around this one, or of the peer. False for NULL. Switches: no. */
+BINE_API bool bine_timeout_expired(const bine_timeout *scope);
 
 /* ---- links ---------------------------------------------------------------------------------- */
 

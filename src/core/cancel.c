@@ -176,3 +176,8 @@ int bine_timeout_end(bine_timeout *scope)
         hub->current->attention &= (uint8_t)~BINE_A_SCOPE;
     return scope->expired;
 }
+
+bool bine_timeout_expired(const bine_timeout *scope)
+{
+    return scope && scope->expired;
+}

@@ -234,6 +234,16 @@ bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site)
     return g;
 }
 
+int bine_go_at(bine_run *run, void *arg, const char *site)
+{
+    struct bine_greenlet *g = prepare(-1, run, arg, site);
+    if (!g)
+        return -1;
+    g->references = 1; /* its own */
+    bine_ready_push(&g->hub->ready, g);
+    return 0;
+}
+
 static void start_later(struct bine_greenlet *g, int64_t delay)
 {
     bine_timer_start(&g->hub->timers, g->timer, delay_over, g, bine_hub_deadline(g->hub, delay));

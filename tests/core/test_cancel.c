@@ -133,6 +133,30 @@ TEST(the_earliest_of_nested_scopes_wins)
     CHECK_ERROR(bine_timeout_begin(&outer, -1), EINVAL);
 }
 
+TEST(a_scope_tells_whether_it_was_its_time)
+{
+    bine_timeout outer, inner;
+    CHECK_OK(bine_timeout_begin(&outer, BINE_MS));
+    CHECK_OK(bine_timeout_begin(&inner, BINE_SECOND));
+    CHECK(!bine_timeout_expired(&outer) && !bine_timeout_expired(&inner));
+    CHECK_ERROR(bine_sleep(BINE_FOREVER), ETIMEDOUT);
+    CHECK(bine_timeout_expired(&outer) && !bine_timeout_expired(&inner));
+    CHECK_EQ(bine_timeout_end(&inner), 0);
+    CHECK_EQ(bine_timeout_end(&outer), 1);
+    CHECK(bine_timeout_expired(&outer)); /* also once it has been ended */
+
+    /* A call's own timeout, and time that passed while nobody waited. */
+    CHECK_OK(bine_timeout_begin(&outer, BINE_SECOND));
+    CHECK(!bine_timeout_expired(&outer));
+    bine_greenlet *other = bine_spawn(sleeps_thrice, NULL);
+    CHECK_ERROR(bine_join(other, NULL, BINE_MS), ETIMEDOUT);
+    CHECK(!bine_timeout_expired(&outer));
+    CHECK_EQ(bine_timeout_end(&outer), 0);
+    CHECK_OK(bine_kill(other));
+    CHECK_OK(bine_join(other, NULL, BINE_FOREVER));
+    CHECK(!bine_timeout_expired(NULL));
+}
+
 TEST(a_wait_that_ends_before_the_scope_is_not_disturbed)
 {
     bine_timeout scope;

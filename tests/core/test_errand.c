@@ -406,7 +406,7 @@ static void *calls_slowly(void *arg)
 
 static void *ends_before_the_answer(void *arg)
 {
-    bine_detach(bine_spawn(calls_slowly, NULL));
+    CHECK_OK(bine_go(calls_slowly, NULL));
     bine_sleep(BINE_MS);
     return NULL;
 }

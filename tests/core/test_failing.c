@@ -31,6 +31,22 @@ static void spawn_and_join(void)
     CHECK_EQ(ran, 1);
 }
 
+static void go(void)
+{
+    ran = 0;
+    bool gone = bine_go(count_run, NULL) == 0;
+    if (!gone)
+        failing_excuse();
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(ran, gone ? 1 : 0);
+    CHECK_EQ(bine_hub_greenlets(), 0u);
+}
+
+TEST(go_says_that_memory_is_out, .seconds = 60)
+{
+    CHECK_GT(failing_each(go), 3u);
+}
+
 TEST(spawn_says_that_memory_is_out, .seconds = 60)
 {
     CHECK_GT(failing_each(spawn_and_join), 3u);

@@ -184,7 +184,7 @@ static void *detached(void *arg)
 TEST(a_detached_greenlet_runs_on_and_frees_itself)
 {
     for (int i = 0; i < 100; i++)
-        bine_detach(bine_spawn(detached, NULL));
+        CHECK_OK(bine_go(detached, NULL));
     while (bine_hub_greenlets())
         CHECK_OK(bine_sleep(BINE_MS));
     CHECK_EQ(detached_ran, 100);
@@ -261,7 +261,7 @@ TEST(a_process_can_exit_while_greenlets_are_parked)
     pid_t child = fork();
     if (child == 0) {
         for (int i = 0; i < 50; i++)
-            bine_detach(bine_spawn(waits_for_ever, NULL));
+            CHECK_OK(bine_go(waits_for_ever, NULL));
         CHECK_OK(bine_sleep(0));
         exit(0);
     }
@@ -269,7 +269,7 @@ TEST(a_process_can_exit_while_greenlets_are_parked)
     child = fork();
     if (child == 0) { /* from a greenlet, while the root is parked */
         for (int i = 0; i < 50; i++)
-            bine_detach(bine_spawn(waits_for_ever, NULL));
+            CHECK_OK(bine_go(waits_for_ever, NULL));
         bine_join(bine_spawn(exits_the_process, NULL), NULL, BINE_FOREVER);
         FAIL("exit did not");
     }
@@ -280,7 +280,7 @@ TEST(exit_of_the_root_is_exit_of_the_process)
 {
     pid_t child = fork();
     if (child == 0) {
-        bine_detach(bine_spawn(waits_for_ever, NULL));
+        CHECK_OK(bine_go(waits_for_ever, NULL));
         CHECK_OK(bine_sleep(0));
         bine_exit((void *)3);
     }

@@ -92,10 +92,10 @@ TEST(several_threads_each_have_a_hub)
 static void *leaves_greenlets(void *arg)
 {
     for (int i = 0; i < 10; i++)
-        bine_detach(bine_spawn(count_to, NULL));
+        CHECK_OK(bine_go(count_to, NULL));
     bine_detach(bine_spawn_later(BINE_SECOND, count_to, NULL));
     bine_sleep(0);
-    bine_detach(bine_spawn(count_to, NULL));
+    CHECK_OK(bine_go(count_to, NULL));
     return arg;
 }
 
@@ -110,7 +110,7 @@ TEST(a_thread_may_end_while_greenlets_are_parked)
 
 static void *root_exits(void *arg)
 {
-    bine_detach(bine_spawn(count_to, NULL));
+    CHECK_OK(bine_go(count_to, NULL));
     bine_exit(arg);
 }
 
@@ -227,8 +227,8 @@ TEST(hazard_25_after_fork_only_the_forking_greenlet_lives)
 
 static void exit_while_parked(void)
 {
-    bine_spawn(waits_for_ever, NULL);
-    bine_spawn_later(BINE_SECOND, waits_for_ever, NULL);
+    CHECK_OK(bine_go(waits_for_ever, NULL));
+    bine_detach(bine_spawn_later(BINE_SECOND, waits_for_ever, NULL));
     bine_sleep(0);
     exit(0);
 }

@@ -42,8 +42,8 @@ TEST(wait_that_times_out_says_how_many)
 
 TEST(wait_for_nothing_waits_for_everybody)
 {
-    bine_detach(bine_spawn(after, (void *)5));
-    bine_detach(bine_spawn(after, (void *)15));
+    CHECK_OK(bine_go(after, (void *)5));
+    CHECK_OK(bine_go(after, (void *)15));
     CHECK_EQ(bine_wait(NULL, 0, NULL, 0, BINE_FOREVER), 0);
     CHECK_EQ(bine_hub_greenlets(), 0u);
 }

@@ -165,7 +165,7 @@ static void *serve(void *arg)
 
 static void become_worker(struct one_call *call)
 {
-    bine_spawn(serve, call);
+    CHECK_OK(bine_go(serve, call));
     bine_sleep(BINE_FOREVER);
     _exit(1);
 }

@@ -383,7 +383,7 @@ TEST(close_of_a_socket_that_does_not_linger_does_not_switch)
 static void *leave_lingering(void *arg)
 {
     struct lingering *call = arg;
-    bine_detach(bine_spawn(call_close, call));
+    CHECK_OK(bine_go(call_close, call));
     CHECK_OK(bine_sleep(0));
     await_free(call->fd);
     return NULL;

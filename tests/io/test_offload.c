@@ -449,8 +449,8 @@ TEST(several_hubs_share_the_pool)
 
 static void *abandon(void *gate)
 {
-    bine_detach(bine_spawn(offload_pass, gate));
-    bine_detach(bine_spawn(offload_owned, gate));
+    CHECK_OK(bine_go(offload_pass, gate));
+    CHECK_OK(bine_go(offload_owned, gate));
     await_entered(gate, 2);
     return NULL; /* the thread ends with both parked */
 }

@@ -136,7 +136,7 @@ TEST(interrupting_races_with_the_end_harmlessly)
 
 static void *abandon_reader(void *fd)
 {
-    bine_detach(bine_spawn(read_in_pool, fd));
+    CHECK_OK(bine_go(read_in_pool, fd));
     while (readers_begun < 1)
         CHECK_OK(bine_sleep(BINE_MS));
     return NULL;

@@ -93,7 +93,7 @@ static void check_works(void)
     CHECK_OK(bine_mailbox_free(mailbox));
     CHECK_OK(bine_sleep(BINE_MS));
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-    bine_detach(bine_spawn(send_later, (void *)(intptr_t)pair[1]));
+    CHECK_OK(bine_go(send_later, (void *)(intptr_t)pair[1]));
     CHECK_EQ(bine_recv(pair[0], &byte, 1, 0), 1);
     close(pair[0]);
     close(pair[1]);
@@ -203,7 +203,7 @@ static void *receives_for_ever(void *fd)
 
 static void *thread_that_ends_too_early(void *fd)
 {
-    bine_detach(bine_spawn(receives_for_ever, fd));
+    CHECK_OK(bine_go(receives_for_ever, fd));
     CHECK_OK(bine_sleep(BINE_MS));
     struct bine_poller *poller = bine_poller_of(bine_hub_get());
     poller->pending++; /* as of an operation that the kernel does not give up */

@@ -52,7 +52,7 @@ static void check_works(void)
 {
     int ends[2];
     CHECK_OK(pipe2(ends, O_CLOEXEC));
-    bine_detach(bine_spawn(write_later, (void *)(intptr_t)ends[1]));
+    CHECK_OK(bine_go(write_later, (void *)(intptr_t)ends[1]));
     CHECK_EQ(wait_for(ends[0], POLLIN, BINE_FOREVER), POLLIN);
     close(ends[0]);
     close(ends[1]);
@@ -230,7 +230,7 @@ TEST(epoll_waits_again_without_epoll_ctl_or_poll)
             filter_kills(SYS_ppoll);
         }
         /* The order of an echo server: wait, read short, say so, answer, wait. */
-        bine_detach(bine_spawn(write_later, (void *)(intptr_t)pair[1]));
+        CHECK_OK(bine_go(write_later, (void *)(intptr_t)pair[1]));
         CHECK_EQ(poller->class->hint(poller, pair[0], POLLIN), i ? 0 : -1);
         CHECK_EQ(wait_for(pair[0], POLLIN, BINE_FOREVER), POLLIN);
         CHECK_EQ(poller->class->hint(poller, pair[0], POLLIN), 1);

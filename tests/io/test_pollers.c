@@ -38,7 +38,7 @@ TEST(what_comes_later_ends_the_wait)
     make_pair(pair);
     for (int i = 0; i < 50; i++) {
         char byte;
-        bine_detach(bine_spawn(write_later, (void *)(intptr_t)pair[1]));
+        CHECK_OK(bine_go(write_later, (void *)(intptr_t)pair[1]));
         CHECK_EQ(wait_for(pair[0], POLLIN), POLLIN);
         CHECK_EQ(bine_libc.read(pair[0], &byte, 1), 1);
         if (poller()->class->drained)
@@ -256,7 +256,7 @@ static char late_buffer[64];
 static void *thread_with_receiver(void *argument)
 {
     struct waiter *waiter = argument;
-    bine_detach(bine_spawn(run_waiter, waiter));
+    CHECK_OK(bine_go(run_waiter, waiter));
     CHECK_OK(bine_sleep(2 * BINE_MS));
     return NULL; /* the hub ends with the operation in flight */
 }

@@ -344,7 +344,7 @@ TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
             int own[2];
             if (poller()->pending != 0 || pipe2(own, O_CLOEXEC) < 0)
                 _exit(1);
-            bine_detach(bine_spawn(write_later, (void *)(intptr_t)own[1]));
+            CHECK_OK(bine_go(write_later, (void *)(intptr_t)own[1]));
             if (wait_for(own[0], POLLIN) != POLLIN)
                 _exit(2);
             if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) != -ETIME)
@@ -445,7 +445,7 @@ static void *ends_with_operations(void *argument)
     struct unended *unended = argument;
     begin(&unended->pending, unended->fd, NULL);
     begin(&unended->cancelled, unended->fd, NULL);
-    bine_detach(bine_spawn(waits_on, unended));
+    CHECK_OK(bine_go(waits_on, unended));
     until_pending(3);
     CHECK_OK(bine_sleep(BINE_MS));
     poller()->class->cancel(poller(), &unended->cancelled.operation);

@@ -180,8 +180,8 @@ TEST(waiting_for_all_ends_with_the_last_engagement)
     struct bine_hub *hub = bine_hub_get();
     bine_hub_engage(hub);
     bine_hub_engage(hub);
-    bine_detach(bine_spawn(releases, hub));
-    bine_detach(bine_spawn(releases, hub));
+    CHECK_OK(bine_go(releases, hub));
+    CHECK_OK(bine_go(releases, hub));
     CHECK_EQ(bine_wait(NULL, 0, NULL, 0, BINE_FOREVER), 0);
     CHECK_EQ(hub->engaged, 0u);
 }

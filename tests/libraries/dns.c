@@ -57,7 +57,10 @@ static void *serve(void *arg)
             return NULL;
         }
         questions++;
-        bine_detach(bine_spawn(answer, question));
+        if (bine_go(answer, question) != 0) {
+            free(question);
+            return NULL;
+        }
     }
 }
 

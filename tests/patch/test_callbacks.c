@@ -248,7 +248,7 @@ TEST(hazard_38_handlers_of_exit_that_wait)
         alarm(10);
         report = fds[1];
         beating = true;
-        bine_spawn(beat, NULL);
+        CHECK_OK(bine_go(beat, NULL));
         atexit(say_late);
         atexit(say_first);
         exit(0);

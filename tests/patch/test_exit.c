@@ -63,7 +63,7 @@ static void exit_with_greenlets(void)
     atexit(late_calls);
     bine_patch_all();
     for (int i = 0; i < 10; i++)
-        bine_detach(bine_spawn(park_for_ever, NULL));
+        CHECK_OK(bine_go(park_for_ever, NULL));
     bine_sleep(0);
     exit(6);
 }

@@ -82,7 +82,7 @@ TEST(hazard_09_another_greenlets_setting_does_not_save_this_one, .signal = SIGPI
     CHECK_OK(bine_patch_all());
     open_pipe();
     CHECK_EQ(close(ends[0]), 0);
-    bine_detach(bine_spawn(ignore_and_wait, NULL));
+    CHECK_OK(bine_go(ignore_and_wait, NULL));
     CHECK_OK(bine_sleep(0));
     bine_join(bine_spawn(write_by_default, NULL), NULL, BINE_FOREVER);
 }

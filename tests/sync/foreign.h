@@ -40,6 +40,7 @@
     LOOKS(bine_value, bine_value(w->greenlet)) \
     LOOKS(bine_error, bine_error(w->greenlet)) \
     LOOKS(bine_killed, bine_killed(w->greenlet)) \
+    LOOKS(bine_timeout_expired, bine_timeout_expired(&w->timeout)) \
     LOOKS(bine_name, bine_name(w->greenlet)[0]) \
     LOOKS(bine_stack_high_water, bine_stack_high_water(w->greenlet)) \
     LOOKS(bine_workers_count, bine_workers_count(w->workers)) \
@@ -111,6 +112,7 @@
     ROW(bine_scope_cancel, outcome(bine_scope_cancel(w->scope, 0)), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_end, outcome(bine_scope_end(w->scope)), PERM, PERM, PERM, PERM) \
     ROW(bine_join, outcome(join_dead(w)), OK, OK, SRCH, SRCH) \
+    ROW(bine_get, outcome(get_dead(w)), OK, OK, SRCH, SRCH) \
     ROW(bine_joinall, outcome(bine_joinall(&w->greenlet, 1, SHORT)), INVAL, INVAL, INVAL, INVAL) \
     ROW(bine_joinall_with, outcome(bine_joinall_with(&w->greenlet, 1, SHORT, 0, 0)), INVAL, INVAL, INVAL, INVAL) \
     ROW(bine_kill, outcome(bine_kill(w->greenlet)), OK, OK, OK, OK) \

@@ -81,7 +81,7 @@ static void *send_one(void *item)
 static void *leave_senders_behind(void *arg)
 {
     for (intptr_t i = 0; i < 5; i++)
-        bine_detach(bine_spawn(send_one, (void *)(100 + i)));
+        CHECK_OK(bine_go(send_one, (void *)(100 + i)));
     CHECK_OK(bine_sleep(5 * BINE_MS));
     return arg;
 }
@@ -132,7 +132,7 @@ static void *send_some(void *arg)
 static void *short_thread(void *arg)
 {
     for (intptr_t i = 0; i < 3; i++)
-        bine_detach(bine_spawn(send_some, NULL));
+        CHECK_OK(bine_go(send_some, NULL));
     CHECK_OK(bine_sleep((int64_t)(intptr_t)arg % 7 * 50 * BINE_US));
     return NULL;
 }
@@ -226,7 +226,7 @@ static void *make_all_and_end(void *objects)
                             bine_condition_new(NULL, flags), bine_queue_new(0, flags),     bine_channel_new(0, flags),
                             bine_pool_new(2, flags)};
     for (size_t i = 0; i < sizeof waiters / sizeof *waiters; i++)
-        bine_detach(bine_spawn(waiters[i], objects));
+        CHECK_OK(bine_go(waiters[i], objects));
     CHECK_OK(bine_sleep(2 * BINE_MS));
     return NULL;
 }

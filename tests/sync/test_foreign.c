@@ -155,6 +155,7 @@ static const char *const without_object[] = {
     "bine_workers_run",
     "bine_worker",
     "bine_spawn_at",
+    "bine_go_at",
     "bine_spawn_later_at",
     "bine_spawn_with_at",
     "bine_getcurrent",
@@ -185,7 +186,8 @@ static const char *const without_object[] = {
     "bine_datagram_reply", /* of the datagram that its handler is given: sendto */
 };
 /* Headers of which no function takes an object of Bine's; a TLS connection is used by one greenlet at a time. */
-static const char *const headers_without_objects[] = {"clock.h", "io.h", "file.h", "names.h", "process.h", "patch.h", "tls.h"};
+static const char *const headers_without_objects[] = {"clock.h",   "io.h",    "file.h", "names.h",
+                                                      "process.h", "patch.h", "tls.h"};
 
 static bine_iwait *begun;
 
@@ -204,6 +206,14 @@ static void fail_test(const char *why)
 static int join_dead(struct world *w)
 {
     int result = bine_join(w->dead, NULL, BINE_FOREVER);
+    if (result == 0)
+        w->dead = NULL;
+    return result;
+}
+
+static int get_dead(struct world *w)
+{
+    int result = bine_get(w->dead, NULL, BINE_FOREVER);
     if (result == 0)
         w->dead = NULL;
     return result;
