@@ -4,7 +4,7 @@
  *
  *      static void greet(bine_connection *connection, void *arg)
  *      {
- *          bine_send(connection->fd, "hello\n", 6, MSG_NOSIGNAL);
+ *          bine_send_all(connection->fd, "hello\n", 6);
  *      }
  *
  *      bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:8000"}, greet, NULL);
@@ -30,8 +30,9 @@ enum {
 };
 
 typedef struct bine_server_options {
-    /* Where to listen: "127.0.0.1:8000", "[::1]:8000", ":8000" (every address), port 0 for any that is free, or
-     * a path of a Unix socket: "unix:/run/x.sock", "unix:@name" for an abstract one. Numeric only. NULL: `fd`. */
+    /* Where to listen, as dial.h says: "127.0.0.1:8000", "[::1]:8000", ":8000" (every IPv4 address), port 0 for any that
+     * is free, "unix:/run/x.sock", "unix:@name". Of a host's name, as "localhost:8000", it is the first IPv4 address,
+     * or its first one if it has none of IPv4. NULL: `fd`. */
     const char *address;
     int fd; /* a socket that listens already (for datagrams: is bound), taken over, if address is NULL */
     /* Connections or datagrams that are handled at a time; 0: no limit. Further ones wait in the kernel. */
@@ -59,8 +60,9 @@ typedef void bine_connection_handler(bine_connection *connection, void *arg);
 
 /* A server that is bound and listens (so that clients can connect), but accepts nothing yet. A Unix socket that
  * nobody listens on any more is replaced; whatever else has that name stays, and the name is in use. Returns
- * NULL: EINVAL (address, flags, handler), EADDRINUSE, EACCES and what else socket(2), bind(2) and listen(2)
- * give, ENOMEM, EAGAIN (no hub). Free with bine_server_free. Switches: no. */
+ * NULL: EINVAL (flags, handler, or the address: bine_address_error says why), EADDRINUSE, EACCES and what else
+ * socket(2), bind(2) and listen(2) give, ENOMEM, EAGAIN (no hub); of a name that is looked up also what bine_dial
+ * says of names, ECANCELED, ETIMEDOUT. Free with bine_server_free. Switches: only to look a name up. */
 BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
 
 /* Connections whose handling begins from now on get this handler. -1: EINVAL, EPERM. Switches: no. */

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base.h"
+#include "reader.h"
 
 BINE_BEGIN
 
@@ -61,6 +62,10 @@ BINE_API ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size);
  * one that was refused while it waited for its turn, or before (bine_check), changes nothing. Reading goes on.
  * Switches: maybe. */
 BINE_API ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size);
+
+/* A reader (reader.h) of lines and counts over the connection, which must outlive it. NULL: EINVAL (tls NULL), ENOMEM.
+ * Switches: no. */
+BINE_API bine_reader *bine_tls_reader_new(bine_tls *tls, size_t limit);
 
 /* Announce the end, if that is possible without waiting for longer than `timeout`, and free the connection.
  * After a write that failed no end is announced: the other side must see that something is missing. No other

@@ -1,96 +1,16 @@
-/* Addresses as text, and sockets bound to them. See listen.h. */
+/* Sockets bound to addresses. See listen.h. */
 #include "listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bine/io.h>
 
 #include "../core/libc.h"
 #include "../io/descriptor.h"
 #include "unix_file.h"
-
-static int parse_unix(const char *path, struct sockaddr_un *address, socklen_t *length)
-{
-    size_t size = strlen(path);
-    if (size == 0 || size >= sizeof address->sun_path)
-        return EINVAL;
-    memset(address, 0, sizeof *address);
-    address->sun_family = AF_UNIX;
-    memcpy(address->sun_path, path, size);
-    if (path[0] == '@')
-        address->sun_path[0] = '\0'; /* abstract (unix(7)): the name ends with the length, not with a zero */
-    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] != '@'));
-    return 0;
-}
-
-static int parse_port(const char *text, in_port_t *port)
-{
-    char *end;
-    if (*text < '0' || *text > '9')
-        return EINVAL;
-    unsigned long number = strtoul(text, &end, 10);
-    if (*end || number > 65535)
-        return EINVAL;
-    *port = htons((in_port_t)number);
-    return 0;
-}
-
-int bine_address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length)
-{
-    if (strncmp(text, "unix:", 5) == 0)
-        return parse_unix(text + 5, (struct sockaddr_un *)address, length);
-    char host[INET6_ADDRSTRLEN + 1];
-    const char *colon = strrchr(text, ':');
-    bool bracketed = text[0] == '[';
-    const char *begin = text + bracketed, *end = colon;
-    if (!colon || (bracketed && (end == begin || *--end != ']')) || (size_t)(end - begin) >= sizeof host)
-        return EINVAL;
-    memcpy(host, begin, (size_t)(end - begin));
-    host[end - begin] = '\0';
-
-    memset(address, 0, sizeof *address);
-    struct sockaddr_in *in = (struct sockaddr_in *)address;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-    if (!bracketed && inet_pton(AF_INET, host[0] ? host : "0.0.0.0", &in->sin_addr) == 1) {
-        in->sin_family = AF_INET;
-        *length = sizeof *in;
-        return parse_port(colon + 1, &in->sin_port);
-    }
-    if (bracketed && inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-        in6->sin6_family = AF_INET6;
-        *length = sizeof *in6;
-        return parse_port(colon + 1, &in6->sin6_port);
-    }
-    return EINVAL;
-}
-
-void bine_address_format(const struct sockaddr *address, socklen_t length, char text[BINE_ADDRESS_TEXT])
-{
-    char host[INET6_ADDRSTRLEN];
-    const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-    const struct sockaddr_un *un = (const struct sockaddr_un *)address;
-    int path = (int)length - (int)offsetof(struct sockaddr_un, sun_path);
-    if (address->sa_family == AF_INET)
-        snprintf(text, BINE_ADDRESS_TEXT, "%s:%d", inet_ntop(AF_INET, &in->sin_addr, host, sizeof host),
-                 ntohs(in->sin_port));
-    else if (address->sa_family == AF_INET6)
-        snprintf(text, BINE_ADDRESS_TEXT, "[%s]:%d", inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host),
-                 ntohs(in6->sin6_port));
-    else if (address->sa_family == AF_UNIX && path > 0 && un->sun_path[0] == '\0')
-        snprintf(text, BINE_ADDRESS_TEXT, "unix:@%.*s", path - 1, un->sun_path + 1);
-    else if (address->sa_family == AF_UNIX && path > 0)
-        snprintf(text, BINE_ADDRESS_TEXT, "unix:%.*s", path, un->sun_path);
-    else
-        snprintf(text, BINE_ADDRESS_TEXT, "?");
-}
 
 /* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. */
 static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length, int type, unsigned mode)
@@ -129,6 +49,34 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
     return 0;
 }
 
+/* One socket listens at one address: of a name's, the first of IPv4, since everybody can reach that. */
+static int look_up(const struct bine_address_parts *parts, int type, struct sockaddr_storage *address,
+                   socklen_t *length)
+{
+    struct addrinfo *list = NULL;
+    int error = bine_address_look_up(parts, type, true, &list);
+    if (error)
+        return error;
+    const struct addrinfo *chosen = list;
+    while (chosen && chosen->ai_family != AF_INET)
+        chosen = chosen->ai_next;
+    if (!chosen)
+        chosen = list;
+    memset(address, 0, sizeof *address);
+    memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
+    *length = chosen->ai_addrlen;
+    freeaddrinfo(list);
+    return 0;
+}
+
+static int find_address(const char *text, int type, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct bine_address_parts parts;
+    if (bine_address_split(text, &parts) != NULL)
+        return EINVAL;
+    return bine_address_parse(text, address, length) ? 0 : look_up(&parts, type, address, length);
+}
+
 int bine_listen(const bine_server_options *options, int type, int *fd)
 {
     struct sockaddr_storage address;
@@ -140,7 +88,7 @@ int bine_listen(const bine_server_options *options, int type, int *fd)
         *fd = options->fd;
         return options->fd > 0 ? 0 : EINVAL;
     }
-    int error = bine_address_parse(options->address, &address, &length);
+    int error = find_address(options->address, type, &address, &length);
     if (error)
         return error;
     *fd = socket(address.ss_family, type | SOCK_CLOEXEC, 0);

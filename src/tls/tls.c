@@ -326,6 +326,17 @@ ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
     }
 }
 
+static ssize_t read_for_reader(void *tls, void *buffer, size_t size)
+{
+    return bine_tls_read(tls, buffer, size);
+}
+
+bine_reader *bine_tls_reader_new(bine_tls *tls, size_t limit)
+{
+    bine_tls_reason_clear();
+    return tls ? bine_reader_new_from(read_for_reader, tls, limit) : fail(EINVAL);
+}
+
 /* One record. 0 or an error number. */
 static int write_record(struct bine_tls *tls, const char *data, size_t size)
 {

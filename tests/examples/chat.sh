@@ -31,9 +31,9 @@ await '^chat: 127.0.0.1:' server.out
 port=$(sed -n 's/^chat: 127.0.0.1://p' server.out)
 
 mkfifo ann.in bob.in
-"$examples/chat_client" 127.0.0.1 "$port" < ann.in > ann.out &
+"$examples/chat_client" "127.0.0.1:$port" < ann.in > ann.out &
 ann=$!
-"$examples/chat_client" 127.0.0.1 "$port" < bob.in > bob.out &
+"$examples/chat_client" "127.0.0.1:$port" < bob.in > bob.out &
 bob=$!
 pids="$pids $ann $bob"
 exec 3> ann.in 4> bob.in

@@ -64,14 +64,14 @@ def echo_serves_many_at_once():
 
 
 def proxy_passes_bytes_and_ends_on():
-    with Server("echo", 0) as echo, Server("proxy", 0, "localhost", echo.port) as proxy:
+    with Server("echo", 0) as echo, Server("proxy", 0, f"localhost:{echo.port}") as proxy:
         echoes(proxy.port)
 
 
 def proxy_survives_a_target_that_is_not_there():
     with Server("echo", 0) as echo:
         nobody = echo.port
-    with Server("proxy", 0, "127.0.0.1", nobody) as proxy:
+    with Server("proxy", 0, f"127.0.0.1:{nobody}") as proxy:
         for _ in range(3):
             with connect(proxy.port) as connection:
                 assert connection.recv(1) == b""

@@ -328,10 +328,11 @@ TEST(server_bad_arguments)
     CHECK_ERROR(bine_server_new(NULL, echo, NULL), EINVAL);
     CHECK_ERROR(bine_server_new(&none, echo, NULL), EINVAL);
     CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, NULL, NULL), EINVAL);
-    const char *bad[] = {"",       ":",       "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "[::1:80",
-                         "::1:80", "host:80", "unix:",     "[]:1",       "127.0.0.1:-1"};
+    const char *bad[] = {"",       ":",      "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:!", "[::1:80",
+                         "::1:80", "a b:80", "unix:",     "[]:1",       "127.0.0.1:-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_ERROR(bine_server_new(&(bine_server_options){.address = bad[i]}, echo, NULL), EINVAL);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:no-such-service"}, echo, NULL), ENOENT);
     CHECK_ERROR(bine_server_start(NULL), EINVAL);
     CHECK_ERROR(bine_server_stop(NULL, 0), EINVAL);
     CHECK_ERROR(bine_server_port(NULL), EINVAL);

@@ -93,6 +93,33 @@ TEST(tls_serves_many_at_once, .seconds = 60)
     CHECK_EQ(handled, 30);
 }
 
+TEST(tls_readers_read_lines)
+{
+    char *line;
+    begin();
+    int fd = connect_to_server();
+    bine_tls *tls = bine_tls_connect(for_client, fd, "localhost", BINE_FOREVER);
+    CHECK_ERROR(bine_tls_reader_new(NULL, 0), EINVAL);
+    bine_reader *reader = bine_tls_reader_new(tls, 100);
+    CHECK_EQ(bine_tls_write(tls, "hello\r\nwor", 10), 10);
+    CHECK_EQ(bine_reader_line(reader, &line, NULL), 1);
+    CHECK_STRING(line, "hello");
+    bine_timeout scope;
+    CHECK_OK(bine_timeout_begin(&scope, 20 * BINE_MS));
+    CHECK_ERROR(bine_reader_line(reader, &line, NULL), ETIMEDOUT);
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+    CHECK_EQ(bine_tls_write(tls, "ld\n", 3), 3);
+    CHECK_EQ(bine_reader_line(reader, &line, NULL), 1);
+    CHECK_STRING(line, "world");
+    CHECK_OK(shutdown(fd, SHUT_RDWR)); /* an end that was not announced is no end */
+    CHECK_ERROR(bine_reader_line(reader, &line, NULL), ECONNRESET);
+    CHECK_ERROR(bine_reader_line(reader, &line, NULL), ECONNRESET);
+    CHECK_OK(bine_reader_free(reader));
+    bine_tls_free(tls, 0);
+    bine_close(fd);
+    end();
+}
+
 enum {
     MUCH = 3 * 1000 * 1000
 };
