@@ -46,7 +46,7 @@ static void *write_lines(void *arg)
     struct client *client = arg;
     void *line;
     while (bine_queue_get(client->lines, &line, BINE_FOREVER) == 0 && line) {
-        bool sent = tcp_send(fileno(client->stream), line, strlen(line));
+        bool sent = bine_send_all(fileno(client->stream), line, strlen(line)) == 0;
         free(line);
         if (!sent)
             break;
@@ -64,7 +64,7 @@ static void *serve(void *connection)
     }
     static const char question[] = "Your name? ";
     char line[LINE_SIZE];
-    tcp_send(fileno(self.stream), question, sizeof question - 1);
+    bine_send_all(fileno(self.stream), question, sizeof question - 1);
     if (fgets(self.name, sizeof self.name, self.stream)) {
         self.name[strcspn(self.name, "\r\n")] = '\0';
         bine_greenlet *writer = bine_spawn(write_lines, &self);

@@ -121,7 +121,7 @@ static void *serve_site(void *connection)
         for (int link = 2 * n; link <= 2 * n + 1 && link <= PAGES_OF_OURS; link++)
             size += snprintf(body + size, sizeof body - (size_t)size, "<a href=\"/%d\">%d</a>", link, link);
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size);
-        if (!tcp_send(fd, head, strlen(head)) || !tcp_send(fd, body, (size_t)size))
+        if (bine_send_all(fd, head, strlen(head)) != 0 || bine_send_all(fd, body, (size_t)size) != 0)
             break;
     }
     close(fd);

@@ -41,12 +41,12 @@ static void answer(int fd, const char *request)
         memset(body, '*', pages[i].size);
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                  pages[i].size);
-        tcp_send(fd, head, strlen(head));
-        tcp_send(fd, body, pages[i].size);
+        if (bine_send_all(fd, head, strlen(head)) == 0)
+            bine_send_all(fd, body, pages[i].size);
         return;
     }
     const char *sorry = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    tcp_send(fd, sorry, strlen(sorry));
+    bine_send_all(fd, sorry, strlen(sorry));
 }
 
 /* One connection, one request. */

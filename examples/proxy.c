@@ -2,7 +2,7 @@
  * A TCP proxy: each connection gets two greenlets, one per direction. When one direction ends, its end is passed
  * on, and the other goes on until it ends as well.
  *
- *     proxy PORT HOST PORT        listen on the first, forward to the second
+ *     proxy PORT ADDRESS        listen on the port, forward to the address: proxy 8000 localhost:7777
  */
 #include <bine.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "tcp.h"
 
-static const char *target_host, *target_port;
+static const char *target;
 
 struct direction {
     int from, to;
@@ -23,7 +23,7 @@ static void *forward(void *arg)
     struct direction *way = arg;
     char buffer[16384];
     ssize_t got;
-    while ((got = recv(way->from, buffer, sizeof buffer, 0)) > 0 && tcp_send(way->to, buffer, (size_t)got))
+    while ((got = recv(way->from, buffer, sizeof buffer, 0)) > 0 && bine_send_all(way->to, buffer, (size_t)got) == 0)
         ;
     shutdown(way->to, SHUT_WR); /* say that no more will come */
     return NULL;
@@ -32,8 +32,10 @@ static void *forward(void *arg)
 static void *serve(void *connection)
 {
     int client = (int)(intptr_t)connection;
-    int server = tcp_connect(target_host, target_port);
-    if (server >= 0) {
+    int server = bine_dial(target, 10 * BINE_SECOND);
+    if (server < 0) {
+        perror(target);
+    } else {
         /* Both live on this stack: this greenlet does not leave before the other one has ended. */
         struct direction there = {client, server}, back = {server, client};
         bine_greenlet *other = bine_spawn(forward, &back);
@@ -49,13 +51,13 @@ static void *serve(void *connection)
 
 int main(int count, char **arguments)
 {
-    if (count != 4) {
-        fprintf(stderr, "usage: proxy PORT HOST PORT\n");
+    const char *malformed = count == 3 ? bine_address_error(arguments[2]) : NULL;
+    if (count != 3 || malformed) {
+        fprintf(stderr, "usage: proxy PORT ADDRESS%s%s\n", malformed ? ": " : "", malformed ? malformed : "");
         return 2;
     }
     int port = atoi(arguments[1]);
-    target_host = arguments[2];
-    target_port = arguments[3];
+    target = arguments[2];
 
     if (bine_patch_all() != 0) {
         perror("bine_patch_all");
@@ -66,7 +68,7 @@ int main(int count, char **arguments)
         perror("listen");
         return 1;
     }
-    printf("proxy: 127.0.0.1:%d to %s:%s\n", port, target_host, target_port);
+    printf("proxy: 127.0.0.1:%d to %s\n", port, target);
     fflush(stdout);
 
     int fd;

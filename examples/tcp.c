@@ -1,12 +1,9 @@
 /* See tcp.h. */
 #include "tcp.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,38 +39,4 @@ int tcp_accept(int listener)
         fd = accept(listener, NULL, NULL);
     while (fd < 0 && passes(errno));
     return fd;
-}
-
-int tcp_connect(const char *host, const char *port)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *first;
-    int error = getaddrinfo(host, port, &hints, &first);
-    if (error) {
-        fprintf(stderr, "%s: %s\n", host, gai_strerror(error));
-        return -1;
-    }
-    int fd = -1;
-    for (struct addrinfo *at = first; at && fd < 0; at = at->ai_next) {
-        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-        if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) != 0) {
-            fprintf(stderr, "%s:%s: %m\n", host, port);
-            close(fd);
-            fd = -1;
-        }
-    }
-    freeaddrinfo(first);
-    return fd;
-}
-
-bool tcp_send(int fd, const void *data, size_t size)
-{
-    const char *next = data;
-    while (size > 0) {
-        ssize_t sent = send(fd, next, size, MSG_NOSIGNAL);
-        if (sent < 0)
-            return false;
-        next += sent;
-        size -= (size_t)sent;
-    }
-    return true;
 }

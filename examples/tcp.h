@@ -1,10 +1,7 @@
-/* The few lines of socket calls that every small server needs. Plain libc: after bine_patch_all() only the calling greenlet
+/* Listening and accepting by plain libc calls: after bine_patch_all() only the calling greenlet
  * waits in them. */
 #ifndef EXAMPLES_TCP_H
 #define EXAMPLES_TCP_H
-
-#include <stdbool.h>
-#include <stddef.h>
 
 /* Listen on loopback; *port 0 means any that is free, and is filled in. -1 with errno. */
 int tcp_listen(int *port);
@@ -12,11 +9,5 @@ int tcp_listen(int *port);
 /* The next connection. Goes on after trouble that passes: a client that is gone already, no descriptor left (Bine's accept pauses before it
  * says so). -1 if the listener cannot be accepted from any more, or the greenlet was killed. */
 int tcp_accept(int listener);
-
-/* Connect to host (a name or an address) and port. -1 after saying why on stderr. */
-int tcp_connect(const char *host, const char *port);
-
-/* Send all of it. False when the other side has gone. */
-bool tcp_send(int fd, const void *data, size_t size);
 
 #endif
