@@ -1,6 +1,7 @@
 """After monkey.patch_all(): the standard library steps aside, whatever was imported before."""
 
 import os
+import pwd
 import select
 import selectors
 import signal
@@ -325,13 +326,13 @@ def test_command_line():
         assert out == b"[] False\n", out
 
 
-def test_binding_to_localhost_does_not_switch():
+def test_localhost_is_looked_up_without_the_offload_pool():
     monkey.patch_all()
-    switched = []
-    bine.spawn(switched.append, "switched")
+    threads = len(os.listdir("/proc/self/task"))
     with socket.socket() as bound:
         bound.bind(("localhost", 0))
-        assert switched == [] and bound.getsockname()[0] == "127.0.0.1"
-        assert socket.getaddrinfo("LOCALHOST", 80, socket.AF_INET)[0][4] == ("127.0.0.1", 80) and switched == []
-    bine.sleep(0)
-    assert switched == ["switched"]
+        assert bound.getsockname()[0] == "127.0.0.1"
+    assert socket.getaddrinfo("LOCALHOST", 80, socket.AF_INET)[0][4] == ("127.0.0.1", 80)
+    assert len(os.listdir("/proc/self/task")) == threads
+    pwd.getpwnam("root")
+    assert len(os.listdir("/proc/self/task")) > threads
