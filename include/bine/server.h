@@ -26,7 +26,8 @@ BINE_BEGIN
 enum {
     BINE_SERVER_REUSE_PORT = 1 << 0, /* SO_REUSEPORT: several servers listen on one port and share its connections */
     BINE_SERVER_IPV6_ONLY = 1 << 1,  /* an IPv6 address does not take IPv4 connections as well */
-    BINE_SERVER_DELAY = 1 << 2, /* leave TCP_NODELAY off (without it a small write after another stalls for 40 ms) */
+    BINE_SERVER_DELAY = 1 << 2,   /* leave TCP_NODELAY off (without it a small write after another stalls for 40 ms) */
+    BINE_SERVER_SIGPIPE = 1 << 3, /* do not touch SIGPIPE: see bine_server_start */
 };
 
 typedef struct bine_server_options {
@@ -68,8 +69,15 @@ BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_c
 /* Connections whose handling begins from now on get this handler. -1: EINVAL, EPERM. Switches: no. */
 BINE_API int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg);
 
-/* Begin to accept, in a greenlet of its own. Returns 0, also if it has begun already, or -1: EINVAL, EPERM
- * (another thread, or it was stopped), ENOMEM. Switches: no. */
+/*
+ * Begin to accept, in a greenlet of its own. Returns 0, also if it has begun already, or -1: EINVAL, EPERM
+ * (another thread, or it was stopped), ENOMEM. Switches: no.
+ *
+ * A client that leaves must not end the process: when its first server starts (of streams or datagrams), SIGPIPE gets a
+ * handler that does nothing, if it has its default action then; so write, send and the like fail with EPIPE, in every
+ * thread and greenlet. Programs that are started by execve get the default. A handler that the program installs, before or
+ * afterwards, stands, and so does SIG_IGN. Not if the server has BINE_SERVER_SIGPIPE.
+ */
 BINE_API int bine_server_start(bine_server *server);
 /* Start, and wait until it is stopped. Returns 0 or -1: as start, ECANCELED, ETIMEDOUT, or what made accept(2)
  * fail for good. Switches: yes. */

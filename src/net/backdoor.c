@@ -145,8 +145,9 @@ bine_server *bine_backdoor_start(const char *path)
         return NULL;
     }
     snprintf(address, sizeof address, "unix:%s", path);
-    bine_server *server =
-        bine_server_new(&(bine_server_options){.address = address, .limit = 8, .mode = 0600}, converse, NULL);
+    bine_server *server = bine_server_new(
+        &(bine_server_options){.address = address, .limit = 8, .mode = 0600, .flags = BINE_SERVER_SIGPIPE}, converse,
+        NULL);
     if (!server)
         return NULL;
     if (bine_server_start(server) != 0) {

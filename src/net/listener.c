@@ -10,6 +10,7 @@
 #include <bine/io.h>
 
 #include "../core/errand.h"
+#include "../io/sigpipe.h"
 #include "../sync/object.h"
 #include "unix_file.h"
 
@@ -42,6 +43,7 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
         return error;
     }
     note_address(listener, options->address != NULL);
+    listener->sigpipe = options->flags & BINE_SERVER_SIGPIPE;
     return 0;
 }
 
@@ -76,6 +78,8 @@ int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg
         return ENOMEM;
     }
     listener->started = true;
+    if (!listener->sigpipe)
+        bine_sigpipe_survive();
     return 0;
 }
 

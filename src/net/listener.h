@@ -18,6 +18,7 @@ struct bine_listener {
     struct bine_hub *hub;
     int fd; /* -1: stopped */
     bool started, stopping;
+    bool sigpipe;            /* keeps its default action */
     unsigned waiting;        /* callers inside serve and stop */
     bine_greenlet *greenlet; /* who accepts: a reference */
     bine_event *stopped;     /* set when everything has ended */

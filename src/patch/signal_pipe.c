@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "../io/sigpipe.h"
 #include "hook.h"
 #include "signals.h"
 
@@ -97,6 +98,24 @@ bool bine_signal_pipe_aside(struct sigaction *action, const struct sigaction *ch
     }
     unlock(&before);
     return still;
+}
+
+/* For what lies below (sigpipe.h). */
+static int action_of_process(const struct sigaction *action, struct sigaction *old)
+{
+    struct sigaction before;
+    if (!bine_hook_active(BINE_PATCH_SIGNAL_OR_HANDLERS))
+        return bine_libc.sigaction(SIGPIPE, action, old);
+    if (!bine_signal_pipe_aside(&before, action))
+        return bine_signal_action_of_process(SIGPIPE, action, old);
+    if (old)
+        *old = before;
+    return 0;
+}
+
+__attribute__((constructor)) static void set_up(void)
+{
+    bine_sigpipe_action = action_of_process;
 }
 
 int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *action, struct sigaction *old)
