@@ -7,6 +7,12 @@ import sys
 from importlib.machinery import ModuleSpec
 
 GreenletExit = None  # the package's; None if it is not installed
+
+
+class error(Exception):
+    """A switch that cannot be done (greenlet.error)."""
+
+
 _aside = {}  # its modules until the program imports it
 
 
@@ -37,7 +43,7 @@ def _modules():
 
 
 def _look():
-    global GreenletExit
+    global GreenletExit, error
     imported = "greenlet" in sys.modules
     try:
         import greenlet
@@ -47,7 +53,7 @@ def _look():
         return
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
         return
-    GreenletExit = kind
+    GreenletExit, error = kind, getattr(greenlet, "error", error)
     if not imported:
         _aside.update(_modules())
         for name in _aside:

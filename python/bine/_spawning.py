@@ -1,8 +1,7 @@
-"""Where greenlets were spawned (Greenlet.spawning_stack). Nothing is noted before track() asks for it: it takes longer than a spawn."""
+"""Where greenlets were spawned (Greenlet.spawning_stack). Nothing is noted before track() asks for it."""
 
-import sys
-from types import CodeType, FrameType
-from typing import Any, List, Optional, Tuple
+from types import CodeType
+from typing import Optional
 
 from . import _bine
 
@@ -21,20 +20,7 @@ class Frame:
         return "<frame of %s, line %d of %s>" % (self.f_code.co_name, self.f_lineno, self.f_code.co_filename)
 
 
-def track(limit: int) -> None:
-    """From now on note the `limit` innermost frames of the spawner for each new greenlet, and below them the spawner's own; 0: no more."""
-    if not limit:
-        return _bine.track_spawning(None)
-
-    def capture(spawner: Any) -> Optional[Frame]:
-        frames: List[Tuple[CodeType, int]] = []
-        frame: Optional[FrameType] = sys._getframe(1)
-        while frame is not None and len(frames) < limit:
-            frames.append((frame.f_code, frame.f_lineno))
-            frame = frame.f_back
-        stack: Optional[Frame] = spawner.spawning_stack
-        for code, line in reversed(frames):
-            stack = Frame(code, line, stack)
-        return stack
-
-    _bine.track_spawning(capture)
+def track(wanted: bool) -> None:
+    """From now on note for each new greenlet the innermost frames of its spawner, `spawning_stack_limit` of its class at most;
+    False: no more."""
+    _bine.track_spawning(wanted)

@@ -387,9 +387,11 @@ struct bine_py_greenlet {
     PyObject *self;                  /* weak reference to this one, which those it spawns share; NULL: none so far */
     PyObject *name;                  /* NULL: made from the ident */
     struct bine_py_tracing *tracing; /* what traced the spawner, until the first step; NULL: nothing did */
+    struct bine_py_stack *stack;     /* where it was spawned, or NULL: that is not noted */
     PyObject *dict, *weak_references;
     unsigned long ident; /* minimal_ident, 0: not asked for yet */
     uint8_t state;       /* enum bine_py_state */
+    bool called;         /* run() has called its function: value or exception is the outcome */
 };
 
 enum bine_py_state {
@@ -403,8 +405,8 @@ extern PyTypeObject bine_Greenlet_Type;
 int bine_greenlet_init(PyObject *module);
 /* The object for the current greenlet: borrowed. NULL with an exception. */
 struct bine_py_greenlet *bine_py_current(void);
-/* track_spawning(function or None). */
-PyObject *bine_py_track_spawning(PyObject *module, PyObject *capture);
+/* track_spawning(wanted). */
+PyObject *bine_py_track_spawning(PyObject *module, PyObject *wanted);
 /* Run it in the current carrier, from its first step to its links. */
 void bine_py_run(struct bine_py_greenlet *self);
 /* The object for the greenlet of that carrier: borrowed. NULL with an exception. GIL held. */

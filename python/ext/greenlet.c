@@ -61,7 +61,7 @@ static int set_spawner(Greenlet *self)
     Py_XSETREF(self->spawner, spawner->self);
     Py_INCREF(spawner->spawn_locals);
     Py_XSETREF(self->spawn_locals, spawner->spawn_locals);
-    if (__builtin_expect(bine_spawning_watched, 0) && bine_spawning_made(self, spawner) < 0)
+    if (__builtin_expect(bine_spawning_watched, 0) && bine_spawning_made(self) < 0)
         return -1;
     return bine_tracing_inherit(self);
 }
@@ -137,6 +137,7 @@ static void greenlet_dealloc(PyObject *object)
     greenlet_clear(object);
     if (self->ident)
         bine_greenlet_give_ident_back(self);
+    bine_stack_forget(self);
     type->tp_free(object);
 }
 
@@ -421,6 +422,10 @@ static PyMethodDef greenlet_methods[] = {
     {"_run_links", bine_greenlet_run_links, METH_NOARGS, NULL},
     {"_is_here", bine_greenlet_is_here, METH_NOARGS, NULL},
     {"_move_to", bine_greenlet_move_to, METH_O, NULL},
+    {"run", bine_greenlet_run_here, METH_NOARGS,
+     "run()\n--\n\nCall its function and keep the result or the exception. The greenlet does so itself: a subclass "
+     "that overrides "
+     "run() calls this one. Called from elsewhere it runs the function at once, in the caller; never twice."},
     {"_run", bine_greenlet_run_nothing, METH_NOARGS,
      "_run()\n--\n\nWhat the greenlet does if it was given no function: subclasses override it."},
     {"add_spawn_callback", bine_greenlet_add_spawn_callback, METH_O | METH_STATIC,
@@ -434,6 +439,7 @@ static PyMethodDef greenlet_methods[] = {
      "before."},
     {"gettrace", bine_py_get_switch_tracer, METH_NOARGS | METH_STATIC,
      "gettrace()\n--\n\nThe function that settrace() has set in this thread, or None."},
+    {"getcurrent", bine_greenlet_getcurrent, METH_NOARGS | METH_STATIC, "getcurrent()\n--\n\nThe current greenlet."},
     {"__enter__", greenlet_enter, METH_NOARGS, NULL},
     {"__exit__", bine_greenlet_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -497,7 +503,7 @@ PyTypeObject bine_Greenlet_Type = {
 
 int bine_greenlet_init(PyObject *module)
 {
-    if (PyType_Ready(&bine_Greenlet_Type) < 0)
+    if (PyType_Ready(&bine_Greenlet_Type) < 0 || bine_greenlet_add_names(&bine_Greenlet_Type) < 0)
         return -1;
     Py_INCREF(&bine_Greenlet_Type);
     return PyModule_AddObject(module, "Greenlet", (PyObject *)&bine_Greenlet_Type);

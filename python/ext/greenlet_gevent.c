@@ -134,12 +134,16 @@ PyObject *bine_greenlet_run_nothing(PyObject *self, PyObject *unused)
 /* ---- spawning watched ------------------------------------------------------------------------------------ */
 
 bool bine_spawning_watched;
-static PyObject *callbacks;     /* a list, or NULL */
-static PyObject *capture_stack; /* a function of the spawner, or NULL */
+static PyObject *callbacks; /* a list, or NULL */
+
+void bine_spawning_watch(void)
+{
+    bine_spawning_watched = callbacks || bine_stacks_noted();
+}
 
 static PyObject *none_after(void)
 {
-    bine_spawning_watched = callbacks || capture_stack;
+    bine_spawning_watch();
     Py_RETURN_NONE;
 }
 
@@ -193,43 +197,34 @@ int bine_spawning_started(Greenlet *self)
     return result;
 }
 
-PyObject *bine_py_track_spawning(PyObject *module, PyObject *capture)
+int bine_spawning_made(Greenlet *self)
 {
-    (void)module;
-    if (capture != Py_None && !PyCallable_Check(capture))
-        return PyErr_Format(PyExc_TypeError, "Expected callable: %R", capture);
-    PyObject *function = capture == Py_None ? NULL : capture;
-    Py_XINCREF(function);
-    Py_XSETREF(capture_stack, function);
-    return none_after();
+    return bine_stacks_noted() ? bine_stack_note(self) : 0;
 }
 
-static PyObject *stack_name(void)
+/* ---- names of PyPI's greenlet ---------------------------------------------------------------------------- */
+
+PyObject *bine_greenlet_getcurrent(PyObject *unused, PyObject *nothing)
 {
-    static PyObject *name;
-    return name ? name : (name = PyUnicode_InternFromString("_spawning_stack"));
+    (void)unused, (void)nothing;
+    PyObject *current = (PyObject *)bine_py_current();
+    Py_XINCREF(current);
+    return current;
 }
 
-int bine_spawning_made(Greenlet *self, Greenlet *spawner)
+/* Objects that the class has, as PyPI's class has them. The type is ready. */
+int bine_greenlet_add_names(PyTypeObject *type)
 {
-    if (!capture_stack)
-        return 0;
-    PyObject *stack = PyObject_CallFunctionObjArgs(capture_stack, spawner, NULL), *name = stack_name();
-    if (stack && name && !self->dict)
-        self->dict = PyDict_New();
-    int result = stack && name && self->dict ? PyDict_SetItem(self->dict, name, stack) : -1;
-    Py_XDECREF(stack);
+    PyObject *limit = bine_greenlet_stack_limit(), *ours = PyImport_ImportModule("bine._package"),
+             *error = ours ? PyObject_GetAttrString(ours, "error") : NULL;
+    int result = limit && error && PyDict_SetItemString(type->tp_dict, "spawning_stack_limit", limit) == 0 &&
+                         PyDict_SetItemString(type->tp_dict, "error", error) == 0 &&
+                         PyDict_SetItemString(type->tp_dict, "GreenletExit", bine_GreenletExit) == 0
+                     ? 0
+                     : -1;
+    PyType_Modified(type);
+    Py_XDECREF(error);
+    Py_XDECREF(ours);
+    Py_XDECREF(limit);
     return result;
-}
-
-PyObject *bine_greenlet_get_spawning_stack(PyObject *object, void *unused)
-{
-    Greenlet *self = (Greenlet *)object;
-    PyObject *name = stack_name(), *stack = name && self->dict ? PyDict_GetItemWithError(self->dict, name) : NULL;
-    (void)unused;
-    if (PyErr_Occurred())
-        return NULL;
-    stack = stack ? stack : Py_None;
-    Py_INCREF(stack);
-    return stack;
 }

@@ -54,14 +54,25 @@ int bine_greenlet_set_args(PyObject *object, PyObject *args, void *unused);
 PyObject *bine_greenlet_get_kwargs(PyObject *object, void *unused);
 int bine_greenlet_set_kwargs(PyObject *object, PyObject *kwargs, void *unused);
 PyObject *bine_greenlet_run_nothing(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_run_here(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_getcurrent(PyObject *unused, PyObject *nothing);
+int bine_greenlet_add_names(PyTypeObject *type);
 PyObject *bine_greenlet_add_spawn_callback(PyObject *unused, PyObject *callback);
 PyObject *bine_greenlet_remove_spawn_callback(PyObject *unused, PyObject *callback);
 PyObject *bine_greenlet_get_spawning_stack(PyObject *object, void *unused);
 
 /* Are there callbacks, or are stacks noted? Then these are to be called, when a greenlet was made and when it was started. -1 with an exception. */
 extern bool bine_spawning_watched;
-int bine_spawning_made(Greenlet *self, Greenlet *spawner);
+int bine_spawning_made(Greenlet *self);
 int bine_spawning_started(Greenlet *self);
+/* What they depend on has changed. */
+void bine_spawning_watch(void);
+
+/* greenlet_stack.c: where it was spawned. */
+bool bine_stacks_noted(void);
+int bine_stack_note(Greenlet *self);
+void bine_stack_forget(Greenlet *self);
+PyObject *bine_greenlet_stack_limit(void);
 
 /* Does it belong to the calling thread? Else the functions below send what is to be done to its thread; an exception is given as an instance. */
 bool bine_greenlet_here(const Greenlet *self);

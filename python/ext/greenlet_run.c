@@ -65,10 +65,9 @@ void bine_py_throw_into_root(PyObject *exception)
     bine_py_throw_into(root, exception);
 }
 
-/* value or exception (stolen) is what it ended with. */
-void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
+/* value or exception (stolen) is what its function ended with. */
+static void keep_outcome(Greenlet *self, PyObject *value, PyObject *exception)
 {
-    bool begun = self->state == BINE_PY_RUNNING;
     if (exception)
         exception = bine_package_ended(exception);
     if (exception && PyErr_GivenExceptionMatches(exception, bine_GreenletExit)) {
@@ -78,6 +77,14 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
     Py_XSETREF(self->value, value);
     Py_XSETREF(self->exception, exception);
     Py_XSETREF(self->traceback, exception ? PyException_GetTraceback(exception) : NULL);
+}
+
+/* value or exception (stolen) is what it ended with. */
+void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
+{
+    bool begun = self->state == BINE_PY_RUNNING;
+    keep_outcome(self, value, exception);
+    exception = self->exception;
     self->state = BINE_PY_ENDED;
     self->carried_by = NULL;
     if (exception) {
@@ -131,10 +138,112 @@ static int own_decimal_context(PyObject *context)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* ---- run() ---------------------------------------------------------------------------------------------------- */
+
+/* Most are of the class itself and have no attributes of a program's own. */
+static bool is_plain(const Greenlet *self)
+{
+    return Py_TYPE(self) == &bine_Greenlet_Type && !self->dict;
+}
+
+/* The function that it calls: new reference. */
+static PyObject *function_of(Greenlet *self)
+{
+    PyObject *set = self->run && self->dict ? PyDict_GetItemString(self->dict, "_run") : NULL;
+    PyObject *function = set ? set : self->run;
+    if (!function)
+        return PyObject_GetAttrString((PyObject *)self, "_run");
+    Py_INCREF(function);
+    return function;
+}
+
+static PyObject *call_function(Greenlet *self)
+{
+    PyObject *function = function_of(self),
+             *value = function ? PyObject_Call(function, self->args, self->kwargs) : NULL;
+    Py_XDECREF(function);
+    return value;
+}
+
+/* Of a subclass that overrides run(): that is what the greenlet does, and it need not call the one that it overrides. */
+static PyObject *call_run(Greenlet *self)
+{
+    PyObject *run = PyObject_GetAttrString((PyObject *)self, "run");
+    if (run && PyCFunction_Check(run) && PyCFunction_GET_FUNCTION(run) == bine_greenlet_run_here) {
+        Py_DECREF(run);
+        return call_function(self);
+    }
+    PyObject *returned = run ? PyObject_CallNoArgs(run) : NULL;
+    Py_XDECREF(run);
+    if (!self->called) {
+        if (returned) {
+            Py_INCREF(Py_None);
+            Py_SETREF(returned, Py_None);
+        }
+        return returned;
+    }
+    PyObject *failed =
+        returned ? NULL : bine_greenlet_take_exception(); /* after the function's end, whose outcome stays */
+    if (failed && is_system_error(failed))
+        bine_py_throw_into_root(failed);
+    else if (failed && !PyErr_GivenExceptionMatches(failed, bine_GreenletExit))
+        report_failure(self, failed);
+    Py_XDECREF(failed);
+    Py_XDECREF(returned);
+    if (self->exception) {
+        bine_py_raise_again(self->exception, self->traceback);
+        return NULL;
+    }
+    PyObject *value = self->value ? self->value : Py_None;
+    Py_INCREF(value);
+    return value;
+}
+
+/* The greenlet has not begun: its function is called in the current one. */
+static int run_in_caller(Greenlet *self)
+{
+    struct bine_carrier *carrier = bine_carrier_current();
+    struct bine_greenlet *started = self->carried_by;
+    if (!carrier)
+        return -1;
+    Py_INCREF(self);
+    if (started)
+        bine_carrier_cancel(started);
+    self->carried_by = carrier->g;
+    self->state = BINE_PY_RUNNING;
+    PyObject *value = call_function(self), *exception = value ? NULL : bine_greenlet_take_exception();
+    bine_greenlet_end(self, value, exception);
+    Py_DECREF(self);
+    return 0;
+}
+
+PyObject *bine_greenlet_run_here(PyObject *object, PyObject *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (bine_py_ended(self) || self->called)
+        Py_RETURN_NONE;
+    if (!self->args)
+        return PyErr_Format(PyExc_AssertionError, "Greenlet.__init__ was not called");
+    if (!bine_greenlet_here(self))
+        return PyErr_Format(PyExc_RuntimeError, "%R belongs to another thread", object);
+    const struct bine_carrier *carrier = bine_carrier_of(bine_hub_here()->current);
+    if (self->state == BINE_PY_RUNNING && (!carrier || carrier->running != self))
+        return PyErr_Format(PyExc_AssertionError, "%R runs already", object);
+    self->called = true;
+    if (self->state == BINE_PY_RUNNING) {
+        PyObject *value = call_function(self), *exception = value ? NULL : bine_greenlet_take_exception();
+        keep_outcome(self, value, exception);
+    } else if (run_in_caller(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 void bine_py_run(Greenlet *self)
 {
-    PyObject *value = NULL, *run;
-    if (self->state == BINE_PY_ENDED) /* killed before its start */
+    PyObject *value = NULL;
+    if (self->state == BINE_PY_ENDED || self->called) /* killed, or run by somebody else, before its start */
         return;
     self->state = BINE_PY_RUNNING;
     struct bine_carrier *carrier = bine_carrier_of(bine_hub_of_thread->current);
@@ -142,15 +251,9 @@ void bine_py_run(Greenlet *self)
     PyObject *context = self->context;
     self->context = NULL;
     bool entered = context && PyContext_Enter(context) == 0;
-    run = self->run;
-    Py_XINCREF(run);
-    if (entered && own_decimal_context(context) < 0)
-        Py_CLEAR(run);
-    else if (!run)
-        run = PyObject_GetAttrString((PyObject *)self, "_run");
-    if (run && (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0) && bine_tracing_begin(self) == 0)
-        value = PyObject_Call(run, self->args, self->kwargs);
-    Py_XDECREF(run);
+    if ((!entered || own_decimal_context(context) == 0) &&
+        (!bine_carrier_pending(carrier) || bine_py_raise_pending() == 0) && bine_tracing_begin(self) == 0)
+        value = __builtin_expect(is_plain(self), 1) ? call_function(self) : call_run(self);
     PyObject *exception = value ? NULL : bine_greenlet_take_exception();
     if (exception && bine_carrier_pending(carrier)) {
         /* An extension that was cut short reported its own error instead (ECANCELED): what was thrown is the reason. */

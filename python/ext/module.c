@@ -304,7 +304,7 @@ static PyMethodDef functions[] = {
      METH_VARARGS | METH_KEYWORDS, NULL},
 #endif
     {"track_spawning", bine_py_track_spawning, METH_O,
-     "track_spawning(capture)\n--\n\nKeep capture(spawner) of each new greenlet as its spawning_stack; None: no more."},
+     "track_spawning(wanted)\n--\n\nNote the spawning_stack of each new greenlet, or no more."},
     {"_throw_into_main", py_throw_into_main, METH_O, NULL},
     {"_learn_identity", bine_py_learn_identity, METH_NOARGS, NULL},
     {"_count_tries", bine_py_count_tries, METH_NOARGS, NULL},

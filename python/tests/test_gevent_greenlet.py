@@ -1,5 +1,6 @@
 """What gevent's greenlets have beside waiting and ending: their text, frame, context, spawner, callbacks, tracing."""
 
+import contextlib
 import contextvars
 import io
 import re
@@ -211,7 +212,7 @@ def test_a_spawn_callback_that_fails_fails_the_spawn():
 
 def test_the_stack_of_the_spawner_is_noted_when_asked_for():
     assert bine.spawn(nothing).spawning_stack is None
-    _spawning.track(10)
+    _spawning.track(True)
 
     def spawns():
         return bine.spawn(nothing)
@@ -225,14 +226,148 @@ def test_the_stack_of_the_spawner_is_noted_when_asked_for():
     while frame is not None:
         names.append(frame.f_code.co_name)
         frame = frame.f_back
-    assert names[:3] == ["spawns", "outer", "test_the_stack_of_the_spawner_is_noted_when_asked_for"], names
+    assert names == ["spawns", "outer"], names
     out = io.StringIO()
     traceback.print_stack(g.spawning_stack, file=out)
     assert "return bine.spawn(nothing)" in out.getvalue()
-    _spawning.track(1)
-    assert bine.spawn(nothing).spawning_stack.f_back is None
-    _spawning.track(0)
+    _spawning.track(False)
     assert bine.spawn(nothing).spawning_stack is None
+
+
+def test_as_many_frames_of_the_spawner_are_noted_as_the_class_wants():
+    class Three(bine.Greenlet):
+        spawning_stack_limit = 3
+
+    class Wrong(bine.Greenlet):
+        spawning_stack_limit = "many"
+
+    def deep(kind, calls):
+        return deep(kind, calls - 1) if calls else kind(nothing)
+
+    def depth(greenlet):
+        frames, frame = 0, greenlet.spawning_stack
+        while frame is not None:
+            assert frame.f_code is deep.__code__ and frame.f_lineno == deep.__code__.co_firstlineno + 1
+            frames, frame = frames + 1, frame.f_back
+        return frames
+
+    assert bine.Greenlet.spawning_stack_limit == 10
+    _spawning.track(True)
+    assert depth(deep(bine.Greenlet, 20)) == 10 and depth(deep(Three, 20)) == 3
+    Three.spawning_stack_limit = 15
+    assert depth(deep(Three, 20)) == 15
+    Three.spawning_stack_limit = 0
+    assert depth(deep(Three, 20)) == 0
+    raises(TypeError, Wrong)
+    Three.spawning_stack_limit = 10 ** 6
+    assert bine.spawn(lambda: deep(Three, 400)).get().spawning_stack is not None
+
+
+def test_the_class_has_the_names_of_the_package_greenlet():
+    assert bine.Greenlet.GreenletExit is bine.GreenletExit and issubclass(bine.Greenlet.error, Exception)
+    assert bine.Greenlet.getcurrent() is bine.spawn(nothing).getcurrent() is bine.getcurrent()
+
+
+class Wrapped(bine.Greenlet):
+    """As tracers make them: run() does something before and after."""
+
+    def __init__(self, *args):
+        bine.Greenlet.__init__(self, *args)
+        self.heard = []
+
+    def run(self):
+        self.heard.append((bine.getcurrent() is self, self.value, self.exception))
+        assert bine.Greenlet.run(self) is None
+        self.heard.append((bine.getcurrent() is self, self.value, self.exception))
+
+
+def test_a_greenlet_calls_the_run_that_a_subclass_overrides():
+    g = Wrapped(lambda a: a + 1, 2)
+    g.start()
+    assert g.get() == 3 and g.heard == [(True, None, None), (True, 3, None)]
+    failure = KeyError("its own")
+
+    def fails():
+        raise failure
+
+    failed = Wrapped(fails)
+    failed.start()
+    assert raises(KeyError, failed.get) is failure and failed.heard[1] == (True, None, failure)
+    killed = Wrapped(bine.sleep, 100)
+    killed.start()
+    bine.sleep(0)
+    killed.kill()
+    assert isinstance(killed.value, bine.GreenletExit) and killed.successful() and len(killed.heard) == 2
+
+    class Alone(bine.Greenlet):
+        def run(self):
+            return "nobody is told"
+
+    alone = Alone()
+    alone.start()
+    alone.join()
+    assert alone.successful() and alone.value is None
+
+
+def test_what_an_overriding_run_fails_with_is_told_and_the_outcome_of_the_function_stays():
+    class Fails(bine.Greenlet):
+        def run(self):
+            bine.Greenlet.run(self)
+            raise ValueError("after the end")
+
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        g = Fails(lambda: 4)
+        g.start()
+        assert g.get() == 4
+    assert "ValueError: after the end" in told.getvalue()
+
+    class Never(bine.Greenlet):
+        def run(self):
+            raise ValueError("before it")
+
+    with contextlib.redirect_stderr(told):
+        g = Never(lambda: 4)
+        g.start()
+        assert raises(ValueError, g.get).args == ("before it",)
+
+
+def test_run_of_one_that_has_not_begun_runs_it_in_the_caller_once():
+    calls, ended = [], []
+
+    def function():
+        calls.append(bine.getcurrent())
+        bine.sleep(0.01)
+        return 5
+
+    for started in (False, True):
+        g = bine.Greenlet(function)
+        g.rawlink(ended.append)
+        if started:
+            g.start()
+        assert g.run() is None and g.value == 5 and g.dead and ended.pop() is g
+        assert g.run() is None
+        bine.sleep(0.01)
+        assert calls.pop() is bine.getcurrent() and not calls
+    failed = bine.Greenlet(lambda: [].pop())
+    assert failed.run() is None and isinstance(failed.exception, IndexError)
+    waits = bine.spawn(bine.sleep, 0.01)
+    bine.sleep(0)
+    raises(AssertionError, waits.run)
+    waits.join()
+
+
+def test_the_function_of_a_greenlet_can_be_replaced_before_it_begins():
+    g = bine.Greenlet(lambda: 1)
+    g._run = lambda: 2
+    g.start()
+    assert g.get() == 2
+    heard = []
+    g = bine.Greenlet(lambda: 1)
+    g.run = lambda: heard.append("run")
+    g.start()
+    g.join()
+    assert heard == ["run"] and g.value is None and g.successful()
 
 
 def test_settrace_hears_of_each_switch():

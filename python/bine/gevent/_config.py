@@ -66,10 +66,10 @@ def _frames(value: Any) -> Optional[bool]:
 
 
 def _track(wanted: bool) -> None:
-    """Note the ten innermost frames of the spawner for each new greenlet, or no more."""
+    """Note the innermost frames of the spawner for each new greenlet, or no more."""
     from .. import _spawning
 
-    _spawning.track(10 if wanted else 0)
+    _spawning.track(wanted)
 
 
 def _monitor(wanted: bool) -> None:

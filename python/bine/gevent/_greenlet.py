@@ -11,16 +11,14 @@ from typing import Any, Callable, Optional, Tuple, Type, Union
 from .. import _bine
 from .._bine import Event, Greenlet, GreenletExit
 
+error = Greenlet.error
+
 __all__ = ["GreenletExit", "error", "getcurrent", "gettrace", "greenlet", "settrace"]
 
 __version__ = "3.0.0"  # the interface
 
 settrace = Greenlet.settrace
 gettrace = Greenlet.gettrace
-
-
-class error(Exception):
-    """A switch that cannot be done."""
 
 
 class _Box:
