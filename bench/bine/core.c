@@ -150,6 +150,8 @@ int main(int argc, char **argv)
         {"lock_handoff", lock_handoff, 2000000},
         {"pool_map", pool_map, 1000000},
         {"cross_hub", cross_hub, 1000000},
+        {"choose_ready", choose_ready, 2000000},
+        {"choose_waiting", choose_waiting, 2000000},
         {NULL, NULL, 0},
     };
     return bench_main(argc, argv, works);
