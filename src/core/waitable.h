@@ -68,17 +68,22 @@ static inline void bine_queue_remove(struct bine_waiter *waiter)
     waiter->queue = NULL;
 }
 
-static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
+/* Unlink `waiter`, the first of the queue. */
+static inline void bine_queue_drop_first(struct bine_queue *queue, struct bine_waiter *waiter)
 {
-    struct bine_waiter *waiter = queue->first;
-    if (!waiter)
-        return NULL;
     queue->first = waiter->next;
     if (waiter->next)
         waiter->next->previous = NULL;
     else
         queue->last = NULL;
     waiter->queue = NULL;
+}
+
+static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
+{
+    struct bine_waiter *waiter = queue->first;
+    if (waiter)
+        bine_queue_drop_first(queue, waiter);
     return waiter;
 }
 

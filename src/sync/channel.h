@@ -6,6 +6,7 @@
 
 #include "items.h"
 #include "object.h"
+#include "party.h"
 
 struct bine_channel {
     struct bine_object object;
@@ -13,6 +14,8 @@ struct bine_channel {
     struct bine_ring ring;
     size_t buffer;
     bool closed;
+    size_t producers; /* that have not said that they are done */
+    void (*discard)(void *item);
 };
 
 extern const struct bine_object_class bine_channel_class;
@@ -20,5 +23,8 @@ extern const struct bine_object_class bine_channel_class;
 /* Without waiting: 0, EAGAIN or EPIPE. */
 int bine_channel_attempt_send(struct bine_channel *channel, void *item);
 int bine_channel_attempt_receive(struct bine_channel *channel, void **item);
+/* The same for a party, which is decided by anything but EAGAIN. */
+int bine_channel_send_as(struct bine_channel *channel, void *item, struct bine_party *party);
+int bine_channel_receive_as(struct bine_channel *channel, void **item, struct bine_party *party);
 
 #endif

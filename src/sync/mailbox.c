@@ -11,8 +11,12 @@
  *
  * Ends of threads. When the owner's thread ends its inbox is closed, which senders look at before they wait, and those in the queue are woken. A sender whose
  * own thread ends leaves the queue there; its message is sent under the lock, so that it is not on its way to a stack that is gone.
+ *
+ * Closing. A sender takes its place in the ring by a compare-and-swap of `tail`, which fails once that says SHUT. So the items that were sent are those
+ * below the tail as it was then, and receivers are told EPIPE when the head has come there; an item whose sender has its place but has not
+ * stored it yet is waited for.
  */
-#include <bine/mailbox.h>
+#include "mailbox.h"
 
 #include "../core/libc.h"
 #include "object.h"
@@ -21,6 +25,15 @@ enum {
     IDLE,
     SET,
     RUNG
+};
+
+/* Of `tail`: nothing is sent any more. In the same word as the position, so that what was sent before is known exactly. */
+#define SHUT (SIZE_MAX / 2 + 1)
+
+enum pushed {
+    PUSHED,
+    FULL,
+    REFUSED
 };
 
 struct cell {
@@ -48,11 +61,12 @@ struct bine_mailbox {
     struct bine_message message;
     atomic_int bell;
     bool freed;        /* while its message was on the way: its delivery frees the memory */
-    atomic_bool ended; /* its thread has ended */
+    atomic_bool ended; /* its thread has ended: then it is SHUT, too */
+    void (*discard)(void *item);
 
     /* What senders write, away from what the owner writes. */
     char padding[64];
-    atomic_size_t tail; /* next to send */
+    atomic_size_t tail; /* next to send, and SHUT */
     char more_padding[64];
     atomic_size_t senders_waiting;
     atomic_flag lock;
@@ -61,24 +75,33 @@ struct bine_mailbox {
 
 /* ---- the ring --------------------------------------------------------------------------------- */
 
-static bool ring_push(struct bine_mailbox *mailbox, void *item)
+static enum pushed ring_push(struct bine_mailbox *mailbox, void *item)
 {
     size_t position = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
     for (;;) {
         struct cell *cell = &mailbox->cells[position & mailbox->mask];
         size_t turn = atomic_load(&cell->turn);
         ptrdiff_t ahead = (ptrdiff_t)(turn - position);
-        if (ahead < 0)
-            return false; /* the item of one round ago is still there */
-        if (ahead > 0)
-            position = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
-        else if (atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1, memory_order_relaxed,
-                                                       memory_order_relaxed)) {
+        if (ahead == 0) {
+            if (!atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1, memory_order_relaxed,
+                                                       memory_order_relaxed))
+                continue;
             cell->item = item;
             BINE_STORE_THEN_LOOK(&cell->turn, position + 1); /* at the bell */
-            return true;
+            return PUSHED;
         }
+        if (position & SHUT) /* no cell's turn ever comes to that */
+            return REFUSED;
+        if (ahead < 0)
+            return FULL; /* the item of one round ago is still there */
+        position = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
     }
+}
+
+/* Why it refuses. */
+static int refusal(const struct bine_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->ended) ? ESRCH : EPIPE;
 }
 
 static bool ring_has_item(const struct bine_mailbox *mailbox)
@@ -93,6 +116,12 @@ static void *ring_pop(struct bine_mailbox *mailbox)
     BINE_STORE_THEN_LOOK(&cell->turn, mailbox->head + mailbox->mask + 1); /* for senders that wait */
     mailbox->head++;
     return item;
+}
+
+/* Is it closed, and everything received? */
+static bool drained(const struct bine_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->tail) == (mailbox->head | SHUT);
 }
 
 /* ---- senders that wait ------------------------------------------------------------------------ */
@@ -243,12 +272,14 @@ static void serve(struct bine_mailbox *mailbox)
             receiver->item = ring_pop(mailbox);
             wake_sender(mailbox);
         }
+        if (drained(mailbox))
+            bine_taker_claim_all(&mailbox->receivers, EPIPE);
         if (bine_queue_empty(&mailbox->receivers) && bine_queue_empty(&mailbox->object.waitable.watchers))
             return;
         int idle = IDLE;
         atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
-        /* Sequentially consistent with the sender, who stores the item and then looks at the bell. */
-        if (!ring_has_item(mailbox))
+        /* Sequentially consistent with the sender, who stores the item and then looks at the bell; and with who closes. */
+        if (!ring_has_item(mailbox) && !drained(mailbox))
             return;
         bine_object_notify(&mailbox->object);
         if (bine_queue_empty(&mailbox->receivers))
@@ -285,7 +316,7 @@ static bool mailbox_ready(const struct bine_waitable *object)
     /* Whoever asks is about to wait: the next sender must ring. */
     int idle = IDLE;
     atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
-    return ring_has_item(mailbox);
+    return ring_has_item(mailbox) || drained(mailbox);
 }
 
 static bool mailbox_external(const struct bine_waitable *object)
@@ -308,15 +339,22 @@ static void mailbox_ended(struct bine_object *object)
 {
     struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
     atomic_store(&mailbox->ended, true);
+    atomic_fetch_or(&mailbox->tail, SHUT);
     while (atomic_load(&mailbox->senders_waiting) > 0)
         wake_sender(mailbox);
 }
 
-static const struct bine_object_class mailbox_class = {
+const struct bine_object_class bine_mailbox_class = {
     {"mailbox", mailbox_ready, mailbox_external, bine_object_hub}, mailbox_forked, NULL, mailbox_ended};
 
 bine_mailbox *bine_mailbox_new(size_t capacity)
 {
+    return bine_mailbox_new_with(&(bine_mailbox_options){.capacity = capacity});
+}
+
+bine_mailbox *bine_mailbox_new_with(const bine_mailbox_options *options)
+{
+    size_t capacity = options ? options->capacity : 0;
     if (capacity == 0 || capacity > (size_t)1 << 30) {
         errno = EINVAL;
         return NULL;
@@ -327,7 +365,7 @@ bine_mailbox *bine_mailbox_new(size_t capacity)
         room *= 2;
     bine_hub_on_end(thread_ended);
     bine_hub_on_fork(thread_forked);
-    struct bine_mailbox *mailbox = bine_object_new(sizeof *mailbox, &mailbox_class, 0);
+    struct bine_mailbox *mailbox = bine_object_new(sizeof *mailbox, &bine_mailbox_class, 0);
     if (!mailbox)
         return NULL;
     mailbox->cells = calloc(room, sizeof *mailbox->cells);
@@ -339,6 +377,7 @@ bine_mailbox *bine_mailbox_new(size_t capacity)
     for (size_t i = 0; i < room; i++)
         atomic_init(&mailbox->cells[i].turn, i);
     mailbox->mask = room - 1;
+    mailbox->discard = options->discard;
     mailbox->message = (struct bine_message){NULL, bell_delivered, bell_dropped};
     return mailbox;
 }
@@ -355,6 +394,8 @@ int bine_mailbox_free(bine_mailbox *mailbox)
         error = EBUSY;
     if (error)
         return bine_result(error);
+    while (mailbox->discard && ring_has_item(mailbox))
+        mailbox->discard(ring_pop(mailbox));
     free(mailbox->cells);
     if (!orphan && atomic_load(&mailbox->bell) == RUNG) {
         mailbox->freed = true;
@@ -368,10 +409,9 @@ int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item)
 {
     if (!mailbox)
         return bine_result(EINVAL);
-    if (atomic_load_explicit(&mailbox->ended, memory_order_relaxed))
-        return bine_result(ESRCH);
-    if (!ring_push(mailbox, item))
-        return bine_result(EAGAIN);
+    enum pushed pushed = ring_push(mailbox, item);
+    if (pushed != PUSHED)
+        return bine_result(pushed == FULL ? EAGAIN : refusal(mailbox));
     ring_bell(mailbox);
     return 0;
 }
@@ -383,9 +423,12 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         .message = {NULL, sender_woken, sender_not_woken}, .mailbox = mailbox, .greenlet = hub->current};
     begin_sender(&sender);
     enqueue(mailbox, &sender);
-    /* The receiver makes room and then looks for senders; we do it the other way round. */
+    /* The receiver makes room and then looks for senders, and so does who closes; we do it the other way round. */
     int error = abandoned(mailbox) ? ESRCH : 0;
-    *sent = !error && ring_push(mailbox, item);
+    enum pushed pushed = error ? FULL : ring_push(mailbox, item);
+    *sent = pushed == PUSHED;
+    if (pushed == REFUSED)
+        error = refusal(mailbox);
     if (*sent)
         ring_bell(mailbox);
     while (!*sent && !sender.woken && !error)
@@ -409,17 +452,19 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
 {
     if (!mailbox || timeout < 0)
         return bine_result(EINVAL);
-    if (atomic_load_explicit(&mailbox->ended, memory_order_relaxed))
-        return bine_result(ESRCH);
     /* Those who wait already come first. */
-    if (atomic_load_explicit(&mailbox->senders_waiting, memory_order_relaxed) == 0 && ring_push(mailbox, item)) {
+    if (atomic_load_explicit(&mailbox->senders_waiting, memory_order_relaxed) == 0 &&
+        ring_push(mailbox, item) == PUSHED) {
         ring_bell(mailbox);
         return 0;
     }
-    if (timeout == 0)
-        return bine_mailbox_send_nowait(mailbox, item) == 0
-                   ? 0
-                   : bine_result(bine_streak_refused(bine_hub_here(), ETIMEDOUT));
+    if (atomic_load(&mailbox->tail) & SHUT)
+        return bine_result(refusal(mailbox));
+    if (timeout == 0) {
+        if (bine_mailbox_send_nowait(mailbox, item) == 0)
+            return 0;
+        return errno == EAGAIN ? bine_result(bine_streak_refused(bine_hub_here(), ETIMEDOUT)) : -1;
+    }
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
@@ -435,11 +480,52 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
             error = ESRCH;
         if (error)
             return bine_result(error);
-        if (ring_push(mailbox, item)) {
+        if (ring_push(mailbox, item) == PUSHED) {
             ring_bell(mailbox);
             return 0;
         }
     }
+}
+
+int bine_mailbox_close(bine_mailbox *mailbox)
+{
+    if (!mailbox)
+        return bine_result(EINVAL);
+    if (atomic_load(&mailbox->ended))
+        return bine_result(ESRCH);
+    atomic_fetch_or(&mailbox->tail, SHUT);
+    while (atomic_load(&mailbox->senders_waiting) > 0)
+        wake_sender(mailbox);
+    ring_bell(mailbox);
+    return 0;
+}
+
+bool bine_mailbox_closed(const bine_mailbox *mailbox)
+{
+    return !mailbox || atomic_load(&mailbox->tail) & SHUT;
+}
+
+/* Without waiting: 0, EAGAIN (from then on the next sender rings) or EPIPE. Those who wait already come first. */
+static int attempt_receive(struct bine_mailbox *mailbox, void **item, struct bine_party *party)
+{
+    if (!bine_queue_empty(&mailbox->receivers) || !mailbox_ready(&mailbox->object.waitable) ||
+        !bine_party_agrees(party))
+        return EAGAIN;
+    if (!ring_has_item(mailbox))
+        return EPIPE;
+    *item = ring_pop(mailbox);
+    wake_sender(mailbox);
+    return 0;
+}
+
+int bine_mailbox_receive_as(struct bine_mailbox *mailbox, void **item, struct bine_party *party)
+{
+    return attempt_receive(mailbox, item, party);
+}
+
+struct bine_queue *bine_mailbox_receivers(struct bine_mailbox *mailbox)
+{
+    return &mailbox->receivers;
 }
 
 int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout)
@@ -447,11 +533,9 @@ int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout)
     int error = bine_object_check(mailbox);
     if (error || timeout < 0 || !item)
         return bine_result(error ? error : EINVAL);
-    if (bine_queue_empty(&mailbox->receivers) && mailbox_ready(&mailbox->object.waitable)) {
-        *item = ring_pop(mailbox);
-        wake_sender(mailbox);
-        return 0;
-    }
+    error = attempt_receive(mailbox, item, NULL);
+    if (error != EAGAIN)
+        return bine_result(error);
     if (timeout == 0)
         return bine_result(bine_streak_refused(mailbox->object.hub, ETIMEDOUT));
     struct bine_taker taker;

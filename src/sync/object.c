@@ -28,7 +28,8 @@ static void objects_ended(struct bine_hub *hub)
         const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
         object->next = object->previous = NULL;
         object->orphan = true;
-        object->waitable.watchers = (struct bine_queue){NULL, NULL};
+        while (bine_queue_pop(&object->waitable.watchers))
+            continue;
         bine_hub_hold(hub);
         if (class->ended)
             class->ended(object);

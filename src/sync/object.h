@@ -131,14 +131,38 @@ static inline void bine_object_notify(struct bine_object *object)
         bine_waitable_notify(&object->waitable);
 }
 
+/* bine_taker_claim, from a waiter on that it has popped and could not unpark: it, and those behind it, may be parties' (party.h). */
+struct bine_taker *bine_taker_claim_slowly(struct bine_queue *queue, struct bine_waiter *waiter);
+
 /* The first taker in the queue that can still be served, popped and made ready to run; NULL: there is none. The
  * caller fills in what it gets (item, error) before anything else runs. */
 static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
 {
+    struct bine_waiter *waiter = bine_queue_pop(queue);
+    if (!waiter)
+        return NULL;
+    if (__builtin_expect(!bine_unpark_on(bine_hub_of_thread, waiter->greenlet, 0), 0))
+        return bine_taker_claim_slowly(queue, waiter);
+    struct bine_taker *taker = (struct bine_taker *)waiter;
+    taker->error = 0;
+    return taker;
+}
+
+/* bine_taker_claim for hot paths, which are spared a call: *party, and nothing is claimed, if a party's taker is the first that may be served. */
+static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(struct bine_queue *queue,
+                                                                                         bool *party)
+{
     struct bine_waiter *waiter;
-    while ((waiter = bine_queue_pop(queue))) {
+    *party = false;
+    while ((waiter = queue->first)) {
         struct bine_taker *taker = (struct bine_taker *)waiter;
-        if (__builtin_expect(bine_unpark_on(bine_hub_of_thread, waiter->greenlet, 0), 1)) {
+        bool parked = bine_unpark_on(bine_hub_of_thread, waiter->greenlet, 0);
+        if (__builtin_expect(!parked && waiter->notify, 0)) {
+            *party = true;
+            return NULL;
+        }
+        bine_queue_drop_first(queue, waiter);
+        if (__builtin_expect(parked, 1)) {
             taker->error = 0;
             return taker;
         }

@@ -29,6 +29,7 @@
     LOOKS(bine_channel_size, bine_channel_size(w->channel)) \
     LOOKS(bine_channel_has_sender, bine_channel_has_sender(w->channel)) \
     LOOKS(bine_channel_has_receiver, bine_channel_has_receiver(w->channel)) \
+    LOOKS(bine_mailbox_closed, bine_mailbox_closed(w->mailbox)) \
     LOOKS(bine_pool_count, bine_pool_count(w->pool)) \
     LOOKS(bine_pool_free_count, bine_pool_free_count(w->pool)) \
     LOOKS(bine_pool_full, bine_pool_full(w->pool)) \
@@ -86,8 +87,11 @@
     ROW(bine_channel_send, outcome(bine_channel_send(w->channel, NULL, BINE_FOREVER)), PERM, OK, PERM, SRCH) \
     ROW(bine_channel_receive, outcome(bine_channel_receive(w->channel, &item, SHORT)), PERM, TIME, PERM, SRCH) \
     ROW(bine_channel_close, outcome(bine_channel_close(w->channel)), PERM, OK, PERM, SRCH) \
+    ROW(bine_channel_add_producers, outcome(bine_channel_add_producers(w->channel, 1)), PERM, OK, PERM, SRCH) \
+    ROW(bine_channel_producer_done, outcome(bine_channel_producer_done(w->channel)), PERM, INVAL, PERM, SRCH) \
     ROW(bine_mailbox_send, outcome(bine_mailbox_send(w->mailbox, NULL, BINE_FOREVER)), OK, OK, SRCH, SRCH) \
     ROW(bine_mailbox_send_nowait, outcome(bine_mailbox_send_nowait(w->mailbox, NULL)), OK, OK, SRCH, SRCH) \
+    ROW(bine_mailbox_close, outcome(bine_mailbox_close(w->mailbox)), OK, OK, SRCH, SRCH) \
     ROW(bine_mailbox_receive, outcome(bine_mailbox_receive(w->mailbox, &item, SHORT)), PERM, PERM, PERM, PERM) \
     ROW(bine_pool_spawn_at, pointer(bine_pool_spawn_at(w->pool, nothing, NULL, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_add, outcome(bine_pool_add(w->pool, w->greenlet, BINE_FOREVER)), PERM, OK, PERM, SRCH) \
@@ -105,8 +109,8 @@
     ROW(bine_iwait_next, pointer(bine_iwait_next(w->iteration, SHORT)), PERM, PERM, PERM, PERM) \
     ENDS(bine_iwait_end, bine_iwait_end(w->iteration), iteration) \
     ROW(bine_wait, outcome(bine_wait((void *[]){w->semaphore}, 1, NULL, 1, BINE_FOREVER)), PERM, OK, PERM, OK) \
-    ROW(bine_choose, outcome(bine_choose(&(bine_choice){BINE_CHOOSE_GET, w->queue, NULL, 0}, 1, SHORT)), PERM, PERM, PERM, PERM) \
-    ROW(bine_choose_first, outcome(bine_choose_first(&(bine_choice){BINE_CHOOSE_GET, w->queue, NULL, 0}, 1, SHORT)), PERM, PERM, PERM, PERM) \
+    ROW(bine_choose, outcome(bine_choose(&(bine_choice){BINE_CHOOSE_GET, w->queue, NULL, 0}, 1, SHORT)), PERM, OK, PERM, OK) \
+    ROW(bine_choose_first, outcome(bine_choose_first(&(bine_choice){BINE_CHOOSE_GET, w->queue, NULL, 0}, 1, SHORT)), PERM, OK, PERM, OK) \
     ROW(bine_condition_new, pointer(bine_condition_new(w->rlock, 0)), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_spawn_at, pointer(bine_scope_spawn_at(w->scope, nothing, NULL, BINE_SITE(nothing))), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_cancel, outcome(bine_scope_cancel(w->scope, 0)), PERM, PERM, PERM, PERM) \
