@@ -15,7 +15,7 @@
  *        thread has ended) and, where parking is not allowed, EDEADLK. What locks, releases, closes or sets is
  *        not cut short by a kill.
  *      - The calls that only look (bine_queue_size ...) are for the object's own thread, but for those that say "any
- *        thread". So are making and freeing it, bine_pool_imap and bine_choose.
+ *        thread". So are making and freeing it, and bine_pool_imap.
  *  - Waiters are served first come, first served, and what they wait for (an item, a permit, a lock) is handed to
  *    them by whoever provides it. A waiter that was killed or timed out before is passed over, so nothing is
  *    lost; one that was served first gets what it was given, and the kill strikes at its next wait.

@@ -1,14 +1,15 @@
 /*
- * Choose: one greenlet waits in the queues of several objects at once. The first that claims it unparks it, and
- * so every other claim of it fails: exactly one operation happens. The takers are one array, on the stack when
- * it is small.
+ * Choose. Among channels, queues, semaphores and what is ready, all of one's own hub, the short way: one greenlet waits in the queues
+ * of several objects at once. The first that claims it unparks it, and so every other claim of it fails: exactly one operation
+ * happens. The takers are one array, on the stack when it is small. Everything else goes the long way (choosing.h).
  */
 #include <bine/choose.h>
 #include <stdlib.h>
 
-#include "channel.h"
-#include "queue.h"
-#include "semaphore.h"
+#include "../sync/channel.h"
+#include "../sync/queue.h"
+#include "../sync/semaphore.h"
+#include "choosing.h"
 
 enum {
     ON_STACK = 8
@@ -25,24 +26,22 @@ static const struct bine_object_class *class_of(const bine_choice *choice)
         return &bine_queue_class;
     case BINE_CHOOSE_ACQUIRE:
         return &bine_semaphore_class;
-    case BINE_CHOOSE_READY:
-        break;
+    default:
+        return NULL;
     }
-    return NULL;
 }
 
-static int check(const bine_choice *choice)
+/* Can it go the short way? */
+static bool is_near(const bine_choice *choice)
 {
     if ((unsigned)choice->operation > BINE_CHOOSE_READY)
-        return EINVAL;
+        return false;
     if (!choice->object)
-        return 0;
+        return true;
     if (choice->operation == BINE_CHOOSE_READY)
-        return bine_waitable_foreign(choice->object, bine_hub_of_thread) ? EPERM : 0;
+        return !bine_waitable_foreign(choice->object, bine_hub_of_thread);
     const struct bine_object *object = choice->object;
-    if (object->waitable.class != &class_of(choice)->waitable)
-        return EINVAL;
-    return bine_object_check(object);
+    return object->waitable.class == &class_of(choice)->waitable && bine_object_here(object);
 }
 
 /* Do it now: 0, EAGAIN, or how it failed. */
@@ -59,7 +58,7 @@ static int attempt(bine_choice *choice)
         return bine_queue_attempt_get(choice->object, &choice->item);
     case BINE_CHOOSE_ACQUIRE:
         return bine_semaphore_attempt(choice->object);
-    case BINE_CHOOSE_READY:
+    default:
         break;
     }
     const struct bine_waitable *object = choice->object;
@@ -79,7 +78,7 @@ static struct bine_queue *queue_of(bine_choice *choice)
         return &((struct bine_queue_object *)choice->object)->getters;
     case BINE_CHOOSE_ACQUIRE:
         return bine_semaphore_waiters(choice->object);
-    case BINE_CHOOSE_READY:
+    default:
         break;
     }
     return &((struct bine_waitable *)choice->object)->watchers;
@@ -178,15 +177,16 @@ static ssize_t choose(bine_choice *choices, size_t n, int64_t timeout, bool in_o
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
-    int error = timeout < 0 || (!choices && n > 0) ? EINVAL : 0;
-    for (size_t i = 0; i < n && !error; i++)
-        error = check(&choices[i]);
-    if (error)
-        return bine_result(error);
-
+    int error = 0;
+    if (timeout < 0 || (!choices && n > 0))
+        return bine_result(EINVAL);
     /* Up or down, so that of any two that can be done each is as likely as the other. */
-    size_t drawn = in_order || n < 2 ? 0 : draw(hub, 2 * n),
-           done = attempt_any(choices, n, drawn / 2, drawn & 1, &error);
+    size_t drawn = in_order || n < 2 ? 0 : draw(hub, 2 * n);
+    for (size_t i = 0; i < n; i++)
+        if (!is_near(&choices[i]))
+            return bine_choosing_run(hub, choices, n, timeout, drawn / 2, drawn & 1, in_order);
+
+    size_t done = attempt_any(choices, n, drawn / 2, drawn & 1, &error);
     if (error)
         return bine_result(error);
     if (done < n)

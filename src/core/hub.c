@@ -29,7 +29,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
 
 enum {
-    HOOKS = 16
+    HOOKS = 24
 };
 typedef void hook(struct bine_hub *hub);
 typedef int start_hook(struct bine_hub *hub);

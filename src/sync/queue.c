@@ -157,6 +157,35 @@ int bine_queue_attempt_get(struct bine_queue_object *queue, void **item)
     return attempt_get(queue, item);
 }
 
+/* The party is decided before anybody is given or shown the item, so room comes first: where items that are on their way have it all the party
+ * waits for room although greenlets wait for items, and is let in when those have arrived. */
+int bine_queue_put_as(struct bine_queue_object *queue, void *item, struct bine_party *party)
+{
+    int error = is_shut(queue) ? EPIPE : reserve(queue);
+    if (error)
+        return bine_party_decide(party) ? error : EAGAIN;
+    if (!take_room(queue))
+        return EAGAIN;
+    if (!bine_party_decide(party)) {
+        give_room(queue);
+        return EAGAIN;
+    }
+    queue->unfinished++;
+    if (hand_over(queue, item)) {
+        give_room(queue);
+        return 0;
+    }
+    insert(queue, item);
+    bine_object_notify(&queue->object);
+    return 0;
+}
+
+int bine_queue_get_as(struct bine_queue_object *queue, void **item, struct bine_party *party)
+{
+    bool there = count_of(queue) > 0 || is_shut(queue);
+    return there && bine_party_decide(party) ? attempt_get(queue, item) : EAGAIN;
+}
+
 /* In a shared queue greenlets may wait for room that items on their way from other threads had taken, and that
  * comes free because these go straight to getters. */
 static void let_putters_in(struct bine_queue_object *queue)

@@ -6,6 +6,7 @@
 
 #include "items.h"
 #include "object.h"
+#include "party.h"
 
 struct bine_queue_object {
     struct bine_object object;
@@ -32,5 +33,8 @@ enum {
 /* Without waiting: 0, EAGAIN, EPIPE, and ENOMEM for put. */
 int bine_queue_attempt_put(struct bine_queue_object *queue, void *item);
 int bine_queue_attempt_get(struct bine_queue_object *queue, void **item);
+/* The same for a party, which is decided by anything but EAGAIN. */
+int bine_queue_put_as(struct bine_queue_object *queue, void *item, struct bine_party *party);
+int bine_queue_get_as(struct bine_queue_object *queue, void **item, struct bine_party *party);
 
 #endif

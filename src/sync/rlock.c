@@ -14,7 +14,7 @@ static void rlock_forked(struct bine_object *object)
     ((struct bine_rlock *)object)->waiters = (struct bine_queue){NULL, NULL};
 }
 
-static const struct bine_object_class rlock_class = {
+const struct bine_object_class bine_rlock_class = {
     {"rlock", rlock_ready, bine_object_external, bine_object_hub}, rlock_forked, NULL};
 
 void bine_rlock_take(struct bine_rlock *lock, struct bine_greenlet *g, unsigned depth)
@@ -23,11 +23,35 @@ void bine_rlock_take(struct bine_rlock *lock, struct bine_greenlet *g, unsigned 
     lock->depth = depth;
 }
 
+static void take_as(struct bine_rlock *lock, const struct bine_party *party)
+{
+    if (bine_greenlet_foreign(party->greenlet))
+        bine_rlock_set_owner(lock, party->greenlet);
+    else
+        bine_rlock_set_owner(lock, bine_ref(party->greenlet));
+    lock->depth = 1;
+}
+
+int bine_rlock_acquire_as(struct bine_rlock *lock, bool *first, struct bine_party *party)
+{
+    struct bine_greenlet *owner = bine_rlock_owner(lock);
+    *first = !owner;
+    if ((owner && (owner != party->greenlet || lock->depth == UINT_MAX)) || !bine_party_decide(party))
+        return EAGAIN;
+    if (*first)
+        take_as(lock, party);
+    else
+        lock->depth++;
+    return 0;
+}
+
 void bine_rlock_pass(struct bine_rlock *lock)
 {
     struct bine_greenlet *before = bine_rlock_owner(lock);
     struct bine_taker *taker = bine_taker_claim(&lock->waiters);
-    if (taker) {
+    if (taker && __builtin_expect(bine_party_of(taker) != NULL, 0)) {
+        take_as(lock, bine_party_of(taker));
+    } else if (taker) {
         bine_rlock_take(lock, taker->waiter.greenlet, (unsigned)(uintptr_t)taker->item);
     } else {
         bine_rlock_set_owner(lock, NULL);
@@ -49,7 +73,7 @@ void bine_rlock_take_firmly(struct bine_rlock *lock, unsigned depth)
 
 bine_rlock *bine_rlock_new(unsigned flags)
 {
-    return bine_object_new(sizeof(struct bine_rlock), &rlock_class, flags);
+    return bine_object_new(sizeof(struct bine_rlock), &bine_rlock_class, flags);
 }
 
 int bine_rlock_free(bine_rlock *lock)

@@ -5,6 +5,7 @@
 #include <bine/lock.h>
 
 #include "object.h"
+#include "party.h"
 
 struct bine_rlock {
     struct bine_object object;
@@ -30,6 +31,14 @@ static inline void bine_rlock_set_owner(struct bine_rlock *lock, struct bine_gre
  */
 int bine_rlock_borrow(struct bine_rlock *lock, const struct bine_errand *errand);
 void bine_rlock_return(struct bine_rlock *lock, const struct bine_errand *errand);
+
+extern const struct bine_object_class bine_rlock_class;
+
+/*
+ * Acquire without waiting for a party's greenlet, which may be another thread's: that then keeps a reference to itself if *first says that it
+ * did not own the lock before. 0, EAGAIN (also where it owns it UINT_MAX times); the party is decided by 0.
+ */
+int bine_rlock_acquire_as(struct bine_rlock *lock, bool *first, struct bine_party *party);
 
 /* The current greenlet becomes the owner, `depth` times. The lock is free. */
 void bine_rlock_take(struct bine_rlock *lock, struct bine_greenlet *g, unsigned depth);

@@ -89,6 +89,11 @@ int bine_semaphore_attempt(struct bine_semaphore *semaphore)
     return 0;
 }
 
+int bine_semaphore_acquire_as(struct bine_semaphore *semaphore, struct bine_party *party)
+{
+    return semaphore->permits > 0 && bine_party_decide(party) ? bine_semaphore_attempt(semaphore) : EAGAIN;
+}
+
 struct bine_queue *bine_semaphore_waiters(struct bine_semaphore *semaphore)
 {
     return &semaphore->waiters;

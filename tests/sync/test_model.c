@@ -245,7 +245,8 @@ static bine_queue *queue;
 static bine_channel *channel;
 static bine_semaphore *semaphore;
 static unsigned seed;
-static uint64_t steps; /* grows with whatever any greenlet does */
+static bool as_parties; /* choices go the long way (src/choose/choosing.h) */
+static uint64_t steps;  /* grows with whatever any greenlet does */
 
 static int do_one(struct wish *wish, int64_t timeout)
 {
@@ -280,9 +281,12 @@ static int do_one_of(struct wish *wishes, int n, int64_t timeout, bool in_order)
     static const enum bine_choice_operation operations[] = {BINE_CHOOSE_PUT,  BINE_CHOOSE_GET,     0,
                                                             BINE_CHOOSE_SEND, BINE_CHOOSE_RECEIVE, BINE_CHOOSE_ACQUIRE};
     void *objects[] = {queue, queue, NULL, channel, channel, semaphore};
-    bine_choice choices[CHOICES];
+    bine_choice choices[CHOICES + 1];
+    int64_t never = BINE_FOREVER;
     for (int i = 0; i < n; i++)
         choices[i] = (bine_choice){operations[wishes[i].verb], objects[wishes[i].verb], (void *)wishes[i].item, 0};
+    if (as_parties)
+        choices[n++] = (bine_choice){BINE_CHOOSE_TIMER, &never, NULL, 0};
     ssize_t taken =
         in_order ? bine_choose_first(choices, (size_t)n, timeout) : bine_choose(choices, (size_t)n, timeout);
     if (taken < 0)
@@ -449,6 +453,15 @@ TEST(random_programs_agree_with_the_model, .seconds = 120)
 {
     unsigned n = seeds(4000);
     open_poller();
+    for (seed = 1; seed <= n; seed++)
+        run_seed();
+}
+
+TEST(random_programs_agree_with_the_model_where_choices_are_parties, .seconds = 120)
+{
+    unsigned n = seeds(4000);
+    open_poller();
+    as_parties = true;
     for (seed = 1; seed <= n; seed++)
         run_seed();
 }

@@ -515,7 +515,6 @@ static void *use_unshared(void *arg)
     CHECK_ERROR(bine_pool_kill(pool, 0), EPERM);
     CHECK_ERROR(bine_pool_map(pool, sleeps, NULL, 0, NULL, 0), EPERM);
     CHECK_ERROR(bine_wait(objects, 2, NULL, 1, 0), EPERM);
-    /* Not even shared ones: the choice would have to be made in two threads at once. */
     CHECK_ERROR(bine_choose(choices, 1, 0), EPERM);
     CHECK_ERROR(bine_choose(receive, 1, 0), EPERM);
     return NULL;
@@ -529,7 +528,7 @@ TEST(what_is_not_shared_refuses_other_threads)
     condition = bine_condition_new(lock, 0);
     barrier = bine_barrier_new(2, 0);
     pool = bine_pool_new(2, 0);
-    event = bine_event_new(BINE_SHARED);
+    event = bine_event_new(0);
     CHECK_OK(bine_workers_run(1, use_unshared, NULL));
     CHECK_OK(bine_channel_free(channel));
     CHECK_OK(bine_condition_free(condition));
@@ -545,6 +544,7 @@ static void post_receives(void *arg)
     void *item;
     CHECK_ERROR(bine_channel_receive(channel, &item, BINE_FOREVER), EDEADLK);
     CHECK_ERROR(bine_channel_close(channel), EDEADLK);
+    CHECK_ERROR(bine_choose(&(bine_choice){BINE_CHOOSE_RECEIVE, channel, NULL, 0}, 1, 0), EDEADLK);
     CHECK_OK(bine_semaphore_release(semaphore)); /* leaves word */
 }
 
