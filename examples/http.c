@@ -136,23 +136,21 @@ static void serve(bine_connection *connection, void *arg)
 
 /* ---- the servers ------------------------------------------------------------------------------ */
 
-static bine_server *listen_on(const char *address)
+static void start(bine_server *server)
 {
-    bine_server *server = bine_server_new(
-        &(bine_server_options){.address = address, .limit = 20000, .flags = BINE_SERVER_REUSE_PORT}, serve, NULL);
     if (!server || bine_server_start(server) != 0) {
-        perror(address);
+        perror("http: server");
         exit(1);
     }
-    return server;
 }
 
 /* Each worker tells the main thread, through this, which server it has to stop in the end. */
 static bine_mailbox *ready;
 
-static void *work(void *address)
+static void *work(void *first)
 {
-    bine_server *server = listen_on(address);
+    bine_server *server = bine_server_share(first);
+    start(server);
     if (bine_mailbox_send(ready, server, BINE_FOREVER) != 0 || bine_server_serve(server) != 0)
         exit(1);
     bine_server_free(server);
@@ -182,14 +180,15 @@ int main(int count, char **arguments)
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
     bine_event *ends[] = {bine_signal_event_new(SIGINT), bine_signal_event_new(SIGTERM)};
     ready = bine_mailbox_new(MOST);
-    /* The first tells which port it is, if any was asked for. */
-    bine_server *server = listen_on(address);
-    snprintf(address, sizeof address, "%s", bine_server_address(server));
-    bine_workers *others = workers > 1 ? bine_workers_start((unsigned)workers - 1, work, address) : NULL;
+    /* The others listen at its port, which the kernel may have chosen. */
+    bine_server *server = bine_server_new(
+        &(bine_server_options){.address = address, .limit = 20000, .flags = BINE_SERVER_REUSE_PORT}, serve, NULL);
+    start(server);
+    bine_workers *others = workers > 1 ? bine_workers_start((unsigned)workers - 1, work, server) : NULL;
     void *servers[MOST];
     for (int i = 0; i < workers - 1; i++)
         bine_mailbox_receive(ready, &servers[i], BINE_FOREVER);
-    printf("http: %s, %d worker%s\n", address, workers, workers > 1 ? "s" : "");
+    printf("http: %s, %d worker%s\n", bine_server_address(server), workers, workers > 1 ? "s" : "");
     fflush(stdout);
 
     bine_wait((void **)ends, 2, NULL, 1, BINE_FOREVER);

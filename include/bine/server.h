@@ -10,8 +10,8 @@
  *      bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:8000"}, greet, NULL);
  *      bine_server_serve(server);
  *
- * A server belongs to the thread that made it; only stopping works from any. For several cores start workers
- * (bine_workers_start) that each make a server with the same address and BINE_SERVER_REUSE_PORT.
+ * A server belongs to the thread that made it; only stopping and sharing work from any. For several cores start workers
+ * (bine_workers_start) that each share one server with BINE_SERVER_REUSE_PORT (bine_server_share).
  */
 #ifndef BINE_SERVER_H
 #define BINE_SERVER_H
@@ -65,6 +65,16 @@ typedef void bine_connection_handler(bine_connection *connection, void *arg);
  * socket(2), bind(2) and listen(2) give, ENOMEM, EAGAIN (no hub); of a name that is looked up also what bine_dial
  * says of names, ECANCELED, ETIMEDOUT. Free with bine_server_free. Switches: only to look a name up. */
 BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
+
+/*
+ * Another server, of the calling thread, at the same place, with the same options, handler and argument (which
+ * bine_server_set_handler can change): for workers, also where the kernel chose the port. If `server` has
+ * BINE_SERVER_REUSE_PORT and a port it is a socket of its own, and the kernel deals connections out; else, as with
+ * Unix sockets, both take from one backlog. Each is started, stopped and freed by itself; the file of a Unix socket goes
+ * with the first. Any thread, as long as `server` is neither stopped nor freed meanwhile. NULL: EINVAL, EBADF (it was
+ * stopped), EMFILE, ENFILE, and as bine_server_new. Switches: no.
+ */
+BINE_API bine_server *bine_server_share(const bine_server *server);
 
 /* Connections whose handling begins from now on get this handler. -1: EINVAL, EPERM. Switches: no. */
 BINE_API int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg);
@@ -140,8 +150,16 @@ BINE_API int bine_datagram_server_stop(bine_datagram_server *server, int64_t gra
 BINE_API int bine_datagram_server_free(bine_datagram_server *server);
 BINE_API const char *bine_datagram_server_address(const bine_datagram_server *server);
 BINE_API int bine_datagram_server_port(const bine_datagram_server *server);
+BINE_API int bine_datagram_server_fd(const bine_datagram_server *server);
+BINE_API bine_datagram_server *bine_datagram_server_share(const bine_datagram_server *server);
 
-/* Send an answer to where the datagram came from. Returns 0 or -1 as sendto(2). Switches: maybe. */
+/* Send a datagram from the server's socket to any peer, such as one that was remembered from an earlier datagram.
+ * Returns 0, or -1: EINVAL (NULL), EPERM (another thread's server), EBADF (it was stopped), EMSGSIZE, or as sendto(2).
+ * Switches: maybe. */
+BINE_API int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length,
+                                const void *data, size_t size);
+
+/* Send an answer to where the datagram came from. As bine_datagram_send. */
 BINE_API int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size);
 
 BINE_END

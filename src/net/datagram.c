@@ -99,19 +99,20 @@ static void *receive_datagrams(void *arg)
     return NULL;
 }
 
-bine_datagram_server *bine_datagram_server_new(const bine_server_options *options, bine_datagram_handler *handler,
-                                               void *arg)
+/* By options, or at the place of another server. */
+static bine_datagram_server *make_server(const bine_server_options *options, const bine_datagram_server *other,
+                                         bine_datagram_handler *handler, void *arg)
 {
-    if (!options || !handler) {
-        errno = EINVAL;
-        return NULL;
-    }
     struct bine_datagram_server *server = calloc(1, sizeof *server);
     if (!server)
         return NULL;
-    server->size = options->size ? options->size : 65536;
+    size_t size = other ? other->size : options->size;
+    server->size = size ? size : 65536;
     server->buffer = malloc(server->size);
-    int error = server->buffer ? bine_listener_open(&server->listener, options, SOCK_DGRAM) : ENOMEM;
+    int error = ENOMEM;
+    if (server->buffer)
+        error = other ? bine_listener_share(&server->listener, &other->listener, SOCK_DGRAM)
+                      : bine_listener_open(&server->listener, options, SOCK_DGRAM);
     if (error) {
         free(server->buffer);
         free(server);
@@ -123,6 +124,25 @@ bine_datagram_server *bine_datagram_server_new(const bine_server_options *option
     bine_site_describe(handler_site, describe_datagram);
     bine_site_describe(receiving_site, describe_receiving);
     return server;
+}
+
+bine_datagram_server *bine_datagram_server_new(const bine_server_options *options, bine_datagram_handler *handler,
+                                               void *arg)
+{
+    if (!options || !handler) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return make_server(options, NULL, handler, arg);
+}
+
+bine_datagram_server *bine_datagram_server_share(const bine_datagram_server *server)
+{
+    if (!server) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return make_server(NULL, server, server->handler, server->arg);
 }
 
 int bine_datagram_server_start(bine_datagram_server *server)
@@ -167,14 +187,26 @@ int bine_datagram_server_port(const bine_datagram_server *server)
     return server ? server->listener.port : result(EINVAL);
 }
 
+int bine_datagram_server_fd(const bine_datagram_server *server)
+{
+    return server ? server->listener.fd : -1;
+}
+
+int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length, const void *data,
+                       size_t size)
+{
+    int error = !peer || (!data && size) ? EINVAL : bine_listener_check((struct bine_listener *)server);
+    /* While the server stops, its handlers may still answer: the socket is closed then. */
+    if (!error && server->listener.fd < 0)
+        error = EBADF;
+    if (error)
+        return result(error);
+    return bine_sendto(server->listener.fd, data, size, MSG_NOSIGNAL, peer, length) < 0 ? -1 : 0;
+}
+
 int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size)
 {
-    if (!datagram || (!data && size))
+    if (!datagram)
         return result(EINVAL);
-    /* While the server stops, its handlers may still answer: the socket is closed then. */
-    if (datagram->server->listener.fd < 0)
-        return result(EBADF);
-    ssize_t sent = bine_sendto(datagram->server->listener.fd, data, size, MSG_NOSIGNAL,
-                               (struct sockaddr *)&datagram->peer, datagram->peer_length);
-    return sent < 0 ? -1 : 0;
+    return bine_datagram_send(datagram->server, (struct sockaddr *)&datagram->peer, datagram->peer_length, data, size);
 }

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -10,6 +11,8 @@
 #include <bine/io.h>
 
 #include "../core/errand.h"
+#include "../core/libc.h"
+#include "../io/descriptor.h"
 #include "../io/sigpipe.h"
 #include "../sync/object.h"
 #include "unix_file.h"
@@ -43,8 +46,29 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
         return error;
     }
     note_address(listener, options->address != NULL);
-    listener->sigpipe = options->flags & BINE_SERVER_SIGPIPE;
+    listener->options = *options;
+    listener->options.address = listener->address;
+    listener->by_port = options->address && listener->port && (options->flags & BINE_SERVER_REUSE_PORT);
     return 0;
+}
+
+/* By a socket of its own on the same port, to which the kernel gives a share of the connections; else by a copy of the
+ * descriptor: all take from one backlog. */
+int bine_listener_share(struct bine_listener *listener, const struct bine_listener *other, int type)
+{
+    bine_server_options options = other->options;
+    if (other->by_port)
+        return bine_listener_open(listener, &options, type);
+    options.address = NULL;
+    options.fd = other->fd < 0 ? -1 : bine_libc.fcntl(other->fd, F_DUPFD_CLOEXEC, 3);
+    if (options.fd < 0)
+        return other->fd < 0 ? EBADF : errno;
+    bine_descriptor_gone(options.fd);
+    bine_descriptor_copied(other->fd, options.fd);
+    int error = bine_listener_open(listener, &options, type);
+    if (error)
+        bine_close(options.fd);
+    return error;
 }
 
 int bine_listener_check(const struct bine_listener *listener)
@@ -78,7 +102,7 @@ int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg
         return ENOMEM;
     }
     listener->started = true;
-    if (!listener->sigpipe)
+    if (!(listener->options.flags & BINE_SERVER_SIGPIPE))
         bine_sigpipe_survive();
     return 0;
 }

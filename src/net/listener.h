@@ -18,10 +18,11 @@ struct bine_listener {
     struct bine_hub *hub;
     int fd; /* -1: stopped */
     bool started, stopping;
-    bool sigpipe;            /* keeps its default action */
-    unsigned waiting;        /* callers inside serve and stop */
-    bine_greenlet *greenlet; /* who accepts: a reference */
-    bine_event *stopped;     /* set when everything has ended */
+    bine_server_options options; /* as given, with the address of this server */
+    bool by_port;                /* others can bind to its port (BINE_SERVER_REUSE_PORT) */
+    unsigned waiting;            /* callers inside serve and stop */
+    bine_greenlet *greenlet;     /* who accepts: a reference */
+    bine_event *stopped;         /* set when everything has ended */
     bine_pool *pool;
     bine_run
         *serve_waiting; /* called with the server: take what waits in the kernel, close, handle it; NULL: nothing is */
@@ -37,6 +38,8 @@ struct bine_listener {
 
 /* Bind (see bine_listen). 0 or an error number, with nothing left behind. */
 int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type);
+/* The same at the place of another listener, which any thread may have. */
+int bine_listener_share(struct bine_listener *listener, const struct bine_listener *other, int type);
 /* `run(arg)` is the loop that accepts. All of these return 0 or an error number. */
 int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg, const char *site);
 int bine_listener_wait(struct bine_listener *listener);

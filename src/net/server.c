@@ -177,16 +177,15 @@ static void *serve_waiting(void *arg)
     return NULL;
 }
 
-bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg)
+/* By options, or at the place of another server. */
+static bine_server *make_server(const bine_server_options *options, const bine_server *other,
+                                bine_connection_handler *handler, void *arg)
 {
-    if (!options || !handler) {
-        errno = EINVAL;
-        return NULL;
-    }
     struct bine_server *server = calloc(1, sizeof *server);
     if (!server)
         return NULL;
-    int error = bine_listener_open(&server->listener, options, SOCK_STREAM);
+    int error = other ? bine_listener_share(&server->listener, &other->listener, SOCK_STREAM)
+                      : bine_listener_open(&server->listener, options, SOCK_STREAM);
     if (error) {
         free(server);
         errno = error;
@@ -194,11 +193,29 @@ bine_server *bine_server_new(const bine_server_options *options, bine_connection
     }
     server->handler = handler;
     server->arg = arg;
-    server->delay = options->flags & BINE_SERVER_DELAY;
+    server->delay = server->listener.options.flags & BINE_SERVER_DELAY;
     server->listener.serve_waiting = serve_waiting;
     bine_site_describe(handler_site, describe_connection);
     bine_site_describe(accepting_site, describe_accepting);
     return server;
+}
+
+bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg)
+{
+    if (!options || !handler) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return make_server(options, NULL, handler, arg);
+}
+
+bine_server *bine_server_share(const bine_server *server)
+{
+    if (!server) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return make_server(NULL, server, server->handler, server->arg);
 }
 
 int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg)

@@ -53,6 +53,10 @@
     LOOKS(bine_server_get_figures, bine_server_get_figures(w->server)) \
     LOOKS(bine_datagram_server_address, bine_datagram_server_address(w->datagrams)) \
     LOOKS(bine_datagram_server_port, bine_datagram_server_port(w->datagrams)) \
+    LOOKS(bine_datagram_server_fd, bine_datagram_server_fd(w->datagrams)) \
+    ROW(bine_server_share, share_server(w), OK, OK, OK, OK) \
+    ROW(bine_datagram_server_share, share_datagrams(w), OK, OK, OK, OK) \
+    ROW(bine_datagram_send, outcome(bine_datagram_send(w->datagrams, (struct sockaddr *)&nobody, sizeof nobody, "x", 1)), PERM, PERM, PERM, PERM) \
     ROW(bine_event_set, outcome(bine_event_set(w->event)), PERM, OK, PERM, SRCH) \
     ROW(bine_event_clear, outcome(bine_event_clear(w->event)), PERM, OK, PERM, SRCH) \
     ROW(bine_event_wait, outcome(bine_event_wait(w->event, SHORT)), PERM, TIME, PERM, SRCH) \

@@ -6,6 +6,7 @@
 #include <bine.h>
 #include <bine/backdoor.h>
 #include <dirent.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -245,6 +246,20 @@ static int free_pool(struct world *w)
         return errno;
     w->pool = NULL;
     return 0;
+}
+
+static const struct sockaddr_in nobody = {.sin_family = AF_INET};
+
+static int share_server(struct world *w)
+{
+    bine_server *server = bine_server_share(w->server);
+    return server ? outcome(bine_server_free(server)) : errno;
+}
+
+static int share_datagrams(struct world *w)
+{
+    bine_datagram_server *server = bine_datagram_server_share(w->datagrams);
+    return server ? outcome(bine_datagram_server_free(server)) : errno;
 }
 
 #define CALL_ROW(name, expression, ...) CALL(name, expression)
