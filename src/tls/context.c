@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 
+#include "protocols.h"
 #include "reason.h"
 
 static void *fail(int error)
@@ -78,6 +79,8 @@ static const char *contradiction(const bine_tls_options *options, bool server)
         return "a server with authorities does not take any peer";
     if (options->key && !options->certificate)
         return "a key needs a certificate";
+    if (options->min_version && options->min_version != BINE_TLS_1_2 && options->min_version != BINE_TLS_1_3)
+        return "the minimum version is neither TLS 1.2 nor TLS 1.3";
     return NULL;
 }
 
@@ -91,17 +94,18 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
     if (wrong)
         return refuse(wrong);
     ERR_clear_error();
-    struct bine_tls_context *context = malloc(sizeof *context);
+    struct bine_tls_context *context = calloc(1, sizeof *context);
     if (!context)
         return NULL;
-    *context = (struct bine_tls_context){SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()), server,
-                                         options->any_peer != 0};
+    context->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    context->server = server;
+    context->any_peer = options->any_peer != 0;
     if (!context->ssl) {
         free(context);
         ERR_clear_error();
         return fail(ENOMEM);
     }
-    SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(context->ssl, options->min_version ? options->min_version : TLS1_2_VERSION);
     SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS);
     /* A new handshake in the middle would make a write wait for a read; TLS 1.3 has none. */
     SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION);
@@ -112,6 +116,12 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
         ERR_clear_error();
         bine_tls_context_free(context);
         return fail(EINVAL);
+    }
+    int error = options->protocols ? bine_tls_protocols_set(context, options->protocols) : 0;
+    if (error) {
+        ERR_clear_error();
+        bine_tls_context_free(context);
+        return fail(error);
     }
     return context;
 }
@@ -132,4 +142,9 @@ void bine_tls_context_free(bine_tls_context *context)
         return;
     SSL_CTX_free(context->ssl);
     free(context);
+}
+
+SSL_CTX *bine_tls_context_ssl(const bine_tls_context *context)
+{
+    return context ? context->ssl : fail(EINVAL);
 }

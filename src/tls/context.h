@@ -6,9 +6,15 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
+enum {
+    BINE_TLS_PROTOCOLS = 512 /* bytes of a list on the wire */
+};
+
 struct bine_tls_context {
     SSL_CTX *ssl;
     bool server, any_peer;
+    size_t protocols_size;
+    unsigned char protocols[BINE_TLS_PROTOCOLS];
 };
 
 #endif

@@ -36,15 +36,17 @@ struct bine_tls {
     SSL *ssl;
     BIO *incoming, *outgoing; /* owned by ssl */
     int fd;
-    bine_semaphore *receiving; /* one greenlet receives at a time */
-    bine_semaphore *sending;   /* one sends: a write holds it from its first record to its last */
-    unsigned arrivals;         /* how often something was received */
-    int read_error;            /* why nothing more can be read; 0: it can */
-    int write_error;           /* why nothing more can be written; 0: it can */
-    int cut;                   /* what cut a write short, if that is the reason */
-    unsigned long failure;     /* OpenSSL's error after which the connection is dead */
-    size_t sent, taken;        /* of the block */
-    char block[BLOCK];         /* taken from OpenSSL to be sent; for the one that sends */
+    bine_semaphore *receiving;     /* one greenlet receives at a time */
+    bine_semaphore *sending;       /* one sends: a write holds it from its first record to its last */
+    unsigned arrivals;             /* how often something was received */
+    int read_error;                /* why nothing more can be read; 0: it can */
+    int write_error;               /* why nothing more can be written; 0: it can */
+    int cut;                       /* what cut a write short, if that is the reason */
+    unsigned long failure;         /* OpenSSL's error after which the connection is dead */
+    int64_t read_time, write_time; /* limits of a call; BINE_FOREVER: none */
+    char protocol[256];            /* agreed upon by ALPN */
+    size_t sent, taken;            /* of the block */
+    char block[BLOCK];             /* taken from OpenSSL to be sent; for the one that sends */
 };
 
 static void *fail(int error)
@@ -72,14 +74,21 @@ static void note_error(int *kept, int error)
         *kept = error;
 }
 
+/* In OpenSSL's words; of a certificate that was refused also why: expired, another name, unknown issuer. */
+static void explain_failure(const struct bine_tls *tls)
+{
+    bool mistrusted =
+        ERR_GET_LIB(tls->failure) == ERR_LIB_SSL && ERR_GET_REASON(tls->failure) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    long verified = SSL_get_verify_result(tls->ssl);
+    bine_tls_reason_explain(tls->failure, mistrusted ? X509_verify_cert_error_string(verified) : NULL);
+}
+
 /* OpenSSL cannot go on with this connection. */
 static int note_failure(struct bine_tls *tls)
 {
     tls->failure = ERR_get_error();
     ERR_clear_error();
-    long verified = SSL_get_verify_result(tls->ssl);
-    bool mistrusted = ERR_GET_REASON(tls->failure) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-    bine_tls_reason_explain(tls->failure, mistrusted ? X509_verify_cert_error_string(verified) : NULL);
+    explain_failure(tls);
     note_error(&tls->read_error, EPROTO);
     tls->write_error = EPROTO;
     return EPROTO;
@@ -90,7 +99,7 @@ static ssize_t refused_again(const struct bine_tls *tls, int error)
 {
     char words[64], text[96];
     if (error == EPROTO) {
-        bine_tls_reason_explain(tls->failure, NULL);
+        explain_failure(tls);
     } else if (error == tls->write_error && tls->cut) {
         snprintf(text, sizeof text, "an earlier write was cut short: %s", strerror_r(tls->cut, words, sizeof words));
         bine_tls_reason_say(text);
@@ -190,6 +199,7 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
     if (!tls)
         return NULL;
     tls->fd = fd;
+    tls->read_time = tls->write_time = BINE_FOREVER;
     tls->receiving = bine_semaphore_new(1, 0);
     tls->sending = bine_semaphore_new(1, 0);
     tls->ssl = SSL_new(context->ssl);
@@ -233,6 +243,15 @@ static int shake_hands(struct bine_tls *tls)
     }
 }
 
+static void note_protocol(struct bine_tls *tls)
+{
+    const unsigned char *name = NULL;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(tls->ssl, &name, &size);
+    if (size)
+        memcpy(tls->protocol, name, size); /* 255 bytes at most */
+}
+
 static struct bine_tls *begin(struct bine_tls *tls, int64_t timeout)
 {
     bine_timeout scope;
@@ -243,8 +262,10 @@ static struct bine_tls *begin(struct bine_tls *tls, int64_t timeout)
     } else {
         error = errno;
     }
-    if (!error)
+    if (!error) {
+        note_protocol(tls);
         return tls;
+    }
     connection_free(tls);
     return fail(error);
 }
@@ -296,13 +317,8 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
 /* Reading answers some records, such as requests for new keys. It never waits until the answer is sent: two sides that write
  * much to each other would wait for each other. A peer that makes it answer and does not read would fill the memory, so
  * from some point on there is nothing to read before the answers have gone out. */
-ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
+static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
 {
-    bine_tls_reason_clear();
-    if (!tls || (!buffer && size))
-        return refused(EINVAL);
-    if (size == 0)
-        return 0;
     for (;;) {
         int error = BIO_ctrl_pending(tls->outgoing) > UNSENT ? wait_and_send(tls) : 0;
         if (error)
@@ -324,6 +340,25 @@ ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
         if (error)
             return refused(error);
     }
+}
+
+ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
+{
+    bine_timeout scope;
+    bine_tls_reason_clear();
+    if (!tls || (!buffer && size))
+        return refused(EINVAL);
+    if (size == 0)
+        return 0;
+    if (tls->read_time == BINE_FOREVER)
+        return read_some(tls, buffer, size);
+    if (bine_timeout_begin(&scope, tls->read_time) != 0)
+        return -1;
+    ssize_t got = read_some(tls, buffer, size);
+    int error = errno;
+    bine_timeout_end(&scope);
+    errno = error;
+    return got;
 }
 
 static ssize_t read_for_reader(void *tls, void *buffer, size_t size)
@@ -372,13 +407,8 @@ static int write_records(struct bine_tls *tls, const char *data, size_t size)
     return error;
 }
 
-ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
+static ssize_t write_all(struct bine_tls *tls, const void *buffer, size_t size)
 {
-    bine_tls_reason_clear();
-    if (!tls || (!buffer && size))
-        return refused(EINVAL);
-    if (size == 0)
-        return 0;
     if (bine_semaphore_acquire(tls->sending, BINE_FOREVER) != 0)
         return -1;
     int kept = tls->write_error;
@@ -387,6 +417,34 @@ ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
     if (kept)
         return refused_again(tls, kept);
     return error ? refused(error) : (ssize_t)size;
+}
+
+ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
+{
+    bine_timeout scope;
+    bine_tls_reason_clear();
+    if (!tls || (!buffer && size))
+        return refused(EINVAL);
+    if (size == 0)
+        return 0;
+    if (tls->write_time == BINE_FOREVER)
+        return write_all(tls, buffer, size);
+    if (bine_timeout_begin(&scope, tls->write_time) != 0)
+        return -1;
+    ssize_t written = write_all(tls, buffer, size);
+    int error = errno;
+    bine_timeout_end(&scope);
+    errno = error;
+    return written;
+}
+
+int bine_tls_set_timeouts(bine_tls *tls, int64_t read, int64_t write)
+{
+    if (!tls || read < 0 || write < 0)
+        return (int)refused(EINVAL);
+    tls->read_time = read;
+    tls->write_time = write;
+    return 0;
 }
 
 /* ---- the end ---------------------------------------------------------------------------------- */
@@ -412,4 +470,14 @@ void bine_tls_free(bine_tls *tls, int64_t timeout)
 const char *bine_tls_version(const bine_tls *tls)
 {
     return tls ? SSL_get_version(tls->ssl) : "";
+}
+
+const char *bine_tls_protocol(const bine_tls *tls)
+{
+    return tls ? tls->protocol : "";
+}
+
+SSL *bine_tls_ssl(const bine_tls *tls)
+{
+    return tls ? tls->ssl : fail(EINVAL);
 }
