@@ -3,6 +3,7 @@
  *
  *   module.c      names and types of bine._bine
  *   greenlet.c    the Greenlet type         timeout.c    Timeout        objects: event.c, semaphore.c, queue.c, channel.c
+ *   arguments.c   the arguments of methods that are called often
  *   across.c      waits that any OS thread may end, and orders to another thread's hub
  *   io.c          descriptors that a greenlet waits for
  *   watch.c       what a thread sees of another one's greenlets
@@ -266,6 +267,13 @@ void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);
 bool bine_cut_short(void);
 /* Is that the trace function that bine_cut_short() sets? */
 bool bine_cut_traces(Py_tracefunc function);
+
+/* ---- arguments.c ------------------------------------------------------------------------------------- */
+
+/* The arguments of a METH_FASTCALL | METH_KEYWORDS method, all of them optional, in the order of `names` (which NULL ends): those that were given
+ * go to `values` (borrowed), where the others stay as they were. -1 with a TypeError. */
+int bine_py_arguments(const char *function, const char *const *names, PyObject *const *given, Py_ssize_t count,
+                      PyObject *keywords, PyObject **values);
 
 /* ---- across.c ---------------------------------------------------------------------------------------- */
 

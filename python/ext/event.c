@@ -167,19 +167,22 @@ static PyObject *event_clear_flag(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static int parse_timeout(PyObject *args, PyObject *kwargs, const char *format, int64_t *deadline, PyObject **timeout)
+/* The only argument, timeout. */
+static int take_timeout(const char *function, PyObject *const *args, Py_ssize_t count, PyObject *keywords,
+                        int64_t *deadline, PyObject **timeout)
 {
-    static char *names[] = {"timeout", NULL};
+    static const char *const names[] = {"timeout", NULL};
     *timeout = Py_None;
-    return PyArg_ParseTupleAndKeywords(args, kwargs, format, names, timeout) ? bine_py_deadline(*timeout, deadline)
-                                                                             : -1;
+    return bine_py_arguments(function, names, args, count, keywords, timeout) < 0
+               ? -1
+               : bine_py_deadline(*timeout, deadline);
 }
 
-static PyObject *event_wait(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *event_wait(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     int64_t deadline;
     PyObject *timeout;
-    if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
+    if (take_timeout("wait", args, count, keywords, &deadline, &timeout) < 0)
         return NULL;
     int result = wait_event((Event *)self, deadline, timeout);
     return result < 0 ? NULL : PyBool_FromLong(result);
@@ -239,10 +242,11 @@ static int provide(Event *self, PyObject *value, PyObject *exception)
     return set_event(self);
 }
 
-static PyObject *result_set(PyObject *self, PyObject *args)
+static PyObject *result_set(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
+    static const char *const names[] = {"value", NULL};
     PyObject *value = Py_None;
-    if (!PyArg_ParseTuple(args, "|O:set", &value) || provide((Event *)self, value, NULL) < 0)
+    if (bine_py_arguments("set", names, args, count, keywords, &value) < 0 || provide((Event *)self, value, NULL) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -276,15 +280,17 @@ static PyObject *result_or_raise(Event *self)
     return value;
 }
 
-static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
+static PyObject *result_get(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    static char *names[] = {"block", "timeout", NULL};
+    static const char *const names[] = {"block", "timeout", NULL};
     Event *self = (Event *)object;
-    PyObject *timeout = Py_None;
-    int block = 1;
+    PyObject *given[] = {Py_True, Py_None}, *timeout;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &block, &timeout) ||
-        bine_py_deadline(timeout, &deadline) < 0)
+    if (bine_py_arguments("get", names, args, count, keywords, given) < 0)
+        return NULL;
+    int block = PyObject_IsTrue(given[0]);
+    timeout = given[1];
+    if (block < 0 || bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     int result = is_set(self) ? 1 : wait_event(self, block ? deadline : 0, timeout);
     if (result < 0)
@@ -292,12 +298,12 @@ static PyObject *result_get(PyObject *object, PyObject *args, PyObject *kwargs)
     return result ? result_or_raise(self) : bine_py_raise_timeout(block ? timeout : Py_None);
 }
 
-static PyObject *result_result(PyObject *object, PyObject *args, PyObject *kwargs)
+static PyObject *result_result(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     Event *self = (Event *)object;
     int64_t deadline;
     PyObject *timeout;
-    if (parse_timeout(args, kwargs, "|O:result", &deadline, &timeout) < 0)
+    if (take_timeout("result", args, count, keywords, &deadline, &timeout) < 0)
         return NULL;
     int result = wait_event(self, deadline, timeout);
     return result < 0 ? NULL : result ? result_or_raise(self) : bine_py_raise_timeout(timeout);
@@ -312,12 +318,12 @@ static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
     return result ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
 }
 
-static PyObject *result_wait(PyObject *object, PyObject *args, PyObject *kwargs)
+static PyObject *result_wait(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     Event *self = (Event *)object;
     int64_t deadline;
     PyObject *timeout;
-    if (parse_timeout(args, kwargs, "|O:wait", &deadline, &timeout) < 0)
+    if (take_timeout("wait", args, count, keywords, &deadline, &timeout) < 0)
         return NULL;
     int result = wait_event(self, deadline, timeout);
     if (result < 0)
@@ -376,6 +382,7 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
+#define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 #define COMMON                                                                                                      \
     {"rawlink", event_rawlink, METH_O,                                                                              \
      "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the " \
@@ -393,22 +400,22 @@ static PyMethodDef event_methods[] = {
     {"clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag."},
     {"is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set."},
     {"isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()."},
-    {"wait", KEYWORDS(event_wait),
+    {"wait", FAST(event_wait),
      "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef result_methods[] = {
     COMMON,
-    {"set", result_set, METH_VARARGS, "set(value=None)\n--\n\nStore the value and wake all who wait."},
+    {"set", FAST(result_set), "set(value=None)\n--\n\nStore the value and wake all who wait."},
     {"set_exception", KEYWORDS(result_set_exception),
      "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()."},
-    {"set_result", result_set, METH_VARARGS, "set_result(value)\n--\n\nThe same as set()."},
-    {"get", KEYWORDS(result_get),
+    {"set_result", FAST(result_set), "set_result(value)\n--\n\nThe same as set()."},
+    {"get", FAST(result_get),
      "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer."},
-    {"result", KEYWORDS(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
+    {"result", FAST(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
     {"get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)"},
-    {"wait", KEYWORDS(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
+    {"wait", FAST(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
     {"successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored."},
     {"done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()."},
     {"cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled."},

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "core/greenlet.h"
+#include "core/streak.h"
 #include "greenlet_parts.h"
 #include "loop.h"
 
@@ -129,6 +130,19 @@ static int wait_for_work(Loop *loop, struct bine_carrier *carrier)
     return error;
 }
 
+/* Before the next round. Where nobody else is ready rounds count as calls that do not wait: the clock and the kernel are looked at now and then,
+ * and the GIL stays. */
+static void let_others_run(Loop *loop, struct bine_carrier *carrier)
+{
+    struct bine_hub *hub = loop->hub;
+    carrier->waiting++;
+    if (bine_ready_empty(&hub->ready) && !hub->simulated)
+        bine_streak_firmly(hub);
+    else
+        bine_yield(hub);
+    carrier->waiting--;
+}
+
 static PyObject *loop_serve(PyObject *object, PyObject *unused)
 {
     Loop *loop = (Loop *)object;
@@ -147,11 +161,8 @@ static PyObject *loop_serve(PyObject *object, PyObject *unused)
             continue;
         }
         run_round(loop, carrier);
-        if (loop->queued && loop->runner == carrier->g) {
-            carrier->waiting++;
-            bine_yield(loop->hub);
-            carrier->waiting--;
-        }
+        if (loop->queued && loop->runner == carrier->g)
+            let_others_run(loop, carrier);
     }
     if (loop->runner == carrier->g) {
         loop->runner = NULL;

@@ -50,7 +50,7 @@ struct bine_watcher {
     PyObject *callback, *args;            /* args NULL: it was not started */
     struct bine_watcher *next, *previous; /* of the loop's active ones */
     struct bine_watcher *next_queued;
-    PyObject *dict, *weak_references;
+    PyObject *weak_references;
     int revents; /* since the last call */
     int8_t priority;
     bool active;
@@ -110,7 +110,7 @@ void bine_loop_attend_recess(struct bine_hub *hub);
 /* Does it belong to the calling thread? */
 static inline bool bine_loop_here(const struct bine_loop *loop)
 {
-    return loop->hub == bine_hub_here() && loop->hub->life == loop->life;
+    return loop->hub == bine_hub_of_thread && loop->hub->life == loop->life;
 }
 
 /* Have a greenlet that calls callbacks. -1 with an exception. */
@@ -138,7 +138,19 @@ int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *na
 /* In the child after fork. */
 void bine_watchers_forked(struct bine_loop *loop);
 
-/* Parts of the types. */
+/* Parts of the types. Each has start and stop among its own methods: CPython calls those quickly that the object's own type defines. */
+#define BINE_WATCHER_METHODS                                                                                           \
+    {"start", (PyCFunction)(void (*)(void))bine_watcher_start_method, METH_FASTCALL | METH_KEYWORDS,                   \
+     "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the "      \
+     "events "                                                                                                         \
+     "in front if pass_events. It may not wait. Any thread: from\n"                                                    \
+     "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), OSError."},                 \
+    {                                                                                                                  \
+        "stop", bine_watcher_stop_method, METH_NOARGS,                                                                 \
+            "stop()\n--\n\nCall it no more, also for an event that has happened. It can be started again. Any thread." \
+    }
+PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *bine_watcher_stop_method(PyObject *object, PyObject *unused);
 int bine_watcher_setup(struct bine_watcher *watcher, const struct bine_watcher_class *class, PyObject *loop, int keeps,
                        PyObject *priority);
 int bine_watcher_traverse(PyObject *object, visitproc visit, void *arg);

@@ -91,6 +91,7 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
+    BINE_WATCHER_METHODS,
     {"send", async_send, METH_NOARGS,
      "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. No effect if it is "
      "not active."},

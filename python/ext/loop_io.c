@@ -202,6 +202,7 @@ static PyObject *io_format(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
+    BINE_WATCHER_METHODS,
     {"_format", io_format, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

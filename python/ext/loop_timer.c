@@ -7,6 +7,7 @@
 typedef struct {
     struct bine_watcher base; /* first */
     double after, repeat;     /* seconds */
+    int64_t delay;            /* of the next start: `after` in nanoseconds */
     int64_t deadline;         /* of the hub's clock, while it runs */
     uint32_t timer;           /* the hub's, if `taken` */
     bool taken, runs;
@@ -52,7 +53,7 @@ static void fire(void *arg, int64_t deadline)
     bine_watcher_fire(&self->base, BINE_LOOP_TIMER);
 }
 
-static int start_after(Timer *self, double seconds)
+static int start_after(Timer *self, int64_t delay)
 {
     struct bine_hub *hub = self->base.loop->hub;
     if (!self->taken) {
@@ -65,13 +66,13 @@ static int start_after(Timer *self, double seconds)
         self->taken = true;
     }
     halt(self);
-    run(self, bine_hub_deadline(hub, nanoseconds(seconds)));
+    run(self, bine_hub_deadline(hub, delay));
     return 0;
 }
 
 static int begin(struct bine_watcher *watcher)
 {
-    return start_after((Timer *)watcher, ((Timer *)watcher)->after);
+    return start_after((Timer *)watcher, ((Timer *)watcher)->delay);
 }
 
 static void end(struct bine_watcher *watcher)
@@ -124,6 +125,7 @@ static int timer_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->after = after;
+    self->delay = nanoseconds(after);
     self->repeat = repeat;
     return bine_watcher_setup(&self->base, &class, loop, ref, priority);
 }
@@ -136,15 +138,14 @@ static PyObject *timer_again(PyObject *object, PyObject *const *args, Py_ssize_t
     bool pass_events;
     if (bine_watcher_arguments(args, count, names, &callback, &rest, &pass_events) < 0)
         return NULL;
-    double after = self->after;
     bool was_active = self->base.active;
-    self->after = self->repeat;
+    self->delay = nanoseconds(self->repeat);
     int result = self->repeat > 0 || was_active ? bine_watcher_start(&self->base, callback, rest, pass_events) : 0;
-    self->after = after;
+    self->delay = nanoseconds(self->after);
     Py_DECREF(rest);
     if (result == 0 && was_active && bine_loop_here(self->base.loop)) {
         if (self->repeat > 0)
-            result = start_after(self, self->repeat);
+            result = start_after(self, nanoseconds(self->repeat));
         else
             bine_watcher_stop(&self->base);
     }
@@ -188,6 +189,7 @@ static PyObject *timer_format(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
+    BINE_WATCHER_METHODS,
     {"again", (PyCFunction)(void (*)(void))timer_again, METH_FASTCALL | METH_KEYWORDS,
      "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; without repeat: stop."},
     {"_format", timer_format, METH_NOARGS, NULL},

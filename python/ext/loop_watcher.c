@@ -167,7 +167,7 @@ int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *na
     return *rest ? 0 : -1;
 }
 
-static PyObject *watcher_start(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
+PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     PyObject *callback, *rest;
     bool pass_events;
@@ -180,7 +180,7 @@ static PyObject *watcher_start(PyObject *object, PyObject *const *args, Py_ssize
     Py_RETURN_NONE;
 }
 
-static PyObject *watcher_stop(PyObject *object, PyObject *unused)
+PyObject *bine_watcher_stop_method(PyObject *object, PyObject *unused)
 {
     (void)unused;
     if (stop_anywhere((Watcher *)object) < 0)
@@ -336,7 +336,6 @@ int bine_watcher_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->loop);
     Py_VISIT(self->callback);
     Py_VISIT(self->args);
-    Py_VISIT(self->dict);
     return 0;
 }
 
@@ -345,7 +344,6 @@ int bine_watcher_clear(PyObject *object)
     Watcher *self = (Watcher *)object;
     Py_CLEAR(self->callback);
     Py_CLEAR(self->args);
-    Py_CLEAR(self->dict);
     return 0;
 }
 
@@ -445,12 +443,7 @@ static PyObject *watcher_format(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    {"start", (PyCFunction)(void (*)(void))watcher_start, METH_FASTCALL | METH_KEYWORDS,
-     "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the events "
-     "in front if pass_events. It may not wait. Any thread: from\n"
-     "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), OSError."},
-    {"stop", watcher_stop, METH_NOARGS,
-     "stop()\n--\n\nCall it no more, also for an event that has happened. It can be started again. Any thread."},
+    BINE_WATCHER_METHODS,
     {"close", watcher_close, METH_NOARGS, "close()\n--\n\nStop it for good."},
     {"feed", (PyCFunction)(void (*)(void))watcher_feed, METH_FASTCALL,
      "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had happened."},
@@ -496,7 +489,6 @@ PyTypeObject bine_Watcher_Type = {
     .tp_methods = methods,
     .tp_members = members,
     .tp_getset = getset,
-    .tp_dictoffset = offsetof(Watcher, dict),
     .tp_weaklistoffset = offsetof(Watcher, weak_references),
 };
 

@@ -156,13 +156,16 @@ static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
     return result < 0 ? -1 : result == 0;
 }
 
-static PyObject *semaphore_acquire(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    static char *names[] = {"blocking", "timeout", NULL};
-    PyObject *timeout = Py_None;
-    int blocking = 1;
+    static const char *const names[] = {"blocking", "timeout", NULL};
+    PyObject *given[] = {Py_True, Py_None};
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:acquire", names, &blocking, &timeout))
+    if (bine_py_arguments("acquire", names, args, count, keywords, given) < 0)
+        return NULL;
+    int blocking = PyObject_IsTrue(given[0]);
+    PyObject *timeout = given[1];
+    if (blocking < 0)
         return NULL;
     /* threading's "for ever" is -1. */
     if (PyLong_Check(timeout) && PyLong_AsLong(timeout) == -1)
@@ -346,9 +349,10 @@ static PyObject *semaphore_repr(PyObject *object)
     return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object, self->counter);
 }
 
+#define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 #define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 #define COMMON                                                                                                       \
-    {"acquire", KEYWORDS(semaphore_acquire),                                                                         \
+    {"acquire", FAST(semaphore_acquire),                                                                             \
      "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed."},                              \
         {"locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting."}, \
         {"__enter__", semaphore_enter, METH_NOARGS, NULL},                                                           \

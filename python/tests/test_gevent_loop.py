@@ -54,6 +54,32 @@ def test_what_a_callback_adds_is_for_the_next_round_and_greenlets_run_between():
     assert seen == [1, "greenlet 1", 2, "greenlet 2", 3]
 
 
+def test_callbacks_that_add_callbacks_for_ever_keep_nobody_from_running():
+    """Neither a timer, nor a descriptor, nor another thread, although no other greenlet is ready when the next round begins."""
+    one, other = socket.socketpair()
+    seen, going = set(), [True]
+
+    def again():
+        if going[0]:
+            loop.run_callback(again)
+
+    def came(what):
+        seen.add(what)
+        if len(seen) == 3:
+            going[0] = False
+            done.set()
+
+    done = bine.event.Event()
+    timer, readable = loop.timer(0.01), loop.io(one.fileno(), 1)
+    timer.start(came, "timer")
+    readable.start(lambda: (readable.stop(), came("descriptor")))
+    thread = threading.Thread(target=lambda: (other.send(b"x"), loop.run_callback_threadsafe(came, "thread")))
+    loop.run_callback(again)
+    thread.start()
+    assert done.wait(30)
+    thread.join()
+
+
 def test_run_callback_threadsafe_from_another_thread():
     seen = []
     thread = threading.Thread(target=loop.run_callback_threadsafe, args=(lambda: seen.append(threading.get_ident()),))

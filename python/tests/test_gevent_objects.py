@@ -143,6 +143,26 @@ def test_an_rlock_is_used_from_another_thread():
     assert order == [False, "here", "elsewhere"]
 
 
+def test_arguments_by_name_and_by_place():
+    result, event, semaphore = AsyncResult(), Event(), bine.lock.Semaphore(1)
+    result.set(value=1)
+    assert result.get(timeout=0, block=True) == result.get(False, 0) == result.wait(0) == result.result(timeout=0) == 1
+    assert event.wait(timeout=0) is event.wait(0) is False
+    assert semaphore.acquire(timeout=0, blocking=True) and not semaphore.acquire(False)
+    for wrong in (
+        lambda: result.get(1, 0, 0), lambda: result.get(True, block=True), lambda: result.get(now=True), lambda: event.wait(0, timeout=0),
+        lambda: event.wait(block=False), lambda: result.set(1, 2), lambda: semaphore.acquire(wait=1),
+    ):
+        raises(TypeError, wrong)
+
+    class Undecided:
+        def __bool__(self):
+            raise LookupError
+
+    for method in (result.get, semaphore.acquire):
+        raises(LookupError, method, Undecided())
+
+
 def test_events_count_their_links():
     for waited in (Event(), AsyncResult()):
         assert waited.linkcount() == 0

@@ -293,6 +293,17 @@ def test_a_watcher_may_be_started_again_in_its_callback():
     assert len(seen) == 3
 
 
+def test_attributes_are_for_types_of_the_programs_own():
+    class Named(type(loop.timer(0))):
+        pass
+
+    own = Named(loop, 1)
+    own.name = "mine"
+    assert own.name == "mine"
+    with raising(AttributeError):
+        loop.timer(0).name = "mine"
+
+
 def test_a_callback_must_be_callable():
     for wrong in (None, 1):
         with raising(TypeError):
