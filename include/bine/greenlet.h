@@ -55,6 +55,11 @@ typedef struct bine_spawn_options {
     size_t stack_size; /* bytes of usable stack, rounded up to a power of two of at least 16 KiB, the
                           guard not counted; 0: the default (256 KiB, or BINE_STACK_SIZE) */
     int64_t delay;     /* as for bine_spawn_later */
+    /* Called with `arg`, once, if run never will be: since the greenlet was killed before it began, or its thread ended.
+       Frees what run would have freed. NULL: nothing. It runs on the greenlet's own thread, after its links, and may not
+       wait (EDEADLK). Not called if the spawn itself failed: `arg` is the caller's still. Nor in the child of a fork, where
+       greenlets are left as threads are. */
+    void (*discard)(void *arg);
 } bine_spawn_options;
 
 /* The same with options (NULL: all defaults). Errors as above; EINVAL also for a stack over 1 GiB. */
@@ -169,6 +174,16 @@ BINE_API int bine_kill(bine_greenlet *g);
  * for. Switches: maybe. */
 BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
 
+/*
+ * Interrupt g once: its current call that parks, or else its next that would, fails with `error` (an errno value, 1 to
+ * 255, not ETIME, which waits use), and later ones are as ever. g decides what that means, as with a signal's EINTR. If
+ * a wake came first, the call succeeds, and the next one fails. An interrupt that has not struck yet is replaced by a later
+ * one, and taken back by 0. Shields hold it back, a kill hides it, and a greenlet that
+ * has ended is left alone. Any thread; from another it strikes when g's thread next looks at its messages.
+ * Returns 0, or -1: EINVAL; ENOMEM from another thread. Switches: no.
+ */
+BINE_API int bine_interrupt(bine_greenlet *g, int error);
+
 /* True if g has been killed (it may still be running towards its end). Switches: no. */
 BINE_API bool bine_killed(const bine_greenlet *g);
 
@@ -178,7 +193,8 @@ BINE_API bool bine_killed(const bine_greenlet *g);
 BINE_API int bine_check(void);
 
 /* Between these two the current greenlet's parks obey neither kill nor timeout scopes, so that cleanup
- * code can block. They nest. Switches: no. */
+ * code can block. They nest. One that is open when the greenlet's function returns is reported on standard error, by the
+ * greenlet's name, and closed. Switches: no. */
 BINE_API void bine_shield_begin(void);
 BINE_API void bine_shield_end(void);
 
@@ -193,7 +209,8 @@ typedef struct bine_timeout {
 } bine_timeout;
 
 /* Open a scope: every park of the current greenlet that would last beyond now + duration fails with
- * ETIMEDOUT, and so does every later one until the scope is ended. Scopes nest, the earliest wins.
+ * ETIMEDOUT, and so does every later one until the scope is ended. Scopes nest, the earliest wins. One that is open
+ * when the greenlet's function returns is reported on standard error, by the greenlet's name, and closed.
  * Returns 0, or -1: EINVAL, ENOMEM (no hub). Switches: no. */
 BINE_API int bine_timeout_begin(bine_timeout *scope, int64_t duration);
 
@@ -204,6 +221,49 @@ BINE_API int bine_timeout_end(bine_timeout *scope);
 /* Whose time was it? True if a park failed because of this scope, which is open or has been ended: false if the ETIMEDOUT
  * came of the call's own timeout, of a scope around this one, or of the peer. False for NULL. Switches: no. */
 BINE_API bool bine_timeout_expired(const bine_timeout *scope);
+
+/*
+ * BINE_WITHIN(duration) { ... }: a scope over the block that follows, closed on every way out of it: its end, return,
+ * goto, break and continue (both leave the block, not a loop around it), and C++ exceptions. bine_exit and bine_fail in it
+ * are ways out, too; longjmp is not. A second argument, a pointer to a bool, is told whether a park failed because of it.
+ *
+ *      bool late;
+ *      BINE_WITHIN(2 * BINE_SECOND, &late) {
+ *          if (ask(server) != 0)
+ *              return -1;
+ *      }
+ *
+ * The duration is evaluated once; one that is negative has passed already, as 0. Without a hub, and no memory for one, the
+ * block runs without a limit: bine_timeout_begin tells. A scope that was opened in the block and is open at its end is
+ * reported, as at a greenlet's end. errno is left alone. For C11 and C++, with the GNU attribute `cleanup`; in C
+ * -fexceptions makes it hold for pthread_exit and exceptions that pass through.
+ */
+#define BINE_WITHIN(...) BINE_WITHIN_(__VA_ARGS__, NULL, )
+#define BINE_WITHIN_(duration, told, ...) BINE_WITHIN_NAMED_(BINE_JOIN_(bine_within_, __LINE__), duration, told)
+#define BINE_WITHIN_NAMED_(name, duration, told)                                                                  \
+    for (bine_within name                                                                                         \
+         __attribute__((__cleanup__(bine_within_end))) = {{0, 0, NULL, false}, (duration), (told), false, false}; \
+         bine_within_begin(&name);)
+#define BINE_JOIN_(a, b) BINE_JOIN__(a, b)
+#define BINE_JOIN__(a, b) a##b
+
+/* What the macro is made of. */
+typedef struct bine_within {
+    bine_timeout timeout;
+    int64_t duration;
+    bool *expired;
+    bool begun, open;
+} bine_within;
+
+BINE_API void bine_within_end(bine_within *within);
+static inline bool bine_within_begin(bine_within *within)
+{
+    if (within->begun)
+        return false;
+    within->begun = true;
+    within->open = bine_timeout_begin(&within->timeout, within->duration < 0 ? 0 : within->duration) == 0;
+    return true;
+}
 
 /* ---- links ---------------------------------------------------------------------------------- */
 

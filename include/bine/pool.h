@@ -37,6 +37,13 @@ BINE_API int bine_pool_free(bine_pool *pool);
 BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
                                            const char *site);
 
+/* The same with options, as for bine_spawn_with (NULL: none). One with a delay takes its place at once. Where `discard` is
+ * set, it is called in the pool's thread if the greenlet is killed before it ran, by bine_pool_kill or otherwise. */
+#define bine_pool_spawn_with(pool, options, run, arg, timeout) \
+    bine_pool_spawn_with_at((pool), (options), (run), (arg), (timeout), BINE_SITE(run))
+BINE_API bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options, bine_run *run,
+                                                void *arg, int64_t timeout, const char *site);
+
 /* Take in a greenlet that exists, waiting for a free place; the pool takes a reference of its own. One that has
  * ended is not taken in, which is a success. Returns 0 or -1: also EINVAL (g NULL or not of the pool's thread), EEXIST
  * (it is in this pool), ENOMEM. Waits. */

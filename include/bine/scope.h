@@ -19,7 +19,8 @@ BINE_BEGIN
 
 typedef struct bine_scope bine_scope;
 
-/* Begin a scope in the current greenlet, which must end it. After `timeout` the block's waits fail with
+/* Begin a scope in the current greenlet, which must end it. If it does not, its end is reported on standard error, by the
+ * greenlet's name, and the scope is cancelled and ended for it; bine_fail and bine_exit do that without a report. After `timeout` the block's waits fail with
  * ETIMEDOUT, as in a bine_timeout, and at the scope's end whatever still runs in it is killed. Scopes nest,
  * with each other and with bine_timeouts. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
 BINE_API bine_scope *bine_scope_begin(int64_t timeout);
@@ -29,6 +30,11 @@ BINE_API bine_scope *bine_scope_begin(int64_t timeout);
  * thread). Switches: no. */
 #define bine_scope_spawn(scope, run, arg) bine_scope_spawn_at((scope), (run), (arg), BINE_SITE(run))
 BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site);
+/* The same with options, as for bine_spawn_with (NULL: none). */
+#define bine_scope_spawn_with(scope, options, run, arg) \
+    bine_scope_spawn_with_at((scope), (options), (run), (arg), BINE_SITE(run))
+BINE_API bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run,
+                                                 void *arg, const char *site);
 
 /*
  * Cancel: kill all greenlets in the scope; from now on nothing can be spawned in it, and the block's waits fail

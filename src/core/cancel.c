@@ -133,16 +133,20 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
 void bine_shield_begin(void)
 {
     struct bine_hub *hub = bine_hub_get();
-    if (hub)
-        hub->current->shields++;
+    if (!hub)
+        return;
+    hub->current->shields++;
+    hub->current->attention |= BINE_A_SHIELD;
 }
 
 void bine_shield_end(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
-    if (hub && hub->current->shields)
-        hub->current->shields--;
+    if (hub && hub->current->shields && --hub->current->shields == 0)
+        hub->current->attention &= (uint8_t)~BINE_A_SHIELD;
 }
+
+/* ---- timeout scopes ----------------------------------------------------------------------------------------- */
 
 int bine_timeout_begin(bine_timeout *scope, int64_t duration)
 {
@@ -175,6 +179,21 @@ int bine_timeout_end(bine_timeout *scope)
     if (!scope->outer)
         hub->current->attention &= (uint8_t)~BINE_A_SCOPE;
     return scope->expired;
+}
+
+void bine_within_end(bine_within *within)
+{
+    if (!within || !within->open)
+        return;
+    struct bine_greenlet *g = bine_hub_of_thread->current;
+    if (g->timeouts != &within->timeout) {
+        /* Opened inside and left open: it may lie in a frame that is gone. */
+        bine_greenlet_report_block(g);
+        g->timeouts = &within->timeout;
+    }
+    bool expired = bine_timeout_end(&within->timeout) > 0;
+    if (within->expired)
+        *within->expired = expired;
 }
 
 bool bine_timeout_expired(const bine_timeout *scope)

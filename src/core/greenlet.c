@@ -284,6 +284,10 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
     }
     if (name)
         bine_greenlet_take_name(g, name);
+    if (options->discard) {
+        g->discard = options->discard;
+        g->flags |= BINE_G_DISCARD;
+    }
     if (options->delay)
         start_later(g, options->delay);
     else
@@ -384,19 +388,25 @@ void bine_greenlet_renew(enum bine_slot kept)
     end_kept_by_others(hub, hub->current, kept);
 }
 
-/* What others keep for it ends first. */
-static __attribute__((noinline)) void end_of_belongings(struct bine_hub *hub, struct bine_greenlet *g)
+/* What it opened is closed first, then what others keep for it ends. */
+static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct bine_greenlet *g, bool returned)
 {
-    end_kept_by_others(hub, g, BINE_SLOTS);
+    if (g->attention & (BINE_A_SCOPE | BINE_A_SHIELD)) {
+        if (returned)
+            bine_greenlet_report_open(g);
+        bine_greenlet_close_open(g);
+    }
+    if (g->flags & BINE_G_BELONGINGS)
+        end_kept_by_others(hub, g, BINE_SLOTS);
     if (bine_watermark_enabled)
         bine_watermark_end(g);
 }
 
 /* What a greenlet does last, still on its stack. */
-static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
+static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error, bool returned)
 {
-    if (__builtin_expect(g->flags & BINE_G_BELONGINGS || bine_watermark_enabled, 0))
-        end_of_belongings(hub, g);
+    if (__builtin_expect(g->condition & BINE_END_WITH_CARE || bine_watermark_enabled, 0))
+        end_with_care(hub, g, returned);
     conclude(hub, g, value, error);
 }
 
@@ -425,7 +435,7 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_greenlet_enter(void)
         void *value = g->run(g->arg);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit(0); /* it forked, and is all that is left of the child */
-        end(hub, g, value, 0);
+        end(hub, g, value, 0, true);
         struct bine_arch_context *context = bine_schedule_succeed(hub, g, next_to_run(hub));
         if (context)
             return context;
@@ -437,22 +447,32 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
 {
     struct bine_greenlet *g = hub->current;
     if (g->flags & BINE_G_ROOT) {
-        /* The thread itself ends. After fork this is the greenlet that called it. */
+        /* The thread itself ends. After fork this is the greenlet that called it. What it has open is not forgotten: not to be reported. */
+        g->attention &= (uint8_t) ~(BINE_A_SCOPE | BINE_A_SHIELD);
+        g->timeouts = NULL;
         if (hub->main_thread)
             exit(0);
         pthread_exit(value);
     }
-    end(hub, g, value, error);
+    end(hub, g, value, error, false);
     bine_schedule_leave(hub, g, next_to_run(hub));
 }
 
 void bine_greenlet_abandon(struct bine_greenlet *g, int error)
 {
     struct bine_hub *hub = g->hub;
+    void (*discard)(void *) = g->state == BINE_NEW && g->flags & BINE_G_DISCARD ? g->discard : NULL;
+    void *arg = g->arg;
     bine_timer_stop(&hub->timers, g->timer);
     if (g->state == BINE_NEW && !g->stack)
         bine_stacks_unreserve(hub->stacks, g->stack_class);
     conclude(hub, g, NULL, error);
+    if (discard) {
+        bool outer = hub->no_park;
+        hub->no_park = true;
+        discard(arg);
+        hub->no_park = outer;
+    }
 }
 
 void bine_exit(void *value)

@@ -39,11 +39,16 @@ struct bine_greenlet {
     struct bine_arch_context context;           /* while not running; sp NULL: has not run yet */
     uint32_t timer; /* its own for good, of the hub's: the deadline of the current park, or of the delayed start */
     struct bine_hub *hub;
-    uint8_t state;      /* enum bine_state */
-    uint8_t flags;      /* BINE_G_* */
-    uint8_t park_flags; /* of the current park */
-    uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
-    int wake_error;     /* what the current park returns */
+    union {
+        struct {
+            uint8_t state;      /* enum bine_state */
+            uint8_t flags;      /* BINE_G_* */
+            uint8_t park_flags; /* of the current park */
+            uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
+        };
+        uint32_t condition; /* all four: BINE_END_WITH_CARE is one question */
+    };
+    int wake_error; /* what the current park returns */
     union {
         bine_run *run;                   /* what it will run, and once it runs ... */
         const char *verb;                /* ... why it is parked: "recv fd", and in `object` 7 */
@@ -61,7 +66,10 @@ struct bine_greenlet {
     struct bine_timeout *timeouts; /* innermost scope */
     unsigned references;
 
-    uintptr_t object; /* see verb */
+    union {
+        uintptr_t object;           /* see verb */
+        void (*discard)(void *arg); /* while it is new, if BINE_G_DISCARD: see bine_spawn_options */
+    };
     /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it. */
     char *name;
     struct bine_link *links;
@@ -79,6 +87,7 @@ enum {
     BINE_G_FORKED = 1 << 4,     /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_BELONGINGS = 1 << 5, /* has a name, links, locals, something in a slot: more to do at its end */
     BINE_G_LOADING = 1 << 6,    /* inside libc's loader: a thread that needs that would wait for it */
+    BINE_G_DISCARD = 1 << 7,    /* spawned with `discard` */
 };
 
 enum {
@@ -86,7 +95,12 @@ enum {
     BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
     BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
     BINE_A_CALLBACK = 1 << 3,  /* runs a callback that may not wait: parks that are not firm fail with EDEADLK */
+    BINE_A_SHIELD = 1 << 4,    /* `shields` is not 0 */
 };
+
+/* Of `condition`: at its end there is more to do than to tell those who wait. */
+#define BINE_END_WITH_CARE ((uint32_t)BINE_G_BELONGINGS << 8 | (uint32_t)(BINE_A_SCOPE | BINE_A_SHIELD) << 24)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where flags and attention lie in `condition`");
 
 static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot slot, void *value)
 {
@@ -103,6 +117,12 @@ void bine_greenlet_show(struct bine_greenlet *g);
  * to its end. */
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
                                            const char *site);
+
+/* g, which is new, is not to discard its argument. */
+static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)
+{
+    g->flags &= (uint8_t)~BINE_G_DISCARD;
+}
 
 /* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
  * For layers above that keep something in a slot. At most one per slot. */
@@ -130,6 +150,17 @@ static inline void bine_greenlet_release(struct bine_greenlet *g)
 /* End g, which never ran or never will again, from outside (killed before its start, abandoned by fork or hub end):
  * links and joiners are told. */
 void bine_greenlet_abandon(struct bine_greenlet *g, int error);
+
+/* Blocks of a layer above that a greenlet can leave open: does g have any, and close them, waiting for what they wait for. */
+struct bine_block_class {
+    bool (*any)(const struct bine_greenlet *g);
+    void (*close)(struct bine_greenlet *g);
+};
+void bine_greenlet_on_left_open(const struct bine_block_class *class);
+/* Say on standard error what g has left open; close it. */
+void bine_greenlet_report_open(struct bine_greenlet *g);
+void bine_greenlet_report_block(struct bine_greenlet *g);
+void bine_greenlet_close_open(struct bine_greenlet *g);
 
 /* Parts of ending a greenlet that live in files of their own. */
 void bine_links_run(struct bine_greenlet *g);

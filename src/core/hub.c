@@ -142,6 +142,8 @@ static void abandon_all(struct bine_hub *hub)
 
 static void end_hub(struct bine_hub *hub)
 {
+    if (hub->root->attention & (BINE_A_SCOPE | BINE_A_SHIELD))
+        bine_greenlet_report_open(hub->root);
     bine_inbox_close(&hub->inbox);
     bine_errands_end(hub);
     for (int i = HOOKS - 1; i >= 0; i--) {
@@ -218,6 +220,7 @@ static void after_fork_in_child(void)
     while ((g = hub->all != self ? hub->all : self->all_next)) {
         g->waitable.watchers = (struct bine_queue){0};
         g->links = NULL;
+        bine_greenlet_keep_argument(g);
         bine_greenlet_abandon(g, ECANCELED);
     }
     hub->no_park = no_park;

@@ -151,6 +151,7 @@ struct bine_hub {
     struct bine_hub *next_hub; /* of those that have ended */
     pthread_t thread;
     struct trip *trips;            /* errands that greenlets of this hub wait for (errand.c) */
+    struct bine_scope *scopes;     /* that are open, the youngest first (sync/scope.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */
     int default_stack_class;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include "switch.h"
 
@@ -151,14 +152,55 @@ void bine_yield(struct bine_hub *hub)
         around->back(hub, g, left, 0);
 }
 
-void bine_interrupt(struct bine_greenlet *g, int error)
+struct interrupt {
+    struct bine_message message;
+    struct bine_greenlet *g;
+    int error;
+};
+
+static void interrupt_here(struct bine_message *message)
 {
-    if (g->state == BINE_PARKED && listens(g, g->park_flags))
+    struct interrupt interrupt = *(struct interrupt *)message;
+    free(message);
+    bine_interrupt(interrupt.g, interrupt.error);
+}
+
+static void interrupt_dropped(struct bine_message *message)
+{
+    free(message);
+}
+
+/* One of another thread, by a message to that. If the thread has ended, so has g. */
+static __attribute__((noinline, cold)) int interrupt_elsewhere(struct bine_greenlet *g, int error)
+{
+    int saved = errno;
+    struct interrupt *interrupt = malloc(sizeof *interrupt);
+    if (!interrupt)
+        return -1;
+    *interrupt = (struct interrupt){{NULL, interrupt_here, interrupt_dropped}, g, error};
+    if (bine_hub_send(g->hub, &interrupt->message) != 0)
+        free(interrupt);
+    errno = saved;
+    return 0;
+}
+
+int bine_interrupt(bine_greenlet *g, int error)
+{
+    if (!g || error < 0 || error > UINT8_MAX || error == ETIME) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (__builtin_expect(g->hub != bine_hub_of_thread, 0))
+        return interrupt_elsewhere(g, error);
+    if (error == 0)
+        clear_interrupt(g);
+    else if (g->state == BINE_PARKED && listens(g, g->park_flags))
         bine_unpark_error(g, error);
     else if (g->state != BINE_DEAD) {
         g->interrupt = (uint8_t)error;
         g->attention |= BINE_A_INTERRUPT;
     }
+    return 0;
 }
 
 void bine_hub_signalled(struct bine_hub *hub, bool restart)

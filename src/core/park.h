@@ -70,10 +70,6 @@ static inline bool bine_unpark(struct bine_greenlet *g)
 /* Let every other ready greenlet run once. Never fails, not cancelled. */
 void bine_yield(struct bine_hub *hub);
 
-/* Make g's current or next interruptible park fail once with `error` (EINTR for Python's exceptions). The greenlet may be
- * the current one. Shields hold it back. */
-void bine_interrupt(struct bine_greenlet *g, int error);
-
 /* A signal handler ran on this hub's thread: ends the root's park with EINTR if its flags say so. `restart`: the handler has
  * SA_RESTART. Not async-signal-safe: called from the hub's turn (a handler notes the fact and wakes the driver). */
 void bine_hub_signalled(struct bine_hub *hub, bool restart);

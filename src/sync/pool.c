@@ -4,6 +4,8 @@
  */
 #include "pool.h"
 
+#include <string.h>
+
 enum {
     TAKE,
     LOOK
@@ -127,19 +129,21 @@ static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct
     return 0;
 }
 
-struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg, int64_t deadline,
-                                             const char *site, const struct bine_member *template)
+struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const bine_spawn_options *options,
+                                                  bine_run *run, void *arg, int64_t deadline, const char *site,
+                                                  const struct bine_member *template)
 {
     int error = take_place(pool, TAKE, deadline);
     if (error) {
         errno = error;
         return NULL;
     }
-    struct bine_greenlet *g = bine_spawn_at(run, arg, site);
+    struct bine_greenlet *g = options ? bine_spawn_with_at(options, run, arg, site) : bine_spawn_at(run, arg, site);
     error = g ? join_in(pool, g, template) : errno;
     if (error) {
         if (g) {
-            bine_kill(g); /* it has not started, so it never runs */
+            bine_greenlet_keep_argument(g); /* the spawn failed: it is the caller's */
+            bine_kill(g);                   /* it has not started, so it never runs */
             bine_detach(g);
         }
         give_place(pool);
@@ -159,20 +163,51 @@ static struct bine_member *find(const struct bine_pool *pool, const struct bine_
 
 static int spawn_there(struct bine_errand *errand)
 {
-    errand->item = bine_pool_spawn_at(errand->object, errand->function, errand->item, errand->timeout, errand->site);
+    errand->item = bine_pool_spawn_with_at(errand->object, errand->options, errand->function, errand->item,
+                                           errand->timeout, errand->site);
     return errand->item ? 0 : errno;
+}
+
+/* A copy that the other thread can read although the caller's may end. NULL with errno. */
+static bine_spawn_options *copy_options(const bine_spawn_options *options)
+{
+    size_t length = options->name ? strlen(options->name) + 1 : 0;
+    bine_spawn_options *copy = malloc(sizeof *copy + length);
+    if (!copy)
+        return NULL;
+    *copy = *options;
+    if (length)
+        copy->name = memcpy(copy + 1, options->name, length);
+    return copy;
+}
+
+/* The pool is another thread's, or the call failed: `error`. */
+static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spawn_options *options, bine_run *run,
+                                      void *arg, int64_t timeout, const char *site)
+{
+    bine_spawn_options *copy = options ? copy_options(options) : NULL;
+    if (options && !copy)
+        return NULL;
+    struct bine_errand errand = {spawn_there,  "spawn in pool",    pool,           arg, .function = run,
+                                 .site = site, .timeout = timeout, .options = copy};
+    int failed = bine_object_elsewhere(error, &errand);
+    free(copy);
+    return failed ? NULL : errand.item;
+}
+
+bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options, bine_run *run, void *arg,
+                                       int64_t timeout, const char *site)
+{
+    static const struct bine_member plain;
+    int error = run ? check(pool, timeout) : EINVAL;
+    if (error)
+        return spawn_elsewhere(error, pool, options, run, arg, timeout, site);
+    return bine_pool_spawn_member_with(pool, options, run, arg, deadline_of(pool, timeout), site, &plain);
 }
 
 bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout, const char *site)
 {
-    static const struct bine_member plain;
-    int error = run ? check(pool, timeout) : EINVAL;
-    if (error) {
-        struct bine_errand errand = {spawn_there,  "spawn in pool",   pool, arg, .function = run,
-                                     .site = site, .timeout = timeout};
-        return bine_object_elsewhere(error, &errand) == 0 ? errand.item : NULL;
-    }
-    return bine_pool_spawn_member(pool, run, arg, deadline_of(pool, timeout), site, &plain);
+    return bine_pool_spawn_with_at(pool, NULL, run, arg, timeout, site);
 }
 
 static int add_there(struct bine_errand *errand)

@@ -28,9 +28,16 @@ struct bine_pool {
     unsigned killing;  /* callers inside bine_pool_kill: newcomers are killed as well */
 };
 
-/* Spawn a member; template's ended, context and index are taken over. NULL with errno. */
-struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg, int64_t deadline,
-                                             const char *site, const struct bine_member *template);
+/* Spawn a member; template's ended, context and index are taken over. options: NULL for none. NULL with errno. */
+struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const bine_spawn_options *options,
+                                                  bine_run *run, void *arg, int64_t deadline, const char *site,
+                                                  const struct bine_member *template);
+static inline struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg,
+                                                           int64_t deadline, const char *site,
+                                                           const struct bine_member *template)
+{
+    return bine_pool_spawn_member_with(pool, NULL, run, arg, deadline, site, template);
+}
 
 /* Kill all members with this context (NULL: all members). Does not wait. */
 void bine_pool_kill_context(struct bine_pool *pool, const void *context);

@@ -10,12 +10,65 @@
 struct bine_scope {
     struct bine_timeout timeout;
     struct bine_pool *group;
-    struct bine_greenlet *owner; /* who began it: a reference, for one that forgets to end it */
+    struct bine_greenlet *owner;        /* who began it: a reference, for one that forgets to end it */
+    struct bine_scope *older, *younger; /* in hub->scopes */
     int error;
     bool cancelled;
     bool ending; /* the owner is in bine_scope_end, or has been */
     bool interrupted;
 };
+
+/* ---- scopes that their owners leave open ------------------------------------------------------ */
+
+static void enlist(struct bine_scope *scope)
+{
+    struct bine_hub *hub = scope->group->object.hub;
+    scope->older = hub->scopes;
+    if (hub->scopes)
+        hub->scopes->younger = scope;
+    hub->scopes = scope;
+}
+
+static void delist(struct bine_scope *scope)
+{
+    if (scope->younger)
+        scope->younger->older = scope->older;
+    else
+        scope->group->object.hub->scopes = scope->older;
+    if (scope->older)
+        scope->older->younger = scope->younger;
+}
+
+static struct bine_scope *youngest_of(const struct bine_greenlet *g)
+{
+    struct bine_scope *scope = g->hub->scopes;
+    while (scope && scope->owner != g)
+        scope = scope->older;
+    return scope;
+}
+
+static bool has_open(const struct bine_greenlet *g)
+{
+    return youngest_of(g) != NULL;
+}
+
+static void cancel(struct bine_scope *scope, int error);
+static void wait_firmly(struct bine_scope *scope);
+static void free_scope(struct bine_scope *scope);
+
+static void close_open(struct bine_greenlet *g)
+{
+    for (struct bine_scope *scope; (scope = youngest_of(g));) {
+        scope->ending = true;
+        cancel(scope, ECANCELED);
+        wait_firmly(scope);
+        free_scope(scope);
+    }
+}
+
+static const struct bine_block_class scope_blocks = {has_open, close_open};
+
+/* ---- beginning, spawning, ending -------------------------------------------------------------- */
 
 bine_scope *bine_scope_begin(int64_t timeout)
 {
@@ -35,6 +88,8 @@ bine_scope *bine_scope_begin(int64_t timeout)
         return NULL;
     }
     scope->owner = bine_ref(scope->group->object.hub->current);
+    enlist(scope);
+    bine_greenlet_on_left_open(&scope_blocks);
     return scope;
 }
 
@@ -66,7 +121,8 @@ static void ended(struct bine_member *member)
         cancel(member->context, error);
 }
 
-bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site)
+bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run, void *arg,
+                                        const char *site)
 {
     int error = !scope || !run ? EINVAL : bine_object_check(scope->group);
     if (!error && scope->cancelled)
@@ -76,7 +132,12 @@ bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, 
         return NULL;
     }
     struct bine_member member = {.ended = ended, .context = scope};
-    return bine_pool_spawn_member(scope->group, run, arg, 0, site, &member);
+    return bine_pool_spawn_member_with(scope->group, options, run, arg, 0, site, &member);
+}
+
+bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site)
+{
+    return bine_scope_spawn_with_at(scope, NULL, run, arg, site);
 }
 
 int bine_scope_cancel(bine_scope *scope, int error)
@@ -100,6 +161,23 @@ static int wait_for_members(struct bine_scope *scope)
     return 0;
 }
 
+/* For those that have been killed. */
+static void wait_firmly(struct bine_scope *scope)
+{
+    while (scope->group->count > 0) {
+        struct bine_taker taker;
+        bine_taker_wait_firmly(&scope->group->object, &scope->group->joiners, &taker, "end scope");
+    }
+}
+
+static void free_scope(struct bine_scope *scope)
+{
+    delist(scope);
+    bine_pool_free(scope->group);
+    bine_detach(scope->owner);
+    free(scope);
+}
+
 int bine_scope_end(bine_scope *scope)
 {
     if (!scope)
@@ -121,17 +199,12 @@ int bine_scope_end(bine_scope *scope)
         error = ETIMEDOUT;
     if (error)
         cancel(scope, error);
-    while (scope->group->count > 0) {
-        struct bine_taker taker;
-        bine_taker_wait_firmly(&scope->group->object, &scope->group->joiners, &taker, "end scope");
-    }
+    wait_firmly(scope);
     /* An interrupt that no wait has received is not for whatever the caller waits for next. */
     if (scope->interrupted && scope->owner->interrupt == ECANCELED)
         bine_interrupt(scope->owner, 0);
     bine_timeout_end(&scope->timeout);
     error = scope->error;
-    bine_pool_free(scope->group);
-    bine_detach(scope->owner);
-    free(scope);
+    free_scope(scope);
     return bine_result(error);
 }

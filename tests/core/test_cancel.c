@@ -1,5 +1,6 @@
 /* Kill, shields, timeout scopes, interrupts: cutting waits short. */
 #include <bine.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/park.h"
@@ -179,6 +180,63 @@ TEST(an_interrupt_strikes_once)
     CHECK_OK(bine_sleep(0));
     CHECK_OK(bine_killall(&g, 1, BINE_FOREVER));
     CHECK_OK(bine_join(g, NULL, 0));
+}
+
+TEST(an_interrupt_waits_for_the_next_park_and_is_replaced_or_taken_back)
+{
+    bine_greenlet *self = bine_getcurrent();
+    CHECK_OK(bine_interrupt(self, EIO));
+    CHECK_OK(bine_interrupt(self, ENOSPC));
+    CHECK_ERROR(bine_sleep(BINE_MS), ENOSPC);
+    CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_interrupt(self, EIO));
+    CHECK_OK(bine_interrupt(self, 0));
+    CHECK_OK(bine_sleep(BINE_MS));
+
+    bine_shield_begin();
+    CHECK_OK(bine_interrupt(self, EIO));
+    CHECK_OK(bine_sleep(BINE_MS));
+    bine_shield_end();
+    CHECK_ERROR(bine_sleep(BINE_MS), EIO);
+
+    bine_greenlet *g = bine_spawn(sleeps_thrice, NULL);
+    CHECK_OK(bine_interrupt(g, ERANGE)); /* before it has begun */
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(error_count, 1);
+    CHECK_EQ(errors[0], ERANGE);
+    CHECK_OK(bine_killall(&g, 1, BINE_FOREVER));
+    CHECK_EQ(errors[1], ECANCELED);
+    CHECK_OK(bine_interrupt(g, EIO)); /* it has ended */
+    CHECK_OK(bine_join(g, NULL, 0));
+}
+
+TEST(interrupt_checks_its_arguments)
+{
+    bine_greenlet *self = bine_getcurrent();
+    CHECK_ERROR(bine_interrupt(NULL, EINTR), EINVAL);
+    CHECK_ERROR(bine_interrupt(self, -1), EINVAL);
+    CHECK_ERROR(bine_interrupt(self, 256), EINVAL);
+    CHECK_ERROR(bine_interrupt(self, ETIME), EINVAL);
+    errno = EXDEV;
+    CHECK_OK(bine_interrupt(self, 0));
+    CHECK_EQ(errno, EXDEV);
+    CHECK_OK(bine_sleep(0));
+}
+
+static void *interrupt_main(void *g)
+{
+    CHECK_OK(bine_interrupt(g, EPROTO));
+    CHECK(!bine_hub_exists());
+    return NULL;
+}
+
+TEST(an_interrupt_may_come_from_a_thread_without_a_hub)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, interrupt_main, bine_getcurrent()), 0);
+    CHECK_ERROR(bine_sleep(BINE_FOREVER), EPROTO);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_OK(bine_sleep(BINE_MS));
 }
 
 static void *firm(void *arg)

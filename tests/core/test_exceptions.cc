@@ -8,6 +8,7 @@
 extern "C" {
 // harness.h is C (designated initialisers, _Generic): a C file calls these.
 const char *interleave();
+const char *leave_within();
 }
 
 namespace
@@ -62,4 +63,26 @@ const char *interleave()
     if (bine_joinall(all, 20, BINE_FOREVER) < 0)
         return "joinall failed";
     return failures ? "an exception was mixed up" : nullptr;
+}
+
+const char *leave_within()
+{
+    bool late = true;
+    for (int i = 0; i < 3; i++) {
+        try {
+            BINE_WITHIN(BINE_MS * 100, &late)
+            {
+                BINE_WITHIN(BINE_SECOND)
+                throw std::runtime_error("out");
+            }
+        } catch (const std::runtime_error &) {
+            bine_timeout probe;
+            if (late)
+                return "the scope expired";
+            if (bine_timeout_begin(&probe, BINE_SECOND) != 0 || probe.outer)
+                return "a scope stayed open";
+            bine_timeout_end(&probe);
+        }
+    }
+    return nullptr;
 }

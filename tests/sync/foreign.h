@@ -98,6 +98,7 @@
     ROW(bine_mailbox_close, outcome(bine_mailbox_close(w->mailbox)), OK, OK, SRCH, SRCH) \
     ROW(bine_mailbox_receive, outcome(bine_mailbox_receive(w->mailbox, &item, SHORT)), PERM, PERM, PERM, PERM) \
     ROW(bine_pool_spawn_at, pointer(bine_pool_spawn_at(w->pool, nothing, NULL, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
+    ROW(bine_pool_spawn_with_at, pointer(bine_pool_spawn_with_at(w->pool, &(bine_spawn_options){.name = "far"}, nothing, NULL, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_add, outcome(bine_pool_add(w->pool, w->greenlet, BINE_FOREVER)), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_discard, outcome(bine_pool_discard(w->pool, w->greenlet)), PERM, NOENT, PERM, SRCH) \
     ROW(bine_pool_wait_available, outcome(bine_pool_wait_available(w->pool, BINE_FOREVER)), PERM, OK, PERM, SRCH) \
@@ -117,6 +118,7 @@
     ROW(bine_choose_first, outcome(bine_choose_first(&(bine_choice){BINE_CHOOSE_GET, w->queue, NULL, 0}, 1, SHORT)), PERM, OK, PERM, OK) \
     ROW(bine_condition_new, pointer(bine_condition_new(w->rlock, 0)), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_spawn_at, pointer(bine_scope_spawn_at(w->scope, nothing, NULL, BINE_SITE(nothing))), PERM, PERM, PERM, PERM) \
+    ROW(bine_scope_spawn_with_at, pointer(bine_scope_spawn_with_at(w->scope, NULL, nothing, NULL, BINE_SITE(nothing))), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_cancel, outcome(bine_scope_cancel(w->scope, 0)), PERM, PERM, PERM, PERM) \
     ROW(bine_scope_end, outcome(bine_scope_end(w->scope)), PERM, PERM, PERM, PERM) \
     ROW(bine_join, outcome(join_dead(w)), OK, OK, SRCH, SRCH) \
@@ -124,6 +126,7 @@
     ROW(bine_joinall, outcome(bine_joinall(&w->greenlet, 1, SHORT)), INVAL, INVAL, INVAL, INVAL) \
     ROW(bine_joinall_with, outcome(bine_joinall_with(&w->greenlet, 1, SHORT, 0, 0)), INVAL, INVAL, INVAL, INVAL) \
     ROW(bine_kill, outcome(bine_kill(w->greenlet)), OK, OK, OK, OK) \
+    ROW(bine_interrupt, outcome(bine_interrupt(w->greenlet, EINTR)), OK, OK, OK, OK) \
     ROW(bine_killall, outcome(bine_killall(&w->greenlet, 1, BINE_FOREVER)), OK, OK, OK, OK) \
     ROW(bine_ref, pointer(bine_ref(w->greenlet)), OK, OK, OK, OK) \
     ENDS(bine_detach, bine_detach(w->dead), dead) \

@@ -107,6 +107,52 @@ TEST(pool_loses_no_place_when_memory_is_out, .seconds = 120)
     CHECK_GT(failing_each(map_in_pool), 10u);
 }
 
+static int arguments_run, arguments_discarded;
+
+static void *run_argument(void *arg)
+{
+    arguments_run++;
+    return arg;
+}
+
+static void discard_argument(void *arg)
+{
+    (void)arg;
+    arguments_discarded++;
+}
+
+/* Of those that were spawned each argument is run or discarded, of those that were not neither. */
+static void spawn_with_discard(void)
+{
+    bine_pool *pool = bine_pool_new(0, 0);
+    if (!pool)
+        return failing_excuse();
+    bine_spawn_options options = {.name = "named", .discard = discard_argument};
+    int spawned = 0;
+    arguments_run = arguments_discarded = 0;
+    for (int i = 0; i < 4; i++) {
+        if (bine_pool_spawn_with(pool, &options, run_argument, NULL, BINE_FOREVER))
+            spawned++;
+        else
+            failing_excuse();
+    }
+    CHECK_EQ(arguments_discarded, 0);
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(arguments_run, spawned);
+    if (bine_pool_spawn_with(pool, &options, run_argument, NULL, BINE_FOREVER))
+        spawned++;
+    else
+        failing_excuse();
+    CHECK_OK(bine_pool_kill(pool, BINE_FOREVER));
+    CHECK_EQ(arguments_run + arguments_discarded, spawned);
+    CHECK_OK(bine_pool_free(pool));
+}
+
+TEST(arguments_are_run_or_discarded_or_still_the_callers, .seconds = 120)
+{
+    CHECK_GT(failing_each(spawn_with_discard), 5u);
+}
+
 static void scope_with_three(void)
 {
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);

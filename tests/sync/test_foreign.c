@@ -169,6 +169,7 @@ static const char *const without_object[] = {
     "bine_shield_begin",
     "bine_shield_end",
     "bine_timeout_begin",
+    "bine_within_end",
     "bine_key_create",
     "bine_key_delete",
     "bine_getspecific",
