@@ -394,7 +394,7 @@ static void *own(void *arg)
     CHECK_OK(bine_event_set(ready));
     if (owner_ends_first) {
         bine_detach(bine_ref(world.greenlet));
-        return arg;
+        bine_exit(arg); /* with a scope and a timeout open */
     }
     CHECK_OK(bine_event_wait(stop, BINE_FOREVER));
     CHECK_OK(bine_sleep(0)); /* what was sent has arrived */
