@@ -25,6 +25,15 @@ BINE_API bool bine_hub_exists(void);
 BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
 
 /*
+ * Spawn run(arg) on another hub (or on one's own), and wait until it is spawned, not until it runs. Returns a reference,
+ * which any thread may join, kill or detach; or NULL, and run will not be called: EINVAL, ENOMEM, EAGAIN (as bine_spawn, or
+ * no hub here), ETIMEDOUT, ECANCELED (the wait was cut short), EDEADLK (in a link or a posted function), ESRCH (the hub's
+ * thread has ended). Any thread. Switches: yes, if the hub is not the caller's.
+ */
+#define bine_spawn_on(hub, run, arg) bine_spawn_on_at((hub), (run), (arg), BINE_SITE(run))
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const char *site);
+
+/*
  * Run run(arg) in a greenlet of another hub (or of one's own), wait for its end and store what it returned in
  * *value (may be NULL): for whatever has to be done on the thread to which an object belongs. Returns 0, or -1:
  * the error it failed with (bine_fail); EINVAL; ETIMEDOUT, ECANCELED, and then it was never begun, or was

@@ -92,6 +92,26 @@ BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void 
 BINE_API int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results,
                               int64_t timeout, const char *site);
 
+/* What bine_pool_map_with runs on each item. The returned pointer is the item's result. */
+typedef void *bine_map_run(void *item, void *context);
+
+typedef struct bine_map_options {
+    void *context;  /* the second argument of run, the same for all items */
+    void **results; /* n of them, as for bine_pool_map; NULL: nobody wants them */
+    int *errors; /* n of them: 0, or what run(items[i]) failed with; ECANCELED if it was killed, or never called, since
+                       the call was cut short; NULL: nobody wants them */
+} bine_map_options;
+
+/*
+ * bine_pool_map with options (NULL: none): run gets a context besides the item, and each item's error is told. Returns 0, or
+ * -1 as bine_pool_map; ENOMEM also before anything was begun, and then, as for EINVAL, EPERM and EDEADLK, results and errors
+ * are as they were. Waits.
+ */
+#define bine_pool_map_with(pool, options, run, items, n, timeout) \
+    bine_pool_map_with_at((pool), (options), (run), (items), (n), (timeout), BINE_SITE(run))
+BINE_API int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run,
+                                   void *const *items, size_t n, int64_t timeout, const char *site);
+
 /* ---- results as they come --------------------------------------------------------------------- */
 
 typedef struct bine_imap bine_imap;

@@ -15,7 +15,9 @@ BINE_BEGIN
 typedef struct bine_workers bine_workers;
 
 /* Start n threads (0: one for each processor this process may use) that each run run(arg) as their root
- * greenlet, and end with it. Returns NULL: EINVAL (run NULL, n over 4096), ENOMEM, EAGAIN (threads or hubs
+ * greenlet, and end with it: once run has returned, or has called bine_exit, the greenlets that are left on that hub are
+ * killed, and the worker ends when they have. One that goes on in spite of its kill keeps the worker; what
+ * their cleanup spawns is killed as well, up to 16 generations of it. Returns NULL: EINVAL (run NULL, n over 4096), ENOMEM, EAGAIN (threads or hubs
  * could not be made; none runs then). Blocks the thread until all are up. Switches: no. */
 BINE_API bine_workers *bine_workers_start(unsigned n, bine_run *run, void *arg);
 
@@ -23,9 +25,9 @@ BINE_API bine_workers *bine_workers_start(unsigned n, bine_run *run, void *arg);
 BINE_API unsigned bine_workers_count(const bine_workers *workers);
 /* The number of the calling worker, 0 ... count - 1; -1 in other threads. */
 BINE_API int bine_worker(void);
-/* The hub of worker i, for bine_post. NULL: EINVAL. Any thread. */
+/* The hub of worker i, for bine_post, bine_call and bine_spawn_on. NULL: EINVAL. Any thread. */
 BINE_API bine_hub *bine_workers_hub(bine_workers *workers, unsigned i);
-/* What worker i's run returned; NULL until it has ended. Any thread. */
+/* What worker i's run returned; NULL until the worker has ended. Any thread. */
 BINE_API void *bine_workers_value(const bine_workers *workers, unsigned i);
 
 /* Wait until all have ended, and free them. Only the thread that started them, or any once that has ended.

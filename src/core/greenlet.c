@@ -452,6 +452,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
         g->timeouts = NULL;
         if (hub->main_thread)
             exit(0);
+        g->arg = error ? NULL : value;
         pthread_exit(value);
     }
     end(hub, g, value, error, false);

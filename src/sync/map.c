@@ -1,5 +1,6 @@
 /* Work done in a pool: apply, map, and imap, whose results come one by one. */
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "pool.h"
 
@@ -14,9 +15,19 @@ static void wait_firmly(struct bine_pool *pool, struct bine_queue *queue, const 
 
 /* ---- map -------------------------------------------------------------------------------------- */
 
+/* What one item's greenlet is given, where run takes a context as well. */
+struct call {
+    const struct map *map;
+    void *item;
+};
+
 struct map {
     struct bine_queue waiter; /* the caller of map */
     void **results;
+    int *errors;
+    bine_map_run *run_with;
+    void *context;
+    struct call *calls; /* one an item, if run_with */
     size_t pending;
     size_t failed; /* the smallest index that failed */
     int error;
@@ -29,12 +40,69 @@ static void mapped(struct bine_member *member)
     int error = bine_error(member->greenlet);
     if (map->results && !map->broken_off)
         map->results[member->index] = bine_value(member->greenlet);
+    if (map->errors && !map->broken_off)
+        map->errors[member->index] = error;
     if (error && member->index < map->failed) {
         map->failed = member->index;
         map->error = error;
     }
     if (--map->pending == 0)
         bine_taker_claim_all(&map->waiter, 0);
+}
+
+static void *run_call(void *arg)
+{
+    const struct call *call = arg;
+    return call->map->run_with(call->item, call->map->context);
+}
+
+/* 0, or why no greenlet runs for this item. */
+static int begin_item(struct bine_pool *pool, struct map *map, bine_run *run, void *item, size_t i, int64_t deadline,
+                      const char *site)
+{
+    struct bine_member member = {.ended = mapped, .context = map, .index = i};
+    if (map->calls) {
+        map->calls[i] = (struct call){map, item};
+        item = &map->calls[i];
+    }
+    map->pending++;
+    if (bine_pool_spawn_member(pool, run, item, deadline, site, &member))
+        return 0;
+    map->pending--;
+    return errno;
+}
+
+/* All items, in a pool of this thread. 0 or an error number. */
+static int map_items(struct bine_pool *pool, struct map *map, bine_run *run, void *const *items, size_t n,
+                     int64_t timeout, const char *site)
+{
+    int error = 0;
+    int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
+    map->failed = SIZE_MAX;
+    for (size_t i = 0; map->results && i < n; i++)
+        map->results[i] = NULL;
+    for (size_t i = 0; map->errors && i < n; i++)
+        map->errors[i] = ECANCELED; /* until it has ended by itself */
+    for (size_t i = 0; i < n && !error; i++)
+        error = begin_item(pool, map, run, items[i], i, deadline, site);
+    while (!error && map->pending > 0) {
+        struct bine_taker taker;
+        error = timeout == 0 ? bine_streak_refused(pool->object.hub, ETIMEDOUT)
+                             : bine_taker_wait_until(&pool->object, &map->waiter, &taker, "map in pool", deadline, 0);
+    }
+    if (error) {
+        map->broken_off = true;
+        bine_pool_kill_context(pool, map);
+        wait_firmly(pool, &map->waiter, &map->pending);
+    }
+    return error ? error : map->error;
+}
+
+/* May the calling thread map in the pool? 0 or an error number. */
+static int check_map(const struct bine_pool *pool, bool run, void *const *items, size_t n, int64_t timeout)
+{
+    int error = run && (items || !n) && timeout >= 0 ? bine_object_check(pool) : EINVAL;
+    return !error && pool->object.hub->no_park ? EDEADLK : error;
 }
 
 static int map_there(struct bine_errand *errand)
@@ -46,35 +114,53 @@ static int map_there(struct bine_errand *errand)
 int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results, int64_t timeout,
                      const char *site)
 {
-    int error = run && (items || !n) && timeout >= 0 ? bine_object_check(pool) : EINVAL;
-    if (!error && pool->object.hub->no_park)
-        error = EDEADLK;
+    int error = check_map(pool, run, items, n, timeout);
     if (error)
         return bine_object_elsewhere(error, &(struct bine_errand){map_there, "map in pool", pool, (void *)items, n, run,
                                                                   site, results, timeout});
-    struct map map = {.results = results, .failed = SIZE_MAX};
-    int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
-    for (size_t i = 0; results && i < n; i++)
-        results[i] = NULL;
-    for (size_t i = 0; i < n && !error; i++) {
-        struct bine_member member = {.ended = mapped, .context = &map, .index = i};
-        map.pending++;
-        if (!bine_pool_spawn_member(pool, run, items[i], deadline, site, &member)) {
-            error = errno;
-            map.pending--;
-        }
-    }
-    while (!error && map.pending > 0) {
-        struct bine_taker taker;
-        error = timeout == 0 ? bine_streak_refused(pool->object.hub, ETIMEDOUT)
-                             : bine_taker_wait_until(&pool->object, &map.waiter, &taker, "map in pool", deadline, 0);
-    }
-    if (error) {
-        map.broken_off = true;
-        bine_pool_kill_context(pool, &map);
-        wait_firmly(pool, &map.waiter, &map.pending);
-    }
-    return bine_result(error ? error : map.error);
+    struct map map = {.results = results};
+    return bine_result(map_items(pool, &map, run, items, n, timeout, site));
+}
+
+/* For the pool's thread. The caller's memory, as results and errors are. */
+struct far_map {
+    const bine_map_options *options;
+    bine_map_run *run;
+    void *const *items;
+};
+
+static int map_with_there(struct bine_errand *errand)
+{
+    const struct far_map *far = errand->item;
+    return bine_outcome(bine_pool_map_with_at(errand->object, far->options, far->run, far->items, errand->number,
+                                              errand->timeout, errand->site));
+}
+
+int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run, void *const *items,
+                          size_t n, int64_t timeout, const char *site)
+{
+    static const bine_map_options defaults;
+    if (!options)
+        options = &defaults;
+    int error = check_map(pool, run, items, n, timeout);
+    if (error)
+        return bine_object_elsewhere(error, &(struct bine_errand){.run = map_with_there,
+                                                                  .verb = "map in pool",
+                                                                  .object = pool,
+                                                                  .item = &(struct far_map){options, run, items},
+                                                                  .number = n,
+                                                                  .site = site,
+                                                                  .timeout = timeout});
+    struct map map = {.results = options->results,
+                      .errors = options->errors,
+                      .run_with = run,
+                      .context = options->context,
+                      .calls = n ? calloc(n, sizeof *map.calls) : NULL};
+    if (n && !map.calls)
+        return -1;
+    error = map_items(pool, &map, run_call, items, n, timeout, site);
+    free(map.calls);
+    return bine_result(error);
 }
 
 static int apply_there(struct bine_errand *errand)

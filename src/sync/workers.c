@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "../core/last.h"
 #include "../core/libc.h"
 #include "object.h"
 
@@ -44,6 +45,16 @@ struct bine_workers {
 
 static _Thread_local int own_number = -1;
 
+/* Its run has returned, or has left by bine_exit, or pthread_exit. */
+static void work_over(void *arg)
+{
+    struct worker *worker = arg;
+    void *value = worker->hub->root->arg;
+    bine_hub_end_greenlets(worker->hub);
+    atomic_store(&worker->value, value);
+    bine_semaphore_release(worker->workers->ended);
+}
+
 static void *work(void *arg)
 {
     struct worker *worker = arg;
@@ -60,8 +71,10 @@ static void *work(void *arg)
     bine_libc.pthread_mutex_unlock(&workers->lock);
 
     if (go) {
-        atomic_store(&worker->value, workers->run(workers->arg));
-        bine_semaphore_release(workers->ended);
+        worker->hub->root->arg = NULL;
+        pthread_cleanup_push(work_over, worker);
+        worker->hub->root->arg = workers->run(workers->arg);
+        pthread_cleanup_pop(true);
     }
     return NULL;
 }

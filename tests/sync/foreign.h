@@ -106,6 +106,7 @@
     ROW(bine_pool_kill, outcome(bine_pool_kill(w->pool, BINE_FOREVER)), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_apply_at, outcome(bine_pool_apply_at(w->pool, nothing, NULL, &item, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_map_at, outcome(bine_pool_map_at(w->pool, nothing, &item, 1, NULL, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
+    ROW(bine_pool_map_with_at, outcome(bine_pool_map_with_at(w->pool, NULL, nothing_with, &item, 1, BINE_FOREVER, BINE_SITE(nothing))), PERM, OK, PERM, SRCH) \
     ROW(bine_pool_imap_at, pointer(bine_pool_imap_at(w->pool, nothing, &item, 1, true, BINE_SITE(nothing))), PERM, PERM, PERM, PERM) \
     ROW(bine_imap_limit, outcome(bine_imap_limit(w->imap, 1)), PERM, PERM, PERM, PERM) \
     ROW(bine_imap_next, outcome(bine_imap_next(w->imap, &(bine_imap_result){0}, SHORT)), PERM, PERM, PERM, PERM) \
@@ -136,6 +137,7 @@
     ROW(bine_async_result_from, (bine_async_result_from(w->dead, w->result), 0), OK, OK, OK, OK) \
     ROW(bine_timeout_end, outcome(bine_timeout_end(&w->timeout)), INVAL, INVAL, INVAL, INVAL) \
     ROW(bine_post, outcome(bine_post(w->hub, post_function, NULL)), OK, OK, SRCH, SRCH) \
+    ROW(bine_spawn_on_at, spawn_on(w), OK, OK, SRCH, SRCH) \
     ROW(bine_call, outcome(bine_call(w->hub, nothing, NULL, &item, BINE_FOREVER)), OK, OK, SRCH, SRCH) \
     ROW(bine_workers_join, join_workers(w), PERM, PERM, OK, OK) \
     ROW(bine_server_set_handler, outcome(bine_server_set_handler(w->server, on_connection, NULL)), PERM, PERM, PERM, PERM) \

@@ -223,6 +223,20 @@ static int get_dead(struct world *w)
     return result;
 }
 
+static int spawn_on(struct world *w)
+{
+    bine_greenlet *g = bine_spawn_on(w->hub, nothing, NULL);
+    int error = pointer(g);
+    bine_detach(g);
+    return error;
+}
+
+static void *nothing_with(void *arg, void *context)
+{
+    (void)context;
+    return arg;
+}
+
 static int join_workers(struct world *w)
 {
     int error = outcome(bine_workers_join(w->workers, BINE_FOREVER));
