@@ -67,3 +67,37 @@ void choose_ready(long count)
     }
     bench_report("choose_ready", (bench_cpu() - start) / (double)count, "ns");
 }
+
+/* ---- the loop of a worker: the next job of another hub, or its own event --------------------------- */
+
+static bine_queue *jobs;
+
+static void *work(void *count)
+{
+    long sum = 0;
+    bine_event *stop = bine_event_new(0);
+    must(stop != NULL, "bine_event_new");
+    for (;;) {
+        bine_choice choices[] = {{.operation = BINE_CHOOSE_READY, .object = stop},
+                                 {.operation = BINE_CHOOSE_GET, .object = jobs}};
+        must(bine_choose_first(choices, 2, BINE_FOREVER) == 1, "bine_choose_first");
+        if (choices[1].error)
+            break;
+        sum += (long)choices[1].item;
+    }
+    must(sum == (long)count * ((long)count + 1) / 2, "the sum");
+    return NULL;
+}
+
+void choose_job(long count)
+{
+    jobs = bine_queue_new(1000, BINE_SHARED);
+    bine_workers *workers = bine_workers_start(1, work, (void *)count);
+    must(workers != NULL, "bine_workers_start");
+    double start = bench_now();
+    for (long i = 1; i <= count; i++)
+        must(bine_queue_put(jobs, (void *)i, BINE_FOREVER) == 0, "bine_queue_put");
+    must(bine_queue_shutdown(jobs, false) == 0, "bine_queue_shutdown");
+    must(bine_workers_join(workers, BINE_FOREVER) == 0, "bine_workers_join");
+    bench_report("choose_job", (bench_now() - start) / (double)count, "ns");
+}

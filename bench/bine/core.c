@@ -152,6 +152,7 @@ int main(int argc, char **argv)
         {"cross_hub", cross_hub, 1000000},
         {"choose_ready", choose_ready, 2000000},
         {"choose_waiting", choose_waiting, 2000000},
+        {"choose_job", choose_job, 200000},
         {NULL, NULL, 0},
     };
     return bench_main(argc, argv, works);

@@ -7,6 +7,7 @@ void queue(long count);
 void lock_handoff(long count);
 void pool_map(long count);
 void cross_hub(long count);
+void choose_job(long count);
 void choose_ready(long count);
 void choose_waiting(long count);
 
