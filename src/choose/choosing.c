@@ -140,16 +140,20 @@ static int park(struct bine_choosing *choosing, const struct patience *patience)
     return 0;
 }
 
-/* Make the visit until one of its deeds is done or all of them wait. 0 or an error number. */
-static int visit_one(struct bine_choosing *choosing, struct bine_visit *visit, const struct patience *patience)
+/* Try the deeds of the chooser's own hub. 0; or why they cannot wait, and the party is decided. */
+static int look_here(struct bine_choosing *choosing, struct bine_visit *visit)
 {
-    if (visit->hub == choosing->hub) {
-        visit->begun = visit->gone = true;
-        int error = bine_visit_look(visit);
-        if (visit->taken >= 0)
-            choosing->taken = visit->taken;
-        return error;
-    }
+    visit->begun = visit->gone = true;
+    int error = bine_visit_look(visit);
+    if (visit->taken >= 0)
+        choosing->taken = visit->taken;
+    /* If another hub was faster its answer comes. */
+    return error && bine_party_decide(&choosing->party) ? error : 0;
+}
+
+/* Make the visit to another hub until one of its deeds is done or all of them wait. 0, or what ended the wait. */
+static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit, const struct patience *patience)
+{
     int error = 0;
     if (bine_visit_begin(visit) == 0)
         while (!visit->has_looked && !visit->gone && choosing->taken < 0 && !error)
@@ -161,17 +165,21 @@ static int visit_one(struct bine_choosing *choosing, struct bine_visit *visit, c
 static int wait_for_one(struct bine_choosing *choosing, const struct patience *patience, int *late)
 {
     int error = 0;
-    for (size_t i = 0; i < choosing->visits_made && choosing->taken < 0 && !error; i++)
-        error = visit_one(choosing, &choosing->visits[i], patience);
+    for (size_t i = 0; i < choosing->visits_made && choosing->taken < 0 && !error; i++) {
+        struct bine_visit *visit = &choosing->visits[i];
+        int failure = visit->hub == choosing->hub ? look_here(choosing, visit) : 0;
+        if (failure)
+            return failure;
+        if (visit->hub != choosing->hub)
+            error = visit_there(choosing, visit, patience);
+    }
     while (choosing->waits && choosing->taken < 0 && !error)
         error = park(choosing, patience);
     if (choosing->taken >= 0)
         return 0;
-    if (!error)
-        error = ETIMEDOUT;
     if (bine_party_decide(&choosing->party))
-        return error;
-    *late = choosing->waits ? error : 0;
+        return error ? error : ETIMEDOUT;
+    *late = error;
     return 0;
 }
 

@@ -237,11 +237,11 @@ int bine_visit_begin(struct bine_visit *visit)
     visit->begun = true;
     int error = bine_hub_send(visit->hub, &visit->go);
     if (error) {
-        release(choosing);
         visit->gone = true;
         fail(visit);
         if (visit->taken >= 0)
             choosing->taken = visit->taken;
+        release(choosing);
     }
     return error;
 }
@@ -301,9 +301,10 @@ static void hub_ended(struct bine_hub *hub)
         fail(visit);
         leave(visit);
     }
-    while (choosers) {
-        forsake(choosers);
-        bine_choosing_leave(choosers);
+    for (struct bine_choosing *choosing; (choosing = choosers);) {
+        choosers = choosing->next;
+        forsake(choosing);
+        release(choosing);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "sync/channel.h"
 
 enum {
     JOBS = 400,
@@ -346,6 +347,14 @@ static void *call_there(void *number)
     return NULL;
 }
 
+static int receivers_waiting(void)
+{
+    int count = 0;
+    for (const struct bine_waiter *waiter = jobs->receivers.first; waiter; waiter = waiter->next)
+        count++;
+    return count;
+}
+
 TEST(choosers_of_several_hubs_are_served_in_the_order_in_which_they_came)
 {
     jobs = bine_channel_new(0, BINE_SHARED);
@@ -357,7 +366,8 @@ TEST(choosers_of_several_hubs_are_served_in_the_order_in_which_they_came)
     bine_greenlet *all[9];
     for (intptr_t i = 0; i < 9; i++) {
         all[i] = i % 3 == 2 ? bine_spawn(receive_number, (void *)i) : bine_spawn(call_there, (void *)i);
-        CHECK_OK(bine_sleep(3 * BINE_MS)); /* it has come */
+        while (receivers_waiting() <= i)
+            CHECK_OK(bine_sleep(BINE_MS / 10));
     }
     for (intptr_t i = 0; i < 9; i++)
         CHECK_OK(bine_channel_send(jobs, (void *)i, BINE_FOREVER));
@@ -367,4 +377,88 @@ TEST(choosers_of_several_hubs_are_served_in_the_order_in_which_they_came)
     CHECK_OK(bine_event_free(parted));
     CHECK_OK(bine_semaphore_free(permits));
     CHECK_OK(bine_channel_free(jobs));
+}
+
+/* ---- choosers that meet choosers ------------------------------------------------------------------ */
+
+enum {
+    RING = 3,
+    RUNNERS = 4, /* of each hub */
+    TOKENS = 7,
+    HOPS = 400,
+    HANDS = 3 /* as many tokens can one runner hold */
+};
+
+static struct token {
+    atomic_int holders, hops;
+} tokens[TOKENS];
+
+static bine_channel *ring[RING];
+static atomic_int channels_made, retired, runners_left;
+
+static void receive_token(struct token **hands, int *held, struct token *token)
+{
+    CHECK_EQ(atomic_fetch_add(&token->holders, 1), 0); /* nobody else has it */
+    if (atomic_fetch_add(&token->hops, 1) + 1 < HOPS)
+        hands[(*held)++] = token;
+    else if (atomic_fetch_add(&retired, 1) + 1 == TOKENS)
+        CHECK_OK(bine_event_set(parted));
+}
+
+/* Receives from its own hub's channel and sends to the next one's, whichever can be done: on both sides somebody chooses. */
+static void *run_in_ring(void *arg)
+{
+    int place = bine_worker(), held = 0;
+    struct token *hands[HANDS];
+    for (int i = 0; i < TOKENS; i++)
+        if (i % RING == place && i / RING == (intptr_t)arg)
+            receive_token(hands, &held, &tokens[i]);
+    for (;;) {
+        bine_choice choices[] = {
+            {BINE_CHOOSE_READY, parted, NULL, 0},
+            {BINE_CHOOSE_RECEIVE, held < HANDS ? ring[place] : NULL, NULL, 0},
+            {BINE_CHOOSE_SEND, held > 0 ? ring[(place + 1) % RING] : NULL, held > 0 ? hands[held - 1] : NULL, 0},
+        };
+        if (held > 0)
+            atomic_fetch_sub(&hands[held - 1]->holders, 1); /* whoever receives it holds it before the send returns */
+        ssize_t taken = bine_choose(choices, 3, BINE_FOREVER);
+        CHECK_GE(taken, 0);
+        CHECK_EQ(choices[taken].error, 0);
+        if (held > 0 && taken != 2)
+            CHECK_EQ(atomic_fetch_add(&hands[held - 1]->holders, 1), 0);
+        if (taken == 2)
+            held--;
+        else if (taken == 1)
+            receive_token(hands, &held, choices[1].item);
+        else
+            return NULL;
+    }
+}
+
+static void *run_ring(void *arg)
+{
+    int place = bine_worker();
+    ring[place] = bine_channel_new(0, BINE_SHARED);
+    atomic_fetch_add(&channels_made, 1);
+    while (atomic_load(&channels_made) < RING)
+        CHECK_OK(bine_sleep(BINE_MS));
+    bine_greenlet *all[RUNNERS];
+    for (intptr_t i = 0; i < RUNNERS; i++)
+        all[i] = bine_spawn(run_in_ring, (void *)i);
+    CHECK_OK(bine_joinall(all, RUNNERS, BINE_FOREVER));
+    atomic_fetch_add(&runners_left, 1);
+    while (atomic_load(&runners_left) < RING)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_channel_free(ring[place]));
+    return arg;
+}
+
+TEST(choosers_of_several_hubs_pass_tokens_round_and_lose_none, .seconds = 120)
+{
+    parted = bine_event_new(BINE_SHARED);
+    CHECK_OK(bine_workers_run(RING, run_ring, NULL));
+    CHECK_EQ(atomic_load(&retired), TOKENS);
+    for (int i = 0; i < TOKENS; i++)
+        CHECK_EQ(atomic_load(&tokens[i].hops), HOPS);
+    CHECK_OK(bine_event_free(parted));
 }

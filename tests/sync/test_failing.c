@@ -188,6 +188,36 @@ TEST(choose_among_many_says_that_memory_is_out, .seconds = 60)
     CHECK_GT(failing_each(choose_among_many), 1u);
 }
 
+/* As parties: the block for many, the queue's room, the watch of a descriptor. */
+static void choose_as_party(void)
+{
+    int ends[2];
+    bine_queue *queue = bine_queue_new(0, 0);
+    if (!queue)
+        return failing_excuse();
+    CHECK_OK(pipe(ends));
+    bine_choice choices[21];
+    for (int i = 0; i < 20; i++)
+        choices[i] = (bine_choice){BINE_CHOOSE_READABLE, &ends[0], NULL, 0};
+    choices[20] = (bine_choice){BINE_CHOOSE_PUT, queue, queue, 0};
+    ssize_t taken = bine_choose(choices, 21, BINE_FOREVER);
+    if (taken == -1)
+        failing_excuse();
+    else
+        CHECK_EQ(taken, 20);
+    CHECK_EQ(bine_queue_size(queue), (size_t)(taken == 20));
+    if (bine_choose(choices, 20, BINE_US) == -1 && errno != ETIMEDOUT)
+        failing_excuse();
+    CHECK_OK(bine_queue_free(queue));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(choosing_as_a_party_says_that_memory_is_out_and_has_done_nothing, .seconds = 60)
+{
+    CHECK_GT(failing_each(choose_as_party), 4u);
+}
+
 static void *worker(void *arg)
 {
     return arg;
