@@ -76,11 +76,15 @@ static void agent_ended(struct bine_waiter *waiter)
 {
     struct trip *trip = TRIP_OF(waiter, end);
     int error = trip->errand.run ? bine_error(trip->agent) : outcome_of_call(trip);
-    if (bine_inbox_closed(&trip->to->inbox))
+    if (!error)
+        error = trip->error;
+    /* Nobody here had it killed: a worker that ends does that to all its greenlets. */
+    bool ends = error == ECANCELED && !trip->broken_off && bine_killed(trip->agent);
+    if (ends || bine_inbox_closed(&trip->to->inbox))
         error = ESRCH;
     bine_detach(trip->agent);
     trip->agent = NULL;
-    answer(trip, error ? error : trip->error);
+    answer(trip, error);
 }
 
 static void arrived(struct bine_message *message)
