@@ -15,6 +15,7 @@ import time
 
 PROGRAM = os.path.join(sys.argv[1], "http")
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 
 
 def talk(port, data, end=False):
@@ -45,7 +46,7 @@ def answers_and_keeps_the_connection(port):
 
 
 def answers_pipelined_requests_in_order(port):
-    last = b"GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n"
+    last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = talk(port, REQUEST * 300 + last)
     assert answer.count(b"HTTP/1.1 200 OK") == 300, answer.count(b"200 OK")
     assert answer.count(b"HTTP/1.1 404") == 1 and answer.rfind(b"200 OK") < answer.find(b"404"), answer[-300:]
@@ -59,22 +60,22 @@ def takes_requests_in_pieces(port):
 
 
 def refuses_what_is_too_large(port):
-    for request in (b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n",  # one header
-                    b"GET / HTTP/1.1\r\n" + b"A: x\r\n" * 2000 + b"\r\n",  # many
-                    b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n",
-                    b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2000000):
+    for status, request in ((431, HEAD + b"A: " + b"x" * 17000 + b"\r\n\r\n"),  # one header
+                            (431, HEAD + b"A: x\r\n" * 3000 + b"\r\n"),  # many
+                            (414, b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n"),
+                            (413, HEAD + b"Content-Length: 2000000\r\n\r\n" + b"x" * 2000000)):
         answer = talk(port, request)
-        assert answer.startswith(b"HTTP/1.1 400") and b"Connection: close" in answer, answer
+        assert answer.startswith(b"HTTP/1.1 %d" % status) and b"Connection: close" in answer, (status, answer)
 
 
 def takes_what_is_just_small_enough(port):
-    assert talk(port, b"GET / HTTP/1.1\r\nConnection: close\r\n" + b"A: x\r\n" * 1300 + b"\r\n").startswith(b"HTTP/1.1 200")
-    assert talk(port, b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
+    assert talk(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"A: x\r\n" * 1300 + b"\r\n").startswith(b"HTTP/1.1 200")
+    assert talk(port, b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
                 + b"x" * 1000000).startswith(b"HTTP/1.1 200")
 
 
 def closes_when_asked_to(port):
-    for request in (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+    for request in (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
         answer = talk(port, request)  # until it closes
         assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"hello, world\n"), answer
 
@@ -83,7 +84,6 @@ def refuses_what_is_not_http(port):
     assert talk(port, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
-HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 NO_REQUESTS = {
     "length and chunks": HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks and length": HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
@@ -113,8 +113,19 @@ NO_REQUESTS = {
     "NUL in a field": b"GET / HTTP/1.1\r\nHost: x\0\r\n\r\n",
     "another version": b"GET / HTTP/9.9\r\n\r\n",
     "no version": b"GET /\r\n\r\n",
-    "two spaces": b"GET  / HTTP/1.1\r\n\r\n",
+    "two spaces": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two spaces behind the target": b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
+    "another protocol": b"GET / RTSP/1.0\r\nHost: x\r\n\r\n",
     "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "a host with a path": b"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n",
+    "two empty lines before": b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a bare line feed before": b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "bytes of other character sets in the target": b"GET /\xe9 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a space behind a chunk's size": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n",
+    "line feeds alone around a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n",
+    "NUL in a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: \0\r\n\r\n",
+    "a length in a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 4\r\n\r\n",
     "no colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
 }
 
@@ -122,7 +133,8 @@ NO_REQUESTS = {
 def hazard_92_refuses_what_others_may_read_differently(port):
     for what, request in NO_REQUESTS.items():
         answer = talk(port, request + REQUEST)
-        assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1, (what, answer)
+        status = {"a tunnel": 501, "no version": 505}.get(what, 400)
+        assert answer.startswith(b"HTTP/1.1 %d" % status) and answer.count(b"HTTP/1.1") == 1, (what, answer)
 
 
 def hazard_92_takes_chunks_and_lengths_that_are_right(port):

@@ -206,7 +206,7 @@ static enum http_outcome take_body(struct http_request *request, const char **da
     if (request->left > 0)
         return HTTP_MORE;
     if (request->state == BODY)
-        return HTTP_REQUEST;
+        return HTTP_WHOLE;
     request->state = CHUNK_END;
     return HTTP_MORE;
 }
@@ -234,7 +234,7 @@ static enum http_outcome take_text(struct http_request *request, const char **da
     bool complete = false;
     if (!take_line(request, request->line, length - 2, &complete))
         return HTTP_BAD;
-    return complete ? HTTP_REQUEST : HTTP_MORE;
+    return complete ? HTTP_WHOLE : HTTP_MORE;
 }
 
 enum http_outcome http_take(struct http_request *request, const char **data, size_t *size)

@@ -29,9 +29,9 @@ struct http_request {
 };
 
 enum http_outcome {
-    HTTP_MORE,    /* all was taken, and the request goes on */
-    HTTP_REQUEST, /* a request is complete; what follows belongs to the next */
-    HTTP_BAD      /* this is no request, or it is too large: nothing more can be read from this connection */
+    HTTP_MORE,  /* all was taken, and the request goes on */
+    HTTP_WHOLE, /* a request is complete; what follows belongs to the next */
+    HTTP_BAD    /* this is no request, or it is too large: nothing more can be read from this connection */
 };
 
 /* Begin a request; *request need not be initialised. */

@@ -1,0 +1,210 @@
+/*
+ * HTTP/1.1 for greenlets: a library of its own, libbine-http (link with -lbine-http -lbine-tls -lbine). A server runs your
+ * function in a greenlet for each request; a client keeps its connections. TLS is libbine-tls's, the parser is llhttp.
+ *
+ *      static void hello(bine_http *http, void *arg)
+ *      {
+ *          bine_http_respond(http, 200, "text/plain", "hello, world\n", 13);
+ *      }
+ *
+ *      bine_http_server *server =
+ *          bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:8000"}, hello, NULL);
+ *      bine_http_server_serve(server);
+ *
+ * A `bine_http` is one exchange: a request and its answer. What comes in (the request on a server, the answer at a client) is read by the
+ * same functions on both sides. An exchange belongs to the greenlet that got it, which may lend it to others of its thread, one at a time.
+ *
+ * What comes in is read strictly: a message that two programs could read in two ways is refused, as one is that is larger or slower than
+ * its limits allow. The server answers what it refuses by itself (400, 408, 413, 414, 431, 501, 505), and then closes the connection.
+ */
+#ifndef BINE_HTTP_H
+#define BINE_HTTP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base.h"
+#include "server.h"
+#include "tls.h"
+
+BINE_BEGIN
+
+typedef struct bine_http bine_http;
+
+/* Limits on what the other side may do. Each is 0 for the value named here. */
+typedef struct bine_http_limits {
+    size_t line; /* bytes of a request's target: 8,192 */
+    size_t
+        head; /* bytes of a head, which is the first line and the fields: 16,384; as many of the trailers behind chunks */
+    uint64_t body;        /* bytes of a body: 1 MiB for servers, no limit for clients */
+    int64_t head_time;    /* from the first byte of a head to its last, also for a TLS handshake: 10 s */
+    int64_t body_time;    /* for a whole body to come in, the time between the caller's reads included: 60 s */
+    int64_t send_time;    /* for the other side to take one piece of at most 256 KiB: 60 s */
+    int64_t idle_time;    /* between two exchanges of a connection: 60 s */
+    int64_t request_time; /* servers: from the first byte of a request to the last one of its answer: no limit */
+} bine_http_limits;
+
+/* ---- what came in: a server's request, a client's answer ----------------------------------------------------- */
+
+/* The value of the first field of this name (in any case), without the space around it; NULL if there is none, or for NULL.
+ * Valid as long as the exchange. Switches: no. */
+BINE_API const char *bine_http_header(const bine_http *http, const char *name);
+/* The field with this index, counted from 0 in the order in which they came. False if there is none, or for NULL. Switches: no. */
+BINE_API bool bine_http_header_at(const bine_http *http, size_t index, const char **name, const char **value);
+
+/* Bytes of the body as announced, also when they have been read; -1 if only its end will tell (chunks). 0 for NULL.
+ * Switches: no. */
+BINE_API int64_t bine_http_length(const bine_http *http);
+
+/* Read at most `size` bytes of the body. Returns how many, 0 at its end, or -1: EINVAL, EMSGSIZE (the body is over its limit), EPROTO
+ * (malformed chunks), ECONNRESET (the connection ended within the body), ETIMEDOUT (also: out of body_time), ECANCELED, or as recv(2) and
+ * bine_tls_read. The first read of a body that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
+BINE_API ssize_t bine_http_read(bine_http *http, void *buffer, size_t size);
+/* The whole rest of the body, with a NUL behind it, and its size in *size (may be NULL). The exchange owns it. Returns NULL: as
+ * bine_http_read, ENOMEM. Switches: maybe. */
+BINE_API char *bine_http_read_all(bine_http *http, size_t *size);
+
+/* ---- servers ------------------------------------------------------------------------------------------------- */
+
+typedef struct bine_http_server bine_http_server;
+
+/* Runs once for each request. When it returns without an answer, the client gets status 500. When the server stops, it is killed after
+ * the time of grace: its calls fail with ECANCELED. */
+typedef void bine_http_handler(bine_http *http, void *arg);
+
+/* What became of a request, for an access log. */
+typedef struct bine_http_record {
+    const bine_connection *connection;
+    const char *method, *target; /* "" if the request was refused before they were known */
+    int status;                  /* of the answer; 0: there was none */
+    uint64_t sent;               /* bytes of the answer, its head included */
+    int64_t duration;            /* from the first byte of the request to the end of the answer */
+    const char *reason;          /* why the server refused the request, or cut it short; NULL: it did not */
+} bine_http_record;
+
+typedef struct bine_http_server_options {
+    bine_server_options listen; /* where, and how many connections: as for bine_server_new */
+    bine_tls_context *tls;      /* for HTTPS: a server's context, which must outlive the server; NULL: plain */
+    bine_http_limits limits;
+    /* Called after each exchange (`log`), and for each that the server refused or cut short (`error`), in the greenlet of the connection.
+     * They may switch. NULL: not called. */
+    void (*log)(const bine_http_record *record, void *arg);
+    void (*error)(const bine_http_record *record, void *arg);
+    void *hook_arg;
+} bine_http_server_options;
+
+/* A server that is bound and listens, but accepts nothing yet. Returns NULL as bine_server_new; EINVAL also for a negative time.
+ * Free with bine_http_server_free. Switches: no. */
+BINE_API bine_http_server *bine_http_server_new(const bine_http_server_options *options, bine_http_handler *handler,
+                                                void *arg);
+/* Another server of the calling thread, at the same place and with the same options, handler and argument: as bine_server_share.
+ * Switches: no. */
+BINE_API bine_http_server *bine_http_server_share(const bine_http_server *server);
+/* As bine_server_start, bine_server_serve, bine_server_free, bine_server_address and bine_server_port. */
+BINE_API int bine_http_server_start(bine_http_server *server);
+BINE_API int bine_http_server_serve(bine_http_server *server);
+BINE_API int bine_http_server_free(bine_http_server *server);
+BINE_API const char *bine_http_server_address(const bine_http_server *server);
+BINE_API int bine_http_server_port(const bine_http_server *server);
+/* Stop as bine_server_stop does. Connections that rest between two requests are closed at once; requests that have begun have the time of
+ * grace, and their connections are closed behind the answer. Any thread. Switches: yes. */
+BINE_API int bine_http_server_stop(bine_http_server *server, int64_t grace);
+
+/* ---- a server's exchange ------------------------------------------------------------------------------------- */
+
+/* "GET"; the target as the client sent it, "/a%20b?c=d"; both valid as long as the exchange. NULL: EINVAL. Switches: no. */
+BINE_API const char *bine_http_method(const bine_http *http);
+BINE_API const char *bine_http_target(const bine_http *http);
+/* The target's path, percent signs decoded, "/a b"; NULL with EINVAL if it is no path, is malformed, or has a NUL in it. What stands
+ * behind its question mark, as sent, "c=d"; NULL if there is none. Both valid as long as the exchange. Switches: no. */
+BINE_API const char *bine_http_path(bine_http *http);
+BINE_API const char *bine_http_query(const bine_http *http);
+/* The connection that the request came by, and its TLS (NULL: plain). Do not read, write or close them. NULL: EINVAL. Switches: no. */
+BINE_API bine_connection *bine_http_connection(const bine_http *http);
+BINE_API bine_tls *bine_http_tls(const bine_http *http);
+
+/* Add a field to the answer, before it has begun. Both are copied. -1: EINVAL (no token, a control character in the value, or a field
+ * that is the library's: Content-Length, Transfer-Encoding, Connection, Date), EALREADY (the answer has begun), ENOMEM. Switches: no. */
+BINE_API int bine_http_set_header(bine_http *http, const char *name, const char *value);
+
+/* Answer: status (200 to 599), Content-Type (NULL: none) and the whole body. Head and body leave in one write. To HEAD only the head is
+ * sent. Returns 0, or -1: EINVAL (204 and 304 have no body), EALREADY (it has been answered), ENOMEM, ETIMEDOUT (also: out of send_time),
+ * ECANCELED, or as send(2) and bine_tls_write; after those the connection is over. Switches: maybe. */
+BINE_API int bine_http_respond(bine_http *http, int status, const char *type, const void *body, size_t size);
+
+/* Answer in pieces: begin with status, type and length (-1: not known; the body goes in chunks, or ends with the connection for a client
+ * of HTTP/1.0); then write the pieces. The head leaves with the first piece. The answer ends when the handler returns; it is broken off,
+ * so that the client sees that it is not whole, if less than the length was written, or if a write failed. -1: as
+ * bine_http_respond; write: EMSGSIZE (more than the length; nothing of it was sent). Switches: begin: no; write: maybe. */
+BINE_API int bine_http_begin(bine_http *http, int status, const char *type, int64_t length);
+BINE_API int bine_http_write(bine_http *http, const void *data, size_t size);
+/* The answer cannot be completed: close the connection when the handler returns, so that the client sees it. -1: EINVAL.
+ * Switches: no. */
+BINE_API int bine_http_abort(bine_http *http);
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+typedef struct bine_http_files bine_http_files;
+
+enum {
+    BINE_HTTP_DOTFILES = 1 << 0, /* also serve names that begin with a dot */
+};
+
+/* The files below a directory. Returns NULL: EINVAL, ENOMEM, or as open(2) of the directory. Any thread may use it, one at a
+ * time frees it. Switches: maybe. */
+BINE_API bine_http_files *bine_http_files_new(const char *directory, unsigned flags);
+/* NULL is ignored. Switches: no. */
+BINE_API void bine_http_files_free(bine_http_files *files);
+
+/* A handler whose arg is a bine_http_files: answers GET and HEAD with the file that the path names below the directory, or "index.html"
+ * for a path that ends with "/"; ranges (one a request), If-None-Match, If-Modified-Since and If-Range are obeyed. Whatever leads out of
+ * the directory ("..", a symbolic link), has a name with a dot first, or is no regular file is not found. Switches: maybe. */
+BINE_API void bine_http_files_serve(bine_http *http, void *files);
+/* The same for a path of the caller's, such as "/a/b.txt", in place of the request's. Returns 0, or -1 as bine_http_respond; a
+ * file that is not found has been answered with 404. Switches: maybe. */
+BINE_API int bine_http_files_send(bine_http_files *files, bine_http *http, const char *path);
+
+/* ---- websockets ---------------------------------------------------------------------------------------------- */
+
+typedef struct bine_websocket bine_websocket;
+
+enum {
+    BINE_WEBSOCKET_TEXT = 1, /* UTF-8; what comes in is checked */
+    BINE_WEBSOCKET_BINARY = 2,
+};
+
+typedef struct bine_websocket_options {
+    size_t message;       /* bytes of a message that comes in, at most; 0: 1 MiB */
+    const char *protocol; /* Sec-WebSocket-Protocol of the answer: one of those that the client offers; NULL: none */
+} bine_websocket_options;
+
+typedef struct bine_websocket_message {
+    int kind;         /* BINE_WEBSOCKET_TEXT or BINE_WEBSOCKET_BINARY */
+    const char *data; /* with a NUL behind it; valid until the next message is received */
+    size_t size;
+} bine_websocket_message;
+
+/* Make the connection of a request a websocket: answers the handshake, with the fields that were set. It ends with the exchange, which
+ * owns it. Whether a page from elsewhere (Origin) may do this is the handler's to decide, before. Returns NULL: EINVAL, EPROTO (the request
+ * asks for no websocket: it has been answered with status 400, or 426), EALREADY, ENOMEM, or as bine_http_respond. Switches: maybe. */
+BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
+
+/* Receive the next message; pings are answered meanwhile. Returns 1; 0 if the other side closed the websocket (bine_websocket_code); or
+ * -1: EINVAL, ETIMEDOUT and ECANCELED, which lose nothing; EPROTO (it broke the rules, or a message is over its limit; it has been told so),
+ * ECONNRESET (the connection ended without a close), EBUSY (another greenlet receives), or as recv(2) and bine_tls_read. Switches: maybe. */
+BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout);
+
+/* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread, also while another one receives or sends. Returns 0, or -1:
+ * EINVAL, EPIPE (it has been closed, or an earlier send was cut short), ENOMEM, ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2)
+ * and bine_tls_write. Switches: maybe. */
+BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
+BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
+/* Say that this side closes, with a code (1000: all is well) and a reason of at most 123 bytes (NULL: none). Receiving goes on until the
+ * other side has closed as well. As bine_websocket_send. Switches: maybe. */
+BINE_API int bine_websocket_close(bine_websocket *websocket, int code, const char *reason);
+/* The code that the other side closed with: 0: it has not; 1005: none was given. 0 for NULL. Switches: no. */
+BINE_API int bine_websocket_code(const bine_websocket *websocket);
+
+BINE_END
+
+#endif

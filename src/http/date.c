@@ -1,0 +1,49 @@
+/* Dates of HTTP. Written and read here: strftime and strptime use the names of the process's locale. */
+#include "date.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char days[] = "SunMonTueWedThuFriSat";
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+void bine_http_date_format(time_t time, char *text)
+{
+    struct tm tm;
+    gmtime_r(&time, &tm);
+    unsigned year = (unsigned)(tm.tm_year + 1900) % 10000;
+    snprintf(text, BINE_HTTP_DATE + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
+             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, year, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
+/* A second has many answers. */
+const char *bine_http_date_now(void)
+{
+    static _Thread_local time_t second = -1;
+    static _Thread_local char text[BINE_HTTP_DATE + 1];
+    time_t now = time(NULL);
+    if (now != second) {
+        bine_http_date_format(now, text);
+        second = now;
+    }
+    return text;
+}
+
+bool bine_http_date_parse(const char *text, time_t *time)
+{
+    struct tm tm = {0};
+    char month[4], again[BINE_HTTP_DATE + 1];
+    if (strlen(text) != BINE_HTTP_DATE || sscanf(text + 5, "%2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
+                                                 &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+        return false;
+    while (tm.tm_mon < 12 && memcmp(months + 3 * tm.tm_mon, month, 3) != 0)
+        tm.tm_mon++;
+    if (tm.tm_mon == 12)
+        return false;
+    tm.tm_year -= 1900;
+    *time = timegm(&tm);
+    /* The same time has the same text, so any other text was none of a time. */
+    bine_http_date_format(*time, again);
+    return strcmp(again, text) == 0;
+}

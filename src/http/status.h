@@ -1,0 +1,8 @@
+/* The names of statuses. */
+#ifndef BINE_HTTP_STATUS_H
+#define BINE_HTTP_STATUS_H
+
+/* "Not Found" for 404; "" for one without a name. */
+const char *bine_http_status_name(int status);
+
+#endif

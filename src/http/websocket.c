@@ -1,0 +1,346 @@
+/*
+ * Websockets (RFC 6455). wslay reads and writes frames, puts messages together and checks them; here bytes are carried, greenlets take turns
+ * at sending, and messages wait for the one that receives: wslay may find several at once.
+ */
+#include "websocket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <wslay/wslay.h>
+
+#include <bine/greenlet.h>
+#include <bine/semaphore.h>
+
+enum {
+    MESSAGE = 1 << 20, /* the limit, unless the program says otherwise */
+    BLOCK = 4096,
+    REASON = 123,
+    PING = 125,
+    KEY = 24,   /* characters of a client's key */
+    ACCEPT = 28 /* of the answer to it */
+};
+
+struct waiting {
+    struct waiting *next;
+    int kind;
+    size_t size;
+    char data[];
+};
+
+struct bine_websocket {
+    struct bine_http *http;
+    wslay_event_context_ptr context;
+    bine_semaphore *sending;
+    struct bine_http_text output; /* frames that go out; of the greenlet that sends */
+    struct waiting *first, **last, *current;
+    const char *input; /* received and not yet read by wslay */
+    size_t input_size;
+    int error; /* why nothing can be sent any more; 0: it can */
+    int code;  /* the other side's, 0: it has not closed */
+    bool receiving, out_of_memory;
+    char block[BLOCK];
+};
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* ---- what wslay asks for --------------------------------------------------------------------------- */
+
+static ssize_t give_input(wslay_event_context_ptr context, uint8_t *data, size_t size, int flags, void *arg)
+{
+    struct bine_websocket *websocket = arg;
+    size_t part = websocket->input_size < size ? websocket->input_size : size;
+    if (part == 0) {
+        wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    memcpy(data, websocket->input, part);
+    websocket->input += part;
+    websocket->input_size -= part;
+    return (ssize_t)part;
+}
+
+static ssize_t take_output(wslay_event_context_ptr context, const uint8_t *data, size_t size, int flags, void *arg)
+{
+    struct bine_websocket *websocket = arg;
+    if (bine_http_text_add(&websocket->output, (const char *)data, size))
+        return (ssize_t)size;
+    wslay_event_set_error(context, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
+static void take_message(wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *message, void *arg)
+{
+    struct bine_websocket *websocket = arg;
+    if (message->opcode == WSLAY_CONNECTION_CLOSE) {
+        websocket->code = message->status_code ? message->status_code : 1005;
+        return;
+    }
+    if (wslay_is_ctrl_frame(message->opcode))
+        return; /* wslay answers pings; nobody waits for a pong */
+    struct waiting *waiting = malloc(sizeof *waiting + message->msg_length + 1);
+    if (!waiting) {
+        websocket->out_of_memory = true;
+        return;
+    }
+    waiting->next = NULL;
+    waiting->kind = message->opcode == WSLAY_TEXT_FRAME ? BINE_WEBSOCKET_TEXT : BINE_WEBSOCKET_BINARY;
+    waiting->size = message->msg_length;
+    memcpy(waiting->data, message->msg, message->msg_length);
+    waiting->data[message->msg_length] = '\0';
+    *websocket->last = waiting;
+    websocket->last = &waiting->next;
+}
+
+static const struct wslay_event_callbacks callbacks = {
+    .recv_callback = give_input, .send_callback = take_output, .on_msg_recv_callback = take_message};
+
+/* ---- sending --------------------------------------------------------------------------------------- */
+
+/* Send the frames that wslay has, in this greenlet's turn. 0 or -1. */
+static int send_frames(struct bine_websocket *websocket)
+{
+    websocket->output.size = 0;
+    int error = websocket->error;
+    if (!error && wslay_event_send(websocket->context) != 0)
+        error = ENOMEM;
+    struct iovec vector = {websocket->output.data, websocket->output.size};
+    if (!error && websocket->output.size > 0 &&
+        bine_http_stream_send(&websocket->http->stream, &vector, 1, websocket->http->limits->send_time) != 0) {
+        error = errno;
+        websocket->error = EPIPE; /* a frame may have been cut */
+    } else if (error) {
+        websocket->error = error;
+    } else {
+        websocket->http->out.sent += vector.iov_len;
+    }
+    return error ? fail(error) : 0;
+}
+
+static int queue(struct bine_websocket *websocket, const struct wslay_event_msg *message)
+{
+    if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
+        return -1;
+    int error = websocket->error ? websocket->error : 0;
+    if (!error) {
+        int queued = wslay_event_queue_msg(websocket->context, message);
+        error = queued == 0 ? 0 : queued == WSLAY_ERR_NOMEM ? ENOMEM : EPIPE;
+    }
+    int result = error ? fail(error) : send_frames(websocket);
+    error = errno;
+    bine_semaphore_release(websocket->sending);
+    errno = error;
+    return result;
+}
+
+int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size)
+{
+    if (!websocket || (!data && size) || (kind != BINE_WEBSOCKET_TEXT && kind != BINE_WEBSOCKET_BINARY))
+        return fail(EINVAL);
+    uint8_t opcode = kind == BINE_WEBSOCKET_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME;
+    return queue(websocket, &(struct wslay_event_msg){opcode, data, size});
+}
+
+int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size)
+{
+    if (!websocket || (!data && size) || size > PING)
+        return fail(EINVAL);
+    return queue(websocket, &(struct wslay_event_msg){WSLAY_PING, data, size});
+}
+
+int bine_websocket_close(bine_websocket *websocket, int code, const char *reason)
+{
+    size_t size = reason ? strlen(reason) : 0;
+    if (!websocket || code < 1000 || code > 4999 || size > REASON)
+        return fail(EINVAL);
+    uint8_t data[2 + REASON] = {(uint8_t)(code >> 8), (uint8_t)code};
+    if (size)
+        memcpy(data + 2, reason, size);
+    return queue(websocket, &(struct wslay_event_msg){WSLAY_CONNECTION_CLOSE, data, 2 + size});
+}
+
+int bine_websocket_code(const bine_websocket *websocket)
+{
+    return websocket ? websocket->code : 0;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------- */
+
+/* What reading made wslay say: pongs, the answer to a close, or why it refuses. */
+static int send_answers(struct bine_websocket *websocket)
+{
+    if (!wslay_event_want_write(websocket->context))
+        return 0;
+    if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
+        return -1;
+    int result = send_frames(websocket), error = errno;
+    bine_semaphore_release(websocket->sending);
+    errno = error;
+    return result;
+}
+
+/* 1: a message waits; 0: closed; -1. */
+static int receive(struct bine_websocket *websocket, int64_t timeout)
+{
+    for (;;) {
+        if (wslay_event_recv(websocket->context) != 0 || websocket->out_of_memory)
+            return fail(ENOMEM);
+        if (send_answers(websocket) != 0)
+            return -1;
+        if (websocket->first)
+            return 1;
+        if (websocket->code)
+            return 0;
+        if (!wslay_event_get_read_enabled(websocket->context))
+            return fail(EPROTO);
+        ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, timeout);
+        if (got <= 0)
+            return got == 0 ? fail(ECONNRESET) : -1;
+        websocket->input = websocket->block;
+        websocket->input_size = (size_t)got;
+    }
+}
+
+int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout)
+{
+    if (!websocket || !message || timeout < 0)
+        return fail(EINVAL);
+    if (websocket->receiving)
+        return fail(EBUSY);
+    free(websocket->current);
+    websocket->current = NULL;
+    websocket->receiving = true;
+    int result = websocket->first ? 1 : receive(websocket, timeout);
+    websocket->receiving = false;
+    if (result != 1)
+        return result;
+    struct waiting *waiting = websocket->current = websocket->first;
+    websocket->first = waiting->next;
+    if (!websocket->first)
+        websocket->last = &websocket->first;
+    *message = (bine_websocket_message){waiting->kind, waiting->data, waiting->size};
+    return 1;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------------- */
+
+static void websocket_free(struct bine_websocket *websocket)
+{
+    for (struct waiting *waiting; (waiting = websocket->first);) {
+        websocket->first = waiting->next;
+        free(waiting);
+    }
+    free(websocket->current);
+    free(websocket->output.data);
+    bine_semaphore_free(websocket->sending);
+    if (websocket->context)
+        wslay_event_context_free(websocket->context);
+    free(websocket);
+}
+
+static struct bine_websocket *websocket_new(struct bine_http *http, const bine_websocket_options *options)
+{
+    struct bine_websocket *websocket = calloc(1, sizeof *websocket);
+    if (!websocket)
+        return NULL;
+    websocket->http = http;
+    websocket->last = &websocket->first;
+    websocket->sending = bine_semaphore_new(1, 0);
+    if (!websocket->sending || wslay_event_context_server_init(&websocket->context, &callbacks, websocket) != 0) {
+        websocket->context = NULL;
+        websocket_free(websocket);
+        errno = ENOMEM;
+        return NULL;
+    }
+    wslay_event_config_set_max_recv_msg_length(websocket->context, options->message ? options->message : MESSAGE);
+    return websocket;
+}
+
+/* The answer to the client's key (RFC 6455 4.2.2). */
+static void answer_to(const char *key, char *accept)
+{
+    char text[KEY + 37];
+    unsigned char hash[SHA_DIGEST_LENGTH];
+    memcpy(text, key, KEY);
+    memcpy(text + KEY, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 37);
+    SHA1((unsigned char *)text, KEY + 36, hash);
+    EVP_EncodeBlock((unsigned char *)accept, hash, sizeof hash);
+}
+
+/* The status to refuse the request with; 0: it asks for a websocket. */
+static int check_request(const struct bine_http *http)
+{
+    const char *upgrade = bine_http_header(http, "Upgrade"), *key = bine_http_header(http, "Sec-WebSocket-Key");
+    const char *version = bine_http_header(http, "Sec-WebSocket-Version");
+    bool asked = http->in.parser.flags & F_CONNECTION_UPGRADE && upgrade && strcasecmp(upgrade, "websocket") == 0;
+    if (!asked || strcmp(http->in.method, "GET") != 0 || http->in.minor == 0 || !http->in.complete)
+        return 400;
+    if (!version || strcmp(version, "13") != 0)
+        return 426;
+    return key && strlen(key) == KEY &&
+                   strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == KEY
+               ? 0
+               : 400;
+}
+
+static bine_websocket *refuse(struct bine_http *http, int status)
+{
+    if (status == 426 && bine_http_set_header(http, "Sec-WebSocket-Version", "13") != 0)
+        return NULL;
+    if (bine_http_answer_status(http, status) == 0)
+        errno = EPROTO;
+    return NULL;
+}
+
+bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options)
+{
+    static const bine_websocket_options defaults;
+    char accept[ACCEPT + 1];
+    if (!http || !http->server || (options && options->protocol && !bine_http_is_token(options->protocol))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (http->out.progress != BINE_HTTP_UNANSWERED) {
+        errno = EALREADY;
+        return NULL;
+    }
+    options = options ? options : &defaults;
+    int status = check_request(http);
+    if (status)
+        return refuse(http, status);
+    struct bine_websocket *websocket = websocket_new(http, options);
+    if (!websocket)
+        return NULL;
+    answer_to(bine_http_header(http, "Sec-WebSocket-Key"), accept);
+    if (bine_http_set_header(http, "Upgrade", "websocket") != 0 ||
+        bine_http_set_header(http, "Sec-WebSocket-Accept", accept) != 0 ||
+        (options->protocol && bine_http_set_header(http, "Sec-WebSocket-Protocol", options->protocol) != 0) ||
+        bine_http_answer_switch(http) != 0) {
+        int error = errno;
+        websocket_free(websocket);
+        errno = error;
+        return NULL;
+    }
+    /* What came behind the request are frames. */
+    websocket->input = http->in.buffer + http->in.parsed;
+    websocket->input_size = http->in.used - http->in.parsed;
+    http->lost = true;
+    http->websocket = websocket;
+    return websocket;
+}
+
+void bine_http_websocket_end(struct bine_http *http)
+{
+    struct bine_websocket *websocket = http->websocket;
+    if (!websocket->error && !wslay_event_get_close_sent(websocket->context) && bine_check() == 0)
+        bine_websocket_close(websocket, 1000, NULL);
+    websocket_free(websocket);
+    http->websocket = NULL;
+}

@@ -1,0 +1,250 @@
+/* Websockets: handshake, messages, pings, closing, and what is refused. The client's frames are made by hand. */
+#include "talk.h"
+
+#define HANDSHAKE(more)                                                                        \
+    "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" more "\r\n"
+
+static int ended, last_code, last_error;
+
+static void echo(bine_http *http, void *arg)
+{
+    bine_websocket_message message;
+    bine_websocket *websocket = bine_websocket_accept(http, arg);
+    if (!websocket) {
+        last_error = errno;
+        return;
+    }
+    int result;
+    while ((result = bine_websocket_receive(websocket, &message, BINE_FOREVER)) == 1) {
+        CHECK_EQ(message.data[message.size], '\0');
+        CHECK_OK(bine_websocket_send(websocket, message.kind, message.data, message.size));
+    }
+    last_error = result < 0 ? errno : 0;
+    last_code = bine_websocket_code(websocket);
+    ended++;
+}
+
+/* A client's frame: masked, at most 125 bytes. */
+static void say_frame(int fd, int first, const char *data, size_t size)
+{
+    char frame[6 + 125] = {(char)first, (char)(0x80 | size), 1, 2, 3, 4};
+    for (size_t i = 0; i < size; i++)
+        frame[6 + i] = (char)(data[i] ^ (1 + i % 4));
+    say_bytes(fd, frame, 6 + size);
+}
+
+static void hear_frame(int fd, int first, const char *data, size_t size)
+{
+    char frame[127];
+    size_t have = 0;
+    while (have < 2 + size) {
+        ssize_t got = bine_recv(fd, frame + have, 2 + size - have, 0);
+        CHECK_GT(got, 0);
+        have += (size_t)got;
+    }
+    CHECK_EQ(frame[0], (char)first);
+    CHECK_EQ(frame[1], (char)size);
+    CHECK_MEMORY(frame + 2, data, size);
+}
+
+static int open_websocket(void)
+{
+    int fd = connect_to_server();
+    say(fd, HANDSHAKE(""));
+    CHECK(hear(fd, "\r\n\r\n"));
+    BEGINS(heard, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    HAS(heard, "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    return fd;
+}
+
+static void expect_end(int fd)
+{
+    char byte;
+    CHECK_EQ(bine_recv(fd, &byte, 1, 0), 0);
+    bine_close(fd);
+}
+
+enum {
+    TEXT = 0x81,
+    BINARY = 0x82,
+    CLOSE = 0x88,
+    PING = 0x89,
+    PONG = 0x8a
+};
+
+TEST(websocket_echoes_and_closes)
+{
+    start(echo);
+    int fd = open_websocket();
+    say_frame(fd, TEXT, "hello", 5);
+    hear_frame(fd, TEXT, "hello", 5);
+    say_frame(fd, BINARY, "\0\1", 2);
+    hear_frame(fd, BINARY, "\0\1", 2);
+    say_frame(fd, TEXT, "", 0);
+    hear_frame(fd, TEXT, "", 0);
+    say_frame(fd, CLOSE,
+              "\x03\xe9"
+              "bye",
+              5);
+    hear_frame(fd, CLOSE,
+               "\x03\xe9"
+               "bye",
+               5);
+    expect_end(fd);
+    stop();
+    CHECK_EQ(ended, 1);
+    CHECK_EQ(last_code, 1001);
+    CHECK_EQ(last_error, 0);
+}
+
+TEST(websocket_messages_in_fragments_with_pings_between)
+{
+    start(echo);
+    int fd = open_websocket();
+    say_frame(fd, 0x01, "one ", 4);
+    say_frame(fd, PING, "alive?", 6);
+    hear_frame(fd, PONG, "alive?", 6);
+    say_frame(fd, 0x00, "two ", 4);
+    say_frame(fd, 0x80, "three", 5);
+    hear_frame(fd, TEXT, "one two three", 13);
+    say_frame(fd, CLOSE, "", 0);
+    hear_frame(fd, CLOSE, "", 0);
+    expect_end(fd);
+    stop();
+    CHECK_EQ(last_code, 1005);
+}
+
+TEST(websocket_messages_that_come_at_once_and_behind_the_handshake)
+{
+    static const char both[] = HANDSHAKE("") "\x81\x81\1\2\3\4\x60\x81\x81\1\2\3\4\x63";
+    start(echo);
+    int fd = connect_to_server();
+    say_bytes(fd, both, sizeof both - 1);
+    char byte, head[1000];
+    size_t size = 0;
+    while (size < 4 || memcmp(head + size - 4, "\r\n\r\n", 4) != 0) {
+        CHECK_EQ(bine_recv(fd, &byte, 1, 0), 1);
+        head[size++] = byte;
+    }
+    hear_frame(fd, TEXT, "a", 1);
+    hear_frame(fd, TEXT, "b", 1);
+    bine_close(fd);
+    stop();
+    CHECK_EQ(last_error, ECONNRESET);
+}
+
+static void expect_refusal(int first, const char *data, size_t size, const char *code)
+{
+    int fd = open_websocket();
+    say_frame(fd, first, data, size);
+    char frame[2];
+    CHECK_EQ(bine_recv(fd, frame, 2, MSG_WAITALL), 2);
+    CHECK_EQ(frame[0], (char)CLOSE);
+    CHECK_EQ(bine_recv(fd, frame, 2, MSG_WAITALL), 2);
+    CHECK_MEMORY(frame, code, 2);
+    hear(fd, NULL);
+    bine_close(fd);
+}
+
+TEST(websocket_refuses_what_breaks_the_rules)
+{
+    bine_websocket_options options = {.message = 10};
+    start_with((bine_http_server_options){0}, echo, &options);
+    expect_refusal(TEXT, "\xff\xfe", 2, "\x03\xef");     /* no UTF-8: 1007 */
+    expect_refusal(0x83, "x", 1, "\x03\xea");            /* no such frame: 1002 */
+    expect_refusal(0x80, "x", 1, "\x03\xea");            /* a rest of nothing */
+    expect_refusal(0xc1, "x", 1, "\x03\xea");            /* an extension that nobody asked for */
+    expect_refusal(TEXT, "0123456789a", 11, "\x03\xf1"); /* too long: 1009 */
+    stop();
+    CHECK_EQ(ended, 5);
+    CHECK_EQ(last_error, EPROTO);
+}
+
+TEST(websocket_refuses_handshakes_that_are_none)
+{
+    start(echo);
+    BEGINS(talk(LAST("/ws")), "HTTP/1.1 400 ");
+    CHECK_EQ(last_error, EPROTO);
+    BEGINS(talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+           "HTTP/1.1 426 ");
+    HAS(heard, "\r\nSec-WebSocket-Version: 13\r\n");
+    BEGINS(
+        talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: short\r\n\r\n"),
+        "HTTP/1.1 400 ");
+    BEGINS(
+        talk("POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+        "HTTP/1.1 400 ");
+    stop();
+}
+
+/* ---- a server that speaks first, from two greenlets ------------------------------------------------- */
+
+static void *send_ten(void *websocket)
+{
+    for (int i = 0; i < 10; i++)
+        CHECK_OK(bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "tick", 4));
+    return NULL;
+}
+
+static void speak(bine_http *http, void *arg)
+{
+    bine_websocket_message message;
+    bine_websocket_options options = {.protocol = "ticks"};
+    CHECK_OK(bine_http_set_header(http, "X-Own", "kept"));
+    bine_websocket *websocket = bine_websocket_accept(http, &options);
+    CHECK(websocket != NULL);
+    CHECK_ERROR(bine_websocket_accept(http, NULL), EALREADY);
+    CHECK_ERROR(bine_http_respond(http, 200, NULL, "x", 1), EALREADY);
+    CHECK_ERROR(bine_websocket_receive(websocket, &message, BINE_MS), ETIMEDOUT);
+    bine_greenlet *all[2] = {bine_spawn(send_ten, websocket), bine_spawn(send_ten, websocket)};
+    CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
+    CHECK_OK(bine_websocket_ping(websocket, "p", 1));
+    CHECK_OK(bine_websocket_close(websocket, 1000, "enough"));
+    CHECK_ERROR(bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "x", 1), EPIPE);
+    CHECK_EQ(bine_websocket_receive(websocket, &message, BINE_FOREVER), 0);
+    CHECK_EQ(bine_websocket_code(websocket), 1000);
+    ended++;
+}
+
+TEST(websocket_a_server_that_speaks_first)
+{
+    start(speak);
+    int fd = connect_to_server();
+    say(fd, HANDSHAKE("Sec-WebSocket-Protocol: other, ticks\r\n"));
+    char byte, head[1000];
+    size_t size = 0;
+    while (size < 4 || memcmp(head + size - 4, "\r\n\r\n", 4) != 0) {
+        CHECK_EQ(bine_recv(fd, &byte, 1, 0), 1);
+        head[size++] = byte;
+    }
+    head[size] = '\0';
+    HAS(head, "\r\nSec-WebSocket-Protocol: ticks\r\n");
+    HAS(head, "\r\nX-Own: kept\r\n");
+    for (int i = 0; i < 20; i++)
+        hear_frame(fd, TEXT, "tick", 4);
+    hear_frame(fd, PING, "p", 1);
+    say_frame(fd, PONG, "p", 1);
+    hear_frame(fd, CLOSE,
+               "\x03\xe8"
+               "enough",
+               8);
+    say_frame(fd, CLOSE, "\x03\xe8", 2);
+    expect_end(fd);
+    stop();
+    CHECK_EQ(ended, 1);
+}
+
+TEST(websocket_arguments)
+{
+    bine_websocket_message message;
+    CHECK_ERROR(bine_websocket_accept(NULL, NULL), EINVAL);
+    CHECK_ERROR(bine_websocket_receive(NULL, &message, 0), EINVAL);
+    CHECK_ERROR(bine_websocket_send(NULL, BINE_WEBSOCKET_TEXT, "x", 1), EINVAL);
+    CHECK_ERROR(bine_websocket_ping(NULL, "x", 1), EINVAL);
+    CHECK_ERROR(bine_websocket_close(NULL, 1000, NULL), EINVAL);
+    CHECK_EQ(bine_websocket_code(NULL), 0);
+}
