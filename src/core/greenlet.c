@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fiber.h"
 #include "name.h"
 #include "park.h"
 #include "renew.h"
@@ -413,8 +414,10 @@ static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *valu
 static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bine_hub *hub)
 {
     struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
-    if (hub->exchanging)
+    if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
+    if (hub->fibers && next->state != BINE_NEW) /* else it takes over this stack, or has none yet */
+        bine_fiber_leave(hub, NULL, next);
     return next;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "errand.h"
+#include "fiber.h"
 #include "idle.h"
 #include "libc.h"
 #include "park.h"
@@ -135,6 +136,8 @@ static void abandon_all(struct bine_hub *hub)
         else if (g->flags & BINE_G_BELONGINGS)
             bine_links_free(g);
         bine_greenlet_abandon(g, ECANCELED);
+        if (g->stack)
+            bine_fiber_forget(g->stack);
         g->stack = NULL;
         bine_greenlet_release(g); /* the reference that it had to itself */
     }
@@ -365,6 +368,7 @@ bine_hub *bine_hub_get(void)
     hub->default_stack_class = bine_stacks_class(0, false);
     hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
     bine_hub_of_thread = hub;
+    bine_fibers_begin(hub);
     bine_hub_find_exception_globals();
     atomic_store(&hub->inbox.first, NULL);
     /* It is in the list: what others tell all hubs from now on reaches it. */
@@ -408,7 +412,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
 {
     hub->exchange = exchange;
-    hub->exchanging = true;
+    hub->exchanging = exchange || hub->fibers;
 }
 
 /* ---- reaching a hub from other threads ---------------------------------------------------------------------- */

@@ -157,6 +157,9 @@ struct bine_hub {
     int default_stack_class;
     struct bine_driver idle_driver; /* idle.c */
     atomic_int idle_woken;
+    bool fibers;       /* somebody is told of switches (fiber.h), */
+    void *root_bottom; /* and of the thread's own stack */
+    size_t root_size;
     void *dead_fiber; /* thread sanitizer: the fiber of the greenlet that ended last */
 };
 
@@ -184,7 +187,7 @@ void bine_hub_let_go(struct bine_hub *hub);
 /* Have `around` (NULL: nobody) called around each switch from now on. */
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
 
-/* Have `exchange` passed at each switch from now on; it lives as long as the hub. The hub's own thread. */
+/* Have `exchange` (NULL: nothing) passed at each switch from now on; it lives as long as it is set. The hub's own thread. */
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange);
 
 /* How often this hub went from one greenlet to the next: a figure for dumps. */

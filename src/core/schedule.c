@@ -4,24 +4,58 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "fiber.h"
 #include "park.h"
+
+/* On the stack that `to` has taken. */
+static inline __attribute__((always_inline)) void start(struct bine_hub *hub, struct bine_greenlet *from,
+                                                        struct bine_greenlet *to)
+{
+    to->state = BINE_READY;
+    bine_switch_announce(hub, from, to, false);
+    hub->current = to;
+    bine_arch_start(&from->context, to->stack->top, bine_greenlet_entry);
+}
 
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     to->stack = bine_stacks_take(hub->stacks, to->stack_class);
-    to->state = BINE_READY;
-    bine_switch_announce(hub, from, to, false);
-    hub->current = to;
-    bine_arch_start(&from->context, to->stack->top, bine_greenlet_enter);
+    start(hub, from, to);
+}
+
+/* bine_switch_unchanged where the program's sanitizer is told. */
+static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    struct bine_exception_globals exceptions = {0};
+    void *fake_stack = NULL;
+    if (bine_switch_exceptions(hub)) {
+        exceptions = *hub->exception_globals;
+        *hub->exception_globals = (struct bine_exception_globals){0};
+    }
+    bool fresh = to->state == BINE_NEW;
+    if (fresh)
+        to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+    bine_fiber_leave(hub, &fake_stack, to);
+    if (fresh)
+        start(hub, from, to);
+    else
+        bine_switch_over(hub, from, to);
+    bine_fiber_arrive(fake_stack);
+    if (exceptions.caught || exceptions.uncaught)
+        *hub->exception_globals = exceptions;
 }
 
 void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
     if (from == to)
         return;
-    _Alignas(16) char room[hub->exchange->room];
-    hub->exchange->pass(hub, from, to, room);
-    bine_switch_unchanged(hub, from, to);
+    _Alignas(16) char room[hub->exchange ? hub->exchange->room + 1 : 1];
+    if (hub->exchange)
+        hub->exchange->pass(hub, from, to, room);
+    if (hub->fibers)
+        switch_announced(hub, from, to);
+    else
+        bine_switch_unchanged(hub, from, to);
     /* The room is in use until here. */
     __asm__ volatile("" : : "r"(room) : "memory");
 }
@@ -37,8 +71,11 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     } else {
         /* Free from here on, although we still stand on it: whoever takes it does so after we have left. */
         bine_stacks_give(hub->stacks, from->stack_class, stack);
-        if (to->state == BINE_NEW)
+        if (to->state == BINE_NEW) {
             to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+            if (hub->fibers)
+                bine_fiber_leave(hub, NULL, to);
+        }
     }
     bine_stacks_unreserve(hub->stacks, from->stack_class);
     bool took_over = to->stack == stack && to->state == BINE_NEW, fresh = to->state == BINE_NEW;
@@ -51,7 +88,7 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     if (took_over)
         return NULL;
     if (fresh)
-        bine_arch_restart(to->stack->top, bine_greenlet_enter);
+        bine_arch_restart(to->stack->top, bine_greenlet_entry);
     return &to->context;
 }
 

@@ -256,8 +256,7 @@ static void hub_ended(struct bine_hub *hub)
         state->arrived = block->next;
         free_block(block);
     }
-    hub->exchange = NULL;
-    hub->exchanging = false;
+    bine_hub_set_exchange(hub, NULL);
     free(state);
 }
 
