@@ -416,8 +416,11 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
     struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
     if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
-    if (hub->fibers && next->state != BINE_NEW) /* else it takes over this stack, or has none yet */
-        bine_fiber_leave(hub, NULL, next);
+    if (hub->fibers && (next->state != BINE_NEW || next->stack_class != hub->current->stack_class)) {
+        if (next->state == BINE_NEW)
+            next->stack = bine_stacks_take(hub->stacks, next->stack_class);
+        bine_fiber_leave(hub, NULL, next); /* otherwise it takes over this stack, which is no switch */
+    }
     return next;
 }
 

@@ -35,37 +35,6 @@ static __attribute__((noinline, cold)) int elsewhere(int (*run)(struct bine_erra
     return 0;
 }
 
-/* Wait until g, of this thread, has ended. 0 or an error number. */
-static inline __attribute__((always_inline)) int wait_for_end(struct bine_hub *hub, struct bine_greenlet *g,
-                                                              int64_t timeout)
-{
-    if (g->state == BINE_DEAD)
-        return 0;
-    if (g == hub->current)
-        return EDEADLK;
-    if (timeout == 0)
-        return bine_streak_refused(hub, ETIMEDOUT);
-    struct bine_greenlet *current = hub->current;
-    struct bine_waiter waiter;
-    bine_waiter_init(&waiter, current);
-    bine_queue_push(&g->waitable.watchers, &waiter);
-    struct bine_greenlet *next = timeout == BINE_FOREVER ? bine_park_peek(hub, current) : NULL;
-    int error = next ? bine_park_over(hub, current, "join", (uintptr_t)g, next)
-                     : bine_park(hub, "join", (uintptr_t)g, bine_hub_deadline(hub, timeout), 0);
-    if (!error)
-        return 0;
-    bine_queue_remove(&waiter);
-    return error == ETIME ? ETIMEDOUT : error;
-}
-
-static inline __attribute__((always_inline)) int take(struct bine_greenlet *g, void **value)
-{
-    if (value)
-        *value = g->arg;
-    bine_greenlet_release(g);
-    return 0;
-}
-
 int bine_join(bine_greenlet *g, void **value, int64_t timeout)
 {
     struct bine_hub *hub = bine_hub_of_thread;
@@ -73,21 +42,46 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
         return fail(EINVAL);
     if (__builtin_expect(g->hub != hub, 0))
         return elsewhere(join_there, g, value, timeout);
-    int error = wait_for_end(hub, g, timeout);
-    return error ? fail(error) : take(g, value);
+    if (g->state != BINE_DEAD) {
+        if (g == hub->current)
+            return fail(EDEADLK);
+        if (timeout == 0)
+            return fail(bine_streak_refused(hub, ETIMEDOUT));
+        struct bine_greenlet *current = hub->current;
+        struct bine_waiter waiter;
+        bine_waiter_init(&waiter, current);
+        bine_queue_push(&g->waitable.watchers, &waiter);
+        struct bine_greenlet *next = timeout == BINE_FOREVER ? bine_park_peek(hub, current) : NULL;
+        int error = next ? bine_park_over(hub, current, "join", (uintptr_t)g, next)
+                         : bine_park(hub, "join", (uintptr_t)g, bine_hub_deadline(hub, timeout), 0);
+        if (error) {
+            bine_queue_remove(&waiter);
+            return fail(error == ETIME ? ETIMEDOUT : error);
+        }
+    }
+    if (value)
+        *value = g->arg;
+    bine_greenlet_release(g);
+    return 0;
 }
 
 int bine_get(bine_greenlet *g, void **value, int64_t timeout)
 {
-    struct bine_hub *hub = bine_hub_of_thread;
     if (!g || timeout < 0)
         return fail(EINVAL);
-    if (__builtin_expect(g->hub != hub, 0))
+    if (g->hub != bine_hub_of_thread)
         return elsewhere(get_there, g, value, timeout);
-    int error = wait_for_end(hub, g, timeout);
-    if (!error)
-        error = g->error;
-    return error ? fail(error) : take(g, value);
+    g->references++; /* the join takes one */
+    if (bine_join(g, NULL, timeout) != 0) {
+        g->references--;
+        return -1;
+    }
+    if (g->error)
+        return fail(g->error);
+    if (value)
+        *value = g->arg;
+    bine_greenlet_release(g);
+    return 0;
 }
 
 /* EINVAL and EDEADLK of the calls below. */

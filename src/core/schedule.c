@@ -71,11 +71,8 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     } else {
         /* Free from here on, although we still stand on it: whoever takes it does so after we have left. */
         bine_stacks_give(hub->stacks, from->stack_class, stack);
-        if (to->state == BINE_NEW) {
+        if (to->state == BINE_NEW && !to->stack)
             to->stack = bine_stacks_take(hub->stacks, to->stack_class);
-            if (hub->fibers)
-                bine_fiber_leave(hub, NULL, to);
-        }
     }
     bine_stacks_unreserve(hub->stacks, from->stack_class);
     bool took_over = to->stack == stack && to->state == BINE_NEW, fresh = to->state == BINE_NEW;

@@ -57,8 +57,8 @@ static void *run_call(void *arg)
 }
 
 /* 0, or why no greenlet runs for this item. */
-static int begin_item(struct bine_pool *pool, struct map *map, bine_run *run, void *item, size_t i, int64_t deadline,
-                      const char *site)
+static inline __attribute__((always_inline)) int begin_item(struct bine_pool *pool, struct map *map, bine_run *run,
+                                                            void *item, size_t i, int64_t deadline, const char *site)
 {
     struct bine_member member = {.ended = mapped, .context = map, .index = i};
     if (map->calls) {
