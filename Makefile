@@ -129,7 +129,7 @@ bench-python: ## measure the Python package beside gevent and asyncio
 
 format: ## lay out the C sources that lint looks at
 	@tools/setup format
-	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.cpp' 'examples/*.[ch]' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
+	@git ls-files 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.[ch]pp' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
 
 lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
 	@tools/setup lint
