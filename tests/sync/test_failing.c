@@ -153,6 +153,54 @@ TEST(arguments_are_run_or_discarded_or_still_the_callers, .seconds = 120)
     CHECK_GT(failing_each(spawn_with_discard), 5u);
 }
 
+static void *returns_with(void *item, void *context)
+{
+    (void)context;
+    return item;
+}
+
+/* Each item has a result or an error, also when not all could be begun. */
+static void map_with(void)
+{
+    bine_pool *pool = bine_pool_new(3, 0);
+    if (!pool)
+        return failing_excuse();
+    void *items[20], *results[20] = {NULL};
+    int errors[20];
+    bine_map_options options = {.results = results, .errors = errors};
+    for (intptr_t i = 0; i < 20; i++) {
+        items[i] = (void *)(i + 1);
+        errors[i] = -1;
+    }
+    if (bine_pool_map_with(pool, &options, returns_with, items, 20, BINE_FOREVER) != 0)
+        failing_excuse();
+    for (int i = 0; i < 20; i++)
+        CHECK(errors[i] == 0 ? results[i] == items[i] : !results[i] && (errors[i] == ECANCELED || errors[i] == -1));
+    CHECK_EQ(bine_pool_free_count(pool), 3u);
+    CHECK_OK(bine_pool_free(pool));
+}
+
+TEST(map_with_tells_of_each_item_when_memory_is_out, .seconds = 60)
+{
+    CHECK_GT(failing_each(map_with), 10u);
+}
+
+static void spawn_on_own_hub(void)
+{
+    bine_hub *hub = bine_hub_get();
+    bine_greenlet *g = hub ? bine_spawn_on(hub, returns, (void *)3) : NULL;
+    if (!g)
+        return failing_excuse();
+    void *value = NULL;
+    CHECK_OK(bine_get(g, &value, BINE_FOREVER));
+    CHECK_EQ((intptr_t)value, 3);
+}
+
+TEST(spawn_on_says_that_memory_is_out, .seconds = 60)
+{
+    CHECK_GT(failing_each(spawn_on_own_hub), 3u);
+}
+
 static void scope_with_three(void)
 {
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);
