@@ -2,6 +2,7 @@
 #include <bine.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -461,4 +462,61 @@ TEST(choosers_of_several_hubs_pass_tokens_round_and_lose_none, .seconds = 120)
     for (int i = 0; i < TOKENS; i++)
         CHECK_EQ(atomic_load(&tokens[i].hops), HOPS);
     CHECK_OK(bine_event_free(parted));
+}
+
+/* ---- forks --------------------------------------------------------------------------------------- */
+
+static void *choose_number(void *arg)
+{
+    int64_t never = BINE_FOREVER;
+    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 1);
+    return choices[1].item;
+}
+
+static void *lend_channel(void *arg)
+{
+    jobs = bine_channel_new(0, BINE_SHARED);
+    CHECK_OK(bine_semaphore_release(permits));
+    while (!bine_channel_has_receiver(jobs))
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_semaphore_release(permits));
+    CHECK_OK(bine_event_wait(parted, BINE_FOREVER));
+    CHECK_OK(bine_channel_send(jobs, (void *)8, BINE_FOREVER));
+    CHECK_OK(bine_channel_free(jobs));
+    return arg;
+}
+
+/* In the child nobody chooses: neither the greenlet that did, nor the thread whose channel it was. */
+static void use_child(void)
+{
+    int64_t soon = bine_deadline(BINE_MS);
+    results = bine_channel_new(1, 0);
+    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, results, NULL, 0}, {BINE_CHOOSE_TIMER, &soon, NULL, 0}};
+    bool right = bine_choose(choices, 2, BINE_FOREVER) == 1 && bine_channel_send(results, NULL, 0) == 0 &&
+                 bine_choose_first(choices, 2, BINE_FOREVER) == 0 && bine_channel_free(results) == 0;
+    _exit(right ? 0 : 1);
+}
+
+TEST(a_choice_is_the_parents_after_a_fork)
+{
+    permits = bine_semaphore_new(0, BINE_SHARED);
+    parted = bine_event_new(BINE_SHARED);
+    bine_workers *workers = bine_workers_start(1, lend_channel, NULL);
+    CHECK_OK(bine_semaphore_acquire(permits, BINE_FOREVER));
+    bine_greenlet *g = bine_spawn(choose_number, NULL);
+    CHECK_OK(bine_semaphore_acquire(permits, BINE_FOREVER));
+    pid_t child = fork();
+    if (child == 0)
+        use_child();
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_OK(bine_event_set(parted));
+    void *item;
+    CHECK_OK(bine_join(g, &item, BINE_FOREVER));
+    CHECK_EQ(item, (void *)8);
+    CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
+    CHECK_OK(bine_event_free(parted));
+    CHECK_OK(bine_semaphore_free(permits));
 }
