@@ -2,6 +2,7 @@
  * libcurl's easy interface, over http or https (CURL_SCHEME), with both of its resolvers: a thread for each name (Debian's
  * build), or c-ares, which asks on the calling thread (CURL_ARES: the library that tools/libcurl-ares built).
  */
+#include <bine.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,6 @@ static const struct library curl = {CURL_PORT, open_connection, ask, close_conne
 LIBRARY_TESTS(curl)
 
 #ifdef CURL_ARES
-#include <bine.h>
 
 #include "dns.h"
 
@@ -135,3 +135,58 @@ TEST(slow_name_servers_are_waited_for_side_by_side, .seconds = 60)
     CHECK_GE(dns_stop(), LOOK_UPS);
 }
 #endif
+
+/* ---- what a kill and a time limit look like ---------------------------------------------------------------- */
+
+static void say_nothing(bine_connection *connection, void *arg)
+{
+    (void)connection;
+    bine_sleep(BINE_FOREVER);
+    (void)arg;
+}
+
+struct cut {
+    char url[100];
+    int64_t limit;
+    CURLcode code;
+    bool killed, expired;
+};
+
+static void *fetch_in_scope(void *arg)
+{
+    struct cut *cut = arg;
+    bine_timeout scope;
+    CURL *easy = curl_easy_init();
+    curl_easy_setopt(easy, CURLOPT_URL, cut->url);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    CHECK_OK(bine_timeout_begin(&scope, cut->limit));
+    cut->code = curl_easy_perform(easy);
+    cut->killed = bine_killed(bine_getcurrent());
+    cut->expired = bine_timeout_expired(&scope);
+    bine_timeout_end(&scope);
+    curl_easy_cleanup(easy);
+    return NULL;
+}
+
+/* docs/compatibility.md says so. libcurl has one word for both, which says neither: Bine tells them apart. */
+TEST(a_kill_and_a_time_limit_are_a_bad_argument_to_libcurl)
+{
+    CHECK_OK(bine_patch_all());
+    bine_server *silent = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, say_nothing, NULL);
+    CHECK_OK(bine_server_start(silent));
+    struct cut killed = {.limit = BINE_FOREVER}, timed = {.limit = 50 * BINE_MS};
+    snprintf(killed.url, sizeof killed.url, CURL_SCHEME "://%s/", bine_server_address(silent));
+    memcpy(timed.url, killed.url, sizeof timed.url);
+    bine_greenlet *a = bine_spawn(fetch_in_scope, &killed), *b = bine_spawn(fetch_in_scope, &timed);
+    while (bine_server_get_figures(silent).connections < 2)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_kill(a));
+    CHECK_OK(bine_join(a, NULL, BINE_FOREVER));
+    CHECK_OK(bine_join(b, NULL, BINE_FOREVER));
+    CHECK_EQ(killed.code, CURLE_BAD_FUNCTION_ARGUMENT);
+    CHECK_EQ(timed.code, CURLE_BAD_FUNCTION_ARGUMENT);
+    CHECK(killed.killed && !killed.expired);
+    CHECK(timed.expired && !timed.killed);
+    CHECK_ERROR(bine_server_stop(silent, 0), ETIMEDOUT); /* its handlers were killed */
+    CHECK_OK(bine_server_free(silent));
+}
