@@ -63,6 +63,11 @@ BINE_API void bine_simulate(uint64_t seed);
 /* "madvise", "mprotect" or "unprobed": how stack guards are made on this machine. */
 BINE_API const char *bine_guard_name(void);
 
+/* What an errno value means when a call of Bine failed with it: "The greenlet was killed" for ECANCELED, "Its thread has
+ * ended" for ESRCH, where libc would speak of operations and processes; for all others strerror(3)'s words. Valid until
+ * the thread's next call of this function. Any thread, with or without a hub. Switches: no. */
+BINE_API const char *bine_strerror(int error);
+
 /* "0.1.0" */
 BINE_API const char *bine_version(void);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bine_python.h"
+#include "core/dump.h"
 #include "core/greenlet.h"
 #include "core/libc.h"
 
@@ -71,6 +72,11 @@ static PyObject *py_waits_for(PyObject *module, PyObject *object)
     const struct bine_greenlet *g = greenlet->hub == bine_hub_here() ? greenlet->carried_by : NULL;
     if (!g || greenlet->state != BINE_PY_RUNNING || g->state != BINE_PARKED || !g->verb)
         Py_RETURN_NONE;
+    if (g->verb == bine_wait_verb) {
+        char objects[256];
+        bine_wait_describe(g->object, objects, sizeof objects);
+        return PyUnicode_FromFormat("%s for %s", g->verb, objects);
+    }
     if (g->object == 0)
         return PyUnicode_FromString(g->verb);
     return g->object < 65536 ? PyUnicode_FromFormat("%s %lu", g->verb, (unsigned long)g->object)

@@ -31,7 +31,10 @@ static int put_greenlet(int fd, struct bine_greenlet *g)
     const char *place = g->site[0] ? g->site + strlen(g->site) + 1 : "";
     int length = snprintf(line, sizeof line, "  %s: %s", bine_name(g),
                           g == g->hub->current && g->state == BINE_READY ? "running" : states[g->state]);
-    if (g->state == BINE_PARKED && length < (int)sizeof line)
+    if (g->state == BINE_PARKED && g->verb == bine_wait_verb && length < (int)sizeof line - 16) {
+        length += snprintf(line + length, sizeof line - (size_t)length, " in wait for ");
+        length += (int)bine_wait_describe(g->object, line + length, sizeof line - (size_t)length);
+    } else if (g->state == BINE_PARKED && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length,
                            g->object < 65536 ? " in %s %ld" : " in %s %#lx", g->verb, (long)g->object);
     if (bine_timer_started(&g->hub->timers, g->timer) && length < (int)sizeof line)

@@ -2,9 +2,11 @@
 #include <bine/wait.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alone.h"
+#include "dump.h"
 #include "errand.h"
 #include "park.h"
 #include "schedule.h"
@@ -28,6 +30,32 @@ struct bine_iwait {
     size_t n;
     struct watch watches[];
 };
+
+const char bine_wait_verb[] = "wait";
+
+size_t bine_wait_describe(uintptr_t address, char *text, size_t size)
+{
+    enum {
+        SHOWN = 3
+    };
+    const struct bine_iwait *iteration = (const struct bine_iwait *)address;
+    size_t used = 0, count = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < iteration->n; i++) {
+        const struct watch *watch = &iteration->watches[i];
+        const void *object = watch->object;
+        if ((!watch->waiter.queue && !watch->scout) || count++ >= SHOWN || used >= size)
+            continue;
+        const char *comma = count > 1 ? ", " : "";
+        int more = watch->object->class == &bine_greenlet_class && !watch->scout
+                       ? snprintf(text + used, size - used, "%s%s", comma, bine_name((struct bine_greenlet *)object))
+                       : snprintf(text + used, size - used, "%s%s %p", comma, watch->object->class->name, object);
+        used += more > 0 ? (size_t)more : 0;
+    }
+    if (count > SHOWN && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", and %zu more", count - SHOWN);
+    return used < size ? used : size - 1;
+}
 
 static void became_ready(struct bine_waiter *waiter)
 {
@@ -138,7 +166,7 @@ static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **obj
         return errno;
     while (!iteration->ready_first) {
         iteration->waiting = hub->current;
-        int error = bine_park(hub, "wait", (uintptr_t)iteration->n, deadline, iteration->park_flags);
+        int error = bine_park(hub, bine_wait_verb, (uintptr_t)iteration, deadline, iteration->park_flags);
         iteration->waiting = NULL;
         if (error)
             return error;

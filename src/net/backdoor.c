@@ -1,9 +1,10 @@
 /* The console inside a running program: one line, one command. */
 #include <bine/backdoor.h>
 
+#include <bine/dial.h>
 #include <bine/greenlet.h>
 #include <bine/hub.h>
-#include <bine/io.h>
+#include <bine/reader.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,18 +20,6 @@ enum {
     LINE = 256
 };
 
-static bool say_bytes(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = bine_send(fd, text, size, MSG_NOSIGNAL);
-        if (sent < 0)
-            return false;
-        text += sent;
-        size -= (size_t)sent;
-    }
-    return true;
-}
-
 static __attribute__((format(printf, 2, 3))) bool say(int fd, const char *format, ...)
 {
     char text[1024];
@@ -38,7 +27,7 @@ static __attribute__((format(printf, 2, 3))) bool say(int fd, const char *format
     va_start(arguments, format);
     int size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return say_bytes(fd, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1);
+    return bine_send_all(fd, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1) == 0;
 }
 
 /* bine_dump blocks the thread while it writes, and a reader may be slow: dump to memory, then send. */
@@ -49,14 +38,14 @@ static bool list_greenlets(int fd)
         int error = errno;
         if (memory >= 0)
             bine_libc.close(memory);
-        return say(fd, "dump: %s\n", strerror(error));
+        return say(fd, "dump: %s\n", bine_strerror(error));
     }
     char block[4096];
     ssize_t got;
     off_t at = 0;
     bool sent = true;
     while (sent && (got = pread(memory, block, sizeof block, at)) > 0) {
-        sent = say_bytes(fd, block, (size_t)got);
+        sent = bine_send_all(fd, block, (size_t)got) == 0;
         at += got;
     }
     bine_libc.close(memory);
@@ -100,41 +89,26 @@ static bool obey(int fd, const char *line)
         return kill_greenlet(fd, line + 5);
     if (strcmp(line, "quit") == 0 || strcmp(line, "exit") == 0)
         return false;
+    if (strcmp(line, "help") != 0 && !say(fd, "unknown command: %s\n", line))
+        return false;
     return say(fd, "commands:\n"
                    "  greenlets       who is there and what each waits for\n"
                    "  figures         of this thread's hub\n"
                    "  kill ADDRESS    cancel a greenlet\n"
+                   "  help\n"
                    "  quit\n");
 }
 
 static void converse(bine_connection *connection, void *arg)
 {
-    char line[LINE];
-    size_t filled = 0;
-    int fd = connection->fd;
-    if (!say(fd, "bine> "))
-        return;
-    for (;;) {
-        ssize_t got = bine_recv(fd, line + filled, sizeof line - filled, 0);
-        if (got <= 0)
-            return;
-        filled += (size_t)got;
-        char *newline;
-        while ((newline = memchr(line, '\n', filled))) {
-            *newline = '\0';
-            if (newline > line && newline[-1] == '\r')
-                newline[-1] = '\0';
-            if (!obey(fd, line) || !say(fd, "bine> "))
-                return;
-            size_t used = (size_t)(newline + 1 - line);
-            filled -= used;
-            memmove(line, newline + 1, filled);
-        }
-        if (filled == sizeof line) {
-            say(fd, "line too long\n");
-            return;
-        }
-    }
+    bine_reader *reader = bine_reader_new(connection->fd, LINE);
+    int fd = connection->fd, got = 0;
+    char *line;
+    while (reader && say(fd, "bine> ") && (got = bine_reader_line(reader, &line, NULL)) == 1 && obey(fd, line))
+        ;
+    if (got < 0 && errno == EMSGSIZE)
+        say(fd, "line too long\n");
+    bine_reader_free(reader);
 }
 
 bine_server *bine_backdoor_start(const char *path)

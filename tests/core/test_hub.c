@@ -176,6 +176,36 @@ TEST(deadlock_is_edeadlk_with_a_dump_of_who_waits_for_what)
     CHECK(strstr(text, "root>: parked in join") != NULL);
 }
 
+/* What a wait for several things waits for. */
+static void wait_for_several(void)
+{
+    bine_greenlet *g = bine_spawn(waits_for_ever, (void *)3);
+    bine_event *events[] = {bine_event_new(0), bine_event_new(0), bine_event_new(0), bine_event_new(0)};
+    void *all[] = {events[3], g, events[0], events[1], events[2]};
+    bine_event_set(events[3]); /* ready: it is not waited for any more */
+    if (bine_wait(all, 5, NULL, 5, BINE_FOREVER) != -1 || errno != EDEADLK)
+        _exit(1);
+    fprintf(stderr, "%p %p\n", (void *)events[0], (void *)events[1]);
+    _exit(0);
+}
+
+TEST(a_dump_says_for_what_a_wait_waits)
+{
+    harness_only_one_thread();
+    char text[4000], wanted[300];
+    void *events[2];
+    int status = child_status(wait_for_several, text, sizeof text);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
+    const char *last = strrchr(text, '\n') ? text + strlen(text) - 1 : text;
+    while (last > text && last[-1] != '\n')
+        last--;
+    CHECK_EQ(sscanf(last, "%p %p", &events[0], &events[1]), 2);
+    snprintf(wanted, sizeof wanted, "waits_for_ever(3)>, event %p, event %p, and 1 more", events[0], events[1]);
+    if (!strstr(text, "root>: parked in wait for <Greenlet") || !strstr(text, wanted))
+        FAIL("%s is not in %s", wanted, text);
+}
+
 static void *rescues(void *hub)
 {
     usleep(20000);
@@ -448,4 +478,16 @@ TEST(hazard_106_the_driver_of_a_hub_can_be_woken_at_any_moment)
     atomic_store(&watching, false);
     CHECK_EQ(pthread_join(watcher, NULL), 0);
     CHECK_EQ(atomic_load(&unwakeable), 0u);
+}
+
+TEST(errors_have_words)
+{
+    CHECK_STRING(bine_strerror(ECANCELED), "The greenlet was killed");
+    CHECK_STRING(bine_strerror(ESRCH), "Its thread has ended");
+    CHECK_STRING(bine_strerror(EOVERFLOW), "More was given back than was taken");
+    CHECK_STRING(bine_strerror(ETIMEDOUT), "The time is up");
+    CHECK_STRING(bine_strerror(EDEADLK), "Nothing is left that could end the wait");
+    CHECK_STRING(bine_strerror(ENODATA), "The stream ended in the middle");
+    CHECK_STRING(bine_strerror(ENOENT), strerror(ENOENT));
+    CHECK_STRING(bine_strerror(99999), strerror(99999));
 }

@@ -121,6 +121,10 @@ TEST(backdoor_lists_and_kills_greenlets)
     ask(fd, "figures\r\n");
     CHECK(strstr(answer, "greenlets 3") != NULL);
     ask(fd, "what?\n");
+    CHECK(strstr(answer, "unknown command: what?\n") != NULL);
+    CHECK(strstr(answer, "commands") != NULL);
+    ask(fd, "help\n");
+    CHECK(strstr(answer, "unknown") == NULL);
     CHECK(strstr(answer, "commands") != NULL);
     ask(fd, "kill 1234\n");
     CHECK(strstr(answer, "no such") != NULL);

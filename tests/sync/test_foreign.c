@@ -183,6 +183,7 @@ static const char *const without_object[] = {
     "bine_simulate",
     "bine_guard_name",
     "bine_version",
+    "bine_strerror",
     "bine_offload",
     "bine_offload_threads",
     "bine_offload_confine",
