@@ -112,6 +112,12 @@ static size_t buffered(const struct bine_reader *reader)
     return reader->end - reader->start;
 }
 
+/* NULL as long as nothing has been read. */
+static char *first(const struct bine_reader *reader)
+{
+    return reader->buffer ? reader->buffer + reader->start : NULL;
+}
+
 /* Make room for at least one byte more. The caller has seen that the limit allows one. 0 or -1. */
 static int make_room(struct bine_reader *reader)
 {
@@ -171,7 +177,7 @@ int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimit
     if (error)
         return refused(error);
     for (size_t seen = 0;;) {
-        char *begin = reader->buffer + reader->start;
+        char *begin = first(reader);
         size_t within = buffered(reader) < reader->limit ? buffered(reader) : reader->limit;
         char *found =
             within - seen >= delimiter_size ? memmem(begin + seen, within - seen, delimiter, delimiter_size) : NULL;
@@ -220,7 +226,7 @@ ssize_t bine_reader_peek(bine_reader *reader, size_t least, char **data)
         if (more == 0)
             break;
     }
-    *data = reader->buffer + reader->start;
+    *data = first(reader);
     return (ssize_t)buffered(reader);
 }
 
@@ -241,7 +247,7 @@ int bine_reader_count(bine_reader *reader, size_t size, char **piece)
     if (error)
         return refused(error);
     if (size == 0) {
-        *piece = reader->buffer ? reader->buffer + reader->start : "";
+        *piece = reader->buffer ? first(reader) : "";
         return 1;
     }
     ssize_t there = bine_reader_peek(reader, size, piece);
@@ -257,7 +263,7 @@ static size_t take(struct bine_reader *reader, void *buffer, size_t size)
 {
     size_t taken = buffered(reader) < size ? buffered(reader) : size;
     if (taken)
-        memcpy(buffer, reader->buffer + reader->start, taken);
+        memcpy(buffer, first(reader), taken);
     reader->start += taken;
     return taken;
 }
