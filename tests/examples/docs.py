@@ -20,7 +20,7 @@ PROGRAM = re.compile(r"```c\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
 
 ROOT = DOCS.parent
 # Of these pages the subject is the inside.
-INSIDE = {"design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING"}
+INSIDE = {"debugging", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING"}
 
 
 def pages():
