@@ -23,7 +23,7 @@ WORKS = ("timer", "io", "fire", "ready", "wait", "callback", "async", "requests_
 
 
 def count_of(work):
-    return {"timer": 200000, "io": 50000, "requests_tcp": 10000, "requests_inproc": 10000}.get(work, 50000)
+    return {"timer": 500000, "io": 500000, "callback": 500000, "requests_tcp": 10000, "requests_inproc": 10000}.get(work, 50000)
 
 
 def repeated(work, n, gevent):
