@@ -56,7 +56,7 @@ test-clang: ## the tests, built by clang
 
 # What several threads touch. Not the pthread locks: a lock that one greenlet takes and another one gives back is a wrong
 # unlock to ThreadSanitizer, which then forgets the order that the lock made.
-CROSS_THREAD_TESTS = core/* sync/* net/* io/names io/offload io/pollers@*
+CROSS_THREAD_TESTS = core/* sync/* choose/* net/* io/names io/offload io/pollers@*
 test-tsan: ## what several threads touch, under ThreadSanitizer
 	@tools/setup test
 	@tools/configure build-tsan -Db_sanitize=thread -Db_lundef=false -Dbench=false
