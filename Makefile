@@ -79,7 +79,7 @@ test-valgrind: ## the tests under valgrind's memcheck
 		--wrapper 'valgrind -q --error-exitcode=99 --leak-check=no --suppressions=$(CURDIR)/tests/valgrind.supp'
 
 # Not the programs, examples and client libraries: these need a system of that architecture around them.
-AARCH64_TESTS = harness/* core/* io/* sync/* net/* locks/* patch/*
+AARCH64_TESTS = harness/* core/* io/* sync/* choose/* net/* locks/* patch/*
 test-aarch64: ## the library's tests, cross-compiled, under qemu
 	@tools/setup aarch64
 	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false
