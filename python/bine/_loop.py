@@ -4,10 +4,9 @@ import os
 import signal as _signal
 import sys
 import threading
-import traceback
 
 from . import _bine
-from ._bine import Greenlet, _moment, async_, callback, io, poller_name, sleep, timer, wait, watcher
+from ._bine import Greenlet, LoopExit, _moment, _throw_into_main, async_, callback, io, poller_name, sleep, timer, wait, watcher
 
 __all__ = [
     "MAXPRI", "MINPRI", "READ", "WRITE", "async_", "callback", "check", "child", "fork", "idle", "io", "loop", "prepare", "signal", "stat",
@@ -17,6 +16,13 @@ __all__ = [
 MINPRI, MAXPRI = -2, 2
 READ, WRITE, TIMER, SIGNAL, CHILD, STAT = 1, 2, 0x100, 0x400, 0x800, 0x1000
 IDLE, PREPARE, CHECK, EMBED, FORK, CLEANUP, ASYNC, CUSTOM = 0x2000, 0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x1000000
+
+
+EVBREAK_CANCEL, EVBREAK_ONE, EVBREAK_ALL = 0, 1, 2
+
+
+class Broken(LoopExit):
+    """Raised in the main greenlet by loop.break_(). Hub.join() takes it for its end."""
 
 
 class prepare(_moment):
@@ -301,7 +307,18 @@ class loop(_bine.Loop):
         if nowait or once:
             sleep(0)
         else:
-            wait()
+            self._host.join() if self._host is not None else wait()
+
+    def break_(self, how=EVBREAK_ONE):
+        """Have run() and hub.join() return in the main greenlet. If that waits for something else, that wait raises LoopExit; if it runs, its next one
+        does. EVBREAK_CANCEL: do nothing."""
+        if how != EVBREAK_CANCEL:
+            _throw_into_main(Broken("The event loop was told to break", self._host, []))
+
+    @property
+    def depth(self):
+        """How many calls of run() are under way, as programs see it: 0 before the first turn of the loop, then 1."""
+        return 1 if self.iteration else 0
 
     def handle_error(self, context, type, value, tb):
         """A callback failed; `context` is the watcher, or what run_callback() returned. Tells error_handler, which is the hub as a rule."""
@@ -311,4 +328,9 @@ class loop(_bine.Loop):
             self._default_handle_error(context, type, value, tb)
 
     def _default_handle_error(self, context, type, value, tb):
+        import traceback  # brings dataclasses and inspect with it from CPython 3.14 on
+
         traceback.print_exception(type, value, tb, file=sys.stderr)
+
+
+setattr(loop, "async", loop.async_)  # a keyword by now

@@ -5,6 +5,19 @@ from ._bine import BlockingSwitchOutError, GreenletExit, LoopExit
 __all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed", "InvalidSwitchError", "InvalidThreadUseError", "LoopExit"]
 
 
+def _hub_of(exit):
+    if len(exit.args) == 3:
+        return exit.args[1]
+    if not exit.__dict__.get("_raised"):
+        return None
+    from .hub import get_hub
+
+    return get_hub()
+
+
+LoopExit.hub = property(_hub_of, doc="The hub that has nothing to wait for: the calling thread's. None if a program made the exception without one.")
+
+
 class InvalidThreadUseError(RuntimeError):
     """Never raised: events, locks and queues belong to no thread. Kept for except clauses."""
 

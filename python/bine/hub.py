@@ -2,7 +2,6 @@
 
 import sys
 import time
-import traceback
 
 from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _throw_into_main, _wait_for_switch, getcurrent, poller_name, sleep,
                     thread_ident, wait)
@@ -139,9 +138,16 @@ class Hub(Greenlet):
             waits.throw(error)
 
     def join(self, timeout=None):
-        """Wait until neither another greenlet nor an active watcher with `ref` is left, or none that can ever go on; True if so, False if the timeout
-        (seconds) passed."""
-        return wait(timeout=timeout)
+        """Wait until neither another greenlet nor an active watcher with `ref` is left, or none that can ever go on; True if so, or if loop.break_() was
+        called. False if the timeout (seconds) passed."""
+        try:
+            return wait(timeout=timeout)
+        except LoopExit as error:
+            from ._loop import Broken
+
+            if not isinstance(error, Broken):
+                raise
+            return True
 
     def destroy(self, destroy_loop=None):
         """The hub is of no use any more; get_hub() makes a new one. Its threads end. destroy_loop: its loop's watchers are stopped; the next hub of the thread has
@@ -251,6 +257,8 @@ class Hub(Greenlet):
         if v is None:
             stream.write("%s\n" % (t,))
         else:
+            import traceback  # brings dataclasses and inspect with it from CPython 3.14 on
+
             traceback.print_exception(t, v, tb, file=stream)
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if context is not None:
@@ -322,6 +330,8 @@ class signal_handler:
 
     Of the main thread only (ValueError). `ref`: it keeps hub.join() waiting; False at first."""
 
+    greenlet_class = None  # the type that calls the handler; None: Greenlet
+
     def __init__(self, signalnum, handler, *args, **kwargs):
         if not callable(handler):
             raise TypeError("signal handler must be callable.")
@@ -339,7 +349,7 @@ class signal_handler:
         self.watcher.ref = value
 
     def _start(self):
-        Greenlet.spawn(self.handle)
+        (self.greenlet_class or Greenlet).spawn(self.handle)
 
     def handle(self):
         """One arrival of the signal."""

@@ -31,7 +31,6 @@ class IMapUnordered(Greenlet):
         self.queue = Queue()  # what is there to be taken
         self._room = Semaphore(maxsize) if maxsize else None
         self._count = 0
-        self.finished = False
 
     def _run(self):
         try:
@@ -70,9 +69,14 @@ class IMapUnordered(Greenlet):
                 return pair
 
     _returned = 0
+    finished = False
 
     def __iter__(self):
         return self
+
+    def next(self):
+        """The next result, as next() of it."""
+        return self.__next__()
 
     def __next__(self):
         result = self._next()[1]

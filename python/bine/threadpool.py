@@ -4,11 +4,11 @@ import threading
 from concurrent.futures import Future, TimeoutError
 from concurrent.futures import ThreadPoolExecutor as _Executor
 
-from ._bine import Greenlet, Queue, Semaphore, getcurrent, offload
+from ._bine import AsyncResult, Greenlet, Queue, Semaphore, getcurrent, offload
 from .event import Event
 from .pool import Group
 
-__all__ = ["ThreadPool", "ThreadPoolExecutor"]
+__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
 
 _worker = threading.local()  # in a thread that runs a task: `pools`, whose tasks they are
 
@@ -45,10 +45,11 @@ class _Room:
 class ThreadPool(Group):
     """Runs functions on OS threads, at most ``maxsize`` at a time, while only the caller's greenlet waits.
 
-    What it spawns are AsyncResult-like greenlets. A function that runs cannot be interrupted: kill takes effect when it
-    has returned. Any thread may use the pool, its own workers among them: the greenlets belong to the thread that made the pool (to
-    the caller's, once that has ended), so tasks begin when that thread waits.
+    spawn() returns an AsyncResult. A function that runs cannot be interrupted. Any thread may use the pool, its own workers among them: its
+    greenlets belong to the thread that made the pool (to the caller's, once that has ended), so tasks begin when that thread waits.
     """
+
+    manager = None  # gevent's greenlet that starts and ends threads; there is nothing for it to do
 
     def __init__(self, maxsize=10, hub=None, idle_task_timeout=-1):
         Group.__init__(self)
@@ -122,10 +123,16 @@ class ThreadPool(Group):
         Group.start(self, greenlet)
 
     def spawn(self, function, *args, **kwargs):
-        """The result of function(*args, **kwargs), run on an OS thread: get() waits for it."""
-        greenlet = Greenlet(self._work, function, args, kwargs)
+        """An AsyncResult of function(*args, **kwargs), run on an OS thread: get() waits for it, or raises what the function raised. That is reported
+        as well."""
+        greenlet, result = Greenlet(self._work, function, args, kwargs), AsyncResult()
+        greenlet.rawlink(result)
         self.start(greenlet)
-        return greenlet
+        return result
+
+    def apply_async(self, func, args=None, kwds=None, callback=None):
+        """The greenlet that waits for func(*args, **kwds), run on an OS thread; callback(result) when it succeeded."""
+        return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
 
     def apply(self, func, args=None, kwds=None):
         """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not the pool's, as in gevent.
@@ -156,6 +163,56 @@ class ThreadPool(Group):
         """Wait until no task is left."""
         if block:
             self.join(timeout)
+
+
+class ThreadResult:
+    """ThreadResult(receiver, hub, call_when_ready): the outcome of what an OS thread does for a hub's thread, where this is made.
+
+    That other thread calls set() or handle_error(), once. Then the loop of `hub` calls call_when_ready() and receiver(self)."""
+
+    def __init__(self, receiver, hub, call_when_ready):
+        self.receiver, self.hub, self.context = receiver, hub, None
+        self.value, self.exc_info = None, ()
+        self._call_when_ready = call_when_ready
+        self.async_watcher = hub.loop.async_()
+        self.async_watcher.start(self._arrived)
+
+    @property
+    def exception(self):
+        """What it failed with, or None."""
+        return self.exc_info[1] if self.exc_info else None
+
+    def successful(self):
+        """Has it not failed?"""
+        return self.exception is None
+
+    def set(self, value):
+        """It is this value. From any thread."""
+        self.value = value
+        self.async_watcher.send()
+
+    def handle_error(self, context, exc_info):
+        """It failed in `context`, with what sys.exc_info() was. From any thread. The hub reports it."""
+        self.context, self.exc_info = context, exc_info
+        self.async_watcher.send()
+
+    def destroy_in_main_thread(self):
+        """Nothing is to come any more. In the hub's thread only."""
+        self.async_watcher.close()
+        self.context = self.hub = self.receiver = self._call_when_ready = None
+
+    def _arrived(self):
+        hub, receiver, ready, context = self.hub, self.receiver, self._call_when_ready, self.context
+        self.destroy_in_main_thread()
+        ready()
+        if self.exc_info:
+            hub.handle_error(context, *self.exc_info)
+        try:
+            receiver(self)
+        finally:
+            self.value = None  # it is the receiver's
+            if self.exc_info:
+                self.exc_info = self.exc_info[:2] + (None,)
 
 
 class _Future(Future):

@@ -1,7 +1,7 @@
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, Callable, Optional, Tuple
 
-from ._bine import Queue
+from ._bine import AsyncResult, Queue
 from .pool import Group
 
 class ThreadPool(Group):
@@ -12,7 +12,24 @@ class ThreadPool(Group):
     def hub(self) -> Any: ...
     @property
     def task_queue(self) -> Queue[Any]: ...
+    manager: Any
     def adjust(self) -> None: ...
+    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult: ...  # type: ignore[override]
+
+class ThreadResult:
+    receiver: Any
+    hub: Any
+    context: Any
+    value: Any
+    exc_info: Tuple[Any, ...]
+    async_watcher: Any
+    def __init__(self, receiver: Callable[[ThreadResult], Any], hub: Any, call_when_ready: Callable[[], Any]) -> None: ...
+    @property
+    def exception(self) -> Optional[BaseException]: ...
+    def successful(self) -> bool: ...
+    def set(self, value: Any) -> None: ...
+    def handle_error(self, context: Any, exc_info: Tuple[Any, ...]) -> None: ...
+    def destroy_in_main_thread(self) -> None: ...
 
 class ThreadPoolExecutor(Executor):
     def __init__(self, max_workers: int = ..., *args: Any, **kwargs: Any) -> None: ...

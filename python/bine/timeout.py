@@ -1,10 +1,19 @@
 """Timeout and with_timeout (gevent.timeout's names)."""
 
-from ._bine import Timeout
+from ._bine import Timeout, getcurrent
 
 __all__ = ["Timeout", "with_timeout"]
 
 _none = object()
+
+
+def _watch(timeout, exception):
+    """Have the loop call the timeout's own _on_expiration(): the watcher."""
+    from .hub import get_hub
+
+    watcher = get_hub().loop.timer(max(timeout.seconds, 0))
+    watcher.start(timeout._on_expiration, getcurrent(), exception)
+    return watcher
 
 
 def with_timeout(seconds, function, *args, **kwds):

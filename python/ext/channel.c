@@ -141,6 +141,7 @@ static PyMethodDef channel_methods[] = {
 };
 
 static PyGetSetDef channel_getset[] = {
+    {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {"balance", get_balance, NULL, "Greenlets that wait in put(), less those in get().", NULL},
     {"maxsize", get_maxsize, NULL, "0.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -430,7 +430,13 @@ static PyMemberDef result_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyGetSetDef event_getset[] = {
+    {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyGetSetDef result_getset[] = {
+    {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {"exc_info", get_exc_info, NULL, "As sys.exc_info() was, if an exception was stored.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -446,6 +452,7 @@ static PyTypeObject Event_Type = {
     .tp_clear = event_clear,
     .tp_repr = event_repr,
     .tp_methods = event_methods,
+    .tp_getset = event_getset,
     .tp_weaklistoffset = offsetof(Event, weak_references),
 };
 

@@ -192,13 +192,21 @@ static int set_events(PyObject *object, PyObject *value, void *unused)
     return !value || refuse_if_active((Io *)object) < 0 ? -1 : set_events_number((Io *)object, PyLong_AsLong(value));
 }
 
+static PyObject *get_events_text(PyObject *object, void *unused)
+{
+    int events = ((Io *)object)->events;
+    (void)unused;
+    return PyUnicode_FromFormat("%s%s%s", events & BINE_LOOP_READ ? "READ" : "",
+                                events == (BINE_LOOP_READ | BINE_LOOP_WRITE) ? "|" : "",
+                                events & BINE_LOOP_WRITE ? "WRITE" : "");
+}
+
 static PyObject *io_format(PyObject *object, PyObject *unused)
 {
-    Io *self = (Io *)object;
-    (void)unused;
-    return PyUnicode_FromFormat(" fd=%d events=%s%s%s", self->fd, self->events & BINE_LOOP_READ ? "READ" : "",
-                                self->events == (BINE_LOOP_READ | BINE_LOOP_WRITE) ? "|" : "",
-                                self->events & BINE_LOOP_WRITE ? "WRITE" : "");
+    PyObject *events = get_events_text(object, unused),
+             *text = events ? PyUnicode_FromFormat(" fd=%d events=%U", ((Io *)object)->fd, events) : NULL;
+    Py_XDECREF(events);
+    return text;
 }
 
 static PyMethodDef methods[] = {
@@ -210,6 +218,7 @@ static PyMethodDef methods[] = {
 static PyGetSetDef getset[] = {
     {"fd", get_fd, set_fd, "The descriptor. To be set while it is not active.", NULL},
     {"events", get_events, set_events, "READ, WRITE or both. To be set while it is not active.", NULL},
+    {"events_str", get_events_text, NULL, "READ, WRITE or READ|WRITE, as text.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -17,6 +17,8 @@ typedef struct bine_py_timeout {
     struct bine_py_timeout *younger, *older; /* in carrier->timeouts, while started */
     struct bine_py_timeout *next;            /* in carrier->expired, or in `spent` */
     PyObject *seconds, *exception;
+    PyObject
+        *watcher; /* of the event loop, in place of the timer, if a subclass overrides _on_expiration(); else NULL */
     bool expired; /* in either list */
 } Timeout;
 
@@ -71,9 +73,24 @@ static void stop_there(PyObject *object, PyObject *unused, bool gone)
     stop((Timeout *)object);
 }
 
+static void close_watcher(Timeout *self)
+{
+    PyObject *type, *value, *traceback, *watcher = self->watcher;
+    PyErr_Fetch(&type, &value, &traceback);
+    self->watcher = NULL;
+    PyObject *result = PyObject_CallMethod(watcher, "close", NULL);
+    if (!result)
+        PyErr_WriteUnraisable(watcher);
+    Py_XDECREF(result);
+    Py_DECREF(watcher);
+    PyErr_Restore(type, value, traceback);
+}
+
 /* Without memory for the order to another thread the timer stays: it is raised late rather than never. */
 static void stop(Timeout *self)
 {
+    if (self->watcher)
+        close_watcher(self);
     if (!self->hub)
         return;
     bool over = outlived(self);
@@ -117,13 +134,19 @@ void bine_timeouts_abandon(struct bine_carrier *carrier)
         leave_carrier(carrier->timeouts);
 }
 
+/* Is it raised itself? A string is a remark that str() shows. */
+static bool raises_itself(const Timeout *self)
+{
+    return !self->exception || self->exception == Py_None || self->exception == Py_False ||
+           PyUnicode_Check(self->exception);
+}
+
 /* What to raise for it; it is stopped. New reference. */
 static PyObject *exception_of(Timeout *self)
 {
     PyObject *exception;
-    if (!self->exception || self->exception == Py_None || self->exception == Py_False ||
-        PyUnicode_Check(self->exception)) {
-        exception = (PyObject *)self; /* a string is a remark that str() shows */
+    if (raises_itself(self)) {
+        exception = (PyObject *)self;
         Py_INCREF(exception);
     } else if (PyExceptionClass_Check(self->exception)) {
         exception = PyObject_CallNoArgs(self->exception);
@@ -171,9 +194,7 @@ int bine_py_timeout_waited(PyObject *timeout, int outcome)
         PyErr_Clear();
         outcome = ETIME;
     }
-    bool own = self->exception && self->exception != Py_None && self->exception != Py_False &&
-               !PyUnicode_Check(self->exception);
-    if (outcome != ETIME || !own)
+    if (outcome != ETIME || raises_itself(self))
         return outcome;
     bine_py_raise_timeout(timeout);
     return -1;
@@ -216,6 +237,7 @@ static int timeout_traverse(PyObject *object, visitproc visit, void *arg)
     Timeout *self = (Timeout *)object;
     Py_VISIT(self->seconds);
     Py_VISIT(self->exception);
+    Py_VISIT(self->watcher);
     return ((PyTypeObject *)PyExc_BaseException)->tp_traverse(object, visit, arg);
 }
 
@@ -224,6 +246,7 @@ static int timeout_clear(PyObject *object)
     Timeout *self = (Timeout *)object;
     Py_CLEAR(self->seconds);
     Py_CLEAR(self->exception);
+    Py_CLEAR(self->watcher);
     return ((PyTypeObject *)PyExc_BaseException)->tp_clear(object);
 }
 
@@ -234,20 +257,68 @@ static void timeout_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     Py_CLEAR(self->seconds);
     Py_CLEAR(self->exception);
+    Py_CLEAR(self->watcher);
     PyObject_GC_Track(object);
     ((PyTypeObject *)PyExc_BaseException)->tp_dealloc(object);
+}
+
+/* ---- a subclass's _on_expiration() ------------------------------------------------------------------------- */
+
+static PyObject *on_expiration; /* the class's own */
+
+static bool is_overridden(Timeout *self)
+{
+    if (__builtin_expect(Py_TYPE(self) == &bine_Timeout_Type, 1))
+        return false;
+    PyObject *found = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "_on_expiration");
+    bool other = found != on_expiration;
+    PyErr_Clear();
+    Py_XDECREF(found);
+    return other;
+}
+
+/* The loop calls it, as gevent's does, with the greenlet that started the timeout and what is to be raised there. */
+static int start_watcher(Timeout *self)
+{
+    PyObject *module = PyImport_ImportModule("bine.timeout");
+    PyObject *raised = raises_itself(self) ? (PyObject *)self : self->exception;
+    self->watcher = module ? PyObject_CallMethod(module, "_watch", "OO", self, raised) : NULL;
+    Py_XDECREF(module);
+    return self->watcher ? 0 : -1;
+}
+
+static bool is_watched(Timeout *self)
+{
+    PyObject *active = self->watcher ? PyObject_GetAttrString(self->watcher, "active") : NULL;
+    bool it_is = active && PyObject_IsTrue(active) == 1;
+    PyErr_Clear();
+    Py_XDECREF(active);
+    return it_is;
+}
+
+static PyObject *timeout_on_expiration(PyObject *self, PyObject *args)
+{
+    PyObject *greenlet, *exception;
+    (void)self;
+    if (!PyArg_UnpackTuple(args, "_on_expiration", 2, 2, &greenlet, &exception))
+        return NULL;
+    return PyObject_CallMethod(greenlet, "throw", "O", exception);
 }
 
 static int start(Timeout *self)
 {
     int64_t deadline;
-    if (self->hub) {
+    if (self->hub || is_watched(self)) {
         PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first", self);
         return -1;
     }
     reap();
     if (self->seconds == Py_None)
         return 0; /* never due */
+    if (is_overridden(self)) {
+        stop(self);
+        return start_watcher(self);
+    }
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier || bine_py_deadline(self->seconds, &deadline) < 0)
         return -1;
@@ -296,7 +367,7 @@ static PyObject *timeout_start_new(PyObject *class, PyObject *args, PyObject *kw
     if (PyObject_TypeCheck(seconds, &bine_Timeout_Type)) {
         self = seconds;
         Py_INCREF(self);
-        if (((Timeout *)self)->hub)
+        if (((Timeout *)self)->hub || is_watched((Timeout *)self))
             return self;
     } else {
         self = PyObject_CallFunctionObjArgs(class, seconds, exception, NULL);
@@ -309,7 +380,7 @@ static PyObject *timeout_start_new(PyObject *class, PyObject *args, PyObject *kw
 static PyObject *timeout_enter(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    if (!((Timeout *)object)->hub && start((Timeout *)object) < 0)
+    if (!((Timeout *)object)->hub && !is_watched((Timeout *)object) && start((Timeout *)object) < 0)
         return NULL;
     Py_INCREF(object);
     return object;
@@ -368,13 +439,14 @@ static PyObject *timeout_repr(PyObject *object)
 {
     Timeout *self = (Timeout *)object;
     return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", Py_TYPE(object)->tp_name, object,
-                                self->seconds ? self->seconds : Py_None, self->hub ? " pending" : "");
+                                self->seconds ? self->seconds : Py_None,
+                                self->hub || is_watched(self) ? " pending" : "");
 }
 
 static PyObject *get_pending(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(((Timeout *)self)->hub && !((Timeout *)self)->expired);
+    return PyBool_FromLong((((Timeout *)self)->hub && !((Timeout *)self)->expired) || is_watched((Timeout *)self));
 }
 
 static PyMethodDef timeout_methods[] = {
@@ -383,6 +455,10 @@ static PyMethodDef timeout_methods[] = {
     {"close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()."},
     {"start_new", (PyCFunction)(void (*)(void))timeout_start_new, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout."},
+    {"_on_expiration", timeout_on_expiration, METH_VARARGS,
+     "_on_expiration(greenlet, exception)\n--\n\nThe timeout is due: throw the exception into the greenlet that "
+     "started it. A subclass that "
+     "overrides it is called by the event loop, where it may not wait."},
     {"__enter__", timeout_enter, METH_NOARGS, NULL},
     {"__exit__", timeout_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -421,6 +497,9 @@ int bine_timeout_init(PyObject *module)
 {
     bine_Timeout_Type.tp_base = (PyTypeObject *)PyExc_BaseException;
     if (PyType_Ready(&bine_Timeout_Type) < 0)
+        return -1;
+    on_expiration = PyObject_GetAttrString((PyObject *)&bine_Timeout_Type, "_on_expiration");
+    if (!on_expiration)
         return -1;
     Py_INCREF(&bine_Timeout_Type);
     return PyModule_AddObject(module, "Timeout", (PyObject *)&bine_Timeout_Type);

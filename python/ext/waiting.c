@@ -31,8 +31,12 @@ int bine_py_raise_pending(void)
 static void raise_loop_exit(void)
 {
     PyObject *text = bine_py_dump_text();
-    if (text)
-        PyErr_Format(bine_LoopExit, "This operation would block forever\n%U", text);
+    PyObject *all = text ? PyUnicode_FromFormat("This operation would block forever\n%U", text) : NULL;
+    PyObject *error = all ? PyObject_CallFunctionObjArgs(bine_LoopExit, all, NULL) : NULL;
+    if (error && PyObject_SetAttrString(error, "_raised", Py_True) == 0) /* its hub is the thread's */
+        PyErr_SetObject(bine_LoopExit, error);
+    Py_XDECREF(error);
+    Py_XDECREF(all);
     Py_XDECREF(text);
 }
 

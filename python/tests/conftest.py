@@ -12,8 +12,11 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 _run_one = """
-import faulthandler, importlib, sys
+import faulthandler, importlib, signal, sys
 faulthandler.enable()
+# A shell ignores these for what it runs in the background, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 sys.path[:0] = sys.argv[3:]
 module = importlib.import_module(sys.argv[1])
 function = getattr(module, sys.argv[2])

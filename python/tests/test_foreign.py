@@ -51,10 +51,11 @@ ARGUMENTS = {
     "start": (), "start_later": (0,), "spawn": (nothing,), "spawn_later": (0, nothing),
     "linkcount": (), "adjust": (), "all_local_dicts_for_greenlet": lambda: (bine.getcurrent(),), "ThreadPoolExecutor.kill": (),
     "add_spawn_callback": (nothing,), "remove_spawn_callback": (nothing,), "settrace": (None,), "gettrace": (),
+    "GreenletExit": (), "run": (),
     # timeouts
     "cancel": (), "close": (), "start_new": (0.5,),
-    # events, locks
-    "set": (), "clear": (), "is_set": (), "isSet": (), "wait": (0.05,), "done": (), "cancelled": (), "get": dict(timeout=0.05), "get_nowait": (),
+    # events, locks, results of threads
+    "ThreadResult.set": (1,), "set": (), "clear": (), "is_set": (), "isSet": (), "wait": (0.05,), "done": (), "cancelled": (), "get": dict(timeout=0.05), "get_nowait": (),
     "result": (0.05,), "set_result": (1,), "set_exception": (KeyError("set"),), "add_done_callback": (nothing,), "acquire": dict(timeout=0.05),
     "release": (), "locked": (),
     # queues
@@ -84,12 +85,13 @@ MAKERS = {
     "Event": (bine.event.Event,), "AsyncResult": (bine.event.AsyncResult,), "Hub": (bine.get_hub,), "Waiter": (bine.hub.Waiter,),
     "Semaphore": (bine.lock.Semaphore,), "BoundedSemaphore": (bine.lock.BoundedSemaphore,), "RLock": (bine.lock.RLock,),
     "DummySemaphore": (bine.lock.DummySemaphore,), "Pool": (lambda: bine.pool.Pool(2),), "Group": (bine.pool.Group,),
+    "ThreadResult": (lambda: bine.threadpool.ThreadResult(nothing, bine.get_hub(), nothing),),
     "ThreadPool": (lambda: bine.threadpool.ThreadPool(2),), "ThreadPoolExecutor": (lambda: bine.threadpool.ThreadPoolExecutor(2),),
 }
 # Exceptions, and signal_handler, which CPython gives to the main thread only. Those of the methods wait for ever by design, or start threads.
 NOT_CALLED = {
     "GreenletExit", "LoopExit", "signal_handler", "Hub.switch", "Greenlet.switch", "Waiter.get", "Hub.run", "Hub.destroy", "Hub.resolver",
-    "Hub.start_periodic_monitoring_thread",
+    "Hub.start_periodic_monitoring_thread", "Greenlet.error", "Hub.error", "Channel.hub", "Event.hub", "AsyncResult.hub", "ThreadResult.handle_error", "ThreadResult.destroy_in_main_thread",
 }
 # Their outcomes differ with the kind of queue, and with the thread: test_gevent_objects.py has them.
 NOT_CALLED.update("%s.%s" % (kind, name) for kind in ("Queue", "JoinableQueue", "LifoQueue", "PriorityQueue", "SimpleQueue", "UnboundQueue")

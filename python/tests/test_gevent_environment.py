@@ -87,6 +87,8 @@ def test_bine_in_gevents_place_and_out_of_it_again():
 def test_programs_that_import_no_gevent_import_no_bine():
     with tempfile.TemporaryDirectory() as folder:
         env = Environment(folder)
+        with open(os.path.join(env.site, "another.pth"), "w") as file:
+            file.write("import sys\n")  # what site imports to read a .pth file is not ours
         before = env.run("-c", "import sys; print(sorted(sys.modules))")
         env.command("--enable")
         after = env.run("-c", "import sys; print(sorted(set(sys.modules) - {'_bine_gevent'}))")
@@ -158,11 +160,12 @@ def test_a_directory_that_cannot_be_written_is_named():
 def test_nothing_is_enabled_that_does_not_work():
     with tempfile.TemporaryDirectory() as folder:
         env = Environment(folder)
-        with open(os.path.join(env.site, "sitecustomize.py"), "w") as file:
-            file.write("import sys\nsys.modules['gevent'] = 5\n")
+        other = os.path.join(env.site, "zzz-later.pth")  # sitecustomize.py may be the distribution's
+        with open(other, "w") as file:
+            file.write("import sys; sys.modules['gevent'] = 5\n")
         said = env.command("--enable", status=1)
         assert said.startswith("bine.gevent: not enabled, as a new process does not get Bine when it imports gevent:\n") and "AssertionError" in said
-        os.remove(os.path.join(env.site, "sitecustomize.py"))
+        os.remove(other)
         env.without_gevent()
 
 

@@ -214,11 +214,11 @@ def test_threadpool_runs_on_real_threads():
 
     real = [pool.spawn(there) for _ in range(3)]
     ticks = 0
-    while not all(g.dead for g in real):
+    while not all(result.ready() for result in real):
         bine.sleep(0.01)
         ticks += 1
     assert overlap.most == 3 and ticks > 5
-    assert all(g.value != threading.get_ident() for g in real)
+    assert all(result.value != threading.get_ident() for result in real)
     assert raises(ZeroDivisionError, pool.apply, lambda: 1 / 0)
     with ThreadPoolExecutor(2) as executor:
         assert list(executor.map(lambda x: x + 1, range(4))) == [1, 2, 3, 4]

@@ -67,5 +67,6 @@ def test_docstrings():
     for kind in (bine.Greenlet, bine.Timeout, event.Event, event.AsyncResult, lock.Semaphore, queue.Queue, pool.Pool, pool.Group):
         assert kind.__doc__
         for name, method in vars(kind).items():
-            if callable(method) and not name.startswith("_") and kind.__module__.startswith("bine._bine"):
+            ours = not isinstance(method, type) or method.__module__.startswith("bine")  # error may be that of the package greenlet
+            if callable(method) and ours and not name.startswith("_") and kind.__module__.startswith("bine._bine"):
                 assert method.__doc__, (kind, name)

@@ -35,7 +35,7 @@ globals()["async"] = async_  # a keyword by now
 __all__ = [
     "BACKEND_EPOLL", "BACKEND_IOURING", "BACKEND_POLL", "BACKEND_SELECT", "EVENTS", "MAXPRI", "MINPRI", "READ", "READWRITE", "WRITE", "async_",
     "callback", "check", "child", "embeddable_backends", "fork", "get_header_version", "get_version", "idle", "io", "loop", "prepare",
-    "recommended_backends", "signal", "stat", "supported_backends", "timer", "watcher",
+    "recommended_backends", "signal", "stat", "supported_backends", "time", "timer", "watcher",
 ]
 
 

@@ -1,5 +1,5 @@
 """Pools of OS threads (gevent.threadpool)."""
 
-from ..threadpool import ThreadPool, ThreadPoolExecutor
+from ..threadpool import ThreadPool, ThreadPoolExecutor, ThreadResult
 
-__all__ = ["ThreadPool", "ThreadPoolExecutor"]
+__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]

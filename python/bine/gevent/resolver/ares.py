@@ -7,11 +7,14 @@ ImportError if pycares is not installed, or is older.
 import socket
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-import pycares  # type: ignore[import-not-found,unused-ignore]
-
 from .._config import config
 from ..event import AsyncResult
 from . import AbstractResolver
+
+try:
+    import pycares  # type: ignore[import-not-found,unused-ignore]
+except ImportError as error:
+    raise ImportError('the ares resolver asks by pycares, which is not installed: pip install "pycares>=5"') from error
 
 __all__ = ["Resolver"]
 
