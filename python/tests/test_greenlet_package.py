@@ -228,3 +228,35 @@ def test_a_kill_passes_through_the_packages_greenlets():
     bine.sleep(0.01)
     running.kill()
     assert left == [0, 1, 2, 3] and isinstance(running.value, bine.GreenletExit) and running.successful()
+
+
+def test_bines_greenlets_are_the_packages_in_gevents_place():
+    program = """
+import abc, sys
+early = %r
+if early:
+    import greenlet
+import bine.gevent
+bine.gevent.install()
+import gevent, greenlet
+assert isinstance(gevent.getcurrent(), greenlet.greenlet) and isinstance(gevent.spawn(int), greenlet.greenlet)
+assert issubclass(gevent.Greenlet, greenlet.greenlet) and not isinstance(5, greenlet.greenlet)
+assert isinstance(greenlet.getcurrent(), greenlet.greenlet)
+class Own(greenlet.greenlet):
+    def __init__(self, run):
+        greenlet.greenlet.__init__(self, run)
+class Abstract(greenlet.greenlet, abc.ABC):
+    pass
+inside = Own(lambda a: greenlet.getcurrent().parent.switch(a + 1) + 5)
+assert isinstance(inside, greenlet.greenlet) and isinstance(inside, Own) and not isinstance(gevent.getcurrent(), Own)
+assert not isinstance(greenlet.getcurrent(), Own) and not isinstance(inside, gevent.Greenlet)
+assert inside.switch(1) == 2 and inside.switch(3) == 8 and inside.dead
+assert greenlet.greenlet(lambda: greenlet.getcurrent()).switch() is not greenlet.getcurrent()
+assert repr(greenlet.greenlet) == "<class 'greenlet.greenlet'>" and Abstract(int).switch() == 0
+from greenlet import greenlet as kind
+bine.gevent.install()
+assert kind is greenlet.greenlet and gevent.spawn(lambda: greenlet.greenlet(int).switch()).get() == 0
+"""
+    for early in False, True:
+        subprocess.run([sys.executable, "-c", program % early], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", "import bine, greenlet; assert type(greenlet.greenlet) is type"], check=True, timeout=60)

@@ -139,3 +139,6 @@ def install() -> None:
         theirs = _swap(name, _OURS, _THEIRS)
         if theirs is not None:
             sys.modules[theirs] = module
+    from . import _greenlet_type
+
+    _greenlet_type.widen()
