@@ -8,6 +8,7 @@
 
 #include "core/greenlet.h"
 #include "greenlet_parts.h"
+#include <frameobject.h> /* needs Python.h before it */
 
 enum {
     LIMIT = 10, /* of the class, as in gevent */
