@@ -4,7 +4,6 @@ import sys
 from abc import ABCMeta
 from typing import Any
 
-from .. import _package
 from .._bine import Greenlet
 
 
@@ -13,7 +12,7 @@ def widen() -> None:
 
     The subclass makes greenlets of the package's, and its own subclasses are as ever. C code that asks by PyGreenlet_Check() is not told that Bine's are
     of that kind, since it would look inside of them."""
-    aside: Any = _package._aside
+    aside: Any = getattr(sys.modules["bine._package"], "_aside")  # bine._bine has imported it
     package = sys.modules.get("greenlet") or aside.get("greenlet")
     kind: Any = getattr(package, "greenlet", None)
     if not isinstance(kind, type) or type(kind) is not type:  # it is not installed, or has been widened, or is the stand-in
