@@ -228,9 +228,8 @@ def test_psycopg2():
 
 
 def test_hazard_49_several_cut_in_one_turn_all_raise_what_was_thrown():
-    import psycopg2
-
     number, seen = port("POSTGRES"), []
+    import psycopg2
 
     def ask():
         connection = psycopg2.connect(host="127.0.0.1", port=number, user="bine", dbname="postgres")

@@ -5,6 +5,8 @@ import sys
 
 UNWANTED = {"asyncio", "email", "importlib.abc", "importlib.metadata", "importlib.resources", "inspect", "logging", "pathlib", "random", "runpy",
             "shutil", "socket", "ssl", "subprocess", "tempfile"}
+if sys.version_info < (3, 10):
+    UNWANTED.discard("importlib.abc")  # importlib.util brings it there
 
 # Without site, whose .pth files import what they like.
 _program = """
