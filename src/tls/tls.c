@@ -25,16 +25,21 @@
 #include <bine/semaphore.h>
 
 #include "context.h"
+#include "outgoing.h"
 #include "reason.h"
 
 enum {
-    BLOCK = 16384,     /* a record holds as much */
+    BLOCK = 16384, /* a record holds as much */
+    GATHERED =
+        3 *
+        BLOCK, /* records are sent together up to this size: a system call for each would cost as much as its encryption */
     UNSENT = 4 * BLOCK /* what reading may leave to be sent: see bine_tls_read */
 };
 
 struct bine_tls {
     SSL *ssl;
-    BIO *incoming, *outgoing; /* owned by ssl */
+    BIO *incoming; /* owned by ssl */
+    struct bine_tls_outgoing outgoing;
     int fd;
     bine_semaphore *receiving;     /* one greenlet receives at a time */
     bine_semaphore *sending;       /* one sends: a write holds it from its first record to its last */
@@ -45,8 +50,6 @@ struct bine_tls {
     unsigned long failure;         /* OpenSSL's error after which the connection is dead */
     int64_t read_time, write_time; /* limits of a call; BINE_FOREVER: none */
     char protocol[256];            /* agreed upon by ALPN */
-    size_t sent, taken;            /* of the block */
-    char block[BLOCK];             /* taken from OpenSSL to be sent; for the one that sends */
 };
 
 static void *fail(int error)
@@ -111,27 +114,23 @@ static ssize_t refused_again(const struct bine_tls *tls, int error)
 
 static bool anything_to_send(const struct bine_tls *tls)
 {
-    return tls->sent < tls->taken || BIO_ctrl_pending(tls->outgoing) > 0;
+    return bine_tls_outgoing_pending(&tls->outgoing) > 0;
 }
 
 /* Send what OpenSSL has written, from where the last greenlet that sent was cut short. The caller may send. */
 static int send_records(struct bine_tls *tls, int flags)
 {
-    for (;;) {
-        if (tls->sent == tls->taken) {
-            int size = BIO_read(tls->outgoing, tls->block, sizeof tls->block);
-            if (size <= 0)
-                return 0;
-            tls->sent = 0;
-            tls->taken = (size_t)size;
-        }
-        ssize_t sent = bine_send(tls->fd, tls->block + tls->sent, tls->taken - tls->sent, MSG_NOSIGNAL | flags);
+    const char *data;
+    size_t size;
+    while ((data = bine_tls_outgoing_next(&tls->outgoing, &size))) {
+        ssize_t sent = bine_send(tls->fd, data, size, MSG_NOSIGNAL | flags);
         if (sent < 0) {
             note_error(&tls->write_error, errno);
             return errno;
         }
-        tls->sent += (size_t)sent;
+        bine_tls_outgoing_sent(&tls->outgoing, (size_t)sent);
     }
+    return 0;
 }
 
 static int wait_and_send(struct bine_tls *tls)
@@ -188,6 +187,7 @@ static bool is_failure(int state)
 static void connection_free(struct bine_tls *tls)
 {
     SSL_free(tls->ssl);
+    bine_tls_outgoing_free(&tls->outgoing);
     bine_semaphore_free(tls->receiving);
     bine_semaphore_free(tls->sending);
     free(tls);
@@ -203,7 +203,7 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
     tls->receiving = bine_semaphore_new(1, 0);
     tls->sending = bine_semaphore_new(1, 0);
     tls->ssl = SSL_new(context->ssl);
-    BIO *incoming = BIO_new(BIO_s_mem()), *outgoing = BIO_new(BIO_s_mem());
+    BIO *incoming = BIO_new(BIO_s_mem()), *outgoing = bine_tls_outgoing_bio(&tls->outgoing);
     if (!tls->receiving || !tls->sending || !tls->ssl || !incoming || !outgoing) {
         BIO_free(incoming);
         BIO_free(outgoing);
@@ -213,10 +213,8 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
     }
     /* Empty means "more will come", not "the end". */
     BIO_set_mem_eof_return(incoming, -1);
-    BIO_set_mem_eof_return(outgoing, -1);
     SSL_set_bio(tls->ssl, incoming, outgoing);
     tls->incoming = incoming;
-    tls->outgoing = outgoing;
     return tls;
 }
 
@@ -320,7 +318,7 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
 static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
 {
     for (;;) {
-        int error = BIO_ctrl_pending(tls->outgoing) > UNSENT ? wait_and_send(tls) : 0;
+        int error = bine_tls_outgoing_pending(&tls->outgoing) > UNSENT ? wait_and_send(tls) : 0;
         if (error)
             return refused(error);
         if (tls->read_error == EPROTO)
@@ -372,15 +370,16 @@ bine_reader *bine_tls_reader_new(bine_tls *tls, size_t limit)
     return tls ? bine_reader_new_from(read_for_reader, tls, limit) : fail(EINVAL);
 }
 
-/* One record. 0 or an error number. */
-static int write_record(struct bine_tls *tls, const char *data, size_t size)
+/* One record, which is sent if it is the last, or with those before it once they are many. 0 or an error number. */
+static int write_record(struct bine_tls *tls, const char *data, size_t size, bool last)
 {
     ERR_clear_error();
     int done = SSL_write(tls->ssl, data, (int)size);
     int state = done > 0 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     if (is_failure(state))
         note_failure(tls);
-    int error = send_records(tls, 0);
+    bool gather = done > 0 && !last && bine_tls_outgoing_pending(&tls->outgoing) < GATHERED;
+    int error = gather ? 0 : send_records(tls, 0);
     if (tls->write_error)
         return tls->write_error;
     if (done <= 0)
@@ -397,8 +396,8 @@ static int write_records(struct bine_tls *tls, const char *data, size_t size)
         return error; /* the message has not begun */
     for (size_t written = 0; written < size && !error;) {
         size_t piece = size - written > BLOCK ? BLOCK : size - written;
-        error = write_record(tls, data + written, piece);
         written += piece;
+        error = write_record(tls, data + written - piece, piece, written == size);
     }
     if (error && !tls->write_error) {
         tls->write_error = EPIPE;

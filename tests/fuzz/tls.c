@@ -2,7 +2,7 @@
  * Bytes thrown at a TLS server and at a TLS client, in one process over a socketpair. The first byte says to which. Both must
  * fail or end, and must not wait for more when the other side has hung up.
  *
- * SOURCES: src/tls/context.c src/tls/reason.c src/tls/tls.c
+ * SOURCES: src/tls/context.c src/tls/outgoing.c src/tls/protocols.c src/tls/reason.c src/tls/tls.c
  * LIBRARIES: -lbine -lssl -lcrypto
  * SANITIZE: undefined
  */
