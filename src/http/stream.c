@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,15 +144,34 @@ static int read_whole(int file, char *data, size_t size, off_t offset)
     return 0;
 }
 
+/* A block that nobody uses, for whoever needs the next one: malloc would give the memory back to the kernel, and fetch it again, page by page,
+ * for each file. */
+static _Atomic(char *) spare;
+
+static char *take_block(void)
+{
+    char *block = atomic_exchange(&spare, NULL);
+    return block ? block : malloc(BLOCK);
+}
+
+static void give_back(char *block)
+{
+    free(atomic_exchange(&spare, block));
+}
+
+__attribute__((destructor)) static void free_spare(void)
+{
+    free(atomic_exchange(&spare, NULL));
+}
+
 /* Through memory, in blocks; the first of them leaves together with the head. */
 static int send_copy(const struct bine_http_stream *stream, struct iovec head, int file, off_t offset, size_t size,
                      int64_t time)
 {
-    size_t room = size < BLOCK ? size : BLOCK;
-    char *block = malloc(room ? room : 1);
+    char *block = take_block();
     int result = block ? 0 : -1;
     do {
-        size_t part = size < room ? size : room;
+        size_t part = size < BLOCK ? size : BLOCK;
         if (result == 0)
             result = read_whole(file, block, part, offset);
         struct iovec vector[] = {head, {block, part}};
@@ -162,7 +182,7 @@ static int send_copy(const struct bine_http_stream *stream, struct iovec head, i
         size -= part;
     } while (result == 0 && size > 0);
     int error = errno;
-    free(block);
+    give_back(block);
     errno = error;
     return result;
 }
