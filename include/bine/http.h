@@ -142,6 +142,62 @@ BINE_API int bine_http_write(bine_http *http, const void *data, size_t size);
  * Switches: no. */
 BINE_API int bine_http_abort(bine_http *http);
 
+/* ---- clients ------------------------------------------------------------------------------------------------- */
+
+typedef struct bine_http_client bine_http_client;
+
+typedef struct bine_http_client_options {
+    bine_tls_context *tls;   /* for https: a client's context, which must outlive the client; NULL: plain http only */
+    bine_http_limits limits; /* head_time is also for connecting */
+    size_t keep;             /* connections at rest that are kept, at most; 0: 16 */
+    int redirects;           /* that are followed, at most; 0: 10; -1: none */
+} bine_http_client_options;
+
+typedef struct bine_http_request {
+    const char *method; /* NULL: "GET" */
+    const char *url;    /* "http://host:port/path?query" or https */
+    const char *const *
+        headers; /* name, value, name, value ..., NULL; NULL: none. Not Host, Content-Length, Transfer-Encoding, Connection, Expect, Upgrade */
+    const void *body;
+    size_t size;
+    /* In place of body and size: called for the next piece of the body, which goes in chunks. How many bytes, 0 at the end, -1 with errno: the
+     * request fails. */
+    ssize_t (*read)(void *arg, void *buffer, size_t size);
+    void *arg;
+} bine_http_request;
+
+/* A client, of the calling thread; options NULL: all defaults. Returns NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
+BINE_API bine_http_client *bine_http_client_new(const bine_http_client_options *options);
+/* Free it and close the connections that it keeps. -1: EPERM (another thread), EBUSY (an exchange has not been closed). NULL is ignored.
+ * Switches: maybe. */
+BINE_API int bine_http_client_free(bine_http_client *client);
+
+/*
+ * Send a request and wait, for at most `timeout` in all, for the head of its answer, whatever its status. Redirects are followed, but not from
+ * https to http; fields with secrets (Authorization, Cookie) do not go to another host. A kept connection that the server closes at this very moment is
+ * replaced, and the request sent again, for methods that may be repeated. Read the body by bine_http_read, then end the exchange
+ * by bine_http_close. Several greenlets may use one client. Returns NULL:
+ *   EINVAL           arguments, also: a malformed URL, header or method
+ *   EPERM            another thread's client
+ *   EPROTONOSUPPORT  https without a context
+ *   EPROTO           an answer that is malformed, or that two programs could read in two ways; TLS (bine_tls_reason)
+ *   EMSGSIZE         an answer whose body is announced to be over its limit
+ *   ECONNRESET       the server ended the connection before the head was there
+ *   ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the caller's read.
+ * Switches: yes.
+ */
+BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request, int64_t timeout);
+/* The same for GET and nothing else. */
+BINE_API bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t timeout);
+
+/* The status of the answer, and where it came from after all redirects (valid as long as the exchange). -1 and NULL: EINVAL (also: not a
+ * client's). Switches: no. */
+BINE_API int bine_http_status(const bine_http *http);
+BINE_API const char *bine_http_url(const bine_http *http);
+/* End a client's exchange. Its connection is kept if the body has been read to its end, and closed otherwise. NULL is ignored. -1: EINVAL
+ * (a server's). Switches: maybe. */
+BINE_API int bine_http_close(bine_http *http);
+
 /* ---- files --------------------------------------------------------------------------------------------------- */
 
 typedef struct bine_http_files bine_http_files;

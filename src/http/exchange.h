@@ -48,7 +48,9 @@ struct bine_http {
     struct bine_http *next, **pointer; /* the server's connections */
 
     /* Of clients. */
+    bine_http_client *client; /* NULL: a server's */
     struct bine_http_link *link;
+    char *url;
 };
 
 /* ---- answer.c ---- */

@@ -61,7 +61,7 @@ static bool look_at(struct bine_http_message *message, const struct bine_http_fi
     size_t size = field->value_size;
     switch (field->name_size) {
     case 4:
-        if (!SAME(name, 4, "Host"))
+        if (!SAME(name, 4, "Host") || message->side != BINE_HTTP_REQUESTS)
             break;
         framing->hosts++;
         return is_host(value, size) || bine_http_refuse(message, 400, "a host that is none");
