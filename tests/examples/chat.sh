@@ -25,7 +25,7 @@ await() { # text file
     done
 }
 
-"$examples/chat" 0 > server.out &
+"$examples/cookbook/chat" 0 > server.out &
 pids="$pids $!"
 await '^chat: 127.0.0.1:' server.out
 port=$(sed -n 's/^chat: 127.0.0.1://p' server.out)
