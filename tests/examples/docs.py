@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The documentation is true, as far as a machine can tell: docs.py DOCS BUILD INCLUDE CC...
+"""The documentation is true, as far as a machine can tell: docs.py DOCS BUILD INCLUDE CC... [-- CXX...]
 
  - Every program on a page compiles without a warning and prints what the page says. A page's program is its ```c block with a main;
    what it prints is the ```text block that follows. Spaces at line ends do not count. Other ```c blocks compile, unless they leave
-   something out (a line of three dots).
+   something out (a line of three dots). ```cpp blocks are programs in C++.
  - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
  - The reference can be made from the headers, and explains every public function.
 """
@@ -15,7 +15,10 @@ import sys
 import tempfile
 
 DOCS, BUILD, INCLUDE, COMPILER = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
-PROGRAM = re.compile(r"```c\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
+CXX = []
+if "--" in COMPILER:
+    COMPILER, CXX = COMPILER[:COMPILER.index("--")], COMPILER[COMPILER.index("--") + 1:]
+PROGRAM = re.compile(r"```(c|cpp)\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
 
 
 ROOT = DOCS.parent
@@ -38,12 +41,12 @@ def of_http():
         yield from (f"-L{place}", f"-lbine-{name}", f"-Wl,-rpath,{place}")
 
 
-def run(source, wanted, directory):
-    path = os.path.join(directory, "example.c")
+def run(compiler, source, wanted, directory):
+    path = os.path.join(directory, "example.cpp" if compiler is CXX else "example.c")
     program = os.path.join(directory, "example")
     pathlib.Path(path).write_text(source)
     built = subprocess.run(
-        [*COMPILER, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-I", INCLUDE, path, "-o", program,
+        [*compiler, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-I", INCLUDE, path, "-o", program,
          *(of_http() if "bine/http.h" in source else ()), "-L", BUILD, "-lbine", f"-Wl,-rpath,{BUILD}", "-pthread"],
         capture_output=True, text=True)
     if built.returncode:
@@ -77,7 +80,7 @@ def names_in(*directories):
     """Every bine_ identifier in the sources there, comments aside."""
     found = set()
     for directory in directories:
-        for path in directory.rglob("*.[chS]"):
+        for path in [*directory.rglob("*.[chS]"), *directory.rglob("*.hpp")]:
             found |= set(re.findall(r"\bbine_\w+", re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)))
     return found
 
@@ -114,7 +117,7 @@ def reference(directory, public):
 
 
 def main():
-    passed = failed = 0
+    passed = failed = skipped = 0
     public = names_in(pathlib.Path(INCLUDE))
     everything = public | names_in(ROOT / "src", ROOT / "python")
 
@@ -127,17 +130,20 @@ def main():
         for page in pages():
             text = page.read_text()
             name = str(page.relative_to(ROOT).with_suffix(""))
-            for number, (source, wanted) in enumerate(PROGRAM.findall(text)):
+            for number, (language, source, wanted) in enumerate(PROGRAM.findall(text)):
                 if "bine/http.h" in source and not os.path.exists(f"{BUILD}/src/http/libbine-http.so"):
                     continue  # not built: it needs libraries that are not here
-                if "int main(" in source and "bine" in source:
-                    count(f"{name}_{number}", run(source, wanted or None, directory))
+                if language == "cpp" and not CXX:
+                    skipped += 1
+                    print(f"skip {name}_{number}: no C++ compiler")
+                elif "int main(" in source and "bine" in source:
+                    count(f"{name}_{number}", run(CXX if language == "cpp" else COMPILER, source, wanted or None, directory))
                 elif not re.search(r"^\s*\.\.\.$", source, re.M):
                     count(f"{name}_{number}", compiles(source, directory))
             unknown = sorted(unknown_names(text, everything if page.stem in INSIDE else public))
             count(f"{name}_names", f"no such thing as {unknown}" if unknown else None)
         count("reference", reference(directory, public))
-    print(f"# {passed} passed, {failed} failed, 0 skipped")
+    print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
 
 

@@ -42,6 +42,13 @@ run "$examples/count"
 if [ $status = 0 ] && [ "$output" = $'Threads: 1\n3 greenlets took 1500000 turns' ]; then ok half_a_million_rounds_need_one_thread
 else fail half_a_million_rounds_need_one_thread "status $status"; fi
 
+if [ -x "$examples/pipeline" ]; then
+    run "$examples/pipeline"
+    wanted=$'1 of length 2\n3 of length 3\n2 of length 5\n1 of length 9\nnot a word: 2'
+    if [ $status = 0 ] && [ "$output" = "$wanted" ]; then ok a_pipeline_ends_by_its_first_failure
+    else fail a_pipeline_ends_by_its_first_failure "status $status"; fi
+fi
+
 if [ ! -x "$examples/fetch" ]; then
     echo "skip fetch: built without libcurl"
     echo "# $passed passed, $failed failed, 1 skipped"

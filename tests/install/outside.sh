@@ -42,7 +42,7 @@ verdict() { # name, 1 or 0, why not
     fi
 }
 
-cp "$tests/outside.c" "$tests/outside_cxx.cc" "$place"
+cp "$tests/outside.c" "$tests"/outside_*.cc "$place"
 try shared_library_by_pkg_config cc outside.c -o shared_library_by_pkg_config $(pkg-config --cflags --libs bine)
 alone=1
 for header in $(cd "$(dirname "$(find "$place" -name bine.h)")" && find . -name '*.h'); do
@@ -52,6 +52,7 @@ done
 verdict every_public_header_compiles_alone_as_strict_c11 $alone "see above"
 if command -v c++ >/dev/null; then
     try shared_library_from_cxx c++ outside_cxx.cc -o shared_library_from_cxx $(pkg-config --cflags --libs bine)
+    try bine_hpp_from_cxx17 c++ -std=c++17 outside_hpp.cc -o bine_hpp_from_cxx17 $(pkg-config --cflags --libs bine)
 else
     echo "skip shared_library_from_cxx: no C++ compiler"
     skipped=$((skipped + 1))

@@ -2,8 +2,11 @@
 #ifndef BINE_CPP_ITEM_HPP
 #define BINE_CPP_ITEM_HPP
 
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 #include "error.hpp"

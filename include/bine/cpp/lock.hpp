@@ -2,6 +2,7 @@
 #ifndef BINE_CPP_LOCK_HPP
 #define BINE_CPP_LOCK_HPP
 
+#include "../clock.h"
 #include "../condition.h"
 #include "../lock.h"
 #include "sync.hpp"

@@ -3,7 +3,7 @@
 #define BINE_CPP_SELECT_HPP
 
 #include <array>
-#include <tuple>
+#include <functional>
 
 #include "../choose.h"
 #include "../clock.h"
