@@ -47,13 +47,21 @@ static void release(struct trip *trip)
         free(trip);
 }
 
+/* The caller has gone with its thread. */
+static void forsake(struct trip *trip)
+{
+    if (trip->errand.forsaken)
+        trip->errand.forsaken(&trip->errand, trip->error);
+    release(trip);
+}
+
 /* ---- there ------------------------------------------------------------------------------------ */
 
 static void answer(struct trip *trip, int error)
 {
     trip->error = error;
     if (bine_hub_send(trip->from, &trip->answer) != 0)
-        release(trip); /* the caller has gone with its thread */
+        forsake(trip);
 }
 
 static void *carry_out(void *arg)
@@ -158,7 +166,7 @@ static void answered(struct bine_message *message)
 {
     struct trip *trip = TRIP_OF(message, answer);
     if (trip->from->life != trip->life) {
-        release(trip);
+        forsake(trip);
         return;
     }
     trip->answered = true;
@@ -170,7 +178,7 @@ static void not_answered(struct bine_message *message)
     struct trip *trip = TRIP_OF(message, answer);
     if (trip->from->life == trip->life)
         unlink_trip(trip);
-    release(trip);
+    forsake(trip);
 }
 
 /* The caller does not want to wait any longer. True: it need not. */
@@ -190,10 +198,14 @@ void bine_errands_end(struct bine_hub *hub)
     /* Whoever finds no inbox to answer to frees the trip. */
     for (struct trip *trip = hub->trips, *next; trip; trip = next) {
         next = trip->next;
-        if (trip->answered)
-            release(trip);
-        else
-            give_up(trip);
+        if (trip->answered) {
+            forsake(trip);
+            continue;
+        }
+        atomic_fetch_add(&trip->references, 1); /* what has not begun is its receiver's to free at any moment */
+        if (give_up(trip) && trip->errand.forsaken)
+            trip->errand.forsaken(&trip->errand, ESRCH);
+        release(trip);
     }
     hub->trips = NULL;
 }

@@ -19,12 +19,14 @@ struct bine_errand {
     size_t number;
     bine_run *function;
     const char *site;
-    void **results;
     /* The caller's, kept here. `run` finds 0, do not wait, or BINE_FOREVER: when the time is up its greenlet is killed. */
     int64_t timeout;
     const bine_spawn_options *options; /* in the heap until the caller has the outcome */
     bool firm;                    /* neither kill nor timeout scope ends it: for what cannot fail for such a reason */
     struct bine_greenlet *caller; /* filled in; there it can only be compared */
+    /* The caller has gone with its thread, and nobody takes what `run` came to (`error`, or ESRCH: it never ran): give back what the errand
+     * holds. On any thread. NULL: nothing. */
+    void (*forsaken)(struct bine_errand *errand, int error);
 };
 
 /*

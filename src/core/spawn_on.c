@@ -10,6 +10,13 @@ static int spawn_there(struct bine_errand *errand)
     return errand->item ? 0 : errno;
 }
 
+/* Nobody is there to take the reference. */
+static void spawned_for_nobody(struct bine_errand *errand, int error)
+{
+    if (!error)
+        bine_detach(errand->item);
+}
+
 bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const char *site)
 {
     if (!hub || !run || !site) {
@@ -24,7 +31,8 @@ bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const c
                                  .item = arg,
                                  .function = run,
                                  .site = site,
-                                 .timeout = BINE_FOREVER};
+                                 .timeout = BINE_FOREVER,
+                                 .forsaken = spawned_for_nobody};
     int error = bine_errand(hub, &errand);
     if (!error)
         return errand.item;

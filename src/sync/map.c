@@ -1,6 +1,7 @@
 /* Work done in a pool: apply, map, and imap, whose results come one by one. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pool.h"
 
@@ -22,6 +23,7 @@ struct call {
 };
 
 struct map {
+    const struct bine_pool *pool;
     struct bine_queue waiter; /* the caller of map */
     void **results;
     int *errors;
@@ -38,6 +40,8 @@ static void mapped(struct bine_member *member)
 {
     struct map *map = member->context;
     int error = bine_error(member->greenlet);
+    if (map->pool->object.orphan)
+        return; /* the thread ends; a caller on another one has been told so, and what it wanted filled may be gone */
     if (map->results && !map->broken_off)
         map->results[member->index] = bine_value(member->greenlet);
     if (map->errors && !map->broken_off)
@@ -105,10 +109,92 @@ static int check_map(const struct bine_pool *pool, bool run, void *const *items,
     return !error && pool->object.hub->no_park ? EDEADLK : error;
 }
 
+/*
+ * A map for a caller on another thread: copies of all that is the caller's, which goes with its thread at any moment.
+ */
+struct far_map {
+    bine_run *run;
+    bine_map_run *run_with; /* in place of it; or NULL */
+    void *context;
+    size_t n;
+    void **results;
+    int *errors;
+    void *items[];
+};
+
+/* NULL: ENOMEM. */
+static struct far_map *far_map_new(void *const *items, size_t n)
+{
+    struct far_map *far;
+    size_t each = 2 * sizeof(void *) + sizeof(int);
+    if (n > (SIZE_MAX - sizeof *far) / each || !(far = malloc(sizeof *far + n * each))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    *far = (struct far_map){.n = n, .results = far->items + n, .errors = (int *)(far->items + 2 * n)};
+    if (n) {
+        memcpy(far->items, items, n * sizeof *items);
+        far->results[0] = far; /* until it begins: see map_began */
+    }
+    return far;
+}
+
+static bool map_began(const struct far_map *far)
+{
+    return far->n > 0 && far->results[0] != far;
+}
+
 static int map_there(struct bine_errand *errand)
 {
-    return bine_outcome(bine_pool_map_at(errand->object, errand->function, errand->item, errand->number,
-                                         errand->results, errand->timeout, errand->site));
+    struct far_map *far = errand->item;
+    if (!far->run_with)
+        return bine_outcome(bine_pool_map_at(errand->object, far->run, far->items, far->n, far->results,
+                                             errand->timeout, errand->site));
+    bine_map_options options = {far->context, far->results, far->errors};
+    return bine_outcome(bine_pool_map_with_at(errand->object, &options, far->run_with, far->items, far->n,
+                                              errand->timeout, errand->site));
+}
+
+static void forget_map(struct bine_errand *errand, int error)
+{
+    (void)error;
+    free(errand->item);
+}
+
+/* What came of it, for the caller. `error`: of the call as a whole. */
+static void bring_back(const struct far_map *far, int error, void **results, int *errors)
+{
+    bool began = map_began(far);
+    if (!began && (error == EINVAL || error == EPERM || error == EDEADLK || error == ENOMEM))
+        return;
+    for (size_t i = 0; results && i < far->n; i++)
+        results[i] = began ? far->results[i] : NULL;
+    for (size_t i = 0; errors && i < far->n; i++)
+        errors[i] = began ? far->errors[i] : ECANCELED;
+}
+
+/* check_map said `error`. Of `far` only the functions and the context count. */
+static int map_elsewhere(int error, bine_pool *pool, const struct far_map *what, void *const *items, size_t n,
+                         void **results, int *errors, int64_t timeout, const char *site)
+{
+    if (error != EPERM)
+        return bine_result(error);
+    struct far_map *far = far_map_new(items, n);
+    if (!far)
+        return -1;
+    far->run = what->run;
+    far->run_with = what->run_with;
+    far->context = what->context;
+    int result = bine_object_elsewhere(error, &(struct bine_errand){.run = map_there,
+                                                                    .verb = "map in pool",
+                                                                    .object = pool,
+                                                                    .item = far,
+                                                                    .site = site,
+                                                                    .timeout = timeout,
+                                                                    .forsaken = forget_map});
+    bring_back(far, result == 0 ? 0 : errno, results, errors);
+    free(far);
+    return result;
 }
 
 int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results, int64_t timeout,
@@ -116,24 +202,9 @@ int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t 
 {
     int error = check_map(pool, run, items, n, timeout);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){map_there, "map in pool", pool, (void *)items, n, run,
-                                                                  site, results, timeout});
-    struct map map = {.results = results};
+        return map_elsewhere(error, pool, &(struct far_map){.run = run}, items, n, results, NULL, timeout, site);
+    struct map map = {.pool = pool, .results = results};
     return bine_result(map_items(pool, &map, run, items, n, timeout, site));
-}
-
-/* For the pool's thread. The caller's memory, as results and errors are. */
-struct far_map {
-    const bine_map_options *options;
-    bine_map_run *run;
-    void *const *items;
-};
-
-static int map_with_there(struct bine_errand *errand)
-{
-    const struct far_map *far = errand->item;
-    return bine_outcome(bine_pool_map_with_at(errand->object, far->options, far->run, far->items, errand->number,
-                                              errand->timeout, errand->site));
 }
 
 int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run, void *const *items,
@@ -144,14 +215,10 @@ int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine
         options = &defaults;
     int error = check_map(pool, run, items, n, timeout);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){.run = map_with_there,
-                                                                  .verb = "map in pool",
-                                                                  .object = pool,
-                                                                  .item = &(struct far_map){options, run, items},
-                                                                  .number = n,
-                                                                  .site = site,
-                                                                  .timeout = timeout});
-    struct map map = {.results = options->results,
+        return map_elsewhere(error, pool, &(struct far_map){.run_with = run, .context = options->context}, items, n,
+                             options->results, options->errors, timeout, site);
+    struct map map = {.pool = pool,
+                      .results = options->results,
                       .errors = options->errors,
                       .run_with = run,
                       .context = options->context,

@@ -181,6 +181,12 @@ static bine_spawn_options *copy_options(const bine_spawn_options *options)
     return copy;
 }
 
+static void forget_options(struct bine_errand *errand, int error)
+{
+    (void)error;
+    free((void *)errand->options);
+}
+
 /* The pool is another thread's, or the call failed: `error`. */
 static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spawn_options *options, bine_run *run,
                                       void *arg, int64_t timeout, const char *site)
@@ -188,8 +194,9 @@ static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spa
     bine_spawn_options *copy = options ? copy_options(options) : NULL;
     if (options && !copy)
         return NULL;
-    struct bine_errand errand = {spawn_there,  "spawn in pool",    pool,           arg, .function = run,
-                                 .site = site, .timeout = timeout, .options = copy};
+    struct bine_errand errand = {
+        spawn_there,     "spawn in pool",           pool, arg, .function = run, .site = site, .timeout = timeout,
+        .options = copy, .forsaken = forget_options};
     int failed = bine_object_elsewhere(error, &errand);
     free(copy);
     return failed ? NULL : errand.item;

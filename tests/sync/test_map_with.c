@@ -1,7 +1,9 @@
 /* bine_pool_map_with: a context for all items, and an error for each. */
 #include <bine.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -133,4 +135,100 @@ TEST(another_thread_maps_in_a_shared_pool)
         bine_sleep(100 * BINE_US);
     CHECK_EQ(context.runs, N);
     CHECK_OK(bine_pool_free(pool));
+}
+
+/* ---- callers of other threads ------------------------------------------------------------------ */
+
+static bine_pool *shared_pool;
+static atomic_bool begun, caller_over;
+
+/* Blocks the pool's thread, so that it looks at no message before its result is stored. */
+static void *outlasts_the_caller(void *item, void *arg)
+{
+    (void)arg;
+    begun = true;
+    while (!caller_over)
+        usleep(1000);
+    return item;
+}
+
+static void *outlasts(void *item)
+{
+    return outlasts_the_caller(item, NULL);
+}
+
+/* All that the call is given lies on the greenlet's stack, which goes with the thread. */
+static void *map_elsewhere(void *with_options)
+{
+    void *mine[2] = {&begun, &begun}, *here[2];
+    int why[2];
+    bine_map_options options = {.results = here, .errors = why};
+    if (with_options)
+        bine_pool_map_with(shared_pool, &options, outlasts_the_caller, mine, 2, BINE_FOREVER);
+    else
+        bine_pool_map(shared_pool, outlasts, mine, 2, here, BINE_FOREVER);
+    FAIL("nobody is left to return to");
+    return NULL;
+}
+
+static void *end_while_mapping(void *with_options)
+{
+    bine_detach(bine_spawn(map_elsewhere, with_options));
+    while (!begun)
+        CHECK_OK(bine_sleep(BINE_MS));
+    return NULL;
+}
+
+static void *tell_when_over(void *thread)
+{
+    CHECK_EQ(pthread_join(*(pthread_t *)thread, NULL), 0);
+    caller_over = true;
+    return NULL;
+}
+
+static void check_caller_that_ends(void *with_options)
+{
+    pthread_t caller, watcher;
+    begun = caller_over = false;
+    shared_pool = bine_pool_new(1, BINE_SHARED);
+    CHECK_EQ(pthread_create(&caller, NULL, end_while_mapping, with_options), 0);
+    CHECK_EQ(pthread_create(&watcher, NULL, tell_when_over, &caller), 0);
+    while (!caller_over)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_EQ(pthread_join(watcher, NULL), 0);
+    CHECK_OK(bine_pool_join(shared_pool, BINE_FOREVER));
+    CHECK_OK(bine_sleep(0));
+    CHECK_OK(bine_pool_free(shared_pool));
+}
+
+TEST(hazard_119_a_thread_may_end_while_its_greenlet_maps_in_a_pool_of_another)
+{
+    check_caller_that_ends(NULL);
+    check_caller_that_ends(&begun);
+}
+
+static void *map_and_return(void *arg)
+{
+    set_up();
+    CHECK_ERROR(bine_pool_map_with(shared_pool, &all, even_only, items, N, BINE_FOREVER), 1);
+    for (intptr_t i = 0; i < N; i++) {
+        CHECK_EQ((intptr_t)results[i], i % 2 ? 0 : i * 2);
+        CHECK_EQ(errors[i], i % 2 ? i : 0);
+    }
+    set_up();
+    CHECK_OK(bine_pool_map(shared_pool, outlasts, items, N, results, BINE_FOREVER));
+    for (intptr_t i = 0; i < N; i++)
+        CHECK_EQ((intptr_t)results[i], i);
+    return arg;
+}
+
+TEST(another_threads_caller_has_all_results_and_errors)
+{
+    pthread_t thread;
+    caller_over = true;
+    shared_pool = bine_pool_new(3, BINE_SHARED);
+    CHECK_EQ(pthread_create(&thread, NULL, map_and_return, NULL), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_pool_free(shared_pool));
 }

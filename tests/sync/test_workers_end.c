@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -166,4 +167,53 @@ TEST(what_a_worker_was_given_last_ends_with_it)
     CHECK(bine_dead(g));
     bine_detach(g);
     CHECK_OK(bine_event_free(stop));
+}
+
+/* ---- a caller that goes with its thread ------------------------------------------------------ */
+
+static atomic_uintptr_t for_nobody;
+
+static void *note_itself(void *arg)
+{
+    for_nobody = (uintptr_t)bine_getcurrent();
+    return arg;
+}
+
+static void *spawn_on(void *hub)
+{
+    bine_detach(bine_spawn_on(hub, note_itself, NULL));
+    FAIL("nobody is left to return to");
+    return NULL;
+}
+
+/* It looks at no message, so that the answer is on its way when the thread ends. */
+static void *end_while_spawning(void *hub)
+{
+    bine_detach(bine_spawn(spawn_on, hub));
+    CHECK_OK(bine_sleep(0));
+    while (!for_nobody)
+        usleep(1000);
+    return NULL;
+}
+
+TEST(hazard_119_a_reference_for_a_thread_that_has_ended_is_given_back)
+{
+    enum {
+        RECORDS = 64
+    };
+    bine_greenlet *all[RECORDS];
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, end_while_spawning, bine_hub_get()), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0)
+        CHECK_OK(bine_sleep(BINE_MS));
+    CHECK_OK(bine_sleep(BINE_MS)); /* the thread gave it back by a message */
+    /* Its record is the next spawn's, or one of the next. */
+    uintptr_t lost = for_nobody;
+    int found = 0;
+    for (int i = 0; i < RECORDS; i++) {
+        all[i] = bine_spawn(note_itself, NULL);
+        found += (uintptr_t)all[i] == lost;
+    }
+    CHECK_EQ(found, 1);
+    CHECK_OK(bine_joinall(all, RECORDS, BINE_FOREVER));
 }
