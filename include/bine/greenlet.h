@@ -57,7 +57,8 @@ typedef struct bine_spawn_options {
     int64_t delay;     /* as for bine_spawn_later */
     /* Called with `arg`, once, if run never will be: since the greenlet was killed before it began, or its thread ended.
        Frees what run would have freed. NULL: nothing. It runs on the greenlet's own thread, after its links, and may not
-       wait (EDEADLK). Not called if the spawn itself failed: `arg` is the caller's still. Nor in the child of a fork, where
+       wait (EDEADLK). It may spawn; at the end of the thread what it spawns is discarded in turn, for 16 generations,
+       after which such a spawn fails (EAGAIN). Not called if the spawn itself failed: `arg` is the caller's still. Nor in the child of a fork, where
        greenlets are left as threads are. */
     void (*discard)(void *arg);
 } bine_spawn_options;

@@ -275,6 +275,10 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
     int class = bine_stacks_class(options->stack_size, room);
     if (class < 0)
         return NULL;
+    if (options->discard && bine_hub_of_thread && bine_hub_of_thread->refuses_discards) {
+        errno = EAGAIN;
+        return NULL;
+    }
     char *name = NULL;
     if (options->name && !(name = strdup(options->name)))
         return NULL;

@@ -121,19 +121,34 @@ void bine_hub_find_exception_globals(void)
 
 /* ---- making and ending -------------------------------------------------------------------------------------- */
 
+/* Their discards may spawn what is to be discarded in turn. After so many generations such spawns are refused, so that a thread ends. */
+enum {
+    GENERATIONS = 16
+};
+
+static size_t count_others(const struct bine_hub *hub)
+{
+    size_t count = 0;
+    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
+        count += g != hub->root;
+    return count;
+}
+
 /* Greenlets that are left never run again; those who hold references see them as cancelled. Oldest first. A link may spawn, and set a link
  * that spawns: the links of greenlets that are spawned from here on are not called. */
 static void abandon_all(struct bine_hub *hub)
 {
-    size_t with_links = 0;
-    for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)
-        with_links += g != hub->root;
+    size_t left = count_others(hub);
+    int generation = 0;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is a root */
     while (hub->all != hub->root || hub->root->all_next) {
         struct bine_greenlet *g = hub->root->all_previous ? hub->root->all_previous : hub->root->all_next;
-        if (with_links > 0)
-            with_links--;
-        else if (g->flags & BINE_G_BELONGINGS)
+        if (left == 0) {
+            left = count_others(hub);
+            hub->refuses_discards = ++generation >= GENERATIONS;
+        }
+        left--;
+        if (generation > 0 && g->flags & BINE_G_BELONGINGS)
             bine_links_free(g);
         bine_greenlet_abandon(g, ECANCELED);
         if (g->stack)
@@ -141,6 +156,7 @@ static void abandon_all(struct bine_hub *hub)
         g->stack = NULL;
         bine_greenlet_release(g); /* the reference that it had to itself */
     }
+    hub->refuses_discards = false;
 }
 
 static void end_hub(struct bine_hub *hub)

@@ -116,7 +116,8 @@ struct bine_hub {
     struct bine_driver *driver;
     struct bine_timers timers;
     struct bine_stacks *stacks;
-    bool stacks_lost; /* the kernel still owns buffers there: they are never unmapped */
+    bool refuses_discards; /* it ends, and its greenlets' discards have spawned generations of others */
+    bool stacks_lost;      /* the kernel still owns buffers there: they are never unmapped */
     struct bine_inbox inbox;
     atomic_uint_least64_t life;   /* how many threads have had this record, this one included; other threads may look */
     atomic_bool over;             /* that thread has ended, and no longer touches what it left */

@@ -226,3 +226,38 @@ TEST(another_thread_may_spawn_with_options_in_a_shared_pool)
     CHECK(pthread_equal(discarded_on, pthread_self()));
     CHECK_OK(bine_pool_free(pool));
 }
+
+/* ---- threads that end ------------------------------------------------------------------------- */
+
+static int refused;
+
+static void discard_and_respawn(void *arg)
+{
+    if (++discarded > 1000)
+        return; /* so that this test ends where threads do not */
+    bine_spawn_options again = {.discard = discard_and_respawn};
+    bine_greenlet *next = bine_spawn_with(&again, runs, arg);
+    refused += !next && errno == EAGAIN;
+    bine_detach(next);
+}
+
+static void *end_with_respawning_discards(void *arg)
+{
+    bine_spawn_options options = {.discard = discard_and_respawn};
+    for (int i = 0; i < 3; i++)
+        bine_detach(bine_spawn_with(&options, runs, arg));
+    return arg;
+}
+
+TEST(hazard_102_a_discard_that_respawns_ends_with_its_thread)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, end_with_respawning_discards, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(discarded, 3 * 17); /* each spawn that succeeded */
+    CHECK_EQ(refused, 3);
+    discarded = 0; /* the record of its hub refuses nothing for the next thread */
+    CHECK_EQ(pthread_create(&thread, NULL, end_with_respawning_discards, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(discarded, 3 * 17);
+}
