@@ -115,7 +115,7 @@ BINE_API int bine_server_free(bine_server *server);
 BINE_API const char *bine_server_address(const bine_server *server);
 /* Its port; 0 for a Unix socket, -1: EINVAL. */
 BINE_API int bine_server_port(const bine_server *server);
-/* The listening socket, -1 when stopped. */
+/* The listening socket, -1 when stopped; -1: EINVAL. */
 BINE_API int bine_server_fd(const bine_server *server);
 
 typedef struct bine_server_figures {

@@ -189,7 +189,7 @@ int bine_datagram_server_port(const bine_datagram_server *server)
 
 int bine_datagram_server_fd(const bine_datagram_server *server)
 {
-    return server ? server->listener.fd : -1;
+    return server ? server->listener.fd : result(EINVAL);
 }
 
 int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length, const void *data,

@@ -270,7 +270,7 @@ int bine_server_port(const bine_server *server)
 
 int bine_server_fd(const bine_server *server)
 {
-    return server ? server->listener.fd : -1;
+    return server ? server->listener.fd : result(EINVAL);
 }
 
 bine_server_figures bine_server_get_figures(const bine_server *server)

@@ -160,10 +160,10 @@ int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *a
     int error = bine_object_check(condition);
     if (error == EPERM)
         return wait_for_elsewhere(condition, predicate, arg, timeout);
-    if (!error)
-        error = check_owned(condition);
     if (!error && (timeout < 0 || !predicate))
         error = EINVAL;
+    if (!error)
+        error = check_owned(condition);
     if (!error && condition->object.hub->no_park)
         error = EDEADLK;
     if (error)
