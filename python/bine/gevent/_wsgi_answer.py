@@ -2,7 +2,7 @@
 
 import socket as _socket
 import time
-from typing import Any, List, Tuple, Union
+from typing import Any, Dict, List, Tuple, Union
 
 from .._bine import Timeout
 from .server import end_of_tls
@@ -49,6 +49,25 @@ def native(text: Union[str, bytes]) -> str:
     if not isinstance(text, str):
         raise TypeError("a status or header is a str, not %r" % (text,))
     return text
+
+
+# What start_response makes of a header, by its name.
+PLAIN, LENGTH, DATE, CONNECTION, TRANSFER, ODD = range(6)
+
+
+class _Kinds(Dict[str, int]):
+    """The kind of each name that was used. ODD: it is to be checked each time."""
+
+    def __missing__(self, name: str) -> int:
+        if not (name.isascii() and name.isprintable()):
+            return ODD
+        kind = {"content-length": LENGTH, "date": DATE, "connection": CONNECTION, "transfer-encoding": TRANSFER}.get(name.lower(), PLAIN)
+        if len(self) < 512:  # applications choose the names, and may choose them anew for each response
+            self[name] = kind
+        return kind
+
+
+KINDS = _Kinds()
 
 
 def complain(status: str, headers: Headers) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
 from ..hub import get_hub
-from ._wsgi_answer import ERRORS, Headers, complain, date_now, error_response, linger_on, native
+from ._wsgi_answer import CONNECTION, DATE, ERRORS, KINDS, LENGTH, PLAIN, TRANSFER, Headers, complain, date_now, error_response, linger_on, native
 from ._wsgi_environ import NoLog
 from ._wsgi_input import IDLE, SENDING, WORKING, Input, InvalidClientInput, InvalidClientRequest, Reader
 from ._wsgi_request import HeadParser, check_coding, read_length, split_target
+from ._wsgi_state import HandlerState
 
 _INTERNAL_ERROR_BODY = b"Internal Server Error"
 
@@ -24,7 +25,7 @@ _JOINED = 1 << 16
 _log_time: Tuple[int, str] = (0, "")
 
 
-class WSGIHandler:
+class WSGIHandler(HandlerState):
     """Serves the requests of one connection.
 
     sock, address: the connection. server: the WSGIServer, which has the application, the environment, the logs and the limits. rfile: a file to read
@@ -34,41 +35,6 @@ class WSGIHandler:
     protocol_version = "HTTP/1.1"
     ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET)
     ApplicationError = AssertionError
-
-    requestline: Optional[str] = None
-    command: Optional[str] = None
-    path: Optional[str] = None
-    request_version: Optional[str] = None
-    content_length = 0
-    close_connection = False
-    application: Any = None
-    environ: Any = None
-    wsgi_input: Any = None
-    result: Any = None
-    status: Any = None
-    _orig_status: Any = None
-    code: Any = None
-    response_headers: Any = None
-    response_length = 0
-    response_use_chunked = False
-    headers_sent = False
-    provided_date: Any = None
-    provided_content_length: Any = None
-    connection_upgraded = False
-    time_start: float = 0
-    time_finish: float = 0
-    rfile: Any
-
-    _head: bytes = b""
-    _line: Optional[str] = None
-    _variables: Dict[Optional[str], str] = {}
-    _connection: Optional[str] = None
-    _no_body = False
-    _left: Optional[int] = None
-    _send_error: Optional[OSError] = None
-    _headers: Any = None
-    _linger = False
-    _watcher: Any = None
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         self.socket = sock
@@ -81,6 +47,16 @@ class WSGIHandler:
         else:
             self.rfile = Reader(sock, getattr(rfile, "read1", None) or rfile.readline)
         self._parser = HeadParser()
+        self.requestline = self.command = self.path = self.request_version = None
+        self.application = self.environ = self.wsgi_input = self.result = self.status = self._orig_status = self.code = None
+        self.response_headers = self.provided_date = self.provided_content_length = None
+        self.close_connection = self.connection_upgraded = self.headers_sent = self.response_use_chunked = False
+        self.content_length = self.response_length = 0
+        self.time_start = self.time_finish = 0
+        self._watcher = self._line = self._headers = self._connection = self._left = self._send_error = None
+        self._linger = self._no_body = False
+        self._head = b""
+        self._variables = {}
 
     # -- the connection
 
@@ -131,11 +107,14 @@ class WSGIHandler:
                 linger_on(sock)
         finally:
             if sock is not None:
-                rfile = self.__dict__.get("rfile")
+                rfile = getattr(self, "rfile", None)
                 if rfile is not None:
                     rfile.close()
-            self.__dict__.pop("socket", None)
-            self.__dict__.pop("rfile", None)
+            del self.socket
+            try:
+                del self.rfile
+            except AttributeError:
+                pass  # the application took it
             self.environ = None
 
     def handle_one_request(self) -> Any:
@@ -179,7 +158,7 @@ class WSGIHandler:
             server = self.server
             head = self.rfile.head(server.max_request_line, server.max_header_size)
         self._head = head
-        line = str(head[:head.find(b"\n") + 1], "latin-1")
+        line = head[:head.find(b"\n") + 1].decode("latin-1")
         self._line = line
         return line
 
@@ -203,7 +182,7 @@ class WSGIHandler:
         if len(words) != 3:
             raise InvalidClientRequest("Invalid HTTP request line: %r" % line[:200])
         self.command, self.path, self.request_version = words
-        if not self._check_http_version():
+        if self.request_version != "HTTP/1.1" and self.request_version != "HTTP/1.0":
             raise InvalidClientRequest("Invalid http version: %r" % line[:200], 505 if words[2].startswith("HTTP/") else 400)
         if "#" in words[1] or not words[0].isalpha() and "\n" in words[0]:
             raise InvalidClientRequest("Invalid HTTP request line: %r" % line[:200])
@@ -215,9 +194,6 @@ class WSGIHandler:
         self._frame(variables)
         return True
 
-    def _check_http_version(self) -> bool:
-        return self.request_version == "HTTP/1.1" or self.request_version == "HTTP/1.0"
-
     def _frame(self, variables: Dict[Optional[str], str]) -> None:
         """How long the body is, and whether the connection outlives the request."""
         connection = variables.get("HTTP_CONNECTION")
@@ -225,7 +201,7 @@ class WSGIHandler:
             self.close_connection = self.request_version != "HTTP/1.1"
         else:
             connection = connection.lower()
-            tokens = [token.strip() for token in connection.split(",")]
+            tokens = (connection,) if connection.isalpha() else [token.strip() for token in connection.split(",")]
             self.close_connection = "close" in tokens or self.request_version != "HTTP/1.1" and "keep-alive" not in tokens
         self._connection = connection
         if self.command == "CONNECT":
@@ -319,7 +295,8 @@ class WSGIHandler:
             try:
                 self.run_application()
             finally:
-                self._leave_body()
+                if self.content_length != 0:
+                    self._leave_body()
         except InvalidClientInput as error:
             self.log_error("(from %s) %s", self.client_address, error)
             self._send_error_response_if_possible(408 if self.rfile.cut else error.status)
@@ -336,7 +313,7 @@ class WSGIHandler:
     def _leave_body(self) -> None:
         """Get past what the application did not read of the body."""
         body = self.wsgi_input
-        if self.content_length == 0 or self.close_connection and not self._linger_needed(body):
+        if self.close_connection and not self._linger_needed(body):
             return
         if self.close_connection:
             self._linger = True
@@ -381,20 +358,24 @@ class WSGIHandler:
         for name, value in headers:
             if name.__class__ is not str or value.__class__ is not str:
                 name, value = native(name), native(value)
-            lower = name.lower()
-            if lower == "content-length":
-                length = value
-            elif lower == "date":
-                date = value
-            elif lower == "connection":
-                closes = closes or value.lower() == "close"
-            elif lower == "transfer-encoding":
-                continue  # of the connection, which the server frames
-            text += name + value
+            kind = KINDS[name]
+            if kind != PLAIN:
+                if kind == LENGTH:
+                    length = value
+                elif kind == DATE:
+                    date = value
+                elif kind == CONNECTION:
+                    closes = closes or value.lower() == "close"
+                elif kind == TRANSFER:
+                    continue  # of the connection, which the server frames
+                else:
+                    text += name
+            text += value
             response_headers.append((name, value))
         if "\n" in text or "\r" in text or "\0" in text:
             complain(status, headers)
-        text.encode("latin-1")
+        if not text.isascii():
+            text.encode("latin-1")
         code = int(status[:3])
         if length is not None and not (length.isdigit() and length.isascii()):
             raise ValueError("Content-Length is no number", length)
@@ -445,8 +426,11 @@ class WSGIHandler:
             self._tell_connection()
 
     def _tell_connection(self) -> None:
-        if self.connection_upgraded or any(name.lower() == "connection" for name, _ in self.response_headers):
+        if self.connection_upgraded:
             return
+        for name, _ in self.response_headers:
+            if len(name) == 10 and name.lower() == "connection":
+                return
         self.response_headers.append(("Connection", "close" if self.close_connection else "keep-alive"))
 
     def _write_with_headers(self, data: Any) -> None:
@@ -454,14 +438,15 @@ class WSGIHandler:
         if data and (code == 304 or code == 204):
             raise self.ApplicationError("The %s response must have no body" % code)
         self.finalize_headers()
+        parts = [self.protocol_version, " ", self.status, "\r\n"]
+        for name, value in self.response_headers:
+            parts += (name, ": ", value, "\r\n")
+        parts.append("\r\n")
         try:
-            fields = "".join([name + ": " + value + "\r\n" for name, value in self.response_headers])
+            text = "".join(parts)
         except TypeError:  # a subclass may have put bytes in
-            fields = "".join([native(name) + ": " + native(value) + "\r\n" for name, value in self.response_headers])
-        status = self.status
-        if status.__class__ is not str:
-            status = native(status)
-        head = (self.protocol_version + " " + status + "\r\n" + fields + "\r\n").encode("latin-1")
+            text = "".join([native(part) for part in parts])
+        head = text.encode("latin-1")
         if data and not self._no_body:
             data = self._framed(data)
             if len(data) <= _JOINED:

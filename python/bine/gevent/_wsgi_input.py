@@ -44,17 +44,25 @@ class Reader:
     All methods that read may switch, and raise what recv() of the socket raises.
     """
 
-    __slots__ = ("raw", "closed", "stage", "step", "cut", "_recv", "_data", "_sock")
+    __slots__ = ("closed", "stage", "step", "cut", "seen_step", "seen_since", "acknowledged", "_recv", "_data", "_sock")
 
     def __init__(self, sock: Any, recv: Any = None) -> None:
         self._sock = sock
         self._recv = sock.recv if recv is None else recv
         self._data = b""
-        self.raw = _Raw(sock)
         self.closed = False
         self.stage = HEAD  # a client that connects and says nothing is slow with its first request
         self.step = 0
         self.cut: Optional[str] = None
+        # Of the watcher: the step it saw last, since when in seconds of monotonic(), and how many bytes the client had confirmed.
+        self.seen_step = -1
+        self.seen_since = 0.0
+        self.acknowledged: Optional[int] = -1
+
+    @property
+    def raw(self) -> _Raw:
+        """An object whose `_sock` is the socket."""
+        return _Raw(self._sock)
 
     def head(self, longest_line: int, longest: int) -> bytes:
         """The head of the next request up to and with its empty line; b"" at the end of the stream. InvalidClientRequest: it is too long."""

@@ -24,22 +24,25 @@ class _Names(Dict[bytes, Optional[str]]):
 
 _names = _Names()
 
-class _Events:
-    """What the parser reports to. Bound methods of built-in objects cost it no Python frame."""
 
+class _Events:
+    """What a parser reports to. It asks for each of these once, when it is made, and keeps no reference to the object. Bound methods of built-in
+    objects cost it no Python frame."""
+
+    __slots__ = ("on_header",)
+    on_url = on_headers_complete = on_body = on_message_begin = on_message_complete = on_chunk_header = on_chunk_complete = None
     on_header: Callable[..., Any]
 
 
-class HeadParser:
+class HeadParser(_Events):
     """Parses request heads of one connection. Names and values of the last one are in `fields`; each name once, unless `pairs` is not None."""
 
-    __slots__ = ("fields", "pairs", "_parser", "_events")
+    __slots__ = ("fields", "pairs", "_parser")
 
     def __init__(self) -> None:
         self.fields: Dict[bytes, bytes] = {}
         self.pairs: Optional[List[Tuple[bytes, bytes]]] = None
-        self._events = _Events()
-        self._events.on_header = self.fields.setdefault
+        self.on_header = self.fields.setdefault
         self._parser: Any = None
 
     def parse(self, head: bytes) -> Dict[Optional[str], str]:
@@ -49,7 +52,7 @@ class HeadParser:
         self.pairs = None
         parser = self._parser
         if parser is None:
-            parser = self._parser = HttpRequestParser(self._events)
+            parser = self._parser = HttpRequestParser(self)
         try:
             parser.feed_data(head)
         except HttpParserUpgrade:
@@ -57,8 +60,9 @@ class HeadParser:
         except HttpParserError as error:
             self._parser = None
             self._again(head, error)
-        variables = {_names[name]: str(value, "latin-1") for name, value in fields.items()}
-        if len(variables) != head.count(b"\r\n") - 2 or b" \r\n" in head or b"\t\r\n" in head:
+        variables = {_names[name]: value.decode("latin-1") for name, value in fields.items()}
+        # find(), as `in` first makes an exception that says bytes are no number.
+        if len(variables) != head.count(b"\r\n") - 2 or head.find(b" \r\n") >= 0 or head.find(b"\t\r\n") >= 0:
             return self._collect(head)
         return variables
 
@@ -71,7 +75,7 @@ class HeadParser:
         if isinstance(error, HttpParserInvalidURLError) and not line.isascii():
             quoted = b"".join(b"%%%02X" % byte if byte > 126 else bytes((byte,)) for byte in line)
             try:
-                HttpRequestParser(self._events).feed_data(quoted + b"\r\n" + rest)
+                HttpRequestParser(self).feed_data(quoted + b"\r\n" + rest)
                 return
             except HttpParserUpgrade:
                 return

@@ -8,7 +8,7 @@ connections that wait for a request have a short time only.
 import socket as _socket
 import struct
 from time import monotonic
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional, Set
 
 from .._bine import Greenlet, getcurrent, sleep
 from ._wsgi_input import BODY, HEAD, IDLE, SENDING, Reader
@@ -26,13 +26,6 @@ def _acknowledged(sock: Any) -> Optional[int]:
         return None
 
 
-class _Seen:
-    __slots__ = ("step", "since", "acknowledged")
-
-    def __init__(self, step: int, since: float) -> None:
-        self.step, self.since, self.acknowledged = step, since, -1
-
-
 class Watcher:
     """Watches the connections of one server: `server` has the attributes header_timeout, keepalive_timeout, body_timeout, send_timeout, in
     seconds, or None."""
@@ -42,20 +35,20 @@ class Watcher:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self._seen: Dict[Reader, _Seen] = {}
+        self._seen: Set[Reader] = set()
         self._greenlet: Optional[Greenlet] = None
         self.draining = False
 
     def add(self, reader: Reader) -> None:
         """Watch the connection from now on."""
-        self._seen[reader] = _Seen(-1, 0.0)
+        self._seen.add(reader)
         if self._greenlet is None:
             self._greenlet = Greenlet(self._watch)
             self._greenlet.start()
 
     def remove(self, reader: Reader) -> None:
         """Forget the connection."""
-        self._seen.pop(reader, None)
+        self._seen.discard(reader)
         if self.draining and not self._seen:
             self._end()
 
@@ -70,8 +63,8 @@ class Watcher:
         self._end()
         if self._seen:
             now = monotonic()
-            for reader, seen in self._seen.items():
-                seen.step, seen.since = reader.step, now
+            for reader in self._seen:
+                reader.seen_step, reader.seen_since = reader.step, now
             self._greenlet = Greenlet(self._watch)
             self._greenlet.start()
 
@@ -96,23 +89,23 @@ class Watcher:
                 self._greenlet = None
 
     def _look(self, limits: List[Optional[float]], now: float) -> None:
-        for reader, seen in list(self._seen.items()):
-            if seen.step != reader.step:
-                seen.step, seen.since, seen.acknowledged = reader.step, now, -1
+        for reader in list(self._seen):
+            if reader.seen_step != reader.step:
+                reader.seen_step, reader.seen_since, reader.acknowledged = reader.step, now, -1
                 continue
             limit = limits[reader.stage]
-            if limit is not None and now - seen.since >= limit and not self._progresses(reader, seen, now):
+            if limit is not None and now - reader.seen_since >= limit and not self._progresses(reader, now):
                 self._cut_off(reader, limit)
 
     @staticmethod
-    def _progresses(reader: Reader, seen: _Seen, now: float) -> bool:
+    def _progresses(reader: Reader, now: float) -> bool:
         """True if the client takes what is sent to it, however slowly."""
         if reader.stage != SENDING:
             return False
         acknowledged = _acknowledged(reader._sock)
-        if acknowledged is None or acknowledged == seen.acknowledged:
+        if acknowledged is None or acknowledged == reader.acknowledged:
             return False
-        seen.acknowledged, seen.since = acknowledged, now
+        reader.acknowledged, reader.seen_since = acknowledged, now
         return True
 
     @staticmethod

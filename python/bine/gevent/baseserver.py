@@ -8,7 +8,7 @@ that connections stay in the kernel's queue, where another process may take them
 
 import errno
 import sys
-from typing import Any, Callable, Optional, Tuple, cast
+from typing import Any, Callable, Optional, Tuple
 
 from .. import monkey
 from .._bine import Event, Greenlet, GreenletExit, getcurrent, sleep
@@ -53,13 +53,6 @@ def parse_address(address: Any) -> Tuple[int, Any]:
     raise TypeError("Expected tuple or string, got %s" % type(address))
 
 
-def _handle_and_close_when_done(handle: Callable[..., Any], close: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
-    try:
-        return handle(*arguments)
-    finally:
-        close(*arguments)
-
-
 class BaseServer:
     """A server without a protocol: subclasses say what is read and how a listener is made.
 
@@ -86,12 +79,13 @@ class BaseServer:
     socket: Any
     handle: Callable[..., Any]
     _spawn: Optional[Callable[..., Any]]
-    _acceptor: Optional[Greenlet] = None
-    _reading = False  # the greenlet that accepts waits, and runs no handler
-    _unbegun = 0  # handlers that were spawned and have not run yet
+    _acceptor: Optional[Greenlet]
+    _reading: bool  # the greenlet that accepts waits, and runs no handler
+    _unbegun: int  # handlers that were spawned and have not run yet
     _made_path: Optional[str] = None
 
     def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None, spawn: Any = "default") -> None:
+        self._acceptor, self._reading, self._unbegun = None, False, 0
         self._stop_event = Event()
         self._stop_event.set()
         self._handle: Optional[Callable[..., Any]] = None
@@ -251,10 +245,11 @@ class BaseServer:
 
     def do_handle(self, *arguments: Any) -> None:
         """Call the handler as `spawn` says, and do_close when it has returned or failed."""
-        spawn, handle = self._spawn, cast(Callable[..., Any], self._handle)
+        spawn, handle = self._spawn, self._handle
         if spawn is None:
+            self._unbegun += 1
             try:
-                _handle_and_close_when_done(handle, self.do_close, arguments)
+                self._run_handler(handle, self.do_close, arguments)
             except get_hub().SYSTEM_ERROR:
                 raise
             except BaseException as error:  # a Timeout or GreenletExit ends the handler, not the greenlet that accepts
@@ -263,9 +258,12 @@ class BaseServer:
             spawn(self._run_handler, handle, self.do_close, arguments)
             self._unbegun += 1
 
-    def _run_handler(self, handle: Callable[..., Any], close: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
+    def _run_handler(self, handle: Any, close: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
         self._unbegun -= 1
-        return _handle_and_close_when_done(handle, close, arguments)
+        try:
+            return handle(*arguments)
+        finally:
+            close(*arguments)
 
     def do_close(self, *arguments: Any) -> None:
         """Called with the handler's arguments when it is done."""

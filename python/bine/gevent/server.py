@@ -111,6 +111,8 @@ class StreamServer(BaseServer):
             if hasattr(listener, "accept"):
                 raise TypeError("backlog must be None when a socket instance is passed")
             self.backlog = backlog
+        self._listener: Any = None
+        self._kind: Optional[Tuple[int, int, int]] = None
         BaseServer.__init__(self, listener, handle=handle, spawn=spawn)
 
     @property
@@ -145,8 +147,21 @@ class StreamServer(BaseServer):
 
     def do_read(self) -> Optional[Tuple[Any, ...]]:
         """Wait for a connection: (socket, address)."""
-        connection: Tuple[Any, Any] = self.socket.accept()
-        return connection
+        listener = self.socket
+        if listener is not self._listener:
+            self._learn_kind(listener)
+        kind = self._kind
+        if kind is None:
+            connection: Tuple[Any, Any] = listener.accept()
+            return connection
+        descriptor, address = listener._accept()
+        return _socket.socket(kind[0], kind[1], kind[2], descriptor), address
+
+    def _learn_kind(self, listener: Any) -> None:
+        """Note what connections of this listener are, which socket.accept() asks for at each of them. A listener of another class has an accept()
+        of its own."""
+        self._kind = (int(listener.family), int(listener.type), listener.proto) if listener.__class__ is _socket.socket else None
+        self._listener = listener
 
     def do_close(self, sock: Any, *arguments: Any) -> None:
         """Close the socket that the handler is done with."""

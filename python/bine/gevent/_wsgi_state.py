@@ -1,0 +1,57 @@
+"""What a handler of pywsgi knows about the connection, the request under way and the response."""
+
+from typing import Any, Dict, Optional
+
+
+class HandlerState:
+    """The attributes of WSGIHandler. In slots, as CPython reads and writes those without a dict, and a class attribute as their default would hide that
+    way from it. WSGIHandler sets each of them when it is made; subclasses may add attributes of their own."""
+
+    __slots__ = (
+        "socket", "client_address", "server", "rfile", "connection_upgraded", "close_connection",
+        "requestline", "command", "path", "request_version", "content_length", "environ", "wsgi_input", "application", "time_start", "time_finish",
+        "result", "status", "_orig_status", "code", "response_headers", "response_length", "response_use_chunked", "headers_sent",
+        "provided_date", "provided_content_length",
+        "_parser", "_watcher", "_head", "_line", "_headers", "_variables", "_connection", "_linger", "_no_body", "_left", "_send_error",
+    )
+
+    socket: Any
+    client_address: Any
+    server: Any
+    rfile: Any
+    connection_upgraded: bool
+    close_connection: bool
+
+    requestline: Optional[str]
+    command: Optional[str]
+    path: Optional[str]
+    request_version: Optional[str]
+    content_length: int
+    environ: Any
+    wsgi_input: Any
+    application: Any
+    time_start: float
+    time_finish: float
+
+    result: Any
+    status: Any
+    _orig_status: Any
+    code: Any
+    response_headers: Any
+    response_length: int
+    response_use_chunked: bool
+    headers_sent: bool
+    provided_date: Any
+    provided_content_length: Any
+
+    _parser: Any
+    _watcher: Any
+    _head: bytes  # of the request that is read next, with its first line
+    _line: Optional[str]  # that line, as read_requestline gave it
+    _headers: Any
+    _variables: Dict[Optional[str], str]
+    _connection: Optional[str]
+    _linger: bool
+    _no_body: bool
+    _left: Optional[int]  # bytes of the body that Content-Length still promises
+    _send_error: Optional[OSError]
