@@ -24,7 +24,8 @@ struct bine_http_files {
 
 /* O_NONBLOCK: a FIFO must not make the open wait. It means nothing for files. */
 enum {
-    OPEN = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
+    OPEN = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+    TRIES = 16
 };
 
 bine_http_files *bine_http_files_new(const char *directory, unsigned flags)
@@ -86,10 +87,11 @@ static int open_by_parts(int directory, const char *name)
 static int open_below(int directory, const char *name)
 {
     struct open_how how = {.flags = OPEN, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    int fd;
+    int fd, tries = 0;
+    /* EAGAIN: a directory was renamed meanwhile; or another process has a lease on the file, and gives it up in its own time. */
     do
         fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
-    while (fd < 0 && (errno == EAGAIN || errno == EINTR)); /* a directory was renamed meanwhile */
+    while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < TRIES);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM))
         return open_by_parts(directory, name);
     return fd;
@@ -186,8 +188,8 @@ static int send_to_directory(struct bine_http *http)
     size_t size = query ? (size_t)(query - 1 - target) : strlen(target);
     struct bine_http_text location = {NULL, 0, 0};
     int result = -1;
-    /* "//host" would be another server's. */
-    if (target[0] != '/' || target[1] == '/')
+    /* "//host" would be another server's; browsers read "/\\host" as that. */
+    if (target[0] != '/' || target[1] == '/' || target[1] == '\\')
         return bine_http_answer_status(http, 404);
     if (bine_http_text_add(&location, target, size) && bine_http_text_add(&location, "/", 2))
         result = bine_http_set_header(http, "Location", location.data);
@@ -204,6 +206,7 @@ static int status_of(int error)
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case EAGAIN:
         return 503;
     default:
         return 404; /* also what may not be read: who asks need not know that it is there */

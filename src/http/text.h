@@ -18,7 +18,8 @@ char *bine_http_text_grow(struct bine_http_text *text, size_t more);
 
 static inline char *bine_http_text_room(struct bine_http_text *text, size_t more)
 {
-    return text->room - text->size >= more ? text->data + text->size : bine_http_text_grow(text, more);
+    bool there = text->data && text->room - text->size >= more;
+    return there ? text->data + text->size : bine_http_text_grow(text, more);
 }
 
 static inline bool bine_http_text_add(struct bine_http_text *text, const char *data, size_t size)

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static char root[64];
 
@@ -71,6 +73,10 @@ TEST(http_files_of_directories_are_their_index)
 {
     begin(0);
     make_directory("sub");
+    BEGINS(ASK("GET / HTTP/1.1\r\n"), "HTTP/1.1 404 ");
+    put_file("index.html", "<p>root", 7);
+    BEGINS(ASK("GET / HTTP/1.1\r\n"), "HTTP/1.1 200 OK\r\n");
+    CHECK_STRING(body_of(heard), "<p>root");
     BEGINS(ASK("GET /sub/ HTTP/1.1\r\n"), "HTTP/1.1 404 ");
     put_file("sub/index.html", "<p>", 3);
     BEGINS(ASK("GET /sub?a=b HTTP/1.1\r\n"), "HTTP/1.1 301 ");
@@ -148,6 +154,48 @@ TEST(http_files_never_lead_out_where_the_kernel_cannot_tell)
 {
     harness_refuse(SYS_openat2, false);
     stay_inside(false);
+}
+
+TEST(http_files_never_send_to_another_server)
+{
+    begin(0);
+    make_directory("\\host");
+    BEGINS(ASK("GET /\\host HTTP/1.1\r\n"), "HTTP/1.1 404 ");
+    BEGINS(ASK("GET /%5Chost HTTP/1.1\r\n"), "HTTP/1.1 301 ");
+    HAS(heard, "\r\nLocation: /%5Chost/\r\n");
+    end();
+}
+
+/* Another process has a lease on the file: an open that does not wait says so, for as long as it keeps it. */
+TEST(hazard_120_http_files_under_a_lease_do_not_hold_up_the_server)
+{
+    begin(0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/a.txt", root);
+    pid_t holder = fork();
+    if (holder == 0) {
+        int file = open(path, O_RDWR);
+        signal(SIGIO, SIG_IGN);
+        for (int i = 0; i < 200; i++, usleep(1000)) /* while somebody else has it open there is none */
+            if (fcntl(file, F_SETLEASE, F_WRLCK) == 0)
+                pause();
+        _exit(1);
+    }
+    bool leased = false;
+    for (int i = 0; i < 200 && !leased && waitpid(holder, NULL, WNOHANG) == 0; i++) {
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+        int probe = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        leased = probe < 0 && errno == EAGAIN;
+        if (probe >= 0)
+            close(probe);
+    }
+    if (!leased)
+        SKIP("no lease to be had here");
+    BEGINS(ASK("GET /a.txt HTTP/1.1\r\n"), "HTTP/1.1 503 ");
+    kill(holder, SIGKILL);
+    CHECK_EQ(waitpid(holder, NULL, 0), holder);
+    BEGINS(ASK("GET /a.txt HTTP/1.1\r\n"), "HTTP/1.1 200 ");
+    end();
 }
 
 TEST(http_files_with_dots_are_served_if_asked)
