@@ -12,6 +12,7 @@
 #include <openssl/sha.h>
 #include <wslay/wslay.h>
 
+#include <bine/clock.h>
 #include <bine/greenlet.h>
 #include <bine/semaphore.h>
 
@@ -41,7 +42,7 @@ struct bine_websocket {
     size_t input_size;
     int error; /* why nothing can be sent any more; 0: it can */
     int code;  /* the other side's, 0: it has not closed */
-    bool receiving, out_of_memory;
+    bool receiving, out_of_memory, refused;
     char block[BLOCK];
 };
 
@@ -186,13 +187,39 @@ static int send_answers(struct bine_websocket *websocket)
     return result;
 }
 
+/* The other side sent what is no frame. wslay's own close would not say why. -1 with EPROTO. */
+static int refuse_frame(struct bine_websocket *websocket)
+{
+    static const char frame[] = {'\x88', 2, 1002 >> 8, (char)(1002 & 0xff)};
+    struct iovec vector = {(void *)frame, sizeof frame};
+    if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
+        return -1;
+    if (!websocket->error && !wslay_event_get_close_sent(websocket->context))
+        bine_http_stream_send(&websocket->http->stream, &vector, 1, websocket->http->limits->send_time);
+    websocket->error = EPIPE;
+    bine_semaphore_release(websocket->sending);
+    return fail(EPROTO);
+}
+
+/* What has been received goes to wslay, and what that says to the other side. 0 or -1. */
+static int read_input(struct bine_websocket *websocket)
+{
+    int result = websocket->refused ? WSLAY_ERR_CALLBACK_FAILURE : wslay_event_recv(websocket->context);
+    if (result == WSLAY_ERR_CALLBACK_FAILURE) { /* give_input never fails */
+        websocket->refused = true;
+        return refuse_frame(websocket);
+    }
+    if (result != 0 || websocket->out_of_memory)
+        return fail(ENOMEM);
+    return send_answers(websocket);
+}
+
 /* 1: a message waits; 0: closed; -1. */
 static int receive(struct bine_websocket *websocket, int64_t timeout)
 {
-    for (;;) {
-        if (wslay_event_recv(websocket->context) != 0 || websocket->out_of_memory)
-            return fail(ENOMEM);
-        if (send_answers(websocket) != 0)
+    int64_t deadline = bine_deadline(timeout);
+    for (bool again = false;; again = true) {
+        if (read_input(websocket) != 0 && !(websocket->refused && websocket->first))
             return -1;
         if (websocket->first)
             return 1;
@@ -200,7 +227,10 @@ static int receive(struct bine_websocket *websocket, int64_t timeout)
             return 0;
         if (!wslay_event_get_read_enabled(websocket->context))
             return fail(EPROTO);
-        ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, timeout);
+        /* What comes at once needs no wait, which would be what fails. */
+        if (again && bine_left(deadline) == 0)
+            return fail(ETIMEDOUT);
+        ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, bine_left(deadline));
         if (got <= 0)
             return got == 0 ? fail(ECONNRESET) : -1;
         websocket->input = websocket->block;

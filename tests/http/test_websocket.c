@@ -161,6 +161,72 @@ TEST(websocket_refuses_what_breaks_the_rules)
     CHECK_EQ(last_error, EPROTO);
 }
 
+TEST(websocket_says_1002_to_what_is_no_frame)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } none[] = {
+        {"\x09\x81mask\0", 7},                    /* a ping in fragments */
+        {"\x89\xfe\0\x7e", 4},                    /* a ping with 126 bytes */
+        {"\x82\xfe\0\x05maskhello", 13},          /* a short length in the long form */
+        {"\x82\xff\x80\0\0\0\0\0\0\x05mask", 14}, /* a negative length */
+        {"\x81\x02hi", 4},                        /* not masked */
+    };
+    start(echo);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        int fd = open_websocket();
+        last_error = 0;
+        say_frame(fd, TEXT, "before", 6);
+        hear_frame(fd, TEXT, "before", 6);
+        say_frame(fd, TEXT, "at once", 7);
+        say_bytes(fd, none[i].bytes, none[i].size);
+        hear_frame(fd, TEXT, "at once", 7);
+        hear_frame(fd, CLOSE, "\x03\xea", 2);
+        hear(fd, NULL);
+        bine_close(fd);
+        CHECK_EQ(last_error, EPROTO);
+    }
+    stop();
+}
+
+/* A time limit holds for the call, whatever comes meanwhile that is no message. */
+static void receive_for_a_while(bine_http *http, void *arg)
+{
+    (void)arg;
+    bine_websocket_message message;
+    bine_websocket *websocket = bine_websocket_accept(http, NULL);
+    CHECK(websocket != NULL);
+    CHECK_ERROR(bine_websocket_receive(websocket, &message, 50 * BINE_MS), ETIMEDOUT);
+    ended++;
+    CHECK_EQ(bine_websocket_receive(websocket, &message, BINE_FOREVER), 1);
+    CHECK_MEMORY(message.data, "slow", 4); /* nothing was lost */
+}
+
+TEST(hazard_121_websocket_receive_ends_in_time_whatever_comes_meanwhile)
+{
+    char frame[6 + 125] = {(char)TEXT, (char)(0x80 | 125), 0, 0, 0, 0, 's', 'l', 'o', 'w'};
+    start(receive_for_a_while);
+    int pings = open_websocket();
+    for (int i = 0; i < 1000 && !ended; i++) {
+        say_frame(pings, PING, "p", 1);
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+    }
+    CHECK_EQ(ended, 1);
+    say_frame(pings, TEXT, "slow", 4);
+    int drips = open_websocket();
+    size_t said = 0;
+    for (; said < sizeof frame && ended == 1; said++) {
+        say_bytes(drips, frame + said, 1);
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+    }
+    CHECK_EQ(ended, 2);
+    say_bytes(drips, frame + said, sizeof frame - said);
+    bine_close(pings);
+    bine_close(drips);
+    stop();
+}
+
 TEST(websocket_refuses_handshakes_that_are_none)
 {
     start(echo);
