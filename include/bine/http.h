@@ -168,7 +168,8 @@ typedef struct bine_http_request {
 
 /* A client, of the calling thread; options NULL: all defaults. Returns NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
 BINE_API bine_http_client *bine_http_client_new(const bine_http_client_options *options);
-/* Free it and close the connections that it keeps. -1: EPERM (another thread), EBUSY (an exchange has not been closed). NULL is ignored.
+/* Free it and close the connections that it keeps. -1: EPERM (another thread), EBUSY (an exchange has not been closed, or is being
+ * fetched). NULL is ignored.
  * Switches: maybe. */
 BINE_API int bine_http_client_free(bine_http_client *client);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include <bine/clock.h>
 #include <bine/greenlet.h>
 #include <bine/hub.h>
 
@@ -127,10 +128,14 @@ static int read_head(struct bine_http *http, bool to_head)
     for (int interim = 0; interim < INTERIM; interim++) {
         enum bine_http_outcome outcome;
         http->in.to_head = to_head;
+        int64_t deadline = bine_deadline(http->limits->head_time);
         while ((outcome = bine_http_message_head(&http->in)) == BINE_HTTP_MORE) {
-            int got = bine_http_receive(http, http->limits->head_time);
+            bool begun = bine_http_message_begun(&http->in);
+            int got = bine_http_receive(http, bine_left(deadline));
             if (got <= 0)
                 return got == 0 ? fail(ECONNRESET) : -1;
+            if (!begun)
+                deadline = bine_deadline(http->limits->head_time);
         }
         if (outcome == BINE_HTTP_BAD || http->in.code == 101)
             return fail(http->in.status == 503 ? ENOMEM : http->in.status == 413 ? EMSGSIZE : EPROTO);
@@ -328,7 +333,9 @@ bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *re
         return invalid(EPERM);
     if (bine_timeout_begin(&scope, timeout) != 0)
         return NULL;
+    client->exchanges++; /* also while it has no connection yet */
     bine_http *http = fetch(client, *request);
+    client->exchanges--;
     bine_timeout_end(&scope);
     return http;
 }

@@ -290,6 +290,63 @@ TEST(http_client_waits_no_longer_than_it_may)
     CHECK_OK(bine_http_server_free(server));
 }
 
+/* Byte after byte, each in time. */
+static void drip(bine_connection *connection, void *arg)
+{
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: 0123456789012345678901234567890123456789\r\n\r\n";
+    for (size_t i = 0; i < sizeof head - 1 && bine_send_all(connection->fd, head + i, 1) == 0; i++, requests++)
+        bine_sleep(10 * BINE_MS);
+}
+
+TEST(hazard_121_http_client_ends_in_time_a_head_that_drips)
+{
+    char text[100];
+    bine_server *plain = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, drip, NULL);
+    CHECK_OK(bine_server_start(plain));
+    client = bine_http_client_new(&(bine_http_client_options){.limits = {.head_time = 100 * BINE_MS}});
+    snprintf(text, sizeof text, "http://127.0.0.1:%d/", bine_server_port(plain));
+    CHECK_ERROR(bine_http_get(client, text, BINE_FOREVER), ETIMEDOUT);
+    CHECK_GT(requests, 0);
+    CHECK_OK(bine_http_client_free(client));
+    CHECK_OK(bine_server_stop(plain, BINE_SECOND));
+    CHECK_OK(bine_server_free(plain));
+}
+
+static void *get_what_does_not_connect(void *text)
+{
+    CHECK_ERROR(bine_http_get(client, text, BINE_FOREVER), ECANCELED);
+    return NULL;
+}
+
+/* The backlog of a server that accepts nothing is full, so that connecting lasts. */
+TEST(http_client_is_busy_while_it_connects)
+{
+    char text[100];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof to;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), others[4];
+    CHECK_OK(bind(listener, (struct sockaddr *)&to, length));
+    CHECK_OK(listen(listener, 0));
+    CHECK_OK(getsockname(listener, (struct sockaddr *)&to, &length));
+    for (int i = 0; i < 4; i++) {
+        others[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(others[i], (struct sockaddr *)&to, length);
+    }
+    client = bine_http_client_new(NULL);
+    snprintf(text, sizeof text, "http://127.0.0.1:%d/", ntohs(to.sin_port));
+    bine_greenlet *getter = bine_spawn(get_what_does_not_connect, text);
+    CHECK_OK(bine_sleep(10 * BINE_MS));
+    CHECK(!bine_dead(getter));
+    CHECK_ERROR(bine_http_client_free(client), EBUSY);
+    bine_kill(getter);
+    CHECK_OK(bine_join(getter, NULL, BINE_FOREVER));
+    CHECK_OK(bine_http_client_free(client));
+    for (int i = 0; i < 4; i++)
+        bine_close(others[i]);
+    bine_close(listener);
+}
+
 TEST(http_client_through_tls, .seconds = 60)
 {
     char text[100];
