@@ -22,7 +22,8 @@ struct bine_reader {
     int fd; /* if read is NULL */
     bool busy;
     bool ended;
-    int error; /* that it keeps; 0: none */
+    bool interrupted; /* a read that has bytes to show: the next one says it */
+    int error;        /* that it keeps; 0: none */
     size_t limit;
     char *buffer;
     size_t room, start, end;
@@ -94,6 +95,10 @@ static ssize_t read_source(struct bine_reader *reader, void *buffer, size_t size
 {
     if (reader->error)
         return refused(reader->error);
+    if (reader->interrupted) {
+        reader->interrupted = false;
+        return refused(EINTR);
+    }
     if (reader->ended)
         return 0;
     reader->busy = true;
@@ -297,6 +302,8 @@ ssize_t bine_reader_read_all(bine_reader *reader, void *buffer, size_t size)
         ssize_t got = read_through(reader, (char *)buffer + taken, size - taken);
         if (got <= 0 && taken == 0)
             return got;
+        /* Kills, scopes and ends are told again by themselves. */
+        reader->interrupted = got < 0 && errno == EINTR;
         if (got <= 0)
             break;
         taken += (size_t)got;

@@ -227,6 +227,33 @@ TEST(errors_that_pass_lose_nothing)
     }
 }
 
+static void *read_all_interrupted(void *pair)
+{
+    char buffer[8];
+    bine_reader *reader = bine_reader_new(((int *)pair)[0], 0);
+    CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 3);
+    CHECK_ERROR(bine_reader_read_all(reader, buffer, 8), EINTR);
+    CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 8); /* and no later one */
+    CHECK_OK(bine_reader_free(reader));
+    return NULL;
+}
+
+TEST(an_interrupt_within_read_all_is_told_by_the_next_call)
+{
+    int pair[2];
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    bine_greenlet *g = bine_spawn(read_all_interrupted, pair);
+    CHECK_OK(bine_sleep(0));
+    CHECK_OK(bine_send_all(pair[1], "abc", 3));
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    CHECK_OK(bine_interrupt(g, EINTR));
+    CHECK_OK(bine_sleep(5 * BINE_MS));
+    CHECK_OK(bine_send_all(pair[1], "01234567", 8));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    bine_close(pair[0]);
+    bine_close(pair[1]);
+}
+
 TEST(a_reader_refuses_impossible_arguments)
 {
     struct source source;
