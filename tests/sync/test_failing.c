@@ -2,6 +2,10 @@
 #include "../failing.h"
 
 #include <bine.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/libc.h"
 
 static void *returns(void *arg)
 {
@@ -199,6 +203,74 @@ static void spawn_on_own_hub(void)
 TEST(spawn_on_says_that_memory_is_out, .seconds = 60)
 {
     CHECK_GT(failing_each(spawn_on_own_hub), 3u);
+}
+
+/* ---- from another thread ----------------------------------------------------------------------- */
+
+struct visit {
+    bine_greenlet *g;
+    bine_pool *pool;
+    int interrupted, got, mapped; /* errors */
+    void *value;
+    atomic_bool over;
+};
+
+static void *fails_when_interrupted(void *arg)
+{
+    int result = bine_sleep(BINE_FOREVER);
+    return result == 0 ? NULL : arg;
+}
+
+static void *visit(void *arg)
+{
+    struct visit *visit = arg;
+    void *items[] = {visit, visit}, *results[] = {NULL, NULL};
+    visit->interrupted = bine_interrupt(visit->g, EINTR) == 0 ? 0 : errno;
+    if (!visit->interrupted)
+        visit->got = bine_get(visit->g, &visit->value, BINE_FOREVER) == 0 ? 0 : errno;
+    visit->mapped = bine_pool_map(visit->pool, returns, items, 2, results, BINE_FOREVER) == 0 ? 0 : errno;
+    if (!visit->mapped && (results[0] != visit || results[1] != visit))
+        visit->mapped = EIO;
+    visit->over = true;
+    return NULL;
+}
+
+static void excuse(int error)
+{
+    errno = error;
+    if (error)
+        failing_excuse();
+}
+
+static void visited(void)
+{
+    pthread_t thread;
+    struct visit it = {.g = bine_spawn(fails_when_interrupted, &it)};
+    it.pool = it.g ? bine_pool_new(0, BINE_SHARED) : NULL;
+    int error = it.pool ? bine_libc.pthread_create(&thread, NULL, visit, &it) : errno;
+    excuse(error);
+    if (!error) {
+        while (!it.over)
+            bine_sleep(BINE_MS); /* which may fail, too */
+        pthread_join(thread, NULL);
+        excuse(it.interrupted);
+        excuse(it.got);
+        excuse(it.mapped);
+    }
+    bool taken = !error && !it.interrupted && !it.got;
+    if (taken)
+        CHECK_EQ((uintptr_t)it.value, (uintptr_t)&it);
+    else if (it.g) { /* the reference is here still */
+        CHECK_OK(bine_interrupt(it.g, EINTR));
+        CHECK_OK(bine_get(it.g, &it.value, BINE_FOREVER));
+        CHECK_EQ((uintptr_t)it.value, (uintptr_t)&it);
+    }
+    CHECK_OK(bine_pool_free(it.pool));
+}
+
+TEST(what_another_thread_asks_for_says_that_memory_is_out_and_loses_nothing, .seconds = 120)
+{
+    CHECK_GT(failing_each(visited), 5u);
 }
 
 static void scope_with_three(void)
