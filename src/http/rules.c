@@ -21,6 +21,9 @@ bool bine_http_refuse(struct bine_http_message *message, int status, const char 
         message->status = status;
         message->reason = reason;
     }
+    /* What is logged of a request is its target, and not what stands behind that. */
+    if (message->method[0])
+        message->buffer[message->base + message->target + message->target_size] = '\0';
     return false;
 }
 

@@ -150,6 +150,37 @@ static void expect(const char *status, char *request)
     free(request);
 }
 
+static char logged[300];
+
+static void log_line(const bine_http_record *record, void *arg)
+{
+    snprintf(logged, sizeof logged, "%s %s %d", record->method, record->target, record->status);
+}
+
+/* The head was whole, and what refused it came behind the target. */
+TEST(hazard_122_http_what_is_logged_of_a_refused_request_ends_with_its_target)
+{
+    static const struct {
+        const char *request, *line;
+    } lines[] = {
+        {"GET /a HTTP/1.1\r\nCookie: secret\r\n\r\n", "GET /a 400"},
+        {"GET /a?b HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "GET /a?b 400"},
+        {"GET  /two HTTP/1.1\r\nHost: x\r\n\r\n", "GET /two 400"},
+        {POST "Content-Length: 1048577\r\n\r\n", "POST /a 413"},
+        {POST "Transfer-Encoding: chunked\r\n\r\n100001\r\n", "POST /a 413"},
+        {"GET /0123456789012345678901234567890 HTTP/1.1\r\nHost: x\r\n\r\n",
+         "GET /0123456789012345678901234567890 414"},
+        {"GET /h HTTP/1.1\r\nHost: x\r\nA: 0123456789012345678901234567890123456789\r\n\r\n", "GET /h 431"},
+        {"GET /b HTTP/1.1\r\nHost: x\r\nno field\r\n\r\n", "  400"},
+    };
+    start_with((bine_http_server_options){.log = log_line, .limits = {.line = 30, .head = 70}}, handle, NULL);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        talk(lines[i].request);
+        CHECK_STRING(logged, lines[i].line);
+    }
+    stop();
+}
+
 TEST(http_limits_of_bytes_hold)
 {
     start(handle);
