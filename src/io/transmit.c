@@ -44,6 +44,12 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
     return bine_wait_result(wait, &operation, sent);
 }
 
+enum {
+    /* A longer send is worth a system call of its own: its bytes are in the processor's caches now, and would not be once the others have had
+     * their turns. */
+    RING_MOST = 16 * 1024
+};
+
 /*
  * With others, a send through the ring costs a switch but no system call: all of a turn go in one
  * enter. Alone, the direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must
@@ -51,7 +57,8 @@ static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wai
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
-    return bine_wait_gathers(wait->hub) && !transmit->address && !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
+    return bine_wait_gathers(wait->hub) && transmit->size <= RING_MOST && !transmit->address &&
+           !(transmit->flags & (MSG_FASTOPEN | MSG_OOB)) &&
            bine_descriptor_nonblocking_known(wait->record) == BINE_BLOCKING &&
            bine_wait_supports(wait->hub, transmit->message ? BINE_OP_SENDMSG : BINE_OP_SEND);
 }
