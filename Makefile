@@ -136,7 +136,7 @@ lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
 	@tools/configure build $(MESON_OPTIONS)
 	@tools/lint build
 
-install: all ## headers, libraries and pkg-config file (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
+install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
 	@meson install -C build --no-rebuild --quiet
 
 clean: ## remove all build directories
