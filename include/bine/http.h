@@ -242,8 +242,9 @@ typedef struct bine_websocket_message {
 } bine_websocket_message;
 
 /* Make the connection of a request a websocket: answers the handshake, with the fields that were set. It ends with the exchange, which
- * owns it. Whether a page from elsewhere (Origin) may do this is the handler's to decide, before. Returns NULL: EINVAL, EPROTO (the request
- * asks for no websocket: it has been answered with status 400, or 426), EALREADY, ENOMEM, or as bine_http_respond. Switches: maybe. */
+ * owns it: calls in which other greenlets are then fail (EPIPE, ECONNRESET). Whether a page from elsewhere (Origin) may do this is the
+ * handler's to decide, before. Returns NULL: EINVAL, EPROTO (the request asks for no websocket: it has been answered with status 400, or
+ * 426), EALREADY, ENOMEM, or as bine_http_respond. Switches: maybe. */
 BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
 
 /* Receive the next message; pings are answered meanwhile. Returns 1; 0 if the other side closed the websocket (bine_websocket_code); or

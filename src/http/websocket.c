@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -40,8 +41,9 @@ struct bine_websocket {
     struct waiting *first, **last, *current;
     const char *input; /* received and not yet read by wslay */
     size_t input_size;
-    int error; /* why nothing can be sent any more; 0: it can */
-    int code;  /* the other side's, 0: it has not closed */
+    int error;      /* why nothing can be sent any more; 0: it can */
+    int code;       /* the other side's, 0: it has not closed */
+    unsigned users; /* greenlets inside a call */
     bool receiving, out_of_memory, refused;
     char block[BLOCK];
 };
@@ -127,8 +129,11 @@ static int send_frames(struct bine_websocket *websocket)
 
 static int queue(struct bine_websocket *websocket, const struct wslay_event_msg *message)
 {
-    if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
+    websocket->users++;
+    if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0) {
+        websocket->users--;
         return -1;
+    }
     int error = websocket->error ? websocket->error : 0;
     if (!error) {
         int queued = wslay_event_queue_msg(websocket->context, message);
@@ -137,6 +142,7 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
     int result = error ? fail(error) : send_frames(websocket);
     error = errno;
     bine_semaphore_release(websocket->sending);
+    websocket->users--;
     errno = error;
     return result;
 }
@@ -247,7 +253,9 @@ int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *me
     free(websocket->current);
     websocket->current = NULL;
     websocket->receiving = true;
+    websocket->users++;
     int result = websocket->first ? 1 : receive(websocket, timeout);
+    websocket->users--;
     websocket->receiving = false;
     if (result != 1)
         return result;
@@ -366,11 +374,24 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
     return websocket;
 }
 
+/* Other greenlets are inside calls. They fail: the handler has returned, and what they use goes with it. */
+static void expel_users(struct bine_websocket *websocket)
+{
+    websocket->error = EPIPE;
+    shutdown(websocket->http->stream.fd, SHUT_RDWR);
+    bine_shield_begin();
+    while (websocket->users > 0)
+        bine_sleep(0);
+    bine_shield_end();
+}
+
 void bine_http_websocket_end(struct bine_http *http)
 {
     struct bine_websocket *websocket = http->websocket;
     if (!websocket->error && !wslay_event_get_close_sent(websocket->context) && bine_check() == 0)
         bine_websocket_close(websocket, 1000, NULL);
+    if (websocket->users > 0)
+        expel_users(websocket);
     websocket_free(websocket);
     http->websocket = NULL;
 }

@@ -304,6 +304,49 @@ TEST(websocket_a_server_that_speaks_first)
     CHECK_EQ(ended, 1);
 }
 
+static bine_websocket *shared;
+static int sender_error, receiver_error;
+
+/* To a client that does not read. */
+static void *send_much(void *arg)
+{
+    static char much[1 << 20];
+    while (bine_websocket_send(shared, BINE_WEBSOCKET_BINARY, much, sizeof much) == 0)
+        ;
+    sender_error = errno;
+    return arg;
+}
+
+static void *receive_one(void *arg)
+{
+    bine_websocket_message message;
+    receiver_error = bine_websocket_receive(shared, &message, BINE_FOREVER) == -1 ? errno : 0;
+    return arg;
+}
+
+static void lend(bine_http *http, void *arg)
+{
+    (void)arg;
+    shared = bine_websocket_accept(http, NULL);
+    CHECK_OK(bine_go(send_much, NULL));
+    CHECK_OK(bine_go(send_much, NULL)); /* waits for its turn */
+    CHECK_OK(bine_go(receive_one, NULL));
+    bine_sleep(BINE_FOREVER);
+}
+
+TEST(hazard_123_websocket_greenlets_that_use_it_have_left_when_it_ends)
+{
+    start(lend);
+    int fd = open_websocket();
+    CHECK_OK(bine_sleep(20 * BINE_MS));
+    CHECK_EQ(sender_error, 0);
+    CHECK_ERROR(bine_http_server_stop(server, 0), ETIMEDOUT);
+    CHECK(sender_error != 0);
+    CHECK(receiver_error != 0);
+    CHECK_OK(bine_http_server_free(server));
+    bine_close(fd);
+}
+
 TEST(websocket_arguments)
 {
     bine_websocket_message message;
