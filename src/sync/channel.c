@@ -56,6 +56,7 @@ int bine_channel_free(bine_channel *channel)
         return bine_result(EBUSY);
     if (!bine_object_orphan(channel) && !bine_queue_empty(&channel->object.waitable.watchers))
         return bine_result(EBUSY);
+    channel->closed = true; /* a discard that sends has no end */
     while (channel->discard && channel->ring.count > 0)
         channel->discard(bine_ring_pop_first(&channel->ring));
     void *slots = channel->ring.slots;

@@ -394,6 +394,7 @@ int bine_mailbox_free(bine_mailbox *mailbox)
         error = EBUSY;
     if (error)
         return bine_result(error);
+    atomic_fetch_or(&mailbox->tail, SHUT); /* a discard that sends has no end */
     while (mailbox->discard && ring_has_item(mailbox))
         mailbox->discard(ring_pop(mailbox));
     free(mailbox->cells);

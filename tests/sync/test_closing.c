@@ -271,3 +271,33 @@ TEST(what_is_left_in_a_mailbox_is_discarded_when_it_is_freed)
     CHECK_EQ(bine_mailbox_new_with(&(bine_mailbox_options){.discard = discard}), NULL);
     CHECK_EQ(errno, EINVAL);
 }
+
+/* ---- discards that give again ----------------------------------------------------------------- */
+
+static bine_channel *freed;
+static int sent_again;
+
+static void send_again(void *item)
+{
+    if (++discards > 100)
+        return; /* so that this test ends where freeing does not */
+    int result = freed ? bine_channel_send(freed, item, 0) : bine_mailbox_send(mailbox, item, 0);
+    CHECK(result == 0 || errno == EPIPE);
+    sent_again += result == 0;
+}
+
+TEST(hazard_102_a_discard_that_sends_again_is_refused)
+{
+    freed = bine_channel_new_with(&(bine_channel_options){.buffer = 4, .discard = send_again});
+    CHECK_OK(bine_channel_send(freed, &sent_again, 0));
+    CHECK_OK(bine_channel_send(freed, &sent_again, 0));
+    CHECK_OK(bine_channel_free(freed));
+    freed = NULL;
+    CHECK_EQ(discards, 2);
+    mailbox = bine_mailbox_new_with(&(bine_mailbox_options){.capacity = 4, .discard = send_again});
+    CHECK_OK(bine_mailbox_send(mailbox, &sent_again, 0));
+    CHECK_OK(bine_mailbox_send(mailbox, &sent_again, 0));
+    CHECK_OK(bine_mailbox_free(mailbox));
+    CHECK_EQ(discards, 4);
+    CHECK_EQ(sent_again, 0);
+}
