@@ -95,8 +95,8 @@ static int send_chunks(struct bine_http *http, const bine_http_request *request)
     char block[8192], line[20];
     ssize_t got;
     while ((got = request->read(request->arg, block, sizeof block)) > 0) {
-        struct iovec parts[] = {
-            {line, (size_t)snprintf(line, sizeof line, "%zx\r\n", (size_t)got)}, {block, (size_t)got}, {"\r\n", 2}};
+        int length = snprintf(line, sizeof line, "%zx\r\n", (size_t)got);
+        struct iovec parts[] = {{line, (size_t)length}, {block, (size_t)got}, {"\r\n", 2}};
         if (bine_http_stream_send(&http->stream, parts, 3, http->limits->send_time) != 0)
             return -1;
     }

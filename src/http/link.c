@@ -73,7 +73,7 @@ struct bine_http_link *bine_http_link_take(struct bine_http_client *client, cons
     if (!link)
         return NULL;
     link->secure = url->secure;
-    strcpy(link->place, url->place);
+    memcpy(link->place, url->place, sizeof link->place);
     link->stream.fd = bine_dial(url->place, client->limits.head_time);
     if (link->stream.fd < 0) {
         int error = errno;

@@ -66,7 +66,7 @@ const char *bine_http_path(bine_http *http)
     if (!http->path)
         return NULL;
     if (size == 0)
-        strcpy(http->path, "/"); /* "http://host" */
+        memcpy(http->path, "/", 2); /* "http://host" */
     if ((size > 0 && *path != '/') || (size > 0 && !decode(path, size, http->path))) {
         free(http->path);
         http->path = NULL;

@@ -164,12 +164,13 @@ int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size
 
 int bine_websocket_close(bine_websocket *websocket, int code, const char *reason)
 {
-    size_t size = reason ? strlen(reason) : 0;
+    if (!reason)
+        reason = "";
+    size_t size = strlen(reason);
     if (!websocket || code < 1000 || code > 4999 || size > REASON)
         return fail(EINVAL);
     uint8_t data[2 + REASON] = {(uint8_t)(code >> 8), (uint8_t)code};
-    if (size)
-        memcpy(data + 2, reason, size);
+    memcpy(data + 2, reason, size); /* NOLINT(bugprone-not-null-terminated-result): a frame has no NUL */
     return queue(websocket, &(struct wslay_event_msg){WSLAY_CONNECTION_CLOSE, data, 2 + size});
 }
 
