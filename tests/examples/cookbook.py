@@ -324,6 +324,14 @@ def connections_that_break_are_replaced():
     assert "5 of 10, 5 failed" in run("connections", database(), 1, 10, turns, status=1)
 
 
+def connections_give_nobody_the_answer_to_another_question():
+    run("connections", database(), 1, 1, "create sequence if not exists late")
+    # The first question is too late, and with it those that wait for the connection; its answer would be an error.
+    late = "select 1 / case when nextval('late') = 1 then (select 0 from pg_sleep(3)) else 1 end"
+    shown = run("connections", database(), 1, 202, late, status=1)
+    assert "2 of 202, 200 failed" in shown and "division" not in shown, shown[-500:]
+
+
 def connections_have_time_limits():
     shown = run("connections", database(), 2, 4, "select pg_sleep(60)", status=1)
     assert "0 of 4, 4 failed" in shown and shown.count("too late") == 4, shown

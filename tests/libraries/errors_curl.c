@@ -1,0 +1,65 @@
+/* docs/errors.md: libcurl. */
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include "errors.h"
+
+static int port;
+
+static size_t drop(char *data, size_t one, size_t size, void *arg)
+{
+    (void)data, (void)one, (void)arg;
+    return size;
+}
+
+static void perform(CURL *curl, int to, struct outcome *outcome)
+{
+    char url[100];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/1", to);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    outcome->code = curl_easy_perform(curl);
+    snprintf(outcome->message, sizeof outcome->message, "%.299s", curl_easy_strerror((CURLcode)outcome->code));
+}
+
+static void fetches(void *curl, struct outcome *outcome)
+{
+    perform(curl, port, outcome);
+}
+
+static void struck(bool kill, CURLcode code)
+{
+    struct outcome after = {.code = 0};
+    int direct = library_port("BINE_HTTP_PORT");
+    CHECK_OK(bine_patch_all());
+    CURL *curl = curl_easy_init();
+    port = proxy_start(direct, 3, 30 * BINE_SECOND);
+    CHECK_OUTCOME(strike(fetches, curl, kill), code, curl_easy_strerror(code));
+    perform(curl, direct, &after); /* the handle is as good as ever; libcurl has closed the connection */
+    CHECK_EQ(after.code, CURLE_OK);
+    curl_easy_cleanup(curl);
+    proxy_stop();
+}
+
+TEST(a_kill_is_a_bad_argument, .seconds = 60)
+{
+    struck(true, CURLE_BAD_FUNCTION_ARGUMENT);
+}
+
+TEST(a_timeout_is_a_bad_argument, .seconds = 60)
+{
+    struck(false, CURLE_BAD_FUNCTION_ARGUMENT);
+}
+
+TEST(nobody_there_is_could_not_connect, .seconds = 60)
+{
+    struct outcome outcome = {.code = 0};
+    library_port("BINE_HTTP_PORT");
+    CHECK_OK(bine_patch_all());
+    CURL *curl = curl_easy_init();
+    perform(curl, 1, &outcome);
+    CHECK_OUTCOME(outcome, CURLE_COULDNT_CONNECT, "connect");
+    curl_easy_cleanup(curl);
+}
