@@ -328,8 +328,8 @@ def connections_give_nobody_the_answer_to_another_question():
     run("connections", database(), 1, 1, "create sequence if not exists late")
     # The first question is too late, and with it those that wait for the connection; its answer would be an error.
     late = "select 1 / case when nextval('late') = 1 then (select 0 from pg_sleep(3)) else 1 end"
-    shown = run("connections", database(), 1, 202, late, status=1)
-    assert "2 of 202, 200 failed" in shown and "division" not in shown, shown[-500:]
+    shown = run("connections", database(), 1, 210, late, status=1)
+    assert re.search(r"^[1-9]\d* of 210", shown, re.M) and "division" not in shown, shown[-500:]
 
 
 def connections_have_time_limits():

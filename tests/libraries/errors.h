@@ -15,6 +15,7 @@ struct outcome {
     long code;         /* what the library returned */
     char message[300]; /* its words */
     char value[20];    /* the answer, if there is one */
+    long system_error; /* libcurl's */
     bool killed;       /* bine_killed in that greenlet, afterwards */
     bool expired;      /* the scope's time was it */
 };

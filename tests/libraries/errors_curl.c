@@ -21,6 +21,7 @@ static void perform(CURL *curl, int to, struct outcome *outcome)
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     outcome->code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &outcome->system_error);
     snprintf(outcome->message, sizeof outcome->message, "%.299s", curl_easy_strerror((CURLcode)outcome->code));
 }
 
@@ -36,7 +37,9 @@ static void struck(bool kill, CURLcode code)
     CHECK_OK(bine_patch_all());
     CURL *curl = curl_easy_init();
     port = proxy_start(direct, 3, 30 * BINE_SECOND);
-    CHECK_OUTCOME(strike(fetches, curl, kill), code, curl_easy_strerror(code));
+    struct outcome struck = strike(fetches, curl, kill);
+    CHECK_OUTCOME(struck, code, "A libcurl function was given a bad argument");
+    CHECK_EQ(struck.system_error, 0);
     perform(curl, direct, &after); /* the handle is as good as ever; libcurl has closed the connection */
     CHECK_EQ(after.code, CURLE_OK);
     curl_easy_cleanup(curl);
@@ -62,4 +65,32 @@ TEST(nobody_there_is_could_not_connect, .seconds = 60)
     perform(curl, 1, &outcome);
     CHECK_OUTCOME(outcome, CURLE_COULDNT_CONNECT, "connect");
     curl_easy_cleanup(curl);
+}
+
+static void leave(bine_connection *connection, void *answer)
+{
+    char request[1000];
+    bine_recv(connection->fd, request, sizeof request, 0);
+    bine_send_all(connection->fd, answer, strlen(answer));
+}
+
+static void left(const char *answer, CURLcode code)
+{
+    struct outcome outcome = {.code = 0};
+    library_port("BINE_HTTP_PORT");
+    CHECK_OK(bine_patch_all());
+    bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, leave, (void *)answer);
+    CHECK_OK(bine_server_start(server));
+    CURL *curl = curl_easy_init();
+    perform(curl, bine_server_port(server), &outcome);
+    CHECK_OUTCOME(outcome, code, "");
+    curl_easy_cleanup(curl);
+    CHECK_OK(bine_server_stop(server, BINE_SECOND));
+    CHECK_OK(bine_server_free(server));
+}
+
+TEST(a_server_that_leaves_has_its_own_errors, .seconds = 60)
+{
+    left("", CURLE_GOT_NOTHING);
+    left("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", CURLE_PARTIAL_FILE);
 }

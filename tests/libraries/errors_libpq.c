@@ -46,12 +46,12 @@ static void struck(bool kill, const char *words)
 
 TEST(a_kill_is_operation_canceled, .seconds = 60)
 {
-    struck(true, "Operation canceled");
+    struck(true, "select() failed: Operation canceled");
 }
 
 TEST(a_timeout_is_connection_timed_out, .seconds = 60)
 {
-    struck(false, "timed out");
+    struck(false, "select() failed: Connection timed out");
 }
 
 TEST(a_server_that_ends_the_connection_says_why, .seconds = 60)

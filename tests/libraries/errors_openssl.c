@@ -66,3 +66,17 @@ TEST(a_connection_that_breaks_off_is_an_unexpected_end, .seconds = 60)
     SSL_free(ssl);
     close(fd);
 }
+
+TEST(an_announced_end_is_zero_return, .seconds = 60)
+{
+    static const char request[] = "GET /1 HTTP/1.0\r\n\r\n";
+    struct outcome outcome = {.code = 0};
+    int fd;
+    SSL *ssl = connected(&fd);
+    CHECK_EQ(SSL_write(ssl, request, sizeof request - 1), sizeof request - 1);
+    while (outcome.code == SSL_ERROR_NONE)
+        reads(ssl, &outcome);
+    CHECK_EQ(outcome.code, SSL_ERROR_ZERO_RETURN);
+    SSL_free(ssl);
+    close(fd);
+}

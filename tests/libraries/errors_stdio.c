@@ -1,4 +1,5 @@
 /* docs/errors.md: stdio over a socket. */
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,5 +57,9 @@ TEST(a_peer_that_leaves_is_the_end, .seconds = 60)
     close(ends[1]);
     reads(stream, &outcome);
     CHECK_OUTCOME(outcome, 0, "Success");
+    clearerr(stream);
+    signal(SIGPIPE, SIG_IGN);
+    CHECK_OK(fputs("x", stream));
+    CHECK_ERROR(fflush(stream), EPIPE);
     fclose(stream);
 }
