@@ -180,7 +180,8 @@ BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
  * 255, not ETIME, which waits use), and later ones are as ever. g decides what that means, as with a signal's EINTR. If
  * a wake came first, the call succeeds, and the next one fails. An interrupt that has not struck yet is replaced by a later
  * one, and taken back by 0. Shields hold it back, a kill hides it, and a greenlet that
- * has ended is left alone. Any thread; from another it strikes when g's thread next looks at its messages.
+ * has ended is left alone. Readers, TLS and HTTP take another error than EINTR for one of the connection.
+ * Any thread; from another it strikes when g's thread next looks at its messages.
  * Returns 0, or -1: EINVAL; ENOMEM from another thread. Switches: no.
  */
 BINE_API int bine_interrupt(bine_greenlet *g, int error);
