@@ -1,6 +1,5 @@
 /*
- * A pipeline: stages that each run beside the others, with bounded channels between them, so that a slow stage holds up those
- * before it instead of filling the memory.
+ * A pipeline: stages side by side with bounded channels between them, so that a slow one holds up those before it.
  *
  *     pipeline < LINES      prints each line with its checksum, in any order
  *
