@@ -43,6 +43,7 @@ static void make_threads(void)
 static void audited(void *(*first)(void *), void *(*second)(void *))
 {
     harness_not_under_emulator("its own calls are not the program's");
+    harness_not_under_valgrind("its own calls are not the program's");
     make_threads();
     bine_greenlet *all[] = {bine_spawn(first, NULL), second ? bine_spawn(second, NULL) : NULL};
     audit_begin();

@@ -36,13 +36,20 @@ static void finish(bine_greenlet *heart)
 }
 
 /* A child that ends with `status` after so many milliseconds. */
+/* In a child: these milliseconds, or so many more as this machine is slower. */
+static void rest(unsigned milliseconds)
+{
+    milliseconds *= harness_slower();
+    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * BINE_MS};
+    bine_libc.nanosleep(&time, NULL);
+}
+
 static pid_t child_after(unsigned milliseconds, int status)
 {
     pid_t child = fork();
     CHECK_OK(child);
     if (child == 0) {
-        struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * BINE_MS};
-        bine_libc.nanosleep(&time, NULL);
+        rest(milliseconds);
         _exit(status);
     }
     return child;
@@ -145,8 +152,7 @@ TEST(stops_and_continues_are_seen)
     pid_t child = fork();
     CHECK_OK(child);
     if (child == 0) {
-        struct timespec time = {.tv_nsec = 50 * BINE_MS};
-        bine_libc.nanosleep(&time, NULL);
+        rest(50);
         raise(SIGSTOP);
         char byte;
         _exit(bine_libc.read(ends[0], &byte, 1) == 1 ? 4 : 5);
