@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "../core/libc.h"
@@ -244,8 +245,9 @@ static void *work(void *arg)
     prctl(PR_SET_NAME, "bine-offload");
     bine_hub_runtime_thread();
     bine_confine_as(crew->rights);
-    struct bine_worker self = {
-        .running.thread = bine_libc.pthread_self(), .running.id = gettid(), .running.worker = true};
+    struct bine_worker self = {.running.thread = bine_libc.pthread_self(),
+                               .running.id = (pid_t)bine_libc.syscall(SYS_gettid),
+                               .running.worker = true};
     bine_pool_init_condition(&self.wake);
 
     bine_pool_lock();

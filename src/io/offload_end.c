@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,7 +120,7 @@ static void after_fork_in_child(void)
     if (!self)
         return;
     self->next = self->previous = NULL;
-    self->id = gettid();
+    self->id = (pid_t)bine_libc.syscall(SYS_gettid);
     bine_pool.running = self;
     self->crew->lingering = self->lingers;
     self->crew->naming = self->name;

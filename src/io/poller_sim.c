@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -285,12 +284,15 @@ static int end_due(struct sim_poller *sim, size_t due)
     return found;
 }
 
+/* glibc has it from 2.32 on. Without it every process may have another thread. */
+extern char __libc_single_threaded __attribute__((weak));
+
 /* Nothing is ready and there is a deadline: how long could another thread need to change that? Milliseconds. A look in passing
  * (bine_schedule_look) is no wait. */
 static int courtesy(const struct sim_poller *sim, int64_t deadline)
 {
     int64_t left = deadline - sim->now;
-    if (__libc_single_threaded || left <= BINE_SIMULATED_LOOK)
+    if ((&__libc_single_threaded && __libc_single_threaded) || left <= BINE_SIMULATED_LOOK)
         return 0;
     return (int)(((left < COURTESY ? left : COURTESY) + BINE_MS - 1) / BINE_MS);
 }
