@@ -11,12 +11,13 @@ SECONDS =
 SEED =
 TESTS =
 PYTHONS =
+MACHINES =
 MESON_OPTIONS =
 # Patterns of tests are run-tests' to expand, not the shell's.
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python format lint install build-dir clean
+.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint install build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -127,6 +128,14 @@ bench-python: ## measure the Python package beside gevent and asyncio
 	@tools/setup python
 	@tools/bench-python
 
+wheels: ## wheels and an sdist into dist/, for each CPython and machine (PYTHONS="3.11" MACHINES="x86_64": only these)
+	@tools/setup wheels
+	@tools/wheels/build $(if $(PYTHONS),--python '$(PYTHONS)') $(if $(MACHINES),--machine '$(MACHINES)')
+
+test-wheels: ## try the wheels of dist/ in bare roots without compiler and headers (PYTHONS="3.11": only these)
+	@tools/setup wheels
+	@tools/wheels/test $(PYTHONS)
+
 format: ## lay out the C sources that lint looks at
 	@tools/setup format
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.[ch]pp' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
@@ -140,4 +149,4 @@ install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=,
 	@meson install -C build --no-rebuild --quiet
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-aarch64
+	@rm -rf build build-asan build-tsan build-aarch64 build-wheels
