@@ -17,7 +17,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint install build-dir clean
+.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint install deb build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -148,5 +148,9 @@ lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
 install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
 	@meson install -C build --no-rebuild --quiet
 
+deb: ## packages for this Debian, into build-deb/; lintian looks at them
+	@tools/setup deb
+	@JOBS=$(JOBS) tools/deb build-deb
+
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-aarch64 build-wheels
+	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb
