@@ -60,7 +60,8 @@ int bine_http_set_header(bine_http *http, const char *name, const char *value)
 
 static char *put(char *to, const char *text, size_t size)
 {
-    memcpy(to, text, size);
+    if (size) /* what has no bytes may have no address */
+        memcpy(to, text, size);
     return to + size;
 }
 

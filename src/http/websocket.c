@@ -96,7 +96,8 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
     waiting->next = NULL;
     waiting->kind = message->opcode == WSLAY_TEXT_FRAME ? BINE_WEBSOCKET_TEXT : BINE_WEBSOCKET_BINARY;
     waiting->size = message->msg_length;
-    memcpy(waiting->data, message->msg, message->msg_length);
+    if (message->msg_length)
+        memcpy(waiting->data, message->msg, message->msg_length);
     waiting->data[message->msg_length] = '\0';
     *websocket->last = waiting;
     websocket->last = &waiting->next;
