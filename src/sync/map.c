@@ -217,6 +217,8 @@ int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine
     if (error)
         return map_elsewhere(error, pool, &(struct far_map){.run_with = run, .context = options->context}, items, n,
                              options->results, options->errors, timeout, site);
+    if (n > PTRDIFF_MAX / sizeof(struct call))
+        return bine_result(ENOMEM);
     struct map map = {.pool = pool,
                       .results = options->results,
                       .errors = options->errors,
