@@ -3,7 +3,7 @@
  * or it takes a greenlet's frames for overflows. Its calls are weak references. Where they resolve, each hub switches by the way of those that
  * exchange something, which announces the switch; others do not notice.
  *
- * A library that is itself built with a sanitizer announces in the switch (sanitizer.h), and none of this exists.
+ * A library that is itself built with a sanitizer announces in the switch (sanitizer.h), and only the last of these does something.
  */
 #ifndef BINE_CORE_FIBER_H
 #define BINE_CORE_FIBER_H
@@ -11,6 +11,7 @@
 #include "hub.h"
 
 #ifdef BINE_ASAN
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #define bine_greenlet_entry bine_greenlet_enter
 static inline void bine_fibers_begin(struct bine_hub *hub)
 {
@@ -26,7 +27,7 @@ static inline void bine_fiber_arrive(void *fake_stack)
 }
 static inline void bine_fiber_forget(const struct bine_stack *stack)
 {
-    (void)stack;
+    __asan_unpoison_memory_region(bine_stack_bottom(stack), bine_stack_size(stack));
 }
 #else
 /* The first function on a fresh stack: bine_greenlet_enter, or one that says first that it has arrived. */
