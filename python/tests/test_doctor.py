@@ -32,10 +32,10 @@ def test_a_program_that_needs_nothing():
 
 
 def test_names_that_are_not_there():
-    folder = program(main="import gevent.ares\nfrom gevent.libev import corecext\nimport gevent as g\nfrom gevent import nothing_such\n"
+    folder = program(main="import gevent.libuv\nfrom gevent.libev import corecext\nimport gevent as g\nfrom gevent import nothing_such\n"
                           "def f():\n    return g.no_name, g.event.NoEvent, g.spawn.anything, f.x\nfrom gevent._abstract_linkable import AbstractLinkable\n")
     assert {subject for kind, subject in said(folder) if kind == "missing"} == {
-        "gevent.ares", "gevent.libev", "gevent.nothing_such", "gevent.no_name", "gevent.event.NoEvent", "gevent._abstract_linkable"}
+        "gevent.libuv", "gevent.libev", "gevent.nothing_such", "gevent.no_name", "gevent.event.NoEvent", "gevent._abstract_linkable"}
 
 
 def test_imports_are_followed_relative_ones_too_and_nothing_runs():
@@ -69,13 +69,13 @@ def run(*args, **kwargs):
 
 
 def test_the_command():
-    folder = program(main="import gevent.ares, psycopg2\n", clean="import os\n", package={"__init__": "", "__main__": "import pycurl\n"})
+    folder = program(main="import gevent.libuv, psycopg2\n", clean="import os\n", package={"__init__": "", "__main__": "import pycurl\n"})
     done = run(os.path.join(folder, "main.py"))
-    assert done.returncode == 1 and "gevent.ares" in done.stdout and "main.py:1" in done.stdout and "Gains" in done.stdout, done
+    assert done.returncode == 1 and "gevent.libuv" in done.stdout and "main.py:1" in done.stdout and "Gains" in done.stdout, done
     done = run(os.path.join(folder, "clean.py"))
     assert done.returncode == 0 and "Nothing" in done.stdout
     done = run(folder)
-    assert done.returncode == 1 and "pycurl" in done.stdout and "gevent.ares" in done.stdout
+    assert done.returncode == 1 and "pycurl" in done.stdout and "gevent.libuv" in done.stdout
     done = run("-m", "package", cwd=folder)
     assert done.returncode == 0 and "pycurl" in done.stdout
     for wrong in ([], ["nothing.py"], ["-m", "no.such"], ["-x"], [tempfile.mkdtemp()]):
