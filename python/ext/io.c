@@ -94,12 +94,12 @@ static PyObject *py_read_fd(PyObject *module, PyObject *args)
         return NULL;
     if (size < 0)
         return bine_py_error(EINVAL);
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
-    ssize_t got = bytes ? transfer(fd, PyBytes_AS_STRING(bytes), size, false) : -1;
-    if (got < 0)
-        Py_CLEAR(bytes);
-    else
-        _PyBytes_Resize(&bytes, got);
+    PyObject *room = PyBytes_FromStringAndSize(NULL, size);
+    ssize_t got = room ? transfer(fd, PyBytes_AS_STRING(room), size, false) : -1;
+    if (got == size)
+        return room;
+    PyObject *bytes = got < 0 ? NULL : PyBytes_FromStringAndSize(PyBytes_AS_STRING(room), got);
+    Py_XDECREF(room);
     return bytes;
 }
 
