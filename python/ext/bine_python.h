@@ -354,6 +354,8 @@ int64_t bine_py_left(int64_t deadline);
 struct bine_waitable *bine_py_waitable(PyObject *object);
 /* Raise an instance again that was kept, with the traceback it had then (or NULL): else it would grow with each time. NULL. */
 PyObject *bine_py_raise_again(PyObject *exception, PyObject *traceback);
+/* Call close() of an object that an object of ours owned (NULL: none), and let go of it. Its failure is reported; the exception that is set stays. */
+void bine_py_close(PyObject *object);
 int bine_waiting_init(PyObject *module);
 /* In a callback of the loop, which may not wait: an exception says so. With or without the GIL, by the current greenlet. */
 void bine_py_refuse_callback(struct bine_carrier *carrier);

@@ -71,18 +71,6 @@ static struct bine_waitable *waitable_at(struct place *place)
     return waitable;
 }
 
-static void close_stand_in(PyObject *stand_in)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *result = PyObject_CallMethod(stand_in, "close", NULL);
-    if (!result)
-        PyErr_WriteUnraisable(stand_in);
-    Py_XDECREF(result);
-    Py_DECREF(stand_in);
-    PyErr_Restore(type, value, traceback);
-}
-
 /* Watch every object that is not ready yet. -1 with an exception. */
 static int watch_all(Iteration *self, PyObject *objects)
 {
@@ -138,8 +126,7 @@ static void let_go(Iteration *self)
     for (; self->n > 0; self->n--) {
         struct place *place = &self->places[self->n - 1];
         bine_queue_remove(&place->waiter);
-        if (place->stand_in)
-            close_stand_in(place->stand_in);
+        bine_py_close(place->stand_in);
         Py_DECREF(place->object);
     }
 }

@@ -73,24 +73,12 @@ static void stop_there(PyObject *object, PyObject *unused, bool gone)
     stop((Timeout *)object);
 }
 
-static void close_watcher(Timeout *self)
-{
-    PyObject *type, *value, *traceback, *watcher = self->watcher;
-    PyErr_Fetch(&type, &value, &traceback);
-    self->watcher = NULL;
-    PyObject *result = PyObject_CallMethod(watcher, "close", NULL);
-    if (!result)
-        PyErr_WriteUnraisable(watcher);
-    Py_XDECREF(result);
-    Py_DECREF(watcher);
-    PyErr_Restore(type, value, traceback);
-}
-
 /* Without memory for the order to another thread the timer stays: it is raised late rather than never. */
 static void stop(Timeout *self)
 {
-    if (self->watcher)
-        close_watcher(self);
+    PyObject *watcher = self->watcher;
+    self->watcher = NULL;
+    bine_py_close(watcher);
     if (!self->hub)
         return;
     bool over = outlived(self);

@@ -181,6 +181,20 @@ void bine_py_take_gil(struct bine_py_outside *outside)
     errno = error;
 }
 
+void bine_py_close(PyObject *object)
+{
+    if (!object)
+        return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *result = PyObject_CallMethod(object, "close", NULL);
+    if (!result)
+        PyErr_WriteUnraisable(object);
+    Py_XDECREF(result);
+    Py_DECREF(object);
+    PyErr_Restore(type, value, traceback);
+}
+
 int bine_py_refused(void)
 {
     struct bine_hub *hub = bine_hub_here();
