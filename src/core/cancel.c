@@ -186,6 +186,8 @@ void bine_within_end(bine_within *within)
     if (!within || !within->open)
         return;
     struct bine_greenlet *g = bine_hub_of_thread->current;
+    if (!g->timeouts)
+        return; /* bine_exit closed it, and pthread_exit unwinds the root's stack */
     if (g->timeouts != &within->timeout) {
         /* Opened inside and left open: it may lie in a frame that is gone. */
         bine_greenlet_report_block(g);

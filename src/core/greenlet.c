@@ -460,6 +460,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
         /* The thread itself ends. After fork this is the greenlet that called it. What it has open is not forgotten: not to be reported. */
         g->attention &= (uint8_t) ~(BINE_A_SCOPE | BINE_A_SHIELD);
         g->timeouts = NULL;
+        g->shields = 0;
         if (hub->main_thread)
             exit(0);
         g->arg = error ? NULL : value;

@@ -203,6 +203,35 @@ TEST(the_root_of_a_thread_is_reported_when_the_thread_ends)
     }
 }
 
+static void shield_a_moment(void *unused)
+{
+    (void)unused;
+    bine_shield_begin();
+    bine_shield_end();
+}
+
+/* pthread_exit unwinds the stack: past the block, and past the cleanup. */
+static void *root_exits_inside(void *arg)
+{
+    CHECK(bine_getcurrent() != NULL);
+    bine_shield_begin();
+    pthread_cleanup_push(shield_a_moment, NULL);
+    BINE_WITHIN(BINE_SECOND)
+    bine_exit(arg);
+    pthread_cleanup_pop(false);
+    return arg;
+}
+
+TEST(a_root_that_exits_is_not_reported_while_its_stack_is_unwound)
+{
+    pthread_t thread;
+    listen_to_stderr();
+    CHECK_EQ(pthread_create(&thread, NULL, root_exits_inside, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_STRING(said(), "");
+    stop_listening();
+}
+
 /* ---- BINE_WITHIN ---------------------------------------------------------------------------------------- */
 
 static bool nothing_open(void)
