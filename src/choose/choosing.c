@@ -186,13 +186,7 @@ static int wait_for_one(struct bine_choosing *choosing, const struct patience *p
 /* All hubs let go of the choice. */
 static void part(struct bine_choosing *choosing)
 {
-    for (size_t i = 0; i < choosing->visits_made; i++) {
-        struct bine_visit *visit = &choosing->visits[i];
-        if (visit->hub == choosing->hub)
-            bine_visit_unlink(visit);
-        else if (visit->begun && !visit->gone)
-            bine_visit_stop(visit);
-    }
+    bine_choosing_stop(choosing);
     for (size_t i = 0; i < choosing->visits_made; i++) {
         struct bine_visit *visit = &choosing->visits[i];
         while (visit->begun && !visit->gone)

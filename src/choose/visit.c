@@ -38,7 +38,7 @@ static void take(struct bine_visit *visit, const struct bine_deed *deed)
     visit->taken = deed - visit->choosing->deeds;
 }
 
-void bine_visit_unlink(struct bine_visit *visit)
+static void unlink_deeds(struct bine_visit *visit)
 {
     for (size_t k = 0; k < visit->count; k++)
         bine_deed_unlink(deed_at(visit, k));
@@ -143,7 +143,7 @@ static void stopped(struct bine_message *message)
     struct bine_visit *visit = VISIT_OF(message, stop);
     struct bine_choosing *choosing = visit->choosing;
     if (visit->waiting && visit->taken < 0) {
-        bine_visit_unlink(visit);
+        unlink_deeds(visit);
         leave(visit);
     }
     release(choosing);
@@ -207,7 +207,7 @@ void bine_visit_served(struct bine_party_taker *taker)
     struct bine_visit *visit = deed->visit;
     struct bine_choosing *choosing = visit->choosing;
     take(visit, deed);
-    bine_visit_unlink(visit);
+    unlink_deeds(visit);
     if (visit->hub == choosing->hub) {
         choosing->taken = visit->taken;
         bine_unpark(choosing->party.greenlet);
@@ -246,7 +246,8 @@ int bine_visit_begin(struct bine_visit *visit)
     return error;
 }
 
-void bine_visit_stop(struct bine_visit *visit)
+/* Call it back; it leaves, or does not begin. */
+static void stop(struct bine_visit *visit)
 {
     int state = SENT;
     if (atomic_compare_exchange_strong(&visit->state, &state, ABANDONED)) {
@@ -255,6 +256,17 @@ void bine_visit_stop(struct bine_visit *visit)
     }
     atomic_fetch_add(&visit->choosing->references, 1);
     send_or_release(visit->hub, &visit->stop, visit->choosing);
+}
+
+void bine_choosing_stop(struct bine_choosing *choosing)
+{
+    for (size_t i = 0; i < choosing->visits_made; i++) {
+        struct bine_visit *visit = &choosing->visits[i];
+        if (visit->hub == choosing->hub)
+            unlink_deeds(visit);
+        else if (visit->begun && !visit->gone)
+            stop(visit);
+    }
 }
 
 void bine_choosing_enter(struct bine_choosing *choosing)
@@ -283,13 +295,7 @@ void bine_choosing_leave(struct bine_choosing *choosing)
 static void forsake(struct bine_choosing *choosing)
 {
     (void)bine_party_decide(&choosing->party);
-    for (size_t i = 0; i < choosing->visits_made; i++) {
-        struct bine_visit *visit = &choosing->visits[i];
-        if (visit->hub == choosing->hub)
-            bine_visit_unlink(visit);
-        else if (visit->begun && !visit->gone)
-            bine_visit_stop(visit);
-    }
+    bine_choosing_stop(choosing);
 }
 
 static void hub_ended(struct bine_hub *hub)
@@ -297,7 +303,7 @@ static void hub_ended(struct bine_hub *hub)
     (void)hub;
     for (struct bine_visit *visit = visitors, *next; visit; visit = next) {
         next = visit->next;
-        bine_visit_unlink(visit);
+        unlink_deeds(visit);
         fail(visit);
         leave(visit);
     }

@@ -49,15 +49,15 @@ void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, s
 
 /* Of its own hub: try the deeds in their order; if none can be done and the chooser waits, let them wait. 0, or why they cannot wait. */
 int bine_visit_look(struct bine_visit *visit);
-void bine_visit_unlink(struct bine_visit *visit);
 
 /* To another hub. 0, or ESRCH: its thread has ended. */
 int bine_visit_begin(struct bine_visit *visit);
-/* Call it back; it leaves, or does not begin. */
-void bine_visit_stop(struct bine_visit *visit);
 
 /* What a party's `served` does. */
 void bine_visit_served(struct bine_party_taker *taker);
+
+/* The deeds of its own hub wait no longer, and the visits of others that have not left are called back. */
+void bine_choosing_stop(struct bine_choosing *choosing);
 
 /* The chooser waits, and no longer. The latter drops its reference. */
 void bine_choosing_enter(struct bine_choosing *choosing);
