@@ -6,7 +6,7 @@
  *      HARMLESS(bine_event_is_set, false, NULL);       a value, for functions that only look
  *      IGNORED(bine_imap_end, NULL);                   for functions that return nothing
  *      EXCEPTED(bine_now, "has no arguments");
- *      arguments_end("event.h", ..., NULL)             are these all functions of the headers?
+ *      arguments_of_header("event.h")                  how many functions it has; one that is in no table is wrong
  */
 #ifndef BINE_TESTS_ARGUMENTS_H
 #define BINE_TESTS_ARGUMENTS_H

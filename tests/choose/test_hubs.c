@@ -334,11 +334,9 @@ static bine_event *parted;
 
 static void *lend_hub(void *arg)
 {
-    bine_event *own = bine_event_new(BINE_SHARED);
     hubs[bine_worker()] = bine_hub_get();
     CHECK_OK(bine_semaphore_release(permits));
     CHECK_OK(bine_event_wait(parted, BINE_FOREVER));
-    CHECK_OK(bine_event_free(own));
     return arg;
 }
 

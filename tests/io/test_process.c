@@ -35,7 +35,6 @@ static void finish(bine_greenlet *heart)
     CHECK_EQ(errno, ECHILD);
 }
 
-/* A child that ends with `status` after so many milliseconds. */
 /* In a child: these milliseconds, or so many more as this machine is slower. */
 static void rest(unsigned milliseconds)
 {
@@ -44,6 +43,7 @@ static void rest(unsigned milliseconds)
     bine_libc.nanosleep(&time, NULL);
 }
 
+/* A child that ends with `status` after so many milliseconds. */
 static pid_t child_after(unsigned milliseconds, int status)
 {
     pid_t child = fork();
