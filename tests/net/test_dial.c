@@ -414,15 +414,22 @@ TEST(if_all_addresses_fail_the_first_error_counts)
 
 TEST(families_are_tried_in_turn)
 {
-    struct listener listener;
+    struct listener listener, six = {.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct sockaddr_in6 address;
+    socklen_t length = sizeof address;
+    if (listen(six.fd, 8) != 0)
+        SKIP("no IPv6");
+    CHECK_OK(getsockname(six.fd, (struct sockaddr *)&address, &length));
+    snprintf(six.host_and_port, sizeof six.host_and_port, "::1 %d", ntohs(address.sin6_port));
     listen_at(&listener, "127.0.0.1", 8);
-    /* Two of IPv6 that refuse stand before it: it is the second that is tried, and all of them lead to it. */
-    answer_with("::1 9", "::1 10", listener.host_and_port);
+    /* The first refuses. The second of its family would answer, but the other family's turn comes before it. */
+    answer_with("::1 9", six.host_and_port, listener.host_and_port);
     int fd = bine_dial("three.example:80", 10 * BINE_SECOND);
     CHECK_OK(fd);
     CHECK_STRING(peer_of(fd), listener.host_and_port);
     CHECK_OK(bine_close(fd));
     close_listener(&listener);
+    close_listener(&six);
 }
 
 TEST(servers_take_names_and_prefer_ipv4)
