@@ -168,9 +168,10 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssi
     if (blocking < 0)
         return NULL;
     /* threading's "for ever" is -1. */
-    if (PyLong_Check(timeout) && PyLong_AsLong(timeout) == -1)
+    int overflow;
+    if (PyLong_Check(timeout) && PyLong_AsLongAndOverflow(timeout, &overflow) == -1 && !overflow)
         timeout = Py_None;
-    if (PyErr_Occurred() || bine_py_deadline(timeout, &deadline) < 0)
+    if (bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
     int result = acquire((Lock *)self, blocking ? deadline : 0, timeout);
     return result < 0 ? NULL : PyBool_FromLong(result);

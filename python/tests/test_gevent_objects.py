@@ -163,6 +163,12 @@ def test_arguments_by_name_and_by_place():
         raises(LookupError, method, Undecided())
 
 
+def test_seconds_that_no_long_holds_are_for_ever():
+    event = Event()
+    event.set()
+    assert event.wait(2 ** 70) and bine.lock.Semaphore(1).acquire(timeout=2 ** 70) and bine.lock.RLock().acquire(timeout=2 ** 70)
+
+
 def test_events_count_their_links():
     for waited in (Event(), AsyncResult()):
         assert waited.linkcount() == 0
