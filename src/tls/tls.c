@@ -340,7 +340,9 @@ static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
     }
 }
 
-ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
+/* Read or write, each within its time. */
+static ssize_t within(struct bine_tls *tls, int64_t time, ssize_t (*carry)(struct bine_tls *, void *, size_t),
+                      void *buffer, size_t size)
 {
     bine_timeout scope;
     bine_tls_reason_clear();
@@ -348,15 +350,18 @@ ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
         return refused(EINVAL);
     if (size == 0)
         return 0;
-    if (tls->read_time == BINE_FOREVER)
-        return read_some(tls, buffer, size);
-    if (bine_timeout_begin(&scope, tls->read_time) != 0)
+    if (time == BINE_FOREVER)
+        return carry(tls, buffer, size);
+    if (bine_timeout_begin(&scope, time) != 0)
         return -1;
-    ssize_t got = read_some(tls, buffer, size);
-    int error = errno;
+    ssize_t carried = carry(tls, buffer, size);
     bine_timeout_end(&scope);
-    errno = error;
-    return got;
+    return carried;
+}
+
+ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size)
+{
+    return within(tls, tls ? tls->read_time : 0, read_some, buffer, size);
 }
 
 static ssize_t read_for_reader(void *tls, void *buffer, size_t size)
@@ -406,7 +411,7 @@ static int write_records(struct bine_tls *tls, const char *data, size_t size)
     return error;
 }
 
-static ssize_t write_all(struct bine_tls *tls, const void *buffer, size_t size)
+static ssize_t write_all(struct bine_tls *tls, void *buffer, size_t size)
 {
     if (bine_semaphore_acquire(tls->sending, BINE_FOREVER) != 0)
         return -1;
@@ -420,21 +425,7 @@ static ssize_t write_all(struct bine_tls *tls, const void *buffer, size_t size)
 
 ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
 {
-    bine_timeout scope;
-    bine_tls_reason_clear();
-    if (!tls || (!buffer && size))
-        return refused(EINVAL);
-    if (size == 0)
-        return 0;
-    if (tls->write_time == BINE_FOREVER)
-        return write_all(tls, buffer, size);
-    if (bine_timeout_begin(&scope, tls->write_time) != 0)
-        return -1;
-    ssize_t written = write_all(tls, buffer, size);
-    int error = errno;
-    bine_timeout_end(&scope);
-    errno = error;
-    return written;
+    return within(tls, tls ? tls->write_time : 0, write_all, (void *)buffer, size);
 }
 
 int bine_tls_set_timeouts(bine_tls *tls, int64_t read, int64_t write)
