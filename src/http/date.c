@@ -1,20 +1,25 @@
 /* Dates of HTTP. Written and read here: strftime and strptime use the names of the process's locale. */
 #include "date.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char days[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+/* The first and the last second whose year has four digits, from 0000 on. gmtime_r fails for a time whose year is no int. */
+#define FIRST INT64_C(-62167219200)
+#define LAST INT64_C(253402300799)
+
 void bine_http_date_format(time_t time, char *text)
 {
     struct tm tm;
+    time = time < FIRST ? FIRST : time > LAST ? LAST : time;
     gmtime_r(&time, &tm);
-    unsigned year = (unsigned)(tm.tm_year + 1900) % 10000;
     snprintf(text, BINE_HTTP_DATE + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, year, (unsigned)tm.tm_hour % 100,
-             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
 
 /* A second has many answers. */

@@ -9,7 +9,7 @@ enum {
     BINE_HTTP_DATE = 29 /* characters, without the NUL */
 };
 
-/* `text` has room for BINE_HTTP_DATE characters and a NUL. */
+/* `text` has room for BINE_HTTP_DATE characters and a NUL. A time before the year 0 or behind 9999 is written as the nearest one within. */
 void bine_http_date_format(time_t time, char *text);
 /* Now; valid until the next call on this thread. */
 const char *bine_http_date_now(void);

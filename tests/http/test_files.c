@@ -34,14 +34,19 @@ static void remove_root(void)
 
 static bine_http_files *files;
 
-static void begin(unsigned flags)
+static void begin_in(const char *place, unsigned flags)
 {
-    strcpy(root, "/tmp/bine-http-XXXXXX");
+    snprintf(root, sizeof root, "%s/bine-http-XXXXXX", place);
     CHECK(mkdtemp(root) != NULL);
     put_file("a.txt", "0123456789", 10);
     files = bine_http_files_new(root, flags);
     CHECK(files != NULL);
     start_with((bine_http_server_options){0}, bine_http_files_serve, files);
+}
+
+static void begin(unsigned flags)
+{
+    begin_in("/tmp", flags);
 }
 
 static void end(void)
@@ -286,6 +291,35 @@ TEST(http_files_that_have_not_changed_are_not_sent_again)
     BEGINS(ask_if("If-Range", tag, "Range: bytes=0-1\r\n"), "HTTP/1.1 206 ");
     BEGINS(ask_if("If-Range", date, "Range: bytes=0-1\r\n"), "HTTP/1.1 206 ");
     BEGINS(ask_if("If-Range", "\"other\"", "Range: bytes=0-1\r\n"), "HTTP/1.1 200 ");
+    end();
+}
+
+/* A file's time is its owner's to set, and tmpfs takes any: also those whose year has no four digits, or is no int. */
+TEST(http_files_of_any_time_have_a_date)
+{
+    static const struct {
+        int64_t time;
+        const char *date;
+    } times[] = {{-1, "Wed, 31 Dec 1969 23:59:59 GMT"},           {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {253402300800, "Fri, 31 Dec 9999 23:59:59 GMT"}, {67767976233532800, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"},    {-62167219201, "Sat, 01 Jan 0000 00:00:00 GMT"},
+                 {INT64_MIN, "Sat, 01 Jan 0000 00:00:00 GMT"}};
+    char path[128], date[64];
+    struct stat about;
+    begin_in("/dev/shm", 0);
+    snprintf(path, sizeof path, "%s/a.txt", root);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct timespec both[2] = {{times[i].time, 0}, {times[i].time, 0}};
+        CHECK_OK(utimensat(AT_FDCWD, path, both, 0));
+        CHECK_OK(stat(path, &about));
+        if (about.st_mtim.tv_sec != times[i].time) {
+            end();
+            SKIP("this file system has other times");
+        }
+        BEGINS(ASK("GET /a.txt HTTP/1.1\r\n"), "HTTP/1.1 200 ");
+        CHECK_STRING(field_of("Last-Modified", date), times[i].date);
+        CHECK_STRING(body_of(heard), "0123456789");
+    }
     end();
 }
 
