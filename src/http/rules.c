@@ -11,7 +11,6 @@
 struct framing {
     unsigned lengths, codings, hosts, expectations;
     bool chunked; /* the coding is that and nothing else */
-    bool length_is_number;
     uint64_t length;
 };
 

@@ -135,7 +135,7 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
         websocket->users--;
         return -1;
     }
-    int error = websocket->error ? websocket->error : 0;
+    int error = websocket->error;
     if (!error) {
         int queued = wslay_event_queue_msg(websocket->context, message);
         error = queued == 0 ? 0 : queued == WSLAY_ERR_NOMEM ? ENOMEM : EPIPE;
