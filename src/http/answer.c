@@ -11,9 +11,6 @@
 #include "status.h"
 
 enum {
-    DRAINED =
-        64 *
-        1024, /* what a handler leaves of a body is read and dropped up to this size, so that the connection stays */
     TYPE_MOST = 256,
     HEAD_ROOM = 512 + TYPE_MOST
 };
@@ -85,7 +82,7 @@ static bool connection_stays(const struct bine_http *http)
         return true;
     if (in->wants_continue && !http->continued)
         return false; /* whether the body comes is the client's guess */
-    return in->framing == BINE_HTTP_BY_CHUNKS || in->length - in->taken <= DRAINED;
+    return in->framing == BINE_HTTP_BY_CHUNKS || in->length - in->taken <= BINE_HTTP_DRAINED;
 }
 
 static bool has_body(int status)

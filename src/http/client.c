@@ -11,9 +11,8 @@
 
 enum {
     REDIRECTS = 10,
-    KEPT = 16,           /* connections at rest */
-    DRAINED = 64 * 1024, /* of the body of an answer that nobody reads */
-    INTERIM = 16         /* answers of status 1xx before the one that counts */
+    KEPT = 16,   /* connections at rest */
+    INTERIM = 16 /* answers of status 1xx before the one that counts */
 };
 
 static int fail(int error)
@@ -138,7 +137,7 @@ static int read_head(struct bine_http *http, bool to_head)
                 deadline = bine_deadline(http->limits->head_time);
         }
         if (outcome == BINE_HTTP_BAD || http->in.code == 101)
-            return fail(http->in.status == 503 ? ENOMEM : http->in.status == 413 ? EMSGSIZE : EPROTO);
+            return fail(bine_http_error_of(http->in.status));
         if (http->in.code >= 200)
             return 0;
         bine_http_message_begin(&http->in);
@@ -266,7 +265,7 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
         if (!http || redirects >= client->redirects || !follow(http, &url, &request, &next))
             break;
         elsewhere = elsewhere || strcmp(url.place, next.place) != 0 || url.secure != next.secure;
-        http->lost = !bine_http_drain(http, DRAINED);
+        http->lost = !bine_http_drain(http);
         exchange_free(http);
         bine_http_url_free(&url);
         url = next;

@@ -14,6 +14,10 @@ enum bine_http_progress {
     BINE_HTTP_ANSWERED /* there is nothing more to say */
 };
 
+enum {
+    BINE_HTTP_DRAINED = 64 * 1024 /* of a body that nobody reads */
+};
+
 /* A server's answer. */
 struct bine_http_answer {
     enum bine_http_progress progress;
@@ -72,8 +76,10 @@ int bine_http_answer_switch(struct bine_http *http);
 
 /* Receive more of the message. 1, 0 at the end of the connection, or -1. */
 int bine_http_receive(struct bine_http *http, int64_t time);
-/* Read and drop what is left of the body, if that is at most `most` bytes. */
-bool bine_http_drain(struct bine_http *http, size_t most);
+/* The error number for a message that was refused with this status. */
+int bine_http_error_of(int status);
+/* Read and drop what is left of the body, if that is at most BINE_HTTP_DRAINED bytes, so that the connection can stay. */
+bool bine_http_drain(struct bine_http *http);
 /* Free what the exchange holds besides the connection, and forget it. */
 void bine_http_forget(struct bine_http *http);
 

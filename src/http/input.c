@@ -45,7 +45,7 @@ int bine_http_receive(struct bine_http *http, int64_t time)
     return got > 0 ? 1 : (int)got;
 }
 
-static int error_of(int status)
+int bine_http_error_of(int status)
 {
     switch (status) {
     case 413:
@@ -109,7 +109,7 @@ ssize_t bine_http_read(bine_http *http, void *buffer, size_t size)
         size_t got;
         enum bine_http_outcome outcome = bine_http_message_body(&http->in, buffer, size, &got);
         if (outcome == BINE_HTTP_BAD)
-            return fail(http->lost ? ECONNRESET : error_of(http->in.status));
+            return fail(http->lost ? ECONNRESET : bine_http_error_of(http->in.status));
         if (outcome == BINE_HTTP_DONE)
             return (ssize_t)got;
         ssize_t direct = wait_for_body(http, buffer, size);
@@ -146,7 +146,7 @@ char *bine_http_read_all(bine_http *http, size_t *size)
     return http->body.data;
 }
 
-bool bine_http_drain(struct bine_http *http, size_t most)
+bool bine_http_drain(struct bine_http *http)
 {
     char block[4096];
     size_t dropped = 0;
@@ -154,7 +154,7 @@ bool bine_http_drain(struct bine_http *http, size_t most)
         ssize_t got = bine_http_read(http, block, sizeof block);
         if (got == 0)
             break;
-        if (got < 0 || (dropped += (size_t)got) > most)
+        if (got < 0 || (dropped += (size_t)got) > BINE_HTTP_DRAINED)
             return false;
     }
     return true;

@@ -16,9 +16,8 @@
 #include "websocket.h"
 
 enum {
-    BODY = 1 << 20,      /* the limit, unless the program says otherwise */
-    DRAINED = 64 * 1024, /* what a handler leaves of a body is read and dropped up to this size */
-    UNREAD = 4 << 20     /* and so much of what was refused: see read_the_rest */
+    BODY = 1 << 20,  /* the limit, unless the program says otherwise */
+    UNREAD = 4 << 20 /* so much of what was refused is read and dropped: see read_the_rest */
 };
 
 struct bine_http_server {
@@ -156,7 +155,7 @@ static bool serve_request(struct bine_http *http, int64_t begun)
     if (http->websocket)
         bine_http_websocket_end(http);
     const char *reason = complete(http);
-    bool stays = !http->out.close && !http->lost && bine_http_drain(http, DRAINED);
+    bool stays = !http->out.close && !http->lost && bine_http_drain(http);
     tell(http, begun, reason);
     if (!stays && !http->in.complete && !http->lost)
         read_the_rest(http);
