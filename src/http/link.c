@@ -38,12 +38,11 @@ static struct bine_http_link *find(struct bine_http_client *client, const struct
         }
         *pointer = link->next;
         client->kept--;
-        if (fits && link->until > now && is_alive(link)) {
+        if (fits && link->until > now && is_alive(link))
             found = link;
-        } else {
-            bine_http_link_close(link); /* may switch, and others may take and keep */
-            pointer = &client->resting;
-        }
+        else
+            bine_http_link_close(link);
+        pointer = &client->resting; /* both may have switched, and others may have taken, closed and kept some */
     }
     return found;
 }

@@ -156,8 +156,9 @@ TEST(http_client_follows_redirects)
     HAS(bine_http_read_all(http, NULL), " -");
     CHECK_OK(bine_http_close(http));
     requests = 0;
-    http = bine_http_get(client, url("/redirect?/redirect?/redirect"), BINE_SECOND);
-    CHECK_OK(bine_http_close(http));
+    expect(bine_http_get(client, url("/redirect?/redirect?/redirect"), BINE_SECOND), 302,
+           "x"); /* the last one has no Location */
+    CHECK_EQ(requests, 3);
     end();
 }
 
@@ -268,6 +269,37 @@ TEST(http_client_does_without_a_kept_connection_that_was_closed)
     }
     CHECK_EQ(requests, 4);
     CHECK_OK(bine_http_client_free(client));
+    CHECK_OK(bine_server_stop(plain, BINE_SECOND));
+    CHECK_OK(bine_server_free(plain));
+}
+
+static void *get(void *text)
+{
+    expect(bine_http_get(client, text, 5 * BINE_SECOND), 200, "abc");
+    return NULL;
+}
+
+/* Looking for a kept connection lets others run when enough calls did not wait: they close one that was passed over. */
+TEST(http_client_looks_for_a_kept_connection_while_others_close_some)
+{
+    char closes[100], byte;
+    bine_server *plain = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, once, NULL);
+    CHECK_OK(bine_server_start(plain));
+    begin();
+    snprintf(closes, sizeof closes, "http://127.0.0.1:%d/", bine_server_port(plain));
+    int nothing = connect_to_server();
+    for (int calls = 30; calls <= 70; calls++) {
+        expect(bine_http_get(client, url("/echo"), 5 * BINE_SECOND), 200, "");
+        expect(bine_http_get(client, closes, 5 * BINE_SECOND), 200, "abc");
+        CHECK_OK(bine_sleep(BINE_MS));
+        bine_greenlet *other = bine_spawn(get, closes);
+        for (int i = 0; i < calls; i++)
+            CHECK_ERROR(bine_recv(nothing, &byte, 1, MSG_DONTWAIT), EAGAIN);
+        expect(bine_http_get(client, url("/echo"), 5 * BINE_SECOND), 200, "");
+        CHECK_OK(bine_join(other, NULL, BINE_FOREVER));
+    }
+    bine_close(nothing);
+    end();
     CHECK_OK(bine_server_stop(plain, BINE_SECOND));
     CHECK_OK(bine_server_free(plain));
 }
