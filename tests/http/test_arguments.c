@@ -33,7 +33,6 @@ static void exchanges_of_nothing(void)
 /* In a handler, where there is an exchange. */
 static void exchanges(bine_http *http, void *files)
 {
-    char byte;
     HARMLESS(bine_http_header, NULL, http, NULL);
     HARMLESS(bine_http_header_at, false, http, 1000, NULL, NULL);
     REFUSED(bine_http_read, http, NULL, 1);
@@ -55,7 +54,6 @@ static void exchanges(bine_http *http, void *files)
     REFUSED(bine_http_files_send, NULL, http, "/");
     REFUSED(bine_http_files_send, files, NULL, "/");
     REFUSED(bine_http_files_send, files, http, NULL);
-    (void)byte;
     CHECK_OK(bine_http_respond(http, 200, NULL, "x", 1));
 }
 

@@ -48,6 +48,19 @@ static void hear_frame(int fd, int first, const char *data, size_t size)
     CHECK_MEMORY(frame + 2, data, size);
 }
 
+/* The answer's head and no byte more: frames may come right behind it. */
+static const char *hear_head(int fd)
+{
+    static char head[1000];
+    size_t size = 0;
+    while (size < 4 || memcmp(head + size - 4, "\r\n\r\n", 4) != 0) {
+        CHECK_LT(size, sizeof head - 1);
+        CHECK_EQ(bine_recv(fd, head + size++, 1, 0), 1);
+    }
+    head[size] = '\0';
+    return head;
+}
+
 static int open_websocket(void)
 {
     int fd = connect_to_server();
@@ -121,12 +134,7 @@ TEST(websocket_messages_that_come_at_once_and_behind_the_handshake)
     start(echo);
     int fd = connect_to_server();
     say_bytes(fd, both, sizeof both - 1);
-    char byte, head[1000];
-    size_t size = 0;
-    while (size < 4 || memcmp(head + size - 4, "\r\n\r\n", 4) != 0) {
-        CHECK_EQ(bine_recv(fd, &byte, 1, 0), 1);
-        head[size++] = byte;
-    }
+    hear_head(fd);
     hear_frame(fd, TEXT, "a", 1);
     hear_frame(fd, TEXT, "b", 1);
     bine_close(fd);
@@ -281,13 +289,7 @@ TEST(websocket_a_server_that_speaks_first)
     start(speak);
     int fd = connect_to_server();
     say(fd, HANDSHAKE("Sec-WebSocket-Protocol: other, ticks\r\n"));
-    char byte, head[1000];
-    size_t size = 0;
-    while (size < 4 || memcmp(head + size - 4, "\r\n\r\n", 4) != 0) {
-        CHECK_EQ(bine_recv(fd, &byte, 1, 0), 1);
-        head[size++] = byte;
-    }
-    head[size] = '\0';
+    const char *head = hear_head(fd);
     HAS(head, "\r\nSec-WebSocket-Protocol: ticks\r\n");
     HAS(head, "\r\nX-Own: kept\r\n");
     for (int i = 0; i < 20; i++)
