@@ -37,7 +37,7 @@ typedef struct bine_http_limits {
     size_t
         head; /* bytes of a head, which is the first line and the fields: 16,384; as many of the trailers behind chunks */
     uint64_t body;        /* bytes of a body: 1 MiB for servers, no limit for clients */
-    int64_t head_time;    /* from the first byte of a head to its last, also for a TLS handshake: 10 s */
+    int64_t head_time;    /* from the first byte of a head to its last, for a client also until the first; for a TLS handshake: 10 s */
     int64_t body_time;    /* for a whole body to come in, the time between the caller's reads included: 60 s */
     int64_t send_time;    /* for the other side to take one piece of at most 256 KiB: 60 s */
     int64_t idle_time;    /* between two exchanges of a connection: 60 s */
