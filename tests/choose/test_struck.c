@@ -1,6 +1,6 @@
 /*
- * Choices as parties (src/sync/party.h), each struck at each moment: see ../sync/struck.h. Those among objects of one's own hub and of
- * another one's. The timer that never comes makes a party of what would go the short way.
+ * Choices, each struck at each moment: see ../sync/struck.h. Those that go the short way, and those that are parties (src/sync/party.h), among
+ * objects of one's own hub and of another one's. The timer that never comes makes a party of what would go the short way.
  */
 #include <bine.h>
 #include <unistd.h>
@@ -13,6 +13,9 @@ static char ours, theirs;
 
 static bine_queue *empty, *full;
 static bine_semaphore *semaphore;
+static bine_channel *channel;
+static bine_greenlet *sender;
+static bool has_sent;
 static bine_event *over, *begun;
 static bine_workers *owner;
 
@@ -21,7 +24,9 @@ static void make(unsigned flags)
     empty = bine_queue_new(1, flags);
     full = bine_queue_new(1, flags);
     semaphore = bine_semaphore_new(0, flags);
-    CHECK(empty && full && semaphore);
+    channel = bine_channel_new(0, flags);
+    CHECK(empty && full && semaphore && channel);
+    CHECK_OK(bine_queue_put(full, &theirs, 0));
 }
 
 static void discard(void)
@@ -29,12 +34,23 @@ static void discard(void)
     CHECK_OK(bine_queue_free(empty));
     CHECK_OK(bine_queue_free(full));
     CHECK_OK(bine_semaphore_free(semaphore));
+    CHECK_OK(bine_channel_free(channel));
 }
 
 static void begin_here(void)
 {
     make(0);
-    CHECK_OK(bine_queue_put(full, &theirs, 0));
+    sender = NULL;
+    has_sent = false;
+}
+
+static void end_here(void)
+{
+    if (sender) {
+        CHECK_OK(bine_kill(sender));
+        CHECK_OK(bine_join(sender, NULL, BINE_FOREVER));
+    }
+    discard();
 }
 
 /* The objects are another hub's. */
@@ -42,7 +58,6 @@ static void *own(void *arg)
 {
     over = bine_event_new(BINE_SHARED);
     make(BINE_SHARED);
-    CHECK_OK(bine_queue_put(full, &theirs, 0));
     CHECK_OK(bine_event_set(begun));
     CHECK_OK(bine_event_wait(over, BINE_FOREVER));
     discard();
@@ -65,13 +80,24 @@ static void end_there(void)
     CHECK_OK(bine_event_free(begun));
 }
 
+static int64_t choose_among(bool never_too)
+{
+    bine_choice choices[] = {{.operation = BINE_CHOOSE_GET, .object = empty},
+                             {.operation = BINE_CHOOSE_PUT, .object = full, .item = &ours},
+                             {.operation = BINE_CHOOSE_ACQUIRE, .object = semaphore},
+                             {.operation = BINE_CHOOSE_RECEIVE, .object = channel},
+                             {.operation = BINE_CHOOSE_TIMER, .object = &never}};
+    return bine_choose(choices, never_too ? 5 : 4, BINE_FOREVER);
+}
+
 static int64_t choose(void)
 {
-    bine_choice choices[] = {{.operation = BINE_CHOOSE_TIMER, .object = &never},
-                             {.operation = BINE_CHOOSE_GET, .object = empty},
-                             {.operation = BINE_CHOOSE_PUT, .object = full, .item = &ours},
-                             {.operation = BINE_CHOOSE_ACQUIRE, .object = semaphore}};
-    return bine_choose(choices, 4, BINE_FOREVER);
+    return choose_among(false);
+}
+
+static int64_t choose_as_party(void)
+{
+    return choose_among(true);
 }
 
 static void complete_get(void)
@@ -108,19 +134,48 @@ static bool acquired(void)
     return bine_semaphore_try_acquire(semaphore) != 0;
 }
 
+static void *send_item(void *arg)
+{
+    has_sent = bine_channel_send(channel, &theirs, BINE_FOREVER) == 0;
+    return arg;
+}
+
+static void complete_receive(void)
+{
+    sender = bine_spawn(send_item, NULL);
+    CHECK(sender != NULL);
+}
+
+static bool received(void)
+{
+    if (bine_join(sender, NULL, BINE_MS) == 0)
+        sender = NULL;
+    return has_sent;
+}
+
+TEST(hazard_46_a_choice_is_made_or_cut_short, .seconds = 60)
+{
+    static const struct wait all[] = {{"get", begin_here, choose, complete_get, got, end_here},
+                                      {"put", begin_here, choose, complete_put, put, end_here},
+                                      {"acquire", begin_here, choose, complete_acquire, acquired, end_here},
+                                      {"receive", begin_here, choose, complete_receive, received, end_here}};
+    CHECK_WAITS(all);
+}
+
 TEST(hazard_46_a_party_of_ones_own_hub_is_served_or_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"get", begin_here, choose, complete_get, got, discard},
-                                      {"put", begin_here, choose, complete_put, put, discard},
-                                      {"acquire", begin_here, choose, complete_acquire, acquired, discard}};
+    static const struct wait all[] = {{"get", begin_here, choose_as_party, complete_get, got, end_here},
+                                      {"put", begin_here, choose_as_party, complete_put, put, end_here},
+                                      {"acquire", begin_here, choose_as_party, complete_acquire, acquired, end_here},
+                                      {"receive", begin_here, choose_as_party, complete_receive, received, end_here}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_party_at_another_hub_is_served_or_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"get", begin_there, choose, complete_get, got, end_there},
-                                      {"put", begin_there, choose, complete_put, put, end_there},
-                                      {"acquire", begin_there, choose, complete_acquire, acquired, end_there}};
+    static const struct wait all[] = {{"get", begin_there, choose_as_party, complete_get, got, end_there},
+                                      {"put", begin_there, choose_as_party, complete_put, put, end_there},
+                                      {"acquire", begin_there, choose_as_party, complete_acquire, acquired, end_there}};
     CHECK_WAITS(all);
 }
 

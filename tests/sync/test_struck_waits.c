@@ -1,6 +1,6 @@
 /*
  * Waits for objects that have no model of their own, each struck at each moment: see struck.h. Queues, channels and semaphores are in
- * test_model.c, locks in test_model_locks.c.
+ * test_model.c, locks in test_model_locks.c, choices in ../choose/test_struck.c.
  */
 #include <bine.h>
 #include <semaphore.h>
@@ -70,99 +70,6 @@ static bool item_is_there(void)
         found += item == &ours;
     CHECK_LE(found, 1);
     return found == 1;
-}
-
-/* ---- choose -------------------------------------------------------------------------------------- */
-
-static bine_queue *empty, *full;
-static bine_semaphore *semaphore;
-static bine_channel *channel;
-static bine_greenlet *sender;
-static bool has_sent;
-
-static void begin_choose(void)
-{
-    empty = bine_queue_new(1, 0);
-    full = bine_queue_new(1, 0);
-    semaphore = bine_semaphore_new(0, 0);
-    channel = bine_channel_new(0, 0);
-    CHECK(empty && full && semaphore && channel);
-    CHECK_OK(bine_queue_put(full, &theirs, 0));
-    sender = NULL;
-    has_sent = false;
-}
-
-static void end_choose(void)
-{
-    if (sender) {
-        CHECK_OK(bine_kill(sender));
-        CHECK_OK(bine_join(sender, NULL, BINE_FOREVER));
-    }
-    CHECK_OK(bine_queue_free(empty));
-    CHECK_OK(bine_queue_free(full));
-    CHECK_OK(bine_semaphore_free(semaphore));
-    CHECK_OK(bine_channel_free(channel));
-}
-
-static int64_t call_choose(void)
-{
-    bine_choice choices[] = {{.operation = BINE_CHOOSE_GET, .object = empty},
-                             {.operation = BINE_CHOOSE_PUT, .object = full, .item = &ours},
-                             {.operation = BINE_CHOOSE_ACQUIRE, .object = semaphore},
-                             {.operation = BINE_CHOOSE_RECEIVE, .object = channel}};
-    return bine_choose(choices, 4, BINE_FOREVER);
-}
-
-static void complete_get(void)
-{
-    CHECK_OK(bine_queue_put(empty, &theirs, 0));
-}
-
-static bool got(void)
-{
-    void *item;
-    return bine_queue_get(empty, &item, 0) != 0;
-}
-
-static void complete_put(void)
-{
-    void *item;
-    CHECK_OK(bine_queue_get(full, &item, 0));
-}
-
-static bool put(void)
-{
-    void *item;
-    return bine_queue_get(full, &item, 0) == 0 && item == &ours;
-}
-
-static void complete_acquire(void)
-{
-    CHECK_OK(bine_semaphore_release(semaphore));
-}
-
-static bool acquired(void)
-{
-    return bine_semaphore_acquire(semaphore, 0) != 0;
-}
-
-static void *send_item(void *arg)
-{
-    has_sent = bine_channel_send(channel, &theirs, BINE_FOREVER) == 0;
-    return arg;
-}
-
-static void complete_receive(void)
-{
-    sender = bine_spawn(send_item, NULL);
-    CHECK(sender != NULL);
-}
-
-static bool received_from_channel(void)
-{
-    if (bine_join(sender, NULL, BINE_MS) == 0)
-        sender = NULL;
-    return has_sent;
 }
 
 /* ---- conditions ---------------------------------------------------------------------------------- */
@@ -290,16 +197,6 @@ TEST(hazard_46_a_wait_for_a_mailbox_succeeds_or_is_cut_short, .seconds = 60)
     static const struct wait all[] = {
         {"receive", begin_mailbox, call_mailbox_receive, complete_mailbox_receive, item_is_gone, end_mailbox},
         {"send", begin_full_mailbox, call_mailbox_send, complete_mailbox_send, item_is_there, end_mailbox}};
-    CHECK_WAITS(all);
-}
-
-TEST(hazard_46_a_choice_is_made_or_cut_short, .seconds = 60)
-{
-    static const struct wait all[] = {
-        {"choose, get", begin_choose, call_choose, complete_get, got, end_choose},
-        {"choose, put", begin_choose, call_choose, complete_put, put, end_choose},
-        {"choose, acquire", begin_choose, call_choose, complete_acquire, acquired, end_choose},
-        {"choose, receive", begin_choose, call_choose, complete_receive, received_from_channel, end_choose}};
     CHECK_WAITS(all);
 }
 
