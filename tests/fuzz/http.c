@@ -20,7 +20,8 @@ enum {
 struct seen {
     size_t end; /* in the input */
     uint64_t body_size, hash;
-    int status; /* why it was refused; 0: it is whole */
+    uint64_t target; /* the hash of what a request asks for */
+    int status;      /* why it was refused; 0: it is whole */
 };
 
 /* Bytes for a message, `piece` at a time. */
@@ -64,9 +65,13 @@ static uint64_t mix_head(const struct bine_http_message *message)
             abort();
         hash = mix(mix(hash, name, strlen(name) + 1), value, strlen(value) + 1);
     }
-    if (message->side == BINE_HTTP_REQUESTS)
-        hash = mix(hash, bine_http_message_text(message, message->target), message->target_size);
     return hash;
+}
+
+static uint64_t mix_target(const struct bine_http_message *message)
+{
+    bool asks = message->side == BINE_HTTP_REQUESTS;
+    return asks ? mix(1, bine_http_message_text(message, message->target), message->target_size) : 0;
 }
 
 static enum bine_http_outcome read_body(struct bine_http_message *message, struct source *source, struct seen *seen)
@@ -105,6 +110,7 @@ static size_t read_all(enum bine_http_side side, const char *data, size_t size, 
             break;
         if (outcome == BINE_HTTP_DONE) {
             now->hash = mix_head(&message);
+            now->target = mix_target(&message);
             outcome = read_body(&message, &source, now);
         }
         now->status = outcome == BINE_HTTP_DONE ? 0 : message.status;
@@ -113,7 +119,8 @@ static size_t read_all(enum bine_http_side side, const char *data, size_t size, 
             abort();
         now->end = more ? source.at - (message.used - message.parsed) : 0;
         if (!more)
-            now->hash = now->body_size = 0; /* how much of what is refused has been looked at is nobody's business */
+            now->hash = now->target = now->body_size =
+                0; /* how much of what is refused has been looked at is nobody's business */
         else
             bine_http_message_begin(&message);
     }
@@ -131,7 +138,8 @@ static void compare(const char *data, size_t size, const struct seen *seen, size
         size_t left = size - (size_t)(at - data);
         if (http_take(&request, &at, &left) != HTTP_WHOLE)
             return;
-        if ((size_t)(at - data) != seen[i].end || request.body_size != seen[i].body_size)
+        if ((size_t)(at - data) != seen[i].end || request.body_size != seen[i].body_size ||
+            mix(1, request.url, strlen(request.url)) != seen[i].target)
             abort();
     }
 }

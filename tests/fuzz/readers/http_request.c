@@ -20,8 +20,7 @@ void http_begin(struct http_request *request)
     request->url[0] = '\0';
     request->state = REQUEST_LINE;
     request->minor = 0;
-    request->begun = request->has_length = request->chunked = request->has_host = false;
-    request->keep_alive = request->asked_to_close = request->asked_to_stay = false;
+    request->has_length = request->chunked = request->has_host = false;
     request->body_size = request->left = request->head_size = request->length = 0;
 }
 
@@ -101,19 +100,6 @@ static bool content_length(struct http_request *request, const char *value, size
     return request->left <= BODY_LIMIT;
 }
 
-static void connection(struct http_request *request, const char *value, size_t size)
-{
-    while (size > 0) {
-        const char *comma = memchr(value, ',', size), *word = value;
-        size_t length = comma ? (size_t)(comma - value) : size;
-        value += comma ? length + 1 : length;
-        size -= comma ? length + 1 : length;
-        trim(&word, &length);
-        request->asked_to_close |= same(word, length, "close");
-        request->asked_to_stay |= same(word, length, "keep-alive");
-    }
-}
-
 static bool field(struct http_request *request, const char *line, size_t size)
 {
     size_t name = token_length(line, size);
@@ -136,8 +122,6 @@ static bool field(struct http_request *request, const char *line, size_t size)
         request->has_host = true;
         return first;
     }
-    if (same(line, name, "Connection"))
-        connection(request, value, size);
     return true;
 }
 
@@ -145,7 +129,6 @@ static bool end_of_fields(struct http_request *request)
 {
     if (request->chunked && request->has_length)
         return false;
-    request->keep_alive = !request->asked_to_close && (request->minor == 1 || request->asked_to_stay);
     request->state = request->chunked ? CHUNK_SIZE : BODY;
     request->body_size = request->chunked ? 0 : request->left;
     request->head_size = 0; /* trailers have as much room again */
@@ -241,7 +224,6 @@ enum http_outcome http_take(struct http_request *request, const char **data, siz
 {
     while (*size > 0) {
         bool body = request->state == BODY || request->state == CHUNK_DATA;
-        request->begun = true;
         enum http_outcome outcome = body ? take_body(request, data, size) : take_text(request, data, size);
         if (outcome != HTTP_MORE)
             return outcome;

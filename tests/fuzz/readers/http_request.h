@@ -17,12 +17,11 @@ enum {
 
 struct http_request {
     char url[URL_LIMIT];
-    bool keep_alive;
     size_t body_size;
 
     /* The parser's own. */
     int state, minor;
-    bool begun, has_length, chunked, has_host, asked_to_close, asked_to_stay;
+    bool has_length, chunked, has_host;
     size_t left;              /* of the body or the chunk */
     size_t head_size, length; /* bytes of the head so far; of the line so far */
     char line[HEAD_LIMIT];
