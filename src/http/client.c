@@ -221,20 +221,21 @@ static bool is_redirect(int code)
     return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 
-/* What to ask for next, in *request and *to. False: the answer is the caller's as it is. */
-static bool follow(const struct bine_http *http, const struct bine_http_url *from, bine_http_request *request,
-                   struct bine_http_url *to)
+/* What to ask for next, in *request and *to: 1. 0: the answer is the caller's as it is. -1: ENOMEM. */
+static int follow(const struct bine_http *http, const struct bine_http_url *from, bine_http_request *request,
+                  struct bine_http_url *to)
 {
     const char *location = is_redirect(http->in.code) ? bine_http_header(http, "Location") : NULL;
     const char *method = request->method ? request->method : "GET";
     bool to_get =
         (http->in.code == 303 && strcmp(method, "HEAD") != 0) || (http->in.code < 303 && strcmp(method, "POST") == 0);
     if (!location || (request->read && !to_get))
-        return false;
+        return 0;
     /* What was asked for in private is not asked for in public. */
-    if (bine_http_url_parse(to, location, from) != 0 || (from->secure && !to->secure)) {
+    int error = bine_http_url_parse(to, location, from) == 0 ? 0 : errno;
+    if (error || (from->secure && !to->secure)) {
         bine_http_url_free(to);
-        return false;
+        return error == ENOMEM ? fail(ENOMEM) : 0;
     }
     if (to_get) {
         request->method = "GET";
@@ -242,7 +243,7 @@ static bool follow(const struct bine_http *http, const struct bine_http_url *fro
         request->size = 0;
         request->read = NULL;
     }
-    return true;
+    return 1;
 }
 
 static char *text_of(const struct bine_http_url *url)
@@ -260,9 +261,11 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
         return NULL;
     }
     bool elsewhere = false;
+    int followed;
     for (int redirects = 0;; redirects++) {
         http = ask(client, &request, &url, elsewhere);
-        if (!http || redirects >= client->redirects || !follow(http, &url, &request, &next))
+        followed = http && redirects < client->redirects ? follow(http, &url, &request, &next) : 0;
+        if (followed != 1)
             break;
         elsewhere = elsewhere || strcmp(url.place, next.place) != 0 || url.secure != next.secure;
         http->lost = !bine_http_drain(http);
@@ -270,7 +273,7 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
         bine_http_url_free(&url);
         url = next;
     }
-    if (http && !(http->url = text_of(&url))) {
+    if (http && (followed < 0 || !(http->url = text_of(&url)))) {
         http->lost = true;
         exchange_free(http);
         http = invalid(ENOMEM);
