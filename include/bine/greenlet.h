@@ -38,17 +38,42 @@ typedef void *bine_run(void *arg);
 #define BINE_SITE(run) #run "\0" __FILE__ ":" BINE_STRING(__LINE__)
 
 /*
+ * The macros that spawn are variadic, so that a literal in their arguments may have commas:
+ *
+ *      bine_spawn_with(&(bine_spawn_options){.name = "writer", .delay = BINE_SECOND}, run, arg);
+ *
+ * The preprocessor makes several arguments of that literal. So where options come first these macros find `run`, whose
+ * name a site has, by the number of arguments that stand behind it: one, two or three. There may be ten arguments.
+ */
+#define BINE_SITE_BEFORE_1(...) BINE_SITE_OF_(BINE_FIND_(~, ~, __VA_ARGS__)(__VA_ARGS__))
+#define BINE_SITE_BEFORE_2(...) BINE_SITE_OF_(BINE_FIND_(~, __VA_ARGS__)(__VA_ARGS__))
+#define BINE_SITE_BEFORE_3(...) BINE_SITE_OF_(BINE_FIND_(__VA_ARGS__)(__VA_ARGS__))
+#define BINE_SITE_OF_(run) BINE_SITE(run)
+#define BINE_FIND_(...)                                                                                             \
+    BINE_13TH_(__VA_ARGS__, BINE_9TH_, BINE_8TH_, BINE_7TH_, BINE_6TH_, BINE_5TH_, BINE_4TH_, BINE_3RD_, BINE_2ND_, \
+               BINE_2ND_, BINE_2ND_, BINE_2ND_, ~)
+#define BINE_13TH_(a, b, c, d, e, f, g, h, i, j, k, l, m, ...) m
+#define BINE_9TH_(a, b, c, d, e, f, g, h, i, ...) i
+#define BINE_8TH_(a, b, c, d, e, f, g, h, ...) h
+#define BINE_7TH_(a, b, c, d, e, f, g, ...) g
+#define BINE_6TH_(a, b, c, d, e, f, ...) f
+#define BINE_5TH_(a, b, c, d, e, ...) e
+#define BINE_4TH_(a, b, c, d, ...) d
+#define BINE_3RD_(a, b, c, ...) c
+#define BINE_2ND_(a, b, ...) b
+
+/*
  * bine_spawn(run, arg): make a greenlet that will call run(arg) once the spawner parks; greenlets start
  * in the order in which they were spawned. A macro, so that dumps can show the function's name and the
  * call site. Returns a new reference, which somebody has to take or drop (compilers warn of one that is not looked at;
  * see bine_go), or NULL: EINVAL (run is NULL), ENOMEM (no memory, or no stack), EAGAIN (the hub could not be made).
  * Switches: no.
  */
-#define bine_spawn(run, arg) bine_spawn_at((run), (arg), BINE_SITE(run))
+#define bine_spawn(run, ...) bine_spawn_at((run), __VA_ARGS__, BINE_SITE(run))
 
-/* The same, but it starts `delay` nanoseconds from now. bine_kill before then cancels it: run is never
- * called. EINVAL also for a negative delay. Switches: no. */
-#define bine_spawn_later(delay, run, arg) bine_spawn_later_at((delay), (run), (arg), BINE_SITE(run))
+/* bine_spawn_later(delay, run, arg): the same, but it starts `delay` nanoseconds from now. bine_kill before then
+ * cancels it: run is never called. EINVAL also for a negative delay. Switches: no. */
+#define bine_spawn_later(delay, run, ...) bine_spawn_later_at((delay), (run), __VA_ARGS__, BINE_SITE(run))
 
 typedef struct bine_spawn_options {
     const char *name;  /* shown by bine_name and dumps; copied; NULL: "function(argument)" */
@@ -63,13 +88,14 @@ typedef struct bine_spawn_options {
     void (*discard)(void *arg);
 } bine_spawn_options;
 
-/* The same with options (NULL: all defaults). Errors as above; EINVAL also for a stack over 1 GiB. */
-#define bine_spawn_with(options, run, arg) bine_spawn_with_at((options), (run), (arg), BINE_SITE(run))
+/* bine_spawn_with(options, run, arg): the same with options (NULL: all defaults). Errors as above; EINVAL also for a
+ * stack over 1 GiB. */
+#define bine_spawn_with(...) bine_spawn_with_at(__VA_ARGS__, BINE_SITE_BEFORE_1(__VA_ARGS__))
 
-/* bine_go(run, arg): spawn and forget. As bine_spawn, but no reference is returned that somebody would have to drop: the
- * greenlet frees itself when it ends, and its value and its error are lost. Returns 0, or -1 with bine_spawn's errors;
- * then run will not be called, and `arg` is the caller's still. Switches: no. */
-#define bine_go(run, arg) bine_go_at((run), (arg), BINE_SITE(run))
+/* bine_go(run, arg): spawn and forget. As bine_spawn, but no reference is returned that somebody would have to drop:
+ * the greenlet frees itself when it ends, and its value and its error are lost. Returns 0, or -1 with bine_spawn's
+ * errors; then run will not be called, and `arg` is the caller's still. Switches: no. */
+#define bine_go(run, ...) bine_go_at((run), __VA_ARGS__, BINE_SITE(run))
 
 /* What the macros call. `site` must live as long as the process and have the form of BINE_SITE. */
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);

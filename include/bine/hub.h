@@ -25,12 +25,13 @@ BINE_API bool bine_hub_exists(void);
 BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
 
 /*
- * Spawn run(arg) on another hub (or on one's own), and wait until it is spawned, not until it runs. Returns a reference,
- * which any thread may join, kill or detach; or NULL, and run will not be called: EINVAL, ENOMEM, EAGAIN (as bine_spawn, or
- * no hub here), ETIMEDOUT, ECANCELED (the wait was cut short), EDEADLK (in a link or a posted function), ESRCH (the hub's
- * thread has ended). Any thread. Switches: yes, if the hub is not the caller's.
+ * bine_spawn_on(hub, run, arg): spawn run(arg) on another hub (or on one's own), and wait until it is spawned, not
+ * until it runs. Returns a reference, which any thread may join, kill or detach; or NULL, and run will not be called:
+ * EINVAL, ENOMEM, EAGAIN (as bine_spawn, or no hub here), ETIMEDOUT, ECANCELED (the wait was cut short), EDEADLK (in
+ * a link or a posted function), ESRCH (the hub's thread has ended). Any thread. Switches: yes, if the hub is not the
+ * caller's.
  */
-#define bine_spawn_on(hub, run, arg) bine_spawn_on_at((hub), (run), (arg), BINE_SITE(run))
+#define bine_spawn_on(hub, run, ...) bine_spawn_on_at((hub), (run), __VA_ARGS__, BINE_SITE(run))
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const char *site);
 
 /*

@@ -30,17 +30,17 @@ BINE_API int bine_pool_free(bine_pool *pool);
 
 /* ---- greenlets in it -------------------------------------------------------------------------- */
 
-/* Spawn run(arg) in the pool, waiting for a free place. Returns the greenlet, borrowed, or NULL: as bine_spawn,
- * and as a wait fails. To another thread, where it may have ended by the time the call returns, it only says
- * that it was spawned. Waits. Ready: a place is free. */
-#define bine_pool_spawn(pool, run, arg) bine_pool_spawn_at((pool), (run), (arg), BINE_FOREVER, BINE_SITE(run))
+/* bine_pool_spawn(pool, run, arg): spawn run(arg) in the pool, waiting for a free place. Returns the greenlet,
+ * borrowed, or NULL: as bine_spawn, and as a wait fails. To another thread, where it may have ended by the time the
+ * call returns, it only says that it was spawned. Waits. Ready: a place is free. */
+#define bine_pool_spawn(pool, run, ...) bine_pool_spawn_at((pool), (run), __VA_ARGS__, BINE_FOREVER, BINE_SITE(run))
 BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
                                            const char *site);
 
-/* The same with options, as for bine_spawn_with (NULL: none). One with a delay takes its place at once. Where `discard` is
- * set, it is called in the pool's thread if the greenlet is killed before it ran, by bine_pool_kill or otherwise. */
-#define bine_pool_spawn_with(pool, options, run, arg, timeout) \
-    bine_pool_spawn_with_at((pool), (options), (run), (arg), (timeout), BINE_SITE(run))
+/* bine_pool_spawn_with(pool, options, run, arg, timeout): the same with options, as for bine_spawn_with (NULL: none).
+ * One with a delay takes its place at once. Where `discard` is set, it is called in the pool's thread if the greenlet
+ * is killed before it ran, by bine_pool_kill or otherwise. */
+#define bine_pool_spawn_with(pool, ...) bine_pool_spawn_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_2(__VA_ARGS__))
 BINE_API bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options, bine_run *run,
                                                 void *arg, int64_t timeout, const char *site);
 
@@ -72,23 +72,21 @@ BINE_API int bine_pool_kill(bine_pool *pool, int64_t timeout);
 
 /* ---- work ------------------------------------------------------------------------------------- */
 
-/* Run run(arg) in the pool, wait for its end and store what it returned in *value (may be NULL). Returns 0, or
- * -1: the error it failed with (bine_fail), or why the call failed; in that case it was killed and has ended.
- * Waits. */
-#define bine_pool_apply(pool, run, arg, value, timeout) \
-    bine_pool_apply_at((pool), (run), (arg), (value), (timeout), BINE_SITE(run))
+/* bine_pool_apply(pool, run, arg, value, timeout): run run(arg) in the pool, wait for its end and store what it
+ * returned in *value (may be NULL). Returns 0, or -1: the error it failed with (bine_fail), or why the call failed;
+ * in that case it was killed and has ended. Waits. */
+#define bine_pool_apply(pool, run, ...) bine_pool_apply_at((pool), (run), __VA_ARGS__, BINE_SITE(run))
 BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout,
                                 const char *site);
 
 /*
- * Run run(items[i]) in the pool for each of the n items, in a greenlet each, as many at a time as places are
- * free, and wait for all of them. results[i] (may be NULL) is what run(items[i]) returned, NULL if it failed.
- * Returns 0, or -1: if some failed, the error of the one with the smallest i, after all have ended; or why the
- * call itself failed (kill, timeout, no memory), after those that run have been killed and have ended; their
- * results are NULL. Waits.
+ * bine_pool_map(pool, run, items, n, results, timeout): run run(items[i]) in the pool for each of the n items, in a
+ * greenlet each, as many at a time as places are free, and wait for all of them. results[i] (may be NULL) is what
+ * run(items[i]) returned, NULL if it failed. Returns 0, or -1: if some failed, the error of the one with the smallest
+ * i, after all have ended; or why the call itself failed (kill, timeout, no memory), after those that run have been
+ * killed and have ended; their results are NULL. Waits.
  */
-#define bine_pool_map(pool, run, items, n, results, timeout) \
-    bine_pool_map_at((pool), (run), (items), (n), (results), (timeout), BINE_SITE(run))
+#define bine_pool_map(pool, run, ...) bine_pool_map_at((pool), (run), __VA_ARGS__, BINE_SITE(run))
 BINE_API int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results,
                               int64_t timeout, const char *site);
 
@@ -103,12 +101,11 @@ typedef struct bine_map_options {
 } bine_map_options;
 
 /*
- * bine_pool_map with options (NULL: none): run gets a context besides the item, and each item's error is told. Returns 0, or
- * -1 as bine_pool_map; ENOMEM also before anything was begun, and then, as for EINVAL, EPERM and EDEADLK, results and errors
- * are as they were. Waits.
+ * bine_pool_map_with(pool, options, run, items, n, timeout): the same with options (NULL: none): run gets a context
+ * besides the item, and each item's error is told. Returns 0, or -1 as bine_pool_map; ENOMEM also before anything was
+ * begun, and then, as for EINVAL, EPERM and EDEADLK, results and errors are as they were. Waits.
  */
-#define bine_pool_map_with(pool, options, run, items, n, timeout) \
-    bine_pool_map_with_at((pool), (options), (run), (items), (n), (timeout), BINE_SITE(run))
+#define bine_pool_map_with(pool, ...) bine_pool_map_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_3(__VA_ARGS__))
 BINE_API int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run,
                                    void *const *items, size_t n, int64_t timeout, const char *site);
 
@@ -123,12 +120,11 @@ typedef struct bine_imap_result {
     int error;   /* 0, or what it failed with */
 } bine_imap_result;
 
-/* As bine_pool_map, but returns at once: a greenlet outside the pool feeds it, and bine_imap_next gives the
- * results, in the order of the items, or (unordered) as they come. `items` must outlive it. NULL: EINVAL,
- * EPERM, ENOMEM, EAGAIN. End with bine_imap_end, before the pool is freed. Switches: no. */
-#define bine_pool_imap(pool, run, items, n) bine_pool_imap_at((pool), (run), (items), (n), true, BINE_SITE(run))
-#define bine_pool_imap_unordered(pool, run, items, n) \
-    bine_pool_imap_at((pool), (run), (items), (n), false, BINE_SITE(run))
+/* bine_pool_imap(pool, run, items, n): as bine_pool_map, but returns at once: a greenlet outside the pool feeds it,
+ * and bine_imap_next gives the results, in the order of the items, or (unordered) as they come. `items` must outlive
+ * it. NULL: EINVAL, EPERM, ENOMEM, EAGAIN. End with bine_imap_end, before the pool is freed. Switches: no. */
+#define bine_pool_imap(pool, run, ...) bine_pool_imap_at((pool), (run), __VA_ARGS__, true, BINE_SITE(run))
+#define bine_pool_imap_unordered(pool, run, ...) bine_pool_imap_at((pool), (run), __VA_ARGS__, false, BINE_SITE(run))
 BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
                                       const char *site);
 /* From now on at most `most` (0: no limit) items are begun whose results bine_imap_next has not given yet, so

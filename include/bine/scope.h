@@ -25,14 +25,14 @@ typedef struct bine_scope bine_scope;
  * with each other and with bine_timeouts. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
 BINE_API bine_scope *bine_scope_begin(int64_t timeout);
 
-/* Spawn run(arg) in the scope; its own greenlets may do so too. Returns the greenlet, borrowed until it ends
- * (bine_ref it to keep it), or NULL: as bine_spawn, ECANCELED (the scope has been cancelled), EPERM (another
- * thread). Switches: no. */
-#define bine_scope_spawn(scope, run, arg) bine_scope_spawn_at((scope), (run), (arg), BINE_SITE(run))
+/* bine_scope_spawn(scope, run, arg): spawn run(arg) in the scope; its own greenlets may do so too. Returns the
+ * greenlet, borrowed until it ends (bine_ref it to keep it), or NULL: as bine_spawn, ECANCELED (the scope has been
+ * cancelled), EPERM (another thread). Switches: no. */
+#define bine_scope_spawn(scope, run, ...) bine_scope_spawn_at((scope), (run), __VA_ARGS__, BINE_SITE(run))
 BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site);
-/* The same with options, as for bine_spawn_with (NULL: none). */
-#define bine_scope_spawn_with(scope, options, run, arg) \
-    bine_scope_spawn_with_at((scope), (options), (run), (arg), BINE_SITE(run))
+/* bine_scope_spawn_with(scope, options, run, arg): the same with options, as for bine_spawn_with (NULL: none). */
+#define bine_scope_spawn_with(scope, ...) \
+    bine_scope_spawn_with_at((scope), __VA_ARGS__, BINE_SITE_BEFORE_1(__VA_ARGS__))
 BINE_API bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run,
                                                  void *arg, const char *site);
 
