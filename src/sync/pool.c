@@ -42,12 +42,20 @@ static const struct bine_object_class pool_class = {
 
 /* ---- places ----------------------------------------------------------------------------------- */
 
-static void give_place(struct bine_pool *pool)
+/* To one that waits to spawn. False: nobody does. Those that wait to look are woken on the way. */
+static __attribute__((noinline)) bool pass_place(struct bine_pool *pool)
 {
     struct bine_taker *taker;
     while ((taker = bine_taker_claim(&pool->spawners)))
         if (taker->kind == TAKE)
-            return; /* the place stays taken: it is the taker's now */
+            return true;
+    return false;
+}
+
+static void give_place(struct bine_pool *pool)
+{
+    if (!bine_queue_empty(&pool->spawners) && pass_place(pool))
+        return; /* the place stays taken: it is the taker's now */
     pool->taken--;
     bine_object_notify(&pool->object);
 }
