@@ -268,6 +268,12 @@ bool bine_cut_short(void);
 /* Is that the trace function that bine_cut_short() sets? */
 bool bine_cut_traces(Py_tracefunc function);
 
+/* Each gives a PyMethodDef its function and flags. The method takes its arguments in a tuple and a dict (KEYWORDS), or as they lie on the
+ * interpreter's stack, without names (FAST) or with them (FAST_NAMED). */
+#define BINE_KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
+#define BINE_FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL
+#define BINE_FAST_NAMED(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
+
 /* ---- arguments.c ------------------------------------------------------------------------------------- */
 
 /* The arguments of a METH_FASTCALL | METH_KEYWORDS method, all of them optional, in the order of `names` (which NULL ends): those that were given

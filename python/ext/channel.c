@@ -123,14 +123,12 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
     return PyLong_FromLong(0);
 }
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-
 static PyMethodDef channel_methods[] = {
-    {"put", KEYWORDS(channel_put),
+    {"put", BINE_KEYWORDS(channel_put),
      "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if nobody takes it "
      "within timeout (seconds)."},
     {"put_nowait", channel_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
-    {"get", KEYWORDS(channel_get),
+    {"get", BINE_KEYWORDS(channel_get),
      "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none within timeout "
      "(seconds)."},
     {"get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},

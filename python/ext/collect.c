@@ -292,12 +292,12 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef functions[] = {
-    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS,
+    {"wait", BINE_KEYWORDS(py_wait),
      "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. "
      "Without objects: until all other greenlets have ended or can never go on."},
-    {"iwait", (PyCFunction)(void (*)(void))py_iwait, METH_VARARGS | METH_KEYWORDS,
+    {"iwait", BINE_KEYWORDS(py_iwait),
      "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become ready."},
-    {"joinall", (PyCFunction)(void (*)(void))py_joinall, METH_VARARGS | METH_KEYWORDS,
+    {"joinall", BINE_KEYWORDS(py_joinall),
      "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; the list of those "
      "that ended."},
     {NULL, NULL, 0, NULL},

@@ -381,8 +381,6 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
     Py_RETURN_FALSE;
 }
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-#define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 #define COMMON                                                                                                      \
     {"rawlink", event_rawlink, METH_O,                                                                              \
      "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the " \
@@ -400,22 +398,22 @@ static PyMethodDef event_methods[] = {
     {"clear", event_clear_flag, METH_NOARGS, "clear()\n--\n\nReset the flag."},
     {"is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set."},
     {"isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()."},
-    {"wait", FAST(event_wait),
+    {"wait", BINE_FAST_NAMED(event_wait),
      "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef result_methods[] = {
     COMMON,
-    {"set", FAST(result_set), "set(value=None)\n--\n\nStore the value and wake all who wait."},
-    {"set_exception", KEYWORDS(result_set_exception),
+    {"set", BINE_FAST_NAMED(result_set), "set(value=None)\n--\n\nStore the value and wake all who wait."},
+    {"set_exception", BINE_KEYWORDS(result_set_exception),
      "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()."},
-    {"set_result", FAST(result_set), "set_result(value)\n--\n\nThe same as set()."},
-    {"get", FAST(result_get),
+    {"set_result", BINE_FAST_NAMED(result_set), "set_result(value)\n--\n\nThe same as set()."},
+    {"get", BINE_FAST_NAMED(result_get),
      "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer."},
-    {"result", FAST(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
+    {"result", BINE_FAST_NAMED(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
     {"get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)"},
-    {"wait", FAST(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
+    {"wait", BINE_FAST_NAMED(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
     {"successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored."},
     {"done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()."},
     {"cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled."},

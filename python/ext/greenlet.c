@@ -379,29 +379,27 @@ static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
 
 /* ---- the type --------------------------------------------------------------------------------------------------- */
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-
 static PyMethodDef greenlet_methods[] = {
     {"start", greenlet_start, METH_NOARGS,
      "start()\n--\n\nSchedule the greenlet to run in this loop iteration. No effect if it was started before."},
     {"start_later", greenlet_start_later, METH_O,
      "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later. No effect if it was started before."},
-    {"spawn", (PyCFunction)(void (*)(void))greenlet_spawn, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
+    {"spawn", BINE_FAST_NAMED(greenlet_spawn) | METH_CLASS,
      "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run."},
-    {"spawn_later", KEYWORDS(greenlet_spawn_later) | METH_CLASS,
+    {"spawn_later", BINE_KEYWORDS(greenlet_spawn_later) | METH_CLASS,
      "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that much later."},
-    {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
+    {"join", BINE_FAST_NAMED(greenlet_join),
      "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed."},
-    {"get", KEYWORDS(greenlet_get),
+    {"get", BINE_KEYWORDS(greenlet_get),
      "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its exception; Timeout "
      "if it takes longer."},
-    {"kill", KEYWORDS(bine_greenlet_kill),
+    {"kill", BINE_KEYWORDS(bine_greenlet_kill),
      "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it "
      "waits, and wait for its end. In the current greenlet it is raised at once, or with block=False at the next "
      "wait."},
     {"throw", bine_greenlet_throw, METH_VARARGS,
      "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet."},
-    {"switch", KEYWORDS(bine_greenlet_switch),
+    {"switch", BINE_KEYWORDS(bine_greenlet_switch),
      "switch(*args, **kwargs)\n--\n\nHave the greenlet go on that waits in hub.switch(), which returns the argument, "
      "or start one that was not started with these arguments.\n"
      "Then wait until somebody switches to the caller; a callback of the event loop goes on at once."},
@@ -411,10 +409,11 @@ static PyMethodDef greenlet_methods[] = {
      "successful()\n--\n\nTrue if the greenlet has ended without an exception."},
     {"rawlink", bine_greenlet_rawlink, METH_O,
      "rawlink(callback)\n--\n\nCall callback(self) when the greenlet has ended."},
-    {"link", KEYWORDS(bine_greenlet_link),
+    {"link", BINE_KEYWORDS(bine_greenlet_link),
      "link(callback)\n--\n\nCall callback(self) in a new greenlet when it has ended."},
-    {"link_value", KEYWORDS(bine_greenlet_link_value), "link_value(callback)\n--\n\nThe same, only if it succeeded."},
-    {"link_exception", KEYWORDS(bine_greenlet_link_exception),
+    {"link_value", BINE_KEYWORDS(bine_greenlet_link_value),
+     "link_value(callback)\n--\n\nThe same, only if it succeeded."},
+    {"link_exception", BINE_KEYWORDS(bine_greenlet_link_exception),
      "link_exception(callback)\n--\n\nThe same, only if it failed."},
     {"unlink", bine_greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()."},
     {"has_links", bine_greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end."},

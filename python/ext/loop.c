@@ -444,20 +444,17 @@ static PyObject *get_here(PyObject *object, void *unused)
     return PyBool_FromLong(bine_loop_here((Loop *)object));
 }
 
-#define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL
-#define FAST_NAMED(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
-
 static PyMethodDef methods[] = {
-    {"io", FAST_NAMED(loop_io),
+    {"io", BINE_FAST_NAMED(loop_io),
      "io(fd, events, ref=True, priority=None)\n--\n\nA watcher of a descriptor: events are READ, WRITE or both."},
-    {"timer", FAST_NAMED(loop_timer),
+    {"timer", BINE_FAST_NAMED(loop_timer),
      "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so many seconds, then each "
      "`repeat` seconds if that is not 0."},
-    {"async_", FAST_NAMED(loop_async),
+    {"async_", BINE_FAST_NAMED(loop_async),
      "async_(ref=True, priority=None)\n--\n\nA watcher that send() calls from any thread."},
-    {"run_callback", FAST(bine_loop_run_callback),
+    {"run_callback", BINE_FAST(bine_loop_run_callback),
      "run_callback(function, *args)\n--\n\nCall it soon, once, between two greenlets. What is returned has stop()."},
-    {"run_callback_threadsafe", FAST(bine_loop_run_callback_threadsafe),
+    {"run_callback_threadsafe", BINE_FAST(bine_loop_run_callback_threadsafe),
      "run_callback_threadsafe(function, *args)\n--\n\nThe same from any thread."},
     {"destroy", loop_destroy, METH_NOARGS,
      "destroy()\n--\n\nStop all watchers and forget all callbacks. The loop is of no use any more. Its own thread."},

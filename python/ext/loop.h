@@ -140,7 +140,7 @@ void bine_watchers_forked(struct bine_loop *loop);
 
 /* Parts of the types. Each has start and stop among its own methods: CPython calls those quickly that the object's own type defines. */
 #define BINE_WATCHER_METHODS                                                                                           \
-    {"start", (PyCFunction)(void (*)(void))bine_watcher_start_method, METH_FASTCALL | METH_KEYWORDS,                   \
+    {"start", BINE_FAST_NAMED(bine_watcher_start_method),                                                              \
      "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the "      \
      "events "                                                                                                         \
      "in front if pass_events. It may not wait. Any thread: from\n"                                                    \

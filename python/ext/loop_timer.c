@@ -190,7 +190,7 @@ static PyObject *timer_format(PyObject *object, PyObject *unused)
 
 static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
-    {"again", (PyCFunction)(void (*)(void))timer_again, METH_FASTCALL | METH_KEYWORDS,
+    {"again", BINE_FAST_NAMED(timer_again),
      "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; without repeat: stop."},
     {"_format", timer_format, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -445,7 +445,7 @@ static PyObject *watcher_format(PyObject *object, PyObject *unused)
 static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
     {"close", watcher_close, METH_NOARGS, "close()\n--\n\nStop it for good."},
-    {"feed", (PyCFunction)(void (*)(void))watcher_feed, METH_FASTCALL,
+    {"feed", BINE_FAST(watcher_feed),
      "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had happened."},
     {"__enter__", watcher_enter, METH_NOARGS, NULL},
     {"__exit__", watcher_exit, METH_VARARGS, NULL},

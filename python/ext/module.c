@@ -287,7 +287,7 @@ static PyMethodDef functions[] = {
      "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where "
      "threading.get_ident() tells them apart."},
     {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
-    {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
+    {"sleep", BINE_FAST_NAMED(py_sleep),
      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the "
      "others run."},
     {"idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
@@ -300,8 +300,7 @@ static PyMethodDef functions[] = {
     {"patch_exclude", py_exclude, METH_VARARGS, NULL},
     {"patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL},
 #if PY_VERSION_HEX < 0x030C0000
-    {"call_with_real_threads", (PyCFunction)(void (*)(void))bine_py_call_with_real_threads,
-     METH_VARARGS | METH_KEYWORDS, NULL},
+    {"call_with_real_threads", BINE_KEYWORDS(bine_py_call_with_real_threads), NULL},
 #endif
     {"track_spawning", bine_py_track_spawning, METH_O,
      "track_spawning(wanted)\n--\n\nNote the spawning_stack of each new greenlet, or no more."},

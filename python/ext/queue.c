@@ -339,23 +339,22 @@ static PyObject *queue_repr(PyObject *object)
     return PyUnicode_FromFormat("<%s at %p size=%zd>", Py_TYPE(object)->tp_name, object, length);
 }
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
-
 static PyMethodDef queue_methods[] = {
-    {"put", KEYWORDS(queue_put),
+    {"put", BINE_KEYWORDS(queue_put),
      "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting for room; Full if there is none in time."},
     {"put_nowait", queue_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
-    {"get", KEYWORDS(queue_get),
+    {"get", BINE_KEYWORDS(queue_get),
      "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none in time."},
     {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
-    {"peek", KEYWORDS(queue_peek), "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue."},
+    {"peek", BINE_KEYWORDS(queue_peek), "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue."},
     {"peek_nowait", queue_peek_nowait, METH_NOARGS, "peek_nowait()\n--\n\npeek(False)"},
     {"qsize", queue_qsize, METH_NOARGS, "qsize()\n--\n\nItems in the queue."},
     {"empty", queue_empty, METH_NOARGS, "empty()\n--\n\nTrue if there is no item."},
     {"full", queue_full, METH_NOARGS, "full()\n--\n\nTrue if there is no room."},
-    {"shutdown", KEYWORDS(queue_shutdown), "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left."},
+    {"shutdown", BINE_KEYWORDS(queue_shutdown),
+     "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left."},
     {"task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done."},
-    {"join", KEYWORDS(queue_join),
+    {"join", BINE_KEYWORDS(queue_join),
      "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed."},
     {"copy", bine_queue_copy, METH_NOARGS,
      "copy()\n--\n\nA new queue with the same items, limit and unfinished tasks."},

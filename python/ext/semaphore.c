@@ -350,10 +350,8 @@ static PyObject *semaphore_repr(PyObject *object)
     return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object, self->counter);
 }
 
-#define FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
-#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 #define COMMON                                                                                                       \
-    {"acquire", FAST(semaphore_acquire),                                                                             \
+    {"acquire", BINE_FAST_NAMED(semaphore_acquire),                                                                  \
      "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed."},                              \
         {"locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting."}, \
         {"__enter__", semaphore_enter, METH_NOARGS, NULL},                                                           \
@@ -370,7 +368,7 @@ static PyMethodDef semaphore_methods[] = {
     {"_call_links", bine_semaphore_call_links, METH_NOARGS, NULL},
     {"release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then."},
     {"ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting."},
-    {"wait", KEYWORDS(semaphore_wait),
+    {"wait", BINE_KEYWORDS(semaphore_wait),
      "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it."},
     {NULL, NULL, 0, NULL},
 };

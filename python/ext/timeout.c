@@ -441,7 +441,7 @@ static PyMethodDef timeout_methods[] = {
     {"start", timeout_start, METH_NOARGS, "start()\n--\n\nSchedule the timeout for the current greenlet."},
     {"cancel", timeout_cancel, METH_NOARGS, "cancel()\n--\n\nStop it; it can be started again."},
     {"close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()."},
-    {"start_new", (PyCFunction)(void (*)(void))timeout_start_new, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
+    {"start_new", BINE_KEYWORDS(timeout_start_new) | METH_CLASS,
      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout."},
     {"_on_expiration", timeout_on_expiration, METH_VARARGS,
      "_on_expiration(greenlet, exception)\n--\n\nThe timeout is due: throw the exception into the greenlet that "
