@@ -225,20 +225,24 @@ TEST(cancelled_means_the_greenlet_that_sees_it)
     CHECK_EQ(errors.text(), "");
 }
 
+/* Waits, and takes its time when it is killed. */
+static void clean_up_slowly(bool &over)
+{
+    try {
+        bine::sleep(1h);
+    } catch (const bine::cancelled &) {
+        bine::shield whole;
+        bine::sleep(5ms);
+        over = true;
+        throw;
+    }
+}
+
 TEST(the_end_of_a_task_kills_it_and_waits)
 {
     bool over = false;
     {
-        auto task = bine::spawn([&] {
-            try {
-                bine::sleep(1h);
-            } catch (const bine::cancelled &) {
-                bine::shield whole;
-                bine::sleep(5ms);
-                over = true;
-                throw;
-            }
-        });
+        auto task = bine::spawn([&] { clean_up_slowly(over); });
         bine::yield();
     }
     CHECK(over);
@@ -248,15 +252,7 @@ TEST(the_end_of_a_task_waits_in_a_greenlet_that_is_killed_itself)
 {
     bool over = false;
     auto outer = bine::spawn([&] {
-        auto inner = bine::spawn([&] {
-            try {
-                bine::sleep(1h);
-            } catch (const bine::cancelled &) {
-                bine::shield whole;
-                bine::sleep(5ms);
-                over = true;
-            }
-        });
+        auto inner = bine::spawn([&] { clean_up_slowly(over); });
         bine::sleep(1h);
     });
     bine::sleep(1ms);
