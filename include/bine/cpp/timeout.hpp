@@ -8,7 +8,7 @@
 
 namespace bine
 {
-/* Step aside for at least this long. Throws cancelled, timeout. Switches: yes. */
+/* Park the current greenlet for at least this long. Throws cancelled, timeout. Switches: yes. */
 inline void sleep(duration length)
 {
     check(bine_sleep(length.ns()), "bine::sleep");
