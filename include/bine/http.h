@@ -1,6 +1,6 @@
 /*
  * HTTP/1.1 for greenlets: a library of its own, libbine-http (link with -lbine-http -lbine-tls -lbine). A server runs your
- * function in a greenlet for each request; a client keeps its connections. TLS is libbine-tls's, the parser is llhttp.
+ * function once for each request, in the greenlet of its connection; a client keeps its connections. TLS is libbine-tls's, the parser is llhttp.
  *
  *      static void hello(bine_http *http, void *arg)
  *      {
@@ -15,7 +15,7 @@
  * same functions on both sides. An exchange belongs to the greenlet that got it, which may lend it to others of its thread, one at a time.
  *
  * What comes in is read strictly: a message that two programs could read in two ways is refused, as one is that is larger or slower than
- * its limits allow. The server answers what it refuses by itself (400, 408, 413, 414, 431, 501, 505), and then closes the connection.
+ * its limits allow. The server answers what it refuses by itself (400, 408, 413, 414, 417, 431, 501, 503, 505), and then closes the connection.
  */
 #ifndef BINE_HTTP_H
 #define BINE_HTTP_H
@@ -181,7 +181,8 @@ BINE_API int bine_http_client_free(bine_http_client *client);
  *   EINVAL           arguments, also: a malformed URL, header or method
  *   EPERM            another thread's client
  *   EPROTONOSUPPORT  https without a context
- *   EPROTO           an answer that is malformed, or that two programs could read in two ways; TLS (bine_tls_reason)
+ *   EPROTO           an answer that is malformed, that two programs could read in two ways, or whose head is over its limit; TLS
+ *                    (bine_tls_reason)
  *   EMSGSIZE         an answer whose body is announced to be over its limit
  *   ECONNRESET       the server ended the connection before the head was there
  *   ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the caller's read.
