@@ -95,7 +95,7 @@ static void settle(struct bine_http *http, int status, int64_t length)
     struct bine_http_answer *out = &http->out;
     out->status = status;
     out->close = out->close || !connection_stays(http);
-    out->without_body = http->in.method && strcmp(http->in.method, "HEAD") == 0;
+    out->without_body = strcmp(http->in.method, "HEAD") == 0;
     out->has_length = length >= 0;
     out->left = length >= 0 ? (uint64_t)length : 0;
     out->chunked = length < 0 && http->in.minor == 1 && has_body(status);

@@ -52,7 +52,7 @@ struct bine_http_message {
     bool wants_continue; /* Expect: 100-continue */
     bool to_head;        /* answers: of a HEAD request, which has no body */
     uint8_t minor;       /* of the version: 0 or 1 */
-    const char *method;  /* requests */
+    const char *method;  /* requests; "": not known yet, or it is none */
     int code;            /* answers: the status */
 
     enum bine_http_framing framing;

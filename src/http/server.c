@@ -47,10 +47,9 @@ static void tell(struct bine_http *http, int64_t begun, const char *reason)
     const bine_http_server_options *options = &http->server->options;
     if (!options->log && !(options->error && reason))
         return;
-    bool known = http->in.method && http->in.method[0];
     bine_http_record record = {.connection = http->connection,
-                               .method = known ? http->in.method : "",
-                               .target = known ? bine_http_message_text(&http->in, http->in.target) : "",
+                               .method = http->in.method,
+                               .target = http->in.method[0] ? bine_http_message_text(&http->in, http->in.target) : "",
                                .status = http->out.status,
                                .sent = http->out.sent,
                                .duration = bine_now() - begun,
