@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 /* All sleepers of all threads. The GIL guards it. */
 static struct bine_py_sleeper *sleepers;

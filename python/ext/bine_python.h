@@ -34,9 +34,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/park.h"
-#include "core/schedule.h"
-#include "patch/interpreter.h"
+#include "core/hub/park.h"
+#include "core/hub/schedule.h"
+#include "patch/table/interpreter.h"
 #include "sync/object.h"
 
 #if PY_VERSION_HEX < 0x030A0000

@@ -8,8 +8,8 @@
 #include <errno.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
-#include "core/schedule.h"
+#include "core/hub/greenlet.h"
+#include "core/hub/schedule.h"
 #include "gil.h"
 
 /* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C

@@ -3,7 +3,7 @@
 
 #include "bine_python.h"
 #include "core/alone.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 struct bine_waitable *bine_py_waitable(PyObject *object)
 {

@@ -8,7 +8,7 @@
  * count. Not if the greenlet is traced already (a debugger, coverage): then the error comes first, and what was thrown at the next wait.
  */
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 /* `caller`: the frame that called the extension, or NULL if there was none. */
 static int trace(PyObject *caller, PyFrameObject *frame, int what, PyObject *arg)

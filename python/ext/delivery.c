@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "gil.h"
 
 static atomic_uint rounds; /* how often the signal's handler has run */

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 typedef struct {
     PyObject_HEAD struct bine_waitable waitable; /* ready: it is set */

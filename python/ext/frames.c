@@ -1,6 +1,6 @@
 /*
  * Where Python's frames lie. From CPython 3.11 on every thread state has a stack of its own for them, in a chunk of 16 KiB that it asks of
- * the arena allocator at the first frame. A carrier's C stack has that much room above its top (core/stack.h): there the first chunk
+ * the arena allocator at the first frame. A carrier's C stack has that much room above its top (core/stack/stack.h): there the first chunk
  * goes, so that a shallow greenlet's C frames, growing down, and its Python frames, growing up, share a page. It also saves a mapping
  * per thread state (hazard 31).
  *
@@ -8,7 +8,7 @@
  * that tells them apart in `give_back`, which may be called from anywhere (a forked child, the interpreter's end).
  */
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 #if PY_VERSION_HEX >= 0x030B0000
 

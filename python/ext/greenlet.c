@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 static bool ended(const struct bine_waitable *waitable)

@@ -1,7 +1,7 @@
 /* A Greenlet and the OS thread that it belongs to: orders from other threads, and the end of its own. See bine_python.h. */
 #include <errno.h>
 
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 /* ---- the end of its thread ---------------------------------------------------------------------------------- */

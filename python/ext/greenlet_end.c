@@ -1,5 +1,5 @@
 /* How a Greenlet is ended from outside: kill(), throw(), the end of a `with` block. See bine_python.h. */
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 void bine_py_throw_into(struct bine_carrier *carrier, PyObject *exception)

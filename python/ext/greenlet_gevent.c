@@ -2,7 +2,7 @@
  * What gevent's greenlets have from PyPI's greenlet and from gevent's own bookkeeping: their frame and context while they wait, callbacks when one is
  * started, where it was spawned. See bine_python.h.
  */
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 static bool is_current(const Greenlet *self)

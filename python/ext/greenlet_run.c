@@ -1,5 +1,5 @@
 /* How a Greenlet runs in its carrier, and how it ends. See bine_python.h. */
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 /* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program expects it. */

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 #include <frameobject.h> /* needs Python.h before it */
 

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
 PyObject *bine_py_wait_for_switch(void)

@@ -1,5 +1,5 @@
 /* The Hub object of each OS thread, and what it asks of the thread. See loop.h. */
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "loop.h"
 
 static _Thread_local PyObject *hub_object; /* owned */

@@ -15,9 +15,9 @@
 #include <unwind.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
-#include "core/libc.h"
-#include "patch/interpreter.h"
+#include "core/hub/greenlet.h"
+#include "libc/libc.h"
+#include "patch/table/interpreter.h"
 
 enum {
     MOST = 32

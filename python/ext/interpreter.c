@@ -1,6 +1,6 @@
 /*
  * The interpreter as an object to patch: its thread states are greenlets', but some of its threads and its waits for its own locks
- * stay real ones (patch/interpreter.h).
+ * stay real ones (patch/table/interpreter.h).
  */
 #include <errno.h>
 #include <link.h>
@@ -9,8 +9,8 @@
 
 #include "bine_python.h"
 #include "gil.h"
-#include "patch/interpreter.h"
-#include "patch/thread_greenlets.h"
+#include "patch/table/interpreter.h"
+#include "patch/threads/thread_greenlets.h"
 
 /*
  * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the

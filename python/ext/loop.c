@@ -7,8 +7,8 @@
  */
 #include <errno.h>
 
-#include "core/greenlet.h"
-#include "core/streak.h"
+#include "core/hub/greenlet.h"
+#include "core/hub/streak.h"
 #include "greenlet_parts.h"
 #include "loop.h"
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "core/libc.h"
-#include "io/watch.h"
+#include "libc/libc.h"
+#include "io/poller/watch.h"
 #include "loop.h"
 
 typedef struct {

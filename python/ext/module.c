@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "bine_python.h"
-#include "core/libc.h"
-#include "io/localhost.h"
-#include "patch/interpreter.h"
+#include "libc/libc.h"
+#include "io/names/localhost.h"
+#include "patch/table/interpreter.h"
 
 static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
 {

@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "queue_parts.h"
 
 enum kind {

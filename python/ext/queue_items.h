@@ -3,7 +3,7 @@
 #define BINE_PYTHON_QUEUE_ITEMS_H
 
 #include "bine_python.h"
-#include "sync/items.h"
+#include "sync/ring_heap.h"
 
 enum bine_py_order_of_items {
     BINE_PY_FIFO,

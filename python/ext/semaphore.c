@@ -6,7 +6,7 @@
  */
 #include <limits.h>
 
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 #include "semaphore_parts.h"
 
 static PyTypeObject Semaphore_Type, BoundedSemaphore_Type, RLock_Type;

@@ -11,11 +11,11 @@
 #include <stdatomic.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
-#include "core/libc.h"
+#include "core/hub/greenlet.h"
+#include "libc/libc.h"
 #include "gil.h"
-#include "patch/interpreter.h"
-#include "patch/signals.h"
+#include "patch/table/interpreter.h"
+#include "patch/signals/signals.h"
 
 static int reserved;      /* 0: none, as the main thread has not imported us */
 static PyObject *deliver; /* its handler */

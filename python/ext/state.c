@@ -6,9 +6,9 @@
  * and its extensions keep caches that name a state by its id (asyncio's running loop), which a wiped state would keep.
  */
 #include "bine_python.h"
-#include "core/renew.h"
-#include "patch/local_keys.h"
-#include "patch/local_tls.h"
+#include "core/hub/renew.h"
+#include "patch/locals/local_keys.h"
+#include "patch/locals/local_tls.h"
 
 #if PY_VERSION_HEX >= 0x030E0000
 #pragma weak PyUnstable_ThreadState_SetStackProtection

@@ -4,7 +4,7 @@
  * Nothing is asked at a switch while no such function is set: it is called by a variant of the functions around a switch (carrier.c).
  */
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 static _Thread_local PyObject *tracer;
 static _Thread_local struct bine_py_greenlet *last; /* whom the last switch led to */

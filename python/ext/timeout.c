@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
+#include "core/hub/greenlet.h"
 
 typedef struct bine_py_timeout {
     PyBaseExceptionObject base;              /* it is an exception itself */

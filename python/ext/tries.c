@@ -2,11 +2,11 @@
  * Calls of the interpreter's own objects that return at once. See bine_python.h.
  *
  * A loop that tries for what only another greenlet can bring about lets the others run after some tries: the calls of libc that it makes count
- * (patch/hook.h). Up to CPython 3.12 each of these makes one, as every lock of Python's is a semaphore. Since 3.13 SimpleQueue and the handle of a
+ * (patch/table/hook.h). Up to CPython 3.12 each of these makes one, as every lock of Python's is a semaphore. Since 3.13 SimpleQueue and the handle of a
  * thread, and since 3.14 locks, are words in memory, and libc is called for a wait only. So the methods count: ours is put under theirs.
  */
 #include "bine_python.h"
-#include "patch/hook.h"
+#include "patch/table/hook.h"
 
 #if PY_VERSION_HEX >= 0x030D0000
 

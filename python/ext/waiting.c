@@ -3,8 +3,8 @@
 #include <math.h>
 
 #include "bine_python.h"
-#include "core/greenlet.h"
-#include "core/streak.h"
+#include "core/hub/greenlet.h"
+#include "core/hub/streak.h"
 #include "gil.h"
 
 PyObject *bine_LoopExit, *bine_BlockingSwitchOutError;

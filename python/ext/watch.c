@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "bine_python.h"
-#include "core/dump.h"
-#include "core/greenlet.h"
-#include "core/libc.h"
+#include "core/report/dump.h"
+#include "core/hub/greenlet.h"
+#include "libc/libc.h"
 
 /* Who waits for what, as text: the dump goes through a memory file. */
 PyObject *bine_py_dump_text(void)

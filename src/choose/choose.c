@@ -6,10 +6,10 @@
 #include <bine/choose.h>
 #include <stdlib.h>
 
-#include "../sync/channel.h"
-#include "../sync/queue.h"
-#include "../sync/semaphore.h"
 #include "choosing.h"
+#include "sync/channel.h"
+#include "sync/queue.h"
+#include "sync/semaphore.h"
 
 enum {
     ON_STACK = 8

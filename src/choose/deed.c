@@ -3,12 +3,12 @@
 
 #include <poll.h>
 
-#include "../core/libc.h"
-#include "../sync/channel.h"
-#include "../sync/mailbox.h"
-#include "../sync/queue.h"
-#include "../sync/rlock.h"
-#include "../sync/semaphore.h"
+#include "libc/libc.h"
+#include "sync/channel.h"
+#include "sync/mailbox.h"
+#include "sync/queue.h"
+#include "sync/rlock.h"
+#include "sync/semaphore.h"
 
 #define ITEM (&deed->taker.taker.item)
 

@@ -6,8 +6,8 @@
 
 #include <bine/choose.h>
 
-#include "../io/watch.h"
-#include "../sync/party.h"
+#include "io/poller/watch.h"
+#include "sync/party.h"
 
 struct bine_visit;
 struct bine_deed;

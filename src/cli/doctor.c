@@ -18,18 +18,18 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../io/poller.h"
-#include "../patch/table.h"
 #include "binary.h"
 #include "dependencies.h"
+#include "io/poller/poller.h"
 #include "own_calls.h"
+#include "patch/table/table.h"
 #include "system_calls.h"
 
 static const struct {
     const char *name, *why;
 } uncovered[] = {
 #define BINE_UNCOVERED(name, why) {#name, why},
-#include "../patch/uncovered.def"
+#include "patch/table/uncovered.def"
 #undef BINE_UNCOVERED
 };
 

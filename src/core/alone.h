@@ -4,7 +4,7 @@
 #ifndef BINE_CORE_ALONE_H
 #define BINE_CORE_ALONE_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /*
  * Park until the current greenlet (and the root) are alone, or until `deadline`. 0, ETIME or an error number of bine_park.

@@ -1,10 +1,10 @@
 /* Ending greenlets from outside: kill, shields, timeout scopes. */
 #include <errno.h>
 
-#include "errand.h"
-#include "park.h"
-#include "schedule.h"
-#include "streak.h"
+#include "core/across/errand.h"
+#include "core/hub/park.h"
+#include "core/hub/schedule.h"
+#include "core/hub/streak.h"
 
 static void kill_here(void *g)
 {

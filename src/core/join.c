@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "errand.h"
-#include "streak.h"
-#include "switch.h"
+#include "core/across/errand.h"
+#include "core/hub/streak.h"
+#include "core/hub/switch.h"
 
 static int fail(int error)
 {

@@ -1,7 +1,7 @@
 /* The end of a thread that owes its greenlets theirs: they are killed, and waited for. */
 #include "last.h"
 
-#include "park.h"
+#include "core/hub/park.h"
 
 /* Cleanup may spawn greenlets, whose cleanup may spawn others. A link that spawns another of its kind for ever comes to an end here; what is
  * left is abandoned with the hub. */

@@ -2,7 +2,7 @@
 #ifndef BINE_CORE_LAST_H
 #define BINE_CORE_LAST_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /* Kill all greenlets of the current thread but the root, which calls it, and those that come meanwhile, and wait for the ends of those that
  * have begun. Neither a kill nor a timeout cuts it short. Comes back at once where nothing can wake

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hub.h"
-#include "libc.h"
+#include "core/hub/hub.h"
+#include "libc/libc.h"
 
 static const struct bine_block_class *block_class;
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "renew.h"
-#include "schedule.h"
+#include "core/hub/renew.h"
+#include "core/hub/schedule.h"
 
 enum {
     KEYS = 128,

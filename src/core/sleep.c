@@ -1,8 +1,8 @@
 /* Sleeping and idling. */
 #include <errno.h>
 
-#include "park.h"
-#include "switch.h"
+#include "core/hub/park.h"
+#include "core/hub/switch.h"
 
 static __attribute__((noinline)) int sleep_slowly(int64_t duration)
 {

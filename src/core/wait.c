@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "alone.h"
-#include "dump.h"
-#include "errand.h"
-#include "park.h"
-#include "schedule.h"
-#include "streak.h"
+#include "core/across/errand.h"
+#include "core/hub/park.h"
+#include "core/hub/schedule.h"
+#include "core/hub/streak.h"
+#include "core/report/dump.h"
 
 struct watch {
     struct bine_waiter waiter; /* first */

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../core/hub.h"
-#include "../core/libc.h"
+#include "core/hub/hub.h"
+#include "libc/libc.h"
 #include "listen.h"
 
 enum {

@@ -16,9 +16,9 @@
 #include <bine/greenlet.h>
 #include <bine/io.h>
 
-#include "../core/libc.h"
-#include "../io/descriptor.h"
 #include "address.h"
+#include "io/descriptor/descriptor.h"
+#include "libc/libc.h"
 
 enum {
     MOST = 32,  /* addresses of a name that are tried */

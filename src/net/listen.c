@@ -8,8 +8,8 @@
 
 #include <bine/io.h>
 
-#include "../core/libc.h"
-#include "../io/descriptor.h"
+#include "io/descriptor/descriptor.h"
+#include "libc/libc.h"
 #include "unix_file.h"
 
 /* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. */

@@ -10,11 +10,11 @@
 
 #include <bine/io.h>
 
-#include "../core/errand.h"
-#include "../core/libc.h"
-#include "../io/descriptor.h"
-#include "../io/sigpipe.h"
-#include "../sync/object.h"
+#include "core/across/errand.h"
+#include "io/descriptor/descriptor.h"
+#include "io/descriptor/sigpipe.h"
+#include "libc/libc.h"
+#include "sync/object.h"
 #include "unix_file.h"
 
 static void note_address(struct bine_listener *listener, bool own)

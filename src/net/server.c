@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/name.h"
-#include "../sync/pool.h"
+#include "core/hub/name.h"
 #include "listener.h"
+#include "sync/pool.h"
 
 struct bine_server {
     struct bine_listener listener; /* first */

@@ -5,8 +5,8 @@
 #include <bine/signal.h>
 #include <errno.h>
 
-#include "../core/libc.h"
-#include "../sync/event.h"
+#include "libc/libc.h"
+#include "sync/event.h"
 
 struct watched {
     _Atomic(bine_event *) event;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../core/libc.h"
+#include "libc/libc.h"
 
 /* ---- binding ---------------------------------------------------------------------------------- */
 

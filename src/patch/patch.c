@@ -3,15 +3,15 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "../io/confine.h"
-#include "../io/descriptor.h"
-#include "engine.h"
-#include "hook.h"
-#include "interpreter.h"
-#include "limit.h"
-#include "local_tls.h"
-#include "scope.h"
-#include "signals.h"
+#include "io/descriptor/descriptor.h"
+#include "io/offload/confine.h"
+#include "patch/engine/engine.h"
+#include "patch/engine/limit.h"
+#include "patch/engine/rules.h"
+#include "patch/locals/local_tls.h"
+#include "patch/signals/signals.h"
+#include "patch/table/hook.h"
+#include "patch/table/interpreter.h"
 
 atomic_uint bine_patch_active;
 _Thread_local int bine_vforked;

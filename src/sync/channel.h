@@ -4,9 +4,9 @@
 
 #include <bine/channel.h>
 
-#include "items.h"
 #include "object.h"
 #include "party.h"
+#include "ring_heap.h"
 
 struct bine_channel {
     struct bine_object object;

@@ -18,7 +18,7 @@
  */
 #include "mailbox.h"
 
-#include "../core/libc.h"
+#include "libc/libc.h"
 #include "object.h"
 
 enum {

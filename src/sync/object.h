@@ -16,11 +16,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "../core/errand.h"
-#include "../core/park.h"
-#include "../core/sanitizer.h"
-#include "../core/streak.h"
-#include "../core/switch.h"
+#include "core/across/errand.h"
+#include "core/hub/park.h"
+#include "core/hub/sanitizer.h"
+#include "core/hub/streak.h"
+#include "core/hub/switch.h"
 
 struct bine_object;
 struct bine_remote;

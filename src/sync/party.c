@@ -1,7 +1,7 @@
 /* Deciding parties, and claiming their takers. See party.h. */
 #include "party.h"
 
-#include "../core/libc.h"
+#include "libc/libc.h"
 
 enum {
     OPEN,

@@ -1,4 +1,4 @@
-/* What map.c and scope.c need of a pool: members whose end they are told of. */
+/* What pool_map.c and scope.c need of a pool: members whose end they are told of. */
 #ifndef BINE_SYNC_POOL_H
 #define BINE_SYNC_POOL_H
 

@@ -4,9 +4,9 @@
 
 #include <bine/queue.h>
 
-#include "items.h"
 #include "object.h"
 #include "party.h"
+#include "ring_heap.h"
 
 struct bine_queue_object {
     struct bine_object object;

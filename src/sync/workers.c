@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "../core/last.h"
-#include "../core/libc.h"
+#include "core/last.h"
+#include "libc/libc.h"
 #include "object.h"
 
 enum {

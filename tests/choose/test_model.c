@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 
 enum {
     HUBS = 3,

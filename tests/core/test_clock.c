@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 #include "harness.h"
 
 static int64_t monotonic(void)

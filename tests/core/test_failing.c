@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 
 static int ran;
 

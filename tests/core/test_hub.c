@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/hub.h"
-#include "core/park.h"
+#include "core/hub/hub.h"
+#include "core/hub/park.h"
 #include "harness.h"
 
 static atomic_int posted;

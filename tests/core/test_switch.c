@@ -10,7 +10,7 @@
 #include <xmmintrin.h>
 #endif
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 #include "harness.h"
 
 static void *keeps_errno(void *value)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/timer.h"
+#include "core/hub/timer.h"
 #include "harness.h"
 
 enum {

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "io/descriptor.h"
-#include "io/poller.h"
-#include "io/poller_sim.h"
-#include "patch/hook.h"
+#include "io/descriptor/descriptor.h"
+#include "io/poller/poller.h"
+#include "io/poller/poller_sim.h"
+#include "patch/table/hook.h"
 
 void transcript_add(struct transcript *transcript, const char *format, ...)
 {

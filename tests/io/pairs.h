@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "io/descriptor.h"
+#include "io/descriptor/descriptor.h"
 
 /* A descriptor as the hooks would have announced it. */
 static inline int announced(int fd, enum bine_descriptor_kind kind)

@@ -9,11 +9,11 @@
 
 #include <bine.h>
 
-#include "core/libc.h"
-#include "core/park.h"
+#include "libc/libc.h"
+#include "core/hub/park.h"
 #include "harness.h"
-#include "io/descriptor.h"
-#include "io/poller.h"
+#include "io/descriptor/descriptor.h"
+#include "io/poller/poller.h"
 
 static inline struct bine_poller *poller(void)
 {

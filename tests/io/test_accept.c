@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "one_call.h"
 
 static __typeof__(bine_libc.accept4) real_accept4;

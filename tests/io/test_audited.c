@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../patch/audit.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "harness.h"
 
 static int ends[2];

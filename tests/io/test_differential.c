@@ -12,7 +12,7 @@
 
 #include "differential.h"
 #include "harness.h"
-#include "io/descriptor.h"
+#include "io/descriptor/descriptor.h"
 
 enum kind {
     UNIX_STREAM,

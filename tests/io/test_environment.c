@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 
 enum {
     SOMEBODY = 65534 /* a user that is not root */

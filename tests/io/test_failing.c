@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/libc.h"
-#include "io/file.h"
-#include "io/stdio.h"
+#include "libc/libc.h"
+#include "io/file/file.h"
+#include "io/stdio/stdio.h"
 
 static bool begin(void)
 {

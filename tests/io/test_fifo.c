@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "one_call.h"
 
 static __typeof__(bine_libc.read) real_read;

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "io/file.h"
+#include "io/file/file.h"
 
 /* ---- reading and writing --------------------------------------------------------------------------------- */
 

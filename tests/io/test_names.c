@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/libc.h"
-#include "io/offload.h"
+#include "libc/libc.h"
+#include "io/offload/offload.h"
 
 /* ---- a slow name service --------------------------------------------------------------------------- */
 

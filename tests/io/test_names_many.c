@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/libc.h"
-#include "io/offload.h"
+#include "libc/libc.h"
+#include "io/offload/offload.h"
 
 enum {
     WAITING = 4096, /* look-ups that may wait for a thread */

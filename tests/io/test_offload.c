@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/libc.h"
-#include "io/offload.h"
+#include "libc/libc.h"
+#include "io/offload/offload.h"
 
 /* A job that blocks its thread until the test opens the gate. */
 struct gate {

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/libc.h"
-#include "io/offload.h"
+#include "libc/libc.h"
+#include "io/offload/offload.h"
 
 static atomic_int called;
 

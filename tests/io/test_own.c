@@ -11,8 +11,8 @@
 #include <bine.h>
 
 #include "harness.h"
-#include "io/own.h"
-#include "io/poller_common.h"
+#include "io/descriptor/own.h"
+#include "io/poller/poller_common.h"
 
 enum {
     MOST = 16

@@ -6,8 +6,8 @@
 #include <sys/select.h>
 #include <sys/time.h>
 
-#include "core/hub.h"
-#include "io/io.h"
+#include "core/hub/hub.h"
+#include "io/wait/io.h"
 #include "pairs.h"
 
 static int64_t clock_now(void)

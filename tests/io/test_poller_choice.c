@@ -10,11 +10,11 @@
 
 #include <bine.h>
 
-#include "core/libc.h"
-#include "core/park.h"
+#include "libc/libc.h"
+#include "core/hub/park.h"
 #include "filter.h"
-#include "io/descriptor.h"
-#include "io/poller.h"
+#include "io/descriptor/descriptor.h"
+#include "io/poller/poller.h"
 
 static struct bine_poller *open_poller(const char *choice)
 {

@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include "io/poller_common.h"
+#include "io/poller/poller_common.h"
 #include "pollers.h"
 
 #ifdef RUNG

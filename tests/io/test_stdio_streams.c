@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "heart.h"
 
 /* ---- streams over other things ---------------------------------------------------------------------------- */

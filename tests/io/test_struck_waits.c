@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../sync/struck.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "harness.h"
 
 /* ---- children ---------------------------------------------------------------------------------- */

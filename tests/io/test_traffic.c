@@ -3,7 +3,7 @@
 #include <sys/uio.h>
 
 #include "differential.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 #include "pairs.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 #include "one_call.h"
 
 /* ---- readers and writers ----------------------------------------------------------------------- */

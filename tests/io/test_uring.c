@@ -10,9 +10,9 @@
 #include <bine.h>
 
 #include "harness.h"
-#include "io/poller.h"
-#include "io/uring_layout.h"
-#include "io/uring_ring.h"
+#include "io/poller/poller.h"
+#include "io/poller/uring_layout.h"
+#include "io/poller/uring_ring.h"
 
 /* More than the 16 pending operations from which on a wait is for several completions. */
 enum {

@@ -1,9 +1,9 @@
-/* Watching descriptors without a greenlet (io/watch.h), and what keeps a hub whose greenlets all wait. */
+/* Watching descriptors without a greenlet (io/poller/watch.h), and what keeps a hub whose greenlets all wait. */
 #include <errno.h>
 #include <pthread.h>
 #include <sys/wait.h>
 
-#include "io/watch.h"
+#include "io/poller/watch.h"
 #include "pollers.h"
 
 struct news {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;

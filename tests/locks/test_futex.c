@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "locks.h"
 
 #define futex(word, operation, value, ...) syscall(SYS_futex, word, operation, value, ##__VA_ARGS__)

@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/park.h"
-#include "io/io.h"
-#include "io/poller.h"
+#include "core/hub/park.h"
+#include "io/wait/io.h"
+#include "io/poller/poller.h"
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 enum {
     WORKERS = 4,

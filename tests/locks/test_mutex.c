@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 /* ---- one hub --------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 #include <threads.h>
 
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 /* ---- barrier --------------------------------------------------------------------------------- */
 

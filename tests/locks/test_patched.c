@@ -8,9 +8,9 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 /*
  * A script: two parties take turns, each step is one call, its result is written down. The parties are threads,

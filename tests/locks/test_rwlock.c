@@ -1,6 +1,6 @@
 /* pthread_rwlock for greenlets. */
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static char order[64];

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "locks.h"
-#include "sync/posix.h"
+#include "locks/posix.h"
 
 static sem_t semaphore;
 static char order[64];

@@ -9,7 +9,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "locks.h"
 
 /* ---- real threads ----------------------------------------------------------------------------- */

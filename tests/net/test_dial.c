@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "net/address.h"
 
 /* ---- a name service ------------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 
 static bool begin(void)
 {

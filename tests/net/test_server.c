@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../io/filter.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "harness.h"
 
 static bine_server *server;

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 #include "harness.h"
 
 static bine_server *server;

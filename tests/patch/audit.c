@@ -21,8 +21,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "core/hub.h"
-#include "core/libc.h"
+#include "core/hub/hub.h"
+#include "libc/libc.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59

@@ -4,7 +4,7 @@
 #include <bine.h>
 #include <signal.h>
 
-#include "core/hub.h"
+#include "core/hub/hub.h"
 #include "harness.h"
 
 /* When the signal comes. */

@@ -9,7 +9,7 @@
 
 #include "audit.h"
 #include "common.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 
 static int ends[2];
 

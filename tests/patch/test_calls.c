@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #include "common.h"
-#include "core/libc_declarations.h"
+#include "libc/declarations.h"
 
 /* The function behind a name as a program finds it: patched, this is the hook. */
 #define CALL(name) ((__typeof__(name) *)find(#name))

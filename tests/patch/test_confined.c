@@ -20,11 +20,11 @@
 #include <wchar.h>
 
 #include "../io/filter.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "harness.h"
-#include "io/confine.h"
-#include "io/file.h"
-#include "io/offload.h"
+#include "io/offload/confine.h"
+#include "io/file/file.h"
+#include "io/offload/offload.h"
 
 enum {
     SOMEBODY = 65534 /* a user that is not root */

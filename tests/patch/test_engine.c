@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 
 #include "common.h"
-#include "patch/engine.h"
-#include "patch/loaded.h"
-#include "patch/relocation.h"
-#include "patch/table.h"
+#include "patch/engine/engine.h"
+#include "patch/elf/image_list.h"
+#include "patch/elf/relocation.h"
+#include "patch/table/table.h"
 
 static const char *const variants[] = {"liblazy.so", "libnow.so", "libnoplt.so", "libsysv.so"};
 enum {

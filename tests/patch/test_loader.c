@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "patch/table.h"
+#include "patch/table/table.h"
 
 static const char *path_of(void *handle)
 {

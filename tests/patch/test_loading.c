@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "common.h"
-#include "core/hub.h"
-#include "core/libc.h"
+#include "core/hub/hub.h"
+#include "libc/libc.h"
 #include "meeting.h"
 
 static bine_event *opened; /* what a meeting waits for */

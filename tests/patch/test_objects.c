@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 
 #include "common.h"
-#include "patch/table.h"
+#include "patch/table/table.h"
 
 static const char *const variants[] = {"liblazy.so", "libnow.so", "libnoplt.so", "libsysv.so"};
 enum {
@@ -168,7 +168,7 @@ TEST(hazard_13_every_original_is_there_or_its_symbol_is_left_alone)
 
 static const char *const uncovered[] = {
 #define BINE_UNCOVERED(name, why) #name,
-#include "patch/uncovered.def"
+#include "patch/table/uncovered.def"
 #undef BINE_UNCOVERED
 };
 

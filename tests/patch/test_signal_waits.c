@@ -2,7 +2,7 @@
 #include <bine.h>
 #include <signal.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 #include "harness.h"
 #include "signal_waits.h"
 

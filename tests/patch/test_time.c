@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "common.h"
-#include "core/libc.h"
+#include "libc/libc.h"
 
 static int64_t since(int64_t start)
 {

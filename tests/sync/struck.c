@@ -4,9 +4,9 @@
 #include <bine.h>
 #include <string.h>
 
-#include "core/park.h"
+#include "core/hub/park.h"
 #include "harness.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 
 enum blow {
     KILL,

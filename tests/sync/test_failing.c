@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "core/libc.h"
+#include "libc/libc.h"
 
 static void *returns(void *arg)
 {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 
 /* With BINE_POLLER=sim:SEED the hub runs ready greenlets in random order, once the poller is there. */
 static void open_poller(void)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "io/poller.h"
+#include "io/poller/poller.h"
 
 enum {
     WORKERS = 12,

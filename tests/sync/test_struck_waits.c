@@ -6,8 +6,8 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
-#include "core/greenlet.h"
-#include "core/libc.h"
+#include "core/hub/greenlet.h"
+#include "libc/libc.h"
 #include "harness.h"
 #include "struck.h"
 

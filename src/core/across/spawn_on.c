@@ -1,0 +1,41 @@
+/* Spawning on another thread's hub: an errand, since records and stacks are made by their own thread only. */
+#include <errno.h>
+
+#include "core/hub/schedule.h"
+#include "errand.h"
+
+static int spawn_there(struct bine_errand *errand)
+{
+    errand->item = bine_spawn_at(errand->function, errand->item, errand->site);
+    return errand->item ? 0 : errno;
+}
+
+/* Nobody is there to take the reference. */
+static void spawned_for_nobody(struct bine_errand *errand, int error)
+{
+    if (!error)
+        bine_detach(errand->item);
+}
+
+bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const char *site)
+{
+    if (!hub || !run || !site) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (hub == bine_hub_of_thread)
+        return bine_spawn_at(run, arg, site);
+    struct bine_errand errand = {.run = spawn_there,
+                                 .verb = "spawn on hub",
+                                 .object = hub,
+                                 .item = arg,
+                                 .function = run,
+                                 .site = site,
+                                 .timeout = BINE_FOREVER,
+                                 .forsaken = spawned_for_nobody};
+    int error = bine_errand(hub, &errand);
+    if (!error)
+        return errand.item;
+    errno = error;
+    return NULL;
+}

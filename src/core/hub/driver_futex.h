@@ -1,0 +1,9 @@
+/* The driver every hub starts with. */
+#ifndef BINE_CORE_HUB_DRIVER_FUTEX_H
+#define BINE_CORE_HUB_DRIVER_FUTEX_H
+
+#include "hub.h"
+
+void bine_idle_driver_init(struct bine_hub *hub);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * Stack overflow, reported by name: SIGSEGV on a guard page runs its handler on the thread's alternate signal stack, says which
+ * greenlet overflowed what, and lets the default action end the process. Any other SIGSEGV goes to the handler that was there before.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "core/hub/schedule.h"
+#include "core/stack/guard.h"
+#include "libc/libc.h"
+
+/* Handlers of the program run here too, once signals are patched; only what they touch costs memory. A guard page lies below. */
+enum {
+    SIGNAL_STACK_SIZE = 256 * 1024
+};
+
+static struct sigaction previous;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int once_error;
+
+static __attribute__((tls_model("initial-exec"))) _Thread_local void *signal_stack;
+
+/* Only what is async-signal-safe. */
+static void say(const char *text)
+{
+    (void)!bine_libc.write(STDERR_FILENO, text, strlen(text));
+}
+
+static void say_number(size_t number)
+{
+    char digits[24], *at = digits + sizeof digits - 1;
+    *at = 0;
+    do {
+        *--at = (char)('0' + number % 10);
+    } while (number /= 10);
+    say(at);
+}
+
+static void report(const struct bine_greenlet *g)
+{
+    say("bine: greenlet \"");
+    say(g->name ? g->name : g->site);
+    say("\" overflowed its ");
+    say_number(bine_stack_asked(g->stack) / 1024);
+    say(" KiB stack (spawned at ");
+    say(g->site + strlen(g->site) + 1);
+    say("; give it a larger stack_size, or set BINE_STACK_SIZE)\n");
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.sp;
+#else
+    return 0;
+#endif
+}
+
+/* Was it the current greenlet's frames that met a guard: its own, or, with a frame larger than that, somebody else's? */
+static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, const ucontext_t *context)
+{
+    return g && g->stack && info->si_code > 0 && /* by the kernel: nobody sent it */
+           (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
+}
+
+/* Run the handler that was there before ours as the kernel would have run it. The mask needs no undoing: the return from our own handler does
+ * that. Only SA_ONSTACK is not up to it. */
+static void chain(const struct sigaction *action, int signal_number, siginfo_t *info, void *context)
+{
+    sigset_t mask = action->sa_mask;
+    if (action->sa_flags & SA_NODEFER && !sigismember(&mask, signal_number)) {
+        sigset_t deferred;
+        sigemptyset(&deferred);
+        sigaddset(&deferred, signal_number);
+        bine_libc.pthread_sigmask(SIG_UNBLOCK, &deferred, NULL);
+    }
+    bine_libc.pthread_sigmask(SIG_BLOCK, &mask, NULL);
+    if (action->sa_flags & SA_SIGINFO)
+        action->sa_sigaction(signal_number, info, context);
+    else
+        action->sa_handler(signal_number);
+}
+
+/* What is to be done with a signal that is not ours. SA_RESETHAND: it counts once. */
+static struct sigaction before_us(void)
+{
+    static atomic_flag used = ATOMIC_FLAG_INIT;
+    struct sigaction action = previous;
+    if ((unsigned)action.sa_flags & SA_RESETHAND && atomic_flag_test_and_set(&used))
+        action = (struct sigaction){.sa_handler = SIG_DFL};
+    return action;
+}
+
+static void handle(int signal_number, siginfo_t *info, void *context)
+{
+    struct bine_hub *hub = bine_hub_of_thread;
+    struct bine_greenlet *g = hub ? hub->current : NULL;
+    if (overflowed(g, info, context)) {
+        report(g);
+    } else {
+        struct sigaction action = before_us();
+        if (action.sa_flags & SA_SIGINFO || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) {
+            chain(&action, signal_number, info, context);
+            return;
+        }
+        if (action.sa_handler == SIG_IGN && info->si_code <= 0) /* a fault cannot be ignored, one that was sent can */
+            return;
+    }
+    /* Back to the default and return: the instruction faults again and the process ends as it would have without us; a
+     * SIGSEGV that was sent is sent again. */
+    struct sigaction default_action = {.sa_handler = SIG_DFL};
+    bine_libc.sigaction(signal_number, &default_action, NULL);
+    if (info->si_code <= 0)
+        raise(signal_number);
+}
+
+static void install(void)
+{
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    if (bine_libc.sigaction(SIGSEGV, &action, &previous) < 0)
+        once_error = errno;
+}
+
+/* The stack that the thread had before is kept above ours, away from where ours ends. */
+static stack_t *stack_before(void *bottom)
+{
+    return (stack_t *)((char *)bottom + SIGNAL_STACK_SIZE - 64);
+}
+
+int bine_overflow_watch_thread(void)
+{
+    bine_libc.pthread_once(&once, install);
+    if (once_error) {
+        errno = once_error;
+        return -1;
+    }
+    /* The program, a sanitizer or a language runtime may have one already. Theirs are for handlers that do next to nothing,
+     * often 8 KiB: one that cannot hold the program's own handlers gives way to ours while the hub lives. */
+    stack_t old;
+    if (sigaltstack(NULL, &old) < 0)
+        old = (stack_t){.ss_flags = SS_DISABLE};
+    if (!(old.ss_flags & SS_DISABLE) && ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
+        return 0;
+    size_t guard = bine_page_size();
+    char *memory =
+        mmap(NULL, guard + SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED)
+        return -1;
+    stack_t stack = {.ss_sp = memory + guard,
+                     .ss_size = (size_t)((char *)stack_before(memory + guard) - memory) - guard};
+    *stack_before(stack.ss_sp) = old;
+    if (mprotect(memory, guard, PROT_NONE) < 0 || sigaltstack(&stack, NULL) < 0) {
+        int error = errno;
+        munmap(memory, guard + SIGNAL_STACK_SIZE);
+        errno = error;
+        return -1;
+    }
+    signal_stack = memory + guard;
+    return 0;
+}
+
+void bine_overflow_unwatch_thread(void)
+{
+    if (!signal_stack)
+        return;
+    stack_t now, before = *stack_before(signal_stack);
+    bool ours = sigaltstack(NULL, &now) == 0 && now.ss_sp == signal_stack;
+    if (!ours || sigaltstack(&before, NULL) == 0)
+        munmap((char *)signal_stack - bine_page_size(), bine_page_size() + SIGNAL_STACK_SIZE);
+    signal_stack = NULL;
+}

@@ -1,0 +1,26 @@
+/* The signal that interrupts system calls of pool threads. See offload.h. */
+#include <signal.h>
+
+#include "libc/libc.h"
+#include "offload.h"
+
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the
+ * call succeeds in the same moment. Take one that nobody uses: real-time signals from near the end. Not the last two, which qemu-user
+ * takes for its own and never delivers, nor the one before, which is the Python package's. */
+int bine_offload_choose_signal(void)
+{
+    for (int signal = SIGRTMAX - 3; signal > SIGRTMIN; signal--) {
+        struct sigaction action;
+        if (bine_libc.sigaction(signal, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+            continue;
+        action = (struct sigaction){.sa_handler = nothing}; /* without SA_RESTART */
+        sigemptyset(&action.sa_mask);
+        return bine_libc.sigaction(signal, &action, NULL) == 0 ? signal : 0;
+    }
+    return 0;
+}

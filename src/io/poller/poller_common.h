@@ -1,0 +1,123 @@
+/*
+ * What the pollers have in common: the book of operations in flight, one slot per descriptor, waking, and the slow
+ * re-check of long waits. Inside src/io/poller*.c only.
+ */
+#ifndef BINE_IO_POLLER_POLLER_COMMON_H
+#define BINE_IO_POLLER_POLLER_COMMON_H
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
+#include "poller.h"
+
+/* What a poller keeps for each descriptor number. */
+struct bine_poller_slot {
+    struct bine_operation *first; /* operations in flight, oldest first; its same_previous is the last one */
+    uint32_t generation;          /* epoll: of the descriptor when it was registered */
+    uint16_t ready;               /* epoll: poll(2) bits that were reported and not drained since */
+    bool registered;              /* epoll */
+};
+
+enum {
+    BINE_POLLER_CHUNK = 256
+};
+
+struct bine_poller_chunk {
+    struct bine_poller_slot slots[BINE_POLLER_CHUNK];
+};
+
+/* Bits of bine_operation.poller_state. */
+enum {
+    BINE_OPERATION_SUSPECT = 1 << 0, /* found stale by the re-check that runs now */
+    BINE_OPERATION_FLAG = 1 << 1,    /* from here on the poller's own */
+};
+
+/* A poller with its eventfd, filled in but for the driver's turn and close; close comes last, when there is something
+ * to close, because another thread may fork meanwhile. `size`: of the structure around it. Returns NULL: ENOMEM,
+ * EMFILE, ENFILE. */
+struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size);
+/* Give it back. Its memory is kept for the next poller of the class, because a thread that wants to wake the hub may be
+ * holding the address still. */
+void bine_poller_free(struct bine_poller *poller);
+
+/* For a class's verify: the eventfd. True if it was replaced. */
+bool bine_poller_verify_wake(struct bine_poller *poller);
+
+/* The driver's wake and forked. */
+void bine_poller_wake(struct bine_driver *driver);
+void bine_poller_forked(struct bine_driver *driver);
+
+/* The slot of fd, NULL if there is none. */
+static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poller, int fd)
+{
+    size_t chunk = (size_t)(unsigned)fd / BINE_POLLER_CHUNK;
+    if (chunk >= poller->chunk_count || !poller->chunks[chunk])
+        return NULL;
+    return &poller->chunks[chunk]->slots[(unsigned)fd % BINE_POLLER_CHUNK];
+}
+
+struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd);
+
+/* The same, made if need be: NULL if fd is no possible descriptor or there is no memory. */
+static inline struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd)
+{
+    struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
+    return __builtin_expect(slot != NULL, 1) ? slot : bine_poller_slot_new(poller, fd);
+}
+
+/*
+ * Delivering a turn's events meets one cold greenlet after the other: its operation on its stack, then its record. What the
+ * later ones need is fetched while the earlier ones are dealt with; of `later` only what must be in the cache by now is read.
+ */
+enum {
+    BINE_POLLER_OPERATION_AHEAD = 6,
+    BINE_POLLER_GREENLET_AHEAD = 3,
+};
+
+static inline __attribute__((always_inline)) void bine_poller_fetch_operation(const struct bine_operation *later)
+{
+    __builtin_prefetch(later, 1);
+    __builtin_prefetch((const char *)later + 64, 1);
+}
+
+static inline __attribute__((always_inline)) void bine_poller_fetch_greenlet(const struct bine_operation *later)
+{
+    if (later)
+        __builtin_prefetch(later->waiter, 1);
+}
+
+/* Enter an operation into the book; slot is NULL for one without a descriptor. */
+void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation, struct bine_poller_slot *slot);
+
+/* Strike it out, and tell its waiter. The record may be gone when this returns. */
+void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);
+
+/* Change its place in the list of all: walks that call others put what they mean to visit first, and take it from
+ * there. */
+void bine_poller_move_first(struct bine_poller *poller, struct bine_operation *operation);
+void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *operation);
+
+/* What poll(2) would be asked to know whether the operation can go on; 0 if poll(2) cannot tell. */
+uint32_t bine_operation_events(const struct bine_operation *operation);
+
+/* Nanoseconds that a turn may wait at most: until the deadline (0: none at all, INT64_MAX: for ever) or the next
+ * re-check. Does the re-check when it is due and adds what it found to *found. */
+int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
+/* The same, without re-checking anything. */
+int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);
+
+/* Valgrind knows neither what io_uring writes nor epoll_pwait2, and dies when a process with a ring forks. */
+static inline bool bine_under_valgrind(void)
+{
+#ifdef RUNNING_ON_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
+/* The first set of flags that the io_uring poller tries: 0 what Linux 6.1 knows, 1 5.19, 2 5.11. For tests. */
+extern unsigned bine_poller_uring_rung;
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * The short way through the commonest calls: a read of a socket that has something, a write to one that has room.
+ * It does what receive.c and transmit.c do in that case and nothing else, inlined into the hooks, so that a patched
+ * call that need not wait costs little more than libc's; whatever is out of the ordinary is left to the long way.
+ */
+#ifndef BINE_IO_SOCKET_FAST_H
+#define BINE_IO_SOCKET_FAST_H
+
+#include <limits.h>
+
+#include "io/descriptor/rights.h"
+#include "io/descriptor/vector.h"
+#include "io/wait/wait.h"
+#include "transmit.h"
+
+/* Inlined whatever the compiler thinks of it: with one function more around each system call sendmsg and recvmsg took 130 ns more than libc's
+ * instead of 75 (Zen 5), presumably because the kernel leaves the return predictor empty. */
+#define BINE_QUICK static inline __attribute__((always_inline))
+
+/* May a read of a socket of `size` bytes go the short way? `socket`: the caller says that fd must be one (recv), and is
+ * told ENOTSOCK if it is not; else it is tried only if it is known to be one (read). */
+BINE_QUICK bool bine_quick_receives(const struct bine_hub *hub, const struct bine_descriptor *record, size_t size,
+                                    bool socket)
+{
+    if (!record)
+        return false;
+    uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
+    return (kind == BINE_FD_SOCKET || (socket && kind == BINE_FD_UNKNOWN)) &&
+           !atomic_load_explicit(&record->read_wait, memory_order_relaxed) &&
+           !atomic_load_explicit(&record->low_water, memory_order_relaxed) && size - 1 < BINE_TRANSFER_MOST &&
+           hub->streak < BINE_STREAK_LIMIT;
+}
+
+/* What was tried gave `got` bytes of `size`, or -1 with errno. True: that was it, errno is set if it is -1. False: take
+ * the long way. `saved`: errno as it was before. */
+BINE_QUICK bool bine_quick_received(struct bine_hub *hub, int fd, struct bine_descriptor *record, ssize_t got,
+                                    size_t size, bool socket, int saved)
+{
+    if (__builtin_expect(got < 0, 0)) {
+        if (errno != EAGAIN)
+            /* The number names another file by now, or recv is not what a filter lets pass of a read. */
+            return socket || (errno != ENOTSOCK && !bine_call_refused(errno));
+        atomic_store_explicit(&record->kind, BINE_FD_SOCKET, memory_order_relaxed);
+        bool final = bine_descriptor_nonblocking_known(record) == BINE_NONBLOCKING;
+        if (bine_descriptor_is_stream(fd, record)) {
+            bine_read_was_dry(record);
+            bine_wait_drained(hub, fd, POLLIN, true);
+        } else {
+            final = false; /* a datagram socket may have been shut down instead: the long way knows */
+        }
+        errno = final ? EAGAIN : saved;
+        return final; /* if not, the long way waits first: bine_read_was_dry has seen to that */
+    }
+    hub->streak++;
+    if (__builtin_expect(atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET, 0))
+        atomic_store_explicit(&record->kind, BINE_FD_SOCKET, memory_order_relaxed);
+    if ((size_t)got < size) {
+        bine_read_was_short(record);
+        if (bine_descriptor_is_tcp(fd, record))
+            bine_wait_drained(hub, fd, POLLIN, false);
+    } else if (atomic_load_explicit(&record->patience, memory_order_relaxed)) {
+        bine_read_was_full(record, true);
+    }
+    return true;
+}
+
+/* Try recv(fd, buffer, size, 0). True: that was it, *result is the result, errno is set if it is -1. False: take the
+ * long way. `socket`: as above. */
+BINE_QUICK bool bine_quick_receive(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket,
+                                   ssize_t *result)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!bine_quick_receives(hub, record, size, socket))
+        return false;
+    int saved = errno;
+    *result = bine_libc.recv(fd, buffer, size, MSG_DONTWAIT);
+    return bine_quick_received(hub, fd, record, *result, size, socket, saved);
+}
+
+/* Try recvfrom(fd, buffer, size, 0, address, length). */
+BINE_QUICK bool bine_quick_receive_from(struct bine_hub *hub, int fd, void *buffer, size_t size,
+                                        struct sockaddr *address, socklen_t *length, ssize_t *result)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!bine_quick_receives(hub, record, size, true))
+        return false;
+    int saved = errno;
+    *result = bine_libc.recvfrom(fd, buffer, size, MSG_DONTWAIT, address, length);
+    return bine_quick_received(hub, fd, record, *result, size, true, saved);
+}
+
+/* Try recvmsg(fd, message, 0). */
+BINE_QUICK bool bine_quick_receive_message(struct bine_hub *hub, int fd, struct msghdr *message, bool socket,
+                                           ssize_t *result)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!bine_quick_receives(hub, record, 1, socket))
+        return false;
+    int saved = errno;
+    *result = bine_libc.recvmsg(fd, message, MSG_DONTWAIT);
+    size_t size = 0;
+    if (*result >= 0) { /* the kernel has accepted the arrays: now they may be read */
+        if (message->msg_controllen)
+            bine_received_descriptors(message, 0);
+        if (*result > 0)
+            size = bine_vector_size(message->msg_iov, message->msg_iovlen);
+    }
+    return bine_quick_received(hub, fd, record, *result, size, socket, saved);
+}
+
+/* May a write with these flags go the short way? Not when the poller can send it along with others: then the ring may be
+ * better, see transmit.c. `socket`: as above. */
+BINE_QUICK bool bine_quick_transmits(struct bine_hub *hub, int fd, int flags, bool socket)
+{
+    struct bine_descriptor *record = bine_descriptor_find(fd);
+    if (!record || (flags & ~MSG_NOSIGNAL) || hub->streak >= BINE_STREAK_LIMIT ||
+        (bine_wait_gathers(hub) && bine_wait_supports(hub, BINE_OP_SEND)))
+        return false;
+    return socket || atomic_load_explicit(&record->kind, memory_order_relaxed) == BINE_FD_SOCKET;
+}
+
+/* Try send(fd, buffer, size, flags). An attempt that was made is always seen through to the end. */
+BINE_QUICK bool bine_quick_transmit(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
+                                    bool socket, ssize_t *result)
+{
+    if (size - 1 >= BINE_TRANSFER_MOST || !bine_quick_transmits(hub, fd, flags, socket))
+        return false;
+    int saved = errno;
+    ssize_t sent = bine_libc.send(fd, buffer, size, flags | MSG_DONTWAIT);
+    *result = sent;
+    if (__builtin_expect(sent != (ssize_t)size, 0)) {
+        if (sent < 0 && !socket && (errno == ENOTSOCK || bine_call_refused(errno)))
+            return false;
+        struct bine_transmit transmit = {.fd = fd, .flags = flags, .buffer = buffer, .size = size};
+        *result = bine_transmit_rest(hub, &transmit, sent, saved);
+    }
+    hub->streak++;
+    return true;
+}
+
+/* Try sendto. */
+BINE_QUICK bool bine_quick_transmit_to(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
+                                       const struct sockaddr *address, socklen_t length, ssize_t *result)
+{
+    if (size - 1 >= BINE_TRANSFER_MOST || !bine_quick_transmits(hub, fd, flags, true))
+        return false;
+    int saved = errno;
+    ssize_t sent = bine_libc.sendto(fd, buffer, size, flags | MSG_DONTWAIT, address, length);
+    *result = sent;
+    if (__builtin_expect(sent != (ssize_t)size, 0)) {
+        struct bine_transmit transmit = {
+            .fd = fd, .flags = flags, .buffer = buffer, .size = size, .address = address, .length = length};
+        *result = bine_transmit_rest(hub, &transmit, sent, saved);
+    }
+    hub->streak++;
+    return true;
+}
+
+/* Try sendmsg of a message that carries no descriptors. */
+BINE_QUICK bool bine_quick_transmit_message(struct bine_hub *hub, int fd, const struct msghdr *message, int flags,
+                                            bool socket, ssize_t *result)
+{
+    if (!bine_quick_transmits(hub, fd, flags, socket))
+        return false;
+    int saved = errno;
+    ssize_t sent = bine_libc.sendmsg(fd, message, flags | MSG_DONTWAIT);
+    *result = sent;
+    if (sent < 0 && !socket && (errno == ENOTSOCK || bine_call_refused(errno)))
+        return false;
+    if (sent < 0 || (size_t)sent != bine_vector_size(message->msg_iov, message->msg_iovlen)) {
+        struct bine_transmit transmit = {.fd = fd, .flags = flags, .message = message};
+        *result = bine_transmit_rest(hub, &transmit, sent, saved);
+    }
+    hub->streak++;
+    return true;
+}
+
+/* Try readv and writev of a socket. Of several buffers this makes a message, of a single one the plain call. */
+BINE_QUICK bool bine_quick_vector(const struct iovec *vector, int count)
+{
+    return vector && count > 0 && count <= IOV_MAX && (count == 1 || bine_vector_size(vector, (size_t)count) != 0);
+}
+
+BINE_QUICK bool bine_quick_receive_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
+                                          ssize_t *result)
+{
+    if (!bine_quick_vector(vector, count))
+        return false;
+    if (count == 1)
+        return bine_quick_receive(hub, fd, vector->iov_base, vector->iov_len, false, result);
+    struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
+    return bine_quick_receive_message(hub, fd, &message, false, result);
+}
+
+BINE_QUICK bool bine_quick_transmit_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
+                                           ssize_t *result)
+{
+    if (!bine_quick_vector(vector, count))
+        return false;
+    if (count == 1)
+        return bine_quick_transmit(hub, fd, vector->iov_base, vector->iov_len, 0, false, result);
+    struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
+    return bine_quick_transmit_message(hub, fd, &message, 0, false, result);
+}
+
+#endif

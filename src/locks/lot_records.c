@@ -1,0 +1,90 @@
+/*
+ * Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as many records as it ever
+ * held locks at once. See lot_records.h.
+ */
+#include "lot_records.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "libc/libc.h"
+
+enum {
+    SLAB_SIZE = 64 * 1024
+};
+
+static struct bine_lot_record *free_records;
+static atomic_uint free_records_lock;
+
+void bine_lot_lock_records(void)
+{
+    while (atomic_exchange(&free_records_lock, 1) != 0)
+        bine_libc.syscall(SYS_sched_yield);
+}
+
+void bine_lot_unlock_records(void)
+{
+    atomic_store(&free_records_lock, 0);
+}
+
+static struct bine_lot_record *new_record(void)
+{
+    bine_lot_lock_records();
+    if (!free_records) {
+        struct bine_lot_record *slab =
+            mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (slab != MAP_FAILED) {
+            for (size_t i = 0; i < SLAB_SIZE / sizeof *slab; i++) {
+                slab[i].next = free_records;
+                free_records = &slab[i];
+            }
+        }
+    }
+    struct bine_lot_record *record = free_records;
+    if (record)
+        free_records = record->next;
+    bine_lot_unlock_records();
+    return record;
+}
+
+void bine_lot_free(struct bine_lot_record *record)
+{
+    bine_lot_lock_records();
+    record->next = free_records;
+    free_records = record;
+    bine_lot_unlock_records();
+}
+
+struct bine_lot_record *bine_lot_find(struct bine_lot_bucket *bucket, const void *address,
+                                      enum bine_lot_record_kind kind)
+{
+    struct bine_lot_record *record = bucket->records;
+    while (record && (record->address != address || record->kind != kind))
+        record = record->next;
+    return record;
+}
+
+struct bine_lot_record *bine_lot_add(struct bine_lot_bucket *bucket, const void *address,
+                                     enum bine_lot_record_kind kind)
+{
+    struct bine_lot_record *record = new_record();
+    if (!record)
+        return NULL;
+    *record = (struct bine_lot_record){.next = bucket->records, .address = address, .kind = (uint8_t)kind};
+    bucket->records = record;
+    return record;
+}
+
+void bine_lot_take(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+{
+    struct bine_lot_record **link = &bucket->records;
+    while (*link != record)
+        link = &(*link)->next;
+    *link = record->next;
+}
+
+void bine_lot_remove(struct bine_lot_bucket *bucket, struct bine_lot_record *record)
+{
+    bine_lot_take(bucket, record);
+    bine_lot_free(record);
+}

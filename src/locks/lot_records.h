@@ -1,0 +1,16 @@
+/* The memory of the parking lot's records (parking_lot.h), and what a fork does with it. */
+#ifndef BINE_LOCKS_LOT_RECORDS_H
+#define BINE_LOCKS_LOT_RECORDS_H
+
+#include "parking_lot.h"
+
+/* Take a record out of its bucket, whose lock is held. */
+void bine_lot_take(struct bine_lot_bucket *bucket, struct bine_lot_record *record);
+/* Give back the memory of a record that is in no bucket. */
+void bine_lot_free(struct bine_lot_record *record);
+
+/* Around fork, so that the child finds the free records whole. */
+void bine_lot_lock_records(void);
+void bine_lot_unlock_records(void);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * pthread_cond for greenlets. See posix.h for the rules.
+ *
+ * Greenlets that wait queue in the parking lot under the condition's address; threads without a hub wait in libc's
+ * own condition. A signal wakes one of either kind, in turn when both wait.
+ *
+ * Process-shared conditions: libc has no way to ask "has it been signalled", so greenlets wake up by themselves
+ * every few milliseconds, as spurious wake-ups, which POSIX allows and every correct caller bears.
+ */
+#include "posix.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "libc/libc.h"
+#include "parking_lot.h"
+#include "posix_clock.h"
+
+enum {
+    SHARED = 1, /* bits that libc keeps in __wrefs below the number of waiters */
+    MONOTONIC = 2,
+    WAITERS_SHIFT = 3,
+};
+
+static inline unsigned state_of(const pthread_cond_t *condition)
+{
+    return __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED);
+}
+
+static int wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline)
+{
+    struct bine_lot_waiter waiter;
+    unsigned flags = 0;
+    int64_t until = deadline;
+    int error;
+
+    bine_lot_waiter_init(&waiter, hub, condition);
+    bool shared = state_of(condition) & SHARED;
+    if (shared) {
+        int64_t look = bine_hub_deadline(hub, 2 * BINE_MS);
+        until = look < deadline ? look : deadline;
+    }
+    /* Killed, or a scope has expired: say so, but not at once, lest a loop that ignores it spins (posix.h). */
+    int cancelled = bine_cancelled_for_good(hub);
+    if (cancelled) {
+        int64_t soon = bine_hub_deadline(hub, 10 * BINE_MS);
+        until = soon < until ? soon : until;
+        flags = BINE_PARK_FIRM;
+    }
+
+    bine_lot_enqueue(&waiter, 0);
+    error = bine_pthread_mutex_unlock(mutex);
+    if (error) {
+        if (bine_lot_leave(&waiter))
+            return error;
+        /* A signal was spent on us: pass it on. */
+        bine_lot_await(&waiter, "condition", INT64_MAX, BINE_PARK_FIRM);
+        bine_pthread_cond_signal(condition);
+        return error;
+    }
+    error = bine_lot_await(&waiter, "condition", until, flags);
+    if (error == ETIME) {
+        if (cancelled)
+            error = cancelled;
+        else if (shared && until < deadline)
+            error = 0;
+        else
+            error = ETIMEDOUT;
+    }
+    int lock_error = bine_pthread_mutex_lock(mutex);
+    return lock_error ? lock_error : error;
+}
+
+int bine_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub || hub->no_park)
+        return bine_libc.pthread_cond_wait(condition, mutex);
+    return wait_until(hub, condition, mutex, INT64_MAX);
+}
+
+int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                                const struct timespec *until)
+{
+    struct bine_hub *hub = bine_hub_here();
+    int64_t deadline;
+    if (!hub || hub->no_park)
+        return bine_libc.pthread_cond_clockwait(condition, mutex, clock, until);
+    int error = bine_posix_deadline(hub, clock, until, &deadline);
+    return error ? error : wait_until(hub, condition, mutex, deadline);
+}
+
+int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub || hub->no_park)
+        return bine_libc.pthread_cond_timedwait(condition, mutex, until);
+    clockid_t clock = state_of(condition) & MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    return bine_pthread_cond_clockwait(condition, mutex, clock, until);
+}
+
+int bine_pthread_cond_signal(pthread_cond_t *condition)
+{
+    if (__builtin_expect(!bine_lot_waited(condition), 1))
+        return bine_libc.pthread_cond_signal(condition);
+    static atomic_uint turn;
+    bool threads_wait = state_of(condition) >> WAITERS_SHIFT;
+    if (threads_wait && atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % 2)
+        return bine_libc.pthread_cond_signal(condition);
+    if (bine_lot_wake(condition, 1))
+        return 0;
+    return bine_libc.pthread_cond_signal(condition);
+}
+
+int bine_pthread_cond_broadcast(pthread_cond_t *condition)
+{
+    if (__builtin_expect(bine_lot_waited(condition), 0))
+        bine_lot_wake(condition, SIZE_MAX);
+    return bine_libc.pthread_cond_broadcast(condition);
+}

@@ -1,0 +1,12 @@
+/*
+ * Reports for BINE_DEBUG_LOCKS=1: a greenlet that wants a lock whose owner has parked with it.
+ */
+#ifndef BINE_LOCKS_POSIX_DEBUG_H
+#define BINE_LOCKS_POSIX_DEBUG_H
+
+struct bine_greenlet;
+
+/* `g` is about to wait for the lock at `address`, which `owner` holds (NULL: unknown). One line on standard error. */
+void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct bine_greenlet *owner);
+
+#endif

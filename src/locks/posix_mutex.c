@@ -1,0 +1,308 @@
+/*
+ * pthread_mutex for greenlets. See posix.h for the rules.
+ *
+ * Ordinary (normal and adaptive) mutexes need nothing but libc's trylock: the owner does not matter. Where it does
+ * matter (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: two
+ * words of the object say which greenlet holds it and how often; libc's own count stays at one (hazard 1). The
+ * words are the links of the robust list, which libc leaves alone in mutexes that are not robust, and initialises
+ * to zero. Robust mutexes that are recursive or error-checking therefore know threads only.
+ *
+ * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread: unlock
+ * compares it. Robust, priority-inheriting and priority-protected mutexes tie the lock to the locking thread in
+ * the kernel, so they are never taken on behalf of another thread: the waiter is woken to try itself.
+ */
+#include "posix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "libc/libc.h"
+#include "parking_lot.h"
+#include "posix_clock.h"
+#include "posix_debug.h"
+#include "posix_tsan.h"
+
+bool bine_debug_locks;
+
+__attribute__((constructor(102))) static void read_debug_setting(void)
+{
+    const char *setting = secure_getenv("BINE_DEBUG_LOCKS");
+    bine_debug_locks = setting && *setting && *setting != '0';
+}
+
+/*
+ * What libc keeps in the object. The kind is at a fixed place because static initialisers are compiled into
+ * programs; these bits have not changed since 2005.
+ */
+enum {
+    KIND_TYPE = 3, /* PTHREAD_MUTEX_RECURSIVE_NP 1, _ERRORCHECK_NP 2, normal 0, adaptive 3 */
+    KIND_ROBUST = 16,
+    KIND_PRIORITY = 32 | 64, /* inherit, protect */
+    KIND_SHARED = 128,
+};
+
+static inline int kind_of(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED);
+}
+
+/* The owner does not matter and nothing ties the lock to a thread. */
+static inline bool is_plain(int kind)
+{
+    int type = kind & (KIND_TYPE | KIND_ROBUST | KIND_PRIORITY);
+    return type == PTHREAD_MUTEX_NORMAL || type == PTHREAD_MUTEX_ADAPTIVE_NP;
+}
+
+static inline bool counts_owner(int kind)
+{
+    int type = kind & KIND_TYPE;
+    return type == PTHREAD_MUTEX_RECURSIVE || type == PTHREAD_MUTEX_ERRORCHECK;
+}
+
+static inline bool is_tied(int kind)
+{
+    return kind & (KIND_ROBUST | KIND_PRIORITY);
+}
+
+static inline int libc_owner(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+}
+
+/* Does a greenlet that holds it leave its mark? */
+static inline bool is_marked(int kind)
+{
+    return (counts_owner(kind) || bine_debug_locks) && !(kind & KIND_ROBUST);
+}
+
+_Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *), "two words of our own");
+
+/* Set and cleared by who holds the lock; any thread may compare it. */
+static inline void **owner_word(pthread_mutex_t *mutex)
+{
+    return (void **)&mutex->__data.__list;
+}
+
+/* A mark on a mutex that is free is left over from code that is not patched, or not any more, and released it. */
+static inline const struct bine_greenlet *owner_of(pthread_mutex_t *mutex)
+{
+    const struct bine_greenlet *owner = __atomic_load_n(owner_word(mutex), __ATOMIC_RELAXED);
+    return owner && __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) ? owner : NULL;
+}
+
+static inline void set_owner(pthread_mutex_t *mutex, struct bine_greenlet *g)
+{
+    __atomic_store_n(owner_word(mutex), g, __ATOMIC_RELAXED);
+}
+
+/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first count may be
+ * written by another thread. */
+static inline atomic_uint *count_word(pthread_mutex_t *mutex)
+{
+    return (atomic_uint *)((void **)&mutex->__data.__list + 1);
+}
+
+static inline unsigned add_count(pthread_mutex_t *mutex, int change)
+{
+    unsigned count = atomic_load_explicit(count_word(mutex), memory_order_relaxed) + (unsigned)change;
+    atomic_store_explicit(count_word(mutex), count, memory_order_relaxed);
+    return count;
+}
+
+/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet (on_behalf), even
+ * another thread's. */
+static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread, bool on_behalf)
+{
+    bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
+    int type = kind & KIND_TYPE;
+    if (marked) {
+        const struct bine_greenlet *owner = owner_of(mutex);
+        if (owner == g && type == PTHREAD_MUTEX_RECURSIVE) {
+            if (atomic_load_explicit(count_word(mutex), memory_order_relaxed) == UINT32_MAX)
+                return EAGAIN;
+            add_count(mutex, 1);
+            return 0;
+        }
+        /* Held by this thread without a mark: since before it had a hub, or before patching; so by the root. */
+        if (type == PTHREAD_MUTEX_ERRORCHECK && (owner == g || (!owner && root && libc_owner(mutex) == thread)))
+            return EDEADLK;
+        if (owner)
+            return EBUSY;
+    }
+    int error =
+        on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex) : bine_libc.pthread_mutex_trylock(mutex);
+    if (!marked || error)
+        return error;
+    if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
+        bine_libc.pthread_mutex_unlock(mutex);
+        return EBUSY;
+    }
+    atomic_store_explicit(count_word(mutex), 1, memory_order_relaxed);
+    set_owner(mutex, g);
+    return 0;
+}
+
+/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are tricky";
+ * lowlevellock.h). */
+enum {
+    HELD = 1,
+    CONTENDED = 2
+};
+
+static void expect_wake(pthread_mutex_t *mutex)
+{
+    int held = HELD;
+    __atomic_compare_exchange_n(&mutex->__data.__lock, &held, CONTENDED, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
+    pid_t here = bine_lot_thread();
+    if (is_tied(kind_of(mutex)) && here != waiter->thread)
+        return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
+    int error = try_for(mutex, kind_of(mutex), waiter->greenlet, waiter->thread, true);
+    /* It has passed to another thread, whose unlock we may not see: the waiter must begin to watch (wait_for). */
+    if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
+        return BINE_LOT_ASK;
+    if (error == EBUSY)
+        return BINE_LOT_REFUSED;
+    if (error == 0 && here != waiter->thread)
+        __atomic_store_n(&mutex->__data.__owner, waiter->thread, __ATOMIC_RELAXED);
+    /* It may be that threads wait in libc besides, who count on being woken by the unlock. */
+    if (waiter->arm)
+        expect_wake(mutex);
+    waiter->result = error;
+    return BINE_LOT_GRANTED;
+}
+
+static void arm(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
+    expect_wake(mutex);
+    *futex = (struct bine_lot_futex){
+        .word = &mutex->__data.__lock, .value = CONTENDED, .shared = kind_of(mutex) & KIND_SHARED};
+}
+
+static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
+{
+    struct bine_lot_waiter waiter;
+    unsigned flags = BINE_PARK_FIRM;
+    if (kind & KIND_SHARED)
+        flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
+    for (;;) {
+        bine_lot_waiter_init(&waiter, hub, mutex);
+        waiter.acquire = acquire;
+        /* Held by another thread, which may run code that is not patched, and then nobody would tell us. */
+        if (libc_owner(mutex) != waiter.thread)
+            flags |= BINE_LOT_WATCH;
+        waiter.item = flags & BINE_LOT_WATCH;
+        if ((flags & BINE_LOT_WATCH) && !is_tied(kind))
+            waiter.arm = arm;
+        if (bine_debug_locks && is_marked(kind))
+            bine_debug_waits(hub->current, mutex, owner_of(mutex));
+        int error = bine_lot_wait(&waiter, "mutex", deadline, flags);
+        if (error == ETIME)
+            return ETIMEDOUT;
+        if (error == 0 || error == EOWNERDEAD)
+            bine_tsan_taken(mutex, false);
+        if (error != EAGAIN)
+            return error;
+        error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
+        if (error != EBUSY)
+            return error;
+        flags |= BINE_LOT_FIRST;
+    }
+}
+
+/* A callback between two greenlets cannot park. If a greenlet of this very thread holds the mutex, waiting would
+ * be for ever. */
+static int lock_in_callback(pthread_mutex_t *mutex)
+{
+    return libc_owner(mutex) == bine_lot_thread() ? EDEADLK : bine_libc.pthread_mutex_lock(mutex);
+}
+
+static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, int kind)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub)
+        return bine_libc.pthread_mutex_lock(mutex);
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
+    if (error != EBUSY)
+        return error;
+    if (hub->no_park)
+        return lock_in_callback(mutex);
+    return wait_for(mutex, hub, kind, INT64_MAX);
+}
+
+int bine_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    int kind = kind_of(mutex);
+    if (__builtin_expect(is_plain(kind) && !bine_debug_locks, 1)) {
+        int error = bine_libc.pthread_mutex_trylock(mutex);
+        if (__builtin_expect(error != EBUSY, 1))
+            return error;
+    }
+    return lock_slowly(mutex, kind);
+}
+
+int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+    int kind = kind_of(mutex);
+    struct bine_hub *hub;
+    if ((is_plain(kind) && !bine_debug_locks) || !(hub = bine_hub_here()))
+        return bine_libc.pthread_mutex_trylock(mutex);
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
+    return error == EDEADLK ? EBUSY : error;
+}
+
+int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    int kind = kind_of(mutex);
+    int64_t deadline;
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub || hub->no_park)
+        return bine_libc.pthread_mutex_clocklock(mutex, clock, until);
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+        return EINVAL;
+    int error = try_for(mutex, kind, hub->current, bine_lot_thread(), false);
+    if (error != EBUSY)
+        return error;
+    /* libc looks at the time only when it has to wait. */
+    error = bine_posix_deadline(hub, clock, until, &deadline);
+    return error ? error : wait_for(mutex, hub, kind, deadline);
+}
+
+int bine_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
+{
+    return bine_pthread_mutex_clocklock(mutex, CLOCK_REALTIME, until);
+}
+
+static int unlock_marked(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
+{
+    const struct bine_greenlet *owner = owner_of(mutex);
+    /* Greenlets always leave a mark; only the root may hold it without, from before it had a hub. */
+    bool owns = owner ? owner == hub->current : hub->current->flags & BINE_G_ROOT;
+    if (!owns && counts_owner(kind))
+        return EPERM;
+    if (owner && counts_owner(kind) && add_count(mutex, -1) > 0)
+        return 0;
+    if (owner)
+        set_owner(mutex, NULL);
+    return bine_libc.pthread_mutex_unlock(mutex);
+}
+
+int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    int kind = kind_of(mutex);
+    struct bine_hub *hub;
+    int error;
+    if (__builtin_expect(is_marked(kind), 0) && (hub = bine_hub_here()))
+        error = unlock_marked(mutex, hub, kind);
+    else
+        error = bine_libc.pthread_mutex_unlock(mutex);
+    /* The mutex may be somebody else's by now, or freed: only its address is looked at. */
+    if (__builtin_expect(bine_lot_waited(mutex), 0))
+        bine_lot_balance(mutex);
+    return error;
+}

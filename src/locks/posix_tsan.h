@@ -1,0 +1,47 @@
+/*
+ * Locks and thread sanitizer: its interceptors take the greenlet that calls trylock for the owner. A lock that is
+ * taken on behalf of another greenlet is therefore taken past them, and its owner reports it when it wakes.
+ * Nothing in ordinary builds.
+ */
+#ifndef BINE_LOCKS_POSIX_TSAN_H
+#define BINE_LOCKS_POSIX_TSAN_H
+
+#include <stdbool.h>
+
+#include "core/hub/sanitizer.h"
+#include "libc/libc.h"
+
+#ifdef BINE_TSAN
+
+#include <dlfcn.h>
+#include <sanitizer/tsan_interface.h>
+
+/* libc's function itself. */
+static inline void *bine_tsan_past(const char *name)
+{
+    void *libc = bine_libc.dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    return bine_libc.dlsym(libc, name);
+}
+
+#define BINE_TAKE_FOR_ANOTHER(name, lock) (((__typeof__(name) *)bine_tsan_past(#name))(lock))
+
+static inline void bine_tsan_taken(void *lock, bool reading)
+{
+    unsigned flags = __tsan_mutex_try_lock | (reading ? __tsan_mutex_read_lock : 0);
+    __tsan_mutex_pre_lock(lock, flags);
+    __tsan_mutex_post_lock(lock, flags, 0);
+}
+
+#else
+
+#define BINE_TAKE_FOR_ANOTHER(name, lock) (bine_libc.name(lock))
+
+static inline void bine_tsan_taken(void *lock, bool reading)
+{
+    (void)lock;
+    (void)reading;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * What is remembered of each loaded object: which of its slots hold a hook, and what they held before.
+ */
+#ifndef BINE_PATCH_ENGINE_IMAGE_RECORD_H
+#define BINE_PATCH_ENGINE_IMAGE_RECORD_H
+
+#include "patch/elf/image.h"
+
+struct bine_slot_record {
+    void **slot;
+    void *old;
+};
+
+/* Objects are told apart by where they lie and by their file: an address may be used again by another. */
+struct bine_record {
+    struct bine_record *next;
+    uintptr_t base, start, end;
+    const void *dynamic;
+    struct bine_slot_record *slots; /* by address once sorted */
+    size_t count, room;
+    unsigned epoch; /* of the engine when the object was scanned; 0: it is to be looked at again */
+    bool system;    /* a part of the C library, or what stands before it */
+    bool unchanged; /* the engine's, while a walk is under way */
+    void *gadget;   /* see bine_record_gadget; (void *)-1: there is none */
+    struct {
+        uintptr_t start, end;
+    } code; /* one executable segment */
+    char path[];
+};
+
+/* A record without slots, or NULL: no memory. */
+struct bine_record *bine_record_new(const struct bine_object *object);
+void bine_records_free(struct bine_record *first);
+
+/* The record in the list that is of this object (of the same object as this record), or NULL. */
+struct bine_record *bine_record_of(struct bine_record *first, const struct bine_object *object);
+struct bine_record *bine_record_like(struct bine_record *first, const struct bine_record *record);
+
+/* 0, or ENOMEM. */
+int bine_record_add(struct bine_record *record, void **slot, void *old);
+void bine_record_sort(struct bine_record *record);
+void bine_record_remove(struct bine_record *record, size_t index);
+/* Move the slots over; `from` has none afterwards. */
+void bine_record_take_slots(struct bine_record *record, struct bine_record *from);
+/* In a sorted record; NULL if it is not there, or the record is NULL. */
+const struct bine_slot_record *bine_record_find(const struct bine_record *record, void **slot);
+
+/* The address of a return instruction in the object's code (see loader.h for what it is good for), or NULL. */
+void *bine_record_gadget(struct bine_record *record);
+
+#endif

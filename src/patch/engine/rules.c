@@ -1,0 +1,145 @@
+/* Include and exclude rules. See rules.h. */
+#include "rules.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "patch/table/table.h"
+
+struct rule {
+    struct rule *next;
+    enum bine_rule_kind kind;
+    unsigned families;
+    char pattern[];
+};
+
+static struct rule *newest;
+static atomic_uint local_tls_rules;
+
+int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
+{
+    size_t size = strlen(pattern) + 1;
+    struct rule *rule = malloc(sizeof *rule + size);
+    if (!rule)
+        return ENOMEM;
+    memcpy(rule->pattern, pattern, size);
+    rule->kind = kind;
+    rule->families = families;
+    rule->next = newest;
+    newest = rule;
+    if (kind == BINE_RULE_LOCAL_TLS)
+        atomic_fetch_add(&local_tls_rules, 1);
+    return 0;
+}
+
+void bine_scope_drop_newest(void)
+{
+    struct rule *rule = newest;
+    newest = rule->next;
+    if (rule->kind == BINE_RULE_LOCAL_TLS)
+        atomic_fetch_sub(&local_tls_rules, 1);
+    free(rule);
+}
+
+bool bine_scope_leaves_out(void)
+{
+    for (const struct rule *rule = newest; rule; rule = rule->next) {
+        bool only_part =
+            rule->kind == BINE_RULE_ONLY && !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || only_part)
+            return true;
+    }
+    return false;
+}
+
+bool bine_scope_allows(const char *name)
+{
+    bool included = false, only_included = false;
+    for (const struct rule *rule = newest; rule; rule = rule->next) {
+        bool matches = fnmatch(rule->pattern, name, 0) == 0;
+        if (rule->kind == BINE_RULE_EXCLUDE && matches)
+            return false;
+        if (rule->kind == BINE_RULE_INCLUDE) {
+            only_included = true;
+            included |= matches;
+        }
+    }
+    return included || !only_included;
+}
+
+bool bine_scope_local_tls(const char *name)
+{
+    for (const struct rule *rule = newest; rule; rule = rule->next)
+        if (rule->kind == BINE_RULE_LOCAL_TLS && fnmatch(rule->pattern, name, 0) == 0)
+            return true;
+    return false;
+}
+
+bool bine_scope_any_local_tls(void)
+{
+    return atomic_load_explicit(&local_tls_rules, memory_order_relaxed) != 0;
+}
+
+/*
+ * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would wait at once: their waits stay the
+ * thread's. Abseil's Mutex, and what has Abseil inside.
+ */
+static bool waits_per_thread(const char *name)
+{
+    static const char *const patterns[] = {"libabsl_*", "libgrpc*", "cygrpc*", "libtensorflow*", "_pywrap_tensorflow*"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (fnmatch(patterns[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+bool bine_scope_is_patient(const char *name)
+{
+    /* As packages of Debian and wheels of PyPI call them. */
+    static const char *const known[] = {"libzmq.so*",   "libzmq-*.so*",   "libnng.so*",
+                                        "libnng-*.so*", "libnanomsg.so*", "libuv.so*",
+                                        "libuv-*.so*",  "_zmq.*.so",      "loop.cpython-*.so"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (fnmatch(known[i], name, 0) == 0)
+            return true;
+    for (const struct rule *rule = newest; rule; rule = rule->next)
+        if (rule->kind == BINE_RULE_PATIENT && fnmatch(rule->pattern, name, 0) == 0)
+            return true;
+    return false;
+}
+
+unsigned bine_scope_families(const char *name, unsigned families)
+{
+    /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
+    unsigned everywhere = families & BINE_PATCH_LOCAL_TLS;
+    if (!bine_scope_allows(name))
+        return everywhere;
+    /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
+    unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
+    unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
+    /* Semaphores without the other locks are for the objects whose rules name them. */
+    if (!(families & BINE_PATCH_THREAD))
+        ordinary &= ~(unsigned)BINE_PATCH_SEMAPHORE;
+    if (waits_per_thread(name))
+        ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
+    for (const struct rule *rule = newest; rule; rule = rule->next) {
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||
+            rule->kind == BINE_RULE_PATIENT || fnmatch(rule->pattern, name, 0) != 0)
+            continue;
+        if (rule->kind == BINE_RULE_LOCAL_KEYS)
+            special |= BINE_PATCH_LOCAL_KEYS;
+        else if (rule->kind == BINE_RULE_TIME_AND_LOCKS)
+            ordinary &= BINE_PATCH_TIME | BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE | BINE_PATCH_LOADER;
+        else if (rule->kind == BINE_RULE_GREENLETS)
+            /* Threads have their own keys. */
+            special |= BINE_PATCH_GREENLETS | (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
+        else {
+            ordinary &= bine_families_with_inner(rule->families);
+            special |= rule->families & BINE_PATCH_SEMAPHORE;
+        }
+    }
+    return (families & (ordinary | special)) | everywhere;
+}

@@ -1,0 +1,26 @@
+/*
+ * What the hooks keep for one greenlet: made when a greenlet first needs it, freed at its end. It lies in BINE_SLOT_PATCH.
+ */
+#ifndef BINE_PATCH_TABLE_GREENLET_STATE_H
+#define BINE_PATCH_TABLE_GREENLET_STATE_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct bine_greenlet;
+
+struct bine_greenlet_state {
+    bool has_mask, has_pipe;
+    bool limited; /* has been inside a library with a limit: see engine/limit.h */
+    sigset_t mask;
+    struct sigaction pipe;
+    stack_t stack; /* sigaltstack of a thread that is a greenlet: remembered, not used */
+};
+
+/* Of g; made if need be (`make`), else NULL. NULL with errno ENOMEM if that fails. */
+struct bine_greenlet_state *bine_greenlet_state_of(struct bine_greenlet *g, bool make);
+
+/* `ended` is called at the end of each greenlet that has a state, before the state is freed. For constructors. */
+void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g, struct bine_greenlet_state *state));
+
+#endif

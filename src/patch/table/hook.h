@@ -1,0 +1,72 @@
+/*
+ * What a hook is made of. A hook has the name hook_SYMBOL and libc's signature (table.h checks both), and does nothing
+ * but choose: the greenlet-aware function where a greenlet may step aside, libc's own everywhere else.
+ *
+ *     ssize_t hook_recv(int fd, void *buffer, size_t size, int flags)
+ *     {
+ *         if (!bine_hook_here(BINE_PATCH_SOCKET))
+ *             return bine_libc.recv(fd, buffer, size, flags);
+ *         return bine_recv(fd, buffer, size, flags);
+ *     }
+ *
+ * A hook is added by one row in src/libc/libc.def and the function; nothing else lists it.
+ */
+#ifndef BINE_PATCH_TABLE_HOOK_H
+#define BINE_PATCH_TABLE_HOOK_H
+
+#include <bine/patch.h>
+#include <stdatomic.h>
+
+#include "core/hub/streak.h"
+#include "libc/libc.h"
+#include "table.h"
+
+/* The families patched now, inner ones included. A plain flag, so that a hook that is called before the first
+ * patching, after the last unpatching or while the process ends needs nothing else to be alive (hazard 14). */
+extern atomic_uint bine_patch_active;
+
+/* Calls that came from inside a hub's callback, where nobody can step aside, and therefore blocked the thread
+ * (hazard 28). For the watchdog and dumps. */
+extern atomic_ulong bine_patch_from_hub;
+
+/* Set while this thread runs the child of a vfork, in its parent's memory (vfork_*.S). */
+extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local int bine_vforked;
+
+/* Is any of these families patched? For hooks that only keep records and need no hub. */
+static inline bool bine_hook_active(unsigned families)
+{
+    return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0 && !bine_vforked;
+}
+
+/* Can the hub not park only because of a signal handler that was left by siglongjmp? Then it can again
+ * (signal_action.c).
+ */
+bool bine_signal_handler_was_left(struct bine_hub *hub);
+
+/* The hub of the calling thread if the caller is a greenlet that may step aside in a call of this family, NULL if the
+ * call is libc's: nothing patched, a thread without a hub, or inside the hub itself. */
+static inline struct bine_hub *bine_hook_here(unsigned families)
+{
+    if (!bine_hook_active(families))
+        return NULL;
+    struct bine_hub *hub = bine_hub_here();
+    if (!hub)
+        return NULL;
+    if (__builtin_expect(hub->no_park, 0) && !bine_signal_handler_was_left(hub)) {
+        atomic_fetch_add_explicit(&bine_patch_from_hub, 1, memory_order_relaxed);
+        return NULL;
+    }
+    return hub;
+}
+
+/* At a call that always returns at once and leads to no greenlet-aware function: it counts for fairness (streak.h) all the same, as a
+ * loop may ask by it for what only another greenlet can bring about. Not for calls that only release or set something, nor for those that take
+ * what is free: they are made where nobody may run in between (allocators). */
+static inline void bine_hook_counts(unsigned families)
+{
+    struct bine_hub *hub = bine_hook_active(families) ? bine_hub_here() : NULL;
+    if (hub && !hub->no_park)
+        bine_streak_firmly(hub);
+}
+
+#endif
