@@ -29,6 +29,7 @@
 #include "bine/cpp/lock.hpp"
 #include "bine/cpp/mailbox.hpp"
 #include "bine/cpp/queue.hpp"
+#include "bine/cpp/runtime.hpp"
 #include "bine/cpp/scope.hpp"
 #include "bine/cpp/select.hpp"
 #include "bine/cpp/sync.hpp"

@@ -10,6 +10,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "core/hub/exceptions.h"
 #include "core/hub/hub.h"
 #include "harness.h"
 
@@ -96,7 +97,7 @@ TEST(hazard_03_a_cxx_runtime_may_be_loaded_while_greenlets_are_parked)
     void *(*globals)(void) = NULL;
     *(void **)&globals = dlsym(library, "__cxa_get_globals");
     CHECK(globals != NULL);
-    bine_hub_find_exception_globals();
+    bine_exceptions_find();
     exception_globals = globals();
     *exception_globals = (struct bine_exception_globals){&globals, 3};
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));

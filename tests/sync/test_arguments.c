@@ -4,6 +4,7 @@
  */
 #include <bine.h>
 #include <bine/backdoor.h>
+#include <bine/cpp/runtime.h>
 #include <dirent.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -508,6 +509,7 @@ static void patching(void)
     REFUSED(bine_patch_threads_as_greenlets, NULL);
     REFUSED(bine_patch_limit, NULL, 1);
     REFUSED(bine_patch_patient, NULL);
+    REFUSED(bine_cxx_runtime_add, NULL);
     NOTHING(bine_original, NULL);
     EXCEPTED(bine_patch_all, "has no arguments");
     EXCEPTED(bine_unpatch_all, "has no arguments");
@@ -548,6 +550,7 @@ TEST(null_and_impossible_arguments_are_einval_everywhere, .seconds = 60)
         functions += skip ? 0 : arguments_of_header(entry->d_name);
     }
     closedir(folder);
+    CHECK_EQ(arguments_of_header("cpp/runtime.h"), 1);
     CHECK_GT(functions, 200);
     CHECK_EQ(arguments_wrong, 0);
 }

@@ -14,6 +14,7 @@
 
 #include "../greenlet.h"
 #include "../object.h"
+#include "runtime.hpp"
 
 #if !defined(__cpp_exceptions)
 #error "bine.hpp needs exceptions: C programs use bine.h"

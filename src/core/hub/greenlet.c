@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/stack/watermark.h"
+#include "exceptions.h"
 #include "fiber.h"
 #include "name.h"
 #include "park.h"
@@ -420,6 +421,7 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
     struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
     if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
+    bine_exceptions_drop(hub);
     if (hub->fibers && (next->state != BINE_NEW || next->stack_class != hub->current->stack_class)) {
         if (next->state == BINE_NEW)
             next->stack = bine_stacks_take(hub->stacks, next->stack_class);

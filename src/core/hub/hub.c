@@ -2,7 +2,6 @@
 #include "hub.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "driver_futex.h"
+#include "exceptions.h"
 #include "fiber.h"
 #include "libc/libc.h"
 #include "park.h"
@@ -84,38 +84,6 @@ void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg)
     for (struct bine_hub *hub = atomic_load(&all_records); hub; hub = hub->next_record)
         if (!bine_inbox_closed(&hub->inbox))
             visit(hub, arg);
-}
-
-/* ---- C++ exceptions ----------------------------------------------------------------------------------------- */
-
-static void *(*_Atomic get_exception_globals)(void);
-
-/* A C++ runtime loaded with a library (RTLD_LOCAL) is not in the global scope: ask for it by name. */
-static void *find_runtime(void)
-{
-    static const char *const runtimes[] = {"libstdc++.so.6", "libc++abi.so.1"};
-    void *found = bine_libc.dlsym(RTLD_DEFAULT, "__cxa_get_globals");
-    for (size_t i = 0; !found && i < sizeof runtimes / sizeof *runtimes; i++) {
-        void *handle = bine_libc.dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
-        if (handle)
-            found = bine_libc.dlsym(handle, "__cxa_get_globals");
-    }
-    return found;
-}
-
-void bine_hub_find_exception_globals(void)
-{
-    if (!get_exception_globals) {
-        void *found = find_runtime();
-        if (!found)
-            return;
-        *(void **)&get_exception_globals = found;
-    }
-    struct bine_hub *hub = bine_hub_of_thread;
-    if (hub && !hub->exception_globals) {
-        hub->exception_globals = get_exception_globals();
-        hub->attended = true;
-    }
 }
 
 /* ---- making and ending -------------------------------------------------------------------------------------- */
@@ -384,7 +352,7 @@ bine_hub *bine_hub_get(void)
     hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
     bine_hub_of_thread = hub;
     bine_fibers_begin(hub);
-    bine_hub_find_exception_globals();
+    bine_exceptions_find();
     atomic_store(&hub->inbox.first, NULL);
     /* It is in the list: what others tell all hubs from now on reaches it. */
     if (!tell_layers(hub)) {
@@ -427,7 +395,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
 {
     hub->exchange = exchange;
-    hub->exchanging = exchange || hub->fibers;
+    hub->exchanging = exchange || hub->fibers || hub->further;
 }
 
 /* ---- reaching a hub from other threads ---------------------------------------------------------------------- */

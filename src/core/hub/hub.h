@@ -6,6 +6,7 @@
 #ifndef BINE_CORE_HUB_HUB_H
 #define BINE_CORE_HUB_HUB_H
 
+#include <bine/cpp/runtime.h>
 #include <bine/hub.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -100,7 +101,7 @@ struct bine_hub {
             union {
                 struct {
                     bool simulated;  /* driver->random is set */
-                    bool exchanging; /* exchange is set */
+                    bool exchanging; /* exchange, fibers or further is set */
                 };
                 uint16_t
                     succession; /* either of them: the way from a greenlet that has ended to the next is not the shortest possible */
@@ -110,7 +111,7 @@ struct bine_hub {
     };
     const struct bine_around *around;                 /* NULL: nobody; see bine_hub_set_around */
     bool main_thread;                                 /* its end is the end of the process */
-    struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is loaded */
+    struct bine_exception_globals *exception_globals; /* of this thread; NULL if no C++ runtime is known */
     struct bine_exchange *exchange;                   /* NULL: nothing; see bine_hub_set_exchange */
 
     struct bine_driver *driver;
@@ -161,7 +162,10 @@ struct bine_hub {
     bool fibers;       /* somebody is told of switches (fiber.h), */
     void *root_bottom; /* and of the thread's own stack */
     size_t root_size;
-    void *dead_fiber; /* thread sanitizer: the fiber of the greenlet that ended last */
+    void *dead_fiber;  /* thread sanitizer: the fiber of the greenlet that ended last */
+    unsigned runtimes; /* so many of the process's C++ runtimes are in exception_globals and these (exceptions.h) */
+    unsigned further;
+    struct bine_exception_globals *further_globals[BINE_CXX_RUNTIMES - 1];
 };
 
 /* The calling thread's hub, or NULL. Never cached across a switch by the compiler: greenlets do not move
@@ -221,9 +225,6 @@ void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
 
 /* across/errand.c: the hub ends, and nobody waits for the errands of its greenlets any more. Its inbox is closed. */
 void bine_errands_end(struct bine_hub *hub);
-
-/* Look (again) for a C++ runtime whose exception globals must follow the greenlets; after a library was loaded. */
-void bine_hub_find_exception_globals(void);
 
 /* Tell the deadlock check of runtime threads (offload) that come and go by +1 and -1: they wake nobody unasked. */
 void bine_hub_runtime_threads(int change);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "exceptions.h"
 #include "fiber.h"
 #include "park.h"
 
@@ -52,10 +53,13 @@ void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, st
     _Alignas(16) char room[hub->exchange ? hub->exchange->room + 1 : 1];
     if (hub->exchange)
         hub->exchange->pass(hub, from, to, room);
+    struct bine_exceptions_away away;
+    bine_exceptions_leave(hub, &away);
     if (hub->fibers)
         switch_announced(hub, from, to);
     else
         bine_switch_unchanged(hub, from, to);
+    bine_exceptions_return(hub, &away);
     /* The room is in use until here. */
     __asm__ volatile("" : : "r"(room) : "memory");
 }
@@ -193,6 +197,7 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         fire_timers(hub);
     }
     attend_to_signals(hub);
+    bine_exceptions_follow(hub);
     renew_slice(hub);
     errno = saved_errno;
 }

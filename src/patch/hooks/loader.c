@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "core/hub/exceptions.h"
 #include "patch/engine/engine.h"
 #include "patch/engine/limit.h"
 #include "patch/engine/loading.h"
@@ -65,7 +66,7 @@ static void loaded(void *handle)
     bine_libc_resolve_cxx();
     follow();
     bine_local_tls_follow();
-    bine_hub_find_exception_globals();
+    bine_exceptions_find();
     (void)dlerror();
     errno = saved;
 }
