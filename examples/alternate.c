@@ -1,7 +1,4 @@
-/*
- * Three greenlets take turns: bine_sleep(0) steps aside for whoever is ready, and they come back in the order in
- * which they stepped aside. Compare turns.c, which differs by that one line.
- */
+/* Three greenlets take turns, since bine_sleep(0) yields. turns.c lacks that one line. */
 #include <bine.h>
 #include <stdio.h>
 
@@ -16,6 +13,10 @@ static void *f(void *n)
 
 int main(void)
 {
-    bine_greenlet *all[] = {bine_spawn(f, (void *)5), bine_spawn(f, (void *)5), bine_spawn(f, (void *)5)};
+    bine_greenlet *all[] = {
+        bine_spawn(f, (void *)5),
+        bine_spawn(f, (void *)5),
+        bine_spawn(f, (void *)5),
+    };
     return bine_joinall(all, 3, BINE_FOREVER);
 }

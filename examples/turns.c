@@ -1,7 +1,4 @@
-/*
- * Three greenlets, one after another: nothing in their loops waits, so each runs to its end before the next
- * begins. Compare alternate.c, which differs by one line.
- */
+/* Three greenlets, one after another, since nothing in their loop waits. alternate.c has one line more. */
 #include <bine.h>
 #include <stdio.h>
 
@@ -14,6 +11,10 @@ static void *f(void *n)
 
 int main(void)
 {
-    bine_greenlet *all[] = {bine_spawn(f, (void *)5), bine_spawn(f, (void *)5), bine_spawn(f, (void *)5)};
+    bine_greenlet *all[] = {
+        bine_spawn(f, (void *)5),
+        bine_spawn(f, (void *)5),
+        bine_spawn(f, (void *)5),
+    };
     return bine_joinall(all, 3, BINE_FOREVER);
 }
