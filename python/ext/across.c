@@ -15,7 +15,7 @@ static struct bine_py_sleeper *sleepers;
 
 /* ---- sleeping and waking --------------------------------------------------------------------------------- */
 
-static void arrived(struct bine_message *message)
+static void across_arrived(struct bine_message *message)
 {
     struct bine_py_sleeper *sleeper = (struct bine_py_sleeper *)message;
     atomic_store(&sleeper->sent, false);
@@ -25,7 +25,7 @@ static void arrived(struct bine_message *message)
 void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier *carrier)
 {
     *sleeper = (struct bine_py_sleeper){
-        .message.deliver = arrived, .carrier = carrier, .hub = carrier->g->hub, .next = sleepers};
+        .message.deliver = across_arrived, .carrier = carrier, .hub = carrier->g->hub, .next = sleepers};
     if (sleepers)
         sleepers->previous = sleeper;
     sleepers = sleeper;
@@ -47,7 +47,7 @@ static void unlink_sleeper(struct bine_py_sleeper *sleeper)
 
 void bine_py_sleeper_end(struct bine_py_sleeper *sleeper)
 {
-    bine_queue_remove(&sleeper->waiter);
+    bine_waiters_remove(&sleeper->waiter);
     unlink_sleeper(sleeper);
     /* The message on its way is on this stack. */
     while (atomic_load(&sleeper->sent)) {
@@ -77,10 +77,10 @@ static void wake_watcher(struct bine_waiter *waiter)
     bine_py_wake(BINE_PY_SLEEPER(waiter));
 }
 
-struct bine_py_sleeper *bine_py_claim(struct bine_queue *queue)
+struct bine_py_sleeper *bine_py_claim(struct bine_waiters *queue)
 {
     struct bine_waiter *waiter;
-    while ((waiter = bine_queue_pop(queue))) {
+    while ((waiter = bine_waiters_pop(queue))) {
         struct bine_py_sleeper *sleeper = BINE_PY_SLEEPER(waiter);
         if (bine_py_wake(sleeper)) {
             sleeper->served = true;
@@ -102,7 +102,7 @@ static int outcome(struct bine_py_sleeper *sleeper, int error)
     return bine_py_park_failed(sleeper->carrier, error);
 }
 
-int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
+int bine_py_sleep_in(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
                      int64_t deadline)
 {
     struct bine_carrier *carrier = sleeper->carrier;
@@ -110,7 +110,7 @@ int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, 
         return -1;
     if (queue && !sleeper->waiter.queue) {
         sleeper->waiter.notify = wake_watcher;
-        bine_queue_push(queue, &sleeper->waiter);
+        bine_waiters_push(queue, &sleeper->waiter);
     }
     carrier->waiting++;
     int error = bine_park(sleeper->hub, verb, object, deadline, BINE_PARK_SIGNALS);
@@ -118,7 +118,7 @@ int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, 
     return outcome(sleeper, error);
 }
 
-int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
+int bine_py_take_from(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
                       int64_t deadline)
 {
     int error;
@@ -156,14 +156,14 @@ int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t dead
 }
 
 /* The sleepers of a hub (NULL: of all) will never run again, and their stacks go. What they were given goes on to the next. */
-static void forget(const struct bine_hub *hub)
+static void across_forget(const struct bine_hub *hub)
 {
     struct bine_py_sleeper *served = NULL, **last = &served;
     for (struct bine_py_sleeper *sleeper = sleepers, *next; sleeper; sleeper = next) {
         next = sleeper->next;
         if (hub && sleeper->hub != hub)
             continue;
-        bine_queue_remove(&sleeper->waiter);
+        bine_waiters_remove(&sleeper->waiter);
         if (sleeper->noted)
             *sleeper->noted = NULL;
         unlink_sleeper(sleeper);
@@ -180,12 +180,12 @@ static void forget(const struct bine_hub *hub)
 
 void bine_py_sleepers_end(struct bine_hub *hub)
 {
-    forget(hub);
+    across_forget(hub);
 }
 
-static void forked(void)
+static void across_forked(void)
 {
-    forget(NULL);
+    across_forget(NULL);
 }
 
 /* ---- orders ------------------------------------------------------------------------------------------------ */
@@ -198,7 +198,7 @@ struct order {
     PyObject *object, *argument; /* owned */
 };
 
-static void carry_out(struct order *order, bool gone)
+static void across_carry_out(struct order *order, bool gone)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
     order->run(order->object, order->argument, gone || bine_hub_gone(order->hub, order->life));
@@ -212,13 +212,13 @@ static void carry_out(struct order *order, bool gone)
 
 static void order_arrived(struct bine_message *message)
 {
-    carry_out((struct order *)message, false);
+    across_carry_out((struct order *)message, false);
 }
 
 static void order_dropped(struct bine_message *message)
 {
     if (Py_IsInitialized())
-        carry_out((struct order *)message, true);
+        across_carry_out((struct order *)message, true);
 }
 
 int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run, PyObject *object, PyObject *argument)
@@ -240,7 +240,7 @@ int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run,
 
 int bine_across_init(void)
 {
-    int error = pthread_atfork(NULL, NULL, forked);
+    int error = pthread_atfork(NULL, NULL, across_forked);
     if (error)
         bine_py_error(error);
     return error ? -1 : 0;

@@ -306,17 +306,17 @@ void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier 
 void bine_py_sleeper_end(struct bine_py_sleeper *sleeper);
 /* Sleep in the queue (NULL: in none). As bine_py_park: 0 when woken or served, ETIME, EINTR, -1 with an exception. The caller looks whether what it
  * waits for has come, and may sleep again. */
-int bine_py_sleep_in(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
+int bine_py_sleep_in(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
                      int64_t deadline);
 /* Sleep in the queue until bine_py_claim() serves the sleeper, and end it. 0, ETIME, or -1 with an exception. */
-int bine_py_take_from(struct bine_queue *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
+int bine_py_take_from(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
                       int64_t deadline);
 /* Sleep until the object is ready. 1: it is; 0: the deadline has passed; -1 with an exception. */
 int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t deadline);
 /* Wake it. False: its thread is ending. */
 bool bine_py_wake(struct bine_py_sleeper *sleeper);
 /* Serve the first sleeper of the queue. NULL: there is none. */
-struct bine_py_sleeper *bine_py_claim(struct bine_queue *queue);
+struct bine_py_sleeper *bine_py_claim(struct bine_waiters *queue);
 /* The hub ends: its sleepers never run again. GIL held. */
 void bine_py_sleepers_end(struct bine_hub *hub);
 

@@ -45,7 +45,7 @@ static bool may_hand_over(const struct bine_hub *hub)
     return carrier && carrier->left && !(next == hub->root && hub->main_thread);
 }
 
-static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
+static void *carrier_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
     /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects' among them. */
@@ -109,7 +109,7 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
 }
 
 /* Others that put themselves around us keep a pointer to this thread's, so what is told changes in here. */
-static _Thread_local struct bine_around around = {leave, back, bine_delivery_refuse, bine_delivery_interrupted};
+static _Thread_local struct bine_around around = {carrier_leave, back, bine_delivery_refuse, bine_delivery_interrupted};
 static _Thread_local bool surrounded; /* this thread's hub */
 
 /* ---- the current one ----------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static bool has_carriers(const struct bine_hub *hub)
 }
 
 /* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
-static void hub_ended(struct bine_hub *hub)
+static void carrier_hub_ended(struct bine_hub *hub)
 {
     surrounded = false;
     around.back = back;
@@ -322,7 +322,7 @@ static void hub_ended(struct bine_hub *hub)
 }
 
 /* CPython deletes the states of all threads but the one that forked. */
-static void hub_forked(struct bine_hub *hub)
+static void carrier_hub_forked(struct bine_hub *hub)
 {
     (void)hub;
     idle = NULL;
@@ -334,8 +334,8 @@ static void hub_forked(struct bine_hub *hub)
 int bine_carriers_init(PyObject *module)
 {
     bine_greenlet_on_end(BINE_SLOT_PYTHON, carrier_ended);
-    bine_hub_on_end(hub_ended);
-    bine_hub_on_fork(hub_forked);
+    bine_hub_on_end(carrier_hub_ended);
+    bine_hub_on_fork(carrier_hub_forked);
     if (bine_interpreter_init() < 0)
         return -1;
     if (bine_state_init() < 0 || bine_tracing_init() < 0)

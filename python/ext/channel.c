@@ -102,7 +102,7 @@ static PyObject *channel_true(PyObject *self, PyObject *unused)
     Py_RETURN_TRUE;
 }
 
-static long waiting(const struct bine_queue *queue)
+static long waiting(const struct bine_waiters *queue)
 {
     long count = 0;
     for (const struct bine_waiter *waiter = queue->first; waiter; waiter = waiter->next)

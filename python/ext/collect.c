@@ -92,7 +92,7 @@ static int watch_all(Iteration *self, PyObject *objects)
         if (waitable->class->ready(waitable))
             became_ready(&place->waiter);
         else
-            bine_queue_push(&waitable->watchers, &place->waiter);
+            bine_waiters_push(&waitable->watchers, &place->waiter);
     }
     return 0;
 }
@@ -125,7 +125,7 @@ static void let_go(Iteration *self)
     self->ready_first = NULL;
     for (; self->n > 0; self->n--) {
         struct place *place = &self->places[self->n - 1];
-        bine_queue_remove(&place->waiter);
+        bine_waiters_remove(&place->waiter);
         bine_py_close(place->stand_in);
         Py_DECREF(place->object);
     }
@@ -141,7 +141,7 @@ static void iteration_dealloc(PyObject *object)
 }
 
 /* 0: one is ready; ETIME; -1 with an exception. */
-static int wait_for_one(Iteration *self)
+static int collect_wait_for_one(Iteration *self)
 {
     struct bine_carrier *carrier = bine_carrier_current();
     struct bine_py_sleeper sleeper;
@@ -168,7 +168,8 @@ static PyObject *iteration_next(PyObject *object)
     Iteration *self = (Iteration *)object;
     if (self->left <= 0)
         return NULL;
-    if (!self->ready_first && ((self->deadline ? wait_for_one(self) : bine_py_refused()) < 0 || !self->ready_first))
+    if (!self->ready_first &&
+        ((self->deadline ? collect_wait_for_one(self) : bine_py_refused()) < 0 || !self->ready_first))
         return NULL; /* an exception, or out of time */
     struct place *place = self->ready_first;
     self->ready_first = place->next_ready;

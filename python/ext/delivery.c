@@ -34,7 +34,7 @@ static void untell(struct bine_carrier *carrier)
     carrier->g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
 }
 
-static void tell(struct bine_carrier *carrier)
+static void delivery_tell(struct bine_carrier *carrier)
 {
     carrier->delivery.struck = false;
     carrier->delivery.told = true;
@@ -77,7 +77,7 @@ void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
     struct bine_carrier *carrier = bine_carrier_of(g);
     (void)hub;
     if (carrier && carrier->delivery.struck && !carrier->waiting && bine_carrier_pending(carrier))
-        tell(carrier);
+        delivery_tell(carrier);
 }
 
 void bine_delivery_waits_again(struct bine_carrier *carrier, uintptr_t lock)
@@ -149,7 +149,7 @@ int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int erro
     delivery->ignored = false;
     bine_delivery_struck(carrier, object);
     if (fails)
-        tell(carrier);
+        delivery_tell(carrier);
     return EINTR;
 }
 

@@ -10,7 +10,7 @@
 
 typedef struct {
     PyObject_HEAD struct bine_waitable waitable; /* ready: it is set */
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     bool set;
     PyObject *links;      /* list of callables, or NULL */
     struct bine_hub *hub; /* of the thread that calls them; NULL: there were none */

@@ -20,7 +20,7 @@ static bool begins_at_a_page(const void *chunk)
     return ((uintptr_t)chunk & 4095) == 0;
 }
 
-static void *take(void *context, size_t size)
+static void *frames_take(void *context, size_t size)
 {
     struct bine_hub *hub = size == BINE_STACK_ROOM ? bine_hub_here() : NULL;
     struct bine_carrier *carrier = hub ? bine_carrier_of(hub->current) : NULL;
@@ -32,7 +32,7 @@ static void *take(void *context, size_t size)
     return underlying.alloc(underlying.ctx, size);
 }
 
-static void give_back(void *context, void *chunk, size_t size)
+static void frames_give_back(void *context, void *chunk, size_t size)
 {
     (void)context;
     if (begins_at_a_page(chunk)) {
@@ -57,7 +57,7 @@ void bine_frames_init(void)
     underlying.free(underlying.ctx, chunk, BINE_STACK_ROOM);
     if (!installed)
         return;
-    PyObjectArenaAllocator ours = {NULL, take, give_back};
+    PyObjectArenaAllocator ours = {NULL, frames_take, frames_give_back};
     PyObject_SetArenaAllocator(&ours);
 }
 

@@ -6,12 +6,12 @@
 #include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
-static bool ended(const struct bine_waitable *waitable)
+static bool greenlet_ended(const struct bine_waitable *waitable)
 {
     return bine_py_ended((Greenlet *)((char *)waitable - offsetof(Greenlet, waitable)));
 }
 
-static const struct bine_waitable_class waitable_class = {"Greenlet", ended, NULL, NULL};
+static const struct bine_waitable_class waitable_class = {"Greenlet", greenlet_ended, NULL, NULL};
 
 /* ---- making ---------------------------------------------------------------------------------------------- */
 
@@ -293,7 +293,7 @@ static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject 
 /* ---- waiting for it ---------------------------------------------------------------------------------------- */
 
 /* 0: it has ended; ETIME; -1 with an exception. */
-static int wait_until(Greenlet *self, int64_t deadline)
+static int greenlet_wait_until(Greenlet *self, int64_t deadline)
 {
     if (bine_py_ended(self))
         return 0;
@@ -321,7 +321,7 @@ static int wait_until(Greenlet *self, int64_t deadline)
 
 int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout)
 {
-    return self->state == BINE_PY_ENDED ? 0 : bine_py_timeout_waited(timeout, wait_until(self, deadline));
+    return self->state == BINE_PY_ENDED ? 0 : bine_py_timeout_waited(timeout, greenlet_wait_until(self, deadline));
 }
 
 /* join(timeout=None), parsed by hand as sleep() is. */

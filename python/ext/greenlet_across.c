@@ -7,7 +7,7 @@
 /* ---- the end of its thread ---------------------------------------------------------------------------------- */
 
 /* It will never run again: it counts as killed. `dying`: this is its thread, where nothing can be spawned any more. */
-static void abandon(Greenlet *self, bool dying)
+static void greenlet_across_abandon(Greenlet *self, bool dying)
 {
     PyObject *reason = PyObject_CallNoArgs(bine_GreenletExit);
     if (!reason)
@@ -25,7 +25,7 @@ bool bine_py_ended(Greenlet *self)
         return false;
     if (self->state == BINE_PY_STARTED && !self->carried_by)
         return false; /* start_there() decides */
-    abandon(self, false);
+    greenlet_across_abandon(self, false);
     return true;
 }
 
@@ -34,7 +34,7 @@ void bine_py_greenlets_end(struct bine_hub *hub)
     for (struct bine_greenlet *g = hub->all; g; g = g->all_next) {
         struct bine_carrier *carrier = bine_carrier_of(g);
         if (carrier && carrier->running && carrier->running->state != BINE_PY_ENDED)
-            abandon(carrier->running, true);
+            greenlet_across_abandon(carrier->running, true);
         if (carrier && carrier->face)
             bine_greenlet_end(carrier->face, NULL, NULL);
     }
@@ -85,7 +85,7 @@ static void start_there(PyObject *object, PyObject *wanted, bool gone)
         self->life = life;
         int error = bine_py_order_there(self->hub, life, start_there, object, wanted);
         if (error)
-            abandon(self, true);
+            greenlet_across_abandon(self, true);
         return;
     }
     struct bine_greenlet *g = bine_carrier_start(self, delay);

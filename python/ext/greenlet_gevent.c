@@ -5,7 +5,7 @@
 #include "core/hub/greenlet.h"
 #include "greenlet_parts.h"
 
-static bool is_current(const Greenlet *self)
+static bool greenlet_gevent_is_current(const Greenlet *self)
 {
     const struct bine_hub *hub = bine_hub_here();
     return hub && self->carried_by == hub->current && bine_greenlet_here(self);
@@ -15,7 +15,7 @@ static bool is_current(const Greenlet *self)
  * thread may run, but only without the GIL. */
 static PyThreadState *waiting_state(const Greenlet *self)
 {
-    if (self->state != BINE_PY_RUNNING || bine_hub_gone(self->hub, self->life) || is_current(self))
+    if (self->state != BINE_PY_RUNNING || bine_hub_gone(self->hub, self->life) || greenlet_gevent_is_current(self))
         return NULL;
     const struct bine_carrier *carrier = bine_carrier_of(self->carried_by);
     return carrier ? carrier->state : NULL;
@@ -36,7 +36,7 @@ PyObject *bine_greenlet_get_context(PyObject *object, void *unused)
     Greenlet *self = (Greenlet *)object;
     (void)unused;
     const PyThreadState *state =
-        self->state == BINE_PY_RUNNING && is_current(self) ? PyThreadState_Get() : waiting_state(self);
+        self->state == BINE_PY_RUNNING && greenlet_gevent_is_current(self) ? PyThreadState_Get() : waiting_state(self);
     PyObject *context = state ? state->context : self->context;
     if (!context)
         Py_RETURN_NONE;

@@ -105,7 +105,7 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         bine_greenlet_call_links(self);
     else if (self->links && bine_greenlet_call_links_soon(self) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
-    if (!bine_queue_empty(&self->waitable.watchers))
+    if (!bine_waiters_empty(&self->waitable.watchers))
         bine_waitable_notify(&self->waitable);
 }
 

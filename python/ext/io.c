@@ -66,7 +66,7 @@ static PyObject *py_wait_fd(PyObject *module, PyObject *args)
 }
 
 /* Read or write what the buffer has room for, waiting as often as the descriptor says EAGAIN. -1 with an exception. */
-static ssize_t transfer(int fd, void *bytes, Py_ssize_t size, bool out)
+static ssize_t io_transfer(int fd, void *bytes, Py_ssize_t size, bool out)
 {
     for (;;) {
         struct bine_py_outside outside;
@@ -95,7 +95,7 @@ static PyObject *py_read_fd(PyObject *module, PyObject *args)
     if (size < 0)
         return bine_py_error(EINVAL);
     PyObject *room = PyBytes_FromStringAndSize(NULL, size);
-    ssize_t got = room ? transfer(fd, PyBytes_AS_STRING(room), size, false) : -1;
+    ssize_t got = room ? io_transfer(fd, PyBytes_AS_STRING(room), size, false) : -1;
     if (got == size)
         return room;
     PyObject *bytes = got < 0 ? NULL : PyBytes_FromStringAndSize(PyBytes_AS_STRING(room), got);
@@ -109,7 +109,7 @@ static PyObject *by_buffer(PyObject *args, const char *format, bool out)
     Py_buffer buffer;
     if (!PyArg_ParseTuple(args, format, &fd, &buffer))
         return NULL;
-    ssize_t moved = transfer(fd, buffer.buf, buffer.len, out);
+    ssize_t moved = io_transfer(fd, buffer.buf, buffer.len, out);
     PyBuffer_Release(&buffer);
     return moved < 0 ? NULL : PyLong_FromSsize_t(moved);
 }

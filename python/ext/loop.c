@@ -117,14 +117,14 @@ static int wait_for_work(Loop *loop, struct bine_carrier *carrier)
 {
     struct bine_waiter idle = {.greenlet = carrier->g};
     if (loop->idles)
-        bine_queue_push(&loop->hub->idle, &idle);
+        bine_waiters_push(&loop->hub->idle, &idle);
     loop->parked = true;
     carrier->waiting++;
     int error = bine_park(loop->hub, "loop", 0, INT64_MAX, BINE_PARK_FIRM);
     carrier->waiting--;
     loop->parked = false;
     if (idle.queue)
-        bine_queue_remove(&idle);
+        bine_waiters_remove(&idle);
     else if (loop->idles)
         bine_loop_fire_idle(loop);
     return error;
@@ -189,7 +189,7 @@ static void renew(struct bine_message *message)
     PyGILState_Release(gil);
 }
 
-static void forked(struct bine_hub *hub)
+static void loop_forked(struct bine_hub *hub)
 {
     for (Loop *loop = bine_loops_here; loop; loop = loop->next_here) {
         /* It has gone with the other greenlets, unless it is the one that forked. */
@@ -234,7 +234,7 @@ static void leave_thread(Loop *loop)
         }
 }
 
-static void hub_ended(struct bine_hub *hub)
+static void loop_hub_ended(struct bine_hub *hub)
 {
     (void)hub;
     if (!bine_loops_here || !Py_IsInitialized())
@@ -335,7 +335,7 @@ static PyObject *loop_nothing(PyObject *object, PyObject *unused)
 }
 
 /* io(fd, events, ref=True, priority=None) and the like: the type, with the loop in front. */
-static PyObject *make(PyTypeObject *type, PyObject *loop, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *loop_make(PyTypeObject *type, PyObject *loop, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     PyObject *all[16];
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
@@ -351,17 +351,17 @@ static PyObject *make(PyTypeObject *type, PyObject *loop, PyObject *const *args,
 
 static PyObject *loop_io(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return make(&bine_LoopIo_Type, object, args, count, names);
+    return loop_make(&bine_LoopIo_Type, object, args, count, names);
 }
 
 static PyObject *loop_timer(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return make(&bine_LoopTimer_Type, object, args, count, names);
+    return loop_make(&bine_LoopTimer_Type, object, args, count, names);
 }
 
 static PyObject *loop_async(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return make(&bine_LoopAsync_Type, object, args, count, names);
+    return loop_make(&bine_LoopAsync_Type, object, args, count, names);
 }
 
 /* Another greenlet calls the callbacks from now on; the present one ends when it has called its own. */
@@ -508,8 +508,8 @@ PyTypeObject bine_Loop_Type = {
 
 int bine_loop_init(PyObject *module)
 {
-    bine_hub_on_end(hub_ended);
-    bine_hub_on_fork(forked);
+    bine_hub_on_end(loop_hub_ended);
+    bine_hub_on_fork(loop_forked);
     if (PyType_Ready(&bine_Loop_Type) < 0)
         return -1;
     return PyModule_AddObjectRef(module, "Loop", (PyObject *)&bine_Loop_Type);

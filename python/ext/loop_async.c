@@ -15,7 +15,7 @@ static bool is_sent(Async *self)
     return atomic_load(&self->sent) == process;
 }
 
-static void dropped(struct bine_message *message)
+static void loop_async_dropped(struct bine_message *message)
 {
     Async *self = (Async *)((char *)message - offsetof(Async, message));
     atomic_store(&self->sent, 0);
@@ -26,11 +26,11 @@ static void dropped(struct bine_message *message)
     PyGILState_Release(gil);
 }
 
-static void arrived(struct bine_message *message)
+static void loop_async_arrived(struct bine_message *message)
 {
     Async *self = (Async *)((char *)message - offsetof(Async, message));
     if (self->base.loop->destroyed) {
-        dropped(message); /* nobody empties its queues any more */
+        loop_async_dropped(message); /* nobody empties its queues any more */
         return;
     }
     atomic_store(&self->sent, 0);
@@ -39,24 +39,24 @@ static void arrived(struct bine_message *message)
     bine_watcher_return(&self->base);
 }
 
-static int begin(struct bine_watcher *watcher)
+static int loop_async_begin(struct bine_watcher *watcher)
 {
     (void)watcher;
     return 0;
 }
 
-static void end(struct bine_watcher *watcher)
+static void loop_async_end(struct bine_watcher *watcher)
 {
     (void)watcher;
 }
 
-static void forked(struct bine_hub *hub)
+static void loop_async_forked(struct bine_hub *hub)
 {
     (void)hub;
     process++;
 }
 
-static const struct bine_watcher_class class = {begin, end, NULL, NULL, NULL, NULL};
+static const struct bine_watcher_class class = {loop_async_begin, loop_async_end, NULL, NULL, NULL, NULL};
 
 static int async_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -82,7 +82,7 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
     if (atomic_exchange(&self->sent, process) == process)
         Py_RETURN_NONE; /* one call answers all that was sent before it */
     Py_INCREF(self);
-    self->message = (struct bine_message){.deliver = arrived, .dropped = dropped};
+    self->message = (struct bine_message){.deliver = loop_async_arrived, .dropped = loop_async_dropped};
     if (bine_hub_gone(loop->hub, loop->life) || bine_hub_send(loop->hub, &self->message) != 0) {
         atomic_store(&self->sent, 0);
         Py_DECREF(self);
@@ -100,14 +100,14 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyObject *get_pending(PyObject *object, void *unused)
+static PyObject *loop_async_get_pending(PyObject *object, void *unused)
 {
     (void)unused;
     return PyBool_FromLong(((struct bine_watcher *)object)->due || is_sent((Async *)object));
 }
 
 static PyGetSetDef getset[] = {
-    {"pending", get_pending, NULL, "True if it was sent and the callback is to be called.", NULL},
+    {"pending", loop_async_get_pending, NULL, "True if it was sent and the callback is to be called.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -127,7 +127,7 @@ PyTypeObject bine_LoopAsync_Type = {
 
 int bine_loop_async_init(PyObject *module)
 {
-    bine_hub_on_fork(forked);
+    bine_hub_on_fork(loop_async_forked);
     bine_LoopAsync_Type.tp_base = &bine_Watcher_Type;
     if (PyType_Ready(&bine_LoopAsync_Type) < 0)
         return -1;

@@ -5,7 +5,7 @@
 
 typedef struct bine_loop_callback Callback;
 
-static void stop(Callback *self)
+static void loop_callback_stop(Callback *self)
 {
     Py_CLEAR(self->callback);
     Py_CLEAR(self->args);
@@ -48,13 +48,13 @@ void bine_loop_callbacks_drop(struct bine_loop *loop)
 {
     while (loop->first) {
         Callback *self = pop(loop);
-        stop(self);
+        loop_callback_stop(self);
         Py_DECREF(self);
     }
 }
 
 /* On the loop's own thread. -1 with an exception. */
-static int append(struct bine_loop *loop, Callback *self)
+static int loop_callback_append(struct bine_loop *loop, Callback *self)
 {
     if (loop->destroyed || !bine_loop_here(loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
@@ -103,17 +103,17 @@ PyObject *bine_loop_run_callback(PyObject *object, PyObject *const *args, Py_ssi
     if (!bine_loop_here(loop))
         return bine_loop_run_callback_threadsafe(object, args, count);
     Callback *self = new (args, count);
-    if (self && append(loop, self) < 0)
+    if (self && loop_callback_append(loop, self) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
 
 static void append_there(PyObject *loop, PyObject *callback, bool gone)
 {
-    if (!gone && append((struct bine_loop *)loop, (Callback *)callback) == 0)
+    if (!gone && loop_callback_append((struct bine_loop *)loop, (Callback *)callback) == 0)
         return;
     PyErr_Clear(); /* destroyed meanwhile */
-    stop((Callback *)callback);
+    loop_callback_stop((Callback *)callback);
 }
 
 PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *args, Py_ssize_t count)
@@ -141,11 +141,11 @@ PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *a
 static PyObject *callback_stop(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    stop((Callback *)object);
+    loop_callback_stop((Callback *)object);
     Py_RETURN_NONE;
 }
 
-static PyObject *get_pending(PyObject *object, void *unused)
+static PyObject *loop_callback_get_pending(PyObject *object, void *unused)
 {
     (void)unused;
     return PyBool_FromLong(((Callback *)object)->callback != NULL);
@@ -165,14 +165,14 @@ static int callback_traverse(PyObject *object, visitproc visit, void *arg)
 
 static int callback_clear(PyObject *object)
 {
-    stop((Callback *)object);
+    loop_callback_stop((Callback *)object);
     return 0;
 }
 
 static void callback_dealloc(PyObject *object)
 {
     PyObject_GC_UnTrack(object);
-    stop((Callback *)object);
+    loop_callback_stop((Callback *)object);
     Py_TYPE(object)->tp_free(object);
 }
 
@@ -198,7 +198,7 @@ static PyMemberDef members[] = {
 };
 
 static PyGetSetDef getset[] = {
-    {"pending", get_pending, NULL, "True if it was neither called nor stopped.", NULL},
+    {"pending", loop_callback_get_pending, NULL, "True if it was neither called nor stopped.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

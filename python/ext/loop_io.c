@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "libc/libc.h"
 #include "io/poller/watch.h"
+#include "libc/libc.h"
 #include "loop.h"
 
 typedef struct {
@@ -22,7 +22,7 @@ static uint32_t bits_of(int events)
     return (events & BINE_LOOP_READ ? POLLIN : 0) | (events & BINE_LOOP_WRITE ? POLLOUT : 0);
 }
 
-static int events_of(int64_t bits, int wanted)
+static int loop_io_events_of(int64_t bits, int wanted)
 {
     if (bits & (POLLERR | POLLHUP))
         return wanted;
@@ -39,7 +39,7 @@ static bool ready_now(Io *self)
     struct pollfd look = {.fd = self->fd, .events = (short)bits_of(self->events)};
     if (bine_libc.poll(&look, 1, 0) == 1 && !(look.revents & POLLNVAL)) {
         self->patience = 0;
-        bine_watcher_fire(&self->base, events_of(look.revents, self->events));
+        bine_watcher_fire(&self->base, loop_io_events_of(look.revents, self->events));
         return true;
     }
     self->patience = self->patience < 127 ? (uint8_t)(2 * self->patience + 1) : 127;
@@ -48,7 +48,7 @@ static bool ready_now(Io *self)
 }
 
 /* Wait for the descriptor; with or without the GIL. 0 or an error number. */
-static int wait_for(Io *self)
+static int loop_io_wait_for(Io *self)
 {
     if (ready_now(self))
         return 0;
@@ -66,25 +66,25 @@ static void ready(void *arg, int64_t result)
 {
     Io *self = arg;
     self->watch = NULL;
-    if (result == 0 && wait_for(self) == 0)
+    if (result == 0 && loop_io_wait_for(self) == 0)
         return;
     self->lost = result == -EBADF;
-    bine_watcher_fire(&self->base, result < 0 ? self->events : events_of(result, self->events));
+    bine_watcher_fire(&self->base, result < 0 ? self->events : loop_io_events_of(result, self->events));
 }
 
-static int begin(struct bine_watcher *watcher)
+static int loop_io_begin(struct bine_watcher *watcher)
 {
     Io *self = (Io *)watcher;
     self->lost = false;
     if (self->watch || watcher->due)
         return 0;
-    int error = wait_for(self);
+    int error = loop_io_wait_for(self);
     if (error)
         bine_py_error(error);
     return error ? -1 : 0;
 }
 
-static void end(struct bine_watcher *watcher)
+static void loop_io_end(struct bine_watcher *watcher)
 {
     Io *self = (Io *)watcher;
     if (self->watch)
@@ -97,18 +97,18 @@ static bool over(struct bine_watcher *watcher)
     return ((Io *)watcher)->lost;
 }
 
-static void forked(struct bine_watcher *watcher)
+static void loop_io_forked(struct bine_watcher *watcher)
 {
     ((Io *)watcher)->watch = NULL;
 }
 
 static void renew(struct bine_watcher *watcher)
 {
-    if (!((Io *)watcher)->watch && !watcher->due && wait_for((Io *)watcher) != 0)
+    if (!((Io *)watcher)->watch && !watcher->due && loop_io_wait_for((Io *)watcher) != 0)
         bine_watcher_fire(watcher, ((Io *)watcher)->events);
 }
 
-static const struct bine_watcher_class class = {begin, end, over, begin, forked, renew};
+static const struct bine_watcher_class class = {loop_io_begin, loop_io_end, over, loop_io_begin, loop_io_forked, renew};
 
 bool bine_loop_closing(struct bine_loop *loop, int fd)
 {
@@ -117,7 +117,7 @@ bool bine_loop_closing(struct bine_loop *loop, int fd)
         Io *self = (Io *)watcher;
         if (watcher->class != &class || self->fd != fd)
             continue;
-        end(watcher);
+        loop_io_end(watcher);
         self->lost = some = true;
         bine_watcher_fire(watcher, self->events);
     }

@@ -20,7 +20,7 @@ static int64_t nanoseconds(double seconds)
 
 static void fire(void *arg, int64_t deadline);
 
-static void run(Timer *self, int64_t deadline)
+static void loop_timer_run(Timer *self, int64_t deadline)
 {
     struct bine_hub *hub = self->base.loop->hub;
     self->deadline = deadline;
@@ -48,7 +48,7 @@ static void fire(void *arg, int64_t deadline)
     hub->background_timers--;
     if (self->repeat > 0) {
         int64_t next = deadline + nanoseconds(self->repeat), now = bine_hub_now(hub);
-        run(self, next > now ? next : now + 1);
+        loop_timer_run(self, next > now ? next : now + 1);
     }
     bine_watcher_fire(&self->base, BINE_LOOP_TIMER);
 }
@@ -66,16 +66,16 @@ static int start_after(Timer *self, int64_t delay)
         self->taken = true;
     }
     halt(self);
-    run(self, bine_hub_deadline(hub, delay));
+    loop_timer_run(self, bine_hub_deadline(hub, delay));
     return 0;
 }
 
-static int begin(struct bine_watcher *watcher)
+static int loop_timer_begin(struct bine_watcher *watcher)
 {
     return start_after((Timer *)watcher, ((Timer *)watcher)->delay);
 }
 
-static void end(struct bine_watcher *watcher)
+static void loop_timer_end(struct bine_watcher *watcher)
 {
     Timer *self = (Timer *)watcher;
     halt(self);
@@ -89,16 +89,16 @@ static bool over(struct bine_watcher *watcher)
     return !((Timer *)watcher)->runs;
 }
 
-static void forked(struct bine_watcher *watcher)
+static void loop_timer_forked(struct bine_watcher *watcher)
 {
     Timer *self = (Timer *)watcher;
     if (!self->runs)
         return;
     self->runs = false;
-    run(self, self->deadline); /* its number and its room are there still */
+    loop_timer_run(self, self->deadline); /* its number and its room are there still */
 }
 
-static const struct bine_watcher_class class = {begin, end, over, NULL, forked, NULL};
+static const struct bine_watcher_class class = {loop_timer_begin, loop_timer_end, over, NULL, loop_timer_forked, NULL};
 
 /* ---- the type --------------------------------------------------------------------------------------------------- */
 

@@ -70,7 +70,7 @@ void bine_watcher_stop(Watcher *self)
     Py_DECREF(self);
 }
 
-static void stop_there(PyObject *object, PyObject *unused, bool gone)
+static void loop_watcher_stop_there(PyObject *object, PyObject *unused, bool gone)
 {
     (void)unused, (void)gone;
     bine_watcher_stop((Watcher *)object);
@@ -84,7 +84,7 @@ static int stop_anywhere(Watcher *self)
         bine_watcher_stop(self);
         return 0;
     }
-    int error = bine_py_order_there(self->loop->hub, self->loop->life, stop_there, (PyObject *)self, NULL);
+    int error = bine_py_order_there(self->loop->hub, self->loop->life, loop_watcher_stop_there, (PyObject *)self, NULL);
     if (error && error != ESRCH) {
         bine_py_error(error);
         return -1;
@@ -365,7 +365,7 @@ static PyObject *get_active(PyObject *object, void *unused)
     return PyBool_FromLong(((Watcher *)object)->active);
 }
 
-static PyObject *get_pending(PyObject *object, void *unused)
+static PyObject *loop_watcher_get_pending(PyObject *object, void *unused)
 {
     (void)unused;
     return PyBool_FromLong(((Watcher *)object)->due);
@@ -466,7 +466,8 @@ static PyMemberDef members[] = {
 
 static PyGetSetDef getset[] = {
     {"active", get_active, NULL, "True if it was started and neither stopped nor is over.", NULL},
-    {"pending", get_pending, NULL, "True if an event has happened and the callback is to be called.", NULL},
+    {"pending", loop_watcher_get_pending, NULL, "True if an event has happened and the callback is to be called.",
+     NULL},
     {"ref", get_ref, set_ref,
      "While it is active it keeps the loop running: hub.join() waits for it, and waiting for ever is no LoopExit.",
      NULL},

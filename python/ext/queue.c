@@ -20,7 +20,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 /* Which of the types that do without Python's hooks is it, or derived from? */
-static PyTypeObject *kind_of(PyObject *object)
+static PyTypeObject *queue_kind_of(PyObject *object)
 {
     PyTypeObject *kinds[] = {&LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -49,7 +49,8 @@ static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *maxsize = Py_None, *items = NULL, *unfinished = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO", names, &maxsize, &items, &unfinished))
         return -1;
-    int hooked = Py_TYPE(object) == kind_of(object) ? 0 : bine_queue_hooked(Py_TYPE(object), kind_of(object));
+    int hooked =
+        Py_TYPE(object) == queue_kind_of(object) ? 0 : bine_queue_hooked(Py_TYPE(object), queue_kind_of(object));
     if (hooked)
         return hooked < 0 ? -1 : init_with_hooks(self, maxsize, args, kwargs);
     Py_ssize_t capacity = maxsize == Py_None ? 0 : PyNumber_AsSsize_t(maxsize, PyExc_OverflowError);
@@ -106,7 +107,7 @@ static int ready(Queue *self)
     return -1;
 }
 
-static PyObject *take(PyObject *self, enum bine_queue_taking taking, int64_t deadline, PyObject *timeout)
+static PyObject *queue_take(PyObject *self, enum bine_queue_taking taking, int64_t deadline, PyObject *timeout)
 {
     return ready((Queue *)self) < 0 ? NULL : bine_queue_take((Queue *)self, taking, deadline, timeout);
 }
@@ -173,7 +174,7 @@ static PyObject *queue_get(PyObject *self, PyObject *args, PyObject *kwargs)
     BY_HOOKS("get", self, args, kwargs);
     if (bine_queue_parse_block(args, kwargs, "|pO:get", names, NULL, &deadline, &timeout) < 0)
         return NULL;
-    return take(self, BINE_QUEUE_TAKE, deadline, timeout);
+    return queue_take(self, BINE_QUEUE_TAKE, deadline, timeout);
 }
 
 static PyObject *queue_get_nowait(PyObject *self, PyObject *unused)
@@ -181,7 +182,7 @@ static PyObject *queue_get_nowait(PyObject *self, PyObject *unused)
     (void)unused;
     if (((Queue *)self)->hooks)
         return without_blocking("get", self, NULL);
-    return take(self, BINE_QUEUE_TAKE, 0, Py_None);
+    return queue_take(self, BINE_QUEUE_TAKE, 0, Py_None);
 }
 
 static PyObject *queue_peek(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -192,7 +193,7 @@ static PyObject *queue_peek(PyObject *self, PyObject *args, PyObject *kwargs)
     BY_HOOKS("peek", self, args, kwargs);
     if (bine_queue_parse_block(args, kwargs, "|pO:peek", names, NULL, &deadline, &timeout) < 0)
         return NULL;
-    return take(self, BINE_QUEUE_LOOK, deadline, timeout);
+    return queue_take(self, BINE_QUEUE_LOOK, deadline, timeout);
 }
 
 static PyObject *queue_peek_nowait(PyObject *self, PyObject *unused)
@@ -200,7 +201,7 @@ static PyObject *queue_peek_nowait(PyObject *self, PyObject *unused)
     (void)unused;
     if (((Queue *)self)->hooks)
         return without_blocking("peek", self, NULL);
-    return take(self, BINE_QUEUE_LOOK, 0, Py_None);
+    return queue_take(self, BINE_QUEUE_LOOK, 0, Py_None);
 }
 
 static PyObject *queue_qsize(PyObject *self, PyObject *unused)
@@ -323,7 +324,7 @@ static int queue_bool(PyObject *self)
 static PyObject *queue_next(PyObject *self)
 {
     PyObject *item = ((Queue *)self)->hooks ? bine_queue_by_hooks("get", self, NULL, NULL)
-                                            : take(self, BINE_QUEUE_TAKE, INT64_MAX, Py_None);
+                                            : queue_take(self, BINE_QUEUE_TAKE, INT64_MAX, Py_None);
     if (item == PyExc_StopIteration) {
         Py_DECREF(item);
         return NULL;

@@ -38,7 +38,7 @@ bool bine_queue_has_room(const Queue *self)
     return bine_py_items_count(&self->items) + self->granted < self->capacity;
 }
 
-static struct taker *claim(struct bine_queue *queue)
+static struct taker *claim(struct bine_waiters *queue)
 {
     return (struct taker *)bine_py_claim(queue);
 }
@@ -62,7 +62,7 @@ static bool hand_over(Queue *self, PyObject *item)
 static void let_putters_in(Queue *self)
 {
     struct taker *putter;
-    while (!bine_queue_empty(&self->putters) && bine_queue_has_room(self)) {
+    while (!bine_waiters_empty(&self->putters) && bine_queue_has_room(self)) {
         if (self->items.kind == BINE_PY_PRIORITY) {
             if (claim(&self->putters))
                 self->granted++;
@@ -76,7 +76,7 @@ static void let_putters_in(Queue *self)
 }
 
 /* A taker was served, but its call raises an exception, or its thread has ended. An item that was put stays so. */
-static void give_back(struct bine_py_sleeper *sleeper)
+static void queue_exchange_give_back(struct bine_py_sleeper *sleeper)
 {
     struct taker *taker = (struct taker *)sleeper;
     Queue *self = (Queue *)sleeper->object;
@@ -99,7 +99,7 @@ static void give_back(struct bine_py_sleeper *sleeper)
 }
 
 /* Wait in the queue until served. As bine_py_take_from. */
-static int wait_in(Queue *self, struct bine_queue *queue, struct taker *taker, const char *verb, int64_t deadline,
+static int wait_in(Queue *self, struct bine_waiters *queue, struct taker *taker, const char *verb, int64_t deadline,
                    PyObject *timeout)
 {
     struct bine_carrier *carrier = bine_carrier_current();
@@ -107,7 +107,7 @@ static int wait_in(Queue *self, struct bine_queue *queue, struct taker *taker, c
         return -1;
     bine_py_sleeper_begin(&taker->sleeper, carrier);
     taker->sleeper.object = (PyObject *)self;
-    taker->sleeper.give_back = give_back;
+    taker->sleeper.give_back = queue_exchange_give_back;
     return bine_py_timeout_waited(timeout, bine_py_take_from(queue, &taker->sleeper, verb, self, deadline));
 }
 
@@ -135,7 +135,7 @@ static int try_give(Queue *self, PyObject *item, bool granted)
             PyErr_NoMemory();
             return -1;
         }
-        if (!bine_queue_empty(&self->getters) && hand_over(self, item)) {
+        if (!bine_waiters_empty(&self->getters) && hand_over(self, item)) {
             self->unfinished++;
             return 1;
         }
@@ -205,7 +205,7 @@ static int try_take(Queue *self, enum bine_queue_taking taking, PyObject **item)
         PyErr_SetNone(bine_queue_shut_error);
     if (!done)
         return self->shut ? -1 : 0;
-    if (__builtin_expect(!bine_queue_empty(&self->putters), 0))
+    if (__builtin_expect(!bine_waiters_empty(&self->putters), 0))
         let_putters_in(self);
     if (bine_py_items_count(&self->items) == 0 && self->lent == 0)
         bine_py_items_shrink(&self->items);
@@ -259,7 +259,7 @@ bool bine_queue_done(Queue *self)
     return true;
 }
 
-static void turn_away(struct bine_queue *queue)
+static void turn_away(struct bine_waiters *queue)
 {
     struct taker *taker;
     while ((taker = claim(queue)))

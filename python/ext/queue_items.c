@@ -34,7 +34,8 @@ int bine_py_items_grow(struct bine_py_items *items, size_t more)
 /* ---- the heap ---------------------------------------------------------------------------------------------- */
 
 /* 1: a comes before b; 0: it does not; -1: an exception, or (without one) others have changed the heap. */
-static int before(const struct bine_py_items *items, struct bine_py_heap_entry a, struct bine_py_heap_entry b)
+static int queue_items_before(const struct bine_py_items *items, struct bine_py_heap_entry a,
+                              struct bine_py_heap_entry b)
 {
     uint64_t changes = items->changes;
     Py_INCREF(a.item);
@@ -54,7 +55,7 @@ static int heap_push(struct bine_py_items *items, PyObject *item)
     struct bine_py_heap_entry entry = {item, items->order};
     size_t place = items->heap_count;
     while (place > 0) {
-        int up = before(items, entry, items->heap[(place - 1) / 2]);
+        int up = queue_items_before(items, entry, items->heap[(place - 1) / 2]);
         if (up < 0)
             return PyErr_Occurred() ? -1 : 0;
         if (!up)
@@ -77,11 +78,11 @@ static int heap_pop(struct bine_py_items *items, PyObject **item)
     struct bine_py_heap_entry last = items->heap[count];
     /* The last item goes to the top, and down to where no child comes before it. */
     for (size_t child; (child = 2 * place + 1) < count; place = child) {
-        int right = child + 1 < count ? before(items, items->heap[child + 1], items->heap[child]) : 0;
+        int right = child + 1 < count ? queue_items_before(items, items->heap[child + 1], items->heap[child]) : 0;
         if (right < 0)
             return PyErr_Occurred() ? -1 : 0;
         child += (size_t)right;
-        int down = before(items, items->heap[child], last);
+        int down = queue_items_before(items, items->heap[child], last);
         if (down < 0)
             return PyErr_Occurred() ? -1 : 0;
         if (!down)

@@ -1,7 +1,7 @@
 /* What gevent's queues show beside: their items, a copy. See queue_parts.h. */
 #include "queue_parts.h"
 
-static int append(PyObject *item, void *list)
+static int queue_look_append(PyObject *item, void *list)
 {
     return PyList_Append(list, item);
 }
@@ -10,7 +10,7 @@ static int append(PyObject *item, void *list)
 static PyObject *items_of(Queue *self)
 {
     PyObject *list = PyList_New(0);
-    if (list && bine_py_items_traverse(&self->items, append, list))
+    if (list && bine_py_items_traverse(&self->items, queue_look_append, list))
         Py_CLEAR(list);
     return list;
 }

@@ -6,7 +6,7 @@
 
 typedef struct {
     PyObject_HEAD struct bine_waitable waitable; /* ready: an item can be taken, or none will ever come */
-    struct bine_queue getters, putters, joiners;
+    struct bine_waiters getters, putters, joiners;
     struct bine_py_items items;
     size_t capacity; /* SIZE_MAX: no limit; 0: items go from a putter to a getter only */
     size_t granted;  /* places that waiting putters were given, and have not filled yet */

@@ -6,7 +6,7 @@
 
 typedef struct {
     PyObject_HEAD struct bine_waitable waitable; /* ready: acquiring would not wait */
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     unsigned counter, maximum;      /* permits that are there, only while nobody waits; and at most */
     unsigned depth;                 /* RLock: how often its owner has it */
     struct bine_py_greenlet *owner; /* RLock: owned reference; NULL: nobody */

@@ -12,10 +12,10 @@
 
 #include "bine_python.h"
 #include "core/hub/greenlet.h"
-#include "libc/libc.h"
 #include "gil.h"
-#include "patch/table/interpreter.h"
+#include "libc/libc.h"
 #include "patch/signals/signals.h"
+#include "patch/table/interpreter.h"
 
 static int reserved;      /* 0: none, as the main thread has not imported us */
 static PyObject *deliver; /* its handler */
@@ -148,7 +148,7 @@ static int reserve_any(PyObject *signals)
 static PyCFunction original_signal, original_wakeup;
 
 /* The current greenlet answers as the main thread does. What it answered before. */
-static uint8_t begin(struct bine_greenlet **g)
+static uint8_t signals_begin(struct bine_greenlet **g)
 {
     struct bine_hub *hub = bine_hub_here();
     *g = hub && hub->main_thread ? hub->current : NULL;
@@ -158,7 +158,7 @@ static uint8_t begin(struct bine_greenlet **g)
     return flags;
 }
 
-static void end(struct bine_greenlet *g, uint8_t flags)
+static void signals_end(struct bine_greenlet *g, uint8_t flags)
 {
     if (g && !(flags & BINE_G_MAIN_IDENTITY))
         g->flags &= (uint8_t)~BINE_G_MAIN_IDENTITY;
@@ -186,30 +186,30 @@ static PyObject *signal_as_main(PyObject *module, PyObject *const *args, Py_ssiz
     int number = reserved;
     bool wanted = count == 2 && number && PyLong_Check(args[0]) && PyLong_AsLong(args[0]) == number;
     struct bine_greenlet *g;
-    uint8_t flags = begin(&g);
+    uint8_t flags = signals_begin(&g);
     PyObject *result = wanted && give_way(module) < 0 ? NULL
                                                       : ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(
                                                             void (*)(void))original_signal)(module, args, count);
-    end(g, flags);
+    signals_end(g, flags);
     return result;
 }
 
 static PyObject *wakeup_as_main(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     struct bine_greenlet *g;
-    uint8_t flags = begin(&g);
+    uint8_t flags = signals_begin(&g);
     PyObject *result = ((PyCFunctionWithKeywords)(void (*)(void))original_wakeup)(module, args, kwargs);
-    end(g, flags);
+    signals_end(g, flags);
     return result;
 }
 
 static PyObject *wakeup_as_main_fast(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     struct bine_greenlet *g;
-    uint8_t flags = begin(&g);
+    uint8_t flags = signals_begin(&g);
     PyObject *result = ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *))(
         void (*)(void))original_wakeup)(module, args, count, names);
-    end(g, flags);
+    signals_end(g, flags);
     return result;
 }
 

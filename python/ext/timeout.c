@@ -65,16 +65,16 @@ static void leave_carrier(Timeout *self)
     self->carrier = NULL;
 }
 
-static void stop(Timeout *self);
+static void timeout_stop(Timeout *self);
 
-static void stop_there(PyObject *object, PyObject *unused, bool gone)
+static void timeout_stop_there(PyObject *object, PyObject *unused, bool gone)
 {
     (void)unused, (void)gone;
-    stop((Timeout *)object);
+    timeout_stop((Timeout *)object);
 }
 
 /* Without memory for the order to another thread the timer stays: it is raised late rather than never. */
-static void stop(Timeout *self)
+static void timeout_stop(Timeout *self)
 {
     PyObject *watcher = self->watcher;
     self->watcher = NULL;
@@ -83,7 +83,7 @@ static void stop(Timeout *self)
         return;
     bool over = outlived(self);
     if (!over && self->hub != bine_hub_here() &&
-        bine_py_order_there(self->hub, self->life, stop_there, (PyObject *)self, NULL) != ESRCH)
+        bine_py_order_there(self->hub, self->life, timeout_stop_there, (PyObject *)self, NULL) != ESRCH)
         return;
     over |= self->hub != bine_hub_here();
     if (!over) {
@@ -107,7 +107,7 @@ static void stop(Timeout *self)
 static void reap(void)
 {
     while (spent)
-        stop(spent);
+        timeout_stop(spent);
 }
 
 void bine_timeouts_abandon(struct bine_carrier *carrier)
@@ -148,7 +148,7 @@ static PyObject *exception_of(Timeout *self)
         exception = text ? PyObject_CallFunctionObjArgs(PyExc_TypeError, text, NULL) : NULL;
         Py_XDECREF(text);
     }
-    stop(self);
+    timeout_stop(self);
     return exception;
 }
 
@@ -177,7 +177,7 @@ int bine_py_timeout_waited(PyObject *timeout, int outcome)
     if (__builtin_expect(timeout == Py_None || !PyObject_TypeCheck(timeout, &bine_Timeout_Type), 1))
         return outcome;
     Timeout *self = (Timeout *)timeout;
-    stop(self);
+    timeout_stop(self);
     if (outcome < 0 && is_raised(self)) {
         PyErr_Clear();
         outcome = ETIME;
@@ -304,7 +304,7 @@ static int start(Timeout *self)
     if (self->seconds == Py_None)
         return 0; /* never due */
     if (is_overridden(self)) {
-        stop(self);
+        timeout_stop(self);
         return start_watcher(self);
     }
     struct bine_carrier *carrier = bine_carrier_current();
@@ -341,7 +341,7 @@ static PyObject *timeout_start(PyObject *self, PyObject *unused)
 static PyObject *timeout_cancel(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    stop((Timeout *)self);
+    timeout_stop((Timeout *)self);
     Py_RETURN_NONE;
 }
 
@@ -396,7 +396,7 @@ static PyObject *timeout_exit(PyObject *object, PyObject *args)
             Py_RETURN_TRUE;
         return NULL;
     }
-    stop(self);
+    timeout_stop(self);
     /* Timeout(seconds, False): the block ends silently. */
     return PyBool_FromLong(value == object && silent);
 }
@@ -431,7 +431,7 @@ static PyObject *timeout_repr(PyObject *object)
                                 self->hub || is_watched(self) ? " pending" : "");
 }
 
-static PyObject *get_pending(PyObject *self, void *unused)
+static PyObject *timeout_get_pending(PyObject *self, void *unused)
 {
     (void)unused;
     return PyBool_FromLong((((Timeout *)self)->hub && !((Timeout *)self)->expired) || is_watched((Timeout *)self));
@@ -460,7 +460,7 @@ static PyMemberDef timeout_members[] = {
 };
 
 static PyGetSetDef timeout_getset[] = {
-    {"pending", get_pending, NULL, "True if it is started and not due yet.", NULL},
+    {"pending", timeout_get_pending, NULL, "True if it is started and not due yet.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

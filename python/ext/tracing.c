@@ -209,7 +209,7 @@ static void enter(PyThreadState *state)
 #endif
 }
 
-static void leave(PyThreadState *state)
+static void tracing_leave(PyThreadState *state)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     PyThreadState_LeaveTracing(state);
@@ -235,7 +235,7 @@ static PyFrameObject *frame_of_wait(PyThreadState *state)
     return PyFrame_New(state, code, globals, NULL);
 }
 
-static int tell(PyThreadState *state)
+static int tracing_tell(PyThreadState *state)
 {
     Py_tracefunc function = state->c_tracefunc;
     PyObject *argument = state->c_traceobj;
@@ -247,7 +247,7 @@ static int tell(PyThreadState *state)
     int result = function(argument, frame, PyTrace_CALL, Py_None);
     if (result == 0)
         result = function(argument, frame, PyTrace_RETURN, Py_None);
-    leave(state);
+    tracing_leave(state);
     Py_XDECREF(argument);
     Py_DECREF(frame);
     return result;
@@ -266,7 +266,7 @@ void bine_tracing_woken(void)
     }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (tell(state) < 0) {
+    if (tracing_tell(state) < 0) {
         /* A wait cannot fail. CPython drops a trace function that does as well. */
         PyErr_WriteUnraisable(NULL);
         PyEval_SetTrace(NULL, NULL);

@@ -45,7 +45,7 @@ static bool is_near(const bine_choice *choice)
 }
 
 /* Do it now: 0, EAGAIN, or how it failed. */
-static int attempt(bine_choice *choice)
+static int choose_attempt(bine_choice *choice)
 {
     switch (choice->operation) {
     case BINE_CHOOSE_SEND:
@@ -65,7 +65,7 @@ static int attempt(bine_choice *choice)
     return object->class->ready(object) ? 0 : EAGAIN;
 }
 
-static struct bine_queue *queue_of(bine_choice *choice)
+static struct bine_waiters *queue_of(bine_choice *choice)
 {
     switch (choice->operation) {
     case BINE_CHOOSE_SEND:
@@ -111,13 +111,13 @@ static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t
             if (choices[i].operation == BINE_CHOOSE_SEND)
                 bine_object_notify(object);
         }
-        bine_queue_push(queue_of(&choices[i]), &takers[i].waiter);
+        bine_waiters_push(queue_of(&choices[i]), &takers[i].waiter);
     }
     return flags;
 }
 
-static ssize_t wait_for_one(struct bine_hub *hub, bine_choice *choices, struct bine_taker *takers, size_t n,
-                            int64_t timeout)
+static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices, struct bine_taker *takers, size_t n,
+                                   int64_t timeout)
 {
     int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
     ssize_t taken = -1;
@@ -126,7 +126,7 @@ static ssize_t wait_for_one(struct bine_hub *hub, bine_choice *choices, struct b
         unsigned flags = queue_up(choices, takers, n, hub->current);
         error = bine_park(hub, "choose among", n, deadline, flags);
         for (size_t i = 0; i < n; i++) {
-            bine_queue_remove(&takers[i].waiter);
+            bine_waiters_remove(&takers[i].waiter);
             if (takers[i].error != BINE_UNSERVED)
                 taken = (ssize_t)i;
         }
@@ -158,7 +158,7 @@ static size_t draw(struct bine_hub *hub, size_t n)
 static size_t attempt_any(bine_choice *choices, size_t n, size_t start, bool down, int *error)
 {
     for (size_t k = 0, i = start; k < n; k++) {
-        int outcome = choices[i].object ? attempt(&choices[i]) : EAGAIN;
+        int outcome = choices[i].object ? choose_attempt(&choices[i]) : EAGAIN;
         if (outcome != EAGAIN) {
             choices[i].error = outcome;
             *error = outcome == ENOMEM ? ENOMEM : 0;
@@ -197,7 +197,7 @@ static ssize_t choose(bine_choice *choices, size_t n, int64_t timeout, bool in_o
     struct bine_taker few[ON_STACK], *takers = few;
     if (n > ON_STACK && !(takers = malloc(n * sizeof *takers)))
         return -1;
-    ssize_t taken = wait_for_one(hub, choices, takers, n, timeout);
+    ssize_t taken = choose_wait_for_one(hub, choices, takers, n, timeout);
     if (takers != few) {
         int saved = errno;
         free(takers);

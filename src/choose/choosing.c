@@ -46,7 +46,7 @@ static int check_all(struct bine_hub *hub, const bine_choice *choices, size_t n,
 }
 
 /* Lay out `choosing` and what belongs to it. NULL: ENOMEM. */
-static struct bine_choosing *make(struct room *room, size_t n, bool far)
+static struct bine_choosing *choosing_make(struct room *room, size_t n, bool far)
 {
     struct bine_choosing *choosing = &room->choosing;
     if (!far && n <= ON_STACK) {
@@ -162,7 +162,7 @@ static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit,
 }
 
 /* Until a deed is done. 0; or an error number, and none is or will be; *late: what would have ended the wait if the deed had not been done before. */
-static int wait_for_one(struct bine_choosing *choosing, const struct patience *patience, int *late)
+static int choosing_wait_for_one(struct bine_choosing *choosing, const struct patience *patience, int *late)
 {
     int error = 0;
     for (size_t i = 0; i < choosing->visits_made && choosing->taken < 0 && !error; i++) {
@@ -211,13 +211,13 @@ static int arrive(struct bine_choosing *choosing, bine_choice *choices)
     return 0;
 }
 
-static int run(struct bine_choosing *choosing, bine_choice *choices, int64_t timeout)
+static int choosing_run(struct bine_choosing *choosing, bine_choice *choices, int64_t timeout)
 {
     struct patience patience = patience_of(choosing, timeout);
     int late = 0;
     if (choosing->far)
         bine_choosing_enter(choosing);
-    int error = wait_for_one(choosing, &patience, &late);
+    int error = choosing_wait_for_one(choosing, &patience, &late);
     part(choosing);
     /* A kill and a scope strike at the next park by themselves; an interrupt has to be told. */
     if (late && late != ETIMEDOUT && late != ECANCELED)
@@ -233,7 +233,7 @@ ssize_t bine_choosing_run(struct bine_hub *hub, bine_choice *choices, size_t n, 
     if (error)
         return bine_result(error);
     struct room room;
-    struct bine_choosing *choosing = make(&room, n, far);
+    struct bine_choosing *choosing = choosing_make(&room, n, far);
     if (!choosing)
         return bine_result(ENOMEM);
     choosing->hub = hub;
@@ -241,7 +241,7 @@ ssize_t bine_choosing_run(struct bine_hub *hub, bine_choice *choices, size_t n, 
     choosing->waits = timeout != 0;
     bine_party_init(&choosing->party, hub, bine_visit_served);
     divide(choosing, choices, start, down, in_order);
-    error = run(choosing, choices, timeout);
+    error = choosing_run(choosing, choices, timeout);
     ssize_t taken = choosing->taken;
     if (far)
         bine_choosing_leave(choosing);

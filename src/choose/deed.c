@@ -49,37 +49,37 @@ static int try_lock(struct bine_deed *deed)
     return bine_rlock_acquire_as(deed->object, &deed->first, deed->taker.party);
 }
 
-static struct bine_queue *senders(void *channel)
+static struct bine_waiters *senders(void *channel)
 {
     return &((struct bine_channel *)channel)->senders;
 }
 
-static struct bine_queue *receivers(void *channel)
+static struct bine_waiters *receivers(void *channel)
 {
     return &((struct bine_channel *)channel)->receivers;
 }
 
-static struct bine_queue *putters(void *queue)
+static struct bine_waiters *putters(void *queue)
 {
     return &((struct bine_queue_object *)queue)->putters;
 }
 
-static struct bine_queue *getters(void *queue)
+static struct bine_waiters *getters(void *queue)
 {
     return &((struct bine_queue_object *)queue)->getters;
 }
 
-static struct bine_queue *mail_receivers(void *mailbox)
+static struct bine_waiters *mail_receivers(void *mailbox)
 {
     return bine_mailbox_receivers(mailbox);
 }
 
-static struct bine_queue *acquirers(void *semaphore)
+static struct bine_waiters *acquirers(void *semaphore)
 {
     return bine_semaphore_waiters(semaphore);
 }
 
-static struct bine_queue *lockers(void *rlock)
+static struct bine_waiters *lockers(void *rlock)
 {
     return &((struct bine_rlock *)rlock)->waiters;
 }
@@ -91,13 +91,13 @@ static const struct bine_deed_kind sending = {try_send, senders, NULL}, receivin
 
 /* ---- objects that become ready ------------------------------------------------------------------- */
 
-static int look(struct bine_deed *deed)
+static int deed_look(struct bine_deed *deed)
 {
     const struct bine_waitable *object = deed->object;
     return object->class->ready(object) && bine_party_decide(deed->taker.party) ? 0 : EAGAIN;
 }
 
-static struct bine_queue *watchers(void *waitable)
+static struct bine_waiters *watchers(void *waitable)
 {
     return &((struct bine_waitable *)waitable)->watchers;
 }
@@ -111,7 +111,7 @@ static void joined(struct bine_deed *deed)
     bine_detach(g);
 }
 
-static const struct bine_deed_kind looking = {look, watchers, NULL}, joining = {look, watchers, joined};
+static const struct bine_deed_kind looking = {deed_look, watchers, NULL}, joining = {deed_look, watchers, joined};
 
 /* ---- descriptors and timers ---------------------------------------------------------------------- */
 
@@ -142,18 +142,18 @@ static int write_descriptor(struct bine_deed *deed)
     return attempt_descriptor(deed, POLLOUT);
 }
 
-static int await(struct bine_deed *deed)
+static int deed_await(struct bine_deed *deed)
 {
     int64_t now = bine_hub_now(bine_hub_of_thread);
     return now >= deed->deadline && bine_party_decide(deed->taker.party) ? 0 : EAGAIN;
 }
 
 static const struct bine_deed_kind reading = {read_descriptor, NULL, NULL}, writing = {write_descriptor, NULL, NULL},
-                                   awaiting = {await, NULL, NULL};
+                                   awaiting = {deed_await, NULL, NULL};
 
 static int watch_descriptor(struct bine_deed *deed);
 
-static void serve(struct bine_deed *deed, int error)
+static void deed_serve(struct bine_deed *deed, int error)
 {
     deed->taker.taker.error = error;
     deed->taker.party->served(&deed->taker);
@@ -165,15 +165,15 @@ static void descriptor_ready(void *arg, int64_t result)
     deed->watch = NULL;
     if (result != 0) {
         if (bine_party_decide(deed->taker.party))
-            serve(deed, result < 0 ? (int)-result : 0);
+            deed_serve(deed, result < 0 ? (int)-result : 0);
         return;
     }
     /* It may be ready. */
     int error = deed->kind->attempt(deed);
     if (error != EAGAIN)
-        serve(deed, error);
+        deed_serve(deed, error);
     else if ((error = watch_descriptor(deed)) && bine_party_decide(deed->taker.party))
-        serve(deed, error);
+        deed_serve(deed, error);
 }
 
 static int watch_descriptor(struct bine_deed *deed)
@@ -185,7 +185,7 @@ static int watch_descriptor(struct bine_deed *deed)
     /* A file that is always ready, or none. */
     deed->watch = NULL;
     if (bine_party_decide(deed->taker.party))
-        serve(deed, error == EBADF ? EBADF : 0);
+        deed_serve(deed, error == EBADF ? EBADF : 0);
     return 0;
 }
 
@@ -283,13 +283,13 @@ int bine_deed_wait(struct bine_deed *deed)
         bine_object_notify(deed->object);
     if (deed->kind == &locking)
         deed->first = true; /* it waits because another one owns it */
-    bine_queue_push(deed->kind->queue(deed->object), &deed->taker.taker.waiter);
+    bine_waiters_push(deed->kind->queue(deed->object), &deed->taker.taker.waiter);
     return 0;
 }
 
 void bine_deed_unlink(struct bine_deed *deed)
 {
-    bine_queue_remove(&deed->taker.taker.waiter);
+    bine_waiters_remove(&deed->taker.taker.waiter);
     if ((deed->kind == &reading || deed->kind == &writing) && deed->watch) {
         bine_unwatch(deed->watch);
         deed->watch = NULL;

@@ -16,7 +16,7 @@ struct bine_deed_kind {
     /* 0, or how the deed failed, and the party is decided; or EAGAIN. On the thread of the object. */
     int (*attempt)(struct bine_deed *deed);
     /* The queue to wait in. NULL: it is a descriptor or a timer. */
-    struct bine_queue *(*queue)(void *object);
+    struct bine_waiters *(*queue)(void *object);
     /* After it was done, on the thread of the object: fill in what only that thread may look at. May be NULL. */
     void (*finish)(struct bine_deed *deed);
 };

@@ -13,7 +13,7 @@ enum {
 static _Thread_local struct bine_visit *visitors;
 static _Thread_local struct bine_choosing *choosers;
 
-static void release(struct bine_choosing *choosing)
+static void visit_release(struct bine_choosing *choosing)
 {
     if (atomic_fetch_sub(&choosing->references, 1) == 1)
         free(choosing);
@@ -22,7 +22,7 @@ static void release(struct bine_choosing *choosing)
 static void send_or_release(struct bine_hub *hub, struct bine_message *message, struct bine_choosing *choosing)
 {
     if (bine_hub_send(hub, message) != 0)
-        release(choosing);
+        visit_release(choosing);
 }
 
 static struct bine_deed *deed_at(const struct bine_visit *visit, size_t k)
@@ -33,7 +33,7 @@ static struct bine_deed *deed_at(const struct bine_visit *visit, size_t k)
 
 /* ---- at the objects' hub ------------------------------------------------------------------------- */
 
-static void take(struct bine_visit *visit, const struct bine_deed *deed)
+static void visit_take(struct bine_visit *visit, const struct bine_deed *deed)
 {
     visit->taken = deed - visit->choosing->deeds;
 }
@@ -51,7 +51,7 @@ int bine_visit_look(struct bine_visit *visit)
         int outcome = deed->kind->attempt(deed);
         if (outcome != EAGAIN) {
             deed->taker.taker.error = outcome;
-            take(visit, deed);
+            visit_take(visit, deed);
             return 0;
         }
     }
@@ -84,7 +84,7 @@ static void strike_visitor(struct bine_visit *visit)
         visit->next->previous = visit->previous;
 }
 
-static void leave(struct bine_visit *visit)
+static void visit_leave(struct bine_visit *visit)
 {
     if (visit->waiting) {
         visit->waiting = false;
@@ -96,12 +96,12 @@ static void leave(struct bine_visit *visit)
     send_or_release(visit->choosing->hub, &visit->left, visit->choosing);
 }
 
-static void arrived(struct bine_message *message)
+static void visit_arrived(struct bine_message *message)
 {
     struct bine_visit *visit = VISIT_OF(message, go);
     int state = SENT;
     if (!atomic_compare_exchange_strong(&visit->state, &state, TAKEN)) {
-        release(visit->choosing);
+        visit_release(visit->choosing);
         return;
     }
     /* Listed first: an object that it watches can claim it while it queues up. */
@@ -109,7 +109,7 @@ static void arrived(struct bine_message *message)
     (void)bine_visit_look(visit); /* only descriptors fail to wait, and these are the chooser's own hub's */
     if (!visit->waiting) {
         strike_visitor(visit);
-        leave(visit);
+        visit_leave(visit);
     } else if (visit->taken < 0) {
         atomic_fetch_add(&visit->choosing->references, 1);
         send_or_release(visit->choosing->hub, &visit->looked, visit->choosing);
@@ -117,13 +117,13 @@ static void arrived(struct bine_message *message)
 }
 
 /* Its thread has ended, or ends. */
-static void fail(struct bine_visit *visit)
+static void visit_fail(struct bine_visit *visit)
 {
     if (visit->taken >= 0 || !bine_party_decide(&visit->choosing->party))
         return;
     struct bine_deed *deed = deed_at(visit, 0);
     deed->taker.taker.error = ESRCH;
-    take(visit, deed);
+    visit_take(visit, deed);
 }
 
 static void not_arrived(struct bine_message *message)
@@ -131,11 +131,11 @@ static void not_arrived(struct bine_message *message)
     struct bine_visit *visit = VISIT_OF(message, go);
     int state = SENT;
     if (!atomic_compare_exchange_strong(&visit->state, &state, TAKEN)) {
-        release(visit->choosing);
+        visit_release(visit->choosing);
         return;
     }
-    fail(visit);
-    leave(visit);
+    visit_fail(visit);
+    visit_leave(visit);
 }
 
 static void stopped(struct bine_message *message)
@@ -144,20 +144,20 @@ static void stopped(struct bine_message *message)
     struct bine_choosing *choosing = visit->choosing;
     if (visit->waiting && visit->taken < 0) {
         unlink_deeds(visit);
-        leave(visit);
+        visit_leave(visit);
     }
-    release(choosing);
+    visit_release(choosing);
 }
 
 static void not_stopped(struct bine_message *message)
 {
-    release(VISIT_OF(message, stop)->choosing);
+    visit_release(VISIT_OF(message, stop)->choosing);
 }
 
 /* What the claim gave is filled in by now. */
 static void served_come_round(struct bine_message *message)
 {
-    leave(VISIT_OF(message, served));
+    visit_leave(VISIT_OF(message, served));
 }
 
 /* ---- at the chooser's hub ------------------------------------------------------------------------ */
@@ -175,12 +175,12 @@ static void has_looked(struct bine_message *message)
         visit->has_looked = true;
         bine_unpark(visit->choosing->party.greenlet);
     }
-    release(visit->choosing);
+    visit_release(visit->choosing);
 }
 
 static void has_not_looked(struct bine_message *message)
 {
-    release(VISIT_OF(message, looked)->choosing);
+    visit_release(VISIT_OF(message, looked)->choosing);
 }
 
 static void has_left(struct bine_message *message)
@@ -193,12 +193,12 @@ static void has_left(struct bine_message *message)
             choosing->taken = visit->taken;
         bine_unpark(choosing->party.greenlet);
     }
-    release(choosing);
+    visit_release(choosing);
 }
 
 static void has_not_left(struct bine_message *message)
 {
-    release(VISIT_OF(message, left)->choosing);
+    visit_release(VISIT_OF(message, left)->choosing);
 }
 
 void bine_visit_served(struct bine_party_taker *taker)
@@ -206,7 +206,7 @@ void bine_visit_served(struct bine_party_taker *taker)
     struct bine_deed *deed = (struct bine_deed *)taker;
     struct bine_visit *visit = deed->visit;
     struct bine_choosing *choosing = visit->choosing;
-    take(visit, deed);
+    visit_take(visit, deed);
     unlink_deeds(visit);
     if (visit->hub == choosing->hub) {
         choosing->taken = visit->taken;
@@ -219,7 +219,7 @@ void bine_visit_served(struct bine_party_taker *taker)
 
 void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, struct bine_hub *hub, size_t first)
 {
-    *visit = (struct bine_visit){.go = {NULL, arrived, not_arrived},
+    *visit = (struct bine_visit){.go = {NULL, visit_arrived, not_arrived},
                                  .stop = {NULL, stopped, not_stopped},
                                  .looked = {NULL, has_looked, has_not_looked},
                                  .served = {NULL, served_come_round, served_come_round},
@@ -238,16 +238,16 @@ int bine_visit_begin(struct bine_visit *visit)
     int error = bine_hub_send(visit->hub, &visit->go);
     if (error) {
         visit->gone = true;
-        fail(visit);
+        visit_fail(visit);
         if (visit->taken >= 0)
             choosing->taken = visit->taken;
-        release(choosing);
+        visit_release(choosing);
     }
     return error;
 }
 
 /* Call it back; it leaves, or does not begin. */
-static void stop(struct bine_visit *visit)
+static void visit_stop(struct bine_visit *visit)
 {
     int state = SENT;
     if (atomic_compare_exchange_strong(&visit->state, &state, ABANDONED)) {
@@ -265,7 +265,7 @@ void bine_choosing_stop(struct bine_choosing *choosing)
         if (visit->hub == choosing->hub)
             unlink_deeds(visit);
         else if (visit->begun && !visit->gone)
-            stop(visit);
+            visit_stop(visit);
     }
 }
 
@@ -286,7 +286,7 @@ void bine_choosing_leave(struct bine_choosing *choosing)
         choosers = choosing->next;
     if (choosing->next)
         choosing->next->previous = choosing->previous;
-    release(choosing);
+    visit_release(choosing);
 }
 
 /* ---- ends and forks ------------------------------------------------------------------------------ */
@@ -298,32 +298,32 @@ static void forsake(struct bine_choosing *choosing)
     bine_choosing_stop(choosing);
 }
 
-static void hub_ended(struct bine_hub *hub)
+static void visit_hub_ended(struct bine_hub *hub)
 {
     (void)hub;
     for (struct bine_visit *visit = visitors, *next; visit; visit = next) {
         next = visit->next;
         unlink_deeds(visit);
-        fail(visit);
-        leave(visit);
+        visit_fail(visit);
+        visit_leave(visit);
     }
     for (struct bine_choosing *choosing; (choosing = choosers);) {
         choosers = choosing->next;
         forsake(choosing);
-        release(choosing);
+        visit_release(choosing);
     }
 }
 
 /* Only the greenlet that forked lives on in the child, and it does not choose. */
-static void hub_forked(struct bine_hub *hub)
+static void visit_hub_forked(struct bine_hub *hub)
 {
     (void)hub;
     visitors = NULL;
     choosers = NULL;
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void visit_set_up(void)
 {
-    bine_hub_on_end(hub_ended);
-    bine_hub_on_fork(hub_forked);
+    bine_hub_on_end(visit_hub_ended);
+    bine_hub_on_fork(visit_hub_forked);
 }

@@ -130,7 +130,7 @@ static bool expand(const char *text, size_t length, const char *origin, char *in
 }
 
 /* Open the library there. False: no file of that name that this machine's loader would take. */
-static bool attempt(struct dependencies *all, struct dependency *found, const char *path)
+static bool dependencies_attempt(struct dependencies *all, struct dependency *found, const char *path)
 {
     if (all->places++ >= PLACES_MOST || binary_open(&found->binary, path) < 0)
         return false;
@@ -146,7 +146,8 @@ static bool search(struct dependencies *all, struct dependency *found, const cha
         char directory[PATH_MAX], path[PATH_MAX];
         /* An empty directory is the current one. */
         if (expand(length ? paths : ".", length ? length : 1, origin, directory, sizeof directory) &&
-            (size_t)snprintf(path, sizeof path, "%s/%s", directory, name) < sizeof path && attempt(all, found, path))
+            (size_t)snprintf(path, sizeof path, "%s/%s", directory, name) < sizeof path &&
+            dependencies_attempt(all, found, path))
             return true;
         paths += length + (paths[length] != '\0');
     }
@@ -175,11 +176,12 @@ static bool look_up(struct dependencies *all, size_t by, struct dependency *foun
     const struct dependency *object = &all->list[by];
     char path[PATH_MAX];
     if (strchr(name, '/'))
-        return expand(name, strlen(name), object->directory, path, sizeof path) && attempt(all, found, path);
+        return expand(name, strlen(name), object->directory, path, sizeof path) &&
+               dependencies_attempt(all, found, path);
     return search_rpaths(all, by, found, name) ||
            search(all, found, getenv("LD_LIBRARY_PATH"), ":;", object->directory, name) ||
            search(all, found, object->binary.runpath, ":", object->directory, name) ||
-           (cached(all->cache, name, path, sizeof path) && attempt(all, found, path)) ||
+           (cached(all->cache, name, path, sizeof path) && dependencies_attempt(all, found, path)) ||
            search(all, found, system_directories, ":", "", name);
 }
 
@@ -209,7 +211,7 @@ static char *directory_of(const char *path)
 }
 
 /* Append it, complete: false if there is no memory for it. */
-static bool append(struct dependencies *all, struct dependency *new)
+static bool dependencies_append(struct dependencies *all, struct dependency *new)
 {
     struct dependency *longer = realloc(all->list, (all->count + 1) * sizeof *longer);
     if (longer)
@@ -235,14 +237,14 @@ static int add_needed(struct dependencies *all, size_t by, const char *name)
         found.path = strdup(name);
     }
     /* cppcheck-suppress memleak; the list has it */
-    return append(all, &found) ? 0 : -1;
+    return dependencies_append(all, &found) ? 0 : -1;
 }
 
 int dependencies_find(struct dependencies *dependencies, const struct binary *object)
 {
     struct dependency first = {.path = strdup(object->path), .binary = *object};
     *dependencies = (struct dependencies){.cache = read_cache()};
-    bool complete = append(dependencies, &first) && dependencies->cache;
+    bool complete = dependencies_append(dependencies, &first) && dependencies->cache;
     for (size_t i = 0; complete && i < dependencies->count; i++)
         for (size_t k = 0; complete && k < dependencies->list[i].binary.needed_count; k++)
             complete = dependencies->count >= OBJECTS_MOST ||

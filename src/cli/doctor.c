@@ -35,7 +35,7 @@ static const struct {
 
 /* ---- the machine ---------------------------------------------------------------------------- */
 
-static void *nothing(void *arg)
+static void *doctor_nothing(void *arg)
 {
     return arg;
 }
@@ -66,7 +66,7 @@ static void examine_machine(void)
         printf("  %-22s %s%s%s\n", "poller", poller->class->name, *why ? ": " : "", why);
     else
         printf("  %-22s none: %s\n", "poller", strerror(errno));
-    bine_greenlet *g = bine_spawn(nothing, NULL);
+    bine_greenlet *g = bine_spawn(doctor_nothing, NULL);
     if (g)
         bine_join(g, NULL, BINE_FOREVER);
     const char *guard = bine_guard_name();

@@ -26,7 +26,7 @@ void own_calls_find(const struct binary *binary, struct own_calls *calls)
 
 #else
 
-static void note(struct own_calls *calls, uint32_t number)
+static void own_calls_note(struct own_calls *calls, uint32_t number)
 {
     if (number >= 1024)
         return;
@@ -180,7 +180,7 @@ static void search_segment(const struct functions *functions, struct sweep *swee
             sweep->number = -1;
         }
         if (advance(sweep, place) && sweep->number >= 0 && sweep->age <= LOADED_BEFORE)
-            note(calls, (uint32_t)sweep->number);
+            own_calls_note(calls, (uint32_t)sweep->number);
     }
 }
 
@@ -215,7 +215,7 @@ static void search_segment(const unsigned char *code, size_t size, struct own_ca
         memcpy(words, code + at, 4);
         for (size_t back = 1; words[0] == 0xd4000001 && back < 5; back++)
             if ((words[back] & 0x7fe0001f) == 0x52800008) {
-                note(calls, words[back] >> 5 & 0xffff);
+                own_calls_note(calls, words[back] >> 5 & 0xffff);
                 break;
             }
     }

@@ -74,16 +74,16 @@ int bine_check(void)
     return error ? -1 : 0;
 }
 
-static int end_there(struct bine_errand *errand)
+static int cancel_end_there(struct bine_errand *errand)
 {
     bine_greenlet *g = errand->object;
     return bine_joinall_with(&g, 1, errand->timeout, 0, 0) >= 0 ? 0 : errno;
 }
 
 /* Wait for the end of a greenlet of another thread. 0 or an error number. */
-static int end_elsewhere(struct bine_greenlet *g, int64_t timeout)
+static int cancel_end_elsewhere(struct bine_greenlet *g, int64_t timeout)
 {
-    int error = bine_errand(g->hub, &(struct bine_errand){end_there, "killall", g, .timeout = timeout});
+    int error = bine_errand(g->hub, &(struct bine_errand){cancel_end_there, "killall", g, .timeout = timeout});
     return error == ESRCH ? 0 : error;
 }
 
@@ -105,7 +105,7 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
             continue;
         if (all[i]->hub != hub) {
             int64_t left = timeout == 0 || timeout == BINE_FOREVER ? timeout : deadline - bine_hub_now(hub);
-            int failed = end_elsewhere(all[i], left > 0 ? left : 0);
+            int failed = cancel_end_elsewhere(all[i], left > 0 ? left : 0);
             if (!failed)
                 continue;
             errno = failed;
@@ -118,9 +118,9 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
         if (!timeout) {
             error = bine_streak_refused(hub, ETIME);
         } else {
-            bine_queue_push(&all[i]->waitable.watchers, &waiter);
+            bine_waiters_push(&all[i]->waitable.watchers, &waiter);
             error = bine_park(hub, "killall", (uintptr_t)all[i], deadline, 0);
-            bine_queue_remove(&waiter);
+            bine_waiters_remove(&waiter);
         }
         if (error) {
             errno = error == ETIME ? ETIMEDOUT : error;

@@ -6,7 +6,7 @@
 #include "core/hub/streak.h"
 #include "core/hub/switch.h"
 
-static int fail(int error)
+static int join_fail(int error)
 {
     errno = error;
     return -1;
@@ -29,7 +29,7 @@ static __attribute__((noinline, cold)) int elsewhere(int (*run)(struct bine_erra
     struct bine_errand errand = {.run = run, .verb = "join", .object = g, .timeout = timeout};
     int error = bine_errand(g->hub, &errand);
     if (error)
-        return fail(error);
+        return join_fail(error);
     if (value)
         *value = errand.item;
     return 0;
@@ -39,24 +39,24 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     if (!g || timeout < 0)
-        return fail(EINVAL);
+        return join_fail(EINVAL);
     if (__builtin_expect(g->hub != hub, 0))
         return elsewhere(join_there, g, value, timeout);
     if (g->state != BINE_DEAD) {
         if (g == hub->current)
-            return fail(EDEADLK);
+            return join_fail(EDEADLK);
         if (timeout == 0)
-            return fail(bine_streak_refused(hub, ETIMEDOUT));
+            return join_fail(bine_streak_refused(hub, ETIMEDOUT));
         struct bine_greenlet *current = hub->current;
         struct bine_waiter waiter;
         bine_waiter_init(&waiter, current);
-        bine_queue_push(&g->waitable.watchers, &waiter);
+        bine_waiters_push(&g->waitable.watchers, &waiter);
         struct bine_greenlet *next = timeout == BINE_FOREVER ? bine_park_peek(hub, current) : NULL;
         int error = next ? bine_park_over(hub, current, "join", (uintptr_t)g, next)
                          : bine_park(hub, "join", (uintptr_t)g, bine_hub_deadline(hub, timeout), 0);
         if (error) {
-            bine_queue_remove(&waiter);
-            return fail(error == ETIME ? ETIMEDOUT : error);
+            bine_waiters_remove(&waiter);
+            return join_fail(error == ETIME ? ETIMEDOUT : error);
         }
     }
     if (value)
@@ -68,7 +68,7 @@ int bine_join(bine_greenlet *g, void **value, int64_t timeout)
 int bine_get(bine_greenlet *g, void **value, int64_t timeout)
 {
     if (!g || timeout < 0)
-        return fail(EINVAL);
+        return join_fail(EINVAL);
     if (g->hub != bine_hub_of_thread)
         return elsewhere(get_there, g, value, timeout);
     g->references++; /* the join takes one */
@@ -77,7 +77,7 @@ int bine_get(bine_greenlet *g, void **value, int64_t timeout)
         return -1;
     }
     if (g->error)
-        return fail(g->error);
+        return join_fail(g->error);
     if (value)
         *value = g->arg;
     bine_greenlet_release(g);
@@ -85,7 +85,7 @@ int bine_get(bine_greenlet *g, void **value, int64_t timeout)
 }
 
 /* EINVAL and EDEADLK of the calls below. */
-static int check(struct bine_hub *hub, bine_greenlet *const *all, size_t n, int64_t timeout)
+static int join_check(struct bine_hub *hub, bine_greenlet *const *all, size_t n, int64_t timeout)
 {
     if ((!all && n) || timeout < 0)
         return EINVAL;
@@ -107,22 +107,22 @@ int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout)
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
-    int error = check(hub, all, n, timeout);
+    int error = join_check(hub, all, n, timeout);
     if (error)
-        return fail(error);
+        return join_fail(error);
     int64_t deadline = bine_hub_deadline(hub, timeout);
     /* All must end, so waiting for one after the other is enough, and needs no memory. */
     for (size_t i = 0; i < n; i++) {
         if (!all[i] || all[i]->state == BINE_DEAD)
             continue;
         if (timeout == 0)
-            return fail(bine_streak_refused(hub, ETIMEDOUT));
+            return join_fail(bine_streak_refused(hub, ETIMEDOUT));
         struct bine_waiter waiter = {.greenlet = hub->current};
-        bine_queue_push(&all[i]->waitable.watchers, &waiter);
+        bine_waiters_push(&all[i]->waitable.watchers, &waiter);
         error = bine_park(hub, "joinall", (uintptr_t)all[i], deadline, 0);
         if (error) {
-            bine_queue_remove(&waiter);
-            return fail(error == ETIME ? ETIMEDOUT : error);
+            bine_waiters_remove(&waiter);
+            return join_fail(error == ETIME ? ETIMEDOUT : error);
         }
     }
     for (size_t i = 0; i < n; i++)
@@ -170,9 +170,9 @@ ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, 
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return -1;
-    int error = flags & ~BINE_RAISE_ERROR ? EINVAL : check(hub, all, n, timeout);
+    int error = flags & ~BINE_RAISE_ERROR ? EINVAL : join_check(hub, all, n, timeout);
     if (error)
-        return fail(error);
+        return join_fail(error);
     size_t present = 0;
     struct some some = {.waiting = hub->current, .flags = flags};
     for (size_t i = 0; i < n; i++) {
@@ -185,24 +185,24 @@ ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, 
     some.wanted = count == 0 || count > present ? present : count;
     if (!satisfied(&some)) {
         if (timeout == 0)
-            return fail(bine_streak_refused(hub, ETIMEDOUT));
+            return join_fail(bine_streak_refused(hub, ETIMEDOUT));
         struct one *ones = calloc(n, sizeof *ones);
         if (!ones)
-            return fail(ENOMEM);
+            return join_fail(ENOMEM);
         for (size_t i = 0; i < n; i++) {
             if (!all[i] || all[i]->state == BINE_DEAD)
                 continue;
             ones[i] = (struct one){{.greenlet = hub->current, .notify = one_ended}, &some, all[i]};
-            bine_queue_push(&all[i]->waitable.watchers, &ones[i].waiter);
+            bine_waiters_push(&all[i]->waitable.watchers, &ones[i].waiter);
         }
         error = bine_park(hub, "joinall", (uintptr_t)all, bine_hub_deadline(hub, timeout), 0);
         for (size_t i = 0; i < n; i++)
-            bine_queue_remove(&ones[i].waiter);
+            bine_waiters_remove(&ones[i].waiter);
         free(ones);
         if (error)
-            return fail(error == ETIME ? ETIMEDOUT : error);
+            return join_fail(error == ETIME ? ETIMEDOUT : error);
     }
     if (some.error && (flags & BINE_RAISE_ERROR))
-        return fail(some.error);
+        return join_fail(some.error);
     return (ssize_t)some.ended;
 }

@@ -49,9 +49,9 @@ static bool some_left(const struct bine_hub *hub, bool killed)
 static int wait_for_an_end(struct bine_hub *hub)
 {
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(&hub->empty, &waiter);
+    bine_waiters_push(&hub->empty, &waiter);
     int error = bine_park(hub, "end greenlets of thread", 0, INT64_MAX, BINE_PARK_FIRM);
-    bine_queue_remove(&waiter);
+    bine_waiters_remove(&waiter);
     return error;
 }
 

@@ -46,9 +46,9 @@ int bine_idle(void)
     if (!hub)
         return -1;
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(&hub->idle, &waiter);
+    bine_waiters_push(&hub->idle, &waiter);
     int error = bine_park(hub, "idle", 0, INT64_MAX, 0);
-    bine_queue_remove(&waiter);
+    bine_waiters_remove(&waiter);
     if (!error)
         return 0;
     errno = error;

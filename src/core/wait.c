@@ -153,7 +153,7 @@ bine_iwait *bine_iwait_begin(void *const *objects, size_t n)
         if (watch->object->class->ready(watch->object))
             became_ready(&watch->waiter);
         else
-            bine_queue_push(&watch->object->watchers, &watch->waiter);
+            bine_waiters_push(&watch->object->watchers, &watch->waiter);
     }
     return iteration;
 }
@@ -204,21 +204,22 @@ void *bine_iwait_next(bine_iwait *iteration, int64_t timeout)
     return object;
 }
 
-static int end_there(struct bine_errand *errand)
+static int wait_end_there(struct bine_errand *errand)
 {
     bine_iwait_end(errand->object);
     return 0;
 }
 
 /* Its watches are linked into queues of its own thread. With that thread they have gone. */
-static void end_elsewhere(struct bine_iwait *iteration)
+static void wait_end_elsewhere(struct bine_iwait *iteration)
 {
     int error = ESRCH;
     if (!bine_hub_gone(iteration->hub, iteration->life))
-        error = bine_errand(
-            iteration->hub,
-            &(struct bine_errand){
-                .run = end_there, .verb = "end iteration", .object = iteration, .timeout = BINE_FOREVER, .firm = true});
+        error = bine_errand(iteration->hub, &(struct bine_errand){.run = wait_end_there,
+                                                                  .verb = "end iteration",
+                                                                  .object = iteration,
+                                                                  .timeout = BINE_FOREVER,
+                                                                  .firm = true});
     if (error == ESRCH)
         free(iteration);
 }
@@ -228,12 +229,12 @@ void bine_iwait_end(bine_iwait *iteration)
     if (!iteration)
         return;
     if (foreign(iteration)) {
-        end_elsewhere(iteration);
+        wait_end_elsewhere(iteration);
         return;
     }
     for (size_t i = 0; i < iteration->n; i++) {
         struct watch *watch = &iteration->watches[i];
-        bine_queue_remove(&watch->waiter);
+        bine_waiters_remove(&watch->waiter);
         if (watch->scout)
             bine_kill(watch->scout);
     }
@@ -253,9 +254,9 @@ int bine_park_until_alone(struct bine_hub *hub, int64_t deadline, bool or_stuck)
     size_t self = hub->current == hub->root ? 0 : 1;
     while (hub->greenlets > self || hub->engaged) {
         struct bine_waiter waiter = {.greenlet = hub->current, .item = or_stuck ? hub : NULL};
-        bine_queue_push(&hub->empty, &waiter);
+        bine_waiters_push(&hub->empty, &waiter);
         int error = bine_park(hub, "wait for all", 0, deadline, 0);
-        bine_queue_remove(&waiter);
+        bine_waiters_remove(&waiter);
         if (error)
             return error;
     }

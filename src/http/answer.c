@@ -15,7 +15,7 @@ enum {
     HEAD_ROOM = 512 + TYPE_MOST
 };
 
-static int fail(int error)
+static int answer_fail(int error)
 {
     errno = error;
     return -1;
@@ -41,16 +41,16 @@ int bine_http_set_header(bine_http *http, const char *name, const char *value)
 {
     if (!http || !http->server || !name || !value || !bine_http_is_token(name) || !bine_http_is_value(value) ||
         is_library_s(name))
-        return fail(EINVAL);
+        return answer_fail(EINVAL);
     if (http->out.progress != BINE_HTTP_UNANSWERED)
-        return fail(EALREADY);
+        return answer_fail(EALREADY);
     struct bine_http_text *fields = &http->out.fields;
     size_t before = fields->size;
     if (bine_http_text_add(fields, name, strlen(name)) && bine_http_text_add(fields, ": ", 2) &&
         bine_http_text_add(fields, value, strlen(value)) && bine_http_text_add(fields, "\r\n", 2))
         return 0;
     fields->size = before;
-    return fail(ENOMEM);
+    return answer_fail(ENOMEM);
 }
 
 #define PUT(to, text) put(to, text, sizeof(text) - 1)
@@ -143,16 +143,16 @@ int bine_http_answer_begin(struct bine_http *http, int status, const char *type,
 {
     if (!http || !http->server || status < 200 || status > 599 || length < -1 ||
         (type && (strlen(type) > TYPE_MOST || !bine_http_is_value(type))) || (!has_body(status) && length > 0))
-        return fail(EINVAL);
+        return answer_fail(EINVAL);
     if (http->out.progress != BINE_HTTP_UNANSWERED)
-        return fail(EALREADY);
+        return answer_fail(EALREADY);
     return format(http, status, type, length);
 }
 
 /* ---- sending ----------------------------------------------------------------------------------- */
 
 /* What failed is over: the rest of the answer would not fit. */
-static int note(struct bine_http *http, int result, size_t size)
+static int answer_note(struct bine_http *http, int result, size_t size)
 {
     if (result == 0)
         http->out.sent += size;
@@ -167,10 +167,10 @@ static int send_parts(struct bine_http *http, struct iovec *parts, int count)
     struct bine_http_answer *out = &http->out;
     size_t size = 0;
     if (out->broken)
-        return fail(EPIPE);
+        return answer_fail(EPIPE);
     /* A send that need not wait would succeed: but whoever is out of time, or killed, says nothing more. */
     if (bine_check() != 0)
-        return note(http, -1, 0);
+        return answer_note(http, -1, 0);
     if (out->head_waits)
         parts[0] = (struct iovec){out->head.data, out->head.size};
     else
@@ -178,13 +178,14 @@ static int send_parts(struct bine_http *http, struct iovec *parts, int count)
     out->head_waits = false;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
-    return note(http, size ? bine_http_stream_send(&http->stream, parts, count, http->limits->send_time) : 0, size);
+    return answer_note(http, size ? bine_http_stream_send(&http->stream, parts, count, http->limits->send_time) : 0,
+                       size);
 }
 
 int bine_http_respond(bine_http *http, int status, const char *type, const void *body, size_t size)
 {
     if ((!body && size) || size > INT64_MAX)
-        return fail(EINVAL);
+        return answer_fail(EINVAL);
     if (bine_http_answer_begin(http, status, type, (int64_t)size) != 0)
         return -1;
     http->out.progress = BINE_HTTP_ANSWERED;
@@ -201,12 +202,12 @@ int bine_http_begin(bine_http *http, int status, const char *type, int64_t lengt
 int bine_http_write(bine_http *http, const void *data, size_t size)
 {
     if (!http || !http->server || (!data && size) || http->out.progress == BINE_HTTP_UNANSWERED)
-        return fail(EINVAL);
+        return answer_fail(EINVAL);
     struct bine_http_answer *out = &http->out;
     if (out->progress == BINE_HTTP_ANSWERED)
-        return fail(EALREADY);
+        return answer_fail(EALREADY);
     if (out->has_length && size > out->left)
-        return fail(EMSGSIZE);
+        return answer_fail(EMSGSIZE);
     out->left -= out->has_length ? size : 0;
     char line[20];
     struct iovec parts[BINE_HTTP_PARTS];
@@ -224,7 +225,7 @@ int bine_http_write(bine_http *http, const void *data, size_t size)
 int bine_http_abort(bine_http *http)
 {
     if (!http || !http->server)
-        return fail(EINVAL);
+        return answer_fail(EINVAL);
     http->out.broken = http->out.close = true;
     http->out.progress = BINE_HTTP_ANSWERED;
     return 0;
@@ -240,8 +241,9 @@ int bine_http_answer_file(struct bine_http *http, int file, off_t offset, size_t
         return send_parts(http, parts, 1);
     }
     out->head_waits = false;
-    return note(http, bine_http_stream_send_file(&http->stream, head, file, offset, size, http->limits->send_time),
-                head.iov_len + size);
+    return answer_note(http,
+                       bine_http_stream_send_file(&http->stream, head, file, offset, size, http->limits->send_time),
+                       head.iov_len + size);
 }
 
 int bine_http_answer_status(struct bine_http *http, int status)

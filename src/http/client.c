@@ -15,7 +15,7 @@ enum {
     INTERIM = 16 /* answers of status 1xx before the one that counts */
 };
 
-static int fail(int error)
+static int client_fail(int error)
 {
     errno = error;
     return -1;
@@ -107,7 +107,7 @@ static int send_request(struct bine_http *http, const bine_http_request *request
                         bool elsewhere)
 {
     struct bine_http_text head = {NULL, 0, 0};
-    int result = format(&head, request, url, elsewhere) ? 0 : fail(ENOMEM);
+    int result = format(&head, request, url, elsewhere) ? 0 : client_fail(ENOMEM);
     struct iovec parts[] = {{head.data, head.size}, {(void *)request->body, request->size}};
     if (result == 0)
         result = bine_http_stream_send(&http->stream, parts, 2, http->limits->send_time);
@@ -132,17 +132,17 @@ static int read_head(struct bine_http *http, bool to_head)
             bool begun = bine_http_message_begun(&http->in);
             int got = bine_http_receive(http, bine_left(deadline));
             if (got <= 0)
-                return got == 0 ? fail(ECONNRESET) : -1;
+                return got == 0 ? client_fail(ECONNRESET) : -1;
             if (!begun)
                 deadline = bine_deadline(http->limits->head_time);
         }
         if (outcome == BINE_HTTP_BAD || http->in.code == 101)
-            return fail(bine_http_error_of(http->in.status));
+            return client_fail(bine_http_error_of(http->in.status));
         if (http->in.code >= 200)
             return 0;
         bine_http_message_begin(&http->in);
     }
-    return fail(EPROTO);
+    return client_fail(EPROTO);
 }
 
 static struct bine_http *exchange_new(struct bine_http_client *client, struct bine_http_link *link)
@@ -188,8 +188,8 @@ static bool is_repeatable(const bine_http_request *request)
 
 /* One request and the head of its answer. A server may close a kept connection at the very moment at which it is used again: then, if that does
  * no harm, the request goes out once more on another one. */
-static struct bine_http *ask(struct bine_http_client *client, const bine_http_request *request,
-                             const struct bine_http_url *url, bool elsewhere)
+static struct bine_http *client_ask(struct bine_http_client *client, const bine_http_request *request,
+                                    const struct bine_http_url *url, bool elsewhere)
 {
     for (bool fresh = false;; fresh = true) {
         struct bine_http_link *link = bine_http_link_take(client, url, fresh);
@@ -235,7 +235,7 @@ static int follow(const struct bine_http *http, const struct bine_http_url *from
     int error = bine_http_url_parse(to, location, from) == 0 ? 0 : errno;
     if (error || (from->secure && !to->secure)) {
         bine_http_url_free(to);
-        return error == ENOMEM ? fail(ENOMEM) : 0;
+        return error == ENOMEM ? client_fail(ENOMEM) : 0;
     }
     if (to_get) {
         request->method = "GET";
@@ -263,7 +263,7 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
     bool elsewhere = false;
     int followed;
     for (int redirects = 0;; redirects++) {
-        http = ask(client, &request, &url, elsewhere);
+        http = client_ask(client, &request, &url, elsewhere);
         followed = http && redirects < client->redirects ? follow(http, &url, &request, &next) : 0;
         if (followed != 1)
             break;
@@ -313,9 +313,9 @@ int bine_http_client_free(bine_http_client *client)
     if (!client)
         return 0;
     if (client->hub != bine_hub_get())
-        return fail(EPERM);
+        return client_fail(EPERM);
     if (client->exchanges)
-        return fail(EBUSY);
+        return client_fail(EBUSY);
     struct bine_http_link *resting = client->resting;
     client->resting = NULL;
     for (struct bine_http_link *link; (link = resting);) {
@@ -349,7 +349,7 @@ bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t time
 
 int bine_http_status(const bine_http *http)
 {
-    return http && http->client ? http->in.code : fail(EINVAL);
+    return http && http->client ? http->in.code : client_fail(EINVAL);
 }
 
 const char *bine_http_url(const bine_http *http)
@@ -362,7 +362,7 @@ int bine_http_close(bine_http *http)
     if (!http)
         return 0;
     if (!http->client)
-        return fail(EINVAL);
+        return client_fail(EINVAL);
     exchange_free(http);
     return 0;
 }

@@ -213,7 +213,7 @@ static int status_of(int error)
     }
 }
 
-static int answer(bine_http_files *files, bine_http *http, const char *path, bool own)
+static int files_answer(bine_http_files *files, bine_http *http, const char *path, bool own)
 {
     struct bine_http_text name = {NULL, 0, 0};
     struct stat about;
@@ -246,7 +246,7 @@ int bine_http_files_send(bine_http_files *files, bine_http *http, const char *pa
         errno = EALREADY;
         return -1;
     }
-    return answer(files, http, path, true);
+    return files_answer(files, http, path, true);
 }
 
 void bine_http_files_serve(bine_http *http, void *files)
@@ -261,7 +261,7 @@ void bine_http_files_serve(bine_http *http, void *files)
     }
     const char *path = bine_http_path(http);
     if (path)
-        answer(files, http, path, false);
+        files_answer(files, http, path, false);
     else
         bine_http_answer_status(http, 400);
 }

@@ -6,7 +6,7 @@
 
 #include <bine/clock.h>
 
-static ssize_t fail(int error)
+static ssize_t input_fail(int error)
 {
     errno = error;
     return -1;
@@ -93,7 +93,7 @@ static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
         if (bine_http_message_end(&http->in) == BINE_HTTP_DONE)
             return 0;
         http->lost = true;
-        return fail(ECONNRESET);
+        return input_fail(ECONNRESET);
     }
     if (!direct)
         return 0;
@@ -104,12 +104,12 @@ static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
 ssize_t bine_http_read(bine_http *http, void *buffer, size_t size)
 {
     if (!http || (!buffer && size))
-        return fail(EINVAL);
+        return input_fail(EINVAL);
     while (size > 0) {
         size_t got;
         enum bine_http_outcome outcome = bine_http_message_body(&http->in, buffer, size, &got);
         if (outcome == BINE_HTTP_BAD)
-            return fail(http->lost ? ECONNRESET : bine_http_error_of(http->in.status));
+            return input_fail(http->lost ? ECONNRESET : bine_http_error_of(http->in.status));
         if (outcome == BINE_HTTP_DONE)
             return (ssize_t)got;
         ssize_t direct = wait_for_body(http, buffer, size);

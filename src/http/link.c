@@ -26,7 +26,7 @@ static bool is_alive(const struct bine_http_link *link)
 }
 
 /* Take the latest that will do, and close all that are out of time. */
-static struct bine_http_link *find(struct bine_http_client *client, const struct bine_http_url *url)
+static struct bine_http_link *link_find(struct bine_http_client *client, const struct bine_http_url *url)
 {
     int64_t now = bine_now();
     struct bine_http_link **pointer = &client->resting, *link, *found = NULL;
@@ -61,7 +61,7 @@ static bool begin_tls(struct bine_http_client *client, struct bine_http_link *li
 
 struct bine_http_link *bine_http_link_take(struct bine_http_client *client, const struct bine_http_url *url, bool fresh)
 {
-    struct bine_http_link *link = fresh ? NULL : find(client, url);
+    struct bine_http_link *link = fresh ? NULL : link_find(client, url);
     if (link)
         return link;
     if (url->secure && !client->tls) {

@@ -239,7 +239,7 @@ static enum bine_http_outcome skip_empty_line(struct bine_http_message *message)
     return text[0] == '\r' || text[0] == '\n' ? BINE_HTTP_BAD : BINE_HTTP_DONE;
 }
 
-static enum bine_http_outcome refuse(struct bine_http_message *message, int status, const char *reason)
+static enum bine_http_outcome message_refuse(struct bine_http_message *message, int status, const char *reason)
 {
     bine_http_refuse(message, status, reason);
     return BINE_HTTP_BAD;
@@ -262,13 +262,13 @@ static enum bine_http_outcome head_complete(struct bine_http_message *message)
 {
     message->head_end = message->parsed;
     if (message->head_end - message->base > message->limits->head)
-        return refuse(message, 431, "the head is too long");
+        return message_refuse(message, 431, "the head is too long");
     message->complete = message->framing == BINE_HTTP_NO_BODY;
     terminate(message);
     /* The strings must not move any more. */
     bool in_buffer = message->framing == BINE_HTTP_BY_CHUNKS || message->framing == BINE_HTTP_BY_END;
     if (in_buffer && message->room - message->head_end < BODY_ROOM && !grow(message, message->head_end + BODY_ROOM))
-        return refuse(message, 503, "out of memory");
+        return message_refuse(message, 503, "out of memory");
     return BINE_HTTP_DONE;
 }
 
@@ -282,7 +282,7 @@ enum bine_http_outcome bine_http_message_head(struct bine_http_message *message)
 {
     enum bine_http_outcome skipped = skip_empty_line(message);
     if (skipped == BINE_HTTP_BAD)
-        return refuse(message, 400, "an empty line that should not be");
+        return message_refuse(message, 400, "an empty line that should not be");
     if (skipped == BINE_HTTP_MORE)
         return skipped;
     enum llhttp_errno error =
@@ -293,11 +293,11 @@ enum bine_http_outcome bine_http_message_head(struct bine_http_message *message)
     }
     message->parsed = message->used;
     if (message->count == 0 && message->target_size > message->limits->line)
-        return refuse(message, 414, "the target is too long");
+        return message_refuse(message, 414, "the target is too long");
     if (error != HPE_OK)
-        return refuse(message, error == HPE_PAUSED_H2_UPGRADE ? 505 : 400, words_of(message));
+        return message_refuse(message, error == HPE_PAUSED_H2_UPGRADE ? 505 : 400, words_of(message));
     if (message->used - message->base > message->limits->head)
-        return refuse(message, 431, "the head is too long");
+        return message_refuse(message, 431, "the head is too long");
     return BINE_HTTP_MORE;
 }
 
@@ -333,13 +333,13 @@ static enum bine_http_outcome next_chunk(struct bine_http_message *message)
         enum llhttp_errno error =
             llhttp_execute(&message->parser, message->buffer + message->parsed, message->used - message->parsed);
         if (error != HPE_OK && error != HPE_PAUSED)
-            return refuse(message, 400, words_of(message));
+            return message_refuse(message, 400, words_of(message));
         message->parsed =
             error == HPE_OK ? message->used : (size_t)(llhttp_get_error_pos(&message->parser) - message->buffer);
         uint64_t around = message->parsed - before - message->piece_size, excused = EXCUSED * message->piece_size;
         message->overhead = message->overhead + around > excused ? message->overhead + around - excused : 0;
         if (message->overhead > message->limits->head)
-            return refuse(message, 400, "too much around the chunks");
+            return message_refuse(message, 400, "too much around the chunks");
         message->taken += message->piece_size;
     }
     return BINE_HTTP_DONE;
@@ -371,7 +371,7 @@ static enum bine_http_outcome plain(struct bine_http_message *message, char *dat
         return BINE_HTTP_MORE;
     }
     if (left == 0)
-        return refuse(message, 413, "the body is too long");
+        return message_refuse(message, 413, "the body is too long");
     *got = there < size ? there : size;
     if (*got > left)
         *got = (size_t)left;
@@ -409,7 +409,7 @@ void bine_http_message_direct_came(struct bine_http_message *message, size_t siz
 enum bine_http_outcome bine_http_message_end(struct bine_http_message *message)
 {
     if (message->framing != BINE_HTTP_BY_END || message->in_head)
-        return message->complete ? BINE_HTTP_DONE : refuse(message, 400, "the connection ended too early");
+        return message->complete ? BINE_HTTP_DONE : message_refuse(message, 400, "the connection ended too early");
     message->complete = true;
     return BINE_HTTP_DONE;
 }

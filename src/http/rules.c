@@ -56,7 +56,8 @@ static bool is_host(const char *text, size_t size)
 }
 
 /* Most fields are none of these: their lengths tell. */
-static bool look_at(struct bine_http_message *message, const struct bine_http_field *field, struct framing *framing)
+static bool rules_look_at(struct bine_http_message *message, const struct bine_http_field *field,
+                          struct framing *framing)
 {
     const char *name = bine_http_message_text(message, field->name);
     const char *value = bine_http_message_text(message, field->value);
@@ -176,7 +177,7 @@ bool bine_http_rules_apply(struct bine_http_message *message)
     if (message->parser.http_major != 1 || message->minor > 1)
         return bine_http_refuse(message, 505, "a version other than HTTP/1.0 and 1.1");
     for (size_t i = 0; i < message->count; i++)
-        if (!look_at(message, &message->fields[i], &framing))
+        if (!rules_look_at(message, &message->fields[i], &framing))
             return false;
     if (!check_framing(message, &framing))
         return false;

@@ -42,7 +42,7 @@ static int64_t begun_at(const bine_http_server *server)
     return server->options.log || server->options.error ? bine_now() : 0;
 }
 
-static void tell(struct bine_http *http, int64_t begun, const char *reason)
+static void server_tell(struct bine_http *http, int64_t begun, const char *reason)
 {
     const bine_http_server_options *options = &http->server->options;
     if (!options->log && !(options->error && reason))
@@ -116,12 +116,12 @@ static void read_the_rest(struct bine_http *http)
     bine_timeout_end(&patience);
 }
 
-static void refuse(struct bine_http *http, int64_t begun)
+static void server_refuse(struct bine_http *http, int64_t begun)
 {
     http->out.close = true;
     http->in.minor = 1;
     bine_http_answer_status(http, http->in.status);
-    tell(http, begun, http->in.reason);
+    server_tell(http, begun, http->in.reason);
     read_the_rest(http);
 }
 
@@ -155,7 +155,7 @@ static bool serve_request(struct bine_http *http, int64_t begun)
         bine_http_websocket_end(http);
     const char *reason = complete(http);
     bool stays = !http->out.close && !http->lost && bine_http_drain(http);
-    tell(http, begun, reason);
+    server_tell(http, begun, reason);
     if (!stays && !http->in.complete && !http->lost)
         read_the_rest(http);
     return stays;
@@ -174,7 +174,7 @@ static bool serve_one(struct bine_http *http)
     if (outcome == BINE_HTTP_DONE)
         stays = serve_request(http, begun);
     else if (outcome == BINE_HTTP_BAD)
-        refuse(http, begun);
+        server_refuse(http, begun);
     if (limited)
         bine_timeout_end(&patience);
     return stays;
@@ -236,7 +236,7 @@ static void reset(struct bine_http *http)
         setsockopt(http->stream.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-static void serve(bine_connection *connection, void *arg)
+static void server_serve(bine_connection *connection, void *arg)
 {
     bine_http_server *server = arg;
     struct bine_http *http = calloc(1, sizeof *http);
@@ -268,7 +268,7 @@ static void serve(bine_connection *connection, void *arg)
 
 /* ---- the server ------------------------------------------------------------------------------------ */
 
-static int fail(int error)
+static int server_fail(int error)
 {
     errno = error;
     return -1;
@@ -301,7 +301,7 @@ bine_http_server *bine_http_server_new(const bine_http_server_options *options, 
     server->options.limits = limits;
     server->handler = handler;
     server->arg = arg;
-    return with_listener(server, bine_server_new(&options->listen, serve, server));
+    return with_listener(server, bine_server_new(&options->listen, server_serve, server));
 }
 
 bine_http_server *bine_http_server_share(const bine_http_server *server)
@@ -318,18 +318,18 @@ bine_http_server *bine_http_server_share(const bine_http_server *server)
     shared->arg = server->arg;
     shared = with_listener(shared, bine_server_share(server->server));
     if (shared)
-        bine_server_set_handler(shared->server, serve, shared);
+        bine_server_set_handler(shared->server, server_serve, shared);
     return shared;
 }
 
 int bine_http_server_start(bine_http_server *server)
 {
-    return server ? bine_server_start(server->server) : fail(EINVAL);
+    return server ? bine_server_start(server->server) : server_fail(EINVAL);
 }
 
 int bine_http_server_serve(bine_http_server *server)
 {
-    return server ? bine_server_serve(server->server) : fail(EINVAL);
+    return server ? bine_server_serve(server->server) : server_fail(EINVAL);
 }
 
 /* A connection that rests has nothing to lose: its wait ends as if the client had hung up. */
@@ -345,7 +345,7 @@ static void close_resting(void *arg)
 int bine_http_server_stop(bine_http_server *server, int64_t grace)
 {
     if (!server || grace < 0)
-        return fail(EINVAL);
+        return server_fail(EINVAL);
     if (bine_hub_exists() && bine_hub_get() == server->hub)
         close_resting(server);
     else if (bine_post(server->hub, close_resting, server) != 0)

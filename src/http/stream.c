@@ -154,7 +154,7 @@ static char *take_block(void)
     return block ? block : malloc(BLOCK);
 }
 
-static void give_back(char *block)
+static void stream_give_back(char *block)
 {
     free(atomic_exchange(&spare, block));
 }
@@ -182,7 +182,7 @@ static int send_copy(const struct bine_http_stream *stream, struct iovec head, i
         size -= part;
     } while (result == 0 && size > 0);
     int error = errno;
-    give_back(block);
+    stream_give_back(block);
     errno = error;
     return result;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-static int fail(int error)
+static int url_fail(int error)
 {
     errno = error;
     return -1;
@@ -77,19 +77,19 @@ int bine_http_url_parse(struct bine_http_url *url, const char *text, const struc
     memset(url, 0, sizeof *url);
     for (const char *at = text; *at; at++)
         if (*at <= ' ' || *at >= 0x7f)
-            return fail(EINVAL);
+            return url_fail(EINVAL);
     if (!is_absolute(text) && (!base || strcspn(text, ":") < strcspn(text, "/?#")))
-        return fail(EINVAL); /* another scheme */
+        return url_fail(EINVAL); /* another scheme */
     bool made =
         is_absolute(text) ? bine_http_text_add(&whole, text, strlen(text) + 1) : make_absolute(&whole, text, base);
     url->text = whole;
     if (!made)
-        return fail(ENOMEM);
+        return url_fail(ENOMEM);
     url->secure = strncasecmp(whole.data, "https:", 6) == 0;
     const char *authority = strstr(whole.data, "://") + 3;
     size_t size = strcspn(authority, "/?#");
     if (!take_authority(url, authority, size))
-        return fail(EINVAL);
+        return url_fail(EINVAL);
     /* A text of two strings: authority, target. */
     struct bine_http_text parts = {NULL, 0, 0};
     const char *target = authority + size;
@@ -101,5 +101,5 @@ int bine_http_url_parse(struct bine_http_url *url, const char *text, const struc
     url->text = parts;
     url->authority = parts.data;
     url->target = made ? parts.data + size + 1 : NULL;
-    return made ? 0 : fail(ENOMEM);
+    return made ? 0 : url_fail(ENOMEM);
 }

@@ -48,7 +48,7 @@ struct bine_websocket {
     char block[BLOCK];
 };
 
-static int fail(int error)
+static int websocket_fail(int error)
 {
     errno = error;
     return -1;
@@ -125,7 +125,7 @@ static int send_frames(struct bine_websocket *websocket)
     } else {
         websocket->http->out.sent += vector.iov_len;
     }
-    return error ? fail(error) : 0;
+    return error ? websocket_fail(error) : 0;
 }
 
 static int queue(struct bine_websocket *websocket, const struct wslay_event_msg *message)
@@ -140,7 +140,7 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
         int queued = wslay_event_queue_msg(websocket->context, message);
         error = queued == 0 ? 0 : queued == WSLAY_ERR_NOMEM ? ENOMEM : EPIPE;
     }
-    int result = error ? fail(error) : send_frames(websocket);
+    int result = error ? websocket_fail(error) : send_frames(websocket);
     error = errno;
     bine_semaphore_release(websocket->sending);
     websocket->users--;
@@ -151,7 +151,7 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
 int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size)
 {
     if (!websocket || (!data && size) || (kind != BINE_WEBSOCKET_TEXT && kind != BINE_WEBSOCKET_BINARY))
-        return fail(EINVAL);
+        return websocket_fail(EINVAL);
     uint8_t opcode = kind == BINE_WEBSOCKET_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME;
     return queue(websocket, &(struct wslay_event_msg){opcode, data, size});
 }
@@ -159,7 +159,7 @@ int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, s
 int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size)
 {
     if (!websocket || (!data && size) || size > PING)
-        return fail(EINVAL);
+        return websocket_fail(EINVAL);
     return queue(websocket, &(struct wslay_event_msg){WSLAY_PING, data, size});
 }
 
@@ -169,7 +169,7 @@ int bine_websocket_close(bine_websocket *websocket, int code, const char *reason
         reason = "";
     size_t size = strlen(reason);
     if (!websocket || code < 1000 || code > 4999 || size > REASON)
-        return fail(EINVAL);
+        return websocket_fail(EINVAL);
     uint8_t data[2 + REASON] = {(uint8_t)(code >> 8), (uint8_t)code};
     memcpy(data + 2, reason, size); /* NOLINT(bugprone-not-null-terminated-result): a frame has no NUL */
     return queue(websocket, &(struct wslay_event_msg){WSLAY_CONNECTION_CLOSE, data, 2 + size});
@@ -206,7 +206,7 @@ static int refuse_frame(struct bine_websocket *websocket)
         bine_http_stream_send(&websocket->http->stream, &vector, 1, websocket->http->limits->send_time);
     websocket->error = EPIPE;
     bine_semaphore_release(websocket->sending);
-    return fail(EPROTO);
+    return websocket_fail(EPROTO);
 }
 
 /* What has been received goes to wslay, and what that says to the other side. 0 or -1. */
@@ -218,12 +218,12 @@ static int read_input(struct bine_websocket *websocket)
         return refuse_frame(websocket);
     }
     if (result != 0 || websocket->out_of_memory)
-        return fail(ENOMEM);
+        return websocket_fail(ENOMEM);
     return send_answers(websocket);
 }
 
 /* 1: a message waits; 0: closed; -1. */
-static int receive(struct bine_websocket *websocket, int64_t timeout)
+static int websocket_receive(struct bine_websocket *websocket, int64_t timeout)
 {
     int64_t deadline = bine_deadline(timeout);
     for (bool again = false;; again = true) {
@@ -234,13 +234,13 @@ static int receive(struct bine_websocket *websocket, int64_t timeout)
         if (websocket->code)
             return 0;
         if (!wslay_event_get_read_enabled(websocket->context))
-            return fail(EPROTO);
+            return websocket_fail(EPROTO);
         /* What comes at once needs no wait, which would be what fails. */
         if (again && bine_left(deadline) == 0)
-            return fail(ETIMEDOUT);
+            return websocket_fail(ETIMEDOUT);
         ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, bine_left(deadline));
         if (got <= 0)
-            return got == 0 ? fail(ECONNRESET) : -1;
+            return got == 0 ? websocket_fail(ECONNRESET) : -1;
         websocket->input = websocket->block;
         websocket->input_size = (size_t)got;
     }
@@ -249,14 +249,14 @@ static int receive(struct bine_websocket *websocket, int64_t timeout)
 int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout)
 {
     if (!websocket || !message || timeout < 0)
-        return fail(EINVAL);
+        return websocket_fail(EINVAL);
     if (websocket->receiving)
-        return fail(EBUSY);
+        return websocket_fail(EBUSY);
     free(websocket->current);
     websocket->current = NULL;
     websocket->receiving = true;
     websocket->users++;
-    int result = websocket->first ? 1 : receive(websocket, timeout);
+    int result = websocket->first ? 1 : websocket_receive(websocket, timeout);
     websocket->users--;
     websocket->receiving = false;
     if (result != 1)
@@ -330,7 +330,7 @@ static int check_request(const struct bine_http *http)
                : 400;
 }
 
-static bine_websocket *refuse(struct bine_http *http, int status)
+static bine_websocket *websocket_refuse(struct bine_http *http, int status)
 {
     if (status == 426 && bine_http_set_header(http, "Sec-WebSocket-Version", "13") != 0)
         return NULL;
@@ -354,7 +354,7 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
     options = options ? options : &defaults;
     int status = check_request(http);
     if (status)
-        return refuse(http, status);
+        return websocket_refuse(http, status);
     struct bine_websocket *websocket = websocket_new(http, options);
     if (!websocket)
         return NULL;

@@ -15,7 +15,7 @@ static bool is_running(const uint64_t *guard)
     return __atomic_load_n((const unsigned char *)guard + 1, __ATOMIC_ACQUIRE) != 0;
 }
 
-static void forget(uint64_t *guard)
+static void cxx_guard_forget(uint64_t *guard)
 {
     struct bine_lot_bucket *bucket = bine_lot_lock(guard);
     struct bine_lot_record *record = bine_lot_find(bucket, guard, BINE_RECORD_GUARD);
@@ -31,7 +31,7 @@ static int acquire_as_owner(uint64_t *guard)
 {
     int result = bine_libc.__cxa_guard_acquire(guard);
     if (result == 0)
-        forget(guard);
+        cxx_guard_forget(guard);
     return result;
 }
 
@@ -73,11 +73,11 @@ int bine_cxx_guard_acquire(uint64_t *guard)
 void bine_cxx_guard_release(uint64_t *guard)
 {
     bine_libc.__cxa_guard_release(guard);
-    forget(guard);
+    cxx_guard_forget(guard);
 }
 
 void bine_cxx_guard_abort(uint64_t *guard)
 {
     bine_libc.__cxa_guard_abort(guard);
-    forget(guard);
+    cxx_guard_forget(guard);
 }

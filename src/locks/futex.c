@@ -46,7 +46,7 @@ static void name_word(struct bine_lot_waiter *waiter, struct bine_lot_futex *fut
 }
 
 /* False: the kernel would refuse the time. */
-static bool deadline_of(const struct call *call, struct bine_hub *hub, int64_t *deadline)
+static bool futex_deadline_of(const struct call *call, struct bine_hub *hub, int64_t *deadline)
 {
     const struct timespec *time = (const struct timespec *)call->timeout;
     *deadline = INT64_MAX;
@@ -92,7 +92,7 @@ static long wait_on(const struct call *call, uint32_t bits)
     int64_t deadline;
     /* What the kernel refuses it refuses at once. */
     if (!hub || hub->no_park || !call->word || (uintptr_t)call->word % sizeof *call->word || !bits ||
-        !deadline_of(call, hub, &deadline))
+        !futex_deadline_of(call, hub, &deadline))
         return ask_kernel(call);
     int saved = errno;
     int error = load(call->word) != call->value ? EAGAIN : park(call, hub, bits, deadline);

@@ -33,13 +33,13 @@ static bool running, unsupported;
 static atomic_uint lock_word;
 static atomic_uint changes; /* a futex of our own: the list has changed */
 
-static void lock(void)
+static void futex_watch_lock(void)
 {
     while (atomic_exchange(&lock_word, 1) != 0)
         bine_libc.syscall(SYS_sched_yield);
 }
 
-static void unlock(void)
+static void futex_watch_unlock(void)
 {
     atomic_store(&lock_word, 0);
 }
@@ -60,29 +60,29 @@ static void kick(void)
 
 static unsigned copy_list(const void **addresses)
 {
-    lock();
+    futex_watch_lock();
     unsigned count = watch_count;
     for (unsigned i = 0; i < count; i++)
         addresses[i] = watches[i].address;
-    unlock();
+    futex_watch_unlock();
     return count;
 }
 
 /* True: nothing has come for so long that the thread is to end. */
 static bool retire(bool forced)
 {
-    lock();
+    futex_watch_lock();
     bool idle = watch_count == 0 || forced;
     if (idle) {
         running = false;
         unsupported |= forced;
     }
-    unlock();
+    futex_watch_unlock();
     return idle;
 }
 
 /* The object was woken up for us. If nobody waits here any more, the wake belongs to somebody else. */
-static void pass(const struct bine_lot_futex *futex, const void *address)
+static void futex_watch_pass(const struct bine_lot_futex *futex, const void *address)
 {
     bine_lot_balance(address);
     if (!bine_lot_queued(address, NULL))
@@ -113,7 +113,7 @@ static void *watch_all(void *arg)
         long woken = bine_libc.syscall(SYS_futex_waitv, waits, used, 0, &until, CLOCK_MONOTONIC);
         int error = woken < 0 ? errno : 0;
         if (woken > 0)
-            pass(&futexes[woken], armed[woken]);
+            futex_watch_pass(&futexes[woken], armed[woken]);
         else if (error == EAGAIN)
             for (unsigned i = 1; i < used; i++)
                 bine_lot_balance(armed[i]);
@@ -146,7 +146,7 @@ static bool start_thread(void)
 
 /* ---- asked for ------------------------------------------------------------------------------- */
 
-static unsigned find(const void *address)
+static unsigned futex_watch_find(const void *address)
 {
     unsigned i = 0;
     while (i < watch_count && watches[i].address != address)
@@ -157,8 +157,8 @@ static unsigned find(const void *address)
 bool bine_futex_watch(const void *address)
 {
     int saved_errno = errno;
-    lock();
-    unsigned i = find(address);
+    futex_watch_lock();
+    unsigned i = futex_watch_find(address);
     bool can = !unsupported && i < MOST && (running || (running = start_thread()));
     if (can) {
         if (i == watch_count) {
@@ -168,7 +168,7 @@ bool bine_futex_watch(const void *address)
         }
         watches[i].users++;
     }
-    unlock();
+    futex_watch_unlock();
     if (can)
         kick();
     errno = saved_errno;
@@ -177,12 +177,12 @@ bool bine_futex_watch(const void *address)
 
 void bine_futex_unwatch(const void *address)
 {
-    lock();
-    unsigned i = find(address);
+    futex_watch_lock();
+    unsigned i = futex_watch_find(address);
     bool last = i < watch_count && --watches[i].users == 0;
     if (last)
         watches[i] = watches[--watch_count];
-    unlock();
+    futex_watch_unlock();
     if (last) {
         int saved_errno = errno;
         kick();
@@ -192,7 +192,7 @@ void bine_futex_unwatch(const void *address)
 
 void bine_futex_before_fork(void)
 {
-    lock();
+    futex_watch_lock();
 }
 
 void bine_futex_after_fork(bool child)
@@ -203,5 +203,5 @@ void bine_futex_after_fork(bool child)
         running = false;
         watch_count = 0;
     }
-    unlock();
+    futex_watch_unlock();
 }

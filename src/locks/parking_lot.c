@@ -143,7 +143,7 @@ static void unlink_waiter(struct bine_lot_bucket *bucket, struct bine_lot_waiter
 
 /* ---- waking ---------------------------------------------------------------------------------- */
 
-static void deliver(struct bine_message *message)
+static void lot_deliver(struct bine_message *message)
 {
     struct bine_lot_waiter *waiter =
         (struct bine_lot_waiter *)((char *)message - offsetof(struct bine_lot_waiter, message));
@@ -177,7 +177,7 @@ static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *wai
         waiter->next = *local;
         *local = waiter;
     } else {
-        waiter->message = (struct bine_message){NULL, deliver, NULL};
+        waiter->message = (struct bine_message){NULL, lot_deliver, NULL};
         bine_hub_send(waiter->hub, &waiter->message);
     }
 }
@@ -462,7 +462,7 @@ static void forget_hub(struct bine_hub *hub)
     }
 }
 
-static void before_fork(void)
+static void lot_before_fork(void)
 {
     for (size_t i = 0; i < BUCKETS; i++)
         lock_bucket(&bine_lot_buckets[i]);
@@ -478,7 +478,7 @@ static void unlock_all(void)
         unlock_bucket(&bine_lot_buckets[i]);
 }
 
-static void after_fork_in_parent(void)
+static void lot_after_fork_in_parent(void)
 {
     bine_futex_after_fork(false);
     unlock_all();
@@ -486,7 +486,7 @@ static void after_fork_in_parent(void)
 
 /* Initialisers and barriers of greenlets that are gone will not come to an end. libc restarts the initialisers in the child; the C++ runtime
  * is told that those of statics have failed, so that the child runs them again. Without the locks, for it may call what is patched. */
-static void abandon(struct bine_lot_record *gone)
+static void lot_abandon(struct bine_lot_record *gone)
 {
     while (gone) {
         struct bine_lot_record *next = gone->next;
@@ -505,7 +505,7 @@ static bool ends_with_owner(const struct bine_lot_record *record)
 }
 
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
-static void after_fork_in_child(void)
+static void lot_after_fork_in_child(void)
 {
     cached_thread = 0;
     struct bine_lot_record *gone = NULL;
@@ -525,13 +525,13 @@ static void after_fork_in_child(void)
     }
     bine_futex_after_fork(true);
     unlock_all();
-    abandon(gone);
+    lot_abandon(gone);
 }
 
 /* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before
  * ours and may still lock. */
-__attribute__((constructor(102))) static void set_up(void)
+__attribute__((constructor(102))) static void lot_set_up(void)
 {
     bine_hub_on_end(forget_hub);
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(lot_before_fork, lot_after_fork_in_parent, lot_after_fork_in_child);
 }

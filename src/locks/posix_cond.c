@@ -22,12 +22,12 @@ enum {
     WAITERS_SHIFT = 3,
 };
 
-static inline unsigned state_of(const pthread_cond_t *condition)
+static inline unsigned cond_state_of(const pthread_cond_t *condition)
 {
     return __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED);
 }
 
-static int wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline)
+static int cond_wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = 0;
@@ -35,7 +35,7 @@ static int wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_m
     int error;
 
     bine_lot_waiter_init(&waiter, hub, condition);
-    bool shared = state_of(condition) & SHARED;
+    bool shared = cond_state_of(condition) & SHARED;
     if (shared) {
         int64_t look = bine_hub_deadline(hub, 2 * BINE_MS);
         until = look < deadline ? look : deadline;
@@ -76,7 +76,7 @@ int bine_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
         return bine_libc.pthread_cond_wait(condition, mutex);
-    return wait_until(hub, condition, mutex, INT64_MAX);
+    return cond_wait_until(hub, condition, mutex, INT64_MAX);
 }
 
 int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
@@ -87,7 +87,7 @@ int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mute
     if (!hub || hub->no_park)
         return bine_libc.pthread_cond_clockwait(condition, mutex, clock, until);
     int error = bine_posix_deadline(hub, clock, until, &deadline);
-    return error ? error : wait_until(hub, condition, mutex, deadline);
+    return error ? error : cond_wait_until(hub, condition, mutex, deadline);
 }
 
 int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
@@ -95,7 +95,7 @@ int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mute
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
         return bine_libc.pthread_cond_timedwait(condition, mutex, until);
-    clockid_t clock = state_of(condition) & MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    clockid_t clock = cond_state_of(condition) & MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME;
     return bine_pthread_cond_clockwait(condition, mutex, clock, until);
 }
 
@@ -104,7 +104,7 @@ int bine_pthread_cond_signal(pthread_cond_t *condition)
     if (__builtin_expect(!bine_lot_waited(condition), 1))
         return bine_libc.pthread_cond_signal(condition);
     static atomic_uint turn;
-    bool threads_wait = state_of(condition) >> WAITERS_SHIFT;
+    bool threads_wait = cond_state_of(condition) >> WAITERS_SHIFT;
     if (threads_wait && atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % 2)
         return bine_libc.pthread_cond_signal(condition);
     if (bine_lot_wake(condition, 1))

@@ -41,7 +41,7 @@ enum {
     KIND_SHARED = 128,
 };
 
-static inline int kind_of(const pthread_mutex_t *mutex)
+static inline int mutex_kind_of(const pthread_mutex_t *mutex)
 {
     return __atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED);
 }
@@ -155,13 +155,13 @@ static void expect_wake(pthread_mutex_t *mutex)
     __atomic_compare_exchange_n(&mutex->__data.__lock, &held, CONTENDED, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
+static enum bine_lot_answer mutex_acquire(struct bine_lot_waiter *waiter)
 {
     pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
     pid_t here = bine_lot_thread();
-    if (is_tied(kind_of(mutex)) && here != waiter->thread)
+    if (is_tied(mutex_kind_of(mutex)) && here != waiter->thread)
         return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
-    int error = try_for(mutex, kind_of(mutex), waiter->greenlet, waiter->thread, true);
+    int error = try_for(mutex, mutex_kind_of(mutex), waiter->greenlet, waiter->thread, true);
     /* It has passed to another thread, whose unlock we may not see: the waiter must begin to watch (wait_for). */
     if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
         return BINE_LOT_ASK;
@@ -181,10 +181,10 @@ static void arm(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
     pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
     expect_wake(mutex);
     *futex = (struct bine_lot_futex){
-        .word = &mutex->__data.__lock, .value = CONTENDED, .shared = kind_of(mutex) & KIND_SHARED};
+        .word = &mutex->__data.__lock, .value = CONTENDED, .shared = mutex_kind_of(mutex) & KIND_SHARED};
 }
 
-static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
+static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = BINE_PARK_FIRM;
@@ -192,7 +192,7 @@ static int wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int6
         flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
     for (;;) {
         bine_lot_waiter_init(&waiter, hub, mutex);
-        waiter.acquire = acquire;
+        waiter.acquire = mutex_acquire;
         /* Held by another thread, which may run code that is not patched, and then nobody would tell us. */
         if (libc_owner(mutex) != waiter.thread)
             flags |= BINE_LOT_WATCH;
@@ -232,12 +232,12 @@ static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, int kin
         return error;
     if (hub->no_park)
         return lock_in_callback(mutex);
-    return wait_for(mutex, hub, kind, INT64_MAX);
+    return mutex_wait_for(mutex, hub, kind, INT64_MAX);
 }
 
 int bine_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    int kind = kind_of(mutex);
+    int kind = mutex_kind_of(mutex);
     if (__builtin_expect(is_plain(kind) && !bine_debug_locks, 1)) {
         int error = bine_libc.pthread_mutex_trylock(mutex);
         if (__builtin_expect(error != EBUSY, 1))
@@ -248,7 +248,7 @@ int bine_pthread_mutex_lock(pthread_mutex_t *mutex)
 
 int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    int kind = kind_of(mutex);
+    int kind = mutex_kind_of(mutex);
     struct bine_hub *hub;
     if ((is_plain(kind) && !bine_debug_locks) || !(hub = bine_hub_here()))
         return bine_libc.pthread_mutex_trylock(mutex);
@@ -258,7 +258,7 @@ int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
 
 int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
 {
-    int kind = kind_of(mutex);
+    int kind = mutex_kind_of(mutex);
     int64_t deadline;
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
@@ -270,7 +270,7 @@ int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const 
         return error;
     /* libc looks at the time only when it has to wait. */
     error = bine_posix_deadline(hub, clock, until, &deadline);
-    return error ? error : wait_for(mutex, hub, kind, deadline);
+    return error ? error : mutex_wait_for(mutex, hub, kind, deadline);
 }
 
 int bine_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
@@ -294,7 +294,7 @@ static int unlock_marked(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
 
 int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    int kind = kind_of(mutex);
+    int kind = mutex_kind_of(mutex);
     struct bine_hub *hub;
     int error;
     if (__builtin_expect(is_marked(kind), 0) && (hub = bine_hub_here()))

@@ -17,7 +17,7 @@ enum {
     DONE = 2 /* libc's word when it is done */
 };
 
-static inline int state_of(pthread_once_t *once)
+static inline int once_state_of(pthread_once_t *once)
 {
     return __atomic_load_n(once, __ATOMIC_ACQUIRE);
 }
@@ -41,7 +41,7 @@ static __attribute__((noinline)) int in_progress(void)
     return probed;
 }
 
-static void finish(pthread_once_t *const *once)
+static void once_finish(pthread_once_t *const *once)
 {
     struct bine_lot_bucket *bucket = bine_lot_lock(*once);
     struct bine_lot_record *record = bine_lot_find(bucket, *once, BINE_RECORD_ONCE);
@@ -78,9 +78,9 @@ static void restore_cxx(const struct cxx_once *cxx)
     }
 }
 
-static int run(pthread_once_t *once, void (*routine)(void))
+static int once_run(pthread_once_t *once, void (*routine)(void))
 {
-    __attribute__((cleanup(finish))) pthread_once_t *const running = once;
+    __attribute__((cleanup(once_finish))) pthread_once_t *const running = once;
     return bine_libc.pthread_once(running, routine);
 }
 
@@ -88,10 +88,10 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
 {
     struct bine_hub *hub = bine_hub_here();
     bool can_wait = hub && !hub->no_park;
-    while (state_of(once) != DONE) {
+    while (once_state_of(once) != DONE) {
         struct bine_lot_bucket *bucket = bine_lot_lock(once);
         struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
-        if (!record && can_wait && state_of(once) != 0 && state_of(once) == in_progress()) {
+        if (!record && can_wait && once_state_of(once) != 0 && once_state_of(once) == in_progress()) {
             /* Run by a thread whose code is not patched: nobody will tell us. */
             struct cxx_once cxx;
             bine_lot_unlock(bucket);
@@ -103,7 +103,7 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
         if (!record && (record = bine_lot_add(bucket, once, BINE_RECORD_ONCE))) {
             record->owner = bine_lot_self();
             bine_lot_unlock(bucket);
-            return run(once, routine);
+            return once_run(once, routine);
         }
         if (!record || !can_wait) {
             bine_lot_unlock(bucket);
@@ -125,7 +125,7 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
 
 int bine_pthread_once(pthread_once_t *once, void (*routine)(void))
 {
-    if (__builtin_expect(state_of(once) == DONE, 1))
+    if (__builtin_expect(once_state_of(once) == DONE, 1))
         return 0;
     return once_slowly(once, routine);
 }

@@ -66,7 +66,7 @@ static inline int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_gr
     return writer == g || (!writer && g->flags & BINE_G_ROOT) ? EDEADLK : EBUSY;
 }
 
-static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
+static enum bine_lot_answer rwlock_acquire(struct bine_lot_waiter *waiter)
 {
     pthread_rwlock_t *lock = (pthread_rwlock_t *)waiter->address;
     int error = try_for(lock, (enum mode)waiter->item, waiter->greenlet, waiter->thread, true);
@@ -102,12 +102,12 @@ static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
 
 /* A reader that stands behind a waiting writer may not be let in by the balance that queueing up brings: it comes after
  * the writer in the queue, and the balance stops at the writer. */
-static int wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub, int64_t deadline)
+static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = BINE_PARK_FIRM;
     bine_lot_waiter_init(&waiter, hub, lock);
-    waiter.acquire = acquire;
+    waiter.acquire = rwlock_acquire;
     waiter.item = mode;
     if (lock->__data.__shared)
         flags |= BINE_PARK_EXTERNAL;
@@ -133,7 +133,7 @@ static int lock_for_ever(pthread_rwlock_t *lock, enum mode mode)
         return mode == WRITE ? bine_libc.pthread_rwlock_wrlock(lock) : bine_libc.pthread_rwlock_rdlock(lock);
     if (hub->no_park)
         return EDEADLK;
-    return wait_for(lock, mode, hub, INT64_MAX);
+    return rwlock_wait_for(lock, mode, hub, INT64_MAX);
 }
 
 static int lock_until(pthread_rwlock_t *lock, enum mode mode, clockid_t clock, const struct timespec *until)
@@ -148,7 +148,7 @@ static int lock_until(pthread_rwlock_t *lock, enum mode mode, clockid_t clock, c
     if (error)
         return error;
     error = try_once(lock, mode, hub);
-    return error == EBUSY ? wait_for(lock, mode, hub, deadline) : error;
+    return error == EBUSY ? rwlock_wait_for(lock, mode, hub, deadline) : error;
 }
 
 int bine_pthread_rwlock_rdlock(pthread_rwlock_t *lock)

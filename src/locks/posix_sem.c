@@ -16,7 +16,7 @@
 #include "parking_lot.h"
 #include "posix_clock.h"
 
-static enum bine_lot_answer acquire(struct bine_lot_waiter *waiter)
+static enum bine_lot_answer sem_acquire(struct bine_lot_waiter *waiter)
 {
     int saved_errno = errno;
     int rc = bine_libc.sem_trywait((sem_t *)waiter->address);
@@ -67,12 +67,12 @@ static void count_waiter(sem_t *semaphore, int64_t change)
 #endif
 
 /* As in libc a wait with a limit ends with any signal, one without goes on after those that restart calls. */
-static int wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline, unsigned restarts)
+static int sem_wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline, unsigned restarts)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = BINE_PARK_SIGNALS | restarts | BINE_PARK_HANDLERS;
     bine_lot_waiter_init(&waiter, hub, semaphore);
-    waiter.acquire = acquire;
+    waiter.acquire = sem_acquire;
     bool shared = is_shared(semaphore);
     if (shared) {
         flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
@@ -101,7 +101,7 @@ int bine_sem_wait(sem_t *semaphore)
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)
         return bine_libc.sem_wait(semaphore);
-    return wait_for(hub, semaphore, INT64_MAX, BINE_PARK_RESTARTS);
+    return sem_wait_for(hub, semaphore, INT64_MAX, BINE_PARK_RESTARTS);
 }
 
 int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
@@ -122,7 +122,7 @@ int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec 
     if (errno != EAGAIN)
         return -1;
     errno = saved_errno;
-    return wait_for(hub, semaphore, deadline, 0);
+    return sem_wait_for(hub, semaphore, deadline, 0);
 }
 
 int bine_sem_timedwait(sem_t *semaphore, const struct timespec *until)

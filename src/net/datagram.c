@@ -30,7 +30,7 @@ struct arrived {
     char data[];
 };
 
-static void *handle(void *arg)
+static void *datagram_handle(void *arg)
 {
     struct arrived *arrived = arg;
     struct bine_datagram_server *server = arrived->datagram.server;
@@ -84,7 +84,7 @@ static bool receive_one(struct bine_datagram_server *server)
     datagram.size = (size_t)size;
     arrived->datagram = datagram;
     struct bine_member member = {.ended = handled, .context = arrived};
-    if (!bine_pool_spawn_member(listener->pool, handle, arrived, 0, handler_site, &member)) {
+    if (!bine_pool_spawn_member(listener->pool, datagram_handle, arrived, 0, handler_site, &member)) {
         int error = errno;
         free(arrived);
         return bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);

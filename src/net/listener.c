@@ -184,7 +184,7 @@ static int stop_here(struct bine_listener *listener, int64_t grace)
     return error;
 }
 
-static int stop_there(struct bine_errand *errand)
+static int listener_stop_there(struct bine_errand *errand)
 {
     return stop_here(errand->object, (int64_t)errand->number);
 }
@@ -194,7 +194,7 @@ int bine_listener_stop(struct bine_listener *listener, int64_t grace)
     int error = grace < 0 ? EINVAL : bine_listener_check(listener);
     if (error != EPERM)
         return error ? error : stop_here(listener, grace);
-    return bine_errand(listener->hub, &(struct bine_errand){.run = stop_there,
+    return bine_errand(listener->hub, &(struct bine_errand){.run = listener_stop_there,
                                                             .verb = "stop server",
                                                             .object = listener,
                                                             .number = (size_t)grace,
@@ -223,7 +223,7 @@ int bine_listener_free(struct bine_listener *listener)
 
 /* The connection stays in the backlog and would be reported at once again: accepting would spin (hazards 29 and 90). Connections that end
  * meanwhile give descriptors back. 0 or an error number. */
-static int pause_a_while(struct bine_listener *listener)
+static int listener_pause_a_while(struct bine_listener *listener)
 {
     listener->pause = listener->pause ? listener->pause * 2 : BINE_MS;
     if (listener->pause > BINE_SECOND / 4)
@@ -241,7 +241,7 @@ bool bine_listener_go_on(struct bine_listener *listener, int error)
         return true;
     listener->short_of_files += trouble == BINE_TROUBLE_SHORTAGE;
     if (trouble != BINE_TROUBLE_FINAL) {
-        error = pause_a_while(listener);
+        error = listener_pause_a_while(listener);
         if (!error)
             return true;
     }

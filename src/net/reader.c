@@ -29,7 +29,7 @@ struct bine_reader {
     size_t room, start, end;
 };
 
-static int refused(int error)
+static int reader_refused(int error)
 {
     errno = error;
     return -1;
@@ -75,7 +75,7 @@ int bine_reader_free(bine_reader *reader)
     if (!reader)
         return 0;
     if (reader->busy)
-        return refused(EBUSY);
+        return reader_refused(EBUSY);
     free(reader->buffer);
     free(reader);
     return 0;
@@ -94,10 +94,10 @@ static bool is_passing(int error)
 static ssize_t read_source(struct bine_reader *reader, void *buffer, size_t size)
 {
     if (reader->error)
-        return refused(reader->error);
+        return reader_refused(reader->error);
     if (reader->interrupted) {
         reader->interrupted = false;
-        return refused(EINTR);
+        return reader_refused(EINTR);
     }
     if (reader->ended)
         return 0;
@@ -143,7 +143,7 @@ static int make_room(struct bine_reader *reader)
     if (room > reader->room) {
         char *buffer = realloc(reader->buffer, room);
         if (!buffer)
-            return refused(ENOMEM);
+            return reader_refused(ENOMEM);
         reader->buffer = buffer;
         reader->room = room;
     }
@@ -167,7 +167,7 @@ static int read_more(struct bine_reader *reader)
 }
 
 /* 0 or an error number. */
-static int check(const struct bine_reader *reader, bool possible)
+static int reader_check(const struct bine_reader *reader, bool possible)
 {
     if (!reader || !possible)
         return EINVAL;
@@ -178,9 +178,9 @@ static int check(const struct bine_reader *reader, bool possible)
 
 int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size, char **piece, size_t *size)
 {
-    int error = check(reader, reader && delimiter && delimiter_size && delimiter_size <= reader->limit && piece);
+    int error = reader_check(reader, reader && delimiter && delimiter_size && delimiter_size <= reader->limit && piece);
     if (error)
-        return refused(error);
+        return reader_refused(error);
     for (size_t seen = 0;;) {
         char *begin = first(reader);
         size_t within = buffered(reader) < reader->limit ? buffered(reader) : reader->limit;
@@ -195,14 +195,14 @@ int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimit
             return 1;
         }
         if (within == reader->limit)
-            return refused(EMSGSIZE);
+            return reader_refused(EMSGSIZE);
         if (within >= delimiter_size)
             seen = within - delimiter_size + 1;
         int more = read_more(reader);
         if (more < 0)
             return -1;
         if (more == 0)
-            return within ? refused(ENODATA) : 0;
+            return within ? reader_refused(ENODATA) : 0;
     }
 }
 
@@ -221,9 +221,9 @@ int bine_reader_line(bine_reader *reader, char **line, size_t *size)
 
 ssize_t bine_reader_peek(bine_reader *reader, size_t least, char **data)
 {
-    int error = check(reader, reader && data && least && least <= reader->limit);
+    int error = reader_check(reader, reader && data && least && least <= reader->limit);
     if (error)
-        return refused(error);
+        return reader_refused(error);
     while (buffered(reader) < least) {
         int more = read_more(reader);
         if (more < 0)
@@ -237,34 +237,34 @@ ssize_t bine_reader_peek(bine_reader *reader, size_t least, char **data)
 
 int bine_reader_skip(bine_reader *reader, size_t size)
 {
-    int error = check(reader, reader && size <= buffered(reader));
+    int error = reader_check(reader, reader && size <= buffered(reader));
     if (error)
-        return refused(error);
+        return reader_refused(error);
     reader->start += size;
     return 0;
 }
 
 int bine_reader_count(bine_reader *reader, size_t size, char **piece)
 {
-    int error = check(reader, piece != NULL);
+    int error = reader_check(reader, piece != NULL);
     if (!error && size > reader->limit)
         error = EMSGSIZE;
     if (error)
-        return refused(error);
+        return reader_refused(error);
     if (size == 0) {
         *piece = reader->buffer ? first(reader) : "";
         return 1;
     }
     ssize_t there = bine_reader_peek(reader, size, piece);
     if (there < 0 || (size_t)there < size)
-        return there > 0 ? refused(ENODATA) : (int)there;
+        return there > 0 ? reader_refused(ENODATA) : (int)there;
     reader->start += size;
     return 1;
 }
 
 /* ---- into the caller's buffer ----------------------------------------------------------------- */
 
-static size_t take(struct bine_reader *reader, void *buffer, size_t size)
+static size_t reader_take(struct bine_reader *reader, void *buffer, size_t size)
 {
     size_t taken = buffered(reader) < size ? buffered(reader) : size;
     if (taken)
@@ -279,25 +279,25 @@ static ssize_t read_through(struct bine_reader *reader, void *buffer, size_t siz
     if (size >= FIRST)
         return read_source(reader, buffer, size);
     int more = read_more(reader);
-    return more > 0 ? (ssize_t)take(reader, buffer, size) : more;
+    return more > 0 ? (ssize_t)reader_take(reader, buffer, size) : more;
 }
 
 ssize_t bine_reader_read(bine_reader *reader, void *buffer, size_t size)
 {
-    int error = check(reader, buffer || !size);
+    int error = reader_check(reader, buffer || !size);
     if (error)
-        return refused(error);
-    size_t taken = take(reader, buffer, size);
+        return reader_refused(error);
+    size_t taken = reader_take(reader, buffer, size);
     return taken || !size ? (ssize_t)taken : read_through(reader, buffer, size);
 }
 
 ssize_t bine_reader_read_all(bine_reader *reader, void *buffer, size_t size)
 {
-    int error = check(reader, buffer || !size);
+    int error = reader_check(reader, buffer || !size);
     if (error)
-        return refused(error);
+        return reader_refused(error);
     int saved = errno;
-    size_t taken = take(reader, buffer, size);
+    size_t taken = reader_take(reader, buffer, size);
     while (taken < size) {
         ssize_t got = read_through(reader, (char *)buffer + taken, size - taken);
         if (got <= 0 && taken == 0)

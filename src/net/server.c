@@ -28,7 +28,7 @@ static int result(int error)
     return error ? -1 : 0;
 }
 
-static void *handle(void *arg)
+static void *server_handle(void *arg)
 {
     bine_connection *connection = arg;
     struct bine_server *server = connection->server;
@@ -101,7 +101,7 @@ static bine_connection *take_connection(struct bine_server *server)
 static int handle_connection(struct bine_server *server, bine_connection *connection, int64_t deadline)
 {
     struct bine_member member = {.ended = handled, .context = connection};
-    if (bine_pool_spawn_member(server->listener.pool, handle, connection, deadline, handler_site, &member))
+    if (bine_pool_spawn_member(server->listener.pool, server_handle, connection, deadline, handler_site, &member))
         return 0;
     int error = errno;
     bine_close(connection->fd);

@@ -15,7 +15,7 @@ struct watched {
 
 static struct watched watched[NSIG];
 
-static void arrived(int signal_number)
+static void signal_arrived(int signal_number)
 {
     int saved = errno;
     bine_event *event = atomic_load(&watched[signal_number].event);
@@ -34,7 +34,7 @@ bine_event *bine_signal_event_new(int signal_number)
     if (!event)
         return NULL;
     int error = atomic_compare_exchange_strong(&watched[signal_number].event, &none, event) ? 0 : EBUSY;
-    struct sigaction action = {.sa_handler = arrived, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction action = {.sa_handler = signal_arrived, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&action.sa_mask);
     if (!error && bine_libc.sigaction(signal_number, &action, &watched[signal_number].before) != 0) {
         error = errno;

@@ -30,7 +30,7 @@ static int change_to(unsigned families, bool anew)
     unsigned all = bine_families_with_inner(families) | atomic_load(&always);
     if (bine_limit_any())
         all |= BINE_PATCH_LOADER;
-    if (bine_scope_any_local_tls())
+    if (bine_rules_any_local_tls())
         all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_TLS;
     atomic_store(&bine_patch_active, before | all);
     int error = bine_engine_apply(all, anew);
@@ -42,7 +42,7 @@ static int change_to(unsigned families, bool anew)
         if (before & ~all & BINE_PATCH_HANDLERS)
             bine_signals_release();
         /* What is remembered of descriptors is true only if nobody changes them behind our back. */
-        bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_scope_leaves_out());
+        bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_rules_leaves_out());
     }
     return error;
 }
@@ -154,12 +154,12 @@ static int add_rule(enum bine_rule_kind kind, const char *object, unsigned famil
     bine_libc_resolve();
     bine_engine_lock();
     int saved = errno;
-    int error = bine_scope_add(kind, object, families);
+    int error = bine_rules_add(kind, object, families);
     /* The others change nothing while nothing is patched. */
     if (!error && (kind == BINE_RULE_LOCAL_TLS || atomic_load(&asked) || atomic_load(&always))) {
         error = change_to(atomic_load(&asked), true);
         if (error)
-            bine_scope_drop_newest();
+            bine_rules_drop_newest();
     }
     bine_engine_unlock();
     errno = error ? error : saved;

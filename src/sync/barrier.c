@@ -7,7 +7,7 @@
 
 struct bine_barrier {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     unsigned parties;
     unsigned waiting;
     bool broken;
@@ -22,7 +22,7 @@ static bool barrier_ready(const struct bine_waitable *object)
 static void barrier_forked(struct bine_object *object)
 {
     struct bine_barrier *barrier = (struct bine_barrier *)object;
-    barrier->waiters = (struct bine_queue){NULL, NULL};
+    barrier->waiters = (struct bine_waiters){NULL, NULL};
     barrier->waiting = 0;
 }
 
@@ -52,7 +52,7 @@ int bine_barrier_free(bine_barrier *barrier)
 }
 
 /* Everybody who waits goes, with this error. */
-static void release(struct bine_barrier *barrier, int error)
+static void barrier_release(struct bine_barrier *barrier, int error)
 {
     barrier->waiting = 0;
     bine_taker_claim_all(&barrier->waiters, error);
@@ -82,7 +82,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
         return bine_result(EPIPE);
     unsigned place = barrier->waiting;
     if (place + 1 == barrier->parties) {
-        release(barrier, 0);
+        barrier_release(barrier, 0);
         return (int)place;
     }
     if (timeout == 0)
@@ -94,7 +94,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
     error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout);
     if (error && taker.error == BINE_UNSERVED) {
         barrier->broken = true;
-        release(barrier, EPIPE);
+        barrier_release(barrier, EPIPE);
     }
     return error ? bine_result(error) : (int)place;
 }
@@ -115,7 +115,7 @@ static int set_broken(struct bine_barrier *barrier, bool broken)
                                      &(struct bine_errand){set_broken_there, "break or reset barrier", barrier,
                                                            .number = broken, .timeout = BINE_FOREVER, .firm = true});
     barrier->broken = broken;
-    release(barrier, EPIPE);
+    barrier_release(barrier, EPIPE);
     return 0;
 }
 

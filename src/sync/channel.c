@@ -8,13 +8,13 @@
 static bool channel_ready(const struct bine_waitable *object)
 {
     const struct bine_channel *channel = (const struct bine_channel *)object;
-    return channel->ring.count > 0 || !bine_queue_empty(&channel->senders) || channel->closed;
+    return channel->ring.count > 0 || !bine_waiters_empty(&channel->senders) || channel->closed;
 }
 
 static void channel_forked(struct bine_object *object)
 {
     struct bine_channel *channel = (struct bine_channel *)object;
-    channel->senders = channel->receivers = (struct bine_queue){NULL, NULL};
+    channel->senders = channel->receivers = (struct bine_waiters){NULL, NULL};
 }
 
 const struct bine_object_class bine_channel_class = {
@@ -52,9 +52,9 @@ int bine_channel_free(bine_channel *channel)
     if (error)
         return bine_result(error);
     if (!bine_object_orphan(channel) &&
-        (!bine_queue_empty(&channel->senders) || !bine_queue_empty(&channel->receivers)))
+        (!bine_waiters_empty(&channel->senders) || !bine_waiters_empty(&channel->receivers)))
         return bine_result(EBUSY);
-    if (!bine_object_orphan(channel) && !bine_queue_empty(&channel->object.waitable.watchers))
+    if (!bine_object_orphan(channel) && !bine_waiters_empty(&channel->object.waitable.watchers))
         return bine_result(EBUSY);
     channel->closed = true; /* a discard that sends has no end */
     while (channel->discard && channel->ring.count > 0)
@@ -78,7 +78,7 @@ enum {
     ASK_AGAIN = -1
 };
 
-static inline __attribute__((always_inline)) struct bine_taker *claim(struct bine_queue *queue, enum manner manner,
+static inline __attribute__((always_inline)) struct bine_taker *claim(struct bine_waiters *queue, enum manner manner,
                                                                       struct bine_party *party, bool *again)
 {
     if (manner == QUICKLY)
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) int attempt_receive(struct bine_cha
     struct bine_taker *sender;
     bool again;
     if (channel->ring.count > 0) {
-        if (manner == QUICKLY && !bine_queue_empty(&channel->senders))
+        if (manner == QUICKLY && !bine_waiters_empty(&channel->senders))
             return ASK_AGAIN;
         if (!bine_party_agrees(party))
             return EAGAIN;
@@ -306,10 +306,10 @@ size_t bine_channel_size(const bine_channel *channel)
 
 bool bine_channel_has_sender(const bine_channel *channel)
 {
-    return channel && !bine_queue_empty(&channel->senders);
+    return channel && !bine_waiters_empty(&channel->senders);
 }
 
 bool bine_channel_has_receiver(const bine_channel *channel)
 {
-    return channel && !bine_queue_empty(&channel->receivers);
+    return channel && !bine_waiters_empty(&channel->receivers);
 }

@@ -10,7 +10,7 @@
 
 struct bine_channel {
     struct bine_object object;
-    struct bine_queue senders, receivers; /* at most one of them has waiters */
+    struct bine_waiters senders, receivers; /* at most one of them has waiters */
     struct bine_ring ring;
     size_t buffer;
     bool closed;

@@ -15,7 +15,7 @@ enum {
 
 struct bine_condition {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     struct bine_rlock *lock;
     bool own_lock;
 };
@@ -27,7 +27,7 @@ static bool condition_ready(const struct bine_waitable *object)
 
 static void condition_forked(struct bine_object *object)
 {
-    ((struct bine_condition *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_condition *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 static const struct bine_object_class condition_class = {
@@ -61,7 +61,7 @@ int bine_condition_free(bine_condition *condition)
         return 0;
     int error = bine_object_check_free(condition);
     if (!error && !bine_object_orphan(condition) &&
-        !(bine_queue_empty(&condition->waiters) && bine_queue_empty(&condition->object.waitable.watchers)))
+        !(bine_waiters_empty(&condition->waiters) && bine_waiters_empty(&condition->object.waitable.watchers)))
         error = EBUSY;
     if (!error && condition->own_lock && bine_rlock_free(condition->lock) != 0)
         error = EBUSY;
@@ -81,14 +81,14 @@ static int check_owned(struct bine_condition *condition)
     return error ? error : bine_rlock_owned(condition->lock) ? 0 : EPERM;
 }
 
-static int wait_until(struct bine_condition *condition, int64_t deadline)
+static int condition_wait_until(struct bine_condition *condition, int64_t deadline)
 {
     struct bine_rlock *lock = condition->lock;
     struct bine_hub *hub = condition->object.hub;
     unsigned depth = lock->depth;
     struct bine_taker taker = {.item = (void *)(uintptr_t)depth, .error = BINE_UNSERVED, .kind = WAITING};
     taker.waiter.greenlet = hub->current;
-    bine_queue_push(&condition->waiters, &taker.waiter);
+    bine_waiters_push(&condition->waiters, &taker.waiter);
     bine_rlock_pass(lock);
 
     int error;
@@ -98,7 +98,7 @@ static int wait_until(struct bine_condition *condition, int64_t deadline)
     if (taker.error != BINE_UNSERVED)
         return 0;
     /* Cut short. One that was notified before has only to get the lock, which takes as long as it takes. */
-    bine_queue_remove(&taker.waiter);
+    bine_waiters_remove(&taker.waiter);
     bine_rlock_take_firmly(lock, depth);
     return taker.kind == NOTIFIED ? 0 : error == ETIME ? ETIMEDOUT : error;
 }
@@ -130,7 +130,7 @@ int bine_condition_wait(bine_condition *condition, int64_t timeout)
     if (!error && condition->object.hub->no_park)
         error = EDEADLK;
     if (!error)
-        error = wait_until(condition, bine_object_deadline(&condition->object, timeout));
+        error = condition_wait_until(condition, bine_object_deadline(&condition->object, timeout));
     return bine_result(error);
 }
 
@@ -170,7 +170,7 @@ int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *a
         return bine_result(error);
     int64_t deadline = bine_object_deadline(&condition->object, timeout);
     while (!predicate(arg)) {
-        error = wait_until(condition, deadline);
+        error = condition_wait_until(condition, deadline);
         if (error)
             return bine_result(predicate(arg) ? 0 : error);
     }
@@ -197,13 +197,13 @@ int bine_condition_notify(bine_condition *condition, size_t n)
     error = check_owned(condition);
     if (error)
         return bine_result(error);
-    while (n > 0 && !bine_queue_empty(&condition->waiters)) {
-        struct bine_waiter *waiter = bine_queue_pop(&condition->waiters);
+    while (n > 0 && !bine_waiters_empty(&condition->waiters)) {
+        struct bine_waiter *waiter = bine_waiters_pop(&condition->waiters);
         /* One whose wait was cut short already must not use up the notification. */
         if (waiter->greenlet->state != BINE_PARKED)
             continue;
         ((struct bine_taker *)waiter)->kind = NOTIFIED;
-        bine_queue_push(&condition->lock->waiters, waiter);
+        bine_waiters_push(&condition->lock->waiters, waiter);
         n--;
     }
     return 0;

@@ -7,7 +7,7 @@
 
 struct bine_event {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     atomic_bool set; /* other threads may look */
 };
 
@@ -23,7 +23,7 @@ static bool event_ready(const struct bine_waitable *object)
 
 static void event_forked(struct bine_object *object)
 {
-    ((struct bine_event *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_event *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 static void event_set_here(struct bine_event *event)
@@ -54,7 +54,7 @@ int bine_event_free(bine_event *event)
     int error = bine_object_check_free(event);
     if (!error)
         error =
-            bine_object_orphan(event) || bine_queue_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
+            bine_object_orphan(event) || bine_waiters_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
     return bine_result(error);
 }
 
@@ -66,7 +66,7 @@ int bine_event_set_remotely(bine_event *event)
 
 bool bine_event_busy(const bine_event *event)
 {
-    return !bine_queue_empty(&event->waiters) || !bine_queue_empty(&event->object.waitable.watchers);
+    return !bine_waiters_empty(&event->waiters) || !bine_waiters_empty(&event->object.waitable.watchers);
 }
 
 int bine_event_set(bine_event *event)
@@ -137,7 +137,7 @@ enum {
 
 struct bine_async_result {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     void *value;
     int error;
     atomic_bool there; /* other threads may look */
@@ -155,7 +155,7 @@ static bool result_ready(const struct bine_waitable *object)
 
 static void result_forked(struct bine_object *object)
 {
-    ((struct bine_async_result *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_async_result *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 static void result_set_here(struct bine_async_result *result, void *value, int error)
@@ -194,8 +194,8 @@ int bine_async_result_free(bine_async_result *result)
         return 0;
     int error = bine_object_check_free(result);
     if (!error)
-        error = bine_object_orphan(result) || bine_queue_empty(&result->waiters) ? bine_object_free(&result->object)
-                                                                                 : EBUSY;
+        error = bine_object_orphan(result) || bine_waiters_empty(&result->waiters) ? bine_object_free(&result->object)
+                                                                                   : EBUSY;
     return bine_result(error);
 }
 

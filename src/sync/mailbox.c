@@ -54,7 +54,7 @@ struct sender {
 
 struct bine_mailbox {
     struct bine_object object;
-    struct bine_queue receivers;
+    struct bine_waiters receivers;
     struct cell *cells;
     size_t mask;
     size_t head; /* next to receive; the owner's only */
@@ -136,20 +136,20 @@ static bool abandoned(const struct bine_mailbox *mailbox)
     return atomic_load(&mailbox->object.hub->inbox.first) == BINE_INBOX_CLOSED;
 }
 
-static void lock(struct bine_mailbox *mailbox)
+static void mailbox_lock(struct bine_mailbox *mailbox)
 {
     while (atomic_flag_test_and_set_explicit(&mailbox->lock, memory_order_acquire))
         bine_libc.sched_yield();
 }
 
-static void unlock(struct bine_mailbox *mailbox)
+static void mailbox_unlock(struct bine_mailbox *mailbox)
 {
     atomic_flag_clear_explicit(&mailbox->lock, memory_order_release);
 }
 
 static void enqueue(struct bine_mailbox *mailbox, struct sender *sender)
 {
-    lock(mailbox);
+    mailbox_lock(mailbox);
     sender->next = NULL;
     sender->previous = mailbox->last;
     if (mailbox->last)
@@ -159,7 +159,7 @@ static void enqueue(struct bine_mailbox *mailbox, struct sender *sender)
     mailbox->last = sender;
     sender->queued = true;
     atomic_fetch_add(&mailbox->senders_waiting, 1);
-    unlock(mailbox);
+    mailbox_unlock(mailbox);
 }
 
 /* Under the lock. */
@@ -178,13 +178,13 @@ static void unlink_sender(struct bine_mailbox *mailbox, struct sender *sender)
 }
 
 /* Leave the queue. False: somebody has taken the sender out already, its message is on the way. */
-static bool leave(struct bine_mailbox *mailbox, struct sender *sender)
+static bool mailbox_leave(struct bine_mailbox *mailbox, struct sender *sender)
 {
-    lock(mailbox);
+    mailbox_lock(mailbox);
     bool was_queued = sender->queued;
     if (was_queued)
         unlink_sender(mailbox, sender);
-    unlock(mailbox);
+    mailbox_unlock(mailbox);
     return was_queued;
 }
 
@@ -195,12 +195,12 @@ static void wake_sender(struct bine_mailbox *mailbox)
     do {
         if (atomic_load(&mailbox->senders_waiting) == 0)
             return;
-        lock(mailbox);
+        mailbox_lock(mailbox);
         struct sender *sender = mailbox->first;
         if (sender)
             unlink_sender(mailbox, sender);
         error = sender ? bine_hub_send(sender->greenlet->hub, &sender->message) : 0;
-        unlock(mailbox);
+        mailbox_unlock(mailbox);
     } while (error);
 }
 
@@ -237,11 +237,11 @@ static void end_sender(struct sender *sender)
 }
 
 /* The thread ends, and so do the stacks of its senders. */
-static void thread_ended(struct bine_hub *hub)
+static void mailbox_thread_ended(struct bine_hub *hub)
 {
     (void)hub;
     for (struct sender *sender = senders_here; sender; sender = sender->next_here)
-        leave(sender->mailbox, sender);
+        mailbox_leave(sender->mailbox, sender);
     senders_here = NULL;
 }
 
@@ -262,7 +262,7 @@ static void ring_bell(struct bine_mailbox *mailbox)
 }
 
 /* Give what is there to those who wait; while somebody still waits the bell stays set. */
-static void serve(struct bine_mailbox *mailbox)
+static void mailbox_serve(struct bine_mailbox *mailbox)
 {
     for (;;) {
         while (ring_has_item(mailbox)) {
@@ -274,7 +274,7 @@ static void serve(struct bine_mailbox *mailbox)
         }
         if (drained(mailbox))
             bine_taker_claim_all(&mailbox->receivers, EPIPE);
-        if (bine_queue_empty(&mailbox->receivers) && bine_queue_empty(&mailbox->object.waitable.watchers))
+        if (bine_waiters_empty(&mailbox->receivers) && bine_waiters_empty(&mailbox->object.waitable.watchers))
             return;
         int idle = IDLE;
         atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
@@ -282,7 +282,7 @@ static void serve(struct bine_mailbox *mailbox)
         if (!ring_has_item(mailbox) && !drained(mailbox))
             return;
         bine_object_notify(&mailbox->object);
-        if (bine_queue_empty(&mailbox->receivers))
+        if (bine_waiters_empty(&mailbox->receivers))
             return;
     }
 }
@@ -295,7 +295,7 @@ static void bell_delivered(struct bine_message *message)
         return;
     }
     BINE_STORE_THEN_LOOK(&mailbox->bell, IDLE);
-    serve(mailbox);
+    mailbox_serve(mailbox);
 }
 
 /* The thread ends while the message is under way. */
@@ -327,7 +327,7 @@ static bool mailbox_external(const struct bine_waitable *object)
 static void mailbox_forked(struct bine_object *object)
 {
     struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
-    mailbox->receivers = (struct bine_queue){NULL, NULL};
+    mailbox->receivers = (struct bine_waiters){NULL, NULL};
     atomic_store(&mailbox->bell, IDLE);
     atomic_flag_clear(&mailbox->lock);
     mailbox->first = mailbox->last = NULL;
@@ -363,7 +363,7 @@ bine_mailbox *bine_mailbox_new_with(const bine_mailbox_options *options)
     size_t room = 2;
     while (room < capacity)
         room *= 2;
-    bine_hub_on_end(thread_ended);
+    bine_hub_on_end(mailbox_thread_ended);
     bine_hub_on_fork(thread_forked);
     struct bine_mailbox *mailbox = bine_object_new(sizeof *mailbox, &bine_mailbox_class, 0);
     if (!mailbox)
@@ -389,8 +389,8 @@ int bine_mailbox_free(bine_mailbox *mailbox)
     int error = bine_object_check_free(mailbox);
     bool orphan = !error && bine_object_orphan(mailbox);
     if (!error && !orphan &&
-        (!bine_queue_empty(&mailbox->receivers) || atomic_load(&mailbox->senders_waiting) > 0 ||
-         !bine_queue_empty(&mailbox->object.waitable.watchers)))
+        (!bine_waiters_empty(&mailbox->receivers) || atomic_load(&mailbox->senders_waiting) > 0 ||
+         !bine_waiters_empty(&mailbox->object.waitable.watchers)))
         error = EBUSY;
     if (error)
         return bine_result(error);
@@ -438,7 +438,7 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         end_sender(&sender);
         return 0;
     }
-    if (sender.woken || !leave(mailbox, &sender)) {
+    if (sender.woken || !mailbox_leave(mailbox, &sender)) {
         /* The message on its way is on this stack. */
         while (!sender.woken)
             bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
@@ -509,7 +509,7 @@ bool bine_mailbox_closed(const bine_mailbox *mailbox)
 /* Without waiting: 0, EAGAIN (from then on the next sender rings) or EPIPE. Those who wait already come first. */
 static int attempt_receive(struct bine_mailbox *mailbox, void **item, struct bine_party *party)
 {
-    if (!bine_queue_empty(&mailbox->receivers) || !mailbox_ready(&mailbox->object.waitable) ||
+    if (!bine_waiters_empty(&mailbox->receivers) || !mailbox_ready(&mailbox->object.waitable) ||
         !bine_party_agrees(party))
         return EAGAIN;
     if (!ring_has_item(mailbox))
@@ -524,7 +524,7 @@ int bine_mailbox_receive_as(struct bine_mailbox *mailbox, void **item, struct bi
     return attempt_receive(mailbox, item, party);
 }
 
-struct bine_queue *bine_mailbox_receivers(struct bine_mailbox *mailbox)
+struct bine_waiters *bine_mailbox_receivers(struct bine_mailbox *mailbox)
 {
     return &mailbox->receivers;
 }

@@ -11,6 +11,6 @@ extern const struct bine_object_class bine_mailbox_class;
 
 /* Receive for a party without waiting: 0, EPIPE, and the party is decided; or EAGAIN, and the next sender rings. */
 int bine_mailbox_receive_as(struct bine_mailbox *mailbox, void **item, struct bine_party *party);
-struct bine_queue *bine_mailbox_receivers(struct bine_mailbox *mailbox);
+struct bine_waiters *bine_mailbox_receivers(struct bine_mailbox *mailbox);
 
 #endif

@@ -11,7 +11,7 @@ static void objects_forked(struct bine_hub *hub)
 {
     for (struct bine_object *object = all_objects; object; object = object->next) {
         const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
-        object->waitable.watchers = (struct bine_queue){NULL, NULL};
+        object->waitable.watchers = (struct bine_waiters){NULL, NULL};
         if (class->forked)
             class->forked(object);
         if (object->remote)
@@ -28,7 +28,7 @@ static void objects_ended(struct bine_hub *hub)
         const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
         object->next = object->previous = NULL;
         object->orphan = true;
-        while (bine_queue_pop(&object->waitable.watchers))
+        while (bine_waiters_pop(&object->waitable.watchers))
             continue;
         bine_hub_hold(hub);
         if (class->ended)
@@ -37,7 +37,7 @@ static void objects_ended(struct bine_hub *hub)
     all_objects = NULL;
 }
 
-static void register_hooks(void)
+static void object_register_hooks(void)
 {
     static atomic_bool registered;
     if (atomic_load(&registered))
@@ -87,7 +87,7 @@ void *bine_object_new(size_t size, const struct bine_object_class *class, unsign
         return NULL;
     }
     object->external = object->remote != NULL;
-    register_hooks();
+    object_register_hooks();
     object->next = all_objects;
     if (all_objects)
         all_objects->previous = object;
@@ -129,7 +129,7 @@ void bine_object_unlink(struct bine_object *object)
 
 int bine_object_free(struct bine_object *object)
 {
-    if (!bine_object_orphan(object) && !bine_queue_empty(&object->waitable.watchers))
+    if (!bine_object_orphan(object) && !bine_waiters_empty(&object->waitable.watchers))
         return EBUSY;
     if (object->remote)
         bine_remote_detach(object);
@@ -138,7 +138,7 @@ int bine_object_free(struct bine_object *object)
     return 0;
 }
 
-void bine_taker_claim_all(struct bine_queue *queue, int error)
+void bine_taker_claim_all(struct bine_waiters *queue, int error)
 {
     struct bine_taker *taker;
     while ((taker = bine_taker_claim(queue)))
@@ -147,13 +147,13 @@ void bine_taker_claim_all(struct bine_queue *queue, int error)
 
 int bine_taker_cut_short(struct bine_taker *taker, int error)
 {
-    bine_queue_remove(&taker->waiter);
+    bine_waiters_remove(&taker->waiter);
     /* Nobody unparks a greenlet that waits here but by claiming its taker; should somebody do so, it is an
      * interruption. */
     return error == ETIME ? ETIMEDOUT : error ? error : EINTR;
 }
 
-int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags)
 {
     if (object->external)
@@ -162,13 +162,13 @@ int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, 
     return bine_taker_outcome(taker, bine_park(object->hub, verb, (uintptr_t)object, deadline, flags));
 }
 
-int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
+int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker, const char *verb,
                     int64_t timeout)
 {
     return bine_taker_wait_inlined(object, queue, taker, verb, timeout);
 }
 
-int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                            const char *verb, int64_t timeout)
 {
     if (timeout <= 0)
@@ -176,7 +176,7 @@ int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue,
     return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), 0);
 }
 
-void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                             const char *verb)
 {
     int64_t deadline = INT64_MAX;

@@ -127,18 +127,18 @@ static inline int bine_result(int error)
 /* Tell those who bine_wait for the object that it became ready. */
 static inline void bine_object_notify(struct bine_object *object)
 {
-    if (__builtin_expect(!bine_queue_empty(&object->waitable.watchers), 0))
+    if (__builtin_expect(!bine_waiters_empty(&object->waitable.watchers), 0))
         bine_waitable_notify(&object->waitable);
 }
 
 /* bine_taker_claim, from a waiter on that it has popped and could not unpark: it, and those behind it, may be parties' (party.h). */
-struct bine_taker *bine_taker_claim_slowly(struct bine_queue *queue, struct bine_waiter *waiter);
+struct bine_taker *bine_taker_claim_slowly(struct bine_waiters *queue, struct bine_waiter *waiter);
 
 /* The first taker in the queue that can still be served, popped and made ready to run; NULL: there is none. The
  * caller fills in what it gets (item, error) before anything else runs. */
-static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
+static inline struct bine_taker *bine_taker_claim(struct bine_waiters *queue)
 {
-    struct bine_waiter *waiter = bine_queue_pop(queue);
+    struct bine_waiter *waiter = bine_waiters_pop(queue);
     if (!waiter)
         return NULL;
     if (__builtin_expect(!bine_unpark_on(bine_hub_of_thread, waiter->greenlet, 0), 0))
@@ -149,7 +149,7 @@ static inline struct bine_taker *bine_taker_claim(struct bine_queue *queue)
 }
 
 /* bine_taker_claim for hot paths, which are spared a call: *party, and nothing is claimed, if a party's taker is the first that may be served. */
-static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(struct bine_queue *queue,
+static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(struct bine_waiters *queue,
                                                                                          bool *party)
 {
     struct bine_waiter *waiter;
@@ -161,7 +161,7 @@ static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim
             *party = true;
             return NULL;
         }
-        bine_queue_drop_first(queue, waiter);
+        bine_waiters_drop_first(queue, waiter);
         if (__builtin_expect(parked, 1)) {
             taker->error = 0;
             return taker;
@@ -171,31 +171,31 @@ static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim
 }
 
 /* Claim them all, each with this error. */
-void bine_taker_claim_all(struct bine_queue *queue, int error);
+void bine_taker_claim_all(struct bine_waiters *queue, int error);
 
 /*
  * Wait in `queue` until claimed. The taker's item and kind are the caller's to set before; the rest is set
  * here. Returns the taker's error once it was served, or, with the taker out of the queue, ETIMEDOUT,
  * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative.
  */
-int bine_taker_wait(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker, const char *verb,
+int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker, const char *verb,
                     int64_t timeout);
 /* The same with an absolute deadline (INT64_MAX: none). flags: BINE_PARK_*. */
-int bine_taker_wait_until(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags);
 /* The rest of a wait that was cut short: what it returns. */
 int bine_taker_cut_short(struct bine_taker *taker, int error);
 
 /* bine_taker_wait with everything that can be out of the ordinary. */
-int bine_taker_wait_slowly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                            const char *verb, int64_t timeout);
 /* The two ends of a wait of g, the current greenlet. `error`: what its park returned. */
-static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_queue *queue, struct bine_taker *taker)
+static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_waiters *queue, struct bine_taker *taker)
 {
     taker->waiter.greenlet = g;
     taker->waiter.notify = NULL;
     taker->error = BINE_UNSERVED;
-    bine_queue_push(queue, &taker->waiter);
+    bine_waiters_push(queue, &taker->waiter);
 }
 
 static inline int bine_taker_outcome(struct bine_taker *taker, int error)
@@ -211,7 +211,7 @@ static inline int bine_taker_outcome(struct bine_taker *taker, int error)
  * that has this inlined and is the same for both sides.
  */
 static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct bine_object *object,
-                                                                         struct bine_queue *queue,
+                                                                         struct bine_waiters *queue,
                                                                          struct bine_taker *taker, const char *verb,
                                                                          int64_t timeout)
 {
@@ -251,7 +251,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
 
 /* Wait until claimed, whatever happens: for what must not be left half done. Not where parking is not allowed
  * (hub->no_park): ask before. */
-void bine_taker_wait_firmly(struct bine_object *object, struct bine_queue *queue, struct bine_taker *taker,
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                             const char *verb);
 
 #endif

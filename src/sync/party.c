@@ -19,7 +19,7 @@ enum meeting {
 static struct bine_greenlet nobody = {.state = BINE_DEAD};
 
 /* From open to `next`; false: it was decided. */
-static bool turn(struct bine_party *party, int next)
+static bool party_turn(struct bine_party *party, int next)
 {
     for (int seen = OPEN; !atomic_compare_exchange_weak(&party->decision, &seen, next); seen = OPEN) {
         if (seen == DECIDED)
@@ -32,16 +32,16 @@ static bool turn(struct bine_party *party, int next)
 
 bool bine_party_decide(struct bine_party *party)
 {
-    return turn(party, DECIDED);
+    return party_turn(party, DECIDED);
 }
 
 static enum meeting decide_both(struct bine_party *one, struct bine_party *other)
 {
     bool in_order = (uintptr_t)one < (uintptr_t)other;
     struct bine_party *lower = in_order ? one : other, *upper = in_order ? other : one;
-    if (!turn(lower, HELD))
+    if (!party_turn(lower, HELD))
         return lower == one ? ONE_WAS : OTHER_WAS;
-    if (!turn(upper, HELD)) {
+    if (!party_turn(upper, HELD)) {
         atomic_store(&lower->decision, OPEN);
         return upper == one ? ONE_WAS : OTHER_WAS;
     }
@@ -90,7 +90,7 @@ void bine_party_prepare(struct bine_party_taker *taker, struct bine_party *party
     taker->taker.waiter = (struct bine_waiter){.greenlet = &nobody, .notify = notified};
 }
 
-struct bine_taker *bine_taker_claim_slowly(struct bine_queue *queue, struct bine_waiter *waiter)
+struct bine_taker *bine_taker_claim_slowly(struct bine_waiters *queue, struct bine_waiter *waiter)
 {
     do {
         struct bine_taker *taker = (struct bine_taker *)waiter;
@@ -101,7 +101,7 @@ struct bine_taker *bine_taker_claim_slowly(struct bine_queue *queue, struct bine
             taker->error = 0;
             return taker;
         }
-    } while ((waiter = bine_queue_pop(queue)));
+    } while ((waiter = bine_waiters_pop(queue)));
     return NULL;
 }
 
@@ -113,7 +113,7 @@ static struct bine_waiter *skip_own(struct bine_waiter *waiter, const struct bin
     return waiter;
 }
 
-struct bine_taker *bine_party_claim(struct bine_queue *queue, struct bine_party *party)
+struct bine_taker *bine_party_claim(struct bine_waiters *queue, struct bine_party *party)
 {
     struct bine_waiter *waiter, *next;
     for (waiter = skip_own(queue->first, party); waiter; waiter = skip_own(next, party)) {
@@ -129,7 +129,7 @@ struct bine_taker *bine_party_claim(struct bine_queue *queue, struct bine_party 
             meeting = bine_party_decide(party) ? BOTH_DECIDED : ONE_WAS;
         if (meeting == ONE_WAS)
             return NULL;
-        bine_queue_remove(waiter);
+        bine_waiters_remove(waiter);
         if (meeting == OTHER_WAS)
             continue;
         taker->error = 0;

@@ -49,7 +49,7 @@ static inline bool bine_party_agrees(struct bine_party *party)
  * bine_taker_claim on behalf of the party: decides it together with claiming. NULL: there is nobody but the party itself, or it
  * is decided.
  */
-struct bine_taker *bine_party_claim(struct bine_queue *queue, struct bine_party *party);
+struct bine_taker *bine_party_claim(struct bine_waiters *queue, struct bine_party *party);
 
 /* Is the taker a party's? */
 static inline struct bine_party *bine_party_of(const struct bine_taker *taker)

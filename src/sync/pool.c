@@ -21,7 +21,7 @@ static bool pool_ready(const struct bine_waitable *object)
 static void pool_forked(struct bine_object *object)
 {
     struct bine_pool *pool = (struct bine_pool *)object;
-    pool->spawners = pool->joiners = (struct bine_queue){NULL, NULL};
+    pool->spawners = pool->joiners = (struct bine_waiters){NULL, NULL};
     struct bine_member *self = NULL, *next;
     for (struct bine_member *member = pool->members; member; member = next) {
         next = member->next;
@@ -54,7 +54,7 @@ static __attribute__((noinline)) bool pass_place(struct bine_pool *pool)
 
 static void give_place(struct bine_pool *pool)
 {
-    if (!bine_queue_empty(&pool->spawners) && pass_place(pool))
+    if (!bine_waiters_empty(&pool->spawners) && pass_place(pool))
         return; /* the place stays taken: it is the taker's now */
     pool->taken--;
     bine_object_notify(&pool->object);
@@ -73,12 +73,12 @@ static int take_place(struct bine_pool *pool, uint8_t kind, int64_t deadline)
 }
 
 /* 0 stays 0, "do not wait". */
-static int64_t deadline_of(const struct bine_pool *pool, int64_t timeout)
+static int64_t pool_deadline_of(const struct bine_pool *pool, int64_t timeout)
 {
     return timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
 }
 
-static int check(const struct bine_pool *pool, int64_t timeout)
+static int pool_check(const struct bine_pool *pool, int64_t timeout)
 {
     int error = bine_object_check(pool);
     return error ? error : timeout < 0 ? EINVAL : 0;
@@ -102,7 +102,7 @@ static void unlink_member(struct bine_member *member)
         bine_taker_claim_all(&pool->joiners, 0);
 }
 
-static void greenlet_ended(bine_greenlet *g, void *arg)
+static void pool_greenlet_ended(bine_greenlet *g, void *arg)
 {
     struct bine_member *member = arg;
     unlink_member(member);
@@ -122,7 +122,7 @@ static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct
     *member = *template;
     member->pool = pool;
     member->greenlet = g;
-    if (bine_link(g, greenlet_ended, member) != 0) {
+    if (bine_link(g, pool_greenlet_ended, member) != 0) {
         free(member);
         return ENOMEM;
     }
@@ -161,7 +161,7 @@ struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const 
     return g;
 }
 
-static struct bine_member *find(const struct bine_pool *pool, const struct bine_greenlet *g)
+static struct bine_member *pool_find(const struct bine_pool *pool, const struct bine_greenlet *g)
 {
     for (struct bine_member *member = pool->members; member; member = member->next)
         if (member->greenlet == g)
@@ -214,10 +214,10 @@ bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options
                                        int64_t timeout, const char *site)
 {
     static const struct bine_member plain;
-    int error = run ? check(pool, timeout) : EINVAL;
+    int error = run ? pool_check(pool, timeout) : EINVAL;
     if (error)
         return spawn_elsewhere(error, pool, options, run, arg, timeout, site);
-    return bine_pool_spawn_member_with(pool, options, run, arg, deadline_of(pool, timeout), site, &plain);
+    return bine_pool_spawn_member_with(pool, options, run, arg, pool_deadline_of(pool, timeout), site, &plain);
 }
 
 bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout, const char *site)
@@ -233,20 +233,20 @@ static int add_there(struct bine_errand *errand)
 int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout)
 {
     static const struct bine_member plain;
-    int error = g ? check(pool, timeout) : EINVAL;
+    int error = g ? pool_check(pool, timeout) : EINVAL;
     if (error)
         return bine_object_elsewhere(error,
                                      &(struct bine_errand){add_there, "add to pool", pool, g, .timeout = timeout});
     if (!bine_dead(g)) {
         if (g->hub != pool->object.hub)
             error = EINVAL;
-        else if (find(pool, g))
+        else if (pool_find(pool, g))
             error = EEXIST;
     }
     if (error || bine_dead(g))
         return bine_result(error);
     bine_ref(g); /* it may end while we wait */
-    error = take_place(pool, TAKE, deadline_of(pool, timeout));
+    error = take_place(pool, TAKE, pool_deadline_of(pool, timeout));
     if (!error) {
         bool gone = bine_dead(g);
         error = gone ? 0 : join_in(pool, g, &plain);
@@ -269,10 +269,10 @@ int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
     if (error)
         return bine_object_elsewhere(error, &(struct bine_errand){discard_there, "discard from pool", pool, g,
                                                                   .timeout = BINE_FOREVER, .firm = true});
-    struct bine_member *member = find(pool, g);
+    struct bine_member *member = pool_find(pool, g);
     if (!member)
         return bine_result(ENOENT);
-    bine_unlink(g, greenlet_ended, member);
+    bine_unlink(g, pool_greenlet_ended, member);
     unlink_member(member);
     bine_detach(member->greenlet);
     free(member);
@@ -288,26 +288,27 @@ static int wait_available_there(struct bine_errand *errand)
 
 int bine_pool_wait_available(bine_pool *pool, int64_t timeout)
 {
-    int error = check(pool, timeout);
+    int error = pool_check(pool, timeout);
     if (error)
         return bine_object_elsewhere(
             error, &(struct bine_errand){wait_available_there, "wait for place in pool", pool, .timeout = timeout});
-    return bine_result(take_place(pool, LOOK, deadline_of(pool, timeout)));
+    return bine_result(take_place(pool, LOOK, pool_deadline_of(pool, timeout)));
 }
 
-static int join_there(struct bine_errand *errand)
+static int pool_join_there(struct bine_errand *errand)
 {
     return bine_outcome(bine_pool_join(errand->object, errand->timeout));
 }
 
 int bine_pool_join(bine_pool *pool, int64_t timeout)
 {
-    int error = check(pool, timeout);
+    int error = pool_check(pool, timeout);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){join_there, "join pool", pool, .timeout = timeout});
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){pool_join_there, "join pool", pool, .timeout = timeout});
     if (pool->count == 0)
         return 0;
-    if (find(pool, pool->object.hub->current))
+    if (pool_find(pool, pool->object.hub->current))
         return bine_result(EDEADLK);
     struct bine_taker taker;
     return bine_result(bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout));
@@ -343,7 +344,7 @@ static int kill_there(struct bine_errand *errand)
 
 int bine_pool_kill(bine_pool *pool, int64_t timeout)
 {
-    int error = check(pool, timeout);
+    int error = pool_check(pool, timeout);
     if (error)
         return bine_object_elsewhere(error, &(struct bine_errand){kill_there, "kill pool", pool, .timeout = timeout});
     bine_pool_kill_context(pool, NULL);
@@ -357,9 +358,9 @@ int bine_pool_kill(bine_pool *pool, int64_t timeout)
     for (struct bine_member *member; !error && (member = another(pool));) {
         struct bine_greenlet *g = bine_ref(member->greenlet);
         struct bine_taker taker = {.waiter.greenlet = pool->object.hub->current};
-        bine_queue_push(&g->waitable.watchers, &taker.waiter);
+        bine_waiters_push(&g->waitable.watchers, &taker.waiter);
         error = bine_park(pool->object.hub, "kill pool", (uintptr_t)pool, deadline, 0);
-        bine_queue_remove(&taker.waiter);
+        bine_waiters_remove(&taker.waiter);
         bine_detach(g);
     }
     pool->killing--;
@@ -387,7 +388,7 @@ int bine_pool_free(bine_pool *pool)
         return 0;
     int error = bine_object_check_free(pool);
     bool busy = !error && !bine_object_orphan(pool) &&
-                (pool->taken || !bine_queue_empty(&pool->spawners) || !bine_queue_empty(&pool->joiners));
+                (pool->taken || !bine_waiters_empty(&pool->spawners) || !bine_waiters_empty(&pool->joiners));
     if (!error)
         error = busy ? EBUSY : bine_object_free(&pool->object);
     return bine_result(error);
@@ -405,7 +406,7 @@ size_t bine_pool_free_count(const bine_pool *pool)
 
 bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g)
 {
-    return pool && g && find(pool, g);
+    return pool && g && pool_find(pool, g);
 }
 
 size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room)

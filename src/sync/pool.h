@@ -18,8 +18,8 @@ struct bine_member {
 
 struct bine_pool {
     struct bine_object object;
-    struct bine_queue spawners; /* for a free place: kind TAKE, or LOOK for those who only wait for one */
-    struct bine_queue joiners;
+    struct bine_waiters spawners; /* for a free place: kind TAKE, or LOOK for those who only wait for one */
+    struct bine_waiters joiners;
     struct bine_member *members;
     size_t size;       /* SIZE_MAX: no limit */
     size_t taken;      /* places: of members, and promised to a spawner that was woken */

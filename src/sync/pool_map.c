@@ -6,7 +6,7 @@
 #include "pool.h"
 
 /* Wait until none of `pending` is left, cut short or not: what they write to is about to go. */
-static void wait_firmly(struct bine_pool *pool, struct bine_queue *queue, const size_t *pending)
+static void wait_firmly(struct bine_pool *pool, struct bine_waiters *queue, const size_t *pending)
 {
     while (*pending > 0) {
         struct bine_taker taker;
@@ -24,7 +24,7 @@ struct call {
 
 struct map {
     const struct bine_pool *pool;
-    struct bine_queue waiter; /* the caller of map */
+    struct bine_waiters waiter; /* the caller of map */
     void **results;
     int *errors;
     bine_map_run *run_with;
@@ -54,7 +54,7 @@ static void mapped(struct bine_member *member)
         bine_taker_claim_all(&map->waiter, 0);
 }
 
-static void *run_call(void *arg)
+static void *pool_map_run_call(void *arg)
 {
     const struct call *call = arg;
     return call->map->run_with(call->item, call->map->context);
@@ -227,7 +227,7 @@ int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine
                       .calls = n ? calloc(n, sizeof *map.calls) : NULL};
     if (n && !map.calls)
         return -1;
-    error = map_items(pool, &map, run_call, items, n, timeout, site);
+    error = map_items(pool, &map, pool_map_run_call, items, n, timeout, site);
     free(map.calls);
     return bine_result(error);
 }
@@ -262,8 +262,8 @@ struct outcome {
 
 struct bine_imap {
     struct bine_pool *pool;
-    struct bine_queue waiter; /* of imap_next, imap_end */
-    struct bine_queue feed;   /* the feeder, for a result to be taken */
+    struct bine_waiters waiter; /* of imap_next, imap_end */
+    struct bine_waiters feed;   /* the feeder, for a result to be taken */
     bine_run *run;
     void *const *items;
     const char *site;
@@ -420,20 +420,21 @@ int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
     return 1;
 }
 
-static int end_there(struct bine_errand *errand)
+static int pool_map_end_there(struct bine_errand *errand)
 {
     bine_imap_end(errand->object);
     return 0;
 }
 
 /* Another thread's is ended by that thread; with it, its greenlets have gone. */
-static void end_elsewhere(struct bine_imap *imap)
+static void pool_map_end_elsewhere(struct bine_imap *imap)
 {
     if (atomic_load(&imap->pool->object.hub->over) ||
-        bine_errand(imap->pool->object.hub,
-                    &(struct bine_errand){
-                        .run = end_there, .verb = "end imap", .object = imap, .timeout = BINE_FOREVER, .firm = true}) ==
-            ESRCH)
+        bine_errand(imap->pool->object.hub, &(struct bine_errand){.run = pool_map_end_there,
+                                                                  .verb = "end imap",
+                                                                  .object = imap,
+                                                                  .timeout = BINE_FOREVER,
+                                                                  .firm = true}) == ESRCH)
         free(imap);
 }
 
@@ -442,7 +443,7 @@ void bine_imap_end(bine_imap *imap)
     if (!imap)
         return;
     if (bine_object_check(imap->pool) != 0) {
-        end_elsewhere(imap);
+        pool_map_end_elsewhere(imap);
         return;
     }
     if (imap->feeder) {

@@ -30,7 +30,7 @@ static bool queue_ready(const struct bine_waitable *object)
 static void queue_forked(struct bine_object *object)
 {
     struct bine_queue_object *queue = (struct bine_queue_object *)object;
-    queue->getters = queue->putters = queue->joiners = (struct bine_queue){NULL, NULL};
+    queue->getters = queue->putters = queue->joiners = (struct bine_waiters){NULL, NULL};
 }
 
 /* ---- room ------------------------------------------------------------------------------------- */
@@ -118,7 +118,7 @@ static inline int attempt_put(struct bine_queue_object *queue, void *item)
     int error = reserve(queue);
     if (error)
         return error;
-    if (!bine_queue_empty(&queue->getters) && hand_over(queue, item)) {
+    if (!bine_waiters_empty(&queue->getters) && hand_over(queue, item)) {
         queue->unfinished++;
         return 0;
     }
@@ -135,7 +135,7 @@ static inline int attempt_get(struct bine_queue_object *queue, void **item)
     if (count_of(queue) == 0)
         return is_shut(queue) ? EPIPE : EAGAIN;
     *item = extract(queue);
-    struct bine_taker *putter = bine_queue_empty(&queue->putters) ? NULL : bine_taker_claim(&queue->putters);
+    struct bine_taker *putter = bine_waiters_empty(&queue->putters) ? NULL : bine_taker_claim(&queue->putters);
     if (putter) {
         queue->unfinished++;
         insert(queue, putter->item);
@@ -190,7 +190,7 @@ int bine_queue_get_as(struct bine_queue_object *queue, void **item, struct bine_
  * comes free because these go straight to getters. */
 static void let_putters_in(struct bine_queue_object *queue)
 {
-    while (!bine_queue_empty(&queue->putters) && reserve(queue) == 0 && take_room(queue)) {
+    while (!bine_waiters_empty(&queue->putters) && reserve(queue) == 0 && take_room(queue)) {
         struct bine_taker *putter = bine_taker_claim(&queue->putters);
         if (putter)
             queue->unfinished++;
@@ -334,7 +334,7 @@ int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout)
 
 /* ---- tasks, shutting down --------------------------------------------------------------------- */
 
-static void finish(struct bine_queue_object *queue, size_t tasks)
+static void queue_finish(struct bine_queue_object *queue, size_t tasks)
 {
     queue->unfinished -= tasks;
     if (queue->unfinished == 0)
@@ -354,11 +354,11 @@ int bine_queue_task_done(bine_queue *queue)
                                                                   .timeout = BINE_FOREVER, .firm = true});
     if (queue->unfinished == 0)
         return bine_result(EINVAL);
-    finish(queue, 1);
+    queue_finish(queue, 1);
     return 0;
 }
 
-static int join_there(struct bine_errand *errand)
+static int queue_join_there(struct bine_errand *errand)
 {
     return bine_outcome(bine_queue_join(errand->object, errand->timeout));
 }
@@ -367,7 +367,8 @@ int bine_queue_join(bine_queue *queue, int64_t timeout)
 {
     int error = bine_object_check(queue);
     if (error || timeout < 0)
-        return bine_object_elsewhere(error, &(struct bine_errand){join_there, "join queue", queue, .timeout = timeout});
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){queue_join_there, "join queue", queue, .timeout = timeout});
     if (queue->unfinished == 0)
         return 0;
     struct bine_taker taker;
@@ -392,7 +393,7 @@ int bine_queue_shutdown(bine_queue *queue, bool immediate)
     if (immediate) {
         size_t left = count_of(queue);
         discard_all(queue);
-        finish(queue, left < queue->unfinished ? left : queue->unfinished);
+        queue_finish(queue, left < queue->unfinished ? left : queue->unfinished);
     }
     bine_object_notify(&queue->object);
     return 0;
@@ -431,8 +432,8 @@ int bine_queue_free(bine_queue *queue)
     int error = bine_object_check_free(queue);
     bool orphan = !error && bine_object_orphan(queue);
     if (!error && !orphan &&
-        !(bine_queue_empty(&queue->getters) && bine_queue_empty(&queue->putters) && bine_queue_empty(&queue->joiners) &&
-          bine_queue_empty(&queue->object.waitable.watchers)))
+        !(bine_waiters_empty(&queue->getters) && bine_waiters_empty(&queue->putters) &&
+          bine_waiters_empty(&queue->joiners) && bine_waiters_empty(&queue->object.waitable.watchers)))
         error = EBUSY;
     if (error)
         return bine_result(error);

@@ -10,9 +10,9 @@
 
 struct bine_queue_object {
     struct bine_object object;
-    struct bine_queue getters; /* not empty only while the queue is empty */
-    struct bine_queue putters; /* not empty only while the queue is full */
-    struct bine_queue joiners;
+    struct bine_waiters getters; /* not empty only while the queue is empty */
+    struct bine_waiters putters; /* not empty only while the queue is full */
+    struct bine_waiters joiners;
     size_t capacity; /* SIZE_MAX: unbounded */
     size_t unfinished;
     enum bine_queue_order order;

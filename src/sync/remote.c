@@ -14,7 +14,7 @@ static void free_items(struct bine_remote_item *item)
     }
 }
 
-static void receive(struct bine_object *object)
+static void remote_receive(struct bine_object *object)
 {
     const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
     if (class->received)
@@ -22,31 +22,31 @@ static void receive(struct bine_object *object)
 }
 
 /* The object has been freed while its message was on its way. */
-static void forget(struct bine_remote *remote)
+static void remote_forget(struct bine_remote *remote)
 {
     free_items(atomic_load(&remote->items));
     free(remote);
 }
 
-static void dropped(struct bine_message *message)
+static void remote_dropped(struct bine_message *message)
 {
     struct bine_remote *remote = (struct bine_remote *)message;
     if (remote->object)
         atomic_store(&remote->sent, false); /* whoever signals it next is told that its thread has ended */
     else
-        forget(remote);
+        remote_forget(remote);
 }
 
 static void delivered(struct bine_message *message)
 {
     struct bine_remote *remote = (struct bine_remote *)message;
     if (!remote->object) {
-        forget(remote);
+        remote_forget(remote);
         return;
     }
     /* Before taking: what is left from now on is announced by a new message. */
     BINE_STORE_THEN_LOOK(&remote->sent, false);
-    receive(remote->object);
+    remote_receive(remote->object);
 }
 
 bool bine_remote_attach(struct bine_object *object)
@@ -54,7 +54,7 @@ bool bine_remote_attach(struct bine_object *object)
     struct bine_remote *remote = calloc(1, sizeof *remote);
     if (!remote)
         return false;
-    remote->message = (struct bine_message){NULL, delivered, dropped};
+    remote->message = (struct bine_message){NULL, delivered, remote_dropped};
     remote->object = object;
     object->remote = remote;
     return true;
@@ -66,14 +66,14 @@ void bine_remote_detach(struct bine_object *object)
     remote->object = NULL;
     /* Claim the message: if it is not on its way now, nobody will send it any more. */
     if (!atomic_exchange(&remote->sent, true))
-        forget(remote);
+        remote_forget(remote);
 }
 
 /* The inbox of the child is empty, so a message that was on its way is not any more: take what it announced now. */
 void bine_remote_forked(struct bine_object *object)
 {
     atomic_store(&object->remote->sent, false);
-    receive(object);
+    remote_receive(object);
 }
 
 int bine_remote_send(struct bine_object *object)

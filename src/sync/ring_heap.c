@@ -60,7 +60,8 @@ int bine_heap_reserve(struct bine_heap *heap)
     return 0;
 }
 
-static bool before(const struct bine_heap *heap, const struct bine_heap_entry *a, const struct bine_heap_entry *b)
+static bool ring_heap_before(const struct bine_heap *heap, const struct bine_heap_entry *a,
+                             const struct bine_heap_entry *b)
 {
     int order;
     if (heap->compare)
@@ -76,7 +77,7 @@ void bine_heap_push(struct bine_heap *heap, void *item)
     size_t place = heap->count++;
     while (place > 0) {
         size_t parent = (place - 1) / 2;
-        if (!before(heap, &entry, &heap->entries[parent]))
+        if (!ring_heap_before(heap, &entry, &heap->entries[parent]))
             break;
         heap->entries[place] = heap->entries[parent];
         place = parent;
@@ -90,9 +91,9 @@ void *bine_heap_pop(struct bine_heap *heap)
     struct bine_heap_entry last = heap->entries[--heap->count];
     size_t place = 0;
     for (size_t child; (child = 2 * place + 1) < heap->count; place = child) {
-        if (child + 1 < heap->count && before(heap, &heap->entries[child + 1], &heap->entries[child]))
+        if (child + 1 < heap->count && ring_heap_before(heap, &heap->entries[child + 1], &heap->entries[child]))
             child++;
-        if (!before(heap, &heap->entries[child], &last))
+        if (!ring_heap_before(heap, &heap->entries[child], &last))
             break;
         heap->entries[place] = heap->entries[child];
     }

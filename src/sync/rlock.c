@@ -11,7 +11,7 @@ static bool rlock_ready(const struct bine_waitable *object)
 /* A lock that a vanished greenlet held stays held, as with threads. */
 static void rlock_forked(struct bine_object *object)
 {
-    ((struct bine_rlock *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_rlock *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 const struct bine_object_class bine_rlock_class = {
@@ -82,7 +82,7 @@ int bine_rlock_free(bine_rlock *lock)
         return 0;
     int error = bine_object_check_free(lock);
     if (!error)
-        error = bine_object_orphan(lock) || (!bine_rlock_owner(lock) && bine_queue_empty(&lock->waiters))
+        error = bine_object_orphan(lock) || (!bine_rlock_owner(lock) && bine_waiters_empty(&lock->waiters))
                     ? bine_object_free(&lock->object)
                     : EBUSY;
     return bine_result(error);

@@ -9,7 +9,7 @@
 
 struct bine_rlock {
     struct bine_object object;
-    struct bine_queue waiters; /* a taker's `item` is the depth that it wants to hold */
+    struct bine_waiters waiters; /* a taker's `item` is the depth that it wants to hold */
     /* A reference, so that its address names nobody else meanwhile; one of another thread keeps it itself. NULL: free. */
     _Atomic(struct bine_greenlet *) owner;
     unsigned depth;

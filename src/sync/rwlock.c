@@ -15,7 +15,7 @@ enum {
 
 struct bine_rwlock {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     struct bine_greenlet *writer; /* a reference; one of another thread keeps it itself */
     unsigned readers;
 };
@@ -23,26 +23,26 @@ struct bine_rwlock {
 static bool rwlock_ready(const struct bine_waitable *object)
 {
     const struct bine_rwlock *lock = (const struct bine_rwlock *)object;
-    return !lock->writer && bine_queue_empty(&lock->waiters);
+    return !lock->writer && bine_waiters_empty(&lock->waiters);
 }
 
 static void rwlock_forked(struct bine_object *object)
 {
-    ((struct bine_rwlock *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_rwlock *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 static const struct bine_object_class rwlock_class = {
     {"rwlock", rwlock_ready, bine_object_external, bine_object_hub}, rwlock_forked, NULL};
 
 /* Let in whom the state allows, from the front. */
-static void serve(struct bine_rwlock *lock)
+static void rwlock_serve(struct bine_rwlock *lock)
 {
-    while (!lock->writer && !bine_queue_empty(&lock->waiters)) {
+    while (!lock->writer && !bine_waiters_empty(&lock->waiters)) {
         struct bine_taker *first = (struct bine_taker *)lock->waiters.first;
         uint8_t kind = first->kind;
         if (kind == WRITER && lock->readers > 0)
             return;
-        bine_queue_remove(&first->waiter);
+        bine_waiters_remove(&first->waiter);
         if (!bine_unpark(first->waiter.greenlet))
             continue;
         first->error = 0;
@@ -66,19 +66,19 @@ int bine_rwlock_free(bine_rwlock *lock)
         return 0;
     int error = bine_object_check_free(lock);
     bool busy =
-        !error && !bine_object_orphan(lock) && (lock->writer || lock->readers || !bine_queue_empty(&lock->waiters));
+        !error && !bine_object_orphan(lock) && (lock->writer || lock->readers || !bine_waiters_empty(&lock->waiters));
     if (!error)
         error = busy ? EBUSY : bine_object_free(&lock->object);
     return bine_result(error);
 }
 
-static int wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, int64_t timeout)
+static int rwlock_wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, int64_t timeout)
 {
     struct bine_taker taker = {.kind = kind};
     int error = bine_taker_wait(&lock->object, &lock->waiters, &taker, verb, timeout);
     /* A writer that gave up may have held back readers behind it. */
     if (error && kind == WRITER)
-        serve(lock);
+        rwlock_serve(lock);
     return error;
 }
 
@@ -100,8 +100,8 @@ int bine_rwlock_read_acquire(bine_rwlock *lock, int64_t timeout)
         return read_elsewhere(error, lock, timeout);
     if (lock->writer == lock->object.hub->current)
         return bine_result(EDEADLK);
-    if (lock->writer || !bine_queue_empty(&lock->waiters))
-        return bine_result(wait_for(lock, READER, "read rwlock", timeout));
+    if (lock->writer || !bine_waiters_empty(&lock->waiters))
+        return bine_result(rwlock_wait_for(lock, READER, "read rwlock", timeout));
     if (lock->readers == UINT_MAX)
         return bine_result(EAGAIN);
     lock->readers++;
@@ -127,7 +127,7 @@ int bine_rwlock_read_release(bine_rwlock *lock)
     if (lock->readers == 0)
         return bine_result(EPERM);
     lock->readers--;
-    serve(lock);
+    rwlock_serve(lock);
     return 0;
 }
 
@@ -160,8 +160,8 @@ int bine_rwlock_write_acquire(bine_rwlock *lock, int64_t timeout)
         return write_elsewhere(error, lock, timeout);
     if (lock->writer == lock->object.hub->current)
         return bine_result(EDEADLK);
-    if (lock->writer || lock->readers || !bine_queue_empty(&lock->waiters))
-        return bine_result(wait_for(lock, WRITER, "write rwlock", timeout));
+    if (lock->writer || lock->readers || !bine_waiters_empty(&lock->waiters))
+        return bine_result(rwlock_wait_for(lock, WRITER, "write rwlock", timeout));
     lock->writer = bine_ref(lock->object.hub->current);
     return 0;
 }
@@ -193,7 +193,7 @@ int bine_rwlock_write_release(bine_rwlock *lock)
         return bine_result(EPERM);
     struct bine_greenlet *before = lock->writer;
     lock->writer = NULL;
-    serve(lock);
+    rwlock_serve(lock);
     bine_greenlet_release(before);
     return 0;
 }

@@ -52,7 +52,7 @@ static bool has_open(const struct bine_greenlet *g)
     return youngest_of(g) != NULL;
 }
 
-static void cancel(struct bine_scope *scope, int error);
+static void scope_cancel(struct bine_scope *scope, int error);
 static void wait_firmly(struct bine_scope *scope);
 static void free_scope(struct bine_scope *scope);
 
@@ -60,7 +60,7 @@ static void close_open(struct bine_greenlet *g)
 {
     for (struct bine_scope *scope; (scope = youngest_of(g));) {
         scope->ending = true;
-        cancel(scope, ECANCELED);
+        scope_cancel(scope, ECANCELED);
         wait_firmly(scope);
         free_scope(scope);
     }
@@ -103,7 +103,7 @@ static void interrupt_owner(struct bine_scope *scope)
     }
 }
 
-static void cancel(struct bine_scope *scope, int error)
+static void scope_cancel(struct bine_scope *scope, int error)
 {
     if (scope->cancelled)
         return;
@@ -114,11 +114,11 @@ static void cancel(struct bine_scope *scope, int error)
     bine_pool_kill(scope->group, 0);
 }
 
-static void ended(struct bine_member *member)
+static void scope_ended(struct bine_member *member)
 {
     int error = bine_error(member->greenlet);
     if (error)
-        cancel(member->context, error);
+        scope_cancel(member->context, error);
 }
 
 bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run, void *arg,
@@ -131,7 +131,7 @@ bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_opti
         errno = error;
         return NULL;
     }
-    struct bine_member member = {.ended = ended, .context = scope};
+    struct bine_member member = {.ended = scope_ended, .context = scope};
     return bine_pool_spawn_member_with(scope->group, options, run, arg, 0, site, &member);
 }
 
@@ -144,7 +144,7 @@ int bine_scope_cancel(bine_scope *scope, int error)
 {
     int failure = !scope || error < 0 ? EINVAL : bine_object_check(scope->group);
     if (!failure)
-        cancel(scope, error);
+        scope_cancel(scope, error);
     return bine_result(failure);
 }
 
@@ -198,7 +198,7 @@ int bine_scope_end(bine_scope *scope)
     if (!error && !scope->cancelled && scope->timeout.expired)
         error = ETIMEDOUT;
     if (error)
-        cancel(scope, error);
+        scope_cancel(scope, error);
     wait_firmly(scope);
     /* An interrupt that no wait has received is not for whatever the caller waits for next. */
     if (scope->interrupted && scope->owner->interrupt == ECANCELED)

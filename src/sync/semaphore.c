@@ -9,7 +9,7 @@
 
 struct bine_semaphore {
     struct bine_object object;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     unsigned permits;
     unsigned maximum;
 };
@@ -21,7 +21,7 @@ static bool semaphore_ready(const struct bine_waitable *object)
 
 static void semaphore_forked(struct bine_object *object)
 {
-    ((struct bine_semaphore *)object)->waiters = (struct bine_queue){NULL, NULL};
+    ((struct bine_semaphore *)object)->waiters = (struct bine_waiters){NULL, NULL};
 }
 
 static int release_here(struct bine_semaphore *semaphore)
@@ -75,7 +75,7 @@ int bine_semaphore_free(bine_semaphore *semaphore)
         return 0;
     int error = bine_object_check_free(semaphore);
     if (!error)
-        error = bine_object_orphan(semaphore) || bine_queue_empty(&semaphore->waiters)
+        error = bine_object_orphan(semaphore) || bine_waiters_empty(&semaphore->waiters)
                     ? bine_object_free(&semaphore->object)
                     : EBUSY;
     return bine_result(error);
@@ -94,7 +94,7 @@ int bine_semaphore_acquire_as(struct bine_semaphore *semaphore, struct bine_part
     return semaphore->permits > 0 && bine_party_decide(party) ? bine_semaphore_attempt(semaphore) : EAGAIN;
 }
 
-struct bine_queue *bine_semaphore_waiters(struct bine_semaphore *semaphore)
+struct bine_waiters *bine_semaphore_waiters(struct bine_semaphore *semaphore)
 {
     return &semaphore->waiters;
 }

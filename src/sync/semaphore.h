@@ -13,6 +13,6 @@ extern const struct bine_object_class bine_semaphore_class;
 int bine_semaphore_attempt(struct bine_semaphore *semaphore);
 /* The same for a party, which is decided by it. */
 int bine_semaphore_acquire_as(struct bine_semaphore *semaphore, struct bine_party *party);
-struct bine_queue *bine_semaphore_waiters(struct bine_semaphore *semaphore);
+struct bine_waiters *bine_semaphore_waiters(struct bine_semaphore *semaphore);
 
 #endif

@@ -9,16 +9,16 @@
 #include "protocols.h"
 #include "reason.h"
 
-static void *fail(int error)
+static void *context_fail(int error)
 {
     errno = error;
     return NULL;
 }
 
-static void *refuse(const char *reason)
+static void *context_refuse(const char *reason)
 {
     bine_tls_reason_say(reason);
-    return fail(EINVAL);
+    return context_fail(EINVAL);
 }
 
 /* A library must not ask for passphrases: OpenSSL's own callback reads them from the terminal, and blocks the thread. */
@@ -92,7 +92,7 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
         options = &defaults;
     const char *wrong = contradiction(options, server);
     if (wrong)
-        return refuse(wrong);
+        return context_refuse(wrong);
     ERR_clear_error();
     struct bine_tls_context *context = calloc(1, sizeof *context);
     if (!context)
@@ -103,7 +103,7 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
     if (!context->ssl) {
         free(context);
         ERR_clear_error();
-        return fail(ENOMEM);
+        return context_fail(ENOMEM);
     }
     SSL_CTX_set_min_proto_version(context->ssl, options->min_version ? options->min_version : TLS1_2_VERSION);
     SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -115,13 +115,13 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
         !load_authorities(context->ssl, options, server)) {
         ERR_clear_error();
         bine_tls_context_free(context);
-        return fail(EINVAL);
+        return context_fail(EINVAL);
     }
     int error = options->protocols ? bine_tls_protocols_set(context, options->protocols) : 0;
     if (error) {
         ERR_clear_error();
         bine_tls_context_free(context);
-        return fail(error);
+        return context_fail(error);
     }
     return context;
 }
@@ -146,5 +146,5 @@ void bine_tls_context_free(bine_tls_context *context)
 
 SSL_CTX *bine_tls_context_ssl(const bine_tls_context *context)
 {
-    return context ? context->ssl : fail(EINVAL);
+    return context ? context->ssl : context_fail(EINVAL);
 }

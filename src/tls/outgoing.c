@@ -22,7 +22,7 @@ static char *take_large(void)
     return data ? data : malloc(LARGE);
 }
 
-static void give_back(struct bine_tls_buffer *buffer)
+static void outgoing_give_back(struct bine_tls_buffer *buffer)
 {
     free(buffer->room == LARGE ? atomic_exchange(&spare, buffer->data) : buffer->data);
     *buffer = (struct bine_tls_buffer){NULL, 0, 0};
@@ -40,7 +40,7 @@ static bool grow(struct bine_tls_buffer *buffer, size_t more)
     if (buffer->size)
         memcpy(data, buffer->data, buffer->size);
     struct bine_tls_buffer grown = {data, buffer->size, large ? LARGE : room};
-    give_back(buffer);
+    outgoing_give_back(buffer);
     *buffer = grown;
     return true;
 }
@@ -95,8 +95,8 @@ BIO *bine_tls_outgoing_bio(struct bine_tls_outgoing *outgoing)
 
 void bine_tls_outgoing_free(struct bine_tls_outgoing *outgoing)
 {
-    give_back(&outgoing->filled);
-    give_back(&outgoing->sending);
+    outgoing_give_back(&outgoing->filled);
+    outgoing_give_back(&outgoing->sending);
 }
 
 const char *bine_tls_outgoing_next(struct bine_tls_outgoing *outgoing, size_t *size)
@@ -122,5 +122,5 @@ void bine_tls_outgoing_sent(struct bine_tls_outgoing *outgoing, size_t size)
         return;
     buffer->size = outgoing->sent = 0;
     if (buffer->room > 2 * SMALL)
-        give_back(buffer);
+        outgoing_give_back(buffer);
 }

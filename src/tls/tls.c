@@ -52,13 +52,13 @@ struct bine_tls {
     char protocol[256];            /* agreed upon by ALPN */
 };
 
-static void *fail(int error)
+static void *tls_fail(int error)
 {
     errno = error;
     return NULL;
 }
 
-static ssize_t refused(int error)
+static ssize_t tls_refused(int error)
 {
     errno = error;
     return -1;
@@ -107,7 +107,7 @@ static ssize_t refused_again(const struct bine_tls *tls, int error)
         snprintf(text, sizeof text, "an earlier write was cut short: %s", strerror_r(tls->cut, words, sizeof words));
         bine_tls_reason_say(text);
     }
-    return refused(error);
+    return tls_refused(error);
 }
 
 /* ---- carrying --------------------------------------------------------------------------------- */
@@ -155,7 +155,7 @@ static void send_without_waiting(struct bine_tls *tls)
 }
 
 /* Receive something for OpenSSL to read, unless another greenlet has done so since there were `arrivals`. */
-static int receive(struct bine_tls *tls, unsigned arrivals)
+static int tls_receive(struct bine_tls *tls, unsigned arrivals)
 {
     char block[BLOCK];
     if (bine_semaphore_acquire(tls->receiving, BINE_FOREVER) != 0)
@@ -209,7 +209,7 @@ static struct bine_tls *connection_new(struct bine_tls_context *context, int fd)
         BIO_free(outgoing);
         connection_free(tls);
         ERR_clear_error();
-        return fail(ENOMEM);
+        return tls_fail(ENOMEM);
     }
     /* Empty means "more will come", not "the end". */
     BIO_set_mem_eof_return(incoming, -1);
@@ -235,7 +235,7 @@ static int shake_hands(struct bine_tls *tls)
         if (!error && done > 0)
             return 0;
         if (!error)
-            error = state == SSL_ERROR_WANT_READ ? receive(tls, arrivals) : EPROTO;
+            error = state == SSL_ERROR_WANT_READ ? tls_receive(tls, arrivals) : EPROTO;
         if (error)
             return error;
     }
@@ -250,7 +250,7 @@ static void note_protocol(struct bine_tls *tls)
         memcpy(tls->protocol, name, size); /* 255 bytes at most */
 }
 
-static struct bine_tls *begin(struct bine_tls *tls, int64_t timeout)
+static struct bine_tls *tls_begin(struct bine_tls *tls, int64_t timeout)
 {
     bine_timeout scope;
     int error;
@@ -265,39 +265,39 @@ static struct bine_tls *begin(struct bine_tls *tls, int64_t timeout)
         return tls;
     }
     connection_free(tls);
-    return fail(error);
+    return tls_fail(error);
 }
 
-static bine_tls *refuse(const char *reason)
+static bine_tls *tls_refuse(const char *reason)
 {
     if (reason)
         bine_tls_reason_say(reason);
-    return fail(EINVAL);
+    return tls_fail(EINVAL);
 }
 
 bine_tls *bine_tls_accept(bine_tls_context *context, int fd, int64_t timeout)
 {
     bine_tls_reason_clear();
     if (!context || fd < 0 || timeout < 0)
-        return refuse(NULL);
+        return tls_refuse(NULL);
     if (!context->server)
-        return refuse("the context is for clients");
+        return tls_refuse("the context is for clients");
     struct bine_tls *tls = connection_new(context, fd);
     if (!tls)
         return NULL;
     SSL_set_accept_state(tls->ssl);
-    return begin(tls, timeout);
+    return tls_begin(tls, timeout);
 }
 
 bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, int64_t timeout)
 {
     bine_tls_reason_clear();
     if (!context || fd < 0 || timeout < 0)
-        return refuse(NULL);
+        return tls_refuse(NULL);
     if (context->server)
-        return refuse("the context is for servers");
+        return tls_refuse("the context is for servers");
     if (!host && !context->any_peer)
-        return refuse("a server that is verified needs a name");
+        return tls_refuse("a server that is verified needs a name");
     struct bine_tls *tls = connection_new(context, fd);
     if (!tls)
         return NULL;
@@ -305,9 +305,9 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
     if (host && (SSL_set_tlsext_host_name(tls->ssl, host) != 1 || SSL_set1_host(tls->ssl, host) != 1)) {
         connection_free(tls);
         ERR_clear_error();
-        return fail(ENOMEM);
+        return tls_fail(ENOMEM);
     }
-    return begin(tls, timeout);
+    return tls_begin(tls, timeout);
 }
 
 /* ---- reading and writing ---------------------------------------------------------------------- */
@@ -320,7 +320,7 @@ static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
     for (;;) {
         int error = bine_tls_outgoing_pending(&tls->outgoing) > UNSENT ? wait_and_send(tls) : 0;
         if (error)
-            return refused(error);
+            return tls_refused(error);
         if (tls->read_error == EPROTO)
             return refused_again(tls, EPROTO);
         unsigned arrivals = tls->arrivals;
@@ -331,12 +331,12 @@ static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
             error = note_failure(tls);
         send_without_waiting(tls);
         if (error)
-            return refused(error);
+            return tls_refused(error);
         if (got > 0 || state == SSL_ERROR_ZERO_RETURN)
             return got > 0 ? got : 0;
-        error = state == SSL_ERROR_WANT_READ ? receive(tls, arrivals) : EPROTO;
+        error = state == SSL_ERROR_WANT_READ ? tls_receive(tls, arrivals) : EPROTO;
         if (error)
-            return refused(error);
+            return tls_refused(error);
     }
 }
 
@@ -347,7 +347,7 @@ static ssize_t within(struct bine_tls *tls, int64_t time, ssize_t (*carry)(struc
     bine_timeout scope;
     bine_tls_reason_clear();
     if (!tls || (!buffer && size))
-        return refused(EINVAL);
+        return tls_refused(EINVAL);
     if (size == 0)
         return 0;
     if (time == BINE_FOREVER)
@@ -372,7 +372,7 @@ static ssize_t read_for_reader(void *tls, void *buffer, size_t size)
 bine_reader *bine_tls_reader_new(bine_tls *tls, size_t limit)
 {
     bine_tls_reason_clear();
-    return tls ? bine_reader_new_from(read_for_reader, tls, limit) : fail(EINVAL);
+    return tls ? bine_reader_new_from(read_for_reader, tls, limit) : tls_fail(EINVAL);
 }
 
 /* One record, which is sent if it is the last, or with those before it once they are many. 0 or an error number. */
@@ -411,7 +411,7 @@ static int write_records(struct bine_tls *tls, const char *data, size_t size)
     return error;
 }
 
-static ssize_t write_all(struct bine_tls *tls, void *buffer, size_t size)
+static ssize_t tls_write_all(struct bine_tls *tls, void *buffer, size_t size)
 {
     if (bine_semaphore_acquire(tls->sending, BINE_FOREVER) != 0)
         return -1;
@@ -420,18 +420,18 @@ static ssize_t write_all(struct bine_tls *tls, void *buffer, size_t size)
     bine_semaphore_release(tls->sending);
     if (kept)
         return refused_again(tls, kept);
-    return error ? refused(error) : (ssize_t)size;
+    return error ? tls_refused(error) : (ssize_t)size;
 }
 
 ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size)
 {
-    return within(tls, tls ? tls->write_time : 0, write_all, (void *)buffer, size);
+    return within(tls, tls ? tls->write_time : 0, tls_write_all, (void *)buffer, size);
 }
 
 int bine_tls_set_timeouts(bine_tls *tls, int64_t read, int64_t write)
 {
     if (!tls || read < 0 || write < 0)
-        return (int)refused(EINVAL);
+        return (int)tls_refused(EINVAL);
     tls->read_time = read;
     tls->write_time = write;
     return 0;
@@ -469,5 +469,5 @@ const char *bine_tls_protocol(const bine_tls *tls)
 
 SSL *bine_tls_ssl(const bine_tls *tls)
 {
-    return tls ? tls->ssl : fail(EINVAL);
+    return tls ? tls->ssl : tls_fail(EINVAL);
 }

@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 
 #include "common.h"
-#include "patch/engine/engine.h"
 #include "patch/elf/image_list.h"
 #include "patch/elf/relocation.h"
+#include "patch/engine/engine.h"
 #include "patch/table/table.h"
 
 static const char *const variants[] = {"liblazy.so", "libnow.so", "libnoplt.so", "libsysv.so"};
@@ -95,10 +95,10 @@ static int remember(const struct bine_relocation *relocation, void *arg)
     return 0;
 }
 
-static int remember_all(const struct bine_object *object, void *arg)
+static int remember_all(const struct bine_image *object, void *arg)
 {
     /* Those bind their own calls when they please. */
-    if (bine_object_is_system(object))
+    if (bine_image_is_system(object))
         return 0;
     return bine_relocations_walk(object, remember, arg);
 }
@@ -106,7 +106,7 @@ static int remember_all(const struct bine_object *object, void *arg)
 static void take(struct snapshot *snapshot)
 {
     snapshot->count = 0;
-    bine_loaded_walk(remember_all, snapshot);
+    bine_images_walk(remember_all, snapshot);
     CHECK_GT(snapshot->count, 100);
 }
 

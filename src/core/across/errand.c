@@ -41,7 +41,7 @@ struct trip {
 
 #define TRIP_OF(pointer, member) ((struct trip *)((char *)(pointer)-offsetof(struct trip, member)))
 
-static void release(struct trip *trip)
+static void errand_release(struct trip *trip)
 {
     if (atomic_fetch_sub(&trip->references, 1) == 1)
         free(trip);
@@ -52,19 +52,19 @@ static void forsake(struct trip *trip)
 {
     if (trip->errand.forsaken)
         trip->errand.forsaken(&trip->errand, trip->error);
-    release(trip);
+    errand_release(trip);
 }
 
 /* ---- there ------------------------------------------------------------------------------------ */
 
-static void answer(struct trip *trip, int error)
+static void errand_answer(struct trip *trip, int error)
 {
     trip->error = error;
     if (bine_hub_send(trip->from, &trip->answer) != 0)
         forsake(trip);
 }
 
-static void *carry_out(void *arg)
+static void *errand_carry_out(void *arg)
 {
     struct trip *trip = arg;
     trip->error = trip->errand.run(&trip->errand);
@@ -92,26 +92,26 @@ static void agent_ended(struct bine_waiter *waiter)
         error = ESRCH;
     bine_detach(trip->agent);
     trip->agent = NULL;
-    answer(trip, error);
+    errand_answer(trip, error);
 }
 
-static void arrived(struct bine_message *message)
+static void errand_arrived(struct bine_message *message)
 {
     struct trip *trip = TRIP_OF(message, go);
     int state = SENT;
     if (!atomic_compare_exchange_strong(&trip->state, &state, TAKEN)) {
-        release(trip);
+        errand_release(trip);
         return;
     }
     const struct bine_errand *errand = &trip->errand;
     trip->agent =
-        errand->run ? bine_spawn(carry_out, trip) : bine_spawn_at(errand->function, errand->item, errand->site);
+        errand->run ? bine_spawn(errand_carry_out, trip) : bine_spawn_at(errand->function, errand->item, errand->site);
     if (!trip->agent) {
-        answer(trip, errno);
+        errand_answer(trip, errno);
         return;
     }
     trip->end.notify = agent_ended;
-    bine_queue_push(&trip->agent->waitable.watchers, &trip->end);
+    bine_waiters_push(&trip->agent->waitable.watchers, &trip->end);
 }
 
 /* The thread ended before it looked. */
@@ -120,9 +120,9 @@ static void not_arrived(struct bine_message *message)
     struct trip *trip = TRIP_OF(message, go);
     int state = SENT;
     if (atomic_compare_exchange_strong(&trip->state, &state, TAKEN))
-        answer(trip, ESRCH);
+        errand_answer(trip, ESRCH);
     else
-        release(trip);
+        errand_release(trip);
 }
 
 static void stopped(struct bine_message *message)
@@ -132,12 +132,12 @@ static void stopped(struct bine_message *message)
         trip->broken_off = true;
         bine_kill(trip->agent);
     }
-    release(trip);
+    errand_release(trip);
 }
 
 static void not_stopped(struct bine_message *message)
 {
-    release(TRIP_OF(message, stop));
+    errand_release(TRIP_OF(message, stop));
 }
 
 /* ---- here ------------------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static bool give_up(struct trip *trip)
         return true;
     atomic_fetch_add(&trip->references, 1);
     if (bine_hub_send(trip->to, &trip->stop) != 0)
-        release(trip);
+        errand_release(trip);
     return false;
 }
 
@@ -205,7 +205,7 @@ void bine_errands_end(struct bine_hub *hub)
         atomic_fetch_add(&trip->references, 1); /* what has not begun is its receiver's to free at any moment */
         if (give_up(trip) && trip->errand.forsaken)
             trip->errand.forsaken(&trip->errand, ESRCH);
-        release(trip);
+        errand_release(trip);
     }
     hub->trips = NULL;
 }
@@ -240,7 +240,7 @@ static int return_from(struct trip *trip, int64_t deadline, struct bine_errand *
         outcome = trip->error;
         unlink_trip(trip);
         *errand = trip->errand;
-        release(trip);
+        errand_release(trip);
     }
     if (error && outcome == ECANCELED)
         return given_up;
@@ -261,7 +261,7 @@ int bine_errand(struct bine_hub *hub, struct bine_errand *errand)
     if (!trip)
         return ENOMEM;
     errand->caller = here->current;
-    trip->go = (struct bine_message){NULL, arrived, not_arrived};
+    trip->go = (struct bine_message){NULL, errand_arrived, not_arrived};
     trip->stop = (struct bine_message){NULL, stopped, not_stopped};
     trip->answer = (struct bine_message){NULL, answered, not_answered};
     trip->errand = *errand;

@@ -15,20 +15,20 @@
 
 static struct bine_hub *hub_of(struct bine_driver *driver)
 {
-    return (struct bine_hub *)((char *)driver - offsetof(struct bine_hub, idle_driver));
+    return (struct bine_hub *)((char *)driver - offsetof(struct bine_hub, futex_driver));
 }
 
-static int turn(struct bine_driver *driver, int64_t deadline)
+static int futex_driver_turn(struct bine_driver *driver, int64_t deadline)
 {
     struct bine_hub *hub = hub_of(driver);
     if (deadline == 0)
         return 0;
     struct timespec until = {deadline / BINE_SECOND, deadline % BINE_SECOND};
     /* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, to the nanosecond (futex(2)). */
-    long rc = bine_libc.syscall(SYS_futex, &hub->idle_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
+    long rc = bine_libc.syscall(SYS_futex, &hub->futex_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
                                 deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     int error = rc < 0 ? errno : 0;
-    atomic_store(&hub->idle_woken, 0);
+    atomic_store(&hub->futex_woken, 0);
     if (error == EINTR) {
         errno = EINTR;
         return -1;
@@ -40,8 +40,8 @@ static void wake(struct bine_driver *driver)
 {
     struct bine_hub *hub = hub_of(driver);
     int saved_errno = errno;
-    atomic_store(&hub->idle_woken, 1);
-    bine_libc.syscall(SYS_futex, &hub->idle_woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+    atomic_store(&hub->futex_woken, 1);
+    bine_libc.syscall(SYS_futex, &hub->futex_woken, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
     errno = saved_errno;
 }
 
@@ -51,14 +51,18 @@ static size_t pending(struct bine_driver *driver)
     return 0;
 }
 
-static void nothing(struct bine_driver *driver)
+static void futex_driver_nothing(struct bine_driver *driver)
 {
     (void)driver;
 }
 
-void bine_idle_driver_init(struct bine_hub *hub)
+void bine_futex_driver_init(struct bine_hub *hub)
 {
-    hub->idle_driver = (struct bine_driver){
-        .name = "none", .turn = turn, .wake = wake, .pending = pending, .forked = nothing, .close = nothing};
-    hub->driver = &hub->idle_driver;
+    hub->futex_driver = (struct bine_driver){.name = "none",
+                                             .turn = futex_driver_turn,
+                                             .wake = wake,
+                                             .pending = pending,
+                                             .forked = futex_driver_nothing,
+                                             .close = futex_driver_nothing};
+    hub->driver = &hub->futex_driver;
 }

@@ -4,6 +4,6 @@
 
 #include "hub.h"
 
-void bine_idle_driver_init(struct bine_hub *hub);
+void bine_futex_driver_init(struct bine_hub *hub);
 
 #endif

@@ -317,7 +317,7 @@ struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bi
 /* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
 static void tell_the_empty(struct bine_hub *hub)
 {
-    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->empty));)
+    for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(&hub->empty));)
         bine_waiter_wake(waiter);
 }
 
@@ -371,7 +371,7 @@ static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void 
     g->error = error;
     if (!(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)))
         hub->greenlets--;
-    if (g->flags & BINE_G_BELONGINGS || !bine_queue_empty(&g->waitable.watchers) || !bine_queue_empty(&hub->empty))
+    if (g->flags & BINE_G_BELONGINGS || !bine_waiters_empty(&g->waitable.watchers) || !bine_waiters_empty(&hub->empty))
         announce_end(hub, g);
 }
 
@@ -409,7 +409,7 @@ static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct
 }
 
 /* What a greenlet does last, still on its stack. */
-static inline void end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error, bool returned)
+static inline void greenlet_end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error, bool returned)
 {
     if (__builtin_expect(g->condition & BINE_END_WITH_CARE || bine_watermark_enabled, 0))
         end_with_care(hub, g, returned);
@@ -447,7 +447,7 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_greenlet_enter(void)
         void *value = g->run(g->arg);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
             exit(0); /* it forked, and is all that is left of the child */
-        end(hub, g, value, 0, true);
+        greenlet_end(hub, g, value, 0, true);
         struct bine_arch_context *context = bine_schedule_succeed(hub, g, next_to_run(hub));
         if (context)
             return context;
@@ -468,7 +468,7 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
         g->arg = error ? NULL : value;
         pthread_exit(value);
     }
-    end(hub, g, value, error, false);
+    greenlet_end(hub, g, value, error, false);
     bine_schedule_leave(hub, g, next_to_run(hub));
 }
 

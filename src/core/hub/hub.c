@@ -141,7 +141,7 @@ static void end_hub(struct bine_hub *hub)
     /* The root's record goes back to the others: the hub's next thread takes it again. */
     hub->root->state = BINE_DEAD;
     bine_greenlet_release(hub->root);
-    bine_hub_set_driver(hub, &hub->idle_driver); /* closes the poller; a late waker still finds a driver */
+    bine_hub_set_driver(hub, &hub->futex_driver); /* closes the poller; a late waker still finds a driver */
     bine_timers_free(&hub->timers);
     bine_ready_free(&hub->ready);
     if (!hub->stacks_lost)
@@ -168,7 +168,7 @@ void bine_hub_let_go(struct bine_hub *hub)
         give_record_back(hub);
 }
 
-static void thread_ended(void *arg)
+static void hub_thread_ended(void *arg)
 {
     struct bine_hub *hub = arg;
     end_hub(hub);
@@ -182,12 +182,12 @@ static void prepare_fork(void)
     lock_hubs();
 }
 
-static void after_fork_in_parent(void)
+static void hub_after_fork_in_parent(void)
 {
     unlock_hubs();
 }
 
-static void after_fork_in_child(void)
+static void hub_after_fork_in_child(void)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     /* The threads of the others do not exist here. */
@@ -204,7 +204,7 @@ static void after_fork_in_child(void)
     bool ending = self->state == BINE_DEAD; /* ... a link of its own end: it has left the list */
     hub->no_park = true;
     while ((g = hub->all != self ? hub->all : self->all_next)) {
-        g->waitable.watchers = (struct bine_queue){0};
+        g->waitable.watchers = (struct bine_waiters){0};
         g->links = NULL;
         bine_greenlet_keep_argument(g);
         bine_greenlet_abandon(g, ECANCELED);
@@ -222,7 +222,7 @@ static void after_fork_in_child(void)
         hub->greenlets -= !ending && !(self->flags & BINE_G_HIDDEN);
     }
     hub->ready.tail = hub->ready.head;
-    hub->idle = hub->empty = (struct bine_queue){0};
+    hub->idle = hub->empty = (struct bine_waiters){0};
     hub->external = hub->engaged = hub->background_timers = hub->background_operations = 0;
     hub->recess = NULL;
     atomic_store(&hub->inbox.first, NULL);
@@ -240,9 +240,9 @@ static void after_fork_in_child(void)
 static void initialise(void)
 {
     bine_libc_resolve();
-    once_error = pthread_key_create(&thread_end_key, thread_ended);
+    once_error = pthread_key_create(&thread_end_key, hub_thread_ended);
     if (!once_error)
-        once_error = pthread_atfork(prepare_fork, after_fork_in_parent, after_fork_in_child);
+        once_error = pthread_atfork(prepare_fork, hub_after_fork_in_parent, hub_after_fork_in_child);
 }
 
 static struct bine_hub *hub_record(void)
@@ -284,17 +284,17 @@ static void begin_life(struct bine_hub *hub)
     size_t records_made = hub->records_made;
     _Static_assert(offsetof(struct bine_hub, driver) < offsetof(struct bine_hub, inbox) &&
                        offsetof(struct bine_hub, inbox) < offsetof(struct bine_hub, root) &&
-                       offsetof(struct bine_hub, root) < offsetof(struct bine_hub, idle_driver) &&
-                       offsetof(struct bine_hub, idle_driver) < offsetof(struct bine_hub, idle_woken),
+                       offsetof(struct bine_hub, root) < offsetof(struct bine_hub, futex_driver) &&
+                       offsetof(struct bine_hub, futex_driver) < offsetof(struct bine_hub, futex_woken),
                    "the order of what stays");
     clear(hub, 0, offsetof(struct bine_hub, driver));
     clear(hub, END_OF(driver), offsetof(struct bine_hub, inbox));
     clear(hub, offsetof(struct bine_hub, root),
-          offsetof(struct bine_hub, idle_driver)); /* from the inbox to there all stays */
-    clear(hub, END_OF(idle_woken), sizeof *hub);
+          offsetof(struct bine_hub, futex_driver)); /* from the inbox to there all stays */
+    clear(hub, END_OF(futex_woken), sizeof *hub);
     if (!hub->driver)
-        bine_idle_driver_init(hub);
-    atomic_store(&hub->idle_woken, 0);
+        bine_futex_driver_init(hub);
+    atomic_store(&hub->futex_woken, 0);
     atomic_store(&hub->inbox.waiting, false);
     assert(bine_arch_errno != 0);
     hub->slice_most = hub->slice_length = BINE_SLICE;
@@ -357,7 +357,7 @@ bine_hub *bine_hub_get(void)
     /* It is in the list: what others tell all hubs from now on reaches it. */
     if (!tell_layers(hub)) {
         bine_libc.pthread_setspecific(thread_end_key, NULL);
-        thread_ended(hub);
+        hub_thread_ended(hub);
         errno = ENOMEM;
         return NULL;
     }

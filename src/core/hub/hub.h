@@ -127,8 +127,8 @@ struct bine_hub {
     struct bine_greenlet *root;
     struct bine_greenlet *all; /* every greenlet that has not ended, the root included */
     size_t greenlets;          /* how many of these, root and hidden ones not counted */
-    struct bine_queue idle;    /* bine_idle */
-    struct bine_queue empty;   /* bine_wait(NULL, 0, ...): until no greenlet is left */
+    struct bine_waiters idle;  /* bine_idle */
+    struct bine_waiters empty; /* bine_wait(NULL, 0, ...): until no greenlet is left */
     size_t external;           /* parked now with BINE_PARK_EXTERNAL, and engaged */
     size_t engaged;            /* bine_hub_engage */
     /* So many of the running timers, and of the driver's operations, never keep the hub waiting by themselves (bine_hub_engage). */
@@ -157,8 +157,8 @@ struct bine_hub {
     struct bine_greenlet *records; /* recycled greenlet records, linked by next */
     size_t records_made;           /* these and those in use: so many have room in the queue, and a timer */
     int default_stack_class;
-    struct bine_driver idle_driver; /* driver_futex.c */
-    atomic_int idle_woken;
+    struct bine_driver futex_driver; /* driver_futex.c */
+    atomic_int futex_woken;
     bool fibers;       /* somebody is told of switches (fiber.h), */
     void *root_bottom; /* and of the thread's own stack */
     size_t root_size;

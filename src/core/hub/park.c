@@ -31,7 +31,7 @@ static void clear_interrupt(struct bine_greenlet *g)
 }
 
 /* What a park fails with, or a call that would park, because `error` is pending. It spends an interrupt. 0: it waits all the same. */
-static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
 {
     if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
         clear_interrupt(g);
@@ -42,7 +42,7 @@ int bine_cancelled(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
-    return error ? refuse(hub, g, error, 0, 0) : 0;
+    return error ? park_refuse(hub, g, error, 0, 0) : 0;
 }
 
 int bine_cancelled_for_good(struct bine_hub *hub)
@@ -110,7 +110,7 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
         return EDEADLK;
     if (g->attention && listens(g, flags)) {
         int error = g->attention & BINE_A_CALLBACK ? EDEADLK : pending_error(g);
-        if (error && (error = refuse(hub, g, error, object, flags)))
+        if (error && (error = park_refuse(hub, g, error, object, flags)))
             return error;
         if (g->timeouts && g->timeouts->earliest < deadline)
             deadline = g->timeouts->earliest;
@@ -239,6 +239,6 @@ void bine_waiter_wake(struct bine_waiter *waiter)
 
 void bine_waitable_notify(struct bine_waitable *object)
 {
-    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&object->watchers));)
+    for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(&object->watchers));)
         bine_waiter_wake(waiter);
 }

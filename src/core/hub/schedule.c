@@ -227,7 +227,7 @@ static void judge_slice(struct bine_hub *hub, int64_t duration)
 /* The slice is used up although greenlets are ready. Where somebody waits for the time or the kernel the clock tells how long it took. */
 static void slice_over(struct bine_hub *hub)
 {
-    if (!hub->timers.count && hub->driver == &hub->idle_driver) {
+    if (!hub->timers.count && hub->driver == &hub->futex_driver) {
         bine_schedule_turn(hub, false);
         return;
     }
@@ -282,12 +282,12 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
             bine_greenlet_release(g); /* killed before it started; this was the queue's reference */
             continue;
         }
-        bool idle = !bine_queue_empty(&hub->idle);
+        bool idle = !bine_waiters_empty(&hub->idle);
         if (!idle && hopeless(hub) && bine_deadlock(hub))
             continue;
         bine_schedule_turn(hub, !idle);
         if (idle && bine_ready_empty(&hub->ready))
-            for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&hub->idle));)
+            for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(&hub->idle));)
                 bine_waiter_wake(waiter);
     }
 }

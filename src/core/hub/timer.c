@@ -83,7 +83,7 @@ void bine_timers_free(struct bine_timers *timers)
 }
 
 /* Without a jump: which of two comes first is as good as random, so it would be mispredicted every other time. */
-static inline bool before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
+static inline bool timer_before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
 {
     return (a->deadline < b->deadline) | ((a->deadline == b->deadline) & ((int32_t)(a->order - b->order) < 0));
 }
@@ -91,7 +91,7 @@ static inline bool before(const struct bine_timer_entry *a, const struct bine_ti
 /* The one of two that comes first; the same. */
 static inline size_t earlier(const struct bine_timer_entry *heap, size_t a, size_t b)
 {
-    return a + (-(size_t)before(&heap[b], &heap[a]) & (b - a));
+    return a + (-(size_t)timer_before(&heap[b], &heap[a]) & (b - a));
 }
 
 static inline void place(struct bine_timers *timers, size_t i, struct bine_timer_entry entry)
@@ -104,7 +104,7 @@ static void sift_up(struct bine_timers *timers, size_t i, struct bine_timer_entr
 {
     while (i > 0) {
         size_t parent = (i - 1) / 4;
-        if (!before(&entry, &timers->heap[parent]))
+        if (!timer_before(&entry, &timers->heap[parent]))
             break;
         place(timers, i, timers->heap[parent]);
         i = parent;
@@ -131,7 +131,7 @@ static void sift_down(struct bine_timers *timers, size_t i, struct bine_timer_en
 {
     for (size_t first; (first = 4 * i + 1) < timers->count;) {
         size_t least = earliest_child(timers, first);
-        if (!before(&timers->heap[least], &entry))
+        if (!timer_before(&timers->heap[least], &entry))
             break;
         place(timers, i, timers->heap[least]);
         i = least;
@@ -154,7 +154,7 @@ static inline void take_out(struct bine_timers *timers, size_t i)
     struct bine_timer_entry last = timers->heap[--timers->count];
     if (i == timers->count)
         return;
-    if (i > 0 && before(&last, &timers->heap[(i - 1) / 4]))
+    if (i > 0 && timer_before(&last, &timers->heap[(i - 1) / 4]))
         sift_up(timers, i, last);
     else
         sift_down(timers, i, last);

@@ -14,13 +14,13 @@ struct bine_greenlet;
 struct bine_hub;
 struct bine_waiter;
 
-struct bine_queue {
+struct bine_waiters {
     struct bine_waiter *first, *last;
 };
 
 struct bine_waiter {
     struct bine_waiter *next, *previous;
-    struct bine_queue *queue;       /* the queue it is linked into, NULL when in none */
+    struct bine_waiters *queue;     /* the queue it is linked into, NULL when in none */
     struct bine_greenlet *greenlet; /* whom to wake */
     /* Called instead of waking the greenlet, if not NULL. It may not park. */
     void (*notify)(struct bine_waiter *waiter);
@@ -34,12 +34,12 @@ static inline void bine_waiter_init(struct bine_waiter *waiter, struct bine_gree
     waiter->notify = NULL;
 }
 
-static inline bool bine_queue_empty(const struct bine_queue *queue)
+static inline bool bine_waiters_empty(const struct bine_waiters *queue)
 {
     return queue->first == NULL;
 }
 
-static inline void bine_queue_push(struct bine_queue *queue, struct bine_waiter *waiter)
+static inline void bine_waiters_push(struct bine_waiters *queue, struct bine_waiter *waiter)
 {
     waiter->queue = queue;
     waiter->next = NULL;
@@ -52,9 +52,9 @@ static inline void bine_queue_push(struct bine_queue *queue, struct bine_waiter 
 }
 
 /* Unlink a waiter; nothing happens if it is in no queue. */
-static inline void bine_queue_remove(struct bine_waiter *waiter)
+static inline void bine_waiters_remove(struct bine_waiter *waiter)
 {
-    struct bine_queue *queue = waiter->queue;
+    struct bine_waiters *queue = waiter->queue;
     if (!queue)
         return;
     if (waiter->previous)
@@ -69,7 +69,7 @@ static inline void bine_queue_remove(struct bine_waiter *waiter)
 }
 
 /* Unlink `waiter`, the first of the queue. */
-static inline void bine_queue_drop_first(struct bine_queue *queue, struct bine_waiter *waiter)
+static inline void bine_waiters_drop_first(struct bine_waiters *queue, struct bine_waiter *waiter)
 {
     queue->first = waiter->next;
     if (waiter->next)
@@ -79,11 +79,11 @@ static inline void bine_queue_drop_first(struct bine_queue *queue, struct bine_w
     waiter->queue = NULL;
 }
 
-static inline struct bine_waiter *bine_queue_pop(struct bine_queue *queue)
+static inline struct bine_waiter *bine_waiters_pop(struct bine_waiters *queue)
 {
     struct bine_waiter *waiter = queue->first;
     if (waiter)
-        bine_queue_drop_first(queue, waiter);
+        bine_waiters_drop_first(queue, waiter);
     return waiter;
 }
 
@@ -101,7 +101,7 @@ struct bine_waitable_class {
 /* The first member of every waitable object. */
 struct bine_waitable {
     const struct bine_waitable_class *class;
-    struct bine_queue watchers; /* those who wait for it to become ready, without taking anything */
+    struct bine_waiters watchers; /* those who wait for it to become ready, without taking anything */
 };
 
 /* Is it another hub's, so that its watchers are not ours to touch? */

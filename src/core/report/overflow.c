@@ -100,7 +100,7 @@ static struct sigaction before_us(void)
     return action;
 }
 
-static void handle(int signal_number, siginfo_t *info, void *context)
+static void overflow_handle(int signal_number, siginfo_t *info, void *context)
 {
     struct bine_hub *hub = bine_hub_of_thread;
     struct bine_greenlet *g = hub ? hub->current : NULL;
@@ -125,7 +125,7 @@ static void handle(int signal_number, siginfo_t *info, void *context)
 
 static void install(void)
 {
-    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = overflow_handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     if (bine_libc.sigaction(SIGSEGV, &action, &previous) < 0)
         once_error = errno;

@@ -169,7 +169,7 @@ void bine_descriptor_trust(bool trusted)
     atomic_store(&bine_descriptor_trusted, trusted);
 }
 
-static void before_fork(void)
+static void descriptor_before_fork(void)
 {
     atomic_fetch_add(&bine_descriptor_forks, 1);
 }
@@ -191,7 +191,7 @@ static void forked_child(void)
 __attribute__((constructor)) static void watch_forks(void)
 {
     process = getpid();
-    pthread_atfork(before_fork, NULL, forked_child);
+    pthread_atfork(descriptor_before_fork, NULL, forked_child);
 }
 
 /* ---- what the kernel knows -------------------------------------------------------------------- */
@@ -244,7 +244,7 @@ int64_t bine_descriptor_ask_timeout(int fd, struct bine_descriptor *record, bool
 }
 
 /* With a time of nothing the last close resets the connection at once. */
-static bool waits(const struct linger *linger)
+static bool descriptor_waits(const struct linger *linger)
 {
     return linger->l_onoff && linger->l_linger > 0;
 }
@@ -253,7 +253,7 @@ void bine_descriptor_set_linger(int fd, const struct linger *linger)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (record)
-        atomic_store_explicit(&record->linger, waits(linger) ? BINE_LINGER_SET : BINE_LINGER_NONE,
+        atomic_store_explicit(&record->linger, descriptor_waits(linger) ? BINE_LINGER_SET : BINE_LINGER_NONE,
                               memory_order_relaxed);
 }
 
@@ -270,7 +270,7 @@ bool bine_descriptor_lingers(int fd, struct bine_descriptor *record)
     getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
     errno = saved;
     bine_descriptor_set_linger(fd, &linger);
-    return waits(&linger);
+    return descriptor_waits(&linger);
 }
 
 bool bine_descriptor_is_stream(int fd, struct bine_descriptor *record)

@@ -20,16 +20,16 @@ static void each(const struct msghdr *message, void (*visit)(int fd))
     }
 }
 
-static void arrived(int fd)
+static void rights_arrived(int fd)
 {
     bine_descriptor_fresh(fd, BINE_FD_UNKNOWN, BINE_NONBLOCKING_UNKNOWN);
     bine_descriptor_share(fd);
 }
 
-void bine_received_descriptors(const struct msghdr *message, int flags)
+void bine_rights_received(const struct msghdr *message, int flags)
 {
     (void)flags; /* also with MSG_PEEK: the kernel makes descriptors each time */
-    each(message, arrived);
+    each(message, rights_arrived);
 }
 
 void bine_sent_descriptors(const struct msghdr *message)

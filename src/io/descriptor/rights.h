@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 /* A message has been received: every descriptor in it is new here, and shared with whoever sent it. */
-void bine_received_descriptors(const struct msghdr *message, int flags);
+void bine_rights_received(const struct msghdr *message, int flags);
 /* A message was or will be sent: every descriptor in it is shared from now on. */
 void bine_sent_descriptors(const struct msghdr *message);
 

@@ -154,7 +154,7 @@ static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, con
     return BINE_FILE_CALL(verb, fd, positioned_call(writing, offset, flags), fd, (long)vector, count, offset, 0, flags);
 }
 
-static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
+static ssize_t file_transfer(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
     int error = hub ? bine_streak(hub) : 0;
@@ -193,12 +193,12 @@ static ssize_t transfer(bool writing, int fd, const struct iovec *vector, int co
 
 ssize_t bine_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
-    return transfer(false, fd, vector, count, offset, flags);
+    return file_transfer(false, fd, vector, count, offset, flags);
 }
 
 ssize_t bine_pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
 {
-    return transfer(true, fd, vector, count, offset, flags);
+    return file_transfer(true, fd, vector, count, offset, flags);
 }
 
 ssize_t bine_pread(int fd, void *buffer, size_t size, off_t offset)
@@ -217,7 +217,7 @@ ssize_t bine_pread(int fd, void *buffer, size_t size, off_t offset)
         }
         errno = saved;
     }
-    return transfer(false, fd, &vector, 1, offset, 0);
+    return file_transfer(false, fd, &vector, 1, offset, 0);
 }
 
 ssize_t bine_pwrite(int fd, const void *buffer, size_t size, off_t offset)
@@ -225,7 +225,7 @@ ssize_t bine_pwrite(int fd, const void *buffer, size_t size, off_t offset)
     if (offset < 0 || !bine_io_hub())
         return bine_libc.pwrite(fd, buffer, size, offset);
     struct iovec vector = {(void *)buffer, size};
-    return transfer(true, fd, &vector, 1, offset, 0);
+    return file_transfer(true, fd, &vector, 1, offset, 0);
 }
 
 /* ---- to the disk --------------------------------------------------------------------------------- */

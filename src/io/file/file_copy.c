@@ -19,13 +19,13 @@ enum {
     CHUNK = 65536
 };
 
-static enum bine_descriptor_kind kind_of(int fd)
+static enum bine_descriptor_kind file_copy_kind_of(int fd)
 {
     return bine_descriptor_kind(fd, bine_descriptor_of(fd));
 }
 
 /* Where a write may have to wait for a peer. */
-static bool waits(enum bine_descriptor_kind kind)
+static bool file_copy_waits(enum bine_descriptor_kind kind)
 {
     return kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE || kind == BINE_FD_STREAM;
 }
@@ -77,12 +77,12 @@ ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
         return bine_io_fail(error);
     if (size > 0x7ffff000)
         size = 0x7ffff000;
-    enum bine_descriptor_kind to = kind_of(out);
-    if (!waits(to))
+    enum bine_descriptor_kind to = file_copy_kind_of(out);
+    if (!file_copy_waits(to))
         return BINE_FILE_CALL("sendfile fd", out, SYS_sendfile, out, in, (long)offset, (long)size);
     /* What cannot be positioned is no source for sendfile, or (a pipe, since Linux 5.12) one that waits itself:
      * libc's answer. */
-    if (nonblocking(out) || kind_of(in) != BINE_FD_FILE)
+    if (nonblocking(out) || file_copy_kind_of(in) != BINE_FD_FILE)
         return bine_libc.sendfile(out, in, offset, size);
     off_t position = offset ? *offset : lseek(in, 0, SEEK_CUR);
     if (position < 0)
@@ -110,10 +110,10 @@ static void begin_transfer(struct transfer *transfer, struct bine_hub *hub, int 
     bine_wait_begin(&transfer->out, hub, out, verb);
 }
 
-static int await(struct bine_wait *wait, short events)
+static int file_copy_await(struct bine_wait *wait, short events)
 {
     struct pollfd question = {.fd = wait->fd, .events = events};
-    if (wait->fd < 0 || !waits(kind_of(wait->fd)) || bine_libc.poll(&question, 1, 0) != 0)
+    if (wait->fd < 0 || !file_copy_waits(file_copy_kind_of(wait->fd)) || bine_libc.poll(&question, 1, 0) != 0)
         return 0;
     bine_wait_drained(wait->hub, wait->fd, (uint32_t)events, true);
     int error = bine_wait_ready(wait, (uint32_t)events);
@@ -123,9 +123,9 @@ static int await(struct bine_wait *wait, short events)
 /* Wait until `in` has something and `out` has room, as far as these can tell. 0, or -1 with errno. */
 static int await_both(struct transfer *transfer)
 {
-    int error = await(&transfer->in, POLLIN);
+    int error = file_copy_await(&transfer->in, POLLIN);
     if (!error)
-        error = await(&transfer->out, POLLOUT);
+        error = file_copy_await(&transfer->out, POLLOUT);
     return error ? (int)bine_io_fail(error) : 0;
 }
 
@@ -133,7 +133,7 @@ static int await_both(struct transfer *transfer)
  * its buffer free, so take less than what is free. */
 static size_t room_in(int out, size_t size)
 {
-    if (kind_of(out) != BINE_FD_SOCKET)
+    if (file_copy_kind_of(out) != BINE_FD_SOCKET)
         return size;
     int buffer = 0, used = 0;
     socklen_t length = sizeof buffer;
@@ -156,7 +156,8 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
     struct transfer transfer;
     begin_transfer(&transfer, hub, in, out, "splice fd");
     /* Between a file and a pipe only the pipe can be told not to wait. */
-    if ((!waits(kind_of(in)) && bine_file_slow(in)) || (!waits(kind_of(out)) && bine_file_slow(out))) {
+    if ((!file_copy_waits(file_copy_kind_of(in)) && bine_file_slow(in)) ||
+        (!file_copy_waits(file_copy_kind_of(out)) && bine_file_slow(out))) {
         if (await_both(&transfer) < 0)
             return -1;
         return BINE_FILE_CALL("splice fd", in, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size,

@@ -92,7 +92,7 @@ static bool slow_type(unsigned long type)
 }
 
 /* "36 35 98:0 / /mnt rw,noatime shared:1 - ext3 /dev/root rw": the type stands behind the lone dash. */
-static bool look(void)
+static bool file_speed_look(void)
 {
     int fd = bine_libc.open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -131,7 +131,7 @@ static bool any_slow_mount(void)
     int64_t last = atomic_load_explicit(&looked_at, memory_order_relaxed);
     if (last == 0 || now.tv_sec != last) {
         int saved = errno;
-        atomic_store(&any_slow, look());
+        atomic_store(&any_slow, file_speed_look());
         atomic_store(&looked_at, now.tv_sec);
         errno = saved;
     }

@@ -22,9 +22,9 @@ enum {
 };
 
 /* Greenlets of this hub between two questions. */
-static __thread struct bine_queue waiting;
+static __thread struct bine_waiters waiting;
 
-__attribute__((noinline)) static struct bine_queue *waiting_here(void)
+__attribute__((noinline)) static struct bine_waiters *waiting_here(void)
 {
     return &waiting;
 }
@@ -32,10 +32,10 @@ __attribute__((noinline)) static struct bine_queue *waiting_here(void)
 static void forget_waiting(struct bine_hub *hub)
 {
     (void)hub;
-    waiting = (struct bine_queue){0};
+    waiting = (struct bine_waiters){0};
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void flock_set_up(void)
 {
     bine_hub_on_fork(forget_waiting);
     bine_hub_on_end(forget_waiting);
@@ -44,7 +44,7 @@ __attribute__((constructor)) static void set_up(void)
 /* A lock was given back here: those of this hub need not sit out their pause. */
 static void given_back(void)
 {
-    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(waiting_here()));)
+    for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(waiting_here()));)
         bine_waiter_wake(waiter);
 }
 
@@ -62,16 +62,16 @@ static struct asking begin_asking(const struct bine_hub *hub, const char *verb, 
 }
 
 /* Wait before asking again. 0 or an error number. */
-static int pause_a_while(struct bine_hub *hub, struct asking *asking)
+static int flock_pause_a_while(struct bine_hub *hub, struct asking *asking)
 {
     unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS, milliseconds = asking->milliseconds;
     if (bine_signals_since(hub, asking->signals, flags))
         return EINTR;
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(waiting_here(), &waiter);
+    bine_waiters_push(waiting_here(), &waiter);
     int error =
         bine_park(hub, asking->verb, (uintptr_t)asking->fd, bine_hub_deadline(hub, milliseconds * BINE_MS), flags);
-    bine_queue_remove(&waiter);
+    bine_waiters_remove(&waiter);
     asking->milliseconds = milliseconds * 2 < LONGEST_PAUSE_MS ? milliseconds * 2 : LONGEST_PAUSE_MS;
     return error == ETIME ? 0 : error;
 }
@@ -92,7 +92,7 @@ int bine_flock(int fd, int operation)
         int result = bine_libc.flock(fd, operation | LOCK_NB);
         if (result == 0 || errno != EWOULDBLOCK)
             return result;
-        error = pause_a_while(hub, &asking);
+        error = flock_pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -116,7 +116,7 @@ int bine_fcntl_lock(int fd, int command, struct flock *lock)
         int result = bine_libc.fcntl(fd, attempt, lock);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        error = pause_a_while(hub, &asking);
+        error = flock_pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -138,7 +138,7 @@ int bine_lockf(int fd, int command, off_t size)
         int result = bine_libc.lockf(fd, F_TLOCK, size);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        error = pause_a_while(hub, &asking);
+        error = flock_pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }

@@ -72,7 +72,7 @@ struct lookup {
     struct addrinfo *result;
     bool ended;
     size_t takers; /* greenlets that wait for it, or have been woken and not yet taken their result */
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     unsigned hash;               /* of the node */
     struct lookup *next, **link; /* this hub's look-ups of its bucket; link NULL: not listed (any more) */
 };
@@ -111,7 +111,7 @@ static void forget_lookups(struct bine_hub *hub)
     lookups = NULL;
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void names_set_up(void)
 {
     bine_hub_on_end(forget_lookups);
     bine_hub_on_fork(forget_lookups);
@@ -173,7 +173,7 @@ static void lookup_ended(struct bine_offload_job *job)
         return;
     }
     struct bine_waiter *waiter;
-    while ((waiter = bine_queue_pop(&lookup->waiters)))
+    while ((waiter = bine_waiters_pop(&lookup->waiters)))
         bine_waiter_wake(waiter);
 }
 
@@ -314,7 +314,7 @@ int bine_getaddrinfo(const char *node, const char *service, const struct addrinf
         return EAI_MEMORY;
     lookup->takers++;
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(&lookup->waiters, &waiter);
+    bine_waiters_push(&lookup->waiters, &waiter);
     if (!begun) {
         list(lookup);
         bine_offload_submit(hub, &lookup->job);
@@ -325,7 +325,7 @@ int bine_getaddrinfo(const char *node, const char *service, const struct addrinf
 
     /* The park was cut short. The look-up goes on for others, or until it ends by itself; nobody is to join one that
      * nobody waits for, lest its age surprise. */
-    bine_queue_remove(&waiter);
+    bine_waiters_remove(&waiter);
     if (--lookup->takers == 0) {
         unlist(lookup);
         if (lookup->ended || bine_offload_withdraw(&lookup->job))

@@ -82,7 +82,7 @@ static void discard_query(struct bine_offload_job *job)
     free_query((struct query *)job);
 }
 
-static int ask(struct query *query, void **result)
+static int names_entries_ask(struct query *query, void **result)
 {
     const char *name = query->name, *protocol = query->protocol;
     char *buffer = query->buffer;
@@ -119,7 +119,7 @@ static void run_query(struct bine_offload_job *job)
     struct query *query = (struct query *)job;
     for (;;) {
         void *result = NULL;
-        query->status = ask(query, &result);
+        query->status = names_entries_ask(query, &result);
         query->found = query->status == 0 && result;
         if (query->status != ERANGE || !query->grows || query->size >= LARGEST_SIZE)
             return;
@@ -164,7 +164,7 @@ no_memory:
 
 /* 0: answered, the query is the caller's. Else an error number and the query is gone. `at_once`: nobody need be
  * asked. */
-static int run(struct bine_hub *hub, struct query *query, bool at_once)
+static int names_entries_run(struct bine_hub *hub, struct query *query, bool at_once)
 {
     if (at_once) {
         run_query(&query->job);
@@ -247,7 +247,7 @@ static int answer_into(struct bine_hub *hub, struct query *query, bool at_once, 
                        void **result, int *h_error)
 {
     *result = NULL;
-    int error = query ? run(hub, query, at_once) : ENOMEM;
+    int error = query ? names_entries_run(hub, query, at_once) : ENOMEM;
     if (error) {
         if (h_error)
             *h_error = error == EAGAIN ? TRY_AGAIN : NETDB_INTERNAL;
@@ -299,14 +299,14 @@ static struct storage *storage_here(void)
 }
 
 /* The tail of every form that returns a pointer to its own storage. */
-static void *answer(struct bine_hub *hub, struct query *query, bool at_once)
+static void *names_entries_answer(struct bine_hub *hub, struct query *query, bool at_once)
 {
     int error = ENOMEM;
     struct storage *storage = NULL;
     if (query && !(storage = storage_here()))
         free_query(query);
     else if (query)
-        error = run(hub, query, at_once);
+        error = names_entries_run(hub, query, at_once);
     if (error) {
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the greenlet keeps its storage */
         int trouble = error == EAGAIN ? TRY_AGAIN : NETDB_INTERNAL;
@@ -363,13 +363,13 @@ static struct query *host_by_address(const void *address, socklen_t length, int 
 struct hostent *bine_gethostbyname(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, host_by_name(name, NULL, 0), numeric(name)) : bine_libc.gethostbyname(name);
+    return hub ? names_entries_answer(hub, host_by_name(name, NULL, 0), numeric(name)) : bine_libc.gethostbyname(name);
 }
 
 struct hostent *bine_gethostbyname2(const char *name, int family)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, host_by_family_name(name, family, NULL, 0), numeric(name))
+    return hub ? names_entries_answer(hub, host_by_family_name(name, family, NULL, 0), numeric(name))
                : bine_libc.gethostbyname2(name, family);
 }
 
@@ -378,7 +378,7 @@ struct hostent *bine_gethostbyaddr(const void *address, socklen_t length, int fa
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || length > sizeof((struct query *)0)->address)
         return bine_libc.gethostbyaddr(address, length, family);
-    return answer(hub, host_by_address(address, length, family, NULL, 0), false);
+    return names_entries_answer(hub, host_by_address(address, length, family, NULL, 0), false);
 }
 
 int bine_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **result,
@@ -426,7 +426,7 @@ struct servent *bine_getservbyname(const char *name, const char *protocol)
     struct bine_hub *hub = bine_offload_hub();
     if (!hub)
         return bine_libc.getservbyname(name, protocol);
-    return answer(hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, NULL, 0), false);
+    return names_entries_answer(hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, NULL, 0), false);
 }
 
 int bine_getservbyname_r(const char *name, const char *protocol, struct servent *entry, char *buffer, size_t size,
@@ -444,7 +444,8 @@ struct servent *bine_getservbyport(int port, const char *protocol)
     struct bine_hub *hub = bine_offload_hub();
     if (!hub)
         return bine_libc.getservbyport(port, protocol);
-    return answer(hub, by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, NULL, 0), false);
+    return names_entries_answer(
+        hub, by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, NULL, 0), false);
 }
 
 int bine_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer, size_t size,
@@ -460,7 +461,7 @@ int bine_getservbyport_r(int port, const char *protocol, struct servent *entry, 
 struct passwd *bine_getpwnam(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, NULL, 0), false)
                : bine_libc.getpwnam(name);
 }
 
@@ -476,7 +477,8 @@ int bine_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t
 struct passwd *bine_getpwuid(uid_t uid)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, NULL, 0), false) : bine_libc.getpwuid(uid);
+    return hub ? names_entries_answer(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, NULL, 0), false)
+               : bine_libc.getpwuid(uid);
 }
 
 int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
@@ -491,7 +493,7 @@ int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, 
 struct group *bine_getgrnam(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, NULL, 0), false)
                : bine_libc.getgrnam(name);
 }
 
@@ -507,7 +509,7 @@ int bine_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t 
 struct group *bine_getgrgid(gid_t gid)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? answer(hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, NULL, 0), false)
                : bine_libc.getgrgid(gid);
 }
 

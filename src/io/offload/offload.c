@@ -53,7 +53,7 @@ static bool belongs(const struct bine_crew *crew)
 }
 
 /* A retired crew goes with its last thread. */
-static void release(struct bine_crew *crew)
+static void offload_release(struct bine_crew *crew)
 {
     if (!crew->retired || crew->threads || crew->making || bine_crew_queued(crew))
         return;
@@ -91,7 +91,7 @@ static struct bine_offload_job *job_of(struct bine_message *message)
 
 static void add_missing_thread(void);
 
-static void deliver(struct bine_message *message)
+static void offload_deliver(struct bine_message *message)
 {
     struct bine_offload_job *job = job_of(message);
     unsigned rights = atomic_load_explicit(&short_of_threads, memory_order_relaxed);
@@ -101,7 +101,7 @@ static void deliver(struct bine_message *message)
 }
 
 /* Its hub ends with the message in the inbox. */
-static void dropped(struct bine_message *message)
+static void offload_dropped(struct bine_message *message)
 {
     struct bine_offload_job *job = job_of(message);
     if (job->orphaned)
@@ -149,7 +149,7 @@ void bine_pool_count_threads(struct bine_crew *crew, int change)
 }
 
 /* The job has confined the thread that ran it, which is none of the crew's any more. The hub's thread has the crew's rights. */
-static void leave(struct bine_crew *crew)
+static void offload_leave(struct bine_crew *crew)
 {
     bine_pool_count_threads(crew, -1);
     if (bine_crew_queued(crew))
@@ -166,7 +166,7 @@ static bool end_running(struct bine_running *here)
     crew->naming -= here->name;
     here->sending = !here->orphan;
     if (leaves)
-        leave(crew);
+        offload_leave(crew);
     crew->finishing += !leaves;
     bine_pool_unlock();
     if (here->orphan) {
@@ -174,8 +174,8 @@ static bool end_running(struct bine_running *here)
             job->orphaned(job);
     } else {
         /* From the moment the message is sent the job may be gone. It cannot fail for a firm job, whose hub waits. */
-        job->message.deliver = deliver;
-        job->message.dropped = dropped;
+        job->message.deliver = offload_deliver;
+        job->message.dropped = offload_dropped;
         if (bine_hub_send(here->hub, &job->message) != 0 && !here->firm)
             job->orphaned(job);
     }
@@ -265,7 +265,7 @@ static void *work(void *arg)
         stays = run_job(&self.running);
     }
     wake_retired(crew);
-    release(crew);
+    offload_release(crew);
     bine_pool_unlock();
     pthread_cond_destroy(&self.wake);
     return NULL;
@@ -325,7 +325,7 @@ static void add_missing_thread(void)
     bine_pool_unlock();
 }
 
-static void set_up(void)
+static void offload_set_up(void)
 {
     const char *text = secure_getenv("BINE_OFFLOAD_THREADS");
     char *end = NULL;
@@ -385,7 +385,7 @@ static void submit(struct bine_offload_job *job)
      * others who counted on a thread that could not be made. */
     while (crew->threads + crew->making == 0 && (job = bine_pool_pop_job(crew)))
         run_here(job);
-    release(crew);
+    offload_release(crew);
 }
 
 void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
@@ -394,7 +394,7 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
     job->hub = hub;
     bine_pool_lock();
     if (bine_pool.bound == 0)
-        set_up();
+        offload_set_up();
     submit(job);
     bine_pool_unlock();
     errno = saved;
@@ -412,7 +412,7 @@ int bine_offload_renew(void)
     bine_pool.crew = bine_pool.crews = crew;
     old->retired = true;
     wake_retired(old);
-    release(old);
+    offload_release(old);
     bine_pool_unlock();
     return 0;
 }

@@ -11,7 +11,7 @@ struct call {
     void *value;
 };
 
-static void run_call(struct bine_offload_job *job)
+static void offload_call_run_call(struct bine_offload_job *job)
 {
     struct call *call = (struct call *)job;
     call->value = call->function(call->arg);
@@ -23,7 +23,8 @@ static int offload(void *(*function)(void *), void *arg, void **value, bool lock
         errno = EINVAL;
         return -1;
     }
-    struct call call = {.job = {.run = run_call, .locks = locks, .error = errno}, .function = function, .arg = arg};
+    struct call call = {
+        .job = {.run = offload_call_run_call, .locks = locks, .error = errno}, .function = function, .arg = arg};
     struct bine_hub *hub = bine_offload_hub();
     if (hub) {
         int error = bine_offload_firm(hub, &call.job, "offload", (uintptr_t)function);

@@ -74,7 +74,7 @@ static bool locks_may_be_held(bool only_at_work)
 /* A child would find held what a thread of the pool holds of libc's locks, and its first look-up would wait for ever. So look-ups
  * may end, and none begins. One that takes longer and sleeps waits for its answer, and holds no lock then. One that does not sleep may
  * have had no processor so far. */
-static void before_fork(void)
+static void offload_end_before_fork(void)
 {
     int saved = errno;
     struct timespec until = monotonic_in(FORK_PATIENCE);
@@ -92,7 +92,7 @@ static void before_fork(void)
 }
 
 /* Idle workers get what was queued meanwhile. */
-static void after_fork_in_parent(void)
+static void offload_end_after_fork_in_parent(void)
 {
     struct bine_offload_job *job;
     bine_pool.forks--;
@@ -105,7 +105,7 @@ static void after_fork_in_parent(void)
 
 /* No thread of the pool lives in the child, nor does any greenlet that waited for one; but for a thread whose job forked, and who waits for
  * that is in the parent. Conditions of the parent's workers are on stacks that nobody will use again. */
-static void after_fork_in_child(void)
+static void offload_end_after_fork_in_child(void)
 {
     struct bine_running *self = bine_running_here;
     bine_hub_runtime_threads(-bine_pool.counted);
@@ -148,7 +148,7 @@ static void take_back(struct bine_job_list *list, struct bine_hub *hub, struct b
 /* A hub ends and its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must
  * end. What has ended and lay in the inbox was dropped when that was closed. The record of the hub will serve another thread,
  * so that no message to it may be under way when this returns. */
-static void hub_ended(struct bine_hub *hub)
+static void offload_end_hub_ended(struct bine_hub *hub)
 {
     struct bine_offload_job *orphans = NULL;
     bine_pool_lock();
@@ -185,6 +185,6 @@ static void hub_ended(struct bine_hub *hub)
 
 void bine_pool_watch_ends(void)
 {
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    bine_hub_on_end(hub_ended);
+    pthread_atfork(offload_end_before_fork, offload_end_after_fork_in_parent, offload_end_after_fork_in_child);
+    bine_hub_on_end(offload_end_hub_ended);
 }

@@ -4,7 +4,7 @@
 #include "libc/libc.h"
 #include "offload.h"
 
-static void nothing(int signal)
+static void offload_signal_nothing(int signal)
 {
     (void)signal;
 }
@@ -18,7 +18,7 @@ int bine_offload_choose_signal(void)
         struct sigaction action;
         if (bine_libc.sigaction(signal, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
             continue;
-        action = (struct sigaction){.sa_handler = nothing}; /* without SA_RESTART */
+        action = (struct sigaction){.sa_handler = offload_signal_nothing}; /* without SA_RESTART */
         sigemptyset(&action.sa_mask);
         return bine_libc.sigaction(signal, &action, NULL) == 0 ? signal : 0;
     }

@@ -31,7 +31,7 @@ static void unlock_all_pollers(void)
 }
 
 /* The parent's ring or epoll set must not be touched: only our references to it go (hazard 25). */
-static void abandon(struct bine_poller *poller)
+static void poller_abandon(struct bine_poller *poller)
 {
     poller->closing = true; /* close must not look at what is in flight; whoever waited exists in the parent only */
     poller->oldest = poller->newest = NULL;
@@ -46,7 +46,7 @@ static void close_those_of_other_threads(void)
     atomic_flag_clear(&all_pollers_lock);
     for (struct bine_poller *poller = all_pollers; poller; poller = poller->next_of_all)
         if (poller->open && !(here && here->driver == &poller->driver)) {
-            abandon(poller);
+            poller_abandon(poller);
             if (poller->driver.close) /* else it was just being opened */
                 poller->driver.close(&poller->driver);
             else
@@ -187,8 +187,8 @@ void bine_poller_forked(struct bine_driver *driver)
     /* The child opens its own at its first wait for a descriptor. */
     struct bine_poller *poller = (struct bine_poller *)driver;
     atomic_flag_clear(&all_pollers_lock);
-    abandon(poller);
-    bine_hub_set_driver(poller->hub, &poller->hub->idle_driver);
+    poller_abandon(poller);
+    bine_hub_set_driver(poller->hub, &poller->hub->futex_driver);
 }
 
 /* ---- slots -------------------------------------------------------------------------------------------------- */
@@ -485,7 +485,7 @@ int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
 }
 
 /* Look after the poller's own descriptors when that is due. How long to wait until the next time. */
-static int64_t verify(struct bine_poller *poller, int64_t now)
+static int64_t poller_verify(struct bine_poller *poller, int64_t now)
 {
     unsigned losses = atomic_load(&bine_own_losses);
     if (__builtin_expect(now < poller->verify_at && losses == poller->losses, 1))
@@ -502,7 +502,7 @@ int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_
     if (deadline == 0 && (++poller->looks & 255) != 0)
         return 0;
     now = bine_hub_now(poller->hub);
-    wait = verify(poller, now);
+    wait = poller_verify(poller, now);
     if (poller->pending) {
         if (poller->recheck_at == 0) {
             poller->recheck_interval = RECHECK_FIRST;

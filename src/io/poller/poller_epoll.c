@@ -37,7 +37,7 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI &
                    EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP,
                "bits of epoll and poll differ");
 
-static struct epoll_poller *of(struct bine_poller *poller)
+static struct epoll_poller *epoll_of(struct bine_poller *poller)
 {
     return (struct epoll_poller *)poller;
 }
@@ -57,7 +57,7 @@ static bool answers(uint32_t ready, uint32_t events)
 
 static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *slot, uint32_t generation)
 {
-    int set = set_of(of(poller));
+    int set = set_of(epoll_of(poller));
     struct epoll_event event = {
         .events = (uint32_t)EVERYTHING | EPOLLET,
         .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd,
@@ -73,7 +73,7 @@ static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *sl
     return 0;
 }
 
-static int start(struct bine_poller *poller, struct bine_operation *operation)
+static int epoll_start(struct bine_poller *poller, struct bine_operation *operation)
 {
     int fd = operation->fd;
     if (operation->kind != BINE_OP_POLL)
@@ -113,7 +113,7 @@ static int start(struct bine_poller *poller, struct bine_operation *operation)
     return 0;
 }
 
-static void cancel(struct bine_poller *poller, struct bine_operation *operation)
+static void epoll_cancel(struct bine_poller *poller, struct bine_operation *operation)
 {
     if (operation->ended)
         return;
@@ -121,7 +121,7 @@ static void cancel(struct bine_poller *poller, struct bine_operation *operation)
     bine_poller_end(poller, operation, -ECANCELED);
 }
 
-static void retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
+static void epoll_retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, operation->fd);
     struct bine_descriptor *descriptor = bine_descriptor_of(operation->fd);
@@ -132,7 +132,7 @@ static void retract(struct bine_poller *poller, struct bine_operation *operation
     bine_poller_end(poller, operation, verdict);
 }
 
-static void forget(struct bine_poller *poller, int fd)
+static void epoll_forget(struct bine_poller *poller, int fd)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     if (!slot)
@@ -142,7 +142,7 @@ static void forget(struct bine_poller *poller, int fd)
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
     if (slot->registered && descriptor && atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
         struct epoll_event unused = {0};
-        epoll_ctl(set_of(of(poller)), EPOLL_CTL_DEL, fd, &unused);
+        epoll_ctl(set_of(epoll_of(poller)), EPOLL_CTL_DEL, fd, &unused);
     }
     slot->registered = false;
     slot->ready = 0;
@@ -150,7 +150,7 @@ static void forget(struct bine_poller *poller, int fd)
         bine_poller_end(poller, slot->first, -EBADF);
 }
 
-static int hint(struct bine_poller *poller, int fd, uint32_t events)
+static int epoll_hint(struct bine_poller *poller, int fd, uint32_t events)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     if (!slot || !slot->registered)
@@ -195,7 +195,7 @@ static int wait_for_events(struct epoll_poller *poller, int64_t wait)
     return bine_libc.epoll_pwait(set, poller->events, EVENTS, milliseconds, NULL);
 }
 
-static int deliver(struct bine_poller *poller, const struct epoll_event *event)
+static int epoll_deliver(struct bine_poller *poller, const struct epoll_event *event)
 {
     if (event->data.u64 == WAKE)
         return 0; /* edge-triggered: never read */
@@ -225,7 +225,7 @@ static struct bine_operation *first_of(struct epoll_poller *poller, int i)
     return slot ? slot->first : NULL;
 }
 
-static int turn(struct bine_driver *driver, int64_t deadline)
+static int epoll_turn(struct bine_driver *driver, int64_t deadline)
 {
     struct epoll_poller *poller = (struct epoll_poller *)driver;
     size_t found = 0;
@@ -242,12 +242,12 @@ static int turn(struct bine_driver *driver, int64_t deadline)
             bine_poller_fetch_operation(first_of(poller, i + BINE_POLLER_OPERATION_AHEAD));
         if (i + BINE_POLLER_GREENLET_AHEAD < count)
             bine_poller_fetch_greenlet(first_of(poller, i + BINE_POLLER_GREENLET_AHEAD));
-        found += (size_t)deliver(&poller->base, &poller->events[i]);
+        found += (size_t)epoll_deliver(&poller->base, &poller->events[i]);
     }
     return (int)found;
 }
 
-static void close_poller(struct bine_driver *driver)
+static void epoll_close_poller(struct bine_driver *driver)
 {
     struct epoll_poller *poller = (struct epoll_poller *)driver;
     poller->base.closing = true;
@@ -294,9 +294,9 @@ static void enter_all(struct bine_poller *poller)
         }
 }
 
-static bool verify(struct bine_poller *base)
+static bool epoll_verify(struct bine_poller *base)
 {
-    struct epoll_poller *poller = of(base);
+    struct epoll_poller *poller = epoll_of(base);
     if (watch_wake(poller, EPOLL_CTL_MOD) == 0) {
         bine_own_verify(&poller->set);
         bine_own_verify(&base->wake);
@@ -315,10 +315,10 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     struct bine_poller *poller = bine_poller_new(&bine_poller_epoll, hub, sizeof(struct epoll_poller));
     if (!poller)
         return NULL;
-    poller->driver.turn = turn;
-    of(poller)->milliseconds = bine_under_valgrind();
-    if (make_set(of(poller)) == 0) {
-        poller->driver.close = close_poller;
+    poller->driver.turn = epoll_turn;
+    epoll_of(poller)->milliseconds = bine_under_valgrind();
+    if (make_set(epoll_of(poller)) == 0) {
+        poller->driver.close = epoll_close_poller;
         return poller;
     }
     int error = errno;
@@ -330,12 +330,12 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
 const struct bine_poller_class bine_poller_epoll = {
     .name = "epoll",
     .open = open_poller,
-    .start = start,
-    .cancel = cancel,
-    .retract = retract,
-    .forget = forget,
-    .replaced = forget,
-    .hint = hint,
+    .start = epoll_start,
+    .cancel = epoll_cancel,
+    .retract = epoll_retract,
+    .forget = epoll_forget,
+    .replaced = epoll_forget,
+    .hint = epoll_hint,
     .drained = drained,
-    .verify = verify,
+    .verify = epoll_verify,
 };

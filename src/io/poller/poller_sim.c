@@ -42,7 +42,7 @@ enum {
 /* While other threads could bring events, let real time pass before the clock jumps, but not more than this at once. */
 #define COURTESY (10 * BINE_MS)
 
-static struct sim_poller *of(struct bine_poller *poller)
+static struct sim_poller *sim_of(struct bine_poller *poller)
 {
     return (struct sim_poller *)poller;
 }
@@ -61,7 +61,7 @@ static uint32_t draw_below(struct sim_poller *sim, uint32_t limit)
     return (uint32_t)((uint64_t)draw(sim) * limit >> 32);
 }
 
-static int start(struct bine_poller *poller, struct bine_operation *operation)
+static int sim_start(struct bine_poller *poller, struct bine_operation *operation)
 {
     if (!bine_poller_supports(poller, operation->kind))
         return ENOTSUP;
@@ -74,7 +74,7 @@ static int start(struct bine_poller *poller, struct bine_operation *operation)
     return 0;
 }
 
-static void retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
+static void sim_retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
 {
     if (operation->ended)
         return;
@@ -85,12 +85,12 @@ static void retract(struct bine_poller *poller, struct bine_operation *operation
     operation->poller_state &= (uint8_t) ~(DRAWN | DELAY_MASK); /* it ends late, too */
 }
 
-static void cancel(struct bine_poller *poller, struct bine_operation *operation)
+static void sim_cancel(struct bine_poller *poller, struct bine_operation *operation)
 {
-    retract(poller, operation, -ECANCELED);
+    sim_retract(poller, operation, -ECANCELED);
 }
 
-static void forget(struct bine_poller *poller, int fd)
+static void sim_forget(struct bine_poller *poller, int fd)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     /* Late as well, but not a turn later: the number may be another file's by then. */
@@ -98,7 +98,7 @@ static void forget(struct bine_poller *poller, int fd)
         bine_poller_end(poller, slot->first, -EBADF);
 }
 
-static int hint(struct bine_poller *poller, int fd, uint32_t events)
+static int sim_hint(struct bine_poller *poller, int fd, uint32_t events)
 {
     return -1;
 }
@@ -142,7 +142,7 @@ static ssize_t read_now(struct sim_poller *sim, const struct bine_operation *ope
     return bine_libc.read(fd, part.iov_base, part.iov_len);
 }
 
-static int64_t transfer(struct sim_poller *sim, const struct bine_operation *operation)
+static int64_t sim_transfer(struct sim_poller *sim, const struct bine_operation *operation)
 {
     int fd = operation->fd, flags = operation->flags | MSG_DONTWAIT;
     size_t size = operation->size;
@@ -175,7 +175,7 @@ static int64_t transfer(struct sim_poller *sim, const struct bine_operation *ope
 
 /* ---- turning ------------------------------------------------------------------------------------------------ */
 
-static uint32_t events_of(const struct bine_operation *operation)
+static uint32_t sim_events_of(const struct bine_operation *operation)
 {
     if (operation->kind == BINE_OP_POLL)
         return operation->events;
@@ -183,7 +183,7 @@ static uint32_t events_of(const struct bine_operation *operation)
 }
 
 /* Ask the kernel about all operations. Returns how many, or -1: EINTR, ENOMEM. */
-static ssize_t ask(struct sim_poller *sim, int milliseconds)
+static ssize_t sim_ask(struct sim_poller *sim, int milliseconds)
 {
     size_t count = sim->base.pending;
     if (count + 1 > sim->room) {
@@ -195,7 +195,7 @@ static ssize_t ask(struct sim_poller *sim, int milliseconds)
     }
     size_t i = 0;
     for (struct bine_operation *operation = sim->base.oldest; operation; operation = operation->next)
-        sim->fds[i++] = (struct pollfd){.fd = operation->fd, .events = (short)events_of(operation)};
+        sim->fds[i++] = (struct pollfd){.fd = operation->fd, .events = (short)sim_events_of(operation)};
     sim->fds[i] = (struct pollfd){.fd = atomic_load(&sim->base.wake.fd), .events = POLLIN};
     if (bine_libc.poll(sim->fds, i + 1, milliseconds) < 0)
         return -1;
@@ -221,7 +221,7 @@ static bool delayed(struct sim_poller *sim, struct bine_operation *operation)
 }
 
 /* Mark what may end now and bring it to the front of the list, in random order. *later: more will follow. */
-static size_t choose(struct sim_poller *sim, size_t count, bool *later)
+static size_t sim_choose(struct sim_poller *sim, size_t count, bool *later)
 {
     struct bine_operation *operation = sim->base.oldest, *next;
     size_t due = 0;
@@ -267,13 +267,13 @@ static int end_due(struct sim_poller *sim, size_t due)
         int64_t result = operation->result;
         if (operation->kind != BINE_OP_POLL && result != -EBADF) {
             if (operation->cancelled && draw(sim) & 1) {
-                int64_t late = transfer(sim, operation); /* the cancel came too late */
+                int64_t late = sim_transfer(sim, operation); /* the cancel came too late */
                 if (late >= 0)
                     result = late;
             } else if (!operation->cancelled && draw_below(sim, 16) == 0) {
                 result = -EAGAIN; /* as if a re-check had found it stale */
             } else if (!operation->cancelled) {
-                result = transfer(sim, operation);
+                result = sim_transfer(sim, operation);
                 if (result == -EAGAIN)
                     continue; /* somebody else was faster */
             }
@@ -297,18 +297,18 @@ static int courtesy(const struct sim_poller *sim, int64_t deadline)
     return (int)(((left < COURTESY ? left : COURTESY) + BINE_MS - 1) / BINE_MS);
 }
 
-static int turn(struct bine_driver *driver, int64_t deadline)
+static int sim_turn(struct bine_driver *driver, int64_t deadline)
 {
     struct sim_poller *sim = (struct sim_poller *)driver;
     int milliseconds = 0;
     if (!bine_own_still(&sim->base.wake))
         bine_poller_verify_wake(&sim->base);
     for (int round = 0; round < 256; round++) {
-        ssize_t count = ask(sim, milliseconds);
+        ssize_t count = sim_ask(sim, milliseconds);
         if (count < 0)
             return errno == EINTR ? -1 : 0;
         bool later = false, waited = milliseconds != 0;
-        size_t due = choose(sim, (size_t)count, &later);
+        size_t due = sim_choose(sim, (size_t)count, &later);
         if (due) {
             int found = end_due(sim, due);
             if (found)
@@ -345,7 +345,7 @@ static uint32_t random_number(struct bine_driver *driver)
     return draw((struct sim_poller *)driver);
 }
 
-static void close_poller(struct bine_driver *driver)
+static void sim_close_poller(struct bine_driver *driver)
 {
     struct sim_poller *sim = (struct sim_poller *)driver;
     sim->base.closing = true;
@@ -359,14 +359,14 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
     struct bine_poller *poller = bine_poller_new(&bine_poller_sim, hub, sizeof(struct sim_poller));
     if (!poller)
         return NULL;
-    struct sim_poller *sim = of(poller);
+    struct sim_poller *sim = sim_of(poller);
     sim->state = seed;
     if (seed & 1)
         poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND | 1u << BINE_OP_RECVMSG |
                              1u << BINE_OP_SENDMSG;
     sim->now = bine_hub_now(hub);
-    poller->driver.turn = turn;
-    poller->driver.close = close_poller;
+    poller->driver.turn = sim_turn;
+    poller->driver.close = sim_close_poller;
     poller->driver.now = now;
     poller->driver.random = random_number;
     return poller;
@@ -374,11 +374,11 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
 
 const struct bine_poller_class bine_poller_sim = {
     .name = "sim",
-    .start = start,
-    .cancel = cancel,
-    .retract = retract,
-    .forget = forget,
-    .replaced = forget,
-    .hint = hint,
+    .start = sim_start,
+    .cancel = sim_cancel,
+    .retract = sim_retract,
+    .forget = sim_forget,
+    .replaced = sim_forget,
+    .hint = sim_hint,
     .verify = bine_poller_verify_wake,
 };

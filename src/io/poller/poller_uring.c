@@ -46,7 +46,7 @@ struct uring_poller {
     size_t reaped;     /* completions that the last turn brought */
 };
 
-static struct uring_poller *of(struct bine_poller *poller)
+static struct uring_poller *uring_of(struct bine_poller *poller)
 {
     return (struct uring_poller *)poller;
 }
@@ -119,9 +119,9 @@ static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *opera
     }
 }
 
-static int start(struct bine_poller *base, struct bine_operation *operation)
+static int uring_start(struct bine_poller *base, struct bine_operation *operation)
 {
-    struct uring_poller *poller = of(base);
+    struct uring_poller *poller = uring_of(base);
     if (!bine_poller_supports(base, operation->kind))
         return ENOTSUP;
     if (operation->fd < 0)
@@ -165,7 +165,7 @@ static void cancel_those_left(struct uring_poller *poller)
 }
 
 /* operation->result holds what it is to report should the kernel give it up, until it has ended. */
-static void retract(struct bine_poller *base, struct bine_operation *operation, int64_t verdict)
+static void uring_retract(struct bine_poller *base, struct bine_operation *operation, int64_t verdict)
 {
     if (operation->ended)
         return;
@@ -173,24 +173,24 @@ static void retract(struct bine_poller *base, struct bine_operation *operation, 
     if (operation->cancelled)
         return;
     operation->cancelled = true;
-    submit_cancel(of(base), operation);
+    submit_cancel(uring_of(base), operation);
 }
 
-static void cancel(struct bine_poller *base, struct bine_operation *operation)
+static void uring_cancel(struct bine_poller *base, struct bine_operation *operation)
 {
     if (operation->ended || (operation->cancelled && operation->result != -EAGAIN))
         return;
-    retract(base, operation, -ECANCELED);
+    uring_retract(base, operation, -ECANCELED);
 }
 
-static void forget(struct bine_poller *base, int fd)
+static void uring_forget(struct bine_poller *base, int fd)
 {
-    struct uring_poller *poller = of(base);
+    struct uring_poller *poller = uring_of(base);
     struct bine_poller_slot *slot = bine_poller_slot(base, fd);
     if (!slot || !slot->first)
         return;
     for (struct bine_operation *operation = slot->first; operation; operation = operation->same_next)
-        retract(base, operation, -EBADF);
+        uring_retract(base, operation, -EBADF);
     /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be
      * another file's; and the file itself stays open as long as an operation holds it. */
     io_uring_submit_and_get_events(&poller->uring.ring);
@@ -210,11 +210,11 @@ static void forget_queued(struct uring_poller *poller, int fd)
 
 static void replaced(struct bine_poller *base, int fd)
 {
-    forget_queued(of(base), fd);
-    forget(base, fd);
+    forget_queued(uring_of(base), fd);
+    uring_forget(base, fd);
 }
 
-static int hint(struct bine_poller *poller, int fd, uint32_t events)
+static int uring_hint(struct bine_poller *poller, int fd, uint32_t events)
 {
     return -1;
 }
@@ -261,7 +261,7 @@ static bool half_closed(struct uring_poller *poller, struct bine_operation *oper
     int bits = result < 0 ? 0 : result & (int)(operation->events | POLLERR | POLLHUP);
     if (flags & IORING_CQE_F_MORE) {
         if (bits)
-            retract(&poller->base, operation, bits);
+            uring_retract(&poller->base, operation, bits);
         return true;
     }
     if (result < 0 || bits || operation->cancelled)
@@ -327,7 +327,7 @@ static size_t reap(struct uring_poller *poller)
 }
 
 /* Submit, and fetch what there is, without waiting; without a system call when there is neither. */
-static void look(struct uring_poller *poller)
+static void uring_look(struct uring_poller *poller)
 {
     struct io_uring *ring = &poller->uring.ring;
     if (io_uring_sq_ready(ring))
@@ -378,7 +378,7 @@ static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t de
     return 0;
 }
 
-static int turn(struct bine_driver *driver, int64_t deadline)
+static int uring_turn(struct bine_driver *driver, int64_t deadline)
 {
     struct uring_poller *poller = (struct uring_poller *)driver;
     size_t found = 0;
@@ -389,7 +389,7 @@ static int turn(struct bine_driver *driver, int64_t deadline)
     if (__builtin_expect(poller->cancel_later, 0))
         cancel_those_left(poller);
     if (wait == 0 || io_uring_cq_ready(&poller->uring.ring))
-        look(poller);
+        uring_look(poller);
     else
         interrupted = wait_for_events(poller, wait, deadline);
     poller->base.gathering = false;
@@ -424,7 +424,7 @@ static void cancel_everything(struct uring_poller *poller)
     poller->base.hub->stacks_lost |= poller->base.pending != 0;
 }
 
-static void close_poller(struct bine_driver *driver)
+static void uring_close_poller(struct bine_driver *driver)
 {
     struct uring_poller *poller = (struct uring_poller *)driver;
     if (poller->base.closing) {
@@ -443,14 +443,14 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     struct bine_poller *base = bine_poller_new(&bine_poller_uring, hub, sizeof(struct uring_poller));
     if (!base)
         return NULL;
-    base->driver.turn = turn;
-    int error = bine_uring_open(&of(base)->uring, &base->supported);
+    base->driver.turn = uring_turn;
+    int error = bine_uring_open(&uring_of(base)->uring, &base->supported);
     if (error) {
         bine_poller_free(base);
         errno = error;
         return NULL;
     }
-    base->driver.close = close_poller;
+    base->driver.close = uring_close_poller;
     return base;
 }
 
@@ -472,9 +472,9 @@ static bool reopen(struct uring_poller *poller)
     return true;
 }
 
-static bool verify(struct bine_poller *base)
+static bool uring_verify(struct bine_poller *base)
 {
-    struct uring_poller *poller = of(base);
+    struct uring_poller *poller = uring_of(base);
     bool renewed = bine_poller_verify_wake(base);
     if (renewed)
         poller->wake_armed = false; /* the poll of the old one, which nobody can write to, stays */
@@ -486,11 +486,11 @@ static bool verify(struct bine_poller *base)
 const struct bine_poller_class bine_poller_uring = {
     .name = "uring",
     .open = open_poller,
-    .start = start,
-    .cancel = cancel,
-    .retract = retract,
-    .forget = forget,
+    .start = uring_start,
+    .cancel = uring_cancel,
+    .retract = uring_retract,
+    .forget = uring_forget,
     .replaced = replaced,
-    .hint = hint,
-    .verify = verify,
+    .hint = uring_hint,
+    .verify = uring_verify,
 };

@@ -55,7 +55,7 @@ static int64_t ask_again(const struct bine_operation *operation)
     return count == 1 && !(look.revents & POLLNVAL) ? look.revents : 0;
 }
 
-static void ended(struct bine_operation *operation)
+static void watch_ended(struct bine_operation *operation)
 {
     struct bine_watch *watch = (struct bine_watch *)operation;
     bine_watch_ready *ready = watch->ready;
@@ -79,7 +79,7 @@ static struct bine_watch *find_armed(struct bine_poller *poller, int fd, uint32_
     for (struct bine_operation *operation = bine_poller_first_on(poller, fd); operation;
          operation = operation->same_next) {
         struct bine_watch *watch = (struct bine_watch *)operation;
-        if (operation->done == ended && watch->given_up && !operation->cancelled && operation->events == events &&
+        if (operation->done == watch_ended && watch->given_up && !operation->cancelled && operation->events == events &&
             watch->generation == generation)
             return watch;
     }
@@ -113,7 +113,7 @@ int bine_watch(struct bine_hub *hub, int fd, uint32_t events, bine_watch_ready *
     new->operation.kind = BINE_OP_POLL;
     new->operation.fd = fd;
     new->operation.events = events;
-    new->operation.done = ended;
+    new->operation.done = watch_ended;
     new->hub = hub;
     new->ready = ready;
     new->arg = arg;
@@ -131,7 +131,7 @@ int bine_watch(struct bine_hub *hub, int fd, uint32_t events, bine_watch_ready *
     return error;
 }
 
-static void cancel(struct bine_watch *watch)
+static void watch_cancel(struct bine_watch *watch)
 {
     struct bine_poller *poller = bine_poller_of(watch->hub);
     if (poller)
@@ -145,12 +145,12 @@ static void cancel_given_up(struct bine_message *message)
     given_up.sent = false;
     for (struct bine_watch *watch; (watch = given_up.first);) {
         strike(watch);
-        cancel(watch);
+        watch_cancel(watch);
     }
 }
 
 /* The child has no operations. */
-static void forked(struct bine_hub *hub)
+static void watch_forked(struct bine_hub *hub)
 {
     (void)hub;
     given_up.sent = false;
@@ -160,9 +160,9 @@ static void forked(struct bine_hub *hub)
     }
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void watch_set_up(void)
 {
-    bine_hub_on_fork(forked);
+    bine_hub_on_fork(watch_forked);
 }
 
 static bool have_a_turn(struct bine_hub *hub)
@@ -177,7 +177,7 @@ void bine_unwatch(struct bine_watch *watch)
 {
     watch->ready = NULL;
     if (watch->operation.cancelled || !have_a_turn(watch->hub)) { /* closing the descriptor cancels it, too */
-        cancel(watch);
+        watch_cancel(watch);
         return;
     }
     watch->given_up = true;

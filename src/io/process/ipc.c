@@ -33,7 +33,7 @@ static struct asking begin_asking(const struct bine_hub *hub, const char *verb, 
 
 /* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at the deadline. As
  * in libc a signal handler ends the wait whatever its flags say (signal(7)). */
-static int pause_a_while(struct bine_hub *hub, struct asking *asking)
+static int ipc_pause_a_while(struct bine_hub *hub, struct asking *asking)
 {
     const unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS;
     if (bine_signals_since(hub, asking->signals, flags))
@@ -69,7 +69,7 @@ int bine_msgsnd(int queue, const void *message, size_t size, int flags)
             return result;
         if (errno != EAGAIN)
             return removed(&asking);
-        error = pause_a_while(hub, &asking);
+        error = ipc_pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -89,7 +89,7 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
             return result;
         if (errno != ENOMSG)
             return removed(&asking);
-        error = pause_a_while(hub, &asking);
+        error = ipc_pause_a_while(hub, &asking);
         if (error)
             return bine_io_fail(error);
     }
@@ -179,7 +179,7 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
             return result;
         if (errno != EAGAIN)
             return removed(&asking);
-        error = pause_a_while(hub, &asking);
+        error = ipc_pause_a_while(hub, &asking);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
     }
@@ -196,7 +196,7 @@ int bine_semop(int set, struct sembuf *operations, size_t count)
 static struct timespec long_ago; /* not const: qemu-user writes it back */
 
 /* libc's deadline is of the wall clock. */
-static int64_t deadline_of(struct bine_hub *hub, const struct timespec *deadline)
+static int64_t ipc_deadline_of(struct bine_hub *hub, const struct timespec *deadline)
 {
     if (!deadline)
         return INT64_MAX;
@@ -224,7 +224,7 @@ static void begin_waiting(struct bine_wait *wait, struct bine_hub *hub, mqd_t qu
                           const struct timespec *deadline)
 {
     bine_wait_begin(wait, hub, (int)queue, verb);
-    wait->deadline = deadline_of(hub, deadline);
+    wait->deadline = ipc_deadline_of(hub, deadline);
     wait->timed = true;
 }
 

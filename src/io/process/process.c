@@ -20,7 +20,7 @@
 /* ---- one child ---------------------------------------------------------------------------------------- */
 
 /* Without pidfds (Linux before 5.3, or no descriptor left) look again, ever less often. */
-static int pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds)
+static int process_pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds)
 {
     int error = bine_park(hub, "wait pid", (uintptr_t)pid, bine_hub_deadline(hub, *milliseconds * BINE_MS),
                           BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
@@ -51,13 +51,13 @@ static int await_pid(struct awaiting *awaiting, pid_t pid)
     struct bine_hub *hub = awaiting->hub;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
-        return pause_a_while(hub, pid, &awaiting->pause);
+        return process_pause_a_while(hub, pid, &awaiting->pause);
     bine_descriptor_fresh(fd, BINE_FD_STREAM, 0);
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "wait pidfd");
     int error = bine_wait_ready(&wait, POLLIN);
     bine_close(fd);
-    return error == EPERM ? pause_a_while(hub, pid, &awaiting->pause) : error;
+    return error == EPERM ? process_pause_a_while(hub, pid, &awaiting->pause) : error;
 }
 
 static int await_pidfd(struct bine_hub *hub, int fd)

@@ -29,10 +29,10 @@ static ssize_t call_accept(int fd, const void *arg)
 }
 
 /* One attempt that does not block. */
-static int attempt(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
+static int accept_attempt(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
 {
     struct accepting accepting = {address, length, flags};
-    int made = (int)bine_ask_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, &accepting);
+    int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, &accepting);
     if (made >= 0 || errno != EAGAIN)
         return made;
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
@@ -43,7 +43,7 @@ static int attempt(const struct bine_wait *wait, struct sockaddr *address, sockl
     return (int)call_accept(wait->fd, &accepting);
 }
 
-static int by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags, int *result)
+static int accept_by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags, int *result)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -137,7 +137,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
         error = 0;
         if (ask || bine_descriptor_nonblocking_known(wait.record) == BINE_NONBLOCKING) {
             made = bine_descriptor_nonblocking(fd, wait.record) ? bine_libc.accept4(fd, address, length, flags)
-                                                                : attempt(&wait, address, length, flags);
+                                                                : accept_attempt(&wait, address, length, flags);
             if (made < 0)
                 error = errno;
             if (error == EAGAIN) {
@@ -161,7 +161,7 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
             }
             ask = true;
             if (!error)
-                error = by_poller(&wait, address, length, flags, &made);
+                error = accept_by_poller(&wait, address, length, flags, &made);
             if (error < 0 || error == EINVAL) {
                 refusals++;
                 continue;

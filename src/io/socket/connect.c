@@ -14,7 +14,7 @@
 #include "io/wait/wait.h"
 
 /* Start (or look after) a connection without blocking, whatever the descriptor's flags. */
-static int attempt(const struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
+static int connect_attempt(const struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
 {
     int fd = wait->fd;
     struct timeval before = {0}, none = {.tv_sec = -1};
@@ -39,7 +39,7 @@ static int attempt(const struct bine_wait *wait, const struct sockaddr *address,
 
 /* A connection is under way: wait for its end, and fetch the result as a second connect does (which also tells the
  * socket that it may be used again after a failure). `error`: what connect says when its time is up. */
-static int await(struct bine_wait *wait, const struct sockaddr *address, socklen_t length, int error)
+static int connect_await(struct bine_wait *wait, const struct sockaddr *address, socklen_t length, int error)
 {
     for (;;) {
         int failed = bine_wait_ready(wait, POLLOUT);
@@ -47,7 +47,7 @@ static int await(struct bine_wait *wait, const struct sockaddr *address, socklen
             failed = error;
         if (failed)
             return (int)bine_io_fail(failed);
-        if (attempt(wait, address, length) == 0)
+        if (connect_attempt(wait, address, length) == 0)
             return 0;
         if (errno != EALREADY && errno != EINPROGRESS)
             return -1;
@@ -63,7 +63,7 @@ static int knock(struct bine_wait *wait, const struct sockaddr *address, socklen
         int error = bine_wait_ready(wait, POLLOUT);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
-        if (attempt(wait, address, length) == 0)
+        if (connect_attempt(wait, address, length) == 0)
             return 0;
         if (errno != EAGAIN)
             return -1;
@@ -93,7 +93,7 @@ static void disconnect(int fd, int error)
 }
 
 /* By the poller. 1: it could not say, do it by hand. */
-static int by_poller(struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
+static int connect_by_poller(struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -134,18 +134,18 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
     /* Unix sockets connect at once or not at all; the ring would need a worker thread to wait. */
     bool local = length >= sizeof address->sa_family && address->sa_family == AF_UNIX;
     if (!local && bine_wait_supports(hub, BINE_OP_CONNECT)) {
-        int result = by_poller(&wait, address, length);
+        int result = connect_by_poller(&wait, address, length);
         if (result <= 0) {
             if (result == 0)
                 errno = saved;
             return result;
         }
     }
-    int result = attempt(&wait, address, length);
+    int result = connect_attempt(&wait, address, length);
     if (result < 0 && errno == EINPROGRESS)
-        result = await(&wait, address, length, EINPROGRESS);
+        result = connect_await(&wait, address, length, EINPROGRESS);
     else if (result < 0 && errno == EALREADY)
-        result = await(&wait, address, length, EALREADY);
+        result = connect_await(&wait, address, length, EALREADY);
     else if (result < 0 && errno == EAGAIN && local)
         result = knock(&wait, address, length);
     if (result == 0)

@@ -15,12 +15,12 @@
 
 /* Inlined whatever the compiler thinks of it: with one function more around each system call sendmsg and recvmsg took 130 ns more than libc's
  * instead of 75 (Zen 5), presumably because the kernel leaves the return predictor empty. */
-#define BINE_QUICK static inline __attribute__((always_inline))
+#define BINE_FAST static inline __attribute__((always_inline))
 
 /* May a read of a socket of `size` bytes go the short way? `socket`: the caller says that fd must be one (recv), and is
  * told ENOTSOCK if it is not; else it is tried only if it is known to be one (read). */
-BINE_QUICK bool bine_quick_receives(const struct bine_hub *hub, const struct bine_descriptor *record, size_t size,
-                                    bool socket)
+BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub, const struct bine_descriptor *record, size_t size,
+                                      bool socket)
 {
     if (!record)
         return false;
@@ -33,8 +33,8 @@ BINE_QUICK bool bine_quick_receives(const struct bine_hub *hub, const struct bin
 
 /* What was tried gave `got` bytes of `size`, or -1 with errno. True: that was it, errno is set if it is -1. False: take
  * the long way. `saved`: errno as it was before. */
-BINE_QUICK bool bine_quick_received(struct bine_hub *hub, int fd, struct bine_descriptor *record, ssize_t got,
-                                    size_t size, bool socket, int saved)
+BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_descriptor *record, ssize_t got,
+                                   size_t size, bool socket, int saved)
 {
     if (__builtin_expect(got < 0, 0)) {
         if (errno != EAGAIN)
@@ -66,51 +66,50 @@ BINE_QUICK bool bine_quick_received(struct bine_hub *hub, int fd, struct bine_de
 
 /* Try recv(fd, buffer, size, 0). True: that was it, *result is the result, errno is set if it is -1. False: take the
  * long way. `socket`: as above. */
-BINE_QUICK bool bine_quick_receive(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket,
-                                   ssize_t *result)
+BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
-    if (!bine_quick_receives(hub, record, size, socket))
+    if (!bine_fast_recv_allowed(hub, record, size, socket))
         return false;
     int saved = errno;
     *result = bine_libc.recv(fd, buffer, size, MSG_DONTWAIT);
-    return bine_quick_received(hub, fd, record, *result, size, socket, saved);
+    return bine_fast_recv_done(hub, fd, record, *result, size, socket, saved);
 }
 
 /* Try recvfrom(fd, buffer, size, 0, address, length). */
-BINE_QUICK bool bine_quick_receive_from(struct bine_hub *hub, int fd, void *buffer, size_t size,
-                                        struct sockaddr *address, socklen_t *length, ssize_t *result)
+BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, size_t size, struct sockaddr *address,
+                                   socklen_t *length, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
-    if (!bine_quick_receives(hub, record, size, true))
+    if (!bine_fast_recv_allowed(hub, record, size, true))
         return false;
     int saved = errno;
     *result = bine_libc.recvfrom(fd, buffer, size, MSG_DONTWAIT, address, length);
-    return bine_quick_received(hub, fd, record, *result, size, true, saved);
+    return bine_fast_recv_done(hub, fd, record, *result, size, true, saved);
 }
 
 /* Try recvmsg(fd, message, 0). */
-BINE_QUICK bool bine_quick_receive_message(struct bine_hub *hub, int fd, struct msghdr *message, bool socket,
-                                           ssize_t *result)
+BINE_FAST bool bine_fast_recv_message(struct bine_hub *hub, int fd, struct msghdr *message, bool socket,
+                                      ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
-    if (!bine_quick_receives(hub, record, 1, socket))
+    if (!bine_fast_recv_allowed(hub, record, 1, socket))
         return false;
     int saved = errno;
     *result = bine_libc.recvmsg(fd, message, MSG_DONTWAIT);
     size_t size = 0;
     if (*result >= 0) { /* the kernel has accepted the arrays: now they may be read */
         if (message->msg_controllen)
-            bine_received_descriptors(message, 0);
+            bine_rights_received(message, 0);
         if (*result > 0)
             size = bine_vector_size(message->msg_iov, message->msg_iovlen);
     }
-    return bine_quick_received(hub, fd, record, *result, size, socket, saved);
+    return bine_fast_recv_done(hub, fd, record, *result, size, socket, saved);
 }
 
 /* May a write with these flags go the short way? Not when the poller can send it along with others: then the ring may be
  * better, see transmit.c. `socket`: as above. */
-BINE_QUICK bool bine_quick_transmits(struct bine_hub *hub, int fd, int flags, bool socket)
+BINE_FAST bool bine_fast_send_allowed(struct bine_hub *hub, int fd, int flags, bool socket)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || (flags & ~MSG_NOSIGNAL) || hub->streak >= BINE_STREAK_LIMIT ||
@@ -120,10 +119,10 @@ BINE_QUICK bool bine_quick_transmits(struct bine_hub *hub, int fd, int flags, bo
 }
 
 /* Try send(fd, buffer, size, flags). An attempt that was made is always seen through to the end. */
-BINE_QUICK bool bine_quick_transmit(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
-                                    bool socket, ssize_t *result)
+BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags, bool socket,
+                              ssize_t *result)
 {
-    if (size - 1 >= BINE_TRANSFER_MOST || !bine_quick_transmits(hub, fd, flags, socket))
+    if (size - 1 >= BINE_TRANSFER_MOST || !bine_fast_send_allowed(hub, fd, flags, socket))
         return false;
     int saved = errno;
     ssize_t sent = bine_libc.send(fd, buffer, size, flags | MSG_DONTWAIT);
@@ -139,10 +138,10 @@ BINE_QUICK bool bine_quick_transmit(struct bine_hub *hub, int fd, const void *bu
 }
 
 /* Try sendto. */
-BINE_QUICK bool bine_quick_transmit_to(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
-                                       const struct sockaddr *address, socklen_t length, ssize_t *result)
+BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
+                                 const struct sockaddr *address, socklen_t length, ssize_t *result)
 {
-    if (size - 1 >= BINE_TRANSFER_MOST || !bine_quick_transmits(hub, fd, flags, true))
+    if (size - 1 >= BINE_TRANSFER_MOST || !bine_fast_send_allowed(hub, fd, flags, true))
         return false;
     int saved = errno;
     ssize_t sent = bine_libc.sendto(fd, buffer, size, flags | MSG_DONTWAIT, address, length);
@@ -157,10 +156,10 @@ BINE_QUICK bool bine_quick_transmit_to(struct bine_hub *hub, int fd, const void 
 }
 
 /* Try sendmsg of a message that carries no descriptors. */
-BINE_QUICK bool bine_quick_transmit_message(struct bine_hub *hub, int fd, const struct msghdr *message, int flags,
-                                            bool socket, ssize_t *result)
+BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct msghdr *message, int flags,
+                                      bool socket, ssize_t *result)
 {
-    if (!bine_quick_transmits(hub, fd, flags, socket))
+    if (!bine_fast_send_allowed(hub, fd, flags, socket))
         return false;
     int saved = errno;
     ssize_t sent = bine_libc.sendmsg(fd, message, flags | MSG_DONTWAIT);
@@ -176,31 +175,31 @@ BINE_QUICK bool bine_quick_transmit_message(struct bine_hub *hub, int fd, const 
 }
 
 /* Try readv and writev of a socket. Of several buffers this makes a message, of a single one the plain call. */
-BINE_QUICK bool bine_quick_vector(const struct iovec *vector, int count)
+BINE_FAST bool bine_fast_vector(const struct iovec *vector, int count)
 {
     return vector && count > 0 && count <= IOV_MAX && (count == 1 || bine_vector_size(vector, (size_t)count) != 0);
 }
 
-BINE_QUICK bool bine_quick_receive_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
-                                          ssize_t *result)
+BINE_FAST bool bine_fast_recv_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
+                                     ssize_t *result)
 {
-    if (!bine_quick_vector(vector, count))
+    if (!bine_fast_vector(vector, count))
         return false;
     if (count == 1)
-        return bine_quick_receive(hub, fd, vector->iov_base, vector->iov_len, false, result);
+        return bine_fast_recv(hub, fd, vector->iov_base, vector->iov_len, false, result);
     struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
-    return bine_quick_receive_message(hub, fd, &message, false, result);
+    return bine_fast_recv_message(hub, fd, &message, false, result);
 }
 
-BINE_QUICK bool bine_quick_transmit_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
-                                           ssize_t *result)
+BINE_FAST bool bine_fast_send_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
+                                     ssize_t *result)
 {
-    if (!bine_quick_vector(vector, count))
+    if (!bine_fast_vector(vector, count))
         return false;
     if (count == 1)
-        return bine_quick_transmit(hub, fd, vector->iov_base, vector->iov_len, 0, false, result);
+        return bine_fast_send(hub, fd, vector->iov_base, vector->iov_len, 0, false, result);
     struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
-    return bine_quick_transmit_message(hub, fd, &message, 0, false, result);
+    return bine_fast_send_message(hub, fd, &message, 0, false, result);
 }
 
 #endif

@@ -20,7 +20,7 @@ static void note_descriptors(const struct mmsghdr *messages, unsigned count, int
 {
     for (unsigned i = 0; i < count; i++)
         if (messages[i].msg_hdr.msg_controllen)
-            bine_received_descriptors(&messages[i].msg_hdr, flags);
+            bine_rights_received(&messages[i].msg_hdr, flags);
 }
 
 /* A stream with SO_RCVLOWAT: each message waits for so much. */

@@ -8,7 +8,7 @@
 #include "io/descriptor/vector.h"
 
 /* One attempt that does not block. */
-static ssize_t attempt(const struct bine_receive *receive)
+static ssize_t receive_attempt(const struct bine_receive *receive)
 {
     int flags = receive->flags | MSG_DONTWAIT;
     if (receive->message)
@@ -47,10 +47,10 @@ static void learn(const struct bine_receive *receive, struct bine_wait *wait, ss
     }
 }
 
-static ssize_t finish(const struct bine_receive *receive, ssize_t got)
+static ssize_t receive_finish(const struct bine_receive *receive, ssize_t got)
 {
     if (got >= 0 && receive->message && receive->message->msg_controllen)
-        bine_received_descriptors(receive->message, receive->flags);
+        bine_rights_received(receive->message, receive->flags);
     return got;
 }
 
@@ -69,7 +69,7 @@ void bine_receive_nothing(struct msghdr *message)
 }
 
 /* A datagram socket that was shut down: a call that waits returns 0, one with MSG_DONTWAIT says EAGAIN for ever. */
-static ssize_t nothing(const struct bine_receive *receive, const struct bine_wait *wait)
+static ssize_t receive_nothing(const struct bine_receive *receive, const struct bine_wait *wait)
 {
     if (wait->record)
         atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
@@ -114,7 +114,7 @@ static __attribute__((noinline)) int by_poller_from(const struct bine_receive *r
 }
 
 /* Let the poller receive straight into the caller's buffers. As bine_wait_result. */
-static int by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
+static int receive_by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
 {
     if (receive->address)
         return by_poller_from(receive, wait, got);
@@ -150,7 +150,7 @@ static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, con
     int saved = errno;
     for (;;) {
         if (!wait_first) {
-            ssize_t got = attempt(receive);
+            ssize_t got = receive_attempt(receive);
             if (got >= 0) {
                 learn(receive, &wait, got, tried);
                 errno = saved;
@@ -160,7 +160,7 @@ static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, con
                 return -1;
             if (bine_receive_ended(&wait)) {
                 errno = saved;
-                return nothing(receive, &wait);
+                return receive_nothing(receive, &wait);
             }
             bine_read_was_dry(wait.record);
             bine_receive_dry(&wait);
@@ -182,7 +182,7 @@ static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, con
         wait_first = tried = false;
         if (ring) {
             ssize_t got = 0;
-            error = by_poller(receive, &wait, &got);
+            error = receive_by_poller(receive, &wait, &got);
             if (!error) {
                 learn(receive, &wait, got, false);
                 errno = saved;
@@ -222,7 +222,7 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
     piece.flags &= ~MSG_WAITALL;
     bine_wait_begin(&wait, hub, receive->fd, "recv fd");
     for (;;) {
-        ssize_t got = attempt(&piece);
+        ssize_t got = receive_attempt(&piece);
         if (got == 0 && size)
             break;
         if (got < 0 && errno != EAGAIN) {
@@ -296,13 +296,13 @@ ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
         return bine_io_fail(error);
     /* These never block, whatever the descriptor: recv(2), and tcp_recv_urg for MSG_OOB. */
     if (receive->flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB))
-        return finish(receive, attempt(receive));
+        return receive_finish(receive, receive_attempt(receive));
     struct bine_descriptor *record = bine_descriptor_find(receive->fd);
     int low_water = record ? atomic_load_explicit(&record->low_water, memory_order_relaxed) : 0;
     if (__builtin_expect((receive->flags & MSG_WAITALL) || low_water, 0))
-        return finish(receive, receive_whole(hub, receive, record, low_water));
+        return receive_finish(receive, receive_whole(hub, receive, record, low_water));
     if (receive->message)
-        return finish(receive, receive_piece(hub, receive));
+        return receive_finish(receive, receive_piece(hub, receive));
     return receive_piece(hub, receive); /* a jump: nothing of this call lies on the stack while it waits */
 }
 

@@ -10,7 +10,7 @@
 #include "io/descriptor/vector.h"
 
 /* One attempt that does not block, behind the first `done` bytes. */
-static ssize_t attempt(const struct bine_transmit *transmit, size_t done)
+static ssize_t transmit_attempt(const struct bine_transmit *transmit, size_t done)
 {
     int flags = transmit->flags | MSG_DONTWAIT;
     if (!done) {
@@ -33,7 +33,7 @@ static ssize_t attempt(const struct bine_transmit *transmit, size_t done)
 }
 
 /* Let the poller send. As bine_wait_result. */
-static int by_poller(const struct bine_transmit *transmit, struct bine_wait *wait, ssize_t *sent)
+static int transmit_by_poller(const struct bine_transmit *transmit, struct bine_wait *wait, ssize_t *sent)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -92,7 +92,7 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
             }
             return (ssize_t)sent;
         }
-        ssize_t more = attempt(&rest, sent);
+        ssize_t more = transmit_attempt(&rest, sent);
         if (more < 0) {
             if (errno == EINPROGRESS && rest.flags & MSG_FASTOPEN) {
                 rest.flags &= ~MSG_FASTOPEN;
@@ -155,7 +155,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
     if (transmit->message && transmit->message->msg_controllen)
         bine_sent_descriptors(transmit->message);
     if (transmit->flags & MSG_DONTWAIT)
-        return attempt(transmit, 0);
+        return transmit_attempt(transmit, 0);
 
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, transmit->fd, "send fd");
@@ -163,7 +163,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
     ssize_t sent = -1;
     errno = EAGAIN;
     if (through_ring(transmit, &wait) && !bine_wait_allowed(&wait, true)) {
-        error = by_poller(transmit, &wait, &sent);
+        error = transmit_by_poller(transmit, &wait, &sent);
         if (error == EPIPE)
             broken_pipe(transmit);
         if (error == ETIME)
@@ -174,7 +174,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
         error = -1;
     }
     if (error)
-        sent = attempt(transmit, 0);
+        sent = transmit_attempt(transmit, 0);
     return follow_up(hub, transmit, &wait, sent, saved);
 }
 

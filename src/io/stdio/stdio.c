@@ -15,7 +15,7 @@
 #if BINE_STDIO_KNOWN
 
 /* Is there a descriptor that a greenlet can wait for? */
-static bool waits(const FILE *file)
+static bool stdio_waits(const FILE *file)
 {
     if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode > 0 || file->_markers)
         return false;
@@ -35,7 +35,7 @@ int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, 
     call->hub = hub;
     call->file = file;
     call->light = call->locked = false;
-    call->waits = waits(file);
+    call->waits = stdio_waits(file);
     if (unlocked || file->_flags & FILE_USER_LOCK)
         return call->waits;
     if (!bine_stdio_locked_by_other(hub, file)) {
@@ -53,7 +53,7 @@ int bine_stdio_begin(struct bine_stdio *call, struct bine_hub *hub, FILE *file, 
         return -1;
     }
     call->locked = true;
-    call->waits = waits(file); /* it may have been reopened meanwhile */
+    call->waits = stdio_waits(file); /* it may have been reopened meanwhile */
     return 1;
 }
 
@@ -116,7 +116,7 @@ static bool failed(FILE *file)
 }
 
 /* Write both to the last byte. */
-static bool write_all(FILE *file, const char *first, size_t first_size, const char *second, size_t second_size)
+static bool stdio_write_all(FILE *file, const char *first, size_t first_size, const char *second, size_t second_size)
 {
     while (first_size + second_size) {
         struct iovec vector[2] = {{(void *)first, first_size}, {(void *)second, second_size}};
@@ -142,7 +142,7 @@ static bool write_out(struct bine_stdio *call, const char *more, size_t size)
         return failed(file);
     const char *pending = file->_IO_write_base;
     size_t pending_size = (size_t)(file->_IO_write_ptr - file->_IO_write_base);
-    bool well = write_all(file, pending, pending_size, more, size);
+    bool well = stdio_write_all(file, pending, pending_size, more, size);
     empty_buffer(file);
     return well || failed(file);
 }

@@ -16,7 +16,7 @@ static size_t available(const FILE *file)
     return (size_t)(file->_IO_read_end - file->_IO_read_ptr);
 }
 
-static int take(struct bine_stdio *call)
+static int stdio_input_take(struct bine_stdio *call)
 {
     return bine_stdio_fill(call) ? (unsigned char)*call->file->_IO_read_ptr++ : EOF;
 }
@@ -27,7 +27,7 @@ int bine_stdio_getc(struct bine_hub *hub, FILE *file, bool unlocked)
     int begun = bine_stdio_begin(&call, hub, file, unlocked);
     if (begun <= 0)
         return begun < 0 ? EOF : unlocked ? bine_libc.getc_unlocked(file) : bine_libc.getc(file);
-    int byte = take(&call);
+    int byte = stdio_input_take(&call);
     bine_stdio_end(&call);
     return byte;
 }
@@ -35,7 +35,7 @@ int bine_stdio_getc(struct bine_hub *hub, FILE *file, bool unlocked)
 int bine_stdio_uflow(struct bine_hub *hub, FILE *file)
 {
     struct bine_stdio call;
-    return bine_stdio_begin(&call, hub, file, true) > 0 ? take(&call) : bine_libc.__uflow(file);
+    return bine_stdio_begin(&call, hub, file, true) > 0 ? stdio_input_take(&call) : bine_libc.__uflow(file);
 }
 
 int bine_stdio_underflow(struct bine_hub *hub, FILE *file)

@@ -12,7 +12,7 @@ struct held {
     FILE *file;
     struct bine_greenlet *owner;
     unsigned depth;
-    struct bine_queue waiters;
+    struct bine_waiters waiters;
     struct held *next;
 };
 
@@ -34,13 +34,13 @@ static void forget_locks(struct bine_hub *hub)
     }
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void stdio_lock_set_up(void)
 {
     bine_hub_on_fork(forget_locks);
     bine_hub_on_end(forget_locks);
 }
 
-static struct held *find(FILE *file)
+static struct held *stdio_lock_find(FILE *file)
 {
     for (struct held *held = *held_here(); held; held = held->next)
         if (held->file == file)
@@ -60,7 +60,7 @@ static void let_go(struct held *held)
 /* Give it to the next in line, or forget it. */
 static void pass_on(struct held *held)
 {
-    struct bine_waiter *waiter = bine_queue_pop(&held->waiters);
+    struct bine_waiter *waiter = bine_waiters_pop(&held->waiters);
     if (!waiter) {
         let_go(held);
         return;
@@ -76,14 +76,14 @@ bool bine_stdio_locked_by_other(struct bine_hub *hub, FILE *file)
     struct held *held = *held_here();
     if (__builtin_expect(held == NULL, 1))
         return false;
-    held = find(file);
+    held = stdio_lock_find(file);
     return held && held->owner != hub->current;
 }
 
 /* Become the owner among this hub's greenlets. */
 static int own(struct bine_hub *hub, FILE *file, bool firm)
 {
-    struct held *held = find(file);
+    struct held *held = stdio_lock_find(file);
     if (!held) {
         held = malloc(sizeof *held);
         if (!held)
@@ -97,13 +97,13 @@ static int own(struct bine_hub *hub, FILE *file, bool firm)
         return 0;
     }
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(&held->waiters, &waiter);
+    bine_waiters_push(&held->waiters, &waiter);
     for (;;) {
         int error = bine_park(hub, "stdio lock", (uintptr_t)file, INT64_MAX, firm ? BINE_PARK_FIRM : 0);
         if (waiter.item)
             return 0; /* it was handed over, whatever else happened */
         if (error) {
-            bine_queue_remove(&waiter);
+            bine_waiters_remove(&waiter);
             return error;
         }
     }
@@ -135,7 +135,7 @@ int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm)
     int error = own(hub, file, firm);
     if (error)
         return error;
-    struct held *held = find(file);
+    struct held *held = stdio_lock_find(file);
     if (held->depth > 1) {
         lock_again(file);
         return 0;
@@ -160,14 +160,14 @@ bool bine_stdio_trylock(struct bine_hub *hub, FILE *file)
 void bine_stdio_unlock(struct bine_hub *hub, FILE *file)
 {
     bine_libc.funlockfile(file);
-    struct held *held = find(file);
+    struct held *held = stdio_lock_find(file);
     if (held && held->owner == hub->current && --held->depth == 0)
         pass_on(held);
 }
 
 bool bine_stdio_locked_by_me(struct bine_hub *hub, FILE *file)
 {
-    struct held *held = find(file);
+    struct held *held = stdio_lock_find(file);
     return held && held->owner == hub->current;
 }
 
@@ -179,7 +179,7 @@ int bine_stdio_lend(struct bine_hub *hub, FILE *file)
         return -1;
     }
     /* Our own depth counts one more than libc's lock does. */
-    int times = (int)find(file)->depth - 1;
+    int times = (int)stdio_lock_find(file)->depth - 1;
     for (int i = 0; i < times; i++)
         bine_libc.funlockfile(file);
     return times;
@@ -193,7 +193,7 @@ void bine_stdio_take_back(struct bine_hub *hub, FILE *file, int times)
             keep_threads_out(hub, file, true);
         else
             lock_again(file);
-    struct held *held = find(file);
+    struct held *held = stdio_lock_find(file);
     if (--held->depth == 0)
         pass_on(held);
     errno = saved;

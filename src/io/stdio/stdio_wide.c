@@ -28,7 +28,7 @@ static const struct wide_buffer *buffer_of(const FILE *file)
     return (const struct wide_buffer *)file->_wide_data;
 }
 
-static bool waits(const FILE *file)
+static bool stdio_wide_waits(const FILE *file)
 {
     if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode < 0)
         return false;
@@ -67,12 +67,12 @@ static bool takes(const FILE *file, const wchar_t *text, size_t count)
 
 bool bine_wide_pending(const FILE *file)
 {
-    return file && file->_mode > 0 && file->_flags & FILE_PUTTING && waits(file);
+    return file && file->_mode > 0 && file->_flags & FILE_PUTTING && stdio_wide_waits(file);
 }
 
 #else /* another libc: its FILE is its own affair */
 
-static bool waits(const FILE *file)
+static bool stdio_wide_waits(const FILE *file)
 {
     return false;
 }
@@ -114,7 +114,7 @@ struct call {
     void *pointer;
 };
 
-static void run_call(struct bine_offload_job *job)
+static void stdio_wide_run_call(struct bine_offload_job *job)
 {
     struct call *call = (struct call *)job;
     locale_t own = uselocale(call->locale);
@@ -137,7 +137,7 @@ static void make_on_pool(struct bine_hub *hub, struct call *call, const char *ve
     if (times < 0)
         return;
     int prompt = lend_prompt(hub, file);
-    call->job.run = run_call;
+    call->job.run = stdio_wide_run_call;
     call->job.lingers = true;
     call->job.any_rights = true;
     call->job.interruptible = true;
@@ -153,10 +153,10 @@ static void make_on_pool(struct bine_hub *hub, struct call *call, const char *ve
 }
 
 /* Make the call. `quick`: it will neither read nor write. The result of a call that was never made is what `call` holds. */
-static void make(struct bine_hub *hub, struct call *call, const char *verb, bool quick, bool unlocked)
+static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char *verb, bool quick, bool unlocked)
 {
     call->unlocked = unlocked;
-    if (!quick && waits(call->file)) {
+    if (!quick && stdio_wide_waits(call->file)) {
         make_on_pool(hub, call, verb);
         return;
     }
@@ -179,7 +179,7 @@ static void make_getwc(struct call *call)
 wint_t bine_wide_getwc(struct bine_hub *hub, FILE *file, bool unlocked)
 {
     struct call call = {.make = make_getwc, .file = file, .result = (long)WEOF};
-    make(hub, &call, "fgetwc fd", has(file, 1, false), unlocked);
+    stdio_wide_make(hub, &call, "fgetwc fd", has(file, 1, false), unlocked);
     return (wint_t)call.result;
 }
 
@@ -191,7 +191,7 @@ static void make_underflow(struct call *call)
 wint_t bine_wide_underflow(struct bine_hub *hub, FILE *file)
 {
     struct call call = {.make = make_underflow, .file = file, .result = (long)WEOF};
-    make(hub, &call, "fgetwc fd", has(file, 1, false), true);
+    stdio_wide_make(hub, &call, "fgetwc fd", has(file, 1, false), true);
     return (wint_t)call.result;
 }
 
@@ -204,7 +204,7 @@ static void make_fgetws(struct call *call)
 wchar_t *bine_wide_fgetws(struct bine_hub *hub, wchar_t *line, int size, FILE *file, bool unlocked)
 {
     struct call call = {.make = make_fgetws, .file = file, .line = line, .size = size};
-    make(hub, &call, "fgetws fd", size <= 1 || has(file, (size_t)size - 1, true), unlocked);
+    stdio_wide_make(hub, &call, "fgetws fd", size <= 1 || has(file, (size_t)size - 1, true), unlocked);
     return call.pointer;
 }
 
@@ -220,7 +220,7 @@ int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, con
     va_copy(copy, arguments);
     struct call call = {
         .make = make_scan, .file = file, .scan = scan, .text = format, .arguments = &copy, .result = EOF};
-    make(hub, &call, "fwscanf fd", false, false);
+    stdio_wide_make(hub, &call, "fwscanf fd", false, false);
     va_end(copy);
     return (int)call.result;
 }
@@ -236,7 +236,7 @@ static void make_putwc(struct call *call)
 wint_t bine_wide_putwc(struct bine_hub *hub, wchar_t character, FILE *file, bool unlocked)
 {
     struct call call = {.make = make_putwc, .file = file, .character = character, .result = (long)WEOF};
-    make(hub, &call, "fputwc fd", takes(file, &character, 1), unlocked);
+    stdio_wide_make(hub, &call, "fputwc fd", takes(file, &character, 1), unlocked);
     return (wint_t)call.result;
 }
 
@@ -248,7 +248,7 @@ static void make_overflow(struct call *call)
 wint_t bine_wide_overflow(struct bine_hub *hub, FILE *file, wint_t character)
 {
     struct call call = {.make = make_overflow, .file = file, .character = (wchar_t)character, .result = (long)WEOF};
-    make(hub, &call, "fputwc fd", false, true);
+    stdio_wide_make(hub, &call, "fputwc fd", false, true);
     return (wint_t)call.result;
 }
 
@@ -261,7 +261,7 @@ static void make_fputws(struct call *call)
 int bine_wide_fputws(struct bine_hub *hub, const wchar_t *text, FILE *file, bool unlocked)
 {
     struct call call = {.make = make_fputws, .file = file, .text = text, .result = EOF};
-    make(hub, &call, "fputws fd", takes(file, text, wcslen(text)), unlocked);
+    stdio_wide_make(hub, &call, "fputws fd", takes(file, text, wcslen(text)), unlocked);
     return (int)call.result;
 }
 
@@ -301,7 +301,7 @@ static wchar_t *format_text(int check, const wchar_t *format, va_list arguments,
 int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar_t *format, va_list arguments)
 {
     int saved = errno, length;
-    wchar_t *text = waits(file) ? format_text(check, format, arguments, &length) : NULL;
+    wchar_t *text = stdio_wide_waits(file) ? format_text(check, format, arguments, &length) : NULL;
     errno = saved;
     if (text) {
         int result = bine_wide_fputws(hub, text, file, false) < 0 ? -1 : length;
@@ -329,6 +329,6 @@ static void make_fflush(struct call *call)
 int bine_wide_fflush(struct bine_hub *hub, FILE *file)
 {
     struct call call = {.make = make_fflush, .file = file, .result = EOF};
-    make(hub, &call, "fflush fd", false, false);
+    stdio_wide_make(hub, &call, "fflush fd", false, false);
     return (int)call.result;
 }

@@ -11,7 +11,7 @@
 #include "stream.h"
 
 /* Try read(fd, buffer, size). True: that was it, *result is the result, errno is set if it is -1. */
-BINE_QUICK bool bine_quick_read(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t *result)
+BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || size - 1 >= BINE_TRANSFER_MOST || hub->streak >= BINE_STREAK_LIMIT ||
@@ -47,7 +47,7 @@ BINE_QUICK bool bine_quick_read(struct bine_hub *hub, int fd, void *buffer, size
 }
 
 /* Try write(fd, buffer, size) of a pipe. */
-BINE_QUICK bool bine_quick_write(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t *result)
+BINE_FAST bool bine_fast_write(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_PIPE ||

@@ -11,7 +11,7 @@ enum {
 };
 
 /* Wait until fd is ready, by a poll that does not wait first. 0: make the call. Else an error number. */
-static int await(struct bine_wait *wait, short events)
+static int same_await(struct bine_wait *wait, short events)
 {
     for (;;) {
         struct pollfd look = {.fd = wait->fd, .events = events};
@@ -35,7 +35,7 @@ static int await_bytes(struct bine_hub *hub, int fd)
     bine_wait_begin(&wait, hub, fd, "read fd");
     int saved = errno, error = bine_streak(hub);
     if (!error)
-        error = await(&wait, POLLIN);
+        error = same_await(&wait, POLLIN);
     errno = saved;
     return error;
 }
@@ -69,7 +69,7 @@ static bool takes_pieces(int fd, struct bine_descriptor *record)
 }
 
 /* `flat`: by write, of one buffer. */
-static ssize_t write_all(int fd, const struct iovec *vector, int count, bool flat)
+static ssize_t same_write_all(int fd, const struct iovec *vector, int count, bool flat)
 {
     struct bine_hub *hub = bine_io_hub();
     struct bine_wait wait;
@@ -79,7 +79,7 @@ static ssize_t write_all(int fd, const struct iovec *vector, int count, bool fla
     bool pieces = total > PIECE && takes_pieces(fd, wait.record);
     do {
         if (!error)
-            error = await(&wait, POLLOUT);
+            error = same_await(&wait, POLLOUT);
         if (error)
             return sent ? (ssize_t)sent : bine_io_fail(error);
         struct iovec window[BINE_VECTOR_WINDOW];
@@ -106,12 +106,12 @@ ssize_t bine_same_write(int fd, const void *buffer, size_t size)
     if (!bine_io_hub())
         return bine_libc.write(fd, buffer, size);
     struct iovec vector = {(void *)buffer, size};
-    return write_all(fd, &vector, 1, true);
+    return same_write_all(fd, &vector, 1, true);
 }
 
 ssize_t bine_same_writev(int fd, const struct iovec *vector, int count)
 {
     if (!bine_io_hub() || !vector || count <= 0 || count > IOV_MAX || bine_vector_size(vector, (size_t)count) == 0)
         return bine_libc.writev(fd, vector, count);
-    return write_all(fd, vector, count, false);
+    return same_write_all(fd, vector, count, false);
 }

@@ -13,7 +13,7 @@
 #include "io/wait/poll_first.h"
 
 /* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
-static bool refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
+static bool stream_refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
 {
     if (result >= 0 || (errno != EOPNOTSUPP && !bine_call_refused(errno)))
         return false;
@@ -30,7 +30,7 @@ static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, 
         return false;
     /* Offset -1, as two halves: the file position, or none for a pipe. */
     *result = bine_libc.syscall(number, fd, vector, count, -1L, -1L, RWF_NOWAIT);
-    return !refused(record, refuses, *result);
+    return !stream_refused(record, refuses, *result);
 }
 
 struct reading {
@@ -55,7 +55,7 @@ static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_k
     /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one group of them at a time. */
     bool contested = kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record);
     struct reading reading = {vector, count};
-    return bine_ask_first(wait, POLLIN, contested, call_read, &reading);
+    return bine_poll_first(wait, POLLIN, contested, call_read, &reading);
 }
 
 /* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read
@@ -66,8 +66,8 @@ static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, boo
     return (kind == BINE_FD_PIPE || kind == BINE_FD_FILE) && bine_wait_supports(hub, flat ? one : many);
 }
 
-static int by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *vector, int count, bool flat,
-                     ssize_t *result)
+static int stream_by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *vector, int count, bool flat,
+                            ssize_t *result)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -98,7 +98,7 @@ static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector,
     if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
         ssize_t got = 0;
         wait->flags = BINE_PARK_FIRM; /* as uninterruptible as the kernel's own wait for a disk */
-        int error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+        int error = stream_by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
         if (error >= 0)
             return error ? bine_io_fail(error) : got;
     }
@@ -179,7 +179,7 @@ static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kin
         wait_first = tried = false;
         if (ring) {
             ssize_t got = 0;
-            error = by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+            error = stream_by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
             if (!error) {
                 bine_read_was_full(wait->record, false);
                 errno = saved;
@@ -231,7 +231,7 @@ ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t s
     struct iovec vector = {buffer, size};
     int error = done < 0 ? errno : 0;
     bool dry = error == EAGAIN;
-    if (error && !dry && !refused(wait.record, BINE_READ_REFUSES_NOWAIT, done))
+    if (error && !dry && !stream_refused(wait.record, BINE_READ_REFUSES_NOWAIT, done))
         return -1;
     enum bine_descriptor_kind kind = bine_descriptor_kind(fd, wait.record);
     if (done != 0)
@@ -281,7 +281,7 @@ static ssize_t attempt_write(const struct bine_wait *wait, enum bine_descriptor_
     struct writing writing = {vector, count, kind == BINE_FD_PIPE ? PIPE_BUF : 0};
     if (!writing.room && wait->record && atomic_load_explicit(&wait->record->terminal, memory_order_relaxed))
         writing.room = 256;
-    return bine_ask_first(wait, POLLOUT, false, call_write, &writing);
+    return bine_poll_first(wait, POLLOUT, false, call_write, &writing);
 }
 
 /* `first`: what has been tried already, as of attempt_write, with `tried`. */
@@ -354,7 +354,7 @@ ssize_t bine_stream_write_on(struct bine_hub *hub, int fd, const void *buffer, s
 {
     struct bine_descriptor *record = bine_descriptor_of(fd);
     struct iovec vector = {(void *)buffer, size};
-    bool tried = !record || !refused(record, BINE_WRITE_REFUSES_NOWAIT, done);
+    bool tried = !record || !stream_refused(record, BINE_WRITE_REFUSES_NOWAIT, done);
     enum bine_descriptor_kind kind = bine_descriptor_kind(fd, record);
     return write_stream(hub, fd, kind, &vector, 1, true, tried, done, saved);
 }

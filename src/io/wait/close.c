@@ -19,9 +19,9 @@ struct farewell {
     int fd;
 };
 
-static void forget(struct bine_hub *hub, int fd)
+static void close_forget(struct bine_hub *hub, int fd)
 {
-    if (hub->driver == &hub->idle_driver)
+    if (hub->driver == &hub->futex_driver)
         return; /* it has never waited for a descriptor */
     struct bine_poller *poller = (struct bine_poller *)hub->driver;
     poller->class->forget(poller, fd);
@@ -35,7 +35,7 @@ static void deliver_farewell(struct bine_message *message)
     struct bine_hub *hub = farewell->hub;
     int fd = farewell->fd;
     free(farewell);
-    forget(hub, fd);
+    close_forget(hub, fd);
 }
 
 static void drop_farewell(struct bine_message *message)
@@ -81,7 +81,7 @@ static bool any_ready(struct bine_greenlet *const *waiters, size_t count)
 static bool let_waiters_have_it(struct bine_hub *hub, int fd, struct bine_descriptor *record)
 {
     struct bine_greenlet *waiters[WAITERS];
-    if (hub->no_park || hub->driver == &hub->idle_driver)
+    if (hub->no_park || hub->driver == &hub->futex_driver)
         return true;
     struct bine_poller *poller = (struct bine_poller *)hub->driver;
     size_t count = bine_poller_recheck_descriptor(poller, fd, waiters, WAITERS);
@@ -121,7 +121,7 @@ bool bine_descriptor_closing(int fd)
         bine_descriptor_gone(fd);
         atomic_store_explicit(&record->shared, shared, memory_order_relaxed);
         if (here && (user == here || many))
-            forget(here, fd);
+            close_forget(here, fd);
         if (many)
             bine_hub_each(send_farewell, &fd);
         else if (user != here)
@@ -140,7 +140,7 @@ void bine_descriptor_replaced(int fd, struct bine_descriptor *record)
     struct bine_hub *here = bine_hub_here();
     struct bine_hub *user = atomic_load_explicit(&record->hub, memory_order_acquire);
     bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
-    if (here && (user == here || many) && here->driver != &here->idle_driver) {
+    if (here && (user == here || many) && here->driver != &here->futex_driver) {
         struct bine_poller *poller = (struct bine_poller *)here->driver;
         poller->class->replaced(poller, fd);
     }

@@ -7,14 +7,14 @@
 #include "poll_set.h"
 #include "wait.h"
 
-static int look(int fd, struct epoll_event *events, int size, const sigset_t *mask)
+static int epoll_wait_look(int fd, struct epoll_event *events, int size, const sigset_t *mask)
 {
     return bine_libc.epoll_pwait(fd, events, size, 0, mask);
 }
 
 /* After a look that found nothing. */
-static int wait_for(struct bine_hub *hub, int fd, struct epoll_event *events, int size, int64_t deadline,
-                    const sigset_t *mask)
+static int epoll_wait_wait_for(struct bine_hub *hub, int fd, struct epoll_event *events, int size, int64_t deadline,
+                               const sigset_t *mask)
 {
     struct bine_wait wait;
     int saved = errno;
@@ -29,7 +29,7 @@ static int wait_for(struct bine_hub *hub, int fd, struct epoll_event *events, in
         bine_mask_end(&waiting);
         if (error && error != ETIME && error != EINTR)
             return (int)bine_io_fail(error);
-        int ready = look(fd, events, size, NULL);
+        int ready = epoll_wait_look(fd, events, size, NULL);
         if (ready == 0 && error == EINTR)
             return (int)bine_io_fail(EINTR);
         if (ready != 0 || error) {
@@ -48,11 +48,11 @@ int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseco
     int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
-    int ready = look(fd, events, size, mask);
+    int ready = epoll_wait_look(fd, events, size, mask);
     if (ready != 0 || milliseconds == 0)
         return ready;
     int64_t deadline = milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
-    return wait_for(hub, fd, events, size, deadline, mask);
+    return epoll_wait_wait_for(hub, fd, events, size, deadline, mask);
 }
 
 int bine_epoll_wait(int fd, struct epoll_event *events, int size, int milliseconds)
@@ -72,8 +72,8 @@ int bine_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct
     int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
-    int ready = look(fd, events, size, mask);
+    int ready = epoll_wait_look(fd, events, size, mask);
     if (ready != 0 || (timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
         return ready;
-    return wait_for(hub, fd, events, size, bine_timespec_deadline(hub, timeout), mask);
+    return epoll_wait_wait_for(hub, fd, events, size, bine_timespec_deadline(hub, timeout), mask);
 }

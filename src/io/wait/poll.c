@@ -18,7 +18,7 @@ static void note_closed(void *arg, size_t index)
 }
 
 /* After the zero-time poll of the caller found nothing. */
-static int wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask)
+static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask)
 {
     struct closed_entries closed = {fds, 0};
     const struct timespec zero = {0};
@@ -28,7 +28,7 @@ static int wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int6
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_many_wait(hub, "poll", fds, count, deadline, &rounds, signals, note_closed, &closed);
+        int error = bine_poll_set_wait(hub, "poll", fds, count, deadline, &rounds, signals, note_closed, &closed);
         bine_mask_end(&waiting);
         if (closed.count) {
             errno = saved;
@@ -59,7 +59,7 @@ int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds)
     if (ready != 0 || milliseconds == 0)
         return ready;
     int64_t deadline = milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
-    return wait_for(hub, fds, count, deadline, NULL);
+    return poll_wait_for(hub, fds, count, deadline, NULL);
 }
 
 int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
@@ -75,5 +75,5 @@ int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
     int ready = bine_libc.ppoll(fds, count, &zero, mask);
     if (ready != 0 || (timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
         return ready;
-    return wait_for(hub, fds, count, bine_timespec_deadline(hub, timeout), mask);
+    return poll_wait_for(hub, fds, count, bine_timespec_deadline(hub, timeout), mask);
 }

@@ -33,7 +33,7 @@ static void close_own(struct race *race)
 }
 
 /* It closes what is its own, for its greenlet may be gone by then. */
-static void run(struct bine_offload_job *job)
+static void poll_first_run(struct bine_offload_job *job)
 {
     struct race *race = (struct race *)job;
     race->result = race->call(race->own >= 0 ? race->own : race->fd, race->arg);
@@ -43,7 +43,7 @@ static void run(struct bine_offload_job *job)
 static atomic_bool ever;
 
 /* The greenlets of a hub that has ended race no more. */
-static void hub_ended(struct bine_hub *hub)
+static void poll_first_hub_ended(struct bine_hub *hub)
 {
     if (atomic_load(&ever))
         bine_descriptor_forget_racer(hub);
@@ -51,11 +51,11 @@ static void hub_ended(struct bine_hub *hub)
 
 __attribute__((constructor)) static void watch_hubs(void)
 {
-    bine_hub_on_end(hub_ended);
+    bine_hub_on_end(poll_first_hub_ended);
 }
 
 /* One at a time: a hundred greenlets that are woken for one connection need no hundred threads. 0 or an error number. */
-static int begin(const struct bine_wait *wait)
+static int poll_first_begin(const struct bine_wait *wait)
 {
     struct bine_hub *nobody = NULL;
     atomic_store(&ever, true);
@@ -73,7 +73,7 @@ static int begin(const struct bine_wait *wait)
     return 0;
 }
 
-static void end(const struct bine_wait *wait)
+static void poll_first_end(const struct bine_wait *wait)
 {
     if (wait->record)
         atomic_store(&wait->record->racer, NULL);
@@ -81,11 +81,12 @@ static void end(const struct bine_wait *wait)
 
 static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const void *arg), const void *arg)
 {
-    struct race race = {.job = {.run = run, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
-                        .fd = wait->fd,
-                        .call = call,
-                        .arg = arg,
-                        .result = -1};
+    struct race race = {
+        .job = {.run = poll_first_run, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
+        .fd = wait->fd,
+        .call = call,
+        .arg = arg,
+        .result = -1};
     /* A number of its own for the thread: the other one may be closed and mean another file before it gets there. */
     race.own = bine_libc.fcntl(wait->fd, F_DUPFD_CLOEXEC, 0);
     bine_timeout patience;
@@ -103,11 +104,11 @@ static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const 
     return bine_io_fail(error == EAGAIN && bine_wait_closed_meanwhile(wait) ? EBADF : error);
 }
 
-ssize_t bine_ask_first(const struct bine_wait *wait, short events, bool contested,
-                       ssize_t (*call)(int fd, const void *arg), const void *arg)
+ssize_t bine_poll_first(const struct bine_wait *wait, short events, bool contested,
+                        ssize_t (*call)(int fd, const void *arg), const void *arg)
 {
     struct bine_descriptor *record = wait->record;
-    int error = contested ? begin(wait) : 0;
+    int error = contested ? poll_first_begin(wait) : 0;
     if (error)
         return bine_io_fail(error);
     while (!contested && record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
@@ -119,7 +120,7 @@ ssize_t bine_ask_first(const struct bine_wait *wait, short events, bool conteste
     else
         result = contested ? race(wait, call, arg) : call(wait->fd, arg);
     if (contested)
-        end(wait);
+        poll_first_end(wait);
     else if (record)
         atomic_flag_clear_explicit(&record->lock, memory_order_release);
     return result;

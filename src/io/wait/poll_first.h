@@ -11,7 +11,7 @@
  * else took it; and of a contested one EBADF if fd was closed meanwhile, or why the greenlet was to wait no longer. A call that succeeded in
  * that very moment is delivered. (Within a shield it waits until something comes, and does not notice a close.)
  */
-ssize_t bine_ask_first(const struct bine_wait *wait, short events, bool contested,
-                       ssize_t (*call)(int fd, const void *arg), const void *arg);
+ssize_t bine_poll_first(const struct bine_wait *wait, short events, bool contested,
+                        ssize_t (*call)(int fd, const void *arg), const void *arg);
 
 #endif

@@ -25,7 +25,7 @@ struct one {
     unsigned generation;
 };
 
-static void ended(struct bine_operation *operation)
+static void poll_set_ended(struct bine_operation *operation)
 {
     struct many *many = ((struct one *)operation)->many;
     many->pending--;
@@ -33,7 +33,7 @@ static void ended(struct bine_operation *operation)
     bine_unpark(many->greenlet);
 }
 
-static uint32_t events_of(short asked)
+static uint32_t poll_set_events_of(short asked)
 {
     uint32_t events = (uint32_t)asked & (POLLIN | POLLOUT | POLLPRI | POLLRDHUP);
     if (asked & (POLLRDNORM | POLLRDBAND))
@@ -50,10 +50,10 @@ static unsigned generation_of(int fd)
 }
 
 /* Begin to wait for one. False: do not park, ask again (or *error says why not). */
-static bool begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one, const struct pollfd *fd,
-                  int *error)
+static bool poll_set_begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one, const struct pollfd *fd,
+                           int *error)
 {
-    uint32_t events = events_of(fd->events);
+    uint32_t events = poll_set_events_of(fd->events);
     struct bine_descriptor *record = bine_descriptor_of(fd->fd);
     if (record)
         bine_descriptor_used_by(record, hub);
@@ -63,7 +63,7 @@ static bool begin(struct bine_hub *hub, struct bine_poller *poller, struct one *
     one->operation.kind = BINE_OP_POLL;
     one->operation.fd = fd->fd;
     one->operation.events = events;
-    one->operation.done = ended;
+    one->operation.done = poll_set_ended;
     one->operation.waiter = hub->current;
     one->many->pending++;
     int refused = poller->class->start(poller, &one->operation);
@@ -89,8 +89,8 @@ static int by_the_clock(struct bine_hub *hub, const char *verb, int64_t deadline
     return error == ETIME && until < deadline ? 0 : error;
 }
 
-int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                   unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg)
+int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
+                       unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg)
 {
     if (bine_signals_since(hub, signals, BINE_PARK_SIGNALS))
         return EINTR;
@@ -123,7 +123,7 @@ int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *
         struct one *one = all + begun++;
         one->many = &many;
         one->index = i;
-        park = begin(hub, poller, one, fds + i, &error);
+        park = poll_set_begin(hub, poller, one, fds + i, &error);
     }
     int64_t since = *rounds > 4 ? bine_hub_now(hub) : INT64_MAX;
     if (park && !many.fired)

@@ -20,8 +20,8 @@
  * closed meanwhile. Returns 0: ask again; or an error number: ETIME (the deadline), EINTR, ECANCELED, ETIMEDOUT,
  * EDEADLK, ENOMEM.
  */
-int bine_many_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                   unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg);
+int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
+                       unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg);
 
 /* For ppoll, pselect and epoll_pwait: the caller's signal mask while it waits. Begin returns false if `mask` is
  * NULL. */

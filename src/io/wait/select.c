@@ -56,7 +56,7 @@ static void restore(struct asked *asked)
             memcpy(asked->sets[i], asked->saved[i], asked->words * sizeof *asked->saved[i]);
 }
 
-static void release(struct asked *asked)
+static void select_release(struct asked *asked)
 {
     if (asked->saved[0] != asked->few)
         free(asked->saved[0]);
@@ -64,7 +64,7 @@ static void release(struct asked *asked)
         free(asked->fds);
 }
 
-/* The sets as an array for bine_many_wait. False: ENOMEM. */
+/* The sets as an array for bine_poll_set_wait. False: ENOMEM. */
 static bool list(struct asked *asked)
 {
     size_t used = 0;
@@ -96,7 +96,7 @@ static void note_closed(void *arg, size_t index)
     ((struct asked *)arg)->closed = true;
 }
 
-static int look(struct asked *asked, const sigset_t *mask)
+static int select_look(struct asked *asked, const sigset_t *mask)
 {
     const struct timespec zero = {0};
     return bine_libc.pselect(asked->count, (fd_set *)asked->sets[0], (fd_set *)asked->sets[1], (fd_set *)asked->sets[2],
@@ -104,7 +104,7 @@ static int look(struct asked *asked, const sigset_t *mask)
 }
 
 /* Until something is ready or the deadline: select's result, or -1 with errno and the sets as the caller gave them. */
-static int wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline, const sigset_t *mask)
+static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline, const sigset_t *mask)
 {
     unsigned rounds = 0;
     bine_signal_mark signals = bine_signals_now(hub);
@@ -112,14 +112,14 @@ static int wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline,
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
         int error =
-            bine_many_wait(hub, "select", asked->fds, asked->used, deadline, &rounds, signals, note_closed, asked);
+            bine_poll_set_wait(hub, "select", asked->fds, asked->used, deadline, &rounds, signals, note_closed, asked);
         bine_mask_end(&waiting);
         restore(asked);
         if (asked->closed)
             return (int)bine_io_fail(EBADF);
         if (error && error != ETIME && error != EINTR)
             return (int)bine_io_fail(error);
-        int ready = look(asked, NULL);
+        int ready = select_look(asked, NULL);
         if (ready == 0 && error == EINTR) {
             restore(asked);
             return (int)bine_io_fail(EINTR);
@@ -136,17 +136,17 @@ static int select_until(struct bine_hub *hub, int count, fd_set *readable, fd_se
     int saved = errno;
     if (!save(&asked, count, readable, writable, exceptional))
         return (int)bine_io_fail(ENOMEM);
-    int result = look(&asked, mask);
+    int result = select_look(&asked, mask);
     if (result == 0 && !poll_only) {
         if (list(&asked)) {
-            result = wait_for(hub, &asked, deadline, mask);
+            result = select_wait_for(hub, &asked, deadline, mask);
         } else {
             restore(&asked);
             result = (int)bine_io_fail(ENOMEM);
         }
     }
     int error = result < 0 ? errno : saved;
-    release(&asked);
+    select_release(&asked);
     errno = error;
     return result;
 }

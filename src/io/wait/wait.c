@@ -7,7 +7,7 @@ atomic_ulong bine_io_from_hub;
 
 void bine_wait_drained(struct bine_hub *hub, int fd, uint32_t events, bool dry)
 {
-    if (hub->driver == &hub->idle_driver)
+    if (hub->driver == &hub->futex_driver)
         return; /* no poller yet: nothing to forget */
     struct bine_poller *poller = (struct bine_poller *)hub->driver;
     if (poller->class->drained)

@@ -117,7 +117,7 @@ static inline bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_
 static inline bool bine_wait_gathers(const struct bine_hub *hub)
 {
     return !bine_ready_empty(&hub->ready) ||
-           (hub->driver != &hub->idle_driver && ((const struct bine_poller *)hub->driver)->gathering);
+           (hub->driver != &hub->futex_driver && ((const struct bine_poller *)hub->driver)->gathering);
 }
 
 /* Tell the poller that the caller's own call found fd exhausted: see poller.h. */

@@ -7,12 +7,12 @@
 
 /* glibc replaces the addresses in the dynamic section by absolute ones; the vdso's and some other loaders' stay
  * relative. */
-static uintptr_t absolute(const struct bine_object *object, ElfW(Addr) address)
+static uintptr_t absolute(const struct bine_image *object, ElfW(Addr) address)
 {
     return address < object->base ? address + object->base : address;
 }
 
-static void read_segments(struct bine_object *object)
+static void read_segments(struct bine_image *object)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     object->start = UINTPTR_MAX;
@@ -34,7 +34,7 @@ static void read_segments(struct bine_object *object)
     }
 }
 
-static void read_dynamic(struct bine_object *object)
+static void read_dynamic(struct bine_image *object)
 {
     const ElfW(Dyn) *soname = NULL;
     for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
@@ -91,8 +91,8 @@ static void read_dynamic(struct bine_object *object)
         object->soname = object->strings + soname->d_un.d_val;
 }
 
-bool bine_object_read(struct bine_object *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
-                      size_t header_count)
+bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
+                     size_t header_count)
 {
     memset(object, 0, sizeof *object);
     object->base = base;
@@ -109,7 +109,7 @@ bool bine_object_read(struct bine_object *object, uintptr_t base, const char *pa
     return object->symbols && object->strings;
 }
 
-int bine_object_protection(const struct bine_object *object, uintptr_t address)
+int bine_image_protection(const struct bine_image *object, uintptr_t address)
 {
     if (address >= object->relro_start && address < object->relro_end)
         return PROT_READ;
@@ -147,7 +147,7 @@ static uint32_t sysv_hash_of(const char *name)
 }
 
 /* Each symbol called `name`, one per version: the one after `previous` (0: the first). Returns its index, or 0. */
-static uint32_t next_in_gnu_hash(const struct bine_object *object, const char *name, uint32_t previous)
+static uint32_t next_in_gnu_hash(const struct bine_image *object, const char *name, uint32_t previous)
 {
     uint32_t bucket_count = object->gnu_hash[0], offset = object->gnu_hash[1], filter_count = object->gnu_hash[2],
              shift = object->gnu_hash[3];
@@ -173,7 +173,7 @@ static uint32_t next_in_gnu_hash(const struct bine_object *object, const char *n
     }
 }
 
-static uint32_t next_in_sysv_hash(const struct bine_object *object, const char *name, uint32_t previous)
+static uint32_t next_in_sysv_hash(const struct bine_image *object, const char *name, uint32_t previous)
 {
     uint32_t bucket_count = object->sysv_hash[0];
     const uint32_t *buckets = object->sysv_hash + 2, *chain = buckets + bucket_count;
@@ -189,7 +189,7 @@ static uint32_t next_in_sysv_hash(const struct bine_object *object, const char *
     return 0;
 }
 
-static uint32_t next_symbol(const struct bine_object *object, const char *name, uint32_t previous)
+static uint32_t next_symbol(const struct bine_image *object, const char *name, uint32_t previous)
 {
     if (object->gnu_hash)
         return next_in_gnu_hash(object, name, previous);
@@ -198,7 +198,7 @@ static uint32_t next_symbol(const struct bine_object *object, const char *name, 
     return 0;
 }
 
-bool bine_object_defines_at(const struct bine_object *object, const char *name, const void *address)
+bool bine_image_defines_at(const struct bine_image *object, const char *name, const void *address)
 {
     for (uint32_t index = 0; (index = next_symbol(object, name, index)) != 0;) {
         const ElfW(Sym) *symbol = &object->symbols[index];
@@ -208,13 +208,13 @@ bool bine_object_defines_at(const struct bine_object *object, const char *name, 
     return false;
 }
 
-const ElfW(Sym) * bine_object_symbol(const struct bine_object *object, const char *name)
+const ElfW(Sym) * bine_image_symbol(const struct bine_image *object, const char *name)
 {
     uint32_t index = next_symbol(object, name, 0);
     return index ? &object->symbols[index] : NULL;
 }
 
-bool bine_object_wants_private(const struct bine_object *object, size_t index)
+bool bine_image_wants_private(const struct bine_image *object, size_t index)
 {
     if (!object->versions || !object->needed_versions)
         return false;
@@ -236,7 +236,7 @@ bool bine_object_wants_private(const struct bine_object *object, size_t index)
     return false;
 }
 
-static bool begins_with_one(const struct bine_object *object, const char *const *beginnings, size_t count)
+static bool begins_with_one(const struct bine_image *object, const char *const *beginnings, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||
@@ -245,13 +245,13 @@ static bool begins_with_one(const struct bine_object *object, const char *const 
     return false;
 }
 
-bool bine_object_is_cxx_runtime(const struct bine_object *object)
+bool bine_image_is_cxx_runtime(const struct bine_image *object)
 {
     static const char *const beginnings[] = {"libstdc++.so", "libc++.so", "libc++abi.so"};
     return begins_with_one(object, beginnings, sizeof beginnings / sizeof *beginnings);
 }
 
-bool bine_object_is_system(const struct bine_object *object)
+bool bine_image_is_system(const struct bine_image *object)
 {
     static const char *const beginnings[] = {
         "libc.so",

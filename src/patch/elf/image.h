@@ -16,7 +16,7 @@ struct bine_table {
 };
 
 /* A view: it points into the object and is valid only while the object cannot be unloaded. */
-struct bine_object {
+struct bine_image {
     uintptr_t base;     /* what is added to the addresses in the file */
     const char *path;   /* as the loader knows it; "" is the program */
     const char *name;   /* without the directory */
@@ -42,32 +42,32 @@ struct bine_object {
 };
 
 /* Fill in the view. False if the object has no dynamic symbols (a static program, the vdso of old kernels). */
-bool bine_object_read(struct bine_object *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
-                      size_t header_count);
+bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
+                     size_t header_count);
 
-static inline bool bine_object_contains(const struct bine_object *object, const void *address)
+static inline bool bine_image_contains(const struct bine_image *object, const void *address)
 {
     return (uintptr_t)address >= object->start && (uintptr_t)address < object->end;
 }
 
 /* The protection of the segment that `address` lies in, as the file asks for it; -1 if in none. */
-int bine_object_protection(const struct bine_object *object, uintptr_t address);
+int bine_image_protection(const struct bine_image *object, uintptr_t address);
 
 /* Does the object define `name` at `address`, in whichever version? */
-bool bine_object_defines_at(const struct bine_object *object, const char *name, const void *address);
+bool bine_image_defines_at(const struct bine_image *object, const char *name, const void *address);
 
 /* The symbol called `name` that the object's hash table lists (a definition, or the jump stub that a program with
  * fixed addresses lends out as a function's address), or NULL. */
-const ElfW(Sym) * bine_object_symbol(const struct bine_object *object, const char *name);
+const ElfW(Sym) * bine_image_symbol(const struct bine_image *object, const char *name);
 
 /* Is the symbol with this index wanted in version GLIBC_PRIVATE: a part of glibc talking to another part? */
-bool bine_object_wants_private(const struct bine_object *object, size_t index);
+bool bine_image_wants_private(const struct bine_image *object, size_t index);
 
 /* Parts of the C library, of a sanitizer, of valgrind, of Bine itself: where libc's functions may live, and whose own
  * calls are never touched. */
-bool bine_object_is_system(const struct bine_object *object);
+bool bine_image_is_system(const struct bine_image *object);
 
 /* The C++ runtime: some functions that are patched live there; its own calls are patched like a library's. */
-bool bine_object_is_cxx_runtime(const struct bine_object *object);
+bool bine_image_is_cxx_runtime(const struct bine_image *object);
 
 #endif

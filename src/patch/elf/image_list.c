@@ -24,7 +24,7 @@ static int inside(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-int bine_loaded_hold(int (*work)(void *arg), void *arg)
+int bine_images_hold(int (*work)(void *arg), void *arg)
 {
     struct held held = {work, arg, 0};
     bine_libc.dl_iterate_phdr(inside, &held);
@@ -34,7 +34,7 @@ int bine_loaded_hold(int (*work)(void *arg), void *arg)
 /* ---- this namespace ------------------------------------------------------------------------- */
 
 struct walk {
-    int (*visit)(const struct bine_object *object, void *arg);
+    int (*visit)(const struct bine_image *object, void *arg);
     void *arg;
 };
 
@@ -42,8 +42,8 @@ static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
     struct walk *walk = arg;
-    struct bine_object object;
-    if (!bine_object_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum))
+    struct bine_image object;
+    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum))
         return 0;
     return walk->visit(&object, walk->arg);
 }
@@ -84,9 +84,9 @@ static int visit_namespace(const struct r_debug *debug, struct walk *walk)
         const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
         if (!header || (uintptr_t)map->l_ld < map->l_addr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
             continue;
-        struct bine_object object;
+        struct bine_image object;
         const ElfW(Phdr) *headers = (const ElfW(Phdr) *)(map->l_addr + header->e_phoff);
-        if (!bine_object_read(&object, map->l_addr, map->l_name, headers, header->e_phnum))
+        if (!bine_image_read(&object, map->l_addr, map->l_name, headers, header->e_phnum))
             continue;
         if (object.dynamic != map->l_ld)
             continue;
@@ -98,7 +98,7 @@ static int visit_namespace(const struct r_debug *debug, struct walk *walk)
     return 0;
 }
 
-int bine_loaded_walk(int (*visit)(const struct bine_object *object, void *arg), void *arg)
+int bine_images_walk(int (*visit)(const struct bine_image *object, void *arg), void *arg)
 {
     struct walk walk = {.visit = visit, .arg = arg};
     int result = bine_libc.dl_iterate_phdr(visit_one, &walk);
@@ -123,7 +123,7 @@ static int read_changes(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-void bine_loaded_changes(unsigned long long *added, unsigned long long *removed)
+void bine_images_changes(unsigned long long *added, unsigned long long *removed)
 {
     struct changes changes = {0, 0};
     bine_libc.dl_iterate_phdr(read_changes, &changes);

@@ -9,13 +9,13 @@
 /* Call work(arg) while no other thread can add objects to the loader's lists or take them off. It may not
  * load, unload or look up symbols through the loader (another thread may hold its other lock and wait for this one).
  * Returns what work returned. */
-int bine_loaded_hold(int (*work)(void *arg), void *arg);
+int bine_images_hold(int (*work)(void *arg), void *arg);
 
 /* Within `work`: call visit for each object until it returns non-zero; returns that. */
-int bine_loaded_walk(int (*visit)(const struct bine_object *object, void *arg), void *arg);
+int bine_images_walk(int (*visit)(const struct bine_image *object, void *arg), void *arg);
 
 /* How often objects were added to and removed from the loader's lists so far: changes tell that a walk is due. Only of
  * the namespace that Bine is in. */
-void bine_loaded_changes(unsigned long long *added, unsigned long long *removed);
+void bine_images_changes(unsigned long long *added, unsigned long long *removed);
 
 #endif

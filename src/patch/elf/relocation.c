@@ -19,8 +19,8 @@ enum {
 
 typedef int visitor(const struct bine_relocation *relocation, void *arg);
 
-static int look_at(const struct bine_object *object, ElfW(Addr) offset, ElfW(Xword) info, ElfW(Sxword) addend,
-                   visitor *visit, void *arg)
+static int relocation_look_at(const struct bine_image *object, ElfW(Addr) offset, ElfW(Xword) info, ElfW(Sxword) addend,
+                              visitor *visit, void *arg)
 {
     struct bine_relocation relocation;
     switch (ELF64_R_TYPE(info)) {
@@ -55,30 +55,30 @@ static int look_at(const struct bine_object *object, ElfW(Addr) offset, ElfW(Xwo
     return visit(&relocation, arg);
 }
 
-static int walk_long(const struct bine_object *object, struct bine_table table, visitor *visit, void *arg)
+static int walk_long(const struct bine_image *object, struct bine_table table, visitor *visit, void *arg)
 {
     const ElfW(Rela) *entry = (const ElfW(Rela) *)table.start;
     for (size_t i = 0; i < table.size / sizeof *entry; i++) {
-        int result = look_at(object, entry[i].r_offset, entry[i].r_info, entry[i].r_addend, visit, arg);
+        int result = relocation_look_at(object, entry[i].r_offset, entry[i].r_info, entry[i].r_addend, visit, arg);
         if (result)
             return result;
     }
     return 0;
 }
 
-static int walk_short(const struct bine_object *object, struct bine_table table, visitor *visit, void *arg)
+static int walk_short(const struct bine_image *object, struct bine_table table, visitor *visit, void *arg)
 {
     const ElfW(Rel) *entry = (const ElfW(Rel) *)table.start;
     for (size_t i = 0; i < table.size / sizeof *entry; i++) {
         /* The addend stood in the slot and is gone: those in data are judged by the value that the slot has now. */
-        int result = look_at(object, entry[i].r_offset, entry[i].r_info, 0, visit, arg);
+        int result = relocation_look_at(object, entry[i].r_offset, entry[i].r_info, 0, visit, arg);
         if (result)
             return result;
     }
     return 0;
 }
 
-int bine_relocations_walk(const struct bine_object *object, visitor *visit, void *arg)
+int bine_relocations_walk(const struct bine_image *object, visitor *visit, void *arg)
 {
     int result = 0;
     /* DT_RELA may be said to cover DT_JMPREL too; seeing a slot twice does no harm. */

@@ -22,7 +22,7 @@ struct bine_relocation {
 };
 
 /* Call visit for each; stop when it returns non-zero and return that. */
-int bine_relocations_walk(const struct bine_object *object,
+int bine_relocations_walk(const struct bine_image *object,
                           int (*visit)(const struct bine_relocation *relocation, void *arg), void *arg);
 
 #endif

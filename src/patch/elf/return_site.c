@@ -6,7 +6,7 @@
 
 #if defined(__x86_64__)
 
-void *bine_gadget_find(const unsigned char *start, const unsigned char *end)
+void *bine_return_site_find(const unsigned char *start, const unsigned char *end)
 {
     /* `ret` is one byte, and any byte of that value will do. But unwinders look up the instruction *before* a return
      * address: best is one whose frame description is that of the `ret`, as in `endbr64; ret` and `xor eax, eax; ret`.
@@ -26,7 +26,7 @@ void *bine_gadget_find(const unsigned char *start, const unsigned char *end)
 
 #elif defined(__aarch64__)
 
-void *bine_gadget_find(const unsigned char *start, const unsigned char *end)
+void *bine_return_site_find(const unsigned char *start, const unsigned char *end)
 {
     /* ldp x29, x30, [sp], #16; ret - perhaps with a check of the signed return address, which ours is not: only the
      * plain pair. */
@@ -39,7 +39,7 @@ void *bine_gadget_find(const unsigned char *start, const unsigned char *end)
 
 #else
 
-void *bine_gadget_find(const unsigned char *start, const unsigned char *end)
+void *bine_return_site_find(const unsigned char *start, const unsigned char *end)
 {
     (void)start, (void)end;
     return (void *)0;

@@ -6,6 +6,6 @@
 #define BINE_PATCH_ELF_RETURN_SITE_H
 
 /* A return instruction within [start, end), which must be readable code; NULL if there is none. */
-void *bine_gadget_find(const unsigned char *start, const unsigned char *end);
+void *bine_return_site_find(const unsigned char *start, const unsigned char *end);
 
 #endif

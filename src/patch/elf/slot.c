@@ -95,7 +95,7 @@ static int protect(const struct run *run, int protection)
 }
 
 /* Make or undo list[first .. end). */
-static int write_all(struct bine_changes *changes, size_t end, bool undo, size_t *reached)
+static int slot_write_all(struct bine_changes *changes, size_t end, bool undo, size_t *reached)
 {
     for (size_t i = 0; i < end;) {
         struct run run = run_from(changes, i, end);
@@ -121,10 +121,10 @@ int bine_changes_make(struct bine_changes *changes)
 {
     sort(changes);
     size_t reached = 0, undone;
-    int error = write_all(changes, changes->count, false, &reached);
+    int error = slot_write_all(changes, changes->count, false, &reached);
     /* Opening the pages that have just been open splits no mapping that it did not split before. */
     if (error)
-        write_all(changes, reached, true, &undone);
+        slot_write_all(changes, reached, true, &undone);
     return error;
 }
 

@@ -65,14 +65,14 @@ __attribute__((constructor)) static void keep_lock_over_fork(void)
 
 /* ---- what is being done --------------------------------------------------------------------- */
 
-static struct bine_record *records; /* of all objects seen in the last walk */
+static struct bine_image_record *records; /* of all objects seen in the last walk */
 static unsigned current_families;
 static bool had_limits;    /* in the last walk */
 static unsigned epoch = 1; /* changes whenever families or rules do: an object scanned in this epoch is done */
 static unsigned long long seen_added, seen_removed;
 
 struct objects {
-    struct bine_object *list;
+    struct bine_image *list;
     size_t count, room;
 };
 
@@ -80,10 +80,10 @@ struct plan {
     unsigned families;
     struct bine_protections protections;
     struct bine_changes changes;
-    struct bine_record *records; /* what `records` will be */
-    struct objects system;       /* the objects that libc's functions, and the C++ runtime's, live in */
-    struct objects limited;      /* those that not everybody may be inside at once (limit.h) */
-    struct bine_object program;
+    struct bine_image_record *records; /* what `records` will be */
+    struct objects system;             /* the objects that libc's functions, and the C++ runtime's, live in */
+    struct objects limited;            /* those that not everybody may be inside at once (limit.h) */
+    struct bine_image program;
     bool program_known;
     /* Objects were unloaded since the last walk: one that lies where one was known need not be the same, even if it
      * comes from the same file (which may have been replaced). */
@@ -92,9 +92,9 @@ struct plan {
     bool overtaken; /* a slot was written by another thread between plan and change */
 
     /* The object that is being scanned. */
-    const struct bine_object *object;
-    const struct bine_record *old;
-    struct bine_record *new;
+    const struct bine_image *object;
+    const struct bine_image_record *old;
+    struct bine_image_record *new;
     unsigned wanted;                              /* families to patch in it */
     bool patient;                                 /* by the hooks of hooks_patient.c */
     bool look_for_limited;                        /* there are limits, or were a moment ago */
@@ -108,7 +108,7 @@ const struct bine_runtime_call *bine_runtime_call;
 /* Does the program itself have a function of that name, which then is what libraries reach, too? */
 static const ElfW(Sym) * program_symbol(const struct plan *plan, const char *name)
 {
-    return plan->program_known ? bine_object_symbol(&plan->program, name) : NULL;
+    return plan->program_known ? bine_image_symbol(&plan->program, name) : NULL;
 }
 
 /*
@@ -122,7 +122,7 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
     if (value == *symbol->original)
         return true;
     const ElfW(Sym) *lent = program_symbol(plan, symbol->name);
-    if (bine_object_contains(plan->object, value)) {
+    if (bine_image_contains(plan->object, value)) {
         /* The stub of a call that has not been bound yet, if no function of the program's own will be found first. */
         bool own =
             lent && lent->st_shndx != SHN_UNDEF && (void *)(plan->program.base + lent->st_value) != *symbol->original;
@@ -132,8 +132,8 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
     if (lent && lent->st_shndx == SHN_UNDEF && lent->st_value && (void *)(plan->program.base + lent->st_value) == value)
         return true;
     for (size_t i = 0; i < plan->system.count; i++)
-        if (bine_object_contains(&plan->system.list[i], value))
-            return bine_object_defines_at(&plan->system.list[i], symbol->name, value);
+        if (bine_image_contains(&plan->system.list[i], value))
+            return bine_image_defines_at(&plan->system.list[i], symbol->name, value);
     return false;
 }
 
@@ -141,7 +141,7 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
 static bool is_unbound(const struct plan *plan, const struct bine_relocation *relocation, void *value)
 {
     return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here &&
-           bine_object_contains(plan->object, value);
+           bine_image_contains(plan->object, value);
 }
 
 /* The function of a limited library that the slot leads to, or NULL; *limit is its limit. */
@@ -150,10 +150,10 @@ static void *leads_to_limited(const struct plan *plan, const struct bine_relocat
 {
     bool unbound = is_unbound(plan, relocation, value);
     for (size_t i = 0; i < plan->limited.count; i++) {
-        const struct bine_object *object = &plan->limited.list[i];
-        if (object->base == plan->object->base || (!unbound && !bine_object_contains(object, value)))
+        const struct bine_image *object = &plan->limited.list[i];
+        if (object->base == plan->object->base || (!unbound && !bine_image_contains(object, value)))
             continue;
-        const ElfW(Sym) *symbol = bine_object_symbol(object, relocation->name);
+        const ElfW(Sym) *symbol = bine_image_symbol(object, relocation->name);
         if (!symbol || symbol->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
             continue;
         *limit = bine_limit_of(object->name);
@@ -162,11 +162,11 @@ static void *leads_to_limited(const struct plan *plan, const struct bine_relocat
     return NULL;
 }
 
-static int add_object(struct objects *objects, const struct bine_object *object)
+static int add_object(struct objects *objects, const struct bine_image *object)
 {
     if (objects->count == objects->room) {
         size_t room = objects->room ? 2 * objects->room : 16;
-        struct bine_object *list = realloc(objects->list, room * sizeof *list);
+        struct bine_image *list = realloc(objects->list, room * sizeof *list);
         if (!list)
             return ENOMEM;
         objects->list = list;
@@ -176,14 +176,14 @@ static int add_object(struct objects *objects, const struct bine_object *object)
     return 0;
 }
 
-static int find_system(const struct bine_object *object, void *arg)
+static int find_system(const struct bine_image *object, void *arg)
 {
     struct plan *plan = arg;
     if (!object->other_namespace && *object->path == '\0' && !plan->program_known) {
         plan->program = *object;
         plan->program_known = true;
     }
-    if (bine_object_is_system(object) || bine_object_is_cxx_runtime(object))
+    if (bine_image_is_system(object) || bine_image_is_cxx_runtime(object))
         return add_object(&plan->system, object);
     if (!object->other_namespace && bine_limit_of(object->name))
         return add_object(&plan->limited, object);
@@ -195,7 +195,7 @@ static int find_system(const struct bine_object *object, void *arg)
 static int protection_of(const struct plan *plan, const void *address)
 {
     int protection = bine_protection_of(&plan->protections, (uintptr_t)address);
-    return protection >= 0 ? protection : bine_object_protection(plan->object, (uintptr_t)address);
+    return protection >= 0 ? protection : bine_image_protection(plan->object, (uintptr_t)address);
 }
 
 static int plan_change(struct plan *plan, void **slot, void *from, void *to)
@@ -217,12 +217,12 @@ static int want(struct plan *plan, const struct bine_relocation *relocation, voi
 {
     void *old = value;
     if (patched) {
-        const struct bine_slot_record *kept = bine_record_find(plan->old, relocation->slot);
+        const struct bine_slot_record *kept = bine_image_record_find(plan->old, relocation->slot);
         old = kept ? kept->old : original;
     }
     void *wanted = hook ? hook : old;
     int error = wanted != value ? plan_change(plan, relocation->slot, value, wanted) : 0;
-    return error || !hook ? error : bine_record_add(plan->new, relocation->slot, old);
+    return error || !hook ? error : bine_image_record_add(plan->new, relocation->slot, old);
 }
 
 static int look_at_limited(struct plan *plan, const struct bine_relocation *relocation, void *value)
@@ -248,7 +248,7 @@ static int look_at_runtime_call(struct plan *plan, const struct bine_relocation 
     return want(plan, relocation, value, patched, wanted ? call->instead : NULL, call->original);
 }
 
-static int look_at(const struct bine_relocation *relocation, void *arg)
+static int engine_look_at(const struct bine_relocation *relocation, void *arg)
 {
     struct plan *plan = arg;
     const struct bine_symbol *symbol = bine_symbol_find(relocation->name);
@@ -263,7 +263,7 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
     if (!symbol)
         return look_at_limited(plan, relocation, value);
     /* Parts of glibc call each other by private versions: their affair. */
-    if (!*symbol->original || bine_object_wants_private(plan->object, relocation->symbol))
+    if (!*symbol->original || bine_image_wants_private(plan->object, relocation->symbol))
         return 0;
     bool wanted = (symbol->family & plan->wanted) != 0, patched = bine_variant_is_hook(symbol, value);
     if (!patched && (!wanted || !leads_to_libc(plan, relocation, symbol, value)))
@@ -276,7 +276,7 @@ static int look_at(const struct bine_relocation *relocation, void *arg)
 
 /* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and
  * will be looked at again. */
-static bool is_finished(const struct plan *plan, const struct bine_object *object)
+static bool is_finished(const struct plan *plan, const struct bine_image *object)
 {
     if (object->relro_start >= object->relro_end || *object->path == '\0')
         return true;
@@ -286,23 +286,23 @@ static bool is_finished(const struct plan *plan, const struct bine_object *objec
 
 /* An allocator is called from within libc and the loader, at places where nobody may step aside: in the middle of dlopen,
  * say, whose state is the thread's. The program itself is patched even if it brings one along. */
-static bool is_allocator(const struct bine_object *object)
+static bool is_allocator(const struct bine_image *object)
 {
-    const ElfW(Sym) *symbol = *object->path ? bine_object_symbol(object, "malloc") : NULL;
+    const ElfW(Sym) *symbol = *object->path ? bine_image_symbol(object, "malloc") : NULL;
     return symbol && symbol->st_shndx != SHN_UNDEF;
 }
 
-static int scan(const struct bine_object *object, void *arg)
+static int engine_scan(const struct bine_image *object, void *arg)
 {
     struct plan *plan = arg;
-    struct bine_record *old = bine_record_of(records, object);
-    struct bine_record *new = bine_record_new(object);
+    struct bine_image_record *old = bine_image_record_of(records, object);
+    struct bine_image_record *new = bine_image_record_new(object);
     if (!new)
         return ENOMEM;
     new->next = plan->records;
     plan->records = new;
     /* Objects of other namespaces have a libc, and an errno, of their own: our hooks would set the wrong one. */
-    if (bine_object_is_system(object) || object->other_namespace) {
+    if (bine_image_is_system(object) || object->other_namespace) {
         new->system = !object->other_namespace;
         new->epoch = epoch;
         return 0;
@@ -319,14 +319,14 @@ static int scan(const struct bine_object *object, void *arg)
     plan->object = object;
     plan->old = old;
     plan->new = new;
-    plan->wanted = bine_scope_families(object->name, plan->families);
-    plan->patient = bine_scope_is_patient(object->name);
+    plan->wanted = bine_rules_families(object->name, plan->families);
+    plan->patient = bine_rules_is_patient(object->name);
     bool calls_runtime = bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;
     plan->runtime_call = calls_runtime ? bine_runtime_call : NULL;
-    int error = bine_relocations_walk(object, look_at, plan);
+    int error = bine_relocations_walk(object, engine_look_at, plan);
     if (error)
         return error;
-    bine_record_sort(new);
+    bine_image_record_sort(new);
     new->epoch = is_finished(plan, object) ? epoch : 0;
     return 0;
 }
@@ -336,14 +336,14 @@ static int scan(const struct bine_object *object, void *arg)
 /* A slot that another thread bound between plan and change was left alone; its object is looked at once more. */
 static void settle(struct plan *plan)
 {
-    for (struct bine_record *record = plan->records; record; record = record->next) {
-        struct bine_record *old = bine_record_like(records, record);
+    for (struct bine_image_record *record = plan->records; record; record = record->next) {
+        struct bine_image_record *old = bine_image_record_like(records, record);
         if (record->unchanged && old)
-            bine_record_take_slots(record, old);
+            bine_image_record_take_slots(record, old);
         for (size_t i = 0; i < record->count;) {
             const struct bine_change *change = bine_changes_find(&plan->changes, record->slots[i].slot);
             if (change && !change->made) {
-                bine_record_remove(record, i);
+                bine_image_record_remove(record, i);
                 record->epoch = 0;
                 plan->overtaken = true;
             } else {
@@ -355,14 +355,14 @@ static void settle(struct plan *plan)
     }
 }
 
-static int carry_out(void *arg)
+static int engine_carry_out(void *arg)
 {
     struct plan *plan = arg;
-    int error = bine_loaded_walk(find_system, plan);
+    int error = bine_images_walk(find_system, plan);
     if (!error)
         error = bine_protections_read(&plan->protections);
     if (!error)
-        error = bine_loaded_walk(scan, plan);
+        error = bine_images_walk(engine_scan, plan);
     if (!error)
         error = bine_changes_make(&plan->changes);
     if (!error)
@@ -373,17 +373,17 @@ static int carry_out(void *arg)
 static int apply_once(unsigned families, bool *overtaken, bool *cancels)
 {
     unsigned long long added, removed;
-    bine_loaded_changes(&added, &removed);
+    bine_images_changes(&added, &removed);
     struct plan plan = {
         .families = families,
         .some_unloaded = removed != seen_removed,
         .look_for_limited = had_limits || bine_limit_any(),
     };
-    int error = bine_loaded_hold(carry_out, &plan);
+    int error = bine_images_hold(engine_carry_out, &plan);
     if (error) {
-        bine_records_free(plan.records);
+        bine_image_records_free(plan.records);
     } else {
-        bine_records_free(records);
+        bine_image_records_free(records);
         records = plan.records;
         current_families = families;
         had_limits = bine_limit_any();
@@ -429,9 +429,9 @@ int bine_engine_follow(void)
     if (!current_families && !had_limits)
         return 0;
     unsigned long long added, removed;
-    bine_loaded_changes(&added, &removed);
+    bine_images_changes(&added, &removed);
     bool unfinished = false;
-    for (const struct bine_record *record = records; record; record = record->next)
+    for (const struct bine_image_record *record = records; record; record = record->next)
         unfinished |= record->epoch == 0;
     if (added == seen_added && removed == seen_removed && !unfinished)
         return 0;
@@ -442,7 +442,7 @@ bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function
 {
     if (!function || function == *symbol->original)
         return function != NULL;
-    for (const struct bine_record *record = records; record; record = record->next)
+    for (const struct bine_image_record *record = records; record; record = record->next)
         if (record->system && (uintptr_t)function >= record->start && (uintptr_t)function < record->end)
             return true;
     return false;
@@ -450,7 +450,7 @@ bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function
 
 void *bine_engine_limited(void *function)
 {
-    for (const struct bine_record *record = records; record; record = record->next) {
+    for (const struct bine_image_record *record = records; record; record = record->next) {
         if ((uintptr_t)function < record->code.start || (uintptr_t)function >= record->code.end)
             continue;
         const char *slash = strrchr(record->path, '/');
@@ -464,15 +464,15 @@ void *bine_engine_limited(void *function)
 size_t bine_engine_slots(void)
 {
     size_t count = 0;
-    for (const struct bine_record *record = records; record; record = record->next)
+    for (const struct bine_image_record *record = records; record; record = record->next)
         count += record->count;
     return count;
 }
 
 void *bine_engine_return_in(const void *address)
 {
-    for (struct bine_record *record = records; record; record = record->next)
+    for (struct bine_image_record *record = records; record; record = record->next)
         if ((uintptr_t)address >= record->start && (uintptr_t)address < record->end)
-            return bine_record_gadget(record);
+            return bine_image_record_return_site(record);
     return NULL;
 }

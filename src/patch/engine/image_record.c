@@ -8,10 +8,10 @@
 #include "libc/libc.h"
 #include "patch/elf/return_site.h"
 
-struct bine_record *bine_record_new(const struct bine_object *object)
+struct bine_image_record *bine_image_record_new(const struct bine_image *object)
 {
     size_t length = strlen(object->path) + 1;
-    struct bine_record *record = calloc(1, sizeof *record + length);
+    struct bine_image_record *record = calloc(1, sizeof *record + length);
     if (!record)
         return NULL;
     memcpy(record->path, object->path, length);
@@ -29,17 +29,17 @@ struct bine_record *bine_record_new(const struct bine_object *object)
     return record;
 }
 
-void bine_records_free(struct bine_record *first)
+void bine_image_records_free(struct bine_image_record *first)
 {
     while (first) {
-        struct bine_record *next = first->next;
+        struct bine_image_record *next = first->next;
         free(first->slots);
         free(first);
         first = next;
     }
 }
 
-struct bine_record *bine_record_of(struct bine_record *first, const struct bine_object *object)
+struct bine_image_record *bine_image_record_of(struct bine_image_record *first, const struct bine_image *object)
 {
     for (; first; first = first->next)
         if (first->base == object->base && first->dynamic == object->dynamic && strcmp(first->path, object->path) == 0)
@@ -47,7 +47,8 @@ struct bine_record *bine_record_of(struct bine_record *first, const struct bine_
     return NULL;
 }
 
-struct bine_record *bine_record_like(struct bine_record *first, const struct bine_record *record)
+struct bine_image_record *bine_image_record_like(struct bine_image_record *first,
+                                                 const struct bine_image_record *record)
 {
     for (; first; first = first->next)
         if (first->base == record->base && first->dynamic == record->dynamic && strcmp(first->path, record->path) == 0)
@@ -55,7 +56,7 @@ struct bine_record *bine_record_like(struct bine_record *first, const struct bin
     return NULL;
 }
 
-int bine_record_add(struct bine_record *record, void **slot, void *old)
+int bine_image_record_add(struct bine_image_record *record, void **slot, void *old)
 {
     if (record->count == record->room) {
         size_t room = record->room ? 2 * record->room : 16;
@@ -76,7 +77,7 @@ static int by_slot(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-void bine_record_sort(struct bine_record *record)
+void bine_image_record_sort(struct bine_image_record *record)
 {
     if (record->count == 0)
         return;
@@ -89,13 +90,13 @@ void bine_record_sort(struct bine_record *record)
     record->count = kept;
 }
 
-void bine_record_remove(struct bine_record *record, size_t index)
+void bine_image_record_remove(struct bine_image_record *record, size_t index)
 {
     record->count--;
     memmove(&record->slots[index], &record->slots[index + 1], (record->count - index) * sizeof *record->slots);
 }
 
-void bine_record_take_slots(struct bine_record *record, struct bine_record *from)
+void bine_image_record_take_slots(struct bine_image_record *record, struct bine_image_record *from)
 {
     record->slots = from->slots;
     record->count = from->count;
@@ -104,7 +105,7 @@ void bine_record_take_slots(struct bine_record *record, struct bine_record *from
     from->count = from->room = 0;
 }
 
-const struct bine_slot_record *bine_record_find(const struct bine_record *record, void **slot)
+const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record, void **slot)
 {
     size_t low = 0, high = record ? record->count : 0;
     while (low < high) {
@@ -117,11 +118,11 @@ const struct bine_slot_record *bine_record_find(const struct bine_record *record
     return record && low < record->count && record->slots[low].slot == slot ? &record->slots[low] : NULL;
 }
 
-void *bine_record_gadget(struct bine_record *record)
+void *bine_image_record_return_site(struct bine_image_record *record)
 {
     if (!record->gadget) {
         void *found =
-            bine_gadget_find((const unsigned char *)record->code.start, (const unsigned char *)record->code.end);
+            bine_return_site_find((const unsigned char *)record->code.start, (const unsigned char *)record->code.end);
         record->gadget = found ? found : (void *)-1;
     }
     return record->gadget == (void *)-1 ? NULL : record->gadget;

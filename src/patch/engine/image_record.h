@@ -12,8 +12,8 @@ struct bine_slot_record {
 };
 
 /* Objects are told apart by where they lie and by their file: an address may be used again by another. */
-struct bine_record {
-    struct bine_record *next;
+struct bine_image_record {
+    struct bine_image_record *next;
     uintptr_t base, start, end;
     const void *dynamic;
     struct bine_slot_record *slots; /* by address once sorted */
@@ -21,7 +21,7 @@ struct bine_record {
     unsigned epoch; /* of the engine when the object was scanned; 0: it is to be looked at again */
     bool system;    /* a part of the C library, or what stands before it */
     bool unchanged; /* the engine's, while a walk is under way */
-    void *gadget;   /* see bine_record_gadget; (void *)-1: there is none */
+    void *gadget;   /* see bine_image_record_return_site; (void *)-1: there is none */
     struct {
         uintptr_t start, end;
     } code; /* one executable segment */
@@ -29,23 +29,24 @@ struct bine_record {
 };
 
 /* A record without slots, or NULL: no memory. */
-struct bine_record *bine_record_new(const struct bine_object *object);
-void bine_records_free(struct bine_record *first);
+struct bine_image_record *bine_image_record_new(const struct bine_image *object);
+void bine_image_records_free(struct bine_image_record *first);
 
 /* The record in the list that is of this object (of the same object as this record), or NULL. */
-struct bine_record *bine_record_of(struct bine_record *first, const struct bine_object *object);
-struct bine_record *bine_record_like(struct bine_record *first, const struct bine_record *record);
+struct bine_image_record *bine_image_record_of(struct bine_image_record *first, const struct bine_image *object);
+struct bine_image_record *bine_image_record_like(struct bine_image_record *first,
+                                                 const struct bine_image_record *record);
 
 /* 0, or ENOMEM. */
-int bine_record_add(struct bine_record *record, void **slot, void *old);
-void bine_record_sort(struct bine_record *record);
-void bine_record_remove(struct bine_record *record, size_t index);
+int bine_image_record_add(struct bine_image_record *record, void **slot, void *old);
+void bine_image_record_sort(struct bine_image_record *record);
+void bine_image_record_remove(struct bine_image_record *record, size_t index);
 /* Move the slots over; `from` has none afterwards. */
-void bine_record_take_slots(struct bine_record *record, struct bine_record *from);
+void bine_image_record_take_slots(struct bine_image_record *record, struct bine_image_record *from);
 /* In a sorted record; NULL if it is not there, or the record is NULL. */
-const struct bine_slot_record *bine_record_find(const struct bine_record *record, void **slot);
+const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record, void **slot);
 
 /* The address of a return instruction in the object's code (see loader.h for what it is good for), or NULL. */
-void *bine_record_gadget(struct bine_record *record);
+void *bine_image_record_return_site(struct bine_image_record *record);
 
 #endif

@@ -77,7 +77,7 @@ struct gate_state {
     struct gate_state *next;
     struct bine_limit *limit;
     unsigned inside;
-    struct bine_queue waiting;
+    struct bine_waiters waiting;
 };
 
 static __attribute__((tls_model("initial-exec"))) _Thread_local struct visit *visits;
@@ -93,7 +93,7 @@ static void *need_memory(struct bine_hub *hub, size_t size)
     return memory;
 }
 
-static struct gate_state *state_of(struct bine_hub *hub, struct bine_limit *limit)
+static struct gate_state *limit_state_of(struct bine_hub *hub, struct bine_limit *limit)
 {
     struct gate_state *state = states;
     while (state && state->limit != limit)
@@ -109,12 +109,12 @@ static struct gate_state *state_of(struct bine_hub *hub, struct bine_limit *limi
 
 static void wait_for_turn(struct bine_hub *hub, struct gate_state *state)
 {
-    if (state->inside < state->limit->greenlets && bine_queue_empty(&state->waiting)) {
+    if (state->inside < state->limit->greenlets && bine_waiters_empty(&state->waiting)) {
         state->inside++;
         return;
     }
     struct bine_waiter waiter = {.greenlet = hub->current};
-    bine_queue_push(&state->waiting, &waiter);
+    bine_waiters_push(&state->waiting, &waiter);
     /* Who leaves hands its place over. Nothing else ends the wait: the call has no way to say that it did not happen.
      * */
     while (waiter.queue)
@@ -123,7 +123,7 @@ static void wait_for_turn(struct bine_hub *hub, struct gate_state *state)
 
 static void give_turn(struct gate_state *state)
 {
-    struct bine_waiter *next = state->inside <= state->limit->greenlets ? bine_queue_pop(&state->waiting) : NULL;
+    struct bine_waiter *next = state->inside <= state->limit->greenlets ? bine_waiters_pop(&state->waiting) : NULL;
     if (next)
         bine_unpark(next->greenlet);
     else
@@ -165,7 +165,7 @@ void bine_limit_begin(const struct bine_gate *gate, void **return_address, const
         return;
     }
     if (!visit) {
-        struct gate_state *state = state_of(hub, limit);
+        struct gate_state *state = limit_state_of(hub, limit);
         struct bine_greenlet_state *mark;
         while (!(mark = bine_greenlet_state_of(g, true)))
             bine_park(hub, "waiting for memory", 0, bine_hub_deadline(hub, 10 * BINE_MS),
@@ -200,7 +200,7 @@ void *bine_limit_end(const char *stack)
 
 /* ---- ends --------------------------------------------------------------------------------------- */
 
-static void thread_ended(struct bine_hub *hub)
+static void limit_thread_ended(struct bine_hub *hub)
 {
     (void)hub;
     while (states) {
@@ -211,11 +211,11 @@ static void thread_ended(struct bine_hub *hub)
 }
 
 /* Only the greenlet that forked is left. */
-static void forked(struct bine_hub *hub)
+static void limit_forked(struct bine_hub *hub)
 {
     for (struct gate_state *state = states; state; state = state->next) {
         state->inside = 0;
-        state->waiting = (struct bine_queue){0};
+        state->waiting = (struct bine_waiters){0};
     }
     for (struct visit **link = &visits; *link;) {
         struct visit *visit = *link;
@@ -230,7 +230,7 @@ static void forked(struct bine_hub *hub)
     }
 }
 
-static void greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state)
+static void limit_greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state)
 {
     if (!state->limited)
         return;
@@ -241,9 +241,9 @@ static void greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *
     }
 }
 
-__attribute__((constructor)) static void register_ends(void)
+__attribute__((constructor)) static void limit_register_ends(void)
 {
-    bine_greenlet_state_on_end(greenlet_ended);
-    bine_hub_on_end(thread_ended);
-    bine_hub_on_fork(forked);
+    bine_greenlet_state_on_end(limit_greenlet_ended);
+    bine_hub_on_end(limit_thread_ended);
+    bine_hub_on_fork(limit_forked);
 }

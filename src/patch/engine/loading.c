@@ -23,9 +23,9 @@ struct walk {
     const struct bine_greenlet *greenlet;
 };
 static __attribute__((tls_model("initial-exec"))) _Thread_local struct walk *walks;
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct bine_queue walk_waiters;
+static __attribute__((tls_model("initial-exec"))) _Thread_local struct bine_waiters walk_waiters;
 
-static enum bine_lot_answer take(struct bine_lot_waiter *waiter)
+static enum bine_lot_answer loading_take(struct bine_lot_waiter *waiter)
 {
     if (loading.owner || loading.foreign)
         return BINE_LOT_REFUSED;
@@ -35,15 +35,15 @@ static enum bine_lot_answer take(struct bine_lot_waiter *waiter)
 }
 
 /* For a greenlet that only wants nobody else to be inside. */
-static enum bine_lot_answer look(struct bine_lot_waiter *waiter)
+static enum bine_lot_answer loading_look(struct bine_lot_waiter *waiter)
 {
     (void)waiter;
     return loading.owner || loading.foreign ? BINE_LOT_REFUSED : BINE_LOT_GRANTED;
 }
 
 /* With the bucket locked, which is given back. The deadlock check has to know whether greenlets of this hub alone can end the wait. */
-static int await(struct bine_lot_bucket *bucket, struct bine_hub *hub,
-                 enum bine_lot_answer (*acquire)(struct bine_lot_waiter *))
+static int loading_await(struct bine_lot_bucket *bucket, struct bine_hub *hub,
+                         enum bine_lot_answer (*acquire)(struct bine_lot_waiter *))
 {
     struct bine_lot_waiter waiter;
     bine_lot_waiter_init(&waiter, hub, &loading);
@@ -69,10 +69,10 @@ static __attribute__((noinline)) void await_walks(struct bine_hub *hub)
 {
     while (others_walk(hub->current)) {
         struct bine_waiter waiter = {.greenlet = hub->current};
-        bine_queue_push(&walk_waiters, &waiter);
+        bine_waiters_push(&walk_waiters, &waiter);
         int error = bine_park(hub, "loader", (uintptr_t)&walk_waiters, INT64_MAX, BINE_PARK_FIRM);
         if (waiter.queue)
-            bine_queue_remove(&waiter);
+            bine_waiters_remove(&waiter);
         if (error)
             return;
     }
@@ -101,7 +101,7 @@ enum bine_loading bine_loading_begin(void)
         return begin_as_foreign(bucket);
     } else if (loading.owner || loading.foreign) {
         int saved = errno;
-        int error = await(bucket, hub, take);
+        int error = loading_await(bucket, hub, loading_take);
         errno = error ? error : saved;
         if (error)
             return BINE_LOADING_REFUSED;
@@ -144,7 +144,7 @@ void bine_loading_await(void)
     int saved = errno;
     struct bine_lot_bucket *bucket = bine_lot_lock(&loading);
     if (loading.owner && loading.owner->hub != hub)
-        await(bucket, hub, look);
+        loading_await(bucket, hub, loading_look);
     else
         bine_lot_unlock(bucket);
     errno = saved;
@@ -158,7 +158,7 @@ static void end_walk(struct walk *walk)
     while (*link != walk)
         link = &(*link)->next;
     *link = walk->next;
-    for (struct bine_waiter *waiter; (waiter = bine_queue_pop(&walk_waiters));)
+    for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(&walk_waiters));)
         bine_unpark(waiter->greenlet);
 }
 
@@ -203,7 +203,7 @@ int bine_loading_walk(int (*callback)(struct dl_phdr_info *, size_t, void *), vo
 /* ---- fork -------------------------------------------------------------------------------------- */
 
 /* Those that are gone do not come out any more. libc makes its own locks anew. */
-static void after_fork_in_child(void)
+static void loading_after_fork_in_child(void)
 {
     struct bine_hub *hub = bine_hub_here();
     if (!hub || loading.owner != hub->current) {
@@ -211,7 +211,7 @@ static void after_fork_in_child(void)
         loading.depth = 0;
     }
     loading.foreign = foreign_here;
-    walk_waiters = (struct bine_queue){0};
+    walk_waiters = (struct bine_waiters){0};
     for (struct walk **link = &walks; *link;)
         if (hub && (*link)->greenlet != hub->current)
             *link = (*link)->next;
@@ -219,7 +219,7 @@ static void after_fork_in_child(void)
             link = &(*link)->next;
 }
 
-__attribute__((constructor(102))) static void set_up(void)
+__attribute__((constructor(102))) static void loading_set_up(void)
 {
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    pthread_atfork(NULL, NULL, loading_after_fork_in_child);
 }

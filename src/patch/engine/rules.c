@@ -19,7 +19,7 @@ struct rule {
 static struct rule *newest;
 static atomic_uint local_tls_rules;
 
-int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
+int bine_rules_add(enum bine_rule_kind kind, const char *pattern, unsigned families)
 {
     size_t size = strlen(pattern) + 1;
     struct rule *rule = malloc(sizeof *rule + size);
@@ -35,7 +35,7 @@ int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned famil
     return 0;
 }
 
-void bine_scope_drop_newest(void)
+void bine_rules_drop_newest(void)
 {
     struct rule *rule = newest;
     newest = rule->next;
@@ -44,7 +44,7 @@ void bine_scope_drop_newest(void)
     free(rule);
 }
 
-bool bine_scope_leaves_out(void)
+bool bine_rules_leaves_out(void)
 {
     for (const struct rule *rule = newest; rule; rule = rule->next) {
         bool only_part =
@@ -55,7 +55,7 @@ bool bine_scope_leaves_out(void)
     return false;
 }
 
-bool bine_scope_allows(const char *name)
+bool bine_rules_allows(const char *name)
 {
     bool included = false, only_included = false;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
@@ -70,7 +70,7 @@ bool bine_scope_allows(const char *name)
     return included || !only_included;
 }
 
-bool bine_scope_local_tls(const char *name)
+bool bine_rules_local_tls(const char *name)
 {
     for (const struct rule *rule = newest; rule; rule = rule->next)
         if (rule->kind == BINE_RULE_LOCAL_TLS && fnmatch(rule->pattern, name, 0) == 0)
@@ -78,7 +78,7 @@ bool bine_scope_local_tls(const char *name)
     return false;
 }
 
-bool bine_scope_any_local_tls(void)
+bool bine_rules_any_local_tls(void)
 {
     return atomic_load_explicit(&local_tls_rules, memory_order_relaxed) != 0;
 }
@@ -96,7 +96,7 @@ static bool waits_per_thread(const char *name)
     return false;
 }
 
-bool bine_scope_is_patient(const char *name)
+bool bine_rules_is_patient(const char *name)
 {
     /* As packages of Debian and wheels of PyPI call them. */
     static const char *const known[] = {"libzmq.so*",   "libzmq-*.so*",   "libnng.so*",
@@ -111,11 +111,11 @@ bool bine_scope_is_patient(const char *name)
     return false;
 }
 
-unsigned bine_scope_families(const char *name, unsigned families)
+unsigned bine_rules_families(const char *name, unsigned families)
 {
     /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
     unsigned everywhere = families & BINE_PATCH_LOCAL_TLS;
-    if (!bine_scope_allows(name))
+    if (!bine_rules_allows(name))
         return everywhere;
     /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
     unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;

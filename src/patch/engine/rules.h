@@ -18,26 +18,26 @@ enum bine_rule_kind {
 };
 
 /* 0, or ENOMEM. The pattern is copied; families count for BINE_RULE_ONLY. Callers hold the patching lock. */
-int bine_scope_add(enum bine_rule_kind kind, const char *pattern, unsigned families);
+int bine_rules_add(enum bine_rule_kind kind, const char *pattern, unsigned families);
 /* Take the newest rule back: it could not be put into effect. */
-void bine_scope_drop_newest(void);
+void bine_rules_drop_newest(void);
 
 /* Is there an object that may change descriptors without our knowing, because of a rule? */
-bool bine_scope_leaves_out(void);
+bool bine_rules_leaves_out(void);
 
 /* May the object with this file name be patched? Exclude rules are stronger than include rules. */
-bool bine_scope_allows(const char *name);
+bool bine_rules_allows(const char *name);
 
 /* Are the thread-local variables of the object with this file name to be greenlet-local? */
-bool bine_scope_local_tls(const char *name);
+bool bine_rules_local_tls(const char *name);
 
 /* Is there a rule of that kind? Any thread, without the lock. */
-bool bine_scope_any_local_tls(void);
+bool bine_rules_any_local_tls(void);
 
 /* Which of these families (inner ones included) are to be patched in the object with this file name. */
-unsigned bine_scope_families(const char *name, unsigned families);
+unsigned bine_rules_families(const char *name, unsigned families);
 
 /* Is the object with this file name one in which waits go on after a kill? By a rule, or because it is known. */
-bool bine_scope_is_patient(const char *name);
+bool bine_rules_is_patient(const char *name);
 
 #endif

@@ -40,7 +40,7 @@ struct look_up {
     int status, h_error;
 };
 
-static void *ask(void *arg)
+static void *hooks_names_ask(void *arg)
 {
     struct look_up *look_up = arg;
     for (;;) {
@@ -61,7 +61,7 @@ static void *ask(void *arg)
 
 static void ask_on_pool(struct look_up *look_up)
 {
-    if (bine_offload_locking(ask, look_up, NULL) == 0)
+    if (bine_offload_locking(hooks_names_ask, look_up, NULL) == 0)
         return;
     look_up->status = errno; /* killed, or out of time, before it began */
     look_up->h_error = NETDB_INTERNAL;
@@ -115,7 +115,7 @@ static struct stored *stored_here(enum shape shape)
 }
 
 /* For the forms that return a pointer. `network`: they set h_errno. */
-static void *answer(struct look_up look_up, enum shape shape, bool network)
+static void *hooks_names_answer(struct look_up look_up, enum shape shape, bool network)
 {
     struct stored *stored = stored_here(shape);
     if (!stored) {
@@ -163,7 +163,7 @@ static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t
     {                                                                                                            \
         if (!bine_hook_here(BINE_PATCH_DNS))                                                                     \
             return bine_libc.function();                                                                         \
-        return answer((struct look_up){.ask = ask_##function}, shape, false);                                    \
+        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, false);                        \
     }                                                                                                            \
     int hook_##function##_r(type *entry, char *buffer, size_t size, type **result)                               \
     {                                                                                                            \
@@ -182,7 +182,7 @@ static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t
     {                                                                                                               \
         if (!bine_hook_here(BINE_PATCH_DNS))                                                                        \
             return bine_libc.function();                                                                            \
-        return answer((struct look_up){.ask = ask_##function}, shape, true);                                        \
+        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, true);                            \
     }                                                                                                               \
     int hook_##function##_r(type *entry, char *buffer, size_t size, type **result, int *h_error)                    \
     {                                                                                                               \
@@ -192,23 +192,23 @@ static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t
     }
 
 /* By a name or number, which struct look_up has as `member`. */
-#define BY(type, shape, function, argument, member)                                                       \
-    static int ask_##function(struct look_up *q)                                                          \
-    {                                                                                                     \
-        return bine_libc.function##_r(q->member, q->entry, q->buffer, q->size, (type **)&q->found);       \
-    }                                                                                                     \
-    type *hook_##function(argument value)                                                                 \
-    {                                                                                                     \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                              \
-            return bine_libc.function(value);                                                             \
-        return answer((struct look_up){.ask = ask_##function, .member = value}, shape, false);            \
-    }                                                                                                     \
-    int hook_##function##_r(argument value, type *entry, char *buffer, size_t size, type **result)        \
-    {                                                                                                     \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                              \
-            return bine_libc.function##_r(value, entry, buffer, size, result);                            \
-        return answer_into((struct look_up){.ask = ask_##function, .member = value}, entry, buffer, size, \
-                           (void **)result, NULL);                                                        \
+#define BY(type, shape, function, argument, member)                                                        \
+    static int ask_##function(struct look_up *q)                                                           \
+    {                                                                                                      \
+        return bine_libc.function##_r(q->member, q->entry, q->buffer, q->size, (type **)&q->found);        \
+    }                                                                                                      \
+    type *hook_##function(argument value)                                                                  \
+    {                                                                                                      \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                               \
+            return bine_libc.function(value);                                                              \
+        return hooks_names_answer((struct look_up){.ask = ask_##function, .member = value}, shape, false); \
+    }                                                                                                      \
+    int hook_##function##_r(argument value, type *entry, char *buffer, size_t size, type **result)         \
+    {                                                                                                      \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                               \
+            return bine_libc.function##_r(value, entry, buffer, size, result);                             \
+        return answer_into((struct look_up){.ask = ask_##function, .member = value}, entry, buffer, size,  \
+                           (void **)result, NULL);                                                         \
     }
 
 NEXT(struct passwd, USER, getpwent)
@@ -233,7 +233,7 @@ struct netent *hook_getnetbyname(const char *name)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyname(name);
-    return answer((struct look_up){.ask = ask_network_name, .name = name}, NETWORK, true);
+    return hooks_names_answer((struct look_up){.ask = ask_network_name, .name = name}, NETWORK, true);
 }
 
 int hook_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **result,
@@ -255,7 +255,8 @@ struct netent *hook_getnetbyaddr(uint32_t network, int type)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyaddr(network, type);
-    return answer((struct look_up){.ask = ask_network_number, .network = network, .number = type}, NETWORK, true);
+    return hooks_names_answer((struct look_up){.ask = ask_network_number, .network = network, .number = type}, NETWORK,
+                              true);
 }
 
 int hook_getnetbyaddr_r(uint32_t network, int type, struct netent *entry, char *buffer, size_t size,

@@ -13,7 +13,7 @@
 static inline ssize_t read_here(struct bine_hub *hub, int fd, void *buffer, size_t size)
 {
     ssize_t got;
-    if (bine_quick_receive(hub, fd, buffer, size, false, &got) || bine_quick_read(hub, fd, buffer, size, &got))
+    if (bine_fast_recv(hub, fd, buffer, size, false, &got) || bine_fast_read(hub, fd, buffer, size, &got))
         return got;
     return bine_read(fd, buffer, size);
 }
@@ -40,7 +40,7 @@ ssize_t hook_readv(int fd, const struct iovec *vector, int count)
     ssize_t got;
     if (!hub)
         return bine_libc.readv(fd, vector, count);
-    if (bine_quick_receive_vector(hub, fd, vector, count, &got))
+    if (bine_fast_recv_vector(hub, fd, vector, count, &got))
         return got;
     return bine_readv(fd, vector, count);
 }
@@ -51,7 +51,7 @@ ssize_t hook_write(int fd, const void *buffer, size_t size)
     ssize_t sent;
     if (!hub)
         return bine_libc.write(fd, buffer, size);
-    if (bine_quick_transmit(hub, fd, buffer, size, 0, false, &sent) || bine_quick_write(hub, fd, buffer, size, &sent))
+    if (bine_fast_send(hub, fd, buffer, size, 0, false, &sent) || bine_fast_write(hub, fd, buffer, size, &sent))
         return sent;
     return bine_write(fd, buffer, size);
 }
@@ -62,7 +62,7 @@ ssize_t hook_writev(int fd, const struct iovec *vector, int count)
     ssize_t sent;
     if (!hub)
         return bine_libc.writev(fd, vector, count);
-    if (bine_quick_transmit_vector(hub, fd, vector, count, &sent))
+    if (bine_fast_send_vector(hub, fd, vector, count, &sent))
         return sent;
     return bine_writev(fd, vector, count);
 }
@@ -70,7 +70,7 @@ ssize_t hook_writev(int fd, const struct iovec *vector, int count)
 static inline ssize_t recv_here(struct bine_hub *hub, int fd, void *buffer, size_t size, int flags)
 {
     ssize_t got;
-    if (flags == 0 && bine_quick_receive(hub, fd, buffer, size, true, &got))
+    if (flags == 0 && bine_fast_recv(hub, fd, buffer, size, true, &got))
         return got;
     return bine_recv(fd, buffer, size, flags);
 }
@@ -93,7 +93,7 @@ static inline ssize_t recvfrom_here(struct bine_hub *hub, int fd, void *buffer, 
                                     struct sockaddr *address, socklen_t *length)
 {
     ssize_t got;
-    if (flags == 0 && bine_quick_receive_from(hub, fd, buffer, size, address, length, &got))
+    if (flags == 0 && bine_fast_recv_from(hub, fd, buffer, size, address, length, &got))
         return got;
     return bine_recvfrom(fd, buffer, size, flags, address, length);
 }
@@ -122,10 +122,10 @@ ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
     if (!hub) {
         ssize_t size = bine_libc.recvmsg(fd, message, flags);
         if (size >= 0 && message->msg_controllen && bine_hook_active(BINE_PATCH_SOCKET))
-            bine_received_descriptors(message, flags);
+            bine_rights_received(message, flags);
         return size;
     }
-    if (flags == 0 && message && bine_quick_receive_message(hub, fd, message, true, &got))
+    if (flags == 0 && message && bine_fast_recv_message(hub, fd, message, true, &got))
         return got;
     return bine_recvmsg(fd, message, flags);
 }
@@ -143,7 +143,7 @@ ssize_t hook_send(int fd, const void *buffer, size_t size, int flags)
     ssize_t sent;
     if (!hub)
         return bine_libc.send(fd, buffer, size, flags);
-    if (bine_quick_transmit(hub, fd, buffer, size, flags, true, &sent))
+    if (bine_fast_send(hub, fd, buffer, size, flags, true, &sent))
         return sent;
     return bine_send(fd, buffer, size, flags);
 }
@@ -155,7 +155,7 @@ ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const st
     ssize_t sent;
     if (!hub)
         return bine_libc.sendto(fd, buffer, size, flags, address, length);
-    if (bine_quick_transmit_to(hub, fd, buffer, size, flags, address, length, &sent))
+    if (bine_fast_send_to(hub, fd, buffer, size, flags, address, length, &sent))
         return sent;
     return bine_sendto(fd, buffer, size, flags, address, length);
 }
@@ -170,7 +170,7 @@ ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
             bine_sent_descriptors(message);
         return size;
     }
-    if (message && !message->msg_controllen && bine_quick_transmit_message(hub, fd, message, flags, true, &sent))
+    if (message && !message->msg_controllen && bine_fast_send_message(hub, fd, message, flags, true, &sent))
         return sent;
     return bine_sendmsg(fd, message, flags);
 }

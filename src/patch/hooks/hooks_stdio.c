@@ -137,7 +137,7 @@ size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, 
  * own. */
 typedef int scan_function(FILE *file, const char *format, va_list arguments);
 
-static int scan(scan_function *function, FILE *file, const char *format, va_list arguments)
+static int hooks_stdio_scan(scan_function *function, FILE *file, const char *format, va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
     return hub ? bine_stdio_vfscanf(hub, file, function, format, arguments) : function(file, format, arguments);
@@ -145,19 +145,19 @@ static int scan(scan_function *function, FILE *file, const char *format, va_list
 
 int hook_vfscanf(FILE *file, const char *format, va_list arguments)
 {
-    return scan(bine_libc.vfscanf, file, format, arguments);
+    return hooks_stdio_scan(bine_libc.vfscanf, file, format, arguments);
 }
 
 int hook_vscanf(const char *format, va_list arguments)
 {
-    return scan(bine_libc.vfscanf, stdin, format, arguments);
+    return hooks_stdio_scan(bine_libc.vfscanf, stdin, format, arguments);
 }
 
 int hook_fscanf(FILE *file, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.vfscanf, file, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.vfscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -166,26 +166,26 @@ int hook_scanf(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.vfscanf, stdin, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.vfscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int hook___isoc99_vfscanf(FILE *file, const char *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc99_vfscanf, file, format, arguments);
+    return hooks_stdio_scan(bine_libc.__isoc99_vfscanf, file, format, arguments);
 }
 
 int hook___isoc99_vscanf(const char *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc99_vfscanf, stdin, format, arguments);
+    return hooks_stdio_scan(bine_libc.__isoc99_vfscanf, stdin, format, arguments);
 }
 
 int hook___isoc99_fscanf(FILE *file, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc99_vfscanf, file, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.__isoc99_vfscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -194,26 +194,26 @@ int hook___isoc99_scanf(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc99_vfscanf, stdin, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.__isoc99_vfscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int hook___isoc23_vfscanf(FILE *file, const char *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc23_vfscanf, file, format, arguments);
+    return hooks_stdio_scan(bine_libc.__isoc23_vfscanf, file, format, arguments);
 }
 
 int hook___isoc23_vscanf(const char *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc23_vfscanf, stdin, format, arguments);
+    return hooks_stdio_scan(bine_libc.__isoc23_vfscanf, stdin, format, arguments);
 }
 
 int hook___isoc23_fscanf(FILE *file, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc23_vfscanf, file, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.__isoc23_vfscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -222,7 +222,7 @@ int hook___isoc23_scanf(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc23_vfscanf, stdin, format, arguments);
+    int result = hooks_stdio_scan(bine_libc.__isoc23_vfscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }

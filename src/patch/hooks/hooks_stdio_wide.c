@@ -65,7 +65,7 @@ wchar_t *hook___fgetws_unlocked_chk(wchar_t *line, size_t buffer_size, int size,
 
 typedef int scan_function(FILE *file, const wchar_t *format, va_list arguments);
 
-static int scan(scan_function *function, FILE *file, const wchar_t *format, va_list arguments)
+static int hooks_stdio_wide_scan(scan_function *function, FILE *file, const wchar_t *format, va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
     return hub ? bine_wide_vfwscanf(hub, file, function, format, arguments) : function(file, format, arguments);
@@ -73,19 +73,19 @@ static int scan(scan_function *function, FILE *file, const wchar_t *format, va_l
 
 int hook_vfwscanf(FILE *file, const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.vfwscanf, file, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.vfwscanf, file, format, arguments);
 }
 
 int hook_vwscanf(const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.vfwscanf, stdin, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.vfwscanf, stdin, format, arguments);
 }
 
 int hook_fwscanf(FILE *file, const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.vfwscanf, file, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.vfwscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -94,26 +94,26 @@ int hook_wscanf(const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.vfwscanf, stdin, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.vfwscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int hook___isoc99_vfwscanf(FILE *file, const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc99_vfwscanf, file, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.__isoc99_vfwscanf, file, format, arguments);
 }
 
 int hook___isoc99_vwscanf(const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc99_vfwscanf, stdin, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.__isoc99_vfwscanf, stdin, format, arguments);
 }
 
 int hook___isoc99_fwscanf(FILE *file, const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc99_vfwscanf, file, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.__isoc99_vfwscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -122,26 +122,26 @@ int hook___isoc99_wscanf(const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc99_vfwscanf, stdin, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.__isoc99_vfwscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int hook___isoc23_vfwscanf(FILE *file, const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc23_vfwscanf, file, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.__isoc23_vfwscanf, file, format, arguments);
 }
 
 int hook___isoc23_vwscanf(const wchar_t *format, va_list arguments)
 {
-    return scan(bine_libc.__isoc23_vfwscanf, stdin, format, arguments);
+    return hooks_stdio_wide_scan(bine_libc.__isoc23_vfwscanf, stdin, format, arguments);
 }
 
 int hook___isoc23_fwscanf(FILE *file, const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc23_vfwscanf, file, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.__isoc23_vfwscanf, file, format, arguments);
     va_end(arguments);
     return result;
 }
@@ -150,7 +150,7 @@ int hook___isoc23_wscanf(const wchar_t *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result = scan(bine_libc.__isoc23_vfwscanf, stdin, format, arguments);
+    int result = hooks_stdio_wide_scan(bine_libc.__isoc23_vfwscanf, stdin, format, arguments);
     va_end(arguments);
     return result;
 }

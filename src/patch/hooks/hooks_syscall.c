@@ -27,7 +27,7 @@
 /* A variadic function and one with seven words are called alike on the architectures that Bine knows. */
 long bine_hook_syscall(long number, long a, long b, long c, long d, long e, long f) __asm__("hook_syscall");
 
-static long pass(long number, long a, long b, long c, long d, long e, long f)
+static long hooks_syscall_pass(long number, long a, long b, long c, long d, long e, long f)
 {
     long (*original)(long, long, long, long, long, long, long) =
         (long (*)(long, long, long, long, long, long, long))(void *)bine_libc.syscall;
@@ -42,7 +42,7 @@ static long futex(long a, long b, long c, long d, long e, long f)
     bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
     /* Who wakes always looks for greenlets that still wait. */
     if (bine_vforked || (waits && !bine_hook_active(BINE_PATCH_THREAD)))
-        return pass(SYS_futex, a, b, c, d, e, f);
+        return hooks_syscall_pass(SYS_futex, a, b, c, d, e, f);
     return bine_futex((uint32_t *)a, (int)b, (uint32_t)c, (uintptr_t)d, (uint32_t *)e, (uint32_t)f);
 }
 
@@ -54,7 +54,7 @@ struct many {
 static void wait_for_many(struct bine_offload_job *job)
 {
     struct many *many = (struct many *)job;
-    many->result = pass(SYS_futex_waitv, many->a, many->b, many->c, many->d, many->e, many->f);
+    many->result = hooks_syscall_pass(SYS_futex_waitv, many->a, many->b, many->c, many->d, many->e, many->f);
 }
 
 /* A wait for several words is the kernel's, on a thread of the pool: wakes reach it there. */
@@ -62,7 +62,7 @@ static long futex_waitv(long a, long b, long c, long d, long e, long f)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_THREAD);
     if (!hub)
-        return pass(SYS_futex_waitv, a, b, c, d, e, f);
+        return hooks_syscall_pass(SYS_futex_waitv, a, b, c, d, e, f);
     struct many many = {
         .job = {.run = wait_for_many, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
         .a = a,
@@ -98,13 +98,13 @@ static long wait_for_descriptors(long number, long a, long b, long c, long d, lo
     sigset_t room;
     const void *mask = (const void *)(number == SYS_ppoll ? d : e);
     if (mask && (number == SYS_ppoll ? e : f) != MASK_SIZE)
-        return pass(number, a, b, c, d, e, f);
+        return hooks_syscall_pass(number, a, b, c, d, e, f);
     if (number == SYS_ppoll)
         return hook_ppoll((struct pollfd *)a, (nfds_t)b, (const struct timespec *)c, mask_of(mask, &room));
     if (number == SYS_epoll_pwait)
         return hook_epoll_pwait((int)a, (struct epoll_event *)b, (int)c, (int)d, mask_of(mask, &room));
     if (!bine_libc.epoll_pwait2)
-        return pass(number, a, b, c, d, e, f);
+        return hooks_syscall_pass(number, a, b, c, d, e, f);
     return hook_epoll_pwait2((int)a, (struct epoll_event *)b, (int)c, (const struct timespec *)d, mask_of(mask, &room));
 }
 
@@ -121,7 +121,7 @@ static long clock_nanosleep_by_number(long a, long b, long c, long d)
 static long confine(long number, long a, long b, long c, long d, long e, long f)
 {
     const long arguments[6] = {a, b, c, d, e, f};
-    long result = pass(number, a, b, c, d, e, f);
+    long result = hooks_syscall_pass(number, a, b, c, d, e, f);
     if (result != -1)
         bine_confine_by_number(number, arguments);
     return result;
@@ -251,6 +251,6 @@ static const bool served[512] = {
 long bine_hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number < 0 || (size_t)number >= sizeof served || !served[number])
-        return pass(number, a, b, c, d, e, f);
+        return hooks_syscall_pass(number, a, b, c, d, e, f);
     return serve(number, a, b, c, d, e, f);
 }

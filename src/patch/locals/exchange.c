@@ -125,7 +125,7 @@ static void pass_locale(const struct state *state, struct away *away, const stru
 
 /* ---- passing -------------------------------------------------------------------------------------------- */
 
-static void pass(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room)
+static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room)
 {
     struct state *state = (struct state *)hub->exchange;
     bool to_root = to == hub->root, begins = state->arrived != NULL;
@@ -162,11 +162,11 @@ static struct state *new_state(void)
 {
     struct state *state = calloc(1, sizeof *state);
     if (state)
-        state->exchange = (struct bine_exchange){sizeof(struct away), pass};
+        state->exchange = (struct bine_exchange){sizeof(struct away), exchange_pass};
     return state;
 }
 
-static struct state *state_of(struct bine_hub *hub)
+static struct state *exchange_state_of(struct bine_hub *hub)
 {
     if (!hub->exchange) {
         struct state *state = new_state();
@@ -222,7 +222,7 @@ static struct block *new_block(const struct bine_exchange_object *object, bool s
 
 static int begin_here(struct bine_hub *hub, const struct bine_exchange_object *object)
 {
-    struct state *state = state_of(hub);
+    struct state *state = exchange_state_of(hub);
     if (!state)
         return ENOMEM;
     if (state->blocks[object->index])
@@ -244,7 +244,7 @@ static int hub_started(struct bine_hub *hub)
     return 0;
 }
 
-static void hub_ended(struct bine_hub *hub)
+static void exchange_hub_ended(struct bine_hub *hub)
 {
     struct state *state = (struct state *)hub->exchange;
     if (!state)
@@ -261,7 +261,7 @@ static void hub_ended(struct bine_hub *hub)
 }
 
 /* The greenlet that forked is the root, with what it has; what the former root had is gone with it. */
-static void hub_forked(struct bine_hub *hub)
+static void exchange_hub_forked(struct bine_hub *hub)
 {
     struct state *state = (struct state *)hub->exchange;
     for (unsigned i = 0; state && i < state->count; i++)
@@ -269,11 +269,11 @@ static void hub_forked(struct bine_hub *hub)
             state->blocks[i]->stashed = false;
 }
 
-__attribute__((constructor)) static void register_hooks(void)
+__attribute__((constructor)) static void exchange_register_hooks(void)
 {
     bine_hub_on_start(hub_started);
-    bine_hub_on_end(hub_ended);
-    bine_hub_on_fork(hub_forked);
+    bine_hub_on_end(exchange_hub_ended);
+    bine_hub_on_fork(exchange_hub_forked);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------------------ */
@@ -331,7 +331,7 @@ int bine_exchange_add(const struct bine_exchange_object *object)
 
 locale_t bine_exchange_locale(struct bine_hub *hub, locale_t locale)
 {
-    struct state *state = locale ? state_of(hub) : NULL;
+    struct state *state = locale ? exchange_state_of(hub) : NULL;
     if (locale && !state) {
         errno = ENOMEM;
         return NULL;

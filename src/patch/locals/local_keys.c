@@ -72,7 +72,7 @@ static void (*stop_of(struct slot *slot))(void)
     return slot->stop;
 }
 
-static bool is_current(const struct table *table, unsigned i)
+static bool local_keys_is_current(const struct table *table, unsigned i)
 {
     return table->values[i].value && table->values[i].generation == atomic_load(&slots[i].generation);
 }
@@ -87,7 +87,7 @@ static void stop_libraries(void)
 {
     void (*stopped)(void) = NULL;
     for (unsigned i = 0; i < table_here()->count; i++) {
-        if (!is_current(table_here(), i) || slots[i].destructor_known)
+        if (!local_keys_is_current(table_here(), i) || slots[i].destructor_known)
             continue;
         void (*stop)(void) = stop_of(&slots[i]);
         if (stop && stop != stopped)
@@ -100,7 +100,7 @@ static bool destroy_round(void)
     bool some = false;
     for (unsigned i = 0; i < table_here()->count; i++) {
         struct table *table = table_here();
-        void (*destructor)(void *) = is_current(table, i) ? slots[i].destructor : NULL;
+        void (*destructor)(void *) = local_keys_is_current(table, i) ? slots[i].destructor : NULL;
         if (!destructor)
             continue;
         void *value = table->values[i].value;
@@ -126,7 +126,7 @@ static void destroy_table(void *table)
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 /* In the child the greenlet that forked is the root: its values are the thread's now, in place of the former root's. */
-static void hub_forked(struct bine_hub *hub)
+static void local_keys_hub_forked(struct bine_hub *hub)
 {
     static const struct bine_greenlet *moved; /* who is that already, and forks again */
     struct table *table = table_here();
@@ -136,8 +136,9 @@ static void hub_forked(struct bine_hub *hub)
     for (pthread_key_t key = 0; key < PTHREAD_KEYS_MAX; key++) {
         unsigned slot = atomic_load(&slot_of[key]);
         if (slot)
-            bine_libc.pthread_setspecific(
-                key, table && slot < table->count && is_current(table, slot) ? table->values[slot].value : NULL);
+            bine_libc.pthread_setspecific(key, table && slot < table->count && local_keys_is_current(table, slot)
+                                                   ? table->values[slot].value
+                                                   : NULL);
     }
     if (table) {
         free(table);
@@ -153,7 +154,7 @@ static bool have_table_key(void)
     if (state == 0 && atomic_compare_exchange_strong(&table_key_state, &state, 1)) {
         state = bine_key_create(&table_key, destroy_table) == 0 ? 2 : 3;
         if (state == 2)
-            bine_hub_on_fork(hub_forked);
+            bine_hub_on_fork(local_keys_hub_forked);
         atomic_store(&table_key_state, state);
     }
     while (state == 1)
@@ -176,7 +177,7 @@ void *bine_local_key_get(pthread_key_t key)
     if (!slot || !have_table_key())
         return NULL;
     const struct table *table = table_here();
-    return table && slot < table->count && is_current(table, slot) ? table->values[slot].value : NULL;
+    return table && slot < table->count && local_keys_is_current(table, slot) ? table->values[slot].value : NULL;
 }
 
 bool bine_local_values_but(const void *own)
@@ -185,7 +186,7 @@ bool bine_local_values_but(const void *own)
         return true;
     const struct table *table = table_here();
     for (unsigned i = 0; table && i < table->count; i++)
-        if (is_current(table, i) && table->values[i].value != own)
+        if (local_keys_is_current(table, i) && table->values[i].value != own)
             return true;
     return bine_locals_any_but(table_key);
 }

@@ -62,15 +62,15 @@ bool bine_local_tls_owns(const void *address)
 
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
-static bool defines(const struct bine_object *object, const char *name)
+static bool defines(const struct bine_image *object, const char *name)
 {
-    const ElfW(Sym) *symbol = bine_object_symbol(object, name);
+    const ElfW(Sym) *symbol = bine_image_symbol(object, name);
     return symbol && symbol->st_shndx != SHN_UNDEF;
 }
 
 /* Some variables must stay the thread's: those of the C library and of Bine (which may be a part of the program), an allocator's caches, and
  * the C++ runtime's record of exceptions, which the switch exchanges already. */
-static bool stays_thread_local(const struct bine_object *object, const struct dl_phdr_info *info)
+static bool stays_thread_local(const struct bine_image *object, const struct dl_phdr_info *info)
 {
     const char *block = info->dlpi_tls_data;
     size_t size = 0;
@@ -78,15 +78,15 @@ static bool stays_thread_local(const struct bine_object *object, const struct dl
         if (object->headers[i].p_type == PT_TLS)
             size = object->headers[i].p_memsz;
     bool ours = block && (char *)&bine_hub_of_thread >= block && (char *)&bine_hub_of_thread < block + size;
-    return ours || bine_object_is_system(object) || defines(object, "malloc") || defines(object, "__cxa_get_globals");
+    return ours || bine_image_is_system(object) || defines(object, "malloc") || defines(object, "__cxa_get_globals");
 }
 
-static bool is_taken(const struct bine_object *object)
+static bool is_taken(const struct bine_image *object)
 {
     return bine_local_tls_owns((const void *)object->start);
 }
 
-static bool add_candidate(struct search *search, const struct bine_object *object, const struct dl_phdr_info *info,
+static bool add_candidate(struct search *search, const struct bine_image *object, const struct dl_phdr_info *info,
                           const ElfW(Phdr) * variables, bool asked)
 {
     size_t length = strlen(object->path) + 1;
@@ -109,14 +109,14 @@ static bool add_candidate(struct search *search, const struct bine_object *objec
     return true;
 }
 
-static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
+static int local_tls_look_at(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *search = arg;
-    struct bine_object object;
+    struct bine_image object;
     const ElfW(Phdr) *variables = NULL;
     (void)size;
-    if (!bine_object_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum) ||
-        !bine_scope_local_tls(object.name))
+    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum) ||
+        !bine_rules_local_tls(object.name))
         return 0;
     bool asked = search->pattern && fnmatch(search->pattern, object.name, 0) == 0;
     for (size_t i = 0; i < object.header_count; i++)
@@ -156,7 +156,7 @@ static char *image_of(const struct candidate *candidate)
 }
 
 /* With the engine's lock held. */
-static int take(const struct candidate *candidate)
+static int local_tls_take(const struct candidate *candidate)
 {
     unsigned index = atomic_load(&taken_count);
     if (bine_local_tls_owns((const void *)candidate->start))
@@ -200,14 +200,14 @@ static int update(struct search *search)
 {
     int error = 0;
     bine_engine_lock();
-    dl_iterate_phdr(look_at, search);
+    dl_iterate_phdr(local_tls_look_at, search);
     bine_engine_unlock();
     for (struct candidate *candidate; (candidate = search->found);) {
         search->found = candidate->next;
         /* Not with the lock: constructors that run inside the loader may wait for it. */
         bool there = pin(candidate);
         bine_engine_lock();
-        int failed = there ? take(candidate) : 0;
+        int failed = there ? local_tls_take(candidate) : 0;
         bine_engine_unlock();
         if (failed == ENOMEM || candidate->asked)
             error = failed ? failed : error;
@@ -230,9 +230,9 @@ void bine_local_tls_follow(void)
 {
     struct search search = {0};
     unsigned long long added, removed;
-    if (!bine_scope_any_local_tls())
+    if (!bine_rules_any_local_tls())
         return;
-    bine_loaded_changes(&added, &removed);
+    bine_images_changes(&added, &removed);
     if (added != seen_added && update(&search) == 0)
         seen_added = added;
 }

@@ -101,15 +101,15 @@ static void run_current(void *arg)
 }
 
 /* In the child the greenlet that forked is the root: its own still hang on its key, and exit runs them there. */
-static void hub_forked(struct bine_hub *hub)
+static void tls_destructors_hub_forked(struct bine_hub *hub)
 {
     (void)hub;
     atomic_fetch_add(&forks, 1);
 }
 
-__attribute__((constructor)) static void register_hooks(void)
+__attribute__((constructor)) static void tls_destructors_register_hooks(void)
 {
-    bine_hub_on_fork(hub_forked);
+    bine_hub_on_fork(tls_destructors_hub_forked);
 }
 
 /* ---- registering --------------------------------------------------------------------------------------- */

@@ -82,7 +82,7 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
 
 /* A root that is parked is told in the hub's next turn, which shall not wait. One that runs or is ready may be in the middle of a call
  * that parks again: it sees by hub->handled that the signal came since the call began (core/hub/signalled.h). */
-static void note(struct bine_hub *hub, bool restart)
+static void signal_action_note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;
     atomic_fetch_add_explicit(&hub->handled, restart ? BINE_HANDLED_RESTART : BINE_HANDLED_BREAK, memory_order_relaxed);
@@ -96,14 +96,14 @@ static void note(struct bine_hub *hub, bool restart)
 
 void (*bine_signal_arrives)(struct bine_hub *hub, bool begins);
 
-static void run(int number, siginfo_t *info, void *context)
+static void signal_action_run(int number, siginfo_t *info, void *context)
 {
     uint64_t packed = atomic_load(&asked[number]);
     struct sigaction action = {.sa_flags = 0};
     unpack(packed, &action);
     struct bine_hub *hub = bine_hub_here();
     if (hub)
-        note(hub, (packed >> FLAGS_SHIFT) & RESTART);
+        signal_action_note(hub, (packed >> FLAGS_SHIFT) & RESTART);
     if (!bine_signal_has_handler(&action))
         return;
     if (hub && bine_signal_arrives)
@@ -123,7 +123,7 @@ int bine_signal_action_of_process(int number, const struct sigaction *action, st
     if (handled) {
         wanted = pack(action);
         ours = *action;
-        ours.sa_sigaction = run;
+        ours.sa_sigaction = signal_action_run;
         ours.sa_flags |= SA_SIGINFO | SA_ONSTACK;
         was = atomic_exchange(&asked[number], wanted);
     }
@@ -134,7 +134,7 @@ int bine_signal_action_of_process(int number, const struct sigaction *action, st
     }
     if (old) {
         *old = before;
-        if (before.sa_sigaction == run)
+        if (before.sa_sigaction == signal_action_run)
             unpack(was, old);
     }
     return 0;
@@ -170,7 +170,7 @@ void bine_signals_adopt(void)
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
         if (may_be_adopted(number) && bine_libc.sigaction(number, NULL, &action) == 0 &&
-            bine_signal_has_handler(&action) && action.sa_sigaction != run)
+            bine_signal_has_handler(&action) && action.sa_sigaction != signal_action_run)
             bine_signal_action_of_process(number, &action, NULL);
     }
 }
@@ -180,7 +180,7 @@ void bine_signals_release(void)
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
         if ((number >= 32 && number < SIGRTMIN) || bine_libc.sigaction(number, NULL, &action) != 0 ||
-            action.sa_sigaction != run)
+            action.sa_sigaction != signal_action_run)
             continue;
         unpack(atomic_load(&asked[number]), &action);
         bine_libc.sigaction(number, &action, NULL);

@@ -41,15 +41,15 @@ static void set_bits(sigset_t *set, uint64_t bits)
 
 /* ---- what greenlets have of their own ------------------------------------------------------------ */
 
-static void greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state);
-static void hub_ended(struct bine_hub *hub);
-static void hub_forked(struct bine_hub *hub);
+static void signal_mask_greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state);
+static void signal_mask_hub_ended(struct bine_hub *hub);
+static void signal_mask_hub_forked(struct bine_hub *hub);
 
-__attribute__((constructor)) static void register_ends(void)
+__attribute__((constructor)) static void signal_mask_register_ends(void)
 {
-    bine_greenlet_state_on_end(greenlet_ended);
-    bine_hub_on_end(hub_ended);
-    bine_hub_on_fork(hub_forked);
+    bine_greenlet_state_on_end(signal_mask_greenlet_ended);
+    bine_hub_on_end(signal_mask_hub_ended);
+    bine_hub_on_fork(signal_mask_hub_forked);
 }
 
 static const sigset_t *own_mask(struct bine_greenlet *g)
@@ -73,7 +73,7 @@ static void set_kernel(const struct masks *masks, const sigset_t *mask)
     bine_libc.pthread_sigmask(SIG_SETMASK, &effective, NULL);
 }
 
-static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
+static void *signal_mask_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct masks *masks = masks_here;
     if (own_mask(g))
@@ -91,7 +91,8 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         set_kernel(masks, own);
 }
 
-static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+static int signal_mask_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                              unsigned flags)
 {
     return masks_here->inner ? masks_here->inner->refuse(hub, g, error, object, flags) : error;
 }
@@ -110,7 +111,7 @@ static struct masks *masks_of(struct bine_hub *hub)
         masks = calloc(1, sizeof *masks);
         if (!masks)
             return NULL;
-        masks->around = (struct bine_around){leave, back, refuse, interrupted};
+        masks->around = (struct bine_around){signal_mask_leave, back, signal_mask_refuse, interrupted};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }
@@ -121,7 +122,7 @@ static struct masks *masks_of(struct bine_hub *hub)
     return masks;
 }
 
-static void greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state)
+static void signal_mask_greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state)
 {
     (void)g;
     if (state->has_mask)
@@ -129,7 +130,7 @@ static void greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *
     bine_signal_pipe_ended(state);
 }
 
-static void hub_ended(struct bine_hub *hub)
+static void signal_mask_hub_ended(struct bine_hub *hub)
 {
     struct masks *masks = masks_here;
     if (!masks)
@@ -141,7 +142,7 @@ static void hub_ended(struct bine_hub *hub)
 }
 
 /* In the child only the greenlet that forked lives on, as the root: what it has of its own is the process's now. */
-static void hub_forked(struct bine_hub *hub)
+static void signal_mask_hub_forked(struct bine_hub *hub)
 {
     struct bine_greenlet_state *state = hub->current->slots[BINE_SLOT_PATCH];
     struct masks *masks = masks_here;

@@ -22,7 +22,7 @@ static struct sigaction aside; /* the process's, while there are any */
 static atomic_bool is_aside;
 
 /* No handler may run on a thread that holds the lock, it would wait for itself. */
-static sigset_t lock(void)
+static sigset_t signal_pipe_lock(void)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -32,7 +32,7 @@ static sigset_t lock(void)
     return before;
 }
 
-static void unlock(const sigset_t *before)
+static void signal_pipe_unlock(const sigset_t *before)
 {
     atomic_flag_clear_explicit(&taken, memory_order_release);
     bine_libc.pthread_sigmask(SIG_SETMASK, before, NULL);
@@ -44,13 +44,13 @@ static struct sigaction effective(void)
     struct bine_greenlet_state *state = hub ? bine_greenlet_state_of(hub->current, false) : NULL;
     if (state && state->has_pipe)
         return state->pipe;
-    sigset_t before = lock();
+    sigset_t before = signal_pipe_lock();
     struct sigaction action = aside;
-    unlock(&before);
+    signal_pipe_unlock(&before);
     return action;
 }
 
-static void run(int number, siginfo_t *info, void *context)
+static void signal_pipe_run(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     struct sigaction action = effective();
@@ -70,7 +70,7 @@ static void run(int number, siginfo_t *info, void *context)
 
 static int put_aside(void)
 {
-    struct sigaction ours = {.sa_sigaction = run, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction ours = {.sa_sigaction = signal_pipe_run, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&ours.sa_mask);
     if (bine_signal_action_of_process(SIGPIPE, NULL, &aside) != 0 || bine_libc.sigaction(SIGPIPE, &ours, NULL) != 0)
         return -1;
@@ -90,14 +90,14 @@ bool bine_signal_pipe_aside(struct sigaction *action, const struct sigaction *ch
 {
     if (!atomic_load(&is_aside))
         return false;
-    sigset_t before = lock();
+    sigset_t before = signal_pipe_lock();
     bool still = atomic_load(&is_aside);
     if (still) {
         *action = aside;
         if (change)
             aside = *change;
     }
-    unlock(&before);
+    signal_pipe_unlock(&before);
     return still;
 }
 
@@ -114,7 +114,7 @@ static int action_of_process(const struct sigaction *action, struct sigaction *o
     return 0;
 }
 
-__attribute__((constructor)) static void set_up(void)
+__attribute__((constructor)) static void signal_pipe_set_up(void)
 {
     bine_sigpipe_action = action_of_process;
 }
@@ -125,7 +125,7 @@ int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *
     if (action && !state)
         return -1;
     int result = 0;
-    sigset_t before = lock();
+    sigset_t before = signal_pipe_lock();
     struct sigaction process;
     if (atomic_load(&is_aside))
         process = aside;
@@ -146,7 +146,7 @@ int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *
                 drop_owner();
         }
     }
-    unlock(&before);
+    signal_pipe_unlock(&before);
     if (result == 0 && old)
         *old = now;
     return result;
@@ -156,10 +156,10 @@ void bine_signal_pipe_ended(struct bine_greenlet_state *state)
 {
     if (!state->has_pipe)
         return;
-    sigset_t before = lock();
+    sigset_t before = signal_pipe_lock();
     state->has_pipe = false;
     drop_owner();
-    unlock(&before);
+    signal_pipe_unlock(&before);
 }
 
 void bine_signal_pipe_forked(const struct bine_greenlet_state *state)

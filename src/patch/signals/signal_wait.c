@@ -12,7 +12,7 @@
 #include "patch/table/hook.h"
 #include "signals.h"
 
-static int take(const sigset_t *set, siginfo_t *info)
+static int signal_wait_take(const sigset_t *set, siginfo_t *info)
 {
     return bine_libc.sigtimedwait(set, info, &(struct timespec){0, 0});
 }
@@ -43,7 +43,7 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
         return bine_libc.sigtimedwait(set, info, timeout);
     bine_streak_firmly(hub);
     int saved = errno;
-    int number = take(set, info);
+    int number = signal_wait_take(set, info);
     if (number > 0 || errno != EAGAIN || (timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
         return number;
     int64_t deadline = INT64_MAX;
@@ -58,7 +58,7 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
     int fd = bine_libc.signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     do {
         error = bine_signals_since(hub, signals, BINE_PARK_SIGNALS) ? EINTR : wait_until_pending(hub, fd, deadline);
-        number = take(set, info);
+        number = signal_wait_take(set, info);
     } while (number < 0 && errno == EAGAIN && !error);
     if (fd >= 0)
         bine_close(fd);
@@ -95,7 +95,7 @@ void bine_signal_wait_forked(void)
     pausing = NULL;
 }
 
-static void forget(struct bine_waiter *waiter)
+static void signal_wait_forget(struct bine_waiter *waiter)
 {
     if (waiter->item)
         return;
@@ -123,7 +123,7 @@ int bine_signal_suspend(const sigset_t *mask)
         if (mask)
             bine_signal_mask_return(hub, &before);
     }
-    forget(&waiter);
+    signal_wait_forget(&waiter);
     errno = error ? error : EINTR;
     return -1;
 }

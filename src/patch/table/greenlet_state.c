@@ -8,7 +8,7 @@
 /* As many as there are files that register one. */
 static void (*ended_hooks[4])(struct bine_greenlet *g, struct bine_greenlet_state *state);
 
-static void greenlet_ended(struct bine_greenlet *g)
+static void greenlet_state_greenlet_ended(struct bine_greenlet *g)
 {
     struct bine_greenlet_state *state = g->slots[BINE_SLOT_PATCH];
     if (!state)
@@ -27,7 +27,7 @@ void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g, struct bi
     if (i == sizeof ended_hooks / sizeof *ended_hooks)
         abort(); /* one file more: the array is ours to make longer */
     ended_hooks[i] = ended;
-    bine_greenlet_on_end(BINE_SLOT_PATCH, greenlet_ended);
+    bine_greenlet_on_end(BINE_SLOT_PATCH, greenlet_state_greenlet_ended);
 }
 
 struct bine_greenlet_state *bine_greenlet_state_of(struct bine_greenlet *g, bool make)

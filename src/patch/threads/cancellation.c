@@ -18,15 +18,15 @@ static void free_state(struct bine_greenlet *g)
         free(state);
 }
 
-static void hub_ended(struct bine_hub *hub)
+static void cancellation_hub_ended(struct bine_hub *hub)
 {
     free_state(hub->root);
 }
 
-__attribute__((constructor)) static void register_ends(void)
+__attribute__((constructor)) static void cancellation_register_ends(void)
 {
     bine_greenlet_on_end(BINE_SLOT_THREAD, free_state);
-    bine_hub_on_end(hub_ended);
+    bine_hub_on_end(cancellation_hub_ended);
 }
 
 struct bine_thread_state *bine_thread_state_of(struct bine_greenlet *g, bool make)

@@ -44,8 +44,8 @@ static _Noreturn void jump(struct bine_thread_state *state)
     longjmp(where, 1);
 }
 
-static _Unwind_Reason_Code look(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-                                struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
+static _Unwind_Reason_Code cleanup_look(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+                                        struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
 {
     struct bine_thread_state *state = arg;
     bool end = actions & _UA_END_OF_STACK;
@@ -70,7 +70,7 @@ static _Noreturn void unwind(struct bine_thread_state *state)
 {
     memset(&state->exception, 0, sizeof state->exception);
     state->exception.exception_cleanup = swallowed;
-    _Unwind_ForcedUnwind(&state->exception, look, state);
+    _Unwind_ForcedUnwind(&state->exception, cleanup_look, state);
     /* A frame without tables is in the way. */
     if (state->cleanup)
         jump(state);

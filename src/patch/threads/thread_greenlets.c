@@ -55,7 +55,7 @@ static void drop_release(struct bine_message *message)
 }
 
 /* It is nobody's any more; its bucket is locked, and unlocked here. */
-static void forget(struct bine_lot_bucket *bucket, struct thread *thread)
+static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread)
 {
     bine_lot_remove(bucket, bine_lot_find(bucket, thread->greenlet, BINE_RECORD_THREAD));
     bine_lot_unlock(bucket);
@@ -86,7 +86,7 @@ struct bine_hub *bine_thread_greenlets_hub(void)
     return hub;
 }
 
-static void ended(bine_greenlet *g, void *arg)
+static void pthread_ended(bine_greenlet *g, void *arg)
 {
     struct thread *thread = arg;
     struct bine_lot_bucket *bucket = bine_lot_lock(g);
@@ -94,7 +94,7 @@ static void ended(bine_greenlet *g, void *arg)
     /* Abandoned before it began: its hub has ended. */
     thread->value = bine_error(g) == ECANCELED ? PTHREAD_CANCELED : bine_value(g);
     if (thread->detached) {
-        forget(bucket, thread);
+        pthread_forget(bucket, thread);
         return;
     }
     bine_lot_unlock(bucket);
@@ -153,7 +153,7 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle, const p
     if (record)
         record->item = thread;
     bine_lot_unlock(bucket);
-    if (!record || bine_link(g, ended, thread) != 0) {
+    if (!record || bine_link(g, pthread_ended, thread) != 0) {
         /* It has not run: killed now, it never will. */
         if (record) {
             bucket = bine_lot_lock(g);
@@ -185,7 +185,7 @@ pthread_t bine_thread_greenlet_self(void)
     return (pthread_t)g;
 }
 
-static bool is_current(pthread_t thread)
+static bool pthread_is_current(pthread_t thread)
 {
     struct bine_hub *hub = bine_hub_here();
     return hub && (pthread_t)hub->current == thread;
@@ -198,7 +198,7 @@ bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
     if (thread)
         *real = thread->real;
     bine_lot_unlock(bucket);
-    if (!thread && is_current(handle)) {
+    if (!thread && pthread_is_current(handle)) {
         *real = bine_libc.pthread_self();
         return true;
     }
@@ -245,8 +245,8 @@ int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock, c
     struct thread *thread = thread_of(bucket, handle);
     int error = 0;
     if (!thread)
-        error = is_current(handle) ? EDEADLK : ESRCH;
-    else if (is_current(handle))
+        error = pthread_is_current(handle) ? EDEADLK : ESRCH;
+    else if (pthread_is_current(handle))
         error = EDEADLK;
     else if (thread->detached || thread->joining)
         error = EINVAL;
@@ -258,7 +258,7 @@ int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock, c
     }
     if (value)
         *value = thread->value;
-    forget(bucket, thread);
+    pthread_forget(bucket, thread);
     return 0;
 }
 
@@ -268,11 +268,11 @@ int bine_thread_greenlet_detach(pthread_t handle)
     struct thread *thread = thread_of(bucket, handle);
     int error = 0;
     if (!thread) {
-        error = is_current(handle) ? 0 : ESRCH;
+        error = pthread_is_current(handle) ? 0 : ESRCH;
     } else if (thread->detached || thread->joining) {
         error = EINVAL;
     } else if (thread->ended) {
-        forget(bucket, thread);
+        pthread_forget(bucket, thread);
         return 0;
     } else {
         thread->detached = true;
@@ -300,7 +300,7 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     bine_lot_unlock(bucket);
     int saved_errno = errno, error = 0;
     if (!thread) {
-        if (!is_current(handle))
+        if (!pthread_is_current(handle))
             return ESRCH;
         if (!bine_thread_state_of((struct bine_greenlet *)handle, true))
             return ENOMEM;
