@@ -1,4 +1,4 @@
-"""Programs one and two as gevent's users write them. Run it with:   python -m bine.gevent gevent_alternate.py"""
+"""alternate.py by gevent's names. Run it with:   python -m bine.gevent gevent_alternate.py"""
 
 import gevent
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The tutorial's and the cookbook's pages show programs and sessions at a shell. Both are true: sessions.py PAGES BUILD CC...
+sessions.py PAGES python
 
- - A program that follows a link to a file in an examples/ folder is the text of that file.
+ - A program that follows a link to a file in an examples/ folder is the text of that file, or a piece of it.
  - A ```console block happens as it is shown: a shell gets each command (a line that begins with "$ ") once all that is shown
    above it has been printed, and prints what is shown below it. Each command succeeds.
 
 PAGES: the pages or folders of pages, with commas between. The files that a page links lie in the session's folder, and `cc` and
-`pkg-config bine` find the library of BUILD. What differs from one run to the next is compared by its pattern: addresses of greenlets
+`pkg-config bine` find the library of BUILD. Sessions in which `python` is called are for the second form alone, which runs them by its
+own interpreter; the first form does the others, and looks at the programs. What differs from one run to the next is compared by its pattern: addresses of greenlets
 by their order, and ports from 7000 to 7999 stand for free ones. Nothing leaves the machine: an HTTP proxy answers for all
 hosts (see Web)."""
 import contextlib
@@ -187,25 +189,31 @@ def happens(block, folder, environment):
     return trouble and f"{trouble}\n{output}"
 
 
+def install(folder, name, text):
+    path = pathlib.Path(folder, name)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
 def tools(folder, build, compiler):
-    """The environment of a session: a compiler like the build's, the library of the build, and nc."""
-    shims = os.path.join(folder, "bin")
-    os.mkdir(shims)
+    """The environment of a session in C: a compiler like the build's and the library of the build."""
     wrapper = os.environ.get("BINE_TEST_WRAPPER", "")
     compile = f"PATH={shlex.quote(os.environ['PATH'])} " + shlex.join(compiler) + ' -Wall -Wextra -Wno-unused-parameter -Werror "$@"'
     wrap = f"""
 for program; do :; done
 mv "$program" ".$program" && printf '#!/bin/sh\\nexec {wrapper} ./.%s "$@"\\n' "$program" > "$program" && chmod +x "$program"
 """ if wrapper else ""
-    for name, text in ("cc", f"#!/bin/sh\n{compile} || exit\n{wrap}"), ("nc", NC.format(python=sys.executable, limit=LIMIT)):
-        path = pathlib.Path(shims, name)
-        path.write_text(text)
-        path.chmod(0o755)
+    install(folder, "cc", f"#!/bin/sh\n{compile} || exit\n{wrap}")
     places = ":".join([build, f"{build}/src/tls", f"{build}/src/http"])
-    return dict(os.environ, PATH=f"{shims}:{os.environ['PATH']}", PKG_CONFIG_PATH=f"{build}/meson-uninstalled", LD_LIBRARY_PATH=places)
+    return dict(PKG_CONFIG_PATH=f"{build}/meson-uninstalled", LD_LIBRARY_PATH=places)
 
 
-def look_at(page, environment, count):
+def differs(source, text):
+    """A block that begins as the file does is the whole of it, another one is a piece."""
+    return source != text if source[:10] == text[:10] else source not in text
+
+
+def look_at(page, environment, in_python, count):
     text = page.read_text()
     name = str(page.relative_to(ROOT).with_suffix(""))
     with tempfile.TemporaryDirectory() as folder:
@@ -220,14 +228,16 @@ def look_at(page, environment, count):
             language, source = block.groups()
             above = LINK.findall(text[:block.start()].rstrip().rpartition("\n")[2])
             if language == "console":
+                if bool(re.search(r"^\$ .*\bpython ", source, re.M)) != in_python:
+                    continue
                 missing = lacks(source, environment)
                 count(f"{name}_{number}", None if missing else happens(source, folder, environment), missing)
-            elif above:
-                same = (page.parent / above[-1]).read_text() == source
-                count(f"{name}_{number}", None if same else f"is not the text of {above[-1]}")
+            elif above and not in_python:
+                count(f"{name}_{number}", differs(source, (page.parent / above[-1]).read_text()) and f"is not the text of {above[-1]}")
 
 
 def main(pages, build, *compiler):
+    in_python = build == "python"
     passed = failed = skipped = 0
 
     def count(name, trouble, missing=()):
@@ -236,10 +246,15 @@ def main(pages, build, *compiler):
         print(f"FAIL {name}: {trouble}" if trouble else f"skip {name}: no {missing}" if missing else f"ok {name}", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        environment = tools(folder, os.path.abspath(build), compiler)
+        environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}")
+        install(folder, "nc", NC.format(python=sys.executable, limit=LIMIT))
+        if in_python:
+            install(folder, "python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        else:
+            environment.update(tools(folder, os.path.abspath(build), compiler))
         for place in map(pathlib.Path, pages.split(",")):
             for page in sorted(place.glob("*.md")) if place.is_dir() else [place]:
-                look_at(page.resolve(), environment, count)
+                look_at(page.resolve(), environment, in_python, count)
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
 
