@@ -37,7 +37,7 @@ static struct slot *borrow(void)
 /* Never waits, so that a greenlet that was killed can give its slot back, too: all slots fit into the queue. */
 static void give_back(struct slot *slot)
 {
-    /* libpq takes a connection for idle if a wait for an answer failed, and that answer for the next one's: ask Bine as well. */
+    /* libpq takes a connection for idle if a wait for an answer failed, but it is lost: ask Bine as well. */
     bool clean = bine_check() == 0 && slot->connection && PQstatus(slot->connection) == CONNECTION_OK &&
                  PQtransactionStatus(slot->connection) == PQTRANS_IDLE;
     if (!clean) {

@@ -33,23 +33,25 @@ static void struck(bool kill, const char *words)
     struct outcome after = {.code = 0};
     PGconn *connection = connected();
     CHECK_OUTCOME(strike(sleeps, connection, kill), PGRES_FATAL_ERROR, words);
-    /* It looks usable, but the answer is still to come, and is taken for that of the next question. */
+    /* It looks usable, and libpq would take the answer that is still to come for that of the next question. */
     CHECK_EQ(PQstatus(connection), CONNECTION_OK);
     CHECK_EQ(PQtransactionStatus(connection), PQTRANS_IDLE);
     execute(connection, "select 'new'", &after);
-    CHECK_STRING(after.value, "old");
+    CHECK_STRING(after.value, "");
+    CHECK_OUTCOME(after, PGRES_FATAL_ERROR, "server closed the connection unexpectedly");
+    CHECK_EQ(PQstatus(connection), CONNECTION_BAD);
     PQreset(connection);
     execute(connection, "select 'new'", &after);
     CHECK_STRING(after.value, "new");
     PQfinish(connection);
 }
 
-TEST(a_kill_is_operation_canceled, .seconds = 60)
+TEST(hazard_124_a_kill_is_operation_canceled, .seconds = 60)
 {
     struck(true, "select() failed: Operation canceled");
 }
 
-TEST(a_timeout_is_connection_timed_out, .seconds = 60)
+TEST(hazard_124_a_timeout_is_connection_timed_out, .seconds = 60)
 {
     struck(false, "select() failed: Connection timed out");
 }

@@ -96,7 +96,7 @@ struct plan {
     const struct bine_image_record *old;
     struct bine_image_record *new;
     unsigned wanted;                              /* families to patch in it */
-    bool patient;                                 /* by the hooks of hooks_patient.c */
+    enum bine_variant variant;                    /* its own kind of hooks */
     bool look_for_limited;                        /* there are limits, or were a moment ago */
     const struct bine_runtime_call *runtime_call; /* that the object may make, or NULL */
 };
@@ -270,7 +270,7 @@ static int engine_look_at(const struct bine_relocation *relocation, void *arg)
         return 0;
     if (wanted && symbol->hook == (void *)hook_pthread_cancel)
         plan->cancels = true;
-    return want(plan, relocation, value, patched, wanted ? bine_variant_hook(symbol, plan->patient) : NULL,
+    return want(plan, relocation, value, patched, wanted ? bine_variant_hook(symbol, plan->variant) : NULL,
                 *symbol->original);
 }
 
@@ -320,7 +320,7 @@ static int engine_scan(const struct bine_image *object, void *arg)
     plan->old = old;
     plan->new = new;
     plan->wanted = bine_rules_families(object->name, plan->families);
-    plan->patient = bine_rules_is_patient(object->name);
+    plan->variant = bine_rules_variant(object->name);
     bool calls_runtime = bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;
     plan->runtime_call = calls_runtime ? bine_runtime_call : NULL;
     int error = bine_relocations_walk(object, engine_look_at, plan);

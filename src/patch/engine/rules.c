@@ -83,32 +83,34 @@ bool bine_rules_any_local_tls(void)
     return atomic_load_explicit(&local_tls_rules, memory_order_relaxed) != 0;
 }
 
+/* `patterns` end with NULL. */
+static bool matches_any(const char *name, const char *const *patterns)
+{
+    while (*patterns && fnmatch(*patterns, name, 0) != 0)
+        patterns++;
+    return *patterns != NULL;
+}
+
 /*
  * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would wait at once: their waits stay the
  * thread's. Abseil's Mutex, and what has Abseil inside.
  */
-static bool waits_per_thread(const char *name)
-{
-    static const char *const patterns[] = {"libabsl_*", "libgrpc*", "cygrpc*", "libtensorflow*", "_pywrap_tensorflow*"};
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        if (fnmatch(patterns[i], name, 0) == 0)
-            return true;
-    return false;
-}
+static const char *const wait_per_thread[] = {"libabsl_*",           "libgrpc*", "cygrpc*", "libtensorflow*",
+                                              "_pywrap_tensorflow*", NULL};
 
-bool bine_rules_is_patient(const char *name)
+/* Of packages of Debian and wheels of PyPI. */
+static const char *const patient[] = {"libzmq.so*", "libzmq-*.so*", "libnng.so*", "libnng-*.so*",      "libnanomsg.so*",
+                                      "libuv.so*",  "libuv-*.so*",  "_zmq.*.so",  "loop.cpython-*.so", NULL};
+static const char *const severing[] = {"libpq.so*", "libpq-*.so*", NULL};
+
+enum bine_variant bine_rules_variant(const char *name)
 {
-    /* As packages of Debian and wheels of PyPI call them. */
-    static const char *const known[] = {"libzmq.so*",   "libzmq-*.so*",   "libnng.so*",
-                                        "libnng-*.so*", "libnanomsg.so*", "libuv.so*",
-                                        "libuv-*.so*",  "_zmq.*.so",      "loop.cpython-*.so"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (fnmatch(known[i], name, 0) == 0)
-            return true;
+    if (matches_any(name, patient))
+        return BINE_VARIANT_PATIENT;
     for (const struct rule *rule = newest; rule; rule = rule->next)
         if (rule->kind == BINE_RULE_PATIENT && fnmatch(rule->pattern, name, 0) == 0)
-            return true;
-    return false;
+            return BINE_VARIANT_PATIENT;
+    return matches_any(name, severing) ? BINE_VARIANT_SEVERING : BINE_VARIANT_NONE;
 }
 
 unsigned bine_rules_families(const char *name, unsigned families)
@@ -123,7 +125,7 @@ unsigned bine_rules_families(const char *name, unsigned families)
     /* Semaphores without the other locks are for the objects whose rules name them. */
     if (!(families & BINE_PATCH_THREAD))
         ordinary &= ~(unsigned)BINE_PATCH_SEMAPHORE;
-    if (waits_per_thread(name))
+    if (matches_any(name, wait_per_thread))
         ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||

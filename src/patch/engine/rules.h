@@ -17,6 +17,13 @@ enum bine_rule_kind {
     BINE_RULE_LOCAL_TLS,      /* the thread-local variables of these objects are greenlet-local */
 };
 
+/* Hooks of an object's own: see variant.h. */
+enum bine_variant {
+    BINE_VARIANT_NONE,
+    BINE_VARIANT_PATIENT,
+    BINE_VARIANT_SEVERING,
+};
+
 /* 0, or ENOMEM. The pattern is copied; families count for BINE_RULE_ONLY. Callers hold the patching lock. */
 int bine_rules_add(enum bine_rule_kind kind, const char *pattern, unsigned families);
 /* Take the newest rule back: it could not be put into effect. */
@@ -37,7 +44,7 @@ bool bine_rules_any_local_tls(void);
 /* Which of these families (inner ones included) are to be patched in the object with this file name. */
 unsigned bine_rules_families(const char *name, unsigned families);
 
-/* Is the object with this file name one in which waits go on after a kill? By a rule, or because it is known. */
-bool bine_rules_is_patient(const char *name);
+/* Which hooks the object with this file name has instead of the ordinary ones: by a rule, or because it is known. */
+enum bine_variant bine_rules_variant(const char *name);
 
 #endif
