@@ -349,3 +349,38 @@ def test_an_upgrade_that_the_application_ignores_is_a_plain_request():
         assert bodies(served.exchange(get("/", h2c) + get("/")))[1] == [b"hello", b"hello"]
         post = b"POST / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 3\r\n\r\nabc"
         assert bodies(served.exchange(post + get("/")))[1] == [b"hello", b"hello"]
+
+
+def test_a_subclass_has_attributes_of_the_handler_as_attributes_of_its_class():
+    """They hold until a request sets others; a property's setter is called when one does."""
+    seen, set_to = [], []
+
+    class Handler(WSGIHandler):
+        command, content_length, environ = "none yet", 7, {"of": "the class"}
+
+        def handle(self):
+            seen.append((self.command, self.content_length, self.environ, self.status, self.path, self.headers_sent))
+            WSGIHandler.handle(self)
+
+        def get_environ(self):
+            seen.append((self.command, self.content_length))
+            return WSGIHandler.get_environ(self)
+
+        @property
+        def status(self):
+            return set_to[-1] if set_to else "no status"
+
+        @status.setter
+        def status(self, value):
+            set_to.append(value)
+
+    class Inherits(Handler):
+        path = "/of/the/class"
+
+    for kind, path in (Handler, None), (Inherits, "/of/the/class"):
+        del seen[:], set_to[:]
+        with Served(hello, handler_class=kind) as served:
+            assert bodies(served.exchange(get("/") + get("/two")))[1] == [b"hello"] * 2
+        assert seen == [("none yet", 7, {"of": "the class"}, "no status", path, False), ("GET", 0), ("GET", 0)]
+        assert set_to[0] is None and set_to.count("200 OK") == 2
+        assert Handler.command == "none yet" and WSGIHandler.command is not Handler.command

@@ -47,16 +47,7 @@ class WSGIHandler(HandlerState):
         else:
             self.rfile = Reader(sock, getattr(rfile, "read1", None) or rfile.readline)
         self._parser = HeadParser()
-        self.requestline = self.command = self.path = self.request_version = None
-        self.application = self.environ = self.wsgi_input = self.result = self.status = self._orig_status = self.code = None
-        self.response_headers = self.provided_date = self.provided_content_length = None
-        self.close_connection = self.connection_upgraded = self.headers_sent = self.response_use_chunked = False
-        self.content_length = self.response_length = 0
-        self.time_start = self.time_finish = 0
-        self._watcher = self._line = self._headers = self._connection = self._left = self._send_error = None
-        self._linger = self._no_body = False
-        self._head = b""
-        self._variables = {}
+        self._begin()
 
     # -- the connection
 

@@ -1,11 +1,12 @@
 """What a handler of pywsgi knows about the connection, the request under way and the response."""
 
-from typing import Any, Dict, Optional
+from typing import Any, ClassVar, Dict, FrozenSet, Optional
 
 
 class HandlerState:
     """The attributes of WSGIHandler. In slots, as CPython reads and writes those without a dict, and a class attribute as their default would hide that
-    way from it. WSGIHandler sets each of them when it is made; subclasses may add attributes of their own."""
+    way from it. WSGIHandler sets each of them when it is made, but for those that a subclass has as attributes of its class: these are the values
+    until a request sets others. Subclasses may add attributes of their own."""
 
     __slots__ = (
         "socket", "client_address", "server", "rfile", "connection_upgraded", "close_connection",
@@ -55,3 +56,34 @@ class HandlerState:
     _no_body: bool
     _left: Optional[int]  # bytes of the body that Content-Length still promises
     _send_error: Optional[OSError]
+
+    _own: ClassVar[FrozenSet[str]] = frozenset()  # the slots whose names stand for something else in a subclass
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        slots = {name: vars(HandlerState)[name] for name in HandlerState.__slots__}
+        cls._own = frozenset(name for name, slot in slots.items() if getattr(cls, name) is not slot)
+
+    def _begin(self) -> None:
+        """Give each attribute the value that it has before the first request."""
+        if self._own:
+            self._begin_but_own()
+            return
+        self.requestline = self.command = self.path = self.request_version = None
+        self.application = self.environ = self.wsgi_input = self.result = self.status = self._orig_status = self.code = None
+        self.response_headers = self.provided_date = self.provided_content_length = None
+        self.close_connection = self.connection_upgraded = self.headers_sent = self.response_use_chunked = False
+        self.content_length = self.response_length = 0
+        self.time_start = self.time_finish = 0
+        self._watcher = self._line = self._headers = self._connection = self._left = self._send_error = None
+        self._linger = self._no_body = False
+        self._head = b""
+        self._variables = {}
+
+    def _begin_but_own(self) -> None:
+        """The same in a subclass that has some of them as attributes of its class."""
+        plain = HandlerState()
+        plain._begin()
+        for name in HandlerState.__slots__:
+            if name not in self._own and hasattr(plain, name):
+                setattr(self, name, getattr(plain, name))
