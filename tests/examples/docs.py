@@ -6,6 +6,7 @@
    something out (a line of three dots). ```cpp blocks are programs in C++. A block that is the text of a file of examples/ is left to
    sessions.py.
  - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
+ - Every link of a page leads to a file, and to a heading in it. Every file of the sources that a page names exists.
  - The reference can be made from the headers, and explains every public function.
 """
 import os
@@ -24,11 +25,11 @@ PROGRAM = re.compile(r"```(c|cpp)\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
 
 ROOT = DOCS.parent
 # Of these pages the subject is the inside.
-INSIDE = {"debugging", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING"}
+INSIDE = {"debugging", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING", "glossary", "NOTES"}
 
 
 def pages():
-    return sorted(DOCS.rglob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    return sorted(DOCS.rglob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "NOTES.md"]
 
 
 def lines(text):
@@ -102,6 +103,27 @@ def unknown_names(text, known):
                     yield f"{base} ... {word}"
 
 
+def headings(page):
+    """The anchors of a page, as forges make them of its headings."""
+    for heading in re.findall(r"^#+ (.*)", page.read_text(), re.M):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def lost_links(page, text):
+    """What a page leads to or names, and is not there. Words in capitals stand for names of the reader's choice."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (heading and heading not in headings(file)):
+            yield target
+    for path in re.findall(r"(?<![\w/.-])((?:src|include|python|tests|tools|bench|examples|packaging)/[\w./*-]*[\w*])", prose):
+        if not re.search(r"[A-Z]{4}", path) and not list(ROOT.glob(path)):
+            yield path
+
+
 def reference(directory, public):
     """What is wrong with the reference that is made from the headers."""
     tool = [sys.executable, str(ROOT / "tools" / "reference")]
@@ -146,6 +168,8 @@ def main():
                     count(f"{name}_{number}", compiles(source, directory))
             unknown = sorted(unknown_names(text, everything if page.stem in INSIDE else public))
             count(f"{name}_names", f"no such thing as {unknown}" if unknown else None)
+            lost = sorted(set(lost_links(page, text)))
+            count(f"{name}_links", f"leads nowhere: {lost}" if lost else None)
         count("reference", reference(directory, public))
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
