@@ -5,8 +5,8 @@
 #include <bine.h>
 #include <unistd.h>
 
-#include "../sync/struck.h"
 #include "harness.h"
+#include "sync/struck.h"
 
 static int64_t never = BINE_FOREVER;
 static char ours, theirs;

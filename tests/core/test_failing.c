@@ -1,5 +1,5 @@
 /* Each allocation of the core fails once: the call says so, nothing is lost, and it all goes on. */
-#include "../failing.h"
+#include "failing.h"
 
 #include <bine.h>
 #include <pthread.h>

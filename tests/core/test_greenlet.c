@@ -1,5 +1,5 @@
 /* Spawning greenlets, and what is known of them before, during and after. */
-#include "../harness.h"
+#include "harness.h"
 
 #include <bine.h>
 #include <limits.h>

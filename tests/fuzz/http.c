@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/readers/http_request.h"
 #include "http/message.h"
-#include "readers/http_request.h"
 
 enum {
     MOST = 64 /* messages that are compared */

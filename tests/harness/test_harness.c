@@ -1,5 +1,5 @@
 /* The harness itself: a harness that cannot fail is worth nothing. */
-#include "../harness.h"
+#include "harness.h"
 
 #include <fcntl.h>
 #include <signal.h>

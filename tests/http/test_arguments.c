@@ -2,7 +2,7 @@
 #include <bine.h>
 #include <bine/http.h>
 
-#include "../arguments.h"
+#include "arguments.h"
 
 static void exchanges_of_nothing(void)
 {

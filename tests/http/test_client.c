@@ -1,7 +1,7 @@
 /* The client of libbine-http, against its server and against servers that say what they are told to. */
 #include "talk.h"
 
-#include "../net/tls.h"
+#include "net/tls.h"
 
 static int connections, requests;
 

@@ -1,7 +1,7 @@
 /* Bodies of requests: by their length, in chunks, held back, too long, too slow; and all of it through TLS. */
 #include "talk.h"
 
-#include "../net/tls.h"
+#include "net/tls.h"
 
 static void echo(bine_http *http, void *arg)
 {

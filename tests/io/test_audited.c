@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../patch/audit.h"
-#include "libc/libc.h"
 #include "harness.h"
+#include "libc/libc.h"
+#include "patch/audit.h"
 
 static int ends[2];
 static char path[64];

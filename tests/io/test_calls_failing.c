@@ -1,5 +1,5 @@
 /* Each allocation behind an I/O call fails once: the call says so, no byte is lost, and the next one works. */
-#include "../failing.h"
+#include "failing.h"
 
 #include <sys/epoll.h>
 #include <sys/select.h>

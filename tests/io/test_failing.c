@@ -1,6 +1,6 @@
 /* Each allocation of the offload pool and of what is built on it fails once: the call says so, nothing is lost,
  * nothing leaks. */
-#include "../failing.h"
+#include "failing.h"
 
 #include <arpa/inet.h>
 #include <bine.h>
@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libc/libc.h"
 #include "io/file/file.h"
 #include "io/stdio/stdio.h"
+#include "libc/libc.h"
 
 static bool begin(void)
 {

@@ -2,7 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../failing.h"
+#include "failing.h"
 #include "locks.h"
 #include "vars.h"
 

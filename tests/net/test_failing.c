@@ -1,5 +1,5 @@
 /* Each allocation of dialling and of readers fails once: the call says so, nothing is lost, no descriptor stays open. */
-#include "../failing.h"
+#include "failing.h"
 
 #include <arpa/inet.h>
 #include <bine.h>

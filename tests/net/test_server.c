@@ -11,9 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../io/filter.h"
-#include "libc/libc.h"
 #include "harness.h"
+#include "io/filter.h"
+#include "libc/libc.h"
 
 static bine_server *server;
 static atomic_int handling, most, handled; /* several threads serve in one test */

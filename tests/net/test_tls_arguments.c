@@ -1,5 +1,5 @@
 /* NULL and impossible arguments of libbine-tls: every function of bine/tls.h. See ../arguments.h. */
-#include "../arguments.h"
+#include "arguments.h"
 #include "tls.h"
 
 static bine_tls_context *server, *client;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "library.h"
+#include "patch/libraries/library.h"
 
 /* Test libraries lie in the directory "patch" beside the program, whatever the working directory is. */
 static inline const char *beside(const char *file)

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../arguments.h"
+#include "arguments.h"
 
 #define UNKNOWN (1u << 30) /* a flag that does not exist */
 #define SITE "test\0test.c:1"

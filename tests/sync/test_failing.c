@@ -1,5 +1,5 @@
 /* Each allocation of the synchronisation objects fails once: the call says so, nothing is lost, nothing leaks. */
-#include "../failing.h"
+#include "failing.h"
 
 #include <bine.h>
 #include <pthread.h>
