@@ -1,10 +1,9 @@
 """The works of whole HTTP servers, for bench/run: libbine-http, nginx and Go's net/http answer with a greeting and with a file of 100 KB, plain and
 by HTTPS, to 100 connections of wrk that stay. Each has one thread, on the first CPU."""
 
+import contextlib
 import os
 import re
-import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -29,10 +28,10 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
 
 
 class Place:
-    """A directory with a file to serve, a certificate, and nginx's configuration."""
+    """A directory, empty so far, gets a file to serve, a certificate, and nginx's configuration."""
 
-    def __init__(self):
-        self.directory = tempfile.mkdtemp()
+    def __init__(self, directory):
+        self.directory = directory
         os.mkdir(f"{self.directory}/www")
         with open(f"{self.directory}/www/file", "wb") as file:
             file.write(os.urandom(SIZE))
@@ -51,12 +50,10 @@ class Place:
             file.write(NGINX.format(directory=self.directory, port=port, ssl="ssl" if tls else "", certificate=certificate))
         return path
 
-    def remove(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
 
-
-def start(program, place, work, environment, port, preexec):
-    """The server's process and its port."""
+@contextlib.contextmanager
+def serving(program, place, work, environment, port, preexec):
+    """A block in which the server runs: its process and its port."""
     kind, tls = WORKS[work]
     if os.path.basename(program) == "nginx":
         command = [program, "-p", place.directory, "-c", place.configure_nginx(port, tls)]
@@ -64,18 +61,28 @@ def start(program, place, work, environment, port, preexec):
         command = [program, kind] + ([place.certificate] if tls else [])
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=preexec,
                                env={**os.environ, **environment, "BENCH_FILES": f"{place.directory}/www"})
-    if os.path.basename(program) == "nginx":
-        time.sleep(0.3)
-        return process, port
-    line = process.stdout.readline().split()
-    return process, int(line[1]) if len(line) == 2 else 0
+    try:
+        if os.path.basename(program) == "nginx":
+            time.sleep(0.3)
+        else:
+            line = process.stdout.readline().split()
+            port = int(line[1]) if len(line) == 2 else 0
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def measure(program, work, environment, seconds, port, server_cpu, load_cpu):
     """One round: {metric: value}; {} if the server or the load did not work."""
-    place = Place()
-    process, port = start(program, place, work, environment, port, lambda: os.sched_setaffinity(0, {server_cpu}))
-    kind, tls = WORKS[work]
+    with tempfile.TemporaryDirectory() as directory, \
+            serving(program, Place(directory), work, environment, port, lambda: os.sched_setaffinity(0, {server_cpu})) as (process, port):
+        return load_server(process, WORKS[work], port, seconds, load_cpu)
+
+
+def load_server(process, work, port, seconds, load_cpu):
+    kind, tls = work
     url = f"http{'s' if tls else ''}://127.0.0.1:{port}/{'file' if kind == 'file' else ''}"
 
     def load(duration):
@@ -84,18 +91,13 @@ def measure(program, work, environment, seconds, port, server_cpu, load_cpu):
 
     def clock():
         return time.clock_gettime_ns((~process.pid << 3) | 2) / 1e9
-    try:
-        load(1)
-        before = clock()
-        text = load(seconds)
-        spent = clock() - before
-        requests = re.search(r"(\d+) requests in", text)
-        if not requests or "Non-2xx" in text or int(requests[1]) == 0:
-            return {}
-        rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-        return {"cpu": spent / int(requests[1]) * 1e6, "rate": float(rate[1])}
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        place.remove()
+
+    load(1)
+    before = clock()
+    text = load(seconds)
+    spent = clock() - before
+    requests = re.search(r"(\d+) requests in", text)
+    if not requests or "Non-2xx" in text or int(requests[1]) == 0:
+        return {}
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    return {"cpu": spent / int(requests[1]) * 1e6, "rate": float(rate[1])}
