@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The cookbook's programs, in the situations that programs get into: cookbook.py EXAMPLES [NAME...]
+"""The cookbook's programs but the servers of plain TCP, in the situations that programs get into: cookbook.py EXAMPLES [NAME...]
 
 Slow peers, peers that leave in the middle, too few descriptors, a reader of standard output that leaves, SIGTERM. NAME: the tests whose names
 begin so; without one all but those of `connections`, which needs PostgreSQL (libraries/servers.py)."""
@@ -7,7 +7,6 @@ import collections
 import contextlib
 import os
 import re
-import resource
 import signal
 import socket
 import ssl
@@ -18,224 +17,7 @@ import tempfile
 import threading
 import time
 
-EXAMPLES = os.path.join(sys.argv[1], "cookbook")
-SLOWER = int(os.environ.get("BINE_TEST_SLOWER", "1"))
-WRAPPER = os.environ.get("BINE_TEST_WRAPPER", "").split()
-LIMIT = 30 * SLOWER  # seconds after which something hangs
-
-
-class Program:
-    """A program of the cookbook. One that serves says "NAME: ADDRESS:PORT" first."""
-
-    def __init__(self, name, *arguments, files=None, serves=True, stdin=subprocess.DEVNULL):
-        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
-        self.process = subprocess.Popen([*WRAPPER, os.path.join(EXAMPLES, name), *map(str, arguments)], stdin=stdin,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit)
-        if serves:
-            self.port = int(re.search(rb"127\.0\.0\.1:(\d+)", self.process.stdout.readline())[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.process.kill()
-        self.process.communicate()
-
-    def close_input(self):
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        self.process.stdin = None  # else communicate() would flush it
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def end(self, number=None, status=0):
-        """What it printed until it ended by itself, or by this signal."""
-        if number:
-            self.send(number)
-        output, errors = (text.decode() for text in self.process.communicate(timeout=LIMIT))
-        assert self.process.returncode == status, f"status {self.process.returncode}: {output[-500:]} {errors[-500:]}"
-        return output + errors
-
-
-def run(name, *arguments, status=0, **options):
-    with Program(name, *arguments, serves=False, **options) as program:
-        return program.end(status=status)
-
-
-class Client:
-    def __init__(self, port, receive_buffer=None):
-        self.socket = socket.socket()
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(LIMIT)
-        self.socket.connect(("127.0.0.1", port))
-        self.stream = self.socket.makefile("rb")
-
-    def say(self, text):
-        self.socket.sendall(text.encode() + b"\n")
-
-    def line(self):
-        return self.stream.readline().decode().rstrip("\n")
-
-    def close(self, reset=False):
-        if reset:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.stream.close()
-        self.socket.close()
-
-
-def until(condition, what):
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {LIMIT} s: {what}"
-        time.sleep(0.01)
-
-
-@contextlib.contextmanager
-def peer(behave):
-    """A server on a thread, for programs that go out: behave(connection, number) for each connection. Its port."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=300)
-    counter = iter(range(1000000))
-
-    def one(connection, number):
-        with connection, contextlib.suppress(OSError):
-            behave(connection, number)
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=one, args=(listener.accept()[0], next(counter)), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-
-
-# ---- chat --------------------------------------------------------------------------------------------
-
-
-def chatter(port, name, **options):
-    client = Client(port, **options)
-    client.say(name)
-    return client
-
-
-def heard(client, text):
-    line = client.line()
-    while text not in line:
-        assert line, f"the end before {text!r}"
-        line = client.line()
-
-
-def chat_evicts_who_does_not_read():
-    with Program("chat", 0, 20) as server:
-        ann = chatter(server.port, "Ann")
-        slow = chatter(server.port, "Slow", receive_buffer=4096)
-        heard(ann, "Slow has come")
-        bob = chatter(server.port, "Bob")
-        heard(ann, "Bob has come")
-        gone = threading.Thread(target=heard, args=(ann, "Slow has gone"))
-        gone.start()
-        sent = 0
-        while gone.is_alive() and sent < 100000:
-            bob.say("x" * 400)
-            sent += 1
-        gone.join()
-        bob.say("the others talk on")
-        heard(ann, "Bob: the others talk on")
-        server.end(signal.SIGTERM)
-
-
-def chat_survives_clients_that_leave_and_a_lack_of_descriptors():
-    with Program("chat", 0, files=20) as server:
-        many = [Client(server.port) for _ in range(60)]
-        first = many[0]
-        first.say("First\x1b[31m")
-        second = many[1]
-        second.say("Second")
-        heard(first, "Second has come")
-        for client in many[2:]:
-            client.close(reset=True)
-        last = chatter(server.port, "Last")
-        heard(first, "Last has come")
-        first.say("welcome")
-        heard(last, "First?[31m: welcome")
-        second.close(reset=True)
-        heard(first, "Second has gone")
-        server.end(signal.SIGTERM)
-
-
-# ---- graceful ----------------------------------------------------------------------------------------
-
-
-def graceful_drains_at_sigterm():
-    with Program("graceful", 0) as server:
-        busy, idle, first = Client(server.port), Client(server.port), Client(server.port)
-        first.say("1")
-        assert first.line() == "done"
-        busy.say(str(1000 * SLOWER))
-        time.sleep(0.2 * SLOWER)
-        server.send(signal.SIGTERM)
-        assert idle.line() == "" and first.line() == ""
-        until(lambda: refused(server.port), "the end of accepting")
-        assert busy.line() == "done" and busy.line() == ""
-        assert "drained" in server.end()
-
-
-def graceful_ends_at_once(second, first=signal.SIGTERM):
-    with Program("graceful", 0) as server:
-        busy = Client(server.port)
-        busy.say("60000")
-        time.sleep(0.2 * SLOWER)
-        server.send(first)
-        until(lambda: refused(server.port), "the end of accepting")
-        assert "cut short" in server.end(second, status=1)
-        assert busy.line() == ""
-
-
-def refused(port):
-    with socket.socket() as probe:
-        probe.settimeout(LIMIT)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def graceful_ends_at_once_at_a_second_sigterm():
-    graceful_ends_at_once(signal.SIGTERM)
-
-
-def graceful_ends_at_once_at_sighup():
-    graceful_ends_at_once(signal.SIGHUP)
-
-
-def graceful_gives_up_after_the_time_of_grace():
-    with Program("graceful", 0, 0.2) as server:
-        busy = Client(server.port)
-        busy.say("60000")
-        time.sleep(0.2 * SLOWER)
-        assert "cut short" in server.end(signal.SIGTERM, status=1)
-
-
-def graceful_serves_beside_slow_and_leaving_clients_and_without_descriptors():
-    with Program("graceful", 0, files=24) as server:
-        slow = Client(server.port, receive_buffer=4096)
-        slow.socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:  # answers that nobody reads, until the server reads no more
-                slow.socket.send(b"0\n" * 10000)
-        leaving = [Client(server.port) for _ in range(60)]
-        for client in leaving:
-            client.say("10")
-        for client in leaving:
-            client.close(reset=True)
-        other = Client(server.port)
-        other.say("1")
-        assert other.line() == "done"
-        server.send(signal.SIGTERM)
-        server.end(signal.SIGHUP, status=1)
+from programs import LIMIT, SLOWER, Client, Program, main, peer, run, until
 
 
 # ---- fetch_all ---------------------------------------------------------------------------------------
@@ -552,31 +334,83 @@ def gather_ends_by_sigterm_and_survives_a_lack_of_descriptors():
         assert "connecting: Too many open files" in shown and ": noon" in shown, shown
 
 
-def main():
-    wanted = sys.argv[2:]
-    passed = failed = skipped = 0
-    for name, test in list(globals().items()):
-        place = next((place for place in PROGRAMS if name.startswith(place)), None)
-        if name == place or not place or not callable(test) or test.__code__.co_argcount:
-            continue
-        if not any(name.startswith(word) for word in wanted) if wanted else place == "connections":
-            continue
-        if not os.path.exists(os.path.join(EXAMPLES, PROGRAMS[place])):
-            print(f"skip {name}: {PROGRAMS[place]} was not built: its library is missing")
-            skipped += 1
-            continue
-        try:
-            test()
-            print(f"ok {name}", flush=True)
-            passed += 1
-        except Exception as why:  # one test's trouble is not the next one's
-            print(f"FAIL {name}: {type(why).__name__}: {why}", flush=True)
-            failed += 1
-    print(f"# {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+# ---- retry -------------------------------------------------------------------------------------------
 
 
-PROGRAMS = {"chat": "chat", "graceful": "graceful", "fetch_all": "fetch_all", "connections": "connections",
-            "pipeline": "pipeline", "supervisor": "supervisor", "hubs": "hubs", "udp": "udp_send", "tls_echo": "tls_echo",
-            "gather": "gather"}
-sys.exit(main())
+def retry_asks_again_after_what_may_pass():
+    def flaky(connection, number):
+        line = connection.recv(100)
+        if number == 0:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        elif number == 1:
+            connection.recv(1)  # never an answer: the time limit of one try
+        elif number == 2:
+            connection.sendall(b"half a line")
+        else:
+            connection.sendall(line.upper())
+
+    with peer(flaky) as port:
+        shown = run("retry", LIMIT, f"127.0.0.1:{port}", "hello")
+    reasons = re.findall(r"try \d: (.*)", shown)
+    assert reasons[0] in ("Connection reset by peer", "Broken pipe"), shown
+    assert reasons[1:] == ["Connection timed out", "No data available"] and "HELLO\n" in shown, shown
+
+
+def retry_gives_up():
+    shown = run("retry", LIMIT, "127.0.0.1:1", "hello", status=1)
+    assert shown.count(": Connection refused") == 5 and "try 5" not in shown, shown
+    assert "usage" in run("retry", LIMIT, "nonsense", "hello", status=2)
+    shown = run("retry", LIMIT, "name.invalid:1", "hello", status=1)
+    assert "try 2" not in shown or "temporarily" in shown, shown
+
+
+def retry_keeps_to_its_deadline_and_ends_by_sigterm():
+    asked = threading.Event()
+
+    def silent(connection, number):
+        connection.recv(100)
+        asked.set()
+        connection.recv(1)
+
+    with peer(silent) as port:
+        shown = run("retry", 0.3, f"127.0.0.1:{port}", "hello", status=1)
+        assert shown == "retry: Connection timed out\n", shown
+        asked.clear()
+        with Program("retry", 1000, f"127.0.0.1:{port}", "hello", serves=False) as program:
+            assert asked.wait(LIMIT)
+            assert "retry: Operation canceled\n" in program.end(signal.SIGTERM, status=1)
+
+
+# ---- threads -----------------------------------------------------------------------------------------
+
+
+def threads_answer_each_number():
+    with Program("threads", serves=False, stdin=subprocess.PIPE) as program:
+        output, _ = program.process.communicate(b"".join(b"%d\n" % n for n in range(2000)), timeout=LIMIT)
+        assert program.process.returncode == 0
+    lines = output.decode().splitlines()
+    assert len(lines) == 2000 and {"0: 0", "3: 1", "100: 25", "1999: 302"} <= set(lines), lines[:10]
+
+
+def threads_end_by_sigterm_while_the_thread_waits_for_input():
+    with Program("threads", serves=False, stdin=subprocess.PIPE) as program:
+        program.process.stdin.write(b"100\n")
+        program.process.stdin.flush()
+        assert program.process.stdout.readline() == b"100: 25\n"
+        program.send(signal.SIGTERM)
+        assert program.process.wait(LIMIT) == 0
+        program.close_input()
+
+
+def threads_survive_a_reader_that_leaves():
+    with Program("threads", serves=False, stdin=subprocess.PIPE) as program:
+        program.process.stdout.close()
+        program.process.stdin.write(b"5\n" * 10)
+        program.process.stdin.close()
+        assert program.process.wait(LIMIT) == 1
+        program.process.stdin = program.process.stdout = None
+
+
+PROGRAMS = {name: name for name in ("connections", "fetch_all", "gather", "hubs", "pipeline", "retry", "supervisor", "threads", "tls_echo")}
+PROGRAMS["udp"] = "udp_send"
+sys.exit(main(globals(), PROGRAMS))
