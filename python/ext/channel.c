@@ -90,6 +90,16 @@ static PyObject *channel_next(PyObject *self)
     return NULL;
 }
 
+/* As a call of its own, which the iterator's slot cannot be. */
+static PyObject *channel_next_item(PyObject *self, PyObject *unused)
+{
+    PyObject *item = channel_next(self);
+    (void)unused;
+    if (!item && !PyErr_Occurred())
+        PyErr_SetNone(PyExc_StopIteration);
+    return item;
+}
+
 static PyObject *channel_qsize(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
@@ -132,6 +142,7 @@ static PyMethodDef channel_methods[] = {
      "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none within timeout "
      "(seconds)."},
     {"get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
+    {"next", channel_next_item, METH_NOARGS, "next()\n--\n\nget(), but StopIteration if that class is the item."},
     {"qsize", channel_qsize, METH_NOARGS, "qsize()\n--\n\n0: a channel keeps nothing."},
     {"empty", channel_true, METH_NOARGS, "empty()\n--\n\nTrue."},
     {"full", channel_true, METH_NOARGS, "full()\n--\n\nTrue."},

@@ -180,6 +180,24 @@ def test_a_signal_handler_is_called_in_a_greenlet_of_the_class_that_it_names():
     handler.cancel()
 
 
+def test_servers_and_selectors_name_the_hub_of_their_thread():
+    from bine.gevent.selectors import GeventSelector
+    from bine.gevent.server import StreamServer
+
+    with GeventSelector() as selector:
+        assert selector.hub is get_hub()
+    assert StreamServer(("127.0.0.1", 0), print).loop is get_hub().loop
+
+
+def test_next_of_a_channel_gets_until_the_item_is_stopiteration():
+    channel = queue.Channel()
+    puts = bine.spawn(lambda: [channel.put(item) for item in ("one", StopIteration, "two")])
+    assert channel.next() == "one"
+    raises(StopIteration, channel.next)
+    assert channel.next() == "two"
+    puts.get()
+
+
 def test_modules_are_found_where_gevent_had_them():
     assert importlib.import_module("bine.gevent.resolver_thread").Resolver is importlib.import_module("bine.gevent.resolver.thread").Resolver
     names = "bine.gevent.ares", "bine.gevent.resolver_ares", "bine.gevent.resolver.cares", "bine.gevent.resolver.ares"

@@ -91,6 +91,7 @@ class BaseServer:
         self._handle: Optional[Callable[..., Any]] = None
         self.family: int = 0
         self.address: Any = None
+        self.loop = get_hub().loop
         self.delay = self.min_delay
         try:
             self.set_listener(listener)

@@ -8,6 +8,7 @@ from selectors import *
 
 from typing import Any
 
+from ..hub import get_hub
 from ._standard import complete
 
 complete(globals(), _real, "select")
@@ -19,6 +20,11 @@ class GeventSelector(_real.DefaultSelector):  # type: ignore[misc,valid-type,unu
     def __init__(self, hub: Any = None) -> None:
         """`hub` means nothing: a selector belongs to no hub."""
         super().__init__()
+
+    @property
+    def hub(self) -> Any:
+        """The calling thread's hub."""
+        return get_hub()
 
 
 DefaultSelector = GeventSelector  # type: ignore[misc]
