@@ -131,8 +131,8 @@ class Lister:
             return switches
 
         self.instance("util.assert_switches", asserted)
-        for name in "thread", "dnspython", "blocking":
-            self.instance("resolver.%s.Resolver" % name, self.module("resolver." + name).Resolver)
+        for name in {"resolver.thread", "resolver.dnspython", "resolver.blocking"} - set(self.not_imported):
+            self.instance(name + ".Resolver", self.module(name).Resolver)
         for name in {"ares", "resolver.cares"} - set(self.not_imported):
             self.instance(name + ".channel", self.module(name).channel, self.gevent.get_hub().loop).destroy()
         self.instance("get_hub().start_periodic_monitoring_thread", self.gevent.get_hub().start_periodic_monitoring_thread)
