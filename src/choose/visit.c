@@ -1,5 +1,6 @@
 /* Visits of one's own hub and of others. See visit.h. */
 #include "visit.h"
+#include "libc/container_of.h"
 
 enum {
     SENT,
@@ -7,7 +8,7 @@ enum {
     ABANDONED
 };
 
-#define VISIT_OF(pointer, member) ((struct bine_visit *)((char *)(pointer)-offsetof(struct bine_visit, member)))
+#define VISIT_OF(pointer, member) BINE_CONTAINER_OF(pointer, struct bine_visit, member)
 
 /* That wait at objects of this thread for choosers of others; and choosers of this thread that have sent visits. */
 static _Thread_local struct bine_visit *visitors;

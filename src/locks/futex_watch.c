@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "parking_lot.h"
 
 #ifndef SYS_futex_waitv
@@ -30,19 +31,8 @@ static struct {
 } watches[MOST];
 static unsigned watch_count;
 static bool running, unsupported;
-static atomic_uint lock_word;
+static struct bine_spin watches_lock;
 static atomic_uint changes; /* a futex of our own: the list has changed */
-
-static void futex_watch_lock(void)
-{
-    while (atomic_exchange(&lock_word, 1) != 0)
-        bine_libc.syscall(SYS_sched_yield);
-}
-
-static void futex_watch_unlock(void)
-{
-    atomic_store(&lock_word, 0);
-}
 
 static long wake_futex(const void *word, unsigned flags, int count)
 {
@@ -60,24 +50,24 @@ static void kick(void)
 
 static unsigned copy_list(const void **addresses)
 {
-    futex_watch_lock();
+    bine_spin_lock(&watches_lock);
     unsigned count = watch_count;
     for (unsigned i = 0; i < count; i++)
         addresses[i] = watches[i].address;
-    futex_watch_unlock();
+    bine_spin_unlock(&watches_lock);
     return count;
 }
 
 /* True: nothing has come for so long that the thread is to end. */
 static bool retire(bool forced)
 {
-    futex_watch_lock();
+    bine_spin_lock(&watches_lock);
     bool idle = watch_count == 0 || forced;
     if (idle) {
         running = false;
         unsupported |= forced;
     }
-    futex_watch_unlock();
+    bine_spin_unlock(&watches_lock);
     return idle;
 }
 
@@ -157,7 +147,7 @@ static unsigned futex_watch_find(const void *address)
 bool bine_futex_watch(const void *address)
 {
     int saved_errno = errno;
-    futex_watch_lock();
+    bine_spin_lock(&watches_lock);
     unsigned i = futex_watch_find(address);
     bool can = !unsupported && i < MOST && (running || (running = start_thread()));
     if (can) {
@@ -168,7 +158,7 @@ bool bine_futex_watch(const void *address)
         }
         watches[i].users++;
     }
-    futex_watch_unlock();
+    bine_spin_unlock(&watches_lock);
     if (can)
         kick();
     errno = saved_errno;
@@ -177,12 +167,12 @@ bool bine_futex_watch(const void *address)
 
 void bine_futex_unwatch(const void *address)
 {
-    futex_watch_lock();
+    bine_spin_lock(&watches_lock);
     unsigned i = futex_watch_find(address);
     bool last = i < watch_count && --watches[i].users == 0;
     if (last)
         watches[i] = watches[--watch_count];
-    futex_watch_unlock();
+    bine_spin_unlock(&watches_lock);
     if (last) {
         int saved_errno = errno;
         kick();
@@ -192,7 +182,7 @@ void bine_futex_unwatch(const void *address)
 
 void bine_futex_before_fork(void)
 {
-    futex_watch_lock();
+    bine_spin_lock(&watches_lock);
 }
 
 void bine_futex_after_fork(bool child)
@@ -203,5 +193,5 @@ void bine_futex_after_fork(bool child)
         running = false;
         watch_count = 0;
     }
-    futex_watch_unlock();
+    bine_spin_unlock(&watches_lock);
 }

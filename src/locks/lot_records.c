@@ -5,26 +5,24 @@
 #include "lot_records.h"
 
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
-#include "libc/libc.h"
+#include "libc/spin.h"
 
 enum {
     SLAB_SIZE = 64 * 1024
 };
 
 static struct bine_lot_record *free_records;
-static atomic_uint free_records_lock;
+static struct bine_spin free_records_lock;
 
 void bine_lot_lock_records(void)
 {
-    while (atomic_exchange(&free_records_lock, 1) != 0)
-        bine_libc.syscall(SYS_sched_yield);
+    bine_spin_lock(&free_records_lock);
 }
 
 void bine_lot_unlock_records(void)
 {
-    atomic_store(&free_records_lock, 0);
+    bine_spin_unlock(&free_records_lock);
 }
 
 static struct bine_lot_record *new_record(void)

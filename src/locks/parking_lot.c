@@ -19,14 +19,15 @@
 
 #include "core/hub/signalled.h"
 #include "futex_watch.h"
+#include "libc/container_of.h"
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "lot_records.h"
 
 struct bine_lot_bucket bine_lot_buckets[1 << BINE_LOT_BUCKET_BITS];
 
 enum {
     BUCKETS = 1 << BINE_LOT_BUCKET_BITS,
-    SPINS = 200,
     SPINS_OF_HANDLER = 100000,
 };
 
@@ -73,14 +74,8 @@ static bool try_lock(struct bine_lot_bucket *bucket)
 
 static void lock_bucket(struct bine_lot_bucket *bucket)
 {
-    for (unsigned spins = 0; !try_lock(bucket);) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-        /* The holder may have lost its processor; a plain system call, for sched_yield is patched. */
-        if (++spins % SPINS == 0)
-            bine_libc.syscall(SYS_sched_yield);
-    }
+    for (unsigned rounds = 0; !try_lock(bucket);)
+        bine_spin_pause(&rounds);
 }
 
 static void balance_bucket(struct bine_lot_bucket *bucket, const void *address);
@@ -145,8 +140,7 @@ static void unlink_waiter(struct bine_lot_bucket *bucket, struct bine_lot_waiter
 
 static void lot_deliver(struct bine_message *message)
 {
-    struct bine_lot_waiter *waiter =
-        (struct bine_lot_waiter *)((char *)message - offsetof(struct bine_lot_waiter, message));
+    struct bine_lot_waiter *waiter = BINE_CONTAINER_OF(message, struct bine_lot_waiter, message);
     struct bine_greenlet *g = waiter->greenlet;
     atomic_store_explicit(&waiter->state, BINE_LOT_DONE, memory_order_relaxed);
     bine_unpark(g);

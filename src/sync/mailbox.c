@@ -19,6 +19,7 @@
 #include "mailbox.h"
 
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "object.h"
 
 enum {
@@ -69,7 +70,7 @@ struct bine_mailbox {
     atomic_size_t tail; /* next to send, and SHUT */
     char more_padding[64];
     atomic_size_t senders_waiting;
-    atomic_flag lock;
+    struct bine_spin lock;
     struct sender *first, *last;
 };
 
@@ -136,20 +137,9 @@ static bool abandoned(const struct bine_mailbox *mailbox)
     return atomic_load(&mailbox->object.hub->inbox.first) == BINE_INBOX_CLOSED;
 }
 
-static void mailbox_lock(struct bine_mailbox *mailbox)
-{
-    while (atomic_flag_test_and_set_explicit(&mailbox->lock, memory_order_acquire))
-        bine_libc.sched_yield();
-}
-
-static void mailbox_unlock(struct bine_mailbox *mailbox)
-{
-    atomic_flag_clear_explicit(&mailbox->lock, memory_order_release);
-}
-
 static void enqueue(struct bine_mailbox *mailbox, struct sender *sender)
 {
-    mailbox_lock(mailbox);
+    bine_spin_lock(&mailbox->lock);
     sender->next = NULL;
     sender->previous = mailbox->last;
     if (mailbox->last)
@@ -159,7 +149,7 @@ static void enqueue(struct bine_mailbox *mailbox, struct sender *sender)
     mailbox->last = sender;
     sender->queued = true;
     atomic_fetch_add(&mailbox->senders_waiting, 1);
-    mailbox_unlock(mailbox);
+    bine_spin_unlock(&mailbox->lock);
 }
 
 /* Under the lock. */
@@ -180,11 +170,11 @@ static void unlink_sender(struct bine_mailbox *mailbox, struct sender *sender)
 /* Leave the queue. False: somebody has taken the sender out already, its message is on the way. */
 static bool mailbox_leave(struct bine_mailbox *mailbox, struct sender *sender)
 {
-    mailbox_lock(mailbox);
+    bine_spin_lock(&mailbox->lock);
     bool was_queued = sender->queued;
     if (was_queued)
         unlink_sender(mailbox, sender);
-    mailbox_unlock(mailbox);
+    bine_spin_unlock(&mailbox->lock);
     return was_queued;
 }
 
@@ -195,12 +185,12 @@ static void wake_sender(struct bine_mailbox *mailbox)
     do {
         if (atomic_load(&mailbox->senders_waiting) == 0)
             return;
-        mailbox_lock(mailbox);
+        bine_spin_lock(&mailbox->lock);
         struct sender *sender = mailbox->first;
         if (sender)
             unlink_sender(mailbox, sender);
         error = sender ? bine_hub_send(sender->greenlet->hub, &sender->message) : 0;
-        mailbox_unlock(mailbox);
+        bine_spin_unlock(&mailbox->lock);
     } while (error);
 }
 
@@ -329,7 +319,7 @@ static void mailbox_forked(struct bine_object *object)
     struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
     mailbox->receivers = (struct bine_waiters){NULL, NULL};
     atomic_store(&mailbox->bell, IDLE);
-    atomic_flag_clear(&mailbox->lock);
+    bine_spin_unlock(&mailbox->lock);
     mailbox->first = mailbox->last = NULL;
     atomic_store(&mailbox->senders_waiting, 0);
 }

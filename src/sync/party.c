@@ -1,7 +1,7 @@
 /* Deciding parties, and claiming their takers. See party.h. */
 #include "party.h"
 
-#include "libc/libc.h"
+#include "libc/spin.h"
 
 enum {
     OPEN,
@@ -21,11 +21,12 @@ static struct bine_greenlet nobody = {.state = BINE_DEAD};
 /* From open to `next`; false: it was decided. */
 static bool party_turn(struct bine_party *party, int next)
 {
+    unsigned rounds = 0;
     for (int seen = OPEN; !atomic_compare_exchange_weak(&party->decision, &seen, next); seen = OPEN) {
         if (seen == DECIDED)
             return false;
         if (seen == HELD)
-            bine_libc.sched_yield();
+            bine_spin_pause(&rounds);
     }
     return true;
 }

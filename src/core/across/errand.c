@@ -7,6 +7,7 @@
  * go frees the trip; from then on the answer is certain to come, and the caller waits for it.
  */
 #include "errand.h"
+#include "libc/container_of.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ struct trip {
     bool answered;
 };
 
-#define TRIP_OF(pointer, member) ((struct trip *)((char *)(pointer)-offsetof(struct trip, member)))
+#define TRIP_OF(pointer, member) BINE_CONTAINER_OF(pointer, struct trip, member)
 
 static void errand_release(struct trip *trip)
 {

@@ -11,11 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libc/container_of.h"
 #include "libc/libc.h"
 
 static struct bine_hub *hub_of(struct bine_driver *driver)
 {
-    return (struct bine_hub *)((char *)driver - offsetof(struct bine_hub, futex_driver));
+    return BINE_CONTAINER_OF(driver, struct bine_hub, futex_driver);
 }
 
 static int futex_driver_turn(struct bine_driver *driver, int64_t deadline)

@@ -13,6 +13,7 @@
 #include "exceptions.h"
 #include "fiber.h"
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "park.h"
 #include "schedule.h"
 #include "streak.h"
@@ -23,7 +24,7 @@ _Thread_local struct bine_hub *bine_hub_of_thread;
  * pointer can safely be told ESRCH. The lock guards the latter. It is held for a few instructions only, and taken around fork. */
 static struct bine_hub *_Atomic all_records;
 static struct bine_hub *ended_hubs;
-static atomic_flag hubs_lock = ATOMIC_FLAG_INIT;
+static struct bine_spin hubs_lock;
 static pthread_key_t thread_end_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
@@ -36,17 +37,6 @@ typedef int start_hook(struct bine_hub *hub);
 static start_hook *_Atomic start_hooks[HOOKS];
 static hook *_Atomic end_hooks[HOOKS];
 static hook *_Atomic fork_hooks[HOOKS];
-
-static void lock_hubs(void)
-{
-    while (atomic_flag_test_and_set_explicit(&hubs_lock, memory_order_acquire))
-        bine_libc.sched_yield();
-}
-
-static void unlock_hubs(void)
-{
-    atomic_flag_clear_explicit(&hubs_lock, memory_order_release);
-}
 
 /* Layers add theirs when they are first used, on any thread, and some of them more than once. */
 #define ADD_HOOK(type, hooks, added)                                                            \
@@ -151,10 +141,10 @@ static void end_hub(struct bine_hub *hub)
 
 static void give_record_back(struct bine_hub *hub)
 {
-    lock_hubs();
+    bine_spin_lock(&hubs_lock);
     hub->next_hub = ended_hubs;
     ended_hubs = hub;
-    unlock_hubs();
+    bine_spin_unlock(&hubs_lock);
 }
 
 void bine_hub_hold(struct bine_hub *hub)
@@ -179,12 +169,12 @@ static void hub_thread_ended(void *arg)
 
 static void prepare_fork(void)
 {
-    lock_hubs();
+    bine_spin_lock(&hubs_lock);
 }
 
 static void hub_after_fork_in_parent(void)
 {
-    unlock_hubs();
+    bine_spin_unlock(&hubs_lock);
 }
 
 static void hub_after_fork_in_child(void)
@@ -194,7 +184,7 @@ static void hub_after_fork_in_child(void)
     for (struct bine_hub *other = atomic_load(&all_records); other; other = other->next_record)
         if (other != hub)
             atomic_store(&other->inbox.first, BINE_INBOX_CLOSED);
-    unlock_hubs();
+    bine_spin_unlock(&hubs_lock);
     if (!hub)
         return;
     /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of the others are not used again:
@@ -247,11 +237,11 @@ static void initialise(void)
 
 static struct bine_hub *hub_record(void)
 {
-    lock_hubs();
+    bine_spin_lock(&hubs_lock);
     struct bine_hub *hub = ended_hubs;
     if (hub)
         ended_hubs = hub->next_hub;
-    unlock_hubs();
+    bine_spin_unlock(&hubs_lock);
     if (!hub && (hub = aligned_alloc(64, (sizeof *hub + 63) / 64 * 64))) {
         memset(hub, 0, sizeof *hub);
         atomic_init(&hub->inbox.first, BINE_INBOX_CLOSED);

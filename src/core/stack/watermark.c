@@ -1,12 +1,12 @@
 /* High-water marks of stacks per spawn site. See watermark.h. */
 #include "watermark.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "stack.h"
 
 struct site {
@@ -20,7 +20,7 @@ bool bine_watermark_enabled;
 
 /* Sites are never freed, and added under a spin lock: several hubs report into one table. */
 static struct site *sites;
-static atomic_flag sites_lock = ATOMIC_FLAG_INIT;
+static struct bine_spin sites_lock;
 
 __attribute__((constructor)) static void read_environment(void)
 {
@@ -36,8 +36,7 @@ void bine_watermark_begin(const struct bine_stack *stack)
 void bine_watermark_end(const struct bine_stack *stack, const char *place)
 {
     size_t touched = bine_stack_touched(stack);
-    while (atomic_flag_test_and_set(&sites_lock))
-        ;
+    bine_spin_lock(&sites_lock);
     struct site *site = sites;
     while (site && site->site != place)
         site = site->next;
@@ -50,7 +49,7 @@ void bine_watermark_end(const struct bine_stack *stack, const char *place)
         if (touched > site->most)
             site->most = touched;
     }
-    atomic_flag_clear(&sites_lock);
+    bine_spin_unlock(&sites_lock);
 }
 
 void bine_watermark_report(int fd)

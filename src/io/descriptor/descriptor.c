@@ -181,7 +181,7 @@ static void forked_child(void)
     for (int i = 0; i < CHUNKS; i++) {
         struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
         for (int j = 0; chunk && j < CHUNK; j++) {
-            atomic_flag_clear_explicit(&chunk[j].lock, memory_order_relaxed);
+            bine_spin_unlock(&chunk[j].lock);
             atomic_store_explicit(&chunk[j].racer, NULL, memory_order_relaxed);
             atomic_store_explicit(&chunk[j].closing, false, memory_order_relaxed);
         }

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libc/spin.h"
+
 struct bine_hub;
 struct linger;
 
@@ -35,7 +37,7 @@ struct bine_descriptor {
     atomic_bool closing;              /* a close of it lets those who wait have what came before (close.c) */
     atomic_bool many_hubs;            /* greenlets of more than one hub have waited for it */
     atomic_bool own;                  /* a poller's: see own.h */
-    atomic_flag lock;       /* held by a thread between "is it ready" and the call that would block if it is not */
+    struct bine_spin lock;  /* held by a thread between "is it ready" and the call that would block if it is not */
     _Atomic(int) low_water; /* SO_RCVLOWAT if set to more than 1 */
     _Atomic(int64_t) receive_timeout, send_timeout; /* ns, 0: none, -1: unknown */
     _Atomic(struct bine_hub *) racer; /* a greenlet of this hub races other processes for it (poll_first.h) */

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "confine.h"
+#include "libc/container_of.h"
 #include "libc/libc.h"
 #include "offload_pool.h"
 
@@ -86,7 +87,7 @@ void bine_pool_init_condition(pthread_cond_t *condition)
 
 static struct bine_offload_job *job_of(struct bine_message *message)
 {
-    return (struct bine_offload_job *)((char *)message - offsetof(struct bine_offload_job, message));
+    return BINE_CONTAINER_OF(message, struct bine_offload_job, message);
 }
 
 static void add_missing_thread(void);

@@ -12,23 +12,13 @@
 #include "core/hub/park.h"
 #include "io/descriptor/descriptor.h"
 #include "libc/libc.h"
+#include "libc/spin.h"
 
 #define VERIFY_EVERY (2 * BINE_SECOND) /* a poller looks after its own descriptors */
 
 /* Every poller that was ever opened, of all threads; those that are closed are used again. */
 static struct bine_poller *all_pollers;
-static atomic_flag all_pollers_lock = ATOMIC_FLAG_INIT;
-
-static void lock_all_pollers(void)
-{
-    while (atomic_flag_test_and_set_explicit(&all_pollers_lock, memory_order_acquire))
-        continue;
-}
-
-static void unlock_all_pollers(void)
-{
-    atomic_flag_clear_explicit(&all_pollers_lock, memory_order_release);
-}
+static struct bine_spin all_pollers_lock;
 
 /* The parent's ring or epoll set must not be touched: only our references to it go (hazard 25). */
 static void poller_abandon(struct bine_poller *poller)
@@ -43,7 +33,7 @@ static void poller_abandon(struct bine_poller *poller)
 static void close_those_of_other_threads(void)
 {
     struct bine_hub *here = bine_hub_here();
-    atomic_flag_clear(&all_pollers_lock);
+    bine_spin_unlock(&all_pollers_lock);
     for (struct bine_poller *poller = all_pollers; poller; poller = poller->next_of_all)
         if (poller->open && !(here && here->driver == &poller->driver)) {
             poller_abandon(poller);
@@ -86,13 +76,13 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd < 0)
         return NULL;
-    lock_all_pollers();
+    bine_spin_lock(&all_pollers_lock);
     struct bine_poller *poller = all_pollers;
     while (poller && (poller->open || poller->class != class))
         poller = poller->next_of_all;
     if (poller)
         poller->open = true;
-    unlock_all_pollers();
+    bine_spin_unlock(&all_pollers_lock);
     if (!poller) {
         poller = calloc(1, size);
         if (!poller) {
@@ -102,10 +92,10 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
         }
         poller->class = class;
         poller->open = true;
-        lock_all_pollers();
+        bine_spin_lock(&all_pollers_lock);
         poller->next_of_all = all_pollers;
         all_pollers = poller;
-        unlock_all_pollers();
+        bine_spin_unlock(&all_pollers_lock);
     }
     /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and counting in `waking`.
      */
@@ -156,10 +146,10 @@ void bine_poller_free(struct bine_poller *poller)
     free(poller->chunks);
     poller->chunks = NULL;
     poller->chunk_count = 0;
-    lock_all_pollers();
+    bine_spin_lock(&all_pollers_lock);
     poller->driver.close = NULL;
     poller->open = false;
-    unlock_all_pollers();
+    bine_spin_unlock(&all_pollers_lock);
 }
 
 void bine_poller_wake(struct bine_driver *driver)
@@ -186,7 +176,7 @@ void bine_poller_forked(struct bine_driver *driver)
 {
     /* The child opens its own at its first wait for a descriptor. */
     struct bine_poller *poller = (struct bine_poller *)driver;
-    atomic_flag_clear(&all_pollers_lock);
+    bine_spin_unlock(&all_pollers_lock);
     poller_abandon(poller);
     bine_hub_set_driver(poller->hub, &poller->hub->futex_driver);
 }

@@ -111,8 +111,8 @@ ssize_t bine_poll_first(const struct bine_wait *wait, short events, bool contest
     int error = contested ? poll_first_begin(wait) : 0;
     if (error)
         return bine_io_fail(error);
-    while (!contested && record && atomic_flag_test_and_set_explicit(&record->lock, memory_order_acquire))
-        bine_libc.sched_yield();
+    if (!contested && record)
+        bine_spin_lock(&record->lock);
     struct pollfd question = {.fd = wait->fd, .events = events};
     ssize_t result;
     if (bine_libc.poll(&question, 1, 0) == 0)
@@ -122,6 +122,6 @@ ssize_t bine_poll_first(const struct bine_wait *wait, short events, bool contest
     if (contested)
         poll_first_end(wait);
     else if (record)
-        atomic_flag_clear_explicit(&record->lock, memory_order_release);
+        bine_spin_unlock(&record->lock);
     return result;
 }

@@ -19,6 +19,7 @@
 #include "core/hub/hub.h"
 #include "image_record.h"
 #include "libc/libc.h"
+#include "libc/spin.h"
 #include "limit.h"
 #include "patch/elf/image_list.h"
 #include "patch/elf/protection.h"
@@ -35,14 +36,13 @@
 /* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may be
  * inside the loader's lock. Nor may the holder be put aside: the program's allocator, which we call, may come to a patched
  * call. Holding times are those of one walk. */
-static atomic_flag taken = ATOMIC_FLAG_INIT;
+static struct bine_spin taken;
 static struct bine_hub *holder; /* the hub of the thread that holds the lock, NULL if it had none when it took it */
 static bool could_not_park;     /* what it was before */
 
 void bine_engine_lock(void)
 {
-    while (atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
-        bine_libc.sched_yield();
+    bine_spin_lock(&taken);
     holder = bine_hub_here();
     if (holder) {
         could_not_park = holder->no_park;
@@ -54,7 +54,7 @@ void bine_engine_unlock(void)
 {
     if (holder)
         holder->no_park = could_not_park;
-    atomic_flag_clear_explicit(&taken, memory_order_release);
+    bine_spin_unlock(&taken);
 }
 
 /* A child of fork must not find the lock held by a thread that it does not have. */

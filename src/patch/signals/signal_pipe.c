@@ -12,11 +12,12 @@
 #include <pthread.h>
 
 #include "io/descriptor/sigpipe.h"
+#include "libc/spin.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "signals.h"
 
-static atomic_flag taken = ATOMIC_FLAG_INIT;
+static struct bine_spin taken;
 static unsigned owners;        /* greenlets with a setting of their own */
 static struct sigaction aside; /* the process's, while there are any */
 static atomic_bool is_aside;
@@ -27,14 +28,13 @@ static sigset_t signal_pipe_lock(void)
     sigset_t all, before;
     sigfillset(&all);
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
-        bine_libc.sched_yield();
+    bine_spin_lock(&taken);
     return before;
 }
 
 static void signal_pipe_unlock(const sigset_t *before)
 {
-    atomic_flag_clear_explicit(&taken, memory_order_release);
+    bine_spin_unlock(&taken);
     bine_libc.pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
@@ -164,7 +164,7 @@ void bine_signal_pipe_ended(struct bine_greenlet_state *state)
 
 void bine_signal_pipe_forked(const struct bine_greenlet_state *state)
 {
-    atomic_flag_clear(&taken); /* whoever held it is not here */
+    bine_spin_unlock(&taken); /* whoever held it is not here */
     owners = 0;
     if (!atomic_load(&is_aside))
         return;

@@ -18,6 +18,7 @@
 #include "cancellation.h"
 #include "core/hub/hub.h"
 #include "core/stack/stack.h"
+#include "libc/container_of.h"
 #include "libc/libc.h"
 #include "locks/parking_lot.h"
 #include "locks/posix_clock.h"
@@ -44,14 +45,14 @@ static struct thread *thread_of(struct bine_lot_bucket *bucket, pthread_t thread
 
 static void release_here(struct bine_message *message)
 {
-    struct thread *thread = (struct thread *)((char *)message - offsetof(struct thread, release));
+    struct thread *thread = BINE_CONTAINER_OF(message, struct thread, release);
     bine_detach(thread->greenlet);
     free(thread);
 }
 
 static void drop_release(struct bine_message *message)
 {
-    free((char *)message - offsetof(struct thread, release));
+    free(BINE_CONTAINER_OF(message, struct thread, release));
 }
 
 /* It is nobody's any more; its bucket is locked, and unlocked here. */

@@ -6,6 +6,7 @@
 
 #include "core/hub/park.h"
 #include "io/offload/offload.h"
+#include "libc/container_of.h"
 #include "libc/libc.h"
 
 struct join {
@@ -20,14 +21,14 @@ struct join {
 
 static void run_join(struct bine_offload_job *job)
 {
-    struct join *join = (struct join *)((char *)job - offsetof(struct join, job));
+    struct join *join = BINE_CONTAINER_OF(job, struct join, job);
     join->result = join->until ? bine_libc.pthread_clockjoin_np(join->thread, join->value, join->clock, join->until)
                                : bine_libc.pthread_join(join->thread, join->value);
 }
 
 static void run_barrier(struct bine_offload_job *job)
 {
-    struct join *join = (struct join *)((char *)job - offsetof(struct join, job));
+    struct join *join = BINE_CONTAINER_OF(job, struct join, job);
     join->result = bine_libc.pthread_barrier_wait(join->barrier);
 }
 
