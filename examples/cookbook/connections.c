@@ -37,11 +37,11 @@ static struct slot *borrow(void)
 /* Never waits, so that a greenlet that was killed can give its slot back, too: all slots fit into the queue. */
 static void give_back(struct slot *slot)
 {
-    /* libpq takes a connection for idle if a wait for an answer failed, but it is lost: ask Bine as well. */
-    bool clean = bine_check() == 0 && slot->connection && PQstatus(slot->connection) == CONNECTION_OK &&
-                 PQtransactionStatus(slot->connection) == PQTRANS_IDLE;
-    if (!clean) {
-        PQfinish(slot->connection); /* NULL is fine */
+    /* libpq takes a connection for idle if a wait failed, but it is lost: ask Bine. */
+    PGconn *connection = slot->connection;
+    bool clean = bine_check() == 0 && PQstatus(connection) == CONNECTION_OK;
+    if (!clean || PQtransactionStatus(connection) != PQTRANS_IDLE) {
+        PQfinish(connection); /* NULL is fine, here and above */
         slot->connection = NULL;
     }
     bine_queue_put_nowait(idle, slot);

@@ -81,7 +81,8 @@ static int64_t limit;
 static void *fetch_all(void *arg)
 {
     bine_pool *pool = bine_pool_new(AT_A_TIME, 0);
-    if (!pool || bine_pool_map_with(pool, &(bine_map_options){.errors = errors}, fetch, items, n, limit) != 0)
+    bine_map_options options = {.errors = errors};
+    if (!pool || bine_pool_map_with(pool, &options, fetch, items, n, limit) != 0)
         fprintf(stderr, "fetch_all: not all came\n");
     bine_pool_free(pool);
     return arg;

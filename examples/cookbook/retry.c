@@ -15,7 +15,8 @@
 #include <string.h>
 
 enum {
-    TRIES = 4
+    TRIES = 4,
+    LONGEST = 4000 /* question */
 };
 #define PATIENCE BINE_SECOND /* for one try */
 #define FIRST_PAUSE (100 * BINE_MS)
@@ -32,13 +33,8 @@ static bool passes(int error)
     return false;
 }
 
-static int send_line(int fd, const char *line)
-{
-    return bine_send_all(fd, line, strlen(line)) != 0 ? -1 : bine_send_all(fd, "\n", 1);
-}
-
-static const char *address, *question;
-static char answer[4096];
+static const char *address;
+static char question[LONGEST + 2], answer[4096];
 
 /* One try: 0, or -1 with errno. Nothing is left behind, however it ends. */
 static int ask(void)
@@ -49,7 +45,7 @@ static int ask(void)
     bine_reader *reader = bine_reader_new(fd, sizeof answer);
     char *line;
     int got = -1;
-    if (reader && send_line(fd, question) == 0)
+    if (reader && bine_send_all(fd, question, strlen(question)) == 0)
         got = bine_reader_line(reader, &line, NULL);
     int error = got == 0 ? ENODATA : errno; /* it hung up */
     if (got == 1)
@@ -81,8 +77,10 @@ static int ask_again(int64_t limit)
         if (result == 0 || bine_check() != 0 || !passes(error))
             break;
         fprintf(stderr, "retry: try %d: %s\n", try + 1, strerror(error));
-        if (try + 1 < TRIES && bine_sleep(pause_after(try)) != 0)
+        if (try + 1 < TRIES && bine_sleep(pause_after(try)) != 0) {
+            error = errno; /* the limit over all, or a kill */
             break;
+        }
     }
     errno = error;
     return result;
@@ -98,11 +96,11 @@ static void *run(void *arg)
 
 int main(int count, char **arguments)
 {
-    if (count != 4 || bine_address_error(arguments[2]))
+    if (count != 4 || bine_address_error(arguments[2]) || strlen(arguments[3]) > LONGEST)
         return fprintf(stderr, "usage: retry SECONDS ADDRESS LINE\n"), 2;
     int64_t limit = (int64_t)(atof(arguments[1]) * (double)BINE_SECOND);
     address = arguments[2];
-    question = arguments[3];
+    snprintf(question, sizeof question, "%s\n", arguments[3]);
     srand((unsigned)bine_now());
     bine_event *term = bine_signal_event_new(SIGTERM);
     bine_greenlet *asking = bine_spawn(run, &limit);

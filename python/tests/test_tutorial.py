@@ -11,6 +11,15 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "examples"))
 
 @pytest.mark.seconds(300)
 def test_the_tutorial():
+    repeat("tutorial-python.md")
+
+
+@pytest.mark.seconds(300)
+def test_the_cookbook():
+    repeat("cookbook")
+
+
+def repeat(place):
     import sessions
 
-    assert sessions.main(os.path.join(ROOT, "docs", "tutorial-python.md"), "python") == 0
+    assert sessions.main(os.path.join(ROOT, "docs", place), "python") == 0

@@ -17,7 +17,7 @@ def test_mypy_strict_over_the_examples():
     except ImportError:
         pytest.skip("mypy is not installed")
     names = ["turns.py", "alternate.py", "count.py", "fetch.py", "pages.py", "gevent_typed.py"]
-    for folder in ("tutorial", "."):
+    for folder in ("cookbook", "tutorial", "."):
         files = names if folder == "." else sorted(name for name in os.listdir(os.path.join(EXAMPLES, folder)) if name.endswith(".py"))
         done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null"] + files,
                               cwd=os.path.join(EXAMPLES, folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)

@@ -339,7 +339,7 @@ def gather_ends_by_sigterm_and_survives_a_lack_of_descriptors():
 
 def retry_asks_again_after_what_may_pass():
     def flaky(connection, number):
-        line = connection.recv(100)
+        line = connection.makefile("rb").readline()
         if number == 0:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
         elif number == 1:
@@ -368,7 +368,7 @@ def retry_keeps_to_its_deadline_and_ends_by_sigterm():
     asked = threading.Event()
 
     def silent(connection, number):
-        connection.recv(100)
+        connection.makefile("rb").readline()
         asked.set()
         connection.recv(1)
 
@@ -377,8 +377,9 @@ def retry_keeps_to_its_deadline_and_ends_by_sigterm():
         assert shown == "retry: Connection timed out\n", shown
         asked.clear()
         with Program("retry", 1000, f"127.0.0.1:{port}", "hello", serves=False) as program:
-            assert asked.wait(LIMIT)
-            assert "retry: Operation canceled\n" in program.end(signal.SIGTERM, status=1)
+            assert asked.wait(LIMIT), "it has not asked"
+            shown = program.end(signal.SIGTERM, status=1)
+            assert "retry: Operation canceled\n" in shown, shown
 
 
 # ---- threads -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ PAGES: the pages or folders of pages, with commas between. The files that a page
 `pkg-config bine` find the library of BUILD. Sessions in which `python` is called are for the second form alone, which runs them by its
 own interpreter; the first form does the others, and looks at the programs. What differs from one run to the next is compared by its pattern: addresses of greenlets
 by their order, and ports from 7000 to 7999 stand for free ones. Nothing leaves the machine: an HTTP proxy answers for all
-hosts (see Web)."""
+hosts (see Web). Sessions with a database are done when libraries/servers.py has started PostgreSQL, and no others then."""
 import contextlib
 import os
 import pathlib
@@ -230,6 +230,8 @@ def look_at(page, environment, in_python, count):
             if language == "console":
                 if bool(re.search(r"^\$ .*\bpython ", source, re.M)) != in_python:
                     continue
+                if ("dbname=" in source) != ("PGPORT" in environment):
+                    continue  # of a page whose sessions are for those with PostgreSQL, or without
                 missing = lacks(source, environment)
                 count(f"{name}_{number}", None if missing else happens(source, folder, environment), missing)
             elif above and not in_python:
@@ -246,6 +248,8 @@ def main(pages, build, *compiler):
         print(f"FAIL {name}: {trouble}" if trouble else f"skip {name}: no {missing}" if missing else f"ok {name}", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
+        if "BINE_POSTGRES_PORT" in os.environ:
+            os.environ.update(PGHOST="127.0.0.1", PGPORT=os.environ["BINE_POSTGRES_PORT"], PGUSER="bine")
         environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}")
         install(folder, "nc", NC.format(python=sys.executable, limit=LIMIT))
         if in_python:
