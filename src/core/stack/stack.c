@@ -143,7 +143,7 @@ int bine_stacks_class(size_t size, bool room)
 
 size_t bine_stacks_thread_size(void)
 {
-    if (getenv("BINE_STACK_SIZE"))
+    if (secure_getenv("BINE_STACK_SIZE"))
         return default_size();
     pthread_attr_t attributes;
     size_t size = 0, most = nominal_size(BINE_STACK_SIZES - 1);
