@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "io/wait/poll_first.h"
+#include "io/wait/take.h"
 
 /* After so many failures in a row that will last the pause no longer grows: 64 ms. */
 enum {
@@ -26,36 +27,6 @@ static ssize_t call_accept(int fd, const void *arg)
 {
     const struct accepting *accepting = arg;
     return bine_libc.accept4(fd, accepting->address, accepting->length, accepting->flags);
-}
-
-/* One attempt that does not block. */
-static int accept_attempt(const struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags)
-{
-    struct accepting accepting = {address, length, flags};
-    int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, &accepting);
-    if (made >= 0 || errno != EAGAIN)
-        return made;
-    /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
-    int listens = 0;
-    socklen_t size = sizeof listens;
-    if (getsockopt(wait->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
-        return (int)bine_io_fail(EAGAIN);
-    return (int)call_accept(wait->fd, &accepting);
-}
-
-static int accept_by_poller(struct bine_wait *wait, struct sockaddr *address, socklen_t *length, int flags, int *result)
-{
-    struct bine_operation operation;
-    memset(&operation, 0, sizeof operation);
-    operation.kind = BINE_OP_ACCEPT;
-    operation.buffer = address;
-    operation.address_length = length;
-    operation.flags = flags;
-    ssize_t made = -1;
-    int error = bine_wait_result(wait, &operation, &made);
-    if (!error)
-        *result = (int)made;
-    return error;
 }
 
 /*
@@ -87,12 +58,67 @@ static bool lasts(int error)
            error == EACCES || error == ENOSYS;
 }
 
+/* One attempt that does not block. */
+static int accept_quietly(const struct bine_wait *wait, const struct accepting *call)
+{
+    if (bine_descriptor_nonblocking(wait->fd, wait->record))
+        return (int)call_accept(wait->fd, call);
+    int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, call);
+    if (made >= 0 || errno != EAGAIN)
+        return made;
+    /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(wait->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+        return (int)bine_io_fail(EAGAIN);
+    return (int)call_accept(wait->fd, call);
+}
+
+static ssize_t accept_attempt(struct bine_wait *wait, void *call)
+{
+    int made = accept_quietly(wait, call);
+    return made < 0 && lasts(errno) ? back_off(wait, errno) : made;
+}
+
+static void accept_dry(struct bine_wait *wait, void *call)
+{
+    (void)call;
+    bine_wait_drained(wait->hub, wait->fd, POLLIN, true);
+}
+
+static bool accept_poller_can(struct bine_wait *wait, void *call)
+{
+    (void)call;
+    return bine_wait_supports(wait->hub, BINE_OP_ACCEPT);
+}
+
+static int accept_by_poller(struct bine_wait *wait, void *call, ssize_t *result)
+{
+    const struct accepting *accepting = call;
+    struct bine_operation operation;
+    memset(&operation, 0, sizeof operation);
+    operation.kind = BINE_OP_ACCEPT;
+    operation.buffer = accepting->address;
+    operation.address_length = accepting->length;
+    operation.flags = accepting->flags;
+    int error = bine_wait_result(wait, &operation, result);
+    return error == EINVAL ? -1 : error; /* of this kind of socket, or of a listener shut down: the call itself knows */
+}
+
+static ssize_t accept_failed(struct bine_wait *wait, void *call, int error)
+{
+    (void)call;
+    return lasts(error) ? back_off(wait, error) : bine_io_fail(error);
+}
+
 /* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets
  * inherit its timeouts and SO_LINGER; others begin without). */
-static int accepted(const struct bine_wait *wait, int made, int flags, int saved)
+static void accept_took(struct bine_wait *wait, void *call, ssize_t made, bool tried)
 {
-    bine_descriptor_fresh(made, BINE_FD_SOCKET, (flags & SOCK_NONBLOCK) != 0);
-    struct bine_descriptor *listener = wait->record, *record = bine_descriptor_find(made);
+    const struct accepting *accepting = call;
+    (void)tried;
+    bine_descriptor_fresh((int)made, BINE_FD_SOCKET, (accepting->flags & SOCK_NONBLOCK) != 0);
+    struct bine_descriptor *listener = wait->record, *record = bine_descriptor_find((int)made);
     if (listener && record) {
         bine_descriptor_is_stream(wait->fd, listener);
         bine_descriptor_is_tcp(wait->fd, listener);
@@ -115,66 +141,32 @@ static int accepted(const struct bine_wait *wait, int made, int flags, int saved
         /* A client that has connected has not yet sent. */
         atomic_store_explicit(&record->read_wait, 1, memory_order_relaxed);
     }
-    errno = saved;
-    return made;
 }
+
+static const struct bine_take_class accept_class = {
+    .attempt = accept_attempt,
+    .dry = accept_dry,
+    .poller_can = accept_poller_can,
+    .by_poller = accept_by_poller,
+    .took = accept_took,
+    .failed = accept_failed,
+};
 
 int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.accept4(fd, address, length, flags);
-    int error = bine_streak(hub), saved = errno;
+    int error = bine_streak(hub);
     if (error)
         return (int)bine_io_fail(error);
+    struct accepting accepting = {address, length, flags};
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "accept fd");
-    bool ring = bine_wait_supports(hub, BINE_OP_ACCEPT);
-    unsigned refusals = 0;
-    bool ask = !ring;
-    for (;;) {
-        int made = -1;
-        error = 0;
-        if (ask || bine_descriptor_nonblocking_known(wait.record) == BINE_NONBLOCKING) {
-            made = bine_descriptor_nonblocking(fd, wait.record) ? bine_libc.accept4(fd, address, length, flags)
-                                                                : accept_attempt(&wait, address, length, flags);
-            if (made < 0)
-                error = errno;
-            if (error == EAGAIN) {
-                bine_wait_drained(hub, fd, POLLIN, true);
-                error = bine_wait_allowed(&wait, false);
-                if (error)
-                    return (int)bine_io_fail(error);
-                error = ring && refusals < 3 ? -1 : bine_wait_ready(&wait, POLLIN);
-                if (!error)
-                    continue;
-            }
-        } else {
-            error = -1;
-        }
-        if (error == -1) {
-            error = bine_wait_allowed(&wait, false);
-            /* Non-blocking after all, and not tried yet: the call itself says what there is. */
-            if (error == EAGAIN && !ask) {
-                ask = true;
-                continue;
-            }
-            ask = true;
-            if (!error)
-                error = accept_by_poller(&wait, address, length, flags, &made);
-            if (error < 0 || error == EINVAL) {
-                refusals++;
-                continue;
-            }
-        }
-        if (error == ETIME)
-            error = EAGAIN;
-        if (lasts(error))
-            return back_off(&wait, error);
-        if (error)
-            return (int)bine_io_fail(error);
-        return accepted(&wait, made, flags, saved);
-    }
+    /* A poller that accepts by itself does so at once if there is a connection. */
+    bool wait_first =
+        bine_wait_supports(hub, BINE_OP_ACCEPT) && bine_descriptor_nonblocking_known(wait.record) != BINE_NONBLOCKING;
+    return (int)bine_take(&wait, &accept_class, &accepting, wait_first);
 }
 
 int bine_accept(int fd, struct sockaddr *address, socklen_t *length)

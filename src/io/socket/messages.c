@@ -71,9 +71,7 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
         }
         if (came && flags & MSG_WAITFORONE)
             return came;
-        int error = bine_wait_allowed(&wait, false);
-        if (!error)
-            error = bine_wait_ready(&wait, POLLIN);
+        int error = bine_wait_more(&wait, POLLIN);
         if (error) {
             errno = error == ETIME ? EAGAIN : error;
             return came;

@@ -6,6 +6,7 @@
 
 #include "io/descriptor/rights.h"
 #include "io/descriptor/vector.h"
+#include "io/wait/take.h"
 
 /* One attempt that does not block. */
 static ssize_t receive_attempt(const struct bine_receive *receive)
@@ -139,70 +140,66 @@ static bool poller_can(const struct bine_receive *receive, struct bine_hub *hub)
     return bine_wait_supports(hub, BINE_OP_RECV);
 }
 
-/* One piece: blocks until there is something, and takes what there is. */
+/* ---- one piece ---------------------------------------------------------------------------------- */
+
+static ssize_t piece_attempt(struct bine_wait *wait, void *call)
+{
+    (void)wait;
+    return receive_attempt(call);
+}
+
+static bool piece_over(struct bine_wait *wait, void *call, ssize_t *result)
+{
+    if (!bine_receive_ended(wait))
+        return false;
+    *result = receive_nothing(call, wait);
+    return true;
+}
+
+static void piece_dry(struct bine_wait *wait, void *call)
+{
+    (void)call;
+    bine_read_was_dry(wait->record);
+    bine_receive_dry(wait);
+}
+
+static bool piece_poller_can(struct bine_wait *wait, void *call)
+{
+    return poller_can(call, wait->hub);
+}
+
+static int piece_by_poller(struct bine_wait *wait, void *call, ssize_t *result)
+{
+    return receive_by_poller(call, wait, result);
+}
+
+static bool piece_settled(struct bine_wait *wait, void *call, int error)
+{
+    return nothing_more_to_wait_for(call, wait, error);
+}
+
+static void piece_took(struct bine_wait *wait, void *call, ssize_t result, bool tried)
+{
+    learn(call, wait, result, tried);
+}
+
+static const struct bine_take_class piece_class = {
+    .attempt = piece_attempt,
+    .over = piece_over,
+    .dry = piece_dry,
+    .poller_can = piece_poller_can,
+    .by_poller = piece_by_poller,
+    .settled = piece_settled,
+    .took = piece_took,
+};
+
+/* Blocks until there is something, and takes what there is. */
 static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *receive)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, receive->fd, "recv fd");
     bool wait_first = wait.record && wait.record->kind == BINE_FD_SOCKET && bine_read_waits_first(wait.record);
-    bool ring = false, known = false, tried = true;
-    unsigned refusals = 0;
-    int saved = errno;
-    for (;;) {
-        if (!wait_first) {
-            ssize_t got = receive_attempt(receive);
-            if (got >= 0) {
-                learn(receive, &wait, got, tried);
-                errno = saved;
-                return got;
-            }
-            if (errno != EAGAIN)
-                return -1;
-            if (bine_receive_ended(&wait)) {
-                errno = saved;
-                return receive_nothing(receive, &wait);
-            }
-            bine_read_was_dry(wait.record);
-            bine_receive_dry(&wait);
-        }
-        if (!known) {
-            known = true;
-            ring = poller_can(receive, hub);
-        }
-        int error = bine_wait_allowed(&wait, false);
-        if (error) {
-            /* Non-blocking: if it has not been tried, it must be. */
-            if (!wait_first)
-                return bine_io_fail(error);
-            if (wait.record)
-                atomic_store_explicit(&wait.record->read_wait, 0, memory_order_relaxed);
-            wait_first = false;
-            continue;
-        }
-        wait_first = tried = false;
-        if (ring) {
-            ssize_t got = 0;
-            error = receive_by_poller(receive, &wait, &got);
-            if (!error) {
-                learn(receive, &wait, got, false);
-                errno = saved;
-                return got;
-            }
-        } else {
-            error = bine_wait_ready(&wait, POLLIN);
-            if (nothing_more_to_wait_for(receive, &wait, error)) {
-                errno = saved;
-                return 0;
-            }
-        }
-        if (error == ETIME)
-            return bine_io_fail(EAGAIN);
-        if (error > 0)
-            return bine_io_fail(error);
-        /* What the poller will not do it is not asked again and again. */
-        if (error < 0 && ++refusals > 2)
-            ring = false;
-    }
+    return bine_take(&wait, &piece_class, (void *)receive, wait_first);
 }
 
 /*
@@ -250,9 +247,7 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
         } else {
             bine_receive_dry(&wait);
         }
-        int error = bine_wait_allowed(&wait, false);
-        if (!error)
-            error = bine_wait_ready(&wait, POLLIN);
+        int error = bine_wait_more(&wait, POLLIN);
         if (error != EAGAIN && nothing_more_to_wait_for(receive, &wait, error))
             break;
         if (error == ETIME)

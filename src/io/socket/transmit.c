@@ -75,9 +75,7 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
 {
     struct bine_transmit rest = *transmit;
     for (;;) {
-        int error = bine_wait_allowed(wait, true);
-        if (!error)
-            error = bine_wait_ready(wait, POLLOUT);
+        int error = bine_wait_more(wait, POLLOUT);
         if (error == ETIME)
             error = EAGAIN;
         if (error)

@@ -11,6 +11,7 @@
 #include "io/descriptor/vector.h"
 #include "io/file/file.h"
 #include "io/wait/poll_first.h"
+#include "io/wait/take.h"
 
 /* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
 static bool stream_refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
@@ -145,59 +146,69 @@ static void was_dry(const struct bine_wait *wait)
     bine_wait_drained(wait->hub, wait->fd, POLLIN, true);
 }
 
-/* A pipe or the like. `dry`: it has just been tried, and had nothing. */
-static ssize_t read_stream(struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
-                           int count, bool flat, bool dry, int saved)
+struct piece {
+    const struct iovec *vector;
+    int count;
+    bool flat; /* one vector, of a read and not of a readv */
+    enum bine_descriptor_kind kind;
+};
+
+static ssize_t stream_attempt(struct bine_wait *wait, void *call)
 {
-    struct bine_hub *hub = wait->hub;
-    int fd = wait->fd;
+    const struct piece *piece = call;
+    return attempt_read(wait, piece->kind, piece->vector, piece->count);
+}
+
+static void stream_dry(struct bine_wait *wait, void *call)
+{
+    (void)call;
+    was_dry(wait);
+}
+
+static bool stream_poller_can(struct bine_wait *wait, void *call)
+{
+    const struct piece *piece = call;
+    return poller_can(wait->hub, piece->kind, piece->flat, BINE_OP_READ, BINE_OP_READV);
+}
+
+static int stream_read_by_poller(struct bine_wait *wait, void *call, ssize_t *result)
+{
+    const struct piece *piece = call;
+    return stream_by_poller(wait, piece->flat ? BINE_OP_READ : BINE_OP_READV, piece->vector, piece->count, piece->flat,
+                            result);
+}
+
+static void stream_took(struct bine_wait *wait, void *call, ssize_t result, bool tried)
+{
+    (void)call, (void)result;
+    bine_read_was_full(wait->record, tried);
+}
+
+static ssize_t stream_failed(struct bine_wait *wait, void *call, int error)
+{
+    const struct piece *piece = call;
+    if (error != EPERM)
+        return bine_io_fail(error);
+    /* It cannot be polled and so is always ready: a file after all, or a device that never waits. */
+    bine_descriptor_doubt(wait->fd);
+    return bine_libc.readv(wait->fd, piece->vector, piece->count);
+}
+
+static const struct bine_take_class stream_class = {
+    .attempt = stream_attempt,
+    .dry = stream_dry,
+    .poller_can = stream_poller_can,
+    .by_poller = stream_read_by_poller,
+    .took = stream_took,
+    .failed = stream_failed,
+};
+
+/* A pipe or the like. `dry`: it has just been tried, and had nothing. */
+static ssize_t read_stream(struct bine_wait *wait, const struct piece *piece, bool dry)
+{
     /* Others than pipes look at the size first: an eventfd refuses less than eight bytes without waiting. */
-    bool wait_first = dry || (kind == BINE_FD_PIPE && bine_read_waits_first(wait->record)), tried = true;
-    unsigned refusals = 0;
-    for (;;) {
-        if (!wait_first) {
-            ssize_t got = attempt_read(wait, kind, vector, count);
-            if (got >= 0) {
-                bine_read_was_full(wait->record, tried);
-                errno = saved;
-                return got;
-            }
-            if (errno != EAGAIN)
-                return -1;
-            was_dry(wait);
-        }
-        bool ring = refusals <= 2 && poller_can(hub, kind, flat, BINE_OP_READ, BINE_OP_READV);
-        int error = bine_wait_allowed(wait, false);
-        if (error) {
-            if (!wait_first)
-                return bine_io_fail(error);
-            if (wait->record)
-                atomic_store_explicit(&wait->record->read_wait, 0, memory_order_relaxed);
-            wait_first = false;
-            continue;
-        }
-        wait_first = tried = false;
-        if (ring) {
-            ssize_t got = 0;
-            error = stream_by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
-            if (!error) {
-                bine_read_was_full(wait->record, false);
-                errno = saved;
-                return got;
-            }
-        } else {
-            error = bine_wait_ready(wait, POLLIN);
-        }
-        if (error == EPERM) {
-            /* It cannot be polled and so is always ready: a file after all, or a device that never waits. */
-            bine_descriptor_doubt(fd);
-            return bine_libc.readv(fd, vector, count);
-        }
-        if (error > 0)
-            return bine_io_fail(error);
-        if (error < 0)
-            refusals++;
-    }
+    bool wait_first = dry || (piece->kind == BINE_FD_PIPE && bine_read_waits_first(wait->record));
+    return bine_take(wait, &stream_class, (void *)piece, wait_first);
 }
 
 /* A record that says "file" may be of what the number named before: what is not in the cache would block. */
@@ -216,8 +227,10 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
     bine_wait_begin(&wait, hub, fd, "read fd");
     int saved = errno;
     kind = look_again(fd, wait.record, kind);
-    if (kind != BINE_FD_FILE)
-        return read_stream(&wait, kind, vector, count, flat, false, saved);
+    if (kind != BINE_FD_FILE) {
+        errno = saved;
+        return read_stream(&wait, &(struct piece){vector, count, flat, kind}, false);
+    }
     ssize_t got = read_file(&wait, vector, count, flat, 0);
     if (got >= 0)
         errno = saved;
@@ -241,7 +254,8 @@ ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t s
     } else if (done < 0) {
         if (dry)
             was_dry(&wait);
-        return read_stream(&wait, kind, &vector, 1, true, dry, saved);
+        errno = saved;
+        return read_stream(&wait, &(struct piece){&vector, 1, true, kind}, dry);
     } else if (kind != BINE_FD_FILE) {
         bine_read_was_full(wait.record, true);
     }
@@ -320,9 +334,7 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
             }
         }
         bine_wait_drained(hub, fd, POLLOUT, true);
-        int error = bine_wait_allowed(&wait, true);
-        if (!error)
-            error = bine_wait_ready(&wait, POLLOUT);
+        int error = bine_wait_more(&wait, POLLOUT);
         if (error == EPERM) {
             bine_descriptor_doubt(fd);
             more = bine_libc.writev(fd, rest, rest_count);

@@ -87,6 +87,13 @@ int bine_wait_allowed(struct bine_wait *wait, bool sending);
  */
 int bine_wait_ready(struct bine_wait *wait, uint32_t events);
 
+/* The two together, for a call that has just found that it must wait (again). `events`: POLLIN or POLLOUT. */
+static inline int bine_wait_more(struct bine_wait *wait, uint32_t events)
+{
+    int error = bine_wait_allowed(wait, events == POLLOUT);
+    return error ? error : bine_wait_ready(wait, events);
+}
+
 /*
  * Let the poller do the call: run `operation` (filled in but for fd and what the poller fills in). 0: it has ended,
  * its operation->result is the system call's result or -errno. Or, with nothing done: -1 "try the call yourself",
