@@ -13,6 +13,13 @@ static int ready_now(const struct bine_operation *operation)
     return operation->kind == BINE_OP_POLL && bine_libc.poll(&look, 1, 0) > 0 ? look.revents & ~POLLNVAL : 0;
 }
 
+/* It ended by itself after all: a failure is the descriptor's. */
+static void forget_interruption(struct bine_hub *hub, int error)
+{
+    if (__builtin_expect(error && error != ETIME, 0))
+        hub->current->interruptions--;
+}
+
 int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
                            unsigned flags)
 {
@@ -22,7 +29,7 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         /* Spare the kernel an operation that would be withdrawn at once. */
         int error = bine_cancelled(hub);
         if (error)
-            return -error;
+            return -(BINE_OPERATION_CUT + error);
         int bits = __builtin_expect(hub->current->attention & BINE_A_CALLBACK, 0) ? ready_now(operation) : 0;
         if (bits)
             return bits;
@@ -41,12 +48,17 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         if (error)
             break;
     }
-    if (operation->ended)
-        return operation->result; /* also when something cut the wait short in the same turn: nothing is lost */
+    if (operation->ended) { /* also when something cut the wait short in the same turn: nothing is lost */
+        forget_interruption(hub, error);
+        return operation->result;
+    }
 
     /* The kernel may own the buffers until the operation has ended: wait for that, and for nothing else (hazard 24). */
     poller->class->cancel(poller, operation);
     while (!operation->ended)
         bine_park(hub, verb, object, INT64_MAX, BINE_PARK_FIRM);
-    return operation->result == -ECANCELED ? -error : operation->result;
+    if (operation->result == -ECANCELED)
+        return -(BINE_OPERATION_CUT + error);
+    forget_interruption(hub, error);
+    return operation->result;
 }

@@ -170,9 +170,10 @@ struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);
 /*
  * Begin `operation`, park the current greenlet until it has ended, whatever happens meanwhile: when the park is cut
  * short (kill, scope, deadline, signal) the operation is cancelled and its end awaited. Returns the operation's result,
- * or when it ended only because of the cancel: -ECANCELED, -ETIMEDOUT, -EINTR as bine_park says, -ETIME for `deadline`.
- * flags: BINE_PARK_*.
+ * or when it ended only because of the cancel, or did not begin: -(BINE_OPERATION_CUT + what bine_park says, any error number, which a
+ * system call may have as well). -ENOMEM and the like: it could not begin. flags: BINE_PARK_*.
  */
+#define BINE_OPERATION_CUT (1 << 20)
 int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
                            unsigned flags);
 

@@ -88,6 +88,8 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
     operation->result = result;
     if (__builtin_expect(result >= 0, 1))
         return 0;
+    if (result <= -BINE_OPERATION_CUT)
+        return (int)-result - BINE_OPERATION_CUT;
     switch (result) {
     case -EBADF:
     case -EAGAIN:
@@ -99,7 +101,6 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
     case -ENOTSUP:
     case -EINVAL:
         return -1;
-    case -ETIME:
     case -EINTR:
     case -ECANCELED:
     case -ETIMEDOUT:
