@@ -70,6 +70,16 @@ WRAP(int, pthread_create, (pthread_t * thread, const pthread_attr_t *attributes,
 WRAP(int, io_uring_queue_init_params, (unsigned entries, struct io_uring *ring, struct io_uring_params *parameters),
      (entries, ring, parameters), -ENOMEM)
 
+/* glibc's before 2.33 may spoil errno. */
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory)
+{
+    __real_free(memory);
+    if (memory && atomic_load(&struck))
+        errno = EXFULL;
+}
+
 int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int __wrap_asprintf(char **text, const char *format, ...)
 {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "choosing.h"
+#include "libc/free.h"
 #include "sync/channel.h"
 #include "sync/queue.h"
 #include "sync/semaphore.h"
@@ -198,11 +199,8 @@ static ssize_t choose(bine_choice *choices, size_t n, int64_t timeout, bool in_o
     if (n > ON_STACK && !(takers = malloc(n * sizeof *takers)))
         return -1;
     ssize_t taken = choose_wait_for_one(hub, choices, takers, n, timeout);
-    if (takers != few) {
-        int saved = errno;
-        free(takers);
-        errno = saved;
-    }
+    if (takers != few)
+        bine_free(takers);
     return taken;
 }
 

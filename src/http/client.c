@@ -257,8 +257,9 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
     struct bine_http_url url, next;
     struct bine_http *http = NULL;
     if (bine_http_url_parse(&url, request.url, NULL) != 0) {
+        int error = errno;
         bine_http_url_free(&url);
-        return NULL;
+        return invalid(error);
     }
     bool elsewhere = false;
     int followed;

@@ -193,7 +193,9 @@ static int send_to_directory(struct bine_http *http)
         return bine_http_answer_status(http, 404);
     if (bine_http_text_add(&location, target, size) && bine_http_text_add(&location, "/", 2))
         result = bine_http_set_header(http, "Location", location.data);
+    int error = errno;
     free(location.data);
+    errno = error;
     return result == 0 ? bine_http_answer_status(http, 301) : -1;
 }
 

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "libc/free.h"
+
 enum {
     TAKE,
     LOOK
@@ -206,7 +208,7 @@ static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spa
         spawn_there,     "spawn in pool",           pool, arg, .function = run, .site = site, .timeout = timeout,
         .options = copy, .forsaken = forget_options};
     int failed = bine_object_elsewhere(error, &errand);
-    free(copy);
+    bine_free(copy);
     return failed ? NULL : errand.item;
 }
 

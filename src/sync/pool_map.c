@@ -5,6 +5,8 @@
 
 #include "pool.h"
 
+#include "libc/free.h"
+
 /* Wait until none of `pending` is left, cut short or not: what they write to is about to go. */
 static void wait_firmly(struct bine_pool *pool, struct bine_waiters *queue, const size_t *pending)
 {
@@ -193,7 +195,7 @@ static int map_elsewhere(int error, bine_pool *pool, const struct far_map *what,
                                                                     .timeout = timeout,
                                                                     .forsaken = forget_map});
     bring_back(far, result == 0 ? 0 : errno, results, errors);
-    free(far);
+    bine_free(far);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/last.h"
+#include "libc/free.h"
 #include "libc/libc.h"
 #include "object.h"
 
@@ -125,7 +126,7 @@ bine_workers *bine_workers_start(unsigned n, bine_run *run, void *arg)
         return NULL;
     workers->ended = bine_semaphore_new(0, BINE_SHARED);
     if (!workers->ended) {
-        free(workers);
+        bine_free(workers);
         return NULL;
     }
     workers->run = run;

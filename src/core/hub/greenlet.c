@@ -10,6 +10,7 @@
 #include "core/stack/watermark.h"
 #include "exceptions.h"
 #include "fiber.h"
+#include "libc/free.h"
 #include "name.h"
 #include "park.h"
 #include "renew.h"
@@ -285,7 +286,7 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
         return NULL;
     struct bine_greenlet *g = prepare(class, run, arg, site);
     if (!g) {
-        free(name);
+        bine_free(name);
         return NULL;
     }
     if (name)

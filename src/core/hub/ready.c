@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "libc/free.h"
+
 int bine_ready_reserve(struct bine_ready *ready, size_t n)
 {
     size_t room = ready->slots ? (size_t)ready->mask + 1 : 0;
@@ -30,7 +32,7 @@ int bine_ready_reserve(struct bine_ready *ready, size_t n)
 
 void bine_ready_free(struct bine_ready *ready)
 {
-    free(ready->slots);
+    bine_free(ready->slots);
     *ready = (struct bine_ready){0};
 }
 

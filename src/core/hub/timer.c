@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/free.h"
+
 /* Cache lines, and where the root lies in its own, so that its first child begins the next. */
 enum {
     LINE = 64,
@@ -27,8 +29,8 @@ int bine_timers_reserve(struct bine_timers *timers, size_t n)
     uint32_t *places = memory ? calloc(room, sizeof *places) : NULL;
     struct bine_timer_user *users = places ? realloc(timers->users, room * sizeof *users) : NULL;
     if (!users) {
-        free(places);
-        free(memory);
+        bine_free(places);
+        bine_free(memory);
         return -1;
     }
     struct bine_timer_entry *heap = aligned(memory);
@@ -76,9 +78,9 @@ void bine_timers_clear(struct bine_timers *timers)
 
 void bine_timers_free(struct bine_timers *timers)
 {
-    free(timers->memory);
-    free(timers->places);
-    free(timers->users);
+    bine_free(timers->memory);
+    bine_free(timers->places);
+    bine_free(timers->users);
     *timers = (struct bine_timers){0};
 }
 

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "libc/free.h"
 
 enum {
     SMALLEST_SHIFT = 14, /* 16 KiB */
@@ -208,7 +209,7 @@ static struct bine_slab *slab_new(const struct bine_stack_class *c, int class)
     if (!slab_map(slab)) {
         if (wide)
             atomic_fetch_sub_explicit(&wide_guards, slab->count, memory_order_relaxed);
-        free(slab);
+        bine_free(slab);
         return NULL;
     }
     for (uint32_t i = 0; i < slab->count; i++)
@@ -232,9 +233,9 @@ void bine_stacks_free(struct bine_stacks *stacks)
             next = slab->next;
             slab_free(slab);
         }
-        free(c->free);
+        bine_free(c->free);
     }
-    free(stacks);
+    bine_free(stacks);
 }
 
 /* A slab with slots that have no guard yet. NULL: ENOMEM. */

@@ -17,6 +17,7 @@
 #include "core/hub/park.h"
 #include "core/hub/streak.h"
 #include "io/offload/offload.h"
+#include "libc/free.h"
 #include "libc/libc.h"
 #include "localhost.h"
 
@@ -146,9 +147,9 @@ static void free_lookup(struct lookup *lookup)
         freeaddrinfo(lookup->result);
     if (lookup->locale)
         freelocale(lookup->locale);
-    free(lookup->node);
-    free(lookup->service);
-    free(lookup);
+    bine_free(lookup->node);
+    bine_free(lookup->service);
+    bine_free(lookup);
 }
 
 static void run_lookup(struct bine_offload_job *job)

@@ -14,6 +14,7 @@
 #include "core/hub/park.h"
 #include "core/key.h"
 #include "io/offload/offload.h"
+#include "libc/free.h"
 #include "libc/libc.h"
 
 enum shape {
@@ -71,10 +72,10 @@ struct query {
 
 static void free_query(struct query *query)
 {
-    free(query->name);
-    free(query->protocol);
-    free(query->block);
-    free(query);
+    bine_free(query->name);
+    bine_free(query->protocol);
+    bine_free(query->block);
+    bine_free(query);
 }
 
 static void discard_query(struct bine_offload_job *job)

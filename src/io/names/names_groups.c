@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "io/offload/offload.h"
+#include "libc/free.h"
 #include "libc/libc.h"
 
 struct membership {
@@ -78,7 +79,7 @@ int bine_initgroups(const char *user, gid_t group)
         /* -1 with a larger count says how many there are; anything else is an error. */
         gid_t *larger = count > room ? realloc(groups, (size_t)count * sizeof *groups) : NULL;
         if (!larger) {
-            free(groups);
+            bine_free(groups);
             return -1;
         }
         groups = larger;

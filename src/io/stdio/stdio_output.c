@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/free.h"
 #include "libc/libc.h"
 
 int bine_stdio_putc(struct bine_hub *hub, int byte, FILE *file, bool unlocked)
@@ -102,11 +103,8 @@ static bool format_text(struct formatted *formatted, int check, const char *form
 
 static void free_text(struct formatted *formatted)
 {
-    if (formatted->text != formatted->small) {
-        int saved = errno;
-        free(formatted->text);
-        errno = saved;
-    }
+    if (formatted->text != formatted->small)
+        bine_free(formatted->text);
 }
 
 int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format, va_list arguments)

@@ -8,6 +8,7 @@
 #include "core/hub/park.h"
 #include "io/descriptor/descriptor.h"
 #include "io/offload/offload.h"
+#include "libc/free.h"
 #include "libc/libc.h"
 #include "stdio.h"
 #include "stdio_buffer.h"
@@ -291,7 +292,7 @@ static wchar_t *format_text(int check, const wchar_t *format, va_list arguments,
         *length = format_into(text, size, check, format, arguments);
         if (*length >= 0)
             return text;
-        free(text);
+        bine_free(text);
         if (errno && errno != EOVERFLOW && errno != E2BIG)
             return NULL;
     }
@@ -305,9 +306,7 @@ int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar
     errno = saved;
     if (text) {
         int result = bine_wide_fputws(hub, text, file, false) < 0 ? -1 : length;
-        saved = errno;
-        free(text);
-        errno = saved;
+        bine_free(text);
         return result;
     }
     struct bine_stdio turn;

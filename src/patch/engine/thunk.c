@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "libc/free.h"
 #include "libc/libc.h"
 #include "limit.h"
 
@@ -110,7 +111,7 @@ void *bine_limit_thunk(struct bine_limit *limit, void *function)
     *gate = (struct bine_gate){.enter = bine_limit_enter, .function = function, .limit = limit, .next = gates};
     gate->thunk = bine_thunk_make(gate);
     if (!gate->thunk) {
-        free(gate);
+        bine_free(gate);
         return NULL;
     }
     gates = gate;

@@ -10,6 +10,7 @@
 
 #include "core/key.h"
 #include "io/offload/offload.h"
+#include "libc/free.h"
 #include "patch/table/hook.h"
 
 enum shape {
@@ -102,7 +103,7 @@ static struct stored *stored_here(enum shape shape)
     if (!all) {
         all = calloc(SHAPES, sizeof *all);
         if (!all || bine_setspecific(key, all) != 0) {
-            free(all);
+            bine_free(all);
             return NULL;
         }
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/free.h"
 #include "libc/libc.h"
 
 /* What a greenlet has while others run; on its stack. */
@@ -214,7 +215,7 @@ static struct block *new_block(const struct bine_exchange_object *object, bool s
     block->message = (struct bine_message){NULL, deliver_block, drop_block};
     block->object = object;
     if (state && !(block->state = new_state())) {
-        free(block);
+        bine_free(block);
         return NULL;
     }
     return block;

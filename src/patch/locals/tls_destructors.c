@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "exchange.h"
+#include "libc/free.h"
 #include "local_tls.h"
 #include "patch/table/hook.h"
 
@@ -121,7 +122,7 @@ static int register_here(void (*run)(void *), void *object)
         return -1;
     *destructor = (struct destructor){bine_getspecific(key), run, object};
     if (bine_setspecific(key, destructor) != 0) {
-        free(destructor);
+        bine_free(destructor);
         return -1;
     }
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list hangs on the key */
