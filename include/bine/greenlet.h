@@ -206,7 +206,7 @@ BINE_API int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout);
  * 255, not ETIME, which waits use), and later ones are as ever. g decides what that means, as with a signal's EINTR. If
  * a wake came first, the call succeeds, and the next one fails. An interrupt that has not struck yet is replaced by a later
  * one, and taken back by 0. Shields hold it back, a kill hides it, and a greenlet that
- * has ended is left alone. Readers, TLS and HTTP take another error than EINTR for one of the connection.
+ * has ended is left alone. Readers, TLS and HTTP do not keep it: the next call goes on.
  * Any thread; from another it strikes when g's thread next looks at its messages.
  * Returns 0, or -1: EINVAL; ENOMEM from another thread. Switches: no.
  */
@@ -219,6 +219,22 @@ BINE_API bool bine_killed(const bine_greenlet *g);
  * Returns 0, or -1: what the wait would fail with (ECANCELED, ETIMEDOUT), and it still will. For long work that
  * does not wait, and before what cannot be undone. Obeys shields. 0 on a thread without a hub. Switches: no. */
 BINE_API int bine_check(void);
+
+/*
+ * For code that keeps the errors of a stream, so that nobody takes its end for a good one: whose was the error that a call has just failed with?
+ *
+ *      unsigned interruptions = bine_interruptions();
+ *      ssize_t got = bine_recv(fd, buffer, size, 0);
+ *      if (got < 0 && !bine_error_passes(errno, interruptions))
+ *          stream->error = errno;
+ *
+ * bine_interruptions: how many waits of the current greenlet have been ended by a kill, a timeout scope, bine_interrupt or a signal. 0 on a thread
+ * without a hub.
+ * bine_error_passes: true if `error` was the caller's own: there has been an interruption since, or it is EINTR, EAGAIN, EDEADLK or ENOMEM. The same
+ * call may be made again. False: it was the stream's, as ECONNRESET, or ETIMEDOUT of a TCP that gave up. Any thread. Switches: no.
+ */
+BINE_API unsigned bine_interruptions(void);
+BINE_API bool bine_error_passes(int error, unsigned interruptions);
 
 /* Between these two the current greenlet's parks obey neither kill nor timeout scopes, so that cleanup
  * code can block. They nest. One that is open when the greenlet's function returns is reported on standard error, by the

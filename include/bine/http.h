@@ -36,8 +36,9 @@ typedef struct bine_http_limits {
     size_t line; /* bytes of a request's target: 8,192 */
     size_t
         head; /* bytes of a head, which is the first line and the fields: 16,384; as many of the trailers behind chunks */
-    uint64_t body;        /* bytes of a body: 1 MiB for servers, no limit for clients */
-    int64_t head_time;    /* from the first byte of a head to its last, for a client also until the first; for a TLS handshake: 10 s */
+    uint64_t body; /* bytes of a body: 1 MiB for servers, no limit for clients */
+    int64_t
+        head_time; /* from the first byte of a head to its last, for a client also until the first; for a TLS handshake: 10 s */
     int64_t body_time;    /* for a whole body to come in, the time between the caller's reads included: 60 s */
     int64_t send_time;    /* for the other side to take one piece of at most 256 KiB: 60 s */
     int64_t idle_time;    /* between two exchanges of a connection: 60 s */
@@ -58,7 +59,7 @@ BINE_API int64_t bine_http_length(const bine_http *http);
 
 /* Read at most `size` bytes of the body. Returns how many, 0 at its end, or -1: EINVAL, EMSGSIZE (the body is over its limit), EPROTO
  * (malformed chunks), ECONNRESET (the connection ended within the body), ETIMEDOUT (also: out of body_time), ECANCELED, or as recv(2) and
- * bine_tls_read. The first read of a body that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
+ * bine_tls_read. What ended the caller's wait loses nothing, and the next read goes on; all others are for good. The first read of a body that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
 BINE_API ssize_t bine_http_read(bine_http *http, void *buffer, size_t size);
 /* The whole rest of the body, with a NUL behind it, and its size in *size (may be NULL). The exchange owns it. Returns NULL: as
  * bine_http_read, ENOMEM. Switches: maybe. */
@@ -249,12 +250,12 @@ typedef struct bine_websocket_message {
 BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
 
 /* Receive the next message; pings are answered meanwhile. Returns 1; 0 if the other side closed the websocket (bine_websocket_code); or
- * -1: EINVAL, ETIMEDOUT and ECANCELED, which lose nothing; EPROTO (it broke the rules, or a message is over its limit; it has been told so),
+ * -1: EINVAL, ETIMEDOUT, ECANCELED and what bine_interrupt was given, which lose nothing; EPROTO (it broke the rules, or a message is over its limit; it has been told so),
  * ECONNRESET (the connection ended without a close), EBUSY (another greenlet receives), or as recv(2) and bine_tls_read. Switches: maybe. */
 BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout);
 
 /* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread, also while another one receives or sends. Returns 0, or -1:
- * EINVAL, EPIPE (it has been closed, or an earlier send was cut short), ENOMEM, ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2)
+ * EINVAL, EPIPE (it has been closed, or an earlier send was cut short: a send that failed before its first byte cuts nothing), ENOMEM, ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2)
  * and bine_tls_write. Switches: maybe. */
 BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);

@@ -47,9 +47,11 @@ BINE_API int bine_reader_free(bine_reader *reader);
  *   ENODATA     the stream ended in the middle of the line or piece; what there is of it stays and can be had by
  *               bine_reader_peek or bine_reader_read
  *   EMSGSIZE    it is longer than the limit; nothing was taken
- *   ENOMEM, ECANCELED, ETIMEDOUT, EDEADLK, EINTR, EAGAIN: passing, the next call goes on
- *   others      as read(2) or the source. A reader keeps these, as it keeps the end: all later calls that need
- *               more bytes fail in the same way
+ *   ECANCELED, ETIMEDOUT, EDEADLK, EINTR, EAGAIN, ENOMEM, and whatever bine_interrupt was given: the caller's wait ended and
+ *               not the stream. The next call goes on
+ *   others      as read(2) or the source, also ETIMEDOUT of a TCP that gave up. A reader keeps these, as it keeps the
+ *               end: all later calls that need more bytes fail in the same way. Of a source it keeps neither ETIMEDOUT nor
+ *               ECANCELED, whose reason it cannot know
  * They switch only if they have to read. Switches: maybe.
  */
 
@@ -70,7 +72,8 @@ BINE_API int bine_reader_count(bine_reader *reader, size_t size, char **piece);
 BINE_API ssize_t bine_reader_read(bine_reader *reader, void *buffer, size_t size);
 
 /* `size` bytes, however many, into the caller's buffer. Returns size; fewer if the stream ended, or reading failed,
- * after the first of them (the next call says which); 0 at the end. */
+ * after the first of them: the next call that needs more bytes says which, unless it was a timeout scope that has ended
+ * by then. 0 at the end. */
 BINE_API ssize_t bine_reader_read_all(bine_reader *reader, void *buffer, size_t size);
 
 /* What is buffered, at least `least` bytes (1 to the limit, else EINVAL): reads until there are as many. Takes nothing.

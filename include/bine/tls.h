@@ -62,12 +62,14 @@ BINE_API bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const cha
 
 /* Read at most `size` bytes. Returns how many, 0 at the end that the other side announced, or -1: EINVAL,
  * EPROTO, ECONNRESET (it hung up without announcing the end: what came may have been cut), ETIMEDOUT,
- * ECANCELED, or as recv(2). ETIMEDOUT, ECANCELED, EINTR and EAGAIN lose nothing: the next read goes on. All
- * others are for good. Switches: maybe. */
+ * ECANCELED, or as recv(2). What ended the caller's wait loses nothing, and the next read goes on: ETIMEDOUT of a limit,
+ * ECANCELED, EINTR, EAGAIN, whatever bine_interrupt was given. All others are for good, also ETIMEDOUT of a TCP that gave
+ * up. Switches: maybe. */
 BINE_API ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size);
 /* Write all of it; what other greenlets write comes before or after. Returns size, or -1: EINVAL, EPROTO, EPIPE
  * (writing is over: an earlier write was cut short, bine_tls_reason says by what), ETIMEDOUT, ECANCELED, or as
- * send(2). A write that fails after its first byte has been encrypted is the last one, whatever it failed with;
+ * send(2). A write that fails after its first byte has been encrypted is the last one, whatever it failed with, an
+ * interrupt included: the other side could not tell where the next one begins;
  * one that was refused while it waited for its turn, or before (bine_check), changes nothing. Reading goes on.
  * Switches: maybe. */
 BINE_API ssize_t bine_tls_write(bine_tls *tls, const void *buffer, size_t size);

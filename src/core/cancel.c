@@ -42,7 +42,7 @@ int bine_kill(bine_greenlet *g)
         if (delayed)
             bine_greenlet_release(g);
     } else if (g->state == BINE_PARKED && !(g->park_flags & BINE_PARK_FIRM) && !g->shields) {
-        bine_unpark_error(g, ECANCELED);
+        bine_end_wait(g, ECANCELED);
     }
     return 0;
 }
@@ -53,7 +53,7 @@ void bine_cancel(struct bine_greenlet *g)
         return;
     g->attention |= BINE_A_KILLED;
     if (g->state == BINE_PARKED && !(g->park_flags & BINE_PARK_FIRM) && !g->shields)
-        bine_unpark_error(g, ECANCELED);
+        bine_end_wait(g, ECANCELED);
 }
 
 void bine_uncancel(struct bine_greenlet *g)

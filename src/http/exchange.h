@@ -39,6 +39,7 @@ struct bine_http {
     const bine_http_limits *limits;
     int64_t body_deadline; /* 0: no wait for the body has begun */
     bool continued;        /* the client has been asked for its body */
+    int broken;            /* why no more of the body can be read; 0: it can */
     bool lost;  /* the connection is of no use any more: it ended within a body, or carries something else now */
     char *path; /* decoded, once it was asked for */
     struct bine_http_text body;

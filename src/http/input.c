@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include <bine/clock.h>
+#include <bine/greenlet.h>
 
 static ssize_t input_fail(int error)
 {
@@ -65,6 +66,8 @@ static int ask_for_body(struct bine_http *http)
     static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (!http->in.wants_continue || http->continued || http->out.progress != BINE_HTTP_UNANSWERED)
         return 0;
+    if (bine_check() != 0)
+        return -1; /* the next read asks */
     http->continued = true;
     struct iovec vector = {(void *)words, sizeof words - 1};
     return bine_http_stream_send(&http->stream, &vector, 1, http->limits->send_time);
@@ -73,6 +76,9 @@ static int ask_for_body(struct bine_http *http)
 /* Wait for bytes of the body; at most `size` of them may go to `data`. How many did, -1; 0: look again. */
 static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
 {
+    unsigned interruptions = bine_interruptions();
+    if (http->broken)
+        return input_fail(http->broken);
     if (ask_for_body(http) != 0)
         return -1;
     if (!http->body_deadline)
@@ -84,7 +90,8 @@ static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
         if (errno == ETIMEDOUT && bine_left(http->body_deadline) == 0) {
             http->in.status = 408;
             http->in.reason = "no whole body within its time";
-        } else if (errno != ETIMEDOUT && errno != ECANCELED && errno != EINTR && errno != ENOMEM) {
+        } else if (!bine_error_passes(errno, interruptions)) {
+            http->broken = errno;
             http->lost = true;
         }
         return -1;
@@ -93,7 +100,7 @@ static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
         if (bine_http_message_end(&http->in) == BINE_HTTP_DONE)
             return 0;
         http->lost = true;
-        return input_fail(ECONNRESET);
+        return input_fail(http->broken = ECONNRESET);
     }
     if (!direct)
         return 0;

@@ -42,6 +42,7 @@ struct bine_websocket {
     const char *input; /* received and not yet read by wslay */
     size_t input_size;
     int error;      /* why nothing can be sent any more; 0: it can */
+    int broken;     /* why nothing can be received any more; 0: it can */
     int code;       /* the other side's, 0: it has not closed */
     unsigned users; /* greenlets inside a call */
     bool receiving, out_of_memory, refused;
@@ -136,6 +137,8 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
         return -1;
     }
     int error = websocket->error;
+    if (!error && bine_check() != 0)
+        error = errno; /* nothing has been sent: others may go on */
     if (!error) {
         int queued = wslay_event_queue_msg(websocket->context, message);
         error = queued == 0 ? 0 : queued == WSLAY_ERR_NOMEM ? ENOMEM : EPIPE;
@@ -238,7 +241,12 @@ static int websocket_receive(struct bine_websocket *websocket, int64_t timeout)
         /* What comes at once needs no wait, which would be what fails. */
         if (again && bine_left(deadline) == 0)
             return websocket_fail(ETIMEDOUT);
+        if (websocket->broken)
+            return websocket_fail(websocket->broken);
+        unsigned interruptions = bine_interruptions();
         ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, bine_left(deadline));
+        if (got == 0 || (got < 0 && !bine_error_passes(errno, interruptions)))
+            websocket->broken = got == 0 ? ECONNRESET : errno;
         if (got <= 0)
             return got == 0 ? websocket_fail(ECONNRESET) : -1;
         websocket->input = websocket->block;

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bine/greenlet.h>
 #include <bine/io.h>
+
+#include "core/hub/park.h"
 
 enum {
     FIRST = 4096, /* bytes of the buffer at first */
@@ -22,8 +25,8 @@ struct bine_reader {
     int fd; /* if read is NULL */
     bool busy;
     bool ended;
-    bool interrupted; /* a read that has bytes to show: the next one says it */
-    int error;        /* that it keeps; 0: none */
+    int untold; /* what ended a read that had bytes to show: the next one fails with it; 0: nothing */
+    int error;  /* that it keeps; 0: none */
     size_t limit;
     char *buffer;
     size_t room, start, end;
@@ -83,11 +86,11 @@ int bine_reader_free(bine_reader *reader)
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-/* Did the caller's wait end, and not the stream? */
-static bool is_passing(int error)
+/* Did the caller's wait end, and not the stream? A source may have clocks and kills of its own. */
+static bool is_passing(const struct bine_reader *reader, int error, unsigned interruptions)
 {
-    return error == ETIMEDOUT || error == ECANCELED || error == EINTR || error == EAGAIN || error == EDEADLK ||
-           error == ENOMEM;
+    return bine_error_passes(error, interruptions) ||
+           (reader->read != read_descriptor && (error == ETIMEDOUT || error == ECANCELED));
 }
 
 /* Returns how many bytes, 0 at the end, or -1. */
@@ -95,18 +98,20 @@ static ssize_t read_source(struct bine_reader *reader, void *buffer, size_t size
 {
     if (reader->error)
         return reader_refused(reader->error);
-    if (reader->interrupted) {
-        reader->interrupted = false;
-        return reader_refused(EINTR);
+    if (reader->untold) {
+        int error = reader->untold;
+        reader->untold = 0;
+        return reader_refused(error);
     }
     if (reader->ended)
         return 0;
     reader->busy = true;
+    unsigned interruptions = bine_interruptions();
     ssize_t got = reader->read(reader->source, buffer, size);
     reader->busy = false;
     if (got > 0)
         return got;
-    if (got < 0 && !is_passing(errno))
+    if (got < 0 && !is_passing(reader, errno, interruptions))
         reader->error = errno;
     reader->ended = got == 0;
     return got < 0 ? -1 : 0;
@@ -291,6 +296,14 @@ ssize_t bine_reader_read(bine_reader *reader, void *buffer, size_t size)
     return taken || !size ? (ssize_t)taken : read_through(reader, buffer, size);
 }
 
+/* Kills, scopes that are out of time, and what the stream itself fails with are told again by themselves. An interrupt is not. */
+static bool is_told_again(const struct bine_reader *reader, int error, unsigned interruptions)
+{
+    struct bine_hub *hub = bine_hub_here();
+    return reader->error || (hub && bine_cancelled_for_good(hub)) ||
+           (error != EINTR && bine_interruptions() == interruptions);
+}
+
 ssize_t bine_reader_read_all(bine_reader *reader, void *buffer, size_t size)
 {
     int error = reader_check(reader, buffer || !size);
@@ -298,12 +311,13 @@ ssize_t bine_reader_read_all(bine_reader *reader, void *buffer, size_t size)
         return reader_refused(error);
     int saved = errno;
     size_t taken = reader_take(reader, buffer, size);
+    unsigned interruptions = bine_interruptions();
     while (taken < size) {
         ssize_t got = read_through(reader, (char *)buffer + taken, size - taken);
         if (got <= 0 && taken == 0)
             return got;
-        /* Kills, scopes and ends are told again by themselves. */
-        reader->interrupted = got < 0 && errno == EINTR;
+        if (got < 0 && !is_told_again(reader, errno, interruptions))
+            reader->untold = errno;
         if (got <= 0)
             break;
         taken += (size_t)got;

@@ -64,16 +64,10 @@ static ssize_t tls_refused(int error)
     return -1;
 }
 
-/* Did the caller's wait end, and not the connection? */
-static bool is_passing(int error)
+/* A call of the socket failed, which began at so many interruptions. What ended the caller's wait passes. */
+static void note_error(int *kept, int error, unsigned interruptions)
 {
-    return error == ETIMEDOUT || error == ECANCELED || error == EINTR || error == EAGAIN || error == EDEADLK ||
-           error == ENOMEM;
-}
-
-static void note_error(int *kept, int error)
-{
-    if (!*kept && !is_passing(error))
+    if (!*kept && !bine_error_passes(error, interruptions))
         *kept = error;
 }
 
@@ -92,7 +86,8 @@ static int note_failure(struct bine_tls *tls)
     tls->failure = ERR_get_error();
     ERR_clear_error();
     explain_failure(tls);
-    note_error(&tls->read_error, EPROTO);
+    if (!tls->read_error)
+        tls->read_error = EPROTO;
     tls->write_error = EPROTO;
     return EPROTO;
 }
@@ -123,9 +118,10 @@ static int send_records(struct bine_tls *tls, int flags)
     const char *data;
     size_t size;
     while ((data = bine_tls_outgoing_next(&tls->outgoing, &size))) {
+        unsigned interruptions = bine_interruptions();
         ssize_t sent = bine_send(tls->fd, data, size, MSG_NOSIGNAL | flags);
         if (sent < 0) {
-            note_error(&tls->write_error, errno);
+            note_error(&tls->write_error, errno, interruptions);
             return errno;
         }
         bine_tls_outgoing_sent(&tls->outgoing, (size_t)sent);
@@ -162,6 +158,7 @@ static int tls_receive(struct bine_tls *tls, unsigned arrivals)
         return errno;
     int error = tls->read_error;
     if (tls->arrivals == arrivals && !error) {
+        unsigned interruptions = bine_interruptions();
         ssize_t got = bine_recv(tls->fd, block, sizeof block, 0);
         if (got < 0)
             error = errno;
@@ -171,7 +168,8 @@ static int tls_receive(struct bine_tls *tls, unsigned arrivals)
             tls->read_error = error = ENOMEM; /* bytes are lost */
         else
             tls->arrivals++;
-        note_error(&tls->read_error, error);
+        if (error)
+            note_error(&tls->read_error, error, interruptions);
     }
     bine_semaphore_release(tls->receiving);
     return error;
@@ -385,11 +383,9 @@ static int write_record(struct bine_tls *tls, const char *data, size_t size, boo
         note_failure(tls);
     bool gather = done > 0 && !last && bine_tls_outgoing_pending(&tls->outgoing) < GATHERED;
     int error = gather ? 0 : send_records(tls, 0);
-    if (tls->write_error)
-        return tls->write_error;
-    if (done <= 0)
-        return state == SSL_ERROR_ZERO_RETURN ? EPIPE : EPROTO;
-    return error;
+    if (done <= 0 && !tls->write_error)
+        tls->write_error = state == SSL_ERROR_ZERO_RETURN ? EPIPE : EPROTO;
+    return tls->write_error ? tls->write_error : error;
 }
 
 static int write_records(struct bine_tls *tls, const char *data, size_t size)
@@ -406,7 +402,7 @@ static int write_records(struct bine_tls *tls, const char *data, size_t size)
     }
     if (error && !tls->write_error) {
         tls->write_error = EPIPE;
-        tls->cut = is_passing(error) ? error : 0;
+        tls->cut = error;
     }
     return error;
 }

@@ -210,6 +210,45 @@ TEST(an_interrupt_waits_for_the_next_park_and_is_replaced_or_taken_back)
     CHECK_OK(bine_join(g, NULL, 0));
 }
 
+static void *waits_until_killed(void *arg)
+{
+    unsigned before = bine_interruptions();
+    CHECK_ERROR(bine_sleep(BINE_SECOND), ECANCELED);
+    CHECK(bine_error_passes(ECANCELED, before));
+    CHECK_ERROR(bine_sleep(BINE_SECOND), ECANCELED); /* at once */
+    CHECK_EQ(bine_interruptions(), before + 2);
+    return arg;
+}
+
+TEST(whose_error_it_was_can_be_told)
+{
+    bine_timeout scope;
+    bine_event *event = bine_event_new(0);
+    unsigned before = bine_interruptions();
+    CHECK_OK(bine_sleep(BINE_US));
+    CHECK_ERROR(bine_event_wait(event, BINE_US), ETIMEDOUT); /* the call's own time */
+    CHECK_EQ(bine_interruptions(), before);
+    CHECK(!bine_error_passes(ETIMEDOUT, before) && !bine_error_passes(EIO, before));
+    CHECK(bine_error_passes(EINTR, before) && bine_error_passes(EAGAIN, before));
+
+    CHECK_OK(bine_timeout_begin(&scope, BINE_MS));
+    CHECK_ERROR(bine_event_wait(event, BINE_FOREVER), ETIMEDOUT);
+    CHECK_EQ(bine_interruptions(), before + 1);
+    CHECK(bine_error_passes(ETIMEDOUT, before) && !bine_error_passes(ETIMEDOUT, before + 1));
+    CHECK_EQ(bine_timeout_end(&scope), 1);
+
+    CHECK_OK(bine_interrupt(bine_getcurrent(), EIO));
+    CHECK_ERROR(bine_event_wait(event, BINE_SECOND), EIO);
+    CHECK_EQ(bine_interruptions(), before + 2);
+
+    bine_greenlet *g = bine_spawn(waits_until_killed, NULL);
+    CHECK_OK(bine_sleep(0));
+    CHECK_OK(bine_kill(g));
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(bine_interruptions(), before + 2); /* each greenlet has its own */
+    CHECK_OK(bine_event_free(event));
+}
+
 TEST(interrupt_checks_its_arguments)
 {
     bine_greenlet *self = bine_getcurrent();

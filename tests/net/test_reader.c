@@ -227,31 +227,89 @@ TEST(errors_that_pass_lose_nothing)
     }
 }
 
-static void *read_all_interrupted(void *pair)
+struct interrupted {
+    int pair[2], error;
+};
+
+static void *read_all_interrupted(void *arg)
 {
+    struct interrupted *with = arg;
     char buffer[8];
-    bine_reader *reader = bine_reader_new(((int *)pair)[0], 0);
+    bine_reader *reader = bine_reader_new(with->pair[0], 0);
     CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 3);
-    CHECK_ERROR(bine_reader_read_all(reader, buffer, 8), EINTR);
+    CHECK_ERROR(bine_reader_read_all(reader, buffer, 8), with->error);
     CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 8); /* and no later one */
     CHECK_OK(bine_reader_free(reader));
     return NULL;
 }
 
+static const int given[] = {EINTR, EIO, ECANCELED, ETIMEDOUT, ECONNRESET};
+
 TEST(an_interrupt_within_read_all_is_told_by_the_next_call)
 {
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        struct interrupted with = {.error = given[i]};
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, with.pair));
+        bine_greenlet *g = bine_spawn(read_all_interrupted, &with);
+        CHECK_OK(bine_sleep(0));
+        CHECK_OK(bine_send_all(with.pair[1], "abc", 3));
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+        CHECK_OK(bine_interrupt(g, given[i]));
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+        CHECK_OK(bine_send_all(with.pair[1], "01234567", 8));
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+        bine_close(with.pair[0]);
+        bine_close(with.pair[1]);
+    }
+}
+
+TEST(a_scope_that_ended_within_read_all_is_not_told_again)
+{
     int pair[2];
+    char buffer[8];
+    bool late = false;
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-    bine_greenlet *g = bine_spawn(read_all_interrupted, pair);
-    CHECK_OK(bine_sleep(0));
+    bine_reader *reader = bine_reader_new(pair[0], 0);
     CHECK_OK(bine_send_all(pair[1], "abc", 3));
-    CHECK_OK(bine_sleep(5 * BINE_MS));
-    CHECK_OK(bine_interrupt(g, EINTR));
-    CHECK_OK(bine_sleep(5 * BINE_MS));
+    BINE_WITHIN(5 * BINE_MS, &late)
+    {
+        CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 3);
+        CHECK_ERROR(bine_reader_read_all(reader, buffer, 8), ETIMEDOUT); /* as long as it is open */
+    }
+    CHECK(late);
     CHECK_OK(bine_send_all(pair[1], "01234567", 8));
-    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(bine_reader_read_all(reader, buffer, 8), 8);
+    CHECK_OK(bine_reader_free(reader));
     bine_close(pair[0]);
     bine_close(pair[1]);
+}
+
+static void *read_line_interrupted(void *arg)
+{
+    struct interrupted *with = arg;
+    char *line;
+    bine_reader *reader = bine_reader_new(with->pair[0], 0);
+    CHECK_ERROR(bine_reader_line(reader, &line, NULL), with->error);
+    check_line(reader, "half a line");
+    CHECK_OK(bine_reader_free(reader));
+    return NULL;
+}
+
+TEST(an_interrupt_of_any_error_is_not_the_streams)
+{
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        struct interrupted with = {.error = given[i]};
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, with.pair));
+        bine_greenlet *g = bine_spawn(read_line_interrupted, &with);
+        CHECK_OK(bine_send_all(with.pair[1], "half ", 5));
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+        CHECK_OK(bine_interrupt(g, given[i]));
+        CHECK_OK(bine_sleep(5 * BINE_MS));
+        CHECK_OK(bine_send_all(with.pair[1], "a line\n", 7));
+        CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+        bine_close(with.pair[0]);
+        bine_close(with.pair[1]);
+    }
 }
 
 TEST(a_reader_refuses_impossible_arguments)

@@ -83,6 +83,8 @@ static void greenlets(void)
     REFUSED(bine_killall, NULL, 1, 0);
     REFUSED(bine_killall, &g, 1, -1);
     REFUSED(bine_interrupt, NULL, EINTR);
+    HARMLESS(bine_error_passes, false, EIO, bine_interruptions());
+    EXCEPTED(bine_interruptions, "has no arguments");
     REFUSED(bine_interrupt, g, -1);
     REFUSED(bine_interrupt, g, 256);
     REFUSED(bine_interrupt, g, ETIME);

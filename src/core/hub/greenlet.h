@@ -65,6 +65,7 @@ struct bine_greenlet {
     uint8_t interrupt;             /* one-shot error number for the next park that can be interrupted, 0: none */
     struct bine_timeout *timeouts; /* innermost scope */
     unsigned references;
+    unsigned interruptions; /* bine_interruptions: how many waits of whoever had this record were ended */
 
     union {
         uintptr_t object;           /* see verb */

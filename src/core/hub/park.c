@@ -35,7 +35,21 @@ static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error,
 {
     if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
         clear_interrupt(g);
-    return hub->around ? hub->around->refuse(hub, g, error, object, flags) : error;
+    if (hub->around)
+        error = hub->around->refuse(hub, g, error, object, flags);
+    g->interruptions += error != 0;
+    return error;
+}
+
+unsigned bine_interruptions(void)
+{
+    return bine_hub_of_thread ? bine_hub_of_thread->current->interruptions : 0;
+}
+
+bool bine_error_passes(int error, unsigned interruptions)
+{
+    return error == EINTR || error == EAGAIN || error == EDEADLK || error == ENOMEM ||
+           bine_interruptions() != interruptions;
 }
 
 int bine_cancelled(struct bine_hub *hub)
@@ -66,14 +80,14 @@ static void park_due(void *greenlet, int64_t deadline)
     if (g->state != BINE_PARKED)
         return; /* woken in the same turn */
     g->park_flags &= (uint8_t)~BINE_PARK_TIMED;
-    int error = ETIME;
     if (g->attention && listens(g, g->park_flags) && g->timeouts && g->timeouts->earliest <= deadline) {
-        error = ETIMEDOUT;
         for (struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
             if (scope->deadline <= deadline)
                 scope->expired = true;
+        bine_end_wait(g, ETIMEDOUT);
+        return;
     }
-    bine_unpark_error(g, error);
+    bine_unpark_error(g, ETIME);
 }
 
 /* The wait of the current greenlet, which may wait. */
@@ -195,7 +209,7 @@ int bine_interrupt(bine_greenlet *g, int error)
     if (error == 0)
         clear_interrupt(g);
     else if (g->state == BINE_PARKED && listens(g, g->park_flags))
-        bine_unpark_error(g, error);
+        bine_end_wait(g, error);
     else if (g->state != BINE_DEAD) {
         g->interrupt = (uint8_t)error;
         g->attention |= BINE_A_INTERRUPT;
@@ -210,7 +224,7 @@ void bine_hub_signalled(struct bine_hub *hub, bool restart)
         return;
     if (restart && (root->park_flags & BINE_PARK_RESTARTS))
         return;
-    bine_unpark_error(root, EINTR);
+    bine_end_wait(root, EINTR);
 }
 
 static void (*signal_hook)(struct bine_hub *hub);

@@ -67,6 +67,12 @@ static inline bool bine_unpark(struct bine_greenlet *g)
     return bine_unpark_error(g, 0);
 }
 
+/* The same with an error that is g's own, and not of what it waits for: a kill, a scope that is out of time, an interrupt. */
+static inline void bine_end_wait(struct bine_greenlet *g, int error)
+{
+    g->interruptions += bine_unpark_error(g, error);
+}
+
 /* Let every other ready greenlet run once. Never fails, not cancelled. */
 void bine_yield(struct bine_hub *hub);
 
