@@ -2,7 +2,7 @@
 #include "sigpipe.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stddef.h>
 
 #include "libc/libc.h"
@@ -19,14 +19,18 @@ static void do_nothing(int signal_number)
     (void)signal_number;
 }
 
+static void survive_from_now_on(void)
+{
+    struct sigaction now, survive = {.sa_handler = do_nothing, .sa_flags = SA_RESTART | SA_ONSTACK};
+    sigemptyset(&survive.sa_mask);
+    if (action_of_process(NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+        action_of_process(&survive, NULL);
+}
+
 void bine_sigpipe_survive(void)
 {
-    static atomic_flag done = ATOMIC_FLAG_INIT;
-    struct sigaction now, survive = {.sa_handler = do_nothing, .sa_flags = SA_RESTART | SA_ONSTACK};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int saved = errno;
-    sigemptyset(&survive.sa_mask);
-    if (!atomic_flag_test_and_set(&done) && action_of_process(NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
-        now.sa_handler == SIG_DFL)
-        action_of_process(&survive, NULL);
+    bine_libc.pthread_once(&once, survive_from_now_on); /* who comes second waits until it is done */
     errno = saved;
 }
