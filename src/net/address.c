@@ -21,6 +21,7 @@ static const char *split_local(const char *path, struct bine_address_parts *part
         return "the path of the Unix socket is empty";
     if (size >= sizeof((struct sockaddr_un *)0)->sun_path)
         return "the path of the Unix socket has more than 107 bytes";
+    memcpy(parts->host, path, size + 1);
     return NULL;
 }
 
@@ -113,28 +114,25 @@ static void parse_local(const char *path, struct sockaddr_un *address, socklen_t
     *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] != '@'));
 }
 
-bool bine_address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length)
+bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address, socklen_t *length)
 {
-    struct bine_address_parts parts;
-    if (bine_address_split(text, &parts) != NULL)
-        return false;
     memset(address, 0, sizeof *address);
-    if (parts.local) {
-        parse_local(text + 5, (struct sockaddr_un *)address, length);
+    if (parts->local) {
+        parse_local(parts->host, (struct sockaddr_un *)address, length);
         return true;
     }
     struct sockaddr_in *in = (struct sockaddr_in *)address;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-    if (!is_number(parts.service))
+    if (!is_number(parts->service))
         return false;
-    in_port_t port = htons((in_port_t)strtoul(parts.service, NULL, 10));
-    if (!parts.bracketed && inet_pton(AF_INET, parts.host[0] ? parts.host : "0.0.0.0", &in->sin_addr) == 1) {
+    in_port_t port = htons((in_port_t)strtoul(parts->service, NULL, 10));
+    if (!parts->bracketed && inet_pton(AF_INET, parts->host[0] ? parts->host : "0.0.0.0", &in->sin_addr) == 1) {
         in->sin_family = AF_INET;
         in->sin_port = port;
         *length = sizeof *in;
         return true;
     }
-    if (parts.bracketed && inet_pton(AF_INET6, parts.host, &in6->sin6_addr) == 1) {
+    if (parts->bracketed && inet_pton(AF_INET6, parts->host, &in6->sin6_addr) == 1) {
         in6->sin6_family = AF_INET6;
         in6->sin6_port = port;
         *length = sizeof *in6;

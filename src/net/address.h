@@ -13,9 +13,9 @@ enum {
 };
 
 struct bine_address_parts {
-    bool local;     /* "unix:" */
-    bool bracketed; /* "[...]": IPv6, perhaps with a scope */
-    char host[BINE_ADDRESS_HOST];
+    bool local;                         /* "unix:" */
+    bool bracketed;                     /* "[...]": IPv6, perhaps with a scope */
+    char host[BINE_ADDRESS_HOST];       /* of a Unix socket its path */
     char service[BINE_ADDRESS_SERVICE]; /* a number or a name */
 };
 
@@ -23,8 +23,8 @@ struct bine_address_parts {
 const char *bine_address_split(const char *text, struct bine_address_parts *parts);
 
 /* The socket address of what needs no look-up: a Unix socket, or a numeric host and port; an empty host is 0.0.0.0.
- * False: it does, or the text is malformed. */
-bool bine_address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length);
+ * False: it does. */
+bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address, socklen_t *length);
 
 /* The same backwards. */
 void bine_address_format(const struct sockaddr *address, socklen_t length, char text[BINE_ADDRESS_TEXT]);

@@ -202,12 +202,12 @@ static int dial_name(const struct bine_address_parts *parts)
     return fd;
 }
 
-static int dial(const char *text, const struct bine_address_parts *parts)
+static int dial(const struct bine_address_parts *parts)
 {
     struct sockaddr_storage address;
     socklen_t length;
     bool here = !parts->local && !parts->host[0]; /* a server's every address; a client's own machine */
-    if (!here && bine_address_parse(text, &address, &length))
+    if (!here && bine_address_parse(parts, &address, &length))
         return connect_one((const struct sockaddr *)&address, length);
     return dial_name(parts);
 }
@@ -223,7 +223,7 @@ int bine_dial(const char *address, int64_t timeout)
     int saved = errno;
     if (bine_timeout_begin(&scope, timeout) != 0)
         return -1;
-    int fd = dial(address, &parts), error = errno;
+    int fd = dial(&parts), error = errno;
     bine_timeout_end(&scope);
     errno = fd < 0 ? error : saved;
     return fd;

@@ -74,7 +74,7 @@ static int find_address(const char *text, int type, struct sockaddr_storage *add
     struct bine_address_parts parts;
     if (bine_address_split(text, &parts) != NULL)
         return EINVAL;
-    return bine_address_parse(text, address, length) ? 0 : look_up(&parts, type, address, length);
+    return bine_address_parse(&parts, address, length) ? 0 : look_up(&parts, type, address, length);
 }
 
 int bine_listen(const bine_server_options *options, int type, int *fd)

@@ -10,6 +10,12 @@
 
 #include "../../src/net/address.h"
 
+static bool parse(const char *text, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct bine_address_parts parts;
+    return bine_address_split(text, &parts) == NULL && bine_address_parse(&parts, address, length);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sockaddr_storage address, again;
@@ -21,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     memset(&address, 0, sizeof address);
     memset(&again, 0, sizeof again);
-    if (bine_address_parse(text, &address, &length)) {
+    if (parse(text, &address, &length)) {
         bine_address_format((struct sockaddr *)&address, length, printed);
-        if (!bine_address_parse(printed, &again, &length_again) || length != length_again ||
+        if (!parse(printed, &again, &length_again) || length != length_again ||
             memcmp(&address, &again, sizeof address) != 0)
             abort();
     }
