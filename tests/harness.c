@@ -208,6 +208,12 @@ unsigned harness_slower(void)
     return value > 1 ? (unsigned)value : 1;
 }
 
+unsigned harness_seeds(unsigned usual)
+{
+    const char *text = getenv("BINE_TEST_SEEDS");
+    return text ? (unsigned)atoi(text) : usual / harness_slower();
+}
+
 bool harness_instrumented(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

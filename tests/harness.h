@@ -21,7 +21,7 @@
  * runs the one test in this very process, for a debugger.
  *
  * The environment: BINE_POLLER=sim:SEED simulates (bine_simulate); BINE_TEST_SLOWER=N multiplies every time limit
- * (sanitizers, emulators); BINE_TEST_REFUSE=io_uring makes io_uring_setup fail with EPERM, as a container's seccomp
+ * (sanitizers, emulators); BINE_TEST_SEEDS=N is how many seeds random tests run; BINE_TEST_REFUSE=io_uring makes io_uring_setup fail with EPERM, as a container's seccomp
  * filter does.
  */
 #ifndef BINE_TESTS_HARNESS_H
@@ -118,6 +118,8 @@ size_t harness_threads(void);
 size_t harness_memory(void);
 /* BINE_TEST_SLOWER, at least 1: multiply generous bounds of your own by it. */
 unsigned harness_slower(void);
+/* How many seeds a random test runs: BINE_TEST_SEEDS, or as many as usual, fewer where everything is slower. */
+unsigned harness_seeds(unsigned usual);
 /* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can do. */
 bool harness_instrumented(void);
 /* Skip under AddressSanitizer, for this reason. */

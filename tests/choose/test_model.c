@@ -56,12 +56,6 @@ static unsigned below(uint64_t *random, unsigned n)
     return (unsigned)(*random >> 11) % n;
 }
 
-static unsigned seeds(unsigned usual)
-{
-    const char *text = getenv("BINE_TEST_SEEDS");
-    return text ? (unsigned)atoi(text) : usual / harness_slower();
-}
-
 static int64_t some_time(uint64_t *random)
 {
     unsigned kind = below(random, 4);
@@ -309,7 +303,7 @@ static void run_seed(void)
 
 TEST(choices_of_several_hubs_lose_nothing_double_nothing_and_keep_the_order, .seconds = 120)
 {
-    unsigned n = seeds(400);
+    unsigned n = harness_seeds(400);
     for (seed = 1; seed <= n; seed++)
         run_seed();
 }

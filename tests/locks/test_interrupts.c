@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "core/hub/park.h"
-#include "io/wait/io.h"
 #include "io/poller/poller.h"
+#include "io/wait/io.h"
 #include "locks.h"
 #include "locks/posix.h"
 
@@ -175,8 +175,7 @@ TEST(hazard_47_a_call_succeeds_or_fails_and_only_its_failure_is_told, .seconds =
 {
     CHECK(bine_poller_of(bine_hub_get()) != NULL);
     bine_hub_set_around(bine_hub_here(), &runtime);
-    const char *text = getenv("BINE_TEST_SEEDS");
-    unsigned seeds = text ? (unsigned)atoi(text) : 40 / harness_slower();
+    unsigned seeds = harness_seeds(40);
     for (unsigned seed = 1; seed <= seeds; seed++)
         run(seed);
     bine_hub_set_around(bine_hub_here(), NULL);

@@ -28,12 +28,6 @@ static unsigned random_below(unsigned n)
     return (unsigned)(random_state >> 11) % n;
 }
 
-static unsigned seeds(unsigned usual)
-{
-    const char *text = getenv("BINE_TEST_SEEDS");
-    return text ? (unsigned)atoi(text) : usual / harness_slower();
-}
-
 /* ---- the model -------------------------------------------------------------------------------- */
 
 enum {
@@ -451,7 +445,7 @@ static void run_seed(void)
 
 TEST(random_programs_agree_with_the_model, .seconds = 120)
 {
-    unsigned n = seeds(4000);
+    unsigned n = harness_seeds(4000);
     open_poller();
     for (seed = 1; seed <= n; seed++)
         run_seed();
@@ -459,7 +453,7 @@ TEST(random_programs_agree_with_the_model, .seconds = 120)
 
 TEST(random_programs_agree_with_the_model_where_choices_are_parties, .seconds = 120)
 {
-    unsigned n = seeds(4000);
+    unsigned n = harness_seeds(4000);
     open_poller();
     as_parties = true;
     for (seed = 1; seed <= n; seed++)
@@ -578,7 +572,7 @@ static void race_timeouts(void)
 
 TEST(no_item_and_no_permit_is_lost_when_timeouts_race_with_hand_off, .seconds = 120)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
     open_poller();
     for (seed = 1; seed <= n; seed++)
         race_timeouts();

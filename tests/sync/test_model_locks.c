@@ -381,8 +381,7 @@ static void run_seed(void)
 
 TEST(locks_conditions_and_barriers_agree_with_the_model, .seconds = 120)
 {
-    const char *text = getenv("BINE_TEST_SEEDS");
-    unsigned n = text ? (unsigned)atoi(text) : 4000 / harness_slower();
+    unsigned n = harness_seeds(4000);
     CHECK(bine_poller_of(bine_hub_get()) != NULL); /* with BINE_POLLER=sim:SEED: ready greenlets in random order */
     for (seed = 1; seed <= n; seed++)
         run_seed();

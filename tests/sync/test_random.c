@@ -46,11 +46,10 @@ static bool expected(int failed, int third)
     return !failed;
 }
 
-static unsigned seeds(unsigned usual)
+/* With BINE_POLLER=sim:SEED: ready greenlets come in random order. */
+static void use_poller(void)
 {
-    const char *text = getenv("BINE_TEST_SEEDS");
     CHECK(bine_poller_of(bine_hub_get()) != NULL);
-    return text ? (unsigned)atoi(text) : usual / harness_slower();
 }
 
 /* Run all workers to their end, killing some on the way; those that wait for ever are killed when nothing else
@@ -100,7 +99,8 @@ static void *use_lock(void *arg)
 
 TEST(rlock_has_one_owner_and_is_free_in_the_end, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         lock = bine_rlock_new(0);
         run_workers(use_lock);
@@ -141,7 +141,8 @@ static void *use_rwlock(void *arg)
 
 TEST(rwlock_keeps_writers_alone_and_is_free_in_the_end, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         rwlock = bine_rwlock_new(0);
         run_workers(use_rwlock);
@@ -189,7 +190,8 @@ static void *use_condition(void *number)
 
 TEST(condition_waits_end_with_the_lock_held_and_items_are_counted, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         items = made = used = 0;
         condition = bine_condition_new(NULL, 0);
@@ -221,7 +223,8 @@ static void *use_barrier(void *arg)
 
 TEST(barrier_lets_nobody_behind, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         barrier = bine_barrier_new(3, 0);
         run_workers(use_barrier);
@@ -281,7 +284,8 @@ static void *use_pool(void *arg)
 
 TEST(pool_keeps_its_limit_and_is_empty_in_the_end, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         pool = bine_pool_new(4, 0);
         run_workers(use_pool);
@@ -322,7 +326,8 @@ static void *use_scope(void *arg)
 
 TEST(nothing_of_a_scope_is_left_when_it_has_ended, .seconds = 60)
 {
-    unsigned n = seeds(1000);
+    unsigned n = harness_seeds(1000);
+    use_poller();
     for (seed = 1; seed <= n; seed++) {
         run_workers(use_scope);
         CHECK_EQ(inside, 0);
