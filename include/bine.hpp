@@ -28,6 +28,7 @@
 #include "bine/cpp/error.hpp"
 #include "bine/cpp/lock.hpp"
 #include "bine/cpp/mailbox.hpp"
+#include "bine/cpp/offload.hpp"
 #include "bine/cpp/queue.hpp"
 #include "bine/cpp/runtime.hpp"
 #include "bine/cpp/scope.hpp"
