@@ -74,6 +74,16 @@ def portscan_finds_what_listens():
     assert refused.returncode == 2 and "usage" in refused.stderr
 
 
+def http_answers_and_keeps_the_connection():
+    with Server("http", 0) as server, connect(server.port) as connection:
+        for target, status, body in ((b"/", b"200 OK", b"hello, world\n"), (b"/x", b"404 Not Found", b"nothing here\n")) * 2:
+            connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n" + body):
+                answer += receive(connection, 1)
+            assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n"), answer
+
+
 def crawl_fetches_each_page_once():
     ran = subprocess.run(program("crawl"), capture_output=True, text=True, timeout=60 * SLOWER, check=True)
     assert re.match(r"100 pages, \d+ bytes, 0 failed, by 10 greenlets\nThreads: \d+\n$", ran.stdout), ran.stdout
@@ -83,9 +93,11 @@ def crawl_fetches_each_page_once():
 
 def main():
     passed = failed = skipped = 0
-    for test in (echo_serves_many_at_once, portscan_finds_what_listens, crawl_fetches_each_page_once):
-        if test is crawl_fetches_each_page_once and not os.path.exists(os.path.join(EXAMPLES, "crawl")):
-            print(f"skip {test.__name__}: built without libcurl")
+    for test in (echo_serves_many_at_once, portscan_finds_what_listens, http_answers_and_keeps_the_connection,
+                 crawl_fetches_each_page_once):
+        needed = {crawl_fetches_each_page_once: "crawl", http_answers_and_keeps_the_connection: "http"}.get(test)
+        if needed and not os.path.exists(os.path.join(EXAMPLES, needed)):
+            print(f"skip {test.__name__}: {needed} was not built")
             skipped += 1
             continue
         try:

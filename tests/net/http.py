@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The example HTTP server against a client that knows the rules, and some that do not: http.py EXAMPLES_DIRECTORY.
+"""The cookbook's HTTP server against a client that knows the rules, and some that do not: http.py EXAMPLES_DIRECTORY.
 
 Prints one line per test, as test programs do; exit status 77: the example was not built.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-PROGRAM = os.path.join(sys.argv[1], "http")
+PROGRAM = os.path.join(sys.argv[1], "cookbook", "web")
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 
@@ -253,7 +253,7 @@ SLOW_TESTS = [cuts_off_who_sends_a_request_byte_by_byte, cuts_off_who_does_so_be
 
 def main():
     if not os.path.exists(PROGRAM):
-        print("skip http: the example was not built ")
+        print("skip web: the example was not built")
         return 77
     passed = failed = 0
     for workers, seconds, tests in ((1, 10, TESTS), (2, 10, TESTS), (1, 1, SLOW_TESTS)):
