@@ -259,7 +259,7 @@ BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_me
  * and bine_tls_write. Switches: maybe. */
 BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
-/* Say that this side closes, with a code (1000: all is well) and a reason of at most 123 bytes (NULL: none). Receiving goes on until the
+/* Say that this side closes, with a code (1000: all is well; 1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason of at most 123 bytes (NULL: none). Receiving goes on until the
  * other side has closed as well. As bine_websocket_send. Switches: maybe. */
 BINE_API int bine_websocket_close(bine_websocket *websocket, int code, const char *reason);
 /* The code that the other side closed with: 0: it has not; 1005: none was given. 0 for NULL. Switches: no. */

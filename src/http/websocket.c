@@ -166,12 +166,18 @@ int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size
     return queue(websocket, &(struct wslay_event_msg){WSLAY_PING, data, size});
 }
 
+/* May an endpoint send it (RFC 6455, 7.4)? 1004 is reserved, 1005, 1006 and 1015 are for what was not said. */
+static bool is_code(int code)
+{
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
 int bine_websocket_close(bine_websocket *websocket, int code, const char *reason)
 {
     if (!reason)
         reason = "";
     size_t size = strlen(reason);
-    if (!websocket || code < 1000 || code > 4999 || size > REASON)
+    if (!websocket || !is_code(code) || size > REASON)
         return websocket_fail(EINVAL);
     uint8_t data[2 + REASON] = {(uint8_t)(code >> 8), (uint8_t)code};
     memcpy(data + 2, reason, size); /* NOLINT(bugprone-not-null-terminated-result): a frame has no NUL */

@@ -104,6 +104,72 @@ static void clients(bine_http_client *client, const char *url)
     NOTHING(bine_http_get, client, url, -1);
 }
 
+/* Those of a websocket that is open, and of one that this side has closed. */
+static void open_websocket(bine_http *http, void *arg)
+{
+    static const int impossible_kinds[] = {0, 3, 8, 9, 10, -1, 1 << 20};
+    static const int impossible_codes[] = {0, -1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 66536};
+    static const char large[126 + 1] = "";
+    char reason[124 + 1];
+    bine_websocket_message message;
+    bine_websocket_options no_token = {.protocol = "no token"};
+    memset(reason, 'x', 124);
+    reason[124] = '\0';
+    NOTHING(bine_websocket_accept, http, &no_token);
+    bine_websocket *websocket = bine_websocket_accept(http, NULL);
+    CHECK(websocket != NULL);
+    for (size_t i = 0; i < sizeof impossible_kinds / sizeof *impossible_kinds; i++)
+        REFUSED(bine_websocket_send, websocket, impossible_kinds[i], "x", 1);
+    for (size_t i = 0; i < sizeof impossible_codes / sizeof *impossible_codes; i++)
+        REFUSED(bine_websocket_close, websocket, impossible_codes[i], NULL);
+    REFUSED(bine_websocket_send, websocket, BINE_WEBSOCKET_TEXT, NULL, 1);
+    REFUSED(bine_websocket_ping, websocket, NULL, 1);
+    REFUSED(bine_websocket_ping, websocket, large, 126);
+    REFUSED(bine_websocket_close, websocket, 1000, reason);
+    REFUSED(bine_websocket_receive, websocket, NULL, 0);
+    REFUSED(bine_websocket_receive, websocket, &message, -1);
+    CHECK_ERROR(bine_http_respond(http, 200, NULL, NULL, 0), EALREADY);
+    CHECK_ERROR(bine_websocket_accept(http, NULL), EALREADY);
+    /* Nothing of it has been sent: the first frame is this. */
+    CHECK_OK(bine_websocket_close(websocket, 4999, reason + 1));
+    CHECK_ERROR(bine_websocket_close(websocket, 1000, NULL), EPIPE);
+    CHECK_ERROR(bine_websocket_send(websocket, BINE_WEBSOCKET_BINARY, NULL, 0), EPIPE);
+    CHECK_ERROR(bine_websocket_ping(websocket, NULL, 0), EPIPE);
+    REFUSED(bine_websocket_send, websocket, 0, "x", 1);
+    CHECK_EQ(bine_websocket_code(websocket), 0);
+    CHECK_EQ(bine_websocket_receive(websocket, &message, BINE_FOREVER), 0);
+    CHECK_EQ(bine_websocket_code(websocket), 1000);
+    CHECK_EQ(bine_websocket_receive(websocket, &message, 0), 0);
+    *(bool *)arg = true;
+}
+
+static void live_websockets(void)
+{
+    static const char handshake[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    bool done = false;
+    char heard[1000], *frame = NULL;
+    size_t size = 0;
+    bine_http_server_options options = {.listen = {.address = "127.0.0.1:0"}};
+    bine_http_server *server = bine_http_server_new(&options, open_websocket, &done);
+    CHECK_OK(bine_http_server_start(server));
+    int fd = bine_dial(bine_http_server_address(server), 10 * BINE_SECOND);
+    CHECK_OK(bine_send_all(fd, handshake, sizeof handshake - 1));
+    while (!frame || heard + size < frame + 4 + 2 + 2 + 123) {
+        ssize_t got = bine_recv(fd, heard + size, sizeof heard - 1 - size, 0);
+        CHECK_GT(got, 0);
+        heard[size += (size_t)got] = '\0';
+        frame = strstr(heard, "\r\n\r\n");
+    }
+    CHECK_MEMORY(frame + 4, "\x88\x7d\x13\x87xxx", 7);
+    CHECK_OK(bine_send_all(fd, "\x88\x82\0\0\0\0\x03\xe8", 8));
+    CHECK_EQ(bine_recv(fd, heard, 1, 0), 0);
+    CHECK(done);
+    CHECK_OK(bine_close(fd));
+    CHECK_OK(bine_http_server_stop(server, 0));
+    CHECK_OK(bine_http_server_free(server));
+}
+
 static void websockets(void)
 {
     bine_websocket_message message;
@@ -129,6 +195,7 @@ TEST(null_and_impossible_arguments_are_einval_everywhere)
     servers();
     clients(client, url);
     websockets();
+    live_websockets();
     bine_http *answer = bine_http_get(client, url, 10 * BINE_SECOND);
     CHECK(answer != NULL);
     CHECK_EQ(bine_http_status(answer), 200);
