@@ -59,7 +59,8 @@ BINE_API int64_t bine_http_length(const bine_http *http);
 
 /* Read at most `size` bytes of the body. Returns how many, 0 at its end, or -1: EINVAL, EMSGSIZE (the body is over its limit), EPROTO
  * (malformed chunks), ECONNRESET (the connection ended within the body), ETIMEDOUT (also: out of body_time), ECANCELED, or as recv(2) and
- * bine_tls_read. What ended the caller's wait loses nothing, and the next read goes on; all others are for good. The first read of a body that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
+ * bine_tls_read. What ended the caller's wait loses nothing, and the next read goes on. All others are for good. The first read of a body
+ * that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
 BINE_API ssize_t bine_http_read(bine_http *http, void *buffer, size_t size);
 /* The whole rest of the body, with a NUL behind it, and its size in *size (may be NULL). The exchange owns it. Returns NULL: as
  * bine_http_read, ENOMEM. Switches: maybe. */
@@ -233,8 +234,11 @@ enum {
 };
 
 typedef struct bine_websocket_options {
-    size_t message;       /* bytes of a message that comes in, at most; 0: 1 MiB */
-    const char *protocol; /* Sec-WebSocket-Protocol of the answer: one of those that the client offers; NULL: none */
+    size_t message; /* bytes of a message that comes in, at most; 0: 1 MiB */
+    /* Sec-WebSocket-Protocol. Of a server: the one that it answers with, of those that the client offers. Of a client: those that it
+     * offers, "chat, superchat". NULL: none */
+    const char *protocol;
+    int *status; /* of a client: where the status of the server's answer goes; NULL: nowhere */
 } bine_websocket_options;
 
 typedef struct bine_websocket_message {
@@ -249,18 +253,37 @@ typedef struct bine_websocket_message {
  * 426), EALREADY, ENOMEM, or as bine_http_respond. Switches: maybe. */
 BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
 
+/*
+ * Open a websocket to a server, as a client, within `timeout`, on a connection of its own. Of the request count the URL ("ws://host/path", "wss://",
+ * or http and https) and the headers; redirects are not followed. options NULL: all defaults. The client's limits hold. Free with
+ * bine_websocket_free, before the client. Returns NULL: as bine_http_fetch, and
+ *   EINVAL           also: a method besides GET, a body, a field Sec-WebSocket-..., a malformed list of protocols
+ *   ECONNREFUSED     the server's answer is not 101, but options->status; or nobody listens, and that stays as it was
+ *   EPROTO           also: the answer is no right one to this handshake, or agrees to what was not offered
+ * Switches: yes.
+ */
+BINE_API bine_websocket *bine_websocket_connect(bine_http_client *client, const bine_http_request *request,
+                                                const bine_websocket_options *options, int64_t timeout);
+/* End a client's websocket: say that it closes (1000), if nobody has yet, and close the connection. Calls in which other greenlets are then fail
+ * (EPIPE, ECONNRESET), and it waits until they have left. What the server has still to say is lost: to hear it, close and receive until
+ * 0 comes. NULL is ignored. -1: EINVAL (a server's, which ends with its exchange). Switches: maybe. */
+BINE_API int bine_websocket_free(bine_websocket *websocket);
+/* The protocol that was agreed upon; "" if none was, and for NULL. Valid as long as the websocket. Switches: no. */
+BINE_API const char *bine_websocket_protocol(const bine_websocket *websocket);
+
 /* Receive the next message; pings are answered meanwhile. Returns 1; 0 if the other side closed the websocket (bine_websocket_code); or
- * -1: EINVAL, ETIMEDOUT, ECANCELED and what bine_interrupt was given, which lose nothing; EPROTO (it broke the rules, or a message is over its limit; it has been told so),
- * ECONNRESET (the connection ended without a close), EBUSY (another greenlet receives), or as recv(2) and bine_tls_read. Switches: maybe. */
+ * -1: EINVAL, ETIMEDOUT, ECANCELED and what bine_interrupt was given, which lose nothing; EPROTO (it broke the rules, or a message is over
+ * its limit; it has been told so), ECONNRESET (the connection ended without a close), EBUSY (another greenlet receives), or as recv(2) and
+ * bine_tls_read. Switches: maybe. */
 BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout);
 
 /* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread, also while another one receives or sends. Returns 0, or -1:
- * EINVAL, EPIPE (it has been closed, or an earlier send was cut short: a send that failed before its first byte cuts nothing), ENOMEM, ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2)
- * and bine_tls_write. Switches: maybe. */
+ * EINVAL, EPIPE (it has been closed, or an earlier send was cut short, which one that failed before its first byte was not), ENOMEM,
+ * ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2) and bine_tls_write. Switches: maybe. */
 BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
-/* Say that this side closes, with a code (1000: all is well; 1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason of at most 123 bytes (NULL: none). Receiving goes on until the
- * other side has closed as well. As bine_websocket_send. Switches: maybe. */
+/* Say that this side closes, with a code (1000: all is well; 1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason of at most 123 bytes
+ * (NULL: none). Receiving goes on until the other side has closed as well. As bine_websocket_send. Switches: maybe. */
 BINE_API int bine_websocket_close(bine_websocket *websocket, int code, const char *reason);
 /* The code that the other side closed with: 0: it has not; 1005: none was given. 0 for NULL. Switches: no. */
 BINE_API int bine_websocket_code(const bine_websocket *websocket);

@@ -40,7 +40,7 @@ static bool is_library_s(const char *name)
     return false;
 }
 
-static bool is_valid(const bine_http_request *request)
+bool bine_http_request_valid(const bine_http_request *request)
 {
     if (!request->url || (request->method && !bine_http_is_token(request->method)) ||
         (!request->body && request->size) || (request->read && request->body) ||
@@ -70,8 +70,9 @@ static bool has_length(const bine_http_request *request)
                                 strcmp(request->method, "PATCH") == 0));
 }
 
+/* `fields`: further ones, whole lines; NULL: none. */
 static bool format(struct bine_http_text *head, const bine_http_request *request, const struct bine_http_url *url,
-                   bool elsewhere)
+                   bool elsewhere, const char *fields)
 {
     char length[64];
     bool good = add(head, request->method ? request->method : "GET") && add(head, " ") && add(head, url->target) &&
@@ -79,6 +80,8 @@ static bool format(struct bine_http_text *head, const bine_http_request *request
     for (const char *const *at = request->headers; good && at && at[0]; at += 2)
         if (!elsewhere || !is_secret(at[0]))
             good = add(head, at[0]) && add(head, ": ") && add(head, at[1]) && add(head, "\r\n");
+    if (fields)
+        good = good && add(head, fields);
     if (request->read) {
         good = good && add(head, "Transfer-Encoding: chunked\r\n");
     } else if (has_length(request)) {
@@ -104,10 +107,10 @@ static int send_chunks(struct bine_http *http, const bine_http_request *request)
 }
 
 static int send_request(struct bine_http *http, const bine_http_request *request, const struct bine_http_url *url,
-                        bool elsewhere)
+                        bool elsewhere, const char *fields)
 {
     struct bine_http_text head = {NULL, 0, 0};
-    int result = format(&head, request, url, elsewhere) ? 0 : client_fail(ENOMEM);
+    int result = format(&head, request, url, elsewhere, fields) ? 0 : client_fail(ENOMEM);
     struct iovec parts[] = {{head.data, head.size}, {(void *)request->body, request->size}};
     if (result == 0)
         result = bine_http_stream_send(&http->stream, parts, 2, http->limits->send_time);
@@ -121,8 +124,8 @@ static int send_request(struct bine_http *http, const bine_http_request *request
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
-/* The head of the answer that counts. 0 or -1. */
-static int read_head(struct bine_http *http, bool to_head)
+/* The head of the answer that counts. `switches`: another protocol has been asked for, so that may be status 101. 0 or -1. */
+static int read_head(struct bine_http *http, bool to_head, bool switches)
 {
     for (int interim = 0; interim < INTERIM; interim++) {
         enum bine_http_outcome outcome;
@@ -136,9 +139,9 @@ static int read_head(struct bine_http *http, bool to_head)
             if (!begun)
                 deadline = bine_deadline(http->limits->head_time);
         }
-        if (outcome == BINE_HTTP_BAD || http->in.code == 101)
+        if (outcome == BINE_HTTP_BAD || (http->in.code == 101 && !switches))
             return client_fail(bine_http_error_of(http->in.status));
-        if (http->in.code >= 200)
+        if (http->in.code >= 200 || http->in.code == 101)
             return 0;
         bine_http_message_begin(&http->in);
     }
@@ -201,7 +204,7 @@ static struct bine_http *client_ask(struct bine_http_client *client, const bine_
             return invalid(ENOMEM);
         }
         bool to_head = request->method && strcmp(request->method, "HEAD") == 0;
-        if (send_request(http, request, url, elsewhere) == 0 && read_head(http, to_head) == 0)
+        if (send_request(http, request, url, elsewhere, NULL) == 0 && read_head(http, to_head, false) == 0)
             return http;
         int error = errno;
         bool again = link->used && !fresh && !bine_http_message_begun(&http->in) && is_repeatable(request) &&
@@ -212,6 +215,33 @@ static struct bine_http *client_ask(struct bine_http_client *client, const bine_
         if (!again)
             return NULL;
     }
+}
+
+struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, const bine_http_request *request,
+                                           const char *fields)
+{
+    struct bine_http_url url;
+    struct bine_http *http = NULL;
+    struct bine_http_link *link = NULL;
+    if (bine_http_url_parse(&url, request->url, NULL) == 0)
+        link = bine_http_link_take(client, &url, true);
+    if (link && !(http = exchange_new(client, link)))
+        bine_http_link_close(link);
+    if (http && (send_request(http, request, &url, false, fields) != 0 || read_head(http, false, true) != 0)) {
+        int error = errno;
+        bine_http_client_end(http);
+        http = invalid(error);
+    }
+    int error = errno;
+    bine_http_url_free(&url);
+    errno = error;
+    return http;
+}
+
+void bine_http_client_end(struct bine_http *http)
+{
+    http->lost = true;
+    exchange_free(http);
 }
 
 /* ---- redirects ------------------------------------------------------------------------------------- */
@@ -330,7 +360,7 @@ int bine_http_client_free(bine_http_client *client)
 bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request, int64_t timeout)
 {
     bine_timeout scope;
-    if (!client || !request || timeout < 0 || !is_valid(request))
+    if (!client || !request || timeout < 0 || !bine_http_request_valid(request))
         return invalid(EINVAL);
     if (client->hub != bine_hub_get())
         return invalid(EPERM);

@@ -33,4 +33,15 @@ struct bine_http_link *bine_http_link_take(struct bine_http_client *client, cons
 void bine_http_link_keep(struct bine_http_client *client, struct bine_http_link *link);
 void bine_http_link_close(struct bine_http_link *link);
 
+/* ---- client.c ---- */
+
+/* Is it a request that can be sent, its URL aside? */
+bool bine_http_request_valid(const bine_http_request *request);
+/* Ask for another protocol on a connection of its own: the request with further fields, whole lines. The head of the answer has come, whatever its
+ * status. NULL as bine_http_fetch. */
+struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, const bine_http_request *request,
+                                           const char *fields);
+/* End such an exchange, and close its connection. */
+void bine_http_client_end(struct bine_http *http);
+
 #endif

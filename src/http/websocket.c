@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <wslay/wslay.h>
 
@@ -17,13 +18,13 @@
 #include <bine/greenlet.h>
 #include <bine/semaphore.h>
 
+#include "link.h"
+
 enum {
     MESSAGE = 1 << 20, /* the limit, unless the program says otherwise */
     BLOCK = 4096,
     REASON = 123,
-    PING = 125,
-    KEY = 24,   /* characters of a client's key */
-    ACCEPT = 28 /* of the answer to it */
+    PING = 125
 };
 
 struct waiting {
@@ -36,6 +37,7 @@ struct waiting {
 struct bine_websocket {
     struct bine_http *http;
     wslay_event_context_ptr context;
+    char *protocol; /* NULL: none was agreed upon */
     bine_semaphore *sending;
     struct bine_http_text output; /* frames that go out; of the greenlet that sends */
     struct waiting *first, **last, *current;
@@ -104,8 +106,19 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
     websocket->last = &waiting->next;
 }
 
-static const struct wslay_event_callbacks callbacks = {
-    .recv_callback = give_input, .send_callback = take_output, .on_msg_recv_callback = take_message};
+/* Of clients: who does not know it cannot make a proxy between them take a frame for something else. */
+static int make_mask(wslay_event_context_ptr context, uint8_t *mask, size_t size, void *arg)
+{
+    if (RAND_bytes(mask, (int)size) == 1)
+        return 0;
+    wslay_event_set_error(context, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
+static const struct wslay_event_callbacks callbacks = {.recv_callback = give_input,
+                                                       .send_callback = take_output,
+                                                       .genmask_callback = make_mask,
+                                                       .on_msg_recv_callback = take_message};
 
 /* ---- sending --------------------------------------------------------------------------------------- */
 
@@ -207,8 +220,15 @@ static int send_answers(struct bine_websocket *websocket)
 /* The other side sent what is no frame. wslay's own close would not say why. -1 with EPROTO. */
 static int refuse_frame(struct bine_websocket *websocket)
 {
-    static const char frame[] = {'\x88', 2, 1002 >> 8, (char)(1002 & 0xff)};
-    struct iovec vector = {(void *)frame, sizeof frame};
+    unsigned char frame[8] = {0x88, 2, 1002 >> 8, 1002 & 0xff}, mask[4];
+    struct iovec vector = {frame, 4};
+    if (websocket->http->client && RAND_bytes(mask, sizeof mask) == 1) {
+        frame[1] |= 0x80;
+        memcpy(frame + 2, mask, sizeof mask);
+        frame[6] = (1002 >> 8) ^ mask[0];
+        frame[7] = (1002 & 0xff) ^ mask[1];
+        vector.iov_len = 8;
+    }
     if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
         return -1;
     if (!websocket->error && !wslay_event_get_close_sent(websocket->context))
@@ -285,7 +305,7 @@ int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *me
 
 /* ---- beginning and end ----------------------------------------------------------------------------- */
 
-static void websocket_free(struct bine_websocket *websocket)
+static void free_websocket(struct bine_websocket *websocket)
 {
     for (struct waiting *waiting; (waiting = websocket->first);) {
         websocket->first = waiting->next;
@@ -293,13 +313,14 @@ static void websocket_free(struct bine_websocket *websocket)
     }
     free(websocket->current);
     free(websocket->output.data);
+    free(websocket->protocol);
     bine_semaphore_free(websocket->sending);
     if (websocket->context)
         wslay_event_context_free(websocket->context);
     free(websocket);
 }
 
-static struct bine_websocket *websocket_new(struct bine_http *http, const bine_websocket_options *options)
+struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t message, const char *protocol)
 {
     struct bine_websocket *websocket = calloc(1, sizeof *websocket);
     if (!websocket)
@@ -307,25 +328,46 @@ static struct bine_websocket *websocket_new(struct bine_http *http, const bine_w
     websocket->http = http;
     websocket->last = &websocket->first;
     websocket->sending = bine_semaphore_new(1, 0);
-    if (!websocket->sending || wslay_event_context_server_init(&websocket->context, &callbacks, websocket) != 0) {
+    bool good = websocket->sending && (!protocol || (websocket->protocol = strdup(protocol)));
+    if (good && (http->server ? wslay_event_context_server_init(&websocket->context, &callbacks, websocket)
+                              : wslay_event_context_client_init(&websocket->context, &callbacks, websocket)) != 0) {
         websocket->context = NULL;
-        websocket_free(websocket);
+        good = false;
+    }
+    if (!good) {
+        free_websocket(websocket);
         errno = ENOMEM;
         return NULL;
     }
-    wslay_event_config_set_max_recv_msg_length(websocket->context, options->message ? options->message : MESSAGE);
+    wslay_event_config_set_max_recv_msg_length(websocket->context, message ? message : MESSAGE);
     return websocket;
 }
 
-/* The answer to the client's key (RFC 6455 4.2.2). */
-static void answer_to(const char *key, char *accept)
+void bine_http_websocket_begin(struct bine_websocket *websocket)
 {
+    struct bine_http *http = websocket->http;
+    websocket->input = http->in.buffer + http->in.parsed;
+    websocket->input_size = http->in.used - http->in.parsed;
+    http->lost = true;
+    http->websocket = websocket;
+}
+
+const char *bine_websocket_protocol(const bine_websocket *websocket)
+{
+    return websocket && websocket->protocol ? websocket->protocol : "";
+}
+
+void bine_http_websocket_answer(const char *key, char answer[BINE_WEBSOCKET_ANSWER + 1])
+{
+    enum {
+        KEY = BINE_WEBSOCKET_KEY
+    };
     char text[KEY + 37];
     unsigned char hash[SHA_DIGEST_LENGTH];
     memcpy(text, key, KEY);
     memcpy(text + KEY, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 37);
     SHA1((unsigned char *)text, KEY + 36, hash);
-    EVP_EncodeBlock((unsigned char *)accept, hash, sizeof hash);
+    EVP_EncodeBlock((unsigned char *)answer, hash, sizeof hash);
 }
 
 /* The status to refuse the request with; 0: it asks for a websocket. */
@@ -338,8 +380,8 @@ static int check_request(const struct bine_http *http)
         return 400;
     if (!version || strcmp(version, "13") != 0)
         return 426;
-    return key && strlen(key) == KEY &&
-                   strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == KEY
+    return key && strlen(key) == BINE_WEBSOCKET_KEY &&
+                   strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == strlen(key)
                ? 0
                : 400;
 }
@@ -356,7 +398,7 @@ static bine_websocket *websocket_refuse(struct bine_http *http, int status)
 bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options)
 {
     static const bine_websocket_options defaults;
-    char accept[ACCEPT + 1];
+    char accept[BINE_WEBSOCKET_ANSWER + 1];
     if (!http || !http->server || (options && options->protocol && !bine_http_is_token(options->protocol))) {
         errno = EINVAL;
         return NULL;
@@ -369,28 +411,24 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
     int status = check_request(http);
     if (status)
         return websocket_refuse(http, status);
-    struct bine_websocket *websocket = websocket_new(http, options);
+    struct bine_websocket *websocket = bine_http_websocket_new(http, options->message, options->protocol);
     if (!websocket)
         return NULL;
-    answer_to(bine_http_header(http, "Sec-WebSocket-Key"), accept);
+    bine_http_websocket_answer(bine_http_header(http, "Sec-WebSocket-Key"), accept);
     if (bine_http_set_header(http, "Upgrade", "websocket") != 0 ||
         bine_http_set_header(http, "Sec-WebSocket-Accept", accept) != 0 ||
         (options->protocol && bine_http_set_header(http, "Sec-WebSocket-Protocol", options->protocol) != 0) ||
         bine_http_answer_switch(http) != 0) {
         int error = errno;
-        websocket_free(websocket);
+        free_websocket(websocket);
         errno = error;
         return NULL;
     }
-    /* What came behind the request are frames. */
-    websocket->input = http->in.buffer + http->in.parsed;
-    websocket->input_size = http->in.used - http->in.parsed;
-    http->lost = true;
-    http->websocket = websocket;
+    bine_http_websocket_begin(websocket);
     return websocket;
 }
 
-/* Other greenlets are inside calls. They fail: the handler has returned, and what they use goes with it. */
+/* Other greenlets are inside calls. They fail: what they use goes with the exchange, which is over. */
 static void expel_users(struct bine_websocket *websocket)
 {
     websocket->error = EPIPE;
@@ -408,6 +446,18 @@ void bine_http_websocket_end(struct bine_http *http)
         bine_websocket_close(websocket, 1000, NULL);
     if (websocket->users > 0)
         expel_users(websocket);
-    websocket_free(websocket);
+    free_websocket(websocket);
     http->websocket = NULL;
+}
+
+int bine_websocket_free(bine_websocket *websocket)
+{
+    if (!websocket)
+        return 0;
+    struct bine_http *http = websocket->http;
+    if (http->server)
+        return websocket_fail(EINVAL);
+    bine_http_websocket_end(http);
+    bine_http_client_end(http);
+    return 0;
 }

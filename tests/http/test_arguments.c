@@ -102,6 +102,23 @@ static void clients(bine_http_client *client, const char *url)
     NOTHING(bine_http_get, client, NULL, 0);
     NOTHING(bine_http_get, client, "nonsense", BINE_SECOND);
     NOTHING(bine_http_get, client, url, -1);
+    static const char *const own[] = {"Sec-WebSocket-Key", "x", NULL};
+    static const char *const lists[] = {"", ",", "a,", "a b", "a,,b", " ", "a;b"};
+    bine_http_request there = {.url = url}, post = {.url = url, .method = "POST"}, key = {.url = url, .headers = own},
+                      body = {.url = url, .body = "x", .size = 1}, other = {.url = "ftp://x/"};
+    NOTHING(bine_websocket_connect, NULL, &there, NULL, 0);
+    NOTHING(bine_websocket_connect, client, NULL, NULL, 0);
+    NOTHING(bine_websocket_connect, client, &no_url, NULL, 0);
+    NOTHING(bine_websocket_connect, client, &there, NULL, -1);
+    NOTHING(bine_websocket_connect, client, &post, NULL, BINE_SECOND);
+    NOTHING(bine_websocket_connect, client, &key, NULL, BINE_SECOND);
+    NOTHING(bine_websocket_connect, client, &body, NULL, BINE_SECOND);
+    NOTHING(bine_websocket_connect, client, &other, NULL, BINE_SECOND);
+    NOTHING(bine_websocket_connect, client, &no_header, NULL, BINE_SECOND);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        bine_websocket_options list = {.protocol = lists[i]};
+        NOTHING(bine_websocket_connect, client, &there, &list, BINE_SECOND);
+    }
 }
 
 /* Those of a websocket that is open, and of one that this side has closed. */
@@ -128,6 +145,7 @@ static void open_websocket(bine_http *http, void *arg)
     REFUSED(bine_websocket_close, websocket, 1000, reason);
     REFUSED(bine_websocket_receive, websocket, NULL, 0);
     REFUSED(bine_websocket_receive, websocket, &message, -1);
+    REFUSED(bine_websocket_free, websocket); /* a server's */
     CHECK_ERROR(bine_http_respond(http, 200, NULL, NULL, 0), EALREADY);
     CHECK_ERROR(bine_websocket_accept(http, NULL), EALREADY);
     /* Nothing of it has been sent: the first frame is this. */
@@ -174,6 +192,9 @@ static void websockets(void)
 {
     bine_websocket_message message;
     NOTHING(bine_websocket_accept, NULL, NULL);
+    HARMLESS(bine_websocket_free, 0, NULL);
+    EXCEPTED(bine_websocket_protocol, "says \"\" for NULL");
+    CHECK_STRING(bine_websocket_protocol(NULL), "");
     REFUSED(bine_websocket_receive, NULL, &message, 0);
     REFUSED(bine_websocket_send, NULL, BINE_WEBSOCKET_TEXT, "x", 1);
     REFUSED(bine_websocket_ping, NULL, NULL, 0);

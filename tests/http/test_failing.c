@@ -133,6 +133,27 @@ static void websocket(void)
     close_all();
 }
 
+static void websocket_client(void)
+{
+    char url[100];
+    bine_websocket_message message;
+    if (!begin(websocket_echo, NULL))
+        return;
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/", bine_http_server_port(server));
+    bine_websocket *websocket = bine_websocket_connect(client, &(bine_http_request){.url = url},
+                                                       &(bine_websocket_options){.message = 10}, BINE_SECOND / 2);
+    if (!websocket || bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "hi", 2) != 0 ||
+        bine_websocket_receive(websocket, &message, BINE_SECOND / 2) != 1)
+        CHECK(failing_struck());
+    CHECK_OK(bine_websocket_free(websocket));
+    close_all();
+}
+
+TEST(websocket_clients_survive_the_want_of_memory, .seconds = 170)
+{
+    CHECK_GT(failing_each(websocket_client), 20u);
+}
+
 TEST(websockets_survive_the_want_of_memory, .seconds = 170)
 {
     CHECK_GT(failing_each(websocket), 20u);
