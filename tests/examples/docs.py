@@ -7,6 +7,7 @@
    of one, is left to sessions.py.
  - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
  - Every link of a page leads to a file, and to a heading in it. Every file of the sources that a page names exists.
+ - The map, docs/README.md, leads to every page.
  - The reference can be made from the headers, and explains every public function.
 """
 import os
@@ -170,6 +171,9 @@ def main():
             count(f"{name}_names", f"no such thing as {unknown}" if unknown else None)
             lost = sorted(set(lost_links(page, text)))
             count(f"{name}_links", f"leads nowhere: {lost}" if lost else None)
+        mapped = set(re.findall(r"\]\(([^)#]+)", (DOCS / "README.md").read_text()))
+        away = sorted({str(page.relative_to(DOCS)) for page in [*DOCS.glob("*.md"), *DOCS.glob("*/README.md")]} - mapped - {"README.md"})
+        count("map", f"does not lead to {away}" if away else None)
         count("reference", reference(directory, public))
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
