@@ -118,15 +118,19 @@ TEST(arguments_and_items_are_written_in_the_call)
         CHECK_OK(bine_join(all[i], &value, BINE_FOREVER));
         CHECK_EQ((long)value, 3);
     }
-    CHECK_OK(bine_go(add, &(struct pair){1, 2}));
+    /* Not within CHECK: a literal lives as long as its block, and the greenlet reads it later. */
+    int error = bine_go(add, &(struct pair){1, 2});
+    CHECK_EQ(error, 0);
 
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);
-    CHECK(bine_scope_spawn(scope, add, &(struct pair){1, 2}) != NULL);
+    const bine_greenlet *spawned = bine_scope_spawn(scope, add, &(struct pair){1, 2});
+    CHECK(spawned != NULL);
     CHECK_OK(bine_scope_end(scope));
 
     void *results[2] = {NULL, NULL};
     bine_pool *pool = bine_pool_new(0, 0);
-    CHECK(bine_pool_spawn(pool, add, &(struct pair){1, 2}) != NULL);
+    spawned = bine_pool_spawn(pool, add, &(struct pair){1, 2});
+    CHECK(spawned != NULL);
     CHECK_OK(bine_pool_apply(pool, add, &(struct pair){1, 2}, &value, BINE_FOREVER));
     CHECK_EQ((long)value, 3);
     CHECK_OK(bine_pool_map(pool, twice, (void *[]){(void *)1, (void *)2}, 2, results, BINE_FOREVER));
