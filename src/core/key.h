@@ -1,4 +1,4 @@
-/* A key of greenlet-local values that a file makes for itself when it first needs one. */
+/* How a file makes a key of greenlet-local values when it first needs one. */
 #ifndef BINE_CORE_KEY_H
 #define BINE_CORE_KEY_H
 
@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* The key that `made`, 0 at first, holds plus one; created by whichever thread comes first. False: ENOMEM or EAGAIN, nothing made. */
+/* Stores in *key the key that a file shares. `made` is 0 at first and then holds that key plus one.
+ * The first thread that calls creates the key. Returns false if no key could be made (ENOMEM or
+ * EAGAIN). */
 static inline bool bine_key_once(atomic_uint *made, void (*destructor)(void *), bine_key *key)
 {
     unsigned known = atomic_load(made);

@@ -4,9 +4,10 @@
 
 #include "core/hub/hub.h"
 
-/* Kill all greenlets of the current thread but the root, which calls it, and those that come meanwhile, and wait for the ends of those that
- * have begun. Neither a kill nor a timeout cuts it short. Comes back at once where nothing can wake
- * them any more, and leaves what is spawned by the cleanup of 16 generations. */
+/* Kills all greenlets of the current thread but the root, also those that are spawned meanwhile.
+ * Then waits for the ends of those that have begun. The root calls it. Neither a kill nor a timeout
+ * ends the wait early. Returns at once if nothing can wake the greenlets any more. Kills at most 16
+ * generations of greenlets that the cleanup of others spawns, and leaves the rest. */
 void bine_hub_end_greenlets(struct bine_hub *hub);
 
 #endif

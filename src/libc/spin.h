@@ -1,9 +1,11 @@
 /*
- * The runtime's spin lock. It is held for a few instructions, never across a switch, and never while another one is taken
- * that its holder could wait for. No pthread mutex would do: those may be patched.
+ * The runtime's spin lock. A thread holds it for a few instructions and never across a switch. The
+ * holder never takes another spin lock that it could have to wait for. A pthread mutex would not
+ * do: pthread mutexes may be patched.
  *
- * A thread that finds the lock taken spins a little, then gives its processor away, and at last sleeps: a waiter of a
- * real-time class that only yielded would keep the processor from a holder of a lower one for ever.
+ * A thread that finds the lock taken spins a little, then gives its processor away, and at last
+ * sleeps. A waiter of a real-time class that only yielded would keep the processor from a holder of
+ * a lower class for ever.
  *
  * Any thread. Keeps errno. Calls nothing that is patched.
  */
@@ -14,10 +16,11 @@
 #include <stdbool.h>
 
 struct bine_spin {
-    atomic_bool held; /* zeroed: free */
+    atomic_bool held; /* zeroed: the lock is free */
 };
 
-/* The wait between two tries; `rounds` counts them and begins at 0. For loops that wait for something else than a lock, too. */
+/* Waits between two tries. `rounds` counts the tries and begins at 0. Loops that wait for something
+ * else than a lock may use it, too. */
 void bine_spin_pause(unsigned *rounds);
 
 static inline bool bine_spin_try(struct bine_spin *lock)
@@ -31,7 +34,7 @@ static inline void bine_spin_lock(struct bine_spin *lock)
         bine_spin_pause(&rounds);
 }
 
-/* Also in the child of a fork, where the thread that held it does not exist. */
+/* Also unlocks in the child of a fork, where the thread that held the lock does not exist. */
 static inline void bine_spin_unlock(struct bine_spin *lock)
 {
     atomic_store_explicit(&lock->held, false, memory_order_release);

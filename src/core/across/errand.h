@@ -1,40 +1,52 @@
 /*
- * Errands: what a greenlet has another thread's hub do. There a greenlet is spawned for it, so it may wait like any
- * other and keeps to the order of all; here the caller parks until it is told the outcome. Nothing that belongs to a
- * hub is touched by another thread, so what does not cross threads pays nothing.
+ * Errands: calls that a greenlet has another thread's hub make.
+ *
+ * The other hub spawns a greenlet for the errand, which may wait like any other and keeps to the
+ * order of all. The caller parks in its own hub until it is told the outcome. No thread touches
+ * what belongs to another thread's hub, so calls that stay in one thread pay nothing for errands.
  */
 #ifndef BINE_CORE_ACROSS_ERRAND_H
 #define BINE_CORE_ACROSS_ERRAND_H
 
 #include "core/hub/hub.h"
 
-/* Copied on its way there and back, so that neither side touches the other's stack, which may go with its thread. */
+/* The errand is copied on its way there and back, so that neither side touches the other's stack. A
+ * stack may go with its thread. */
 struct bine_errand {
-    /* There, in a greenlet of its own; 0 or an error number. NULL: function(item) is called as it is, a function of the
-     * program's own, and its value becomes the item. */
+    /* Runs at the other hub, in a greenlet of its own. Returns 0 or an error number. If `run` is
+     * NULL, function(item) is called directly. That is a function of the program's own, and its
+     * value becomes the item. */
     int (*run)(struct bine_errand *errand);
     const char *verb; /* why the caller waits, for dumps */
-    void *object;     /* what it is done with */
-    void *item;       /* the rest is run's and the caller's, both ways */
+    void *object;     /* what the errand is done with */
+    void *item;       /* this and the next three are for run and the caller, both ways */
     size_t number;
     bine_run *function;
     const char *site;
-    /* The caller's, kept here. `run` finds 0, do not wait, or BINE_FOREVER: when the time is up its greenlet is killed. */
+    /* The caller's limit, which is kept at its side. `run` finds 0 (do not wait) or BINE_FOREVER
+     * here: when the time is up its greenlet is killed. */
     int64_t timeout;
-    const bine_spawn_options *options; /* in the heap until the caller has the outcome */
-    bool firm;                    /* neither kill nor timeout scope ends it: for what cannot fail for such a reason */
-    struct bine_greenlet *caller; /* filled in; there it can only be compared */
-    /* The caller has gone with its thread, and nobody takes what `run` came to (`error`, or ESRCH: it never ran): give back what the errand
-     * holds. On any thread. NULL: nothing. */
+    const bine_spawn_options *options; /* lie on the heap until the caller has the outcome */
+    /* neither kill nor timeout scope ends it: for errands that cannot fail for such a reason */
+    bool firm;
+    struct bine_greenlet *caller; /* is filled in; the other side can only compare it */
+    /* Called if the caller has gone with its thread, so that nobody takes the outcome of `run`. It
+     * gives back what the errand holds. `error` is that outcome, or ESRCH if `run` never ran. It
+     * runs on any thread. NULL: there is nothing to give back. */
     void (*forsaken)(struct bine_errand *errand, int error);
 };
 
 /*
- * Have it done by `hub` and wait for the outcome. Cut short (kill, timeout, interrupt): if it has not begun it never will; else
- * its greenlet is killed, and what that comes to counts: success if it was faster (for a function of the program's own: if it
- * ended before the kill). Returns what run returned, or ETIMEDOUT,
- * ECANCELED, EINTR, EDEADLK (parking is not allowed here), ENOMEM, EAGAIN (no hub here), ESRCH (the other thread has ended,
- * before or meanwhile). Switches: yes.
+ * Has `hub` do the errand, and waits for the outcome.
+ *
+ * A kill, a timeout or an interrupt of the caller ends the errand. If it has not begun, it never
+ * will. If it has, its greenlet is killed, and its outcome counts: that is success if the errand
+ * was faster. For a function of the program's own it is success if the function ended before the
+ * kill.
+ *
+ * Returns what run returned, or ETIMEDOUT, ECANCELED, EINTR, EDEADLK (parking is not allowed here),
+ * ENOMEM, EAGAIN (this thread has no hub) or ESRCH (the other thread had ended, or ended
+ * meanwhile). Switches: yes.
  */
 int bine_errand(struct bine_hub *hub, struct bine_errand *errand);
 

@@ -1,4 +1,4 @@
-/* The driver every hub starts with. */
+/* The driver that every hub starts with. */
 #ifndef BINE_CORE_HUB_DRIVER_FUTEX_H
 #define BINE_CORE_HUB_DRIVER_FUTEX_H
 

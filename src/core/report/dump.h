@@ -7,13 +7,16 @@
 
 struct bine_hub;
 
-/* The verb of bine_wait's park, compared by its address: the object is what the next function describes. */
+/* The verb of bine_wait's park. The dump compares it by its address: the park's object is then what
+ * the next function describes. */
 extern const char bine_wait_verb[];
-/* What an iteration still waits for: "event 0x55d0c8a1e2a0, <Greenlet at 0x...: f(5)>, and 7 more". Writes at most `size`
- * bytes, a zero byte included, and returns how many without it. For its own thread. */
+/* Describes what an iteration still waits for: "event 0x55d0c8a1e2a0, <Greenlet at 0x...: f(5)>,
+ * and 7 more". Writes at most `size` bytes, the zero byte included. Returns the number of bytes
+ * without the zero byte. Only the iteration's own thread may call it. */
 size_t bine_wait_describe(uintptr_t iteration, char *text, size_t size);
 
-/* Say on standard error that nothing can go on, and who waits for what, unless BINE_DEADLOCK_DUMP=0. */
+/* Says on standard error that no greenlet can be woken any more, and for what each greenlet waits,
+ * unless BINE_DEADLOCK_DUMP=0. */
 void bine_report_deadlock(struct bine_hub *hub);
 
 #endif

@@ -1,6 +1,8 @@
 /*
- * Stacks: large and virtual, committed by the kernel page by page as they are touched, carved from slabs, with
- * a guard below each, pooled per size.
+ * Stacks.
+ *
+ * A stack is large and virtual, and the kernel commits it page by page as it is touched. Stacks are
+ * cut from slabs, have a guard below each, and are pooled by size.
  */
 #ifndef BINE_CORE_STACK_STACK_H
 #define BINE_CORE_STACK_STACK_H
@@ -10,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stack grows from `top` (where a greenlet's frames begin) down to its bottom, the first usable byte; the guard lies below. */
+/* A stack grows from `top`, where a greenlet's frames begin, down to its bottom, the first usable
+ * byte. The guard lies below the bottom. */
 struct bine_stack {
     struct bine_slab *slab;
     char *top;
@@ -19,23 +22,26 @@ struct bine_stack {
 };
 
 enum {
-    BINE_STACK_SIZES = 17, /* 16 KiB to 1 GiB, powers of two */
+    BINE_STACK_SIZES = 17, /* powers of two from 16 KiB to 1 GiB */
     BINE_STACK_CLASSES = 2 * BINE_STACK_SIZES,
     /*
-     * Stacks of the second half of the classes have so many bytes of room above their top, which are the greenlet's: a language
-     * runtime lets its own frames grow up from where those of C grow down. The top then lies in the middle of a
-     * page, and a greenlet whose frames are few of both touches one page instead of two.
+     * Stacks of the second half of the classes have this many bytes of room above their top. The
+     * room belongs to the greenlet: a language runtime lets its own frames grow up from the place
+     * where the frames of C grow down. The top then lies in the middle of a page, so a greenlet
+     * that has few frames of both kinds touches one page instead of two.
      */
     BINE_STACK_ROOM = 16384,
 };
 
-/* The stacks of one size. Free ones are kept in an array used as a LIFO: the hottest is taken first, the coldest lie at the
- * front, where trimming finds them. */
+/* The stacks of one size. The free ones are kept in an array that is used as a LIFO. The stack that
+ * was used last is taken first. The stacks that were not used for longest lie at the front, where
+ * trimming finds them. */
 struct bine_stack_class {
     struct bine_stack **free;
     size_t free_count, free_room;
-    size_t least_free; /* since the last trim: these were not needed */
-    size_t slots;      /* with a guard: in the free array or taken */
+    /* the least free_count since the last trim: so many stacks were not needed */
+    size_t least_free;
+    size_t slots; /* stacks that have a guard, free or taken */
     size_t reserved;
     struct bine_slab *slabs;
 };
@@ -45,23 +51,27 @@ struct bine_stacks {
     int64_t next_trim;
 };
 
-/* The stacks of one hub: no locking. NULL: ENOMEM. */
+/* The stacks of one hub, which needs no lock for them. Returns NULL for ENOMEM. */
 struct bine_stacks *bine_stacks_new(void);
 void bine_stacks_free(struct bine_stacks *stacks);
 
-/* Which pool serves stacks of `size` bytes (0: the default), with room above the top or without: an index, or -1 with EINVAL. */
+/* Returns the index of the pool that serves stacks of `size` bytes (0: the default), with room
+ * above the top or without. Returns -1 with EINVAL if there is none. */
 int bine_stacks_class(size_t size, bool room);
 
-/* The size for those that expect what a thread gets: BINE_STACK_SIZE, or libc's default for a thread (RLIMIT_STACK at the program's start as a
- * rule, or what pthread_setattr_default_np has set), 1 GiB at most. */
+/* The stack size for code that expects the stack of a thread: BINE_STACK_SIZE, or libc's default
+ * for a thread. That default is as a rule RLIMIT_STACK at the program's start, or what
+ * pthread_setattr_default_np has set. The result is at most 1 GiB. */
 size_t bine_stacks_thread_size(void);
 
-/* At least one more stack of this class, each with its guard. 0, or -1 with ENOMEM. */
+/* Makes at least one more stack of this class, each with its guard. Returns 0, or -1 with
+ * ENOMEM. */
 int bine_stacks_grow(struct bine_stacks *stacks, int class);
 
 /*
- * A greenlet reserves a stack when it is spawned and takes it when it first runs, so that taking cannot fail
- * and greenlets that have not run share the stacks of those that have. reserve: 0 or -1 with ENOMEM.
+ * A greenlet reserves a stack when it is spawned and takes it when it first runs. So taking a stack
+ * cannot fail, and greenlets that have not run share the stacks of those that have.
+ * bine_stacks_reserve returns 0, or -1 with ENOMEM.
  */
 static inline int bine_stacks_reserve(struct bine_stacks *stacks, int class)
 {
@@ -89,7 +99,8 @@ static inline struct bine_stack *bine_stacks_take(struct bine_stacks *stacks, in
     return stack;
 }
 
-/* Give a stack of this class back, still reserved. The caller may be running on it until it switches away. */
+/* Gives a stack of this class back, which stays reserved. The caller may be running on it until it
+ * switches away. */
 static inline void bine_stacks_give(struct bine_stacks *stacks, int class, struct bine_stack *stack)
 {
     struct bine_stack_class *c = &stacks->classes[class];
@@ -97,27 +108,32 @@ static inline void bine_stacks_give(struct bine_stacks *stacks, int class, struc
     c->free[c->free_count++] = stack;
 }
 
-/* Give memory of stacks that were not needed lately back to the kernel, a part at a time. Called from idle turns; returns when to
- * call again (absolute ns), INT64_MAX if there is nothing more to give. */
+/* Gives memory of stacks that were not needed lately back to the kernel, a part at a time. Turns
+ * that have nothing to do call it. Returns when to call it again (absolute ns), or INT64_MAX if
+ * there is nothing more to give. */
 int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now);
-/* Is there anything that trim might give back? Cheap. */
+/* Is there anything that trim might give back? This is cheap to ask. */
 bool bine_stacks_trimmable(const struct bine_stacks *stacks);
 
 char *bine_stack_bottom(const struct bine_stack *stack);
 size_t bine_stack_size(const struct bine_stack *stack);
-/* What its pool is for, and so what was asked for at most. Async-signal-safe. */
+/* The size of the stacks in its pool, which is the most that the spawner can have asked for.
+ * Async-signal-safe. */
 size_t bine_stack_asked(const struct bine_stack *stack);
 int bine_stack_class_of(const struct bine_stack *stack);
-/* Bytes touched since the memory was last given back, to the page. */
+/* The bytes that were touched since the memory was last given back, rounded to pages. */
 size_t bine_stack_touched(const struct bine_stack *stack);
-/* Give back what previous users touched below the page of the top (BINE_STACK_WATERMARK). */
+/* Gives back the pages that previous users touched below the page of the top
+ * (BINE_STACK_WATERMARK). */
 void bine_stack_clean(const struct bine_stack *stack);
 /* Is this address in the stack's guard? Async-signal-safe. */
 bool bine_stack_guards(const struct bine_stack *stack, const void *address);
-/* Has a stack pointer left this stack at its lower end, perhaps over the guard and into a neighbour's? Async-signal-safe. */
+/* Has this stack pointer left the stack at its lower end, perhaps over the guard and into a
+ * neighbour's stack? Async-signal-safe. */
 bool bine_stack_overran(const struct bine_stack *stack, uintptr_t pointer);
 
-/* Install the handler that reports overflows by name, and this thread's alternate signal stack. */
+/* Installs the handler that reports overflows by the greenlet's name, and this thread's alternate
+ * signal stack. */
 int bine_overflow_watch_thread(void);
 void bine_overflow_unwatch_thread(void);
 
