@@ -1,16 +1,20 @@
 /*
  * What every Bine header shares: visibility, C linkage, and how durations are written.
  *
- * Conventions of the whole interface, said once:
+ * These conventions hold for the whole interface:
  *
- *  - Durations are int64_t nanoseconds, relative to now. BINE_FOREVER means no limit; 0 means do not
- *    wait; a negative duration is EINVAL. Waits end at the deadline or later, never earlier.
- *  - Failure is -1 or NULL with errno set, as in libc. Success never touches errno.
+ *  - Durations are int64_t nanoseconds, relative to now. BINE_FOREVER sets no limit. 0 does not
+ *    wait. A negative duration fails with EINVAL. A wait ends at its deadline or later, never
+ *    earlier.
+ *  - A call that fails returns -1 or NULL and sets errno, as libc's calls do. "Fails with ENOMEM"
+ *    means this. A call that succeeds leaves errno as it was.
  *  - "Switches: yes" means that other greenlets of this thread may run before the call returns.
- *  - Any call that switches may fail with ECANCELED (the caller was killed, see bine_kill), with
- *    ETIMEDOUT (a timeout scope around the caller expired, see bine_timeout_begin), or, in the thread's
- *    root greenlet, with EDEADLK (nothing is left that could wake any greenlet of this thread).
- *  - Unless a call says "any thread", objects belong to the thread that made them.
+ *  - Any call that switches may fail with ECANCELED: the caller was killed (see bine_kill). It may
+ *    fail with ETIMEDOUT: a timeout scope around the caller expired (see bine_timeout_begin). In
+ *    the thread's root greenlet it may fail with EDEADLK: nothing is left that could wake any
+ *    greenlet of this thread.
+ *  - An object belongs to the thread that made it, unless the comment of a call says that any
+ *    thread may call it.
  */
 #ifndef BINE_BASE_H
 #define BINE_BASE_H
@@ -19,9 +23,10 @@
 #include <stdint.h>
 
 #define BINE_API __attribute__((visibility("default")))
-/* Not [[noreturn]], which clang++ before 21 refuses after another attribute, nor _Noreturn, which C++ does not know. */
+/* clang++ before 21 refuses [[noreturn]] after another attribute, and C++ does not know
+ * _Noreturn. */
 #define BINE_NORETURN __attribute__((__noreturn__))
-/* What is returned has to be taken care of: a compiler warns of a caller that drops it. */
+/* The caller has to use what the function returns. A compiler warns of a caller that drops it. */
 #define BINE_MUST_USE __attribute__((__warn_unused_result__))
 
 #ifdef __cplusplus
