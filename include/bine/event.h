@@ -1,5 +1,6 @@
 /*
- * Event: a flag that greenlets wait for. AsyncResult: a value, or an error, that arrives once somebody has it.
+ * Event: a flag that greenlets wait for. AsyncResult: a value, or an error, that a greenlet
+ * provides later.
  */
 #ifndef BINE_EVENT_H
 #define BINE_EVENT_H
@@ -11,58 +12,63 @@
 
 BINE_BEGIN
 
-/* ---- event ------------------------------------------------------------------------------------ */
+/* ---- event ----------------------------------------------------------------------------------- */
 
 typedef struct bine_event bine_event;
 
-/* An event that is not set. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN (no hub). Free with
- * bine_event_free. Switches: no. */
+/* Make an event that is not set. flags: 0 or BINE_SHARED. Fails with EINVAL, ENOMEM, or EAGAIN (no
+ * hub could be made). Free it with bine_event_free. Switches: no. */
 BINE_API bine_event *bine_event_new(unsigned flags);
-/* -1: EBUSY (greenlets wait for it), EPERM. Switches: no. */
+/* Free the event. Returns 0, or -1 with EBUSY (greenlets wait for it) or EPERM. Switches: no. */
 BINE_API int bine_event_free(bine_event *event);
 
-/* Set it: wakes everybody who waits; later waits return at once. Waiters that this woke have had their event
- * even if it is cleared before they run. Any thread if shared, where it leaves word and returns. Returns 0, or
- * -1: EINVAL, EPERM, ESRCH (its thread has ended). Switches: no. */
+/* Set the event. All greenlets that wait for it are woken, and later waits return at once. The wait
+ * of a woken greenlet succeeds even if the event is cleared before that greenlet runs. If the event
+ * is shared, any thread may call it; another thread only sends a message. Returns 0, or -1 with
+ * EINVAL, EPERM, or ESRCH (the event's thread has ended). Switches: no. */
 BINE_API int bine_event_set(bine_event *event);
-/* Unset it. -1: EINVAL, EPERM. Switches: no. */
+/* Unset the event. Returns 0, or -1 with EINVAL or EPERM. Switches: no. */
 BINE_API int bine_event_clear(bine_event *event);
-/* Is it set? False for NULL. Any thread. Switches: no. */
+/* Returns true if the event is set, false for NULL. Any thread may call it. Switches: no. */
 BINE_API bool bine_event_is_set(const bine_event *event);
-/* Wait until it is set. Returns 0 or -1. Waits. Ready: set. */
+/* Wait until the event is set. Returns 0 or -1. It is ready when it is set. Waits. */
 BINE_API int bine_event_wait(bine_event *event, int64_t timeout);
 
-/* ---- async result ----------------------------------------------------------------------------- */
+/* ---- async result ---------------------------------------------------------------------------- */
 
 typedef struct bine_async_result bine_async_result;
 
-/* An empty result. As bine_event_new. */
+/* Make an empty result, and free one: as bine_event_new and bine_event_free. */
 BINE_API bine_async_result *bine_async_result_new(unsigned flags);
 BINE_API int bine_async_result_free(bine_async_result *result);
 
-/* Provide the value, or an error (an errno value > 0, else EINVAL), and wake everybody who waits. Setting it
- * again replaces what was there, for those who ask later. The value stays the caller's; Bine only passes it on.
- * Any thread if shared, where it leaves word and returns. -1: EINVAL, EPERM, and from another thread ENOMEM,
- * ESRCH. Switches: no. */
+/* Provide the value, or an error (an errno value greater than 0), and wake all greenlets that wait.
+ * A later call replaces what an earlier one provided, for the waits that begin after it. The value
+ * stays the caller's; Bine only passes it on. If the result is shared, any thread may call these;
+ * another thread only sends a message. Returns 0, or -1 with EINVAL (also for an error that is not
+ * greater than 0) or EPERM, and from another thread with ENOMEM or ESRCH. Switches: no. */
 BINE_API int bine_async_result_set(bine_async_result *result, void *value);
 BINE_API int bine_async_result_set_error(bine_async_result *result, int error);
 
-/* Wait until it is there and store the value in *value (may be NULL). Returns 0, or -1 with errno the error
- * that was set, or why the wait failed; bine_async_result_ready tells these apart. Waits. Ready: value or error
- * is there. */
+/* Wait until the value or the error is there, and store the value in *value (may be NULL).
+ * Returns 0. Otherwise returns -1 with the error that was set, or with the reason why the wait
+ * failed; bine_async_result_ready tells these apart. It is ready when a value or an error is
+ * there. Waits. */
 BINE_API int bine_async_result_get(bine_async_result *result, void **value, int64_t timeout);
-/* Wait until it is there, value or error. Returns 0 or -1. Waits. */
+/* Wait until a value or an error is there. Returns 0 or -1. Waits. */
 BINE_API int bine_async_result_wait(bine_async_result *result, int64_t timeout);
 
-/* Is it there? Any thread. The others tell what it holds now, on its own thread. They never switch; NULL counts
- * as empty. */
+/* Ask what the result holds now. bine_async_result_ready returns true if a value or an error is
+ * there, and any thread may call it. The others are for the result's own thread. They never switch.
+ * NULL counts as empty. */
 BINE_API bool bine_async_result_ready(const bine_async_result *result);
 BINE_API bool bine_async_result_successful(const bine_async_result *result); /* a value is there */
-BINE_API void *bine_async_result_value(const bine_async_result *result);     /* NULL if there is none */
-BINE_API int bine_async_result_error(const bine_async_result *result);       /* 0 if there is none */
+/* NULL if there is none */
+BINE_API void *bine_async_result_value(const bine_async_result *result);
+BINE_API int bine_async_result_error(const bine_async_result *result); /* 0 if there is none */
 
-/* A link function: bine_link(g, bine_async_result_from, result) sets the result to what g's end gives. The result must
- * outlive g. */
+/* A link function: bine_link(g, bine_async_result_from, result) sets the result to the value or the
+ * error that g ends with. The result must outlive g. */
 BINE_API void bine_async_result_from(bine_greenlet *g, void *result);
 
 BINE_END

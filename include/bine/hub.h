@@ -1,5 +1,7 @@
-/* Hubs. Each OS thread that uses Bine has one. Most programs never name a hub. These calls are for
- * waking greenlets from other threads, and for asking what the machine offers. */
+/*
+ * Hubs. Each OS thread that uses Bine has one. Most programs never name a hub. These calls are for
+ * waking greenlets from other threads, and for asking what the machine offers.
+ */
 #ifndef BINE_HUB_H
 #define BINE_HUB_H
 
@@ -60,8 +62,8 @@ BINE_API int bine_call(bine_hub *hub, bine_run *run, void *arg, void **value, in
 BINE_API size_t bine_hub_greenlets(void);
 
 /* Returns the name of the poller that this thread's hub uses: "uring", "epoll" or "sim". Returns
- * "none" while no greenlet has waited for a descriptor yet. The string is a constant. Switches:
- * no. */
+ * "none" while no greenlet has waited for a descriptor yet. The string is a constant.
+ * Switches: no. */
 BINE_API const char *bine_poller_name(void);
 
 /* From now on, simulate each hub whose poller is not open yet. This is for tests. The clock jumps

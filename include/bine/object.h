@@ -1,45 +1,58 @@
 /*
- * What the synchronisation objects have in common: event, async result, semaphore, lock, condition, barrier,
- * queue, channel, pool ...
+ * What the synchronisation objects have in common: event, async result, semaphore, lock, condition,
+ * barrier, queue, channel, pool ...
  *
- *  - An object belongs to the thread that made it; its greenlets use it without locks or atomics. From any
- *    other thread every call fails with EPERM, unless the object was made with BINE_SHARED.
- *  - A shared object is used from any thread. What another thread asks for is done by the object's own, when that
- *    next looks at its messages, in the order in which one thread asked:
- *      - Setting an event or a result, releasing a semaphore and bine_queue_put_nowait only leave word and return at
- *        once. They are for threads that do not wait, links and posted functions.
- *      - All other calls wait for the outcome: a greenlet of the object's thread does the same call, in the
- *        same queues and with the same rules, while the caller parks on its own hub (which is made if it has
- *        none). So they switch, also those that say "Switches: no", and those with timeout 0, which do not wait
- *        for the object but for the answer. They add ENOMEM, EAGAIN (no hub could be made), ESRCH (the object's
- *        thread has ended) and, where parking is not allowed, EDEADLK. What locks, releases, closes or sets is
- *        not cut short by a kill.
- *      - The calls that only look (bine_queue_size ...) are for the object's own thread, but for those that say "any
- *        thread". So are making and freeing it, and bine_pool_imap.
- *  - Waiters are served first come, first served, and what they wait for (an item, a permit, a lock) is handed to
- *    them by whoever provides it. A waiter that was killed or timed out before is passed over, so nothing is
- *    lost; one that was served first gets what it was given, and the kill strikes at its next wait.
- *  - `timeout` is in nanoseconds. When it passes the call fails with ETIMEDOUT and has changed nothing. 0: do
- *    not wait, fail with ETIMEDOUT at once if waiting would be needed; after many such calls in a row the
- *    others run first, so that a loop that only tries does not keep them from what it waits for (ECANCELED
- *    then, too). BINE_FOREVER: no limit. Negative: EINVAL.
- *  - Every call that says "waits" can fail with EINVAL (NULL object, negative timeout), EPERM (another thread's
- *    object), ETIMEDOUT, ECANCELED, EDEADLK as base.h says; the comments below name only what comes in
- *    addition. It switches only when it has to wait, or has tried in vain many times.
- *  - Freeing an object that greenlets wait for fails with EBUSY and leaves it as it was. Freeing NULL is a
- *    success. A shared object may be freed once no other thread will call it any more; what they have sent before is
- *    dealt with.
- *  - An object outlives its thread. From then on calls of a shared one fail with ESRCH and calls of another one
- *    with EPERM, on every thread; any thread may free it, whoever waited for it or had it locked.
- *  - bine_wait, bine_iwait and bine_choose accept them all; "ready" below says what they wait for.
+ *  - An object belongs to the thread that made it. The greenlets of that thread use it without
+ *    locks or atomics. From any other thread every call fails with EPERM, unless the object was
+ *    made with BINE_SHARED.
+ *  - A shared object may be used from any thread. Another thread sends its request as a message,
+ *    and the object's own thread does the work when it next looks at its messages. It keeps the
+ *    order in which one thread sent its requests.
+ *
+ *      - Setting an event or a result, releasing a semaphore and bine_queue_put_nowait only send
+ *        the message and return at once. They are for threads that do not wait, for links and for
+ *        posted functions.
+ *      - All other calls wait for the outcome. A greenlet of the object's thread makes the same
+ *        call, in the same queues and with the same rules, while the caller parks on its own hub.
+ *        The hub is made if there is none. So these calls switch, also those that say "Switches:
+ *        no". With timeout 0 they do not wait for the object, but they wait for the answer. They
+ *        may also fail with ENOMEM, EAGAIN (no hub could be made), ESRCH (the object's thread has
+ *        ended) and, where parking is not allowed, EDEADLK. A kill does not cut short a call that
+ *        locks, releases, closes or sets.
+ *      - The calls that only look (bine_queue_size ...) are for the object's own thread, except
+ *        those of which the comment says that any thread may call them. Making and freeing an
+ *        object and bine_pool_imap are for its own thread, too.
+ *
+ *  - Waiters are served first come, first served. The greenlet that provides an item, a permit or a
+ *    lock hands it to the first waiter. A waiter that was killed or timed out before is passed
+ *    over, so nothing is lost. A waiter that was served first keeps what it was given, and the kill
+ *    strikes at its next wait.
+ *  - `timeout` is in nanoseconds. When it has passed, the call fails with ETIMEDOUT and has changed
+ *    nothing. With 0 the call does not wait: it fails with ETIMEDOUT at once if it would have to.
+ *    After many such calls in a row the other greenlets run first, so that a loop that only tries
+ *    does not keep them from providing what it waits for; the call may then fail with ECANCELED,
+ *    too. BINE_FOREVER sets no limit. A negative timeout fails with EINVAL.
+ *  - A comment that ends with "Waits." describes a call that can fail with EINVAL (the object is
+ *    NULL, the timeout is negative), EPERM (the object is another thread's), ETIMEDOUT, ECANCELED,
+ *    and EDEADLK as base.h says. The comment names only the further errors. The call switches only
+ *    when it has to wait, or has tried in vain many times.
+ *  - Freeing an object that greenlets wait for fails with EBUSY and leaves the object as it was.
+ *    Freeing NULL succeeds. A shared object may be freed once no other thread will call it any
+ *    more. The messages that other threads sent before are dealt with.
+ *  - An object outlives its thread. From then on calls of a shared object fail with ESRCH and calls
+ *    of another one with EPERM, on every thread. Any thread may free it, whether or not a greenlet
+ *    waited for it or had locked it.
+ *  - bine_wait, bine_iwait and bine_choose accept all of them. "It is ready when ..." below says
+ *    what they wait for.
  */
 #ifndef BINE_OBJECT_H
 #define BINE_OBJECT_H
 
 #include "base.h"
 
-/* For the `flags` of constructors: other threads will use this object. Waiting for it is then never taken for
- * a deadlock, since another thread may end the wait. Constructors fail with EINVAL for any other bit. */
+/* A flag for constructors: other threads will use this object. Waiting for it is then never taken
+ * for a deadlock, since another thread may end the wait. Constructors fail with EINVAL for any
+ * other bit. */
 #define BINE_SHARED 1u
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * Queue: items put in by some greenlets and taken out by others, in order of arrival, last in first out, or by
- * priority; bounded or not; with a count of unfinished tasks, so that one can wait until all of them are done.
+ * Queue: some greenlets put items into it, and others take them out in order of arrival, last in
+ * first out, or by priority. A queue may be bounded. It counts unfinished tasks, so that a greenlet
+ * can wait until all of them are done.
  *
- * An item is a pointer; NULL is an item like any other. Who puts an item gives it away, who gets it owns it.
+ * An item is a pointer; NULL is an item like any other. A greenlet that puts an item gives it away,
+ * and the greenlet that gets it owns it.
  */
 #ifndef BINE_QUEUE_H
 #define BINE_QUEUE_H
@@ -23,55 +25,66 @@ enum bine_queue_order {
 };
 
 typedef struct bine_queue_options {
-    size_t capacity;             /* items at most; 0: unbounded */
-    enum bine_queue_order order; /* BINE_FIFO if left 0 */
+    size_t capacity;             /* The largest number of items. 0 sets no bound. */
+    enum bine_queue_order order; /* BINE_FIFO if it is 0 */
     unsigned flags;              /* 0 or BINE_SHARED */
-    /* BINE_PRIORITY: < 0 if a comes before b, > 0 if after, 0 if equal. May not switch. NULL: by the pointers'
-     * values as intptr_t, so that small integers can be items. */
+    /* For BINE_PRIORITY: returns < 0 if a comes before b, > 0 if it comes after b, 0 if they are
+     * equal. It may not switch. NULL compares the pointers' values as intptr_t, so that small
+     * integers can be items. */
     int (*compare)(const void *a, const void *b);
-    void (*discard)(void *item); /* what becomes of items that nobody will get (shutdown, free); may be NULL */
+    /* Called with each item that no greenlet will get (shutdown, free). It may be NULL. */
+    void (*discard)(void *item);
 } bine_queue_options;
 
-/* A first-in first-out queue of at most `capacity` items (0: unbounded). flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM,
- * EAGAIN (no hub). Free with bine_queue_free. Switches: no. */
+/* Make a first-in first-out queue of at most `capacity` items (0 sets no bound). flags: 0 or
+ * BINE_SHARED. Fails with EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with
+ * bine_queue_free. Switches: no. */
 BINE_API bine_queue *bine_queue_new(size_t capacity, unsigned flags);
-/* The same with options (NULL: all defaults). Copied. */
+/* The same with options, which are copied. NULL takes all defaults. */
 BINE_API bine_queue *bine_queue_new_with(const bine_queue_options *options);
-/* Discards the items that are left. -1: EBUSY (greenlets wait for it), EPERM. Switches: no. */
+/* Free the queue and discard the items that are left. Returns 0, or -1 with EBUSY (greenlets wait
+ * for it) or EPERM. Switches: no. */
 BINE_API int bine_queue_free(bine_queue *queue);
 
-/* Put an item, waiting for room. On failure the item stays the caller's. Returns 0, or -1: also EPIPE (shut
- * down), ENOMEM. Waits. */
+/* Put an item, and wait for room. If the call fails, the item stays the caller's. Returns 0, or -1,
+ * also with EPIPE (the queue is shut down) or ENOMEM. Waits. */
 BINE_API int bine_queue_put(bine_queue *queue, void *item, int64_t timeout);
-/* The same without waiting. Any thread if shared, where it leaves word and returns. -1: EAGAIN (full), EPIPE
- * (from another thread: the item may still be discarded if a shutdown overtakes it), ENOMEM, EINVAL, EPERM,
- * ESRCH (its thread has ended). Switches: no. */
+/* The same without waiting. If the queue is shared, any thread may call it; another thread only
+ * sends a message. Returns 0, or -1 with EAGAIN (the queue is full), EPIPE, ENOMEM, EINVAL, EPERM,
+ * or ESRCH (the queue's thread has ended). An item from another thread may still be discarded if a
+ * shutdown overtakes it. Switches: no. */
 BINE_API int bine_queue_put_nowait(bine_queue *queue, void *item);
 
-/* Take the next item into *item, waiting for one. Returns 0, or -1: also EPIPE (shut down and empty). Waits.
- * Ready: an item is there, or the queue is shut down. */
+/* Take the next item into *item, and wait for one. Returns 0, or -1, also with EPIPE (the queue
+ * is shut down and empty). The queue is ready when an item is there, or when it is shut down.
+ * Waits. */
 BINE_API int bine_queue_get(bine_queue *queue, void **item, int64_t timeout);
-/* The same without waiting. -1: EAGAIN (empty), EPIPE, EINVAL, EPERM. Switches: no. */
+/* The same without waiting. Returns 0, or -1 with EAGAIN (the queue is empty), EPIPE, EINVAL or
+ * EPERM. Switches: no. */
 BINE_API int bine_queue_get_nowait(bine_queue *queue, void **item);
-/* Look at the next item, waiting for one, and leave it in the queue. As bine_queue_get. */
+/* Wait for an item, store it in *item, and leave it in the queue. Returns and fails as
+ * bine_queue_get. */
 BINE_API int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout);
 
-/* Items that are there now; the bound (0: none); is it at its bound? Zero and false for NULL. For its own thread. They
- * never switch. */
+/* bine_queue_size returns the number of items that are there now. bine_queue_capacity returns the
+ * bound, 0 if there is none. bine_queue_full returns true if the queue is at its bound. They return
+ * 0 and false for NULL. They are for the queue's own thread. They never switch. */
 BINE_API size_t bine_queue_size(const bine_queue *queue);
 BINE_API size_t bine_queue_capacity(const bine_queue *queue);
 BINE_API bool bine_queue_full(const bine_queue *queue);
 
-/* Each item put is an unfinished task until somebody says it is done. -1: EINVAL (also: none is unfinished), EPERM.
- * Switches: no. */
+/* Each item that was put is an unfinished task until a greenlet calls bine_queue_task_done for it.
+ * That call returns 0, or -1 with EINVAL (also if no task is unfinished) or EPERM.
+ * bine_queue_unfinished returns how many there are. Switches: no. */
 BINE_API int bine_queue_task_done(bine_queue *queue);
 BINE_API size_t bine_queue_unfinished(const bine_queue *queue);
 /* Wait until no task is unfinished. Returns 0 or -1. Waits. */
 BINE_API int bine_queue_join(bine_queue *queue, int64_t timeout);
 
-/* From now on nothing can be put (EPIPE, also for those who wait to put), and gets take what is there, then
- * fail with EPIPE. `immediate`: the items that are there are discarded and count as done. Shutting down twice
- * is no error. -1: EINVAL, EPERM. Switches: no. */
+/* Shut the queue down. From now on puts fail with EPIPE, also those that wait. Gets take the items
+ * that are there, then fail with EPIPE. With `immediate` the items that are there are discarded and
+ * count as done. A second shutdown is no error. Returns 0, or -1 with EINVAL or EPERM.
+ * Switches: no. */
 BINE_API int bine_queue_shutdown(bine_queue *queue, bool immediate);
 
 BINE_END

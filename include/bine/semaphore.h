@@ -1,7 +1,8 @@
 /*
- * Semaphore: a number of permits. Acquire takes one, waiting for it if there is none; release gives one back, straight
- * to the greenlet that has waited longest. A bounded semaphore refuses more permits than it began with, which
- * catches a release too many. With one permit it is a lock that anybody may release.
+ * Semaphore: a number of permits. A greenlet that acquires takes one permit, and waits if there is
+ * none. A release gives one back, straight to the greenlet that has waited longest. A bounded
+ * semaphore refuses more permits than it began with, which catches a release too many. A semaphore
+ * with one permit is a lock that any greenlet may release.
  */
 #ifndef BINE_SEMAPHORE_H
 #define BINE_SEMAPHORE_H
@@ -14,26 +15,33 @@ BINE_BEGIN
 
 typedef struct bine_semaphore bine_semaphore;
 
-/* A semaphore with `permits` (0 ... INT_MAX) permits. flags: 0 or BINE_SHARED. NULL: EINVAL, ENOMEM, EAGAIN (no hub).
- * Free with bine_semaphore_free. Switches: no. */
+/* Make a semaphore with `permits` (0 ... INT_MAX) permits. flags: 0 or BINE_SHARED. Fails with
+ * EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with bine_semaphore_free.
+ * Switches: no. */
 BINE_API bine_semaphore *bine_semaphore_new(unsigned permits, unsigned flags);
-/* The same, bounded: never more than `permits`, which must not be 0. */
+/* Make a bounded one, which never has more than `permits`. `permits` must not be 0. Otherwise as
+ * bine_semaphore_new. */
 BINE_API bine_semaphore *bine_semaphore_new_bounded(unsigned permits, unsigned flags);
-/* -1: EBUSY (greenlets wait for it), EPERM. Switches: no. */
+/* Free the semaphore. Returns 0, or -1 with EBUSY (greenlets wait for it) or EPERM.
+ * Switches: no. */
 BINE_API int bine_semaphore_free(bine_semaphore *semaphore);
 
-/* Take a permit. Returns 0 or -1. Waits. Ready: a permit is there. */
+/* Take a permit. Returns 0 or -1. It is ready when a permit is there. Waits. */
 BINE_API int bine_semaphore_acquire(bine_semaphore *semaphore, int64_t timeout);
-/* Take a permit if there is one. -1: EAGAIN (none), EINVAL, EPERM. Switches: no. */
+/* Take a permit if there is one. Returns 0, or -1 with EAGAIN (there is none), EINVAL or EPERM.
+ * Switches: no. */
 BINE_API int bine_semaphore_try_acquire(bine_semaphore *semaphore);
-/* Give one permit. Any thread if shared, where it leaves word and returns. Returns 0, or -1: EINVAL, EPERM,
- * EOVERFLOW (bounded and all permits are there, or INT_MAX permits; not told to other threads, where such a
- * permit is dropped), ESRCH (its thread has ended). Switches: no. */
+/* Give one permit. If the semaphore is shared, any thread may call it; another thread only sends a
+ * message. Returns 0, or -1 with EINVAL, EPERM, EOVERFLOW, or ESRCH (the semaphore's thread has
+ * ended). EOVERFLOW means that a bounded semaphore has all its permits, or that there are INT_MAX
+ * permits. Another thread does not get EOVERFLOW: such a permit is dropped. Switches: no. */
 BINE_API int bine_semaphore_release(bine_semaphore *semaphore);
 
-/* Permits that are there now. 0 for NULL. For its own thread. Switches: no. */
+/* Returns the number of permits that are there now, 0 for NULL. For the semaphore's own thread.
+ * Switches: no. */
 BINE_API unsigned bine_semaphore_permits(const bine_semaphore *semaphore);
-/* Is there none? True for NULL. For its own thread. Switches: no. */
+/* Returns true if there is no permit, and for NULL. For the semaphore's own thread.
+ * Switches: no. */
 BINE_API bool bine_semaphore_locked(const bine_semaphore *semaphore);
 
 BINE_END
