@@ -1,9 +1,13 @@
 /*
- * AddressSanitizer in the program but not in the library: it keeps the bounds of the stack that runs, and has to be told of each switch,
- * or it takes a greenlet's frames for overflows. Its calls are weak references. Where they resolve, each hub switches by the way of those that
- * exchange something, which announces the switch; others do not notice.
+ * Announces switches to AddressSanitizer if the program is built with it but the library is not.
  *
- * A library that is itself built with a sanitizer announces in the switch (sanitizer.h), and only the last of these does something.
+ * AddressSanitizer keeps the bounds of the stack that runs. Without being told of each switch it
+ * would take a greenlet's frames for overflows. Its functions are weak references here. Where they
+ * resolve, each hub switches by the path for hubs that exchange something, and that path announces
+ * the switch. Other hubs pay nothing.
+ *
+ * A library that is itself built with a sanitizer announces in the switch (sanitizer.h). Of the
+ * functions below only the last one does something there.
  */
 #ifndef BINE_CORE_HUB_FIBER_H
 #define BINE_CORE_HUB_FIBER_H
@@ -30,16 +34,18 @@ static inline void bine_fiber_forget(const struct bine_stack *stack)
     __asan_unpoison_memory_region(bine_stack_bottom(stack), bine_stack_size(stack));
 }
 #else
-/* The first function on a fresh stack: bine_greenlet_enter, or one that says first that it has arrived. */
+/* The first function on a fresh stack. It is bine_greenlet_enter, or a function that first
+ * announces the arrival and then calls it. */
 extern __attribute__((visibility("hidden"))) bine_arch_entry *bine_greenlet_entry;
 
-/* A new hub, on its thread: sets hub->fibers if there is somebody to tell. */
+/* Called for a new hub, on its thread. Sets hub->fibers if a sanitizer must be told. */
 void bine_fibers_begin(struct bine_hub *hub);
-/* Right before a switch to a greenlet whose stack is there. fake_stack: where to keep what belongs to the one that leaves; NULL if it has ended. */
+/* Called right before a switch to a greenlet whose stack is there. `fake_stack` is where to keep
+ * what belongs to the greenlet that is left. It is NULL if that greenlet has ended. */
 void bine_fiber_leave(struct bine_hub *hub, void **fake_stack, const struct bine_greenlet *to);
-/* Right after it, on the other stack. */
+/* Called right after the switch, on the other stack. */
 void bine_fiber_arrive(void *fake_stack);
-/* Frames on this stack will never be returned to. */
+/* Tells the sanitizer that no frame on this stack will be returned to. */
 void bine_fiber_forget(const struct bine_stack *stack);
 #endif
 

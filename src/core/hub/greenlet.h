@@ -1,6 +1,9 @@
 /*
- * The greenlet record. It lives apart from its stack: a greenlet that has not started, or has ended, owns no
- * stack, so spawning many short ones reuses one hot stack and finished ones cost only this record.
+ * The greenlet's record.
+ *
+ * The record lives apart from the stack. A greenlet that has not started, or has ended, owns no
+ * stack. So many short greenlets that are spawned one after the other use the same stack, which
+ * stays in the cache, and a greenlet that has ended costs only its record.
  */
 #ifndef BINE_CORE_HUB_GREENLET_H
 #define BINE_CORE_HUB_GREENLET_H
@@ -18,88 +21,110 @@ struct bine_link;
 struct bine_locals;
 
 enum bine_state {
-    BINE_NEW,    /* spawned, waiting in the ready queue or for its delay, without a stack */
-    BINE_READY,  /* in the ready queue, or the current one: nobody asks for the difference on the hot path */
+    BINE_NEW, /* spawned, waiting in the ready queue or for its delay, without a stack */
+    /* in the ready queue, or the current greenlet: the hot path never needs to tell these apart */
+    BINE_READY,
     BINE_PARKED, /* only a wake or its timer brings it back */
     BINE_DEAD,
 };
 
-/* Slots for layers above core, which knows nothing of what they hold. */
+/* Slots for layers above core. Core does not know what they hold. */
 enum bine_slot {
     BINE_SLOT_PATCH,    /* src/patch: signal mask, thread identity ... */
     BINE_SLOT_PYTHON,   /* the Python extension: its greenlet object */
     BINE_SLOT_THREAD,   /* src/patch: what libc keeps in a thread's descriptor */
-    BINE_SLOT_EXCHANGE, /* of a greenlet that has left: what hub->exchange put away */
+    BINE_SLOT_EXCHANGE, /* what hub->exchange has put away for a greenlet that is not running */
     BINE_SLOTS
 };
 
-/* Ordered by cache lines: what a switch touches lies in the first, what a short life touches in the first two. */
+/* The members are ordered by cache lines. What a switch touches lies in the first line. What a
+ * short life touches lies in the first two. */
 struct bine_greenlet {
-    _Alignas(64) struct bine_waitable waitable; /* first: joiners; see waitable.h */
-    struct bine_arch_context context;           /* while not running; sp NULL: has not run yet */
-    uint32_t timer; /* its own for good, of the hub's: the deadline of the current park, or of the delayed start */
+    /* first member; its watchers are the joiners (waitable.h) */
+    _Alignas(64) struct bine_waitable waitable;
+    /* valid while the greenlet does not run; sp is NULL if it has not run yet */
+    struct bine_arch_context context;
+    /* The number of its timer, which it keeps for good. The timer serves the deadline of the
+     * current park, or the delayed start. */
+    uint32_t timer;
     struct bine_hub *hub;
     union {
         struct {
             uint8_t state;      /* enum bine_state */
             uint8_t flags;      /* BINE_G_* */
-            uint8_t park_flags; /* of the current park */
+            uint8_t park_flags; /* the flags of the current park */
             uint8_t attention;  /* BINE_A_*: what a park must look at before it waits; mostly 0 */
         };
-        uint32_t condition; /* all four: BINE_END_WITH_CARE is one question */
+        uint32_t condition; /* all four in one word, so that BINE_END_WITH_CARE is one test */
     };
     int wake_error; /* what the current park returns */
     union {
-        bine_run *run;                   /* what it will run, and once it runs ... */
-        const char *verb;                /* ... why it is parked: "recv fd", and in `object` 7 */
-        struct bine_greenlet *next_free; /* of the records that are free */
+        bine_run *run;                   /* the function to run, until it runs */
+        const char *verb;                /* why it is parked: "recv fd", and in `object` 7 */
+        struct bine_greenlet *next_free; /* for a free record: the next free one */
     };
 
-    void *arg; /* the argument, later the value */
+    void *arg; /* the argument, and after the end the value */
     const char *site;
-    struct bine_greenlet *all_next, *all_previous; /* the hub's list of greenlets that have not ended */
-    struct bine_stack *stack;                      /* NULL: none, or the thread's own */
+    /* the hub's list of greenlets that have not ended */
+    struct bine_greenlet *all_next, *all_previous;
+    struct bine_stack *stack; /* NULL if it has none, or runs on the thread's own */
     int error;
     uint16_t shields;
     uint8_t stack_class;
-    uint8_t interrupt;             /* one-shot error number for the next park that can be interrupted, 0: none */
-    struct bine_timeout *timeouts; /* innermost scope */
+    /* The error number with which the next park that can be interrupted fails, once. 0: none. */
+    uint8_t interrupt;
+    struct bine_timeout *timeouts; /* the innermost scope */
     unsigned references;
-    unsigned interruptions; /* bine_interruptions: how many waits of whoever had this record were ended */
+    /* bine_interruptions: how many waits of whoever had this record were ended */
+    unsigned interruptions;
 
     union {
-        uintptr_t object;           /* see verb */
-        void (*discard)(void *arg); /* while it is new, if BINE_G_DISCARD: see bine_spawn_options */
+        uintptr_t object; /* valid while it is new and has BINE_G_DISCARD: see bine_spawn_options */
+        /* What most greenlets never have. These members are valid only if `flags` or `attention`
+         * say so. So a new record need not clear them. */
+        void (*discard)(void *arg);
     };
-    /* What most greenlets never have. Empty unless `flags` or `attention` say so, that a new record need not clear it. */
+    /* empty unless the library is built with a sanitizer */
     char *name;
     struct bine_link *links;
     struct bine_locals *locals;
     void *slots[BINE_SLOTS];
-    struct bine_sanitizer sanitizer; /* empty unless built with one */
+    struct bine_sanitizer sanitizer; /* it runs on the thread's own stack */
 };
 
 enum {
-    BINE_G_ROOT = 1 << 0,   /* the thread's own stack */
-    BINE_G_NAMED = 1 << 1,  /* `name` is the bare name that was given, not the full text yet */
-    BINE_G_HIDDEN = 1 << 2, /* a helper of the runtime: not counted, no deadlock report, no dump */
-    /* pthread_self, where threads are greenlets, answers with the real thread's for now. */
+    BINE_G_ROOT = 1 << 0, /* `name` is the bare name that was given, and not yet the full text */
+    /* a helper of the runtime: it is not counted, and reports and dumps leave it out */
+    BINE_G_NAMED = 1 << 1,
+    /* For now pthread_self answers with the real thread's identity, although threads are
+     * greenlets. */
+    BINE_G_HIDDEN = 1 << 2,
+    /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_MAIN_IDENTITY = 1 << 3,
-    BINE_G_FORKED = 1 << 4,     /* a root that was an ordinary greenlet when it forked: it keeps its identity */
-    BINE_G_BELONGINGS = 1 << 5, /* has a name, links, locals, something in a slot: more to do at its end */
-    BINE_G_LOADING = 1 << 6,    /* inside libc's loader: a thread that needs that would wait for it */
-    BINE_G_DISCARD = 1 << 7,    /* spawned with `discard` */
+    /* has a name, links, locals or something in a slot, so its end has more to do */
+    BINE_G_FORKED = 1 << 4,
+    /* inside libc's loader: a thread that needs the loader would wait for it */
+    BINE_G_BELONGINGS = 1 << 5,
+    BINE_G_LOADING = 1 << 6, /* was spawned with `discard` */
+    BINE_G_DISCARD = 1 << 7, /* spawned with `discard` */
 };
 
 enum {
     BINE_A_KILLED = 1 << 0,
-    BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
-    BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
-    BINE_A_CALLBACK = 1 << 3,  /* runs a callback that may not wait: parks that are not firm fail with EDEADLK */
-    BINE_A_SHIELD = 1 << 4,    /* `shields` is not 0 */
+    BINE_A_SCOPE = 1 << 1, /* `timeouts` is not NULL */
+    /* it runs a callback that may not wait: its parks fail with EDEADLK unless they are firm */
+    BINE_A_INTERRUPT = 1 << 2,
+    /* runs a callback that may not wait: parks that are not firm fail with EDEADLK */
+    BINE_A_CALLBACK = 1 << 3,
+    /* A mask for `condition`: if one of these bits is set, the end of the greenlet has more to do
+     * than to wake its joiners. */
+    BINE_A_SHIELD = 1 << 4,
 };
 
-/* Of `condition`: at its end there is more to do than to tell those who wait. */
+/* bine_greenlet_hide makes g a helper of the runtime from now on, as if it had ended: greenlets
+ * that wait for the hub to be empty are told. bine_greenlet_show takes that back: g counts as if it
+ * had just been spawned. */
 #define BINE_END_WITH_CARE ((uint32_t)BINE_G_BELONGINGS << 8 | (uint32_t)(BINE_A_SCOPE | BINE_A_SHIELD) << 24)
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where flags and attention lie in `condition`");
 
@@ -109,56 +134,58 @@ static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot sl
     g->flags |= BINE_G_BELONGINGS;
 }
 
-/* From now on g is a helper of the runtime, as if it had ended: those who wait for the hub to be empty are told. And back again: it
- * counts as if it had just been spawned. */
+/* Does what bine_spawn_with does, for language runtimes. The BINE_STACK_ROOM bytes from
+ * g->stack->top upwards belong to the greenlet from its first step to its end. */
 void bine_greenlet_hide(struct bine_greenlet *g);
 void bine_greenlet_show(struct bine_greenlet *g);
 
-/* bine_spawn_with for language runtimes: the BINE_STACK_ROOM bytes from g->stack->top upwards are the greenlet's own from its first step
- * to its end. */
+/* Tells g, which is new, not to discard its argument. */
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
                                            const char *site);
 
-/* g, which is new, is not to discard its argument. */
+/* Sets the function that runs when a greenlet ends, before its joiners are woken, on the greenlet's
+ * own stack. The function may not park. It serves layers above core that keep something in a slot.
+ * Each slot has at most one. */
 static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)
 {
     g->flags &= (uint8_t)~BINE_G_DISCARD;
 }
 
-/* Set a hook that runs when a greenlet ends, before its joiners wake, on its own stack; hooks may not park.
- * For layers above that keep something in a slot. At most one per slot. */
+/* The class of every greenlet's waitable. */
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
 
-/* Of every greenlet's waitable. */
+/* The first function on every greenlet's stack. Runs hub->current, and then each greenlet that
+ * takes over its stack. Returns the context to continue after that (a bine_arch_entry). */
 extern const struct bine_waitable_class bine_greenlet_class;
 
-/* The first function on every greenlet's stack: runs hub->current and whatever greenlets take over its stack; returns the
- * context to continue then (a bine_arch_entry). */
+/* Ends the current greenlet. */
 struct bine_arch_context *bine_greenlet_enter(void);
-/* End the current greenlet. */
+/* Makes the root's record of a new hub. Returns NULL for ENOMEM. */
 _Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
-/* The root record of a new hub. NULL: ENOMEM. */
+/* Frees g, which nothing refers to any more. */
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub);
-/* Nobody knows g any more. */
+/* Drops one reference. The last one frees the record. */
 void bine_greenlet_free(struct bine_greenlet *g);
-/* Drop one reference; frees the record with the last one. */
+/* Ends g from outside. g never ran, or never will again: it was killed before its start, or a fork
+ * or the hub's end abandoned it. Its links run and its joiners are woken. */
 static inline void bine_greenlet_release(struct bine_greenlet *g)
 {
     assert(g->references > 0);
     if (--g->references == 0)
         bine_greenlet_free(g);
 }
-/* End g, which never ran or never will again, from outside (killed before its start, abandoned by fork or hub end):
- * links and joiners are told. */
+/* Blocks of a layer above that a greenlet can leave open. `any` says whether g has any. `close`
+ * closes them and waits for what they wait for. */
 void bine_greenlet_abandon(struct bine_greenlet *g, int error);
 
-/* Blocks of a layer above that a greenlet can leave open: does g have any, and close them, waiting for what they wait for. */
+/* bine_greenlet_report_open says on standard error what g has left open. bine_greenlet_close_open
+ * closes it. */
 struct bine_block_class {
     bool (*any)(const struct bine_greenlet *g);
     void (*close)(struct bine_greenlet *g);
 };
 void bine_greenlet_on_left_open(const struct bine_block_class *class);
-/* Say on standard error what g has left open; close it. */
+/* Parts of the end of a greenlet that live in files of their own. */
 void bine_greenlet_report_open(struct bine_greenlet *g);
 void bine_greenlet_report_block(struct bine_greenlet *g);
 void bine_greenlet_close_open(struct bine_greenlet *g);

@@ -1,10 +1,12 @@
 /*
- * The ready queue of one hub: a ring of pointers, first in first out. A ring and not a list through the records: who runs
- * after next is known without touching the record of who runs next, so the processor can fetch several greenlets
- * at a time (100,000 in turn: a list makes each switch wait for the memory of the one before).
+ * The ready queue of one hub: a ring of pointers, first in, first out.
  *
- * A greenlet is in it at most once, and the ring always has room for every record of the hub (greenlet.c sees to that when it makes
- * records), so that making a greenlet ready cannot fail.
+ * It is a ring and not a list through the records. So the greenlet after the next is known without
+ * touching the record of the next, and the processor can fetch several greenlets at a time. With a
+ * list and very many greenlets each switch would wait for the memory of the one before.
+ *
+ * A greenlet is in the ring at most once. The ring always has room for every record of the hub, so
+ * that making a greenlet ready cannot fail. greenlet.c makes that room when it makes records.
  */
 #ifndef BINE_CORE_HUB_READY_H
 #define BINE_CORE_HUB_READY_H
@@ -17,15 +19,17 @@ struct bine_greenlet;
 
 struct bine_ready {
     struct bine_greenlet **slots;
-    uint32_t head, tail; /* they run on: slots[head & mask] is next, tail - head are in it */
-    uint32_t mask;       /* the room, a power of two, - 1 */
-    uint32_t slept;      /* runs on, too: those that timers woke are before this */
+    /* They only grow: slots[head & mask] is next, and tail - head greenlets are in the ring. */
+    uint32_t head, tail;
+    uint32_t mask;  /* the room - 1; the room is a power of two */
+    uint32_t slept; /* Only grows, too: the greenlets that timers woke are before this place. */
 };
 
-/* Make room for n in all. 0, or -1 with ENOMEM and nothing changed. */
+/* Makes room for n in all. Returns 0, or -1 with ENOMEM and nothing changed. */
 int bine_ready_reserve(struct bine_ready *ready, size_t n);
 void bine_ready_free(struct bine_ready *ready);
-/* Take out the one that `skip` others precede (fewer than there are); these keep their order. */
+/* Takes out the greenlet that `skip` others precede. The others keep their order. `skip` must be
+ * less than the number of greenlets in the ring. */
 struct bine_greenlet *bine_ready_take(struct bine_ready *ready, uint32_t skip);
 
 static inline uint32_t bine_ready_count(const struct bine_ready *ready)
@@ -43,7 +47,7 @@ static inline void bine_ready_push(struct bine_ready *ready, struct bine_greenle
     ready->slots[ready->tail++ & ready->mask] = g;
 }
 
-/* The next one (the queue is not empty), left in place. */
+/* Returns the next greenlet and leaves it in place. The queue must not be empty. */
 static inline struct bine_greenlet *bine_ready_first(const struct bine_ready *ready)
 {
     return ready->slots[ready->head & ready->mask];

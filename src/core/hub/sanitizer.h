@@ -1,5 +1,6 @@
 /*
- * Telling sanitizers about stack switches, kept next to the switch (hazard 22). Empty in ordinary builds.
+ * How sanitizers are told of stack switches, kept next to the switch (hazard 22). Empty in ordinary
+ * builds.
  */
 #ifndef BINE_CORE_HUB_SANITIZER_H
 #define BINE_CORE_HUB_SANITIZER_H
@@ -28,7 +29,8 @@
 #include <unistd.h>
 #endif
 
-/* For functions that finish on another stack than they began, as the sanitizer sees it. */
+/* For functions that, as the sanitizer sees it, finish on another stack than the one that they
+ * began on. */
 #if defined(BINE_ASAN)
 #define BINE_NO_SANITIZE __attribute__((no_sanitize_address))
 #elif defined(BINE_TSAN)
@@ -58,8 +60,9 @@ void *__tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 
-/* ThreadSanitizer makes the fiber the current one while it destroys it. It keeps signals with the fiber that is current until it calls their
- * handlers, so one that came meanwhile would go with it. */
+/* ThreadSanitizer makes the fiber the current one while it destroys it. It keeps signals with the
+ * current fiber until it calls their handlers. So a signal that came meanwhile would be lost with
+ * the fiber: signals are blocked here. */
 static inline void bine_sanitizer_destroy_fiber(void *fiber)
 {
     uint64_t all = UINT64_MAX, before;

@@ -1,6 +1,6 @@
 /*
- * The switch itself, inlined into the few places that park: what of a thread's state follows the greenlet beside the registers and
- * errno (C++'s exception globals), and what sanitizers must be told.
+ * The switch itself, inlined into the few places that park. It handles what follows the greenlet
+ * beside the registers and errno (C++'s exception globals), and what sanitizers must be told.
  */
 #ifndef BINE_CORE_HUB_SWITCH_H
 #define BINE_CORE_HUB_SWITCH_H
@@ -16,8 +16,9 @@ static inline bool bine_switch_exceptions(const struct bine_hub *hub)
     return globals && (globals->caught || globals->uncaught);
 }
 
-/* Not instrumented: it returns on the other fiber, and a caller that is not instrumented does not inline what is. The thread
- * sanitizer would count one return too many for each greenlet that ends, until its record of the root's calls breaks. */
+/* Not instrumented: the function returns on the other fiber. A caller that is not instrumented does
+ * not inline a function that is. ThreadSanitizer would count one return too many for each greenlet
+ * that ends, until its record of the root's calls breaks. */
 static inline BINE_NO_SANITIZE void bine_switch_announce(struct bine_hub *hub, struct bine_greenlet *from,
                                                          struct bine_greenlet *to, bool ended)
 {
@@ -53,13 +54,18 @@ static inline void bine_switch_arrived(struct bine_hub *hub, struct bine_greenle
     (void)hub, (void)g;
 }
 
-/* With many greenlets in turn each is cold by the time it runs again. Fetch what it needs first while others run: the record, which
- * must be there before the stack can be fetched, then the end of the stack. The ring says who comes when. The distances
- * were measured: with 100,000 in turn 12 and 3 took 30 ns, 20 and 10 23, 40 and 20 21, 48 and 32 22 (Zen 5, medians of seven). Looking
- * less far where fewer are ready costs a switch among 1,000 half a nanosecond, and servers do not gain by it.
+/*
+ * With many greenlets in the ready queue each is out of the cache by the time it runs again. So
+ * what a later greenlet needs is fetched while others run. First comes the record, which must be
+ * there before the stack can be fetched, then the end of the stack. The ring tells which greenlet
+ * runs at which distance. The distances are the fastest ones that were measured (bench/NOTES.md).
+ * They are the same where fewer greenlets are ready: shorter ones there gain little for a switch
+ * and nothing for a server.
  *
- * Sleepers wake in any order, and the page tables of their stacks are cold as well: eight stacks touched at a time are looked up
- * side by side (100,000 x 10 timers 0.73 s to 0.66, Zen 4). Not so in turn, where neighbours share the upper tables: there it is slower. */
+ * Sleepers wake in any order, so the page tables of their stacks are out of the cache as well.
+ * Stacks that are touched in groups are looked up side by side, which is faster. It is slower for
+ * greenlets that run in the order of their stacks, where neighbours share the upper tables.
+ */
 enum {
     BINE_AHEAD = 48, /* more than the largest distance */
     BINE_RECORD_AHEAD = 40,
@@ -88,10 +94,11 @@ static inline __attribute__((always_inline)) void bine_switch_fetch(const struct
     __builtin_prefetch(sp + 64, 1);
 }
 
-/* The part for a greenlet that has not run yet: out of line. */
+/* The part for a greenlet that has not run yet. It is out of line. */
 void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* From one greenlet to another that has run before. 0, when somebody continues `from`. */
+/* Switches from one greenlet to another that has run before. Returns 0 when another greenlet
+ * switches back to `from`. */
 static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hub *hub, struct bine_greenlet *from,
                                                                   struct bine_greenlet *to)
 {
@@ -102,7 +109,8 @@ static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hu
     return zero;
 }
 
-/* To any other: returns when somebody continues `from`, the current greenlet. Only where no C++ runtime is loaded. */
+/* Switches to any other greenlet. Returns when another greenlet switches back to `from`, the
+ * current greenlet. Only for a thread without a C++ runtime. */
 static inline __attribute__((always_inline)) void bine_switch_other(struct bine_hub *hub, struct bine_greenlet *from,
                                                                     struct bine_greenlet *to)
 {
@@ -115,7 +123,7 @@ static inline __attribute__((always_inline)) void bine_switch_other(struct bine_
     }
 }
 
-/* The same, where it may turn out to be the current one. */
+/* Does the same, where `to` may turn out to be the current greenlet. */
 static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub, struct bine_greenlet *from,
                                                                     struct bine_greenlet *to)
 {
@@ -123,12 +131,13 @@ static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_
         bine_switch_other(hub, from, to);
 }
 
-/* From one greenlet to another where something is exchanged. The room lies on the stack of the one that leaves: a switch cannot fail for
- * lack of memory. */
+/* Switches from one greenlet to another where something is exchanged. The room lies on the stack of
+ * the greenlet that is left, so a switch cannot fail for lack of memory. */
 void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
 
-/* bine_switch_plain anywhere. Whoever leaves, leaves the exception globals empty: so only who had put something aside has something to put
- * back, and a C++ runtime may turn up (dlopen) while greenlets are parked. */
+/* Does what bine_switch_plain does, with or without a C++ runtime. A greenlet that is switched away
+ * from leaves the exception globals empty. So only a greenlet that has put exceptions aside has
+ * something to put back, and a C++ runtime may be loaded (dlopen) while greenlets are parked. */
 static inline __attribute__((always_inline)) void
 bine_switch_unchanged(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
 {
@@ -152,12 +161,15 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
 }
 
 /*
- * May the current greenlet yield at once: somebody who has run before is ready, the slice is not used up, and neither the
- * greenlet nor the hub has anything else to attend to? Then who goes on, taken off the ready queue, and the current one is on it; NULL:
- * nothing was done. Each condition left out of this path is an instruction of a switch that has sixty.
+ * Lets the current greenlet yield at once if it can. The conditions: a greenlet that has run before
+ * is ready, the slice is not used up, and neither the current greenlet nor the hub has anything
+ * else to attend to. Then the current greenlet goes to the end of the ready queue, and the next one
+ * is taken off it and returned. Returns NULL if nothing was done. Each condition that this path
+ * leaves out is an instruction less in the switch.
  *
- * bine_switch_over to that one must be the last thing the calling function does: then it is a jump, the switch keeps the caller's
- * registers only once, and goes back to the caller itself.
+ * The calling function must call bine_switch_over to the returned greenlet, and must do nothing
+ * after that. Then that call is a jump: the switch keeps the caller's registers only once, and
+ * returns to the caller itself.
  */
 static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(struct bine_hub *hub)
 {
@@ -176,9 +188,11 @@ static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_pe
     return next;
 }
 
-/* bine_park with its common case inlined, for the few calls where a switch is most of the work. First: may the current greenlet, g, park at
- * once, with no deadline and no flags, nothing out of the ordinary, and somebody is ready? Then who, taken off the ready queue; NULL: nothing
- * was done. Then the park, for one who was. */
+/* bine_park_peek and bine_park_over are bine_park with its common case inlined, for the few calls
+ * where a switch is most of the work. bine_park_peek asks whether the current greenlet, g, can park
+ * at once: with no deadline, no flags and nothing out of the ordinary, while another greenlet is
+ * ready. It takes that one off the ready queue and returns it, or returns NULL if nothing was done.
+ * bine_park_over then parks g and switches to it. */
 static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(struct bine_hub *hub,
                                                                                   const struct bine_greenlet *g)
 {

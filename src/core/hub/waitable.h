@@ -1,8 +1,10 @@
 /*
- * Waiters and what they wait on. Every object that bine_wait accepts begins with a bine_waitable; every
- * waiter is a record on the waiting greenlet's stack (or in the iteration), linked into one queue, FIFO.
+ * Waiters and the objects that they wait for. Every object that bine_wait accepts begins with a
+ * bine_waitable. Every waiter is a record on the waiting greenlet's stack (or in the iteration),
+ * linked into one queue, first in, first out.
  *
- * All of this belongs to one hub: no locks, no atomics. Other threads go through hub messages (message.h).
+ * All of this belongs to one hub, without locks and atomics. Other threads use the hub's messages
+ * (message.h).
  */
 #ifndef BINE_CORE_HUB_WAITABLE_H
 #define BINE_CORE_HUB_WAITABLE_H
@@ -20,14 +22,14 @@ struct bine_waiters {
 
 struct bine_waiter {
     struct bine_waiter *next, *previous;
-    struct bine_waiters *queue;     /* the queue it is linked into, NULL when in none */
-    struct bine_greenlet *greenlet; /* whom to wake */
-    /* Called instead of waking the greenlet, if not NULL. It may not park. */
+    struct bine_waiters *queue;     /* the queue that it is linked into, NULL if it is in none */
+    struct bine_greenlet *greenlet; /* the greenlet to wake */
+    /* Called instead of waking the greenlet, if not NULL. May not park. */
     void (*notify)(struct bine_waiter *waiter);
-    void *item; /* free for the object: hand-off of an item, a count ... */
+    void *item; /* free for the object: the item of a hand-off, a count ... */
 };
 
-/* A waiter that is about to be pushed, which sets the rest. */
+/* Prepares a waiter that is about to be pushed. The push sets the rest. */
 static inline void bine_waiter_init(struct bine_waiter *waiter, struct bine_greenlet *greenlet)
 {
     waiter->greenlet = greenlet;
@@ -51,7 +53,7 @@ static inline void bine_waiters_push(struct bine_waiters *queue, struct bine_wai
     queue->last = waiter;
 }
 
-/* Unlink a waiter; nothing happens if it is in no queue. */
+/* Unlinks a waiter. Does nothing if it is in no queue. */
 static inline void bine_waiters_remove(struct bine_waiter *waiter)
 {
     struct bine_waiters *queue = waiter->queue;
@@ -68,7 +70,7 @@ static inline void bine_waiters_remove(struct bine_waiter *waiter)
     waiter->queue = NULL;
 }
 
-/* Unlink `waiter`, the first of the queue. */
+/* Unlinks `waiter`, the first of the queue. */
 static inline void bine_waiters_drop_first(struct bine_waiters *queue, struct bine_waiter *waiter)
 {
     queue->first = waiter->next;
@@ -92,28 +94,31 @@ struct bine_waitable;
 struct bine_waitable_class {
     const char *name;                                  /* for dumps and error checks */
     bool (*ready)(const struct bine_waitable *object); /* would an operation on it not block? */
-    /* May another thread make it ready? Then waiting for it is BINE_PARK_EXTERNAL. NULL: no. */
+    /* May another thread make it ready? Then waiting for it is BINE_PARK_EXTERNAL. NULL means
+     * no. */
     bool (*external)(const struct bine_waitable *object);
-    /* To which hub does it belong? NULL: whoever waits for it has made sure. */
+    /* The hub that it belongs to. NULL: its waiters have made sure that it is their own. */
     struct bine_hub *(*hub)(const struct bine_waitable *object);
 };
 
 /* The first member of every waitable object. */
 struct bine_waitable {
     const struct bine_waitable_class *class;
-    struct bine_waiters watchers; /* those who wait for it to become ready, without taking anything */
+    /* greenlets that wait for it to become ready, without taking anything */
+    struct bine_waiters watchers;
 };
 
-/* Is it another hub's, so that its watchers are not ours to touch? */
+/* Does it belong to another hub? Then this thread may not touch its watchers. */
 static inline bool bine_waitable_foreign(const struct bine_waitable *object, const struct bine_hub *hub)
 {
     return object->class->hub && object->class->hub(object) != hub;
 }
 
-/* Take every watcher off the queue and wake it (or call its notify). Call when the object became ready. */
+/* Takes every watcher off the queue and wakes it (or calls its notify). Called when the object has
+ * become ready. */
 void bine_waitable_notify(struct bine_waitable *object);
 
-/* Wake one waiter that has been popped from its queue. */
+/* Wakes one waiter that has been popped from its queue. */
 void bine_waiter_wake(struct bine_waiter *waiter);
 
 #endif
