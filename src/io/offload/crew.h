@@ -1,6 +1,6 @@
 /*
- * Threads of the offload pool that have the same rights (confine.h), and the jobs that wait for them. All functions are called with the
- * pool's lock held.
+ * A crew: the threads of the offload pool that have the same rights (confine.h), and the jobs that
+ * wait for them. All functions are called with the pool's lock held.
  */
 #ifndef BINE_IO_OFFLOAD_CREW_H
 #define BINE_IO_OFFLOAD_CREW_H
@@ -8,22 +8,24 @@
 #include "job_list.h"
 
 enum {
-    BINE_CREW_THREADS_MOST = 4096 /* whatever lingers */
+    BINE_CREW_THREADS_MOST = 4096 /* however many of them linger */
 };
 
 struct bine_worker;
 
 struct bine_crew {
-    unsigned rights;                  /* of its threads */
-    bool retired;                     /* bine_offload_renew: threads end when nothing is queued */
-    struct bine_job_list jobs, names; /* queued */
-    bool named_last;                  /* the last that was taken from a queue was a name */
+    unsigned rights;                  /* the rights of its threads */
+    bool retired;                     /* bine_offload_renew was called: threads end when nothing is queued */
+    struct bine_job_list jobs, names; /* the queued ones */
+    bool named_last;                  /* the job that was last taken from a queue was a name */
     struct bine_worker *idle;
-    size_t naming;    /* threads that look up names */
-    size_t threads;   /* running and idle */
-    size_t making;    /* being made */
-    size_t lingering; /* of `threads`, at work on jobs that do not count towards the bound */
-    size_t finishing; /* of `threads`, done with their job and about to look for the next */
+    size_t naming;  /* threads that are looking up names */
+    size_t threads; /* running and idle */
+    size_t making;  /* threads that are being made */
+    /* those of `threads` that are at work on jobs that do not count towards the bound */
+    size_t lingering;
+    /* those of `threads` that are done with their job and about to look for the next */
+    size_t finishing;
     struct bine_crew *next;
 };
 
@@ -37,8 +39,8 @@ static inline struct bine_job_list *bine_crew_list(struct bine_crew *crew, const
     return job->name ? &crew->names : &crew->jobs;
 }
 
-/* Names leave half of the threads to everything else: strangers choose which names are looked up, and their own name
- * server may be slow. */
+/* Names leave half of the threads to all other jobs. Strangers choose which names are looked up,
+ * and their own name server may be slow. */
 static inline size_t bine_crew_room_for_names(const struct bine_crew *crew, size_t bound)
 {
     size_t most = (bound + 1) / 2;
@@ -51,7 +53,7 @@ static inline size_t bine_crew_names_that_may_begin(const struct bine_crew *crew
     return crew->names.count < room ? crew->names.count : room;
 }
 
-/* The next job, names and others by turns. NULL: no job may begin. */
+/* Returns the next job. Names and other jobs take turns. Returns NULL if no job may begin. */
 static inline struct bine_offload_job *bine_crew_pop(struct bine_crew *crew, size_t bound)
 {
     bool name = bine_crew_names_that_may_begin(crew, bound) > 0 && (!crew->jobs.first || !crew->named_last);
@@ -62,8 +64,8 @@ static inline struct bine_offload_job *bine_crew_pop(struct bine_crew *crew, siz
     return job;
 }
 
-/* Is one more thread needed for what is queued, and allowed? Whoever asks one thing after the other needs but one,
- * which has perhaps not yet noticed that it is free. */
+/* Is one more thread needed for the queued jobs, and allowed? A caller that makes one call after
+ * the other needs only one thread, which has perhaps not yet noticed that it is free. */
 static inline bool bine_crew_wants_thread(const struct bine_crew *crew, size_t bound)
 {
     size_t threads = crew->threads + crew->making;

@@ -1,4 +1,5 @@
-/* Jobs of the offload pool that wait for a thread: first in, first out, and any can be taken out at once. */
+/* Jobs of the offload pool that wait for a thread, first in, first out. Any job can be taken out in
+ * constant time. */
 #ifndef BINE_IO_OFFLOAD_JOB_LIST_H
 #define BINE_IO_OFFLOAD_JOB_LIST_H
 
