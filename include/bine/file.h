@@ -1,15 +1,17 @@
 /*
- * Files for greenlets: libc's calls with libc's signatures, results and errors. What the page cache or the directory
- * cache answers costs no switch; what waits for a disk, a network file system or a peer parks the greenlet, and the
- * call goes through io_uring or on a thread of the offload pool.
+ * Files for greenlets: libc's calls with libc's signatures, results and errors. A call that the
+ * page cache or the directory cache answers costs no switch. A call that waits for a disk, a
+ * network file system or a peer parks the greenlet, and goes through io_uring or to a thread of the
+ * offload pool.
  *
- * A call that has begun is as uninterruptible as a wait for a disk: a kill or timeout scope that strikes meanwhile
- * shows at the next wait. Before it has begun they end it with ECANCELED or ETIMEDOUT. Opening a FIFO and waiting for
- * file locks can be ended at any time.
+ * A call that has begun cannot be interrupted, as a wait for a disk cannot: a kill or timeout scope
+ * that strikes meanwhile shows at the next wait. Before the call has begun they end it with
+ * ECANCELED or ETIMEDOUT. Opening a FIFO and waiting for file locks can be ended at any time.
  *
- * A path is taken to be quick unless it leads to a network or user-space file system (NFS, SMB, FUSE, Ceph ...); with
- * BINE_FILES=offload in the environment none is. On a thread without a hub these are libc's own. Any thread.
- * Switches: maybe.
+ * Bine takes a path to be quick unless it leads to a network or user-space file system (NFS, SMB,
+ * FUSE, Ceph ...). With BINE_FILES=offload in the environment it takes no path to be quick.
+ *
+ * Any thread may call them. On a thread without a hub these are libc's own calls. Switches: maybe.
  */
 #ifndef BINE_FILE_H
 #define BINE_FILE_H
@@ -40,7 +42,8 @@ BINE_API int bine_fallocate(int fd, int mode, off_t offset, off_t size);
 BINE_API int bine_posix_fallocate(int fd, off_t offset, off_t size);
 BINE_API int bine_ftruncate(int fd, off_t size);
 
-/* To a socket, a pipe or another file. To a blocking socket bytes are copied through memory. */
+/* Copies to a socket, a pipe or another file. To a blocking socket the bytes are copied through
+ * memory. */
 BINE_API ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size);
 BINE_API ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags);
 BINE_API ssize_t bine_tee(int in, int out, size_t size, unsigned flags);
@@ -48,13 +51,13 @@ BINE_API ssize_t bine_vmsplice(int fd, const struct iovec *vector, size_t count,
 BINE_API ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
                                       unsigned flags);
 
-/*
- * File locks. The lock is asked for again and again, with pauses of 1 to 50 ms while others hold it, and at once when
- * a greenlet of the same thread gives one back; so the wait can be cancelled, but is not first come, first served,
- * and the kernel does not see it: no EDEADLK for circles of F_SETLKW.
- */
+/* File locks. While others hold the lock, the call asks for it again and again, with pauses of 1 to
+ * 50 ms, and at once when a greenlet of the same thread gives a lock back. So the wait can be
+ * cancelled, but it is not first come, first served, and the kernel does not see it: circles of
+ * F_SETLKW give no EDEADLK. */
 BINE_API int bine_flock(int fd, int operation);
-/* command: F_SETLKW or F_OFD_SETLKW; also F_SETLK and F_OFD_SETLK, which do not wait but wake. */
+/* command: F_SETLKW or F_OFD_SETLKW. F_SETLK and F_OFD_SETLK are accepted, too: they do not wait,
+ * but wake greenlets that do. */
 struct flock;
 BINE_API int bine_fcntl_lock(int fd, int command, struct flock *lock);
 BINE_API int bine_lockf(int fd, int command, off_t size);

@@ -1,19 +1,27 @@
 /*
- * Names for greenlets: libc's look-ups with libc's signatures, results and errors, run whole on a thread of the
- * offload pool (so that every name service module works) while the greenlet parks.
+ * Names for greenlets: libc's look-ups with libc's signatures, results and errors. A thread of the
+ * offload pool makes the whole look-up, so that every name service module works, while the greenlet
+ * parks. A look-up that needs no name service (a numeric host or service) is answered at once,
+ * without a thread.
  *
- * What needs no name service is answered at once, without a thread: numeric hosts and services.
+ * If the caller is killed, or a timeout scope expires, while it waits, the look-up runs on by
+ * itself, and its result is freed when it comes. The caller then gets ECANCELED or ETIMEDOUT in
+ * this form:
  *
- * When the caller is killed or a timeout scope expires while it waits, the look-up goes on by itself, its result is
- * freed when it comes, and the caller gets: EAI_SYSTEM with errno ECANCELED or ETIMEDOUT (getaddrinfo, getnameinfo);
- * that error number (the _r forms; h_errno NETDB_INTERNAL); NULL or -1 with that errno (the others).
+ *  - getaddrinfo and getnameinfo return EAI_SYSTEM with that errno.
+ *  - The _r forms return that error number, with h_errno NETDB_INTERNAL.
+ *  - The others return NULL or -1 with that errno.
  *
- * Look-ups take at most half of the pool's threads, since strangers may choose the names; 4,096 may wait for
- * one of these. Beyond that they fail at once: EAI_AGAIN; EAGAIN (the _r forms; h_errno TRY_AGAIN); NULL or -1
- * with that errno and h_errno.
+ * Look-ups take at most half of the pool's threads, since strangers may choose the names. 4,096
+ * look-ups may wait for one of these threads. Further ones fail at once:
  *
- * The look-up runs on another thread: it does not see the resolver options that the calling thread set in _res. On
- * a thread without a hub these are libc's own functions. Any thread. Switches: maybe.
+ *  - getaddrinfo and getnameinfo return EAI_AGAIN.
+ *  - The _r forms return EAGAIN, with h_errno TRY_AGAIN.
+ *  - The others return NULL or -1 with that errno and h_errno.
+ *
+ * The look-up runs on another thread: it does not see the resolver options that the calling thread
+ * set in _res. Any thread may call these functions. On a thread without a hub they are libc's own.
+ * Switches: maybe.
  */
 #ifndef BINE_NAMES_H
 #define BINE_NAMES_H
@@ -28,18 +36,19 @@
 
 BINE_BEGIN
 
-/* <netdb.h> hides it from strict C; declared by tag so that this header stands there, too. */
+/* <netdb.h> hides it from strict C. This header declares it by its tag, so that it works there,
+ * too. */
 struct addrinfo;
 
-/* Equal look-ups of greenlets of one thread that are under way at the same time are made once; each caller gets a
- * result of its own, to be freed with freeaddrinfo. */
+/* Greenlets of one thread that look up the same name at the same time share one look-up. Each
+ * caller gets a result of its own, and frees it with freeaddrinfo. */
 BINE_API int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                               struct addrinfo **result);
 BINE_API int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size,
                               char *service, socklen_t service_size, int flags);
 
-/* Of the forms with storage of their own the result is the calling greenlet's, until its next call of the same kind
- * (host, service, user, group) or its end. */
+/* For the forms with storage of their own, the result is the calling greenlet's. It is valid until
+ * the greenlet's next call of the same kind (host, service, user, group) or its end. */
 BINE_API struct hostent *bine_gethostbyname(const char *name);
 BINE_API struct hostent *bine_gethostbyname2(const char *name, int family);
 BINE_API struct hostent *bine_gethostbyaddr(const void *address, socklen_t length, int family);
