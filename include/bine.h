@@ -1,4 +1,4 @@
-/* Bine: greenlets for C. See each header for its contract; this one includes them all. */
+/* Bine: greenlets for C. This header includes all others. Each of them describes its own calls. */
 #ifndef BINE_H
 #define BINE_H
 

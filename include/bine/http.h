@@ -1,21 +1,25 @@
 /*
- * HTTP/1.1 for greenlets: a library of its own, libbine-http (link with -lbine-http -lbine-tls -lbine). A server runs your
- * function once for each request, in the greenlet of its connection; a client keeps its connections. TLS is libbine-tls's, the parser is llhttp.
+ * HTTP/1.1 for greenlets. It is a library of its own, libbine-http (link with -lbine-http
+ * -lbine-tls -lbine). A server runs your function once for each request, in the greenlet of its
+ * connection. A client keeps its connections. TLS is libbine-tls's, and the parser is llhttp.
  *
  *      static void hello(bine_http *http, void *arg)
  *      {
  *          bine_http_respond(http, 200, "text/plain", "hello, world\n", 13);
  *      }
  *
- *      bine_http_server *server =
- *          bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:8000"}, hello, NULL);
+ *      bine_http_server_options options = {.listen.address = "127.0.0.1:8000"};
+ *      bine_http_server *server = bine_http_server_new(&options, hello, NULL);
  *      bine_http_server_serve(server);
  *
- * A `bine_http` is one exchange: a request and its answer. What comes in (the request on a server, the answer at a client) is read by the
- * same functions on both sides. An exchange belongs to the greenlet that got it, which may lend it to others of its thread, one at a time.
+ * A `bine_http` is one exchange: a request and its answer. The same functions read the incoming
+ * message on both sides: the request on a server, the answer at a client. An exchange belongs to
+ * the greenlet that got it. That greenlet may lend it to others of its thread, one at a time.
  *
- * What comes in is read strictly: a message that two programs could read in two ways is refused, as one is that is larger or slower than
- * its limits allow. The server answers what it refuses by itself (400, 408, 413, 414, 417, 431, 501, 503, 505), and then closes the connection.
+ * Incoming messages are read strictly: a message that two programs could read in two ways is
+ * refused. So is one that is larger or slower than its limits allow. The server itself answers the
+ * requests that it refuses (400, 408, 413, 414, 417, 431, 501, 503, 505), and then closes the
+ * connection.
  */
 #ifndef BINE_HTTP_H
 #define BINE_HTTP_H
@@ -31,178 +35,215 @@ BINE_BEGIN
 
 typedef struct bine_http bine_http;
 
-/* Limits on what the other side may do. Each is 0 for the value named here. */
+/* Limits on what the other side may do. A field that is 0 takes the value that its comment names.
+ * Times are in ns. */
 typedef struct bine_http_limits {
     size_t line; /* bytes of a request's target: 8,192 */
-    size_t
-        head; /* bytes of a head, which is the first line and the fields: 16,384; as many of the trailers behind chunks */
+    /* Bytes of a head, which is the first line and the fields: 16,384. The trailers behind
+     * chunks may have as many. */
+    size_t head;
     uint64_t body; /* bytes of a body: 1 MiB for servers, no limit for clients */
-    int64_t
-        head_time; /* from the first byte of a head to its last, for a client also until the first; for a TLS handshake: 10 s */
-    int64_t body_time;    /* for a whole body to come in, the time between the caller's reads included: 60 s */
-    int64_t send_time;    /* for the other side to take one piece of at most 256 KiB: 60 s */
-    int64_t idle_time;    /* between two exchanges of a connection: 60 s */
-    int64_t request_time; /* servers: from the first byte of a request to the last one of its answer: no limit */
+    /* From the first byte of a head to its last, for a client also until the first; also for a
+     * TLS handshake: 10 s. */
+    int64_t head_time;
+    /* For a whole body to come in, including the time between the caller's reads: 60 s. */
+    int64_t body_time;
+    int64_t send_time; /* For the other side to take one piece of at most 256 KiB: 60 s. */
+    int64_t idle_time; /* Between two exchanges of a connection: 60 s. */
+    /* For servers: from the first byte of a request to the last one of its answer: no limit. */
+    int64_t request_time;
 } bine_http_limits;
 
-/* ---- what came in: a server's request, a client's answer ----------------------------------------------------- */
+/* ---- what came in: a server's request, a client's answer ------------------------------------- */
 
-/* The value of the first field of this name (in any case), without the space around it; NULL if there is none, or for NULL.
- * Valid as long as the exchange. Switches: no. */
+/* Returns the value of the first field of this name (in any case), without the space around it.
+ * Returns NULL if there is none, and for NULL. The text is valid as long as the exchange.
+ * Switches: no. */
 BINE_API const char *bine_http_header(const bine_http *http, const char *name);
-/* The field with this index, counted from 0 in the order in which they came. False if there is none, or for NULL. Switches: no. */
+/* Store the name and the value of the field with this index, counted from 0 in the order in which
+ * the fields came. Returns false if there is none, and for NULL. Switches: no. */
 BINE_API bool bine_http_header_at(const bine_http *http, size_t index, const char **name, const char **value);
 
-/* Bytes of the body as announced, also when they have been read; -1 if only its end will tell (chunks). 0 for NULL.
- * Switches: no. */
+/* Returns the number of bytes of the body as announced, also when they have been read. Returns -1
+ * if only the body's end will tell (chunks), 0 for NULL. Switches: no. */
 BINE_API int64_t bine_http_length(const bine_http *http);
 
-/* Read at most `size` bytes of the body. Returns how many, 0 at its end, or -1: EINVAL, EMSGSIZE (the body is over its limit), EPROTO
- * (malformed chunks), ECONNRESET (the connection ended within the body), ETIMEDOUT (also: out of body_time), ECANCELED, or as recv(2) and
- * bine_tls_read. What ended the caller's wait loses nothing, and the next read goes on. All others are for good. The first read of a body
- * that the client holds back (Expect: 100-continue) asks for it. Switches: maybe. */
+/* Read at most `size` bytes of the body. Returns how many, or 0 at its end. Otherwise returns -1
+ * with EINVAL, EMSGSIZE (the body is over its limit), EPROTO (malformed chunks), ECONNRESET (the
+ * connection ended within the body), ETIMEDOUT (also if body_time has passed), ECANCELED, or as
+ * recv(2) and bine_tls_read. An error that ended only the caller's wait loses nothing, and the next
+ * read continues. All others are for good. If the client holds the body back (Expect:
+ * 100-continue), the first read asks for it. Switches: maybe. */
 BINE_API ssize_t bine_http_read(bine_http *http, void *buffer, size_t size);
-/* The whole rest of the body, with a NUL behind it, and its size in *size (may be NULL). The exchange owns it. Returns NULL: as
- * bine_http_read, ENOMEM. Switches: maybe. */
+/* Returns the whole rest of the body, with a NUL behind it, and stores its size in *size (may be
+ * NULL). The exchange owns it. Fails as bine_http_read, and with ENOMEM. Switches: maybe. */
 BINE_API char *bine_http_read_all(bine_http *http, size_t *size);
 
-/* ---- servers ------------------------------------------------------------------------------------------------- */
+/* ---- servers --------------------------------------------------------------------------------- */
 
 typedef struct bine_http_server bine_http_server;
 
-/* Runs once for each request. When it returns without an answer, the client gets status 500. When the server stops, it is killed after
- * the time of grace: its calls fail with ECANCELED. */
+/* Runs once for each request. When it returns without an answer, the client gets status 500. When
+ * the server stops, the handler's greenlet is killed after the time of grace: its calls fail with
+ * ECANCELED. */
 typedef void bine_http_handler(bine_http *http, void *arg);
 
-/* What became of a request, for an access log. */
+/* The outcome of a request, for an access log. */
 typedef struct bine_http_record {
     const bine_connection *connection;
     const char *method, *target; /* "" if the request was refused before they were known */
-    int status;                  /* of the answer; 0: there was none */
+    int status;                  /* of the answer; 0 if there was none */
     uint64_t sent;               /* bytes of the answer, its head included */
-    int64_t duration;            /* from the first byte of the request to the end of the answer */
-    const char *reason;          /* why the server refused the request, or cut it short; NULL: it did not */
+    int64_t duration;            /* ns from the first byte of the request to the end of the answer */
+    /* Why the server refused the request or cut it short. NULL if it did not. */
+    const char *reason;
 } bine_http_record;
 
 typedef struct bine_http_server_options {
     bine_server_options listen; /* where, and how many connections: as for bine_server_new */
-    bine_tls_context *tls;      /* for HTTPS: a server's context, which must outlive the server; NULL: plain */
+    /* For HTTPS: a server's context, which must outlive the server. NULL serves plain HTTP. */
+    bine_tls_context *tls;
     bine_http_limits limits;
-    /* Called after each exchange (`log`), and for each that the server refused or cut short (`error`), in the greenlet of the connection.
-     * They may switch. NULL: not called. */
+    /* `log` is called after each exchange, `error` for each exchange that the server refused or cut
+     * short, in the greenlet of the connection. They may switch. NULL is not called. */
     void (*log)(const bine_http_record *record, void *arg);
     void (*error)(const bine_http_record *record, void *arg);
     void *hook_arg;
 } bine_http_server_options;
 
-/* A server that is bound and listens, but accepts nothing yet. Returns NULL as bine_server_new; EINVAL also for a negative time.
- * Free with bine_http_server_free. Switches: no. */
+/* Make a server that is bound and listens, but accepts nothing yet. Fails as bine_server_new, and
+ * with EINVAL also for a negative time. Free it with bine_http_server_free. Switches: no. */
 BINE_API bine_http_server *bine_http_server_new(const bine_http_server_options *options, bine_http_handler *handler,
                                                 void *arg);
-/* Another server of the calling thread, at the same place and with the same options, handler and argument: as bine_server_share.
- * Switches: no. */
+/* Make another server of the calling thread, at the same place and with the same options, handler
+ * and argument: as bine_server_share. Switches: no. */
 BINE_API bine_http_server *bine_http_server_share(const bine_http_server *server);
-/* As bine_server_start, bine_server_serve, bine_server_free, bine_server_address and bine_server_port. */
+/* As bine_server_start, bine_server_serve, bine_server_free, bine_server_address and
+ * bine_server_port. */
 BINE_API int bine_http_server_start(bine_http_server *server);
 BINE_API int bine_http_server_serve(bine_http_server *server);
 BINE_API int bine_http_server_free(bine_http_server *server);
 BINE_API const char *bine_http_server_address(const bine_http_server *server);
 BINE_API int bine_http_server_port(const bine_http_server *server);
-/* Stop as bine_server_stop does. Connections that rest between two requests are closed at once; requests that have begun have the time of
- * grace, and their connections are closed behind the answer. Any thread. Switches: yes. */
+/* Stop as bine_server_stop does. Connections that rest between two requests are closed at once.
+ * Requests that have begun have the time of grace (ns), and their connections are closed after the
+ * answer. Any thread may call it. Switches: yes. */
 BINE_API int bine_http_server_stop(bine_http_server *server, int64_t grace);
 
-/* ---- a server's exchange ------------------------------------------------------------------------------------- */
+/* ---- a server's exchange --------------------------------------------------------------------- */
 
-/* "GET"; the target as the client sent it, "/a%20b?c=d"; both valid as long as the exchange. NULL: EINVAL. Switches: no. */
+/* Return the method, such as "GET", and the target as the client sent it, such as "/a%20b?c=d".
+ * Both are valid as long as the exchange. They fail with EINVAL. Switches: no. */
 BINE_API const char *bine_http_method(const bine_http *http);
 BINE_API const char *bine_http_target(const bine_http *http);
-/* The target's path, percent signs decoded, "/a b"; NULL with EINVAL if it is no path, is malformed, or has a NUL in it. What stands
- * behind its question mark, as sent, "c=d"; NULL if there is none. Both valid as long as the exchange. Switches: no. */
+/* bine_http_path returns the target's path with percent signs decoded, such as "/a b". It fails
+ * with EINVAL if the target has no path, is malformed, or has a NUL in it. bine_http_query returns
+ * the text behind the question mark as it was sent, such as "c=d", or NULL if there is none. Both
+ * are valid as long as the exchange. Switches: no. */
 BINE_API const char *bine_http_path(bine_http *http);
 BINE_API const char *bine_http_query(const bine_http *http);
-/* The connection that the request came by, and its TLS (NULL: plain). Do not read, write or close them. NULL: EINVAL. Switches: no. */
+/* Return the connection that the request came by, and its TLS, which is NULL for a plain
+ * connection. Do not read, write or close them. They fail with EINVAL. Switches: no. */
 BINE_API bine_connection *bine_http_connection(const bine_http *http);
 BINE_API bine_tls *bine_http_tls(const bine_http *http);
 
-/* Add a field to the answer, before it has begun. Both are copied. -1: EINVAL (no token, a control character in the value, or a field
- * that is the library's: Content-Length, Transfer-Encoding, Connection, Date), EALREADY (the answer has begun), ENOMEM. Switches: no. */
+/* Add a field to the answer, before the answer has begun. Name and value are copied. Returns 0, or
+ * -1 with EALREADY (the answer has begun), ENOMEM, or EINVAL: the name is no token, the value has a
+ * control character in it, or the field is the library's (Content-Length, Transfer-Encoding,
+ * Connection, Date). Switches: no. */
 BINE_API int bine_http_set_header(bine_http *http, const char *name, const char *value);
 
-/* Answer: status (200 to 599), Content-Type (NULL: none) and the whole body. Head and body leave in one write. To HEAD only the head is
- * sent. Returns 0, or -1: EINVAL (204 and 304 have no body), EALREADY (it has been answered), ENOMEM, ETIMEDOUT (also: out of send_time),
- * ECANCELED, or as send(2) and bine_tls_write; after those the connection is over. Switches: maybe. */
+/* Answer with a status (200 to 599), a Content-Type (NULL sends none) and the whole body. Head and
+ * body leave in one write. The answer to HEAD is sent without its body. Returns 0, or -1 with
+ * EINVAL (204 and 304 have no body), EALREADY (the request has been answered), ENOMEM, ETIMEDOUT
+ * (also if send_time has passed), ECANCELED, or as send(2) and bine_tls_write. After these last
+ * ones the connection is over. Switches: maybe. */
 BINE_API int bine_http_respond(bine_http *http, int status, const char *type, const void *body, size_t size);
 
-/* Answer in pieces: begin with status, type and length (-1: not known; the body goes in chunks, or ends with the connection for a client
- * of HTTP/1.0); then write the pieces. The head leaves with the first piece. The answer ends when the handler returns; it is broken off,
- * so that the client sees that it is not whole, if less than the length was written, or if a write failed. -1: as
- * bine_http_respond; write: EMSGSIZE (more than the length; nothing of it was sent). Switches: begin: no; write: maybe. */
+/* Answer in pieces: bine_http_begin takes status, type and length, then bine_http_write writes the
+ * pieces. If the length is -1, it is not known: the body goes in chunks, or for a client of
+ * HTTP/1.0 ends with the connection. The head leaves with the first piece. The answer ends when the
+ * handler returns. If less than the length was written, or if a write failed, the answer is broken
+ * off, so that the client sees that it is not whole. Both return 0, or -1 as bine_http_respond.
+ * bine_http_write also fails with EMSGSIZE (more than the length; it sent nothing of it).
+ * bine_http_begin does not switch; bine_http_write may. */
 BINE_API int bine_http_begin(bine_http *http, int status, const char *type, int64_t length);
 BINE_API int bine_http_write(bine_http *http, const void *data, size_t size);
-/* The answer cannot be completed: close the connection when the handler returns, so that the client sees it. -1: EINVAL.
- * Switches: no. */
+/* Say that the answer cannot be completed. The connection is closed when the handler returns, so
+ * that the client sees it. Returns 0, or -1 with EINVAL. Switches: no. */
 BINE_API int bine_http_abort(bine_http *http);
 
-/* ---- clients ------------------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 typedef struct bine_http_client bine_http_client;
 
 typedef struct bine_http_client_options {
-    bine_tls_context *tls;   /* for https: a client's context, which must outlive the client; NULL: plain http only */
+    /* For https: a client's context, which must outlive the client. NULL allows plain http only. */
+    bine_tls_context *tls;
     bine_http_limits limits; /* head_time is also for connecting */
-    size_t keep;             /* connections at rest that are kept, at most; 0: 16 */
-    int redirects;           /* that are followed, at most; 0: 10; -1: none */
+    size_t keep;             /* The largest number of connections at rest that are kept. 0 takes 16. */
+    /* The largest number of redirects that are followed. 0 takes 10, and -1 follows none. */
+    int redirects;
 } bine_http_client_options;
 
 typedef struct bine_http_request {
-    const char *method; /* NULL: "GET" */
+    const char *method; /* NULL takes "GET" */
     const char *url;    /* "http://host:port/path?query" or https */
-    const char *const *
-        headers; /* name, value, name, value ..., NULL; NULL: none. Not Host, Content-Length, Transfer-Encoding, Connection, Expect, Upgrade */
+    /* Name, value, name, value ..., NULL. NULL sends none. They may not be Host,
+     * Content-Length, Transfer-Encoding, Connection, Expect or Upgrade. */
+    const char *const *headers;
     const void *body;
     size_t size;
-    /* In place of body and size: called for the next piece of the body, which goes in chunks. How many bytes, 0 at the end, -1 with errno: the
-     * request fails. */
+    /* Used in place of body and size: it is called for the next piece of the body, which goes in
+     * chunks. It returns how many bytes it stored, 0 at the end, or -1 with errno; then the request
+     * fails. */
     ssize_t (*read)(void *arg, void *buffer, size_t size);
     void *arg;
 } bine_http_request;
 
-/* A client, of the calling thread; options NULL: all defaults. Returns NULL: EINVAL, ENOMEM, EAGAIN (no hub). Switches: no. */
+/* Make a client of the calling thread. With options NULL it takes all defaults. Fails with EINVAL,
+ * ENOMEM, or EAGAIN (no hub could be made). Free it with bine_http_client_free. Switches: no. */
 BINE_API bine_http_client *bine_http_client_new(const bine_http_client_options *options);
-/* Free it and close the connections that it keeps. -1: EPERM (another thread), EBUSY (an exchange has not been closed, or is being
- * fetched). NULL is ignored.
- * Switches: maybe. */
+/* Free the client and close the connections that it keeps. NULL is ignored. Returns 0, or -1 with
+ * EPERM (the client is another thread's) or EBUSY (an exchange has not been closed, or is being
+ * fetched). Switches: maybe. */
 BINE_API int bine_http_client_free(bine_http_client *client);
 
 /*
- * Send a request and wait, for at most `timeout` in all, for the head of its answer, whatever its status. Redirects are followed, but not from
- * https to http; fields with secrets (Authorization, Cookie) do not go to another host. A kept connection that the server closes at this very moment is
- * replaced, and the request sent again, for methods that may be repeated. Read the body by bine_http_read, then end the exchange
- * by bine_http_close. Several greenlets may use one client. Returns NULL:
- *   EINVAL           arguments, also: a malformed URL, header or method
- *   EPERM            another thread's client
- *   EPROTONOSUPPORT  https without a context
- *   EPROTO           an answer that is malformed, that two programs could read in two ways, or whose head is over its limit; TLS
- *                    (bine_tls_reason)
- *   EMSGSIZE         an answer whose body is announced to be over its limit
+ * Send a request and wait for the head of its answer, whatever its status, for at most `timeout`
+ * (ns) in all. Redirects are followed, but not from https to http. Fields with secrets
+ * (Authorization, Cookie) do not go to another host. If the server closes a kept connection at this
+ * very moment, the client replaces the connection and sends the request again, for methods that may
+ * be repeated. Read the body by bine_http_read, then end the exchange by bine_http_close. Several
+ * greenlets may use one client. Fails with:
+ *
+ *   EINVAL           an argument is wrong, also: the URL, the method or a header is malformed
+ *   EPERM            the client is another thread's
+ *   EPROTONOSUPPORT  the URL is https, but the client has no context
+ *   EPROTO           the answer is malformed, two programs could read it in two ways, or its head
+ *                    is over its limit; or TLS failed (bine_tls_reason)
+ *   EMSGSIZE         the answer announces a body that is over its limit
  *   ECONNRESET       the server ended the connection before the head was there
- *   ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the caller's read.
+ *   ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the
+ *                    caller's read
+ *
  * Switches: yes.
  */
 BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request, int64_t timeout);
-/* The same for GET and nothing else. */
+/* The same for GET, without fields or a body. */
 BINE_API bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t timeout);
 
-/* The status of the answer, and where it came from after all redirects (valid as long as the exchange). -1 and NULL: EINVAL (also: not a
- * client's). Switches: no. */
+/* bine_http_status returns the status of the answer, or -1 with EINVAL. bine_http_url returns the
+ * URL that the answer came from after all redirects, which is valid as long as the exchange. It
+ * fails with EINVAL. The EINVAL also means that the exchange is not a client's. Switches: no. */
 BINE_API int bine_http_status(const bine_http *http);
 BINE_API const char *bine_http_url(const bine_http *http);
-/* End a client's exchange. Its connection is kept if the body has been read to its end, and closed otherwise. NULL is ignored. -1: EINVAL
- * (a server's). Switches: maybe. */
+/* End a client's exchange. Its connection is kept if the body has been read to its end, and closed
+ * otherwise. NULL is ignored. Returns 0, or -1 with EINVAL (the exchange is a server's).
+ * Switches: maybe. */
 BINE_API int bine_http_close(bine_http *http);
 
-/* ---- files --------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct bine_http_files bine_http_files;
 
@@ -210,35 +251,41 @@ enum {
     BINE_HTTP_DOTFILES = 1 << 0, /* also serve names that begin with a dot */
 };
 
-/* The files below a directory. Returns NULL: EINVAL, ENOMEM, or as open(2) of the directory. Any thread may use it, one at a
- * time frees it. Switches: maybe. */
+/* Open the files below a directory. Fails with EINVAL, ENOMEM, or as open(2) of the directory. Any
+ * thread may use the result; one thread frees it. Free it with bine_http_files_free.
+ * Switches: maybe. */
 BINE_API bine_http_files *bine_http_files_new(const char *directory, unsigned flags);
-/* NULL is ignored. Switches: no. */
+/* Free it. NULL is ignored. Switches: no. */
 BINE_API void bine_http_files_free(bine_http_files *files);
 
-/* A handler whose arg is a bine_http_files: answers GET and HEAD with the file that the path names below the directory, or "index.html"
- * for a path that ends with "/"; ranges (one a request), If-None-Match, If-Modified-Since and If-Range are obeyed. Whatever leads out of
- * the directory ("..", a symbolic link), has a name with a dot first, or is no regular file is not found. Switches: maybe. */
+/* A handler whose arg is a bine_http_files. It answers GET and HEAD with the file that the path
+ * names below the directory, or with "index.html" for a path that ends with "/". It obeys ranges
+ * (one a request), If-None-Match, If-Modified-Since and If-Range. It answers 404 for a path that
+ * leads out of the directory ("..", a symbolic link), for a name that begins with a dot (without
+ * BINE_HTTP_DOTFILES), and for a file that is not regular. Switches: maybe. */
 BINE_API void bine_http_files_serve(bine_http *http, void *files);
-/* The same for a path of the caller's, such as "/a/b.txt", in place of the request's. Returns 0, or -1 as bine_http_respond; a
- * file that is not found has been answered with 404. Switches: maybe. */
+/* The same for a path of the caller's, such as "/a/b.txt", in place of the request's. Returns 0,
+ * or -1 as bine_http_respond. For a file that is not found it has answered with 404.
+ * Switches: maybe. */
 BINE_API int bine_http_files_send(bine_http_files *files, bine_http *http, const char *path);
 
-/* ---- websockets ---------------------------------------------------------------------------------------------- */
+/* ---- websockets ------------------------------------------------------------------------------ */
 
 typedef struct bine_websocket bine_websocket;
 
 enum {
-    BINE_WEBSOCKET_TEXT = 1, /* UTF-8; what comes in is checked */
+    BINE_WEBSOCKET_TEXT = 1, /* UTF-8; incoming text is checked */
     BINE_WEBSOCKET_BINARY = 2,
 };
 
 typedef struct bine_websocket_options {
-    size_t message; /* bytes of a message that comes in, at most; 0: 1 MiB */
-    /* Sec-WebSocket-Protocol. Of a server: the one that it answers with, of those that the client offers. Of a client: those that it
-     * offers, "chat, superchat". NULL: none */
+    size_t message; /* The largest number of bytes of an incoming message. 0 takes 1 MiB. */
+    /* Sec-WebSocket-Protocol. A server answers with this one, if the client offers it. A client
+     * offers these: "chat, superchat". NULL names none. */
     const char *protocol;
-    int *status; /* of a client: where the status of the server's answer goes; NULL: nowhere */
+    /* For a client: the place where the status of the server's answer is stored. NULL stores it
+     * nowhere. */
+    int *status;
 } bine_websocket_options;
 
 typedef struct bine_websocket_message {
@@ -247,45 +294,71 @@ typedef struct bine_websocket_message {
     size_t size;
 } bine_websocket_message;
 
-/* Make the connection of a request a websocket: answers the handshake, with the fields that were set. It ends with the exchange, which
- * owns it: calls in which other greenlets are then fail (EPIPE, ECONNRESET). Whether a page from elsewhere (Origin) may do this is the
- * handler's to decide, before. Returns NULL: EINVAL, EPROTO (the request asks for no websocket: it has been answered with status 400, or
- * 426), EALREADY, ENOMEM, or as bine_http_respond. Switches: maybe. */
+/* Make the connection of a request a websocket: answer the handshake, with the fields that were
+ * set. The websocket ends with the exchange, which owns it. Calls that other greenlets have begun
+ * with it then fail (EPIPE, ECONNRESET). The handler itself decides before this call whether a page
+ * from elsewhere (Origin) may do this. Fails with EINVAL, EPROTO (the request asks for no
+ * websocket; it has been answered with status 400 or 426), EALREADY, ENOMEM, or as
+ * bine_http_respond. Switches: maybe. */
 BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
 
 /*
- * Open a websocket to a server, as a client, within `timeout`, on a connection of its own. Of the request count the URL ("ws://host/path", "wss://",
- * or http and https) and the headers; redirects are not followed. options NULL: all defaults. The client's limits hold. Free with
- * bine_websocket_free, before the client. Returns NULL: as bine_http_fetch, and
- *   EINVAL           also: a method besides GET, a body, a field Sec-WebSocket-..., a malformed list of protocols
- *   ECONNREFUSED     the server's answer is not 101, but options->status; or nobody listens, and that stays as it was
- *   EPROTO           also: the answer is no right one to this handshake, or agrees to what was not offered
+ * Open a websocket to a server, as a client, within `timeout` (ns), on a connection of its own. The
+ * call uses the URL ("ws://host/path", "wss://", or http and https) and the headers of the request.
+ * It does not follow redirects. With options NULL it takes all defaults. The client's limits hold.
+ * Free the websocket with bine_websocket_free, before the client. Fails as bine_http_fetch, and
+ * with:
+ *
+ *   EINVAL           also: a method besides GET, a body, a field Sec-WebSocket-..., or a malformed
+ *                    list of protocols
+ *   ECONNREFUSED     the server's answer is not 101; its status is then in *options->status. Or
+ *                    nobody listens; *options->status then stays as it was
+ *   EPROTO           also: the answer does not fit this handshake, or agrees to something that was
+ *                    not offered
+ *
  * Switches: yes.
  */
 BINE_API bine_websocket *bine_websocket_connect(bine_http_client *client, const bine_http_request *request,
                                                 const bine_websocket_options *options, int64_t timeout);
-/* End a client's websocket: say that it closes (1000), if nobody has yet, and close the connection. Calls in which other greenlets are then fail
- * (EPIPE, ECONNRESET), and it waits until they have left. What the server has still to say is lost: to hear it, close and receive until
- * 0 comes. NULL is ignored. -1: EINVAL (a server's, which ends with its exchange). Switches: maybe. */
+/* End a client's websocket: say that it closes (1000), if neither side has yet, and close the
+ * connection. Calls that other greenlets have begun with it then fail (EPIPE, ECONNRESET), and the
+ * call waits until they have left. Messages that the server has still to send are lost. To receive
+ * them, call bine_websocket_close and receive until 0 comes. NULL is ignored. Returns 0, or -1 with
+ * EINVAL (the websocket is a server's, which ends with its exchange). Switches: maybe. */
 BINE_API int bine_websocket_free(bine_websocket *websocket);
-/* The protocol that was agreed upon; "" if none was, and for NULL. Valid as long as the websocket. Switches: no. */
+/* Returns the protocol that was agreed upon, or "" if none was, and for NULL. The text is valid as
+ * long as the websocket. Switches: no. */
 BINE_API const char *bine_websocket_protocol(const bine_websocket *websocket);
 
-/* Receive the next message; pings are answered meanwhile. Returns 1; 0 if the other side closed the websocket (bine_websocket_code); or
- * -1: EINVAL, ETIMEDOUT, ECANCELED and what bine_interrupt was given, which lose nothing; EPROTO (it broke the rules, or a message is over
- * its limit; it has been told so), ECONNRESET (the connection ended without a close), EBUSY (another greenlet receives), or as recv(2) and
- * bine_tls_read. Switches: maybe. */
+/*
+ * Receive the next message, and answer pings meanwhile. Returns 1, or 0 if the other side closed
+ * the websocket (bine_websocket_code). Otherwise returns -1 with:
+ *
+ *  - EINVAL
+ *  - ETIMEDOUT, ECANCELED, and the error given to bine_interrupt: these lose nothing
+ *  - EPROTO: the other side broke the rules, or a message is over its limit; the call has told the
+ *    other side so
+ *  - ECONNRESET: the connection ended without a close
+ *  - EBUSY: another greenlet receives
+ *  - the errors of recv(2) and bine_tls_read
+ *
+ * Switches: maybe.
+ */
 BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout);
 
-/* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread, also while another one receives or sends. Returns 0, or -1:
- * EINVAL, EPIPE (it has been closed, or an earlier send was cut short, which one that failed before its first byte was not), ENOMEM,
- * ETIMEDOUT (also: out of send_time), ECANCELED, or as send(2) and bine_tls_write. Switches: maybe. */
+/* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread may call these, also
+ * while another one receives or sends. Returns 0, or -1 with EINVAL, EPIPE (the websocket has been
+ * closed, or an earlier send was cut short), ENOMEM, ETIMEDOUT (also if send_time has passed),
+ * ECANCELED, or as send(2) and bine_tls_write. A send that failed before its first byte was not cut
+ * short. Switches: maybe. */
 BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
-/* Say that this side closes, with a code (1000: all is well; 1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason of at most 123 bytes
- * (NULL: none). Receiving goes on until the other side has closed as well. As bine_websocket_send. Switches: maybe. */
+/* Say that this side closes, with a code (1000 means that all is well; 1000 to 1003, 1007 to 1014,
+ * 3000 to 4999) and a reason of at most 123 bytes (NULL gives none). Receiving stays possible until
+ * the other side has closed as well. Returns and fails as bine_websocket_send. Switches: maybe. */
 BINE_API int bine_websocket_close(bine_websocket *websocket, int code, const char *reason);
-/* The code that the other side closed with: 0: it has not; 1005: none was given. 0 for NULL. Switches: no. */
+/* Returns the code that the other side closed with. Returns 0 if it has not closed, and for NULL,
+ * and 1005 if it gave no code. Switches: no. */
 BINE_API int bine_websocket_code(const bine_websocket *websocket);
 
 BINE_END
