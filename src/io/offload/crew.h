@@ -15,7 +15,7 @@ struct bine_worker;
 
 struct bine_crew {
     unsigned rights;                  /* the rights of its threads */
-    bool retired;                     /* bine_offload_renew was called: threads end when nothing is queued */
+    bool retired;                     /* bine_offload_renew: threads end when nothing is queued */
     struct bine_job_list jobs, names; /* the queued ones */
     bool named_last;                  /* the job that was last taken from a queue was a name */
     struct bine_worker *idle;

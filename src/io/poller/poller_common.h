@@ -1,6 +1,6 @@
 /*
- * What the pollers have in common: the book of operations in flight, one slot per descriptor, waking, and the slow
- * re-check of long waits. Inside src/io/poller*.c only.
+ * What the pollers have in common: the book of operations in flight, one slot for each descriptor,
+ * waking, and the slow re-check of long waits. Only for src/io/poller*.c.
  */
 #ifndef BINE_IO_POLLER_POLLER_COMMON_H
 #define BINE_IO_POLLER_POLLER_COMMON_H
@@ -13,10 +13,11 @@
 
 /* What a poller keeps for each descriptor number. */
 struct bine_poller_slot {
-    struct bine_operation *first; /* operations in flight, oldest first; its same_previous is the last one */
-    uint32_t generation;          /* epoll: of the descriptor when it was registered */
-    uint16_t ready;               /* epoll: poll(2) bits that were reported and not drained since */
-    bool registered;              /* epoll */
+    /* the operations in flight, the oldest first; its same_previous is the last one */
+    struct bine_operation *first;
+    uint32_t generation; /* epoll: the descriptor's generation when it was registered */
+    uint16_t ready;      /* epoll: poll(2) bits that were reported and not drained since */
+    bool registered;     /* epoll */
 };
 
 enum {
@@ -30,25 +31,25 @@ struct bine_poller_chunk {
 /* Bits of bine_operation.poller_state. */
 enum {
     BINE_OPERATION_SUSPECT = 1 << 0, /* found stale by the re-check that runs now */
-    BINE_OPERATION_FLAG = 1 << 1,    /* from here on the poller's own */
+    BINE_OPERATION_FLAG = 1 << 1,    /* from here on the bits are the poller's own */
 };
 
-/* A poller with its eventfd, filled in but for the driver's turn and close; close comes last, when there is something
- * to close, because another thread may fork meanwhile. `size`: of the structure around it. Returns NULL: ENOMEM,
- * EMFILE, ENFILE. */
+/* Makes a poller with its eventfd. It is filled in except for the driver's turn and close. `close`
+ * is set last, when there is something to close, because another thread may fork meanwhile. `size`
+ * is that of the structure around the poller. Returns NULL for ENOMEM, EMFILE, ENFILE. */
 struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size);
-/* Give it back. Its memory is kept for the next poller of the class, because a thread that wants to wake the hub may be
- * holding the address still. */
+/* Gives it back. Its memory is kept for the next poller of the class, because a thread that wants
+ * to wake the hub may still hold the address. */
 void bine_poller_free(struct bine_poller *poller);
 
-/* For a class's verify: the eventfd. True if it was replaced. */
+/* The part of a class's verify for the eventfd. Returns true if the eventfd was replaced. */
 bool bine_poller_verify_wake(struct bine_poller *poller);
 
 /* The driver's wake and forked. */
 void bine_poller_wake(struct bine_driver *driver);
 void bine_poller_forked(struct bine_driver *driver);
 
-/* The slot of fd, NULL if there is none. */
+/* Returns the slot of fd, or NULL if there is none. */
 static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poller, int fd)
 {
     size_t chunk = (size_t)(unsigned)fd / BINE_POLLER_CHUNK;
@@ -59,7 +60,8 @@ static inline struct bine_poller_slot *bine_poller_slot(struct bine_poller *poll
 
 struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd);
 
-/* The same, made if need be: NULL if fd is no possible descriptor or there is no memory. */
+/* Does the same, and makes the slot if need be. Returns NULL if fd is no possible descriptor or
+ * there is no memory. */
 static inline struct bine_poller_slot *bine_poller_slot_make(struct bine_poller *poller, int fd)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
@@ -67,8 +69,9 @@ static inline struct bine_poller_slot *bine_poller_slot_make(struct bine_poller 
 }
 
 /*
- * Delivering a turn's events meets one cold greenlet after the other: its operation on its stack, then its record. What the
- * later ones need is fetched while the earlier ones are dealt with; of `later` only what must be in the cache by now is read.
+ * How a turn delivers its events. Each event leads to a greenlet that is out of the cache: to its
+ * operation on its stack, then to its record. So what the later ones need is fetched while the
+ * earlier ones are delivered. Of `later` only the parts are read that must be in the cache by now.
  */
 enum {
     BINE_POLLER_OPERATION_AHEAD = 6,
@@ -87,27 +90,30 @@ static inline __attribute__((always_inline)) void bine_poller_fetch_greenlet(con
         __builtin_prefetch(later->waiter, 1);
 }
 
-/* Enter an operation into the book; slot is NULL for one without a descriptor. */
+/* Enters an operation into the book. `slot` is NULL for an operation without a descriptor. */
 void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation, struct bine_poller_slot *slot);
 
-/* Strike it out, and tell its waiter. The record may be gone when this returns. */
+/* Takes it out of the book, and tells its waiter. The record may be gone when this returns. */
 void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);
 
-/* Change its place in the list of all: walks that call others put what they mean to visit first, and take it from
- * there. */
+/* Change its place in the list of all. Walks that call others move the operations that they are
+ * going to visit to the front, and take each from there. */
 void bine_poller_move_first(struct bine_poller *poller, struct bine_operation *operation);
 void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *operation);
 
-/* What poll(2) would be asked to know whether the operation can go on; 0 if poll(2) cannot tell. */
+/* Returns what poll(2) must be asked to know whether the operation can continue, or 0 if poll(2)
+ * cannot tell. */
 uint32_t bine_operation_events(const struct bine_operation *operation);
 
-/* Nanoseconds that a turn may wait at most: until the deadline (0: none at all, INT64_MAX: for ever) or the next
- * re-check. Does the re-check when it is due and adds what it found to *found. */
+/* Returns the nanoseconds that a turn may wait at most: until the deadline (0: not at all,
+ * INT64_MAX: for ever) or the next re-check. Does the re-check when it is due and adds what it
+ * found to *found. */
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
-/* The same, without re-checking anything. */
+/* Returns the same, without re-checking anything. */
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);
 
-/* Valgrind knows neither what io_uring writes nor epoll_pwait2, and dies when a process with a ring forks. */
+/* Valgrind does not know what io_uring writes, does not know epoll_pwait2, and dies when a process
+ * with a ring forks. */
 static inline bool bine_under_valgrind(void)
 {
 #ifdef RUNNING_ON_VALGRIND
@@ -117,7 +123,8 @@ static inline bool bine_under_valgrind(void)
 #endif
 }
 
-/* The first set of flags that the io_uring poller tries: 0 what Linux 6.1 knows, 1 5.19, 2 5.11. For tests. */
+/* The first set of flags that the io_uring poller tries. 0: what Linux 6.1 knows. 1: 5.19. 2: 5.11.
+ * For tests. */
 extern unsigned bine_poller_uring_rung;
 
 #endif

@@ -1,7 +1,10 @@
 /*
- * The short way through the commonest calls: a read of a socket that has something, a write to one that has room.
- * It does what receive.c and transmit.c do in that case and nothing else, inlined into the hooks, so that a patched
- * call that need not wait costs little more than libc's; whatever is out of the ordinary is left to the long way.
+ * The short path of the commonest calls: a read from a socket that has data, a write to one that
+ * has room.
+ *
+ * It does what receive.c and transmit.c do in that case and nothing else, and is inlined into the
+ * hooks. So a patched call that need not wait costs little more than libc's. Everything out of the
+ * ordinary is left to the long path.
  */
 #ifndef BINE_IO_SOCKET_FAST_H
 #define BINE_IO_SOCKET_FAST_H
@@ -13,12 +16,13 @@
 #include "io/wait/wait.h"
 #include "transmit.h"
 
-/* Inlined whatever the compiler thinks of it: with one function more around each system call sendmsg and recvmsg took 130 ns more than libc's
- * instead of 75 (Zen 5), presumably because the kernel leaves the return predictor empty. */
+/* Always inlined. One function more around each system call made sendmsg and recvmsg slower than
+ * the call itself explains (bench/NOTES.md). */
 #define BINE_FAST static inline __attribute__((always_inline))
 
-/* May a read of a socket of `size` bytes go the short way? `socket`: the caller says that fd must be one (recv), and is
- * told ENOTSOCK if it is not; else it is tried only if it is known to be one (read). */
+/* May a read of `size` bytes from a socket take the short path? With `socket` the caller says that
+ * fd must be a socket (recv), and fails with ENOTSOCK if it is not. Without it the short path is
+ * tried only if fd is known to be one (read). */
 BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub, const struct bine_descriptor *record, size_t size,
                                       bool socket)
 {
@@ -31,14 +35,16 @@ BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub, const struct b
            hub->streak < BINE_STREAK_LIMIT;
 }
 
-/* What was tried gave `got` bytes of `size`, or -1 with errno. True: that was it, errno is set if it is -1. False: take
- * the long way. `saved`: errno as it was before. */
+/* The attempt gave `got` bytes of `size`, or -1 with errno. Returns true if that is the call's
+ * result; errno is set if it is -1. Returns false if the long path must be taken. `saved` is errno
+ * as it was before. */
 BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_descriptor *record, ssize_t got,
                                    size_t size, bool socket, int saved)
 {
     if (__builtin_expect(got < 0, 0)) {
         if (errno != EAGAIN)
-            /* The number names another file by now, or recv is not what a filter lets pass of a read. */
+            /* The number names another file by now, or a filter that lets a read pass does not let
+             * a recv pass. */
             return socket || (errno != ENOTSOCK && !bine_call_refused(errno));
         atomic_store_explicit(&record->kind, BINE_FD_SOCKET, memory_order_relaxed);
         bool final = bine_descriptor_nonblocking_known(record) == BINE_NONBLOCKING;
@@ -46,10 +52,11 @@ BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_des
             bine_read_was_dry(record);
             bine_wait_drained(hub, fd, POLLIN, true);
         } else {
-            final = false; /* a datagram socket may have been shut down instead: the long way knows */
+            /* a datagram socket may have been shut down instead: the long path finds out */
+            final = false;
         }
         errno = final ? EAGAIN : saved;
-        return final; /* if not, the long way waits first: bine_read_was_dry has seen to that */
+        return final; /* if not, the long path waits first, because of bine_read_was_dry */
     }
     hub->streak++;
     if (__builtin_expect(atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET, 0))
@@ -64,8 +71,8 @@ BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_des
     return true;
 }
 
-/* Try recv(fd, buffer, size, 0). True: that was it, *result is the result, errno is set if it is -1. False: take the
- * long way. `socket`: as above. */
+/* Tries recv(fd, buffer, size, 0). Returns true if *result is the call's result; errno is set if
+ * that is -1. Returns false if the long path must be taken. `socket`: as above. */
 BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
@@ -76,7 +83,7 @@ BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t
     return bine_fast_recv_done(hub, fd, record, *result, size, socket, saved);
 }
 
-/* Try recvfrom(fd, buffer, size, 0, address, length). */
+/* Tries recvfrom(fd, buffer, size, 0, address, length). */
 BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, size_t size, struct sockaddr *address,
                                    socklen_t *length, ssize_t *result)
 {
@@ -88,7 +95,7 @@ BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, s
     return bine_fast_recv_done(hub, fd, record, *result, size, true, saved);
 }
 
-/* Try recvmsg(fd, message, 0). */
+/* Tries recvmsg(fd, message, 0). */
 BINE_FAST bool bine_fast_recv_message(struct bine_hub *hub, int fd, struct msghdr *message, bool socket,
                                       ssize_t *result)
 {
@@ -107,8 +114,8 @@ BINE_FAST bool bine_fast_recv_message(struct bine_hub *hub, int fd, struct msghd
     return bine_fast_recv_done(hub, fd, record, *result, size, socket, saved);
 }
 
-/* May a write with these flags go the short way? Not when the poller can send it along with others: then the ring may be
- * better, see transmit.c. `socket`: as above. */
+/* May a write with these flags take the short path? It may not when the poller can send it along
+ * with others: then the ring may be better, see transmit.c. `socket`: as above. */
 BINE_FAST bool bine_fast_send_allowed(struct bine_hub *hub, int fd, int flags, bool socket)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
@@ -118,7 +125,7 @@ BINE_FAST bool bine_fast_send_allowed(struct bine_hub *hub, int fd, int flags, b
     return socket || atomic_load_explicit(&record->kind, memory_order_relaxed) == BINE_FD_SOCKET;
 }
 
-/* Try send(fd, buffer, size, flags). An attempt that was made is always seen through to the end. */
+/* Tries send(fd, buffer, size, flags). An attempt that was made is always completed. */
 BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags, bool socket,
                               ssize_t *result)
 {
@@ -137,7 +144,7 @@ BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, 
     return true;
 }
 
-/* Try sendto. */
+/* Tries sendto. */
 BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
                                  const struct sockaddr *address, socklen_t length, ssize_t *result)
 {
@@ -155,7 +162,7 @@ BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffe
     return true;
 }
 
-/* Try sendmsg of a message that carries no descriptors. */
+/* Tries sendmsg of a message that carries no descriptors. */
 BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct msghdr *message, int flags,
                                       bool socket, ssize_t *result)
 {
@@ -174,7 +181,8 @@ BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct
     return true;
 }
 
-/* Try readv and writev of a socket. Of several buffers this makes a message, of a single one the plain call. */
+/* These try readv and writev of a socket. Several buffers make a message, a single one makes the
+ * plain call. */
 BINE_FAST bool bine_fast_vector(const struct iovec *vector, int count)
 {
     return vector && count > 0 && count <= IOV_MAX && (count == 1 || bine_vector_size(vector, (size_t)count) != 0);

@@ -1,6 +1,6 @@
 /*
- * Receiving from a socket: one call of the recv family, and how it waits. Shared by the public calls (receive.c),
- * read on a socket (read.c) and recvmmsg.
+ * Receiving from a socket: one call of the recv family, and how it waits. The public calls
+ * (receive.c), read on a socket (read.c) and recvmmsg share it.
  */
 #ifndef BINE_IO_SOCKET_RECEIVE_H
 #define BINE_IO_SOCKET_RECEIVE_H
@@ -19,14 +19,14 @@ struct bine_receive {
     struct msghdr *message; /* recvmsg, else NULL */
 };
 
-/* The call as libc's of the same meaning, but the greenlet waits. -1 with errno. */
+/* Does what libc's call of the same meaning does, but the greenlet waits. Returns -1 with errno. */
 ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive);
 
-/* A call came back with EAGAIN: is it that a datagram socket was shut down? Then the result is 0 bytes, and the
- * message, if there is one, says so. */
+/* A call failed with EAGAIN. Is the reason that a datagram socket was shut down? Then the result is
+ * 0 bytes, and the message, if there is one, says so. */
 bool bine_receive_ended(const struct bine_wait *wait);
-/* EAGAIN: tell the poller, where that proves that the socket is exhausted. A datagram socket may be shut down
- * instead. */
+/* Tells the poller of an EAGAIN, where that proves that the socket is exhausted. A datagram socket
+ * may be shut down instead. */
 void bine_receive_dry(const struct bine_wait *wait);
 void bine_receive_nothing(struct msghdr *message);
 

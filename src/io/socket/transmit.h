@@ -1,6 +1,6 @@
 /*
- * Sending on a socket: one call of the send family, and how it waits. Shared by the public calls (send.c), write on a
- * socket and sendmmsg.
+ * Sending on a socket: one call of the send family, and how it waits. The public calls (send.c),
+ * write on a socket and sendmmsg share it.
  */
 #ifndef BINE_IO_SOCKET_TRANSMIT_H
 #define BINE_IO_SOCKET_TRANSMIT_H
@@ -19,11 +19,11 @@ struct bine_transmit {
     const struct msghdr *message; /* sendmsg, else NULL */
 };
 
-/* The call as libc's of the same meaning, but the greenlet waits. -1 with errno. */
+/* Does what libc's call of the same meaning does, but the greenlet waits. Returns -1 with errno. */
 ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit);
 
-/* The same for a caller that has tried once without waiting: `sent` bytes went, or -1 with errno; `saved` is errno as
- * it was before. */
+/* Does the same for a caller that has tried once without waiting. That try sent `sent` bytes, or
+ * gave -1 with errno. `saved` is errno as it was before. */
 ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent, int saved);
 
 #endif

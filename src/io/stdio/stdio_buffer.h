@@ -1,6 +1,7 @@
 /*
- * The parts of glibc's FILE that its headers show (bits/types/struct_FILE.h) but do not name: flags of _flags,
- * unchanged since glibc 2.0 because inlined getc and putc of old programs depend on them.
+ * The parts of glibc's FILE that its headers show (bits/types/struct_FILE.h) but do not name: flags
+ * of _flags, unchanged since glibc 2.0 because inlined getc and putc of old programs depend on
+ * them.
  */
 #ifndef BINE_IO_STDIO_STDIO_BUFFER_H
 #define BINE_IO_STDIO_STDIO_BUFFER_H
@@ -19,7 +20,7 @@ enum {
     FILE_IN_BACKUP = 0x0100,
     FILE_LINE_BUFFERED = 0x0200,
     FILE_PUTTING = 0x0800,
-    FILE_OVER_DESCRIPTOR = 0x2000, /* of others (open_memstream) _fileno was never set */
+    FILE_OVER_DESCRIPTOR = 0x2000, /* in other streams (open_memstream) _fileno was never set */
     FILE_USER_LOCK = 0x8000,
 };
 #else

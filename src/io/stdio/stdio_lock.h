@@ -1,9 +1,9 @@
 /*
- * FILE locks owned by greenlets. libc's are recursive per thread, so that a second greenlet of the thread would walk
- * right in while the first is parked in the middle of a call (hazard 1).
+ * FILE locks that greenlets own. libc's lock is recursive for the thread, so it would let a second
+ * greenlet of the thread in while the first is parked in the middle of a call (hazard 1).
  *
- * Two locks are held together: this one keeps the other greenlets of the hub out, libc's own keeps the other
- * threads out.
+ * Two locks are held together. This one keeps the other greenlets of the hub out. libc's own keeps
+ * the other threads out.
  */
 #ifndef BINE_IO_STDIO_STDIO_LOCK_H
 #define BINE_IO_STDIO_STDIO_LOCK_H
@@ -13,20 +13,21 @@
 
 #include "core/hub/hub.h"
 
-/* Take it, recursively; waits while another greenlet or thread holds it. `firm`: whatever happens. 0, or an error
- * number (ECANCELED, ETIMEDOUT, EINTR, ENOMEM). */
+/* Takes the lock, recursively, and waits while another greenlet or thread holds it. With `firm`
+ * nothing ends the wait early. Returns 0, or an error number (ECANCELED, ETIMEDOUT, EINTR,
+ * ENOMEM). */
 int bine_stdio_lock(struct bine_hub *hub, FILE *file, bool firm);
-/* Take it if that needs no wait. */
+/* Takes it if that needs no wait. */
 bool bine_stdio_trylock(struct bine_hub *hub, FILE *file);
 void bine_stdio_unlock(struct bine_hub *hub, FILE *file);
 
-/* Of a lock that this greenlet's thread has and no other greenlet: note the owner, before it parks. bine_stdio_unlock
- * gives both back. 0, or ENOMEM. */
+/* Notes the owner of a lock that this greenlet's thread has and no other greenlet has, before the
+ * greenlet parks. bine_stdio_unlock gives both back. Returns 0, or ENOMEM. */
 int bine_stdio_own(struct bine_hub *hub, FILE *file);
 
-/* Keep the other greenlets out, waiting for them if need be, but let go of libc's lock, however often this thread has it:
- * for a call that another thread makes in our name. Returns how often that was, for bine_stdio_take_back; or -1 and an
- * error number in errno as of bine_stdio_lock. */
+/* Keeps the other greenlets out, and waits for them if need be. But lets go of libc's lock, however
+ * often this thread has it, for a call that another thread makes in this one's name. Returns how
+ * often that was, for bine_stdio_take_back. Returns -1 with errno as of bine_stdio_lock. */
 int bine_stdio_lend(struct bine_hub *hub, FILE *file);
 void bine_stdio_take_back(struct bine_hub *hub, FILE *file, int times);
 

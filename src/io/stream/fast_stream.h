@@ -1,6 +1,6 @@
 /*
- * The short way through reads and writes of what is no socket: a pipe that has something, a file in the page cache.
- * As fast.h, which is for sockets; the long way is stream.c.
+ * The short path of reads and writes of everything but sockets: a pipe that has data, a file in the
+ * page cache. fast.h does the same for sockets. The long path is stream.c.
  */
 #ifndef BINE_IO_STREAM_FAST_STREAM_H
 #define BINE_IO_STREAM_FAST_STREAM_H
@@ -10,7 +10,8 @@
 #include "io/socket/fast.h"
 #include "stream.h"
 
-/* Try read(fd, buffer, size). True: that was it, *result is the result, errno is set if it is -1. */
+/* Tries read(fd, buffer, size). Returns true if *result is the call's result; errno is set if that
+ * is -1. */
 BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
@@ -27,7 +28,8 @@ BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t
     if (nonblocking) {
         got = bine_libc.read(fd, buffer, size);
     } else {
-        /* Nothing but vectored calls takes RWF_NOWAIT. The offset -1: the file position, or none for a pipe. */
+        /* Only vectored calls take RWF_NOWAIT. The offset -1 means the file position, or none for a
+         * pipe. */
         struct iovec vector = {buffer, size};
         got = bine_libc.syscall(SYS_preadv2, fd, &vector, 1, -1L, -1L, RWF_NOWAIT);
     }
@@ -46,7 +48,7 @@ BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t
     return true;
 }
 
-/* Try write(fd, buffer, size) of a pipe. */
+/* Tries write(fd, buffer, size) of a pipe. */
 BINE_FAST bool bine_fast_write(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);

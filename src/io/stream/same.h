@@ -1,6 +1,7 @@
 /*
- * read, write, readv and writev that stay these system calls on sockets too, for programs under a seccomp filter that ends those that
- * make others: the descriptor is asked by poll first, then the call itself is made.
+ * read, write, readv and writev that stay these system calls on sockets, too. They are for programs
+ * under a seccomp filter that ends programs that make other calls. poll asks the descriptor first,
+ * then the call itself is made.
  */
 #ifndef BINE_IO_STREAM_SAME_H
 #define BINE_IO_STREAM_SAME_H
@@ -8,8 +9,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* As libc's of the name, for the calling greenlet. Switches: maybe. A write to a stream goes in pieces of 4 KiB, for which a
- * stream that poll reports has room. */
+/* Each does what libc's function of that name does, for the calling greenlet. Switches: maybe. A
+ * write to a stream is made in pieces of 4 KiB, for which a stream that poll reports has room. */
 ssize_t bine_same_read(int fd, void *buffer, size_t size);
 ssize_t bine_same_readv(int fd, const struct iovec *vector, int count);
 ssize_t bine_same_write(int fd, const void *buffer, size_t size);

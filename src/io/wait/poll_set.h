@@ -1,6 +1,7 @@
 /*
- * Waiting for several descriptors at once: what poll and select are made of. Readiness itself is always told by the
- * real poll(2) or select(2), so that every bit is the kernel's; this only waits until asking again is worth while.
+ * Waiting for several descriptors at once: poll and select are made of it. The real poll(2) or
+ * select(2) always tells the readiness itself, so that every bit is the kernel's. These functions
+ * only wait until asking again is worth while.
  */
 #ifndef BINE_IO_WAIT_POLL_SET_H
 #define BINE_IO_WAIT_POLL_SET_H
@@ -14,17 +15,20 @@
 #include "core/hub/signalled.h"
 
 /*
- * Park until one of the descriptors (as for poll(2); those below zero are left out) may have become ready, or
- * `deadline` (absolute ns, INT64_MAX: none). *rounds counts calls of one wait, so that a file that is reported
- * ready in vain does not make it spin; start it at 0. A signal that came since `signals` ends the wait. closed(i) is called for each entry whose descriptor was
- * closed meanwhile. Returns 0: ask again; or an error number: ETIME (the deadline), EINTR, ECANCELED, ETIMEDOUT,
- * EDEADLK, ENOMEM.
+ * Parks until one of the descriptors may have become ready, or until `deadline` (absolute ns,
+ * INT64_MAX: none). The array is as for poll(2); descriptors below zero are left out. *rounds
+ * counts the calls of one wait, so that a file that is reported ready in vain does not make the
+ * wait spin. It starts at 0. A signal that came since `signals` ends the wait. closed(i) is called
+ * for each entry whose descriptor was closed meanwhile.
+ *
+ * Returns 0 if the caller shall ask again; or an error number: ETIME (the deadline), EINTR,
+ * ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
  */
 int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
                        unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg);
 
-/* For ppoll, pselect and epoll_pwait: the caller's signal mask while it waits. Begin returns false if `mask` is
- * NULL. */
+/* The caller's signal mask while it waits, for ppoll, pselect and epoll_pwait. If `mask` is NULL
+ * nothing is changed. */
 struct bine_mask {
     sigset_t before;
     bool changed;
@@ -38,7 +42,8 @@ static inline bool bine_timespec_valid(const struct timespec *time)
     return time->tv_sec >= 0 && time->tv_nsec >= 0 && time->tv_nsec < 1000000000;
 }
 
-/* The absolute deadline of a wait of so long from now; NULL: none. It must be valid. */
+/* Returns the absolute deadline of a wait of this length from now. NULL: none. `time` must be
+ * valid. */
 int64_t bine_timespec_deadline(struct bine_hub *hub, const struct timespec *time);
 
 #endif

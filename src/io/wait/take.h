@@ -1,6 +1,7 @@
 /*
- * The loop of every call that takes what is there, as recv, read and accept do: try without blocking, and if there is nothing wait,
- * or let the poller make the call. It is inlined into each of them with its class, so the functions of the class are called directly.
+ * The loop of every call that takes what is there, as recv, read and accept do. It tries without
+ * blocking, and if there is nothing it waits, or lets the poller make the call. It is inlined into
+ * each of these calls with its class, so that the functions of the class are called directly.
  */
 #ifndef BINE_IO_WAIT_TAKE_H
 #define BINE_IO_WAIT_TAKE_H
@@ -8,32 +9,37 @@
 #include "wait.h"
 
 enum {
-    BINE_TAKE_REFUSALS = 2 /* after more of them the poller is not asked to make this call again */
+    /* After more refusals the poller is not asked to make this call again. */
+    BINE_TAKE_REFUSALS = 2
 };
 
-/* What the calls differ in. `call` is the caller's own record of its arguments. */
+/* In what the calls differ. `call` is the caller's own record of its arguments. */
 struct bine_take_class {
-    /* One try that does not block. The result, or -1 with errno: EAGAIN if there is nothing. */
+    /* Makes one try that does not block. Returns the result, or -1 with errno: EAGAIN if there is
+     * nothing. */
     ssize_t (*attempt)(struct bine_wait *wait, void *call);
-    /* After such an EAGAIN: does the call end all the same, with *result? NULL: never. */
+    /* Called after such an EAGAIN. Does the call end all the same, with *result? NULL: never. */
     bool (*over)(struct bine_wait *wait, void *call, ssize_t *result);
-    /* There was nothing: what does that tell of the next try? */
+    /* Called when there was nothing. Notes what that tells of the next try. */
     void (*dry)(struct bine_wait *wait, void *call);
     /* May the poller make this call? */
     bool (*poller_can)(struct bine_wait *wait, void *call);
-    /* It shall make it. As bine_wait_result. */
+    /* Has the poller make the call. Returns as bine_wait_result does. */
     int (*by_poller)(struct bine_wait *wait, void *call, ssize_t *result);
-    /* After a wait for readiness that ended with `error`, or 0: is the result 0 without another try? NULL: never. */
+    /* Called after a wait for readiness that ended with `error`, or 0. Is the result 0 without
+     * another try? NULL: never. */
     bool (*settled)(struct bine_wait *wait, void *call, int error);
-    /* This is the result. `tried`: by the first try, without a wait before. */
+    /* Called with the result. `tried`: the first try gave it, without a wait before. */
     void (*took)(struct bine_wait *wait, void *call, ssize_t result, bool tried);
-    /* The wait ended with this error. Returns what the call returns, with errno. NULL: -1, and the error. */
+    /* Called when the wait ended with this error. Returns what the call returns, with errno. NULL:
+     * the call returns -1 with that error. */
     ssize_t (*failed)(struct bine_wait *wait, void *call, int error);
 };
 
 /*
- * Take. `wait_first`: a try is most probably in vain, so wait before the first one. errno is kept if the call succeeds. A time
- * limit of the descriptor that has passed is EAGAIN.
+ * Makes the call. `wait_first`: a try is most probably in vain, so the first one comes after a
+ * wait. errno is kept if the call succeeds. When a time limit of the descriptor has passed the call
+ * fails with EAGAIN.
  */
 static inline __attribute__((always_inline)) ssize_t
 bine_take(struct bine_wait *wait, const struct bine_take_class *class, void *call, bool wait_first)
@@ -64,7 +70,7 @@ bine_take(struct bine_wait *wait, const struct bine_take_class *class, void *cal
         }
         int error = bine_wait_allowed(wait, false);
         if (error) {
-            /* Non-blocking: if it has not been tried, it must be. */
+            /* The descriptor is non-blocking. If the call has not been tried, it must be. */
             if (!wait_first)
                 return bine_io_fail(error);
             if (wait->record)
