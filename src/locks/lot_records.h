@@ -4,12 +4,12 @@
 
 #include "parking_lot.h"
 
-/* Take a record out of its bucket, whose lock is held. */
+/* Takes a record out of its bucket. The bucket's lock is held. */
 void bine_lot_take(struct bine_lot_bucket *bucket, struct bine_lot_record *record);
-/* Give back the memory of a record that is in no bucket. */
+/* Gives back the memory of a record that is in no bucket. */
 void bine_lot_free(struct bine_lot_record *record);
 
-/* Around fork, so that the child finds the free records whole. */
+/* Called around a fork, so that the child finds the list of free records intact. */
 void bine_lot_lock_records(void);
 void bine_lot_unlock_records(void);
 

@@ -1,15 +1,17 @@
 /*
- * POSIX locks for greenlets: the calls of pthread.h and semaphore.h with libc's signatures, results and errors, but a
- * call that would block parks the greenlet. The patched calls are made of these.
+ * POSIX locks for greenlets: the calls of pthread.h and semaphore.h with libc's signatures, results
+ * and errors. A call that would block parks the greenlet. The patched calls are made of these.
  *
  * Rules for all of them:
- *  - libc's object stays the truth: a greenlet takes a lock by libc's own trylock, so code that is not patched,
- *    threads without a hub and other processes see an ordinary lock. Waiting greenlets queue in the parking lot.
- *  - The owner is the greenlet: a recursive mutex does not let a second greenlet of the same thread in.
- *  - On a thread without a hub the calls fall through to libc; those that release also wake greenlets.
- *  - Locks, barriers, once and joins cannot fail because of a kill or a timeout scope: cleanup code relies on them.
- *    Semaphores and conditions can (ECANCELED, ETIMEDOUT).
- *  - Switches: maybe, all that can wait.
+ * - libc's object stays the truth: a greenlet takes a lock by libc's own trylock. So code that is
+ *   not patched, threads without a hub and other processes see an ordinary lock. Waiting greenlets
+ *   queue in the parking lot.
+ * - The owner is the greenlet: a recursive mutex does not let a second greenlet of the same thread
+ *   in.
+ * - On a thread without a hub the calls are libc's. Those that release also wake greenlets.
+ * - Locks, barriers, once and joins cannot fail because of a kill or a timeout scope: cleanup code
+ *   relies on them. Semaphores and conditions can (ECANCELED, ETIMEDOUT).
+ * - Switches: maybe, all that can wait.
  */
 #ifndef BINE_LOCKS_POSIX_H
 #define BINE_LOCKS_POSIX_H
@@ -36,8 +38,9 @@ int bine_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespe
 int bine_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until);
 int bine_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 
-/* A greenlet that is killed while it waits gets ECANCELED with the mutex locked. Loops that ignore errors come back at
- * once: such later waits last 10 ms, in which they can still be signalled, so that the loop does not starve the hub. */
+/* A greenlet that is killed while it waits gets ECANCELED with the mutex locked. A loop that
+ * ignores errors calls again at once. So each such later wait lasts 10 ms, in which the greenlet
+ * can still be signalled, and the loop does not starve the hub. */
 int bine_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
 int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
@@ -51,14 +54,14 @@ int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec 
 /* Async-signal-safe, as libc's. */
 int bine_sem_post(sem_t *semaphore);
 
-/* Greenlets and threads may meet at one barrier. One that processes share is libc's: it blocks who waits there, so the
- * patched call does it on a thread of the offload pool. */
+/* Greenlets and threads may meet at one barrier. A barrier that processes share is libc's and
+ * blocks the thread that waits. So the patched call makes it on a thread of the offload pool. */
 int bine_pthread_barrier_wait(pthread_barrier_t *barrier);
 
-/* The routine may park. It may also throw: then the next caller runs it again, as libc has it. */
+/* The routine may park. It may also throw: then the next caller runs it again, as with libc. */
 int bine_pthread_once(pthread_once_t *once, void (*routine)(void));
 
-/* C11, over the same objects. */
+/* The calls of C11, on the same objects. */
 #include <threads.h>
 int bine_mtx_lock(mtx_t *mutex);
 int bine_mtx_timedlock(mtx_t *mutex, const struct timespec *until);
@@ -70,7 +73,8 @@ int bine_cnd_signal(cnd_t *condition);
 int bine_cnd_broadcast(cnd_t *condition);
 void bine_call_once(once_flag *once, void (*routine)(void));
 
-/* Report greenlets that wait for a lock whose owner has parked with it. Set from BINE_DEBUG_LOCKS at start. */
+/* Report greenlets that wait for a lock whose owner has parked while it holds the lock. Set from
+ * BINE_DEBUG_LOCKS at start. */
 extern bool bine_debug_locks;
 
 #endif

@@ -9,8 +9,9 @@
 
 #include "core/hub/hub.h"
 
-/* The deadline on the hub's clock for `until` on `clock`; a time that has passed gives a deadline that has. 0, or
- * EINVAL (nanoseconds out of range, or a clock that libc refuses too). */
+/* Stores the deadline on the hub's clock for `until` on `clock`. For a time that has passed it is a
+ * deadline that has passed. Returns 0, or EINVAL (nanoseconds out of range, or a clock that libc
+ * refuses, too). */
 int bine_posix_deadline(struct bine_hub *hub, clockid_t clock, const struct timespec *until, int64_t *deadline);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Locks and thread sanitizer: its interceptors take the greenlet that calls trylock for the owner. A lock that is
- * taken on behalf of another greenlet is therefore taken past them, and its owner reports it when it wakes.
- * Nothing in ordinary builds.
+ * Locks and ThreadSanitizer. Its interceptors take the greenlet that calls trylock for the owner.
+ * So a lock that is taken on behalf of another greenlet is taken past the interceptors, and its
+ * owner reports it when it is woken. Nothing in ordinary builds.
  */
 #ifndef BINE_LOCKS_POSIX_TSAN_H
 #define BINE_LOCKS_POSIX_TSAN_H
@@ -16,7 +16,7 @@
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
-/* libc's function itself. */
+/* Returns libc's function itself. */
 static inline void *bine_tsan_past(const char *name)
 {
     void *libc = bine_libc.dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);

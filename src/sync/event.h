@@ -6,9 +6,10 @@
 
 #include "object.h"
 
-/* Set a shared event as another thread would, by a message to its hub. Async-signal-safe. 0 or ESRCH. */
+/* Sets a shared event as another thread would, by a message to its hub. Async-signal-safe. Returns
+ * 0 or ESRCH. */
 int bine_event_set_remotely(bine_event *event);
-/* Does anybody wait for it? */
+/* Is there a waiter for it? */
 bool bine_event_busy(const bine_event *event);
 
 #endif

@@ -1,4 +1,4 @@
-/* What choose needs of a mailbox. */
+/* What choices need of a mailbox. */
 #ifndef BINE_SYNC_MAILBOX_H
 #define BINE_SYNC_MAILBOX_H
 
@@ -9,7 +9,8 @@
 
 extern const struct bine_object_class bine_mailbox_class;
 
-/* Receive for a party without waiting: 0, EPIPE, and the party is decided; or EAGAIN, and the next sender rings. */
+/* Receives for a party without waiting. 0 and EPIPE decide the party. After EAGAIN the next sender
+ * rings. */
 int bine_mailbox_receive_as(struct bine_mailbox *mailbox, void **item, struct bine_party *party);
 struct bine_waiters *bine_mailbox_receivers(struct bine_mailbox *mailbox);
 

@@ -1,12 +1,12 @@
 /*
- * What all synchronisation objects are made of: the header of an object, the waiter that takes something from
- * whoever wakes it, and the one way of waiting.
+ * What all synchronisation objects are made of: the header of an object, the taker, and the one way
+ * of waiting.
  *
- * Direct hand-off. A waiter (bine_taker) lies on the waiting greenlet's stack, linked into a queue of the
- * object. Who has something to give pops takers with bine_taker_claim, which unparks the first greenlet that is
- * still parked; from that moment the taker is served, whatever happens to its greenlet before it runs.
- * A greenlet whose park was cut short earlier is no longer parked, so unparking it fails and the claim goes on
- * to the next: nothing is given to the dead.
+ * The hand-off is direct. A waiter (bine_taker) lies on the waiting greenlet's stack, linked into a
+ * queue of the object. The giver pops takers with bine_taker_claim, which unparks the first
+ * greenlet that is still parked. From that moment the taker is served, whatever happens to its
+ * greenlet before it runs. A greenlet whose park has ended early is no longer parked. So unparking
+ * it fails, and the claim tries the next one: nothing is given to a greenlet that no longer waits.
  */
 #ifndef BINE_SYNC_OBJECT_H
 #define BINE_SYNC_OBJECT_H
@@ -26,12 +26,14 @@ struct bine_object;
 struct bine_remote;
 
 struct bine_object_class {
-    struct bine_waitable_class waitable; /* first */
-    /* In the child after fork, where every waiter is gone: forget them. The watchers are forgotten already. */
+    struct bine_waitable_class waitable; /* first member */
+    /* Called in the child after a fork, where every waiter is gone. Forgets the waiters. The
+     * watchers are forgotten already. */
     void (*forked)(struct bine_object *object);
-    /* Take what other threads sent (remote.h). NULL: they send nothing, they have errands. */
+    /* Takes what other threads sent (remote.h). NULL: other threads send nothing, they use
+     * errands. */
     void (*received)(struct bine_object *object);
-    /* Its thread ends. NULL: nothing to do. */
+    /* Called when its thread ends. NULL: there is nothing to do. */
     void (*ended)(struct bine_object *object);
 };
 
@@ -40,16 +42,18 @@ struct bine_object {
     struct bine_waitable waitable;
     struct bine_hub *hub;
     struct bine_remote *remote;          /* not NULL: shared */
-    bool external;                       /* shared: waiting for it is no deadlock */
-    bool orphan;                         /* its thread is ending, or has; it holds the record of its hub */
-    struct bine_object *next, *previous; /* all objects of this thread, for fork */
+    bool external;                       /* it is shared: waiting for it is no deadlock */
+    bool orphan;                         /* its thread ends or has ended; it holds its hub's record */
+    struct bine_object *next, *previous; /* all objects of this thread, for a fork */
 };
 
 struct bine_taker {
     struct bine_waiter waiter;
-    void *item;   /* given to, or offered by, the waiter */
-    int error;    /* BINE_UNSERVED until it is served, whatever its park returned; then what the wait returns */
-    uint8_t kind; /* the object's own: reader or writer, peek or get */
+    void *item; /* what the waiter is given, or offers */
+    /* BINE_UNSERVED until it is served, whatever its park returned. After that it is what the wait
+     * returns. */
+    int error;
+    uint8_t kind; /* belongs to the object: reader or writer, peek or get */
 };
 
 enum {
@@ -59,21 +63,22 @@ enum {
 /* Was it made to be shared? */
 bool bine_object_external(const struct bine_waitable *object);
 struct bine_hub *bine_object_hub(const struct bine_waitable *object);
-/* A zeroed object of `size` bytes for the calling thread, or NULL with errno. */
+/* Returns a zeroed object of `size` bytes for the calling thread, or NULL with errno. */
 void *bine_object_new(size_t size, const struct bine_object_class *class, unsigned flags);
-/* Unlink and free; the caller has checked bine_object_check_free and that nobody waits in its own queues. 0, EBUSY
- * (watchers). */
+/* Unlinks and frees the object. The caller has checked bine_object_check_free, and that there is no
+ * waiter in the object's own queues. Returns 0, or EBUSY (it has watchers). */
 int bine_object_free(struct bine_object *object);
-/* Only unlink, for an object whose memory must stay a little longer. */
+/* Only unlinks, for an object whose memory must stay a little longer. */
 void bine_object_unlink(struct bine_object *object);
 
-/* Is it an object of the calling thread? The question of the hot paths, which leave it to others to say why not. */
+/* Is it an object of the calling thread? The hot paths ask this, and leave it to other functions to
+ * find the reason if not. */
 static inline bool bine_object_here(const void *object)
 {
     return object && ((const struct bine_object *)object)->hub == bine_hub_of_thread;
 }
 
-/* 0 if the calling thread may use the object, else EINVAL or EPERM. */
+/* Returns 0 if the calling thread may use the object, else EINVAL or EPERM. */
 static inline int bine_object_check(const void *object)
 {
     if (!object)
@@ -81,14 +86,15 @@ static inline int bine_object_check(const void *object)
     return ((const struct bine_object *)object)->hub == bine_hub_of_thread ? 0 : EPERM;
 }
 
-/* 0 if the calling thread may free the object: its own, or one of a thread that has ended. Else EINVAL or EPERM. */
+/* Returns 0 if the calling thread may free the object: its own, or that of a thread that has ended.
+ * Else returns EINVAL or EPERM. */
 static inline int bine_object_check_free(const void *object)
 {
     int error = bine_object_check(object);
     return error == EPERM && atomic_load(&((const struct bine_object *)object)->hub->over) ? 0 : error;
 }
 
-/* Whoever waits for it, or has it, is gone with its thread. Only after bine_object_check_free. */
+/* Have its waiters and owners gone with its thread? Only after bine_object_check_free. */
 static inline bool bine_object_orphan(const void *object)
 {
     const struct bine_object *one = object;
@@ -96,46 +102,52 @@ static inline bool bine_object_orphan(const void *object)
 }
 
 /*
- * What a call on an object does when it cannot be done as on an object of one's own: bine_object_check said `error`, or 0
- * and the timeout is negative. The object is errand->object; if it is a shared one of another thread the errand is sent
- * there. The result of the public call: 0, or -1 with errno.
+ * What a call does when it cannot be made as on an object of the calling thread: bine_object_check
+ * returned `error`, or 0 and the timeout is negative. The object is errand->object. If it is a
+ * shared one of another thread the errand is sent there. Returns the result of the public call: 0,
+ * or -1 with errno.
  */
 int bine_object_elsewhere(int error, struct bine_errand *errand);
-/* The same for a call that brings back an item, to be stored in *item. */
+/* Does the same for a call that brings back an item. Stores it in *item. */
 int bine_object_elsewhere_item(int error, struct bine_errand errand, void **item);
-/* For functions that hold such an errand: apart, so that its room on the stack costs the common case nothing. */
+/* For functions that hold such an errand. They are separate functions, so that its room on the
+ * stack costs the common case nothing. */
 #define BINE_ELSEWHERE static __attribute__((noinline, cold))
-/* The caller's `there` for a public call that returns 0 or -1: what the errand returns. */
+/* For the errand's `run` of a public call that returns 0 or -1: returns what the errand returns. */
 static inline int bine_outcome(int result)
 {
     return result == 0 ? 0 : errno;
 }
 
-/* The absolute deadline of a wait (timeout > 0), without a look at the clock where there is none. */
+/* Returns the absolute deadline of a wait (timeout > 0). Does not read the clock if the wait has no
+ * limit. */
 static inline int64_t bine_object_deadline(const struct bine_object *object, int64_t timeout)
 {
     return timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(object->hub, timeout);
 }
 
-/* An error number becomes the result of a public function. The error's half is a call, so that the other needs no registers saved. */
+/* Makes the result of a public function from an error number. The half for errors is a call, so
+ * that the other half needs no registers saved. */
 int bine_result_failed(int error);
 static inline int bine_result(int error)
 {
     return __builtin_expect(error == 0, 1) ? 0 : bine_result_failed(error);
 }
 
-/* Tell those who bine_wait for the object that it became ready. */
+/* Tells the greenlets that bine_wait for the object that it became ready. */
 static inline void bine_object_notify(struct bine_object *object)
 {
     if (__builtin_expect(!bine_waiters_empty(&object->waitable.watchers), 0))
         bine_waitable_notify(&object->waitable);
 }
 
-/* bine_taker_claim, from a waiter on that it has popped and could not unpark: it, and those behind it, may be parties' (party.h). */
+/* Continues bine_taker_claim from a waiter that it has popped and could not unpark. That waiter,
+ * and those behind it, may belong to parties (party.h). */
 struct bine_taker *bine_taker_claim_slowly(struct bine_waiters *queue, struct bine_waiter *waiter);
 
-/* The first taker in the queue that can still be served, popped and made ready to run; NULL: there is none. The
- * caller fills in what it gets (item, error) before anything else runs. */
+/* Returns the first taker in the queue that can still be served, popped and made ready to run.
+ * Returns NULL if there is none. The caller fills in what it gets (item, error) before anything
+ * else runs. */
 static inline struct bine_taker *bine_taker_claim(struct bine_waiters *queue)
 {
     struct bine_waiter *waiter = bine_waiters_pop(queue);
@@ -148,7 +160,8 @@ static inline struct bine_taker *bine_taker_claim(struct bine_waiters *queue)
     return taker;
 }
 
-/* bine_taker_claim for hot paths, which are spared a call: *party, and nothing is claimed, if a party's taker is the first that may be served. */
+/* bine_taker_claim for hot paths, which saves them a call. If the first taker that may be served is
+ * a party's, sets *party and claims nothing. */
 static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(struct bine_waiters *queue,
                                                                                          bool *party)
 {
@@ -170,26 +183,27 @@ static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim
     return NULL;
 }
 
-/* Claim them all, each with this error. */
+/* Claims them all, each with this error. */
 void bine_taker_claim_all(struct bine_waiters *queue, int error);
 
 /*
- * Wait in `queue` until claimed. The taker's item and kind are the caller's to set before; the rest is set
- * here. Returns the taker's error once it was served, or, with the taker out of the queue, ETIMEDOUT,
- * ECANCELED, EDEADLK; ETIMEDOUT at once if timeout is 0; EINVAL if it is negative.
+ * Waits in `queue` until claimed. The caller sets the taker's item and kind before. The rest is set
+ * here. Returns the taker's error once it was served. Else returns, with the taker out of the
+ * queue, ETIMEDOUT, ECANCELED or EDEADLK. Returns ETIMEDOUT at once if timeout is 0, and EINVAL if
+ * it is negative.
  */
 int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker, const char *verb,
                     int64_t timeout);
-/* The same with an absolute deadline (INT64_MAX: none). flags: BINE_PARK_*. */
+/* Does the same with an absolute deadline (INT64_MAX: none). flags: BINE_PARK_*. */
 int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                           const char *verb, int64_t deadline, unsigned flags);
-/* The rest of a wait that was cut short: what it returns. */
+/* Completes a wait that has ended early. Returns what the wait returns. */
 int bine_taker_cut_short(struct bine_taker *taker, int error);
 
 /* bine_taker_wait with everything that can be out of the ordinary. */
 int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                            const char *verb, int64_t timeout);
-/* The two ends of a wait of g, the current greenlet. `error`: what its park returned. */
+/* The two ends of a wait of g, the current greenlet. `error` is what its park returned. */
 static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_waiters *queue, struct bine_taker *taker)
 {
     taker->waiter.greenlet = g;
@@ -205,10 +219,11 @@ static inline int bine_taker_outcome(struct bine_taker *taker, int error)
 }
 
 /*
- * bine_taker_wait, inlined, for the hot paths. A processor predicts returns from a stack of its own, which does not
- * know of switches: each frame between the park and the caller whose return address differs from one greenlet
- * to the next costs a misprediction, more than all the rest. So hot calls end in a tail call of one function
- * that has this inlined and is the same for both sides.
+ * bine_taker_wait, inlined, for the hot paths. A processor predicts returns from a stack of its
+ * own, which does not know of switches. Each frame between the park and the caller whose return
+ * address differs from one greenlet to the next costs a misprediction, which is more than all the
+ * rest. So hot calls end in a tail call of one function that has this inlined and is the same for
+ * both sides.
  */
 static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct bine_object *object,
                                                                          struct bine_waiters *queue,
@@ -227,10 +242,11 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
 }
 
 /*
- * A function that only calls `body` with its arguments (at most six integers or pointers), and returns by a
- * jump instead of a ret: a fifth of a message's time. A ret is predicted from the processor's return stack, on
- * which the other greenlet's call lies after a switch: always wrong. A jump is predicted from history, in which
- * greenlets that take turns show a pattern.
+ * Makes a function that only calls `body` with its arguments (at most six integers or pointers),
+ * and returns by a jump instead of a ret. That saves a large part of a message's time
+ * (bench/NOTES.md). A ret is predicted from the processor's return stack, on which the other
+ * greenlet's call lies after a switch. That prediction is always wrong. A jump is predicted from
+ * history, in which greenlets that take turns show a pattern.
  */
 #define BINE_WAIT_BODY __attribute__((noinline, used, visibility("hidden")))
 #if defined(__x86_64__) && !defined(BINE_ASAN) && !defined(BINE_TSAN)
@@ -249,8 +265,8 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
     }
 #endif
 
-/* Wait until claimed, whatever happens: for what must not be left half done. Not where parking is not allowed
- * (hub->no_park): ask before. */
+/* Waits until claimed, whatever happens, for operations that must not be left half done. The caller
+ * must check before that parking is allowed (hub->no_park). */
 void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
                             const char *verb);
 

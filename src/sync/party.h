@@ -1,13 +1,17 @@
 /*
- * Parties: waits for several operations of which exactly one may happen, at objects of several hubs.
+ * Parties: waits for several operations of which exactly one may happen, at objects of several
+ * hubs.
  *
- * A greenlet that waits at objects of its own hub only is claimed by unparking it, since nobody else can come in between. A party is claimed by
- * whichever hub is the first to turn its one word from open to decided; all others then find it decided and pass it over. Where two parties meet,
- * one to send and the other to receive, both words are turned, or none: each is held first, for a few instructions, the one at the lower address
- * before the other, so that two hubs that bring two parties together never wait for each other.
+ * A greenlet that waits only at objects of its own hub is claimed by unparking it, since no other
+ * thread can come in between. A party is claimed by the first hub that turns its one word from open
+ * to decided. All other hubs then find it decided and pass it over. Where two parties meet, one to
+ * send and the other to receive, both words are turned, or none. Each word is held first, for a few
+ * instructions. The word at the lower address is held before the other, so that two hubs that bring
+ * two parties together never wait for each other.
  *
- * A party's takers lie in the same queues as everybody's. Each names a greenlet that is never parked, so the claims of the hot paths fail on it and
- * come to bine_taker_claim_slowly, which looks closer.
+ * A party's takers lie in the same queues as all others. Each names a greenlet that is never
+ * parked. So the claims of the hot paths fail on it and call bine_taker_claim_slowly, which looks
+ * closer.
  */
 #ifndef BINE_SYNC_PARTY_H
 #define BINE_SYNC_PARTY_H
@@ -19,39 +23,42 @@ struct bine_party_taker;
 struct bine_party {
     atomic_int decision;
     struct bine_hub *hub;
-    struct bine_greenlet *greenlet; /* that waits; of another thread it can only be compared */
-    /* One of its takers was claimed, on the hub that it lies on. What it is given is filled in after that. It may unlink the party's other takers of
-     * this hub; it may not park. */
+    /* the greenlet that waits; another thread can only compare it */
+    struct bine_greenlet *greenlet;
+    /* One of its takers was claimed, on the hub on which it lies. What it is given is filled in
+     * after that. The function may unlink the party's other takers of this hub. It may not park. */
     void (*served)(struct bine_party_taker *taker);
 };
 
 struct bine_party_taker {
-    struct bine_taker taker; /* first */
+    struct bine_taker taker; /* first member */
     struct bine_party *party;
 };
 
-/* Of the current greenlet. */
+/* Makes a party of the current greenlet. */
 void bine_party_init(struct bine_party *party, struct bine_hub *hub, void (*served)(struct bine_party_taker *taker));
 
-/* Before it lies in a queue, as a taker (its kind is 0) or as a watcher. */
+/* Prepares a taker before it lies in a queue, as a taker (its kind is 0) or as a watcher. */
 void bine_party_prepare(struct bine_party_taker *taker, struct bine_party *party);
 
-/* Decide: true, and nobody else has or will; false: it is decided. Any thread. */
+/* Decides the party. Returns true if this call did it. Returns false if it was decided before. Any
+ * thread. */
 bool bine_party_decide(struct bine_party *party);
 
-/* In an operation that is about to succeed for the party, or for an ordinary greenlet (NULL). */
+/* Called in an operation that is about to succeed for the party, or for an ordinary greenlet
+ * (NULL). */
 static inline bool bine_party_agrees(struct bine_party *party)
 {
     return !party || bine_party_decide(party);
 }
 
 /*
- * bine_taker_claim on behalf of the party: decides it together with claiming. NULL: there is nobody but the party itself, or it
- * is decided.
+ * bine_taker_claim on behalf of the party, which it decides together with the claim. Returns NULL
+ * if there is no taker but the party's own, or the party is decided.
  */
 struct bine_taker *bine_party_claim(struct bine_waiters *queue, struct bine_party *party);
 
-/* Is the taker a party's? */
+/* Returns the taker's party, or NULL if it is not a party's. */
 static inline struct bine_party *bine_party_of(const struct bine_taker *taker)
 {
     return taker->waiter.notify ? ((const struct bine_party_taker *)taker)->party : NULL;

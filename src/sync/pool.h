@@ -1,4 +1,4 @@
-/* What pool_map.c and scope.c need of a pool: members whose end they are told of. */
+/* What pool_map.c and scope.c need of a pool: members of which they learn the end. */
 #ifndef BINE_SYNC_POOL_H
 #define BINE_SYNC_POOL_H
 
@@ -10,7 +10,8 @@ struct bine_member {
     struct bine_member *next, *previous;
     struct bine_pool *pool;
     struct bine_greenlet *greenlet; /* a reference */
-    /* Called when it has ended and is out of the pool already; may not park. NULL: nobody wants to know. */
+    /* Called when the member has ended and is out of the pool already. May not park. NULL: it is
+     * not needed. */
     void (*ended)(struct bine_member *member);
     void *context;
     size_t index;
@@ -18,17 +19,20 @@ struct bine_member {
 
 struct bine_pool {
     struct bine_object object;
-    struct bine_waiters spawners; /* for a free place: kind TAKE, or LOOK for those who only wait for one */
+    /* They wait for a free place. The kind is TAKE, or LOOK for a waiter that only wants to know of
+     * one. */
+    struct bine_waiters spawners;
     struct bine_waiters joiners;
     struct bine_member *members;
     size_t size;       /* SIZE_MAX: no limit */
-    size_t taken;      /* places: of members, and promised to a spawner that was woken */
+    size_t taken;      /* places of members, and promised to spawners that were woken */
     size_t count;      /* members */
     size_t departures; /* members that have left, ever */
-    unsigned killing;  /* callers inside bine_pool_kill: newcomers are killed as well */
+    unsigned killing;  /* callers inside bine_pool_kill: new members are killed as well */
 };
 
-/* Spawn a member; template's ended, context and index are taken over. options: NULL for none. NULL with errno. */
+/* Spawns a member. Copies the template's ended, context and index. options: NULL for none. Returns
+ * NULL with errno. */
 struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const bine_spawn_options *options,
                                                   bine_run *run, void *arg, int64_t deadline, const char *site,
                                                   const struct bine_member *template);
@@ -39,7 +43,7 @@ static inline struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *poo
     return bine_pool_spawn_member_with(pool, NULL, run, arg, deadline, site, template);
 }
 
-/* Kill all members with this context (NULL: all members). Does not wait. */
+/* Kills all members with this context (NULL: all members). Does not wait. */
 void bine_pool_kill_context(struct bine_pool *pool, const void *context);
 
 #endif

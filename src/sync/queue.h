@@ -1,4 +1,4 @@
-/* What choose.c needs of a queue. */
+/* What choices need of a queue. */
 #ifndef BINE_SYNC_QUEUE_H
 #define BINE_SYNC_QUEUE_H
 
@@ -24,16 +24,16 @@ struct bine_queue_object {
 
 extern const struct bine_object_class bine_queue_class;
 
-/* What a waiting taker is, in `getters`. */
+/* The kind of a taker in `getters`. */
 enum {
     BINE_QUEUE_GET,
     BINE_QUEUE_PEEK
 };
 
-/* Without waiting: 0, EAGAIN, EPIPE, and ENOMEM for put. */
+/* Each tries without waiting. Returns 0, EAGAIN, EPIPE, and for put ENOMEM. */
 int bine_queue_attempt_put(struct bine_queue_object *queue, void *item);
 int bine_queue_attempt_get(struct bine_queue_object *queue, void **item);
-/* The same for a party, which is decided by anything but EAGAIN. */
+/* Do the same for a party. Every result but EAGAIN decides the party. */
 int bine_queue_put_as(struct bine_queue_object *queue, void *item, struct bine_party *party);
 int bine_queue_get_as(struct bine_queue_object *queue, void **item, struct bine_party *party);
 

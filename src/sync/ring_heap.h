@@ -1,4 +1,5 @@
-/* Where queues and channels keep their items: a ring, and a heap for priorities. No locking, no waiting. */
+/* Where queues and channels keep their items: a ring, and a heap for priorities. No locking, no
+ * waiting. */
 #ifndef BINE_SYNC_RING_HEAP_H
 #define BINE_SYNC_RING_HEAP_H
 
@@ -13,13 +14,13 @@ struct bine_ring {
     size_t first, count, room;
 };
 
-/* Make room for `room` items in all. 0, or ENOMEM with nothing changed. */
+/* Makes room for `room` items in all. Returns 0, or ENOMEM with nothing changed. */
 int bine_ring_grow(struct bine_ring *ring, size_t room);
 /* An empty ring that had grown large gives its memory back. */
 void bine_ring_shrink(struct bine_ring *ring);
 void bine_ring_free(struct bine_ring *ring);
 
-/* Make sure that one more item can be pushed. 0 or ENOMEM. */
+/* Makes sure that one more item can be pushed. Returns 0 or ENOMEM. */
 static inline int bine_ring_reserve(struct bine_ring *ring)
 {
     return __builtin_expect(ring->count < ring->room, 1) ? 0 : bine_ring_grow(ring, ring->count + 1);
@@ -52,7 +53,7 @@ static inline void *bine_ring_pop_last(struct bine_ring *ring)
 
 struct bine_heap_entry {
     void *item;
-    uint64_t order; /* of arrival, for items that compare equal */
+    uint64_t order; /* the order of arrival, for items that compare equal */
 };
 
 struct bine_heap {

@@ -1,4 +1,4 @@
-/* What choose.c needs of a semaphore. */
+/* What choices need of a semaphore. */
 #ifndef BINE_SYNC_SEMAPHORE_H
 #define BINE_SYNC_SEMAPHORE_H
 
@@ -9,9 +9,9 @@
 
 extern const struct bine_object_class bine_semaphore_class;
 
-/* Take a permit without waiting: 0 or EAGAIN. */
+/* Takes a permit without waiting. Returns 0 or EAGAIN. */
 int bine_semaphore_attempt(struct bine_semaphore *semaphore);
-/* The same for a party, which is decided by it. */
+/* Does the same for a party, which 0 decides. */
 int bine_semaphore_acquire_as(struct bine_semaphore *semaphore, struct bine_party *party);
 struct bine_waiters *bine_semaphore_waiters(struct bine_semaphore *semaphore);
 
