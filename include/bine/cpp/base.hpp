@@ -1,4 +1,7 @@
-/* What the C++ headers share: durations, where a greenlet was spawned, owners of C objects. */
+/*
+ * The parts that the C++ headers share: durations, the place that spawned a greenlet, owners of C
+ * objects.
+ */
 #ifndef BINE_CPP_BASE_HPP
 #define BINE_CPP_BASE_HPP
 
@@ -22,8 +25,9 @@
 
 namespace bine
 {
-/* A duration for any call that waits: any of std::chrono, rounded up to nanoseconds, or bine::forever. A negative one is
- * zero, so that `deadline - clock::now()` can be given as it is; one that 64 bits cannot hold is forever. */
+/* A duration for any call that waits: any duration of std::chrono, rounded up to nanoseconds, or
+ * bine::forever. A negative one is zero, so that `deadline - clock::now()` can be given as it is.
+ * One that 64 bits cannot hold is forever. */
 class duration
 {
   public:
@@ -72,15 +76,16 @@ class duration
 
 inline constexpr duration forever = duration::unlimited();
 
-/* For constructors of objects: do greenlets of other threads use it, too (BINE_SHARED)? */
+/* Tells the constructor of an object whether greenlets of other threads use it, too
+ * (BINE_SHARED). */
 enum class sharing : unsigned {
     none = 0,
     shared = BINE_SHARED
 };
 inline constexpr sharing shared = sharing::shared;
 
-/* While it lives, waits of the current greenlet obey neither kill nor timeout (bine_shield_begin), so that cleanup can
- * wait. Local variables only. */
+/* While a shield lives, waits of the current greenlet obey neither kill nor timeout
+ * (bine_shield_begin), so that cleanup can wait. Make it a local variable only. */
 class shield
 {
   public:
@@ -96,7 +101,8 @@ class shield
     shield &operator=(const shield &) = delete;
 };
 
-/* A place in the source: the last parameter of calls that spawn. Its default is the place of the call. */
+/* A place in the source: the last parameter of calls that spawn. Its default is the place of the
+ * call. */
 struct where {
     const char *file;
     int line;
@@ -109,7 +115,7 @@ struct where {
 
 namespace detail
 {
-/* Write one line to standard error; what a terminal would obey becomes "?". */
+/* Write one line to standard error. Each character that a terminal would obey becomes "?". */
 inline void say(const char *text, const char *more = "", const char *rest = "") noexcept
 {
     char line[1024];
@@ -125,7 +131,7 @@ inline void say(const char *text, const char *more = "", const char *rest = "") 
     [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, line, length);
 }
 
-/* The owner of a C object, which `Free` frees. */
+/* The owner of a C object. `Free` frees the object. */
 template <class C, int (*Free)(C *)> class owner
 {
   public:
@@ -156,7 +162,8 @@ template <class C, int (*Free)(C *)> class owner
   private:
     void free() noexcept
     {
-        /* Those that wait would come back to memory of something else. So it stays, and somebody is told. */
+        /* The waiters would come back to memory of another object. Therefore the object stays, and
+         * a line on standard error says so. */
         if (object_ && Free(object_) != 0)
             say("bine: an object was destroyed, but could not be freed and is left: ", std::strerror(errno));
         object_ = nullptr;

@@ -10,17 +10,16 @@
 
 namespace bine
 {
-/*
- * Hands items of T, which may be movable only, from one greenlet to another. Without a buffer sender and receiver meet. An
- * item has one owner at each moment: the sender until the send returns, then the channel, then the receiver. A send that
- * fails gives an item back that was moved into it. The channel's end closes it and destroys what is left in it. It must
- * outlive all calls of it.
- */
+/* A channel hands items of T, which may be movable only, from one greenlet to another. Without a
+ * buffer sender and receiver meet. An item has one owner at each moment: the sender until the send
+ * returns, then the channel, then the receiver. A send that fails gives back an item that was moved
+ * into it. The channel's destructor closes it and destroys the items that are left in it. It must
+ * outlive all calls of it. */
 template <class T> class channel
 {
   public:
-    /* With room for `buffer` items; bine::shared: greenlets of other threads use it, too. Throws std::system_error: ENOMEM,
-     * EAGAIN. Switches: no. */
+    /* Make a channel with room for `buffer` items. With bine::shared greenlets of other threads use
+     * it, too. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
     explicit channel(std::size_t buffer = 0, sharing threads = sharing::none) : channel_(make(buffer, threads))
     {
     }
@@ -32,8 +31,8 @@ template <class T> class channel
             bine_channel_close(channel_.get());
     }
 
-    /* Returns when the item was received, or is in the buffer. Throws closed, timeout, cancelled, std::system_error as
-     * bine_channel_send; std::bad_alloc. Waits. */
+    /* Send an item. Returns when the item was received, or is in the buffer. Throws closed,
+     * timeout, cancelled, std::system_error as bine_channel_send, std::bad_alloc. Waits. */
     void send(T &&item, duration limit = forever)
     {
         hand_over(std::move(item), limit);
@@ -43,8 +42,8 @@ template <class T> class channel
         hand_over(item, limit);
     }
 
-    /* The next item, or none: it is closed and nothing is left. Throws timeout, cancelled, std::system_error as
-     * bine_channel_receive. Waits. */
+    /* Returns the next item, or none if the channel is closed and nothing is left. Throws timeout,
+     * cancelled, std::system_error as bine_channel_receive. Waits. */
     std::optional<T> receive(duration limit = forever)
     {
         void *packed = nullptr;
@@ -52,7 +51,8 @@ template <class T> class channel
         return detail::received<T>(outcome, packed, "bine::channel::receive");
     }
 
-    /* No more sends. Those that wait to send throw closed; what is in the buffer can still be received. Switches: no. */
+    /* Close the channel. Nothing can be sent any more. Greenlets that wait to send throw closed.
+     * Items in the buffer can still be received. Switches: no. */
     void close()
     {
         check(bine_channel_close(channel_.get()), "bine::channel::close");
@@ -61,13 +61,13 @@ template <class T> class channel
     {
         return bine_channel_closed(channel_.get());
     }
-    /* Items in the buffer. */
+    /* Returns the number of items in the buffer. */
     std::size_t size() const noexcept
     {
         return bine_channel_size(channel_.get());
     }
 
-    /* for (auto &item : channel): receive until it is closed and empty. */
+    /* for (auto &item : channel) receives until the channel is closed and empty. */
     auto begin()
     {
         return typename detail::items<channel, T>::iterator(this);
@@ -81,7 +81,8 @@ template <class T> class channel
         return receive();
     }
 
-    /* Borrowed, for the C functions. Its items are packed as they please. */
+    /* Returns the C channel, borrowed, for the C functions. Its items are packed in a form of
+     * Bine's own. */
     bine_channel *handle() const noexcept
     {
         return channel_.get();

@@ -17,9 +17,10 @@
 
 namespace bine
 {
-/* The current greenlet was killed: thrown by its waits, all of them from then on, so that its frames are unwound and it ends.
- * Not a std::exception: a handler that logs an error and tries again must not stop it. It always means the greenlet that
- * sees it; a task that somebody waited for and that was killed is a std::system_error of ECANCELED to that one. */
+/* The current greenlet was killed. Its waits throw this, all of them from then on, so that its
+ * frames are unwound and it ends. It is no std::exception, so that a handler that logs an error and
+ * tries again does not stop it. It always means the greenlet that sees it. If a greenlet waits for
+ * a task that was killed, it gets a std::system_error of ECANCELED. */
 class cancelled
 {
   public:
@@ -29,7 +30,7 @@ class cancelled
     }
 };
 
-/* A call's time limit, or that of a bine::deadline around it, has passed: ETIMEDOUT. */
+/* The time limit of a call, or of a bine::deadline around it, has passed: ETIMEDOUT. */
 class timeout : public std::system_error
 {
   public:
@@ -47,8 +48,9 @@ class closed : public std::system_error
     }
 };
 
-/* Throw what an errno value says: cancelled for ECANCELED if the current greenlet was killed, timeout for ETIMEDOUT, else
- * std::system_error with `what` in its text. Any thread. Switches: no. */
+/* Throw the exception that stands for an errno value: cancelled for ECANCELED if the current
+ * greenlet was killed, timeout for ETIMEDOUT, otherwise std::system_error with `what` in its text.
+ * Any thread may call it. Switches: no. */
 [[noreturn]] inline void raise(int error, const char *what)
 {
     if (error == ECANCELED && bine_hub_exists() && bine_killed(bine_getcurrent()))
@@ -58,8 +60,9 @@ class closed : public std::system_error
     throw std::system_error(error, std::generic_category(), what);
 }
 
-/* The result of a call in the manner of libc and of Bine's C functions, or, if that is -1 or a null pointer, what errno says
- * as an exception (see raise). For patched calls above all: bine::check(recv(fd, data, size, 0), "recv"). */
+/* Returns the result of a call in the manner of libc and of Bine's C functions. If the result is -1
+ * or a null pointer, throws the exception that stands for errno (see raise). It is above all for
+ * patched calls: bine::check(recv(fd, data, size, 0), "recv"). */
 template <class Result> inline Result check(Result result, const char *what = "bine::check")
 {
     if constexpr (std::is_pointer_v<Result>) {
@@ -74,7 +77,7 @@ template <class Result> inline Result check(Result result, const char *what = "b
 
 namespace detail
 {
-/* Called in a handler: the type of the exception that is handled, and what it says. */
+/* Called in a handler. It writes the type of the exception that is handled, and its text. */
 inline void say_current_exception(const char *name, const char *what) noexcept
 {
     const std::type_info *type = abi::__cxa_current_exception_type();
@@ -89,7 +92,7 @@ inline void say_current_exception(const char *name, const char *what) noexcept
     say(head, *what ? ": " : "", what);
 }
 
-/* An exception left the body of the greenlet of this name, and nobody asks for it. */
+/* An exception left the body of the greenlet of this name, and no caller asks for it. */
 inline void report(const char *name, const std::exception_ptr &exception) noexcept
 {
     try {
@@ -101,7 +104,8 @@ inline void report(const char *name, const std::exception_ptr &exception) noexce
     }
 }
 
-/* An errno value for an exception, for those who look at the greenlet by C's means (bine_error). */
+/* Returns an errno value for an exception, for callers that look at the greenlet by C's means
+ * (bine_error). */
 inline int number_of(const std::exception_ptr &exception) noexcept
 {
     try {

@@ -1,4 +1,4 @@
-/* How typed items travel as the `void *` of the C objects. Not for programs. */
+/* How typed items travel as the `void *` of the C objects. This header is not for programs. */
 #ifndef BINE_CPP_ITEM_HPP
 #define BINE_CPP_ITEM_HPP
 
@@ -15,7 +15,7 @@ namespace bine
 {
 namespace detail
 {
-/* In general in a box of its own. */
+/* In general an item travels in a box of its own. */
 template <class T, class = void> struct item {
     template <class Given> static void *pack(Given &&given)
     {
@@ -63,7 +63,7 @@ struct item<T, std::enable_if_t<std::is_trivially_copyable_v<T> && std::is_defau
     }
 };
 
-/* What a unique_ptr owns travels as it is. */
+/* The object that a unique_ptr owns travels as it is. */
 template <class U> struct item<std::unique_ptr<U>, std::enable_if_t<!std::is_array_v<U> && !std::is_const_v<U>>> {
     static void *pack(std::unique_ptr<U> &&given) noexcept
     {
@@ -86,8 +86,8 @@ template <class U> struct item<std::unique_ptr<U>, std::enable_if_t<!std::is_arr
     }
 };
 
-/* An item on its way: packed from what the caller gave. If nobody takes it, it goes back there, or is destroyed where the
- * caller gave a copy. */
+/* An item on its way, packed from the caller's. If nobody takes it, it goes back to the caller's
+ * variable. If the caller gave a copy, the item is destroyed. */
 template <class T> class parcel
 {
   public:
@@ -127,7 +127,8 @@ template <class T> class parcel
     bool taken_ = false;
 };
 
-/* What a C call gave as its outcome: an item, none since it is closed, or an exception. */
+/* Turns the outcome of a C call into an item, into none if the object is closed, or into an
+ * exception. */
 template <class T> std::optional<T> received(int outcome, void *packed, const char *what)
 {
     if (outcome == 0)
@@ -137,7 +138,8 @@ template <class T> std::optional<T> received(int outcome, void *packed, const ch
     raise(errno, what);
 }
 
-/* What a C call that hands over a parcel says: taken, closed, or an exception. */
+/* Handles the outcome of a C call that hands over a parcel: the parcel is taken, or it throws
+ * closed or another exception. */
 template <class T> void sent(int outcome, parcel<T> &parcel, const char *what)
 {
     if (outcome == 0)
@@ -148,7 +150,7 @@ template <class T> void sent(int outcome, parcel<T> &parcel, const char *what)
         raise(errno, what);
 }
 
-/* for (auto &item : channel) ...: until it is closed and empty. */
+/* for (auto &item : channel) ... runs until the channel is closed and empty. */
 template <class Source, class T> class items
 {
   public:

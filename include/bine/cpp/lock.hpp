@@ -1,4 +1,7 @@
-/* Locks that std::lock_guard, std::unique_lock, std::scoped_lock and std::shared_lock take, and conditions. */
+/*
+ * Locks that std::lock_guard, std::unique_lock, std::scoped_lock and std::shared_lock accept, and
+ * conditions.
+ */
 #ifndef BINE_CPP_LOCK_HPP
 #define BINE_CPP_LOCK_HPP
 
@@ -9,8 +12,9 @@
 
 namespace bine
 {
-/* A recursive lock whose owner is a greenlet (bine_rlock). Meets TimedLockable. lock() waits, so it throws timeout and
- * cancelled, and std::system_error; unlock() by its owner neither waits nor fails. */
+/* A recursive lock whose owner is a greenlet (bine_rlock). It meets TimedLockable. lock() waits, so
+ * it throws timeout, cancelled and std::system_error. unlock() by its owner neither waits nor
+ * fails. */
 class rlock
 {
   public:
@@ -49,8 +53,8 @@ class rlock
     detail::owner<bine_rlock, bine_rlock_free> lock_;
 };
 
-/* Many readers or one writer, first come, first served (bine_rwlock). Meets SharedTimedLockable but for the calls that
- * wait until a moment. */
+/* A lock for many readers or one writer, first come, first served (bine_rwlock). It meets
+ * SharedTimedLockable except for the calls that wait until a moment. */
 class rwlock
 {
   public:
@@ -102,8 +106,8 @@ class rwlock
     detail::owner<bine_rwlock, bine_rwlock_free> lock_;
 };
 
-/* Greenlets that hold a lock wait for a change that another one, holding it too, announces (bine_condition). The lock must
- * outlive it. */
+/* Greenlets that hold a lock wait for a change. Another greenlet that holds the lock, too,
+ * announces it (bine_condition). The lock must outlive the condition. */
 class condition
 {
   public:
@@ -112,13 +116,15 @@ class condition
     {
     }
 
-    /* Release the lock, wait to be notified, take it again; it is held again however the call ends. No spurious wake-ups.
-     * Throws timeout, cancelled, std::system_error: EPERM (the caller does not hold the lock). Waits. */
+    /* Release the lock, wait to be notified, and take the lock again. The caller holds the lock
+     * again however the call ends. There are no spurious wake-ups. Throws timeout, cancelled,
+     * std::system_error: EPERM (the caller does not hold the lock). Waits. */
     void wait(duration limit = forever)
     {
         check(bine_condition_wait(condition_.get(), limit.ns()), "bine::condition::wait");
     }
-    /* The same until predicate() is true, which is asked with the lock held. `limit` is for the whole. */
+    /* The same until predicate() is true. The caller holds the lock while the predicate is called.
+     * `limit` is for the whole call. */
     template <class Predicate, class = std::enable_if_t<std::is_invocable_v<Predicate &>>>
     void wait(Predicate predicate, duration limit = forever)
     {

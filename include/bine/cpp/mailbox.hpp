@@ -9,16 +9,15 @@
 
 namespace bine
 {
-/*
- * Items of T, which may be movable only, between threads: greenlets of any thread send, those of the thread that made it
- * receive. It owns what is in it. Its end closes it and destroys what is left. It must outlive all calls of it, and its
- * own thread ends it, or any once that has ended.
- */
+/* A mailbox carries items of T, which may be movable only, between threads. Greenlets of any thread
+ * send, those of the thread that made the mailbox receive. It owns the items that are in it. Its
+ * destructor closes it and destroys the items that are left. It must outlive all calls of it. Its
+ * own thread destroys it; any thread may once that one has ended. */
 template <class T> class mailbox
 {
   public:
-    /* With room for `capacity` items, rounded up to a power of two. Throws std::system_error: EINVAL (0, or over 2^30),
-     * ENOMEM, EAGAIN. Switches: no. */
+    /* Make a mailbox with room for `capacity` items, rounded up to a power of two. Throws
+     * std::system_error: EINVAL (0, or over 2^30), ENOMEM, EAGAIN. Switches: no. */
     explicit mailbox(std::size_t capacity) : mailbox_(make(capacity))
     {
     }
@@ -30,8 +29,9 @@ template <class T> class mailbox
             bine_mailbox_close(mailbox_.get());
     }
 
-    /* Send an item, waiting for room. If that fails, an item that was moved into it comes back. Any thread. Throws closed,
-     * timeout, cancelled, std::system_error as bine_mailbox_send; std::bad_alloc. Switches: when it has to wait. */
+    /* Send an item, and wait for room. If that fails, an item that was moved into it comes back.
+     * Any thread may call it. Throws closed, timeout, cancelled, std::system_error as
+     * bine_mailbox_send, std::bad_alloc. Switches: when it has to wait. */
     void send(T &&item, duration limit = forever)
     {
         hand_over(std::move(item), limit);
@@ -40,7 +40,8 @@ template <class T> class mailbox
     {
         hand_over(item, limit);
     }
-    /* The same without waiting: false if it is full. Any thread; needs no hub. Switches: no. */
+    /* The same without waiting. Returns false if the mailbox is full. Any thread may call it, and
+     * it needs no hub. Switches: no. */
     bool try_send(T &&item)
     {
         return try_hand_over(std::move(item));
@@ -50,8 +51,9 @@ template <class T> class mailbox
         return try_hand_over(item);
     }
 
-    /* The next item, or none: it is closed, and all that was sent has been received. On its own thread. Throws timeout,
-     * cancelled, std::system_error. Waits. */
+    /* Returns the next item, or none if the mailbox is closed and all that was sent has been
+     * received. For the mailbox's own thread. Throws timeout, cancelled, std::system_error.
+     * Waits. */
     std::optional<T> receive(duration limit = forever)
     {
         void *packed = nullptr;
@@ -59,7 +61,7 @@ template <class T> class mailbox
         return detail::received<T>(outcome, packed, "bine::mailbox::receive");
     }
 
-    /* No more sends. Any thread. Switches: no. */
+    /* Close the mailbox. Nothing can be sent any more. Any thread may call it. Switches: no. */
     void close()
     {
         check(bine_mailbox_close(mailbox_.get()), "bine::mailbox::close");
@@ -69,7 +71,7 @@ template <class T> class mailbox
         return bine_mailbox_closed(mailbox_.get());
     }
 
-    /* for (auto &item : mailbox): receive until it is closed and empty. */
+    /* for (auto &item : mailbox) receives until the mailbox is closed and empty. */
     auto begin()
     {
         return typename detail::items<mailbox, T>::iterator(this);
@@ -83,7 +85,7 @@ template <class T> class mailbox
         return receive();
     }
 
-    /* Borrowed, for the C functions. */
+    /* Returns the C mailbox, borrowed, for the C functions. */
     bine_mailbox *handle() const noexcept
     {
         return mailbox_.get();

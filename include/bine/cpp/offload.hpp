@@ -1,4 +1,4 @@
-/* Calls that Bine cannot make cooperative, on a thread of the pool. */
+/* Calls that Bine cannot make cooperative. They run on a thread of the pool. */
 #ifndef BINE_CPP_OFFLOAD_HPP
 #define BINE_CPP_OFFLOAD_HPP
 
@@ -12,7 +12,7 @@ namespace bine
 {
 namespace detail
 {
-/* The call and what became of it, on the caller's stack. */
+/* The call and its outcome, on the caller's stack. */
 template <class T, class Callable> class offloaded final : public result<T>
 {
   public:
@@ -44,14 +44,16 @@ template <class T, class Callable> class offloaded final : public result<T>
 } // namespace detail
 
 /*
- * Call it on a thread of the pool, and wait: for long computations, and for libraries that block and that patching does not reach. Other
- * greenlets run meanwhile. Returns what it returned, or throws what it threw.
+ * Call the callable on a thread of the pool, and wait. It is for long computations, and for
+ * libraries that block and that patching does not reach. Other greenlets run meanwhile. Returns
+ * what the callable returned, or throws what it threw.
  *
  *      auto hash = bine::offload([&] { return slow_hash(data); });
  *
- * The callable may refer to variables of the caller: once it runs nothing cuts the wait short, and a kill or a timeout shows at the caller's
- * next wait. While the call is queued it throws cancelled or timeout, and the callable is never called. What bine_offload says of the thread
- * that it runs on holds. Any thread. Waits.
+ * The callable may refer to variables of the caller, since nothing cuts the wait short once it
+ * runs: a kill or a timeout shows at the caller's next wait. While the call is queued, a kill or a
+ * timeout makes it throw cancelled or timeout, and the callable is never called. The statements of
+ * bine_offload about the thread hold here. Any thread may call it. Waits.
  */
 template <class Callable> inline std::invoke_result_t<Callable> offload(Callable &&callable)
 {

@@ -1,4 +1,7 @@
-/* What becomes of a body: the record that a task and its greenlet share. Not for programs. */
+/*
+ * The outcome of a body: the record that a task and its greenlet share. This header is not for
+ * programs.
+ */
 #ifndef BINE_CPP_OUTCOME_HPP
 #define BINE_CPP_OUTCOME_HPP
 
@@ -16,8 +19,9 @@ class scope;
 
 namespace detail
 {
-/* One or two parties hold it: the greenlet until its body has ended, and the task until it is joined or let go. Which of
- * them lets go last frees it. A task that has seen the greenlet's end frees it without asking. */
+/* One or two parties hold the record: the greenlet until its body has ended, and the task until it
+ * is joined or let go. The party that lets go last frees it. A task that has seen the greenlet's
+ * end frees it without asking. */
 class outcome
 {
   public:
@@ -38,13 +42,14 @@ class outcome
         return how_;
     }
 
-    /* The body has ended, and the greenlet will not touch this any more. */
+    /* Returns true if the body has ended, and the greenlet will not touch this record any more. */
     bool over() const noexcept
     {
         return alone_.load(std::memory_order_acquire);
     }
 
-    /* Let go, for a greenlet of this name; the other party goes on with it, or has let go before. */
+    /* Let go of the record, for a greenlet of this name. The other party keeps it, or has let go
+     * before. */
     void let_go(bine_greenlet *g) noexcept
     {
         if (alone_.exchange(true, std::memory_order_acq_rel))
@@ -58,7 +63,7 @@ class outcome
         delete this;
     }
 
-    /* Somebody gets the exception. */
+    /* Take the exception, for the caller that gets it. */
     std::exception_ptr take_exception() noexcept
     {
         return std::move(exception_);
@@ -72,7 +77,7 @@ class outcome
     std::atomic<bool> alone_{false};
 };
 
-/* What the body returned: nothing, a value, or where a reference refers to. */
+/* The value that the body returned: none, an object, or the object that a reference refers to. */
 template <class T> class result : public outcome
 {
   public:
@@ -123,12 +128,13 @@ template <> class result<void> : public outcome
     }
 };
 
-/* Where a scope keeps the first exception of its members. */
+/* The place where a scope keeps the first exception of its members. */
 struct failure {
     std::exception_ptr first;
 };
 
-/* The callable with its outcome. The callable is destroyed when the body has ended, on the greenlet's stack. */
+/* The callable with its outcome. The callable is destroyed when the body has ended, on the
+ * greenlet's stack. */
 template <class T, class Body> class job final : public result<T>
 {
   public:
@@ -137,16 +143,17 @@ template <class T, class Body> class job final : public result<T>
     {
     }
 
-    /* A bine_run. */
+    /* This is a bine_run. */
     static void *run(void *arg)
     {
         int error = static_cast<job *>(arg)->perform();
         if (error)
-            bine_fail(error); /* for those who look by C's means; no frame of C++ with anything in it is left */
+            /* for callers that look by C's means; no frame of C++ with an object in it is left */
+            bine_fail(error);
         return nullptr;
     }
 
-    /* bine_spawn_options.discard: run will never be called. */
+    /* For bine_spawn_options.discard: run will never be called. */
     static void discard(void *arg) noexcept
     {
         auto *self = static_cast<job *>(arg);
@@ -165,7 +172,8 @@ template <class T, class Body> class job final : public result<T>
         } catch (const cancelled &) {
             this->how_ = outcome::end::cancelled;
 #ifdef __GLIBCXX__
-        } catch (abi::__forced_unwind &) { /* pthread_exit: who does not pass it on ends the process */
+        } catch (abi::__forced_unwind &) {
+            /* pthread_exit: a handler that does not pass it on ends the process */
             finish();
             throw;
 #endif
@@ -174,9 +182,10 @@ template <class T, class Body> class job final : public result<T>
             this->exception_ = std::current_exception();
         }
         if (this->exception_) {
-            /* In a scope none that bine_scope_end has a meaning of its own for. */
+            /* In a scope it is none of the errors to which bine_scope_end gives a meaning of its
+             * own. */
             error = of_scope_ ? ENOTRECOVERABLE : number_of(this->exception_);
-            /* A member that the scope's end kills is no cause of that end. */
+            /* The exception of a member that the scope's end kills is no cause of that end. */
             if (of_scope_ && !of_scope_->first && !bine_killed(bine_getcurrent()))
                 of_scope_->first = this->take_exception();
         }
@@ -194,8 +203,8 @@ template <class T, class Body> class job final : public result<T>
     failure *of_scope_;
 };
 
-/* The string that bine_spawn_at wants, "name\0file:line", for each place that spawns a body of this type; made once and kept
- * for ever, as that demands. */
+/* The string that bine_spawn_at needs, "name\0file:line", for each place that spawns a body of this
+ * type. It is made once and kept for ever, as bine_spawn_at demands. */
 struct site {
     where at;
     site *next;
@@ -210,7 +219,7 @@ struct site {
         name = name ? name + 1 : at.file;
         int length = std::snprintf(made->text, sizeof made->text / 2, "%s:%d", name, at.line);
         std::size_t begin = static_cast<std::size_t>(length < 127 ? length : 127) + 1;
-        /* The end of a long path is what tells files apart. */
+        /* The end of a long path tells files apart. */
         std::size_t room = sizeof made->text - begin - 12, path = std::strlen(at.file);
         std::snprintf(made->text + begin, sizeof made->text - begin, "%s:%d", at.file + (path > room ? path - room : 0),
                       at.line);

@@ -13,12 +13,13 @@ namespace bine
 {
 namespace detail
 {
-/* What queues of either order have. */
+/* The calls that queues of either order have. */
 template <class T> class queue_of
 {
   public:
-    /* Put an item, waiting for room. If that fails, an item that was moved into it comes back. Throws closed (shut down),
-     * timeout, cancelled, std::system_error as bine_queue_put; std::bad_alloc. Waits. */
+    /* Put an item, and wait for room. If that fails, an item that was moved into it comes back.
+     * Throws closed (the queue is shut down), timeout, cancelled, std::system_error as
+     * bine_queue_put, std::bad_alloc. Waits. */
     void put(T &&item, duration limit = forever)
     {
         hand_over(std::move(item), limit);
@@ -27,7 +28,8 @@ template <class T> class queue_of
     {
         hand_over(item, limit);
     }
-    /* The same without waiting: false if it is full. Throws closed, std::system_error. Switches: no. */
+    /* The same without waiting. Returns false if the queue is full. Throws closed,
+     * std::system_error. Switches: no. */
     bool try_put(T &&item)
     {
         return try_hand_over(std::move(item));
@@ -37,14 +39,15 @@ template <class T> class queue_of
         return try_hand_over(item);
     }
 
-    /* The next item, or none: it is shut down and empty. Throws timeout, cancelled, std::system_error. Waits. */
+    /* Returns the next item, or none if the queue is shut down and empty. Throws timeout,
+     * cancelled, std::system_error. Waits. */
     std::optional<T> get(duration limit = forever)
     {
         void *packed = nullptr;
         int outcome = bine_queue_get(queue_.get(), &packed, limit.ns());
         return received<T>(outcome, packed, "bine::queue::get");
     }
-    /* The same without waiting; none also if it is empty now. Switches: no. */
+    /* The same without waiting. Returns none also if the queue is empty now. Switches: no. */
     std::optional<T> try_get()
     {
         void *packed = nullptr;
@@ -54,7 +57,7 @@ template <class T> class queue_of
         return received<T>(outcome, packed, "bine::queue::try_get");
     }
 
-    /* Items that are there now. */
+    /* Returns the number of items that are there now. */
     std::size_t size() const noexcept
     {
         return bine_queue_size(queue_.get());
@@ -64,7 +67,8 @@ template <class T> class queue_of
         return bine_queue_full(queue_.get());
     }
 
-    /* An item that was got has been dealt with. Throws std::system_error: EINVAL (none is unfinished). Switches: no. */
+    /* Say that an item that the caller got has been dealt with. Throws std::system_error: EINVAL
+     * (no task is unfinished). Switches: no. */
     void task_done()
     {
         check(bine_queue_task_done(queue_.get()), "bine::queue::task_done");
@@ -73,19 +77,20 @@ template <class T> class queue_of
     {
         return bine_queue_unfinished(queue_.get());
     }
-    /* Wait until all that were put have been dealt with. Waits. */
+    /* Wait until all items that were put have been dealt with. Waits. */
     void join(duration limit = forever)
     {
         check(bine_queue_join(queue_.get(), limit.ns()), "bine::queue::join");
     }
 
-    /* No more puts; gets take what is there. `immediate`: what is there is destroyed. Switches: no. */
+    /* Shut the queue down. Nothing can be put any more, and gets take the items that are there.
+     * With `immediate` these items are destroyed. Switches: no. */
     void shutdown(bool immediate = false)
     {
         check(bine_queue_shutdown(queue_.get(), immediate), "bine::queue::shutdown");
     }
 
-    /* for (auto &item : queue): get until it is shut down and empty. */
+    /* for (auto &item : queue) gets items until the queue is shut down and empty. */
     auto begin()
     {
         return typename items<queue_of, T>::iterator(this);
@@ -99,7 +104,7 @@ template <class T> class queue_of
         return get();
     }
 
-    /* Borrowed, for the C functions. */
+    /* Returns the C queue, borrowed, for the C functions. */
     bine_queue *handle() const noexcept
     {
         return queue_.get();
@@ -157,14 +162,14 @@ enum class order {
     last_in_first_out = BINE_LIFO
 };
 
-/*
- * Items of T, which may be movable only: put by some greenlets, taken by others. The queue owns what is in it. Its end shuts
- * it down and destroys what is left. It must outlive all calls of it.
- */
+/* Some greenlets put items of T, which may be movable only, and others take them. The queue owns
+ * the items that are in it. Its destructor shuts it down and destroys the items that are left. It
+ * must outlive all calls of it. */
 template <class T> class queue : public detail::queue_of<T>
 {
   public:
-    /* At most `capacity` items (0: unbounded). Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
+    /* Make a queue of at most `capacity` items (0 sets no bound). Throws std::system_error: ENOMEM,
+     * EAGAIN. Switches: no. */
     explicit queue(std::size_t capacity = 0, sharing threads = sharing::none)
         : queue(capacity, order::first_in_first_out, threads)
     {
@@ -175,8 +180,9 @@ template <class T> class queue : public detail::queue_of<T>
     }
 };
 
-/* The same, of which get takes the item that comes before the others by Before(a, b), the earliest of equal ones: with
- * std::less the smallest. Before has no state; it may neither switch nor throw. */
+/* The same, but get takes the item that comes before the others by Before(a, b), and the earliest
+ * of equal ones. With std::less that is the smallest. Before has no state; it may neither switch
+ * nor throw. */
 template <class T, class Before = std::less<T>> class priority_queue : public detail::queue_of<T>
 {
   public:

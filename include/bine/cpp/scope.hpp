@@ -8,22 +8,24 @@
 namespace bine
 {
 /*
- * None of the tasks that are spawned in it outlives it. When one of them ends by an exception, the others are killed, the
- * block's own waits fail, and the scope's end throws that exception. bine::in_scope is the shortest way to have one:
+ * None of the tasks that are spawned in a scope outlives it. When one of them ends by an exception,
+ * the others are killed, the block's own waits fail, and the scope's end throws that exception.
+ * bine::in_scope is the shortest way to have one:
  *
  *      bine::in_scope(5s, [&](bine::scope &scope) {
  *          scope.spawn([&] { first = fetch(a); });
  *          scope.spawn([&] { second = fetch(b); });
  *      });                             // both have ended, or it throws and neither runs any more
  *
- * As an object it is a local variable of the greenlet that ends it, and is ended by join() on the way that succeeds. Its
- * destructor kills what still runs and waits for that, obeying neither kill nor timeout.
+ * A scope that is an object is a local variable of the greenlet that ends it. On the way that
+ * succeeds, join() ends it. Its destructor kills the tasks that still run and waits for them; it
+ * obeys neither kill nor timeout.
  */
 class scope
 {
   public:
-    /* After this time the block's waits throw timeout, and the end kills what still runs. Throws std::system_error: ENOMEM,
-     * EAGAIN. Switches: no. */
+    /* Begin a scope. After `limit` the block's waits throw timeout, and the end kills the tasks
+     * that still run. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
     explicit scope(duration limit = forever) : scope_(check(bine_scope_begin(limit.ns()), "bine::scope"))
     {
     }
@@ -36,8 +38,10 @@ class scope
     scope(const scope &) = delete;
     scope &operator=(const scope &) = delete;
 
-    /* Spawn in it, as bine::spawn; members may do so, too. The task that is returned may be dropped: it lives as long as the
-     * scope does. Throws std::system_error: as spawn, ECANCELED (cancelled, or a member has failed). Switches: no. */
+    /* Spawn a task in the scope, as bine::spawn. Members of the scope may do so, too. The caller
+     * may drop the task that is returned: it lives as long as the scope does. Throws
+     * std::system_error: as spawn, ECANCELED (the scope is cancelled, or a member has failed).
+     * Switches: no. */
     template <class Callable, class = detail::if_callable<Callable>>
     task<detail::result_of<Callable>> spawn(const char *name, Callable &&callable, where at = where::here())
     {
@@ -51,15 +55,17 @@ class scope
         return start(options(), std::forward<Callable>(callable), at);
     }
 
-    /* Kill all that run in it: one result was enough. Nothing can be spawned in it then, and join() does not throw for it.
-     * Throws std::system_error: EINVAL (it has ended). Switches: no. */
+    /* Kill all tasks that run in the scope, as when one result was enough. After that nothing can
+     * be spawned in it, and join() does not throw for this. Throws std::system_error: EINVAL (it
+     * has ended). Switches: no. */
     void cancel()
     {
         check(bine_scope_cancel(scope_, 0), "bine::scope::cancel");
     }
 
-    /* Wait until all have ended, and end it. Throws what the first member that failed threw; timeout if its time has passed;
-     * cancelled or timeout if the wait is cut short, whereupon they were killed and have ended. Switches: maybe. */
+    /* Wait until all tasks have ended, and end the scope. Throws the exception of the first member
+     * that failed. Throws timeout if the scope's time has passed. Throws cancelled or timeout if
+     * the wait is cut short; the tasks were then killed and have ended. Switches: maybe. */
     void join()
     {
         if (!scope_)
@@ -114,7 +120,8 @@ inline void scope::close() noexcept
     errno = saved;
 }
 
-/* In a handler of in_scope: a member's failure that cut the block short is the reason for what the block threw. */
+/* Called in a handler of in_scope. If a member's failure cut the block short, that failure is the
+ * reason for the block's exception. */
 inline void scope::rethrow_cause()
 {
     bool member_first = failure_.first && !bine_killed(bine_getcurrent());
@@ -124,8 +131,9 @@ inline void scope::rethrow_cause()
     throw;
 }
 
-/* block(scope), in a scope of this time, then join(). Returns what the block returns. If the block throws, its members are
- * killed and have ended by then; if a member's failure cut the block short, it is that failure that is thrown. */
+/* Run block(scope), in a scope of this time, then join(). Returns what the block returns. If the
+ * block throws, its members are killed and have ended by then. If a member's failure cut the block
+ * short, that failure is thrown. */
 template <class Limit, class Block> decltype(auto) in_scope(Limit limit, Block &&block)
 {
     scope inside{duration(limit)};

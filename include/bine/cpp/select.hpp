@@ -1,4 +1,7 @@
-/* Select: wait for several operations, and do exactly one of them, the one that can be done first (bine_choose). */
+/*
+ * Select: wait for several operations, and do exactly one of them, the first that can be done
+ * (bine_choose).
+ */
 #ifndef BINE_CPP_SELECT_HPP
 #define BINE_CPP_SELECT_HPP
 
@@ -16,8 +19,8 @@ namespace bine
 {
 namespace detail
 {
-/* A case of a select: fills in its choice, and runs its handler if it was the one that was done. `limit` is of those that
- * wait for time. */
+/* A case of a select. It fills in its choice, and runs its handler if its operation was done. Cases
+ * that wait for time have a `limit`. */
 struct any_case {
     void prepare(bine_choice &choice) noexcept
     {
@@ -152,18 +155,19 @@ std::size_t select_of(bool in_order, std::index_sequence<Index...>, Cases &...ca
 }
 } // namespace detail
 
-/* Receive from a channel: handler(std::optional<T>), which is empty if the channel is closed. */
+/* Receive from a channel. The handler is called as handler(std::optional<T>). The optional is empty
+ * if the channel is closed. */
 template <class T, class Handler> auto on_receive(channel<T> &from, Handler &&handler)
 {
     return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(), std::forward<Handler>(handler));
 }
-/* The same of a mailbox of this thread. */
+/* The same for a mailbox of this thread. */
 template <class T, class Handler> auto on_receive(mailbox<T> &from, Handler &&handler)
 {
     return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(), std::forward<Handler>(handler));
 }
-/* Send to a channel: handler() when it has been sent. An item that was moved into it comes back if another case is done.
- * select throws closed if the channel is closed. */
+/* Send to a channel. handler() is called when the item has been sent. An item that was moved into
+ * it comes back if another case is done. select throws closed if the channel is closed. */
 template <class T, class Handler> auto on_send(channel<T> &to, T &&item, Handler &&handler)
 {
     return detail::give_case<T, Handler>(BINE_CHOOSE_SEND, to.handle(), std::move(item),
@@ -173,7 +177,7 @@ template <class T, class Handler> auto on_send(channel<T> &to, const T &item, Ha
 {
     return detail::give_case<T, Handler>(BINE_CHOOSE_SEND, to.handle(), item, std::forward<Handler>(handler));
 }
-/* The same of queues. */
+/* The same for queues. */
 template <class T, class Handler> auto on_get(detail::queue_of<T> &from, Handler &&handler)
 {
     return detail::take_case<T, Handler>(BINE_CHOOSE_GET, from.handle(), std::forward<Handler>(handler));
@@ -191,12 +195,14 @@ template <class Handler> auto on_acquire(semaphore &of, Handler &&handler)
 {
     return detail::plain_case<Handler>(BINE_CHOOSE_ACQUIRE, of.handle(), forever, std::forward<Handler>(handler));
 }
-/* A task has ended, an event is set, a lock is free: anything with a handle() that bine_wait accepts. Nothing is taken. */
+/* Wait until an object is ready: a task has ended, an event is set, a lock is free. It takes
+ * anything with a handle() that bine_wait accepts. Nothing is taken. */
 template <class Object, class Handler> auto on_ready(const Object &of, Handler &&handler)
 {
     return detail::plain_case<Handler>(BINE_CHOOSE_READY, of.handle(), forever, std::forward<Handler>(handler));
 }
-/* A descriptor can be read, or has an error or an end to tell; can be written. Nothing is read or written. */
+/* Wait until a descriptor can be read, or has an error or an end to report, or until it can be
+ * written. Nothing is read or written. */
 template <class Handler> auto on_readable(int descriptor, Handler &&handler)
 {
     return detail::descriptor_case<Handler>(BINE_CHOOSE_READABLE, descriptor, std::forward<Handler>(handler));
@@ -205,7 +211,8 @@ template <class Handler> auto on_writable(int descriptor, Handler &&handler)
 {
     return detail::descriptor_case<Handler>(BINE_CHOOSE_WRITABLE, descriptor, std::forward<Handler>(handler));
 }
-/* No other case could be done for so long; or, otherwise, at once. */
+/* after is done when no other case could be done for `length`. otherwise is done at once if no
+ * other case can be done. */
 template <class Handler> auto after(duration length, Handler &&handler)
 {
     return detail::plain_case<Handler>(BINE_CHOOSE_READY, nullptr, length, std::forward<Handler>(handler));
@@ -216,20 +223,22 @@ template <class Handler> auto otherwise(Handler &&handler)
 }
 
 /*
- * Do one of the cases, and then call its handler, in the current greenlet. If several can be done, one of them is drawn.
+ * Do one of the cases, and then call its handler, in the current greenlet. If several can be done,
+ * one of them is drawn.
  *
  *      bine::select(bine::on_receive(jobs, [&](auto job) { job ? work(*job) : stop(); }),
  *                   bine::on_ready(stopping, [&] { stop(); }),
  *                   bine::after(10s, [&] { report(); }));
  *
- * Returns its index. Throws what the handler throws; closed (nothing can be sent there any more); if no case was done timeout
- * of a limit around it, cancelled, std::system_error as bine_choose; std::bad_alloc. Switches: when it has to wait.
+ * Returns the index of the case. Throws what the handler throws, closed (nothing can be sent there
+ * any more), and std::bad_alloc. If no case was done, throws timeout of a limit around it,
+ * cancelled, or std::system_error as bine_choose. Switches: when it has to wait.
  */
 template <class... Cases> std::size_t select(Cases &&...cases)
 {
     return detail::select_of(false, std::index_sequence_for<Cases...>(), cases...);
 }
-/* The same by priority: of several that can be done the first. */
+/* The same by priority: if several cases can be done, the first of them is done. */
 template <class... Cases> std::size_t select_first(Cases &&...cases)
 {
     return detail::select_of(true, std::index_sequence_for<Cases...>(), cases...);

@@ -13,13 +13,14 @@ namespace bine
 class event
 {
   public:
-    /* Not set. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
+    /* Make an event that is not set. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
     explicit event(sharing threads = sharing::none)
         : event_(check(bine_event_new(static_cast<unsigned>(threads)), "bine::event"))
     {
     }
 
-    /* Set it: wakes everybody who waits. Throws std::system_error: EPERM, ESRCH. Switches: no. */
+    /* Set the event: all greenlets that wait for it are woken. Throws std::system_error: EPERM,
+     * ESRCH. Switches: no. */
     void set()
     {
         check(bine_event_set(event_.get()), "bine::event::set");
@@ -32,7 +33,7 @@ class event
     {
         return bine_event_is_set(event_.get());
     }
-    /* Wait until it is set. Throws timeout, cancelled, std::system_error. Waits. */
+    /* Wait until the event is set. Throws timeout, cancelled, std::system_error. Waits. */
     void wait(duration limit = forever)
     {
         check(bine_event_wait(event_.get(), limit.ns()), "bine::event::wait");
@@ -51,7 +52,8 @@ class event
 class semaphore
 {
   public:
-    /* Throws std::system_error: EINVAL (more than INT_MAX), ENOMEM, EAGAIN. Switches: no. */
+    /* Make a semaphore with `permits` permits. Throws std::system_error: EINVAL (more than
+     * INT_MAX), ENOMEM, EAGAIN. Switches: no. */
     explicit semaphore(unsigned permits, sharing threads = sharing::none)
         : semaphore_(check(bine_semaphore_new(permits, static_cast<unsigned>(threads)), "bine::semaphore"))
     {
@@ -62,12 +64,13 @@ class semaphore
     {
         check(bine_semaphore_acquire(semaphore_.get(), limit.ns()), "bine::semaphore::acquire");
     }
-    /* False if there is none. Switches: no. */
+    /* Returns false if there is no permit. Switches: no. */
     bool try_acquire()
     {
         return bine_semaphore_try_acquire(semaphore_.get()) == 0 || (errno != EAGAIN && fail("try_acquire"));
     }
-    /* False if there was none for so long. Throws cancelled, std::system_error; timeout of a limit around it. Waits. */
+    /* Returns false if there was no permit for `limit`. Throws cancelled, std::system_error, and
+     * timeout of a limit around it. Waits. */
     bool try_acquire_for(duration limit);
 
     /* Give permits. Throws std::system_error: EOVERFLOW, EPERM, ESRCH. Switches: no. */
@@ -76,7 +79,7 @@ class semaphore
         for (; permits > 0; permits--)
             check(bine_semaphore_release(semaphore_.get()), "bine::semaphore::release");
     }
-    /* Permits that are there now. */
+    /* Returns the number of permits that are there now. */
     unsigned permits() const noexcept
     {
         return bine_semaphore_permits(semaphore_.get());
@@ -98,7 +101,8 @@ class semaphore
 
 namespace detail
 {
-/* Of a call that takes a timeout: false if that passed. A limit around it that passed is thrown. */
+/* Handles the outcome of a call that takes a timeout. Returns false if that timeout has passed.
+ * Throws if a limit around the call has passed. */
 inline bool in_time(int outcome, const char *what)
 {
     if (outcome == 0)
@@ -116,7 +120,7 @@ inline bool semaphore::try_acquire_for(duration limit)
     return detail::in_time(bine_semaphore_acquire(semaphore_.get(), limit.ns()), "bine::semaphore::try_acquire_for");
 }
 
-/* n greenlets wait for each other (bine_barrier). */
+/* A barrier, where n greenlets wait for each other (bine_barrier). */
 class barrier
 {
   public:
@@ -125,8 +129,9 @@ class barrier
     {
     }
 
-    /* Wait until all have come. Returns the caller's place in the order of arrival, 0 for the first. Throws closed (it is
-     * broken), timeout, cancelled (and breaks it), std::system_error. Waits. */
+    /* Wait until all have come. Returns the caller's place in the order of arrival, 0 for the
+     * first. Throws closed (the barrier is broken), timeout and cancelled (and breaks the barrier),
+     * std::system_error. Waits. */
     int arrive_and_wait(duration limit = forever)
     {
         int place = bine_barrier_wait(barrier_.get(), limit.ns());
@@ -134,7 +139,8 @@ class barrier
             throw closed("bine::barrier::arrive_and_wait");
         return check(place, "bine::barrier::arrive_and_wait");
     }
-    /* Break it, and make it as new: those who wait get closed. Switches: no. */
+    /* abort breaks the barrier, reset makes it as new. The greenlets that wait throw closed.
+     * Switches: no. */
     void abort()
     {
         check(bine_barrier_abort(barrier_.get()), "bine::barrier::abort");

@@ -1,4 +1,4 @@
-/* Tasks: greenlets that run any callable, and what becomes of it. */
+/* Tasks: greenlets that run any callable, and the outcome of it. */
 #ifndef BINE_CPP_TASK_HPP
 #define BINE_CPP_TASK_HPP
 
@@ -8,10 +8,11 @@
 
 namespace bine
 {
-/* How a task is spawned; as bine_spawn_options. */
+/* How a task is spawned, as bine_spawn_options. */
 struct options {
-    const char *name = nullptr; /* copied; nullptr: "file.cpp:42", the place of the call that spawned it */
-    std::size_t stack_size = 0; /* bytes; 0: the default */
+    /* It is copied. nullptr gives "file.cpp:42", the place of the call that spawned the task. */
+    const char *name = nullptr;
+    std::size_t stack_size = 0;               /* bytes; 0 takes the default */
     duration delay = std::chrono::seconds(0); /* it starts so much later */
 };
 
@@ -27,12 +28,11 @@ template <class Callable> using result_of = std::invoke_result_t<body_of<Callabl
 template <class Callable> using if_callable = std::enable_if_t<std::is_invocable_v<body_of<Callable>>>;
 } // namespace detail
 
-/*
- * A greenlet that runs a callable and holds what that returned, T (void, a value that may be movable only, a reference),
- * or the exception that it threw. One owner, who moves it. Its end kills the greenlet and waits for its end, so that a
- * body may refer to variables of the frame that holds the task; detach() lets it run on. It may be moved to another
- * thread, and be joined or ended there. No other call of it is for two threads at a time.
- */
+/* A greenlet that runs a callable and holds what that returned, T (void, a value that may be
+ * movable only, a reference), or the exception that it threw. A task has one owner, who moves it.
+ * Its destructor kills the greenlet and waits for its end, so that a body may refer to variables of
+ * the frame that holds the task. detach() lets it run on. A task may be moved to another thread,
+ * and be joined or destroyed there. Two threads may not call it at the same time. */
 template <class T = void> class task
 {
   public:
@@ -52,19 +52,21 @@ template <class T = void> class task
         }
         return *this;
     }
-    /* Waits, obeying neither kill nor timeout. An exception that nobody got is reported. Where nothing can be waited for (the
-     * task's own body, a link) it is killed and let go. */
+    /* Waits for the greenlet's end, and obeys neither kill nor timeout. Reports an exception that
+     * no caller got. Where it cannot wait (the task's own body, a link), it kills the greenlet and
+     * lets go of it. */
     ~task()
     {
         end();
     }
 
-    /* Does it have a greenlet? Not after get, detach, or a move away. */
+    /* Returns true if the task has a greenlet. It has none after get, detach, or a move away. */
     explicit operator bool() const noexcept
     {
         return greenlet_ != nullptr;
     }
-    /* The greenlet, borrowed, for the C functions; nullptr without one. bine_join and bine_detach are not for it. */
+    /* Returns the greenlet, borrowed, for the C functions; nullptr without one. Do not call
+     * bine_join and bine_detach for it. */
     bine_greenlet *handle() const noexcept
     {
         return greenlet_;
@@ -73,21 +75,23 @@ template <class T = void> class task
     {
         return bine_name(greenlet_);
     }
-    /* Has it ended? Switches: no. */
+    /* Returns true if the greenlet has ended. Switches: no. */
     bool done() const noexcept
     {
         return outcome_ && (outcome_->over() || bine_dead(greenlet_));
     }
 
-    /* Its waits throw cancelled from now on (bine_kill). Does not wait. Throws std::system_error: EINVAL (no greenlet), from
-     * another thread ENOMEM. Switches: no. */
+    /* Kill the greenlet: its waits throw cancelled from now on (bine_kill). The call does not wait.
+     * Throws std::system_error: EINVAL (there is no greenlet), from another thread ENOMEM.
+     * Switches: no. */
     void kill()
     {
         check(bine_kill(greenlet_), "bine::task::kill");
     }
 
-    /* Wait for its end, however it ends; the task stays as it is. Throws timeout, cancelled, std::system_error: EINVAL (no
-     * greenlet), EDEADLK (its own body). Switches: maybe. */
+    /* Wait for the greenlet's end, however it ends. The task stays as it is. Throws timeout,
+     * cancelled, std::system_error: EINVAL (there is no greenlet), EDEADLK (the caller is the
+     * task's own body). Switches: maybe. */
     void join(duration limit = forever)
     {
         if (!bine_ref(greenlet_))
@@ -100,12 +104,11 @@ template <class T = void> class task
             raise(error, "bine::task::join");
     }
 
-    /*
-     * Wait for its end, and take what came of it: returns what the body returned, throws what it threw. It has no greenlet
-     * then. Throws std::system_error of ECANCELED if it was killed (cancelled is for greenlets that are killed
-     * themselves), of another error if it ended by bine_fail. If the wait itself fails, as join's does, the task stays as
-     * it is. Switches: maybe.
-     */
+    /* Wait for the greenlet's end, and take the outcome: returns what the body returned, throws
+     * what it threw. The task has no greenlet then. Throws std::system_error of ECANCELED if the
+     * greenlet was killed (cancelled is for greenlets that are killed themselves), and of another
+     * error if it ended by bine_fail. If the wait itself fails, as join's may, the task stays as it
+     * is. Switches: maybe. */
     T get(duration limit = forever)
     {
         if (!greenlet_)
@@ -127,7 +130,8 @@ template <class T = void> class task
                                 "bine::task::get: it ended without a value");
     }
 
-    /* Let it run on by itself. An exception that leaves its body is reported when it does. Switches: no. */
+    /* Let the greenlet run on by itself. An exception that leaves its body is reported when it
+     * does. Switches: no. */
     void detach() noexcept
     {
         auto *outcome = std::exchange(outcome_, nullptr);
@@ -164,12 +168,13 @@ template <class T = void> class task
 
     bine_greenlet *greenlet_ = nullptr;
     detail::result<T> *outcome_ = nullptr;
-    bool of_scope_ = false; /* whose end waits for it */
+    bool of_scope_ = false; /* the scope's end waits for it */
 };
 
 namespace detail
 {
-/* A job of this callable, and the greenlet that `begin` makes of it, to which a reference is held. */
+/* Makes a job of this callable, and the greenlet that `begin` makes of it. It holds a reference to
+ * the greenlet. */
 template <class Callable, class Begin>
 spawned<result_of<Callable>> start(Callable &&callable, const options &how, failure *of_scope, const Begin &begin)
 {
@@ -185,12 +190,11 @@ spawned<result_of<Callable>> start(Callable &&callable, const options &how, fail
 }
 } // namespace detail
 
-/*
- * A task that will run `callable` once the spawner parks: anything that can be called without arguments, which is moved
- * or copied into the task and destroyed as its body ends. Dumps and reports name it by `name`, or else by the place of the
- * call, "file.cpp:42"; `at` is for functions that spawn on behalf of others. Throws std::bad_alloc, and
- * std::system_error: EINVAL, ENOMEM, EAGAIN. Switches: no.
- */
+/* Returns a task that will run `callable` once the spawner parks. The callable is anything that can
+ * be called without arguments. It is moved or copied into the task and destroyed as its body ends.
+ * Dumps and reports name the task by `name`, or else by the place of the call, "file.cpp:42". `at`
+ * is for functions that spawn on behalf of others. Throws std::bad_alloc, and std::system_error:
+ * EINVAL, ENOMEM, EAGAIN. Switches: no. */
 template <class Callable, class = detail::if_callable<Callable>>
 [[nodiscard]] task<detail::result_of<Callable>> spawn(const options &how, Callable &&callable, where at = where::here())
 {
@@ -212,7 +216,8 @@ template <class Callable, class = detail::if_callable<Callable>>
     return spawn(options(), std::forward<Callable>(callable), at);
 }
 
-/* Spawn and forget: what the callable returns is dropped, what it throws is reported. */
+/* Spawn a task and forget it. The value that the callable returns is dropped, and the exception
+ * that it throws is reported. */
 template <class How, class Callable, class = detail::if_callable<Callable>>
 void go(const How &how, Callable &&callable, where at = where::here())
 {

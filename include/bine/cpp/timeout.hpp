@@ -1,4 +1,4 @@
-/* Sleeping, and limits over all that is called inside. */
+/* Sleeping, and limits over all calls inside a block. */
 #ifndef BINE_CPP_TIMEOUT_HPP
 #define BINE_CPP_TIMEOUT_HPP
 
@@ -8,28 +8,29 @@
 
 namespace bine
 {
-/* Park the current greenlet for at least this long. Throws cancelled, timeout. Switches: yes. */
+/* Park the current greenlet for at least `length`. Throws cancelled, timeout. Switches: yes. */
 inline void sleep(duration length)
 {
     check(bine_sleep(length.ns()), "bine::sleep");
 }
 
-/* Let every greenlet that is ready run once. As sleep. */
+/* Yield: every greenlet that is ready runs once. Throws as sleep. */
 inline void yield()
 {
     check(bine_sleep(0), "bine::yield");
 }
 
-/* Throw what a wait would throw (cancelled, timeout), without waiting: for long work, and before what cannot be undone.
- * Switches: no. */
+/* Throw what a wait would throw (cancelled, timeout), without waiting. Call it in long work, and
+ * before a step that cannot be undone. Switches: no. */
 inline void checkpoint()
 {
     check(bine_check(), "bine::checkpoint");
 }
 
 /*
- * While it lives, each wait of the current greenlet that would last beyond it throws bine::timeout, and so does every
- * later one. They nest, the earliest wins. Local variables only, in the greenlet that made it. To know whose time was up:
+ * While a deadline lives, each wait of the current greenlet that would last beyond it throws
+ * bine::timeout, and so does every later one. Deadlines nest, and the earliest wins. Make it a
+ * local variable only, in the greenlet that made it. To know whose time was up:
  *
  *      bine::deadline limit(2s);
  *      try {
@@ -37,7 +38,7 @@ inline void checkpoint()
  *      } catch (const bine::timeout &) {
  *          if (!limit.expired())
  *              throw;              // a limit around this one, or the server's
- *          limit.end();            // else what waits here would throw, too
+ *          limit.end();            // else the waits of this handler would throw, too
  *      }
  */
 class deadline
@@ -54,14 +55,15 @@ class deadline
     deadline(const deadline &) = delete;
     deadline &operator=(const deadline &) = delete;
 
-    /* Has a wait been cut short by it? Switches: no. */
+    /* Returns true if it has cut a wait short. Switches: no. */
     bool expired() const noexcept
     {
         return bine_timeout_expired(&scope_);
     }
 
-    /* Lift the limit before the destructor does. Returns expired(). Ends the process if another deadline or scope is open
-     * inside it: that would be left pointing to a frame that is gone. Switches: no. */
+    /* Lift the limit before the destructor does. Returns expired(). Ends the process if another
+     * deadline or scope is open inside it, which would then point to a frame that is gone.
+     * Switches: no. */
     bool end() noexcept
     {
         if (open_ && bine_timeout_end(&scope_) < 0) {
@@ -77,16 +79,17 @@ class deadline
     bool open_ = true;
 };
 
-/* function(), within this time: its waits throw bine::timeout when that has passed. Returns what it returns and throws what
- * it throws. */
+/* Call function() within this time: its waits throw bine::timeout when the time has passed. Returns
+ * what it returns and throws what it throws. */
 template <class Function> decltype(auto) within(duration length, Function &&function)
 {
     deadline limit(length);
     return std::forward<Function>(function)();
 }
 
-/* The same, where being late is an outcome and no error: an empty optional (void functions: false) if this very limit cut
- * it short. The bine::timeout of a limit around it passes through. */
+/* The same, but being late is an outcome and no error: returns an empty optional (for void
+ * functions: false) if this very limit cut it short. The bine::timeout of a limit around it passes
+ * through. */
 template <class Function> auto try_within(duration length, Function &&function)
 {
     using Result = decltype(std::forward<Function>(function)());
