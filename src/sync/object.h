@@ -43,7 +43,7 @@ struct bine_object {
     struct bine_hub *hub;
     struct bine_remote *remote;          /* not NULL: shared */
     bool external;                       /* it is shared: waiting for it is no deadlock */
-    bool orphan;                         /* its thread ends or has ended; it holds its hub's record */
+    bool orphan;                         /* its thread ends or has ended; holds the hub's record */
     struct bine_object *next, *previous; /* all objects of this thread, for a fork */
 };
 

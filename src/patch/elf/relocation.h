@@ -1,6 +1,7 @@
 /*
- * The relocations of an object that hold the address of a function by name: each is a place through which the object
- * reaches it. RELR tables and relative relocations name no symbol and are of no interest.
+ * The relocations of an object that hold the address of a function by name. Each is a place through
+ * which the object reaches that function. RELR tables and relative relocations name no symbol and
+ * are left out.
  */
 #ifndef BINE_PATCH_ELF_RELOCATION_H
 #define BINE_PATCH_ELF_RELOCATION_H
@@ -8,9 +9,11 @@
 #include "image.h"
 
 enum bine_relocation_kind {
-    BINE_RELOCATION_JUMP, /* a call through the procedure linkage table, perhaps bound at the first call only */
-    BINE_RELOCATION_LOAD, /* the address is loaded from the global offset table (-fno-plt, function pointers) */
-    BINE_RELOCATION_DATA, /* the address stands in the object's data, and the program may write it */
+    /* a call through the procedure linkage table, perhaps bound at the first call only */
+    BINE_RELOCATION_JUMP,
+    /* the address is loaded from the global offset table (-fno-plt, function pointers) */
+    BINE_RELOCATION_LOAD,
+    BINE_RELOCATION_DATA, /* the address stands in the object's data, which the program may write */
 };
 
 struct bine_relocation {
@@ -21,7 +24,7 @@ struct bine_relocation {
     bool defined_here; /* the object itself defines a function of that name */
 };
 
-/* Call visit for each; stop when it returns non-zero and return that. */
+/* Calls visit for each. Stops when it returns non-zero, and returns that. */
 int bine_relocations_walk(const struct bine_image *object,
                           int (*visit)(const struct bine_relocation *relocation, void *arg), void *arg);
 

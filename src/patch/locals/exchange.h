@@ -1,7 +1,9 @@
 /*
- * What of a thread's state belongs to its greenlets, and is exchanged when one leaves for another: thread-local variables of chosen
- * objects (local_tls.h) and the locale (uselocale). The greenlet that leaves puts it away on its own stack, so that no switch can fail
- * for lack of memory; a greenlet that has nothing put away begins as a thread does. Whatever a thread had before is its root's.
+ * The part of a thread's state that belongs to its greenlets, and is exchanged at each switch:
+ * thread-local variables of chosen objects (local_tls.h) and the locale (uselocale). The greenlet
+ * that is switched away from puts its state away on its own stack, so that no switch can fail for
+ * lack of memory. A greenlet that has nothing put away begins as a thread does. What a thread had
+ * before belongs to its root.
  */
 #ifndef BINE_PATCH_LOCALS_EXCHANGE_H
 #define BINE_PATCH_LOCALS_EXCHANGE_H
@@ -15,24 +17,26 @@ enum {
     BINE_EXCHANGE_OBJECTS = 64, /* at most so many objects */
 };
 
-/* The thread-local block of a chosen object. It is the same for good: the object is never unloaded. */
+/* The thread-local block of a chosen object. It stays the same, because the object is never
+ * unloaded. */
 struct bine_exchange_object {
     unsigned index;    /* below BINE_EXCHANGE_OBJECTS */
-    size_t module;     /* the loader's number of it */
+    size_t module;     /* the loader's number of the object */
     size_t size;       /* bytes */
-    size_t offset;     /* of its bytes among those of all objects */
-    const char *image; /* what it holds in a new thread; `size` bytes */
+    size_t offset;     /* where its bytes begin among those of all objects */
+    const char *image; /* what the block holds in a new thread; `size` bytes */
 };
 
-/* Exchange the object's block from now on, on all threads that have a hub now or later. On the calling thread at once: if the current
- * greenlet is not the root, it finds the block as new. 0, or ENOMEM if not all threads could be told: the same call again tells the others.
- * Any thread. */
+/* Exchanges the object's block from now on, on all threads that have a hub now or later. That
+ * begins at once on the calling thread: if the current greenlet is not the root, it finds the block
+ * as new. Returns 0, or ENOMEM if not all threads could be told; the same call again tells the
+ * others. Any thread. */
 int bine_exchange_add(const struct bine_exchange_object *object);
 
-/* The blocks of the current greenlet are as in a new thread from now on. */
+/* Makes the blocks of the current greenlet as they are in a new thread. */
 void bine_exchange_renew(struct bine_hub *hub);
 
-/* uselocale() of the current greenlet. (locale_t)0 with errno: EINVAL, ENOMEM. */
+/* uselocale() of the current greenlet. Returns (locale_t)0 with errno EINVAL, ENOMEM. */
 locale_t bine_exchange_locale(struct bine_hub *hub, locale_t locale);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * pthread keys that are greenlet-local, for libraries that keep per-thread state which must not be mixed between
- * greenlets: libcrypto's error queue (hazard 8). Only the calls of chosen objects come here (rules.h); in the root
- * greenlet and on threads without a hub they are libc's.
+ * pthread keys that are greenlet-local. They serve libraries whose state for a thread must not be
+ * mixed between greenlets, as libcrypto's error queue (hazard 8). Only the calls of chosen objects
+ * come here (rules.h). In the root and on threads without a hub the calls are libc's.
  */
 #ifndef BINE_PATCH_LOCALS_LOCAL_KEYS_H
 #define BINE_PATCH_LOCALS_LOCAL_KEYS_H
@@ -12,11 +12,11 @@
 void *bine_local_key_get(pthread_key_t key);
 int bine_local_key_set(pthread_key_t key, const void *value, void *caller);
 
-/* Has the current greenlet, not the root, any local value but this one, which is somebody's own? Values of Bine's keys (bine_setspecific) count,
- * too. */
+/* Has the current greenlet, which is not the root, any local value but `own`, which its caller
+ * owns? Values of Bine's keys (bine_setspecific) count, too. */
 bool bine_local_values_but(const void *own);
 
-/* libc made, or is about to delete, this key on behalf of a chosen object. */
+/* libc has made this key, or is about to delete it, for a chosen object. */
 void bine_local_key_made(pthread_key_t key, void (*destructor)(void *));
 void bine_local_key_deleted(pthread_key_t key);
 

@@ -1,5 +1,6 @@
 /*
- * What the hooks keep for one greenlet: made when a greenlet first needs it, freed at its end. It lies in BINE_SLOT_PATCH.
+ * What the hooks keep for one greenlet. It is made when a greenlet first needs it, and freed at its
+ * end. It lies in BINE_SLOT_PATCH.
  */
 #ifndef BINE_PATCH_TABLE_GREENLET_STATE_H
 #define BINE_PATCH_TABLE_GREENLET_STATE_H
@@ -14,13 +15,15 @@ struct bine_greenlet_state {
     bool limited; /* has been inside a library with a limit: see engine/limit.h */
     sigset_t mask;
     struct sigaction pipe;
-    stack_t stack; /* sigaltstack of a thread that is a greenlet: remembered, not used */
+    stack_t stack; /* sigaltstack of a thread that is a greenlet: remembered and not used */
 };
 
-/* Of g; made if need be (`make`), else NULL. NULL with errno ENOMEM if that fails. */
+/* Returns the state of g. With `make` it makes one if need be, and returns NULL with errno ENOMEM
+ * if that fails. Without it returns NULL if there is none. */
 struct bine_greenlet_state *bine_greenlet_state_of(struct bine_greenlet *g, bool make);
 
-/* `ended` is called at the end of each greenlet that has a state, before the state is freed. For constructors. */
+/* `ended` is called at the end of each greenlet that has a state, before the state is freed. For
+ * constructors. */
 void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g, struct bine_greenlet_state *state));
 
 #endif

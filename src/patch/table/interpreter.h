@@ -1,10 +1,13 @@
 /*
- * A language runtime whose global lock stays libc's, because it must be taken and given back where nothing may step aside, while the locks
- * that its programs see are greenlets'. CPython has semaphores for these, and for some of its own that are held for a few instructions.
+ * For a language runtime whose global lock stays libc's, while the locks that its programs see are
+ * greenlets'. The global lock must be taken and given back where no greenlet may park. CPython has
+ * semaphores for its programs' locks, and for some of its own that are held for a few instructions.
  *
- * A greenlet that parks is given what it waits for while others run. With one of the runtime's own locks it must not be: one of the others may
- * wait for the global lock, whose holder waits for that very lock. So for these the thread waits, and takes the lock itself. And neither
- * wait is for ever: it ends now and then for greenlets to run, one of which may be who is waited for.
+ * A greenlet that parks is given what it waits for while others run. With one of the runtime's own
+ * locks that must not happen: one of the others may wait for the global lock, whose holder waits
+ * for that very lock. So for these the thread waits, and takes the lock itself. Neither wait is for
+ * ever. It ends now and then for greenlets to run, one of which may be the one that the thread
+ * waits for.
  */
 #ifndef BINE_PATCH_TABLE_INTERPRETER_H
 #define BINE_PATCH_TABLE_INTERPRETER_H
@@ -14,37 +17,45 @@
 
 struct bine_hub;
 
-/* Make the keys of the objects that bine_patch_local_keys() named greenlet-local from now on, whatever is patched: an interpreter finds its
- * state by one. 0, or -1 with errno as bine_patch(). */
+/* Makes the keys of the objects that bine_patch_local_keys() named greenlet-local from now on,
+ * whatever is patched: an interpreter finds its state by one. Returns 0, or -1 with errno as
+ * bine_patch(). */
 int bine_patch_keys_always(void);
 
-/* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is none. Its caller looks again at what it
- * waits for whenever the time is up, and gives up the mutex for nothing else. A pthread_cond_wait there waits until somebody else has taken
- * it, once asked to let him; it is not for ever either, as that may be a greenlet of this thread. */
+/* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is
+ * none. Its caller looks again at what it waits for whenever the time is up, and gives up the mutex
+ * for nothing else. A pthread_cond_wait there waits until another thread has taken the lock, after
+ * that thread asked for it. That wait is not for ever either, as the other may be a greenlet of
+ * this thread. */
 extern bool (*bine_condition_stays_real)(const void *caller);
-/* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's own? */
+/* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's
+ * own? */
 extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
-/* The semaphore that this thread last tried to take in vain, for who judges so: locks of a program's are tried first, with the global lock. */
+/* The semaphore that this thread last tried to take in vain, for functions that judge by it: locks
+ * of a program are tried first, with the global lock. */
 extern
     __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local const void *bine_semaphore_refused;
 
 /*
- * The interpreter runs handlers of signals in its main thread only, and asks pthread_self whether it is that. While `sought`, is_main says
- * whether such a question is to be answered by the main thread's identity, in any greenlet. Called in the hook, on the asking greenlet.
+ * The interpreter runs handlers of signals only in its main thread, and asks pthread_self whether
+ * it is that. While `sought`, is_main says whether the main thread's identity is the answer to such
+ * a question, in any greenlet. The hook calls it, on the asking greenlet.
  */
 extern atomic_bool bine_identity_sought;
 extern bool (*bine_identity_is_main)(struct bine_hub *hub);
 extern unsigned long bine_identity_of_main;
 
 /*
- * In the matching objects only waits for a time and for locks are patched. They wait for no peer, their waits for a disk are the thread's, and
- * the descriptors that they open and close are nobody else's. Errors and scope as for bine_patch_exclude().
+ * In the matching objects only waits for a time and for locks are patched. These objects wait for
+ * no peer, their waits for a disk are the thread's, and the descriptors that they open and close
+ * belong to no other object. Errors and scope are as for bine_patch_exclude().
  */
 int bine_patch_time_and_locks(const char *object);
 
 /*
- * A function of the runtime's own, `original`, instead of which the objects of this name (a pattern) call another one while threads are
- * patched. Set before the first patching. NULL: there is none.
+ * `original` is a function of the runtime's own. While threads are patched, the objects of this
+ * name (a pattern) call `instead` in its place. It is set before the first patching. NULL: there is
+ * none.
  */
 struct bine_runtime_call {
     const char *object, *name;
@@ -52,7 +63,8 @@ struct bine_runtime_call {
 };
 extern const struct bine_runtime_call *bine_runtime_call;
 
-/* A handler that the program has installed begins on this thread, or has ended. Async-signal-safe. NULL: nobody is told. */
+/* Called when a handler that the program has installed begins on this thread, or has ended.
+ * Async-signal-safe. NULL: nothing is called. */
 extern void (*bine_signal_arrives)(struct bine_hub *hub, bool begins);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * Threads that are greenlets: pthread_create of chosen objects spawns one, and the calls that take or give a
- * pthread_t answer for it. Its pthread_t is the address of the greenlet, which no thread has.
+ * Threads that are greenlets. pthread_create of chosen objects spawns a greenlet, and the calls
+ * that take or give a pthread_t answer for it. Its pthread_t is the address of the greenlet, which
+ * no thread has.
  *
- * Each function says by its result whether the thread is one of ours: ESRCH means that it is not, and the call is
- * libc's.
+ * Each function tells by its result whether the thread is such a greenlet. ESRCH means that it is
+ * not, and the call is libc's.
  */
 #ifndef BINE_PATCH_THREADS_THREAD_GREENLETS_H
 #define BINE_PATCH_THREADS_THREAD_GREENLETS_H
@@ -14,26 +15,30 @@
 
 struct bine_hub;
 
-/* A language runtime may know threads of its own that must stay real ones (a watchdog that looks at a busy
- * program): is the one about to start such a thread? NULL: none. */
+/* A language runtime may have threads of its own that must stay real ones (a watchdog that looks at
+ * a busy program). Is the thread that is about to start one of them? NULL: there are none. */
 extern bool (*bine_thread_stays_real)(void);
 
-/* May this thread have greenlets for threads? Its hub (made if this is the main thread), or NULL. */
+/* May this thread have greenlets for threads? Returns its hub (made if this is the main thread), or
+ * NULL. */
 struct bine_hub *bine_thread_greenlets_hub(void);
 
 int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *thread, const pthread_attr_t *attributes,
                                 void *(*run)(void *), void *arg);
 
-/* The current greenlet as a pthread_t; libc's answer in the root and on threads without a hub. */
+/* Returns the current greenlet as a pthread_t. In the root and on threads without a hub it returns
+ * libc's answer. */
 pthread_t bine_thread_greenlet_self(void);
 
-/* Is this the address of a greenlet made by create, or of the current one? Then the real thread that it runs on. */
+/* Is this the address of a greenlet made by create, or of the current one? Then stores the real
+ * thread on which it runs. */
 bool bine_thread_greenlet_known(pthread_t thread, pthread_t *real);
 
-/* `until` NULL: for ever. Any thread. EINVAL: detached, or somebody else joins it; EDEADLK: itself. */
+/* `until` NULL: the wait has no limit. Any thread. EINVAL: the greenlet is detached, or another one
+ * joins it. EDEADLK: it would join itself. */
 int bine_thread_greenlet_join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait);
 int bine_thread_greenlet_detach(pthread_t thread);
-/* ESRCH: it is no greenlet, or has been joined; ENOMEM. */
+/* ESRCH: it is no greenlet, or has been joined. ENOMEM. */
 int bine_thread_greenlet_cancel(pthread_t thread);
 int bine_thread_greenlet_attributes(pthread_t thread, pthread_attr_t *attributes);
 int bine_thread_greenlet_set_name(pthread_t thread, const char *name);

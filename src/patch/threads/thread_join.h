@@ -1,5 +1,6 @@
 /*
- * Waiting for real threads without blocking the hub, and for barriers that other processes share (hazard 7).
+ * How greenlets wait without blocking the hub for real threads, and for barriers that other
+ * processes share (hazard 7).
  */
 #ifndef BINE_PATCH_THREADS_THREAD_JOIN_H
 #define BINE_PATCH_THREADS_THREAD_JOIN_H
@@ -9,9 +10,9 @@
 
 struct bine_hub;
 
-/* pthread_join and pthread_clockjoin_np (until NULL: for ever) of a real thread, for a greenlet of `hub`. Neither
- * kill nor timeout scopes end it: who joins a thread frees what the thread uses next. Results as libc's. Switches:
- * maybe. */
+/* pthread_join and pthread_clockjoin_np (until NULL: no limit) of a real thread, for a greenlet of
+ * `hub`. Neither kill nor timeout scopes end the wait: the greenlet that joins a thread next frees
+ * what the thread uses. Results are libc's. Switches: maybe. */
 int bine_thread_join(struct bine_hub *hub, pthread_t thread, void **value, clockid_t clock,
                      const struct timespec *until);
 
