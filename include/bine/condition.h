@@ -31,8 +31,8 @@ BINE_API bine_rlock *bine_condition_lock(bine_condition *condition);
 BINE_API int bine_condition_wait(bine_condition *condition, int64_t timeout);
 /* Wait until predicate(arg) is true. The calling greenlet calls the predicate while it holds the
  * lock. Returns and fails as bine_condition_wait. `timeout` is for the whole call. */
-BINE_API int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg,
-                                     int64_t timeout);
+BINE_API int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg),
+                                     void *arg, int64_t timeout);
 /* Wake the n greenlets that have waited longest, or all. They queue for the lock instead of all
  * running for it at once. Returns 0, or -1 with EINVAL, or EPERM (the caller does not hold the
  * lock). Switches: no. */

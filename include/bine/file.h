@@ -29,8 +29,10 @@ BINE_API int bine_openat(int directory, const char *path, int flags, mode_t mode
 
 BINE_API ssize_t bine_pread(int fd, void *buffer, size_t size, off_t offset);
 BINE_API ssize_t bine_pwrite(int fd, const void *buffer, size_t size, off_t offset);
-BINE_API ssize_t bine_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
-BINE_API ssize_t bine_pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags);
+BINE_API ssize_t bine_preadv2(int fd, const struct iovec *vector, int count, off_t offset,
+                              int flags);
+BINE_API ssize_t bine_pwritev2(int fd, const struct iovec *vector, int count, off_t offset,
+                               int flags);
 
 BINE_API int bine_fsync(int fd);
 BINE_API int bine_fdatasync(int fd);
@@ -45,11 +47,12 @@ BINE_API int bine_ftruncate(int fd, off_t size);
 /* Copies to a socket, a pipe or another file. To a blocking socket the bytes are copied through
  * memory. */
 BINE_API ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size);
-BINE_API ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags);
+BINE_API ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
+                             unsigned flags);
 BINE_API ssize_t bine_tee(int in, int out, size_t size, unsigned flags);
 BINE_API ssize_t bine_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags);
-BINE_API ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
-                                      unsigned flags);
+BINE_API ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset,
+                                      size_t size, unsigned flags);
 
 /* File locks. While others hold the lock, the call asks for it again and again, with pauses of 1 to
  * 50 ms, and at once when a greenlet of the same thread gives a lock back. So the wait can be

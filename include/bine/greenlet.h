@@ -55,9 +55,9 @@ typedef void *bine_run(void *arg);
 #define BINE_SITE_BEFORE_2(...) BINE_SITE_OF_(BINE_FIND_(~, __VA_ARGS__)(__VA_ARGS__))
 #define BINE_SITE_BEFORE_3(...) BINE_SITE_OF_(BINE_FIND_(__VA_ARGS__)(__VA_ARGS__))
 #define BINE_SITE_OF_(run) BINE_SITE(run)
-#define BINE_FIND_(...)                                                                                             \
-    BINE_13TH_(__VA_ARGS__, BINE_9TH_, BINE_8TH_, BINE_7TH_, BINE_6TH_, BINE_5TH_, BINE_4TH_, BINE_3RD_, BINE_2ND_, \
-               BINE_2ND_, BINE_2ND_, BINE_2ND_, ~)
+#define BINE_FIND_(...)                                                                       \
+    BINE_13TH_(__VA_ARGS__, BINE_9TH_, BINE_8TH_, BINE_7TH_, BINE_6TH_, BINE_5TH_, BINE_4TH_, \
+               BINE_3RD_, BINE_2ND_, BINE_2ND_, BINE_2ND_, BINE_2ND_, ~)
 #define BINE_13TH_(a, b, c, d, e, f, g, h, i, j, k, l, m, ...) m
 #define BINE_9TH_(a, b, c, d, e, f, g, h, i, ...) i
 #define BINE_8TH_(a, b, c, d, e, f, g, h, ...) h
@@ -82,7 +82,8 @@ typedef void *bine_run(void *arg);
 /* bine_spawn_later(delay, run, arg): the same, but the greenlet starts `delay` nanoseconds from
  * now. A bine_kill before then cancels it: run is never called. Fails with EINVAL for a negative
  * delay, too. Switches: no. */
-#define bine_spawn_later(delay, run, ...) bine_spawn_later_at((delay), (run), __VA_ARGS__, BINE_SITE(run))
+#define bine_spawn_later(delay, run, ...) \
+    bine_spawn_later_at((delay), (run), __VA_ARGS__, BINE_SITE(run))
 
 typedef struct bine_spawn_options {
     /* bine_name and dumps show it. It is copied. NULL gives "function(argument)". */
@@ -114,8 +115,10 @@ typedef struct bine_spawn_options {
 /* The functions that the macros call. `site` must live as long as the process and have the form of
  * BINE_SITE. */
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
-BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, const char *site);
-BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg,
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg,
+                                                          const char *site);
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options,
+                                                         bine_run *run, void *arg,
                                                          const char *site);
 BINE_API int bine_go_at(bine_run *run, void *arg, const char *site);
 
@@ -202,7 +205,8 @@ BINE_API int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout);
  * errno its bine_error. The call takes no references, so that the caller can look at each greenlet.
  * Returns the number of those that have ended (at least count), or -1 with EINVAL, EDEADLK (the
  * caller is one of them), ETIMEDOUT, ECANCELED or ENOMEM. Switches: maybe. */
-BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count, unsigned flags);
+BINE_API ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout,
+                                   size_t count, unsigned flags);
 
 /* These say what has become of g. They never fail with EINVAL and never switch. Any thread may call
  * them. */
@@ -326,10 +330,11 @@ BINE_API bool bine_timeout_expired(const bine_timeout *scope);
  * through.
  */
 #define BINE_WITHIN(...) BINE_WITHIN_(__VA_ARGS__, NULL, )
-#define BINE_WITHIN_(duration, told, ...) BINE_WITHIN_NAMED_(BINE_JOIN_(bine_within_, __LINE__), duration, told)
-#define BINE_WITHIN_NAMED_(name, duration, told)                                                                  \
-    for (bine_within name                                                                                         \
-         __attribute__((__cleanup__(bine_within_end))) = {{0, 0, NULL, false}, (duration), (told), false, false}; \
+#define BINE_WITHIN_(duration, told, ...) \
+    BINE_WITHIN_NAMED_(BINE_JOIN_(bine_within_, __LINE__), duration, told)
+#define BINE_WITHIN_NAMED_(name, duration, told)                                           \
+    for (bine_within name __attribute__((__cleanup__(                                      \
+             bine_within_end))) = {{0, 0, NULL, false}, (duration), (told), false, false}; \
          bine_within_begin(&name);)
 #define BINE_JOIN_(a, b) BINE_JOIN__(a, b)
 #define BINE_JOIN__(a, b) a##b
@@ -348,7 +353,8 @@ static inline bool bine_within_begin(bine_within *within)
     if (within->begun)
         return false;
     within->begun = true;
-    within->open = bine_timeout_begin(&within->timeout, within->duration < 0 ? 0 : within->duration) == 0;
+    within->open =
+        bine_timeout_begin(&within->timeout, within->duration < 0 ? 0 : within->duration) == 0;
     return true;
 }
 

@@ -62,7 +62,8 @@ typedef struct bine_http_limits {
 BINE_API const char *bine_http_header(const bine_http *http, const char *name);
 /* Store the name and the value of the field with this index, counted from 0 in the order in which
  * the fields came. Returns false if there is none, and for NULL. Switches: no. */
-BINE_API bool bine_http_header_at(const bine_http *http, size_t index, const char **name, const char **value);
+BINE_API bool bine_http_header_at(const bine_http *http, size_t index, const char **name,
+                                  const char **value);
 
 /* Returns the number of bytes of the body as announced, also when they have been read. Returns -1
  * if only the body's end will tell (chunks), 0 for NULL. Switches: no. */
@@ -94,7 +95,7 @@ typedef struct bine_http_record {
     const char *method, *target; /* "" if the request was refused before they were known */
     int status;                  /* of the answer; 0 if there was none */
     uint64_t sent;               /* bytes of the answer, its head included */
-    int64_t duration;            /* ns from the first byte of the request to the end of the answer */
+    int64_t duration; /* ns from the first byte of the request to the end of the answer */
     /* Why the server refused the request or cut it short. NULL if it did not. */
     const char *reason;
 } bine_http_record;
@@ -113,8 +114,8 @@ typedef struct bine_http_server_options {
 
 /* Make a server that is bound and listens, but accepts nothing yet. Fails as bine_server_new, and
  * with EINVAL also for a negative time. Free it with bine_http_server_free. Switches: no. */
-BINE_API bine_http_server *bine_http_server_new(const bine_http_server_options *options, bine_http_handler *handler,
-                                                void *arg);
+BINE_API bine_http_server *bine_http_server_new(const bine_http_server_options *options,
+                                                bine_http_handler *handler, void *arg);
 /* Make another server of the calling thread, at the same place and with the same options, handler
  * and argument: as bine_server_share. Switches: no. */
 BINE_API bine_http_server *bine_http_server_share(const bine_http_server *server);
@@ -158,7 +159,8 @@ BINE_API int bine_http_set_header(bine_http *http, const char *name, const char 
  * EINVAL (204 and 304 have no body), EALREADY (the request has been answered), ENOMEM, ETIMEDOUT
  * (also if send_time has passed), ECANCELED, or as send(2) and bine_tls_write. After these last
  * ones the connection is over. Switches: maybe. */
-BINE_API int bine_http_respond(bine_http *http, int status, const char *type, const void *body, size_t size);
+BINE_API int bine_http_respond(bine_http *http, int status, const char *type, const void *body,
+                               size_t size);
 
 /* Answer in pieces: bine_http_begin takes status, type and length, then bine_http_write writes the
  * pieces. If the length is -1, it is not known: the body goes in chunks, or for a client of
@@ -181,7 +183,7 @@ typedef struct bine_http_client_options {
     /* For https: a client's context, which must outlive the client. NULL allows plain http only. */
     bine_tls_context *tls;
     bine_http_limits limits; /* head_time is also for connecting */
-    size_t keep;             /* The largest number of connections at rest that are kept. 0 takes 16. */
+    size_t keep; /* The largest number of connections at rest that are kept. 0 takes 16. */
     /* The largest number of redirects that are followed. 0 takes 10, and -1 follows none. */
     int redirects;
 } bine_http_client_options;
@@ -229,7 +231,8 @@ BINE_API int bine_http_client_free(bine_http_client *client);
  *
  * Switches: yes.
  */
-BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request, int64_t timeout);
+BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request,
+                                    int64_t timeout);
 /* The same for GET, without fields or a body. */
 BINE_API bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t timeout);
 
@@ -300,7 +303,8 @@ typedef struct bine_websocket_message {
  * from elsewhere (Origin) may do this. Fails with EINVAL, EPROTO (the request asks for no
  * websocket; it has been answered with status 400 or 426), EALREADY, ENOMEM, or as
  * bine_http_respond. Switches: maybe. */
-BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_options *options);
+BINE_API bine_websocket *bine_websocket_accept(bine_http *http,
+                                               const bine_websocket_options *options);
 
 /*
  * Open a websocket to a server, as a client, within `timeout` (ns), on a connection of its own. The
@@ -318,8 +322,10 @@ BINE_API bine_websocket *bine_websocket_accept(bine_http *http, const bine_webso
  *
  * Switches: yes.
  */
-BINE_API bine_websocket *bine_websocket_connect(bine_http_client *client, const bine_http_request *request,
-                                                const bine_websocket_options *options, int64_t timeout);
+BINE_API bine_websocket *bine_websocket_connect(bine_http_client *client,
+                                                const bine_http_request *request,
+                                                const bine_websocket_options *options,
+                                                int64_t timeout);
 /* End a client's websocket: say that it closes (1000), if neither side has yet, and close the
  * connection. Calls that other greenlets have begun with it then fail (EPIPE, ECONNRESET), and the
  * call waits until they have left. Messages that the server has still to send are lost. To receive
@@ -344,14 +350,16 @@ BINE_API const char *bine_websocket_protocol(const bine_websocket *websocket);
  *
  * Switches: maybe.
  */
-BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout);
+BINE_API int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message,
+                                    int64_t timeout);
 
 /* Send a message, or a ping with at most 125 bytes. Any greenlet of the thread may call these, also
  * while another one receives or sends. Returns 0, or -1 with EINVAL, EPIPE (the websocket has been
  * closed, or an earlier send was cut short), ENOMEM, ETIMEDOUT (also if send_time has passed),
  * ECANCELED, or as send(2) and bine_tls_write. A send that failed before its first byte was not cut
  * short. Switches: maybe. */
-BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size);
+BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void *data,
+                                 size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
 /* Say that this side closes, with a code (1000 means that all is well; 1000 to 1003, 1007 to 1014,
  * 3000 to 4999) and a reason of at most 123 bytes (NULL gives none). Receiving stays possible until

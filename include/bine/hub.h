@@ -34,7 +34,8 @@ BINE_API int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg);
  * or with ESRCH (the hub's thread has ended). Any thread may call it. Switches: yes, if the hub is
  * not the caller's. */
 #define bine_spawn_on(hub, run, ...) bine_spawn_on_at((hub), (run), __VA_ARGS__, BINE_SITE(run))
-BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg, const char *site);
+BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_on_at(bine_hub *hub, bine_run *run, void *arg,
+                                                       const char *site);
 
 /*
  * Run run(arg) in a greenlet of another hub, or of the caller's own, wait until it has ended, and

@@ -37,19 +37,20 @@ BINE_API ssize_t bine_write(int fd, const void *buffer, size_t size);
 BINE_API ssize_t bine_writev(int fd, const struct iovec *vector, int count);
 
 BINE_API ssize_t bine_recv(int fd, void *buffer, size_t size, int flags);
-BINE_API ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address,
-                               socklen_t *length);
+BINE_API ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags,
+                               struct sockaddr *address, socklen_t *length);
 BINE_API ssize_t bine_recvmsg(int fd, struct msghdr *message, int flags);
 BINE_API ssize_t bine_send(int fd, const void *buffer, size_t size, int flags);
-BINE_API ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
-                             socklen_t length);
+BINE_API ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags,
+                             const struct sockaddr *address, socklen_t length);
 BINE_API ssize_t bine_sendmsg(int fd, const struct msghdr *message, int flags);
 /* struct mmsghdr needs _GNU_SOURCE. This header declares it by its tag, so that it works
  * without. */
 struct mmsghdr;
 struct timespec;
 struct timeval;
-BINE_API int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+BINE_API int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                           struct timespec *timeout);
 BINE_API int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
 
 BINE_API int bine_connect(int fd, const struct sockaddr *address, socklen_t length);
@@ -61,8 +62,10 @@ BINE_API int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, i
 BINE_API int bine_close(int fd);
 
 BINE_API int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds);
-BINE_API int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
-BINE_API int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout);
+BINE_API int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                        const sigset_t *mask);
+BINE_API int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                         struct timeval *timeout);
 BINE_API int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
                           const struct timespec *timeout, const sigset_t *mask);
 BINE_API int bine_epoll_wait(int fd, struct epoll_event *events, int size, int milliseconds);

@@ -44,37 +44,44 @@ struct addrinfo;
  * caller gets a result of its own, and frees it with freeaddrinfo. */
 BINE_API int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                               struct addrinfo **result);
-BINE_API int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size,
-                              char *service, socklen_t service_size, int flags);
+BINE_API int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+                              socklen_t host_size, char *service, socklen_t service_size,
+                              int flags);
 
 /* For the forms with storage of their own, the result is the calling greenlet's. It is valid until
  * the greenlet's next call of the same kind (host, service, user, group) or its end. */
 BINE_API struct hostent *bine_gethostbyname(const char *name);
 BINE_API struct hostent *bine_gethostbyname2(const char *name, int family);
 BINE_API struct hostent *bine_gethostbyaddr(const void *address, socklen_t length, int family);
-BINE_API int bine_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
+BINE_API int bine_gethostbyname_r(const char *name, struct hostent *entry, char *buffer,
+                                  size_t size, struct hostent **result, int *h_error);
+BINE_API int bine_gethostbyname2_r(const char *name, int family, struct hostent *entry,
+                                   char *buffer, size_t size, struct hostent **result,
+                                   int *h_error);
+BINE_API int bine_gethostbyaddr_r(const void *address, socklen_t length, int family,
+                                  struct hostent *entry, char *buffer, size_t size,
                                   struct hostent **result, int *h_error);
-BINE_API int bine_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
-                                   struct hostent **result, int *h_error);
-BINE_API int bine_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *entry,
-                                  char *buffer, size_t size, struct hostent **result, int *h_error);
 
 BINE_API struct servent *bine_getservbyname(const char *name, const char *protocol);
 BINE_API struct servent *bine_getservbyport(int port, const char *protocol);
-BINE_API int bine_getservbyname_r(const char *name, const char *protocol, struct servent *entry, char *buffer,
-                                  size_t size, struct servent **result);
-BINE_API int bine_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer, size_t size,
-                                  struct servent **result);
+BINE_API int bine_getservbyname_r(const char *name, const char *protocol, struct servent *entry,
+                                  char *buffer, size_t size, struct servent **result);
+BINE_API int bine_getservbyport_r(int port, const char *protocol, struct servent *entry,
+                                  char *buffer, size_t size, struct servent **result);
 
 BINE_API struct passwd *bine_getpwnam(const char *name);
 BINE_API struct passwd *bine_getpwuid(uid_t uid);
-BINE_API int bine_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result);
-BINE_API int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **result);
+BINE_API int bine_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+                             struct passwd **result);
+BINE_API int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
+                             struct passwd **result);
 
 BINE_API struct group *bine_getgrnam(const char *name);
 BINE_API struct group *bine_getgrgid(gid_t gid);
-BINE_API int bine_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size, struct group **result);
-BINE_API int bine_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size, struct group **result);
+BINE_API int bine_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size,
+                             struct group **result);
+BINE_API int bine_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size,
+                             struct group **result);
 BINE_API int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count);
 BINE_API int bine_initgroups(const char *user, gid_t group);
 

@@ -37,17 +37,20 @@ BINE_API int bine_pool_free(bine_pool *pool);
  * the greenlet, borrowed. Fails as bine_spawn and as a wait does. To a caller on another thread the
  * result only says that the greenlet was spawned: it may have ended by the time the call returns.
  * The pool is ready when a place is free. Waits. */
-#define bine_pool_spawn(pool, run, ...) bine_pool_spawn_at((pool), (run), __VA_ARGS__, BINE_FOREVER, BINE_SITE(run))
-BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
-                                           const char *site);
+#define bine_pool_spawn(pool, run, ...) \
+    bine_pool_spawn_at((pool), (run), __VA_ARGS__, BINE_FOREVER, BINE_SITE(run))
+BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg,
+                                           int64_t timeout, const char *site);
 
 /* bine_pool_spawn_with(pool, options, run, arg, timeout): the same with options, as for
  * bine_spawn_with. NULL takes the defaults. A greenlet with a delay takes its place at once. Where
  * `discard` is set, the pool's thread calls it if the greenlet is killed before it ran, by
  * bine_pool_kill or otherwise. */
-#define bine_pool_spawn_with(pool, ...) bine_pool_spawn_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_2(__VA_ARGS__))
-BINE_API bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options, bine_run *run,
-                                                void *arg, int64_t timeout, const char *site);
+#define bine_pool_spawn_with(pool, ...) \
+    bine_pool_spawn_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_2(__VA_ARGS__))
+BINE_API bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options,
+                                                bine_run *run, void *arg, int64_t timeout,
+                                                const char *site);
 
 /* Take in a greenlet that exists, and wait for a free place. The pool takes a reference of its own.
  * A greenlet that has ended is not taken in, and the call succeeds. Returns 0, or -1, also with
@@ -86,9 +89,10 @@ BINE_API int bine_pool_kill(bine_pool *pool, int64_t timeout);
  * store what it returned in *value (may be NULL). Returns 0. Otherwise returns -1 with the error
  * that the greenlet failed with (bine_fail), or with the reason why the call failed; in that case
  * the greenlet was killed and has ended. Waits. */
-#define bine_pool_apply(pool, run, ...) bine_pool_apply_at((pool), (run), __VA_ARGS__, BINE_SITE(run))
-BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout,
-                                const char *site);
+#define bine_pool_apply(pool, run, ...) \
+    bine_pool_apply_at((pool), (run), __VA_ARGS__, BINE_SITE(run))
+BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value,
+                                int64_t timeout, const char *site);
 
 /*
  * bine_pool_map(pool, run, items, n, results, timeout): run run(items[i]) in the pool for each of
@@ -102,8 +106,8 @@ BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void 
  * Waits.
  */
 #define bine_pool_map(pool, run, ...) bine_pool_map_at((pool), (run), __VA_ARGS__, BINE_SITE(run))
-BINE_API int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results,
-                              int64_t timeout, const char *site);
+BINE_API int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n,
+                              void **results, int64_t timeout, const char *site);
 
 /* The function that bine_pool_map_with runs on each item. The pointer that it returns is the item's
  * result. */
@@ -121,9 +125,11 @@ typedef struct bine_map_options {
  * none). run gets a context besides the item, and the error of each item is stored. Returns 0, or
  * -1 as bine_pool_map. It also fails with ENOMEM before anything was begun. In this case, and for
  * EINVAL, EPERM and EDEADLK, results and errors stay as they were. Waits. */
-#define bine_pool_map_with(pool, ...) bine_pool_map_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_3(__VA_ARGS__))
-BINE_API int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run,
-                                   void *const *items, size_t n, int64_t timeout, const char *site);
+#define bine_pool_map_with(pool, ...) \
+    bine_pool_map_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_3(__VA_ARGS__))
+BINE_API int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options,
+                                   bine_map_run *run, void *const *items, size_t n, int64_t timeout,
+                                   const char *site);
 
 /* ---- results as they come -------------------------------------------------------------------- */
 
@@ -140,10 +146,12 @@ typedef struct bine_imap_result {
  * the pool feeds the items to it, and bine_imap_next gives the results: in the order of the items,
  * or (unordered) as they come. `items` must outlive the iteration. Fails with EINVAL, EPERM, ENOMEM
  * or EAGAIN. End it with bine_imap_end, before the pool is freed. Switches: no. */
-#define bine_pool_imap(pool, run, ...) bine_pool_imap_at((pool), (run), __VA_ARGS__, true, BINE_SITE(run))
-#define bine_pool_imap_unordered(pool, run, ...) bine_pool_imap_at((pool), (run), __VA_ARGS__, false, BINE_SITE(run))
-BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
-                                      const char *site);
+#define bine_pool_imap(pool, run, ...) \
+    bine_pool_imap_at((pool), (run), __VA_ARGS__, true, BINE_SITE(run))
+#define bine_pool_imap_unordered(pool, run, ...) \
+    bine_pool_imap_at((pool), (run), __VA_ARGS__, false, BINE_SITE(run))
+BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n,
+                                      bool ordered, const char *site);
 /* From now on begin at most `most` items whose results bine_imap_next has not given yet (0 sets no
  * limit), so that a slow reader holds up the work instead of gathering results (gevent's maxsize).
  * Call it before the first bine_imap_next. It does not take back items that have begun already.

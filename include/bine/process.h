@@ -35,7 +35,8 @@ BINE_API int bine_system(const char *command);
 BINE_API int bine_msgsnd(int queue, const void *message, size_t size, int flags);
 BINE_API ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags);
 BINE_API int bine_semop(int set, struct sembuf *operations, size_t count);
-BINE_API int bine_semtimedop(int set, struct sembuf *operations, size_t count, const struct timespec *timeout);
+BINE_API int bine_semtimedop(int set, struct sembuf *operations, size_t count,
+                             const struct timespec *timeout);
 
 /* POSIX message queues are descriptors that a poller can wait for. */
 BINE_API int bine_mq_send(mqd_t queue, const char *message, size_t size, unsigned priority);

@@ -68,8 +68,8 @@ BINE_API int bine_reader_line(bine_reader *reader, char **line, size_t *size);
 
 /* The same up to any delimiter of 1 to `limit` bytes, such as "\r\n\r\n" or "\0". The delimiter is
  * taken off as well. */
-BINE_API int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size, char **piece,
-                               size_t *size);
+BINE_API int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size,
+                               char **piece, size_t *size);
 
 /* Store a pointer to exactly `size` bytes in *piece, without copying them. `size` is at most the
  * limit; a larger one fails with EMSGSIZE. 0 bytes are there at once. Returns 1, or 0 at the end of

@@ -31,13 +31,16 @@ BINE_API bine_scope *bine_scope_begin(int64_t timeout);
  * so, too. Returns the greenlet, which is borrowed until it ends; bine_ref it to keep it. Fails as
  * bine_spawn, and with ECANCELED (the scope has been cancelled) or EPERM (the scope is another
  * thread's). Switches: no. */
-#define bine_scope_spawn(scope, run, ...) bine_scope_spawn_at((scope), (run), __VA_ARGS__, BINE_SITE(run))
-BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg, const char *site);
+#define bine_scope_spawn(scope, run, ...) \
+    bine_scope_spawn_at((scope), (run), __VA_ARGS__, BINE_SITE(run))
+BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg,
+                                            const char *site);
 /* bine_scope_spawn_with(scope, options, run, arg): the same with options, as for bine_spawn_with.
  * NULL takes the defaults. */
 #define bine_scope_spawn_with(scope, ...) \
     bine_scope_spawn_with_at((scope), __VA_ARGS__, BINE_SITE_BEFORE_1(__VA_ARGS__))
-BINE_API bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run,
+BINE_API bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope,
+                                                 const bine_spawn_options *options, bine_run *run,
                                                  void *arg, const char *site);
 
 /* Cancel the scope: kill all greenlets in it. From now on nothing can be spawned in it, and the

@@ -80,7 +80,8 @@ typedef void bine_connection_handler(bine_connection *connection, void *arg);
  * or EAGAIN (no hub could be made). If it looks a name up, it also fails with the errors that
  * bine_dial has for names, ECANCELED and ETIMEDOUT. Free it with bine_server_free. Switches: only
  * to look a name up. */
-BINE_API bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg);
+BINE_API bine_server *bine_server_new(const bine_server_options *options,
+                                      bine_connection_handler *handler, void *arg);
 
 /*
  * Make another server, of the calling thread, at the same place, with the same options, handler and
@@ -97,7 +98,8 @@ BINE_API bine_server *bine_server_share(const bine_server *server);
 
 /* Use this handler for connections whose handling begins from now on. Returns 0, or -1 with EINVAL
  * or EPERM. Switches: no. */
-BINE_API int bine_server_set_handler(bine_server *server, bine_connection_handler *handler, void *arg);
+BINE_API int bine_server_set_handler(bine_server *server, bine_connection_handler *handler,
+                                     void *arg);
 
 /*
  * Begin to accept, in a greenlet of the server's own. Returns 0, also if it has begun already, or
@@ -189,8 +191,8 @@ BINE_API bine_datagram_server *bine_datagram_server_share(const bine_datagram_se
 /* Send a datagram from the server's socket to any peer, such as one that was remembered from an
  * earlier datagram. Returns 0, or -1 with EINVAL (an argument is NULL), EPERM (the server is
  * another thread's), EBADF (it was stopped), EMSGSIZE, or as sendto(2). Switches: maybe. */
-BINE_API int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length,
-                                const void *data, size_t size);
+BINE_API int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer,
+                                socklen_t length, const void *data, size_t size);
 
 /* Send an answer to the peer that the datagram came from. As bine_datagram_send. */
 BINE_API int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size);

@@ -66,7 +66,8 @@ BINE_API void bine_tls_context_free(bine_tls_context *context);
  * (no hub could be made), or as recv(2) and send(2). With TLS 1.3 a client whose certificate the
  * server refuses learns that by its first read. Switches: yes. */
 BINE_API bine_tls *bine_tls_accept(bine_tls_context *context, int fd, int64_t timeout);
-BINE_API bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, int64_t timeout);
+BINE_API bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host,
+                                    int64_t timeout);
 
 /* Read at most `size` bytes. Returns how many, or 0 at the end that the other side announced.
  * Otherwise returns -1 with EINVAL, EPROTO, ECONNRESET (the peer hung up without announcing the

@@ -25,7 +25,8 @@ BINE_BEGIN
  * many are ready. That is fewer than count when `timeout` (ns) has passed, which is no error, as in
  * gevent. Otherwise returns -1 with EINVAL, EPERM (an object belongs to another thread and is not
  * shared), ENOMEM, ECANCELED, ETIMEDOUT (a scope expired), or EDEADLK. Switches: maybe. */
-BINE_API ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count, int64_t timeout);
+BINE_API ssize_t bine_wait(void *const *objects, size_t n, void **ready, size_t count,
+                           int64_t timeout);
 
 typedef struct bine_iwait bine_iwait;
 

@@ -107,7 +107,8 @@ struct where {
     const char *file;
     int line;
 
-    static constexpr where here(const char *file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
+    static constexpr where here(const char *file = __builtin_FILE(),
+                                int line = __builtin_LINE()) noexcept
     {
         return {file, line};
     }
@@ -165,7 +166,8 @@ template <class C, int (*Free)(C *)> class owner
         /* The waiters would come back to memory of another object. Therefore the object stays, and
          * a line on standard error says so. */
         if (object_ && Free(object_) != 0)
-            say("bine: an object was destroyed, but could not be freed and is left: ", std::strerror(errno));
+            say("bine: an object was destroyed, but could not be freed and is left: ",
+                std::strerror(errno));
         object_ = nullptr;
     }
 

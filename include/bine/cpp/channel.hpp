@@ -20,7 +20,8 @@ template <class T> class channel
   public:
     /* Make a channel with room for `buffer` items. With bine::shared greenlets of other threads use
      * it, too. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
-    explicit channel(std::size_t buffer = 0, sharing threads = sharing::none) : channel_(make(buffer, threads))
+    explicit channel(std::size_t buffer = 0, sharing threads = sharing::none)
+        : channel_(make(buffer, threads))
     {
     }
     channel(channel &&) noexcept = default;
@@ -101,7 +102,8 @@ template <class T> class channel
     template <class Given> void hand_over(Given &&given, duration limit)
     {
         detail::parcel<T> parcel(std::forward<Given>(given));
-        detail::sent(bine_channel_send(channel_.get(), parcel.packed(), limit.ns()), parcel, "bine::channel::send");
+        detail::sent(bine_channel_send(channel_.get(), parcel.packed(), limit.ns()), parcel,
+                     "bine::channel::send");
     }
 
     detail::owner<bine_channel, bine_channel_free> channel_;

@@ -34,7 +34,8 @@ class cancelled
 class timeout : public std::system_error
 {
   public:
-    explicit timeout(const char *what = "bine") : std::system_error(ETIMEDOUT, std::generic_category(), what)
+    explicit timeout(const char *what = "bine")
+        : std::system_error(ETIMEDOUT, std::generic_category(), what)
     {
     }
 };
@@ -43,7 +44,8 @@ class timeout : public std::system_error
 class closed : public std::system_error
 {
   public:
-    explicit closed(const char *what = "bine") : std::system_error(EPIPE, std::generic_category(), what)
+    explicit closed(const char *what = "bine")
+        : std::system_error(EPIPE, std::generic_category(), what)
     {
     }
 };
@@ -111,8 +113,8 @@ inline int number_of(const std::exception_ptr &exception) noexcept
     try {
         std::rethrow_exception(exception);
     } catch (const std::system_error &error) {
-        bool number =
-            error.code().category() == std::generic_category() || error.code().category() == std::system_category();
+        bool number = error.code().category() == std::generic_category() ||
+                      error.code().category() == std::system_category();
         return number && error.code().value() > 0 ? error.code().value() : ENOTRECOVERABLE;
     } catch (const std::bad_alloc &) {
         return ENOMEM;

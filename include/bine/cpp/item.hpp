@@ -38,8 +38,9 @@ template <class T, class = void> struct item {
 
 /* Small values that are mere bytes travel in the pointer itself. */
 template <class T>
-struct item<T, std::enable_if_t<std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T> &&
-                                sizeof(T) <= sizeof(void *)>> {
+struct item<T,
+            std::enable_if_t<std::is_trivially_copyable_v<T> &&
+                             std::is_default_constructible_v<T> && sizeof(T) <= sizeof(void *)>> {
     static void *pack(const T &given) noexcept
     {
         void *packed = nullptr;
@@ -64,7 +65,8 @@ struct item<T, std::enable_if_t<std::is_trivially_copyable_v<T> && std::is_defau
 };
 
 /* The object that a unique_ptr owns travels as it is. */
-template <class U> struct item<std::unique_ptr<U>, std::enable_if_t<!std::is_array_v<U> && !std::is_const_v<U>>> {
+template <class U>
+struct item<std::unique_ptr<U>, std::enable_if_t<!std::is_array_v<U> && !std::is_const_v<U>>> {
     static void *pack(std::unique_ptr<U> &&given) noexcept
     {
         return given.release();

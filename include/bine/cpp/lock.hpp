@@ -33,9 +33,11 @@ class rlock
     }
     bool try_lock_for(duration limit)
     {
-        return detail::in_time(bine_rlock_acquire(lock_.get(), limit.ns()), "bine::rlock::try_lock_for");
+        return detail::in_time(bine_rlock_acquire(lock_.get(), limit.ns()),
+                               "bine::rlock::try_lock_for");
     }
-    template <class Clock, class Duration> bool try_lock_until(const std::chrono::time_point<Clock, Duration> &moment)
+    template <class Clock, class Duration>
+    bool try_lock_until(const std::chrono::time_point<Clock, Duration> &moment)
     {
         return try_lock_for(moment - Clock::now());
     }
@@ -73,7 +75,8 @@ class rwlock
     }
     bool try_lock_for(duration limit)
     {
-        return detail::in_time(bine_rwlock_write_acquire(lock_.get(), limit.ns()), "bine::rwlock::try_lock_for");
+        return detail::in_time(bine_rwlock_write_acquire(lock_.get(), limit.ns()),
+                               "bine::rwlock::try_lock_for");
     }
     void unlock()
     {
@@ -86,11 +89,13 @@ class rwlock
     }
     bool try_lock_shared()
     {
-        return detail::in_time(bine_rwlock_read_acquire(lock_.get(), 0), "bine::rwlock::try_lock_shared");
+        return detail::in_time(bine_rwlock_read_acquire(lock_.get(), 0),
+                               "bine::rwlock::try_lock_shared");
     }
     bool try_lock_shared_for(duration limit)
     {
-        return detail::in_time(bine_rwlock_read_acquire(lock_.get(), limit.ns()), "bine::rwlock::try_lock_shared_for");
+        return detail::in_time(bine_rwlock_read_acquire(lock_.get(), limit.ns()),
+                               "bine::rwlock::try_lock_shared_for");
     }
     void unlock_shared()
     {
@@ -112,7 +117,8 @@ class condition
 {
   public:
     explicit condition(rlock &lock, sharing threads = sharing::none)
-        : condition_(check(bine_condition_new(lock.handle(), static_cast<unsigned>(threads)), "bine::condition"))
+        : condition_(check(bine_condition_new(lock.handle(), static_cast<unsigned>(threads)),
+                           "bine::condition"))
     {
     }
 
@@ -130,7 +136,8 @@ class condition
     {
         std::int64_t moment = bine_deadline(limit.ns());
         while (!predicate())
-            check(bine_condition_wait(condition_.get(), bine_left(moment)), "bine::condition::wait");
+            check(bine_condition_wait(condition_.get(), bine_left(moment)),
+                  "bine::condition::wait");
     }
     void notify_one()
     {

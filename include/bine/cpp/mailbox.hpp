@@ -103,7 +103,8 @@ template <class T> class mailbox
     template <class Given> void hand_over(Given &&given, duration limit)
     {
         detail::parcel<T> parcel(std::forward<Given>(given));
-        detail::sent(bine_mailbox_send(mailbox_.get(), parcel.packed(), limit.ns()), parcel, "bine::mailbox::send");
+        detail::sent(bine_mailbox_send(mailbox_.get(), parcel.packed(), limit.ns()), parcel,
+                     "bine::mailbox::send");
     }
 
     template <class Given> bool try_hand_over(Given &&given)

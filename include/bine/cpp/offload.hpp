@@ -57,7 +57,8 @@ template <class T, class Callable> class offloaded final : public result<T>
  */
 template <class Callable> inline std::invoke_result_t<Callable> offload(Callable &&callable)
 {
-    detail::offloaded<std::invoke_result_t<Callable>, Callable> call(std::forward<Callable>(callable));
+    detail::offloaded<std::invoke_result_t<Callable>, Callable> call(
+        std::forward<Callable>(callable));
     check(bine_offload(call.run, &call, nullptr), "bine::offload");
     return call.get();
 }

@@ -139,7 +139,8 @@ template <class T, class Body> class job final : public result<T>
 {
   public:
     template <class Given>
-    explicit job(Given &&given, failure *of_scope) : body_(std::forward<Given>(given)), of_scope_(of_scope)
+    explicit job(Given &&given, failure *of_scope)
+        : body_(std::forward<Given>(given)), of_scope_(of_scope)
     {
     }
 
@@ -221,8 +222,8 @@ struct site {
         std::size_t begin = static_cast<std::size_t>(length < 127 ? length : 127) + 1;
         /* The end of a long path tells files apart. */
         std::size_t room = sizeof made->text - begin - 12, path = std::strlen(at.file);
-        std::snprintf(made->text + begin, sizeof made->text - begin, "%s:%d", at.file + (path > room ? path - room : 0),
-                      at.line);
+        std::snprintf(made->text + begin, sizeof made->text - begin, "%s:%d",
+                      at.file + (path > room ? path - room : 0), at.line);
         return made;
     }
 };

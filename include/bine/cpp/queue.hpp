@@ -140,7 +140,8 @@ template <class T> class queue_of
     template <class Given> void hand_over(Given &&given, duration limit)
     {
         parcel<T> wrapped(std::forward<Given>(given));
-        sent(bine_queue_put(queue_.get(), wrapped.packed(), limit.ns()), wrapped, "bine::queue::put");
+        sent(bine_queue_put(queue_.get(), wrapped.packed(), limit.ns()), wrapped,
+             "bine::queue::put");
     }
 
     template <class Given> bool try_hand_over(Given &&given)

@@ -26,7 +26,8 @@ class scope
   public:
     /* Begin a scope. After `limit` the block's waits throw timeout, and the end kills the tasks
      * that still run. Throws std::system_error: ENOMEM, EAGAIN. Switches: no. */
-    explicit scope(duration limit = forever) : scope_(check(bine_scope_begin(limit.ns()), "bine::scope"))
+    explicit scope(duration limit = forever)
+        : scope_(check(bine_scope_begin(limit.ns()), "bine::scope"))
     {
     }
     ~scope()
@@ -43,7 +44,8 @@ class scope
      * std::system_error: as spawn, ECANCELED (the scope is cancelled, or a member has failed).
      * Switches: no. */
     template <class Callable, class = detail::if_callable<Callable>>
-    task<detail::result_of<Callable>> spawn(const char *name, Callable &&callable, where at = where::here())
+    task<detail::result_of<Callable>> spawn(const char *name, Callable &&callable,
+                                            where at = where::here())
     {
         options how;
         how.name = name;
@@ -99,8 +101,9 @@ task<detail::result_of<Callable>> scope::start(const options &how, Callable &&ca
     return task<detail::result_of<Callable>>(
         detail::start(std::forward<Callable>(callable), how, &failure_,
                       [&](const bine_spawn_options *given, bine_run *run, void *arg) {
-                          return bine_ref(bine_scope_spawn_with_at(scope_, given, run, arg,
-                                                                   detail::site_of<detail::body_of<Callable>>(at)));
+                          return bine_ref(bine_scope_spawn_with_at(
+                              scope_, given, run, arg,
+                              detail::site_of<detail::body_of<Callable>>(at)));
                       }),
         true);
 }
@@ -113,7 +116,8 @@ inline void scope::close() noexcept
     bine_scope_cancel(scope_, 0);
     /* Its members may use variables of frames that are about to go. */
     if (bine_scope_end(scope_) != 0 && (errno == EPERM || errno == EINVAL || errno == EDEADLK)) {
-        detail::say("bine: a bine::scope ends in another greenlet than its own, or before what is inside it");
+        detail::say("bine: a bine::scope ends in another greenlet than its own, or before what is "
+                    "inside it");
         std::terminate();
     }
     scope_ = nullptr;

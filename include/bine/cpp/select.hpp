@@ -70,7 +70,8 @@ template <class T, class Handler> struct give_case : any_case {
 
     template <class Given>
     give_case(bine_choice_operation which, void *to, Given &&given, Handler &&run)
-        : operation(which), object(to), wrapped(std::forward<Given>(given)), handler(std::forward<Handler>(run))
+        : operation(which), object(to), wrapped(std::forward<Given>(given)),
+          handler(std::forward<Handler>(run))
     {
     }
     void prepare(bine_choice &choice) noexcept
@@ -137,7 +138,8 @@ std::size_t select_of(bool in_order, std::index_sequence<Index...>, Cases &...ca
     (cases.prepare(choices[Index]), ...);
     std::size_t shortest = sizeof...(Cases);
     duration limit = forever;
-    ((cases.limit().ns() < limit.ns() ? (void)(limit = cases.limit(), shortest = Index) : (void)0), ...);
+    ((cases.limit().ns() < limit.ns() ? (void)(limit = cases.limit(), shortest = Index) : (void)0),
+     ...);
 
     std::int64_t moment = bine_deadline(limit.ns());
     ssize_t chosen = in_order ? bine_choose_first(choices.data(), choices.size(), limit.ns())
@@ -159,12 +161,14 @@ std::size_t select_of(bool in_order, std::index_sequence<Index...>, Cases &...ca
  * if the channel is closed. */
 template <class T, class Handler> auto on_receive(channel<T> &from, Handler &&handler)
 {
-    return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(), std::forward<Handler>(handler));
+    return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(),
+                                         std::forward<Handler>(handler));
 }
 /* The same for a mailbox of this thread. */
 template <class T, class Handler> auto on_receive(mailbox<T> &from, Handler &&handler)
 {
-    return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(), std::forward<Handler>(handler));
+    return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(),
+                                         std::forward<Handler>(handler));
 }
 /* Send to a channel. handler() is called when the item has been sent. An item that was moved into
  * it comes back if another case is done. select throws closed if the channel is closed. */
@@ -175,47 +179,57 @@ template <class T, class Handler> auto on_send(channel<T> &to, T &&item, Handler
 }
 template <class T, class Handler> auto on_send(channel<T> &to, const T &item, Handler &&handler)
 {
-    return detail::give_case<T, Handler>(BINE_CHOOSE_SEND, to.handle(), item, std::forward<Handler>(handler));
+    return detail::give_case<T, Handler>(BINE_CHOOSE_SEND, to.handle(), item,
+                                         std::forward<Handler>(handler));
 }
 /* The same for queues. */
 template <class T, class Handler> auto on_get(detail::queue_of<T> &from, Handler &&handler)
 {
-    return detail::take_case<T, Handler>(BINE_CHOOSE_GET, from.handle(), std::forward<Handler>(handler));
+    return detail::take_case<T, Handler>(BINE_CHOOSE_GET, from.handle(),
+                                         std::forward<Handler>(handler));
 }
 template <class T, class Handler> auto on_put(detail::queue_of<T> &to, T &&item, Handler &&handler)
 {
-    return detail::give_case<T, Handler>(BINE_CHOOSE_PUT, to.handle(), std::move(item), std::forward<Handler>(handler));
+    return detail::give_case<T, Handler>(BINE_CHOOSE_PUT, to.handle(), std::move(item),
+                                         std::forward<Handler>(handler));
 }
-template <class T, class Handler> auto on_put(detail::queue_of<T> &to, const T &item, Handler &&handler)
+template <class T, class Handler>
+auto on_put(detail::queue_of<T> &to, const T &item, Handler &&handler)
 {
-    return detail::give_case<T, Handler>(BINE_CHOOSE_PUT, to.handle(), item, std::forward<Handler>(handler));
+    return detail::give_case<T, Handler>(BINE_CHOOSE_PUT, to.handle(), item,
+                                         std::forward<Handler>(handler));
 }
 /* Take a permit. */
 template <class Handler> auto on_acquire(semaphore &of, Handler &&handler)
 {
-    return detail::plain_case<Handler>(BINE_CHOOSE_ACQUIRE, of.handle(), forever, std::forward<Handler>(handler));
+    return detail::plain_case<Handler>(BINE_CHOOSE_ACQUIRE, of.handle(), forever,
+                                       std::forward<Handler>(handler));
 }
 /* Wait until an object is ready: a task has ended, an event is set, a lock is free. It takes
  * anything with a handle() that bine_wait accepts. Nothing is taken. */
 template <class Object, class Handler> auto on_ready(const Object &of, Handler &&handler)
 {
-    return detail::plain_case<Handler>(BINE_CHOOSE_READY, of.handle(), forever, std::forward<Handler>(handler));
+    return detail::plain_case<Handler>(BINE_CHOOSE_READY, of.handle(), forever,
+                                       std::forward<Handler>(handler));
 }
 /* Wait until a descriptor can be read, or has an error or an end to report, or until it can be
  * written. Nothing is read or written. */
 template <class Handler> auto on_readable(int descriptor, Handler &&handler)
 {
-    return detail::descriptor_case<Handler>(BINE_CHOOSE_READABLE, descriptor, std::forward<Handler>(handler));
+    return detail::descriptor_case<Handler>(BINE_CHOOSE_READABLE, descriptor,
+                                            std::forward<Handler>(handler));
 }
 template <class Handler> auto on_writable(int descriptor, Handler &&handler)
 {
-    return detail::descriptor_case<Handler>(BINE_CHOOSE_WRITABLE, descriptor, std::forward<Handler>(handler));
+    return detail::descriptor_case<Handler>(BINE_CHOOSE_WRITABLE, descriptor,
+                                            std::forward<Handler>(handler));
 }
 /* after is done when no other case could be done for `length`. otherwise is done at once if no
  * other case can be done. */
 template <class Handler> auto after(duration length, Handler &&handler)
 {
-    return detail::plain_case<Handler>(BINE_CHOOSE_READY, nullptr, length, std::forward<Handler>(handler));
+    return detail::plain_case<Handler>(BINE_CHOOSE_READY, nullptr, length,
+                                       std::forward<Handler>(handler));
 }
 template <class Handler> auto otherwise(Handler &&handler)
 {

@@ -55,7 +55,8 @@ class semaphore
     /* Make a semaphore with `permits` permits. Throws std::system_error: EINVAL (more than
      * INT_MAX), ENOMEM, EAGAIN. Switches: no. */
     explicit semaphore(unsigned permits, sharing threads = sharing::none)
-        : semaphore_(check(bine_semaphore_new(permits, static_cast<unsigned>(threads)), "bine::semaphore"))
+        : semaphore_(
+              check(bine_semaphore_new(permits, static_cast<unsigned>(threads)), "bine::semaphore"))
     {
     }
 
@@ -67,7 +68,8 @@ class semaphore
     /* Returns false if there is no permit. Switches: no. */
     bool try_acquire()
     {
-        return bine_semaphore_try_acquire(semaphore_.get()) == 0 || (errno != EAGAIN && fail("try_acquire"));
+        return bine_semaphore_try_acquire(semaphore_.get()) == 0 ||
+               (errno != EAGAIN && fail("try_acquire"));
     }
     /* Returns false if there was no permit for `limit`. Throws cancelled, std::system_error, and
      * timeout of a limit around it. Waits. */
@@ -117,7 +119,8 @@ inline bool in_time(int outcome, const char *what)
 
 inline bool semaphore::try_acquire_for(duration limit)
 {
-    return detail::in_time(bine_semaphore_acquire(semaphore_.get(), limit.ns()), "bine::semaphore::try_acquire_for");
+    return detail::in_time(bine_semaphore_acquire(semaphore_.get(), limit.ns()),
+                           "bine::semaphore::try_acquire_for");
 }
 
 /* A barrier, where n greenlets wait for each other (bine_barrier). */
@@ -125,7 +128,8 @@ class barrier
 {
   public:
     explicit barrier(unsigned parties, sharing threads = sharing::none)
-        : barrier_(check(bine_barrier_new(parties, static_cast<unsigned>(threads)), "bine::barrier"))
+        : barrier_(
+              check(bine_barrier_new(parties, static_cast<unsigned>(threads)), "bine::barrier"))
     {
     }
 

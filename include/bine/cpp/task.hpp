@@ -25,7 +25,8 @@ template <class T> struct spawned {
 
 template <class Callable> using body_of = std::decay_t<Callable>;
 template <class Callable> using result_of = std::invoke_result_t<body_of<Callable>>;
-template <class Callable> using if_callable = std::enable_if_t<std::is_invocable_v<body_of<Callable>>>;
+template <class Callable>
+using if_callable = std::enable_if_t<std::is_invocable_v<body_of<Callable>>>;
 } // namespace detail
 
 /* A greenlet that runs a callable and holds what that returned, T (void, a value that may be
@@ -38,8 +39,8 @@ template <class T = void> class task
   public:
     task() noexcept = default;
     task(task &&other) noexcept
-        : greenlet_(std::exchange(other.greenlet_, nullptr)), outcome_(std::exchange(other.outcome_, nullptr)),
-          of_scope_(other.of_scope_)
+        : greenlet_(std::exchange(other.greenlet_, nullptr)),
+          outcome_(std::exchange(other.outcome_, nullptr)), of_scope_(other.of_scope_)
     {
     }
     task &operator=(task &&other) noexcept
@@ -176,7 +177,8 @@ namespace detail
 /* Makes a job of this callable, and the greenlet that `begin` makes of it. It holds a reference to
  * the greenlet. */
 template <class Callable, class Begin>
-spawned<result_of<Callable>> start(Callable &&callable, const options &how, failure *of_scope, const Begin &begin)
+spawned<result_of<Callable>> start(Callable &&callable, const options &how, failure *of_scope,
+                                   const Begin &begin)
 {
     using Job = job<result_of<Callable>, body_of<Callable>>;
     auto made = std::make_unique<Job>(std::forward<Callable>(callable), of_scope);
@@ -196,15 +198,19 @@ spawned<result_of<Callable>> start(Callable &&callable, const options &how, fail
  * is for functions that spawn on behalf of others. Throws std::bad_alloc, and std::system_error:
  * EINVAL, ENOMEM, EAGAIN. Switches: no. */
 template <class Callable, class = detail::if_callable<Callable>>
-[[nodiscard]] task<detail::result_of<Callable>> spawn(const options &how, Callable &&callable, where at = where::here())
+[[nodiscard]] task<detail::result_of<Callable>> spawn(const options &how, Callable &&callable,
+                                                      where at = where::here())
 {
-    return task<detail::result_of<Callable>>(detail::start(
-        std::forward<Callable>(callable), how, nullptr, [&](const bine_spawn_options *given, bine_run *run, void *arg) {
-            return bine_spawn_with_at(given, run, arg, detail::site_of<detail::body_of<Callable>>(at));
-        }));
+    return task<detail::result_of<Callable>>(
+        detail::start(std::forward<Callable>(callable), how, nullptr,
+                      [&](const bine_spawn_options *given, bine_run *run, void *arg) {
+                          return bine_spawn_with_at(given, run, arg,
+                                                    detail::site_of<detail::body_of<Callable>>(at));
+                      }));
 }
 template <class Callable, class = detail::if_callable<Callable>>
-[[nodiscard]] task<detail::result_of<Callable>> spawn(const char *name, Callable &&callable, where at = where::here())
+[[nodiscard]] task<detail::result_of<Callable>> spawn(const char *name, Callable &&callable,
+                                                      where at = where::here())
 {
     options how;
     how.name = name;
@@ -223,7 +229,8 @@ void go(const How &how, Callable &&callable, where at = where::here())
 {
     spawn(how, std::forward<Callable>(callable), at).detach();
 }
-template <class Callable, class = detail::if_callable<Callable>> void go(Callable &&callable, where at = where::here())
+template <class Callable, class = detail::if_callable<Callable>>
+void go(Callable &&callable, where at = where::here())
 {
     spawn(options(), std::forward<Callable>(callable), at).detach();
 }

@@ -67,7 +67,8 @@ class deadline
     bool end() noexcept
     {
         if (open_ && bine_timeout_end(&scope_) < 0) {
-            detail::say("bine: a bine::deadline ends in another greenlet than its own, or before what is inside it");
+            detail::say("bine: a bine::deadline ends in another greenlet than its own, or before "
+                        "what is inside it");
             std::terminate();
         }
         open_ = false;
