@@ -25,6 +25,9 @@ class Hub(Greenlet):
 
     Hub(loop=None, default=None): loop, an object to be hub.loop. Each thread has one that get_hub() makes."""
 
+    # The thread's event loop; None once the hub is destroyed. In a slot, as each use of a watcher begins with it, and a property is a call.
+    __slots__ = ("loop",)
+
     NOT_ERROR = (GreenletExit, SystemExit)
     SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
 
@@ -44,13 +47,13 @@ class Hub(Greenlet):
             loop = self._loops.pop(self.thread_ident, None)
             if loop is None or loop.destroyed:  # the latter is of a thread that has ended, whose identity this one has got
                 loop = self.loop_class(default=default)
-        self._adopt(loop)
+        self.loop = loop
         settings = _settings()
         if settings is not None and settings.monitor_thread:
             self.start_periodic_monitoring_thread()
 
     def __repr__(self):
-        state = "destroyed" if self.dead else self.loop._format() if self._loop is not None else poller_name()
+        state = "destroyed" if self.dead else self.loop._format() if self.loop is not None else poller_name()
         return "<%s %r at 0x%x %s thread_ident=0x%x>" % (type(self).__name__, self.name, id(self), state, self.thread_ident)
 
     def __bool__(self):
@@ -65,15 +68,15 @@ class Hub(Greenlet):
 
         return loop
 
-    @property
-    def loop(self):
-        """The thread's event loop; None once the hub is destroyed."""
-        return self._loop
-
-    def _adopt(self, loop):
-        loop.error_handler = self
-        loop._host = self
-        self._loop = loop
+    def __setattr__(self, name, value):
+        """A loop that is assigned is the thread's from then on, and callbacks of the one before are not called any more. AttributeError: it is none."""
+        if name == "loop" and value is not None:
+            before = getattr(self, "loop", None)
+            value.error_handler = self
+            value._host = self
+            if before is not None and before is not value:
+                before._host = None
+        super().__setattr__(name, value)
 
     @property
     def parent(self):
@@ -86,7 +89,10 @@ class Hub(Greenlet):
         return poller_name()
 
     def _run(self):
-        self.loop._serve()
+        served = None
+        while self.loop is not None and self.loop is not served:  # it ends when the loop is destroyed, and goes on with another one that was assigned
+            served = self.loop
+            served._serve()
 
     run = _run
 
@@ -155,7 +161,7 @@ class Hub(Greenlet):
         if self.dead:
             return
         self.dead = True
-        loop, self._loop = self._loop, None
+        loop, self.loop = self.loop, None
         if self._resolver is not None:
             self._resolver.close()
         if self._threadpool is not None:

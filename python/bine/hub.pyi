@@ -20,8 +20,7 @@ class Hub(Greenlet):
     format_context: Callable[[Any], str]
     resolver: Any
     def __init__(self, loop: Any = ..., default: Optional[bool] = ...) -> None: ...
-    @property
-    def loop(self) -> Any: ...
+    loop: Any
     @property
     def loop_class(self) -> Any: ...
     @property

@@ -256,7 +256,10 @@ def test_destroy_ends_a_hub_and_the_next_one_takes_over_the_loop():
     get_hub().loop.run_callback(seen.append, "works")
     bine.sleep(0.001)
     assert seen[1:] == ["works"]
-    new.destroy()
+    last = get_hub()
+    last.destroy()
+    bine.sleep(0.001)
+    assert last.ready() and last.exception is None and hub.exception is None
 
 
 def test_a_loop_that_was_left_for_a_next_hub_is_not_taken_by_another_thread():
@@ -309,6 +312,13 @@ def test_get_loop_and_set_loop():
     get_loop().run_callback(lambda: seen.append(bine.getcurrent()))
     bine.sleep(0.001)
     assert seen == [get_hub()]
+    own = get_hub().loop = core.loop()
+    assert get_loop() is own
+    own.run_callback(lambda: seen.append(own))
+    bine.sleep(0.001)
+    assert seen == [get_hub(), own]
+    raises(AttributeError, setattr, get_hub(), "loop", "no loop")
+    assert get_loop() is own
 
 
 def test_join_with_a_timeout_and_without():

@@ -23,4 +23,4 @@ def get_loop() -> Any:
 def set_loop(loop: Any) -> None:
     """Make it the loop of the calling thread's hub; None: a new one."""
     hub: Any = get_hub()
-    hub._adopt(hub.loop_class() if loop is None else loop)
+    hub.loop = hub.loop_class() if loop is None else loop
