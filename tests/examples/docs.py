@@ -7,7 +7,7 @@
    of one, is left to sessions.py.
  - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
  - Every link of a page leads to a file, and to a heading in it. Every file of the sources that a page names exists.
- - The map, docs/README.md, leads to every page.
+ - The map, docs/README.md, leads to every page. docs/environment.md names every variable that the sources read.
  - The reference can be made from the headers, and explains every public function.
 """
 import os
@@ -125,6 +125,13 @@ def lost_links(page, text):
             yield path
 
 
+def variables():
+    """The variables of the environment that the sources read."""
+    for path in [*(ROOT / "src").rglob("*.c"), *(ROOT / "python" / "ext").rglob("*.c"), *(ROOT / "python" / "bine").rglob("*.py")]:
+        text = path.read_text()
+        yield from re.findall(r'getenv\("(BINE_\w+)"\)|environ(?:\.get\(|\[)"(BINE_\w+)"|Setting\[.*\]\("(\w+)"', text)
+
+
 def reference(directory, public):
     """What is wrong with the reference that is made from the headers."""
     tool = [sys.executable, str(ROOT / "tools" / "reference")]
@@ -174,6 +181,10 @@ def main():
         mapped = set(re.findall(r"\]\(([^)#]+)", (DOCS / "README.md").read_text()))
         away = sorted({str(page.relative_to(DOCS)) for page in [*DOCS.glob("*.md"), *DOCS.glob("*/README.md")]} - mapped - {"README.md"})
         count("map", f"does not lead to {away}" if away else None)
+        text = (DOCS / "environment.md").read_text()
+        short = {"GEVENTARES" + word for word in re.findall(r"`(_[A-Z_]+)`", text)}  # `GEVENTARES_SERVERS`, `_TIMEOUT` ...
+        unnamed = sorted({name for found in variables() for name in found if name and name not in text} - short)
+        count("environment", f"docs/environment.md does not name {unnamed}" if unnamed else None)
         count("reference", reference(directory, public))
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
