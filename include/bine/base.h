@@ -1,5 +1,5 @@
 /*
- * What every Bine header shares: visibility, C linkage, and how durations are written.
+ * This header has what all others share: visibility, C linkage, and how durations are written.
  *
  * These conventions hold for the whole interface:
  *

@@ -18,7 +18,7 @@ BINE_BEGIN
 
 typedef struct bine_channel bine_channel;
 
-/* Make a channel with room for `buffer` items (0 makes no buffer). flags: 0 or BINE_SHARED. Fails
+/* Make a channel with room for `buffer` items (0 means no buffer). flags: 0 or BINE_SHARED. Fails
  * with EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with bine_channel_free.
  * Switches: no. */
 BINE_API bine_channel *bine_channel_new(size_t buffer, unsigned flags);
@@ -32,7 +32,7 @@ typedef struct bine_channel_options {
     void (*discard)(void *item);
 } bine_channel_options;
 
-/* The same with options. NULL takes all defaults. Switches: no. */
+/* Does the same with options. NULL means all defaults. Switches: no. */
 BINE_API bine_channel *bine_channel_new_with(const bine_channel_options *options);
 /* Free the channel and discard the items that are left in the buffer. Returns 0, or -1 with EBUSY
  * (greenlets wait at it) or EPERM. Switches: no. */
@@ -62,7 +62,7 @@ BINE_API int bine_channel_close(bine_channel *channel);
 BINE_API int bine_channel_add_producers(bine_channel *channel, size_t count);
 BINE_API int bine_channel_producer_done(bine_channel *channel);
 
-/* Returns true if the channel is closed. For the channel's own thread. Switches: no. */
+/* Returns true if the channel is closed. Call it on the channel's own thread. Switches: no. */
 BINE_API bool bine_channel_closed(const bine_channel *channel);
 
 /* bine_channel_size returns the number of items in the buffer. The others return true if a greenlet

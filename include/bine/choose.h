@@ -80,9 +80,9 @@ typedef struct bine_choice {
  */
 BINE_API ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout);
 
-/* The same by priority: if several operations can be done at once, the first of them in the array
- * is done. Use it for "stop before anything else". Objects of other threads are asked when the call
- * comes to them in the array, before it tries what stands behind them. */
+/* Does the same by priority: if several operations can be done at once, the first of them in the
+ * array is done. Use it for "stop before anything else". Objects of other threads are asked when
+ * the call comes to them in the array, before it tries what stands behind them. */
 BINE_API ssize_t bine_choose_first(bine_choice *choices, size_t n, int64_t timeout);
 
 BINE_END

@@ -39,18 +39,16 @@ BINE_API const char *bine_address_error(const char *address);
  * Returns a descriptor, which is the caller's: blocking, close-on-exec, for TCP with TCP_NODELAY.
  * Otherwise returns -1, leaves no descriptor open, and sets errno:
  *
- *   EINVAL             address is NULL or malformed (bine_address_error says how), or timeout is
- *                      negative
- *   ENOENT             there is no such host or service, or no such Unix socket
- *   EAGAIN             the name service cannot answer now, too many look-ups wait, or no hub could
- *                      be made
- *   EIO                the name service failed for good
- *   EADDRNOTAVAIL      the host has no address of a kind that this machine has
- *   ETIMEDOUT          `timeout` or a scope around the call has passed, or TCP gave up
- *   ECANCELED, EDEADLK see base.h
- *   EMFILE, ENFILE, ENOMEM, ENOBUFS, EACCES, EPERM, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH ...
- *                      as socket(2) and connect(2); if several addresses failed, the error of the
- *                      first of them
+ *  - EINVAL: address is NULL or malformed (bine_address_error says how), or timeout is negative
+ *  - ENOENT: there is no such host or service, or no such Unix socket
+ *  - EAGAIN: the name service cannot answer now, too many look-ups wait, or no hub could be made
+ *  - EIO: the name service failed for good
+ *  - EADDRNOTAVAIL: the host has no address of a kind that this machine has
+ *  - ETIMEDOUT: `timeout` or a scope around the call has passed, or TCP gave up
+ *  - ECANCELED, EDEADLK: see base.h
+ *  - EMFILE, ENFILE, ENOMEM, ENOBUFS, EACCES, EPERM, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH and
+ *    others: as socket(2) and connect(2); if several addresses failed, the error of the first of
+ *    them
  *
  * Where parking is not allowed (links, posted functions) the call blocks the thread and ignores
  * `timeout`. It makes the thread's hub. Any thread may call it. Switches: yes.

@@ -31,7 +31,7 @@ BINE_BEGIN
 
 typedef struct bine_greenlet bine_greenlet;
 
-/* The function that a greenlet runs. It has pthread's signature. The pointer that it returns is the
+/* A greenlet runs this function. It has pthread's signature. The pointer that it returns is the
  * greenlet's value. */
 typedef void *bine_run(void *arg);
 
@@ -89,7 +89,7 @@ typedef struct bine_spawn_options {
     /* bine_name and dumps show it. It is copied. NULL gives "function(argument)". */
     const char *name;
     /* Bytes of usable stack, rounded up to a power of two of at least 16 KiB. The guard is not
-     * counted. 0 takes the default (256 KiB, or BINE_STACK_SIZE). */
+     * counted. 0 means the default (256 KiB, or BINE_STACK_SIZE). */
     size_t stack_size;
     int64_t delay; /* ns, as for bine_spawn_later */
     /* Called once, with `arg`, if run will never be called: because the greenlet was killed before
@@ -102,7 +102,7 @@ typedef struct bine_spawn_options {
     void (*discard)(void *arg);
 } bine_spawn_options;
 
-/* bine_spawn_with(options, run, arg): the same with options (NULL takes all defaults). Fails as
+/* bine_spawn_with(options, run, arg): the same with options (NULL means all defaults). Fails as
  * bine_spawn and bine_spawn_later do, and with EINVAL for a stack over 1 GiB. Switches: no. */
 #define bine_spawn_with(...) bine_spawn_with_at(__VA_ARGS__, BINE_SITE_BEFORE_1(__VA_ARGS__))
 
@@ -112,7 +112,7 @@ typedef struct bine_spawn_options {
  * called, and `arg` stays the caller's. Switches: no. */
 #define bine_go(run, ...) bine_go_at((run), __VA_ARGS__, BINE_SITE(run))
 
-/* The functions that the macros call. `site` must live as long as the process and have the form of
+/* The macros call these functions. `site` must live as long as the process and have the form of
  * BINE_SITE. */
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg,
@@ -176,7 +176,7 @@ BINE_API BINE_NORETURN void bine_fail(int error);
 BINE_API int bine_join(bine_greenlet *g, void **value, int64_t timeout);
 
 /*
- * The same, but a greenlet that failed makes the call fail. If g returned, the call returns 0,
+ * Does the same, but a greenlet that failed makes the call fail. If g returned, the call returns 0,
  * stores the value in *value, and takes the caller's reference. Otherwise it returns -1, and the
  * caller keeps the reference, whatever the reason was. errno is then the error of g (that of
  * bine_fail, or ECANCELED if g was killed before it ran), or one of bine_join's. g itself may have
@@ -258,8 +258,9 @@ BINE_API bool bine_killed(const bine_greenlet *g);
 BINE_API int bine_check(void);
 
 /*
- * For code that keeps the errors of a stream, so that no caller takes the stream's end for a good
- * one. It has to know whose error a failed call reports: the caller's own, or the stream's.
+ * These calls are for code that keeps the errors of a stream, so that no caller takes the stream's
+ * end for a good one. It has to know whose error a failed call reports: the caller's own, or the
+ * stream's.
  *
  *      unsigned interruptions = bine_interruptions();
  *      ssize_t got = bine_recv(fd, buffer, size, 0);
@@ -286,7 +287,7 @@ BINE_API void bine_shield_end(void);
 
 /* ---- timeout scopes ------------------------------------------------------------------------- */
 
-/* A scope on the caller's stack. The fields are Bine's own. */
+/* The scope lies on the caller's stack. The fields are Bine's own. */
 typedef struct bine_timeout {
     int64_t deadline;           /* absolute, CLOCK_MONOTONIC ns */
     int64_t earliest;           /* the earliest of this and all scopes around it */
@@ -339,7 +340,7 @@ BINE_API bool bine_timeout_expired(const bine_timeout *scope);
 #define BINE_JOIN_(a, b) BINE_JOIN__(a, b)
 #define BINE_JOIN__(a, b) a##b
 
-/* The record that the macro keeps. */
+/* The macro keeps this record. */
 typedef struct bine_within {
     bine_timeout timeout;
     int64_t duration;

@@ -35,8 +35,8 @@ BINE_BEGIN
 
 typedef struct bine_http bine_http;
 
-/* Limits on what the other side may do. A field that is 0 takes the value that its comment names.
- * Times are in ns. */
+/* These limits bound what the other side may do. A field that is 0 means the value that its comment
+ * names. Times are in ns. */
 typedef struct bine_http_limits {
     size_t line; /* bytes of a request's target: 8,192 */
     /* Bytes of a head, which is the first line and the fields: 16,384. The trailers behind
@@ -89,7 +89,7 @@ typedef struct bine_http_server bine_http_server;
  * ECANCELED. */
 typedef void bine_http_handler(bine_http *http, void *arg);
 
-/* The outcome of a request, for an access log. */
+/* This is the outcome of a request, for an access log. */
 typedef struct bine_http_record {
     const bine_connection *connection;
     const char *method, *target; /* "" if the request was refused before they were known */
@@ -119,8 +119,8 @@ BINE_API bine_http_server *bine_http_server_new(const bine_http_server_options *
 /* Make another server of the calling thread, at the same place and with the same options, handler
  * and argument: as bine_server_share. Switches: no. */
 BINE_API bine_http_server *bine_http_server_share(const bine_http_server *server);
-/* As bine_server_start, bine_server_serve, bine_server_free, bine_server_address and
- * bine_server_port. */
+/* These do what bine_server_start, bine_server_serve, bine_server_free, bine_server_address and
+ * bine_server_port do. */
 BINE_API int bine_http_server_start(bine_http_server *server);
 BINE_API int bine_http_server_serve(bine_http_server *server);
 BINE_API int bine_http_server_free(bine_http_server *server);
@@ -183,13 +183,13 @@ typedef struct bine_http_client_options {
     /* For https: a client's context, which must outlive the client. NULL allows plain http only. */
     bine_tls_context *tls;
     bine_http_limits limits; /* head_time is also for connecting */
-    size_t keep; /* The largest number of connections at rest that are kept. 0 takes 16. */
-    /* The largest number of redirects that are followed. 0 takes 10, and -1 follows none. */
+    size_t keep; /* The largest number of connections at rest that are kept. 0 means 16. */
+    /* The largest number of redirects that are followed. 0 means 10, and -1 means none. */
     int redirects;
 } bine_http_client_options;
 
 typedef struct bine_http_request {
-    const char *method; /* NULL takes "GET" */
+    const char *method; /* NULL means "GET" */
     const char *url;    /* "http://host:port/path?query" or https */
     /* Name, value, name, value ..., NULL. NULL sends none. They may not be Host,
      * Content-Length, Transfer-Encoding, Connection, Expect or Upgrade. */
@@ -219,21 +219,21 @@ BINE_API int bine_http_client_free(bine_http_client *client);
  * be repeated. Read the body by bine_http_read, then end the exchange by bine_http_close. Several
  * greenlets may use one client. Fails with:
  *
- *   EINVAL           an argument is wrong, also: the URL, the method or a header is malformed
- *   EPERM            the client is another thread's
- *   EPROTONOSUPPORT  the URL is https, but the client has no context
- *   EPROTO           the answer is malformed, two programs could read it in two ways, or its head
- *                    is over its limit; or TLS failed (bine_tls_reason)
- *   EMSGSIZE         the answer announces a body that is over its limit
- *   ECONNRESET       the server ended the connection before the head was there
- *   ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the
- *                    caller's read
+ *  - EINVAL: an argument is wrong, or the URL, the method or a header is malformed
+ *  - EPERM: the client is another thread's
+ *  - EPROTONOSUPPORT: the URL is https, but the client has no context
+ *  - EPROTO: the answer is malformed, two programs could read it in two ways, or its head is over
+ *    its limit; or TLS failed (bine_tls_reason)
+ *  - EMSGSIZE: the answer announces a body that is over its limit
+ *  - ECONNRESET: the server ended the connection before the head was there
+ *  - ETIMEDOUT, ECANCELED, ENOMEM, and as bine_dial, bine_tls_connect, recv(2), send(2) and the
+ *    caller's read
  *
  * Switches: yes.
  */
 BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request,
                                     int64_t timeout);
-/* The same for GET, without fields or a body. */
+/* Does the same for GET, without fields or a body. */
 BINE_API bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t timeout);
 
 /* bine_http_status returns the status of the answer, or -1 with EINVAL. bine_http_url returns the
@@ -261,14 +261,14 @@ BINE_API bine_http_files *bine_http_files_new(const char *directory, unsigned fl
 /* Free it. NULL is ignored. Switches: no. */
 BINE_API void bine_http_files_free(bine_http_files *files);
 
-/* A handler whose arg is a bine_http_files. It answers GET and HEAD with the file that the path
- * names below the directory, or with "index.html" for a path that ends with "/". It obeys ranges
- * (one a request), If-None-Match, If-Modified-Since and If-Range. It answers 404 for a path that
- * leads out of the directory ("..", a symbolic link), for a name that begins with a dot (without
- * BINE_HTTP_DOTFILES), and for a file that is not regular. Switches: maybe. */
+/* This is a handler whose arg is a bine_http_files. It answers GET and HEAD with the file that the
+ * path names below the directory, or with "index.html" for a path that ends with "/". It obeys
+ * ranges (one a request), If-None-Match, If-Modified-Since and If-Range. It answers 404 for a path
+ * that leads out of the directory ("..", a symbolic link), for a name that begins with a dot
+ * (without BINE_HTTP_DOTFILES), and for a file that is not regular. Switches: maybe. */
 BINE_API void bine_http_files_serve(bine_http *http, void *files);
-/* The same for a path of the caller's, such as "/a/b.txt", in place of the request's. Returns 0,
- * or -1 as bine_http_respond. For a file that is not found it has answered with 404.
+/* Does the same for a path of the caller's, such as "/a/b.txt", in place of the request's. Returns
+ * 0, or -1 as bine_http_respond. For a file that is not found it has answered with 404.
  * Switches: maybe. */
 BINE_API int bine_http_files_send(bine_http_files *files, bine_http *http, const char *path);
 
@@ -282,9 +282,9 @@ enum {
 };
 
 typedef struct bine_websocket_options {
-    size_t message; /* The largest number of bytes of an incoming message. 0 takes 1 MiB. */
+    size_t message; /* The largest number of bytes of an incoming message. 0 means 1 MiB. */
     /* Sec-WebSocket-Protocol. A server answers with this one, if the client offers it. A client
-     * offers these: "chat, superchat". NULL names none. */
+     * offers these: "chat, superchat". NULL means none. */
     const char *protocol;
     /* For a client: the place where the status of the server's answer is stored. NULL stores it
      * nowhere. */
@@ -313,12 +313,12 @@ BINE_API bine_websocket *bine_websocket_accept(bine_http *http,
  * Free the websocket with bine_websocket_free, before the client. Fails as bine_http_fetch, and
  * with:
  *
- *   EINVAL           also: a method besides GET, a body, a field Sec-WebSocket-..., or a malformed
- *                    list of protocols
- *   ECONNREFUSED     the server's answer is not 101; its status is then in *options->status. Or
- *                    nobody listens; *options->status then stays as it was
- *   EPROTO           also: the answer does not fit this handshake, or agrees to something that was
- *                    not offered
+ *  - EINVAL: also for a method besides GET, a body, a field Sec-WebSocket-..., or a malformed list
+ *    of protocols
+ *  - ECONNREFUSED: the server's answer is not 101; its status is then in *options->status. Or
+ *    nobody listens; *options->status then stays as it was
+ *  - EPROTO: also if the answer does not fit this handshake, or agrees to something that was not
+ *    offered
  *
  * Switches: yes.
  */
@@ -362,7 +362,7 @@ BINE_API int bine_websocket_send(bine_websocket *websocket, int kind, const void
                                  size_t size);
 BINE_API int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size);
 /* Say that this side closes, with a code (1000 means that all is well; 1000 to 1003, 1007 to 1014,
- * 3000 to 4999) and a reason of at most 123 bytes (NULL gives none). Receiving stays possible until
+ * 3000 to 4999) and a reason of at most 123 bytes (NULL means none). Receiving stays possible until
  * the other side has closed as well. Returns and fails as bine_websocket_send. Switches: maybe. */
 BINE_API int bine_websocket_close(bine_websocket *websocket, int code, const char *reason);
 /* Returns the code that the other side closed with. Returns 0 if it has not closed, and for NULL,

@@ -40,7 +40,7 @@ BINE_API bool bine_rlock_owned(const bine_rlock *lock);
 
 typedef struct bine_rwlock bine_rwlock;
 
-/* As bine_rlock_new and bine_rlock_free. */
+/* These work as bine_rlock_new and bine_rlock_free do. */
 BINE_API bine_rwlock *bine_rwlock_new(unsigned flags);
 BINE_API int bine_rwlock_free(bine_rwlock *lock);
 

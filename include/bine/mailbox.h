@@ -26,7 +26,7 @@ typedef struct bine_mailbox_options {
     void (*discard)(void *item);
 } bine_mailbox_options;
 
-/* The same with options. Fails with EINVAL also if `options` is NULL. Switches: no. */
+/* Does the same with options. Fails with EINVAL also if `options` is NULL. Switches: no. */
 BINE_API bine_mailbox *bine_mailbox_new_with(const bine_mailbox_options *options);
 /* Free the mailbox, once no thread will send any more. Items left in it are discarded. The
  * mailbox's own thread may call it, and any thread once that one has ended. Returns 0, or -1 with
@@ -47,12 +47,12 @@ BINE_API int bine_mailbox_free(bine_mailbox *mailbox);
  * Switches: when it has to wait.
  */
 BINE_API int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout);
-/* The same without waiting. It needs no hub. Any thread may call it. Returns 0, or -1 with EAGAIN
- * (the mailbox is full), EINVAL, EPIPE (it is closed), or ESRCH. Switches: no. */
+/* Does the same without waiting. It needs no hub. Any thread may call it. Returns 0, or -1 with
+ * EAGAIN (the mailbox is full), EINVAL, EPIPE (it is closed), or ESRCH. Switches: no. */
 BINE_API int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item);
-/* Receive an item into *item. For the mailbox's own thread. Returns 0, or -1, also with EPIPE (the
- * mailbox is closed, and all that was sent has been received). The mailbox is ready when a receive
- * would not wait. Waits. */
+/* Receive an item into *item. Call it on the mailbox's own thread. Returns 0, or -1, also with
+ * EPIPE (the mailbox is closed, and all that was sent has been received). The mailbox is ready when
+ * a receive would not wait. Waits. */
 BINE_API int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout);
 
 /* Close the mailbox. Sends fail with EPIPE from now on, also those that wait. Items of earlier

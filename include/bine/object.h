@@ -1,6 +1,6 @@
 /*
- * What the synchronisation objects have in common: event, async result, semaphore, lock, condition,
- * barrier, queue, channel, pool ...
+ * The synchronisation objects (event, async result, semaphore, lock, condition, barrier, queue,
+ * channel, pool ...) have these rules in common.
  *
  *  - An object belongs to the thread that made it. The greenlets of that thread use it without
  *    locks or atomics. From any other thread every call fails with EPERM, unless the object was

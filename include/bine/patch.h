@@ -16,7 +16,7 @@
 
 BINE_BEGIN
 
-/* Families of calls that are patched together. */
+/* The calls of a family are patched together. */
 enum {
     /* recv send accept connect read write close sendfile splice flock, open of a FIFO ... */
     BINE_PATCH_SOCKET = 1 << 0,

@@ -21,7 +21,7 @@ BINE_BEGIN
 typedef struct bine_pool bine_pool;
 typedef struct bine_pool bine_group;
 
-/* Make a pool for at most `size` greenlets at a time (0 sets no limit). flags: 0 or BINE_SHARED.
+/* Make a pool for at most `size` greenlets at a time (0 means no limit). flags: 0 or BINE_SHARED.
  * Other threads may give work to a shared pool, and the pool's own thread does it. Fails with
  * EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with bine_pool_free. Switches: no. */
 BINE_API bine_pool *bine_pool_new(size_t size, unsigned flags);
@@ -43,7 +43,7 @@ BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void 
                                            int64_t timeout, const char *site);
 
 /* bine_pool_spawn_with(pool, options, run, arg, timeout): the same with options, as for
- * bine_spawn_with. NULL takes the defaults. A greenlet with a delay takes its place at once. Where
+ * bine_spawn_with. NULL means all defaults. A greenlet with a delay takes its place at once. Where
  * `discard` is set, the pool's thread calls it if the greenlet is killed before it ran, by
  * bine_pool_kill or otherwise. */
 #define bine_pool_spawn_with(pool, ...) \
@@ -66,11 +66,12 @@ BINE_API int bine_pool_discard(bine_pool *pool, bine_greenlet *g);
 BINE_API size_t bine_pool_count(const bine_pool *pool);
 BINE_API size_t bine_pool_free_count(const bine_pool *pool);
 BINE_API bool bine_pool_full(const bine_pool *pool);
-/* Returns true if g is in the pool, false for NULL. For the pool's own thread. Switches: no. */
+/* Returns true if g is in the pool, false for NULL. Call it on the pool's own thread.
+ * Switches: no. */
 BINE_API bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g);
 /* Store the greenlets of the pool, the latest first, in all[] (room for `room`), borrowed. Returns
- * how many are in the pool, which may be more than `room`. Returns 0 for NULL. For the pool's own
- * thread. Switches: no. */
+ * how many are in the pool, which may be more than `room`. Returns 0 for NULL. Call it on the
+ * pool's own thread. Switches: no. */
 BINE_API size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room);
 /* Wait until a place is free, without taking it. Returns 0 or -1. Waits. */
 BINE_API int bine_pool_wait_available(bine_pool *pool, int64_t timeout);
@@ -109,7 +110,7 @@ BINE_API int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void 
 BINE_API int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n,
                               void **results, int64_t timeout, const char *site);
 
-/* The function that bine_pool_map_with runs on each item. The pointer that it returns is the item's
+/* bine_pool_map_with runs this function on each item. The pointer that it returns is the item's
  * result. */
 typedef void *bine_map_run(void *item, void *context);
 
@@ -121,7 +122,7 @@ typedef struct bine_map_options {
     int *errors;
 } bine_map_options;
 
-/* bine_pool_map_with(pool, options, run, items, n, timeout): the same with options (NULL sets
+/* bine_pool_map_with(pool, options, run, items, n, timeout): the same with options (NULL means
  * none). run gets a context besides the item, and the error of each item is stored. Returns 0, or
  * -1 as bine_pool_map. It also fails with ENOMEM before anything was begun. In this case, and for
  * EINVAL, EPERM and EDEADLK, results and errors stay as they were. Waits. */
@@ -152,7 +153,7 @@ typedef struct bine_imap_result {
     bine_pool_imap_at((pool), (run), __VA_ARGS__, false, BINE_SITE(run))
 BINE_API bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n,
                                       bool ordered, const char *site);
-/* From now on begin at most `most` items whose results bine_imap_next has not given yet (0 sets no
+/* From now on begin at most `most` items whose results bine_imap_next has not given yet (0 means no
  * limit), so that a slow reader holds up the work instead of gathering results (gevent's maxsize).
  * Call it before the first bine_imap_next. It does not take back items that have begun already.
  * Returns 0, or -1 with EINVAL, or EPERM (the iteration is another thread's). Switches: no. */

@@ -25,7 +25,7 @@ enum bine_queue_order {
 };
 
 typedef struct bine_queue_options {
-    size_t capacity;             /* The largest number of items. 0 sets no bound. */
+    size_t capacity;             /* The largest number of items. 0 means no bound. */
     enum bine_queue_order order; /* BINE_FIFO if it is 0 */
     unsigned flags;              /* 0 or BINE_SHARED */
     /* For BINE_PRIORITY: returns < 0 if a comes before b, > 0 if it comes after b, 0 if they are
@@ -36,11 +36,11 @@ typedef struct bine_queue_options {
     void (*discard)(void *item);
 } bine_queue_options;
 
-/* Make a first-in first-out queue of at most `capacity` items (0 sets no bound). flags: 0 or
+/* Make a first-in first-out queue of at most `capacity` items (0 means no bound). flags: 0 or
  * BINE_SHARED. Fails with EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with
  * bine_queue_free. Switches: no. */
 BINE_API bine_queue *bine_queue_new(size_t capacity, unsigned flags);
-/* The same with options, which are copied. NULL takes all defaults. */
+/* Does the same with options, which are copied. NULL means all defaults. */
 BINE_API bine_queue *bine_queue_new_with(const bine_queue_options *options);
 /* Free the queue and discard the items that are left. Returns 0, or -1 with EBUSY (greenlets wait
  * for it) or EPERM. Switches: no. */
@@ -49,18 +49,18 @@ BINE_API int bine_queue_free(bine_queue *queue);
 /* Put an item, and wait for room. If the call fails, the item stays the caller's. Returns 0, or -1,
  * also with EPIPE (the queue is shut down) or ENOMEM. Waits. */
 BINE_API int bine_queue_put(bine_queue *queue, void *item, int64_t timeout);
-/* The same without waiting. If the queue is shared, any thread may call it; another thread only
- * sends a message. Returns 0, or -1 with EAGAIN (the queue is full), EPIPE, ENOMEM, EINVAL, EPERM,
- * or ESRCH (the queue's thread has ended). An item from another thread may still be discarded if a
- * shutdown overtakes it. Switches: no. */
+/* Does the same without waiting. If the queue is shared, any thread may call it; another thread
+ * only sends a message. Returns 0, or -1 with EAGAIN (the queue is full), EPIPE, ENOMEM, EINVAL,
+ * EPERM, or ESRCH (the queue's thread has ended). An item from another thread may still be
+ * discarded if a shutdown overtakes it. Switches: no. */
 BINE_API int bine_queue_put_nowait(bine_queue *queue, void *item);
 
 /* Take the next item into *item, and wait for one. Returns 0, or -1, also with EPIPE (the queue
  * is shut down and empty). The queue is ready when an item is there, or when it is shut down.
  * Waits. */
 BINE_API int bine_queue_get(bine_queue *queue, void **item, int64_t timeout);
-/* The same without waiting. Returns 0, or -1 with EAGAIN (the queue is empty), EPIPE, EINVAL or
- * EPERM. Switches: no. */
+/* Does the same without waiting. Returns 0, or -1 with EAGAIN (the queue is empty), EPIPE, EINVAL
+ * or EPERM. Switches: no. */
 BINE_API int bine_queue_get_nowait(bine_queue *queue, void **item);
 /* Wait for an item, store it in *item, and leave it in the queue. Returns and fails as
  * bine_queue_get. */

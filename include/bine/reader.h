@@ -27,17 +27,18 @@ BINE_BEGIN
 
 typedef struct bine_reader bine_reader;
 
-/* The function that a reader gets its bytes from. It has read(2)'s contract: it returns at least 1
- * and at most `size`, 0 at the end, or -1 with errno. */
+/* A reader gets its bytes from this function. It has read(2)'s contract: it returns at least 1 and
+ * at most `size`, 0 at the end, or -1 with errno. */
 typedef ssize_t bine_reader_source(void *source, void *buffer, size_t size);
 
 /* Make a reader of a descriptor, which stays the caller's: a socket, a pipe, a terminal, a file.
  * `limit` is how many bytes a line or piece may have, its end included, and how many are buffered
- * at most. 0 takes 65,536. Fails with EINVAL (fd is negative) or ENOMEM. Free it with
+ * at most. 0 means 65,536. Fails with EINVAL (fd is negative) or ENOMEM. Free it with
  * bine_reader_free. Switches: no. */
 BINE_API bine_reader *bine_reader_new(int fd, size_t limit);
 /* Make a reader of the bytes that `read(source, ...)` brings. bine_tls_reader_new (tls.h) makes one
- * of a TLS connection. Fails with EINVAL (read is NULL) or ENOMEM. Otherwise as bine_reader_new. */
+ * of a TLS connection. Fails with EINVAL (read is NULL) or ENOMEM. Otherwise it works as
+ * bine_reader_new does. */
 BINE_API bine_reader *bine_reader_new_from(bine_reader_source *read, void *source, size_t limit);
 /* Free the reader. NULL is ignored. Returns 0, or -1 with EBUSY (a greenlet is inside a call with
  * it). Switches: no. */
@@ -46,17 +47,16 @@ BINE_API int bine_reader_free(bine_reader *reader);
 /*
  * All calls that follow return -1 with errno:
  *
- *   EINVAL      reader is NULL, or an argument is impossible
- *   EBUSY       another greenlet is inside a call with this reader
- *   ENODATA     the stream ended in the middle of the line or piece. The bytes that have come stay;
- *               bine_reader_peek or bine_reader_read returns them
- *   EMSGSIZE    the line or piece is longer than the limit; nothing was taken
- *   ECANCELED, ETIMEDOUT, EDEADLK, EINTR, EAGAIN, ENOMEM, and the error given to bine_interrupt
- *               the caller's wait ended, and not the stream. The next call continues
- *   others      as read(2) or the source, also ETIMEDOUT of a TCP that gave up. A reader keeps
- *               these, as it keeps the end: all later calls that need more bytes fail in the same
- *               way. It keeps neither ETIMEDOUT nor ECANCELED of a source, since it cannot know
- *               their reason
+ *  - EINVAL: reader is NULL, or an argument is impossible
+ *  - EBUSY: another greenlet is inside a call with this reader
+ *  - ENODATA: the stream ended in the middle of the line or piece. The bytes that have come stay;
+ *    bine_reader_peek or bine_reader_read returns them
+ *  - EMSGSIZE: the line or piece is longer than the limit; nothing was taken
+ *  - ECANCELED, ETIMEDOUT, EDEADLK, EINTR, EAGAIN, ENOMEM, and the error given to bine_interrupt:
+ *    the caller's wait ended, and not the stream. The next call continues
+ *  - others: as read(2) or the source, also ETIMEDOUT of a TCP that gave up. A reader keeps these,
+ *    as it keeps the end: all later calls that need more bytes fail in the same way. It keeps
+ *    neither ETIMEDOUT nor ECANCELED of a source, since it cannot know their reason
  *
  * They switch only if they have to read. Switches: maybe.
  */
@@ -66,8 +66,8 @@ BINE_API int bine_reader_free(bine_reader *reader);
  * Returns 1, or 0 at the end of the stream. */
 BINE_API int bine_reader_line(bine_reader *reader, char **line, size_t *size);
 
-/* The same up to any delimiter of 1 to `limit` bytes, such as "\r\n\r\n" or "\0". The delimiter is
- * taken off as well. */
+/* Does the same up to any delimiter of 1 to `limit` bytes, such as "\r\n\r\n" or "\0". The
+ * delimiter is taken off as well. */
 BINE_API int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size,
                                char **piece, size_t *size);
 

@@ -19,8 +19,8 @@ typedef struct bine_semaphore bine_semaphore;
  * EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with bine_semaphore_free.
  * Switches: no. */
 BINE_API bine_semaphore *bine_semaphore_new(unsigned permits, unsigned flags);
-/* Make a bounded one, which never has more than `permits`. `permits` must not be 0. Otherwise as
- * bine_semaphore_new. */
+/* Make a bounded one, which never has more than `permits`. `permits` must not be 0. Otherwise it
+ * works as bine_semaphore_new does. */
 BINE_API bine_semaphore *bine_semaphore_new_bounded(unsigned permits, unsigned flags);
 /* Free the semaphore. Returns 0, or -1 with EBUSY (greenlets wait for it) or EPERM.
  * Switches: no. */
@@ -37,10 +37,10 @@ BINE_API int bine_semaphore_try_acquire(bine_semaphore *semaphore);
  * permits. Another thread does not get EOVERFLOW: such a permit is dropped. Switches: no. */
 BINE_API int bine_semaphore_release(bine_semaphore *semaphore);
 
-/* Returns the number of permits that are there now, 0 for NULL. For the semaphore's own thread.
- * Switches: no. */
+/* Returns the number of permits that are there now, 0 for NULL. Call it on the semaphore's own
+ * thread. Switches: no. */
 BINE_API unsigned bine_semaphore_permits(const bine_semaphore *semaphore);
-/* Returns true if there is no permit, and for NULL. For the semaphore's own thread.
+/* Returns true if there is no permit, and for NULL. Call it on the semaphore's own thread.
  * Switches: no. */
 BINE_API bool bine_semaphore_locked(const bine_semaphore *semaphore);
 

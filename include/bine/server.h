@@ -38,21 +38,21 @@ enum {
 
 typedef struct bine_server_options {
     /* The address to listen at, as dial.h says: "127.0.0.1:8000", "[::1]:8000", ":8000" (every IPv4
-     * address), "unix:/run/x.sock", "unix:@name". Port 0 takes any that is free. A host's name, as
+     * address), "unix:/run/x.sock", "unix:@name". Port 0 means any that is free. A host's name, as
      * "localhost:8000", gives its first IPv4 address, or its first address if it has none of IPv4.
-     * NULL takes `fd`. */
+     * NULL means `fd`. */
     const char *address;
     /* A socket that listens already (for datagrams: that is bound). The server takes it over if
      * address is NULL. */
     int fd;
-    /* How many connections or datagrams are handled at a time. 0 sets no limit. Further ones wait
+    /* How many connections or datagrams are handled at a time. 0 means no limit. Further ones wait
      * in the kernel. */
     size_t limit;
-    int backlog;    /* of listen(2); 0 takes SOMAXCONN */
+    int backlog;    /* of listen(2); 0 means SOMAXCONN */
     unsigned flags; /* BINE_SERVER_* */
-    /* For datagrams only: the largest size in bytes. Longer ones are cut. 0 takes 65,536. */
+    /* For datagrams only: the largest size in bytes. Longer ones are cut. 0 means 65,536. */
     size_t size;
-    /* The permissions of a Unix socket's file, such as 0600, whatever the umask is. 0 takes 0777
+    /* The permissions of a Unix socket's file, such as 0600, whatever the umask is. 0 means 0777
      * less the umask. */
     unsigned mode;
 } bine_server_options;
@@ -175,8 +175,8 @@ typedef struct bine_datagram {
 
 typedef void bine_datagram_handler(bine_datagram *datagram, void *arg);
 
-/* As the calls for streams. Datagrams beyond the limit wait in the socket's buffer. The kernel
- * drops further ones when the buffer is full. */
+/* These work as the calls for streams do. Datagrams beyond the limit wait in the socket's buffer.
+ * The kernel drops further ones when the buffer is full. */
 BINE_API bine_datagram_server *bine_datagram_server_new(const bine_server_options *options,
                                                         bine_datagram_handler *handler, void *arg);
 BINE_API int bine_datagram_server_start(bine_datagram_server *server);
@@ -194,7 +194,8 @@ BINE_API bine_datagram_server *bine_datagram_server_share(const bine_datagram_se
 BINE_API int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer,
                                 socklen_t length, const void *data, size_t size);
 
-/* Send an answer to the peer that the datagram came from. As bine_datagram_send. */
+/* Send an answer to the peer that the datagram came from. Returns and fails as
+ * bine_datagram_send. */
 BINE_API int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size);
 
 BINE_END

@@ -36,7 +36,7 @@ typedef struct bine_tls_options {
     const char *certificate;
     /* PEM file: the private key, not encrypted. NULL looks for it in the certificate's file. */
     const char *key;
-    /* PEM file: the authorities to trust. For a client NULL takes the system's. A server demands
+    /* PEM file: the authorities to trust. For a client NULL means the system's. A server demands
      * from its clients a certificate that one of these authorities has signed; with NULL clients
      * need none. */
     const char *authorities;
@@ -44,7 +44,7 @@ typedef struct bine_tls_options {
     int any_peer;
     /* For ALPN, in order of preference: "h2,http/1.1". With NULL none is agreed upon. */
     const char *protocols;
-    int min_version; /* BINE_TLS_1_2 or BINE_TLS_1_3; 0 takes TLS 1.2 */
+    int min_version; /* BINE_TLS_1_2 or BINE_TLS_1_3; 0 means TLS 1.2 */
 } bine_tls_options;
 
 /* Make a context for servers or clients. It has TLS 1.2 and 1.3, without renegotiation. Reading the

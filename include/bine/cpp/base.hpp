@@ -25,9 +25,9 @@
 
 namespace bine
 {
-/* A duration for any call that waits: any duration of std::chrono, rounded up to nanoseconds, or
- * bine::forever. A negative one is zero, so that `deadline - clock::now()` can be given as it is.
- * One that 64 bits cannot hold is forever. */
+/* This is a duration for any call that waits: any duration of std::chrono, rounded up to
+ * nanoseconds, or bine::forever. A negative one is zero, so that `deadline - clock::now()` can be
+ * given as it is. One that 64 bits cannot hold is forever. */
 class duration
 {
   public:
@@ -101,8 +101,8 @@ class shield
     shield &operator=(const shield &) = delete;
 };
 
-/* A place in the source: the last parameter of calls that spawn. Its default is the place of the
- * call. */
+/* This is a place in the source. Calls that spawn have it as their last parameter. Its default is
+ * the place of the call. */
 struct where {
     const char *file;
     int line;
@@ -132,7 +132,7 @@ inline void say(const char *text, const char *more = "", const char *rest = "") 
     [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, line, length);
 }
 
-/* The owner of a C object. `Free` frees the object. */
+/* This owns a C object. `Free` frees the object. */
 template <class C, int (*Free)(C *)> class owner
 {
   public:

@@ -12,9 +12,9 @@
 
 namespace bine
 {
-/* A recursive lock whose owner is a greenlet (bine_rlock). It meets TimedLockable. lock() waits, so
- * it throws timeout, cancelled and std::system_error. unlock() by its owner neither waits nor
- * fails. */
+/* An rlock is a recursive lock whose owner is a greenlet (bine_rlock). It meets TimedLockable.
+ * lock() waits, so it throws timeout, cancelled and std::system_error. unlock() by its owner
+ * neither waits nor fails. */
 class rlock
 {
   public:
@@ -55,8 +55,8 @@ class rlock
     detail::owner<bine_rlock, bine_rlock_free> lock_;
 };
 
-/* A lock for many readers or one writer, first come, first served (bine_rwlock). It meets
- * SharedTimedLockable except for the calls that wait until a moment. */
+/* An rwlock is a lock for many readers or one writer, first come, first served (bine_rwlock). It
+ * meets SharedTimedLockable except for the calls that wait until a moment. */
 class rwlock
 {
   public:
@@ -129,8 +129,8 @@ class condition
     {
         check(bine_condition_wait(condition_.get(), limit.ns()), "bine::condition::wait");
     }
-    /* The same until predicate() is true. The caller holds the lock while the predicate is called.
-     * `limit` is for the whole call. */
+    /* Does the same until predicate() is true. The caller holds the lock while the predicate is
+     * called. `limit` is for the whole call. */
     template <class Predicate, class = std::enable_if_t<std::is_invocable_v<Predicate &>>>
     void wait(Predicate predicate, duration limit = forever)
     {

@@ -40,8 +40,8 @@ template <class T> class mailbox
     {
         hand_over(item, limit);
     }
-    /* The same without waiting. Returns false if the mailbox is full. Any thread may call it, and
-     * it needs no hub. Switches: no. */
+    /* Does the same without waiting. Returns false if the mailbox is full. Any thread may call it,
+     * and it needs no hub. Switches: no. */
     bool try_send(T &&item)
     {
         return try_hand_over(std::move(item));
@@ -52,7 +52,7 @@ template <class T> class mailbox
     }
 
     /* Returns the next item, or none if the mailbox is closed and all that was sent has been
-     * received. For the mailbox's own thread. Throws timeout, cancelled, std::system_error.
+     * received. Call it on the mailbox's own thread. Throws timeout, cancelled, std::system_error.
      * Waits. */
     std::optional<T> receive(duration limit = forever)
     {

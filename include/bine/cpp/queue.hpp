@@ -28,7 +28,7 @@ template <class T> class queue_of
     {
         hand_over(item, limit);
     }
-    /* The same without waiting. Returns false if the queue is full. Throws closed,
+    /* Does the same without waiting. Returns false if the queue is full. Throws closed,
      * std::system_error. Switches: no. */
     bool try_put(T &&item)
     {
@@ -47,7 +47,7 @@ template <class T> class queue_of
         int outcome = bine_queue_get(queue_.get(), &packed, limit.ns());
         return received<T>(outcome, packed, "bine::queue::get");
     }
-    /* The same without waiting. Returns none also if the queue is empty now. Switches: no. */
+    /* Does the same without waiting. Returns none also if the queue is empty now. Switches: no. */
     std::optional<T> try_get()
     {
         void *packed = nullptr;
@@ -169,8 +169,8 @@ enum class order {
 template <class T> class queue : public detail::queue_of<T>
 {
   public:
-    /* Make a queue of at most `capacity` items (0 sets no bound). Throws std::system_error: ENOMEM,
-     * EAGAIN. Switches: no. */
+    /* Make a queue of at most `capacity` items (0 means no bound). Throws std::system_error:
+     * ENOMEM, EAGAIN. Switches: no. */
     explicit queue(std::size_t capacity = 0, sharing threads = sharing::none)
         : queue(capacity, order::first_in_first_out, threads)
     {

@@ -19,7 +19,7 @@ namespace bine
 {
 namespace detail
 {
-/* A case of a select. It fills in its choice, and runs its handler if its operation was done. Cases
+/* A case of a select fills in its choice, and runs its handler if its operation was done. Cases
  * that wait for time have a `limit`. */
 struct any_case {
     void prepare(bine_choice &choice) noexcept
@@ -164,7 +164,7 @@ template <class T, class Handler> auto on_receive(channel<T> &from, Handler &&ha
     return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(),
                                          std::forward<Handler>(handler));
 }
-/* The same for a mailbox of this thread. */
+/* Does the same for a mailbox of this thread. */
 template <class T, class Handler> auto on_receive(mailbox<T> &from, Handler &&handler)
 {
     return detail::take_case<T, Handler>(BINE_CHOOSE_RECEIVE, from.handle(),
@@ -182,7 +182,7 @@ template <class T, class Handler> auto on_send(channel<T> &to, const T &item, Ha
     return detail::give_case<T, Handler>(BINE_CHOOSE_SEND, to.handle(), item,
                                          std::forward<Handler>(handler));
 }
-/* The same for queues. */
+/* Does the same for queues. */
 template <class T, class Handler> auto on_get(detail::queue_of<T> &from, Handler &&handler)
 {
     return detail::take_case<T, Handler>(BINE_CHOOSE_GET, from.handle(),
@@ -252,7 +252,7 @@ template <class... Cases> std::size_t select(Cases &&...cases)
 {
     return detail::select_of(false, std::index_sequence_for<Cases...>(), cases...);
 }
-/* The same by priority: if several cases can be done, the first of them is done. */
+/* Does the same by priority: if several cases can be done, the first of them is done. */
 template <class... Cases> std::size_t select_first(Cases &&...cases)
 {
     return detail::select_of(true, std::index_sequence_for<Cases...>(), cases...);

@@ -9,7 +9,7 @@
 
 namespace bine
 {
-/* A flag that greenlets wait for (bine_event). */
+/* An event is a flag that greenlets wait for (bine_event). */
 class event
 {
   public:
@@ -48,7 +48,8 @@ class event
     detail::owner<bine_event, bine_event_free> event_;
 };
 
-/* A number of permits, with the names of std::counting_semaphore (bine_semaphore). */
+/* A semaphore is a number of permits, with the names of std::counting_semaphore
+ * (bine_semaphore). */
 class semaphore
 {
   public:
@@ -123,7 +124,7 @@ inline bool semaphore::try_acquire_for(duration limit)
                            "bine::semaphore::try_acquire_for");
 }
 
-/* A barrier, where n greenlets wait for each other (bine_barrier). */
+/* A barrier is where n greenlets wait for each other (bine_barrier). */
 class barrier
 {
   public:

@@ -8,11 +8,11 @@
 
 namespace bine
 {
-/* How a task is spawned, as bine_spawn_options. */
+/* These options say how a task is spawned, as bine_spawn_options does. */
 struct options {
     /* It is copied. nullptr gives "file.cpp:42", the place of the call that spawned the task. */
     const char *name = nullptr;
-    std::size_t stack_size = 0;               /* bytes; 0 takes the default */
+    std::size_t stack_size = 0;               /* bytes; 0 means the default */
     duration delay = std::chrono::seconds(0); /* it starts so much later */
 };
 
@@ -29,11 +29,12 @@ template <class Callable>
 using if_callable = std::enable_if_t<std::is_invocable_v<body_of<Callable>>>;
 } // namespace detail
 
-/* A greenlet that runs a callable and holds what that returned, T (void, a value that may be
- * movable only, a reference), or the exception that it threw. A task has one owner, who moves it.
- * Its destructor kills the greenlet and waits for its end, so that a body may refer to variables of
- * the frame that holds the task. detach() lets it run on. A task may be moved to another thread,
- * and be joined or destroyed there. Two threads may not call it at the same time. */
+/* A task is a greenlet that runs a callable and holds what that returned, T (void, a value that
+ * may be movable only, a reference), or the exception that it threw. A task has one owner, who
+ * moves it. Its destructor kills the greenlet and waits for its end, so that a body may refer to
+ * variables of the frame that holds the task. detach() lets it run on. A task may be moved to
+ * another thread, and be joined or destroyed there. Two threads may not call it at the same
+ * time. */
 template <class T = void> class task
 {
   public:
@@ -146,7 +147,7 @@ template <class T = void> class task
         bine_detach(greenlet);
     }
 
-    /* For spawn. */
+    /* spawn uses this. */
     explicit task(detail::spawned<T> made, bool of_scope = false) noexcept
         : greenlet_(made.greenlet), outcome_(made.outcome), of_scope_(of_scope)
     {

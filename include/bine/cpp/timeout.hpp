@@ -88,7 +88,7 @@ template <class Function> decltype(auto) within(duration length, Function &&func
     return std::forward<Function>(function)();
 }
 
-/* The same, but being late is an outcome and no error: returns an empty optional (for void
+/* Does the same, but being late is an outcome and no error: returns an empty optional (for void
  * functions: false) if this very limit cut it short. The bine::timeout of a limit around it passes
  * through. */
 template <class Function> auto try_within(duration length, Function &&function)
