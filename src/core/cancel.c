@@ -1,4 +1,4 @@
-/* Ending greenlets from outside: kill, shields, timeout scopes. */
+/* How greenlets are ended from outside: kill, shields, timeout scopes. */
 #include <errno.h>
 
 #include "core/across/errand.h"

@@ -1,4 +1,4 @@
-/* Waiting for greenlets to end. */
+/* How greenlets wait for others to end. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* The end of a thread that owes its greenlets theirs: they are killed, and waited for. */
+/* The end of a thread whose greenlets have not ended: they are killed, and the root waits for
+ * them. */
 #include "last.h"
 
 #include "core/hub/park.h"

@@ -1,9 +1,11 @@
 /*
- * What a greenlet opened and did not close by its end: timeout scopes, shields, the scopes of src/sync. It is closed for it, since the
- * destructors of its locals may wait. It is reported if its function returned without closing: bine_exit and bine_fail leave blocks that could
- * not close any more.
+ * What a greenlet has opened and not closed by its end: timeout scopes, shields, the scopes of
+ * src/sync. The runtime closes these, since the destructors of the greenlet's locals may wait. It
+ * reports them if the greenlet's function returned without closing them. It does not after
+ * bine_exit and bine_fail, which leave blocks that could not close any more.
  *
- * The frames of a function that returned are gone, and timeout scopes lie there: they are not looked at.
+ * The frames of a function that returned are gone, and timeout scopes lie there. So the runtime
+ * does not look at them.
  */
 #include <errno.h>
 #include <stdio.h>

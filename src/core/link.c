@@ -1,4 +1,4 @@
-/* Links: functions called when a greenlet ends. */
+/* Links: functions that are called when a greenlet ends. */
 #include <errno.h>
 #include <stdlib.h>
 

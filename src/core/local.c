@@ -1,6 +1,7 @@
 /*
- * Greenlet-local storage. Values lie in one array per greenlet, made at the first set and as long as the highest key needs. Keys are process-wide;
- * a key that was deleted and made again has a new sequence number, so that old values are not seen (as in nptl).
+ * Greenlet-local storage. The values of a greenlet lie in one array, which is made at the first set
+ * and is as long as the highest key needs. Keys belong to the process. A key that was deleted and
+ * made again has a new sequence number, so that old values are not seen (as in nptl).
  */
 #include <errno.h>
 #include <stdatomic.h>

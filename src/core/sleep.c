@@ -1,4 +1,4 @@
-/* Sleeping and idling. */
+/* bine_sleep and bine_idle. */
 #include <errno.h>
 
 #include "core/hub/park.h"

@@ -1,4 +1,4 @@
-/* bine_wait and bine_iwait: watching any mixture of waitable objects. See bine/wait.h and waitable.h. */
+/* bine_wait and bine_iwait, for any mixture of waitable objects. See bine/wait.h and waitable.h. */
 #include <bine/wait.h>
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Resolves the table of originals. See libc.h. */
+/* Fills the table of originals. See libc.h. */
 #include "libc.h"
 
 #include <elf.h>

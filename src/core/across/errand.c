@@ -1,10 +1,11 @@
 /*
  * Errands, and calls into another hub. See errand.h.
  *
- * A trip goes through three messages: `go` to the other hub, `answer` back, and `stop` after the go if the caller loses
- * patience. Two of them can be under way at once and either thread can end at any moment, so the trip lies in the
- * heap and is counted. Who owns what: until it is taken the caller can walk away with one exchange of `state` and the
- * go frees the trip; from then on the answer is certain to come, and the caller waits for it.
+ * A trip takes three messages: `go` to the other hub, `answer` back, and `stop` after the go if the
+ * caller no longer waits. Two of them can be under way at once, and either thread can end at any
+ * moment. So the trip lies in the heap and is counted. Until the trip is taken, the caller can
+ * leave with one exchange of `state`, and the go frees the trip. From then on the answer is certain
+ * to come, and the caller waits for it.
  */
 #include "errand.h"
 #include "libc/container_of.h"

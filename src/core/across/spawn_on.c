@@ -1,4 +1,5 @@
-/* Spawning on another thread's hub: an errand, since records and stacks are made by their own thread only. */
+/* How a greenlet is spawned on another thread's hub: by an errand, since only their own thread
+ * makes records and stacks. */
 #include <errno.h>
 
 #include "core/hub/schedule.h"

@@ -1,6 +1,7 @@
 /*
- * The driver of a hub that has not waited for any descriptor: it knows time, messages and signals, by one futex.
- * A program that only sleeps and computes never opens a ring or an epoll descriptor.
+ * The driver of a hub whose greenlets have not waited for any descriptor. It knows time, messages
+ * and signals, by one futex. A program that only sleeps and computes never opens a ring or an epoll
+ * descriptor.
  */
 #include "driver_futex.h"
 

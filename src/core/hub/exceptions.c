@@ -1,4 +1,4 @@
-/* Which C++ runtimes there are, and what those after the first hold. See exceptions.h. */
+/* The known C++ runtimes, and what the records after the first hold. See exceptions.h. */
 #include "exceptions.h"
 
 #include <bine/cpp/runtime.h>
@@ -91,7 +91,7 @@ int bine_cxx_runtime_add(void *(*globals)(void))
     return 0;
 }
 
-/* ---- of a hub ----------------------------------------------------------------------------------------------- */
+/* ---- a hub's runtimes ---- */
 
 /* The same runtime may be there by two addresses: a program that is not position independent has a stub of its own for it. */
 static bool knows(const struct bine_hub *hub, const struct bine_exception_globals *globals)

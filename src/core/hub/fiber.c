@@ -1,4 +1,5 @@
-/* A program built with AddressSanitizer that links the ordinary library. See fiber.h. */
+/* Switches of a program that is built with AddressSanitizer and links the ordinary library. See
+ * fiber.h. */
 #include "fiber.h"
 
 #ifndef BINE_ASAN

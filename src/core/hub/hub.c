@@ -1,4 +1,4 @@
-/* Making and ending hubs, and reaching them from other threads. See hub.h. */
+/* How hubs are made and ended, and how other threads reach them. See hub.h. */
 #include "hub.h"
 
 #include <assert.h>

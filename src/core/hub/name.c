@@ -1,7 +1,9 @@
 /*
- * Names: "<Greenlet at 0x7f..: f(5)>". Made when first asked for: most greenlets are never asked.
+ * Names: "<Greenlet at 0x7f..: f(5)>". A name is made when it is first asked for, since most are
+ * never asked for.
  *
- * g->name holds the bare name as it was given while BINE_G_NAMED is set, and the full text once somebody asked.
+ * While BINE_G_NAMED is set g->name holds the bare name as it was given. Afterwards it holds the
+ * full text.
  */
 #include "name.h"
 

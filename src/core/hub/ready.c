@@ -1,4 +1,4 @@
-/* The ready queue's rarer operations. See ready.h. */
+/* The rarer operations of the ready queue. See ready.h. */
 #include "ready.h"
 
 #include <assert.h>

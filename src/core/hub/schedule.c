@@ -1,4 +1,4 @@
-/* Who runs next, and how it gets the processor. See schedule.h and hub.h. */
+/* Which greenlet runs next, and how it gets the processor. See schedule.h and hub.h. */
 #include "switch.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* The timer heap. See timer.h. Four children a node: half the levels of a binary heap, and the four lie side by side. */
+/* The timer heap. See timer.h. A node has four children: that is half the levels of a binary heap,
+ * and the four lie side by side. */
 #include "timer.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
 /*
- * Deadlock: every greenlet of a hub waits and nothing in this thread can wake one. If the process has other threads that
- * are not the runtime's own, one of them might (bine_post), and so might a signal handler; then the hub goes on waiting.
+ * Deadlock: every greenlet of a hub waits, and nothing in this thread can wake one. If the process
+ * has other threads that are not the runtime's own, one of them might wake one (bine_post). So
+ * might a signal handler. In both cases the hub waits on.
  */
 #include <dirent.h>
 #include <errno.h>

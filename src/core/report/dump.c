@@ -1,4 +1,5 @@
-/* Who waits for what, one line a greenlet. Also the deadlock report, which is the same list with a heading. */
+/* The dump: for what each greenlet waits, one line a greenlet. The deadlock report is the same list
+ * with a heading. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

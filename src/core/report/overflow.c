@@ -1,6 +1,7 @@
 /*
- * Stack overflow, reported by name: SIGSEGV on a guard page runs its handler on the thread's alternate signal stack, says which
- * greenlet overflowed what, and lets the default action end the process. Any other SIGSEGV goes to the handler that was there before.
+ * Stack overflow, reported by the greenlet's name. SIGSEGV on a guard page runs the handler on the
+ * thread's alternate signal stack. It says which greenlet overflowed which stack, and lets the
+ * default action end the process. Any other SIGSEGV goes to the handler that was there before.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,13 +1,16 @@
 /*
- * MADV_GUARD_INSTALL (Linux 6.13) marks pages as faulting inside the page table: no mapping is split, so a million guards
- * count as none against vm.max_map_count (65,530). Older kernels answer EINVAL; there mprotect splits the mapping, two per
- * stack, and some 32,000 stacks are the limit: then spawning fails with ENOMEM rather than running unguarded (hazard 18).
+ * How guards are made.
  *
- * process_madvise installs many in one system call (of one's own process, where the kernel knows PIDFD_SELF: 6.18 does): of 100,000 guards
- * a page each that takes some 30 ms where one call each takes 110 (Zen 4).
+ * MADV_GUARD_INSTALL (Linux 6.13) marks pages as faulting inside the page table. That splits no
+ * mapping, so guards do not count against vm.max_map_count (65,530). Older kernels answer EINVAL.
+ * There mprotect splits the mapping in two for each stack, and some 32,000 stacks are the limit.
+ * Beyond it spawning fails with ENOMEM rather than run a stack without a guard (hazard 18).
  *
- * BINE_GUARD=mprotect, or madvise (one at a time), in the environment chooses: for tests, and for filters that kill who makes a
- * system call they do not know.
+ * process_madvise installs many guards in one system call. The kernel must know PIDFD_SELF, the
+ * process's own (6.18 does). It is much quicker than one call for each guard (bench/NOTES.md).
+ *
+ * BINE_GUARD=mprotect, or madvise (one at a time), in the environment chooses. That is for tests,
+ * and for filters that kill a process which makes a system call that they do not know.
  */
 #include "guard.h"
 

@@ -1,14 +1,16 @@
 /*
- * Slabs, classes and the pool. See stack.h; guard.c knows how a guard is made.
+ * Slabs, classes and the pool. See stack.h. guard.c makes the guards.
  *
  *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks at most
  *
  * Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
  *
- * A frame that is larger than the guard steps over it and writes into the neighbour's stack (OpenBLAS has frames of more than a megabyte; only
- * code that was built with -fstack-clash-protection touches each page on its way). A wide guard catches such frames too. Made by mprotect it
- * needs no page table, but it splits the mapping; made of marked pages it costs an entry of the page table for each. So the guards of stacks
- * that are large, and those of the first stacks of the usual size, are wide as long as the process can spare mappings; the others are narrow
+ * A frame that is larger than the guard steps over it and writes into the neighbour's stack.
+ * OpenBLAS has frames of more than a megabyte. Only code that was built with
+ * -fstack-clash-protection touches each page on its way. A wide guard catches such frames, too.
+ * Made by mprotect it needs no page table, but it splits the mapping. Made of marked pages it costs
+ * an entry of the page table for each. So the guards of large stacks, and those of the first stacks
+ * of the usual size, are wide as long as the process can spare mappings. The others are narrow
  * (docs/design.md, docs/performance.md).
  */
 #include "stack.h"

@@ -1,4 +1,4 @@
-/* High-water marks of stacks per spawn site. See watermark.h. */
+/* High-water marks of stacks, by spawn site. See watermark.h. */
 #include "watermark.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What SIGPIPE does to a process that serves. See sigpipe.h. */
+/* What SIGPIPE does to a process that is a server. See sigpipe.h. */
 #include "sigpipe.h"
 
 #include <errno.h>

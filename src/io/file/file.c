@@ -1,9 +1,9 @@
 /*
- * Opening files, reading and writing at an offset, and what makes sure that bytes have reached the disk. See
- * bine/file.h.
+ * How files are opened, read and written at an offset, and synced to the disk. See bine/file.h.
  *
- * Reads and writes are tried with RWF_NOWAIT first: what the page cache has is there at once. What it has not goes to
- * the poller if it can do files (io_uring), else to the offload pool.
+ * Reads and writes are tried with RWF_NOWAIT first: bytes that are in the page cache are there at
+ * once. For the others the poller makes the call if it can do files (io_uring), else the offload
+ * pool.
  */
 #include "file.h"
 

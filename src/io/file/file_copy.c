@@ -1,5 +1,6 @@
 /*
- * Moving bytes from one descriptor to another: sendfile, splice, tee, vmsplice, copy_file_range. See bine/file.h.
+ * How bytes are moved from one descriptor to another: sendfile, splice, tee, vmsplice,
+ * copy_file_range. See bine/file.h.
  */
 #include <bine/file.h>
 #include <bine/io.h>
@@ -97,7 +98,7 @@ ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
     return done;
 }
 
-/* ---- splice and its kin ----------------------------------------------------------------------------------- */
+/* ---- splice and its relatives ---- */
 
 /* The two ends of one call; an end that is no descriptor, or is a file, never waits. */
 struct transfer {

@@ -1,11 +1,12 @@
 /*
- * Telling slow file systems from quick ones. See file.h.
+ * How slow file systems are told from quick ones. See file.h.
  *
- * A look at the mount table, at most once a second, says whether any slow file system is mounted at all; mostly none
- * is, and then no path needs a further look. Where one is, a path is resolved from the directory cache alone (openat2
- * with RESOLVE_CACHED, Linux 5.12). A component that is not cached is looked up if the folder it is in lies on a quick
- * file system: mount points are always cached, so it can only lead elsewhere by a link, which the next step follows.
- * Older kernels cannot tell: there any path may have to wait while a slow file system is mounted.
+ * The mount table, read at most once a second, tells whether any slow file system is mounted.
+ * Mostly none is, and then no path needs a further look. Where one is, a path is resolved from the
+ * directory cache alone (openat2 with RESOLVE_CACHED, Linux 5.12). A component that is not cached
+ * is looked up if its folder lies on a quick file system. Mount points are always cached, so such a
+ * component can only lead elsewhere by a link, which the next step follows. Older kernels cannot
+ * tell: there any path may have to wait while a slow file system is mounted.
  *
  * A thread that is confined (confine.h) makes all these calls itself.
  */

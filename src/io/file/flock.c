@@ -1,8 +1,8 @@
 /*
  * File locks: flock, fcntl and lockf. See bine/file.h.
  *
- * A thread that blocks for a lock would be one of the pool's that nobody can call back, and all of them together
- * would keep out those who are to free the lock. So the kernel is asked again and again.
+ * A thread of the pool that blocked for a lock could not be called back. All of them together would
+ * keep out the greenlets that are to free the lock. So the kernel is asked again and again.
  */
 #include <bine/file.h>
 #include <errno.h>

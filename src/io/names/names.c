@@ -1,9 +1,9 @@
 /*
  * getaddrinfo and getnameinfo on the offload pool.
  *
- * Equal getaddrinfo calls under way on one hub share one look-up: a thousand greenlets that connect to the same host
- * cost one thread and one query. Everything but the look-up itself happens on the hub's thread, so none of it is
- * locked.
+ * Equal getaddrinfo calls that are under way on one hub share one look-up. A thousand greenlets
+ * that connect to the same host cost one thread and one query. Everything but the look-up itself
+ * happens on the hub's thread, so none of it needs a lock.
  */
 #include <bine/names.h>
 

@@ -1,8 +1,10 @@
 /*
- * The name service's other look-ups (hosts by the old interface, services, users, groups) on the offload pool.
+ * The name service's other look-ups (hosts by the old interface, services, users, groups) on the
+ * offload pool.
  *
- * A query owns all memory that the pool's thread writes to, so that a killed caller can go at once. The _r forms then
- * move the result into the caller's buffer, pointers and all; the others keep the query's block as the greenlet's own.
+ * A query owns all memory that the pool's thread writes to, so that a killed caller can leave at
+ * once. The _r forms then move the result into the caller's buffer, with all its pointers. The
+ * other forms keep the query's block, which belongs to the greenlet.
  */
 #include <bine/greenlet.h>
 #include <bine/names.h>

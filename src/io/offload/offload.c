@@ -1,8 +1,10 @@
 /*
- * The offload pool: see offload.h.
- * Idle workers form a stack, each with a condition of its own, and a job is handed to the one that went idle last: its
- * cache is warm, and those at the bottom stay idle long enough to end.
- * Workers form crews by their rights. A worker is made by a thread that has the crew's rights, for it inherits them.
+ * The offload pool. See offload.h.
+ *
+ * Idle workers form a stack, each with a condition of its own. A job is handed to the worker that
+ * went idle last: its cache is warm, and the workers at the bottom stay idle long enough to end.
+ * Workers form crews by their rights. A worker inherits the rights of the thread that makes it, so
+ * that thread must have the crew's.
  */
 #include "offload.h"
 
@@ -40,7 +42,7 @@ _Thread_local struct bine_running *bine_running_here;
 
 static int64_t idle_limit = 10 * BINE_SECOND;
 
-/* ---- crews; all with the lock held ------------------------------------------------------------- */
+/* ---- crews; all functions with the lock held ---- */
 
 static bool may_begin(const struct bine_crew *crew, const struct bine_offload_job *job)
 {

@@ -1,4 +1,4 @@
-/* A function of the program's on the offload pool: see bine/offload.h. */
+/* A function of the program's own on the offload pool. See bine/offload.h. */
 #include <bine/offload.h>
 #include <errno.h>
 

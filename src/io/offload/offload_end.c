@@ -1,4 +1,5 @@
-/* Jobs of the offload pool that should end: by a signal, before a fork, with their hub. See offload_pool.h. */
+/* How jobs of the offload pool are ended: by a signal, before a fork, with their hub. See
+ * offload_pool.h. */
 #include "offload_pool.h"
 
 #include <errno.h>

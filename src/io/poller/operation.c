@@ -1,4 +1,4 @@
-/* Running one operation to its end, whatever happens to its greenlet meanwhile. See poller.h. */
+/* Runs one operation to its end, whatever happens to its greenlet meanwhile. See poller.h. */
 #include <errno.h>
 #include <poll.h>
 

@@ -1,4 +1,4 @@
-/* The pollers' common part: see poller_common.h. It knows nothing of how the kernel is asked. */
+/* The common part of the pollers. See poller_common.h. It does not know how the kernel is asked. */
 #include "poller_common.h"
 
 #include <assert.h>

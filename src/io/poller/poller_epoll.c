@@ -1,10 +1,11 @@
 /*
- * The epoll poller: for machines and containers that refuse io_uring. It knows readiness only; the io layer then makes
- * the call itself.
+ * The epoll poller, for machines and containers that refuse io_uring. It knows only readiness. The
+ * io layer then makes the call itself.
  *
- * A descriptor is registered once, edge-triggered for everything, and stays registered: a wait costs no epoll_ctl. What
- * an edge announced is remembered in the descriptor's slot until the io layer says that it ran into the end (drained),
- * because the kernel will not say it again. A file that took over the number is told by the generation of its record.
+ * A descriptor is registered once, edge-triggered for everything, and stays registered, so a wait
+ * costs no epoll_ctl. What an edge announced is remembered in the descriptor's slot until the io
+ * layer says that a call found nothing more (drained), because the kernel will not say it again.
+ * The generation of a descriptor's record shows when another file has taken over the number.
  */
 #include <errno.h>
 #include <limits.h>

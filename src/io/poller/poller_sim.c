@@ -1,12 +1,13 @@
 /*
- * The simulated poller, for tests: real descriptors, but a virtual clock and a seeded choice of everything the kernel
- * leaves open. Events come late and in any order, transfers come up short, cancelled operations succeed after all,
- * ready greenlets run in any order. The same seed gives the same run, as long as both ends of every connection are in
- * this process. Seeds that are even know only BINE_OP_POLL, as epoll does; the others transfer data too, as io_uring
- * does.
+ * The simulated poller, for tests. It has real descriptors, but a virtual clock, and a seed chooses
+ * everything that the kernel leaves open. Events come late and in any order, transfers come up
+ * short, cancelled operations succeed after all, ready greenlets run in any order. The same seed
+ * gives the same run, as long as both ends of every connection are in this process. Even seeds know
+ * only BINE_OP_POLL, as epoll does. The others transfer data too, as io_uring does.
  *
- * The clock stands still while anything can go on and then jumps to the next deadline, so that hours pass in no time.
- * It begins at the real time. Each turn looks at every operation: it is for thousands, not for a million.
+ * The clock stands still while a greenlet can run and then jumps to the next deadline, so a wait of
+ * hours takes no time. It begins at the real time. Each turn looks at every operation, so it is
+ * made for thousands of them and not for a million.
  */
 #include "poller_sim.h"
 

@@ -1,8 +1,10 @@
 /*
- * The io_uring poller: a turn is one system call that submits everything begun since the last turn and waits for
- * completions; when there is nothing to submit and nothing to fetch, looking costs none.
+ * The io_uring poller. A turn is one system call that submits everything that was begun since the
+ * last turn and waits for completions. A look when there is nothing to submit and nothing to fetch
+ * makes no system call.
  *
- * The kernel owns what an operation names until its completion has come (hazard 24): cancelling only asks for it.
+ * The kernel owns the memory that an operation names until its completion has come (hazard 24). A
+ * cancel only asks for that.
  */
 #include <errno.h>
 #include <liburing.h>

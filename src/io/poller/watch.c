@@ -1,9 +1,11 @@
 /*
- * Watching a descriptor without a greenlet. See watch.h.
+ * Watches: descriptors that are watched without a greenlet. See watch.h.
  *
- * Event loops stop a watcher and start it again at once, over and over, and an operation that is begun and cancelled costs far more than both. So
- * what is given up stays armed until the hub's next turn, which cancels it; a watch of the same file and events that begins before takes it over.
- * An operation may have ended before it was taken over, for what has been read since: then the file is asked again.
+ * Event loops stop a watcher and start it again at once, over and over. An operation that is begun
+ * and cancelled costs far more than both. So an operation whose watch has ended stays armed until
+ * the hub's next turn, which cancels it. A watch of the same file and events that begins before
+ * takes it over. An operation may have ended before it was taken over, because of data that has
+ * been read since. Then the file is asked again.
  */
 #include "watch.h"
 

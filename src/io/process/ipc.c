@@ -95,7 +95,7 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
     }
 }
 
-/* ---- semaphores: each operation of a set may say for itself that it does not wait --------------------------- */
+/* ---- semaphores: each operation of a set may ask not to wait ---- */
 
 enum {
     FEW_OPERATIONS = 16

@@ -1,4 +1,4 @@
-/* Waiting for children, and system(). See bine/process.h. */
+/* How greenlets wait for children, and system(). See bine/process.h. */
 #include <bine/io.h>
 #include <bine/process.h>
 #include <errno.h>

@@ -1,10 +1,11 @@
 /*
  * accept and accept4. See bine/io.h.
  *
- * There is no MSG_DONTWAIT for accept. io_uring accepts by itself; without it the listener is polled first, and a
- * lock keeps other threads of this process from taking the connection between the two calls. Another process that
- * listens on the same socket is not kept from it (servers that fork their workers: all of them are woken, and all but one come
- * too late): so where there may be one the call itself runs on a thread of the pool.
+ * There is no MSG_DONTWAIT for accept. io_uring accepts by itself. Without it the listener is
+ * polled first, and a lock keeps other threads of this process from taking the connection between
+ * the two calls. The lock does not stop another process that listens on the same socket. (Servers
+ * that fork their workers have these: all of them are woken, and all but one come too late.) So
+ * where there may be one a thread of the pool makes the call.
  */
 #include <bine/io.h>
 #include <string.h>

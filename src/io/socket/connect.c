@@ -1,10 +1,11 @@
 /*
  * connect. See bine/io.h.
  *
- * There is no MSG_DONTWAIT for connect, and O_NONBLOCK is not ours to touch. io_uring connects by itself. Without
- * it the socket's own send timeout is set to "none at all" for the length of the call: a negative SO_SNDTIMEO does
- * that (the kernel's sock_set_timeout), and connect is what it counts for here. Unlike O_NONBLOCK it belongs to the
- * socket and not to the open file, and a socket that is only being connected has no other users yet.
+ * There is no MSG_DONTWAIT for connect, and O_NONBLOCK belongs to the program. io_uring connects by
+ * itself. Without it the socket's own send timeout is set to "no time at all" for the length of the
+ * call. A negative SO_SNDTIMEO does that (the kernel's sock_set_timeout), and connect obeys it.
+ * Unlike O_NONBLOCK the timeout belongs to the socket and not to the open file, and a socket that
+ * is only being connected has no other users yet.
  */
 #include <bine/io.h>
 #include <string.h>

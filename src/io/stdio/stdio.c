@@ -1,4 +1,5 @@
-/* One stdio call: whom it must wait for, and filling and emptying the buffer of its stream. See stdio.h. */
+/* One stdio call: for which lock it waits, and how it fills and empties the buffer of its stream.
+ * See stdio.h. */
 #include "stdio.h"
 
 #include <bine/io.h>

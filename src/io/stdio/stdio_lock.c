@@ -1,4 +1,4 @@
-/* FILE locks owned by greenlets. See stdio_lock.h. */
+/* FILE locks that greenlets own. See stdio_lock.h. */
 #include "stdio_lock.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Reading and writing what is no socket. See stream.h. */
+/* Reading and writing everything but sockets. See stream.h. */
 #include "stream.h"
 
 #include <limits.h>

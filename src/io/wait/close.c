@@ -1,6 +1,6 @@
 /*
- * close: whoever waits for the descriptor is told before the number can mean something else, and nobody else waits for a socket
- * that lingers. See bine/io.h.
+ * close. The waiters for the descriptor are told before the number can mean another file. Other
+ * greenlets run while a socket lingers. See bine/io.h.
  */
 #include "close.h"
 
@@ -58,7 +58,7 @@ static void send_farewell(struct bine_hub *hub, void *arg)
         free(farewell);
 }
 
-/* ---- what came before -------------------------------------------------------------------------------------------- */
+/* ---- data that came before the close ---- */
 
 enum {
     WAITERS = 16, /* so many are let run */

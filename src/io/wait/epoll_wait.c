@@ -1,6 +1,6 @@
 /*
- * epoll_wait and its variants on the program's own epoll descriptors: an epoll descriptor can itself be waited for.
- * See bine/io.h.
+ * epoll_wait and its variants on the program's own epoll descriptors. A greenlet can wait for an
+ * epoll descriptor as for any other. See bine/io.h.
  */
 #include "io.h"
 

@@ -1,4 +1,4 @@
-/* Waiting for several descriptors at once. See poll_set.h. */
+/* How greenlets wait for several descriptors at once. See poll_set.h. */
 #include "poll_set.h"
 
 #include <bine/base.h>
