@@ -1,7 +1,9 @@
 /*
- * Choose. Among channels, queues, semaphores and what is ready, all of one's own hub, the short way: one greenlet waits in the queues
- * of several objects at once. The first that claims it unparks it, and so every other claim of it fails: exactly one operation
- * happens. The takers are one array, on the stack when it is small. Everything else goes the long way (choosing.h).
+ * bine_choose. The short path serves choices among channels, queues, semaphores and objects that
+ * become ready, all of this thread's hub. There one greenlet waits in the queues of several objects
+ * at once. The first claim unparks it, so every other claim of it fails: exactly one operation
+ * happens. The takers are one array, which lies on the stack when it is small. All other choices
+ * take the long path (choosing.h).
  */
 #include <bine/choose.h>
 #include <stdlib.h>

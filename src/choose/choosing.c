@@ -1,5 +1,6 @@
 /*
- * One choice as a party: its deeds are visited hub by hub, then the chooser parks until one was done. See visit.h.
+ * One choice as a party. Its deeds are visited hub by hub, then the chooser parks until one was
+ * done. See visit.h.
  */
 #include "choosing.h"
 

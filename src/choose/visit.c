@@ -1,4 +1,4 @@
-/* Visits of one's own hub and of others. See visit.h. */
+/* Visits of the chooser's own hub and of others. See visit.h. */
 #include "visit.h"
 #include "libc/container_of.h"
 

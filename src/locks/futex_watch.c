@@ -134,7 +134,8 @@ static bool start_thread(void)
     return made;
 }
 
-/* ---- asked for ------------------------------------------------------------------------------- */
+/* ---- requests
+ * ---------------------------------------------------------------------------------- */
 
 static unsigned futex_watch_find(const void *address)
 {

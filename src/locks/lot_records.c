@@ -1,6 +1,7 @@
 /*
- * Memory straight from the kernel: malloc may be what holds the mutex. Slabs are kept for ever; a process has as many records as it ever
- * held locks at once. See lot_records.h.
+ * The memory of records comes straight from the kernel, because malloc may hold the very mutex.
+ * Slabs are kept for ever. A process has as many records as the most locks that it ever held at
+ * once. See lot_records.h.
  */
 #include "lot_records.h"
 

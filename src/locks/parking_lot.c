@@ -1,9 +1,10 @@
 /*
  * The parking lot's queues. See parking_lot.h.
  *
- * How a waiter ends, and why its record may lie on its stack: it is taken off the queue under the bucket's lock, by one
- * waker only (QUEUED to LEAVING). A waker on the waiter's own hub unparks it at once; any other sends a message that
- * lies in the record, and the waiter does not return before that has been delivered (DONE).
+ * How a waiter ends, and why its record may lie on its stack: exactly one waker takes it off the
+ * queue, under the bucket's lock (QUEUED to LEAVING). A waker on the waiter's own hub unparks it at
+ * once. Any other waker sends a message that lies in the record, and the waiter does not return
+ * before that message has been delivered (DONE).
  */
 #include "parking_lot.h"
 
@@ -31,7 +32,8 @@ enum {
     SPINS_OF_HANDLER = 100000,
 };
 
-/* ---- who we are ------------------------------------------------------------------------------ */
+/* ---- the running thread and greenlet
+ * ------------------------------------------------------------- */
 
 static __thread pid_t cached_thread;
 

@@ -1,8 +1,9 @@
 /*
  * pthread_barrier for greenlets. See posix.h for the rules.
  *
- * libc's barrier cannot be asked without waiting in it, so all who come through here meet in the parking lot: greenlets
- * of any hub and threads without one. Of libc's object only the count is read.
+ * libc's barrier cannot be asked without waiting in it. So all callers of the patched function meet
+ * in the parking lot: greenlets of any hub and threads without one. Of libc's object only the count
+ * is read.
  */
 #include "posix.h"
 

@@ -1,11 +1,13 @@
 /*
  * pthread_cond for greenlets. See posix.h for the rules.
  *
- * Greenlets that wait queue in the parking lot under the condition's address; threads without a hub wait in libc's
- * own condition. A signal wakes one of either kind, in turn when both wait.
+ * Greenlets that wait queue in the parking lot under the condition's address. Threads without a hub
+ * wait in libc's own condition. A signal wakes a waiter of one kind. When both kinds wait they take
+ * turns.
  *
- * Process-shared conditions: libc has no way to ask "has it been signalled", so greenlets wake up by themselves
- * every few milliseconds, as spurious wake-ups, which POSIX allows and every correct caller bears.
+ * Process-shared conditions: libc has no way to ask "has it been signalled". So greenlets wake up
+ * by themselves every few milliseconds. These are spurious wake-ups, which POSIX allows and every
+ * correct caller tolerates.
  */
 #include "posix.h"
 

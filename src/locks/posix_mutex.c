@@ -1,15 +1,17 @@
 /*
  * pthread_mutex for greenlets. See posix.h for the rules.
  *
- * Ordinary (normal and adaptive) mutexes need nothing but libc's trylock: the owner does not matter. Where it does
- * matter (recursive, error-checking) libc compares thread ids, and all greenlets of a thread have the same: two
- * words of the object say which greenlet holds it and how often; libc's own count stays at one (hazard 1). The
- * words are the links of the robust list, which libc leaves alone in mutexes that are not robust, and initialises
- * to zero. Robust mutexes that are recursive or error-checking therefore know threads only.
+ * Ordinary (normal and adaptive) mutexes need only libc's trylock, because the owner does not
+ * matter. Where it does matter (recursive, error-checking) libc compares thread ids, and all
+ * greenlets of a thread have the same. So two words of the object say which greenlet holds it and
+ * how often, and libc's own count stays at one (hazard 1). The words are the links of the robust
+ * list. libc leaves these alone in mutexes that are not robust, and initialises them to zero. So
+ * robust mutexes that are recursive or error-checking know only threads.
  *
- * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread: unlock
- * compares it. Robust, priority-inheriting and priority-protected mutexes tie the lock to the locking thread in
- * the kernel, so they are never taken on behalf of another thread: the waiter is woken to try itself.
+ * When a lock is granted to a greenlet of another thread, libc's owner field is set to that thread,
+ * because unlock compares it. Robust, priority-inheriting and priority-protected mutexes tie the
+ * lock to the locking thread in the kernel. So they are never taken on behalf of another thread:
+ * the waiter is woken to try itself.
  */
 #include "posix.h"
 

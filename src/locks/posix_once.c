@@ -1,10 +1,10 @@
 /*
  * pthread_once for greenlets. See posix.h for the rules.
  *
- * libc runs the routine; a record says that it is being run, so that a second greenlet of the thread parks until
- * it is done instead of waiting in libc for a greenlet that could never go on. The routine may throw a C++
- * exception (std::call_once is made of this): the record then goes away as the frame is unwound, which needs
- * -fexceptions.
+ * libc runs the routine. A record notes that it is being run, so that a second greenlet of the
+ * thread parks until it is done. Without it that greenlet would wait in libc for a greenlet that
+ * could never run again. The routine may throw a C++ exception (std::call_once is made of this).
+ * Then the record goes away as the frame is unwound, which needs -fexceptions.
  */
 #include "posix.h"
 

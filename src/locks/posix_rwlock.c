@@ -1,9 +1,10 @@
 /*
  * pthread_rwlock for greenlets. See posix.h for the rules.
  *
- * libc knows the writer by its thread id, and unlock tells a writer from a reader by it. A write lock granted to a
- * greenlet of another thread therefore has that field set; two padding words of the object say which greenlet of
- * the thread it is, so that locking twice is EDEADLK for that greenlet only (hazard 1).
+ * libc knows the writer by its thread id, by which unlock tells a writer from a reader. So a write
+ * lock that is granted to a greenlet of another thread has that field set. Two padding words of the
+ * object say which greenlet of the thread it is, so that locking twice is EDEADLK only for that
+ * greenlet (hazard 1).
  */
 #include "posix.h"
 

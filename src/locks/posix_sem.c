@@ -1,12 +1,13 @@
 /*
  * POSIX semaphores for greenlets. See posix.h for the rules.
  *
- * A post goes to libc's semaphore first and is then taken from it on behalf of the first greenlet in the queue: so
- * it works from signal handlers and from threads without a hub, sem_getvalue is right, and sem_trywait needs no
- * hook.
+ * A post goes to libc's semaphore first and is then taken from it on behalf of the first greenlet
+ * in the queue. So it works from signal handlers and from threads without a hub, sem_getvalue is
+ * right, and sem_trywait needs no hook.
  *
- * Process-shared and named semaphores are posted by other processes too, which no queue of ours hears of (hazard
- * 33): their futex is watched. A post wakes it only if it is told that somebody waits.
+ * Other processes post process-shared and named semaphores too, and the parking lot does not learn
+ * of that (hazard 33). So the futex of such a semaphore is watched. A post wakes the futex only if
+ * the semaphore says that there is a waiter.
  */
 #include "posix.h"
 

@@ -1,6 +1,7 @@
 /*
- * Dialling. One address is connected by bine_connect. Several are raced, in the caller's own greenlet: their sockets
- * are non-blocking until one has won, and stand in one array, so that a kill at any moment finds all of them.
+ * Dialling. bine_connect connects a single address. Several are raced, in the caller's own
+ * greenlet. Their sockets are non-blocking until one has won, and are kept in one array, so that a
+ * kill at any moment finds all of them.
  */
 #include <bine/dial.h>
 

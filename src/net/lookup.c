@@ -1,4 +1,4 @@
-/* Look-ups for addresses, with errors as errno has them. See address.h. */
+/* Look-ups for addresses, with errno's errors. See address.h. */
 #include <bine/names.h>
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
- * The reader. Bytes lie in [start, end) of the buffer, which is made at the first read and doubles up to the limit. What
- * is returned by pointer stays where it is until the next call, which may move it to the front to make room.
+ * The reader. Bytes lie in [start, end) of the buffer, which is made at the first read and doubles
+ * up to the limit. A piece that is returned by pointer stays in place until the next call, which
+ * may move the bytes to the front to make room.
  */
 #include <bine/reader.h>
 

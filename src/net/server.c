@@ -1,6 +1,6 @@
 /*
- * The stream server. One greenlet accepts; it takes a place in the pool before it accepts, so that connections
- * beyond the limit stay in the kernel's backlog instead of in our memory.
+ * The stream server. One greenlet accepts. It takes a place in the pool before it accepts, so that
+ * connections beyond the limit stay in the kernel's backlog and take no memory of the process.
  */
 #include <bine/io.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
- * Signals as events. The handler does what another thread would do to set a shared event: it sends the hub a
- * message, which is async-signal-safe. Handlers may run on any thread, so the table is of atomics.
+ * Signals as events. The handler sets a shared event as another thread would: it sends the hub a
+ * message, which is async-signal-safe. Handlers may run on any thread, so the members of the table
+ * are atomics.
  */
 #include <bine/signal.h>
 #include <errno.h>

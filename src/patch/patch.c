@@ -1,4 +1,4 @@
-/* The public interface of monkey patching. See bine/patch.h; the work is the engine's. */
+/* The public interface of monkey patching. See bine/patch.h. The engine does the work. */
 #include <bine/patch.h>
 #include <errno.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The barrier: the last of n to come lets all of them go. Those who wait are counted, as a taker's place tells
- * its arrival. */
+/* The barrier: the last of n callers lets all of them go. The waiters are counted, because a
+ * taker's place tells its arrival. */
 #include <bine/lock.h>
 #include <limits.h>
 

@@ -1,7 +1,7 @@
 /*
- * The channel. Invariants: receivers wait only while the buffer is empty and nobody waits to send; senders wait
- * only while the buffer is full and nobody waits to receive. So whoever comes deals with the first waiter of
- * the other side, and never has to look further.
+ * The channel. Invariants: receivers wait only while the buffer is empty and no sender waits.
+ * Senders wait only while the buffer is full and no receiver waits. So a caller deals with the
+ * first waiter of the other side, and never has to look further.
  */
 #include "channel.h"
 

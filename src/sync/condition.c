@@ -1,7 +1,7 @@
 /*
- * Condition. A notified waiter is moved from the condition's queue to its lock's queue, not woken: it runs
- * once, when it has the lock. So notify_all of a thousand does not send a thousand greenlets running for one
- * lock.
+ * Condition. A notified waiter is moved from the condition's queue to its lock's queue, and is not
+ * woken. It runs once, when it has the lock. So notify_all of a thousand waiters does not make a
+ * thousand greenlets run for one lock.
  */
 #include <bine/condition.h>
 

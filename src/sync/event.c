@@ -1,4 +1,5 @@
-/* Event and AsyncResult. Whoever waits for either takes nothing, so waiters are plain watchers, all woken at once. */
+/* Event and AsyncResult. A greenlet that waits for either takes nothing. So waiters are plain
+ * watchers, and all are woken at once. */
 #include "event.h"
 
 #include "remote.h"

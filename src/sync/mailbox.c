@@ -1,20 +1,25 @@
 /*
- * The mailbox: a ring that many threads write and one reads, after D. Vyukov's bounded queue: each cell carries
- * a number that says whose turn it is, so that a sender needs one compare-and-swap and a receiver none.
+ * The mailbox: a ring that many threads write and one reads, after D. Vyukov's bounded queue. Each
+ * cell carries a number that says which sender or receiver may use it next. So a sender needs one
+ * compare-and-swap and a receiver none.
  *
- * Waking the receivers' thread. `bell` is IDLE while nobody waits to receive, SET when somebody does; the
- * sender that finds it SET makes it RUNG and sends the mailbox's one message; its delivery serves those who
- * wait and makes it IDLE, or SET again. So while the thread is busy senders pass without a message.
+ * How the receivers' thread is woken. `bell` is IDLE while no receiver waits, and SET while one
+ * does. The sender that finds it SET makes it RUNG and sends the mailbox's one message. The
+ * delivery serves the receivers that wait and makes `bell` IDLE, or SET again. So while the thread
+ * is busy senders send no message.
  *
- * Waking senders. Who finds the ring full queues up (under a spin lock, for a few instructions), looks once
- * more, and parks in its own thread. Each item received sends one of them its message; it then tries again.
+ * How senders are woken. A sender that finds the ring full queues up (under a spin lock, for a few
+ * instructions), looks once more, and parks in its own thread. Each item that is received sends one
+ * of them its message. That sender then tries again.
  *
- * Ends of threads. When the owner's thread ends its inbox is closed, which senders look at before they wait, and those in the queue are woken. A sender whose
- * own thread ends leaves the queue there; its message is sent under the lock, so that it is not on its way to a stack that is gone.
+ * Ends of threads. When the owner's thread ends its inbox is closed. Senders look at it before they
+ * wait, and those in the queue are woken. A sender whose own thread ends leaves the queue there.
+ * Its message is sent under the lock, so that it is not on its way to a stack that is gone.
  *
- * Closing. A sender takes its place in the ring by a compare-and-swap of `tail`, which fails once that says SHUT. So the items that were sent are those
- * below the tail as it was then, and receivers are told EPIPE when the head has come there; an item whose sender has its place but has not
- * stored it yet is waited for.
+ * Closing. A sender takes its place in the ring by a compare-and-swap of `tail`, which fails once
+ * `tail` says SHUT. So the items that were sent are those below the tail as it was then. Receivers
+ * are told EPIPE when the head has come there. If a sender has its place but has not stored its
+ * item yet, the receiver waits for the item.
  */
 #include "mailbox.h"
 

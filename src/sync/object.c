@@ -1,4 +1,5 @@
-/* Making, freeing and waiting, common to all synchronisation objects. See object.h. */
+/* How objects are made, freed and waited for, common to all synchronisation objects. See
+ * object.h. */
 #include "object.h"
 
 #include "remote.h"

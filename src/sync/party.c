@@ -1,4 +1,4 @@
-/* Deciding parties, and claiming their takers. See party.h. */
+/* How parties are decided, and their takers claimed. See party.h. */
 #include "party.h"
 
 #include "libc/spin.h"

@@ -1,6 +1,7 @@
 /*
- * The pool: a list of members, and places. A place is taken before a greenlet is spawned and given, when one
- * ends, straight to the first who waits for it. A link on each greenlet tells of its end.
+ * The pool: a list of members, and places. A place is taken before a greenlet is spawned. When a
+ * greenlet ends, its place is given straight to the first spawner that waits for one. A link on
+ * each greenlet tells of its end.
  */
 #include "pool.h"
 

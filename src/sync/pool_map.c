@@ -1,4 +1,4 @@
-/* Work done in a pool: apply, map, and imap, whose results come one by one. */
+/* Work that is done in a pool: apply, map, and imap, whose results come one by one. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

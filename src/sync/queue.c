@@ -1,11 +1,11 @@
 /*
- * The queue. Whoever puts hands the item to the first getter; whoever gets from a full queue lets the first
- * putter's item in. So a getter never finds that somebody else took its item, and a putter never that the room
- * is gone.
+ * The queue. A putter hands the item to the first getter. A getter of a full queue lets the first
+ * putter's item in. So a getter never finds that another greenlet took its item, and a putter never
+ * finds that the room is gone.
  *
- * Room. The items that are there count, in a queue of one thread. In a bounded queue that other threads put to,
- * room is taken by an atomic counter before an item sets out, so that a put from another thread knows at once
- * whether it fits.
+ * Room. In a queue of one thread the items that are there count. In a bounded queue that other
+ * threads put to, an atomic counter takes room before an item is sent. So a put from another thread
+ * knows at once whether it fits.
  */
 #include "queue.h"
 

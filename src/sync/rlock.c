@@ -1,4 +1,5 @@
-/* The recursive lock: the lock itself is handed over, so it is never free while somebody waits. */
+/* The recursive lock. The lock itself is handed over, so it is never free while a greenlet waits
+ * for it. */
 #include "rlock.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /*
- * The lock for many readers or one writer, first come, first served: whoever comes while others wait queues
- * behind them. A release, and the leaving of a waiter that gave up, serves the front of the queue: one writer,
- * or readers up to the next writer.
+ * The lock for many readers or one writer, first come, first served. A caller that comes while
+ * others wait queues behind them. A release serves the front of the queue: one writer, or readers
+ * up to the next writer. So does a waiter that leaves the queue without the lock.
  */
 #include <bine/lock.h>
 #include <limits.h>

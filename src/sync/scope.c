@@ -1,7 +1,7 @@
 /*
- * The scope: a group whose members report their end, around a timeout scope of the greenlet that began it.
- * Cancelling marks that timeout as expired, which is what makes every later wait of the block fail, and
- * interrupts the one that it is in.
+ * The scope: a group whose members report their end, around a timeout scope of the greenlet that
+ * began it. Cancelling marks that timeout as expired. That makes every later wait of the block
+ * fail, and interrupts the present one.
  */
 #include <bine/scope.h>
 

@@ -1,5 +1,6 @@
 /*
- * Semaphore. Invariant: permits are there only while nobody waits, since a release goes straight to the first waiter.
+ * Semaphore. Invariant: there are permits only while no greenlet waits, since a release gives its
+ * permit straight to the first waiter.
  */
 #include "semaphore.h"
 

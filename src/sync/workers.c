@@ -1,7 +1,7 @@
 /*
- * Workers. Each thread makes its hub before it reports to the starter; then all are let go, or, when one could
- * not be made, all end at once. Their ends are counted with a shared semaphore, which parks the joiner without
- * blocking its thread.
+ * Workers. Each thread makes its hub before it reports to the starter. Then all are let go, or,
+ * when one could not be made, all end at once. A shared semaphore counts their ends. It parks the
+ * joiner without blocking its thread.
  */
 #include <bine/semaphore.h>
 #include <bine/workers.h>

@@ -1,4 +1,4 @@
-/* Reading one loaded object. See image.h; the format is described in elf(5) and in the ELF gABI. */
+/* Reads one loaded object. See image.h. elf(5) and the ELF gABI describe the format. */
 #include "image.h"
 
 #include <string.h>

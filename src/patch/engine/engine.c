@@ -1,9 +1,9 @@
 /*
  * The engine. See engine.h.
  *
- * One pass over all objects plans what to write (slot, value it holds, value it shall hold) and what each object's
- * record will be; then all is written; only then the new records replace the old. Whatever fails on the way leaves
- * everything as it was.
+ * One pass over all objects plans what to write (the slot, the value that it holds, the value that
+ * it shall hold) and what each object's record will be. Then all is written. Only then the new
+ * records replace the old. A failure on the way leaves everything as it was.
  */
 #include "engine.h"
 

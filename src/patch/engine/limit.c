@@ -61,7 +61,8 @@ struct bine_limit *bine_limit_of(const char *name)
     return NULL;
 }
 
-/* ---- who is inside ------------------------------------------------------------------------------- */
+/* ---- the greenlets inside
+ * --------------------------------------------------------------------------- */
 
 /* A greenlet inside, since its outermost call. */
 struct visit {

@@ -1,6 +1,7 @@
 /*
- * Makes thunks. See thunk.h. An area of them is written at once, each to load its gate from a table of its own, and is not mapped writable
- * any more by the time the first is used: no page of code is ever writable and executable, nor writable for longer than it takes to fill it.
+ * Makes thunks. See thunk.h. An area of them is written at once. Each thunk loads its gate from a
+ * table of its own. The area is no longer mapped writable when the first thunk is used. So no page
+ * of code is ever writable and executable, nor writable for longer than it takes to fill it.
  */
 #include "thunk.h"
 

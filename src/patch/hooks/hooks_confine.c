@@ -1,6 +1,7 @@
 /*
- * Hooks of the calls that change what the calling thread alone may do and see. They are libc's; when they succeed the thread is noted as
- * confined (io/offload/confine.h). libc's setuid and its kin are not among them: they change all threads.
+ * Hooks of the calls that change what the calling thread alone may do and see. The calls themselves
+ * are libc's. When they succeed the thread is noted as confined (io/offload/confine.h). libc's
+ * setuid and its relatives are not among them, because they change all threads.
  */
 #include <linux/seccomp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /*
- * Hooks of what makes, copies, changes and closes descriptors. None of them waits (close aside, which lingers): they
- * call the original and tell src/io, which keeps a record of each descriptor. Threads without a hub keep records too,
- * because what they make may be used by a greenlet of another.
+ * Hooks of the calls that make, copy, change and close descriptors. Only close may wait, if it
+ * lingers. The hooks call the original and tell src/io, which keeps a record of each descriptor.
+ * Threads without a hub keep records too, because a greenlet of another thread may use the
+ * descriptors that they make.
  */
 #include <bine/file.h>
 #include <bine/io.h>

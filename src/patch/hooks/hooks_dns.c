@@ -1,5 +1,6 @@
 /*
- * Hooks of the dns family: look-ups that ask name services, whole. The work is done in src/io, on a thread of the pool.
+ * Hooks of the dns family: calls that ask name services. src/io does the work, by making each call
+ * as a whole on a thread of the pool.
  */
 #include <bine/names.h>
 

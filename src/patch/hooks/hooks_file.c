@@ -1,4 +1,5 @@
-/* Hooks of the file family: opening, reading, writing, syncing, locking. The work is done in src/io/file*.c. */
+/* Hooks of the file family: opening, reading, writing, syncing, locking. src/io/file does the
+ * work. */
 #include <bine/file.h>
 #include <stdarg.h>
 

@@ -1,7 +1,7 @@
 /*
- * Hooks of locks, conditions, barriers, semaphores and once. All the work is in src/sync/posix_*.c, which also
- * falls through on threads without a hub; what takes is libc's again as soon as the family is not patched, what
- * gives always looks for greenlets that still wait.
+ * Hooks of locks, conditions, barriers, semaphores and once. src/locks/posix_*.c does all the work,
+ * also on threads without a hub, where the calls are libc's. Calls that take are libc's again as
+ * soon as the family is not patched. Calls that give always look for greenlets that still wait.
  */
 #include <errno.h>
 

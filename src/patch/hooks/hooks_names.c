@@ -1,7 +1,8 @@
 /*
- * Hooks of the rarer look-ups: protocols, networks, shadow passwords, and stepping through a whole database (getpwent ...).
- * Each runs as a whole on a thread of the offload pool, by libc's _r form. Results of the other forms are the greenlet's
- * own until its next call of the same kind; the place in a database is the process's, as in libc.
+ * Hooks of the rarer look-ups: protocols, networks, shadow passwords, and stepping through a whole
+ * database (getpwent ...). A thread of the offload pool makes each call as a whole, by libc's _r
+ * form. The result of the other forms belongs to the greenlet until its next call of the same kind.
+ * The position in a database belongs to the process, as in libc.
  */
 #include <bine/greenlet.h>
 #include <bine/offload.h>

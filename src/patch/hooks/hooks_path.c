@@ -1,6 +1,7 @@
 /*
- * Hooks of the file family that take a path or ask about one. On local file systems they are libc's own calls; on
- * network and user-space file systems, which may hang, the same system call is made on the offload pool.
+ * Hooks of the file family that take a path or ask about one. On local file systems they are libc's
+ * own calls. On network and user-space file systems, which may hang, the offload pool makes the
+ * same system call.
  */
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -1,10 +1,15 @@
 /*
- * Hooks for objects that end the process at an error that they do not know: libzmq, nng, nanomsg and libuv abort when poll says
- * ECANCELED. A wait that a kill or a timeout has broken off goes on behind a shield, as does each later one; when the call into
- * the library has returned, the kill strikes at the greenlet's next wait. Waits for a condition end as if woken for nothing.
+ * Hooks for objects that end the process at an error that they do not know: libzmq, nng, nanomsg
+ * and libuv abort when poll says ECANCELED.
  *
- * An interrupt (EINTR) passes: these libraries know it. One that they ignore becomes ECANCELED at their next wait, if it is an exception that
- * was thrown into a greenlet of Python; that wait goes on, too, and the exception is raised at the next one outside.
+ * A wait that a kill or a timeout has ended is begun again behind a shield, as is each later one.
+ * When the call into the library has returned, the kill ends the greenlet's next wait. Waits for a
+ * condition end as a spurious wake-up.
+ *
+ * An interrupt (EINTR) passes, because these libraries know it. If it is an exception that was
+ * thrown into a greenlet of Python, and the library ignores it, it becomes ECANCELED at the
+ * library's next wait. That wait is begun again, too, and the exception is raised at the next one
+ * outside.
  */
 #include <errno.h>
 

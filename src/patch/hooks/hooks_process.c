@@ -1,5 +1,5 @@
-/* Hooks of the process family: waiting for children, messages and semaphores between processes. The work is done in
- * src/io. */
+/* Hooks of the process family: waiting for children, messages and semaphores between processes.
+ * src/io does the work. */
 #include <bine/process.h>
 #include <stdarg.h>
 

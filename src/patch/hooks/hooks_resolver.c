@@ -1,6 +1,7 @@
 /*
- * Hooks of the questions to name servers, res_query and its relatives. libc waits for the answer inside itself, where no
- * slot leads, so each question runs as a whole on a thread of the offload pool.
+ * Hooks of the questions to name servers, res_query and its relatives. libc waits for the answer
+ * inside itself, where there is no slot. So a thread of the offload pool makes each call as a
+ * whole.
  */
 #include <bine/offload.h>
 #include <netdb.h>

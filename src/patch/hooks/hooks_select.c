@@ -1,5 +1,5 @@
 /*
- * Hooks of the select family: waiting for any of several descriptors. The work is done in src/io.
+ * Hooks of the select family: waiting for any of several descriptors. src/io does the work.
  */
 #include "io/wait/io.h"
 #include "patch/table/hook.h"

@@ -1,9 +1,11 @@
 /*
- * Hooks for objects that take a failed call for the end of a question, but not of the connection that it was asked on: libpq. It reports the
- * error, gives the connection back as idle, and takes the answer that comes late for that of the next question. So the socket of a call that
- * failed for good, as after a kill, is shut down: the next question fails, and the library says that the connection is lost.
+ * Hooks for objects that take a failed call for the end of a question, but not of the connection on
+ * which it was asked: libpq. It reports the error, gives the connection back as idle, and takes the
+ * late answer for that of the next question. So the socket of a call that failed for good, as after
+ * a kill, is shut down. Then the next question fails, and the library says that the connection is
+ * lost.
  *
- * Only these calls: libpq makes no others that wait.
+ * Only these calls have such hooks: libpq makes no others that wait.
  */
 #include <errno.h>
 

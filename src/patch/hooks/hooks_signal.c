@@ -1,5 +1,6 @@
 /*
- * Hooks of the signal family, and the old interfaces written in terms of the new ones. The work is done in signals.h.
+ * Hooks of the signal family, and the old interfaces written in terms of the new ones. The
+ * functions of signals.h do the work.
  */
 #include <errno.h>
 #include <string.h>

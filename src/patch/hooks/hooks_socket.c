@@ -1,6 +1,6 @@
 /*
- * Hooks of the socket family: what moves bytes through a descriptor, and what makes connections. The work is done in
- * src/io; see hook.h for the pattern.
+ * Hooks of the socket family: calls that move bytes through a descriptor, and calls that make
+ * connections. src/io does the work. See hook.h for the pattern.
  */
 #include <bine/io.h>
 

@@ -1,5 +1,6 @@
 /*
- * Hooks of what libc keeps for each thread, and greenlets have of their own (exchange.h).
+ * Hooks of the state that libc keeps for each thread, and that greenlets have of their own
+ * (exchange.h).
  */
 #include <errno.h>
 

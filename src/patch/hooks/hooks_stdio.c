@@ -1,7 +1,9 @@
 /*
- * Hooks of the stdio family, reading and streams. The work is done in src/io/stdio*.c; see hook.h for the pattern.
+ * Hooks of the stdio family, reading and streams. src/io/stdio does the work. See hook.h for the
+ * pattern.
  *
- * The standard has it that getc and friends may be macros; here the functions are meant, hence the parentheses.
+ * By the standard getc and its relatives may be macros. Here the functions are meant, so their
+ * names are in parentheses.
  */
 #include <stdarg.h>
 

@@ -1,4 +1,4 @@
-/* Hooks of the stdio family, writing. The work is done in src/io/stdio*.c; see hook.h for the pattern. */
+/* Hooks of the stdio family, writing. src/io/stdio does the work. See hook.h for the pattern. */
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>

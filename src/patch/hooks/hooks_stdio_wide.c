@@ -1,4 +1,5 @@
-/* Hooks of the stdio family, wide characters. The work is done in src/io/stdio/stdio_wide.c; see hook.h for the pattern. */
+/* Hooks of the stdio family, wide characters. src/io/stdio/stdio_wide.c does the work. See hook.h
+ * for the pattern. */
 #include <stdarg.h>
 
 #include "io/stdio/stdio_wide.h"

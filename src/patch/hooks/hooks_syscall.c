@@ -1,8 +1,10 @@
 /*
- * The hook of syscall(): numbers that can wait go where the function of that name goes, all others straight to libc.
+ * The hook of syscall(). Numbers that can wait lead to the function of that name. All others lead
+ * straight to libc.
  *
- * libc's function takes six words whatever the number, and looks at no others; so does the hook, which therefore passes on what it
- * does not know with the registers, and the word on the stack, as they came.
+ * libc's function takes six words whatever the number, and looks at no others. So does the hook. It
+ * passes calls that it does not know on with the registers, and the word on the stack, as they
+ * came.
  */
 #include <errno.h>
 #include <linux/futex.h>

@@ -1,6 +1,6 @@
 /*
- * Hooks of syslog and its relatives. The log daemon may hold them up inside libc, so the message is sent by a thread of the
- * offload pool.
+ * Hooks of syslog and its relatives. The log daemon may hold them up inside libc, so a thread of
+ * the offload pool sends the message.
  */
 #include <bine/offload.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * Hooks of tcdrain and getpass, which wait inside libc for the terminal's line or user. Each runs as a whole on a thread of
- * the offload pool.
+ * Hooks of tcdrain and getpass, which wait inside libc for the terminal's line or user. A thread of
+ * the offload pool makes each call as a whole.
  */
 #include <bine/offload.h>
 

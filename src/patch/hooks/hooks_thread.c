@@ -1,6 +1,6 @@
 /*
- * Hooks of threads: joining real ones without blocking the hub, and threads that are greenlets in the objects that
- * were chosen for it (thread_greenlets.h).
+ * Hooks of threads: joining real ones without blocking the hub, and threads that are greenlets in
+ * the objects that were chosen for it (thread_greenlets.h).
  */
 #include <errno.h>
 #include <stdint.h>
@@ -234,7 +234,8 @@ void hook___pthread_unwind_next(__pthread_unwind_buf_t *buffer)
     __builtin_unreachable();
 }
 
-/* ---- what is asked of a thread, and answered by the one that the greenlet runs on --------------- */
+/* ---- questions about a thread, answered for the one that the greenlet runs on
+ * ---------------------- */
 
 static pthread_t real(pthread_t thread)
 {

@@ -1,6 +1,6 @@
 /*
- * Hooks of the time family: sleeping lets the other greenlets run. Units and rounding are libc's; a sleep never ends
- * early but for a signal, a kill or a timeout scope.
+ * Hooks of the time family: sleeping lets the other greenlets run. Units and rounding are libc's.
+ * Only a signal, a kill or a timeout scope ends a sleep early.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,9 @@
 /*
- * Hooks of the loader: what is loaded later is patched before the program can call it, and pointers that are looked up
- * by name lead to the hooks too. See loader.h.
+ * Hooks of the loader. An object that is loaded later is patched before the program can call it,
+ * and pointers that are looked up by name lead to the hooks, too. See loader.h.
  *
- * A library's constructors run inside dlopen, before anything could be patched: their calls are libc's own.
+ * A library's constructors run inside dlopen, before anything could be patched. So their calls are
+ * libc's own.
  */
 #include "loader.h"
 

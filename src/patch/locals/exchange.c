@@ -1,7 +1,8 @@
 /*
- * Exchanging state at switches. See exchange.h.
+ * How state is exchanged at switches. See exchange.h.
  *
- * A block that holds what a new thread's holds is not copied: for greenlets that do not use the object a switch compares and is done.
+ * A block that equals a new thread's is not copied. So for greenlets that do not use the object a
+ * switch only compares.
  */
 #include "exchange.h"
 

@@ -1,12 +1,13 @@
 /*
  * Greenlet-local pthread keys. See local_keys.h.
  *
- * A key that a greenlet sets for the first time gets a slot; each greenlet has one table of values by slot, which
- * hangs on a greenlet-local key of Bine's, whose destructor runs the destructors of these.
+ * A key that a greenlet sets for the first time gets a slot. Each greenlet has one table of values
+ * by slot. The table is the value of a greenlet-local key of Bine's, and that key's destructor runs
+ * the destructors of the values.
  *
- * Keys that were made before patching have a destructor that only libc knows (hazard 34). If the library is an
- * OpenSSL, its OPENSSL_thread_stop frees what the greenlet left; for others the values of such keys are dropped as
- * they are.
+ * Keys that were made before patching have a destructor that only libc knows (hazard 34). If the
+ * library is an OpenSSL, its OPENSSL_thread_stop frees what the greenlet left. For other libraries
+ * the values of such keys are dropped as they are.
  */
 #include "local_keys.h"
 

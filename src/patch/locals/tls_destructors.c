@@ -1,9 +1,11 @@
 /*
- * Destructors of thread-local variables, in objects whose variables are greenlet-local. See local_tls.h.
+ * Destructors of thread-local variables, in objects whose variables are greenlet-local. See
+ * local_tls.h.
  *
- * A greenlet's hang on a greenlet-local key of Bine's, newest first. The root's stay with libc, which runs them when the thread ends, or when
- * the thread calls exit; but not those of the root if another greenlet calls exit, nor in a child that another greenlet forked: what they
- * would destroy is not there. Then that greenlet's own run.
+ * A greenlet's destructors are kept under a greenlet-local key of Bine's, the newest first. The
+ * root's stay with libc, which runs them when the thread ends, or when the thread calls exit. It
+ * does not run the root's if another greenlet calls exit, nor in a child that another greenlet
+ * forked, because what they would destroy is not there. Then that greenlet's own run.
  */
 #include <errno.h>
 #include <stdlib.h>

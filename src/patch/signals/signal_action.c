@@ -1,10 +1,11 @@
 /*
  * Signal handlers. See signals.h.
  *
- * The kernel is given one handler of ours for every signal that the program handles. It notes that a signal ran and
- * whether calls are to be restarted, wakes the hub, and calls the program's handler. SA_ONSTACK is forced: a handler
- * may need more stack than a greenlet has left. While it runs nobody may park, as the alternate stack is one for all;
- * patched calls are libc's then.
+ * The kernel is given one handler of Bine's for every signal that the program handles. It notes
+ * that a signal ran and whether calls are to be restarted, wakes the hub, and calls the program's
+ * handler. SA_ONSTACK is forced, because a handler may need more stack than a greenlet has left.
+ * While it runs no greenlet may park, since there is one alternate stack for all. Patched calls are
+ * libc's then.
  */
 #include "signals.h"
 

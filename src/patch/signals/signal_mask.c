@@ -1,9 +1,9 @@
 /*
- * The signal mask by greenlet. See signals.h.
+ * The signal mask of each greenlet. See signals.h.
  *
- * The kernel knows one mask for the thread. The root's is the thread's; a greenlet that sets another one carries it:
- * it is in force while that greenlet runs, and gives way to the thread's when it parks. Only greenlets that have one
- * of their own pay for that.
+ * The kernel knows one mask for the thread. The root's is the thread's. A greenlet that sets
+ * another one carries it: it is in force while that greenlet runs, and is replaced by the thread's
+ * when the greenlet parks. Only greenlets that have a mask of their own pay for that.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -232,7 +232,8 @@ int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
     return 0;
 }
 
-/* ---- for those who wait ------------------------------------------------------------------------------ */
+/* ---- for greenlets that wait
+ * ----------------------------------------------------------------------------- */
 
 static const sigset_t *current_mask(const struct masks *masks, struct bine_hub *hub)
 {

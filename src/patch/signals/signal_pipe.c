@@ -1,12 +1,15 @@
 /*
- * SIGPIPE by greenlet. See signals.h.
+ * SIGPIPE for each greenlet. See signals.h.
  *
- * libcurl, libpq and others save what SIGPIPE does, set it to be ignored, write, and restore what they saved. When two
- * greenlets do that interleaved on one process-wide setting, the first to restore kills the second. So what a greenlet
- * sets is its own; the root's setting, and that of threads without a hub, is the process's, which greenlets see until
- * they set one. SIGPIPE is raised in the thread that writes, hence in the greenlet that runs: its handler can tell.
+ * libcurl, libpq and others save the action of SIGPIPE, set it to be ignored, write, and restore
+ * what they saved. When two greenlets do that interleaved on one process-wide setting, the first to
+ * restore kills the second. So what a greenlet sets is its own. The root's setting, and that of
+ * threads without a hub, is the process's, which greenlets see until they set one. SIGPIPE is
+ * raised in the thread that writes, and so in the greenlet that runs. By that its handler knows the
+ * greenlet.
  *
- * While any greenlet has a setting of its own the kernel has a handler of ours, and the process's setting is put aside.
+ * While any greenlet has a setting of its own the kernel has a handler of Bine's, and the process's
+ * setting is put aside.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,9 +1,10 @@
 /*
- * Waiting for signals. See signals.h.
+ * How greenlets wait for signals. See signals.h.
  *
- * sigtimedwait and its relatives take a signal that is pending; whether one is pending a signalfd tells, which a
- * greenlet can wait for. While they wait, other greenlets run with those signals blocked, or they would be delivered
- * instead of taken. pause and sigsuspend wait until a handler has run on this thread.
+ * sigtimedwait and its relatives take a signal that is pending. A signalfd tells whether one is
+ * pending, and a greenlet can wait for it. While it waits, other greenlets run with those signals
+ * blocked, because else they would be delivered instead of taken. pause and sigsuspend wait until a
+ * handler has run on this thread.
  */
 #include <bine/io.h>
 #include <errno.h>

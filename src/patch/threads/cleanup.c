@@ -1,9 +1,11 @@
 /*
- * How a greenlet that is a thread leaves its frames: cleanup handlers and destructors run on the way. See cancellation.h.
+ * How a greenlet that is a thread leaves its frames: cleanup handlers and destructors run on the
+ * way. See cancellation.h.
  *
- * Two kinds of handlers are met. C++, and C compiled with -fexceptions, have theirs in the tables of the frames: a forced unwind runs
- * them. In other C pthread_cleanup_push registers a buffer that it has filled by setjmp; when the unwind comes past the frame in which
- * the buffer lies, it is jumped to, runs its handler, and asks to go on.
+ * There are two kinds of handlers. C++, and C compiled with -fexceptions, have theirs in the tables
+ * of the frames, and a forced unwind runs them. In other C pthread_cleanup_push registers a buffer
+ * that it has filled by setjmp. When the unwind passes the frame in which the buffer lies, it jumps
+ * there. The code there runs its handler, and asks to continue the unwind.
  */
 #include <setjmp.h>
 #include <stdint.h>

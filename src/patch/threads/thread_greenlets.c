@@ -1,9 +1,10 @@
 /*
  * Threads that are greenlets. See thread_greenlets.h.
  *
- * A record in the parking lot, under the greenlet's address, holds what pthreads know of a thread; whoever joins
- * waits in the lot, so that greenlets of other hubs and threads without one can join as well. The record keeps the
- * greenlet's memory, and so its pthread_t, until it is joined or detached.
+ * A record in the parking lot, under the greenlet's address, holds what pthreads know of a thread.
+ * A caller that joins waits in the lot, so that greenlets of other hubs and threads without one can
+ * join as well. The record keeps the greenlet's memory, and so its pthread_t, until it is joined or
+ * detached.
  */
 #include "thread_greenlets.h"
 #include "patch/table/interpreter.h"
@@ -315,7 +316,8 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     return error;
 }
 
-/* ---- what is known of it --------------------------------------------------------------------- */
+/* ---- facts about it
+ * ------------------------------------------------------------------------------ */
 
 int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes)
 {

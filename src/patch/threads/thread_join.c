@@ -1,4 +1,4 @@
-/* Real threads joined without blocking the hub. See thread_join.h. */
+/* Real threads that are joined without blocking the hub. See thread_join.h. */
 #include "thread_join.h"
 
 #include <errno.h>
