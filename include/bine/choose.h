@@ -82,7 +82,8 @@ BINE_API ssize_t bine_choose(bine_choice *choices, size_t n, int64_t timeout);
 
 /* Does the same by priority: if several operations can be done at once, the first of them in the
  * array is done. Use it for "stop before anything else". Objects of other threads are asked when
- * the call comes to them in the array, before it tries what stands behind them. */
+ * the call comes to them in the array, before it tries what stands behind them. Returns, fails and
+ * switches as bine_choose does. */
 BINE_API ssize_t bine_choose_first(bine_choice *choices, size_t n, int64_t timeout);
 
 BINE_END

@@ -21,7 +21,8 @@ BINE_API bine_condition *bine_condition_new(bine_rlock *lock, unsigned flags);
  * or EPERM. Switches: no. */
 BINE_API int bine_condition_free(bine_condition *condition);
 
-/* Returns the condition's lock, borrowed. Fails with EINVAL. Any thread may call it. */
+/* Returns the condition's lock, borrowed. Fails with EINVAL. Any thread may call it.
+ * Switches: no. */
 BINE_API bine_rlock *bine_condition_lock(bine_condition *condition);
 
 /* Release the lock, however often the caller has taken it, wait to be notified, and take the lock
@@ -30,7 +31,7 @@ BINE_API bine_rlock *bine_condition_lock(bine_condition *condition);
  * EPERM (the caller does not hold the lock). For bine_wait a condition is never ready. Waits. */
 BINE_API int bine_condition_wait(bine_condition *condition, int64_t timeout);
 /* Wait until predicate(arg) is true. The calling greenlet calls the predicate while it holds the
- * lock. Returns and fails as bine_condition_wait. `timeout` is for the whole call. */
+ * lock. Returns and fails as bine_condition_wait. `timeout` is for the whole call. Waits. */
 BINE_API int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg),
                                      void *arg, int64_t timeout);
 /* Wake the n greenlets that have waited longest, or all. They queue for the lock instead of all

@@ -68,7 +68,8 @@ BINE_API void *bine_async_result_value(const bine_async_result *result);
 BINE_API int bine_async_result_error(const bine_async_result *result); /* 0 if there is none */
 
 /* A link function: bine_link(g, bine_async_result_from, result) sets the result to the value or the
- * error that g ends with. The result must outlive g. */
+ * error that g ends with. The result must outlive g. A result of another thread must be shared.
+ * Switches: no. */
 BINE_API void bine_async_result_from(bine_greenlet *g, void *result);
 
 BINE_END

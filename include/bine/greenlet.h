@@ -113,7 +113,7 @@ typedef struct bine_spawn_options {
 #define bine_go(run, ...) bine_go_at((run), __VA_ARGS__, BINE_SITE(run))
 
 /* The macros call these functions. `site` must live as long as the process and have the form of
- * BINE_SITE. */
+ * BINE_SITE. Switches: no. */
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site);
 BINE_API BINE_MUST_USE bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg,
                                                           const char *site);
@@ -149,11 +149,13 @@ BINE_API int bine_idle(void);
 
 /* End the current greenlet as if its function returned `value`. In the root greenlet of the main
  * thread this ends the process as exit(0) does. The C++ destructors of the frames in between do not
- * run. */
+ * run. On a thread without a hub it ends the thread as pthread_exit(3) does. */
 BINE_API BINE_NORETURN void bine_exit(void *value);
 
 /* End the current greenlet as failed. Its bine_error() is `error` (an errno value, not 0) and its
- * value is NULL. This is how C raises an error: bine_joinall_with(BINE_RAISE_ERROR) reports it. */
+ * value is NULL. This is how C raises an error: bine_joinall_with(BINE_RAISE_ERROR) reports it. An
+ * error of 0 counts as EINVAL. On a thread without a hub it ends the thread as pthread_exit(3)
+ * does. */
 BINE_API BINE_NORETURN void bine_fail(int error);
 
 /* ---- waiting for greenlets ------------------------------------------------------------------ */
@@ -370,7 +372,8 @@ typedef void bine_link_function(bine_greenlet *g, void *arg);
 BINE_API int bine_link(bine_greenlet *g, bine_link_function *function, void *arg);
 
 /* Remove the first link that was made with this function and argument. Returns 0, or -1 with
- * EINVAL, EPERM (g is a greenlet of another thread), or ENOENT (there is no such link). */
+ * EINVAL, EPERM (g is a greenlet of another thread), or ENOENT (there is no such link).
+ * Switches: no. */
 BINE_API int bine_unlink(bine_greenlet *g, bine_link_function *function, void *arg);
 
 /* ---- greenlet-local storage ----------------------------------------------------------------- */
@@ -379,15 +382,16 @@ typedef unsigned bine_key;
 
 /* Make a key. When a greenlet ends, `destructor` (may be NULL) is called with each value of it that
  * is not NULL, as for pthread keys, in up to four rounds. Any thread may call it. Returns 0, or -1
- * with EINVAL (key is NULL), or EAGAIN (128 keys exist). */
+ * with EINVAL (key is NULL), or EAGAIN (128 keys exist). Switches: no. */
 BINE_API int bine_key_create(bine_key *key, void (*destructor)(void *));
 /* Give the key back. Destructors are not called. Any thread may call it. Returns 0, or -1 with
- * EINVAL. */
+ * EINVAL. Switches: no. */
 BINE_API int bine_key_delete(bine_key key);
-/* Returns the current greenlet's value, or NULL if none was set. */
+/* Returns the current greenlet's value, or NULL if none was set. Returns NULL also on a thread
+ * without a hub. Any thread may call it. Switches: no. */
 BINE_API void *bine_getspecific(bine_key key);
-/* Set the current greenlet's value. Returns 0, or -1 with EINVAL (there is no such key) or
- * ENOMEM. */
+/* Set the current greenlet's value. Returns 0, or -1 with EINVAL (there is no such key), ENOMEM, or
+ * EAGAIN (the hub could not be made). Any thread may call it. Switches: no. */
 BINE_API int bine_setspecific(bine_key key, const void *value);
 
 /* ---- names and figures ---------------------------------------------------------------------- */
@@ -398,17 +402,19 @@ BINE_API int bine_setspecific(bine_key key, const void *value);
  * "<Greenlet of another thread>", a constant. It never returns NULL. Switches: no. */
 BINE_API const char *bine_name(bine_greenlet *g);
 /* Give g a name, which is copied. Control characters become "?", since names are shown on
- * terminals. Returns 0, or -1 with EINVAL, EPERM (g is a greenlet of another thread) or ENOMEM. */
+ * terminals. Returns 0, or -1 with EINVAL, EPERM (g is a greenlet of another thread) or ENOMEM.
+ * Switches: no. */
 BINE_API int bine_set_name(bine_greenlet *g, const char *name);
 
 /* Returns how many bytes of its stack g has touched at most, to the page. Returns 0 if g has no
  * stack of its own now (it is the root, has not started, or has ended) or is another thread's. A
  * stack that is used again may still count pages of its previous owner, unless the environment has
- * BINE_STACK_WATERMARK=1. */
+ * BINE_STACK_WATERMARK=1. Switches: no. */
 BINE_API size_t bine_stack_high_water(const bine_greenlet *g);
 
-/* Write which greenlet waits for what to a file descriptor, one line a greenlet. Returns 0, or -1
- * with errno of write(2). It blocks the thread and does not switch. */
+/* Write which greenlet waits for what to a file descriptor, one line a greenlet. It writes the
+ * greenlets of the calling thread, and nothing on a thread without a hub. Returns 0, or -1 with
+ * errno of write(2). It blocks the thread and does not switch. */
 BINE_API int bine_dump(int fd);
 
 BINE_END

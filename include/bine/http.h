@@ -233,7 +233,8 @@ BINE_API int bine_http_client_free(bine_http_client *client);
  */
 BINE_API bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request,
                                     int64_t timeout);
-/* Does the same for GET, without fields or a body. */
+/* Does the same for GET, without fields or a body. Returns and fails as bine_http_fetch.
+ * Switches: yes. */
 BINE_API bine_http *bine_http_get(bine_http_client *client, const char *url, int64_t timeout);
 
 /* bine_http_status returns the status of the answer, or -1 with EINVAL. bine_http_url returns the

@@ -75,8 +75,8 @@ BINE_API const char *bine_poller_name(void);
  * Switches: no. */
 BINE_API void bine_simulate(uint64_t seed);
 
-/* Returns how this machine makes stack guards: "madvise", "mprotect" or "unprobed". The string is a
- * constant. */
+/* Returns how this machine makes stack guards: "madvise" or "mprotect", or "unprobed" until the
+ * first stack is made. The string is a constant. Switches: no. */
 BINE_API const char *bine_guard_name(void);
 
 /* Returns what an errno value means when a call of Bine failed with it. ECANCELED gives "The
@@ -85,7 +85,8 @@ BINE_API const char *bine_guard_name(void);
  * next call of this function. Any thread may call it, with or without a hub. Switches: no. */
 BINE_API const char *bine_strerror(int error);
 
-/* Returns the version, such as "0.1.0". */
+/* Returns the version, such as "0.1.0". The string is a constant. Any thread may call it.
+ * Switches: no. */
 BINE_API const char *bine_version(void);
 
 BINE_END

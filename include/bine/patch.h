@@ -41,9 +41,12 @@ enum {
  * made writable), and nothing is patched. Switches: no. */
 BINE_API int bine_patch(unsigned families);
 /* Set every slot of the families back to the function that it held before. Calls that are already
- * inside a hook finish there. Returns and fails as bine_patch. */
+ * inside a hook finish there. Returns and fails as bine_patch. Any thread may call it.
+ * Switches: no. */
 BINE_API int bine_unpatch(unsigned families);
 
+/* These patch and unpatch all families, or patch the family that their name says. They return and
+ * fail as bine_patch. Any thread may call them. Switches: no. */
 BINE_API int bine_patch_all(void);
 BINE_API int bine_unpatch_all(void);
 BINE_API int bine_patch_socket(void);
@@ -56,7 +59,7 @@ BINE_API int bine_patch_process(void);
 BINE_API int bine_patch_thread(void);
 BINE_API int bine_patch_signal(void);
 
-/* Returns the families that are patched now, or-ed. */
+/* Returns the families that are patched now, or-ed. Any thread may call it. Switches: no. */
 BINE_API unsigned bine_patched(void);
 
 /* Choose objects. `object` is a shell pattern that is matched against the file name without its
@@ -68,9 +71,10 @@ BINE_API unsigned bine_patched(void);
 BINE_API int bine_patch_exclude(const char *object);
 BINE_API int bine_patch_include(const char *object);
 
-/* In the objects that match, patch only these families (those of them that are patched at all). If
- * several rules match one object, the families that all of them allow are patched. Fails as
- * bine_patch_exclude, and with EINVAL also for unknown bits. */
+/* In the objects that match, patch only these families (those of them that are patched at all).
+ * If several rules match one object, the families that all of them allow are patched. Fails as
+ * bine_patch_exclude, and with EINVAL also for unknown bits. Any thread may call it.
+ * Switches: no. */
 BINE_API int bine_patch_only(const char *object, unsigned families);
 
 /*
@@ -83,7 +87,7 @@ BINE_API int bine_patch_only(const char *object, unsigned families);
  * Destructors run when the greenlet ends. In the root greenlet and on threads without a hub the
  * keys stay thread-local. Only libc knows the destructors of keys that the library made before
  * patching: the values of such keys are dropped, except OpenSSL's, which are freed. Chooses objects
- * and fails as bine_patch_exclude.
+ * and fails as bine_patch_exclude. Any thread may call it. Switches: no.
  */
 BINE_API int bine_patch_local_keys(const char *object);
 
@@ -125,7 +129,7 @@ BINE_API int bine_patch_local_tls(const char *object);
  * Cancellation acts at the cancellation points of all patched objects, also where the type is
  * asynchronous. Cleanup handlers, C++ destructors and those of keys run, and join gives
  * PTHREAD_CANCELED. Threads that have no hub, other than the main one, still make threads. Chooses
- * objects and fails as bine_patch_exclude.
+ * objects and fails as bine_patch_exclude. Any thread may call it. Switches: no.
  */
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
@@ -146,14 +150,16 @@ BINE_API int bine_patch_limit(const char *object, unsigned greenlets);
 
 /* In the matching objects, let neither a kill nor a timeout end waits (of descriptors, sleeps,
  * semaphores, conditions, processes). It is for libraries that end the process at an error that
- * they do not know. The wait continues, as do later waits of the greenlet in the object. The kill
- * or timeout strikes at the greenlet's next wait outside. A call that never returns by itself is
- * never ended: give it a limit of its own. libzmq, nng, nanomsg and libuv are treated so without
- * this call. Chooses objects and fails as bine_patch_exclude. */
+ * they do not know. The wait continues, as do later waits of the greenlet in the object. The
+ * kill or timeout strikes at the greenlet's next wait outside. A call that never returns by
+ * itself is never ended: give it a limit of its own. libzmq, nng, nanomsg and libuv are treated
+ * so without this call. Chooses objects and fails as bine_patch_exclude. Any thread may call it.
+ * Switches: no. */
 BINE_API int bine_patch_patient(const char *object);
 
 /* Returns the function that was in place of a patched symbol, for calling around Bine:
- * bine_original("recv"). Fails with ENOENT if Bine does not patch that name. */
+ * bine_original("recv"). Fails with EINVAL (symbol is NULL), or with ENOENT if Bine does not patch
+ * that name. Switches: no. */
 BINE_API void *bine_original(const char *symbol);
 
 BINE_END

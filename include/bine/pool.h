@@ -25,7 +25,7 @@ typedef struct bine_pool bine_group;
  * Other threads may give work to a shared pool, and the pool's own thread does it. Fails with
  * EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with bine_pool_free. Switches: no. */
 BINE_API bine_pool *bine_pool_new(size_t size, unsigned flags);
-/* Make a pool without a limit. */
+/* Make a pool without a limit, which is not shared. Fails as bine_pool_new. Switches: no. */
 BINE_API bine_group *bine_group_new(void);
 /* Free the pool. Returns 0, or -1 with EBUSY (greenlets are in it, or wait for it) or EPERM.
  * Switches: no. */
@@ -45,7 +45,7 @@ BINE_API bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void 
 /* bine_pool_spawn_with(pool, options, run, arg, timeout): the same with options, as for
  * bine_spawn_with. NULL means all defaults. A greenlet with a delay takes its place at once. Where
  * `discard` is set, the pool's thread calls it if the greenlet is killed before it ran, by
- * bine_pool_kill or otherwise. */
+ * bine_pool_kill or otherwise. Returns and fails as bine_pool_spawn and bine_spawn_with. Waits. */
 #define bine_pool_spawn_with(pool, ...) \
     bine_pool_spawn_with_at((pool), __VA_ARGS__, BINE_SITE_BEFORE_2(__VA_ARGS__))
 BINE_API bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options,

@@ -40,7 +40,7 @@ typedef struct bine_queue_options {
  * BINE_SHARED. Fails with EINVAL, ENOMEM, or EAGAIN (no hub could be made). Free it with
  * bine_queue_free. Switches: no. */
 BINE_API bine_queue *bine_queue_new(size_t capacity, unsigned flags);
-/* Does the same with options, which are copied. NULL means all defaults. */
+/* Does the same with options, which are copied. NULL means all defaults. Switches: no. */
 BINE_API bine_queue *bine_queue_new_with(const bine_queue_options *options);
 /* Free the queue and discard the items that are left. Returns 0, or -1 with EBUSY (greenlets wait
  * for it) or EPERM. Switches: no. */
@@ -63,7 +63,7 @@ BINE_API int bine_queue_get(bine_queue *queue, void **item, int64_t timeout);
  * or EPERM. Switches: no. */
 BINE_API int bine_queue_get_nowait(bine_queue *queue, void **item);
 /* Wait for an item, store it in *item, and leave it in the queue. Returns and fails as
- * bine_queue_get. */
+ * bine_queue_get. Waits. */
 BINE_API int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout);
 
 /* bine_queue_size returns the number of items that are there now. bine_queue_capacity returns the

@@ -36,7 +36,7 @@ BINE_API bine_scope *bine_scope_begin(int64_t timeout);
 BINE_API bine_greenlet *bine_scope_spawn_at(bine_scope *scope, bine_run *run, void *arg,
                                             const char *site);
 /* bine_scope_spawn_with(scope, options, run, arg): the same with options, as for bine_spawn_with.
- * NULL means all defaults. */
+ * NULL means all defaults. Fails as bine_scope_spawn and bine_spawn_with. Switches: no. */
 #define bine_scope_spawn_with(scope, ...) \
     bine_scope_spawn_with_at((scope), __VA_ARGS__, BINE_SITE_BEFORE_1(__VA_ARGS__))
 BINE_API bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope,

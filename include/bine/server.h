@@ -144,12 +144,12 @@ BINE_API int bine_server_stop(bine_server *server, int64_t grace);
 BINE_API int bine_server_free(bine_server *server);
 
 /* Returns where the server listens, as in the options, with the real port. The server owns the
- * text. Fails with EINVAL. */
+ * text. Fails with EINVAL. Switches: no. */
 BINE_API const char *bine_server_address(const bine_server *server);
-/* Returns the server's port, 0 for a Unix socket, or -1 with EINVAL. */
+/* Returns the server's port, 0 for a Unix socket, or -1 with EINVAL. Switches: no. */
 BINE_API int bine_server_port(const bine_server *server);
-/* Returns the listening socket, or -1 when the server is stopped. Returns -1 with EINVAL for
- * NULL. */
+/* Returns the listening socket, or -1 when the server is stopped. Returns -1 with EINVAL for NULL.
+ * Switches: no. */
 BINE_API int bine_server_fd(const bine_server *server);
 
 typedef struct bine_server_figures {

@@ -56,7 +56,7 @@ typedef struct bine_tls_options {
  * Switches: no. */
 BINE_API bine_tls_context *bine_tls_server_new(const bine_tls_options *options);
 BINE_API bine_tls_context *bine_tls_client_new(const bine_tls_options *options);
-/* Free the context. NULL is ignored. */
+/* Free the context. NULL is ignored. Switches: no. */
 BINE_API void bine_tls_context_free(bine_tls_context *context);
 
 /* Shake hands over a connected socket, within `timeout` (ns). The socket stays the caller's, and

@@ -32,7 +32,8 @@ typedef struct bine_iwait bine_iwait;
 
 /* Iterate over n objects as they become ready. The objects must outlive the iteration. Returns the
  * iteration, which bine_iwait_end frees. Fails with EINVAL, EPERM (an object belongs to another
- * thread and is not shared), or ENOMEM. */
+ * thread and is not shared), ENOMEM, or EAGAIN (no hub could be made). Switches: only if it fails
+ * and some objects are of other threads. */
 BINE_API bine_iwait *bine_iwait_begin(void *const *objects, size_t n);
 /* Returns the next object that is ready. Returns NULL with errno 0 when all have been returned.
  * Otherwise returns NULL with ETIMEDOUT (`timeout` or a scope has passed), ECANCELED, EDEADLK,

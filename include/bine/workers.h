@@ -27,15 +27,16 @@ typedef struct bine_workers bine_workers;
  */
 BINE_API bine_workers *bine_workers_start(unsigned n, bine_run *run, void *arg);
 
-/* Returns how many workers there are, 0 for NULL. */
+/* Returns how many workers there are, 0 for NULL. Any thread may call it. Switches: no. */
 BINE_API unsigned bine_workers_count(const bine_workers *workers);
-/* Returns the number of the calling worker, 0 ... count - 1, or -1 in other threads. */
+/* Returns the number of the calling worker, 0 ... count - 1, or -1 in other threads.
+ * Switches: no. */
 BINE_API int bine_worker(void);
 /* Returns the hub of worker i, for bine_post, bine_call and bine_spawn_on. Fails with EINVAL. Any
- * thread may call it. */
+ * thread may call it. Switches: no. */
 BINE_API bine_hub *bine_workers_hub(bine_workers *workers, unsigned i);
-/* Returns what worker i's run returned, or NULL until the worker has ended. Any thread may call
- * it. */
+/* Returns what worker i's run returned, or NULL until the worker has ended. Returns NULL also if
+ * there is no worker i. Any thread may call it. Switches: no. */
 BINE_API void *bine_workers_value(const bine_workers *workers, unsigned i);
 
 /* Wait until all workers have ended, and free them. The thread that started them may call it, and
@@ -43,8 +44,9 @@ BINE_API void *bine_workers_value(const bine_workers *workers, unsigned i);
  * or ECANCELED, and nothing is freed. Switches: when it has to wait. */
 BINE_API int bine_workers_join(bine_workers *workers, int64_t timeout);
 
-/* Start n workers and wait for their end: this is a program's main in one line. Returns 0, or -1 as
- * the two calls above. If the wait is cut short, the workers run on. */
+/* Start n workers and wait for their end: this is a program's main in one line. Returns 0, or -1
+ * as the two calls above. If the wait is cut short, the workers run on. Switches: when it has to
+ * wait. */
 BINE_API int bine_workers_run(unsigned n, bine_run *run, void *arg);
 
 BINE_END
