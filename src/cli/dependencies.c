@@ -1,8 +1,9 @@
 /*
- * The order in which ld.so looks for a name without a slash: DT_RPATH of the object and of those that loaded it (unless the object has
- * DT_RUNPATH), LD_LIBRARY_PATH, DT_RUNPATH, the cache, the system's directories. See dependencies.h.
+ * The order in which ld.so looks for a name without a slash: DT_RPATH of the object and of those
+ * that loaded it (unless the object has DT_RUNPATH), LD_LIBRARY_PATH, DT_RUNPATH, the cache, the
+ * system's directories. See dependencies.h.
  *
- * The cache is read by the system's own ldconfig, in an environment of its own and for a second at most.
+ * The system's own ldconfig reads the cache, in an environment of its own and for a second at most.
  */
 #include "dependencies.h"
 

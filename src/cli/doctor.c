@@ -1,9 +1,10 @@
 /*
- * bine doctor [-v] [FILE...]: what Bine finds on this machine, and what it can do for a program or library: each
- * object that would be loaded, which blocking calls it imports and whether patching covers them, and what no patching
- * can reach. It reads files and runs nothing of them.
+ * bine doctor [-v] [FILE...] says what Bine finds on this machine, and what it can do for a program
+ * or library: each object that would be loaded, which blocking calls it imports and whether
+ * patching covers them, and what no patching can reach. It reads files and runs nothing of them.
  *
- * Exit status: 0 all covered, some perhaps in part; 1 something is not; 2 a file cannot be judged.
+ * Exit status: 0 all is covered, some perhaps in part; 1 something is not; 2 a file cannot be
+ * judged.
  */
 #include "doctor.h"
 

@@ -1,7 +1,8 @@
 /*
- * Where instructions begin is known by the table of functions that unwinders use (.eh_frame_hdr): from there a disassembler (Capstone) goes
- * on to the bytes in question, so that those inside another instruction are not taken for a system call. On aarch64 all instructions
- * have one length. See own_calls.h.
+ * The table of functions that unwinders use (.eh_frame_hdr) tells where instructions begin. From
+ * there a disassembler (Capstone) reads on to the bytes in question, so that bytes inside another
+ * instruction are not taken for a system call. On aarch64 all instructions have one length. See
+ * own_calls.h.
  */
 #include "own_calls.h"
 

@@ -1,4 +1,4 @@
-/* See system_calls.h. Not listed: calls on regular files, which block for the disk only. */
+/* See system_calls.h. Calls on regular files are not listed: they block only for the disk. */
 #include "system_calls.h"
 
 #include <stddef.h>

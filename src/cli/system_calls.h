@@ -2,7 +2,7 @@
 #ifndef BINE_CLI_SYSTEM_CALLS_H
 #define BINE_CLI_SYSTEM_CALLS_H
 
-/* Its name, or NULL if the call does not block (or not for others). */
+/* Returns its name, or NULL if the call does not block (or does not wait for others). */
 const char *blocking_system_call(unsigned number);
 
 #endif

@@ -1,4 +1,4 @@
-/* The client: a request goes out, the head of its answer comes in, redirects are followed. */
+/* The client. It sends a request, receives the head of its answer, and follows redirects. */
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>

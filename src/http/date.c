@@ -1,4 +1,5 @@
-/* Dates of HTTP. Written and read here: strftime and strptime use the names of the process's locale. */
+/* Dates of HTTP. They are written and read here, because strftime and strptime use the names of the
+ * process's locale. */
 #include "date.h"
 
 #include <stdint.h>

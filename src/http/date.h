@@ -9,11 +9,13 @@ enum {
     BINE_HTTP_DATE = 29 /* characters, without the NUL */
 };
 
-/* `text` has room for BINE_HTTP_DATE characters and a NUL. A time before the year 0 or behind 9999 is written as the nearest one within. */
+/* Writes the date. `text` has room for BINE_HTTP_DATE characters and a NUL. A time before the year
+ * 0 or after 9999 is written as the nearest one within. */
 void bine_http_date_format(time_t time, char *text);
-/* Now; valid until the next call on this thread. */
+/* Returns the date of now. It is valid until the next call on this thread. */
 const char *bine_http_date_now(void);
-/* False: it is none. Also takes no older forms: a client that sends one gets the whole file. */
+/* Reads a date. Returns false if it is none, or one of the older forms: a client that sends one of
+ * these gets the whole file. */
 bool bine_http_date_parse(const char *text, time_t *time);
 
 #endif

@@ -1,4 +1,5 @@
-/* Static files. The kernel keeps them below their directory (openat2 with RESOLVE_BENEATH), whatever the path says. */
+/* Static files. The kernel keeps them below their directory (openat2 with RESOLVE_BENEATH),
+ * whatever the path names. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What came in: its fields and its body. */
+/* A message that has come in: its fields and its body. */
 #include "exchange.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@ struct bine_http_link {
     struct bine_http_link *next;
     struct bine_http_stream stream;
     bool secure, used; /* used: it has carried an exchange */
-    int64_t until;     /* kept so long */
+    int64_t until;     /* it is kept until then */
     char place[272];
 };
 
@@ -20,28 +20,30 @@ struct bine_http_client {
     bine_tls_context *tls;
     bine_hub *hub;
     int redirects;
-    size_t keep, kept;              /* connections at rest: at most, now */
-    size_t exchanges;               /* that have not been closed */
-    struct bine_http_link *resting; /* the latest first */
+    size_t keep, kept;              /* connections at rest: the most, and the present number */
+    size_t exchanges;               /* exchanges that have not been closed */
+    struct bine_http_link *resting; /* the connections at rest, the latest first */
 };
 
-/* A connection to where the URL is, a kept one if there is one and `fresh` is not asked for. NULL: as bine_dial, bine_tls_connect;
- * EPROTONOSUPPORT: https without a context. */
+/* Returns a connection to the URL's place. It is a kept one if there is one, unless `fresh` is set.
+ * Returns NULL as bine_dial and bine_tls_connect do. EPROTONOSUPPORT: the URL is https, and there
+ * is no context. */
 struct bine_http_link *bine_http_link_take(struct bine_http_client *client, const struct bine_http_url *url,
                                            bool fresh);
-/* Keep it for the next exchange. */
+/* Keeps it for the next exchange. */
 void bine_http_link_keep(struct bine_http_client *client, struct bine_http_link *link);
 void bine_http_link_close(struct bine_http_link *link);
 
 /* ---- client.c ---- */
 
-/* Is it a request that can be sent, its URL aside? */
+/* Can this request be sent, apart from its URL? */
 bool bine_http_request_valid(const bine_http_request *request);
-/* Ask for another protocol on a connection of its own: the request with further fields, whole lines. The head of the answer has come, whatever its
- * status. NULL as bine_http_fetch. */
+/* Asks for another protocol on a connection of its own: the request with further fields, whole
+ * lines. When it returns the head of the answer has come, whatever its status. Returns NULL as
+ * bine_http_fetch does. */
 struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, const bine_http_request *request,
                                            const char *fields);
-/* End such an exchange, and close its connection. */
+/* Ends such an exchange, and closes its connection. */
 void bine_http_client_end(struct bine_http *http);
 
 #endif

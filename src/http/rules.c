@@ -1,6 +1,7 @@
 /*
- * What a head must keep to, beyond what llhttp checks (RFC 9112). Wherever two programs could disagree about where a message ends it is
- * refused: what stands in front of a server, or behind a client, may have taken the other view (hazard 92).
+ * The rules for a head, beyond what llhttp checks (RFC 9112). A message is refused wherever two
+ * programs could disagree about its end: a program in front of a server, or behind a client, may
+ * have read it the other way (hazard 92).
  */
 #include "rules.h"
 

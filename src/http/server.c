@@ -1,6 +1,6 @@
 /*
- * The server: for each connection a greenlet, in which one exchange follows the other. What a client does wrong is answered here; what it does
- * slowly ends here.
+ * The server. Each connection has a greenlet, in which one exchange follows the other. This file
+ * answers requests that are wrong, and ends those that are too slow.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef BINE_HTTP_STATUS_H
 #define BINE_HTTP_STATUS_H
 
-/* "Not Found" for 404; "" for one without a name. */
+/* Returns "Not Found" for 404, and "" for a status without a name. */
 const char *bine_http_status_name(int status);
 
 #endif

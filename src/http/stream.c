@@ -1,5 +1,6 @@
 /*
- * The bytes of a connection. Plain: what is sent at once leaves by one system call. TLS: what is sent at once is put together to full records.
+ * The bytes of a connection. On a plain one the bytes that are sent together leave by one system
+ * call. With TLS they are put together to full records.
  */
 #include "stream.h"
 

@@ -1,4 +1,4 @@
-/* Texts, and what they may consist of. */
+/* Texts, and the characters of which they may consist. */
 #include "text.h"
 
 char *bine_http_text_grow(struct bine_http_text *text, size_t more)

@@ -13,7 +13,7 @@ struct bine_http_text {
     size_t size, room;
 };
 
-/* Room for `more` bytes behind the text; NULL: ENOMEM. */
+/* Makes room for `more` bytes after the text. Returns NULL for ENOMEM. */
 char *bine_http_text_grow(struct bine_http_text *text, size_t more);
 
 static inline char *bine_http_text_room(struct bine_http_text *text, size_t more)
@@ -32,7 +32,7 @@ static inline bool bine_http_text_add(struct bine_http_text *text, const char *d
     return to != NULL;
 }
 
-/* The digits of a number, at most 20, without a NUL. Returns how many. */
+/* Writes the digits of a number, at most 20, without a NUL. Returns how many. */
 size_t bine_http_digits(char *to, uint64_t number);
 
 /* Is it a token (RFC 9110 5.6.2), and not empty: a method, a field's name? */

@@ -1,6 +1,7 @@
 /*
- * Websockets (RFC 6455). wslay reads and writes frames, puts messages together and checks them; here bytes are carried, greenlets take turns
- * at sending, and messages wait for the one that receives: wslay may find several at once.
+ * Websockets (RFC 6455). wslay reads and writes frames, puts messages together and checks them.
+ * This file carries the bytes, lets one greenlet at a time send, and keeps messages for the
+ * greenlet that receives, because wslay may find several at once.
  */
 #include "websocket.h"
 

@@ -1,4 +1,5 @@
-/* Websockets of clients: the handshake (RFC 6455 4.1). What follows is the same on both sides (websocket.c). */
+/* Websockets of clients: the handshake (RFC 6455 4.1). After it both sides do the same
+ * (websocket.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>

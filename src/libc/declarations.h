@@ -1,6 +1,7 @@
 /*
- * Prototypes of every libc function that can be patched, including those that no public header declares: the
- * fortified entry points (_chk) that gcc emits under _FORTIFY_SOURCE and glibc's double-underscore aliases.
+ * Prototypes of every libc function that can be patched. They include functions that no public
+ * header declares: the fortified entry points (_chk) that gcc emits under _FORTIFY_SOURCE, and
+ * glibc's double-underscore aliases.
  */
 #ifndef BINE_LIBC_DECLARATIONS_H
 #define BINE_LIBC_DECLARATIONS_H
@@ -52,14 +53,15 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Macros when optimising; the functions are meant. */
+/* These are macros when optimising. The functions are meant. */
 #undef fread_unlocked
 #undef fwrite_unlocked
 
-/* Some of these stand in some headers of some versions of libc: saying them again is the point. */
+/* Some headers of some versions of libc declare some of these. They are declared again on purpose. */
 /* NOLINTBEGIN(readability-redundant-declaration) */
 int capset(void *header, const void *data); /* libcap has the header */
-/* What _FORTIFY_SOURCE turns calls into; the last size is that of the object, which the call must not exceed. */
+/* The functions that _FORTIFY_SOURCE calls instead. The last size is that of the object, which the
+ * call must not exceed. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t buffer_size);
 ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags);
 ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags, struct sockaddr *address,
@@ -86,7 +88,8 @@ int __dprintf_chk(int fd, int flag, const char *format, ...);
 int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments);
 int __vsnprintf_chk(char *text, size_t size, int flag, size_t buffer_size, const char *format, va_list arguments);
 
-/* What stdio's inlined functions call when a buffer is empty or full, and scanf by the standards' years. */
+/* The functions that stdio's inlined ones call when a buffer is empty or full, and scanf by the
+ * standards' years. */
 int __uflow(FILE *file);
 int __underflow(FILE *file);
 int __overflow(FILE *file, int byte);
@@ -155,7 +158,8 @@ __typeof__(pthread_getspecific) __pthread_getspecific;
 __typeof__(pthread_setspecific) __pthread_setspecific;
 __typeof__(pthread_key_create) __pthread_key_create;
 
-/* Newer or older than the headers we compile with: the table's entry is NULL where the libc at run time has none. */
+/* Functions that are newer or older than the headers at compile time. The table's entry is NULL
+ * where the libc at run time has none. */
 #undef epoll_pwait2
 int epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout, const sigset_t *mask);
 int close_range(unsigned first, unsigned last, int flags);

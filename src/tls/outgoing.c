@@ -1,4 +1,4 @@
-/* What OpenSSL has written and the socket has not taken. See outgoing.h. */
+/* Bytes that OpenSSL has written and the socket has not taken. See outgoing.h. */
 #include "outgoing.h"
 
 #include <errno.h>

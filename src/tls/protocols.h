@@ -4,8 +4,8 @@
 
 #include "context.h"
 
-/* Make the context offer (client) or choose among (server) the protocols of a list such as "h2,http/1.1". 0 or an error
- * number; EINVAL says its reason. */
+/* Makes the context offer (client) or choose among (server) the protocols of a list such as
+ * "h2,http/1.1". Returns 0 or an error number. EINVAL comes with a reason. */
 int bine_tls_protocols_set(struct bine_tls_context *context, const char *list);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Reasons belong to greenlets: between a failure and the question for its reason other greenlets of the thread may run,
- * and fail. A thread without a hub has one of its own: telling a reason must not make a hub.
+ * Reasons belong to greenlets. Between a failure and the question for its reason other greenlets of
+ * the thread may run, and fail. A thread without a hub has a reason of its own, because the
+ * question must not make a hub.
  */
 #include "reason.h"
 

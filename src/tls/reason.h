@@ -2,13 +2,14 @@
 #ifndef BINE_TLS_REASON_H
 #define BINE_TLS_REASON_H
 
-/* The call that begins now has not failed. */
+/* Called when a call begins: it has not failed. */
 void bine_tls_reason_clear(void);
 
-/* It fails for this reason. Without memory for the text there is none. */
+/* The call fails for this reason. If there is no memory for the text there is no reason. */
 void bine_tls_reason_say(const char *text);
 
-/* It fails because of OpenSSL's error `code` (0: none); `detail` is added to OpenSSL's words, NULL: nothing. */
+/* The call fails because of OpenSSL's error `code` (0: none). `detail` is added to OpenSSL's words.
+ * NULL: nothing is. */
 void bine_tls_reason_explain(unsigned long code, const char *detail);
 
 #endif

@@ -1,13 +1,14 @@
 /*
- * TLS over memory: OpenSSL only ever reads from and writes to buffers, and the bytes are carried between these
- * and the socket here. So OpenSSL never waits, no switch happens inside it, and its error queue, which belongs
- * to the thread, cannot be mixed between greenlets (hazard 8): it is cleared before each of its calls and
- * looked at right behind it.
+ * TLS over memory. OpenSSL only reads from and writes to buffers, and this file carries the bytes
+ * between these and the socket. So OpenSSL never waits, and no switch happens inside it. Its error
+ * queue, which belongs to the thread, is cleared before each of its calls and looked at right after
+ * it. So the errors of two greenlets cannot be mixed (hazard 8).
  *
- * Any wait can be cut short by a kill or a timeout. What was taken from OpenSSL to be sent stays in the connection with
- * the position up to which it was sent, and the next greenlet that sends goes on from there: records never lose bytes
- * in the middle. A write that is cut short after its first record is over for good, and so is writing: the message
- * has no end, and close_notify would tell the peer that it has.
+ * A kill or a timeout can end any wait. Bytes that were taken from OpenSSL to be sent stay in the
+ * connection, with the position up to which they were sent. The next greenlet that sends continues
+ * there, so records never lose bytes in the middle. A write that ends early after its first record
+ * fails for good, and so do later writes: the message has no end, and close_notify would tell the
+ * peer that it has.
  */
 #include <bine/tls.h>
 
