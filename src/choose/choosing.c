@@ -102,7 +102,7 @@ static void divide(struct bine_choosing *choosing, const bine_choice *choices, s
 
 struct patience {
     int64_t deadline;
-    size_t timer; /* the deed whose time comes with it; SIZE_MAX: it is the choice's own limit */
+    size_t timer; /* the deed that is due then; SIZE_MAX: it is the choice's own limit */
     unsigned flags;
 };
 
@@ -220,7 +220,7 @@ static int choosing_run(struct bine_choosing *choosing, bine_choice *choices, in
         bine_choosing_enter(choosing);
     int error = choosing_wait_for_one(choosing, &patience, &late);
     part(choosing);
-    /* A kill and a scope strike at the next park by themselves; an interrupt has to be told. */
+    /* A kill and a scope end the next park by themselves. An interrupt has to be told. */
     if (late && late != ETIMEDOUT && late != ECANCELED)
         bine_interrupt(choosing->hub->current, late);
     return error ? error : arrive(choosing, choices);

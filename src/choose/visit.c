@@ -292,7 +292,7 @@ void bine_choosing_leave(struct bine_choosing *choosing)
 
 /* ---- ends and forks ------------------------------------------------------------------------------ */
 
-/* A chooser goes with its thread. Nobody shall give it anything from now on. */
+/* A chooser has gone with its thread. From now on nothing may be given to it. */
 static void forsake(struct bine_choosing *choosing)
 {
     (void)bine_party_decide(&choosing->party);

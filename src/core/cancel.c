@@ -35,8 +35,9 @@ int bine_kill(bine_greenlet *g)
         return 0;
     g->attention |= BINE_A_KILLED;
     if (g->state == BINE_NEW) {
-        /* It never runs. If it is in the ready queue already, the record stays there, dead, until it is popped and
-         * its reference dropped; if it waits for its delay, nobody else knows it. */
+        /* It never runs. If it is in the ready queue already, the record stays there, dead, until
+         * it is popped and its reference dropped. If it waits for its delay, nothing else refers to
+         * it. */
         bool delayed = bine_timer_started(&hub->timers, g->timer);
         bine_greenlet_abandon(g, ECANCELED);
         if (delayed)

@@ -4,8 +4,8 @@
 
 #include "core/hub/park.h"
 
-/* Cleanup may spawn greenlets, whose cleanup may spawn others. A link that spawns another of its kind for ever comes to an end here; what is
- * left is abandoned with the hub. */
+/* Cleanup may spawn greenlets, whose cleanup may spawn others. A link that spawns a greenlet like
+ * its own for ever is stopped here. The greenlets that are left are abandoned with the hub. */
 enum {
     GENERATIONS = 16
 };

@@ -88,7 +88,7 @@ static int see_there(struct bine_errand *errand)
     return bine_wait(&errand->object, 1, NULL, 1, errand->timeout) == 1 ? 0 : errno;
 }
 
-/* A greenlet of ours for each such object, so that they are waited for all at once. */
+/* A hidden greenlet for each such object waits for it, so that all are waited for at once. */
 static void *go_and_see(void *arg)
 {
     struct watch *watch = arg;

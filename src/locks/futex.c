@@ -69,7 +69,8 @@ static bool futex_deadline_of(const struct call *call, struct bine_hub *hub, int
 static int park(const struct call *call, struct bine_hub *hub, uint32_t bits, int64_t deadline)
 {
     struct bine_lot_waiter waiter;
-    /* As in the kernel a wait with a limit ends with any signal, one without goes on after those that restart calls. */
+    /* As in the kernel any signal ends a wait with a limit. A wait without a limit continues after
+     * signals that restart calls. */
     unsigned flags = BINE_PARK_FIRM | BINE_PARK_SIGNALS | BINE_PARK_HANDLERS | (call->timeout ? 0 : BINE_PARK_RESTARTS);
     bine_lot_waiter_init(&waiter, hub, call->word);
     waiter.bits = bits;
@@ -161,6 +162,6 @@ long bine_futex(uint32_t *word, int operation, uint32_t value, uintptr_t timeout
     case FUTEX_WAKE_OP:
         return wake_two(&call);
     default:
-        return ask_kernel(&call); /* those whose owner is a thread's number */
+        return ask_kernel(&call); /* words whose owner is a thread's number */
     }
 }

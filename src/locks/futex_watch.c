@@ -71,7 +71,8 @@ static bool retire(bool forced)
     return idle;
 }
 
-/* The object was woken up for us. If nobody waits here any more, the wake belongs to somebody else. */
+/* A wake of the object reached this thread. If no greenlet waits here any more, the wake is for
+ * another waiter. */
 static void futex_watch_pass(const struct bine_lot_futex *futex, const void *address)
 {
     bine_lot_balance(address);

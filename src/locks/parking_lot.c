@@ -152,7 +152,8 @@ static void wake_thread(struct bine_lot_waiter *waiter)
 {
     atomic_uint *word = &waiter->state;
     atomic_store(word, BINE_LOT_DONE);
-    /* The record may be gone already: then this wakes nobody, or somebody for nothing, which every futex user bears. */
+    /* The record may be gone already. Then this wakes no thread, or one without reason, which every
+     * user of futexes tolerates. */
     int saved_errno = errno;
     bine_libc.syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
     errno = saved_errno;

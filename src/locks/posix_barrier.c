@@ -78,7 +78,7 @@ int bine_pthread_barrier_wait(pthread_barrier_t *barrier)
     bine_lot_unlock(bucket);
     int error = bine_lot_await(&waiter, "barrier", INT64_MAX, BINE_PARK_FIRM);
     if (error) {
-        /* The root gave up: nobody is left who could come. */
+        /* The root's wait failed: no caller is left that could come. */
         bucket = bine_lot_lock(barrier);
         record = bine_lot_find(bucket, barrier, BINE_RECORD_BARRIER);
         if (record)

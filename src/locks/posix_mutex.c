@@ -79,7 +79,7 @@ static inline bool is_marked(int kind)
 
 _Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *), "two words of our own");
 
-/* Set and cleared by who holds the lock; any thread may compare it. */
+/* The holder of the lock sets and clears it. Any thread may compare it. */
 static inline void **owner_word(pthread_mutex_t *mutex)
 {
     return (void **)&mutex->__data.__list;
@@ -164,14 +164,15 @@ static enum bine_lot_answer mutex_acquire(struct bine_lot_waiter *waiter)
     if (is_tied(mutex_kind_of(mutex)) && here != waiter->thread)
         return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
     int error = try_for(mutex, mutex_kind_of(mutex), waiter->greenlet, waiter->thread, true);
-    /* It has passed to another thread, whose unlock we may not see: the waiter must begin to watch (wait_for). */
+    /* The lock has passed to another thread, whose unlock may not pass the lot. So the waiter must
+     * begin to watch (wait_for). */
     if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
         return BINE_LOT_ASK;
     if (error == EBUSY)
         return BINE_LOT_REFUSED;
     if (error == 0 && here != waiter->thread)
         __atomic_store_n(&mutex->__data.__owner, waiter->thread, __ATOMIC_RELAXED);
-    /* It may be that threads wait in libc besides, who count on being woken by the unlock. */
+    /* Threads may wait in libc, too, and rely on the unlock to wake them. */
     if (waiter->arm)
         expect_wake(mutex);
     waiter->result = error;
@@ -195,7 +196,8 @@ static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind
     for (;;) {
         bine_lot_waiter_init(&waiter, hub, mutex);
         waiter.acquire = mutex_acquire;
-        /* Held by another thread, which may run code that is not patched, and then nobody would tell us. */
+        /* Another thread holds it, which may run code that is not patched. Then its unlock does not
+         * pass the lot. */
         if (libc_owner(mutex) != waiter.thread)
             flags |= BINE_LOT_WATCH;
         waiter.item = flags & BINE_LOT_WATCH;
@@ -303,7 +305,8 @@ int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
         error = unlock_marked(mutex, hub, kind);
     else
         error = bine_libc.pthread_mutex_unlock(mutex);
-    /* The mutex may be somebody else's by now, or freed: only its address is looked at. */
+    /* Another thread may own the mutex by now, or it may be freed. Only its address is looked
+     * at. */
     if (__builtin_expect(bine_lot_waited(mutex), 0))
         bine_lot_balance(mutex);
     return error;

@@ -52,8 +52,9 @@ static void once_finish(pthread_once_t *const *once)
 }
 
 /*
- * libstdc++'s std::call_once leaves what is to be called in two thread-locals and gives us a routine that looks
- * there. While a greenlet waits for its turn, others of its thread set them to theirs.
+ * libstdc++'s std::call_once leaves the function and its argument in two thread-locals and passes a
+ * routine that looks there. While a greenlet waits, other greenlets of its thread set these to
+ * their own.
  */
 struct cxx_once {
     void **callable, **call;
@@ -92,7 +93,7 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
         struct bine_lot_bucket *bucket = bine_lot_lock(once);
         struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
         if (!record && can_wait && once_state_of(once) != 0 && once_state_of(once) == in_progress()) {
-            /* Run by a thread whose code is not patched: nobody will tell us. */
+            /* A thread whose code is not patched runs it, so its end does not pass the lot. */
             struct cxx_once cxx;
             bine_lot_unlock(bucket);
             save_cxx(&cxx);

@@ -27,7 +27,7 @@ static inline int libc_writer(const pthread_rwlock_t *lock)
     return __atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED);
 }
 
-/* Padding that libc initialises to zero. Set and cleared by who writes. */
+/* Padding that libc initialises to zero. The writer sets and clears it. */
 static inline uint64_t *mark_of(pthread_rwlock_t *lock)
 {
     _Static_assert(offsetof(pthread_rwlock_t, __data.__pad4) == offsetof(pthread_rwlock_t, __data.__pad3) + 4 &&
@@ -112,8 +112,8 @@ static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_h
     waiter.item = mode;
     if (lock->__data.__shared)
         flags |= BINE_PARK_EXTERNAL;
-    /* Who reads is unknown, and so is whether we shall hear of the unlock. Only a writer of our own thread is
-     * surely ours. */
+    /* The readers are unknown, and so is whether the unlock will pass the lot. Only of a writer of
+     * this thread it is certain. */
     if (libc_writer(lock) != waiter.thread)
         flags |= BINE_LOT_WATCH;
     if (bine_debug_locks)

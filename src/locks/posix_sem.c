@@ -25,9 +25,9 @@ static enum bine_lot_answer sem_acquire(struct bine_lot_waiter *waiter)
     return rc == 0 ? BINE_LOT_GRANTED : BINE_LOT_REFUSED;
 }
 
-/* sem_t since glibc 2.21: the value, and the number of those who wait, as the halves of 64 bits; then an int that
- * is not 0 if processes share it. Elsewhere than on 64-bit machines the parts are others: there is no futex to be
- * watched then. */
+/* sem_t since glibc 2.21: the value, and the number of waiters, as the halves of 64 bits; then an
+ * int that is not 0 if processes share it. On machines that do not have 64 bits the parts differ,
+ * and there is no futex to be watched. */
 struct libc_semaphore {
 #if __SIZEOF_POINTER__ == 8
     uint64_t value_and_waiters;
@@ -67,7 +67,8 @@ static void count_waiter(sem_t *semaphore, int64_t change)
 
 #endif
 
-/* As in libc a wait with a limit ends with any signal, one without goes on after those that restart calls. */
+/* As in libc any signal ends a wait with a limit. A wait without a limit continues after signals
+ * that restart calls. */
 static int sem_wait_for(struct bine_hub *hub, sem_t *semaphore, int64_t deadline, unsigned restarts)
 {
     struct bine_lot_waiter waiter;

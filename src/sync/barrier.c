@@ -51,7 +51,7 @@ int bine_barrier_free(bine_barrier *barrier)
     return bine_result(error);
 }
 
-/* Everybody who waits goes, with this error. */
+/* Ends the waits of all, with this error. */
 static void barrier_release(struct bine_barrier *barrier, int error)
 {
     barrier->waiting = 0;
@@ -99,7 +99,7 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
     return error ? bine_result(error) : (int)place;
 }
 
-/* Those who wait are sent away; `broken` says what those find who come later. */
+/* Ends the waits of all. `broken` says what later callers find. */
 static int set_broken(struct bine_barrier *barrier, bool broken);
 
 static int set_broken_there(struct bine_errand *errand)

@@ -199,7 +199,7 @@ int bine_condition_notify(bine_condition *condition, size_t n)
         return bine_result(error);
     while (n > 0 && !bine_waiters_empty(&condition->waiters)) {
         struct bine_waiter *waiter = bine_waiters_pop(&condition->waiters);
-        /* One whose wait was cut short already must not use up the notification. */
+        /* A waiter whose wait has ended already must not use up the notification. */
         if (waiter->greenlet->state != BINE_PARKED)
             continue;
         ((struct bine_taker *)waiter)->kind = NOTIFIED;

@@ -54,7 +54,7 @@ struct sender {
     struct sender *next, *previous;           /* in the mailbox's queue */
     struct sender *next_here, *previous_here; /* all of this thread */
     struct bine_greenlet *greenlet;
-    bool queued; /* under the lock: nobody has sent it its message */
+    bool queued; /* under the lock: its message has not been sent */
     bool woken;  /* on its own thread: the message has arrived */
 };
 
@@ -135,8 +135,8 @@ static bool drained(const struct bine_mailbox *mailbox)
 /* Senders of this thread, between begin_sender and end_sender. */
 static _Thread_local struct sender *senders_here;
 
-/* Does nobody receive any more? Also in the child of a fork, where the owner's thread is not. The record of its hub stays the mailbox's as
- * long as that lives. */
+/* Does no thread receive any more? Also in the child of a fork, where the owner's thread does not
+ * exist. The record of its hub stays the mailbox's as long as the mailbox lives. */
 static bool abandoned(const struct bine_mailbox *mailbox)
 {
     return atomic_load(&mailbox->object.hub->inbox.first) == BINE_INBOX_CLOSED;
@@ -172,7 +172,8 @@ static void unlink_sender(struct bine_mailbox *mailbox, struct sender *sender)
     atomic_fetch_sub(&mailbox->senders_waiting, 1);
 }
 
-/* Leave the queue. False: somebody has taken the sender out already, its message is on the way. */
+/* Leaves the queue. Returns false if another thread has taken the sender out already: its message
+ * is on the way. */
 static bool mailbox_leave(struct bine_mailbox *mailbox, struct sender *sender)
 {
     bine_spin_lock(&mailbox->lock);
@@ -183,7 +184,8 @@ static bool mailbox_leave(struct bine_mailbox *mailbox, struct sender *sender)
     return was_queued;
 }
 
-/* There is room: tell the first that waits for it. A sender whose thread is ending is passed over. */
+/* There is room: wakes the first sender that waits for it. Passes over a sender whose thread is
+ * ending. */
 static void wake_sender(struct bine_mailbox *mailbox)
 {
     int error;
@@ -256,7 +258,8 @@ static void ring_bell(struct bine_mailbox *mailbox)
         bine_hub_send(mailbox->object.hub, &mailbox->message);
 }
 
-/* Give what is there to those who wait; while somebody still waits the bell stays set. */
+/* Gives the items that are there to the receivers that wait. While one still waits the bell stays
+ * set. */
 static void mailbox_serve(struct bine_mailbox *mailbox)
 {
     for (;;) {
@@ -273,7 +276,8 @@ static void mailbox_serve(struct bine_mailbox *mailbox)
             return;
         int idle = IDLE;
         atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
-        /* Sequentially consistent with the sender, who stores the item and then looks at the bell; and with who closes. */
+        /* Sequentially consistent with the sender, which stores the item and then looks at the
+         * bell; and with the closer. */
         if (!ring_has_item(mailbox) && !drained(mailbox))
             return;
         bine_object_notify(&mailbox->object);
@@ -308,7 +312,7 @@ static bool mailbox_ready(const struct bine_waitable *object)
     struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
     if (ring_has_item(mailbox))
         return true;
-    /* Whoever asks is about to wait: the next sender must ring. */
+    /* The caller is about to wait: the next sender must ring. */
     int idle = IDLE;
     atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
     return ring_has_item(mailbox) || drained(mailbox);
@@ -329,7 +333,7 @@ static void mailbox_forked(struct bine_object *object)
     atomic_store(&mailbox->senders_waiting, 0);
 }
 
-/* Its thread ends, and the inbox is closed already: nobody queues up from now on. */
+/* Its thread ends, and the inbox is closed already. From now on no sender queues up. */
 static void mailbox_ended(struct bine_object *object)
 {
     struct bine_mailbox *mailbox = (struct bine_mailbox *)object;
@@ -419,7 +423,8 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         .message = {NULL, sender_woken, sender_not_woken}, .mailbox = mailbox, .greenlet = hub->current};
     begin_sender(&sender);
     enqueue(mailbox, &sender);
-    /* The receiver makes room and then looks for senders, and so does who closes; we do it the other way round. */
+    /* The receiver and the closer make room and then look for senders. The sender does it the other
+     * way round. */
     int error = abandoned(mailbox) ? ESRCH : 0;
     enum pushed pushed = error ? FULL : ring_push(mailbox, item);
     *sent = pushed == PUSHED;
@@ -448,7 +453,7 @@ int bine_mailbox_send(bine_mailbox *mailbox, void *item, int64_t timeout)
 {
     if (!mailbox || timeout < 0)
         return bine_result(EINVAL);
-    /* Those who wait already come first. */
+    /* Receivers that wait already come first. */
     if (atomic_load_explicit(&mailbox->senders_waiting, memory_order_relaxed) == 0 &&
         ring_push(mailbox, item) == PUSHED) {
         ring_bell(mailbox);
@@ -501,7 +506,8 @@ bool bine_mailbox_closed(const bine_mailbox *mailbox)
     return !mailbox || atomic_load(&mailbox->tail) & SHUT;
 }
 
-/* Without waiting: 0, EAGAIN (from then on the next sender rings) or EPIPE. Those who wait already come first. */
+/* Receives without waiting. Returns 0, EAGAIN (from then on the next sender rings) or EPIPE.
+ * Receivers that wait already come first. */
 static int attempt_receive(struct bine_mailbox *mailbox, void **item, struct bine_party *party)
 {
     if (!bine_waiters_empty(&mailbox->receivers) || !mailbox_ready(&mailbox->object.waitable) ||

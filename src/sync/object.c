@@ -45,7 +45,7 @@ static void object_register_hooks(void)
         return;
     bine_hub_on_fork(objects_forked);
     bine_hub_on_end(objects_ended);
-    atomic_store(&registered, true); /* last, so that no thread goes on without them */
+    atomic_store(&registered, true); /* last, so that no thread continues without them */
 }
 
 int bine_result_failed(int error)
@@ -149,7 +149,7 @@ void bine_taker_claim_all(struct bine_waiters *queue, int error)
 int bine_taker_cut_short(struct bine_taker *taker, int error)
 {
     bine_waiters_remove(&taker->waiter);
-    /* Nobody unparks a greenlet that waits here but by claiming its taker; should somebody do so, it is an
+    /* Only a claim of its taker unparks a greenlet that waits here. If anything else does, it is an
      * interruption. */
     return error == ETIME ? ETIMEDOUT : error ? error : EINTR;
 }
@@ -183,7 +183,8 @@ void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *que
     int64_t deadline = INT64_MAX;
     do {
         int error = bine_taker_wait_until(object, queue, taker, verb, deadline, BINE_PARK_FIRM);
-        /* The root, and nobody is left who could serve it. It has been reported; there is no way on but to wait. */
+        /* This is the root, and nothing is left that could serve it. That has been reported. It can
+         * only wait. */
         if (error == EDEADLK)
             deadline = bine_hub_deadline(object->hub, BINE_SECOND);
         else if (error == ETIMEDOUT)

@@ -15,7 +15,7 @@ enum meeting {
     OTHER_WAS
 };
 
-/* Named by the takers of parties: nobody unparks it. */
+/* The takers of parties name this greenlet: it is never unparked. */
 static struct bine_greenlet nobody = {.state = BINE_DEAD};
 
 /* From open to `next`; false: it was decided. */
@@ -60,8 +60,8 @@ void bine_party_init(struct bine_party *party, struct bine_hub *hub, void (*serv
     party->served = served;
 }
 
-/* Has its wait ended by a kill or by the time, although its greenlet has not run since to say so? Who was first counts. Of another thread's party there is
- * no saying. */
+/* Has a kill or the time ended its wait, although its greenlet has not run since to say so? What
+ * came first counts. For another thread's party that cannot be known. */
 static bool given_up(const struct bine_party *party)
 {
     const struct bine_greenlet *g = party->greenlet;

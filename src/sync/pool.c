@@ -45,7 +45,8 @@ static const struct bine_object_class pool_class = {
 
 /* ---- places ----------------------------------------------------------------------------------- */
 
-/* To one that waits to spawn. False: nobody does. Those that wait to look are woken on the way. */
+/* Gives the place to a spawner that waits. Returns false if there is none. Wakes those that wait to
+ * look on the way. */
 static __attribute__((noinline)) bool pass_place(struct bine_pool *pool)
 {
     struct bine_taker *taker;
@@ -115,8 +116,8 @@ static void pool_greenlet_ended(bine_greenlet *g, void *arg)
     free(member);
 }
 
-/* g, whose reference the pool takes over, becomes a member; a place has been taken. 0 or ENOMEM with nothing
- * taken over. */
+/* g becomes a member. The pool takes over its reference, and a place has been taken. Returns 0, or
+ * ENOMEM with nothing taken over. */
 static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct bine_member *template)
 {
     struct bine_member *member = malloc(sizeof *member);

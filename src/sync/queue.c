@@ -98,7 +98,7 @@ static void discard_all(struct bine_queue_object *queue)
 
 /* ---- put and get ------------------------------------------------------------------------------ */
 
-/* Give the item to the first that waits for one. Those who only wanted to look are shown it on the way. */
+/* Gives the item to the first getter. Shows it on the way to those that only want to look. */
 static bool hand_over(struct bine_queue_object *queue, void *item)
 {
     struct bine_taker *getter;
@@ -114,7 +114,7 @@ static inline int attempt_put(struct bine_queue_object *queue, void *item)
 {
     if (is_shut(queue))
         return EPIPE;
-    /* First, so that nobody is shown an item for which there is no memory. */
+    /* First, so that no getter is shown an item for which there is no memory. */
     int error = reserve(queue);
     if (error)
         return error;
@@ -157,8 +157,9 @@ int bine_queue_attempt_get(struct bine_queue_object *queue, void **item)
     return attempt_get(queue, item);
 }
 
-/* The party is decided before anybody is given or shown the item, so room comes first: where items that are on their way have it all the party
- * waits for room although greenlets wait for items, and is let in when those have arrived. */
+/* The party is decided before any getter is given or shown the item, so room comes first. Where
+ * items that are on their way have all the room, the party waits for room although greenlets wait
+ * for items. It is let in when those items have arrived. */
 int bine_queue_put_as(struct bine_queue_object *queue, void *item, struct bine_party *party)
 {
     int error = is_shut(queue) ? EPIPE : reserve(queue);
@@ -228,7 +229,8 @@ static void queue_received(struct bine_object *object)
 const struct bine_object_class bine_queue_class = {
     {"queue", queue_ready, bine_object_external, bine_object_hub}, queue_forked, queue_received};
 
-/* The wait of whoever puts, gets or peeks (see bine_taker_wait_inlined): `got` is NULL for a putter. */
+/* The wait of a putter, getter or peeker (see bine_taker_wait_inlined). `got` is NULL for a
+ * putter. */
 static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item, void **got, uint8_t kind,
                                                 int64_t timeout)
 {
@@ -439,7 +441,7 @@ int bine_queue_free(bine_queue *queue)
         return bine_result(error);
     /* What other threads have put and is still on its way is put first, so that it is discarded as well. */
     if (orphan)
-        queue_forked(&queue->object); /* those who wait are gone */
+        queue_forked(&queue->object); /* the waiters are gone */
     if (queue->object.remote)
         queue_received(&queue->object);
     discard_all(queue);

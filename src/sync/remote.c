@@ -32,7 +32,8 @@ static void remote_dropped(struct bine_message *message)
 {
     struct bine_remote *remote = (struct bine_remote *)message;
     if (remote->object)
-        atomic_store(&remote->sent, false); /* whoever signals it next is told that its thread has ended */
+        /* the next thread that signals it is told that its thread has ended */
+        atomic_store(&remote->sent, false);
     else
         remote_forget(remote);
 }
@@ -64,7 +65,7 @@ void bine_remote_detach(struct bine_object *object)
 {
     struct bine_remote *remote = object->remote;
     remote->object = NULL;
-    /* Claim the message: if it is not on its way now, nobody will send it any more. */
+    /* Claims the message: if it is not on its way now, no thread will send it any more. */
     if (!atomic_exchange(&remote->sent, true))
         remote_forget(remote);
 }
@@ -100,7 +101,9 @@ int bine_remote_put(struct bine_object *object, void *item, int kind)
     int error = bine_remote_send(object);
     if (error)
         node->kind =
-            REFUSED; /* its thread has ended: whoever frees the object finds it, and the item is the caller's */
+            /* its thread has ended: the caller that frees the object finds it, and the item is the
+             * caller's */
+            REFUSED;
     return error;
 }
 

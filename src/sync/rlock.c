@@ -192,7 +192,7 @@ bool bine_rlock_locked(const bine_rlock *lock)
 
 bool bine_rlock_owned(const bine_rlock *lock)
 {
-    /* Whoever owns it has seen itself become the owner, so this is right on any thread. */
+    /* The owner has seen itself become the owner, so this is right on any thread. */
     struct bine_hub *hub = bine_hub_of_thread;
     return lock && hub && bine_rlock_owner(lock) == hub->current;
 }

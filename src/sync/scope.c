@@ -10,7 +10,8 @@
 struct bine_scope {
     struct bine_timeout timeout;
     struct bine_pool *group;
-    struct bine_greenlet *owner;        /* who began it: a reference, for one that forgets to end it */
+    /* the greenlet that began it: a reference, in case it forgets to end it */
+    struct bine_greenlet *owner;
     struct bine_scope *older, *younger; /* in hub->scopes */
     int error;
     bool cancelled;

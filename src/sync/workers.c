@@ -173,7 +173,8 @@ void *bine_workers_value(const bine_workers *workers, unsigned i)
     return workers && i < workers->n ? atomic_load(&workers->each[i].value) : NULL;
 }
 
-/* Whoever started them has ended, so that nobody counts their ends: ask again and again. */
+/* The thread that started them has ended, so that nothing counts their ends: asks again and
+ * again. */
 static int join_orphans(struct bine_workers *workers, int64_t timeout)
 {
     int64_t deadline = bine_hub_deadline(bine_hub_here(), timeout);

@@ -88,7 +88,7 @@ static void agent_ended(struct bine_waiter *waiter)
     int error = trip->errand.run ? bine_error(trip->agent) : outcome_of_call(trip);
     if (!error)
         error = trip->error;
-    /* Nobody here had it killed: a worker that ends does that to all its greenlets. */
+    /* The caller did not end it, but it was killed: a worker that ends kills all its greenlets. */
     bool ends = error == ECANCELED && !trip->broken_off && bine_killed(trip->agent);
     if (ends || bine_inbox_closed(&trip->to->inbox))
         error = ESRCH;
@@ -197,7 +197,7 @@ static bool give_up(struct trip *trip)
 
 void bine_errands_end(struct bine_hub *hub)
 {
-    /* Whoever finds no inbox to answer to frees the trip. */
+    /* A thread that finds no inbox for its answer frees the trip. */
     for (struct trip *trip = hub->trips, *next; trip; trip = next) {
         next = trip->next;
         if (trip->answered) {
@@ -246,7 +246,8 @@ static int return_from(struct trip *trip, int64_t deadline, struct bine_errand *
     }
     if (error && outcome == ECANCELED)
         return given_up;
-    /* It was faster. A kill and a scope strike at the next park by themselves; an interrupt has to be told. */
+    /* The errand was faster. A kill and a scope end the next park by themselves. An interrupt has
+     * to be told. */
     if (given_up && given_up != ETIMEDOUT && given_up != ECANCELED)
         bine_interrupt(errand->caller, given_up);
     return outcome;

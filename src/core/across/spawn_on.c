@@ -11,7 +11,7 @@ static int spawn_there(struct bine_errand *errand)
     return errand->item ? 0 : errno;
 }
 
-/* Nobody is there to take the reference. */
+/* No caller is left to take the reference. */
 static void spawned_for_nobody(struct bine_errand *errand, int error)
 {
     if (!error)

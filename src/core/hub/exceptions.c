@@ -15,7 +15,8 @@ static get_globals *_Atomic runtimes[BINE_CXX_RUNTIMES];
 static atomic_bool found_by_name;
 atomic_uint bine_exceptions_runtimes;
 
-/* Who fills a place has seen those before it filled, so that many are there by the time it counts. */
+/* A thread that fills a place has seen those before it filled, so that many are there by the time
+ * it counts. */
 static int add(get_globals *get)
 {
     for (size_t i = 0; i < BINE_CXX_RUNTIMES; i++) {

@@ -349,7 +349,7 @@ void bine_greenlet_show(struct bine_greenlet *g)
     g->hub->greenlets++;
 }
 
-/* Tell those who wait for g's end. */
+/* Wakes the greenlets that wait for g's end. */
 static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct bine_greenlet *g)
 {
     bool outer = hub->no_park;
@@ -363,7 +363,7 @@ static __attribute__((noinline)) void announce_end(struct bine_hub *hub, struct 
     hub->no_park = outer;
 }
 
-/* From here on g is dead to everybody who looks. */
+/* From here on all code sees g as dead. */
 static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error)
 {
     leave_all(hub, g);
@@ -431,7 +431,7 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
     return next;
 }
 
-/* Who runs after the current greenlet, which has ended. */
+/* Returns the greenlet that runs after the current one, which has ended. */
 static inline struct bine_greenlet *next_to_run(struct bine_hub *hub)
 {
     return __builtin_expect(hub->succession, 0) ? next_with_care(hub) : bine_schedule_next_quick(hub);

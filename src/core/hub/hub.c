@@ -78,7 +78,8 @@ void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg)
 
 /* ---- making and ending -------------------------------------------------------------------------------------- */
 
-/* Their discards may spawn what is to be discarded in turn. After so many generations such spawns are refused, so that a thread ends. */
+/* The discards may spawn greenlets whose arguments are discarded in turn. After this many
+ * generations such spawns are refused, so that a thread ends. */
 enum {
     GENERATIONS = 16
 };
@@ -91,8 +92,9 @@ static size_t count_others(const struct bine_hub *hub)
     return count;
 }
 
-/* Greenlets that are left never run again; those who hold references see them as cancelled. Oldest first. A link may spawn, and set a link
- * that spawns: the links of greenlets that are spawned from here on are not called. */
+/* The greenlets that are left never run again. The program sees them as cancelled if it holds
+ * references. The oldest comes first. A link may spawn, and set a link that spawns. So the links of
+ * greenlets that are spawned from here on are not called. */
 static void abandon_all(struct bine_hub *hub)
 {
     size_t left = count_others(hub);
@@ -190,7 +192,8 @@ static void hub_after_fork_in_child(void)
     /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of the others are not used again:
      * waiters on them may still be linked into objects. */
     struct bine_greenlet *self = hub->current, *g;
-    bool no_park = hub->no_park;            /* inside a link or a posted function, which goes on in the child */
+    /* inside a link or a posted function, which continues in the child */
+    bool no_park = hub->no_park;
     bool ending = self->state == BINE_DEAD; /* ... a link of its own end: it has left the list */
     hub->no_park = true;
     while ((g = hub->all != self ? hub->all : self->all_next)) {

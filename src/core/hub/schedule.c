@@ -73,7 +73,8 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     if (to->state == BINE_NEW && to->stack_class == from->stack_class) {
         to->stack = stack; /* hot as it is */
     } else {
-        /* Free from here on, although we still stand on it: whoever takes it does so after we have left. */
+        /* The stack is free from here on, although this code still runs on it. The next greenlet
+         * takes it only after the switch. */
         bine_stacks_give(hub->stacks, from->stack_class, stack);
         if (to->state == BINE_NEW && !to->stack)
             to->stack = bine_stacks_take(hub->stacks, to->stack_class);
@@ -224,7 +225,8 @@ static void judge_slice(struct bine_hub *hub, int64_t duration)
     }
 }
 
-/* The slice is used up although greenlets are ready. Where somebody waits for the time or the kernel the clock tells how long it took. */
+/* The slice is used up although greenlets are ready. If a wait for the time or the kernel is
+ * pending, the clock tells how long the slice took. */
 static void slice_over(struct bine_hub *hub)
 {
     if (!hub->timers.count && hub->driver == &hub->futex_driver) {

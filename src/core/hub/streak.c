@@ -4,8 +4,9 @@
 #include "park.h"
 #include "schedule.h"
 
-/* A streak that took longer than SLOW is followed by one that shall take TARGET; one that was quicker than that by one of twice as many
- * calls. Timers and the driver are looked at when nobody has for LOOK. */
+/* A streak that took longer than SLOW is followed by one that shall take TARGET. A quicker one is
+ * followed by one of twice as many calls. Timers and the driver are looked at when that has not
+ * happened for LOOK. */
 #define LOOK (BINE_MS / 4)
 #define TARGET (BINE_MS / 2)
 #define SLOW BINE_MS

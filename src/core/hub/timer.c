@@ -35,7 +35,8 @@ int bine_timers_reserve(struct bine_timers *timers, size_t n)
         return -1;
     }
     struct bine_timer_entry *heap = aligned(memory);
-    if (timers->count) { /* where none runs all places are 0, and memory that nobody has touched stays so */
+    /* where none runs all places are 0, and untouched memory stays untouched */
+    if (timers->count) {
         memcpy(heap, timers->heap, timers->count * sizeof *heap);
         memcpy(places, timers->places, timers->room * sizeof *places);
     }

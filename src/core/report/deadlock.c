@@ -82,7 +82,7 @@ static bool handlers_installed(void)
     return false;
 }
 
-/* Wake those who wait for just this (alone.h). */
+/* Wakes the greenlets that wait for exactly this (alone.h). */
 static bool wake_the_last(struct bine_hub *hub)
 {
     bool some = false;

@@ -66,10 +66,11 @@ static uintptr_t stack_pointer(const ucontext_t *context)
 #endif
 }
 
-/* Was it the current greenlet's frames that met a guard: its own, or, with a frame larger than that, somebody else's? */
+/* Did the current greenlet's frames meet a guard: its own, or, with a frame larger than the guard,
+ * another stack's? */
 static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, const ucontext_t *context)
 {
-    return g && g->stack && info->si_code > 0 && /* by the kernel: nobody sent it */
+    return g && g->stack && info->si_code > 0 && /* from the kernel: no process sent it */
            (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
 }
 

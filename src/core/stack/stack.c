@@ -46,7 +46,7 @@ enum {
 enum {
     WIDE_GUARD = 2 * 1024 * 1024,
     WIDE_MOST = 4096,       /* in a process: 8,192 mappings of the 65,530 that it may have */
-    WIDE_FROM = 256 * 1024, /* who asks for smaller stacks wants them close together */
+    WIDE_FROM = 256 * 1024, /* a spawner that asks for smaller stacks wants them close together */
     LARGE_FROM = 1024 * 1024,
     WIDE_FIRST = 256, /* of the stacks that are not large, in each pool */
 };
@@ -92,8 +92,8 @@ static size_t narrow_guard(int class)
     return wanted > page ? wanted : page;
 }
 
-/* At first so many stacks as lie in some 16 MiB, then as many as there are: who needs two stacks of 8 MiB is not to be charged for 64
- * (vm.overcommit_memory = 2, RLIMIT_AS). */
+/* At first as many stacks as lie in some 16 MiB, then as many as there are. A program that needs
+ * two stacks of 8 MiB is not to be charged for 64 (vm.overcommit_memory = 2, RLIMIT_AS). */
 static size_t slab_count(const struct bine_stack_class *c, int class)
 {
     size_t count = SLAB_BYTES / nominal_size(class);
@@ -296,7 +296,8 @@ int bine_stacks_grow(struct bine_stacks *stacks, int class)
     return -1;
 }
 
-/* Unmap slabs whose every slot is free and untouched, taking their slots out of the free array. */
+/* Unmaps slabs whose slots are all free and untouched, and takes these slots out of the free
+ * array. */
 static void release_slabs(struct bine_stack_class *c)
 {
     for (struct bine_slab *slab = c->slabs; slab; slab = slab->next)
