@@ -63,6 +63,7 @@ static int look_up(const struct bine_address_parts *parts, int type, struct sock
     if (!chosen)
         chosen = list;
     memset(address, 0, sizeof *address);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a look-up that succeeds has found one */
     memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
     *length = chosen->ai_addrlen;
     freeaddrinfo(list);
