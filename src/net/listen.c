@@ -12,7 +12,8 @@
 #include "libc/libc.h"
 #include "unix_file.h"
 
-/* A Unix socket whose server has gone stays in the file system and refuses connections: take it away. */
+/* The file of a Unix socket whose server has gone stays in the file system, and connections to it
+ * are refused. So it is removed. */
 static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length, int type, unsigned mode)
 {
     int error = bine_unix_bind(fd, address, length, mode);

@@ -127,7 +127,7 @@ void bine_listener_close(struct bine_listener *listener)
 
 static struct bine_greenlet *begin_serving_waiting(struct bine_listener *listener, int64_t grace)
 {
-    /* One of its handlers, which has no grace, waits for nobody. */
+    /* A handler of this listener, which has no grace, waits for no other. */
     bool may_wait = grace > 0 && !bine_pool_contains(listener->pool, bine_getcurrent());
     if (!listener->started || !listener->serve_waiting || listener->fd < 0 || !may_wait)
         return NULL;

@@ -118,7 +118,7 @@ static bool accept_one(struct bine_server *server)
     bine_connection *connection = take_connection(server);
     if (!connection)
         return bine_listener_go_on(listener, errno);
-    /* A place is free, and nobody else takes places of this pool. */
+    /* A place is free, and only this greenlet takes places of this pool. */
     int error = handle_connection(server, connection, 0);
     return !error || bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
 }

@@ -41,7 +41,8 @@ static int change_to(unsigned families, bool anew)
             bine_signals_adopt();
         if (before & ~all & BINE_PATCH_HANDLERS)
             bine_signals_release();
-        /* What is remembered of descriptors is true only if nobody changes them behind our back. */
+        /* The records of descriptors are true only if no code changes descriptors without Bine's
+         * knowledge. */
         bine_descriptor_trust((all & BINE_PATCH_DESCRIPTOR) && !bine_rules_leaves_out());
     }
     return error;

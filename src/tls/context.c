@@ -45,7 +45,8 @@ static bool load_key(SSL_CTX *ssl, const bine_tls_options *options)
     return loaded;
 }
 
-/* A server with authorities lets only those in who have a certificate of theirs, and tells them which these are. */
+/* A server with authorities lets only clients in that have a certificate of theirs, and tells them
+ * which authorities these are. */
 static bool demand_certificates(SSL_CTX *ssl, const char *authorities)
 {
     static const unsigned char name[] = "bine-tls";

@@ -12,8 +12,8 @@ enum {
     LARGE = 72 * 1024  /* four of them */
 };
 
-/* A large buffer that nobody uses, for whoever needs the next one: malloc would give the memory back to the kernel, and fetch it again, page by
- * page, for each long answer. */
+/* A large buffer that is not in use, for the next connection that needs one. malloc would give the
+ * memory back to the kernel and fetch it again, page by page, for each long answer. */
 static _Atomic(char *) spare;
 
 static char *take_large(void)

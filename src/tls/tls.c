@@ -81,7 +81,7 @@ static void explain_failure(const struct bine_tls *tls)
     bine_tls_reason_explain(tls->failure, mistrusted ? X509_verify_cert_error_string(verified) : NULL);
 }
 
-/* OpenSSL cannot go on with this connection. */
+/* OpenSSL cannot use this connection any more. */
 static int note_failure(struct bine_tls *tls)
 {
     tls->failure = ERR_get_error();
@@ -93,7 +93,7 @@ static int note_failure(struct bine_tls *tls)
     return EPROTO;
 }
 
-/* An error that was kept strikes again. */
+/* Returns an error that was kept, once more. */
 static ssize_t refused_again(const struct bine_tls *tls, int error)
 {
     char words[64], text[96];

@@ -77,9 +77,9 @@ static size_t nominal_size(int class)
     return (size_t)1 << (class % BINE_STACK_SIZES + SMALLEST_SHIFT);
 }
 
-/* A page more: stacks a power of two apart have their top pages' entries in a few sets of the TLB, and the page tables' lines in a
- * few of the caches'. A thousand greenlets in turn took 9.4 ns a switch then, and take 6.9 so (Zen 4; raw coroutines on such stacks
- * 6.3 and 3.6). */
+/* The size of a stack is a power of two and a page more. Stacks a power of two apart have their top
+ * pages' entries in a few sets of the TLB, and the page tables' lines in a few of the caches',
+ * which makes switches slower (bench/NOTES.md). */
 static size_t usable_size(int class)
 {
     return nominal_size(class) + bine_page_size() + (class < BINE_STACK_SIZES ? 0 : BINE_STACK_ROOM);

@@ -99,7 +99,7 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     if (__builtin_expect(replaced, 0))
         bine_descriptor_replaced(fd, record);
     new_generation(record);
-    /* STREAM is what callers say who cannot tell: the kernel can. */
+    /* Callers that cannot tell say STREAM: the kernel can tell. */
     if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)
         atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
     atomic_store_explicit(&record->nonblocking, (uint8_t)nonblocking, memory_order_relaxed);

@@ -31,6 +31,6 @@ void bine_sigpipe_survive(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int saved = errno;
-    bine_libc.pthread_once(&once, survive_from_now_on); /* who comes second waits until it is done */
+    bine_libc.pthread_once(&once, survive_from_now_on); /* a second caller waits until it is done */
     errno = saved;
 }

@@ -90,7 +90,8 @@ static int open_in_pool(struct bine_hub *hub, int directory, const char *path, i
                               .fd = -1,
                               .path = path};
     int error = bine_offload_firm(hub, &opening.job, "open", (uintptr_t)path);
-    /* Opened in the very moment of the kill: delivered, the kill strikes at the next wait. */
+    /* It was opened in the very moment of the kill. It is delivered, and the kill ends the next
+     * wait. */
     if (opening.fd < 0)
         return (int)bine_io_fail(error ? error : opening.job.error);
     return opening.fd;

@@ -91,7 +91,7 @@ __attribute__((noinline)) static struct lookup ***lookups_here(void)
     return &lookups;
 }
 
-/* FNV-1a. Somebody who makes names collide gains a walk along NAMES_WAITING look-ups at most. */
+/* FNV-1a. An attacker who makes names collide gains a walk along at most NAMES_WAITING look-ups. */
 static unsigned hash_of(const char *node)
 {
     unsigned hash = 2166136261u;
@@ -132,7 +132,7 @@ static void list(struct lookup *lookup)
 {
     struct lookup ***table = lookups_here();
     if (!*table && !(*table = calloc(BUCKETS, sizeof **table)))
-        return; /* nobody joins it */
+        return; /* no other look-up joins it */
     struct lookup **head = &(*table)[lookup->hash % BUCKETS];
     lookup->next = *head;
     lookup->link = head;
@@ -258,7 +258,7 @@ static int take_result(struct lookup *lookup, struct addrinfo **result)
 
 /* ---- getaddrinfo ------------------------------------------------------------------------------- */
 
-/* What can be answered without asking anybody. */
+/* Requests that can be answered without asking a server. */
 static bool numeric_service(const char *service, const struct addrinfo *hints)
 {
     if (!service || (hints && hints->ai_flags & AI_NUMERICSERV))
@@ -324,8 +324,8 @@ int bine_getaddrinfo(const char *node, const char *service, const struct addrinf
     if (error == 0)
         return take_result(lookup, result);
 
-    /* The park was cut short. The look-up goes on for others, or until it ends by itself; nobody is to join one that
-     * nobody waits for, lest its age surprise. */
+    /* The park has ended early. The look-up continues for others, or until it ends by itself. No
+     * greenlet may join one for which none waits, because it may be old. */
     bine_waiters_remove(&waiter);
     if (--lookup->takers == 0) {
         unlist(lookup);

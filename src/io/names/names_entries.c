@@ -165,8 +165,8 @@ no_memory:
     return NULL;
 }
 
-/* 0: answered, the query is the caller's. Else an error number and the query is gone. `at_once`: nobody need be
- * asked. */
+/* Returns 0 if it was answered and the query is the caller's. Else returns an error number, and the
+ * query is gone. `at_once`: no server need be asked. */
 static int names_entries_run(struct bine_hub *hub, struct query *query, bool at_once)
 {
     if (at_once) {

@@ -75,7 +75,7 @@ static void wake_retired(struct bine_crew *crew)
         bine_libc.pthread_cond_signal(&each->wake);
 }
 
-/* Waited for by CLOCK_MONOTONIC: whoever sets the clock must not make a wait longer. */
+/* Waits for it use CLOCK_MONOTONIC: a change of the clock must not make a wait longer. */
 void bine_pool_init_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
@@ -143,7 +143,8 @@ void bine_pool_hand_over(struct bine_offload_job *job)
     bine_libc.pthread_cond_signal(&worker->wake);
 }
 
-/* The hub's check for deadlocks must not take an idle thread of the pool for one that might wake somebody. */
+/* The hub's check for deadlocks must not take an idle thread of the pool for one that might wake a
+ * greenlet. */
 void bine_pool_count_threads(struct bine_crew *crew, int change)
 {
     crew->threads += (size_t)change;
@@ -384,8 +385,8 @@ static void submit(struct bine_offload_job *job)
     bine_job_push(bine_crew_list(crew, job), job);
     if (bine_pool_wants_thread(crew))
         add_thread(crew);
-    /* Threads that exist will come to it. Without any, do it here: late is better than never. That includes jobs of
-     * others who counted on a thread that could not be made. */
+    /* Threads that exist will take it. Without any it is done here, late. That includes jobs of
+     * other greenlets that relied on a thread that could not be made. */
     while (crew->threads + crew->making == 0 && (job = bine_pool_pop_job(crew)))
         run_here(job);
     offload_release(crew);

@@ -26,8 +26,8 @@ static struct timespec monotonic_in(int64_t nanoseconds)
 
 /* ---- interrupting ---------------------------------------------------------------------------- */
 
-/* With the lock held. A signal that comes just before the system call is lost: whoever wants the job to end repeats
- * it. */
+/* With the lock held. A signal that comes just before the system call is lost. The caller that
+ * wants the job to end repeats it. */
 static void interrupt(struct bine_running *running)
 {
     if (running->interruptible && !running->sending && bine_pool.interrupt_signal) {
@@ -104,8 +104,9 @@ static void offload_end_after_fork_in_parent(void)
     bine_pool_unlock();
 }
 
-/* No thread of the pool lives in the child, nor does any greenlet that waited for one; but for a thread whose job forked, and who waits for
- * that is in the parent. Conditions of the parent's workers are on stacks that nobody will use again. */
+/* No thread of the pool lives in the child, except for a thread whose job forked. No greenlet lives
+ * there that waited for one: the waiter for that job is in the parent. Conditions of the parent's
+ * workers are on stacks that will not be used again. */
 static void offload_end_after_fork_in_child(void)
 {
     struct bine_running *self = bine_running_here;
@@ -146,9 +147,10 @@ static void take_back(struct bine_job_list *list, struct bine_hub *hub, struct b
     }
 }
 
-/* A hub ends and its greenlets' stacks go: nothing of it may stay queued, and what already runs on such a stack must
- * end. What has ended and lay in the inbox was dropped when that was closed. The record of the hub will serve another thread,
- * so that no message to it may be under way when this returns. */
+/* A hub ends and its greenlets' stacks go. So no job of it may stay queued, and the jobs that run
+ * on such a stack must end. Messages of ended jobs in the inbox were dropped when the inbox was
+ * closed. The record of the hub will serve another thread, so no message to it may be under way
+ * when this returns. */
 static void offload_end_hub_ended(struct bine_hub *hub)
 {
     struct bine_offload_job *orphans = NULL;

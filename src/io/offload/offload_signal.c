@@ -9,9 +9,10 @@ static void offload_signal_nothing(int signal)
     (void)signal;
 }
 
-/* A signal whose handler does nothing ends a system call with EINTR, and unlike pthread_cancel loses nothing when the
- * call succeeds in the same moment. Take one that nobody uses: real-time signals from near the end. Not the last two, which qemu-user
- * takes for its own and never delivers, nor the one before, which is the Python package's. */
+/* A signal whose handler does nothing ends a system call with EINTR. Unlike pthread_cancel it loses
+ * nothing when the call succeeds in the same moment. This takes one that nothing uses: a real-time
+ * signal from near the end. It does not take the last two, which qemu-user keeps for itself and
+ * never delivers, nor the one before, which is the Python package's. */
 int bine_offload_choose_signal(void)
 {
     for (int signal = SIGRTMAX - 3; signal > SIGRTMIN; signal--) {

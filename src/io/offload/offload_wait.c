@@ -63,6 +63,6 @@ int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
     if (bine_offload_withdraw(job))
         discard(job);
     else
-        job->waiter = NULL; /* its message finds nobody and discards it */
+        job->waiter = NULL; /* its message finds no waiter and discards it */
     return error;
 }

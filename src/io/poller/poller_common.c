@@ -23,7 +23,8 @@ static struct bine_spin all_pollers_lock;
 /* The parent's ring or epoll set must not be touched: only our references to it go (hazard 25). */
 static void poller_abandon(struct bine_poller *poller)
 {
-    poller->closing = true; /* close must not look at what is in flight; whoever waited exists in the parent only */
+    /* close must not look at what is in flight; the waiters exist only in the parent */
+    poller->closing = true;
     poller->oldest = poller->newest = NULL;
     poller->pending = 0;
     atomic_store(&poller->waking, 0);

@@ -93,8 +93,8 @@ static int epoll_start(struct bine_poller *poller, struct bine_operation *operat
         if (error)
             return error;
     } else if (answers(slot->ready, operation->events)) {
-        /* An edge announced it earlier and nobody said that it was used up. Ask what is true now: a wait must neither
-         * miss what is there nor report what is not. */
+        /* An edge announced it earlier, and no caller has said that it was used up. So this asks
+         * for the present state: a wait must neither miss what is there nor report what is not. */
         struct pollfd look = {.fd = fd, .events = EVERYTHING};
         int count = bine_libc.poll(&look, 1, 0);
         if (count >= 0)
@@ -138,8 +138,9 @@ static void epoll_forget(struct bine_poller *poller, int fd)
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     if (!slot)
         return;
-    /* The kernel drops a file that is closed for good by itself. One that lives on under another number or in another
-     * process would go on reporting here; and later it could not even be named any more. */
+    /* The kernel by itself drops a file that is closed for good. A file that stays open under
+     * another number or in another process would still be reported here, and later it could not
+     * even be named any more. */
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
     if (slot->registered && descriptor && atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
         struct epoll_event unused = {0};
@@ -233,7 +234,7 @@ static int epoll_turn(struct bine_driver *driver, int64_t deadline)
     int64_t wait = bine_poller_patience(&poller->base, deadline, &found);
     int count = wait_for_events(poller, wait);
     if (count < 0 && (errno == EBADF || errno == EINVAL)) {
-        poller->base.verify_at = 0; /* the number is nobody's, or somebody else's */
+        poller->base.verify_at = 0; /* the number is free, or names another file */
         return (int)found;
     }
     if (count < 0)

@@ -276,7 +276,7 @@ static int end_due(struct sim_poller *sim, size_t due)
             } else if (!operation->cancelled) {
                 result = sim_transfer(sim, operation);
                 if (result == -EAGAIN)
-                    continue; /* somebody else was faster */
+                    continue; /* another thread was faster */
             }
         }
         bine_poller_end(poller, operation, result);
@@ -321,7 +321,7 @@ static int sim_turn(struct bine_driver *driver, int64_t deadline)
         }
         milliseconds = 0;
         if (due || later) {
-            /* Time goes on a little while they are late, so that deadlines race with them. */
+            /* The clock advances a little while they are late, so that deadlines race with them. */
             int64_t step = draw_below(sim, 200 * BINE_US);
             sim->now = deadline - sim->now < step ? deadline : sim->now + step;
         } else if (deadline == INT64_MAX) {

@@ -37,7 +37,7 @@ enum {
 /* poller_state: to be cancelled, but there was no room to say so. */
 enum {
     CANCEL_LATER = BINE_OPERATION_FLAG,
-    REPEATED = CANCEL_LATER << 1, /* a poll that goes on until it is cancelled: see half_closed */
+    REPEATED = CANCEL_LATER << 1, /* a poll that stays until it is cancelled: see half_closed */
 };
 
 struct uring_poller {
@@ -74,9 +74,10 @@ static unsigned length(size_t size)
     return size > 0x7ffff000 ? 0x7ffff000 : (unsigned)size;
 }
 
-/* A receive is not told to wait first (IORING_RECVSEND_POLL_FIRST), although whoever starts one expects nothing yet: with what it joins, the
- * peer has often answered by the time it is submitted, and then trying is a tenth of a request cheaper than arming a poll that fires at once
- * (echo, 16 to 1,000 connections, Zen 5). Where it is tried in vain (1 connection, 8,000) no difference was seen. */
+/* A receive is not told to wait first (IORING_RECVSEND_POLL_FIRST), although its caller does not
+ * expect data yet. The peer has often answered by the time the receive is submitted together with
+ * other operations. Then a try is cheaper than a poll that fires at once. Where the try is in vain
+ * no difference was seen (bench/NOTES.md). */
 static void prepare(struct io_uring_sqe *sqe, const struct bine_operation *operation)
 {
     int fd = operation->fd;
@@ -223,7 +224,8 @@ static int uring_hint(struct bine_poller *poller, int fd, uint32_t events)
 
 /* ---- turning ------------------------------------------------------------------------------------------------ */
 
-/* The eventfd is polled for ever by one submission, each write to it is one completion; nobody needs to read it. */
+/* One submission polls the eventfd for ever. Each write to it is one completion. It need not be
+ * read. */
 static void arm_wake(struct uring_poller *poller)
 {
     struct io_uring_sqe *sqe = room(poller);
@@ -254,9 +256,10 @@ static void woken(struct uring_poller *poller, int result, unsigned flags)
 }
 
 /*
- * io_uring adds POLLRDHUP to whatever a poll asks for, so a wait for room on a socket whose peer has sent its last byte is
- * answered at once, and with nothing that was asked. Repeated polls report changes only: the first answer is in vain
- * again, the next ones are not. True: the operation goes on.
+ * io_uring adds POLLRDHUP to the events of every poll. So a wait for room on a socket whose peer
+ * has sent its last byte is answered at once, without any of the events that it asked for. Repeated
+ * polls report only changes: the first answer is in vain again, the next ones are not. Returns true
+ * if the operation stays.
  */
 static bool half_closed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
 {
@@ -317,7 +320,8 @@ static size_t reap(struct uring_poller *poller)
             bine_poller_fetch_operation(operation_of(ring, BINE_POLLER_OPERATION_AHEAD));
         if (i + BINE_POLLER_GREENLET_AHEAD < count)
             bine_poller_fetch_greenlet(operation_of(ring, BINE_POLLER_GREENLET_AHEAD));
-        io_uring_cq_advance(ring, 1); /* first: whoever is told may submit, and want room in the ring */
+        /* first, because a waiter that is told may submit, and needs room in the ring */
+        io_uring_cq_advance(ring, 1);
         if (user_data == USER_WAKE) {
             woken(poller, result, flags);
         } else if (user_data != USER_CANCEL) {
@@ -339,9 +343,10 @@ static void uring_look(struct uring_poller *poller)
 }
 
 /*
- * How many completions to wait for. A server that is about as fast as those it serves would be woken for each request by itself, and
- * half of its work would be waking up: so with many operations pending it waits for as many as the turn before brought, 20 microseconds at
- * most. Who waits for one, or has been waiting longer than that, is woken by the first.
+ * How many completions to wait for. A server that is about as fast as its clients would be woken
+ * for each request by itself, and half of its work would be waking up. So with many operations
+ * pending it waits for as many as the turn before brought, at most 20 microseconds. A greenlet that
+ * waits for one operation, or has been waiting longer than that, is woken by the first.
  */
 static unsigned batch(const struct uring_poller *poller, int64_t wait)
 {
@@ -369,7 +374,7 @@ static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t de
         return -1;
     }
     if (result == -EBADF || result == -EOPNOTSUPP || result == -ENXIO)
-        poller->base.verify_at = 0; /* the number is nobody's, or somebody else's */
+        poller->base.verify_at = 0; /* the number is free, or names another file */
     if (result > 0 && !io_uring_cq_ready(ring) && !io_uring_sq_ready(ring)) {
         /* The kernel reports what it took, not how the wait ended. Too early: by a signal. */
         if (bine_poller_left(&poller->base, deadline) > 0) {
@@ -479,7 +484,8 @@ static bool uring_verify(struct bine_poller *base)
     struct uring_poller *poller = uring_of(base);
     bool renewed = bine_poller_verify_wake(base);
     if (renewed)
-        poller->wake_armed = false; /* the poll of the old one, which nobody can write to, stays */
+        /* the poll of the old one, to which nothing can be written, stays */
+        poller->wake_armed = false;
     if (!bine_uring_usable(&poller->uring))
         renewed |= reopen(poller);
     return renewed;

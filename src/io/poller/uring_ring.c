@@ -146,7 +146,8 @@ int bine_uring_open(struct bine_uring *uring, uint32_t *supported)
     return 0;
 }
 
-/* The number is somebody else's by now: it must not be closed. The thread's table of rings is told by the index. */
+/* The number names another file by now, so it must not be closed. The index tells the thread's
+ * table of rings. */
 static void drop_number(struct bine_uring *uring)
 {
     if (by_index(uring)) {

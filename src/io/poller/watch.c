@@ -22,7 +22,7 @@
 struct bine_watch {
     struct bine_operation operation; /* first */
     struct bine_hub *hub;
-    bine_watch_ready *ready; /* NULL: nobody wants to know any more */
+    bine_watch_ready *ready; /* NULL: the watch has ended */
     void *arg;
     struct bine_watch *next, *previous; /* of those that were given up */
     unsigned generation;                /* of the descriptor */

@@ -46,8 +46,8 @@ static int ipc_pause_a_while(struct bine_hub *hub, struct asking *asking)
     return error == ETIME && !last ? 0 : error;
 }
 
-/* What the kernel says of a queue or set that was removed between two questions is what it says of one that never was
- * (EINVAL); who waits in the kernel is told EIDRM. */
+/* The kernel says the same of a queue or set that was removed between two questions as of one that
+ * never was (EINVAL). A waiter in the kernel would be told EIDRM. */
 static int removed(const struct asking *asking)
 {
     if (asking->asked && errno == EINVAL)

@@ -243,7 +243,7 @@ int bine_system(const char *command)
         while (bine_wait4(pid, &status, 0, NULL) < 0) {
             error = errno;
             if (error == EINTR)
-                continue; /* system goes on */
+                continue; /* system waits on */
             if (error != ECHILD) {
                 kill(pid, SIGKILL);
                 bine_libc.wait4(pid, &status, 0, NULL);

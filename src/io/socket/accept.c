@@ -31,9 +31,9 @@ static ssize_t call_accept(int fd, const void *arg)
 }
 
 /*
- * Out of descriptors or memory, or forbidden by a policy (a security module, a seccomp filter): the caller is told at once by libc, and
- * most callers just try again. The pause lets other greenlets go on and close something, and keeps such a loop from spinning (hazards 29
- * and 90).
+ * The process is out of descriptors or memory, or a policy forbids the call (a security module, a
+ * seccomp filter). libc tells the caller at once, and most callers just try again. The pause lets
+ * other greenlets run and close something, and keeps such a loop from spinning (hazards 29 and 90).
  */
 static int back_off(struct bine_wait *wait, int error)
 {

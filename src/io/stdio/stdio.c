@@ -175,7 +175,7 @@ static void flush_prompt(struct bine_stdio *call)
     }
 }
 
-/* The bytes that ungetc put back have been read: go on where the buffer was left. */
+/* The bytes that ungetc put back have been read. Reading continues where the buffer was left. */
 static void leave_backup(FILE *file)
 {
     char *end = file->_IO_read_end, *base = file->_IO_read_base;

@@ -143,9 +143,9 @@ size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t 
 
 /* ---- scanf ------------------------------------------------------------------------------------------- */
 
-/* The stream that libc's scanf reads instead: it hands on byte by byte, so that what scanf has not used stays where
- * it was. The greenlet may park in here, inside libc's call; the only lock that libc holds is that of this stream,
- * which nobody else knows. */
+/* The stream that libc's scanf reads instead. It hands on byte by byte, so that bytes that scanf
+ * has not used stay where they were. The greenlet may park in here, inside libc's call. The only
+ * lock that libc holds is that of this stream, which no other code knows. */
 static ssize_t hand_on(void *cookie, char *byte, size_t size)
 {
     struct bine_stdio *call = cookie;

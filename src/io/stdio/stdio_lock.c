@@ -23,7 +23,8 @@ __attribute__((noinline)) static struct held **held_here(void)
     return &all_held;
 }
 
-/* In the child only the greenlet that forked is left, and libc has opened all its locks. Whoever held one is gone. */
+/* In the child only the greenlet that forked is left, and libc has opened all its locks. The other
+ * owners are gone. */
 static void forget_locks(struct bine_hub *hub)
 {
     (void)hub;
@@ -123,7 +124,7 @@ static int keep_threads_out(struct bine_hub *hub, FILE *file, bool firm)
     return 0;
 }
 
-/* Of a stream whose lock is this thread's already: it counts. */
+/* For a stream whose lock this thread has already: it counts. */
 static void lock_again(FILE *file)
 {
     if (bine_libc.ftrylockfile(file) != 0)

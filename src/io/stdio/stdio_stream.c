@@ -47,7 +47,8 @@ int bine_stdio_fflush(struct bine_hub *hub, FILE *file, bool unlocked)
     return result;
 }
 
-/* Write out what can wait, so that closing has nothing left to write, and tell those who wait for the descriptor. */
+/* Writes out what can wait, so that the close has nothing left to write, and tells the waiters for
+ * the descriptor. */
 static int prepare_close(struct bine_hub *hub, FILE *file)
 {
     int error = 0;

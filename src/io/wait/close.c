@@ -12,7 +12,7 @@
 #include "io/offload/offload.h"
 #include "wait.h"
 
-/* To another hub, whose greenlets may wait for a descriptor that was closed here. */
+/* The message to another hub, whose greenlets may wait for a descriptor that was closed here. */
 struct farewell {
     struct bine_message message;
     struct bine_hub *hub;
@@ -27,8 +27,9 @@ static void close_forget(struct bine_hub *hub, int fd)
     poller->class->forget(poller, fd);
 }
 
-/* The number may be in use again by now. Who waits for the new file is woken in vain, sees that the generation is
- * its own, and waits again; who waits for the old one sees that it is not. */
+/* The number may be in use again by now. A waiter for the new file is woken without reason, sees
+ * that the generation is its own, and waits again. A waiter for the old file sees that it is
+ * not. */
 static void deliver_farewell(struct bine_message *message)
 {
     struct farewell *farewell = (struct farewell *)message;
@@ -74,9 +75,10 @@ static bool any_ready(struct bine_greenlet *const *waiters, size_t count)
 }
 
 /*
- * Bytes that have arrived, and the end of a stream that was shut down, belong to those who waited when they came: threads in the kernel would
- * have them by now. So the waits that are over by that end, and the greenlets run and fetch it, before the number means nothing any more.
- * Meanwhile it is closed to all but them (`closing`). False: another call has given the number another file.
+ * Bytes that have arrived, and the end of a stream that was shut down, belong to the waiters at the
+ * time when they came: threads in the kernel would have them by now. So these waits end, and the
+ * greenlets run and fetch the data, before the number becomes invalid. Meanwhile it is closed for
+ * all other greenlets (`closing`). Returns false if another call has given the number another file.
  */
 static bool let_waiters_have_it(struct bine_hub *hub, int fd, struct bine_descriptor *record)
 {
@@ -116,8 +118,8 @@ bool bine_descriptor_closing(int fd)
     bool many = atomic_load_explicit(&record->many_hubs, memory_order_acquire);
     bool shared = atomic_load_explicit(&record->shared, memory_order_relaxed);
     if (user) {
-        /* The generation first: whoever wakes compares it. But a poller must see that the file was shared, to drop
-         * it. */
+        /* The generation first: a waiter that wakes compares it. But a poller must see that the
+         * file was shared, to drop it. */
         bine_descriptor_gone(fd);
         atomic_store_explicit(&record->shared, shared, memory_order_relaxed);
         if (here && (user == here || many))
@@ -164,9 +166,11 @@ static void run_closing(struct bine_offload_job *job)
     closing->closed = true;
 }
 
-/* A socket with SO_LINGER: the kernel holds its last close until all that was sent has been acknowledged, or the time set
- * for it is up. It is closed whoever is killed meanwhile, as by libc, so the wait is to its end; but a signal and the end of the hub cut it
- * short, as a signal does in the kernel: the descriptor is gone all the same and the kernel goes on by itself. */
+/* A socket with SO_LINGER: the kernel holds its last close until all that was sent has been
+ * acknowledged, or the time set for it is up. A kill does not keep it from being closed, as with
+ * libc, so this waits to the end. Only a signal and the end of the hub end the wait early, as a
+ * signal does in the kernel. The descriptor is gone all the same, and the kernel completes the
+ * close by itself. */
 static int close_lingering(struct bine_hub *hub, int fd)
 {
     struct closing closing = {
@@ -191,7 +195,9 @@ int bine_close(int fd)
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (record && atomic_load_explicit(&record->closing, memory_order_relaxed))
         return (int)bine_io_fail(
-            EBADF); /* another greenlet has closed it, and lets those who wait have what came before */
+            /* another greenlet has closed it, and lets the waiters have the data that came
+             * before */
+            EBADF);
     bool lingers = bine_descriptor_lingers(fd, record);
     if (!bine_descriptor_closing(fd))
         return 0;

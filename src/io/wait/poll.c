@@ -4,7 +4,8 @@
 #include "poll_set.h"
 #include "wait.h"
 
-/* Entries whose descriptor was closed by another greenlet while we waited: poll's word for EBADF is POLLNVAL. */
+/* Entries whose descriptor another greenlet closed during the wait. poll reports EBADF as
+ * POLLNVAL. */
 struct closed_entries {
     struct pollfd *fds;
     size_t count;

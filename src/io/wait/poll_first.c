@@ -5,12 +5,14 @@
 
 #include "io/offload/offload.h"
 
-/* Whoever came too late gets what comes next, but not for ever: a thread does not notice that fd is closed, the poller does. */
+/* A caller that came too late gets the next item, but it does not wait for ever: a thread does not
+ * notice that fd is closed, the poller does. */
 enum {
     PATIENCE = 20 * BINE_MS
 };
 
-/* So often those look who wait for another greenlet's race for the same file, which is mostly over by then. */
+/* The interval at which greenlets look that wait for another greenlet's race for the same file.
+ * That race is mostly over by then. */
 enum {
     AGAIN = BINE_MS
 };

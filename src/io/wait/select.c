@@ -171,7 +171,8 @@ int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exception
         deadline = bine_timespec_deadline(hub, &time);
     }
     int result = select_until(hub, count, readable, writable, exceptional, poll_only, deadline, NULL);
-    /* Linux says how much time was left, whatever the result; but nobody looks at what was for ever. */
+    /* Linux says how much time was left, whatever the result. A wait without a limit has no such
+     * time. */
     if (timeout && !poll_only && deadline != INT64_MAX) {
         int saved = errno;
         int64_t left = deadline - bine_hub_now(hub);

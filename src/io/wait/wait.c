@@ -33,9 +33,9 @@ int bine_wait_allowed(struct bine_wait *wait, bool sending)
     return 0;
 }
 
-/* Readiness that the kernel reports again and again although the call has nothing: a datagram for a full peer, a
- * socket with SO_RCVLOWAT, a file whose driver is wrong. Wait by the clock, longer each time, so that it costs
- * little. */
+/* The kernel reports readiness again and again although the call has nothing: for a datagram to a
+ * full peer, a socket with SO_RCVLOWAT, a file whose driver is wrong. Then the wait is by the
+ * clock, longer each time, so that it costs little. */
 static int wait_by_the_clock(struct bine_wait *wait)
 {
     if (bine_signals_since(wait->hub, wait->signals, wait->flags))

@@ -33,9 +33,9 @@
 
 /* ---- the lock ------------------------------------------------------------------------------- */
 
-/* No pthread mutex: those may be patched, and the one who waits here must not run other greenlets, as the holder may be
- * inside the loader's lock. Nor may the holder be put aside: the program's allocator, which we call, may come to a patched
- * call. Holding times are those of one walk. */
+/* This is no pthread mutex: those may be patched, and a waiter here must not run other greenlets,
+ * as the holder may be inside the loader's lock. Nor may the holder park: the program's allocator,
+ * which this code calls, may make a patched call. The lock is held for the length of one walk. */
 static struct bine_spin taken;
 static struct bine_hub *holder; /* the hub of the thread that holds the lock, NULL if it had none when it took it */
 static bool could_not_park;     /* what it was before */
@@ -284,8 +284,9 @@ static bool is_finished(const struct plan *plan, const struct bine_image *object
     return protection < 0 || !(protection & PROT_WRITE);
 }
 
-/* An allocator is called from within libc and the loader, at places where nobody may step aside: in the middle of dlopen,
- * say, whose state is the thread's. The program itself is patched even if it brings one along. */
+/* libc and the loader call an allocator at places where no greenlet may park, as in the middle of
+ * dlopen, whose state is the thread's. The program itself is patched even if it brings an
+ * allocator. */
 static bool is_allocator(const struct bine_image *object)
 {
     const ElfW(Sym) *symbol = *object->path ? bine_image_symbol(object, "malloc") : NULL;

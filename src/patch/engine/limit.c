@@ -116,8 +116,8 @@ static void wait_for_turn(struct bine_hub *hub, struct gate_state *state)
     }
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_waiters_push(&state->waiting, &waiter);
-    /* Who leaves hands its place over. Nothing else ends the wait: the call has no way to say that it did not happen.
-     * */
+    /* A greenlet that leaves hands its place over. Nothing else ends the wait: the call has no way
+     * to say that it did not happen. */
     while (waiter.queue)
         bine_park(hub, "limit of library", (uintptr_t)state->limit, INT64_MAX, BINE_PARK_FIRM);
 }
@@ -179,7 +179,8 @@ void bine_limit_begin(const struct bine_gate *gate, void **return_address, const
         visit->next = visits;
         visits = visit;
     }
-    /* If there was a visit already it was left by longjmp, for the stack has been unwound: it goes on as this one. */
+    /* If there was a visit already it was left by longjmp, because the stack has been unwound. It
+     * continues as this one. */
     visit->stack = stack;
     visit->return_address = *return_address;
     *return_address = (void *)bine_limit_leave;

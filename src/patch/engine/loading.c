@@ -34,7 +34,7 @@ static enum bine_lot_answer loading_take(struct bine_lot_waiter *waiter)
     return BINE_LOT_GRANTED;
 }
 
-/* For a greenlet that only wants nobody else to be inside. */
+/* For a greenlet that only waits until no other is inside. */
 static enum bine_lot_answer loading_look(struct bine_lot_waiter *waiter)
 {
     (void)waiter;
@@ -172,8 +172,9 @@ static void allow_parks(struct guarded_walk *guarded)
     guarded->hub->no_park = guarded->no_park;
 }
 
-/* Another greenlet of this thread is inside the loader, and will change the list when it goes on: nobody else runs until the walk
- * is over. A callback may throw, or end the thread. */
+/* Another greenlet of this thread is inside the loader, and will change the list when it runs
+ * again. So no other greenlet runs until the walk is over. A callback may throw, or end the
+ * thread. */
 static __attribute__((noinline)) int walk_at_once(struct bine_hub *hub,
                                                   int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
 {

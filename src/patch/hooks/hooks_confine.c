@@ -25,7 +25,7 @@ static void namespaces_changed(int flags)
 int hook_setfsuid(uid_t user)
 {
     int before = bine_libc.setfsuid(user);
-    /* It cannot fail: whether anything changed is asked by an id that nobody has. */
+    /* It cannot fail. A call with an id that no process has tells whether anything changed. */
     if (bine_libc.setfsuid((uid_t)-1) != before)
         bine_confine();
     return before;

@@ -130,8 +130,8 @@ int hook_dup(int fd)
     return copied(fd, bine_libc.dup(fd));
 }
 
-/* `copy` is closed if the call succeeds: whoever waits for it shall find that out, and before it means something else.
- * */
+/* `copy` is closed if the call succeeds. Its waiters shall learn that before the number means
+ * another file. */
 static void replacing(int fd, int copy)
 {
     if (fd == copy || copy < 0 || !bine_hook_active(BINE_PATCH_DESCRIPTOR))

@@ -15,7 +15,8 @@
 #include "patch/table/interpreter.h"
 #include "patch/threads/thread_join.h"
 
-/* Somebody has it. Taking a lock that is free does not count (bine_hook_counts); a refusal does, for a loop may try until it is. */
+/* The lock is taken. Taking a free lock does not count (bine_hook_counts). A refusal does, because
+ * a loop may try until the lock is free. */
 static int tried(int error)
 {
     if (error == EBUSY)
@@ -152,7 +153,8 @@ static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex, c
     return error;
 }
 
-/* Without a limit only somebody who waits for the lock is waited for, to take it. That may be a greenlet of this thread. */
+/* A wait without a limit lasts only until a waiter of the lock has taken it. That waiter may be a
+ * greenlet of this thread. */
 static int wait_a_while(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
     if (!bine_hub_here())

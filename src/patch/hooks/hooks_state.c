@@ -15,8 +15,9 @@ locale_t hook_uselocale(locale_t locale)
     return hub ? bine_exchange_locale(hub, locale) : bine_libc.uselocale(locale);
 }
 
-/* Handlers run on the stack that Bine has given the thread, which is larger. The greenlet's own is remembered only: with libc's call the
- * handlers of all greenlets would run on it, and go on doing so when it has been freed. */
+/* Handlers run on the stack that Bine has given the thread, which is larger. The greenlet's own is
+ * only remembered. With libc's call the handlers of all greenlets would run on it, also after it
+ * has been freed. */
 int hook_sigaltstack(const stack_t *stack, stack_t *old)
 {
     struct bine_hub *hub = bine_hook_active(BINE_PATCH_GREENLETS) ? bine_hub_here() : NULL;

@@ -293,7 +293,7 @@ int hook_ftrylockfile(FILE *file)
     return taken ? 0 : -1;
 }
 
-/* Also where nobody can park: what a greenlet took must be given back. */
+/* Also where no greenlet can park: a lock that a greenlet took must be given back. */
 void hook_funlockfile(FILE *file)
 {
     struct bine_hub *hub = bine_hook_active(BINE_PATCH_STDIO) ? bine_hub_here() : NULL;

@@ -42,7 +42,7 @@ static long futex(long a, long b, long c, long d, long e, long f)
 {
     int command = (int)b & FUTEX_CMD_MASK;
     bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
-    /* Who wakes always looks for greenlets that still wait. */
+    /* A wake always looks for greenlets that still wait. */
     if (bine_vforked || (waits && !bine_hook_active(BINE_PATCH_THREAD)))
         return hooks_syscall_pass(SYS_futex, a, b, c, d, e, f);
     return bine_futex((uint32_t *)a, (int)b, (uint32_t)c, (uintptr_t)d, (uint32_t *)e, (uint32_t)f);

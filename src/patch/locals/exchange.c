@@ -101,7 +101,8 @@ static void pass_block(struct block *block, struct away *away, const struct away
     }
 }
 
-/* The room was made before they began: who leaves has nothing in them but what was the root's. */
+/* The room was made before they began. So the greenlet that is switched away from has only the
+ * root's values in them. */
 static void begin_arrived(struct state *state, bool to_root)
 {
     for (struct block *block; (block = state->arrived);) {

@@ -129,7 +129,7 @@ static void destroy_table(void *table)
 /* In the child the greenlet that forked is the root: its values are the thread's now, in place of the former root's. */
 static void local_keys_hub_forked(struct bine_hub *hub)
 {
-    static const struct bine_greenlet *moved; /* who is that already, and forks again */
+    static const struct bine_greenlet *moved; /* it is that already, and forks again */
     struct table *table = table_here();
     if (!(hub->current->flags & BINE_G_FORKED) || hub->current == moved)
         return;

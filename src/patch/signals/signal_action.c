@@ -159,8 +159,8 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
 
 /* ---- the whole family comes and goes ----------------------------------------------------------- */
 
-/* SIGSEGV is left to whoever has it: the report of overflowed stacks is a handler of ours already, and calls the one
- * before it. */
+/* SIGSEGV stays with its handler: the report of overflowed stacks is a handler of Bine's already,
+ * and calls the one before it. */
 static bool may_be_adopted(int number)
 {
     return number != SIGKILL && number != SIGSTOP && number != SIGSEGV && (number < 32 || number >= SIGRTMIN);

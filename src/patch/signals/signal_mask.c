@@ -17,7 +17,7 @@
 /* Of one hub's thread, made when a greenlet first sets a mask. */
 struct masks {
     struct bine_around around;       /* first: what the hub calls */
-    const struct bine_around *inner; /* whoever wanted to be called before us */
+    const struct bine_around *inner; /* the functions that were set before, called first */
     sigset_t base;                   /* the thread's */
     unsigned short held[NSIG];       /* so many wait for this signal */
     bool any_held;

@@ -136,7 +136,7 @@ int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *
         result = bine_signal_action_of_process(SIGPIPE, NULL, &process);
     struct sigaction now = state && state->has_pipe ? state->pipe : process;
     if (result == 0 && action) {
-        /* Who restores what the process has anyway needs nothing of its own any more. */
+        /* A greenlet that restores the process's setting no longer needs one of its own. */
         bool own = action->sa_handler != process.sa_handler || action->sa_flags != process.sa_flags;
         if (own && !state->has_pipe && owners == 0)
             result = put_aside();
@@ -167,7 +167,7 @@ void bine_signal_pipe_ended(struct bine_greenlet_state *state)
 
 void bine_signal_pipe_forked(const struct bine_greenlet_state *state)
 {
-    bine_spin_unlock(&taken); /* whoever held it is not here */
+    bine_spin_unlock(&taken); /* the thread that held it does not exist here */
     owners = 0;
     if (!atomic_load(&is_aside))
         return;

@@ -27,8 +27,8 @@ const struct bine_symbol bine_symbols[] = {
 };
 const size_t bine_symbol_count = sizeof bine_symbols / sizeof *bine_symbols;
 
-/* Open addressing, at most a quarter full; entries are row numbers plus one. Built by whoever comes first: two threads
- * that build it at once write the same values. */
+/* Open addressing, at most a quarter full. Entries are row numbers plus one. The first thread
+ * builds it: two threads that build it at once write the same values. */
 enum {
     BUCKETS = 2048
 };

@@ -56,7 +56,7 @@ static void drop_release(struct bine_message *message)
     free(BINE_CONTAINER_OF(message, struct thread, release));
 }
 
-/* It is nobody's any more; its bucket is locked, and unlocked here. */
+/* It belongs to no thread any more. Its bucket is locked, and unlocked here. */
 static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread)
 {
     bine_lot_remove(bucket, bine_lot_find(bucket, thread->greenlet, BINE_RECORD_THREAD));
@@ -81,8 +81,8 @@ unsigned long bine_identity_of_main;
 struct bine_hub *bine_thread_greenlets_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    /* A thread of which nobody knows whether it ever waits for its greenlets keeps making threads; main() is asked
-     * for. */
+    /* It is not known of another thread whether it ever waits for its greenlets, so it makes real
+     * threads. For the main thread the program has asked. */
     if (!hub && syscall(SYS_gettid) == getpid())
         hub = bine_hub_get();
     return hub;
@@ -125,7 +125,8 @@ static size_t stack_size_of(const pthread_attr_t *attributes)
         pthread_attr_getstacksize(&standard, &standard_size);
         pthread_attr_destroy(&standard);
     }
-    if (size == standard_size) /* not asked for by anybody: BINE_STACK_SIZE may say otherwise */
+    /* the program did not ask for it: BINE_STACK_SIZE may say otherwise */
+    if (size == standard_size)
         return usual;
     return size < most ? size : most;
 }
