@@ -1,11 +1,27 @@
-/* The module bine._bine: names and types. See bine_python.h. */
+/* The module bine._bine: names and types. */
 #include <errno.h>
-#include <string.h>
 
-#include "bine_python.h"
-#include "libc/libc.h"
+#include "base/arguments.h"
+#include "base/error.h"
+#include "carrier/carry.h"
+#include "carrier/delivery.h"
+#include "carrier/greenlet_package.h"
+#include "carrier/identity.h"
+#include "carrier/interpreter.h"
+#include "carrier/pending.h"
+#include "greenlet/greenlet.h"
+#include "greenlet/hub_object.h"
+#include "greenlet/monitor.h"
 #include "io/names/localhost.h"
+#include "libc/libc.h"
+#include "loop/loop.h"
+#include "objects/objects.h"
 #include "patch/table/interpreter.h"
+#include "wait/io.h"
+#include "wait/loop_exit.h"
+#include "wait/park.h"
+#include "wait/sleeper.h"
+#include "wait/timeout.h"
 
 static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
 {
@@ -50,13 +66,13 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t co
         return NULL;
     if (deadline <= 0) {
         if (__builtin_expect(carrier->callback, 0))
-            bine_py_refuse_callback(carrier);
-        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+            bine_pending_refuse_callback(carrier);
+        if (bine_carrier_pending(carrier) && bine_pending_raise() < 0)
             return NULL;
         carrier->waiting++;
         bine_yield(bine_hub_here());
         carrier->waiting--;
-        if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+        if (bine_carrier_pending(carrier) && bine_pending_raise() < 0)
             return NULL;
         Py_RETURN_NONE;
     }
@@ -81,7 +97,7 @@ static PyObject *py_idle(PyObject *module, PyObject *args)
     carrier->waiting++;
     int result = bine_idle(), error = errno;
     carrier->waiting--;
-    if (bine_carrier_pending(carrier) && bine_py_raise_pending() < 0)
+    if (bine_carrier_pending(carrier) && bine_pending_raise() < 0)
         return NULL;
     if (result < 0)
         return bine_py_error(error);
@@ -317,16 +333,26 @@ static struct PyModuleDef definition = {
     .m_size = -1,          .m_methods = functions,
 };
 
+/* The order is that of the rooms, but for carriers: greenlets may run from then on. */
+static int init(PyObject *module)
+{
+    bine_localhost_at_once = true; /* gevent's bind() does not switch */
+    bine_sqlite_init();
+    if (bine_package_init(module) < 0 || bine_pending_init(module) < 0 || bine_loop_exit_init(module) < 0 ||
+        bine_timeout_init(module) < 0 || bine_sleepers_init() < 0 || bine_io_init(module) < 0)
+        return -1;
+    if (bine_greenlet_init(module) < 0 || bine_monitor_init(module) < 0 || bine_event_init(module) < 0 ||
+        bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 || bine_wait_many_init(module) < 0)
+        return -1;
+    if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 || bine_loops_init(module) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "version", bine_version());
+}
+
 PyMODINIT_FUNC PyInit__bine(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    bine_localhost_at_once = true; /* gevent's bind() does not switch */
-    bine_identity_init();
-    if (module && (bine_package_init(module) < 0 || bine_waiting_init(module) < 0 || bine_timeout_init(module) < 0 ||
-                   bine_greenlet_init(module) < 0 || bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 ||
-                   bine_queue_init(module) < 0 || bine_io_init(module) < 0 || bine_watch_init(module) < 0 ||
-                   bine_collect_init(module) < 0 || bine_across_init() < 0 || bine_carriers_init(module) < 0 ||
-                   bine_loops_init(module) < 0 || PyModule_AddStringConstant(module, "version", bine_version()) < 0))
+    if (module && init(module) < 0)
         Py_CLEAR(module);
     return module;
 }
