@@ -11,6 +11,19 @@ Exc = Union[BaseException, Type[BaseException]]
 
 version: str
 
+PATCH_SOCKET: int
+PATCH_DNS: int
+PATCH_TIME: int
+PATCH_SELECT: int
+PATCH_FILE: int
+PATCH_STDIO: int
+PATCH_PROCESS: int
+PATCH_THREAD: int
+PATCH_SIGNAL: int
+PATCH_ALL: int
+PATCH_SEMAPHORE: int
+PATCH_INTERPRETER: int
+
 class GreenletExit(BaseException): ...
 class Killed(BaseException): ...
 class LoopExit(Exception):

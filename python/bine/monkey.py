@@ -14,8 +14,9 @@ from . import _bine
 from ._patched_names import NAMES as _names
 
 _families = {
-    "socket": 1 << 0, "dns": 1 << 1, "time": 1 << 2, "select": 1 << 3, "file": 1 << 4, "stdio": 1 << 5, "process": 1 << 6,
-    "thread": 1 << 7, "signal": 1 << 8, "semaphore": 1 << 20,
+    "socket": _bine.PATCH_SOCKET, "dns": _bine.PATCH_DNS, "time": _bine.PATCH_TIME, "select": _bine.PATCH_SELECT,
+    "file": _bine.PATCH_FILE, "stdio": _bine.PATCH_STDIO, "process": _bine.PATCH_PROCESS,
+    "thread": _bine.PATCH_THREAD, "signal": _bine.PATCH_SIGNAL, "semaphore": _bine.PATCH_SEMAPHORE,
 }
 
 _prepared = False
@@ -32,9 +33,9 @@ def _prepare():
         return
     _prepared = True
     # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they stay libc's, with breaks.
-    with_breaks = 1 << 21
+    families = _bine.PATCH_ALL & ~_bine.PATCH_THREAD | _bine.PATCH_SEMAPHORE | _bine.PATCH_INTERPRETER
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
-        _bine.patch_only(name, ((1 << 9) - 1) & ~_families["thread"] | _families["semaphore"] | with_breaks)
+        _bine.patch_only(name, families)
         _bine.patch_threads_as_greenlets(name)
     # Greenlets of a thread share connections, and their calls are not to come between the parts of a commit: the thread waits for SQLite's disk.
     for name in ("libsqlite3.so*", "_sqlite3.*so"):
@@ -206,7 +207,7 @@ def patch_builtins():
 
 def unpatch_all():
     """Put every libc call back, but those by which CPython finds the greenlet's thread state."""
-    _bine.unpatch((1 << 9) - 1 | _families["semaphore"])
+    _bine.unpatch(_bine.PATCH_ALL | _bine.PATCH_SEMAPHORE)
 
 
 def exclude(library):

@@ -16,7 +16,7 @@
 #include "libc/libc.h"
 #include "loop/loop.h"
 #include "objects/objects.h"
-#include "patch/table/interpreter.h"
+#include "patching.h"
 #include "wait/io.h"
 #include "wait/loop_exit.h"
 #include "wait/park.h"
@@ -102,81 +102,6 @@ static PyObject *py_idle(PyObject *module, PyObject *args)
     if (result < 0)
         return bine_py_error(error);
     Py_RETURN_NONE;
-}
-
-static PyObject *py_patch(PyObject *module, PyObject *args)
-{
-    unsigned families;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "I:patch", &families))
-        return NULL;
-    if (bine_patch(families) < 0)
-        return bine_py_error(errno);
-    Py_RETURN_NONE;
-}
-
-static PyObject *py_unpatch(PyObject *module, PyObject *args)
-{
-    unsigned families;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "I:unpatch", &families))
-        return NULL;
-    if (bine_unpatch(families) < 0)
-        return bine_py_error(errno);
-    Py_RETURN_NONE;
-}
-
-/* The functions of bine/patch.h that take a pattern of object names. */
-static PyObject *by_object(int (*function)(const char *), PyObject *args)
-{
-    const char *object;
-    if (!PyArg_ParseTuple(args, "s", &object))
-        return NULL;
-    if (function(object) < 0)
-        return bine_py_error(errno);
-    Py_RETURN_NONE;
-}
-
-static PyObject *py_exclude(PyObject *module, PyObject *args)
-{
-    (void)module;
-    return by_object(bine_patch_exclude, args);
-}
-
-static PyObject *py_threads_as_greenlets(PyObject *module, PyObject *args)
-{
-    (void)module;
-    return by_object(bine_patch_threads_as_greenlets, args);
-}
-
-static PyObject *py_patch_time_and_locks(PyObject *module, PyObject *args)
-{
-    (void)module;
-    return by_object(bine_patch_time_and_locks, args);
-}
-
-static PyObject *py_patch_patient(PyObject *module, PyObject *args)
-{
-    (void)module;
-    return by_object(bine_patch_patient, args);
-}
-
-static PyObject *py_patch_only(PyObject *module, PyObject *args)
-{
-    const char *object;
-    unsigned families;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "sI:patch_only", &object, &families))
-        return NULL;
-    if (bine_patch_only(object, families) < 0)
-        return bine_py_error(errno);
-    Py_RETURN_NONE;
-}
-
-static PyObject *py_patched(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    return PyLong_FromUnsignedLong(bine_patched());
 }
 
 /* ---- offload: a call on a real OS thread ------------------------------------------------------------------- */
@@ -307,14 +232,6 @@ static PyMethodDef functions[] = {
      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the "
      "others run."},
     {"idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
-    {"patch", py_patch, METH_VARARGS, NULL},
-    {"unpatch", py_unpatch, METH_VARARGS, NULL},
-    {"patched", py_patched, METH_NOARGS, NULL},
-    {"patch_time_and_locks", py_patch_time_and_locks, METH_VARARGS, NULL},
-    {"patch_patient", py_patch_patient, METH_VARARGS, NULL},
-    {"patch_only", py_patch_only, METH_VARARGS, NULL},
-    {"patch_exclude", py_exclude, METH_VARARGS, NULL},
-    {"patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL},
 #if PY_VERSION_HEX < 0x030C0000
     {"call_with_real_threads", BINE_KEYWORDS(bine_py_call_with_real_threads), NULL},
 #endif
@@ -346,7 +263,7 @@ static int init(PyObject *module)
         return -1;
     if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 || bine_loops_init(module) < 0)
         return -1;
-    return PyModule_AddStringConstant(module, "version", bine_version());
+    return bine_patching_init(module) < 0 ? -1 : PyModule_AddStringConstant(module, "version", bine_version());
 }
 
 PyMODINIT_FUNC PyInit__bine(void)

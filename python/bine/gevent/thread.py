@@ -74,7 +74,7 @@ _unpatched = {
 
 def _choose() -> None:
     """Have the names that fit what is patched now. Patching calls this."""
-    if _bine.patched() & 1 << 7:  # "thread" of bine.monkey
+    if _bine.patched() & _bine.PATCH_THREAD:
         globals().update((name, getattr(_real, name)) for name in _unpatched if hasattr(_real, name))
     else:
         globals().update(_unpatched)

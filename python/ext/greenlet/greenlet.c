@@ -513,8 +513,5 @@ PyTypeObject bine_Greenlet_Type = {
 int bine_greenlet_init(PyObject *module)
 {
     bine_carriers_on_end(bine_greenlets_end);
-    if (PyType_Ready(&bine_Greenlet_Type) < 0 || bine_greenlet_add_names(&bine_Greenlet_Type) < 0)
-        return -1;
-    Py_INCREF(&bine_Greenlet_Type);
-    return PyModule_AddObject(module, "Greenlet", (PyObject *)&bine_Greenlet_Type);
+    return PyModule_AddType(module, &bine_Greenlet_Type) < 0 ? -1 : bine_greenlet_add_names(&bine_Greenlet_Type);
 }

@@ -513,9 +513,7 @@ int bine_loop_init(PyObject *module)
 {
     bine_hub_on_end(loop_hub_ended);
     bine_hub_on_fork(loop_forked);
-    if (PyType_Ready(&bine_Loop_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "Loop", (PyObject *)&bine_Loop_Type);
+    return PyModule_AddType(module, &bine_Loop_Type);
 }
 
 int bine_loops_init(PyObject *module)

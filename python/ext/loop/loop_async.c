@@ -129,7 +129,5 @@ int bine_loop_async_init(PyObject *module)
 {
     bine_hub_on_fork(loop_async_forked);
     bine_LoopAsync_Type.tp_base = &bine_Watcher_Type;
-    if (PyType_Ready(&bine_LoopAsync_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "async_", (PyObject *)&bine_LoopAsync_Type);
+    return PyModule_AddType(module, &bine_LoopAsync_Type);
 }

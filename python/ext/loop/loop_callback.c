@@ -223,7 +223,5 @@ PyTypeObject bine_LoopCallback_Type = {
 
 int bine_loop_callback_init(PyObject *module)
 {
-    if (PyType_Ready(&bine_LoopCallback_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "callback", (PyObject *)&bine_LoopCallback_Type);
+    return PyModule_AddType(module, &bine_LoopCallback_Type);
 }

@@ -241,7 +241,5 @@ PyTypeObject bine_LoopIo_Type = {
 int bine_loop_io_init(PyObject *module)
 {
     bine_LoopIo_Type.tp_base = &bine_Watcher_Type;
-    if (PyType_Ready(&bine_LoopIo_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "io", (PyObject *)&bine_LoopIo_Type);
+    return PyModule_AddType(module, &bine_LoopIo_Type);
 }

@@ -112,7 +112,5 @@ static PyTypeObject Moment_Type = {
 int bine_loop_moment_init(PyObject *module)
 {
     Moment_Type.tp_base = &bine_Watcher_Type;
-    if (PyType_Ready(&Moment_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "_moment", (PyObject *)&Moment_Type);
+    return PyModule_AddType(module, &Moment_Type);
 }

@@ -218,7 +218,5 @@ PyTypeObject bine_LoopTimer_Type = {
 int bine_loop_timer_init(PyObject *module)
 {
     bine_LoopTimer_Type.tp_base = &bine_Watcher_Type;
-    if (PyType_Ready(&bine_LoopTimer_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "timer", (PyObject *)&bine_LoopTimer_Type);
+    return PyModule_AddType(module, &bine_LoopTimer_Type);
 }

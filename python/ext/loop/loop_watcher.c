@@ -498,7 +498,5 @@ PyTypeObject bine_Watcher_Type = {
 
 int bine_watcher_init(PyObject *module)
 {
-    if (PyType_Ready(&bine_Watcher_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "watcher", (PyObject *)&bine_Watcher_Type);
+    return PyModule_AddType(module, &bine_Watcher_Type);
 }

@@ -487,8 +487,5 @@ struct bine_waitable *bine_py_event_waitable(PyObject *object)
 
 int bine_event_init(PyObject *module)
 {
-    if (PyType_Ready(&Event_Type) < 0 || PyType_Ready(&AsyncResult_Type) < 0 ||
-        PyModule_AddObjectRef(module, "Event", (PyObject *)&Event_Type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "AsyncResult", (PyObject *)&AsyncResult_Type);
+    return PyModule_AddType(module, &Event_Type) < 0 ? -1 : PyModule_AddType(module, &AsyncResult_Type);
 }

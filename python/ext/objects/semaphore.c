@@ -460,8 +460,7 @@ int bine_semaphore_init(PyObject *module)
 {
     PyTypeObject *types[] = {&Semaphore_Type, &BoundedSemaphore_Type, &RLock_Type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (PyType_Ready(types[i]) < 0 ||
-            PyModule_AddObjectRef(module, strrchr(types[i]->tp_name, '.') + 1, (PyObject *)types[i]) < 0)
+        if (PyModule_AddType(module, types[i]) < 0)
             return -1;
     return 0;
 }

@@ -492,11 +492,8 @@ PyTypeObject bine_Timeout_Type = {
 int bine_timeout_init(PyObject *module)
 {
     bine_Timeout_Type.tp_base = (PyTypeObject *)PyExc_BaseException;
-    if (PyType_Ready(&bine_Timeout_Type) < 0)
+    if (PyModule_AddType(module, &bine_Timeout_Type) < 0)
         return -1;
     on_expiration = PyObject_GetAttrString((PyObject *)&bine_Timeout_Type, "_on_expiration");
-    if (!on_expiration)
-        return -1;
-    Py_INCREF(&bine_Timeout_Type);
-    return PyModule_AddObject(module, "Timeout", (PyObject *)&bine_Timeout_Type);
+    return on_expiration ? 0 : -1;
 }
