@@ -22,6 +22,9 @@ _families = {
 _prepared = False
 _asked = 0  # the families that a patch function was asked for; importing gevent.socket patches some, too
 
+# Functions that are called when the family thread is patched.
+_on_thread = []
+
 # Module -> {name: the object that a program gets which asks for the one before patching}.
 saved = {}
 
@@ -66,8 +69,8 @@ def _patch(*names):
     _bine.patch(families)
     if families & _families["thread"]:
         _bine._learn_identity()
-        if "bine.gevent.thread" in sys.modules:
-            sys.modules["bine.gevent.thread"]._choose()
+        for function in _on_thread:
+            function()
     if families & (_families["thread"] | _families["semaphore"]):
         _bine._count_tries()
     if families & _families["signal"]:

@@ -15,11 +15,11 @@ import sys
 from typing import Any, Dict, Optional
 
 from .._bine import version as _bine_version
-from ._wsgi_environ import Environ, LoggingLogAdapter, NoLog, SecureEnviron, WSGISecureEnviron
-from ._wsgi_answer import format_date_time as format_date_time
-from ._wsgi_handler import WSGIHandler
-from ._wsgi_input import Input as Input
-from ._wsgi_watch import Watcher
+from ._wsgi.environ import Environ, LoggingLogAdapter, NoLog, SecureEnviron, WSGISecureEnviron
+from ._wsgi.answer import format_date_time as format_date_time
+from ._wsgi.handler import WSGIHandler
+from ._wsgi.input import Input as Input
+from ._wsgi.watch import Watcher
 from .server import StreamServer
 
 __all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler", "WSGISecureEnviron", "WSGIServer"]

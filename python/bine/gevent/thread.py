@@ -9,6 +9,7 @@ from _thread import *
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from .. import _bine
+from .. import monkey as _monkey
 from .._bine import Greenlet, GreenletExit, Semaphore, getcurrent
 from ._standard import complete
 
@@ -73,7 +74,7 @@ _unpatched = {
 
 
 def _choose() -> None:
-    """Have the names that fit what is patched now. Patching calls this."""
+    """Have the names that fit what is patched now."""
     if _bine.patched() & _bine.PATCH_THREAD:
         globals().update((name, getattr(_real, name)) for name in _unpatched if hasattr(_real, name))
     else:
@@ -81,3 +82,4 @@ def _choose() -> None:
 
 
 _choose()
+_monkey._on_thread.append(_choose)

@@ -7,7 +7,7 @@ try:
 except ImportError as error:
     raise ImportError('gevent.pywsgi parses HTTP with httptools, which is not installed: pip install "pybine[gevent]"') from error
 
-# What a connection waits for: the watcher (_wsgi_watch) gives each its time.
+# What a connection waits for: the watcher (watch.py) gives each its time.
 IDLE, HEAD, BODY, SENDING, WORKING = range(5)
 
 _BLOCK = 65536

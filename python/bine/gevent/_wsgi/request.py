@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from ._wsgi_input import InvalidClientRequest
+from .input import InvalidClientRequest
 
 from httptools import (HttpParserError, HttpParserInvalidMethodError, HttpParserInvalidURLError, HttpParserUpgrade,  # isort: skip
                        HttpRequestParser)

@@ -10,8 +10,8 @@ import struct
 from time import monotonic
 from typing import Any, List, Optional, Set
 
-from .._bine import Greenlet, getcurrent, sleep
-from ._wsgi_input import BODY, HEAD, IDLE, SENDING, Reader
+from ..._bine import Greenlet, getcurrent, sleep
+from .input import BODY, HEAD, IDLE, SENDING, Reader
 
 # tcpi_bytes_acked in struct tcp_info.
 _BYTES_ACKED = 120

@@ -4,8 +4,8 @@ import socket as _socket
 import time
 from typing import Any, Dict, List, Tuple, Union
 
-from .._bine import Timeout
-from .server import end_of_tls
+from ..._bine import Timeout
+from ..server import end_of_tls
 
 # After an answer to a request whose rest nobody reads, so much of it is taken in, and for so long, lest the client lose the answer by a reset.
 _LINGER_BYTES, _LINGER_SECONDS = 1 << 20, 2.0

@@ -8,12 +8,12 @@ from http.client import HTTPMessage
 from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
-from ..hub import get_hub
-from ._wsgi_answer import CONNECTION, DATE, ERRORS, KINDS, LENGTH, PLAIN, TRANSFER, Headers, complain, date_now, error_response, linger_on, native
-from ._wsgi_environ import NoLog
-from ._wsgi_input import IDLE, SENDING, WORKING, Input, InvalidClientInput, InvalidClientRequest, Reader
-from ._wsgi_request import HeadParser, check_coding, read_length, split_target
-from ._wsgi_state import HandlerState
+from ...hub import get_hub
+from .answer import CONNECTION, DATE, ERRORS, KINDS, LENGTH, PLAIN, TRANSFER, Headers, complain, date_now, error_response, linger_on, native
+from .environ import NoLog
+from .input import IDLE, SENDING, WORKING, Input, InvalidClientInput, InvalidClientRequest, Reader
+from .request import HeadParser, check_coding, read_length, split_target
+from .state import HandlerState
 
 _INTERNAL_ERROR_BODY = b"Internal Server Error"
 

@@ -1,0 +1,1 @@
+"""The parts of pywsgi: one module for each step of a request."""
