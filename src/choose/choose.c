@@ -145,7 +145,8 @@ static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices, s
     return taken;
 }
 
-/* A number below n. Not the same one for each chooser: several that take turns would each see a part of a rotation only. */
+/* A number below n. Not the same one for each chooser: several that take turns would each see a
+ * part of a rotation only. */
 static size_t draw(struct bine_hub *hub, size_t n)
 {
     static _Thread_local uint32_t state = 2463534242;
@@ -157,7 +158,8 @@ static size_t draw(struct bine_hub *hub, size_t n)
     return ((uint64_t)state * n) >> 32;
 }
 
-/* Try them once round, from `start` on, upwards or downwards. The index of the one that was done, or n. *error: ENOMEM. */
+/* Try them once round, from `start` on, upwards or downwards. The index of the one that was done,
+ * or n. *error: ENOMEM. */
 static size_t attempt_any(bine_choice *choices, size_t n, size_t start, bool down, int *error)
 {
     for (size_t k = 0, i = start; k < n; k++) {

@@ -27,7 +27,7 @@ static size_t after(size_t i, size_t n, bool down)
     return i + 1 == n ? 0 : i + 1;
 }
 
-/* ---- setting out --------------------------------------------------------------------------------- */
+/* ---- setting out ----------------------------------------------------------------------------- */
 
 /* 0, or why the choice cannot be made. *far: some of it is for other hubs. */
 static int check_all(struct bine_hub *hub, const bine_choice *choices, size_t n, bool *far)
@@ -68,7 +68,8 @@ static struct bine_choosing *choosing_make(struct room *room, size_t n, bool far
     return choosing;
 }
 
-/* Divide the deeds into visits. Those that belong to one hub make one visit, or if they are to be tried in order as many as they are apart. */
+/* Divide the deeds into visits. Those that belong to one hub make one visit, or if they are to be
+ * tried in order as many as they are apart. */
 static void divide(struct bine_choosing *choosing, const bine_choice *choices, size_t start, bool down, bool in_order)
 {
     size_t n = choosing->n, placed = 0;
@@ -98,7 +99,7 @@ static void divide(struct bine_choosing *choosing, const bine_choice *choices, s
     }
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 struct patience {
     int64_t deadline;
@@ -152,7 +153,8 @@ static int look_here(struct bine_choosing *choosing, struct bine_visit *visit)
     return error && bine_party_decide(&choosing->party) ? error : 0;
 }
 
-/* Make the visit to another hub until one of its deeds is done or all of them wait. 0, or what ended the wait. */
+/* Make the visit to another hub until one of its deeds is done or all of them wait. 0, or what
+ * ended the wait. */
 static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit, const struct patience *patience)
 {
     int error = 0;
@@ -162,7 +164,8 @@ static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit,
     return error;
 }
 
-/* Until a deed is done. 0; or an error number, and none is or will be; *late: what would have ended the wait if the deed had not been done before. */
+/* Until a deed is done. 0; or an error number, and none is or will be; *late: what would have ended
+ * the wait if the deed had not been done before. */
 static int choosing_wait_for_one(struct bine_choosing *choosing, const struct patience *patience, int *late)
 {
     int error = 0;
@@ -195,7 +198,7 @@ static void part(struct bine_choosing *choosing)
     }
 }
 
-/* ---- one choice ---------------------------------------------------------------------------------- */
+/* ---- one choice ------------------------------------------------------------------------------ */
 
 /* What it came to is told to the program. 0, or an error number of the choice as a whole. */
 static int arrive(struct bine_choosing *choosing, bine_choice *choices)

@@ -12,7 +12,7 @@
 
 #define ITEM (&deed->taker.taker.item)
 
-/* ---- objects that give or take something -------------------------------------------------------- */
+/* ---- objects that give or take something ----------------------------------------------------- */
 
 static int try_send(struct bine_deed *deed)
 {
@@ -89,7 +89,7 @@ static const struct bine_deed_kind sending = {try_send, senders, NULL}, receivin
                                    taking_mail = {take_mail, mail_receivers, NULL},
                                    acquiring = {try_acquire, acquirers, NULL}, locking = {try_lock, lockers, NULL};
 
-/* ---- objects that become ready ------------------------------------------------------------------- */
+/* ---- objects that become ready --------------------------------------------------------------- */
 
 static int deed_look(struct bine_deed *deed)
 {
@@ -113,7 +113,7 @@ static void joined(struct bine_deed *deed)
 
 static const struct bine_deed_kind looking = {deed_look, watchers, NULL}, joining = {deed_look, watchers, joined};
 
-/* ---- descriptors and timers ---------------------------------------------------------------------- */
+/* ---- descriptors and timers ------------------------------------------------------------------ */
 
 /* 0: not ready. */
 static int ready_bits(int fd, short events)
@@ -189,7 +189,7 @@ static int watch_descriptor(struct bine_deed *deed)
     return 0;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static const struct bine_deed_kind *kind_at(const struct bine_object *object, enum bine_choice_operation operation)
 {

@@ -10,7 +10,8 @@ enum {
 
 #define VISIT_OF(pointer, member) BINE_CONTAINER_OF(pointer, struct bine_visit, member)
 
-/* That wait at objects of this thread for choosers of others; and choosers of this thread that have sent visits. */
+/* That wait at objects of this thread for choosers of others; and choosers of this thread that have
+ * sent visits. */
 static _Thread_local struct bine_visit *visitors;
 static _Thread_local struct bine_choosing *choosers;
 
@@ -32,7 +33,7 @@ static struct bine_deed *deed_at(const struct bine_visit *visit, size_t k)
     return &choosing->deeds[choosing->order[visit->first + k]];
 }
 
-/* ---- at the objects' hub ------------------------------------------------------------------------- */
+/* ---- at the objects' hub --------------------------------------------------------------------- */
 
 static void visit_take(struct bine_visit *visit, const struct bine_deed *deed)
 {
@@ -59,7 +60,8 @@ int bine_visit_look(struct bine_visit *visit)
     int error = 0;
     struct bine_choosing *choosing = visit->choosing;
     visit->waiting = choosing->waits;
-    /* As they are numbered, in whichever order they were tried: so two that wait in one queue come in the program's. */
+    /* As they are numbered, in whichever order they were tried: so two that wait in one queue come
+     * in the program's. */
     for (size_t i = 0; visit->waiting && i < choosing->n && !error && visit->taken < 0; i++)
         if (choosing->deeds[i].visit == visit)
             error = bine_deed_wait(&choosing->deeds[i]);
@@ -107,7 +109,8 @@ static void visit_arrived(struct bine_message *message)
     }
     /* Listed first: an object that it watches can claim it while it queues up. */
     list_visitor(visit);
-    (void)bine_visit_look(visit); /* only descriptors fail to wait, and these are the chooser's own hub's */
+    /* only descriptors fail to wait, and these are the chooser's own hub's */
+    (void)bine_visit_look(visit);
     if (!visit->waiting) {
         strike_visitor(visit);
         visit_leave(visit);
@@ -161,7 +164,7 @@ static void served_come_round(struct bine_message *message)
     visit_leave(VISIT_OF(message, served));
 }
 
-/* ---- at the chooser's hub ------------------------------------------------------------------------ */
+/* ---- at the chooser's hub -------------------------------------------------------------------- */
 
 /* Has the chooser gone with its thread? */
 static bool orphaned(const struct bine_choosing *choosing)
@@ -290,7 +293,7 @@ void bine_choosing_leave(struct bine_choosing *choosing)
     visit_release(choosing);
 }
 
-/* ---- ends and forks ------------------------------------------------------------------------------ */
+/* ---- ends and forks -------------------------------------------------------------------------- */
 
 /* A chooser has gone with its thread. From now on nothing may be given to it. */
 static void forsake(struct bine_choosing *choosing)

@@ -147,7 +147,7 @@ void bine_shield_end(void)
         hub->current->attention &= (uint8_t)~BINE_A_SHIELD;
 }
 
-/* ---- timeout scopes ----------------------------------------------------------------------------------------- */
+/* ---- timeout scopes -------------------------------------------------------------------------- */
 
 int bine_timeout_begin(bine_timeout *scope, int64_t duration)
 {

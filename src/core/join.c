@@ -131,7 +131,8 @@ int bine_joinall(bine_greenlet *const *all, size_t n, int64_t timeout)
     return 0;
 }
 
-/* Waiting for some of many: each end is counted, the waiting greenlet is woken when it has seen enough. */
+/* Waiting for some of many: each end is counted, the waiting greenlet is woken when it has seen
+ * enough. */
 struct some {
     struct bine_greenlet *waiting;
     size_t ended, wanted;

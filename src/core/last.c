@@ -16,8 +16,9 @@ static bool concerned(const struct bine_greenlet *g)
     return !(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)) && g->state != BINE_DEAD;
 }
 
-/* Kill those that exist now. Links run for those that have not begun, which may spawn, and end others: the next of the list is held, and
- * if it has ended meanwhile the list is begun again. What is spawned comes first in the list, so each is met once but for that. */
+/* Kill those that exist now. Links run for those that have not begun, which may spawn, and end
+ * others: the next of the list is held, and if it has ended meanwhile the list is begun again. What
+ * is spawned comes first in the list, so each is met once but for that. */
 static void kill_all(struct bine_hub *hub)
 {
     size_t most = hub->greenlets;
@@ -37,7 +38,8 @@ static void kill_all(struct bine_hub *hub)
     }
 }
 
-/* Is one of those that were killed, or of all, still to end? Those that have not begun end with the hub. */
+/* Is one of those that were killed, or of all, still to end? Those that have not begun end with the
+ * hub. */
 static bool some_left(const struct bine_hub *hub, bool killed)
 {
     for (const struct bine_greenlet *g = hub->all; g; g = g->all_next)

@@ -71,9 +71,10 @@ static void became_ready(struct bine_waiter *waiter)
         bine_unpark(iteration->waiting);
 }
 
-/* ---- objects of other threads ------------------------------------------------------------------- */
+/* ---- objects of other threads ---------------------------------------------------------------- */
 
-/* 0; EPERM if it is another thread's and not for us to wait for; EDEADLK if nothing may wait here. */
+/* 0; EPERM if it is another thread's and not for us to wait for; EDEADLK if nothing may wait
+ * here. */
 static int check_foreign(const struct bine_waitable *object, const struct bine_hub *hub)
 {
     if (!bine_waitable_foreign(object, hub))
@@ -238,7 +239,8 @@ void bine_iwait_end(bine_iwait *iteration)
         if (watch->scout)
             bine_kill(watch->scout);
     }
-    /* The other threads may be looking at the objects, which may be gone when we return: wait until all have let go. */
+    /* The other threads may be looking at the objects, which may be gone when we return: wait until
+     * all have let go. */
     bool gone = true;
     bine_shield_begin();
     for (size_t i = 0; i < iteration->n; i++)

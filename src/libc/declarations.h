@@ -57,7 +57,8 @@
 #undef fread_unlocked
 #undef fwrite_unlocked
 
-/* Some headers of some versions of libc declare some of these. They are declared again on purpose. */
+/* Some headers of some versions of libc declare some of these. They are declared again on
+ * purpose. */
 /* NOLINTBEGIN(readability-redundant-declaration) */
 int capset(void *header, const void *data); /* libcap has the header */
 /* The functions that _FORTIFY_SOURCE calls instead. The last size is that of the object, which the

@@ -38,7 +38,8 @@ static bool in_program(const void *address)
     return (uintptr_t)address >= program_start && (uintptr_t)address < program_end;
 }
 
-/* A sanitizer that is linked into the program has its interceptors there: those are to be called. */
+/* A sanitizer that is linked into the program has its interceptors there: those are to be
+ * called. */
 static bool program_holds_interceptors(void)
 {
     static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init", "__ubsan_default_options"};
@@ -51,10 +52,11 @@ static bool program_holds_interceptors(void)
 }
 
 /*
- * What an ordinary call would reach: libc's function, or that of a preloaded library or a sanitizer before it. Not
- * what the main program offers under that name: a function of its own that happens to be called `connect` is not
- * libc's, and the address may also be a jump stub that a program with fixed addresses lends out as the
- * function's address; it leads through a slot that we shall patch, so calling it would never end.
+ * What an ordinary call would reach: libc's function, or that of a preloaded library or a sanitizer
+ * before it. Not what the main program offers under that name: a function of its own that happens
+ * to be called `connect` is not libc's, and the address may also be a jump stub that a program with
+ * fixed addresses lends out as the function's address; it leads through a slot that we shall patch,
+ * so calling it would never end.
  */
 static void *original(const char *name, void *libc, void *pthread, bool interceptors)
 {
@@ -79,7 +81,8 @@ void bine_libc_resolve(void)
 #define BINE_LIBC(family, name) *(void **)&bine_libc.name = original(#name, libc, pthread, interceptors);
 #include "libc.def"
 #undef BINE_LIBC
-    /* Names that only old programs may use (__res_query) are hidden from us: they are the same function. */
+    /* Names that only old programs may use (__res_query) are hidden from us: they are the same
+     * function. */
 #define BINE_LIBC(family, name)
 #define BINE_LIBC_AS(family, name, like) \
     if (!bine_libc.name)                 \

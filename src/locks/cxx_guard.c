@@ -4,7 +4,8 @@
 #include "libc/libc.h"
 #include "parking_lot.h"
 
-/* The ABI gives the first byte its meaning; that the second one is set while an initialiser runs holds for libstdc++ and libc++abi. */
+/* The ABI gives the first byte its meaning; that the second one is set while an initialiser runs
+ * holds for libstdc++ and libc++abi. */
 static bool is_done(const uint64_t *guard)
 {
     return __atomic_load_n((const unsigned char *)guard, __ATOMIC_ACQUIRE) != 0;
@@ -26,7 +27,8 @@ static void cxx_guard_forget(uint64_t *guard)
         bine_lot_wake(guard, SIZE_MAX);
 }
 
-/* The record is in place, so no greenlet comes in between. The runtime says no if another thread was faster. */
+/* The record is in place, so no greenlet comes in between. The runtime says no if another thread
+ * was faster. */
 static int acquire_as_owner(uint64_t *guard)
 {
     int result = bine_libc.__cxa_guard_acquire(guard);
@@ -65,7 +67,8 @@ int bine_cxx_guard_acquire(uint64_t *guard)
         bine_lot_enqueue_locked(bucket, &waiter, 0);
         bine_lot_unlock(bucket);
         if (bine_lot_await(&waiter, "initialiser", INT64_MAX, flags) != 0)
-            return bine_libc.__cxa_guard_acquire(guard); /* a deadlock: the runtime may know what to say */
+            /* a deadlock: the runtime may know what to say */
+            return bine_libc.__cxa_guard_acquire(guard);
     }
     return 0;
 }

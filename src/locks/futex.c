@@ -32,9 +32,10 @@ static uint32_t load(const void *word)
     return __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
-/* A wake that could not be delivered at once (from a signal handler, from another process) is noticed by what it was for. */
+/* A wake that could not be delivered at once (from a signal handler, from another process) is
+ * noticed by what it was for. */
 static enum bine_lot_answer has_changed(struct bine_lot_waiter *waiter)
 {
     return load(waiter->address) != (uint32_t)waiter->item ? BINE_LOT_GRANTED : BINE_LOT_REFUSED;
@@ -80,7 +81,8 @@ static int park(const struct call *call, struct bine_hub *hub, uint32_t bits, in
         waiter.arm = name_word;
         flags |= BINE_PARK_EXTERNAL | BINE_LOT_WATCH;
     }
-    /* The waker changes the word, then looks for waiters; we queue up, then look at the word: one of us sees the other. */
+    /* The waker changes the word, then looks for waiters; we queue up, then look at the word: one
+     * of us sees the other. */
     bine_lot_enqueue(&waiter, 0);
     if (load(call->word) != call->value && bine_lot_leave(&waiter))
         return EAGAIN;
@@ -101,7 +103,7 @@ static long wait_on(const struct call *call, uint32_t bits)
     return error ? -1 : 0;
 }
 
-/* ---- waking ------------------------------------------------------------------------------------ */
+/* ---- waking ---------------------------------------------------------------------------------- */
 
 static size_t wake_greenlets(const uint32_t *word, size_t count, uint32_t bits)
 {
@@ -124,7 +126,8 @@ static long wake_on(struct call *call, uint32_t bits)
     return (long)woken;
 }
 
-/* Greenlets that would be moved to the other word are woken: they look at what they wait for, and wait there. */
+/* Greenlets that would be moved to the other word are woken: they look at what they wait for, and
+ * wait there. */
 static long requeue(const struct call *call)
 {
     long done = ask_kernel(call);
@@ -134,7 +137,8 @@ static long requeue(const struct call *call)
     return done + (long)(most > (size_t)done ? wake_greenlets(call->word, most - (size_t)done, UINT32_MAX) : 0);
 }
 
-/* The kernel has done the operation on the second word. Whether it held for a wake there is not known: a wake for nothing is borne. */
+/* The kernel has done the operation on the second word. Whether it held for a wake there is not
+ * known: a wake for nothing is borne. */
 static long wake_two(const struct call *call)
 {
     long done = ask_kernel(call);

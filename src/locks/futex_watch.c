@@ -112,7 +112,8 @@ static void *watch_all(void *arg)
             ((error == ENOSYS || error == EPERM || error == EINVAL) && retire(true)))
             break;
         if (error == EFAULT)
-            bine_libc.syscall(SYS_sched_yield); /* its waiter has left meanwhile, and the memory with it */
+            /* its waiter has left meanwhile, and the memory with it */
+            bine_libc.syscall(SYS_sched_yield);
     }
     bine_hub_runtime_threads(-1);
     return NULL;

@@ -37,8 +37,8 @@ enum {
 
 static __thread pid_t cached_thread;
 
-/* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets stay on their
- * thread, but a fork renames it. */
+/* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets
+ * stay on their thread, but a fork renames it. */
 __attribute__((noinline)) pid_t bine_lot_thread(void)
 {
     if (!cached_thread)
@@ -55,8 +55,9 @@ const void *bine_lot_self(void)
 }
 
 /*
- * The hub's queues may not be touched from a signal handler that interrupted them. Handlers run on the alternate signal
- * stack (the patched sigaction sees to it): off the greenlet's own. Where the root's stack lies only the kernel knows.
+ * The hub's queues may not be touched from a signal handler that interrupted them. Handlers run on
+ * the alternate signal stack (the patched sigaction sees to it): off the greenlet's own. Where the
+ * root's stack lies only the kernel knows.
  */
 static __attribute__((noinline)) bool in_signal_handler(const struct bine_greenlet *g)
 {
@@ -106,7 +107,7 @@ void bine_lot_unlock(struct bine_lot_bucket *bucket)
     unlock_bucket(bucket);
 }
 
-/* ---- the queue; all with the bucket's lock held ----------------------------------------------- */
+/* ---- the queue; all with the bucket's lock held ---------------------------------------------- */
 
 static void link_waiter(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, bool first)
 {
@@ -160,8 +161,9 @@ static void wake_thread(struct bine_lot_waiter *waiter)
 }
 
 /*
- * Off the queue. Waiters of other hubs are told here, under the lock, so that a hub that ends while it has waiters
- * cannot go away in between (forget_hub takes the lock); those of our own hub gather in *local.
+ * Off the queue. Waiters of other hubs are told here, under the lock, so that a hub that ends while
+ * it has waiters cannot go away in between (forget_hub takes the lock); those of our own hub gather
+ * in *local.
  */
 static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, struct bine_hub *here,
                      struct bine_lot_waiter **local)
@@ -234,8 +236,8 @@ void bine_lot_balance(const void *address)
 {
     struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
     if (!try_lock(bucket)) {
-        /* The holder may be the very thread that this signal handler interrupted: leave it a note instead of
-         * spinning, and try again in case it has left without seeing it. */
+        /* The holder may be the very thread that this signal handler interrupted: leave it a note
+         * instead of spinning, and try again in case it has left without seeing it. */
         atomic_store(&bucket->again, true);
         if (!try_lock(bucket))
             return;
@@ -273,7 +275,8 @@ size_t bine_lot_wake(const void *address, size_t count)
 size_t bine_lot_wake_bits(const void *address, size_t count, uint32_t bits)
 {
     struct bine_lot_bucket *bucket = bine_lot_bucket_of(address);
-    /* A holder that this signal handler interrupted never lets go: after a while it is left a note. */
+    /* A holder that this signal handler interrupted never lets go: after a while it is left a
+     * note. */
     for (unsigned spins = 0; !try_lock(bucket); spins++) {
         if (spins < SPINS_OF_HANDLER)
             continue;
@@ -371,9 +374,9 @@ enum {
 };
 
 /*
- * How long until the next look. Most releases are told to us, and soon: so the futex is watched only in waits that
- * have become long, and then looking is but a safety net. Without a futex the first in the queue looks every 10
- * ms; the others only guard against having become first.
+ * How long until the next look. Most releases are told to us, and soon: so the futex is watched
+ * only in waits that have become long, and then looking is but a safety net. Without a futex the
+ * first in the queue looks every 10 ms; the others only guard against having become first.
  */
 static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks, bool *watched)
 {
@@ -481,8 +484,9 @@ static void lot_after_fork_in_parent(void)
     unlock_all();
 }
 
-/* Initialisers and barriers of greenlets that are gone will not come to an end. libc restarts the initialisers in the child; the C++ runtime
- * is told that those of statics have failed, so that the child runs them again. Without the locks, for it may call what is patched. */
+/* Initialisers and barriers of greenlets that are gone will not come to an end. libc restarts the
+ * initialisers in the child; the C++ runtime is told that those of statics have failed, so that the
+ * child runs them again. Without the locks, for it may call what is patched. */
 static void lot_abandon(struct bine_lot_record *gone)
 {
     while (gone) {
@@ -525,8 +529,8 @@ static void lot_after_fork_in_child(void)
     lot_abandon(gone);
 }
 
-/* Early among the constructors: prepare handlers of fork run in reverse order, so those of the program run before
- * ours and may still lock. */
+/* Early among the constructors: prepare handlers of fork run in reverse order, so those of the
+ * program run before ours and may still lock. */
 __attribute__((constructor(102))) static void lot_set_up(void)
 {
     bine_hub_on_end(forget_hub);

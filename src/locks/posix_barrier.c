@@ -13,7 +13,8 @@
 #include "parking_lot.h"
 #include "posix_barrier.h"
 
-/* glibc's object begins: in, current_round, count, shared. Proved at start, since no public header says so. */
+/* glibc's object begins: in, current_round, count, shared. Proved at start, since no public header
+ * says so. */
 enum {
     WORD_COUNT = 2,
     WORD_SHARED = 3,

@@ -1,6 +1,6 @@
 /*
- * C11's mutexes, conditions and call_once for greenlets: in glibc they are the pthread objects under other names, with
- * results of their own (ISO C11 7.26).
+ * C11's mutexes, conditions and call_once for greenlets: in glibc they are the pthread objects
+ * under other names, with results of their own (ISO C11 7.26).
  */
 #include "posix.h"
 

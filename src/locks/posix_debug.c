@@ -6,8 +6,8 @@
 #include "libc/libc.h"
 #include "parking_lot.h"
 
-/* The owner if it belongs to this hub: those of other hubs may not be looked into, and it is on one's own hub that
- * a parked owner stops everybody. */
+/* The owner if it belongs to this hub: those of other hubs may not be looked into, and it is on
+ * one's own hub that a parked owner stops everybody. */
 static struct bine_greenlet *owner_here(struct bine_hub *hub, const struct bine_greenlet *owner)
 {
     struct bine_greenlet *g = hub->all;

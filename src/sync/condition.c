@@ -97,7 +97,8 @@ static int condition_wait_until(struct bine_condition *condition, int64_t deadli
     } while (error == 0 && taker.error == BINE_UNSERVED && taker.waiter.queue);
     if (taker.error != BINE_UNSERVED)
         return 0;
-    /* Cut short. One that was notified before has only to get the lock, which takes as long as it takes. */
+    /* Cut short. One that was notified before has only to get the lock, which takes as long as it
+     * takes. */
     bine_waiters_remove(&taker.waiter);
     bine_rlock_take_firmly(lock, depth);
     return taker.kind == NOTIFIED ? 0 : error == ETIME ? ETIMEDOUT : error;

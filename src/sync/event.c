@@ -4,7 +4,7 @@
 
 #include "remote.h"
 
-/* ---- event ------------------------------------------------------------------------------------ */
+/* ---- event ----------------------------------------------------------------------------------- */
 
 struct bine_event {
     struct bine_object object;
@@ -129,7 +129,7 @@ int bine_event_wait(bine_event *event, int64_t timeout)
     return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout));
 }
 
-/* ---- async result ----------------------------------------------------------------------------- */
+/* ---- async result ---------------------------------------------------------------------------- */
 
 enum {
     SENT_VALUE,

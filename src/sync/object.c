@@ -4,7 +4,8 @@
 
 #include "remote.h"
 
-/* Every object of this thread, so that the child of a fork can forget waiters whose stacks are gone. */
+/* Every object of this thread, so that the child of a fork can forget waiters whose stacks are
+ * gone. */
 static _Thread_local struct bine_object *all_objects;
 
 /* In the child only the greenlet that forked lives on, and it waits for nothing. */
@@ -20,8 +21,9 @@ static void objects_forked(struct bine_hub *hub)
     }
 }
 
-/* Objects that were not freed stay, for the threads that share them, and to be freed by another one. Until then the record of the hub is
- * theirs: a thread that got it would take them for its own. */
+/* Objects that were not freed stay, for the threads that share them, and to be freed by another
+ * one. Until then the record of the hub is theirs: a thread that got it would take them for its
+ * own. */
 static void objects_ended(struct bine_hub *hub)
 {
     for (struct bine_object *object = all_objects, *next; object; object = next) {

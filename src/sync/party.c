@@ -77,7 +77,8 @@ static bool claim(struct bine_party_taker *taker)
     return true;
 }
 
-/* An object that a party watches became ready. As a taker's it only says that the taker is a party's. */
+/* An object that a party watches became ready. As a taker's it only says that the taker is a
+ * party's. */
 static void notified(struct bine_waiter *waiter)
 {
     claim((struct bine_party_taker *)waiter);

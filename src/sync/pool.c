@@ -43,7 +43,7 @@ static void pool_forked(struct bine_object *object)
 static const struct bine_object_class pool_class = {
     {"pool", pool_ready, bine_object_external, bine_object_hub}, pool_forked, NULL};
 
-/* ---- places ----------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 /* Gives the place to a spawner that waits. Returns false if there is none. Wakes those that wait to
  * look on the way. */
@@ -88,7 +88,7 @@ static int pool_check(const struct bine_pool *pool, int64_t timeout)
     return error ? error : timeout < 0 ? EINVAL : 0;
 }
 
-/* ---- members ---------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static void unlink_member(struct bine_member *member)
 {
@@ -283,7 +283,7 @@ int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
     return 0;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int wait_available_there(struct bine_errand *errand)
 {
@@ -325,7 +325,8 @@ void bine_pool_kill_context(struct bine_pool *pool, const void *context)
         struct bine_member *next = member->next;
         size_t before = pool->departures;
         if (!context || member->context == context) {
-            /* One that has not started ends here and now, and leaves; and its links may send others away. */
+            /* One that has not started ends here and now, and leaves; and its links may send others
+             * away. */
             size_t leaving = member->greenlet->state == BINE_NEW ? 1 : 0;
             bine_kill(member->greenlet);
             if (pool->departures - before > leaving)
@@ -358,7 +359,8 @@ int bine_pool_kill(bine_pool *pool, int64_t timeout)
     }
     int64_t deadline = bine_object_deadline(&pool->object, timeout);
     pool->killing++;
-    /* The caller need not be the only one that is in here and in the pool, so wait for one after the other. */
+    /* The caller need not be the only one that is in here and in the pool, so wait for one after
+     * the other. */
     for (struct bine_member *member; !error && (member = another(pool));) {
         struct bine_greenlet *g = bine_ref(member->greenlet);
         struct bine_taker taker = {.waiter.greenlet = pool->object.hub->current};
@@ -371,7 +373,7 @@ int bine_pool_kill(bine_pool *pool, int64_t timeout)
     return bine_result(error == ETIME ? ETIMEDOUT : error);
 }
 
-/* ---- making, freeing, looking ----------------------------------------------------------------- */
+/* ---- making, freeing, looking ---------------------------------------------------------------- */
 
 bine_pool *bine_pool_new(size_t size, unsigned flags)
 {

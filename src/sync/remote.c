@@ -70,7 +70,8 @@ void bine_remote_detach(struct bine_object *object)
         remote_forget(remote);
 }
 
-/* The inbox of the child is empty, so a message that was on its way is not any more: take what it announced now. */
+/* The inbox of the child is empty, so a message that was on its way is not any more: take what it
+ * announced now. */
 void bine_remote_forked(struct bine_object *object)
 {
     atomic_store(&object->remote->sent, false);

@@ -89,7 +89,7 @@ int bine_rlock_free(bine_rlock *lock)
     return bine_result(error);
 }
 
-/* ---- for greenlets of other threads --------------------------------------------------------------- */
+/* ---- for greenlets of other threads ---------------------------------------------------------- */
 
 int bine_rlock_borrow(struct bine_rlock *lock, const struct bine_errand *errand)
 {
@@ -152,7 +152,7 @@ BINE_ELSEWHERE int release_elsewhere(int error, struct bine_rlock *lock)
     return failed;
 }
 
-/* ---- acquire and release ---------------------------------------------------------------------------- */
+/* ---- acquire and release --------------------------------------------------------------------- */
 
 int bine_rlock_acquire(bine_rlock *lock, int64_t timeout)
 {

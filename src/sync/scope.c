@@ -19,7 +19,7 @@ struct bine_scope {
     bool interrupted;
 };
 
-/* ---- scopes that their owners leave open ------------------------------------------------------ */
+/* ---- scopes that their owners leave open ----------------------------------------------------- */
 
 static void enlist(struct bine_scope *scope)
 {
@@ -69,7 +69,7 @@ static void close_open(struct bine_greenlet *g)
 
 static const struct bine_block_class scope_blocks = {has_open, close_open};
 
-/* ---- beginning, spawning, ending -------------------------------------------------------------- */
+/* ---- beginning, spawning, ending ------------------------------------------------------------- */
 
 bine_scope *bine_scope_begin(int64_t timeout)
 {

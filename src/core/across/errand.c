@@ -57,7 +57,7 @@ static void forsake(struct trip *trip)
     errand_release(trip);
 }
 
-/* ---- there ------------------------------------------------------------------------------------ */
+/* ---- there ----------------------------------------------------------------------------------- */
 
 static void errand_answer(struct trip *trip, int error)
 {
@@ -73,8 +73,8 @@ static void *errand_carry_out(void *arg)
     return NULL;
 }
 
-/* A function of the program's own has ended. It may ignore that it was killed and return a value like any other, so the
- * value counts only if no kill of the caller's reached it. */
+/* A function of the program's own has ended. It may ignore that it was killed and return a value
+ * like any other, so the value counts only if no kill of the caller's reached it. */
 static int outcome_of_call(struct trip *trip)
 {
     trip->errand.item = bine_value(trip->agent);
@@ -142,7 +142,7 @@ static void not_stopped(struct bine_message *message)
     errand_release(TRIP_OF(message, stop));
 }
 
-/* ---- here ------------------------------------------------------------------------------------- */
+/* ---- here ------------------------------------------------------------------------------------ */
 
 static void link_trip(struct trip *trip)
 {
@@ -204,7 +204,8 @@ void bine_errands_end(struct bine_hub *hub)
             forsake(trip);
             continue;
         }
-        atomic_fetch_add(&trip->references, 1); /* what has not begun is its receiver's to free at any moment */
+        /* what has not begun is its receiver's to free at any moment */
+        atomic_fetch_add(&trip->references, 1);
         if (give_up(trip) && trip->errand.forsaken)
             trip->errand.forsaken(&trip->errand, ESRCH);
         errand_release(trip);
@@ -212,7 +213,8 @@ void bine_errands_end(struct bine_hub *hub)
     hub->trips = NULL;
 }
 
-/* Until it has been answered (true), or given up before it began. *error: why the wait ended early, else 0. */
+/* Until it has been answered (true), or given up before it began. *error: why the wait ended early,
+ * else 0. */
 static bool wait_for_answer(struct trip *trip, int64_t deadline, int *error)
 {
     const struct bine_errand *errand = &trip->errand;
@@ -284,7 +286,7 @@ int bine_errand(struct bine_hub *hub, struct bine_errand *errand)
     return return_from(trip, deadline, errand);
 }
 
-/* ---- calling another hub ---------------------------------------------------------------------- */
+/* ---- calling another hub --------------------------------------------------------------------- */
 
 int bine_call(bine_hub *hub, bine_run *run, void *arg, void **value, int64_t timeout)
 {

@@ -31,9 +31,10 @@ static int add(get_globals *get)
     return ENOSPC;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------------ */
+/* ---- finding --------------------------------------------------------------------------------- */
 
-/* A C++ runtime loaded with a library (RTLD_LOCAL) is not in the global scope: ask for it by name. */
+/* A C++ runtime loaded with a library (RTLD_LOCAL) is not in the global scope: ask for it by
+ * name. */
 static void *find_runtime(void)
 {
     static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1"};
@@ -94,7 +95,8 @@ int bine_cxx_runtime_add(void *(*globals)(void))
 
 /* ---- a hub's runtimes ---- */
 
-/* The same runtime may be there by two addresses: a program that is not position independent has a stub of its own for it. */
+/* The same runtime may be there by two addresses: a program that is not position independent has a
+ * stub of its own for it. */
 static bool knows(const struct bine_hub *hub, const struct bine_exception_globals *globals)
 {
     bool known = hub->exception_globals == globals;

@@ -13,8 +13,8 @@ int bine_hub_send(struct bine_hub *hub, struct bine_message *message)
             return ESRCH;
         message->next = first;
     } while (!atomic_compare_exchange_weak(&hub->inbox.first, &first, message));
-    /* Sequentially consistent with the hub, which sets `waiting` and then looks at `first`: one of us sees the other. Only
-     * the first sender after the hub fell asleep pays for the wake. */
+    /* Sequentially consistent with the hub, which sets `waiting` and then looks at `first`: one of
+     * us sees the other. Only the first sender after the hub fell asleep pays for the wake. */
     if (atomic_load(&hub->inbox.waiting) && atomic_exchange(&hub->inbox.waiting, false)) {
         struct bine_driver *driver = __atomic_load_n(&hub->driver, __ATOMIC_ACQUIRE);
         driver->wake(driver);

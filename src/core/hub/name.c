@@ -15,7 +15,8 @@
 
 #include "hub.h"
 
-/* Small integers are what people pass as (void *)5; no object lives in the first page or wraps around the last. */
+/* Small integers are what people pass as (void *)5; no object lives in the first page or wraps
+ * around the last. */
 static void format_argument(char *text, size_t size, const void *arg)
 {
     intptr_t number = (intptr_t)arg;

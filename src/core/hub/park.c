@@ -30,7 +30,8 @@ static void clear_interrupt(struct bine_greenlet *g)
     g->attention &= (uint8_t)~BINE_A_INTERRUPT;
 }
 
-/* What a park fails with, or a call that would park, because `error` is pending. It spends an interrupt. 0: it waits all the same. */
+/* What a park fails with, or a call that would park, because `error` is pending. It spends an
+ * interrupt. 0: it waits all the same. */
 static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
 {
     if (error == g->interrupt && !(g->attention & BINE_A_KILLED))

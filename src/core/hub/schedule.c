@@ -103,7 +103,7 @@ BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_gree
     __builtin_unreachable();
 }
 
-/* ---- turning ------------------------------------------------------------------------------------------------ */
+/* ---- turning --------------------------------------------------------------------------------- */
 
 static bool deliver_messages(struct bine_hub *hub)
 {
@@ -194,7 +194,8 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         if (hub->recess)
             hub->recess->over(hub);
         deliver_messages(hub);
-        attend_to_signals(hub); /* before the timers: a wait whose time is up in this turn was interrupted before */
+        /* before the timers: a wait whose time is up in this turn was interrupted before */
+        attend_to_signals(hub);
         fire_timers(hub);
     }
     attend_to_signals(hub);
@@ -211,7 +212,8 @@ void bine_schedule_look(struct bine_hub *hub, int64_t now)
     bine_schedule_turn(hub, false);
 }
 
-/* A slice that took longer than SLOW is followed by one that shall take TARGET, one that was quicker by one of twice as many switches. */
+/* A slice that took longer than SLOW is followed by one that shall take TARGET, one that was
+ * quicker by one of twice as many switches. */
 #define SLICE_TARGET (BINE_MS / 2)
 #define SLICE_SLOW BINE_MS
 
@@ -268,7 +270,8 @@ static struct bine_greenlet *pop_any(struct bine_hub *hub)
     uint32_t count = bine_ready_count(&hub->ready);
     if (!hub->simulated || count == 1)
         return bine_ready_pop(&hub->ready);
-    /* Under simulation any ready greenlet may come next: whatever relies on more than the contract breaks. */
+    /* Under simulation any ready greenlet may come next: whatever relies on more than the contract
+     * breaks. */
     return bine_ready_take(&hub->ready, hub->driver->random(hub->driver) % (count < 16 ? count : 16));
 }
 

@@ -86,7 +86,8 @@ void bine_timers_free(struct bine_timers *timers)
     *timers = (struct bine_timers){0};
 }
 
-/* Without a jump: which of two comes first is as good as random, so it would be mispredicted every other time. */
+/* Without a jump: which of two comes first is as good as random, so it would be mispredicted every
+ * other time. */
 static inline bool timer_before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
 {
     return (a->deadline < b->deadline) | ((a->deadline == b->deadline) & ((int32_t)(a->order - b->order) < 0));
@@ -116,7 +117,8 @@ static void sift_up(struct bine_timers *timers, size_t i, struct bine_timer_entr
     place(timers, i, entry);
 }
 
-/* Of the children of a node, which begin at `first`: the earliest. While they are compared theirs, 16 and four cache lines, arrive. */
+/* Of the children of a node, which begin at `first`: the earliest. While they are compared theirs,
+ * 16 and four cache lines, arrive. */
 static inline size_t earliest_child(const struct bine_timers *timers, size_t first)
 {
     const struct bine_timer_entry *heap = timers->heap;
@@ -173,9 +175,10 @@ void bine_timer_stop(struct bine_timers *timers, uint32_t timer)
     take_out(timers, place - 1);
 }
 
-/* With many timers whom they are for is cold by the time they fire. The next to fire is a child of the root now, and the root while
- * this one fires: fetch what a timer is for two steps ahead, and its owner one step. (Always inlined: gcc takes a function that only
- * fetches for one without effect, and drops the call.) */
+/* With many timers whom they are for is cold by the time they fire. The next to fire is a child of
+ * the root now, and the root while this one fires: fetch what a timer is for two steps ahead, and
+ * its owner one step. (Always inlined: gcc takes a function that only fetches for one without
+ * effect, and drops the call.) */
 static inline __attribute__((always_inline)) void fetch_next(const struct bine_timers *timers)
 {
     if (timers->count < 5)

@@ -31,7 +31,8 @@ void bine_hub_runtime_thread(void)
     is_runtime_thread = true;
 }
 
-/* io_uring's kernel workers are listed among a process's threads, by names that begin with "iou-". */
+/* io_uring's kernel workers are listed among a process's threads, by names that begin with
+ * "iou-". */
 static bool kernel_worker(const char *task)
 {
     char path[64], name[8] = "";
@@ -54,7 +55,8 @@ static bool other_threads(void)
         if (entry->d_name[0] != '.' && !kernel_worker(entry->d_name))
             count++;
     closedir(tasks);
-    /* A function that runs on a thread of the runtime may have made a hub there, and wait for the program's threads. */
+    /* A function that runs on a thread of the runtime may have made a hub there, and wait for the
+     * program's threads. */
     return count > (is_runtime_thread ? 0 : 1) + atomic_load(&runtime_threads);
 }
 
@@ -66,7 +68,8 @@ static bool waits_for_handlers(const struct bine_hub *hub)
     return false;
 }
 
-/* A handler of the program's own might post the semaphore that is waited for. Faults do not count: those handlers report. */
+/* A handler of the program's own might post the semaphore that is waited for. Faults do not count:
+ * those handlers report. */
 static bool handlers_installed(void)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};

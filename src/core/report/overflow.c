@@ -17,7 +17,8 @@
 #include "core/stack/guard.h"
 #include "libc/libc.h"
 
-/* Handlers of the program run here too, once signals are patched; only what they touch costs memory. A guard page lies below. */
+/* Handlers of the program run here too, once signals are patched; only what they touch costs
+ * memory. A guard page lies below. */
 enum {
     SIGNAL_STACK_SIZE = 256 * 1024
 };
@@ -74,8 +75,8 @@ static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, con
            (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
 }
 
-/* Run the handler that was there before ours as the kernel would have run it. The mask needs no undoing: the return from our own handler does
- * that. Only SA_ONSTACK is not up to it. */
+/* Run the handler that was there before ours as the kernel would have run it. The mask needs no
+ * undoing: the return from our own handler does that. Only SA_ONSTACK is not up to it. */
 static void chain(const struct sigaction *action, int signal_number, siginfo_t *info, void *context)
 {
     sigset_t mask = action->sa_mask;
@@ -114,11 +115,12 @@ static void overflow_handle(int signal_number, siginfo_t *info, void *context)
             chain(&action, signal_number, info, context);
             return;
         }
-        if (action.sa_handler == SIG_IGN && info->si_code <= 0) /* a fault cannot be ignored, one that was sent can */
+        /* a fault cannot be ignored, one that was sent can */
+        if (action.sa_handler == SIG_IGN && info->si_code <= 0)
             return;
     }
-    /* Back to the default and return: the instruction faults again and the process ends as it would have without us; a
-     * SIGSEGV that was sent is sent again. */
+    /* Back to the default and return: the instruction faults again and the process ends as it would
+     * have without us; a SIGSEGV that was sent is sent again. */
     struct sigaction default_action = {.sa_handler = SIG_DFL};
     bine_libc.sigaction(signal_number, &default_action, NULL);
     if (info->si_code <= 0)
@@ -146,8 +148,9 @@ int bine_overflow_watch_thread(void)
         errno = once_error;
         return -1;
     }
-    /* The program, a sanitizer or a language runtime may have one already. Theirs are for handlers that do next to nothing,
-     * often 8 KiB: one that cannot hold the program's own handlers gives way to ours while the hub lives. */
+    /* The program, a sanitizer or a language runtime may have one already. Theirs are for handlers
+     * that do next to nothing, often 8 KiB: one that cannot hold the program's own handlers gives
+     * way to ours while the hub lives. */
     stack_t old;
     if (sigaltstack(NULL, &old) < 0)
         old = (stack_t){.ss_flags = SS_DISABLE};

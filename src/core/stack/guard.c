@@ -70,7 +70,8 @@ static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t cou
         count = BINE_GUARDS_AT_ONCE;
     for (size_t i = 0; i < count; i++)
         guards[i] = (struct iovec){base + i * stride, size};
-    /* It tells how many bytes it got through: a guard that is there in part is installed again next time. */
+    /* It tells how many bytes it got through: a guard that is there in part is installed again next
+     * time. */
     ssize_t done = syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, guards, count, MADV_GUARD_INSTALL, 0);
     return done < (ssize_t)size ? -1 : done / (ssize_t)size;
 }

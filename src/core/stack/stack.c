@@ -1,7 +1,7 @@
 /*
  * Slabs, classes and the pool. See stack.h. guard.c makes the guards.
  *
- *   slab:  | guard | usable ........... top | guard | usable ........... top | ...   64 stacks at most
+ *   slab:  | guard | usable ....... top | guard | usable ....... top | ...   64 stacks at most
  *
  * Neighbouring slabs have equal flags, so the kernel merges them into one mapping.
  *
@@ -33,12 +33,12 @@ enum {
     DEFAULT_SIZE = 256 * 1024,
     SLAB_STACKS = BINE_GUARDS_AT_ONCE,
     SLAB_BYTES = 16 * 1024 * 1024,
-    /* Tops are staggered by cache lines: stacks lie a power of two apart, so without this the first frames of all of them
-     * would compete for the same few cache sets. */
+    /* Tops are staggered by cache lines: stacks lie a power of two apart, so without this the first
+     * frames of all of them would compete for the same few cache sets. */
     COLOURS = 16,
     COLOUR_BYTES = 64,
-    /* Of stacks with room above: how much of the page that holds the top is below it, and how far they are staggered. A C greenlet that
-     * waits in a library's call has used one to two KiB. */
+    /* Of stacks with room above: how much of the page that holds the top is below it, and how far
+     * they are staggered. A C greenlet that waits in a library's call has used one to two KiB. */
     ROOM_BELOW = 2560,
     ROOM_COLOURS = 8,
     KEEP = 64, /* free stacks never trimmed */
@@ -185,7 +185,8 @@ static bool slab_map(struct bine_slab *slab)
         char *base =
             mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
         if (base != MAP_FAILED) {
-            /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the kernel has none. */
+            /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the
+             * kernel has none. */
             madvise(base, bytes, MADV_NOHUGEPAGE);
             slab->base = base;
             return true;
@@ -259,8 +260,8 @@ static struct bine_slab *growing_slab(struct bine_stack_class *c, int class)
     return slab;
 }
 
-/* More slots with guards, put at the cold end of the free array. The guards of many are one system call, but each needs a page table:
- * no more at a time than there are already. */
+/* More slots with guards, put at the cold end of the free array. The guards of many are one system
+ * call, but each needs a page table: no more at a time than there are already. */
 static int add_slots(struct bine_stack_class *c, int class)
 {
     struct bine_slab *slab = growing_slab(c, class);
@@ -274,7 +275,8 @@ static int add_slots(struct bine_stack_class *c, int class)
         return -1;
     size_t added = (size_t)guarded, moved = c->free_count < added ? c->free_count : added;
     slab->guarded += (uint32_t)added;
-    /* The hottest end stays with stacks that have been used: the newcomers change places with those in front. */
+    /* The hottest end stays with stacks that have been used: the newcomers change places with those
+     * in front. */
     memcpy(c->free + (c->free_count + added - moved), c->free, moved * sizeof *c->free);
     for (size_t i = 0; i < added; i++) {
         bine_guard_register_stack(slab_at(slab, first + i) + slab->guard, slab_at(slab, first + i + 1));
@@ -340,7 +342,8 @@ int64_t bine_stacks_trim(struct bine_stacks *stacks, int64_t now)
         struct bine_stack_class *c = &stacks->classes[class];
         if (c->free_count <= KEEP)
             continue;
-        /* Half of what was not needed since the last time, so that a pool that is needed again soon is not lost. */
+        /* Half of what was not needed since the last time, so that a pool that is needed again soon
+         * is not lost. */
         size_t unneeded = c->least_free < c->free_count ? c->least_free : c->free_count;
         size_t cold = unneeded > KEEP ? (unneeded - KEEP + 1) / 2 : 0, clean = 0;
         for (size_t i = 0; i < c->free_count && i < cold + clean; i++) {
