@@ -86,9 +86,10 @@ uint64_t binary_offset(const struct binary *binary, uint64_t address, uint64_t s
     return offset;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* The text at this place of the string table: NULL if it lies outside or has no end within `most` bytes. */
+/* The text at this place of the string table: NULL if it lies outside or has no end within `most`
+ * bytes. */
 static const char *text_at(const struct binary *binary, const struct tables *tables, uint64_t at, size_t most)
 {
     if (at >= tables->strings_size)
@@ -100,7 +101,7 @@ static const char *text_at(const struct binary *binary, const struct tables *tab
     return text && memchr(text, '\0', room) ? text : NULL;
 }
 
-/* ---- imports ---------------------------------------------------------------------------------- */
+/* ---- imports --------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -116,7 +117,8 @@ static bool is_slot(const struct binary *binary, const Elf64_Rela *relocation)
     return type == JUMP_SLOT || type == GLOB_DAT || (type == ABSOLUTE && relocation->r_addend == 0);
 }
 
-/* The name of the function that another object defines, or NULL. A name too long to be one of libc's is of no interest. */
+/* The name of the function that another object defines, or NULL. A name too long to be one of
+ * libc's is of no interest. */
 static const char *imported(const struct binary *binary, const struct tables *tables, uint64_t index)
 {
     uint64_t address;
@@ -170,7 +172,7 @@ static void merge_imports(struct binary *binary)
     binary->import_count = kept + 1;
 }
 
-/* ---- the dynamic section ------------------------------------------------------------------------ */
+/* ---- the dynamic section --------------------------------------------------------------------- */
 
 /* What only needs the tables' places; sets *flags to DT_FLAGS_1. */
 static void find_tables(const struct binary *binary, const Elf64_Phdr *section, struct tables *tables, uint64_t *flags)

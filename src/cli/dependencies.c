@@ -34,7 +34,7 @@ enum {
     CACHE_PATIENCE = 5000  /* ms */
 };
 
-/* ---- the cache ---------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 static char *read_pipe(int fd)
 {
@@ -98,9 +98,10 @@ static bool cached(const char *cache, const char *name, char *path, size_t size)
     return false;
 }
 
-/* ---- search paths --------------------------------------------------------------------------------- */
+/* ---- search paths ---------------------------------------------------------------------------- */
 
-/* A directory of a search path with $ORIGIN and $LIB replaced. False: it does not fit, or has a token that is not known here. */
+/* A directory of a search path with $ORIGIN and $LIB replaced. False: it does not fit, or has a
+ * token that is not known here. */
 static bool expand(const char *text, size_t length, const char *origin, char *into, size_t size)
 {
     static const struct {
@@ -186,7 +187,7 @@ static bool look_up(struct dependencies *all, size_t by, struct dependency *foun
            search(all, found, system_directories, ":", "", name);
 }
 
-/* ---- the list ------------------------------------------------------------------------------------ */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static bool known(const struct dependencies *all, const char *name)
 {

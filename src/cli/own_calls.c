@@ -38,8 +38,8 @@ static void own_calls_note(struct own_calls *calls, uint32_t number)
         calls->numbers[calls->count++] = (uint16_t)number;
 }
 
-/* The segment's code, or NULL if it has none. Segments of a sound file do not overlap; those of another may each be the whole file: no more
- * is searched than the file holds. */
+/* The segment's code, or NULL if it has none. Segments of a sound file do not overlap; those of
+ * another may each be the whole file: no more is searched than the file holds. */
 static const unsigned char *code_of(const struct binary *binary, const Elf64_Phdr *segment, uint64_t *searched)
 {
     const unsigned char *code = binary_part(binary, segment->p_offset, segment->p_filesz);
@@ -56,11 +56,12 @@ enum {
     LOADED_BEFORE = 12
 };
 
-/* ---- where functions begin ------------------------------------------------------------------------- */
+/* ---- where functions begin ------------------------------------------------------------------- */
 
 struct functions {
-    uint64_t header;            /* address of .eh_frame_hdr, which the table is relative to */
-    const unsigned char *table; /* pairs of 32-bit offsets, sorted by the first: a function, and its unwinding */
+    uint64_t header; /* address of .eh_frame_hdr, which the table is relative to */
+    /* pairs of 32-bit offsets, sorted by the first: a function, and its unwinding */
+    const unsigned char *table;
     size_t count;
 };
 
@@ -101,7 +102,7 @@ static uint64_t function_at(const struct functions *functions, uint64_t address,
     return begin > lowest && begin <= address ? begin : lowest;
 }
 
-/* ---- following the code ------------------------------------------------------------------------------ */
+/* ---- following the code ---------------------------------------------------------------------- */
 
 /* Disassembly that goes on from one place in question to the next. */
 struct sweep {

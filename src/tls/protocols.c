@@ -23,7 +23,8 @@ static size_t encode(const char *list, unsigned char wire[BINE_TLS_PROTOCOLS])
     }
 }
 
-/* The first of the server's own that the client offers. Without one the two would not understand each other. */
+/* The first of the server's own that the client offers. Without one the two would not understand
+ * each other. */
 static int protocols_choose(SSL *ssl, const unsigned char **chosen, unsigned char *size, const unsigned char *offered,
                             unsigned offered_size, void *arg)
 {

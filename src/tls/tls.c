@@ -31,9 +31,9 @@
 
 enum {
     BLOCK = 16384, /* a record holds as much */
-    GATHERED =
-        3 *
-        BLOCK, /* records are sent together up to this size: a system call for each would cost as much as its encryption */
+    /* Records are sent together up to this size: a system call for each would cost as much as its
+     * encryption. */
+    GATHERED = 3 * BLOCK,
     UNSENT = 4 * BLOCK /* what reading may leave to be sent: see bine_tls_read */
 };
 
@@ -42,8 +42,9 @@ struct bine_tls {
     BIO *incoming; /* owned by ssl */
     struct bine_tls_outgoing outgoing;
     int fd;
-    bine_semaphore *receiving;     /* one greenlet receives at a time */
-    bine_semaphore *sending;       /* one sends: a write holds it from its first record to its last */
+    bine_semaphore *receiving; /* one greenlet receives at a time */
+    /* one greenlet sends at a time: a write holds it from its first record to its last */
+    bine_semaphore *sending;
     unsigned arrivals;             /* how often something was received */
     int read_error;                /* why nothing more can be read; 0: it can */
     int write_error;               /* why nothing more can be written; 0: it can */
@@ -65,14 +66,16 @@ static ssize_t tls_refused(int error)
     return -1;
 }
 
-/* A call of the socket failed, which began at so many interruptions. What ended the caller's wait passes. */
+/* A call of the socket failed, which began at so many interruptions. What ended the caller's wait
+ * passes. */
 static void note_error(int *kept, int error, unsigned interruptions)
 {
     if (!*kept && !bine_error_passes(error, interruptions))
         *kept = error;
 }
 
-/* In OpenSSL's words; of a certificate that was refused also why: expired, another name, unknown issuer. */
+/* In OpenSSL's words; of a certificate that was refused also why: expired, another name, unknown
+ * issuer. */
 static void explain_failure(const struct bine_tls *tls)
 {
     bool mistrusted =
@@ -106,14 +109,15 @@ static ssize_t refused_again(const struct bine_tls *tls, int error)
     return tls_refused(error);
 }
 
-/* ---- carrying --------------------------------------------------------------------------------- */
+/* ---- carrying -------------------------------------------------------------------------------- */
 
 static bool anything_to_send(const struct bine_tls *tls)
 {
     return bine_tls_outgoing_pending(&tls->outgoing) > 0;
 }
 
-/* Send what OpenSSL has written, from where the last greenlet that sent was cut short. The caller may send. */
+/* Send what OpenSSL has written, from where the last greenlet that sent was cut short. The caller
+ * may send. */
 static int send_records(struct bine_tls *tls, int flags)
 {
     const char *data;
@@ -141,8 +145,8 @@ static int wait_and_send(struct bine_tls *tls)
     return error;
 }
 
-/* A greenlet that sends already will send this as well. What does not fit into the socket's buffer goes out later, and
- * what cannot be sent at all is the next write's failure. */
+/* A greenlet that sends already will send this as well. What does not fit into the socket's buffer
+ * goes out later, and what cannot be sent at all is the next write's failure. */
 static void send_without_waiting(struct bine_tls *tls)
 {
     if (!anything_to_send(tls) || bine_semaphore_acquire(tls->sending, 0) != 0)
@@ -151,7 +155,8 @@ static void send_without_waiting(struct bine_tls *tls)
     bine_semaphore_release(tls->sending);
 }
 
-/* Receive something for OpenSSL to read, unless another greenlet has done so since there were `arrivals`. */
+/* Receive something for OpenSSL to read, unless another greenlet has done so since there were
+ * `arrivals`. */
 static int tls_receive(struct bine_tls *tls, unsigned arrivals)
 {
     char block[BLOCK];
@@ -181,7 +186,7 @@ static bool is_failure(int state)
     return state == SSL_ERROR_SSL || state == SSL_ERROR_SYSCALL;
 }
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void connection_free(struct bine_tls *tls)
 {
@@ -309,11 +314,12 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
     return tls_begin(tls, timeout);
 }
 
-/* ---- reading and writing ---------------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
-/* Reading answers some records, such as requests for new keys. It never waits until the answer is sent: two sides that write
- * much to each other would wait for each other. A peer that makes it answer and does not read would fill the memory, so
- * from some point on there is nothing to read before the answers have gone out. */
+/* Reading answers some records, such as requests for new keys. It never waits until the answer is
+ * sent: two sides that write much to each other would wait for each other. A peer that makes it
+ * answer and does not read would fill the memory, so from some point on there is nothing to read
+ * before the answers have gone out. */
 static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
 {
     for (;;) {
@@ -374,7 +380,8 @@ bine_reader *bine_tls_reader_new(bine_tls *tls, size_t limit)
     return tls ? bine_reader_new_from(read_for_reader, tls, limit) : tls_fail(EINVAL);
 }
 
-/* One record, which is sent if it is the last, or with those before it once they are many. 0 or an error number. */
+/* One record, which is sent if it is the last, or with those before it once they are many. 0 or an
+ * error number. */
 static int write_record(struct bine_tls *tls, const char *data, size_t size, bool last)
 {
     ERR_clear_error();
@@ -434,7 +441,7 @@ int bine_tls_set_timeouts(bine_tls *tls, int64_t read, int64_t write)
     return 0;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void bine_tls_free(bine_tls *tls, int64_t timeout)
 {

@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* glibc replaces the addresses in the dynamic section by absolute ones; the vdso's and some other loaders' stay
- * relative. */
+/* glibc replaces the addresses in the dynamic section by absolute ones; the vdso's and some other
+ * loaders' stay relative. */
 static uintptr_t absolute(const struct bine_image *object, ElfW(Addr) address)
 {
     return address < object->base ? address + object->base : address;
@@ -146,7 +146,8 @@ static uint32_t sysv_hash_of(const char *name)
     return hash;
 }
 
-/* Each symbol called `name`, one per version: the one after `previous` (0: the first). Returns its index, or 0. */
+/* Each symbol called `name`, one per version: the one after `previous` (0: the first). Returns its
+ * index, or 0. */
 static uint32_t next_in_gnu_hash(const struct bine_image *object, const char *name, uint32_t previous)
 {
     uint32_t bucket_count = object->gnu_hash[0], offset = object->gnu_hash[1], filter_count = object->gnu_hash[2],

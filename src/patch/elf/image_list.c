@@ -14,8 +14,8 @@ struct held {
     int result;
 };
 
-/* The loader calls this for the first object with its lock held, and stops there: all work is done inside. The lock is
- * recursive, so that the walk below may use the same function again. */
+/* The loader calls this for the first object with its lock held, and stops there: all work is done
+ * inside. The lock is recursive, so that the walk below may use the same function again. */
 static int inside(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)info, (void)size;
@@ -50,14 +50,15 @@ static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
 
 /* ---- the other namespaces ------------------------------------------------------------------- */
 
-/* glibc since 2.35 chains the lists of all namespaces for debuggers; link.h of older ones has no name for that. */
+/* glibc since 2.35 chains the lists of all namespaces for debuggers; link.h of older ones has no
+ * name for that. */
 struct extended_debug {
     struct r_debug base;
     struct extended_debug *next;
 };
 
-/* The program's DT_DEBUG points to the loader's own record. (The symbol _r_debug may be a copy of the first part
- * only.) */
+/* The program's DT_DEBUG points to the loader's own record. (The symbol _r_debug may be a copy of
+ * the first part only.) */
 static const struct extended_debug *program_debug(void)
 {
     const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
@@ -79,8 +80,9 @@ static const struct extended_debug *program_debug(void)
 static int visit_namespace(const struct r_debug *debug, struct walk *walk)
 {
     for (const struct link_map *map = debug->r_map; map; map = map->l_next) {
-        /* A library's file begins with its ELF header, and is mapped from there at l_addr. What does not look so (the
-         * loader itself appears in each namespace as a proxy, with an address in ours) is passed over. */
+        /* A library's file begins with its ELF header, and is mapped from there at l_addr. What
+         * does not look so (the loader itself appears in each namespace as a proxy, with an address
+         * in ours) is passed over. */
         const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
         if (!header || (uintptr_t)map->l_ld < map->l_addr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
             continue;

@@ -66,7 +66,8 @@ int bine_protections_read(struct bine_protections *protections)
         errno = saved;
         return 0;
     }
-    /* A line holds a path of at most PATH_MAX; the kernel hands out whole lines, a page at a time. */
+    /* A line holds a path of at most PATH_MAX; the kernel hands out whole lines, a page at a
+     * time. */
     char text[8192];
     size_t kept = 0;
     int error = 0;

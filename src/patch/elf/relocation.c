@@ -70,7 +70,8 @@ static int walk_short(const struct bine_image *object, struct bine_table table, 
 {
     const ElfW(Rel) *entry = (const ElfW(Rel) *)table.start;
     for (size_t i = 0; i < table.size / sizeof *entry; i++) {
-        /* The addend stood in the slot and is gone: those in data are judged by the value that the slot has now. */
+        /* The addend stood in the slot and is gone: those in data are judged by the value that the
+         * slot has now. */
         int result = relocation_look_at(object, entry[i].r_offset, entry[i].r_info, 0, visit, arg);
         if (result)
             return result;

@@ -46,13 +46,15 @@ static void sort(struct bine_changes *changes)
     changes->count = kept;
 }
 
-/* One aligned store, so that a thread that calls through the slot meanwhile finds the old function or the new one. */
+/* One aligned store, so that a thread that calls through the slot meanwhile finds the old function
+ * or the new one. */
 static bool replace(void **slot, void *from, void *to)
 {
     return __atomic_compare_exchange_n(slot, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* The pages of list[first] up to the last change that lies on the same or the next page with the same protection. */
+/* The pages of list[first] up to the last change that lies on the same or the next page with the
+ * same protection. */
 struct run {
     size_t first, end;
     char *start;
@@ -83,7 +85,8 @@ static struct run run_from(const struct bine_changes *changes, size_t first, siz
 
 static int protect(const struct run *run, int protection)
 {
-    /* A library that another thread loads at this moment is writable still but may be closed before we have written. */
+    /* A library that another thread loads at this moment is writable still but may be closed before
+     * we have written. */
     if ((run->protection & PROT_WRITE) && !run->closes)
         return 0;
     int saved = errno;

@@ -37,8 +37,9 @@
  * as the holder may be inside the loader's lock. Nor may the holder park: the program's allocator,
  * which this code calls, may make a patched call. The lock is held for the length of one walk. */
 static struct bine_spin taken;
-static struct bine_hub *holder; /* the hub of the thread that holds the lock, NULL if it had none when it took it */
-static bool could_not_park;     /* what it was before */
+/* the hub of the thread that holds the lock, NULL if it had none when it took it */
+static struct bine_hub *holder;
+static bool could_not_park; /* what it was before */
 
 void bine_engine_lock(void)
 {
@@ -67,8 +68,9 @@ __attribute__((constructor)) static void keep_lock_over_fork(void)
 
 static struct bine_image_record *records; /* of all objects seen in the last walk */
 static unsigned current_families;
-static bool had_limits;    /* in the last walk */
-static unsigned epoch = 1; /* changes whenever families or rules do: an object scanned in this epoch is done */
+static bool had_limits; /* in the last walk */
+/* changes whenever families or rules do: an object scanned in this epoch is done */
+static unsigned epoch = 1;
 static unsigned long long seen_added, seen_removed;
 
 struct objects {
@@ -81,12 +83,12 @@ struct plan {
     struct bine_protections protections;
     struct bine_changes changes;
     struct bine_image_record *records; /* what `records` will be */
-    struct objects system;             /* the objects that libc's functions, and the C++ runtime's, live in */
-    struct objects limited;            /* those that not everybody may be inside at once (limit.h) */
+    struct objects system;             /* in which libc's functions and the C++ runtime's live */
+    struct objects limited;            /* those under a limit (limit.h) */
     struct bine_image program;
     bool program_known;
-    /* Objects were unloaded since the last walk: one that lies where one was known need not be the same, even if it
-     * comes from the same file (which may have been replaced). */
+    /* Objects were unloaded since the last walk: one that lies where one was known need not be the
+     * same, even if it comes from the same file (which may have been replaced). */
     bool some_unloaded;
     bool cancels;   /* some object calls pthread_cancel */
     bool overtaken; /* a slot was written by another thread between plan and change */
@@ -112,9 +114,10 @@ static const ElfW(Sym) * program_symbol(const struct plan *plan, const char *nam
 }
 
 /*
- * Slots are judged by what they hold, not by their name alone: a library may have a `connect` of its own, and a
- * pointer in data may have been set to something else since. What is libc's: the function that we found at start, any
- * version of it in a part of the C library, an interceptor of a sanitizer, and the jump stubs that lead there.
+ * Slots are judged by what they hold, not by their name alone: a library may have a `connect` of
+ * its own, and a pointer in data may have been set to something else since. What is libc's: the
+ * function that we found at start, any version of it in a part of the C library, an interceptor of
+ * a sanitizer, and the jump stubs that lead there.
  */
 static bool leads_to_libc(const struct plan *plan, const struct bine_relocation *relocation,
                           const struct bine_symbol *symbol, void *value)
@@ -123,7 +126,8 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
         return true;
     const ElfW(Sym) *lent = program_symbol(plan, symbol->name);
     if (bine_image_contains(plan->object, value)) {
-        /* The stub of a call that has not been bound yet, if no function of the program's own will be found first. */
+        /* The stub of a call that has not been bound yet, if no function of the program's own will
+         * be found first. */
         bool own =
             lent && lent->st_shndx != SHN_UNDEF && (void *)(plan->program.base + lent->st_value) != *symbol->original;
         return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here && !own;
@@ -211,7 +215,8 @@ static int plan_change(struct plan *plan, void **slot, void *from, void *to)
     return bine_changes_add(&plan->changes, change);
 }
 
-/* The slot shall hold `hook` (NULL: what it held without us), and holds `value`, which is ours if `patched`. */
+/* The slot shall hold `hook` (NULL: what it held without us), and holds `value`, which is ours if
+ * `patched`. */
 static int want(struct plan *plan, const struct bine_relocation *relocation, void *value, bool patched, void *hook,
                 void *original)
 {
@@ -274,8 +279,8 @@ static int engine_look_at(const struct bine_relocation *relocation, void *arg)
                 *symbol->original);
 }
 
-/* The loader closes an object when it has relocated it: one that is open still is being loaded by another thread, and
- * will be looked at again. */
+/* The loader closes an object when it has relocated it: one that is open still is being loaded by
+ * another thread, and will be looked at again. */
 static bool is_finished(const struct plan *plan, const struct bine_image *object)
 {
     if (object->relro_start >= object->relro_end || *object->path == '\0')
@@ -302,7 +307,8 @@ static int engine_scan(const struct bine_image *object, void *arg)
         return ENOMEM;
     new->next = plan->records;
     plan->records = new;
-    /* Objects of other namespaces have a libc, and an errno, of their own: our hooks would set the wrong one. */
+    /* Objects of other namespaces have a libc, and an errno, of their own: our hooks would set the
+     * wrong one. */
     if (bine_image_is_system(object) || object->other_namespace) {
         new->system = !object->other_namespace;
         new->epoch = epoch;
@@ -334,7 +340,8 @@ static int engine_scan(const struct bine_image *object, void *arg)
 
 /* ---- carrying it out ------------------------------------------------------------------------ */
 
-/* A slot that another thread bound between plan and change was left alone; its object is looked at once more. */
+/* A slot that another thread bound between plan and change was left alone; its object is looked at
+ * once more. */
 static void settle(struct plan *plan)
 {
     for (struct bine_image_record *record = plan->records; record; record = record->next) {
@@ -412,7 +419,8 @@ int bine_engine_apply(unsigned families, bool anew)
         return error;
     }
     if (cancels && !bine_points_wanted()) {
-        /* From here on calls are cancellation points: look at all slots again. For lack of memory some are not. */
+        /* From here on calls are cancellation points: look at all slots again. For lack of memory
+         * some are not. */
         bine_points_want();
         epoch = epoch + 1 ? epoch + 1 : 1;
         if (apply_once(families, &overtaken, &cancels) != 0)

@@ -200,7 +200,7 @@ void *bine_limit_end(const char *stack)
     return return_address;
 }
 
-/* ---- ends --------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void limit_thread_ended(struct bine_hub *hub)
 {

@@ -41,7 +41,8 @@ static enum bine_lot_answer loading_look(struct bine_lot_waiter *waiter)
     return loading.owner || loading.foreign ? BINE_LOT_REFUSED : BINE_LOT_GRANTED;
 }
 
-/* With the bucket locked, which is given back. The deadlock check has to know whether greenlets of this hub alone can end the wait. */
+/* With the bucket locked, which is given back. The deadlock check has to know whether greenlets of
+ * this hub alone can end the wait. */
 static int loading_await(struct bine_lot_bucket *bucket, struct bine_hub *hub,
                          enum bine_lot_answer (*acquire)(struct bine_lot_waiter *))
 {
@@ -150,7 +151,7 @@ void bine_loading_await(void)
     errno = saved;
 }
 
-/* ---- walks ------------------------------------------------------------------------------------- */
+/* ---- walks ----------------------------------------------------------------------------------- */
 
 static void end_walk(struct walk *walk)
 {
@@ -201,7 +202,7 @@ int bine_loading_walk(int (*callback)(struct dl_phdr_info *, size_t, void *), vo
     return bine_libc.dl_iterate_phdr(callback, data);
 }
 
-/* ---- fork -------------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* Those that are gone do not come out any more. libc makes its own locks anew. */
 static void loading_after_fork_in_child(void)

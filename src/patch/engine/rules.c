@@ -92,8 +92,8 @@ static bool matches_any(const char *name, const char *const *patterns)
 }
 
 /*
- * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would wait at once: their waits stay the
- * thread's. Abseil's Mutex, and what has Abseil inside.
+ * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would
+ * wait at once: their waits stay the thread's. Abseil's Mutex, and what has Abseil inside.
  */
 static const char *const wait_per_thread[] = {"libabsl_*",           "libgrpc*", "cygrpc*", "libtensorflow*",
                                               "_pywrap_tensorflow*", NULL};
@@ -115,7 +115,8 @@ enum bine_variant bine_rules_variant(const char *name)
 
 unsigned bine_rules_families(const char *name, unsigned families)
 {
-    /* Destructors of thread-local variables are registered by the C++ runtime for all objects: rules of objects do not count. */
+    /* Destructors of thread-local variables are registered by the C++ runtime for all objects:
+     * rules of objects do not count. */
     unsigned everywhere = families & BINE_PATCH_LOCAL_TLS;
     if (!bine_rules_allows(name))
         return everywhere;

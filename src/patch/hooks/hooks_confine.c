@@ -13,7 +13,8 @@
 #include "io/offload/confine.h"
 #include "patch/table/hook.h"
 
-/* New processes and clocks aside, all that unshare and setns change is looked at by path or by name. */
+/* New processes and clocks aside, all that unshare and setns change is looked at by path or by
+ * name. */
 static void namespaces_changed(int flags)
 {
     if (flags & CLONE_FILES)

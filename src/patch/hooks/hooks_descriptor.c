@@ -24,8 +24,8 @@ static int failing(int result)
     return result;
 }
 
-/* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking ones are O_NONBLOCK.
- * */
+/* A call made a descriptor, or failed (fd < 0). On Linux all the flags that ask for non-blocking
+ * ones are O_NONBLOCK. */
 static int made(int fd, enum bine_descriptor_kind kind, int flags)
 {
     _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK && TFD_NONBLOCK == O_NONBLOCK &&
@@ -157,8 +157,9 @@ int hook_dup3(int fd, int copy, int flags)
 
 /* ---- vfork by its other name ----------------------------------------------------------------- */
 
-/* The child runs in the parent's memory, thread-locals included, until it executes another program, and the parent waits: as after vfork
- * (vfork_*.S) it has no hub and keeps no records. All arguments that clone may have are passed on; those that it was not given are not used. */
+/* The child runs in the parent's memory, thread-locals included, until it executes another program,
+ * and the parent waits: as after vfork (vfork_*.S) it has no hub and keeps no records. All
+ * arguments that clone may have are passed on; those that it was not given are not used. */
 int hook_clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...)
 {
     va_list arguments;

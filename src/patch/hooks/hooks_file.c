@@ -7,15 +7,16 @@
 #include "io/file/file.h"
 #include "patch/table/hook.h"
 
-/* ---- open ------------------------------------------------------------------------------------------ */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static bool has_mode(int flags)
 {
     return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-/* A thread without a hub keeps records too: what it opens may be read by a greenlet of another. With the socket family alone only the
- * opening of a FIFO waits: for its other end, which may be another greenlet's. */
+/* A thread without a hub keeps records too: what it opens may be read by a greenlet of another.
+ * With the socket family alone only the opening of a FIFO waits: for its other end, which may be
+ * another greenlet's. */
 static int open_here(int directory, const char *path, int flags, mode_t mode)
 {
     bool all = bine_hook_here(BINE_PATCH_FILE) != NULL;
@@ -67,7 +68,7 @@ int hook_creat(const char *path, mode_t mode)
     return open_here(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* ---- at an offset ------------------------------------------------------------------------------------ */
+/* ---- at an offset ---------------------------------------------------------------------------- */
 
 ssize_t hook_pread(int fd, void *buffer, size_t size, off_t offset)
 {
@@ -113,7 +114,7 @@ ssize_t hook_pwritev2(int fd, const struct iovec *vector, int count, off_t offse
                                            : bine_libc.pwritev2(fd, vector, count, offset, flags);
 }
 
-/* ---- to the disk --------------------------------------------------------------------------------------- */
+/* ---- to the disk ----------------------------------------------------------------------------- */
 
 int hook_fsync(int fd)
 {
@@ -166,7 +167,7 @@ int hook_ftruncate(int fd, off_t size)
     return bine_hook_here(BINE_PATCH_FILE) ? bine_ftruncate(fd, size) : bine_libc.ftruncate(fd, size);
 }
 
-/* ---- from one to the other ------------------------------------------------------------------------------ */
+/* ---- from one to the other ------------------------------------------------------------------- */
 
 /* From a file to a file is the file family's alone. */
 static struct bine_hub *sending_here(int out)
@@ -206,7 +207,7 @@ ssize_t hook_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offse
                                            : bine_libc.copy_file_range(in, in_offset, out, out_offset, size, flags);
 }
 
-/* ---- locks; F_SETLKW is with fcntl in hooks_descriptor.c ------------------------------------------------- */
+/* ---- locks; F_SETLKW is with fcntl in hooks_descriptor.c ------------------------------------- */
 
 int hook_flock(int fd, int operation)
 {

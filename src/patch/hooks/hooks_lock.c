@@ -265,7 +265,8 @@ int hook_sem_wait(sem_t *semaphore)
 
 int hook_sem_trywait(sem_t *semaphore)
 {
-    /* It counts whatever it says: Python's locks are semaphores, and loops that ask for something else take and release them. */
+    /* It counts whatever it says: Python's locks are semaphores, and loops that ask for something
+     * else take and release them. */
     bine_hook_counts(BINE_PATCH_SEMAPHORE);
     int result = bine_libc.sem_trywait(semaphore);
     if (result < 0)

@@ -69,7 +69,7 @@ static void ask_on_pool(struct look_up *look_up)
     look_up->h_error = NETDB_INTERNAL;
 }
 
-/* ---- storage of the forms without a buffer ------------------------------------------------------- */
+/* ---- storage of the forms without a buffer --------------------------------------------------- */
 
 struct stored {
     union {
@@ -151,7 +151,7 @@ static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t
     return look_up.status;
 }
 
-/* ---- the hooks ----------------------------------------------------------------------------------- */
+/* ---- the hooks ------------------------------------------------------------------------------- */
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and names */
 

@@ -21,7 +21,7 @@ static bool slow_file(int fd)
     return bine_hook_here(BINE_PATCH_FILE) && bine_file_slow(fd);
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* On 64-bit machines libc's struct stat is the kernel's, and stat64's the same. */
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64) && sizeof(long) == 8, "only 64-bit machines");
@@ -115,7 +115,7 @@ ssize_t hook___readlink_chk(const char *path, char *buffer, size_t size, size_t 
                               : hook_readlink(path, buffer, size);
 }
 
-/* ---- changing -------------------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 int hook_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
 {

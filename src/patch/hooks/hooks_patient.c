@@ -17,7 +17,8 @@
 #include "patch/engine/variant.h"
 #include "patch/table/hook.h"
 
-/* Has the current greenlet been killed, or is the time of a scope around it up, so that its waits fail at once? */
+/* Has the current greenlet been killed, or is the time of a scope around it up, so that its waits
+ * fail at once? */
 static bool is_broken_off(void)
 {
     struct bine_hub *hub = bine_hub_here();
@@ -121,7 +122,8 @@ PATIENT_FOR(epoll_wait, (int fd, struct epoll_event *events, int size, int timeo
 PATIENT_FOR(epoll_pwait, (int fd, struct epoll_event *events, int size, int timeout, const sigset_t *mask),
             (fd, events, size, timeout, mask))
 
-/* The result is the error. A waiter that was broken off has left the queue, so it looks again at what it waits for. */
+/* The result is the error. A waiter that was broken off has left the queue, so it looks again at
+ * what it waits for. */
 #define PATIENT_CONDITION(name, parameters, arguments) \
     static int patient_##name parameters               \
     {                                                  \

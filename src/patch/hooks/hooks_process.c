@@ -7,7 +7,7 @@
 #include "io/wait/close.h"
 #include "patch/table/hook.h"
 
-/* ---- children ------------------------------------------------------------------------------------------ */
+/* ---- children -------------------------------------------------------------------------------- */
 
 pid_t hook_wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
@@ -43,7 +43,7 @@ int hook_system(const char *command)
     return bine_hook_here(BINE_PATCH_PROCESS) ? bine_system(command) : bine_libc.system(command);
 }
 
-/* ---- System V ------------------------------------------------------------------------------------------- */
+/* ---- System V -------------------------------------------------------------------------------- */
 
 int hook_msgsnd(int queue, const void *message, size_t size, int flags)
 {
@@ -69,7 +69,7 @@ int hook_semtimedop(int set, struct sembuf *operations, size_t count, const stru
                                               : bine_libc.semtimedop(set, operations, count, timeout);
 }
 
-/* ---- POSIX message queues: descriptors, whose making and closing happen inside libc ------------------------ */
+/* ---- POSIX message queues: descriptors, whose making and closing happen inside libc ---------- */
 
 mqd_t hook_mq_open(const char *name, int flags, ...)
 {

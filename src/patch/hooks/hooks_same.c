@@ -1,4 +1,5 @@
-/* Hooks of read, write, readv and writev that stay these system calls. See variant.h and io/stream/same.h. */
+/* Hooks of read, write, readv and writev that stay these system calls. See variant.h and
+ * io/stream/same.h. */
 #include "io/stream/same.h"
 #include "patch/engine/variant.h"
 #include "patch/table/hook.h"

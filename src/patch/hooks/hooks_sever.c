@@ -12,7 +12,8 @@
 #include "patch/engine/variant.h"
 #include "patch/table/hook.h"
 
-/* Is this an error after which the caller makes the call again, or one that says nothing of the caller's own connection? */
+/* Is this an error after which the caller makes the call again, or one that says nothing of the
+ * caller's own connection? */
 static bool is_harmless(int error)
 {
     return error == EINTR || error == EAGAIN || error == EBADF;

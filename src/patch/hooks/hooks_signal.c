@@ -17,7 +17,8 @@ int hook_sigaction(int number, const struct sigaction *action, struct sigaction 
     return bine_signal_action(number, action, old);
 }
 
-/* Those that set handlers come with every family: in a handler patched calls of all families are libc's. */
+/* Those that set handlers come with every family: in a handler patched calls of all families are
+ * libc's. */
 
 /* Signals for which siginterrupt asked that calls end with EINTR. */
 static sigset_t interrupting;
@@ -108,7 +109,7 @@ int hook_sigignore(int number)
     return bine_signal_action(number, &action, NULL);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------ */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 int hook_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
@@ -186,7 +187,7 @@ int hook_sigsetmask(int bits)
 
 #pragma GCC diagnostic pop
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 int hook_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {

@@ -24,8 +24,9 @@ ssize_t hook_read(int fd, void *buffer, size_t size)
     return hub ? read_here(hub, fd, buffer, size) : bine_libc.read(fd, buffer, size);
 }
 
-/* The fortified calls check the size of the caller's buffer, which is libc's business: where the check would
- * fail the original is called, to end the program with the message that it always had. */
+/* The fortified calls check the size of the caller's buffer, which is libc's business: where the
+ * check would fail the original is called, to end the program with the message that it always
+ * had. */
 ssize_t hook___read_chk(int fd, void *buffer, size_t size, size_t buffer_size)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
@@ -114,7 +115,8 @@ ssize_t hook___recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_siz
     return recvfrom_here(hub, fd, buffer, size, flags, address, length);
 }
 
-/* Messages may carry descriptors, which is noted of every message: from a thread without a hub, too. */
+/* Messages may carry descriptors, which is noted of every message: from a thread without a hub,
+ * too. */
 ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
@@ -189,7 +191,8 @@ int hook_connect(int fd, const struct sockaddr *address, socklen_t length)
     return bine_connect(fd, address, length);
 }
 
-/* A thread without a hub makes descriptors too, and a greenlet of another thread may use them: note the new file. */
+/* A thread without a hub makes descriptors too, and a greenlet of another thread may use them: note
+ * the new file. */
 static int accepted(int fd, int nonblocking)
 {
     if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR))
@@ -211,7 +214,8 @@ int hook_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
     return bine_accept4(fd, address, length, flags);
 }
 
-/* Waiting greenlets notice: the kernel reports the end of a stream that was shut down to every poller. */
+/* Waiting greenlets notice: the kernel reports the end of a stream that was shut down to every
+ * poller. */
 int hook_shutdown(int fd, int how)
 {
     return bine_libc.shutdown(fd, how);

@@ -11,7 +11,7 @@
 #include "io/stdio/stdio_lock.h"
 #include "patch/table/hook.h"
 
-/* ---- one byte ------------------------------------------------------------------------------------ */
+/* ---- one byte -------------------------------------------------------------------------------- */
 
 int(hook_getc)(FILE *file)
 {
@@ -49,7 +49,7 @@ int hook___underflow(FILE *file)
     return hub ? bine_stdio_underflow(hub, file) : bine_libc.__underflow(file);
 }
 
-/* ---- lines and blocks ---------------------------------------------------------------------------- */
+/* ---- lines and blocks ------------------------------------------------------------------------ */
 
 char *hook_fgets(char *line, int size, FILE *file)
 {
@@ -133,10 +133,10 @@ size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, 
     return bine_stdio_fread(hub, buffer, size, count, file, true);
 }
 
-/* ---- scanf ------------------------------------------------------------------------------------------ */
+/* ---- scanf ----------------------------------------------------------------------------------- */
 
-/* What %s, %a and the like mean differs by the standard that the caller was compiled for: each has a function of its
- * own. */
+/* What %s, %a and the like mean differs by the standard that the caller was compiled for: each has
+ * a function of its own. */
 typedef int scan_function(FILE *file, const char *format, va_list arguments);
 
 static int hooks_stdio_scan(scan_function *function, FILE *file, const char *format, va_list arguments)
@@ -229,7 +229,7 @@ int hook___isoc23_scanf(const char *format, ...)
     return result;
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 int hook_fflush(FILE *file)
 {
@@ -272,9 +272,10 @@ int hook_pclose(FILE *file)
     return hub ? bine_stdio_pclose(hub, file) : bine_libc.pclose(file);
 }
 
-/* ---- locks -------------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
-/* It cannot fail, so neither kill nor timeout ends it; without memory for a greenlet's lock it is the thread's. */
+/* It cannot fail, so neither kill nor timeout ends it; without memory for a greenlet's lock it is
+ * the thread's. */
 void hook_flockfile(FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);

@@ -72,7 +72,7 @@ int hook_putw(int word, FILE *file)
     return hook_fwrite(&word, sizeof word, 1, file) == 1 ? 0 : EOF;
 }
 
-/* ---- printf -------------------------------------------------------------------------------------------- */
+/* ---- printf ---------------------------------------------------------------------------------- */
 
 int hook_vfprintf(FILE *file, const char *format, va_list arguments)
 {

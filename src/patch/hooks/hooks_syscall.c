@@ -26,7 +26,8 @@
 #define SYS_close_range 436
 #endif
 
-/* A variadic function and one with seven words are called alike on the architectures that Bine knows. */
+/* A variadic function and one with seven words are called alike on the architectures that Bine
+ * knows. */
 long bine_hook_syscall(long number, long a, long b, long c, long d, long e, long f) __asm__("hook_syscall");
 
 static long hooks_syscall_pass(long number, long a, long b, long c, long d, long e, long f)
@@ -36,7 +37,7 @@ static long hooks_syscall_pass(long number, long a, long b, long c, long d, long
     return original(number, a, b, c, d, e, f);
 }
 
-/* ---- futexes ----------------------------------------------------------------------------------- */
+/* ---- futexes --------------------------------------------------------------------------------- */
 
 static long futex(long a, long b, long c, long d, long e, long f)
 {
@@ -79,7 +80,7 @@ static long futex_waitv(long a, long b, long c, long d, long e, long f)
     return many.result;
 }
 
-/* ---- others that are not quite like libc's functions ---------------------------------------------- */
+/* ---- others that are not quite like libc's functions ----------------------------------------- */
 
 enum {
     MASK_SIZE = 8 /* of the kernel's signal mask */
@@ -129,7 +130,7 @@ static long confine(long number, long a, long b, long c, long d, long e, long f)
     return result;
 }
 
-/* ---- the hook ------------------------------------------------------------------------------------ */
+/* ---- the hook -------------------------------------------------------------------------------- */
 
 /* Numbers that libc has functions for. */
 #define SAME(number, call) \

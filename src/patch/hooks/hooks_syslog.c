@@ -28,8 +28,8 @@ static void *log_entry_write(void *arg)
     return NULL;
 }
 
-/* The text is made here (%m is this greenlet's errno), said there. `flag`: of the fortified form, -1: plain. False:
- * there was no memory, libc shall do what it does then. */
+/* The text is made here (%m is this greenlet's errno), said there. `flag`: of the fortified form,
+ * -1: plain. False: there was no memory, libc shall do what it does then. */
 static bool log_on_pool(int priority, int flag, const char *format, va_list arguments)
 {
     int saved = errno;

@@ -113,7 +113,8 @@ thrd_t hook_thrd_current(void)
     return bine_thread_greenlet_self();
 }
 
-/* In the root this ends the thread, in libc, once all of its greenlets have ended: they are its threads. */
+/* In the root this ends the thread, in libc, once all of its greenlets have ended: they are its
+ * threads. */
 void hook_pthread_exit(void *value)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_GREENLETS);
@@ -206,7 +207,8 @@ void hook___pthread_unregister_cancel(__pthread_unwind_buf_t *buffer)
         bine_libc.__pthread_unregister_cancel(buffer);
 }
 
-/* pthread_cleanup_push_defer_np: the type is deferred until it is popped. A greenlet's acts at points only, whatever its type. */
+/* pthread_cleanup_push_defer_np: the type is deferred until it is popped. A greenlet's acts at
+ * points only, whatever its type. */
 void hook___pthread_register_cancel_defer(__pthread_unwind_buf_t *buffer)
 {
     struct bine_hub *hub = hub_of_handlers();
@@ -283,7 +285,7 @@ int hook_pthread_setschedprio(pthread_t thread, int priority)
     return bine_libc.pthread_setschedprio(real(thread), priority);
 }
 
-/* ---- what the greenlet has of its own ---------------------------------------------------------- */
+/* ---- what the greenlet has of its own -------------------------------------------------------- */
 
 int hook_pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 {

@@ -28,8 +28,8 @@ static struct timespec timespec_of(int64_t duration)
     return (struct timespec){.tv_sec = duration / BINE_SECOND, .tv_nsec = duration % BINE_SECOND};
 }
 
-/* Park until `deadline` of the hub's clock. 0, or EINTR, ECANCELED, ETIMEDOUT, EDEADLK. A sleep of no length still lets
- * the others run: callers poll with it. */
+/* Park until `deadline` of the hub's clock. 0, or EINTR, ECANCELED, ETIMEDOUT, EDEADLK. A sleep of
+ * no length still lets the others run: callers poll with it. */
 static int sleep_until(struct bine_hub *hub, const char *verb, int64_t deadline)
 {
     int error = bine_park(hub, verb, 0, deadline, BINE_PARK_SIGNALS);
@@ -68,11 +68,12 @@ int hook_nanosleep(const struct timespec *request, struct timespec *remaining)
     return -1;
 }
 
-/* The most that a sleep on a clock which can be set, or does not run with the wall, waits before it looks again. */
+/* The most that a sleep on a clock which can be set, or does not run with the wall, waits before it
+ * looks again. */
 #define LOOK_AGAIN (100 * BINE_MS)
 
-/* Until `clock` shows `until`. The hub's timers follow CLOCK_MONOTONIC: any other clock is looked at again and again.
- * */
+/* Until `clock` shows `until`. The hub's timers follow CLOCK_MONOTONIC: any other clock is looked
+ * at again and again. */
 static int sleep_on_clock(struct bine_hub *hub, clockid_t clock, int64_t until)
 {
     for (bine_signal_mark signals = bine_signals_now(hub);;) {
@@ -97,7 +98,8 @@ int hook_clock_nanosleep(clockid_t clock, int flags, const struct timespec *requ
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_TIME);
     struct timespec time;
-    /* CLOCK_THREAD_CPUTIME_ID is EINVAL, the coarse and alarm clocks ENOTSUP or privileged: libc knows. */
+    /* CLOCK_THREAD_CPUTIME_ID is EINVAL, the coarse and alarm clocks ENOTSUP or privileged: libc
+     * knows. */
     bool ours = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI ||
                 clock == CLOCK_PROCESS_CPUTIME_ID;
     int saved = errno;
@@ -125,8 +127,9 @@ int hook_clock_nanosleep(clockid_t clock, int flags, const struct timespec *requ
     return error;
 }
 
-/* sleep has no way to fail: after a signal it tells the seconds that are left, as libc's does. After a kill or at the
- * end of a timeout scope it tells 0, with errno set: the usual `while (n) n = sleep(n);` would never end otherwise. */
+/* sleep has no way to fail: after a signal it tells the seconds that are left, as libc's does.
+ * After a kill or at the end of a timeout scope it tells 0, with errno set: the usual `while (n) n
+ * = sleep(n);` would never end otherwise. */
 unsigned hook_sleep(unsigned seconds)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_TIME);

@@ -19,8 +19,8 @@
 #include "patch/locals/local_tls.h"
 #include "patch/table/hook.h"
 
-/* A processor that keeps a second copy of return addresses would not let a function return to where it was not called
- * from. */
+/* A processor that keeps a second copy of return addresses would not let a function return to where
+ * it was not called from. */
 static bool returns_are_checked(void)
 {
 #if defined(__x86_64__) && defined(SYS_arch_prctl)
@@ -34,7 +34,8 @@ static bool returns_are_checked(void)
 #endif
 }
 
-/* A return instruction in the object that `caller` lies in; NULL: the loader has to see us as the caller. */
+/* A return instruction in the object that `caller` lies in; NULL: the loader has to see us as the
+ * caller. */
 static void *return_in_object_of(void *caller)
 {
     if (returns_are_checked())
@@ -55,8 +56,8 @@ static void follow(void)
     errno = saved;
 }
 
-/* A library was loaded. The first that is C++ brings what exceptions need; looking for it leaves a message in the
- * loader that is not the caller's: after success there was none. */
+/* A library was loaded. The first that is C++ brings what exceptions need; looking for it leaves a
+ * message in the loader that is not the caller's: after success there was none. */
 static void loaded(void *handle)
 {
     if (!handle) {
@@ -119,8 +120,8 @@ int hook_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size,
     return bine_loading_walk(callback, data);
 }
 
-/* What the program gets for what the loader found: the hook if it is libc's function of that name, the gate if it
- * belongs to a limited library. */
+/* What the program gets for what the loader found: the hook if it is libc's function of that name,
+ * the gate if it belongs to a limited library. */
 static void *translate(const struct bine_symbol *symbol, void *found)
 {
     bine_engine_lock();
@@ -132,8 +133,9 @@ static void *translate(const struct bine_symbol *symbol, void *found)
     return found;
 }
 
-/* Is the symbol to be looked up our way? *symbol is its row, if it has one. RTLD_NEXT asks for what comes after the
- * caller: that wraps the function itself, and would call itself through our hook. */
+/* Is the symbol to be looked up our way? *symbol is its row, if it has one. RTLD_NEXT asks for
+ * what comes after the caller: that wraps the function itself, and would call itself through our
+ * hook. */
 static bool ours(const void *handle, const char *name, const struct bine_symbol **symbol)
 {
     *symbol = NULL;

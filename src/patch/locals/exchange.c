@@ -27,7 +27,8 @@ struct block {
     struct state *state; /* for the hub if it has none yet */
     const struct bine_exchange_object *object;
     char *address;
-    bool stashed; /* the root's bytes are in the stash: it has not run since the object was chosen */
+    /* the root's bytes are in the stash: it has not run since the object was chosen */
+    bool stashed;
     char stash[];
 };
 
@@ -44,7 +45,7 @@ struct state {
 /* All that were chosen so far. Written by one thread at a time (local_tls.c), read by any. */
 static const struct bine_exchange_object *_Atomic objects[BINE_EXCHANGE_OBJECTS];
 
-/* ---- blocks --------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 struct tls_index {
     unsigned long module, offset;
@@ -61,8 +62,9 @@ static void make_new(struct block *block)
     memcpy(block->address, block->object->image, block->object->size);
 }
 
-/* From now on the block is exchanged. What it holds is the root's: `root_here` if the root is the one that finds it there. The loader makes
- * the block, if it has not been used on this thread; for lack of memory it ends the program, as it does on any thread. */
+/* From now on the block is exchanged. What it holds is the root's: `root_here` if the root is the
+ * one that finds it there. The loader makes the block, if it has not been used on this thread; for
+ * lack of memory it ends the program, as it does on any thread. */
 static void begin_block(struct state *state, struct block *block, bool root_here)
 {
     const struct bine_exchange_object *object = block->object;
@@ -111,7 +113,7 @@ static void begin_arrived(struct state *state, bool to_root)
     }
 }
 
-/* ---- the locale ----------------------------------------------------------------------------------------- */
+/* ---- the locale ------------------------------------------------------------------------------ */
 
 static void pass_locale(const struct state *state, struct away *away, const struct away *next, bool to_root)
 {
@@ -126,7 +128,7 @@ static void pass_locale(const struct state *state, struct away *away, const stru
         bine_libc.uselocale(wanted);
 }
 
-/* ---- passing -------------------------------------------------------------------------------------------- */
+/* ---- passing --------------------------------------------------------------------------------- */
 
 static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room)
 {
@@ -146,7 +148,8 @@ static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from, stru
     if (state->locales)
         pass_locale(state, away, next, to_root);
     to->slots[BINE_SLOT_EXCHANGE] = NULL;
-    /* A greenlet without anything put away need not be looked at when it ends; but the root tells by it that it has left before. */
+    /* A greenlet without anything put away need not be looked at when it ends; but the root tells
+     * by it that it has left before. */
     if (away && (away->kept || away->locale || from == hub->root))
         bine_greenlet_keep(from, BINE_SLOT_EXCHANGE, away);
 }
@@ -159,7 +162,7 @@ void bine_exchange_renew(struct bine_hub *hub)
             make_new(state->blocks[i]);
 }
 
-/* ---- a hub's state -------------------------------------------------------------------------------------- */
+/* ---- a hub's state --------------------------------------------------------------------------- */
 
 static struct state *new_state(void)
 {
@@ -263,7 +266,8 @@ static void exchange_hub_ended(struct bine_hub *hub)
     free(state);
 }
 
-/* The greenlet that forked is the root, with what it has; what the former root had is gone with it. */
+/* The greenlet that forked is the root, with what it has; what the former root had is gone with
+ * it. */
 static void exchange_hub_forked(struct bine_hub *hub)
 {
     struct state *state = (struct state *)hub->exchange;
@@ -279,9 +283,10 @@ __attribute__((constructor)) static void exchange_register_hooks(void)
     bine_hub_on_fork(exchange_hub_forked);
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------------ */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
-/* The hubs of other threads, as they are found: one that is made meanwhile finds the object by itself. */
+/* The hubs of other threads, as they are found: one that is made meanwhile finds the object by
+ * itself. */
 struct others {
     size_t count, room;
     struct bine_hub **list;

@@ -57,8 +57,8 @@ static atomic_int table_key_state; /* 0 not made, 1 being made, 2 made, 3 could 
 
 /* ---- the end of a greenlet ------------------------------------------------------------------- */
 
-/* OPENSSL_thread_stop of the libcrypto that this slot's key belongs to; there may be several. Looked up once: a library
- * that goes away deletes its keys. */
+/* OPENSSL_thread_stop of the libcrypto that this slot's key belongs to; there may be several.
+ * Looked up once: a library that goes away deletes its keys. */
 static void (*stop_of(struct slot *slot))(void)
 {
     Dl_info info;
@@ -126,7 +126,8 @@ static void destroy_table(void *table)
 
 /* ---- fork ------------------------------------------------------------------------------------ */
 
-/* In the child the greenlet that forked is the root: its values are the thread's now, in place of the former root's. */
+/* In the child the greenlet that forked is the root: its values are the thread's now, in place of
+ * the former root's. */
 static void local_keys_hub_forked(struct bine_hub *hub)
 {
     static const struct bine_greenlet *moved; /* it is that already, and forks again */

@@ -60,7 +60,7 @@ bool bine_local_tls_owns(const void *address)
     return false;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static bool defines(const struct bine_image *object, const char *name)
 {
@@ -68,8 +68,9 @@ static bool defines(const struct bine_image *object, const char *name)
     return symbol && symbol->st_shndx != SHN_UNDEF;
 }
 
-/* Some variables must stay the thread's: those of the C library and of Bine (which may be a part of the program), an allocator's caches, and
- * the C++ runtime's record of exceptions, which the switch exchanges already. */
+/* Some variables must stay the thread's: those of the C library and of Bine (which may be a part of
+ * the program), an allocator's caches, and the C++ runtime's record of exceptions, which the switch
+ * exchanges already. */
 static bool stays_thread_local(const struct bine_image *object, const struct dl_phdr_info *info)
 {
     const char *block = info->dlpi_tls_data;
@@ -133,9 +134,10 @@ static int local_tls_look_at(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-/* ---- taking on ----------------------------------------------------------------------------------------- */
+/* ---- taking on ------------------------------------------------------------------------------- */
 
-/* Its block is copied at any switch of any thread: it must stay. False: it has been unloaded meanwhile. */
+/* Its block is copied at any switch of any thread: it must stay. False: it has been unloaded
+ * meanwhile. */
 static bool pin(const struct candidate *candidate)
 {
     struct link_map *map;

@@ -28,7 +28,7 @@ static atomic_uint forks;
 /* What exit runs for the greenlet that calls it is registered with libc once a thread. */
 static __attribute__((tls_model("initial-exec"))) _Thread_local bool exit_registered;
 
-/* ---- a greenlet's -------------------------------------------------------------------------------------- */
+/* ---- a greenlet's ---------------------------------------------------------------------------- */
 
 static void run_all(void *first)
 {
@@ -68,7 +68,7 @@ static bool have_key(void)
     return state == 2;
 }
 
-/* ---- the root's ---------------------------------------------------------------------------------------- */
+/* ---- the root's ------------------------------------------------------------------------------ */
 
 struct root_destructor {
     void (*run)(void *object);
@@ -103,7 +103,8 @@ static void run_current(void *arg)
         bine_local_tls_destroy();
 }
 
-/* In the child the greenlet that forked is the root: its own still hang on its key, and exit runs them there. */
+/* In the child the greenlet that forked is the root: its own still hang on its key, and exit runs
+ * them there. */
 static void tls_destructors_hub_forked(struct bine_hub *hub)
 {
     (void)hub;
@@ -115,7 +116,7 @@ __attribute__((constructor)) static void tls_destructors_register_hooks(void)
     bine_hub_on_fork(tls_destructors_hub_forked);
 }
 
-/* ---- registering --------------------------------------------------------------------------------------- */
+/* ---- registering ----------------------------------------------------------------------------- */
 
 static int register_here(void (*run)(void *), void *object)
 {

@@ -15,18 +15,20 @@
 #include "patch/table/hook.h"
 #include "patch/table/interpreter.h"
 
-/* What the program asked for, in one word, so that a handler that begins in the middle of a sigaction sees the old or
- * the new. */
+/* What the program asked for, in one word, so that a handler that begins in the middle of a
+ * sigaction sees the old or the new. */
 enum {
     INFO = 1,
     RESTART = 2,
     RESET = 4,
     ON_STACK = 8
 };
-#define FLAGS_SHIFT 56 /* user addresses have at most 52 bits (aarch64) or 56 (x86-64 with five levels) */
+/* user addresses have at most 52 bits (aarch64) or 56 (x86-64 with five levels) */
+#define FLAGS_SHIFT 56
 static _Atomic(uint64_t) asked[NSIG];
 
-/* Handlers that are running on this thread, and whether their hub could not park before the first. */
+/* Handlers that are running on this thread, and whether their hub could not park before the
+ * first. */
 static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
     unsigned depth;
     bool no_park;
@@ -81,8 +83,9 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
     return !hub->no_park;
 }
 
-/* A root that is parked is told in the hub's next turn, which shall not wait. One that runs or is ready may be in the middle of a call
- * that parks again: it sees by hub->handled that the signal came since the call began (core/hub/signalled.h). */
+/* A root that is parked is told in the hub's next turn, which shall not wait. One that runs or is
+ * ready may be in the middle of a call that parks again: it sees by hub->handled that the signal
+ * came since the call began (core/hub/signalled.h). */
 static void signal_action_note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;
@@ -157,7 +160,7 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
     return bine_signal_action_of_process(number, action, old);
 }
 
-/* ---- the whole family comes and goes ----------------------------------------------------------- */
+/* ---- the whole family comes and goes --------------------------------------------------------- */
 
 /* SIGSEGV stays with its handler: the report of overflowed stacks is a handler of Bine's already,
  * and calls the one before it. */

@@ -25,8 +25,8 @@ struct masks {
 
 static __attribute__((tls_model("initial-exec"))) _Thread_local struct masks *masks_here;
 
-/* The 64 signals that Linux has, of a set with room for more: asking for one after the other costs more than the system
- * call. */
+/* The 64 signals that Linux has, of a set with room for more: asking for one after the other costs
+ * more than the system call. */
 static uint64_t bits_of(const sigset_t *set)
 {
     uint64_t bits;
@@ -39,7 +39,7 @@ static void set_bits(sigset_t *set, uint64_t bits)
     memcpy(set, &bits, sizeof bits);
 }
 
-/* ---- what greenlets have of their own ------------------------------------------------------------ */
+/* ---- what greenlets have of their own -------------------------------------------------------- */
 
 static void signal_mask_greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state);
 static void signal_mask_hub_ended(struct bine_hub *hub);
@@ -58,7 +58,7 @@ static const sigset_t *own_mask(struct bine_greenlet *g)
     return state && state->has_mask ? &state->mask : NULL;
 }
 
-/* ---- the kernel's mask ---------------------------------------------------------------------------- */
+/* ---- the kernel's mask ----------------------------------------------------------------------- */
 
 static void set_kernel(const struct masks *masks, const sigset_t *mask)
 {
@@ -141,7 +141,8 @@ static void signal_mask_hub_ended(struct bine_hub *hub)
     free(masks);
 }
 
-/* In the child only the greenlet that forked lives on, as the root: what it has of its own is the process's now. */
+/* In the child only the greenlet that forked lives on, as the root: what it has of its own is the
+ * process's now. */
 static void signal_mask_hub_forked(struct bine_hub *hub)
 {
     struct bine_greenlet_state *state = hub->current->slots[BINE_SLOT_PATCH];
@@ -159,15 +160,15 @@ static void signal_mask_hub_forked(struct bine_hub *hub)
         state->has_mask = state->has_pipe = false;
 }
 
-/* ---- pthread_sigmask ------------------------------------------------------------------------------- */
+/* ---- pthread_sigmask ------------------------------------------------------------------------- */
 
 static uint64_t bit_of(int number)
 {
     return UINT64_C(1) << (number - 1);
 }
 
-/* What blocking, unblocking or setting makes of the mask `now`. SIGKILL and SIGSTOP cannot be blocked: the kernel drops them
- * silently. */
+/* What blocking, unblocking or setting makes of the mask `now`. SIGKILL and SIGSTOP cannot be
+ * blocked: the kernel drops them silently. */
 static int combine(int how, const sigset_t *set, uint64_t *now)
 {
     switch (how) {

@@ -68,7 +68,7 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
     return number;
 }
 
-/* ---- pause and sigsuspend --------------------------------------------------------------------------- */
+/* ---- pause and sigsuspend -------------------------------------------------------------------- */
 
 /* Those of this thread that wait for a handler to have run. */
 static __attribute__((tls_model("initial-exec"))) _Thread_local struct bine_waiter *pausing;

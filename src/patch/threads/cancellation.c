@@ -140,7 +140,7 @@ int bine_cancellation_set_type(struct bine_hub *hub, int type, int *old)
     return 0;
 }
 
-/* ---- threads that have a hub ------------------------------------------------------------------ */
+/* ---- threads that have a hub ----------------------------------------------------------------- */
 
 struct request {
     struct bine_message message;

@@ -59,7 +59,8 @@ static _Unwind_Reason_Code cleanup_look(int version, _Unwind_Action actions, _Un
     return _URC_NO_REASON;
 }
 
-/* A handler of C++ has ended the unwind, as `catch (...)` without `throw` does. Libc ends the program. */
+/* A handler of C++ has ended the unwind, as `catch (...)` without `throw` does. Libc ends the
+ * program. */
 static void swallowed(_Unwind_Reason_Code reason, struct _Unwind_Exception *exception)
 {
     static const char text[] = "FATAL: exception not rethrown\n";

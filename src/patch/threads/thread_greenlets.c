@@ -112,8 +112,8 @@ static void *run_thread(void *arg)
     return value;
 }
 
-/* Code that runs on threads counts on what threads get: what was asked for, or else libc's default, of which only the pages that are touched
- * exist. */
+/* Code that runs on threads counts on what threads get: what was asked for, or else libc's default,
+ * of which only the pages that are touched exist. */
 static size_t stack_size_of(const pthread_attr_t *attributes)
 {
     size_t size = 0, usual = bine_stacks_thread_size(), most = (size_t)1 << 30;
@@ -182,7 +182,8 @@ pthread_t bine_thread_greenlet_self(void)
         bine_identity_is_main && bine_identity_is_main(hub))
         return (pthread_t)bine_identity_of_main;
     const struct bine_greenlet *g = hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
-    /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the child's root. */
+    /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the
+     * child's root. */
     if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
         return bine_libc.pthread_self();
     return (pthread_t)g;
@@ -208,7 +209,7 @@ bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
     return thread != NULL;
 }
 
-/* ---- join, detach, cancel --------------------------------------------------------------------- */
+/* ---- join, detach, cancel -------------------------------------------------------------------- */
 
 /* One wait; the bucket is unlocked meanwhile. */
 static int wait_once(struct bine_lot_bucket *bucket, struct thread *thread, int64_t deadline, unsigned flags)

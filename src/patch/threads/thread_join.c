@@ -49,7 +49,8 @@ int bine_thread_join(struct bine_hub *hub, pthread_t thread, void **value, clock
 {
     if (pthread_equal(thread, bine_libc.pthread_self()))
         return bine_libc.pthread_join(thread, value); /* EDEADLK */
-    /* Most threads that are joined have ended or are about to: no other thread is needed to see that. */
+    /* Most threads that are joined have ended or are about to: no other thread is needed to see
+     * that. */
     for (int64_t pause = 0;; pause = 100 * BINE_US) {
         int error = bine_libc.pthread_tryjoin_np(thread, value);
         if (error != EBUSY)
