@@ -118,7 +118,8 @@ void bine_descriptor_no_options(int fd)
     atomic_store_explicit(&record->linger, BINE_LINGER_NONE, memory_order_relaxed);
 }
 
-/* Options belong to the socket, not to the number: one that has another name now may be changed by that. */
+/* Options belong to the socket, not to the number: one that has another name now may be changed by
+ * that. */
 static void forget_options(struct bine_descriptor *record)
 {
     atomic_store_explicit(&record->receive_timeout, -1, memory_order_relaxed);
@@ -194,7 +195,7 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(descriptor_before_fork, NULL, forked_child);
 }
 
-/* ---- what the kernel knows -------------------------------------------------------------------- */
+/* ---- what the kernel knows ------------------------------------------------------------------- */
 
 enum bine_descriptor_kind bine_descriptor_ask_kind(int fd, struct bine_descriptor *record)
 {

@@ -26,7 +26,7 @@
 #define RWF_NOWAIT 0x00000008
 #endif
 
-/* ---- any system call on the pool --------------------------------------------------------------- */
+/* ---- any system call on the pool ------------------------------------------------------------- */
 
 struct system_call {
     struct bine_offload_job job; /* first */
@@ -59,7 +59,7 @@ long bine_file_call(const char *verb, uintptr_t object, long number, const long 
     return call.result;
 }
 
-/* ---- open ---------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 struct opening {
     struct bine_offload_job job; /* first */
@@ -115,9 +115,10 @@ int bine_open(const char *path, int flags, mode_t mode)
     return bine_openat(AT_FDCWD, path, flags, mode);
 }
 
-/* ---- at an offset -------------------------------------------------------------------------------- */
+/* ---- at an offset ---------------------------------------------------------------------------- */
 
-/* The plainest call that does it: preadv2 and pwritev2 are not everywhere (Linux 4.6; sandboxes and emulators leave them out). */
+/* The plainest call that does it: preadv2 and pwritev2 are not everywhere (Linux 4.6; sandboxes and
+ * emulators leave them out). */
 static long positioned_call(bool writing, off_t offset, int flags)
 {
     if (flags)
@@ -229,7 +230,7 @@ ssize_t bine_pwrite(int fd, const void *buffer, size_t size, off_t offset)
     return file_transfer(true, fd, &vector, 1, offset, 0);
 }
 
-/* ---- to the disk --------------------------------------------------------------------------------- */
+/* ---- to the disk ----------------------------------------------------------------------------- */
 
 static int sync_file(int fd, bool data_only)
 {

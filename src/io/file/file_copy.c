@@ -36,10 +36,10 @@ static bool nonblocking(int fd)
     return bine_descriptor_nonblocking(fd, bine_descriptor_of(fd));
 }
 
-/* ---- sendfile ------------------------------------------------------------------------------------------- */
+/* ---- sendfile -------------------------------------------------------------------------------- */
 
-/* sendfile to a blocking socket cannot be told to stop when the socket is full, so the bytes take the way through
- * memory. */
+/* sendfile to a blocking socket cannot be told to stop when the socket is full, so the bytes take
+ * the way through memory. */
 static ssize_t copy_out(int out, int in, off_t *position, size_t size)
 {
     char *buffer = malloc(size < CHUNK ? size : CHUNK);
@@ -81,8 +81,8 @@ ssize_t bine_sendfile(int out, int in, off_t *offset, size_t size)
     enum bine_descriptor_kind to = file_copy_kind_of(out);
     if (!file_copy_waits(to))
         return BINE_FILE_CALL("sendfile fd", out, SYS_sendfile, out, in, (long)offset, (long)size);
-    /* What cannot be positioned is no source for sendfile, or (a pipe, since Linux 5.12) one that waits itself:
-     * libc's answer. */
+    /* What cannot be positioned is no source for sendfile, or (a pipe, since Linux 5.12) one that
+     * waits itself: libc's answer. */
     if (nonblocking(out) || file_copy_kind_of(in) != BINE_FD_FILE)
         return bine_libc.sendfile(out, in, offset, size);
     off_t position = offset ? *offset : lseek(in, 0, SEEK_CUR);
@@ -121,7 +121,8 @@ static int file_copy_await(struct bine_wait *wait, short events)
     return error == EPERM ? 0 : error;
 }
 
-/* Wait until `in` has something and `out` has room, as far as these can tell. 0, or -1 with errno. */
+/* Wait until `in` has something and `out` has room, as far as these can tell. 0, or -1 with
+ * errno. */
 static int await_both(struct transfer *transfer)
 {
     int error = file_copy_await(&transfer->in, POLLIN);
@@ -130,8 +131,8 @@ static int await_both(struct transfer *transfer)
     return error ? (int)bine_io_fail(error) : 0;
 }
 
-/* A splice into a blocking socket waits for room for all it has taken. A socket that polls writable has a third of
- * its buffer free, so take less than what is free. */
+/* A splice into a blocking socket waits for room for all it has taken. A socket that polls writable
+ * has a third of its buffer free, so take less than what is free. */
 static size_t room_in(int out, size_t size)
 {
     if (file_copy_kind_of(out) != BINE_FD_SOCKET)

@@ -92,7 +92,8 @@ static bool slow_type(unsigned long type)
     }
 }
 
-/* "36 35 98:0 / /mnt rw,noatime shared:1 - ext3 /dev/root rw": the type stands behind the lone dash. */
+/* "36 35 98:0 / /mnt rw,noatime shared:1 - ext3 /dev/root rw": the type stands behind the lone
+ * dash. */
 static bool file_speed_look(void)
 {
     int fd = bine_libc.open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -150,10 +151,11 @@ bool bine_file_slow(int fd)
     return slow;
 }
 
-/* ---- a path, step by step ------------------------------------------------------------------------ */
+/* ---- a path, step by step -------------------------------------------------------------------- */
 
 enum {
-    STEPS_MOST = 128 /* of a path that is not cached, symbolic links included; the kernel follows 40 of these */
+    /* of a path that is not cached, symbolic links included; the kernel follows 40 of these */
+    STEPS_MOST = 128
 };
 
 /* Open for looking at, out of the cache alone. */
@@ -169,7 +171,8 @@ static bool slow_open(int fd)
     return fstatfs(fd, &system) != 0 || slow_type((unsigned long)system.f_type);
 }
 
-/* The deepest folder of the path that the cache knows, and which component follows. -1: there is none. */
+/* The deepest folder of the path that the cache knows, and which component follows. -1: there is
+ * none. */
 static int open_deepest(int directory, const char *path, char component[NAME_MAX + 1])
 {
     char prefix[PATH_MAX];
@@ -195,8 +198,8 @@ static int open_deepest(int directory, const char *path, char component[NAME_MAX
     return -1;
 }
 
-/* One step of a path whose resolution failed with `error`: 1 or 0 if it is slow or not, -1 if one more component is cached now. The
- * component is looked up on a file system that is not slow. */
+/* One step of a path whose resolution failed with `error`: 1 or 0 if it is slow or not, -1 if one
+ * more component is cached now. The component is looked up on a file system that is not slow. */
 static int step_into(int directory, const char *path, int error)
 {
     char component[NAME_MAX + 1];
@@ -245,7 +248,8 @@ bool bine_path_slow(int directory, const char *path)
 
 bool bine_path_is_fifo(int directory, const char *path, int flags)
 {
-    /* A FIFO opened for both directions, or without waiting, does not wait; a directory or a new file is none. */
+    /* A FIFO opened for both directions, or without waiting, does not wait; a directory or a new
+     * file is none. */
     if (!path || flags & (O_NONBLOCK | O_DIRECTORY | O_PATH) || (flags & O_ACCMODE) == O_RDWR ||
         (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) || bine_confined())
         return false;

@@ -21,12 +21,12 @@
 #include "libc/libc.h"
 #include "localhost.h"
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /*
- * Copy a result so that freeaddrinfo frees it. glibc's contract, since its first version: each node is one malloc
- * block with the address behind it, ai_canonname another. NULL: no memory. Other C libraries lay theirs out
- * differently: there look-ups are not shared (shareable()).
+ * Copy a result so that freeaddrinfo frees it. glibc's contract, since its first version: each node
+ * is one malloc block with the address behind it, ai_canonname another. NULL: no memory. Other C
+ * libraries lay theirs out differently: there look-ups are not shared (shareable()).
  */
 static struct addrinfo *copy_result(const struct addrinfo *from)
 {
@@ -61,7 +61,7 @@ static bool shareable(void)
 #endif
 }
 
-/* ---- look-ups in flight ------------------------------------------------------------------------- */
+/* ---- look-ups in flight ---------------------------------------------------------------------- */
 
 struct lookup {
     struct bine_offload_job job; /* first */
@@ -72,18 +72,20 @@ struct lookup {
     int status;      /* of getaddrinfo */
     struct addrinfo *result;
     bool ended;
-    size_t takers; /* greenlets that wait for it, or have been woken and not yet taken their result */
+    /* greenlets that wait for it, or have been woken and not yet taken their result */
+    size_t takers;
     struct bine_waiters waiters;
-    unsigned hash;               /* of the node */
-    struct lookup *next, **link; /* this hub's look-ups of its bucket; link NULL: not listed (any more) */
+    unsigned hash; /* of the node */
+    /* this hub's look-ups of its bucket; link NULL: not listed (any more) */
+    struct lookup *next, **link;
 };
 
 enum {
     BUCKETS = 1024
 };
 
-/* One table per thread: a greenlet never leaves its thread, and this is not called across a switch. NULL: no look-up has been
- * listed yet. */
+/* One table per thread: a greenlet never leaves its thread, and this is not called across a switch.
+ * NULL: no look-up has been listed yet. */
 static __thread struct lookup **lookups;
 
 __attribute__((noinline)) static struct lookup ***lookups_here(void)
@@ -100,8 +102,8 @@ static unsigned hash_of(const char *node)
     return hash;
 }
 
-/* The waiters of a hub that ended are gone, and so is, in the child, all that was under way at fork: join none of it.
- * */
+/* The waiters of a hub that ended are gone, and so is, in the child, all that was under way at
+ * fork: join none of it. */
 static void forget_lookups(struct bine_hub *hub)
 {
     (void)hub;
@@ -234,7 +236,8 @@ no_memory:
     return NULL;
 }
 
-/* Give one taker its result: a copy, or the thing itself to the last one. Frees the look-up after the last. */
+/* Give one taker its result: a copy, or the thing itself to the last one. Frees the look-up after
+ * the last. */
 static int take_result(struct lookup *lookup, struct addrinfo **result)
 {
     int status = lookup->status;
@@ -256,7 +259,7 @@ static int take_result(struct lookup *lookup, struct addrinfo **result)
     return status;
 }
 
-/* ---- getaddrinfo ------------------------------------------------------------------------------- */
+/* ---- getaddrinfo ----------------------------------------------------------------------------- */
 
 /* Requests that can be answered without asking a server. */
 static bool numeric_service(const char *service, const struct addrinfo *hints)
@@ -336,7 +339,7 @@ int bine_getaddrinfo(const char *node, const char *service, const struct addrinf
     return EAI_SYSTEM;
 }
 
-/* ---- getnameinfo ------------------------------------------------------------------------------- */
+/* ---- getnameinfo ----------------------------------------------------------------------------- */
 
 struct reverse {
     struct bine_offload_job job; /* first */

@@ -137,8 +137,9 @@ static void run_query(struct bine_offload_job *job)
     }
 }
 
-/* A query with its own copy of everything. `buffer` and `size`: the caller's room, NULL for one that grows. The copy
- * lies as the caller's does to the alignment, for glibc aligns its pointers within it and must find the same room. */
+/* A query with its own copy of everything. `buffer` and `size`: the caller's room, NULL for one
+ * that grows. The copy lies as the caller's does to the alignment, for glibc aligns its pointers
+ * within it and must find the same room. */
 static struct query *new_query(enum shape shape, enum question question, const char *verb, const char *name,
                                const char *protocol, const char *buffer, size_t size)
 {
@@ -179,7 +180,7 @@ static int names_entries_run(struct bine_hub *hub, struct query *query, bool at_
     return bine_offload_detached(hub, &query->job, discard_query, query->verb, 0, INT64_MAX);
 }
 
-/* ---- moving a result into the caller's buffer ------------------------------------------------------ */
+/* ---- moving a result into the caller's buffer ------------------------------------------------ */
 
 struct move {
     const char *from;
@@ -269,7 +270,7 @@ static int answer_into(struct bine_hub *hub, struct query *query, bool at_once, 
     return status;
 }
 
-/* ---- storage of the other forms -------------------------------------------------------------------- */
+/* ---- storage of the other forms -------------------------------------------------------------- */
 
 struct storage {
     struct query *last[SHAPES];
@@ -330,7 +331,7 @@ static void *names_entries_answer(struct bine_hub *hub, struct query *query, boo
     return &query->entry;
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------------- */
+/* ---- hosts ----------------------------------------------------------------------------------- */
 
 /* libc answers these from the text alone. */
 static bool numeric(const char *name)
@@ -413,7 +414,7 @@ int bine_gethostbyaddr_r(const void *address, socklen_t length, int family, stru
                        (void **)result, h_error);
 }
 
-/* ---- services, users, groups ---------------------------------------------------------------------------- */
+/* ---- services, users, groups ----------------------------------------------------------------- */
 
 static struct query *by_number(enum shape shape, enum question question, const char *verb, unsigned number,
                                const char *protocol, const char *buffer, size_t size)

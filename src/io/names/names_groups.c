@@ -1,5 +1,6 @@
 /*
- * The groups of a user: getgrouplist and initgroups on the offload pool. See names_entries.c for the other look-ups.
+ * The groups of a user: getgrouplist and initgroups on the offload pool. See names_entries.c for
+ * the other look-ups.
  */
 #include <bine/names.h>
 
@@ -65,7 +66,8 @@ int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
     return status;
 }
 
-/* Ask on the pool, set here: a look-up that the caller no longer waits for must not change the process's groups. */
+/* Ask on the pool, set here: a look-up that the caller no longer waits for must not change the
+ * process's groups. */
 int bine_initgroups(const char *user, gid_t group)
 {
     struct bine_hub *hub = bine_offload_hub();

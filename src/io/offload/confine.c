@@ -4,7 +4,8 @@
 #include <bine/offload.h>
 #include <stdatomic.h>
 
-/* Rights have numbers. A thread that has been confined by itself has no number that another thread could share. */
+/* Rights have numbers. A thread that has been confined by itself has no number that another thread
+ * could share. */
 enum {
     UNSEEN = 0,
     FIRST = 1, /* of the process, while none of its threads has been confined */
@@ -12,7 +13,8 @@ enum {
 
 static atomic_uint last = FIRST;
 static atomic_uint of_pool = FIRST;
-/* What a thread gets that is seen from now on: after another one was confined it may be that one's child. */
+/* What a thread gets that is seen from now on: after another one was confined it may be that one's
+ * child. */
 static atomic_uint of_new = FIRST;
 /* Threads that have been seen, those that have ended included. */
 static atomic_uint seen;

@@ -27,12 +27,14 @@ enum {
     LEAST_STACK_SIZE = 1 << 20, /* name service modules are deep; untouched pages cost nothing */
 };
 
-/* The rights of a crew that has lost a thread while jobs were queued: a thread that has them makes another. 0: none has. */
+/* The rights of a crew that has lost a thread while jobs were queued: a thread that has them makes
+ * another. 0: none has. */
 static atomic_uint short_of_threads;
 
 /* The threads of the process's first rights. */
 static struct bine_crew first = {.rights = 1};
-/* Threads that confined threads have made: each has rights of its own, and they act on nothing but descriptors. */
+/* Threads that confined threads have made: each has rights of its own, and they act on nothing but
+ * descriptors. */
 static struct bine_crew outside = {.rights = BINE_CONFINED, .next = &first};
 
 struct bine_pool bine_pool = {
@@ -152,7 +154,8 @@ void bine_pool_count_threads(struct bine_crew *crew, int change)
     bine_hub_runtime_threads(change);
 }
 
-/* The job has confined the thread that ran it, which is none of the crew's any more. The hub's thread has the crew's rights. */
+/* The job has confined the thread that ran it, which is none of the crew's any more. The hub's
+ * thread has the crew's rights. */
 static void offload_leave(struct bine_crew *crew)
 {
     bine_pool_count_threads(crew, -1);
@@ -160,7 +163,8 @@ static void offload_leave(struct bine_crew *crew)
         atomic_store(&short_of_threads, crew->rights);
 }
 
-/* The job has run: tell its hub. With the lock held, which is free in between. False: its thread has left the crew. */
+/* The job has run: tell its hub. With the lock held, which is free in between. False: its thread
+ * has left the crew. */
 static bool end_running(struct bine_running *here)
 {
     struct bine_offload_job *job = here->job;
@@ -177,7 +181,8 @@ static bool end_running(struct bine_running *here)
         if (!here->firm)
             job->orphaned(job);
     } else {
-        /* From the moment the message is sent the job may be gone. It cannot fail for a firm job, whose hub waits. */
+        /* From the moment the message is sent the job may be gone. It cannot fail for a firm job,
+         * whose hub waits. */
         job->message.deliver = offload_deliver;
         job->message.dropped = offload_dropped;
         if (bine_hub_send(here->hub, &job->message) != 0 && !here->firm)
@@ -197,7 +202,8 @@ static bool end_running(struct bine_running *here)
     return !leaves;
 }
 
-/* Run what begin_running has noted. Called and left with the lock held; it is free while the job runs. False: its thread has left the crew. */
+/* Run what begin_running has noted. Called and left with the lock held; it is free while the job
+ * runs. False: its thread has left the crew. */
 static bool run_job(struct bine_running *here)
 {
     struct bine_offload_job *job = here->job;
@@ -221,7 +227,8 @@ static bool run_job(struct bine_running *here)
     return end_running(here);
 }
 
-/* Wait for a job with the lock held. False: the thread should end, since nothing came for so long, or its crew is retired. */
+/* Wait for a job with the lock held. False: the thread should end, since nothing came for so long,
+ * or its crew is retired. */
 static bool await_job(struct bine_crew *crew, struct bine_worker *self)
 {
     struct timespec until;
@@ -275,8 +282,8 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Make one thread. Signals are blocked in it, so that handlers run where the program expects them, but for those that
- * report a fault of the thread itself. False: none to be had. */
+/* Make one thread. Signals are blocked in it, so that handlers run where the program expects them,
+ * but for those that report a fault of the thread itself. False: none to be had. */
 static bool make_thread(struct bine_crew *crew)
 {
     pthread_attr_t attributes;
@@ -340,7 +347,7 @@ static void offload_set_up(void)
     bine_pool_watch_ends();
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 struct bine_hub *bine_offload_hub(void)
 {
@@ -348,7 +355,8 @@ struct bine_hub *bine_offload_hub(void)
     return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) && !bine_confined() ? hub : NULL;
 }
 
-/* On the calling thread, which counts as one that is being made: the crew is not released meanwhile. */
+/* On the calling thread, which counts as one that is being made: the crew is not released
+ * meanwhile. */
 static void run_here(struct bine_offload_job *job)
 {
     struct bine_running here = {.thread = bine_libc.pthread_self()};

@@ -45,7 +45,7 @@ void bine_offload_interrupt(struct bine_offload_job *job)
     bine_pool_unlock();
 }
 
-/* ---- fork and the end of a hub ---------------------------------------------------------------- */
+/* ---- fork and the end of a hub --------------------------------------------------------------- */
 
 /* Does the thread run, wait for a processor or wait for a disk? proc_pid_stat(5). */
 static bool at_work(pid_t thread)
@@ -72,9 +72,10 @@ static bool locks_may_be_held(bool only_at_work)
     return false;
 }
 
-/* A child would find held what a thread of the pool holds of libc's locks, and its first look-up would wait for ever. So look-ups
- * may end, and none begins. One that takes longer and sleeps waits for its answer, and holds no lock then. One that does not sleep may
- * have had no processor so far. */
+/* A child would find held what a thread of the pool holds of libc's locks, and its first look-up
+ * would wait for ever. So look-ups may end, and none begins. One that takes longer and sleeps
+ * waits for its answer, and holds no lock then. One that does not sleep may have had no
+ * processor so far. */
 static void offload_end_before_fork(void)
 {
     int saved = errno;

@@ -6,7 +6,8 @@
 #include "libc/libc.h"
 #include "poller.h"
 
-/* A callback may not wait, but what is ready already it shall have, although a turn has not told the poller so far. */
+/* A callback may not wait, but what is ready already it shall have, although a turn has not told
+ * the poller so far. */
 static int ready_now(const struct bine_operation *operation)
 {
     struct pollfd look = {.fd = operation->fd, .events = (short)operation->events};
@@ -24,7 +25,8 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
                            unsigned flags)
 {
     if (hub->no_park)
-        return -EDEADLK; /* the kernel must not get hold of buffers whose owner cannot wait for their return */
+        /* the kernel must not get hold of buffers whose owner cannot wait for their return */
+        return -EDEADLK;
     if (!(flags & BINE_PARK_FIRM)) {
         /* Spare the kernel an operation that would be withdrawn at once. */
         int error = bine_cancelled(hub);
@@ -48,12 +50,14 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         if (error)
             break;
     }
-    if (operation->ended) { /* also when something cut the wait short in the same turn: nothing is lost */
+    /* also when something cut the wait short in the same turn: nothing is lost */
+    if (operation->ended) {
         forget_interruption(hub, error);
         return operation->result;
     }
 
-    /* The kernel may own the buffers until the operation has ended: wait for that, and for nothing else (hazard 24). */
+    /* The kernel may own the buffers until the operation has ended: wait for that, and for nothing
+     * else (hazard 24). */
     poller->class->cancel(poller, operation);
     while (!operation->ended)
         bine_park(hub, verb, object, INT64_MAX, BINE_PARK_FIRM);

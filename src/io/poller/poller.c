@@ -77,7 +77,8 @@ static struct bine_poller *open_chosen(struct bine_hub *hub)
         atomic_store(&why, "valgrind does not follow io_uring");
         return bine_poller_epoll.open(hub);
     }
-    /* "uring", too, gives way: the program is to run where it is refused. bine_poller_name() tells. */
+    /* "uring", too, gives way: the program is to run where it is refused. bine_poller_name()
+     * tells. */
     struct bine_poller *poller = open_uring(hub);
     return poller ? poller : bine_poller_epoll.open(hub);
 }

@@ -30,7 +30,8 @@ static void poller_abandon(struct bine_poller *poller)
     atomic_store(&poller->waking, 0);
 }
 
-/* In the child: the pollers of the other threads, which are gone, would keep the parent's rings alive. */
+/* In the child: the pollers of the other threads, which are gone, would keep the parent's rings
+ * alive. */
 static void close_those_of_other_threads(void)
 {
     struct bine_hub *here = bine_hub_here();
@@ -98,8 +99,8 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
         all_pollers = poller;
         bine_spin_unlock(&all_pollers_lock);
     }
-    /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and counting in `waking`.
-     */
+    /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and
+     * counting in `waking`. */
     memset((char *)poller + sizeof *poller, 0, size - sizeof *poller);
     poller->driver = (struct bine_driver){
         .name = class->name,
@@ -121,7 +122,8 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     return poller;
 }
 
-/* Waiters have gone with the hub, and their operations with them. The owners of the others are told. */
+/* Waiters have gone with the hub, and their operations with them. The owners of the others are
+ * told. */
 static void orphan_all(struct bine_poller *poller)
 {
     for (struct bine_operation *operation = poller->oldest, *next; operation; operation = next) {
@@ -136,7 +138,8 @@ static void orphan_all(struct bine_poller *poller)
 void bine_poller_free(struct bine_poller *poller)
 {
     orphan_all(poller);
-    /* A thread that read `waking` hub in time may still be about to write: it counts itself before it looks. */
+    /* A thread that read `waking` hub in time may still be about to write: it counts itself before
+     * it looks. */
     struct bine_own wake = poller->wake;
     bine_own_note(&poller->wake, -1);
     while (atomic_load(&poller->waking) != 0)
@@ -160,7 +163,8 @@ void bine_poller_wake(struct bine_driver *driver)
     atomic_fetch_add(&poller->waking, 1);
     int wake_fd = atomic_load(&poller->wake.fd);
     uint64_t one = 1;
-    /* Not into a file that has the number by now. EAGAIN: 2^64 - 2 wakes are waiting, one more is not missed. */
+    /* Not into a file that has the number by now. EAGAIN: 2^64 - 2 wakes are waiting, one more is
+     * not missed. */
     if (wake_fd >= 0 &&
         (!bine_own_still(&poller->wake) || (bine_libc.write(wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)))
         atomic_fetch_add(&bine_own_losses, 1);
@@ -182,7 +186,7 @@ void bine_poller_forked(struct bine_driver *driver)
     bine_hub_set_driver(poller->hub, &poller->hub->futex_driver);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd)
 {
@@ -204,7 +208,7 @@ struct bine_poller_slot *bine_poller_slot_new(struct bine_poller *poller, int fd
     return bine_poller_slot(poller, fd);
 }
 
-/* ---- the book ----------------------------------------------------------------------------------------------- */
+/* ---- the book -------------------------------------------------------------------------------- */
 
 static inline void unlink_age(struct bine_poller *poller, struct bine_operation *operation)
 {
@@ -302,7 +306,7 @@ void bine_poller_end(struct bine_poller *poller, struct bine_operation *operatio
         bine_unpark(operation->waiter);
 }
 
-/* ---- the slow re-check of long waits (hazards 5 and 15) ----------------------------------------------------- */
+/* ---- the slow re-check of long waits (hazards 5 and 15) -------------------------------------- */
 
 enum {
     RECHECK_AT_MOST = 1024, /* operations per re-check: about 0.1 ms */
@@ -323,7 +327,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
         return operation->offset < 0 ? POLLOUT : 0;
     case BINE_OP_RECV:
     case BINE_OP_RECVMSG:
-        /* With MSG_WAITALL it may wait although there is something; out-of-band data is not what POLLIN says. */
+        /* With MSG_WAITALL it may wait although there is something; out-of-band data is not what
+         * POLLIN says. */
         return operation->flags & (MSG_WAITALL | MSG_OOB) ? 0 : POLLIN;
     case BINE_OP_ACCEPT:
         return POLLIN;
@@ -337,8 +342,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
     }
 }
 
-/* The operations of one batch that are no longer what they seem go to the front of the list, marked; returns how many.
- */
+/* The operations of one batch that are no longer what they seem go to the front of the list,
+ * marked; returns how many. */
 static void mark_suspects(struct bine_poller *poller, struct bine_operation **operations, const struct pollfd *fds,
                           size_t count)
 {
@@ -475,7 +480,8 @@ int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
     return deadline > now ? deadline - now : 0;
 }
 
-/* Look after the poller's own descriptors when that is due. How long to wait until the next time. */
+/* Look after the poller's own descriptors when that is due. How long to wait until the next
+ * time. */
 static int64_t poller_verify(struct bine_poller *poller, int64_t now)
 {
     unsigned losses = atomic_load(&bine_own_losses);
@@ -489,7 +495,8 @@ static int64_t poller_verify(struct bine_poller *poller, int64_t now)
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found)
 {
     int64_t wait, now;
-    /* A hub that always has something ready never waits: look at the clock now and then all the same. */
+    /* A hub that always has something ready never waits: look at the clock now and then all the
+     * same. */
     if (deadline == 0 && (++poller->looks & 255) != 0)
         return 0;
     now = bine_hub_now(poller->hub);
@@ -499,8 +506,8 @@ int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_
             poller->recheck_interval = RECHECK_FIRST;
             poller->recheck_at = now + RECHECK_FIRST;
         } else if (now >= poller->recheck_at) {
-            *found +=
-                recheck(poller, RECHECK_AT_MOST, 2); /* age 2: it has been waiting for a whole interval at least */
+            /* age 2: it has been waiting for a whole interval at least */
+            *found += recheck(poller, RECHECK_AT_MOST, 2);
             if (poller->recheck_interval < RECHECK_LAST)
                 poller->recheck_interval *= 2;
             if (poller->recheck_interval > RECHECK_LAST)

@@ -65,7 +65,8 @@ static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *sl
     };
     slot->ready = 0;
     slot->registered = false;
-    /* Both report at once what is ready now, so nothing is missed between here and the next turn. */
+    /* Both report at once what is ready now, so nothing is missed between here and the next
+     * turn. */
     if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
         (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
         return errno == ENOSPC ? ENOMEM : errno; /* EPERM: always ready; EBADF; ENOMEM */
@@ -126,8 +127,8 @@ static void epoll_retract(struct bine_poller *poller, struct bine_operation *ope
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, operation->fd);
     struct bine_descriptor *descriptor = bine_descriptor_of(operation->fd);
-    /* The number names a file that epoll knows nothing of. Others may be waiting on it too: register what is there now.
-     */
+    /* The number names a file that epoll knows nothing of. Others may be waiting on it too:
+     * register what is there now. */
     if (verdict != -EBADF && enter(poller, operation->fd, slot, atomic_load(&descriptor->generation)) == EBADF)
         verdict = -EBADF;
     bine_poller_end(poller, operation, verdict);
@@ -171,12 +172,13 @@ static void drained(struct bine_poller *poller, int fd, uint32_t events, bool dr
     uint32_t gone = events;
     if (dry) /* it would have failed, or reported the end, instead of EAGAIN */
         gone |= POLLERR | POLLHUP | (events & POLLIN ? POLLRDHUP : 0);
-    else if (slot->ready & POLLPRI) /* a read stops short at the mark of urgent data, with more behind it */
+    else if (slot->ready & POLLPRI)
+        /* a read stops short at the mark of urgent data, with more behind it */
         gone &= ~(uint32_t)POLLIN;
     slot->ready &= (uint16_t)~gone;
 }
 
-/* ---- turning ------------------------------------------------------------------------------------------------ */
+/* ---- turning --------------------------------------------------------------------------------- */
 
 static int wait_for_events(struct epoll_poller *poller, int64_t wait)
 {
@@ -257,7 +259,8 @@ static void epoll_close_poller(struct bine_driver *driver)
     bine_poller_free(&poller->base);
 }
 
-/* The eventfd in the set: EPOLL_CTL_ADD, or EPOLL_CTL_MOD to see whether both still are what they were. */
+/* The eventfd in the set: EPOLL_CTL_ADD, or EPOLL_CTL_MOD to see whether both still are what they
+ * were. */
 static int watch_wake(struct epoll_poller *poller, int how)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE};
@@ -304,7 +307,8 @@ static bool epoll_verify(struct bine_poller *base)
         bine_own_verify(&base->wake);
         return false;
     }
-    /* One of the two is gone. The number of the set may name the program's own by now: nothing is entered there, nor is it closed. */
+    /* One of the two is gone. The number of the set may name the program's own by now: nothing is
+     * entered there, nor is it closed. */
     bine_poller_verify_wake(base);
     if (make_set(poller) < 0)
         return false; /* perhaps at the next look */

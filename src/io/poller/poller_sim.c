@@ -40,7 +40,8 @@ enum {
     DELAY_MASK = 3 * DELAY
 };
 
-/* While other threads could bring events, let real time pass before the clock jumps, but not more than this at once. */
+/* While other threads could bring events, let real time pass before the clock jumps, but not more
+ * than this at once. */
 #define COURTESY (10 * BINE_MS)
 
 static struct sim_poller *sim_of(struct bine_poller *poller)
@@ -104,7 +105,7 @@ static int sim_hint(struct bine_poller *poller, int fd, uint32_t events)
     return -1;
 }
 
-/* ---- transfers ---------------------------------------------------------------------------------------------- */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 /* May a transfer on fd be cut short without breaking a message in two? */
 static bool is_stream(int fd)
@@ -174,7 +175,7 @@ static int64_t sim_transfer(struct sim_poller *sim, const struct bine_operation 
     return done < 0 ? -errno : done;
 }
 
-/* ---- turning ------------------------------------------------------------------------------------------------ */
+/* ---- turning --------------------------------------------------------------------------------- */
 
 static uint32_t sim_events_of(const struct bine_operation *operation)
 {
@@ -221,7 +222,8 @@ static bool delayed(struct sim_poller *sim, struct bine_operation *operation)
     return true;
 }
 
-/* Mark what may end now and bring it to the front of the list, in random order. *later: more will follow. */
+/* Mark what may end now and bring it to the front of the list, in random order. *later: more will
+ * follow. */
 static size_t sim_choose(struct sim_poller *sim, size_t count, bool *later)
 {
     struct bine_operation *operation = sim->base.oldest, *next;
@@ -288,8 +290,8 @@ static int end_due(struct sim_poller *sim, size_t due)
 /* glibc has it from 2.32 on. Without it every process may have another thread. */
 extern char __libc_single_threaded __attribute__((weak));
 
-/* Nothing is ready and there is a deadline: how long could another thread need to change that? Milliseconds. A look in passing
- * (bine_schedule_look) is no wait. */
+/* Nothing is ready and there is a deadline: how long could another thread need to change that?
+ * Milliseconds. A look in passing (bine_schedule_look) is no wait. */
 static int courtesy(const struct sim_poller *sim, int64_t deadline)
 {
     int64_t left = deadline - sim->now;

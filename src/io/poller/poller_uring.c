@@ -17,8 +17,9 @@
 #include "uring_ring.h"
 
 enum {
-    SUBMISSIONS = 256,  /* 16 KiB; when full, submitted early */
-    COMPLETIONS = 2048, /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    SUBMISSIONS = 256, /* 16 KiB; when full, submitted early */
+    /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    COMPLETIONS = 2048,
 };
 
 /* See batch. */
@@ -59,14 +60,14 @@ static struct io_uring_sqe *room(struct uring_poller *poller)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&poller->uring.ring);
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
-    /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in by fetching events.
-     */
+    /* Older kernels take nothing while completions lie outside the full ring (EBUSY): let them in
+     * by fetching events. */
     if (io_uring_submit(&poller->uring.ring) <= 0)
         io_uring_submit_and_get_events(&poller->uring.ring);
     return io_uring_get_sqe(&poller->uring.ring);
 }
 
-/* ---- starting ----------------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 /* Linux moves at most so much in one call (read(2)); the ring's length has 32 bits. */
 static unsigned length(size_t size)
@@ -138,11 +139,12 @@ static int uring_start(struct bine_poller *base, struct bine_operation *operatio
     prepare(sqe, operation);
     io_uring_sqe_set_data64(sqe, (uintptr_t)operation);
     bine_poller_begin(base, operation, slot);
-    base->gathering = poller->uring.batches; /* without batches it saves too few calls to be worth the switch */
+    /* without batches it saves too few calls to be worth the switch */
+    base->gathering = poller->uring.batches;
     return 0;
 }
 
-/* ---- ending early ------------------------------------------------------------------------------------------- */
+/* ---- ending early ---------------------------------------------------------------------------- */
 
 static void submit_cancel(struct uring_poller *poller, struct bine_operation *operation)
 {
@@ -194,8 +196,9 @@ static void uring_forget(struct bine_poller *base, int fd)
         return;
     for (struct bine_operation *operation = slot->first; operation; operation = operation->same_next)
         uring_retract(base, operation, -EBADF);
-    /* Now, and not with the next turn: what is still in the queue names the descriptor by its number, which may soon be
-     * another file's; and the file itself stays open as long as an operation holds it. */
+    /* Now, and not with the next turn: what is still in the queue names the descriptor by its
+     * number, which may soon be another file's; and the file itself stays open as long as an
+     * operation holds it. */
     io_uring_submit_and_get_events(&poller->uring.ring);
 }
 
@@ -222,7 +225,7 @@ static int uring_hint(struct bine_poller *poller, int fd, uint32_t events)
     return -1;
 }
 
-/* ---- turning ------------------------------------------------------------------------------------------------ */
+/* ---- turning --------------------------------------------------------------------------------- */
 
 /* One submission polls the eventfd for ever. Each write to it is one completion. It need not be
  * read. */
@@ -283,12 +286,14 @@ static bool half_closed(struct uring_poller *poller, struct bine_operation *oper
 static void completed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
 {
     if (poller->base.closing) {
-        poller->base.pending -= !(flags & IORING_CQE_F_MORE); /* bine_poller_free tells those that are to know */
+        /* bine_poller_free tells those that are to know */
+        poller->base.pending -= !(flags & IORING_CQE_F_MORE);
         return;
     }
     if (operation->kind == BINE_OP_POLL && half_closed(poller, operation, result, flags))
         return;
-    if (operation->poller_state & REPEATED && result == -EINVAL) /* older than 5.13: io waits by the clock */
+    /* older than 5.13: io waits by the clock */
+    if (operation->poller_state & REPEATED && result == -EINVAL)
         bine_poller_end(&poller->base, operation, 0);
     else if (result == -ECANCELED || (result == -EINTR && operation->cancelled))
         bine_poller_end(&poller->base, operation, operation->result);
@@ -360,8 +365,8 @@ static unsigned batch(const struct uring_poller *poller, int64_t wait)
 static int wait_for_events(struct uring_poller *poller, int64_t wait, int64_t deadline)
 {
     struct io_uring *ring = &poller->uring.ring;
-    /* Always with a limit: without one liburing waits again after a signal that came when something had been submitted.
-     */
+    /* Always with a limit: without one liburing waits again after a signal that came when something
+     * had been submitted. */
     if (wait > 3600 * BINE_SECOND)
         wait = 3600 * BINE_SECOND;
     struct __kernel_timespec time = {.tv_sec = wait / BINE_SECOND, .tv_nsec = wait % BINE_SECOND};
@@ -405,7 +410,7 @@ static int uring_turn(struct bine_driver *driver, int64_t deadline)
     return found ? (int)found : interrupted;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------ */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 /* The kernel must have let go of every buffer before the stacks they lie on are given back. */
 static void cancel_everything(struct uring_poller *poller)
@@ -420,8 +425,9 @@ static void cancel_everything(struct uring_poller *poller)
         for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
             submit_cancel(poller, operation);
     }
-    /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for ever. Its buffer may lie on a stack, which the
-     * kernel would write into whatever were mapped there next. */
+    /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for
+     * ever. Its buffer may lie on a stack, which the kernel would write into whatever were mapped
+     * there next. */
     for (int i = 0; i < 500 && poller->base.pending; i++) {
         struct __kernel_timespec time = {.tv_nsec = 10 * BINE_MS};
         struct io_uring_cqe *cqe;
@@ -461,8 +467,9 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     return base;
 }
 
-/* The ring cannot be entered any more: its descriptor was closed, and this kernel does not know rings by anything else (before 5.18). The old
- * one goes, the kernel gives up what was in flight, and the callers try again with a new one. */
+/* The ring cannot be entered any more: its descriptor was closed, and this kernel does not know
+ * rings by anything else (before 5.18). The old one goes, the kernel gives up what was in flight,
+ * and the callers try again with a new one. */
 static bool reopen(struct uring_poller *poller)
 {
     struct bine_uring fresh;

@@ -6,7 +6,8 @@
 #ifndef IORING_FEAT_MIN_TIMEOUT /* Linux 6.12 */
 #define IORING_FEAT_MIN_TIMEOUT (1U << 15)
 #endif
-#ifndef IORING_SETUP_NO_SQARRAY /* Linux 6.6: submissions are taken in the order in which they lie */
+/* Linux 6.6: submissions are taken in the order in which they lie */
+#ifndef IORING_SETUP_NO_SQARRAY
 #define IORING_SETUP_NO_SQARRAY (1U << 16)
 #endif
 

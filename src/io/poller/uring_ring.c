@@ -12,8 +12,9 @@
 #include "uring_layout.h"
 
 enum {
-    SUBMISSIONS = 256,  /* 16 KiB; when full, submitted early */
-    COMPLETIONS = 2048, /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    SUBMISSIONS = 256, /* 16 KiB; when full, submitted early */
+    /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    COMPLETIONS = 2048,
 };
 
 #define REGISTER_BY_INDEX (1U << 31) /* IORING_REGISTER_USE_REGISTERED_RING, Linux 6.3 */
@@ -26,13 +27,17 @@ static const uint8_t opcodes[BINE_OP_KINDS] = {
     [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
 };
 
-/* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race detector cannot
- * know when one thread's ring takes the place of another's. */
+/* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race
+ * detector cannot know when one thread's ring takes the place of another's. */
 static atomic_uint rings;
 
-/* From best to plainest; the next is tried when the kernel does not know a flag (EINVAL).
- *   6.1  DEFER_TASKRUN: completions are worked off when we ask, and not in the middle of whatever we do
- *   5.19 COOP_TASKRUN: no interrupt to tell us of completions; TASKRUN_FLAG: a bit says that there are some */
+/*
+ * From best to plainest. The next is tried when the kernel does not know a flag (EINVAL).
+ *   6.1  DEFER_TASKRUN: the kernel works completions off when the poller asks, and not in the middle
+ *        of other code
+ *   5.19 COOP_TASKRUN: no interrupt tells of completions; TASKRUN_FLAG: a bit says that there are
+ *        some
+ */
 static const unsigned ladder[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
@@ -133,7 +138,8 @@ int bine_uring_open(struct bine_uring *uring, uint32_t *supported)
     error = probe(uring, supported);
     if (!error)
         error = -io_uring_ring_dontfork(&uring->ring);
-    /* Saves the look-up of the descriptor in each system call, and survives its closing; not every kernel has it (5.18). */
+    /* Saves the look-up of the descriptor in each system call, and survives its closing; not every
+     * kernel has it (5.18). */
     if (!error && bine_poller_uring_rung < 2)
         io_uring_register_ring_fd(&uring->ring);
     if (!error)

@@ -178,7 +178,8 @@ static bool have_a_turn(struct bine_hub *hub)
 void bine_unwatch(struct bine_watch *watch)
 {
     watch->ready = NULL;
-    if (watch->operation.cancelled || !have_a_turn(watch->hub)) { /* closing the descriptor cancels it, too */
+    /* closing the descriptor cancels it, too */
+    if (watch->operation.cancelled || !have_a_turn(watch->hub)) {
         watch_cancel(watch);
         return;
     }

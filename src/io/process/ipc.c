@@ -31,8 +31,8 @@ static struct asking begin_asking(const struct bine_hub *hub, const char *verb, 
     return (struct asking){verb, object, FIRST_PAUSE_MS, deadline, bine_signals_now(hub), false};
 }
 
-/* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at the deadline. As
- * in libc a signal handler ends the wait whatever its flags say (signal(7)). */
+/* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at
+ * the deadline. As in libc a signal handler ends the wait whatever its flags say (signal(7)). */
 static int ipc_pause_a_while(struct bine_hub *hub, struct asking *asking)
 {
     const unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS;
@@ -101,7 +101,8 @@ enum {
     FEW_OPERATIONS = 16
 };
 
-/* Without waiting, all operations: 0, or -1 with EAGAIN. The array is the caller's, so a copy is marked. */
+/* Without waiting, all operations: 0, or -1 with EAGAIN. The array is the caller's, so a copy is
+ * marked. */
 static int try_operations(int set, const struct sembuf *operations, size_t count)
 {
     struct sembuf copy[FEW_OPERATIONS];
@@ -112,7 +113,8 @@ static int try_operations(int set, const struct sembuf *operations, size_t count
     return bine_libc.semop(set, copy, count);
 }
 
-/* Where some operations wait and some do not, the first that cannot be done decides: only the kernel knows which. */
+/* Where some operations wait and some do not, the first that cannot be done decides: only the
+ * kernel knows which. */
 static bool must_not_wait(const struct sembuf *operations, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -190,7 +192,7 @@ int bine_semop(int set, struct sembuf *operations, size_t count)
     return bine_semtimedop(set, operations, count, NULL);
 }
 
-/* ---- POSIX message queues ------------------------------------------------------------------------------------ */
+/* ---- POSIX message queues -------------------------------------------------------------------- */
 
 /* A deadline that has passed: tried once, whatever O_NONBLOCK says. */
 static struct timespec long_ago; /* not const: qemu-user writes it back */

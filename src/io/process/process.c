@@ -17,7 +17,7 @@
 #define P_PIDFD 3
 #endif
 
-/* ---- one child ---------------------------------------------------------------------------------------- */
+/* ---- one child ------------------------------------------------------------------------------- */
 
 /* Without pidfds (Linux before 5.3, or no descriptor left) look again, ever less often. */
 static int process_pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds)
@@ -67,7 +67,7 @@ static int await_pidfd(struct bine_hub *hub, int fd)
     return bine_wait_ready(&wait, POLLIN);
 }
 
-/* ---- any child ---------------------------------------------------------------------------------------- */
+/* ---- any child ------------------------------------------------------------------------------- */
 
 /* A thread waits for some child to change, and leaves it as it is for the caller to reap. */
 struct watch {
@@ -99,7 +99,7 @@ static int await_any(struct bine_hub *hub, idtype_t type, id_t id, int options)
     return bine_offload_firm(hub, &watch.job, "wait", (uintptr_t)id);
 }
 
-/* ---- the calls ---------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 /* The same children and changes as wait4's arguments, in waitid's words. */
 static int await_change(struct awaiting *awaiting, pid_t pid, int options)
@@ -132,7 +132,8 @@ pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage)
         if (found != 0)
             return found;
         error = await_change(&awaiting, pid, options);
-        /* The child's end and its SIGCHLD come together: as in the kernel the child is looked at first. */
+        /* The child's end and its SIGCHLD come together: as in the kernel the child is looked at
+         * first. */
         if (error == EINTR && (found = bine_libc.wait4(pid, status, options | WNOHANG, usage)) != 0)
             return found;
         if (error)
@@ -171,7 +172,7 @@ int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
     }
 }
 
-/* ---- system ------------------------------------------------------------------------------------------- */
+/* ---- system ---------------------------------------------------------------------------------- */
 
 /* While a shell runs the terminal's interrupts are its affair. Counted, for several may run. */
 static pthread_mutex_t shells_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -67,7 +67,8 @@ static int accept_quietly(const struct bine_wait *wait, const struct accepting *
     int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, call);
     if (made >= 0 || errno != EAGAIN)
         return made;
-    /* A socket that does not listen is not ready, or hung up: its accept does not wait but fails. */
+    /* A socket that does not listen is not ready, or hung up: its accept does not wait but
+     * fails. */
     int listens = 0;
     socklen_t size = sizeof listens;
     if (getsockopt(wait->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
@@ -103,7 +104,8 @@ static int accept_by_poller(struct bine_wait *wait, void *call, ssize_t *result)
     operation.address_length = accepting->length;
     operation.flags = accepting->flags;
     int error = bine_wait_result(wait, &operation, result);
-    return error == EINVAL ? -1 : error; /* of this kind of socket, or of a listener shut down: the call itself knows */
+    /* of this kind of socket, or of a listener shut down: the call itself knows */
+    return error == EINVAL ? -1 : error;
 }
 
 static ssize_t accept_failed(struct bine_wait *wait, void *call, int error)
@@ -112,8 +114,8 @@ static ssize_t accept_failed(struct bine_wait *wait, void *call, int error)
     return lasts(error) ? back_off(wait, error) : bine_io_fail(error);
 }
 
-/* What accept has returned: the record of the new socket takes over what is known of the listener (TCP sockets
- * inherit its timeouts and SO_LINGER; others begin without). */
+/* What accept has returned: the record of the new socket takes over what is known of the listener
+ * (TCP sockets inherit its timeouts and SO_LINGER; others begin without). */
 static void accept_took(struct bine_wait *wait, void *call, ssize_t made, bool tried)
 {
     const struct accepting *accepting = call;

@@ -38,8 +38,9 @@ static int connect_attempt(const struct bine_wait *wait, const struct sockaddr *
     return result;
 }
 
-/* A connection is under way: wait for its end, and fetch the result as a second connect does (which also tells the
- * socket that it may be used again after a failure). `error`: what connect says when its time is up. */
+/* A connection is under way: wait for its end, and fetch the result as a second connect does (which
+ * also tells the socket that it may be used again after a failure). `error`: what connect says when
+ * its time is up. */
 static int connect_await(struct bine_wait *wait, const struct sockaddr *address, socklen_t length, int error)
 {
     for (;;) {
@@ -56,7 +57,8 @@ static int connect_await(struct bine_wait *wait, const struct sockaddr *address,
     }
 }
 
-/* The listener's backlog is full. A Unix socket has nothing to poll for: look again, by the clock. */
+/* The listener's backlog is full. A Unix socket has nothing to poll for: look again, by the
+ * clock. */
 static int knock(struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
 {
     wait->fruitless = 3;
@@ -71,8 +73,9 @@ static int knock(struct bine_wait *wait, const struct sockaddr *address, socklen
     }
 }
 
-/* io_uring may have fetched the error from a socket that still believes it is connecting. A failed connect(2)
- * leaves it fit for another try: do what the kernel's own does at its end (__inet_stream_connect, sock_error). */
+/* io_uring may have fetched the error from a socket that still believes it is connecting. A failed
+ * connect(2) leaves it fit for another try: do what the kernel's own does at its end
+ * (__inet_stream_connect, sock_error). */
 static void disconnect(int fd, int error)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};

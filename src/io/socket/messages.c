@@ -5,7 +5,8 @@
 #include "receive.h"
 #include "transmit.h"
 
-/* recvmmsg's timeout as the kernel treats it: looked at only after a message has come (recvmmsg(2), BUGS). */
+/* recvmmsg's timeout as the kernel treats it: looked at only after a message has come (recvmmsg(2),
+ * BUGS). */
 static bool out_of_time(int64_t deadline, struct timespec *timeout)
 {
     int64_t left = deadline - bine_hub_now(NULL);
@@ -153,7 +154,8 @@ int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
             }
         }
     }
-    /* It stopped for want of room, or because of an error that it keeps to itself, SIGPIPE sent: not twice. */
+    /* It stopped for want of room, or because of an error that it keeps to itself, SIGPIPE sent:
+     * not twice. */
     int once = 0;
     if (sent > 0 && (unsigned)sent < count) {
         struct pollfd room = {.fd = fd, .events = POLLOUT};

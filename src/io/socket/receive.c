@@ -69,7 +69,8 @@ void bine_receive_nothing(struct msghdr *message)
     message->msg_flags = 0;
 }
 
-/* A datagram socket that was shut down: a call that waits returns 0, one with MSG_DONTWAIT says EAGAIN for ever. */
+/* A datagram socket that was shut down: a call that waits returns 0, one with MSG_DONTWAIT says
+ * EAGAIN for ever. */
 static ssize_t receive_nothing(const struct bine_receive *receive, const struct bine_wait *wait)
 {
     if (wait->record)
@@ -92,8 +93,8 @@ bool bine_receive_ended(const struct bine_wait *wait)
     return !bine_descriptor_is_stream(wait->fd, wait->record) && stream_ended(wait->fd);
 }
 
-/* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it (tcp_recvmsg_locked: while (len
- * > 0)): it must not fetch an error. */
+/* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it
+ * (tcp_recvmsg_locked: while (len > 0)): it must not fetch an error. */
 static bool nothing_more_to_wait_for(const struct bine_receive *receive, const struct bine_wait *wait, int error)
 {
     return wanted(receive) == 0 && (error ? error == ETIME || error == EINTR : wait->bits != 0) &&
@@ -140,7 +141,7 @@ static bool poller_can(const struct bine_receive *receive, struct bine_hub *hub)
     return bine_wait_supports(hub, BINE_OP_RECV);
 }
 
-/* ---- one piece ---------------------------------------------------------------------------------- */
+/* ---- one piece ------------------------------------------------------------------------------- */
 
 static ssize_t piece_attempt(struct bine_wait *wait, void *call)
 {
@@ -203,8 +204,9 @@ static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, con
 }
 
 /*
- * MSG_WAITALL, or SO_RCVLOWAT above one: a stream socket blocks until `target` bytes are there, or the stream has
- * ended. An error that comes after the first bytes belongs to the next call, so it must not be fetched here.
+ * MSG_WAITALL, or SO_RCVLOWAT above one: a stream socket blocks until `target` bytes are there, or
+ * the stream has ended. An error that comes after the first bytes belongs to the next call, so it
+ * must not be fetched here.
  */
 static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive *receive, size_t size, size_t target)
 {
@@ -233,7 +235,8 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
             if (done >= target)
                 break;
             if (piece.flags & MSG_PEEK) {
-                /* What has been peeked at keeps the socket readable: only the clock can wait for more. */
+                /* What has been peeked at keeps the socket readable: only the clock can wait for
+                 * more. */
                 if (stream_ended(receive->fd))
                     break;
                 if (wait.fruitless < 3)
@@ -265,12 +268,13 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
     return (ssize_t)done;
 }
 
-/* More than one piece may be wanted: MSG_WAITALL, or a low water mark. Out of line, as it needs room on the stack that each call would pay for. */
+/* More than one piece may be wanted: MSG_WAITALL, or a low water mark. Out of line, as it needs
+ * room on the stack that each call would pay for. */
 static __attribute__((noinline)) ssize_t receive_whole(struct bine_hub *hub, const struct bine_receive *receive,
                                                        struct bine_descriptor *record, int low_water)
 {
-    /* Only streams; to others one datagram is all there is. A message's array cannot be read before the kernel
-     * has looked at it, and a wrong one is refused by the try below. */
+    /* Only streams; to others one datagram is all there is. A message's array cannot be read before
+     * the kernel has looked at it, and a wrong one is refused by the try below. */
     struct bine_receive other = *receive;
     other.flags &= ~MSG_WAITALL;
     bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
@@ -298,7 +302,8 @@ ssize_t bine_receive(struct bine_hub *hub, const struct bine_receive *receive)
         return receive_finish(receive, receive_whole(hub, receive, record, low_water));
     if (receive->message)
         return receive_finish(receive, receive_piece(hub, receive));
-    return receive_piece(hub, receive); /* a jump: nothing of this call lies on the stack while it waits */
+    /* a jump: nothing of this call lies on the stack while it waits */
+    return receive_piece(hub, receive);
 }
 
 ssize_t bine_recv(int fd, void *buffer, size_t size, int flags)

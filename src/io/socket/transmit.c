@@ -21,8 +21,8 @@ static ssize_t transmit_attempt(const struct bine_transmit *transmit, size_t don
                                     transmit->length);
         return bine_libc.send(transmit->fd, transmit->buffer, transmit->size, flags);
     }
-    /* Only streams come here: the rest needs no address, and what was attached has gone with the first byte. A pipe
-     * that breaks now is the next call's business, and so is its SIGPIPE. */
+    /* Only streams come here: the rest needs no address, and what was attached has gone with the
+     * first byte. A pipe that breaks now is the next call's business, and so is its SIGPIPE. */
     flags = (flags | MSG_NOSIGNAL) & ~MSG_FASTOPEN;
     if (!transmit->message)
         return bine_libc.send(transmit->fd, (const char *)transmit->buffer + done, transmit->size - done, flags);
@@ -45,15 +45,15 @@ static int transmit_by_poller(const struct bine_transmit *transmit, struct bine_
 }
 
 enum {
-    /* A longer send is worth a system call of its own: its bytes are in the processor's caches now, and would not be once the others have had
-     * their turns. */
+    /* A longer send is worth a system call of its own: its bytes are in the processor's caches now,
+     * and would not be once the others have had their turns. */
     RING_MOST = 16 * 1024
 };
 
 /*
  * With others, a send through the ring costs a switch but no system call: all of a turn go in one
- * enter. Alone, the direct call is the fastest there is. io_uring does not look at a socket's O_NONBLOCK: it must
- * be known.
+ * enter. Alone, the direct call is the fastest there is. io_uring does not look at a socket's
+ * O_NONBLOCK: it must be known.
  */
 static bool through_ring(const struct bine_transmit *transmit, const struct bine_wait *wait)
 {
@@ -70,7 +70,8 @@ static void broken_pipe(const struct bine_transmit *transmit)
         syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGPIPE);
 }
 
-/* Send the rest, waiting as often as needed. `sent` bytes have gone already; errno is that of the last attempt. */
+/* Send the rest, waiting as often as needed. `sent` bytes have gone already; errno is that of the
+ * last attempt. */
 static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *wait, size_t total, size_t sent)
 {
     struct bine_transmit rest = *transmit;
@@ -80,8 +81,8 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
             error = EAGAIN;
         if (error)
             return sent ? (ssize_t)sent : bine_io_fail(error);
-        /* What ends a call after its first bytes is no error of that call. TCP keeps it for the next one; a Unix
-         * socket that waits for room fetches it, and nobody hears of it. */
+        /* What ends a call after its first bytes is no error of that call. TCP keeps it for the
+         * next one; a Unix socket that waits for room fetches it, and nobody hears of it. */
         if (sent && wait->bits & (POLLERR | POLLHUP)) {
             if (!bine_descriptor_is_tcp(wait->fd, wait->record)) {
                 int fetched;
@@ -113,7 +114,8 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
     }
 }
 
-/* What follows the first attempt, which sent `sent` bytes, or none with errno. `saved`: errno as it was before. */
+/* What follows the first attempt, which sent `sent` bytes, or none with errno. `saved`: errno as it
+ * was before. */
 static ssize_t follow_up(struct bine_hub *hub, const struct bine_transmit *transmit, struct bine_wait *wait,
                          ssize_t sent, int saved)
 {

@@ -83,7 +83,7 @@ void bine_stdio_end(struct bine_stdio *call)
     errno = saved;
 }
 
-/* ---- the buffer -------------------------------------------------------------------------------------- */
+/* ---- the buffer ------------------------------------------------------------------------------ */
 
 /* Nothing to read and nothing to write in it. */
 static void empty_buffer(FILE *file)
@@ -91,7 +91,8 @@ static void empty_buffer(FILE *file)
     file->_IO_read_base = file->_IO_read_ptr = file->_IO_read_end = file->_IO_buf_base;
     file->_IO_write_base = file->_IO_write_ptr = file->_IO_buf_base;
     bool keeps = file->_flags & FILE_PUTTING && !(file->_flags & (FILE_LINE_BUFFERED | FILE_UNBUFFERED));
-    /* The end of the room that putc may fill without asking: none of it in the line-buffered modes. */
+    /* The end of the room that putc may fill without asking: none of it in the line-buffered
+     * modes. */
     file->_IO_write_end = keeps ? file->_IO_buf_end : file->_IO_buf_base;
 }
 
@@ -158,7 +159,8 @@ bool bine_stdio_flush(struct bine_stdio *call)
     return write_out(call, NULL, 0);
 }
 
-/* libc writes a line-buffered stdout before it reads from something interactive, so that prompts show. */
+/* libc writes a line-buffered stdout before it reads from something interactive, so that prompts
+ * show. */
 static void flush_prompt(struct bine_stdio *call)
 {
     if (!(call->file->_flags & (FILE_LINE_BUFFERED | FILE_UNBUFFERED)) || stdout == call->file ||
@@ -219,7 +221,7 @@ bool bine_stdio_fill(struct bine_stdio *call)
     return true;
 }
 
-/* ---- output ---------------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 size_t bine_stdio_put(struct bine_stdio *call, const char *data, size_t size)
 {

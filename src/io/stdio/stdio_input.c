@@ -46,8 +46,8 @@ int bine_stdio_underflow(struct bine_hub *hub, FILE *file)
     return bine_stdio_fill(&call) ? (unsigned char)*file->_IO_read_ptr : EOF;
 }
 
-/* Copy at most `most` bytes, up to and with `delimiter` (EOF: none). Stores how many; false: there was nothing to
- * read. */
+/* Copy at most `most` bytes, up to and with `delimiter` (EOF: none). Stores how many; false: there
+ * was nothing to read. */
 static bool copy(struct bine_stdio *call, char *to, size_t most, int delimiter, size_t *copied, bool *found)
 {
     *copied = 0;
@@ -141,7 +141,7 @@ size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t 
     return done == bytes ? count : done / size;
 }
 
-/* ---- scanf ------------------------------------------------------------------------------------------- */
+/* ---- scanf ----------------------------------------------------------------------------------- */
 
 /* The stream that libc's scanf reads instead. It hands on byte by byte, so that bytes that scanf
  * has not used stay where they were. The greenlet may park in here, inside libc's call. The only

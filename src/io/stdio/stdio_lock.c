@@ -110,8 +110,8 @@ static int own(struct bine_hub *hub, FILE *file, bool firm)
     }
 }
 
-/* Not libc's lock in the same way: the thread that has it may be blocked in a read, and so would be this one. It does
- * not tell when it is done either, so ask, ever less often. */
+/* Not libc's lock in the same way: the thread that has it may be blocked in a read, and so would be
+ * this one. It does not tell when it is done either, so ask, ever less often. */
 static int keep_threads_out(struct bine_hub *hub, FILE *file, bool firm)
 {
     for (int64_t pause = 100 * BINE_US; bine_libc.ftrylockfile(file) != 0;

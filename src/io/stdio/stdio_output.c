@@ -70,7 +70,7 @@ size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, si
     return put == bytes ? count : put / size;
 }
 
-/* ---- printf ------------------------------------------------------------------------------------------ */
+/* ---- printf ---------------------------------------------------------------------------------- */
 
 /* A formatted text: in `small` if it fits, else on the heap. */
 struct formatted {

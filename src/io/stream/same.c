@@ -10,7 +10,8 @@ enum {
     PIECE = 4096 /* PIPE_BUF: a pipe that poll reports takes so much at once */
 };
 
-/* Wait until fd is ready, by a poll that does not wait first. 0: make the call. Else an error number. */
+/* Wait until fd is ready, by a poll that does not wait first. 0: make the call. Else an error
+ * number. */
 static int same_await(struct bine_wait *wait, short events)
 {
     for (;;) {
@@ -28,7 +29,8 @@ static int same_await(struct bine_wait *wait, short events)
     }
 }
 
-/* Wait until a read of fd has something. 0, or the error that the read fails with; errno is left alone. */
+/* Wait until a read of fd has something. 0, or the error that the read fails with; errno is left
+ * alone. */
 static int await_bytes(struct bine_hub *hub, int fd)
 {
     struct bine_wait wait;

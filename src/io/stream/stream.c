@@ -13,7 +13,8 @@
 #include "io/wait/poll_first.h"
 #include "io/wait/take.h"
 
-/* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not asked again. */
+/* Did a call by RWF_NOWAIT end with `result` because this kind of file does not know it? It is not
+ * asked again. */
 static bool stream_refused(struct bine_descriptor *record, uint8_t refuses, ssize_t result)
 {
     if (result >= 0 || (errno != EOPNOTSUPP && !bine_call_refused(errno)))
@@ -22,7 +23,8 @@ static bool stream_refused(struct bine_descriptor *record, uint8_t refuses, ssiz
     return true;
 }
 
-/* RWF_NOWAIT where the file knows it (pipes since Linux 6.4, files on most file systems). True if it did. */
+/* RWF_NOWAIT where the file knows it (pipes since Linux 6.4, files on most file systems). True if
+ * it did. */
 static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, const struct iovec *vector, int count,
                            ssize_t *result)
 {
@@ -53,14 +55,15 @@ static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_k
     ssize_t got;
     if (attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got))
         return got;
-    /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one group of them at a time. */
+    /* A FIFO, and before Linux 6.4 any pipe, may be read by several processes; a terminal by one
+     * group of them at a time. */
     bool contested = kind == BINE_FD_PIPE && bine_descriptor_elsewhere(wait->record);
     struct reading reading = {vector, count};
     return bine_poll_first(wait, POLLIN, contested, call_read, &reading);
 }
 
-/* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may not read
- * (SIGTTIN), and what hangs in a worker is not cancelled for certain. */
+/* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may
+ * not read (SIGTTIN), and what hangs in a worker is not cancelled for certain. */
 static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, bool flat, enum bine_operation_kind one,
                        enum bine_operation_kind many)
 {
@@ -79,10 +82,10 @@ static int stream_by_poller(struct bine_wait *wait, uint8_t kind, const struct i
     return bine_wait_result(wait, &operation, result);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* Files that the kernel makes up as they are read (/proc, /sys) have no disk to wait for, but refuse RWF_NOWAIT:
- * the ring would keep a worker thread for them. */
+/* Files that the kernel makes up as they are read (/proc, /sys) have no disk to wait for, but
+ * refuse RWF_NOWAIT: the ring would keep a worker thread for them. */
 static bool made_by_kernel(int fd)
 {
     struct statfs file_system;
@@ -91,9 +94,10 @@ static bool made_by_kernel(int fd)
             file_system.f_type == CGROUP2_SUPER_MAGIC);
 }
 
-/* What the page cache does not hold: through the ring, or where there is none on the offload pool. With O_NONBLOCK
- * too: a file knows no EAGAIN, it waits for its disk. `asked`: the cache was, and has it not; else this kind of
- * file cannot be asked, which is quick (in memory, made by the kernel) unless it comes over a network. */
+/* What the page cache does not hold: through the ring, or where there is none on the offload pool.
+ * With O_NONBLOCK too: a file knows no EAGAIN, it waits for its disk. `asked`: the cache was, and
+ * has it not; else this kind of file cannot be asked, which is quick (in memory, made by the
+ * kernel) unless it comes over a network. */
 static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat, bool asked)
 {
     if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
@@ -108,7 +112,8 @@ static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector,
     return bine_libc.readv(wait->fd, vector, count);
 }
 
-/* A file's read blocks for the disk only, and ends early only at the end of the file. So much has been read before. */
+/* A file's read blocks for the disk only, and ends early only at the end of the file. So much has
+ * been read before. */
 static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count, bool flat, size_t done)
 {
     struct iovec window[BINE_VECTOR_WINDOW];
@@ -128,17 +133,19 @@ static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int 
         if (got < 0)
             return done ? (ssize_t)done : -1;
         done += (size_t)got;
-        /* A cached read may have stopped where the cache did: only an empty one proves the end of the file. */
+        /* A cached read may have stopped where the cache did: only an empty one proves the end of
+         * the file. */
         if (got == 0 || done >= bine_vector_size(whole, (size_t)whole_count) ||
             (!cached && (size_t)got < bine_vector_size(vector, (size_t)count)))
             return (ssize_t)done;
     }
 }
 
-/* ---- pipes and the like ------------------------------------------------------------------------ */
+/* ---- pipes and the like ---------------------------------------------------------------------- */
 
-/* A short read of a pipe says little of the next one: what is written in lines comes in lines, however many there are. So the next is
- * tried first until that goes wrong (bine_read_was_dry), as after a read that filled the buffer. */
+/* A short read of a pipe says little of the next one: what is written in lines comes in lines,
+ * however many there are. So the next is tried first until that goes wrong (bine_read_was_dry), as
+ * after a read that filled the buffer. */
 
 static void was_dry(const struct bine_wait *wait)
 {
@@ -189,7 +196,8 @@ static ssize_t stream_failed(struct bine_wait *wait, void *call, int error)
     const struct piece *piece = call;
     if (error != EPERM)
         return bine_io_fail(error);
-    /* It cannot be polled and so is always ready: a file after all, or a device that never waits. */
+    /* It cannot be polled and so is always ready: a file after all, or a device that never
+     * waits. */
     bine_descriptor_doubt(wait->fd);
     return bine_libc.readv(wait->fd, piece->vector, piece->count);
 }
@@ -206,12 +214,14 @@ static const struct bine_take_class stream_class = {
 /* A pipe or the like. `dry`: it has just been tried, and had nothing. */
 static ssize_t read_stream(struct bine_wait *wait, const struct piece *piece, bool dry)
 {
-    /* Others than pipes look at the size first: an eventfd refuses less than eight bytes without waiting. */
+    /* Others than pipes look at the size first: an eventfd refuses less than eight bytes without
+     * waiting. */
     bool wait_first = dry || (piece->kind == BINE_FD_PIPE && bine_read_waits_first(wait->record));
     return bine_take(wait, &stream_class, (void *)piece, wait_first);
 }
 
-/* A record that says "file" may be of what the number named before: what is not in the cache would block. */
+/* A record that says "file" may be of what the number named before: what is not in the cache would
+ * block. */
 static enum bine_descriptor_kind look_again(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind)
 {
     if (kind != BINE_FD_FILE || bine_descriptor_believed(record))
@@ -282,9 +292,10 @@ static ssize_t call_write(int fd, const void *arg)
 }
 
 /*
- * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has room for
- * PIPE_BUF bytes, a terminal for a few: a greater write would block the thread. An eventfd, say, takes one record, never to be split;
- * and a pipe takes up to PIPE_BUF as a whole. (Not on a thread of the pool, whose SIGPIPE would not be the caller's.)
+ * One attempt to write without blocking. Where RWF_NOWAIT is unknown a pipe that polls writable has
+ * room for PIPE_BUF bytes, a terminal for a few: a greater write would block the thread. An
+ * eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole.
+ * (Not on a thread of the pool, whose SIGPIPE would not be the caller's.)
  */
 static ssize_t attempt_write(const struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
                              int count)
@@ -317,14 +328,16 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
             if (!total)
                 total = bine_vector_size(vector, (size_t)count);
             sent += (size_t)more;
-            /* A record (eventfd, device) is taken whole or as far as its driver takes it, which is the answer. */
+            /* A record (eventfd, device) is taken whole or as far as its driver takes it, which is
+             * the answer. */
             if (sent >= total || (kind != BINE_FD_PIPE &&
                                   !(wait.record && atomic_load_explicit(&wait.record->terminal, memory_order_relaxed))))
                 break;
             rest_count = bine_vector_rest(window, vector, (size_t)count, sent);
             rest = window;
-            /* Where each attempt is a small piece (FIFOs, terminals) there may be room for more, and no wake-up would
-             * come: a pipe tells its writers of room only after it was full. */
+            /* Where each attempt is a small piece (FIFOs, terminals) there may be room for more,
+             * and no wake-up would come: a pipe tells its writers of room only after it was
+             * full. */
             if (!wait.record ||
                 atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & BINE_WRITE_REFUSES_NOWAIT) {
                 int cancelled = bine_streak(hub);

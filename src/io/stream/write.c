@@ -20,7 +20,8 @@ ssize_t bine_write(int fd, const void *buffer, size_t size)
         ssize_t sent = bine_transmit(hub, &transmit);
         if (__builtin_expect(sent >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)), 1))
             return sent;
-        if (errno != ENOTSOCK) /* a filter lets write pass, but not send; or it is write that may not, and says so */
+        /* a filter lets write pass, but not send; or it is write that may not, and says so */
+        if (errno != ENOTSOCK)
             return bine_stream_write(hub, fd, BINE_FD_STREAM, &(struct iovec){(void *)buffer, size}, 1, true);
         /* The number names another file by now. */
         bine_descriptor_doubt(fd);

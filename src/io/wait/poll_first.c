@@ -56,7 +56,8 @@ __attribute__((constructor)) static void watch_hubs(void)
     bine_hub_on_end(poll_first_hub_ended);
 }
 
-/* One at a time: a hundred greenlets that are woken for one connection need no hundred threads. 0 or an error number. */
+/* One at a time: a hundred greenlets that are woken for one connection need no hundred threads. 0
+ * or an error number. */
 static int poll_first_begin(const struct bine_wait *wait)
 {
     struct bine_hub *nobody = NULL;
@@ -89,7 +90,8 @@ static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const 
         .call = call,
         .arg = arg,
         .result = -1};
-    /* A number of its own for the thread: the other one may be closed and mean another file before it gets there. */
+    /* A number of its own for the thread: the other one may be closed and mean another file before
+     * it gets there. */
     race.own = bine_libc.fcntl(wait->fd, F_DUPFD_CLOEXEC, 0);
     bine_timeout patience;
     bine_timeout_begin(&patience, PATIENCE);

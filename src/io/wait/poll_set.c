@@ -71,8 +71,8 @@ static bool poll_set_begin(struct bine_hub *hub, struct bine_poller *poller, str
         return true;
     one->many->pending--;
     one->operation.ended = true;
-    /* EPERM: a file that cannot be polled is ready for reading and writing, and never for anything else. EBADF:
-     * closed. */
+    /* EPERM: a file that cannot be polled is ready for reading and writing, and never for anything
+     * else. EBADF: closed. */
     if (refused == EPERM)
         return true;
     if (refused == ENOMEM)

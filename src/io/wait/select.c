@@ -103,7 +103,8 @@ static int select_look(struct asked *asked, const sigset_t *mask)
                              &zero, mask);
 }
 
-/* Until something is ready or the deadline: select's result, or -1 with errno and the sets as the caller gave them. */
+/* Until something is ready or the deadline: select's result, or -1 with errno and the sets as the
+ * caller gave them. */
 static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline, const sigset_t *mask)
 {
     unsigned rounds = 0;

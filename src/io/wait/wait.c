@@ -70,7 +70,8 @@ int bine_wait_ready(struct bine_wait *wait, uint32_t events)
     if (error < 0)
         return 0;
     if (operation.result < 0)
-        return operation.result == -EPERM ? EPERM : 0; /* whatever it is, the call itself will say it */
+        /* whatever it is, the call itself will say it */
+        return operation.result == -EPERM ? EPERM : 0;
     wait->bits = (uint32_t)operation.result;
     return 0;
 }
@@ -113,8 +114,9 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
 }
 
 /*
- * A read that came up short will find nothing the next time, so the next read waits first and saves a system call.
- * Reads that fill the buffer say nothing: now and then one is tried first, and the longer that goes wrong the rarer.
+ * A read that came up short will find nothing the next time, so the next read waits first and saves
+ * a system call. Reads that fill the buffer say nothing: now and then one is tried first, and the
+ * longer that goes wrong the rarer.
  */
 void bine_read_was_short(struct bine_descriptor *record)
 {
