@@ -29,7 +29,7 @@ void bine_http_answer_reset(struct bine_http *http)
     out->head.size = out->fields.size = 0;
 }
 
-/* ---- the head ---------------------------------------------------------------------------------- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static bool is_library_s(const char *name)
 {
@@ -72,7 +72,8 @@ static char *put_status(char *to, int status)
     return PUT(to, "\r\n");
 }
 
-/* Will the connection do for another request? What the handler leaves of this one's body must be read before. */
+/* Will the connection do for another request? What the handler leaves of this one's body must be
+ * read before. */
 static bool connection_stays(const struct bine_http *http)
 {
     const struct bine_http_message *in = &http->in;
@@ -149,7 +150,7 @@ int bine_http_answer_begin(struct bine_http *http, int status, const char *type,
     return format(http, status, type, length);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* What failed is over: the rest of the answer would not fit. */
 static int answer_note(struct bine_http *http, int result, size_t size)
@@ -168,7 +169,8 @@ static int send_parts(struct bine_http *http, struct iovec *parts, int count)
     size_t size = 0;
     if (out->broken)
         return answer_fail(EPIPE);
-    /* A send that need not wait would succeed: but whoever is out of time, or killed, says nothing more. */
+    /* A send that need not wait would succeed: but whoever is out of time, or killed, says nothing
+     * more. */
     if (bine_check() != 0)
         return answer_note(http, -1, 0);
     if (out->head_waits)

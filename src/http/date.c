@@ -9,7 +9,8 @@
 static const char days[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/* The first and the last second whose year has four digits, from 0000 on. gmtime_r fails for a time whose year is no int. */
+/* The first and the last second whose year has four digits, from 0000 on. gmtime_r fails for a time
+ * whose year is no int. */
 #define FIRST INT64_C(-62167219200)
 #define LAST INT64_C(253402300799)
 

@@ -56,9 +56,10 @@ void bine_http_files_free(bine_http_files *files)
     free(files);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
-/* Where there is no openat2 (before Linux 5.6, or a filter forbids it): part for part, and no symbolic links. */
+/* Where there is no openat2 (before Linux 5.6, or a filter forbids it): part for part, and no
+ * symbolic links. */
 static int open_by_parts(int directory, const char *name)
 {
     int at = directory;
@@ -89,7 +90,8 @@ static int open_below(int directory, const char *name)
 {
     struct open_how how = {.flags = OPEN, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     int fd, tries = 0;
-    /* EAGAIN: a directory was renamed meanwhile; or another process has a lease on the file, and gives it up in its own time. */
+    /* EAGAIN: a directory was renamed meanwhile; or another process has a lease on the file, and
+     * gives it up in its own time. */
     do
         fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
     while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < TRIES);
@@ -113,7 +115,7 @@ static int open_path(const struct bine_http_files *files, const char *path, stru
     return open_below(files->directory, name->data);
 }
 
-/* ---- conditions -------------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 /* Is the tag one of the list? A weak one will do for the same file. */
 static bool lists(const char *list, const char *tag)
@@ -145,7 +147,7 @@ static const char *range_wanted(const struct bine_http *http, const char *tag, c
     return same && strcmp(http->in.method, "GET") == 0 ? bine_http_header(http, "Range") : NULL;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static int send_range(struct bine_http *http, int file, const struct stat *about, const char *type, const char *value)
 {
@@ -182,7 +184,8 @@ static int send_file(struct bine_http *http, int file, const struct stat *about,
     return send_range(http, file, about, bine_http_path_type(name), range_wanted(http, tag, changed));
 }
 
-/* A directory's name is to end with a slash, or what its page refers to would be looked for beside it. */
+/* A directory's name is to end with a slash, or what its page refers to would be looked for beside
+ * it. */
 static int send_to_directory(struct bine_http *http)
 {
     const char *target = bine_http_target(http), *query = bine_http_query(http);

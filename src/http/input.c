@@ -34,7 +34,7 @@ int64_t bine_http_length(const bine_http *http)
     return http->in.framing == BINE_HTTP_BY_LENGTH ? (int64_t)http->in.length : -1;
 }
 
-/* ---- the body ---------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 int bine_http_receive(struct bine_http *http, int64_t time)
 {
@@ -73,7 +73,8 @@ static int ask_for_body(struct bine_http *http)
     return bine_http_stream_send(&http->stream, &vector, 1, http->limits->send_time);
 }
 
-/* Wait for bytes of the body; at most `size` of them may go to `data`. How many did, -1; 0: look again. */
+/* Wait for bytes of the body; at most `size` of them may go to `data`. How many did, -1; 0: look
+ * again. */
 static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
 {
     unsigned interruptions = bine_interruptions();

@@ -17,7 +17,8 @@ void bine_http_link_close(struct bine_http_link *link)
     errno = error;
 }
 
-/* A server that has closed, or says something unasked, is of no use. TLS 1.3 sends tickets unasked: these are read with the next answer. */
+/* A server that has closed, or says something unasked, is of no use. TLS 1.3 sends tickets unasked:
+ * these are read with the next answer. */
 static bool is_alive(const struct bine_http_link *link)
 {
     char byte;
@@ -42,7 +43,8 @@ static struct bine_http_link *link_find(struct bine_http_client *client, const s
             found = link;
         else
             bine_http_link_close(link);
-        pointer = &client->resting; /* both may have switched, and others may have taken, closed and kept some */
+        /* both may have switched, and others may have taken, closed and kept some */
+        pointer = &client->resting;
     }
     return found;
 }

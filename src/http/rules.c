@@ -107,7 +107,7 @@ static bool check_framing(struct bine_http_message *message, const struct framin
     return true;
 }
 
-/* ---- requests -------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* llhttp skips any number of spaces, and knows other protocols with lines like these. */
 static bool check_spaces(struct bine_http_message *message)
@@ -151,7 +151,7 @@ static bool request_rules(struct bine_http_message *message, const struct framin
     return true;
 }
 
-/* ---- answers --------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static bool answer_rules(struct bine_http_message *message, const struct framing *framing)
 {
@@ -182,7 +182,8 @@ bool bine_http_rules_apply(struct bine_http_message *message)
             return false;
     if (!check_framing(message, &framing))
         return false;
-    /* llhttp knows what the Connection fields say. Whether a body's end is the connection's is decided here, not there. */
+    /* llhttp knows what the Connection fields say. Whether a body's end is the connection's is
+     * decided here, not there. */
     message->parser.flags |= F_SKIPBODY;
     message->keep_alive = llhttp_should_keep_alive(&message->parser) && !(message->parser.flags & F_CONNECTION_CLOSE);
     message->parser.flags = (uint16_t)(message->parser.flags & ~F_SKIPBODY);

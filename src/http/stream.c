@@ -21,7 +21,9 @@ enum {
     RECORD = 16384,     /* TLS: what one holds at most */
     PIECE = 256 * 1024, /* is to be taken within the time */
     COPIED =
-        32 * 1024, /* files up to this size are read into memory: they leave together with the head, by one call less */
+        /* files up to this size are read into memory: they leave together with the head, by one
+         * call less */
+        32 * 1024,
     BLOCK = 64 * 1024 /* files through TLS are read in such blocks */
 };
 
@@ -35,7 +37,7 @@ ssize_t bine_http_stream_receive(const struct bine_http_stream *stream, void *da
     return got;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* Take `size` bytes from the front of the vector. */
 static void advance(struct iovec **vector, int *count, size_t size)
@@ -63,7 +65,8 @@ static int send_plain(const struct bine_http_stream *stream, struct iovec *vecto
     return 0;
 }
 
-/* Small parts are put together, so that head and body share records; large ones are encrypted from where they lie. */
+/* Small parts are put together, so that head and body share records; large ones are encrypted from
+ * where they lie. */
 static __attribute__((noinline)) int send_tls(const struct bine_http_stream *stream, struct iovec *vector, int count)
 {
     char record[RECORD];
@@ -126,7 +129,7 @@ int bine_http_stream_send(const struct bine_http_stream *stream, struct iovec *v
     return 0;
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* 0, or -1 with EIO if the file has become shorter. */
 static int read_whole(int file, char *data, size_t size, off_t offset)
@@ -145,8 +148,8 @@ static int read_whole(int file, char *data, size_t size, off_t offset)
     return 0;
 }
 
-/* A block that nobody uses, for whoever needs the next one: malloc would give the memory back to the kernel, and fetch it again, page by page,
- * for each file. */
+/* A block that nobody uses, for whoever needs the next one: malloc would give the memory back to
+ * the kernel, and fetch it again, page by page, for each file. */
 static _Atomic(char *) spare;
 
 static char *take_block(void)
@@ -239,7 +242,8 @@ int bine_http_stream_send_file(const struct bine_http_stream *stream, struct iov
         return -1;
     int result = send_plain(stream, &head, 1, MSG_MORE);
     bine_timeout_end(&scope);
-    /* A sendfile to a blocking socket blocks the thread when the socket is full: no flag of the call says otherwise. */
+    /* A sendfile to a blocking socket blocks the thread when the socket is full: no flag of the
+     * call says otherwise. */
     int flags = result == 0 ? fcntl(stream->fd, F_GETFL) : -1;
     if (flags < 0 || fcntl(stream->fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return -1;

@@ -110,7 +110,8 @@ static void parse_local(const char *path, struct sockaddr_un *address, socklen_t
     address->sun_family = AF_UNIX;
     memcpy(address->sun_path, path, size);
     if (path[0] == '@')
-        address->sun_path[0] = '\0'; /* abstract (unix(7)): the name ends with the length, not with a zero */
+        /* abstract (unix(7)): the name ends with the length, not with a zero */
+        address->sun_path[0] = '\0';
     *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] != '@'));
 }
 

@@ -30,7 +30,8 @@ static __attribute__((format(printf, 2, 3))) bool say(int fd, const char *format
     return bine_send_all(fd, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1) == 0;
 }
 
-/* bine_dump blocks the thread while it writes, and a reader may be slow: dump to memory, then send. */
+/* bine_dump blocks the thread while it writes, and a reader may be slow: dump to memory, then
+ * send. */
 static bool list_greenlets(int fd)
 {
     int memory = memfd_create("bine dump", MFD_CLOEXEC);
@@ -60,7 +61,8 @@ static bool show_figures(int fd)
                (unsigned long long)hub->turns, hub->timers.count, bine_version());
 }
 
-/* By address as the list shows it; only what is in the hub's list of living greenlets is touched. */
+/* By address as the list shows it; only what is in the hub's list of living greenlets is
+ * touched. */
 static bool kill_greenlet(int fd, const char *address)
 {
     char *end;

@@ -26,7 +26,7 @@ enum {
     DELAY = 250 /* ms between the beginnings of two tries (RFC 8305, section 8) */
 };
 
-/* ---- one address ------------------------------------------------------------------------------ */
+/* ---- one address ----------------------------------------------------------------------------- */
 
 /* Returns the descriptor, or -1 with errno. */
 static int make_socket(int family, bool nonblocking)
@@ -52,7 +52,7 @@ static int connect_one(const struct sockaddr *address, socklen_t length)
     return -1;
 }
 
-/* ---- several ---------------------------------------------------------------------------------- */
+/* ---- several --------------------------------------------------------------------------------- */
 
 struct race {
     const struct addrinfo *all[MOST]; /* in the order in which they are tried */
@@ -180,7 +180,7 @@ static int run_race(struct race *race)
     }
 }
 
-/* ---- dialling --------------------------------------------------------------------------------- */
+/* ---- dialling -------------------------------------------------------------------------------- */
 
 static int dial_name(const struct bine_address_parts *parts)
 {
@@ -207,7 +207,8 @@ static int dial(const struct bine_address_parts *parts)
 {
     struct sockaddr_storage address;
     socklen_t length;
-    bool here = !parts->local && !parts->host[0]; /* a server's every address; a client's own machine */
+    /* a server's every address; a client's own machine */
+    bool here = !parts->local && !parts->host[0];
     if (!here && bine_address_parse(parts, &address, &length))
         return connect_one((const struct sockaddr *)&address, length);
     return dial_name(parts);

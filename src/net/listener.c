@@ -52,8 +52,8 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
     return 0;
 }
 
-/* By a socket of its own on the same port, to which the kernel gives a share of the connections; else by a copy of the
- * descriptor: all take from one backlog. */
+/* By a socket of its own on the same port, to which the kernel gives a share of the connections;
+ * else by a copy of the descriptor: all take from one backlog. */
 int bine_listener_share(struct bine_listener *listener, const struct bine_listener *other, int type)
 {
     bine_server_options options = other->options;
@@ -221,8 +221,9 @@ int bine_listener_free(struct bine_listener *listener)
     return 0;
 }
 
-/* The connection stays in the backlog and would be reported at once again: accepting would spin (hazards 29 and 90). Connections that end
- * meanwhile give descriptors back. 0 or an error number. */
+/* The connection stays in the backlog and would be reported at once again: accepting would spin
+ * (hazards 29 and 90). Connections that end meanwhile give descriptors back. 0 or an error
+ * number. */
 static int listener_pause_a_while(struct bine_listener *listener)
 {
     listener->pause = listener->pause ? listener->pause * 2 : BINE_MS;

@@ -26,8 +26,9 @@ struct bine_reader {
     int fd; /* if read is NULL */
     bool busy;
     bool ended;
-    int untold; /* what ended a read that had bytes to show: the next one fails with it; 0: nothing */
-    int error;  /* that it keeps; 0: none */
+    /* what ended a read that had bytes to show: the next one fails with it; 0: nothing */
+    int untold;
+    int error; /* that it keeps; 0: none */
     size_t limit;
     char *buffer;
     size_t room, start, end;
@@ -85,7 +86,7 @@ int bine_reader_free(bine_reader *reader)
     return 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Did the caller's wait end, and not the stream? A source may have clocks and kills of its own. */
 static bool is_passing(const struct bine_reader *reader, int error, unsigned interruptions)
@@ -180,7 +181,7 @@ static int reader_check(const struct bine_reader *reader, bool possible)
     return reader->busy ? EBUSY : 0;
 }
 
-/* ---- pieces ----------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size, char **piece, size_t *size)
 {
@@ -268,7 +269,7 @@ int bine_reader_count(bine_reader *reader, size_t size, char **piece)
     return 1;
 }
 
-/* ---- into the caller's buffer ----------------------------------------------------------------- */
+/* ---- into the caller's buffer ---------------------------------------------------------------- */
 
 static size_t reader_take(struct bine_reader *reader, void *buffer, size_t size)
 {
@@ -297,7 +298,8 @@ ssize_t bine_reader_read(bine_reader *reader, void *buffer, size_t size)
     return taken || !size ? (ssize_t)taken : read_through(reader, buffer, size);
 }
 
-/* Kills, scopes that are out of time, and what the stream itself fails with are told again by themselves. An interrupt is not. */
+/* Kills, scopes that are out of time, and what the stream itself fails with are told again by
+ * themselves. An interrupt is not. */
 static bool is_told_again(const struct bine_reader *reader, int error, unsigned interruptions)
 {
     struct bine_hub *hub = bine_hub_here();

@@ -56,8 +56,8 @@ int bine_signal_event_free(bine_event *event)
     for (int i = 1; i < NSIG; i++) {
         if (atomic_load(&watched[i].event) != event)
             continue;
-        /* First see whether it can be freed, so that a refusal changes nothing. A handler that runs on another
-         * thread at this moment holds the event no longer than an instant. */
+        /* First see whether it can be freed, so that a refusal changes nothing. A handler that runs
+         * on another thread at this moment holds the event no longer than an instant. */
         int error = bine_object_check_free(event);
         if (!error && !bine_object_orphan(event) && bine_event_busy(event))
             error = EBUSY;

@@ -13,7 +13,7 @@
 
 #include "libc/libc.h"
 
-/* ---- binding ---------------------------------------------------------------------------------- */
+/* ---- binding --------------------------------------------------------------------------------- */
 
 struct binding {
     int fd, error;
@@ -30,10 +30,11 @@ static int bind_without_umask(void *arg)
 }
 
 /*
- * bind makes the file with the socket's own mode, less the umask. The umask belongs to the process, and a chmod behind
- * bind would follow whatever stands under that name by then. So a child that has a umask of its own binds: it shares
- * memory and runs while this thread stands still, as with vfork, and sends no SIGCHLD. qemu-user makes no child without
- * one (EINVAL), and shares no memory: there the signal is sent, and the status says how it went.
+ * bind makes the file with the socket's own mode, less the umask. The umask belongs to the process,
+ * and a chmod behind bind would follow whatever stands under that name by then. So a child that has
+ * a umask of its own binds: it shares memory and runs while this thread stands still, as with
+ * vfork, and sends no SIGCHLD. qemu-user makes no child without one (EINVAL), and shares no memory:
+ * there the signal is sent, and the status says how it went.
  */
 static int bind_in_child(struct binding *binding)
 {
@@ -66,15 +67,15 @@ int bine_unix_bind(int fd, const struct sockaddr_un *address, socklen_t length, 
     return bind_in_child(&(struct binding){.fd = fd, .address = address, .length = length});
 }
 
-/* ---- taking away ------------------------------------------------------------------------------ */
+/* ---- taking away ----------------------------------------------------------------------------- */
 
 static bool same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* A look and an unlink would be two steps, with another server's file between them. So the file is moved aside first, looked
- * at, and put back if it is another. */
+/* A look and an unlink would be two steps, with another server's file between them. So the file is
+ * moved aside first, looked at, and put back if it is another. */
 bool bine_unix_remove(const char *path, const struct stat *file)
 {
     static atomic_uint number;
@@ -84,14 +85,16 @@ bool bine_unix_remove(const char *path, const struct stat *file)
         return false;
     snprintf(aside, sizeof aside, "%s.%d-%u~", path, (int)getpid(), atomic_fetch_add(&number, 1));
     if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) != 0)
-        return errno == EINVAL && unlink(path) == 0; /* a file system that cannot do it in one step */
+        /* a file system that cannot do it in one step */
+        return errno == EINVAL && unlink(path) == 0;
     if (lstat(aside, &status) == 0 && same(&status, file))
         return unlink(aside) == 0;
     renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE);
     return false;
 }
 
-/* A server that is alive may be too busy to take another connection, which must not hold us up: hence the non-blocking probe. */
+/* A server that is alive may be too busy to take another connection, which must not hold us up:
+ * hence the non-blocking probe. */
 static bool refuses(int file, const struct sockaddr_un *address, socklen_t length, int type)
 {
     struct sockaddr_un exactly = {.sun_family = AF_UNIX};

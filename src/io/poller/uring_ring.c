@@ -33,8 +33,8 @@ static atomic_uint rings;
 
 /*
  * From best to plainest. The next is tried when the kernel does not know a flag (EINVAL).
- *   6.1  DEFER_TASKRUN: the kernel works completions off when the poller asks, and not in the middle
- *        of other code
+ *   6.1  DEFER_TASKRUN: the kernel works completions off when the poller asks, and not inside
+ *        other code
  *   5.19 COOP_TASKRUN: no interrupt tells of completions; TASKRUN_FLAG: a bit says that there are
  *        some
  */
