@@ -6,8 +6,8 @@
  *     0  x29 x30   16  x19 x20   32  x21 x22   48  x23 x24   64  x25 x26   80  x27 x28
  *    96  d8 d9   112  d10 d11   128  d12 d13   144  d14 d15   160  FPCR, padding
  *
- * Every entry begins with `bti c` (a hint, ignored by processors without BTI). The stack is switched by plain
- * moves; return addresses are not signed, so pointer authentication does not come into it.
+ * Every entry begins with `bti c` (a hint, which processors without BTI ignore). Plain moves switch
+ * the stack. Return addresses are not signed, so pointer authentication does not matter.
  */
         .hidden bine_arch_errno
         .comm   bine_arch_errno, 8, 8
@@ -112,7 +112,8 @@ bine_arch_start:
         .p2align 4
 run_entry:
         .cfi_startproc
-        /* The end of every greenlet's backtrace: unwinders stop where the return address is undefined. */
+        /* The end of every greenlet's backtrace. Unwinders stop where the return address is
+         * undefined. */
         .cfi_undefined x30
         mov     x29, xzr
         mov     x30, xzr

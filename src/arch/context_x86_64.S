@@ -7,19 +7,20 @@
  *     8  r15  r14  r13  r12  rbx  rbp
  *    56  return address
  *
- * It is written below the stack pointer, into the red zone, and belongs to the context once the stack pointer of another one is
- * loaded: so all of it is plain moves.
+ * It is written below the stack pointer, into the red zone. It belongs to the context once the
+ * stack pointer of another one is loaded. So all of it is plain moves.
  *
- * The switch ends in ret: all switches of the library return to the same few places, and entry functions return here when a stack
- * is over, so calls and returns pair up and the processor's return predictor is right nearly always. (A jmp would leave
- * it one entry off, and every return after a switch would be mispredicted: measured, 24 ns a yield instead of 9.)
- * No IBT/SHSTK property note is emitted: this code is not shadow-stack safe, and the linker must not be told
- * so (hazard 21).
+ * The switch ends in ret. All switches of the library return to the same few places, and entry
+ * functions return here when a stack is over. So calls and returns pair up, and the processor's
+ * return predictor is right nearly always. A jmp would leave the predictor one entry off, and every
+ * return after a switch would be mispredicted (bench/NOTES.md). No IBT/SHSTK property note is
+ * emitted: this code is not shadow-stack safe, and the linker must not be told that it is
+ * (hazard 21).
  *
- * MXCSR is loaded whether it differs or not: reading back what stmxcsr has just stored, to compare it, takes longer. Not so the
- * x87 control word, whose load holds up everything behind it until the stack it comes from has arrived in the cache: that one is
- * compared and loaded only if it differs. (Zen 5, bare switch: both loaded 5.0 ns, with 100,000 cold stacks 30; both compared
- * 6.5 and 22; so 4.9 and 21. Zen 4, the same without control words 2.5, with stmxcsr alone 4.9, with ldmxcsr alone 2.8.)
+ * MXCSR is loaded whether it differs or not: to compare it, the switch would have to read back what
+ * stmxcsr has just stored, which takes longer. The x87 control word is compared, and loaded only if
+ * it differs: its load holds up everything behind it until the stack that it comes from has arrived
+ * in the cache (bench/NOTES.md).
  */
         .section .rodata
         .p2align 3
@@ -115,7 +116,8 @@ bine_arch_start:
         .p2align 4
 run_entry:
         .cfi_startproc
-        /* The end of every greenlet's backtrace: unwinders stop where the return address is undefined. */
+        /* The end of every greenlet's backtrace. Unwinders stop where the return address is
+         * undefined. */
         .cfi_undefined rip
         .cfi_undefined rbp
         xorl    %ebp, %ebp

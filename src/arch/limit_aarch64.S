@@ -2,8 +2,8 @@
 
     .text
 
-/* Entered by a thunk: everything is as the caller of the function left it, x16 is the gate. The return address is in
- * x30: it is put on the stack for bine_limit_begin to replace. */
+/* A thunk enters here. Everything is as the caller of the function left it, and x16 is the gate.
+ * The return address is in x30. It is put on the stack, where bine_limit_begin replaces it. */
     .globl bine_limit_enter
     .hidden bine_limit_enter
     .type bine_limit_enter, %function

@@ -2,7 +2,7 @@
 
     .text
 
-/* Entered by a thunk: everything is as the caller of the function left it, r11 is the gate. */
+/* A thunk enters here. Everything is as the caller of the function left it, and r11 is the gate. */
     .globl bine_limit_enter
     .hidden bine_limit_enter
     .type bine_limit_enter, @function
@@ -11,7 +11,8 @@ bine_limit_enter:
     endbr64
     subq $216, %rsp
     .cfi_adjust_cfa_offset 216
-    /* Arguments: six registers, al for variable arguments, r10 for nested functions, eight vector registers. */
+    /* Arguments: six registers, al for variable arguments, r10 for nested functions, eight vector
+     * registers. */
     movq %rdi, 0(%rsp)
     movq %rsi, 8(%rsp)
     movq %rdx, 16(%rsp)
@@ -56,8 +57,8 @@ bine_limit_enter:
     .cfi_endproc
     .size bine_limit_enter, . - bine_limit_enter
 
-/* The function returns to here, with the caller's stack pointer. Its value is in rax, rdx, xmm0, xmm1 or on the x87
- * stack, which nothing that we call touches. */
+/* The function returns to here, with the caller's stack pointer. Its value is in rax, rdx, xmm0,
+ * xmm1 or on the x87 stack, which the functions called here do not touch. */
     .globl bine_limit_leave
     .hidden bine_limit_leave
     .type bine_limit_leave, @function

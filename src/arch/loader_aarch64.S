@@ -1,9 +1,13 @@
-/* The parts of loader.c that C cannot say. See loader.h. */
+/* The parts of loader.c that cannot be written in C. See loader.h. */
 
     .text
 
-/* void *bine_call_as(void *gadget, void *function, const void *a, const void *b, const void *c)
- * The gadget is `ldp x29, x30, [sp], #16; ret`: it takes our frame pointer and continuation off the stack. */
+/*
+ * void *bine_call_as(void *gadget, void *function, const void *a, const void *b, const void *c)
+ *
+ * The gadget is `ldp x29, x30, [sp], #16; ret`. It takes this function's frame pointer and
+ * continuation off the stack.
+ */
     .globl bine_call_as
     .hidden bine_call_as
     .type bine_call_as, %function

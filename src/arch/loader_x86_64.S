@@ -1,4 +1,4 @@
-/* The parts of loader.c that C cannot say. See loader.h. */
+/* The parts of loader.c that cannot be written in C. See loader.h. */
 
     .text
 
@@ -18,7 +18,8 @@ bine_call_as:
     movq %rdx, %rdi
     movq %rcx, %rsi
     movq %r8, %rdx
-    /* A function begins with the stack 8 bytes off a multiple of 16: two words and this one make it so. */
+    /* A function begins with the stack 8 bytes off a multiple of 16. Two words and this one bring
+     * that about. */
     subq $8, %rsp
     leaq 1f(%rip), %r10
     pushq %r10

@@ -1,4 +1,5 @@
-/* vfork for patched programs. See vfork_x86_64.S for why; here the return address is in a register anyway. */
+/* vfork for patched programs. vfork_x86_64.S says why. Here the return address is in a register
+ * anyway. */
         .text
         .globl  hook_vfork
         .hidden hook_vfork

@@ -1,11 +1,14 @@
 /*
- * vfork's child shares the parent's memory until it executes another program: a hook that ran there as usual would wake
- * the parent's greenlets for descriptors that only the child closes. So the child runs as a thread without a hub that
- * keeps no records (bine_vforked, hook.h): every hook falls straight through.
+ * vfork for patched programs.
  *
- * The system call is made here because the thread state must be put back in the parent only, and because the child
- * returns through the very stack slot that the parent's return address is in: it is kept in a register meanwhile, as
- * libc does.
+ * vfork's child shares the parent's memory until it executes another program. A hook that ran there
+ * as usual would wake the parent's greenlets for descriptors that only the child closes. So the
+ * child runs as a thread without a hub that keeps no records (bine_vforked, hook.h), and every hook
+ * calls libc's function.
+ *
+ * The system call is made here because the thread state must be put back only in the parent.
+ * Another reason is that the child returns through the very stack slot in which the parent's return
+ * address lies. So that address is kept in a register meanwhile, as libc does.
  */
         .text
         .globl  hook_vfork

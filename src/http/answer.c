@@ -169,8 +169,8 @@ static int send_parts(struct bine_http *http, struct iovec *parts, int count)
     size_t size = 0;
     if (out->broken)
         return answer_fail(EPIPE);
-    /* A send that need not wait would succeed: but whoever is out of time, or killed, says nothing
-     * more. */
+    /* A send that need not wait would succeed. But a greenlet that is out of time, or killed, sends
+     * nothing more. */
     if (bine_check() != 0)
         return answer_note(http, -1, 0);
     if (out->head_waits)

@@ -215,7 +215,8 @@ static int status_of(int error)
     case EAGAIN:
         return 503;
     default:
-        return 404; /* also what may not be read: who asks need not know that it is there */
+        /* also for a file that may not be read: the client need not know that it is there */
+        return 404;
     }
 }
 

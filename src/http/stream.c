@@ -20,10 +20,9 @@
 enum {
     RECORD = 16384,     /* TLS: what one holds at most */
     PIECE = 256 * 1024, /* is to be taken within the time */
-    COPIED =
-        /* files up to this size are read into memory: they leave together with the head, by one
-         * call less */
-        32 * 1024,
+    /* Files up to this size are read into memory: they leave together with the head, by one call
+     * less. */
+    COPIED = 32 * 1024,
     BLOCK = 64 * 1024 /* files through TLS are read in such blocks */
 };
 
@@ -148,8 +147,8 @@ static int read_whole(int file, char *data, size_t size, off_t offset)
     return 0;
 }
 
-/* A block that nobody uses, for whoever needs the next one: malloc would give the memory back to
- * the kernel, and fetch it again, page by page, for each file. */
+/* A large block that is not in use, for the next stream that needs one. malloc would give the
+ * memory back to the kernel and fetch it again, page by page, for each file. */
 static _Atomic(char *) spare;
 
 static char *take_block(void)

@@ -76,7 +76,7 @@ struct bine_greenlet {
     uint8_t interrupt;
     struct bine_timeout *timeouts; /* the innermost scope */
     unsigned references;
-    /* bine_interruptions: how many waits of whoever had this record were ended */
+    /* bine_interruptions: how many waits were ended, of all greenlets that have had this record */
     unsigned interruptions;
 
     union {
