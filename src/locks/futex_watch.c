@@ -136,8 +136,7 @@ static bool start_thread(void)
     return made;
 }
 
-/* ---- requests
- * ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static unsigned futex_watch_find(const void *address)
 {

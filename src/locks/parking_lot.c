@@ -32,8 +32,7 @@ enum {
     SPINS_OF_HANDLER = 100000,
 };
 
-/* ---- the running thread and greenlet
- * ------------------------------------------------------------- */
+/* ---- the running thread and greenlet --------------------------------------------------------- */
 
 static __thread pid_t cached_thread;
 

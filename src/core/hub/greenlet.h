@@ -80,51 +80,47 @@ struct bine_greenlet {
     unsigned interruptions;
 
     union {
-        uintptr_t object; /* valid while it is new and has BINE_G_DISCARD: see bine_spawn_options */
-        /* What most greenlets never have. These members are valid only if `flags` or `attention`
-         * say so. So a new record need not clear them. */
+        uintptr_t object; /* see verb */
+        /* valid while it is new and has BINE_G_DISCARD: see bine_spawn_options */
         void (*discard)(void *arg);
     };
-    /* empty unless the library is built with a sanitizer */
+    /* What most greenlets never have. These members are valid only if `flags` or `attention` say
+     * so. So a new record need not clear them. */
     char *name;
     struct bine_link *links;
     struct bine_locals *locals;
     void *slots[BINE_SLOTS];
-    struct bine_sanitizer sanitizer; /* it runs on the thread's own stack */
+    struct bine_sanitizer sanitizer; /* empty unless the library is built with a sanitizer */
 };
 
 enum {
-    BINE_G_ROOT = 1 << 0, /* `name` is the bare name that was given, and not yet the full text */
+    BINE_G_ROOT = 1 << 0,  /* it runs on the thread's own stack */
+    BINE_G_NAMED = 1 << 1, /* `name` is the bare name that was given, and not yet the full text */
     /* a helper of the runtime: it is not counted, and reports and dumps leave it out */
-    BINE_G_NAMED = 1 << 1,
+    BINE_G_HIDDEN = 1 << 2,
     /* For now pthread_self answers with the real thread's identity, although threads are
      * greenlets. */
-    BINE_G_HIDDEN = 1 << 2,
-    /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_MAIN_IDENTITY = 1 << 3,
-    /* has a name, links, locals or something in a slot, so its end has more to do */
+    /* a root that was an ordinary greenlet when it forked: it keeps its identity */
     BINE_G_FORKED = 1 << 4,
-    /* inside libc's loader: a thread that needs the loader would wait for it */
+    /* has a name, links, locals or something in a slot, so its end has more to do */
     BINE_G_BELONGINGS = 1 << 5,
-    BINE_G_LOADING = 1 << 6, /* was spawned with `discard` */
-    BINE_G_DISCARD = 1 << 7, /* spawned with `discard` */
+    /* inside libc's loader: a thread that needs the loader would wait for it */
+    BINE_G_LOADING = 1 << 6,
+    BINE_G_DISCARD = 1 << 7, /* was spawned with `discard` */
 };
 
 enum {
     BINE_A_KILLED = 1 << 0,
-    BINE_A_SCOPE = 1 << 1, /* `timeouts` is not NULL */
+    BINE_A_SCOPE = 1 << 1,     /* `timeouts` is not NULL */
+    BINE_A_INTERRUPT = 1 << 2, /* `interrupt` is not 0 */
     /* it runs a callback that may not wait: its parks fail with EDEADLK unless they are firm */
-    BINE_A_INTERRUPT = 1 << 2,
-    /* runs a callback that may not wait: parks that are not firm fail with EDEADLK */
     BINE_A_CALLBACK = 1 << 3,
-    /* A mask for `condition`: if one of these bits is set, the end of the greenlet has more to do
-     * than to wake its joiners. */
-    BINE_A_SHIELD = 1 << 4,
+    BINE_A_SHIELD = 1 << 4, /* `shields` is not 0 */
 };
 
-/* bine_greenlet_hide makes g a helper of the runtime from now on, as if it had ended: greenlets
- * that wait for the hub to be empty are told. bine_greenlet_show takes that back: g counts as if it
- * had just been spawned. */
+/* A mask for `condition`: if one of these bits is set, the end of the greenlet has more to do than
+ * to wake its joiners. */
 #define BINE_END_WITH_CARE ((uint32_t)BINE_G_BELONGINGS << 8 | (uint32_t)(BINE_A_SCOPE | BINE_A_SHIELD) << 24)
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where flags and attention lie in `condition`");
 
@@ -134,63 +130,65 @@ static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot sl
     g->flags |= BINE_G_BELONGINGS;
 }
 
-/* Does what bine_spawn_with does, for language runtimes. The BINE_STACK_ROOM bytes from
- * g->stack->top upwards belong to the greenlet from its first step to its end. */
+/* bine_greenlet_hide makes g a helper of the runtime from now on, as if it had ended: greenlets
+ * that wait for the hub to be empty are told. bine_greenlet_show takes that back: g counts as if it
+ * had just been spawned. */
 void bine_greenlet_hide(struct bine_greenlet *g);
 void bine_greenlet_show(struct bine_greenlet *g);
 
-/* Tells g, which is new, not to discard its argument. */
+/* Does what bine_spawn_with does, for language runtimes. The BINE_STACK_ROOM bytes from
+ * g->stack->top upwards belong to the greenlet from its first step to its end. */
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
                                            const char *site);
 
-/* Sets the function that runs when a greenlet ends, before its joiners are woken, on the greenlet's
- * own stack. The function may not park. It serves layers above core that keep something in a slot.
- * Each slot has at most one. */
+/* Tells g, which is new, not to discard its argument. */
 static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)
 {
     g->flags &= (uint8_t)~BINE_G_DISCARD;
 }
 
-/* The class of every greenlet's waitable. */
+/* Sets the function that runs when a greenlet ends, before its joiners are woken, on the greenlet's
+ * own stack. The function may not park. It serves layers above core that keep something in a slot.
+ * Each slot has at most one. */
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g));
+
+/* The class of every greenlet's waitable. */
+extern const struct bine_waitable_class bine_greenlet_class;
 
 /* The first function on every greenlet's stack. Runs hub->current, and then each greenlet that
  * takes over its stack. Returns the context to continue after that (a bine_arch_entry). */
-extern const struct bine_waitable_class bine_greenlet_class;
-
-/* Ends the current greenlet. */
 struct bine_arch_context *bine_greenlet_enter(void);
-/* Makes the root's record of a new hub. Returns NULL for ENOMEM. */
+/* Ends the current greenlet. */
 _Noreturn void bine_greenlet_finish(struct bine_hub *hub, void *value, int error);
-/* Frees g, which nothing refers to any more. */
+/* Makes the root's record of a new hub. Returns NULL for ENOMEM. */
 struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub);
-/* Drops one reference. The last one frees the record. */
+/* Frees g, which nothing refers to any more. */
 void bine_greenlet_free(struct bine_greenlet *g);
-/* Ends g from outside. g never ran, or never will again: it was killed before its start, or a fork
- * or the hub's end abandoned it. Its links run and its joiners are woken. */
+/* Drops one reference. The last one frees the record. */
 static inline void bine_greenlet_release(struct bine_greenlet *g)
 {
     assert(g->references > 0);
     if (--g->references == 0)
         bine_greenlet_free(g);
 }
-/* Blocks of a layer above that a greenlet can leave open. `any` says whether g has any. `close`
- * closes them and waits for what they wait for. */
+/* Ends g from outside. g never ran, or never will again: it was killed before its start, or a fork
+ * or the hub's end abandoned it. Its links run and its joiners are woken. */
 void bine_greenlet_abandon(struct bine_greenlet *g, int error);
 
-/* bine_greenlet_report_open says on standard error what g has left open. bine_greenlet_close_open
- * closes it. */
+/* Blocks of a layer above that a greenlet can leave open. `any` says whether g has any. `close`
+ * closes them and waits for what they wait for. */
 struct bine_block_class {
     bool (*any)(const struct bine_greenlet *g);
     void (*close)(struct bine_greenlet *g);
 };
 void bine_greenlet_on_left_open(const struct bine_block_class *class);
-/* Parts of the end of a greenlet that live in files of their own. */
+/* bine_greenlet_report_open says on standard error what g has left open. bine_greenlet_close_open
+ * closes it. */
 void bine_greenlet_report_open(struct bine_greenlet *g);
 void bine_greenlet_report_block(struct bine_greenlet *g);
 void bine_greenlet_close_open(struct bine_greenlet *g);
 
-/* Parts of ending a greenlet that live in files of their own. */
+/* Parts of the end of a greenlet that live in files of their own. */
 void bine_links_run(struct bine_greenlet *g);
 void bine_links_free(struct bine_greenlet *g);
 void bine_locals_destroy(struct bine_greenlet *g);

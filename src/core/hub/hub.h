@@ -160,7 +160,7 @@ struct bine_hub {
     struct bine_waiters idle;  /* the waiters of bine_idle */
     /* the waiters of bine_wait(NULL, 0, ...), until no greenlet is left */
     struct bine_waiters empty;
-    size_t external; /* greenlets parked now with BINE_PARK_EXTERNAL, and `engaged` */
+    size_t external; /* greenlets parked now with BINE_PARK_EXTERNAL, plus `engaged` */
     size_t engaged;  /* see bine_hub_engage */
     /* So many of the running timers, and of the driver's operations, never keep the hub waiting by
      * themselves (bine_hub_engage). */

@@ -83,23 +83,23 @@ static inline bool bine_unpark(struct bine_greenlet *g)
     return bine_unpark_error(g, 0);
 }
 
-/* Lets every other ready greenlet run once. It never fails and cannot be cancelled. */
+/* Does the same with an error that is g's own and not that of the object it waits for: a kill, a
+ * scope that is out of time, an interrupt. */
 static inline void bine_end_wait(struct bine_greenlet *g, int error)
 {
     g->interruptions += bine_unpark_error(g, error);
 }
 
+/* Lets every other ready greenlet run once. It never fails and cannot be cancelled. */
+void bine_yield(struct bine_hub *hub);
+
 /* A signal handler ran on this hub's thread. Ends the root's park with EINTR if its flags say so.
  * `restart`: the handler has SA_RESTART. Not async-signal-safe: the hub's turn calls it. A handler
  * only notes the fact and wakes the driver. */
-void bine_yield(struct bine_hub *hub);
+void bine_hub_signalled(struct bine_hub *hub, bool restart);
 
 /* A handler that Bine does not know of interrupted the driver (signals are not patched). Ends only
  * parks that no handler restarts. */
-void bine_hub_signalled(struct bine_hub *hub, bool restart);
-
-/* The driver was interrupted by a handler Bine knows nothing of (signals are not patched): ends
- * only parks that no handler restarts. */
 static inline void bine_hub_signalled_unknown(struct bine_hub *hub)
 {
     atomic_fetch_add_explicit(&hub->handled, BINE_HANDLED_RESTART, memory_order_relaxed);

@@ -5,8 +5,8 @@
  * gives the same run, as long as both ends of every connection are in this process. Even seeds know
  * only BINE_OP_POLL, as epoll does. The others transfer data too, as io_uring does.
  *
- * The clock stands still while a greenlet can run and then jumps to the next deadline, so a wait of
- * hours takes no time. It begins at the real time. Each turn looks at every operation, so it is
+ * The clock stands still while anything can happen and then jumps to the next deadline, so a wait
+ * of hours takes no time. It begins at the real time. Each turn looks at every operation, so it is
  * made for thousands of them and not for a million.
  */
 #include "poller_sim.h"

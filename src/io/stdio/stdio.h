@@ -22,8 +22,7 @@
 
 #include "core/hub/hub.h"
 
-/* ---- what the calls are made of
- * --------------------------------------------------------------- */
+/* ---- what the calls are made of -------------------------------------------------------------- */
 
 /* One call on one stream. */
 struct bine_stdio {
@@ -48,8 +47,7 @@ bool bine_stdio_flush(struct bine_stdio *call);
 /* fwrite. Returns how many bytes were accepted. */
 size_t bine_stdio_put(struct bine_stdio *call, const char *data, size_t size);
 
-/* ---- input
- * ------------------------------------------------------------------------------------- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 int bine_stdio_getc(struct bine_hub *hub, FILE *file, bool unlocked);
 /* The functions that the macros for getc_unlocked call when the buffer is empty. uflow takes a
@@ -63,8 +61,7 @@ size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t 
 int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list), const char *format,
                        va_list arguments);
 
-/* ---- output
- * ------------------------------------------------------------------------------------ */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 int bine_stdio_putc(struct bine_hub *hub, int byte, FILE *file, bool unlocked);
 /* The function that the macros for putc_unlocked call when the buffer is full. */
@@ -76,8 +73,7 @@ size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, si
 int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format, va_list arguments);
 int bine_stdio_vdprintf(struct bine_hub *hub, int fd, int check, const char *format, va_list arguments);
 
-/* ---- streams
- * ------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 int bine_stdio_fflush(struct bine_hub *hub, FILE *file, bool unlocked);
 int bine_stdio_fclose(struct bine_hub *hub, FILE *file);

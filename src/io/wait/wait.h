@@ -149,8 +149,7 @@ static inline ssize_t bine_io_fail(int error)
     return -1;
 }
 
-/* ---- try first or wait first
- * ------------------------------------------------------------------- */
+/* ---- try first or wait first ----------------------------------------------------------------- */
 
 /* Should the next read of this descriptor wait before it asks the kernel? */
 static inline bool bine_read_waits_first(const struct bine_descriptor *record)

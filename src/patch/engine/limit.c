@@ -61,8 +61,7 @@ struct bine_limit *bine_limit_of(const char *name)
     return NULL;
 }
 
-/* ---- the greenlets inside
- * --------------------------------------------------------------------------- */
+/* ---- the greenlets inside -------------------------------------------------------------------- */
 
 /* A greenlet inside, since its outermost call. */
 struct visit {

@@ -236,8 +236,7 @@ void hook___pthread_unwind_next(__pthread_unwind_buf_t *buffer)
     __builtin_unreachable();
 }
 
-/* ---- questions about a thread, answered for the one that the greenlet runs on
- * ---------------------- */
+/* ---- questions about a thread, answered for the one that the greenlet runs on ---------------- */
 
 static pthread_t real(pthread_t thread)
 {

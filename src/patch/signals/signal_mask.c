@@ -233,8 +233,7 @@ int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
     return 0;
 }
 
-/* ---- for greenlets that wait
- * ----------------------------------------------------------------------------- */
+/* ---- for greenlets that wait ----------------------------------------------------------------- */
 
 static const sigset_t *current_mask(const struct masks *masks, struct bine_hub *hub)
 {

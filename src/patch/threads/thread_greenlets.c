@@ -318,8 +318,7 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     return error;
 }
 
-/* ---- facts about it
- * ------------------------------------------------------------------------------ */
+/* ---- facts about it -------------------------------------------------------------------------- */
 
 int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes)
 {
