@@ -15,6 +15,12 @@
  *    greenlet of this thread.
  *  - An object belongs to the thread that made it, unless the comment of a call says that any
  *    thread may call it.
+ *  - Structs of options are filled in by the caller, best by a literal that names fields. A field
+ *    that is left out is 0, which means its default. Later releases may add fields in the place of
+ *    `reserved`, which keeps the size of the struct. It has to be 0. A call fails with EINVAL if a
+ *    program asks, by a field of a later release, for what this release does not know.
+ *  - Structs that Bine fills in or hands to callbacks may get more fields at their end, or in the
+ *    place of `reserved`. bine_choice stands in arrays and gets none.
  */
 #ifndef BINE_BASE_H
 #define BINE_BASE_H
@@ -29,6 +35,9 @@
 /* The caller has to use what the function returns. A compiler warns of a caller that drops it. */
 #define BINE_MUST_USE __attribute__((__warn_unused_result__))
 
+/* A compiler warns of a caller, and says what to call instead. */
+#define BINE_DEPRECATED(instead) __attribute__((__deprecated__(instead)))
+
 #ifdef __cplusplus
 #define BINE_BEGIN extern "C" {
 #define BINE_END }
@@ -36,6 +45,11 @@
 #define BINE_BEGIN
 #define BINE_END
 #endif
+
+/* Does a struct of options ask for more than this release knows? */
+#define BINE_RESERVED_USED(options)                                              \
+    (((options)->reserved[0] | (options)->reserved[1] | (options)->reserved[2] | \
+      (options)->reserved[3]) != 0)
 
 #define BINE_NS ((int64_t)1)
 #define BINE_US ((int64_t)1000)

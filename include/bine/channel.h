@@ -30,6 +30,7 @@ typedef struct bine_channel_options {
     /* Called with each item that is left in the buffer when the channel is freed, by the call that
      * frees it. It may be NULL. It may not switch. */
     void (*discard)(void *item);
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_channel_options;
 
 /* Does the same with options. NULL means all defaults. Switches: no. */

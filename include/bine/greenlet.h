@@ -100,6 +100,7 @@ typedef struct bine_spawn_options {
      * failed: `arg` stays the caller's. It is not called in the child of a fork either, where
      * greenlets are left as threads are. */
     void (*discard)(void *arg);
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_spawn_options;
 
 /* bine_spawn_with(options, run, arg): the same with options (NULL means all defaults). Fails as
@@ -295,6 +296,7 @@ typedef struct bine_timeout {
     int64_t earliest;           /* the earliest of this and all scopes around it */
     struct bine_timeout *outer; /* the scope around this one */
     bool expired;               /* a park failed because of this scope */
+    uintptr_t reserved[2];
 } bine_timeout;
 
 /* Open a scope. Every park of the current greenlet that would last beyond now + duration (ns) fails

@@ -52,6 +52,7 @@ typedef struct bine_http_limits {
     int64_t idle_time; /* Between two exchanges of a connection: 60 s. */
     /* For servers: from the first byte of a request to the last one of its answer: no limit. */
     int64_t request_time;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_http_limits;
 
 /* ---- what came in: a server's request, a client's answer ------------------------------------- */
@@ -110,6 +111,7 @@ typedef struct bine_http_server_options {
     void (*log)(const bine_http_record *record, void *arg);
     void (*error)(const bine_http_record *record, void *arg);
     void *hook_arg;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_http_server_options;
 
 /* Make a server that is bound and listens, but accepts nothing yet. Fails as bine_server_new, and
@@ -186,6 +188,7 @@ typedef struct bine_http_client_options {
     size_t keep; /* The largest number of connections at rest that are kept. 0 means 16. */
     /* The largest number of redirects that are followed. 0 means 10, and -1 means none. */
     int redirects;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_http_client_options;
 
 typedef struct bine_http_request {
@@ -201,6 +204,7 @@ typedef struct bine_http_request {
      * fails. */
     ssize_t (*read)(void *arg, void *buffer, size_t size);
     void *arg;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_http_request;
 
 /* Make a client of the calling thread. With options NULL it takes all defaults. Fails with EINVAL,
@@ -290,12 +294,14 @@ typedef struct bine_websocket_options {
     /* For a client: the place where the status of the server's answer is stored. NULL stores it
      * nowhere. */
     int *status;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_websocket_options;
 
 typedef struct bine_websocket_message {
     int kind;         /* BINE_WEBSOCKET_TEXT or BINE_WEBSOCKET_BINARY */
     const char *data; /* with a NUL behind it; valid until the next message is received */
     size_t size;
+    uintptr_t reserved[2]; /* Bine sets it to 0; more fields may be added here */
 } bine_websocket_message;
 
 /* Make the connection of a request a websocket: answer the handshake, with the fields that were

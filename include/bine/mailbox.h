@@ -24,6 +24,7 @@ typedef struct bine_mailbox_options {
     /* Called with each item that is left when the mailbox is freed, by the call that frees it. It
      * may be NULL. It may not switch. */
     void (*discard)(void *item);
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_mailbox_options;
 
 /* Does the same with options. Fails with EINVAL also if `options` is NULL. Switches: no. */

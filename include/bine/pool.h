@@ -120,6 +120,7 @@ typedef struct bine_map_options {
     /* n of them. Each is 0, or the error that run(items[i]) failed with. It is ECANCELED if run was
      * killed, or was never called because the call was cut short. NULL stores no errors. */
     int *errors;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_map_options;
 
 /* bine_pool_map_with(pool, options, run, items, n, timeout): the same with options (NULL means
@@ -139,8 +140,9 @@ typedef struct bine_imap bine_imap;
 typedef struct bine_imap_result {
     size_t index; /* of the item */
     void *item;
-    void *value; /* what run(item) returned; NULL if it failed */
-    int error;   /* 0, or the error that it failed with */
+    void *value;           /* what run(item) returned; NULL if it failed */
+    int error;             /* 0, or the error that it failed with */
+    uintptr_t reserved[2]; /* Bine sets it to 0; more fields may be added here */
 } bine_imap_result;
 
 /* bine_pool_imap(pool, run, items, n): as bine_pool_map, but it returns at once. A greenlet outside

@@ -34,6 +34,7 @@ typedef struct bine_queue_options {
     int (*compare)(const void *a, const void *b);
     /* Called with each item that no greenlet will get (shutdown, free). It may be NULL. */
     void (*discard)(void *item);
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_queue_options;
 
 /* Make a first-in first-out queue of at most `capacity` items (0 means no bound). flags: 0 or

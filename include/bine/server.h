@@ -55,6 +55,7 @@ typedef struct bine_server_options {
     /* The permissions of a Unix socket's file, such as 0600, whatever the umask is. 0 means 0777
      * less the umask. */
     unsigned mode;
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_server_options;
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -159,7 +160,14 @@ typedef struct bine_server_figures {
     uint64_t short_of_files;
 } bine_server_figures;
 
-BINE_API bine_server_figures bine_server_get_figures(const bine_server *server);
+/* Store what a server counts in *figures. `size` is sizeof *figures: later releases may add fields,
+ * and a field that this release does not know is set to 0. The server's own thread. Returns 0, or
+ * -1: EINVAL (NULL, or the size is 0). Switches: no. */
+BINE_API int bine_server_read_figures(const bine_server *server, bine_server_figures *figures,
+                                      size_t size);
+/* The first three of them; all 0 for NULL. It goes with 0.3. */
+BINE_API bine_server_figures bine_server_get_figures(const bine_server *server)
+    BINE_DEPRECATED("use bine_server_read_figures");
 
 /* ---- datagrams ------------------------------------------------------------------------------- */
 

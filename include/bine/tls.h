@@ -44,7 +44,8 @@ typedef struct bine_tls_options {
     int any_peer;
     /* For ALPN, in order of preference: "h2,http/1.1". With NULL none is agreed upon. */
     const char *protocols;
-    int min_version; /* BINE_TLS_1_2 or BINE_TLS_1_3; 0 means TLS 1.2 */
+    int min_version;       /* BINE_TLS_1_2 or BINE_TLS_1_3; 0 means TLS 1.2 */
+    uintptr_t reserved[4]; /* 0; more fields may be added here */
 } bine_tls_options;
 
 /* Make a context for servers or clients. It has TLS 1.2 and 1.3, without renegotiation. Reading the

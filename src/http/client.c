@@ -42,7 +42,7 @@ static bool is_library_s(const char *name)
 
 bool bine_http_request_valid(const bine_http_request *request)
 {
-    if (!request->url || (request->method && !bine_http_is_token(request->method)) ||
+    if (!request->url || (request->method && !bine_http_is_token(request->method)) || BINE_RESERVED_USED(request) ||
         (!request->body && request->size) || (request->read && request->body) ||
         (request->method && strcmp(request->method, "CONNECT") == 0))
         return false;
@@ -323,7 +323,8 @@ bine_http_client *bine_http_client_new(const bine_http_client_options *options)
     bine_http_limits limits;
     if (!options)
         options = &defaults;
-    if (!bine_http_limits_complete(&limits, &options->limits, UINT64_MAX / 2) || options->redirects < -1)
+    if (!bine_http_limits_complete(&limits, &options->limits, UINT64_MAX / 2) || options->redirects < -1 ||
+        BINE_RESERVED_USED(options))
         return invalid(EINVAL);
     struct bine_http_client *client = calloc(1, sizeof *client);
     if (!client)

@@ -423,6 +423,7 @@ static int64_t time_or(int64_t wanted, int64_t otherwise)
 
 bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits *wanted, uint64_t body)
 {
+    *limits = *wanted;
     limits->line = wanted->line ? wanted->line : 8192;
     limits->head = wanted->head ? wanted->head : 16384;
     limits->body = wanted->body ? wanted->body : body;
@@ -431,6 +432,6 @@ bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits 
     limits->send_time = time_or(wanted->send_time, 60 * BINE_SECOND);
     limits->idle_time = time_or(wanted->idle_time, 60 * BINE_SECOND);
     limits->request_time = time_or(wanted->request_time, BINE_FOREVER);
-    return limits->head <= HEAD_MOST && limits->head_time > 0 && limits->body_time > 0 && limits->send_time > 0 &&
-           limits->idle_time > 0 && limits->request_time > 0;
+    return !BINE_RESERVED_USED(wanted) && limits->head <= HEAD_MOST && limits->head_time > 0 && limits->body_time > 0 &&
+           limits->send_time > 0 && limits->idle_time > 0 && limits->request_time > 0;
 }

@@ -290,7 +290,8 @@ static bine_http_server *with_listener(struct bine_http_server *server, bine_ser
 bine_http_server *bine_http_server_new(const bine_http_server_options *options, bine_http_handler *handler, void *arg)
 {
     bine_http_limits limits;
-    if (!options || !handler || !bine_http_limits_complete(&limits, &options->limits, BODY)) {
+    if (!options || !handler || BINE_RESERVED_USED(options) ||
+        !bine_http_limits_complete(&limits, &options->limits, BODY)) {
         errno = EINVAL;
         return NULL;
     }

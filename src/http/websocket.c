@@ -300,7 +300,7 @@ int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *me
     websocket->first = waiting->next;
     if (!websocket->first)
         websocket->last = &websocket->first;
-    *message = (bine_websocket_message){waiting->kind, waiting->data, waiting->size};
+    *message = (bine_websocket_message){waiting->kind, waiting->data, waiting->size, {0}};
     return 1;
 }
 
@@ -400,7 +400,8 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
 {
     static const bine_websocket_options defaults;
     char accept[BINE_WEBSOCKET_ANSWER + 1];
-    if (!http || !http->server || (options && options->protocol && !bine_http_is_token(options->protocol))) {
+    if (!http || !http->server || (options && options->protocol && !bine_http_is_token(options->protocol)) ||
+        (options && BINE_RESERVED_USED(options))) {
         errno = EINVAL;
         return NULL;
     }

@@ -130,8 +130,8 @@ bine_websocket *bine_websocket_connect(bine_http_client *client, const bine_http
 {
     static const bine_websocket_options defaults;
     bine_timeout scope;
-    if (!client || !request || timeout < 0 || !is_request(request) ||
-        (options && options->protocol && !offers(options->protocol, NULL)))
+    if (!client || !request || timeout < 0 || !is_request(request) || BINE_RESERVED_USED(request) ||
+        (options && BINE_RESERVED_USED(options)) || (options && options->protocol && !offers(options->protocol, NULL)))
         return connect_failed(EINVAL);
     if (client->hub != bine_hub_get())
         return connect_failed(EPERM);

@@ -84,7 +84,7 @@ int bine_listen(const bine_server_options *options, int type, int *fd)
     struct sockaddr_storage address;
     socklen_t length;
     unsigned known = BINE_SERVER_REUSE_PORT | BINE_SERVER_IPV6_ONLY | BINE_SERVER_DELAY | BINE_SERVER_SIGPIPE;
-    if ((options->flags & ~known) || options->backlog < 0 || (options->mode & ~0777u))
+    if ((options->flags & ~known) || options->backlog < 0 || (options->mode & ~0777u) || BINE_RESERVED_USED(options))
         return EINVAL;
     if (!options->address) {
         *fd = options->fd;

@@ -273,10 +273,21 @@ int bine_server_fd(const bine_server *server)
     return server ? server->listener.fd : result(EINVAL);
 }
 
+int bine_server_read_figures(const bine_server *server, bine_server_figures *figures, size_t size)
+{
+    if (!server || !figures || !size)
+        return result(EINVAL);
+    bine_server_figures known = {bine_pool_count(server->listener.pool), server->listener.accepted,
+                                 server->listener.short_of_files};
+    memset(figures, 0, size);
+    memcpy(figures, &known, size < sizeof known ? size : sizeof known);
+    return 0;
+}
+
 bine_server_figures bine_server_get_figures(const bine_server *server)
 {
-    if (!server)
-        return (bine_server_figures){0, 0, 0};
-    return (bine_server_figures){bine_pool_count(server->listener.pool), server->listener.accepted,
-                                 server->listener.short_of_files};
+    bine_server_figures figures = {0, 0, 0};
+    if (server)
+        bine_server_read_figures(server, &figures, sizeof figures);
+    return figures;
 }

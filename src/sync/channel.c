@@ -25,6 +25,10 @@ bine_channel *bine_channel_new_with(const bine_channel_options *options)
     static const bine_channel_options defaults;
     if (!options)
         options = &defaults;
+    if (BINE_RESERVED_USED(options)) {
+        errno = EINVAL;
+        return NULL;
+    }
     struct bine_channel *channel = bine_object_new(sizeof *channel, &bine_channel_class, options->flags);
     if (!channel)
         return NULL;

@@ -354,7 +354,7 @@ bine_mailbox *bine_mailbox_new(size_t capacity)
 bine_mailbox *bine_mailbox_new_with(const bine_mailbox_options *options)
 {
     size_t capacity = options ? options->capacity : 0;
-    if (capacity == 0 || capacity > (size_t)1 << 30) {
+    if (capacity == 0 || capacity > (size_t)1 << 30 || BINE_RESERVED_USED(options)) {
         errno = EINVAL;
         return NULL;
     }

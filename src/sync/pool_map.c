@@ -215,7 +215,7 @@ int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine
     static const bine_map_options defaults;
     if (!options)
         options = &defaults;
-    int error = check_map(pool, run, items, n, timeout);
+    int error = BINE_RESERVED_USED(options) ? EINVAL : check_map(pool, run, items, n, timeout);
     if (error)
         return map_elsewhere(error, pool, &(struct far_map){.run_with = run, .context = options->context}, items, n,
                              options->results, options->errors, timeout, site);
@@ -418,7 +418,7 @@ int bine_imap_next(bine_imap *imap, bine_imap_result *result, int64_t timeout)
     imap->returned++;
     bine_taker_claim_all(&imap->feed, 0);
     const struct outcome *outcome = &imap->outcomes[index];
-    *result = (bine_imap_result){index, imap->items[index], outcome->value, outcome->error};
+    *result = (bine_imap_result){index, imap->items[index], outcome->value, outcome->error, {0}};
     return 1;
 }
 

@@ -408,7 +408,7 @@ bine_queue *bine_queue_new_with(const bine_queue_options *options)
     static const bine_queue_options defaults;
     if (!options)
         options = &defaults;
-    if ((unsigned)options->order > BINE_PRIORITY) {
+    if ((unsigned)options->order > BINE_PRIORITY || BINE_RESERVED_USED(options)) {
         errno = EINVAL;
         return NULL;
     }

@@ -82,6 +82,8 @@ static const char *contradiction(const bine_tls_options *options, bool server)
         return "a key needs a certificate";
     if (options->min_version && options->min_version != BINE_TLS_1_2 && options->min_version != BINE_TLS_1_3)
         return "the minimum version is neither TLS 1.2 nor TLS 1.3";
+    if (BINE_RESERVED_USED(options))
+        return "an option is of a later release";
     return NULL;
 }
 

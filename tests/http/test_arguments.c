@@ -60,12 +60,17 @@ static void exchanges(bine_http *http, void *files)
 static void servers(void)
 {
     bine_http_server_options here = {.listen = {.address = "127.0.0.1:0"}},
-                             nowhere = {.listen = {.address = "nonsense"}}, negative = here;
+                             nowhere = {.listen = {.address = "nonsense"}}, negative = here, newer = here,
+                             newer_limits = here, newer_listener = here;
     negative.limits.head_time = -1;
+    newer.reserved[3] = newer_limits.limits.reserved[0] = newer_listener.listen.reserved[1] = 1;
     NOTHING(bine_http_server_new, NULL, exchanges, NULL);
     NOTHING(bine_http_server_new, &here, NULL, NULL);
     NOTHING(bine_http_server_new, &nowhere, exchanges, NULL);
     NOTHING(bine_http_server_new, &negative, exchanges, NULL);
+    NOTHING(bine_http_server_new, &newer, exchanges, NULL);
+    NOTHING(bine_http_server_new, &newer_limits, exchanges, NULL);
+    NOTHING(bine_http_server_new, &newer_listener, exchanges, NULL);
     NOTHING(bine_http_server_share, NULL);
     REFUSED(bine_http_server_start, NULL);
     REFUSED(bine_http_server_serve, NULL);
@@ -84,12 +89,13 @@ static void servers(void)
 
 static void clients(bine_http_client *client, const char *url)
 {
-    bine_http_client_options negative = {.limits = {.head_time = -1}};
+    bine_http_client_options negative = {.limits = {.head_time = -1}}, newer = {.reserved = {0, 1}};
     static const char *const half[] = {"name", NULL}, *const bad[] = {"X", "two\r\nlines", NULL};
     bine_http_request no_url = {.method = "GET"}, no_method = {.method = "no token", .url = url},
                       no_value = {.url = url, .headers = half}, no_header = {.url = url, .headers = bad},
-                      no_body = {.url = url, .size = 1};
+                      no_body = {.url = url, .size = 1}, newer_request = {.url = url, .reserved = {0, 0, 1}};
     NOTHING(bine_http_client_new, &negative);
+    NOTHING(bine_http_client_new, &newer);
     HARMLESS(bine_http_client_free, 0, NULL);
     NOTHING(bine_http_fetch, NULL, &no_url, 0);
     NOTHING(bine_http_fetch, client, NULL, 0);
@@ -98,6 +104,7 @@ static void clients(bine_http_client *client, const char *url)
     NOTHING(bine_http_fetch, client, &no_value, BINE_SECOND);
     NOTHING(bine_http_fetch, client, &no_header, BINE_SECOND);
     NOTHING(bine_http_fetch, client, &no_body, BINE_SECOND);
+    NOTHING(bine_http_fetch, client, &newer_request, BINE_SECOND);
     NOTHING(bine_http_get, NULL, url, 0);
     NOTHING(bine_http_get, client, NULL, 0);
     NOTHING(bine_http_get, client, "nonsense", BINE_SECOND);
@@ -109,6 +116,7 @@ static void clients(bine_http_client *client, const char *url)
     NOTHING(bine_websocket_connect, NULL, &there, NULL, 0);
     NOTHING(bine_websocket_connect, client, NULL, NULL, 0);
     NOTHING(bine_websocket_connect, client, &no_url, NULL, 0);
+    NOTHING(bine_websocket_connect, client, &there, &(bine_websocket_options){.reserved = {0, 0, 1}}, BINE_SECOND);
     NOTHING(bine_websocket_connect, client, &there, NULL, -1);
     NOTHING(bine_websocket_connect, client, &post, NULL, BINE_SECOND);
     NOTHING(bine_websocket_connect, client, &key, NULL, BINE_SECOND);

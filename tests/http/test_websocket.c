@@ -269,6 +269,9 @@ static void speak(bine_http *http, void *arg)
     bine_websocket_message message;
     bine_websocket_options options = {.protocol = "ticks"};
     CHECK_OK(bine_http_set_header(http, "X-Own", "kept"));
+    bine_websocket_options newer = options;
+    newer.reserved[2] = 1;
+    CHECK(bine_websocket_accept(http, &newer) == NULL && errno == EINVAL);
     bine_websocket *websocket = bine_websocket_accept(http, &options);
     CHECK(websocket != NULL);
     CHECK_ERROR(bine_websocket_accept(http, NULL), EALREADY);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "library.h"
+#include "net/figures.h"
 
 struct page {
     char *text;
@@ -178,7 +179,7 @@ TEST(a_kill_and_a_time_limit_are_a_bad_argument_to_libcurl)
     snprintf(killed.url, sizeof killed.url, CURL_SCHEME "://%s/", bine_server_address(silent));
     memcpy(timed.url, killed.url, sizeof timed.url);
     bine_greenlet *a = bine_spawn(fetch_in_scope, &killed), *b = bine_spawn(fetch_in_scope, &timed);
-    while (bine_server_get_figures(silent).connections < 2)
+    while (figures_of(silent).connections < 2)
         CHECK_OK(bine_sleep(BINE_MS));
     CHECK_OK(bine_kill(a));
     CHECK_OK(bine_join(a, NULL, BINE_FOREVER));

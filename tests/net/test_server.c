@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "harness.h"
 #include "io/filter.h"
 #include "libc/libc.h"
@@ -107,7 +108,7 @@ TEST(server_serves_tcp_and_stops)
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
     CHECK_EQ(handled, 20);
-    CHECK_EQ(bine_server_get_figures(server).accepted, 20u);
+    CHECK_EQ(figures_of(server).accepted, 20u);
     CHECK_ERROR(bine_server_start(server), EPERM);
     CHECK_OK(bine_server_free(server));
 }
@@ -241,7 +242,7 @@ TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
     server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, echo, NULL);
     CHECK_OK(bine_server_start(server));
     talk_to_server(1); /* the poller and its descriptors are there now */
-    while (bine_server_get_figures(server).connections)
+    while (figures_of(server).connections)
         CHECK_OK(bine_sleep(BINE_MS));
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((in_port_t)bine_server_port(server)),
@@ -259,10 +260,10 @@ TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
         CHECK_OK(bine_connect(fds[i], (struct sockaddr *)&to, sizeof to));
         CHECK(send_all(fds[i], "hello", 5));
     }
-    while (bine_server_get_figures(server).short_of_files < 3)
+    while (figures_of(server).short_of_files < 3)
         CHECK_OK(bine_sleep(BINE_MS));
-    CHECK_LT(bine_server_get_figures(server).accepted, 3u);
-    CHECK_LT(bine_server_get_figures(server).short_of_files, 30u);
+    CHECK_LT(figures_of(server).accepted, 3u);
+    CHECK_LT(figures_of(server).short_of_files, 30u);
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &before));
     for (int i = 0; i < 2; i++) {
         char buffer[8];

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/hub/hub.h"
+#include "figures.h"
 #include "harness.h"
 
 static bine_server *server;
@@ -370,9 +371,9 @@ static void stop_with_a_backlog(const char *where, int64_t grace)
     CHECK_OK(bine_server_start(server));
     for (int i = 0; i < CLIENTS; i++)
         all[i] = bine_spawn(ask, (void *)(intptr_t)connect_to_address());
-    while (bine_server_get_figures(server).accepted == 0)
+    while (figures_of(server).accepted == 0)
         CHECK_OK(bine_sleep(BINE_MS));
-    CHECK_EQ(bine_server_get_figures(server).accepted, 1u);
+    CHECK_EQ(figures_of(server).accepted, 1u);
     int stopped = bine_server_stop(server, grace);
     CHECK_EQ(stopped == 0 ? 0 : errno, grace == BINE_FOREVER ? 0 : ETIMEDOUT);
     CHECK_OK(bine_joinall(all, CLIENTS, BINE_FOREVER));

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "harness.h"
 
 static void *raise_later(void *number)
@@ -157,7 +158,7 @@ TEST(backdoor_hangs_up_on_who_sends_no_end_of_line_and_takes_eight_at_a_time)
         if (i < 8)
             ask(fds[i], "");
     }
-    CHECK_EQ(bine_server_get_figures(server).connections, 8u);
+    CHECK_EQ(figures_of(server).connections, 8u);
     CHECK_GT(bine_send(fds[0], flood, sizeof flood, MSG_NOSIGNAL), 0);
     size_t got = 0;
     ssize_t more;

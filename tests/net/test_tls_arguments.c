@@ -18,17 +18,20 @@ static void contexts(const char *certificate)
                      both = {.certificate = certificate, .authorities = certificate, .any_peer = 1},
                      no_file = {.certificate = "/nonexistent"}, nobody = {.authorities = "/nonexistent"},
                      lone_key = {.key = certificate}, protocols = {.certificate = certificate, .protocols = ","},
-                     version = {.certificate = certificate, .min_version = 7};
+                     version = {.certificate = certificate, .min_version = 7},
+                     newer = {.certificate = certificate, .reserved = {0, 0, 0, 1}};
     NOTHING(bine_tls_server_new, NULL);
     NOTHING(bine_tls_server_new, &no_certificate);
     NOTHING(bine_tls_server_new, &both);
     NOTHING(bine_tls_server_new, &no_file);
     NOTHING(bine_tls_server_new, &protocols);
     NOTHING(bine_tls_server_new, &version);
+    NOTHING(bine_tls_server_new, &newer);
     NOTHING(bine_tls_client_new, &nobody);
     NOTHING(bine_tls_client_new, &lone_key);
     NOTHING(bine_tls_client_new, &protocols);
     NOTHING(bine_tls_client_new, &version);
+    NOTHING(bine_tls_client_new, &newer);
     IGNORED(bine_tls_context_free, NULL);
     HARMLESS(bine_tls_context_ssl, NULL, NULL);
     EXCEPTED(bine_tls_reason, "has no arguments");

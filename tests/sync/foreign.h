@@ -51,6 +51,7 @@
     LOOKS(bine_server_port, bine_server_port(w->server)) \
     LOOKS(bine_server_fd, bine_server_fd(w->server)) \
     LOOKS(bine_server_get_figures, bine_server_get_figures(w->server)) \
+    LOOKS(bine_server_read_figures, bine_server_read_figures(w->server, &(bine_server_figures){0}, sizeof(bine_server_figures))) \
     LOOKS(bine_datagram_server_address, bine_datagram_server_address(w->datagrams)) \
     LOOKS(bine_datagram_server_port, bine_datagram_server_port(w->datagrams)) \
     LOOKS(bine_datagram_server_fd, bine_datagram_server_fd(w->datagrams)) \

@@ -474,6 +474,10 @@ static void servers(void)
     NOTHING(bine_server_address, NULL);
     REFUSED(bine_server_port, NULL);
     REFUSED(bine_server_fd, NULL);
+    bine_server_figures figures;
+    REFUSED(bine_server_read_figures, NULL, &figures, sizeof figures);
+    REFUSED(bine_server_read_figures, server, NULL, sizeof figures);
+    REFUSED(bine_server_read_figures, server, &figures, 0);
     CHECK_EQ(bine_server_get_figures(NULL).accepted, 0);
     EXCEPTED(bine_server_get_figures, "figures of nothing are 0");
     NOTHING(bine_datagram_server_new, NULL, on_datagram, NULL);

@@ -270,7 +270,7 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
     static const bine_spawn_options defaults;
     if (!options)
         options = &defaults;
-    if (options->delay < 0) {
+    if (options->delay < 0 || BINE_RESERVED_USED(options)) {
         errno = EINVAL;
         return NULL;
     }
