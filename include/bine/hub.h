@@ -85,7 +85,7 @@ BINE_API const char *bine_guard_name(void);
  * next call of this function. Any thread may call it, with or without a hub. Switches: no. */
 BINE_API const char *bine_strerror(int error);
 
-/* Returns the version, such as "0.1.0". The string is a constant. Any thread may call it.
+/* Returns the version, such as "0.2.0". The string is a constant. Any thread may call it.
  * Switches: no. */
 BINE_API const char *bine_version(void);
 

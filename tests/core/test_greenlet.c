@@ -289,7 +289,7 @@ TEST(exit_of_the_root_is_exit_of_the_process)
 
 TEST(version_and_mechanisms_are_told)
 {
-    CHECK_STRING(bine_version(), "0.1.0");
+    CHECK_STRING(bine_version(), "0.2.0");
     CHECK_OK(bine_join(bine_spawn(returns_its_argument, NULL), NULL, BINE_FOREVER));
     CHECK(!strcmp(bine_guard_name(), "madvise") || !strcmp(bine_guard_name(), "mprotect"));
     CHECK(bine_poller_name() != NULL);

@@ -449,8 +449,3 @@ const char *bine_poller_name(void)
 {
     return bine_hub_of_thread ? bine_hub_of_thread->driver->name : "none";
 }
-
-const char *bine_version(void)
-{
-    return BINE_VERSION;
-}
