@@ -17,7 +17,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint install deb build-dir clean
+.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint abi install deb build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -144,6 +144,9 @@ lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
 	@tools/setup lint
 	@tools/configure build $(MESON_OPTIONS)
 	@tools/lint build
+
+abi: all ## say that a change of the public interface is meant: renew the dumps in packaging/abi
+	@tests/install/abi.py --renew $(CURDIR) $(wildcard build/libbine.so build/src/tls/libbine-tls.so build/src/http/libbine-http.so)
 
 install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
 	@meson install -C build --no-rebuild --quiet
