@@ -37,8 +37,10 @@ enum {
 
 /* Patch the families (or-ed BINE_PATCH_*). Patching a family again is no error. Any thread may call
  * it, but no other thread may be inside dlopen or dlclose of an object that is being patched.
- * Returns 0. Otherwise returns -1 with EINVAL (unknown bits), ENOMEM, or EPERM (a page could not be
- * made writable), and nothing is patched. Switches: no. */
+ * Returns 0. Otherwise returns -1 with EINVAL (unknown bits), ENOMEM, EPERM (a page could not be
+ * made writable), ENOTSUP (this C library keeps its locks or streams in another way than this
+ * release knows; `bine doctor` says which), or EMFILE and the like (of a pipe, by which streams are
+ * tried out), and nothing is patched. Switches: no. */
 BINE_API int bine_patch(unsigned families);
 /* Set every slot of the families back to the function that it held before. Calls that are already
  * inside a hook finish there. Returns and fails as bine_patch. Any thread may call it.

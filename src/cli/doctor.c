@@ -23,6 +23,7 @@
 #include "dependencies.h"
 #include "io/poller/poller.h"
 #include "own_calls.h"
+#include "patch/surprise.h"
 #include "patch/table/table.h"
 #include "system_calls.h"
 
@@ -52,6 +53,17 @@ static void print_file(const char *label, const char *path)
     fclose(file);
 }
 
+/* Is libc's inside as patching expects? */
+static void print_family(const char *label, unsigned family, const char *name)
+{
+    const char *what;
+    int error = bine_patch_surprise(family, &what);
+    if (error == ENOTSUP)
+        printf("  %-22s NOT as expected: %s; %s cannot be patched\n", label, what, name);
+    else
+        printf("  %-22s %s\n", label, error ? strerror(error) : "as expected");
+}
+
 static void examine_machine(void)
 {
     struct utsname names;
@@ -73,6 +85,8 @@ static void examine_machine(void)
     const char *guard = bine_guard_name();
     printf("  %-22s %s%s\n", "stack guards", guard,
            strcmp(guard, "mprotect") == 0 ? ": a mapping for each stack, vm.max_map_count bounds their number" : "");
+    print_family("locks of libc", BINE_PATCH_THREAD, "the thread family");
+    print_family("streams of libc", BINE_PATCH_STDIO, "the stdio family");
     print_file("vm.max_map_count", "/proc/sys/vm/max_map_count");
     print_file("kernel.io_uring_disabled", "/proc/sys/kernel/io_uring_disabled");
 }

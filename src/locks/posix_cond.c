@@ -17,6 +17,7 @@
 #include "libc/libc.h"
 #include "parking_lot.h"
 #include "posix_clock.h"
+#include "surprise.h"
 
 enum {
     SHARED = 1, /* bits that libc keeps in __wrefs below the number of waiters */
@@ -119,4 +120,21 @@ int bine_pthread_cond_broadcast(pthread_cond_t *condition)
     if (__builtin_expect(bine_lot_waited(condition), 0))
         bine_lot_wake(condition, SIZE_MAX);
     return bine_libc.pthread_cond_broadcast(condition);
+}
+
+/* What libc keeps in the object, tried out. The number of waiters is not: that would take a thread. */
+const char *bine_cond_surprise(void)
+{
+    pthread_cond_t plain, other;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_cond_init(&plain, &attributes);
+    pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&other, &attributes);
+    pthread_condattr_destroy(&attributes);
+    bool known = cond_state_of(&plain) == 0 && cond_state_of(&other) == (SHARED | MONOTONIC);
+    pthread_cond_destroy(&plain);
+    pthread_cond_destroy(&other);
+    return known ? NULL : "the clock of a condition";
 }

@@ -23,6 +23,7 @@
 #include "posix_clock.h"
 #include "posix_debug.h"
 #include "posix_tsan.h"
+#include "surprise.h"
 
 bool bine_debug_locks;
 
@@ -310,4 +311,62 @@ int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
     if (__builtin_expect(bine_lot_waited(mutex), 0))
         bine_lot_balance(mutex);
     return error;
+}
+
+/* ---- what libc keeps in the object, tried out ---------------------------------------------------------------- */
+
+/* A mutex of these attributes has this kind, and leaves our two words alone. */
+static bool has_kind(int type, int robust, int protocol, int shared, int wanted)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutex_t mutex;
+    bool right = true;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, type);
+    pthread_mutexattr_setrobust(&attributes, robust);
+    pthread_mutexattr_setprotocol(&attributes, protocol);
+    pthread_mutexattr_setpshared(&attributes, shared);
+    /* Not every kernel has locks that inherit priorities. */
+    if (pthread_mutex_init(&mutex, &attributes) == 0) {
+        /* A robust one counts as shared, too. */
+        int known = KIND_TYPE | KIND_ROBUST | KIND_PRIORITY | (robust ? 0 : KIND_SHARED);
+        right = (mutex_kind_of(&mutex) & known) == wanted && (robust || (!*owner_word(&mutex) && !*count_word(&mutex)));
+        pthread_mutex_destroy(&mutex);
+    }
+    pthread_mutexattr_destroy(&attributes);
+    return right;
+}
+
+static bool kinds_are_known(void)
+{
+    enum {
+        STALLED = PTHREAD_MUTEX_STALLED,
+        ROBUST = PTHREAD_MUTEX_ROBUST,
+        PRIVATE = PTHREAD_PROCESS_PRIVATE
+    };
+    return has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_NORMAL) &&
+           has_kind(PTHREAD_MUTEX_RECURSIVE, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_RECURSIVE) &&
+           has_kind(PTHREAD_MUTEX_ERRORCHECK, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_ERRORCHECK) &&
+           has_kind(PTHREAD_MUTEX_NORMAL, ROBUST, PTHREAD_PRIO_NONE, PRIVATE, KIND_ROBUST) &&
+           has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_INHERIT, PRIVATE, 32) &&
+           has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_PROTECT, PRIVATE, 64) &&
+           has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PTHREAD_PROCESS_SHARED, KIND_SHARED);
+}
+
+static bool is_held(pthread_mutex_t *mutex, int word, int owner, unsigned count)
+{
+    return mutex->__data.__lock == word && libc_owner(mutex) == owner && mutex->__data.__count == count &&
+           !*owner_word(mutex) && !*count_word(mutex);
+}
+
+const char *bine_mutex_surprise(void)
+{
+    pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    if (!kinds_are_known())
+        return "the kind of a mutex";
+    bool known = bine_libc.pthread_mutex_trylock(&mutex) == 0 && is_held(&mutex, HELD, bine_lot_thread(), 1) &&
+                 bine_libc.pthread_mutex_trylock(&mutex) == 0 && is_held(&mutex, HELD, bine_lot_thread(), 2);
+    bine_libc.pthread_mutex_unlock(&mutex);
+    bine_libc.pthread_mutex_unlock(&mutex);
+    return known && is_held(&mutex, 0, 0, 0) ? NULL : "the owner of a mutex";
 }

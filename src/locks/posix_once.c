@@ -12,6 +12,7 @@
 
 #include "libc/libc.h"
 #include "parking_lot.h"
+#include "surprise.h"
 
 enum {
     DONE = 2 /* libc's word when it is done */
@@ -129,4 +130,12 @@ int bine_pthread_once(pthread_once_t *once, void (*routine)(void))
     if (__builtin_expect(once_state_of(once) == DONE, 1))
         return 0;
     return once_slowly(once, routine);
+}
+
+/* What libc keeps in the object, tried out. */
+const char *bine_once_surprise(void)
+{
+    pthread_once_t once = PTHREAD_ONCE_INIT;
+    bine_libc.pthread_once(&once, look_at_probe);
+    return once_state_of(&once) == DONE ? NULL : "the word of pthread_once";
 }

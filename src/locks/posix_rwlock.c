@@ -16,6 +16,7 @@
 #include "posix_clock.h"
 #include "posix_debug.h"
 #include "posix_tsan.h"
+#include "surprise.h"
 
 enum mode {
     READ,
@@ -203,4 +204,26 @@ int bine_pthread_rwlock_unlock(pthread_rwlock_t *lock)
     if (__builtin_expect(bine_lot_waited(lock), 0))
         bine_lot_balance(lock);
     return error;
+}
+
+/* What libc keeps in the object, tried out. */
+const char *bine_rwlock_surprise(void)
+{
+    pthread_rwlock_t lock, shared;
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&lock, &attributes);
+    pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_rwlock_init(&shared, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    bool known = lock.__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP && !lock.__data.__shared &&
+                 shared.__data.__shared && !writer_of(&lock);
+    known = bine_libc.pthread_rwlock_trywrlock(&lock) == 0 && libc_writer(&lock) == bine_lot_thread() &&
+            !writer_of(&lock) && known;
+    bine_libc.pthread_rwlock_unlock(&lock);
+    known = known && libc_writer(&lock) == 0;
+    pthread_rwlock_destroy(&lock);
+    pthread_rwlock_destroy(&shared);
+    return known ? NULL : "the writer of a rwlock";
 }

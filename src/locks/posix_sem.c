@@ -16,6 +16,7 @@
 #include "libc/libc.h"
 #include "parking_lot.h"
 #include "posix_clock.h"
+#include "surprise.h"
 
 static enum bine_lot_answer sem_acquire(struct bine_lot_waiter *waiter)
 {
@@ -138,4 +139,20 @@ int bine_sem_post(sem_t *semaphore)
     if (__builtin_expect(bine_lot_waited(semaphore), 0))
         bine_lot_balance(semaphore);
     return rc;
+}
+
+/* What libc keeps in the object, tried out. */
+const char *bine_sem_surprise(void)
+{
+    sem_t private, shared;
+    sem_init(&private, 0, 5);
+    sem_init(&shared, 1, 5);
+    bool known = !is_shared(&private) && is_shared(&shared);
+    known = bine_libc.sem_trywait(&private) == 0 && known;
+#if __SIZEOF_POINTER__ == 8
+    known = known && ((struct libc_semaphore *)&private)->value_and_waiters == 4;
+#endif
+    sem_destroy(&private);
+    sem_destroy(&shared);
+    return known ? NULL : "the value of a semaphore";
 }

@@ -12,6 +12,7 @@
 #include "patch/signals/signals.h"
 #include "patch/table/hook.h"
 #include "patch/table/interpreter.h"
+#include "surprise.h"
 
 atomic_uint bine_patch_active;
 _Thread_local int bine_vforked;
@@ -52,6 +53,12 @@ static int change(unsigned add, unsigned remove)
 {
     if ((add | remove) & ~(unsigned)(BINE_PATCH_ALL | BINE_PATCH_SEMAPHORE)) {
         errno = EINVAL;
+        return -1;
+    }
+    const char *what;
+    int surprise = bine_patch_surprise(add, &what);
+    if (surprise) {
+        errno = surprise;
         return -1;
     }
     bine_libc_resolve();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # bine doctor: what it says of libraries as they are installed, and of ones that it must find fault with.
 # Usage: doctor.sh BINE UNCOVERED_LIBRARY RAW_LIBRARY STATIC_PROGRAM STATIC_PIE_PROGRAM HIDDEN_CALL TEXT_RELOCATION
-#                  OWN_LOADER_PROGRAM AUDITED_PROGRAM AUDITOR
+#                  OWN_LOADER_PROGRAM AUDITED_PROGRAM AUDITOR OTHER_LIBC
 set -u
 for file; do # as paths that are right in any folder
     shift
@@ -9,7 +9,7 @@ for file; do # as paths that are right in any folder
 done
 bine=$1 uncovered=$2 raw=$3 static=$4 static_pie=$5 hidden=$6 text_relocation=$7 own_loader=$8 audited=$9
 shift 9
-auditor=$1
+auditor=$1 other_libc=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -45,6 +45,10 @@ expect_as()
 expect 0 'poller '
 expect 0 'stack guards '
 BINE_POLLER=epoll expect 0 'poller  *epoll'
+expect 0 'locks of libc  *as expected'
+expect 0 'streams of libc  *as expected'
+# A preloaded function makes libc's locks look unlike those that Bine knows.
+LD_PRELOAD=$other_libc expect_as a_libc_that_cannot_be_patched 0 'NOT as expected: the owner of a mutex; the thread family'
 expect 2 'unknown option' --nonsense
 expect 0 'Covered, but for' "$bine"
 expect 0 'covered  *close$' -v "$bine"

@@ -86,6 +86,9 @@ static void on_datagram(bine_datagram *datagram, void *arg)
     (void)datagram, (void)arg;
 }
 
+/* Deprecated calls, too. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 #define CALL(name, expression)              \
     static int call_##name(struct world *w) \
     {                                       \

@@ -71,6 +71,15 @@ bool bine_wide_pending(const FILE *file)
     return file && file->_mode > 0 && file->_flags & FILE_PUTTING && stdio_wide_waits(file);
 }
 
+bool bine_wide_holds(const FILE *file, const wchar_t *text, size_t count, bool to_be_written)
+{
+    const struct wide_buffer *buffer = buffer_of(file);
+    const wchar_t *begin = to_be_written ? buffer->write_base : buffer->read_next;
+    const wchar_t *end = to_be_written ? buffer->write_next : buffer->read_end;
+    return begin >= buffer->base && end <= buffer->end && (size_t)(end - begin) == count &&
+           wmemcmp(begin, text, count) == 0;
+}
+
 #else /* another libc: its FILE is its own affair */
 
 static bool stdio_wide_waits(const FILE *file)

@@ -38,6 +38,8 @@ int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar
 /* Is it a stream of wide characters that has something to write, over a descriptor that a greenlet
  * can wait for? */
 bool bine_wide_pending(const FILE *file);
+/* Its buffer holds exactly this text, to be written, or to be read. Only where BINE_STDIO_KNOWN. */
+bool bine_wide_holds(const FILE *file, const wchar_t *text, size_t count, bool to_be_written);
 /* fflush of such a stream. */
 int bine_wide_fflush(struct bine_hub *hub, FILE *file);
 
