@@ -7,6 +7,8 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 WORKS = {f"web_{kind}{'_tls' if tls else ''}": (kind, tls) for kind in ("hello", "file") for tls in (False, True)}
 SERVERS = {
@@ -30,7 +32,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
 class Place:
     """A directory, empty so far, gets a file to serve, a certificate, and nginx's configuration."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
         self.directory = directory
         os.mkdir(f"{self.directory}/www")
         with open(f"{self.directory}/www/file", "wb") as file:
@@ -42,7 +44,7 @@ class Place:
         with open(self.certificate, "a") as both, open(self.certificate + ".key") as key:
             both.write(key.read())
 
-    def configure_nginx(self, port, tls):
+    def configure_nginx(self, port: int, tls: bool) -> str:
         path = f"{self.directory}/nginx.conf"
         certificate = (f"ssl_certificate {self.certificate}; ssl_certificate_key {self.certificate}; ssl_protocols TLSv1.2 TLSv1.3;"
                        if tls else "")
@@ -52,14 +54,14 @@ class Place:
 
 
 @contextlib.contextmanager
-def serving(program, place, work, environment, port, preexec):
+def serving(program: str, place: Place, work: str, environment: dict[str, str], port: int, preexec: Callable[[], None]) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A block in which the server runs: its process and its port."""
     kind, tls = WORKS[work]
     if os.path.basename(program) == "nginx":
         command = [program, "-p", place.directory, "-c", place.configure_nginx(port, tls)]
     else:
         command = [program, kind] + ([place.certificate] if tls else [])
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=preexec,
+    process: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=preexec,
                                env={**os.environ, **environment, "BENCH_FILES": f"{place.directory}/www"})
     try:
         if os.path.basename(program) == "nginx":
@@ -74,22 +76,22 @@ def serving(program, place, work, environment, port, preexec):
         process.stdout.close()
 
 
-def measure(program, work, environment, seconds, port, server_cpu, load_cpu):
+def measure(program: str, work: str, environment: dict[str, str], seconds: int, port: int, server_cpu: int, load_cpu: int) -> dict[str, float]:
     """One round: {metric: value}; {} if the server or the load did not work."""
     with tempfile.TemporaryDirectory() as directory, \
             serving(program, Place(directory), work, environment, port, lambda: os.sched_setaffinity(0, {server_cpu})) as (process, port):
         return load_server(process, WORKS[work], port, seconds, load_cpu)
 
 
-def load_server(process, work, port, seconds, load_cpu):
+def load_server(process: subprocess.Popen[str], work: tuple[str, bool], port: int, seconds: int, load_cpu: int) -> dict[str, float]:
     kind, tls = work
     url = f"http{'s' if tls else ''}://127.0.0.1:{port}/{'file' if kind == 'file' else ''}"
 
-    def load(duration):
+    def load(duration: int) -> str:
         return subprocess.run(["wrk", "-t1", "-c100", f"-d{duration}s", url], capture_output=True, text=True,
                               timeout=60 + duration, preexec_fn=lambda: os.sched_setaffinity(0, {load_cpu})).stdout
 
-    def clock():
+    def clock() -> float:
         return time.clock_gettime_ns((~process.pid << 3) | 2) / 1e9
 
     load(1)
@@ -97,7 +99,7 @@ def load_server(process, work, port, seconds, load_cpu):
     text = load(seconds)
     spent = clock() - before
     requests = re.search(r"(\d+) requests in", text)
-    if not requests or "Non-2xx" in text or int(requests[1]) == 0:
-        return {}
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    if not requests or not rate or "Non-2xx" in text or int(requests[1]) == 0:
+        return {}
     return {"cpu": spent / int(requests[1]) * 1e6, "rate": float(rate[1])}

@@ -18,6 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from measuring import Program, free_port, on, save, wrk
 
@@ -32,7 +34,7 @@ POSTGRES = "host=127.0.0.1 port=%s user=bine dbname=postgres"
 
 # -- clients: each runs in a process of its own and prints how many operations it made in a second
 
-def at_once(runtime, workers, work):
+def at_once(runtime: str, workers: int, work: Callable[[int], None]) -> float:
     """Call work(number) in so many workers of the runtime; the seconds until the last has ended."""
     if runtime == "threads":
         from threading import Thread
@@ -51,17 +53,17 @@ def at_once(runtime, workers, work):
     return time.perf_counter() - began
 
 
-def redis_client(runtime, workers=100, each=300):
+def redis_client(runtime: str, workers: int = 100, each: int = 300) -> float:
     if runtime == "uvloop":
         import asyncio
 
         import redis.asyncio
         import uvloop
 
-        async def main():
+        async def main() -> float:
             client = redis.asyncio.Redis(port=int(os.environ["BINE_REDIS_PORT"]), max_connections=workers)
 
-            async def work(number):
+            async def work(number: int) -> None:
                 for turn in range(each // 2):
                     await client.set("key%d" % number, turn)
                     assert int(await client.get("key%d" % number)) == turn
@@ -70,12 +72,13 @@ def redis_client(runtime, workers=100, each=300):
             await asyncio.gather(*[work(number) for number in range(workers)])
             return time.perf_counter() - began
 
-        return workers * each / uvloop.run(main())
+        seconds: float = uvloop.run(main())
+        return workers * each / seconds
     import redis
 
     client = redis.Redis(port=int(os.environ["BINE_REDIS_PORT"]), max_connections=workers)
 
-    def work(number):
+    def work(number: int) -> None:
         for turn in range(each // 2):
             client.set("key%d" % number, turn)
             assert int(client.get("key%d" % number)) == turn
@@ -83,7 +86,7 @@ def redis_client(runtime, workers=100, each=300):
     return workers * each / at_once(runtime, workers, work)
 
 
-def requests_client(runtime, workers=50, each=60):
+def requests_client(runtime: str, workers: int = 50, each: int = 60) -> float:
     url = "http://127.0.0.1:%s/1" % os.environ["BINE_HTTP_PORT"]
     if runtime == "uvloop":
         import asyncio
@@ -91,8 +94,8 @@ def requests_client(runtime, workers=50, each=60):
         import aiohttp
         import uvloop
 
-        async def main():
-            async def work():
+        async def main() -> float:
+            async def work() -> None:
                 async with aiohttp.ClientSession() as session:
                     for _ in range(each):
                         async with session.get(url) as answer:
@@ -102,10 +105,11 @@ def requests_client(runtime, workers=50, each=60):
             await asyncio.gather(*[work() for _ in range(workers)])
             return time.perf_counter() - began
 
-        return workers * each / uvloop.run(main())
+        seconds: float = uvloop.run(main())
+        return workers * each / seconds
     import requests
 
-    def work(number):
+    def work(number: int) -> None:
         with requests.Session() as session:
             for _ in range(each):
                 assert session.get(url).content.startswith(b"page 1")
@@ -113,7 +117,7 @@ def requests_client(runtime, workers=50, each=60):
     return workers * each / at_once(runtime, workers, work)
 
 
-def client(runtime, work):
+def client(runtime: str, work: str) -> None:
     if runtime in ("bine", "gevent"):
         if runtime == "bine":
             import bine.gevent
@@ -127,7 +131,7 @@ def client(runtime, work):
 
 # -- servers and workers: what gunicorn, uvicorn and celery import from here
 
-def pages():
+def pages() -> Any:
     """The Flask application: one query for each request, from a pool of 100 connections."""
     import threading
 
@@ -138,7 +142,7 @@ def pages():
     pool = psycopg2.pool.ThreadedConnectionPool(100, 100, POSTGRES % os.environ["BINE_POSTGRES_PORT"])
     application = flask.Flask("bench")
 
-    def page():
+    def page() -> str:
         with free:
             connection = pool.getconn()
             try:
@@ -155,9 +159,9 @@ def pages():
 class AsyncPages:
     """The same page for uvicorn."""
 
-    pool = None
+    pool: Any = None
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         if self.pool is None:
@@ -176,7 +180,7 @@ async_pages = AsyncPages()
 
 
 @functools.lru_cache(None)
-def worker():
+def worker() -> Any:
     """celery's application. The worker measures itself from its 100th task on. It does not wait for the last 100: celery on Redis sometimes lost one."""
     import redis
     from celery import Celery
@@ -185,10 +189,10 @@ def worker():
     application = Celery("bench", broker=address + "/8")
     application.conf.update(worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True, task_default_queue="bench", task_ignore_result=True)
     application.client = redis.Redis.from_url(address + "/9", socket_timeout=None)
-    times = []
+    times: list[float] = []
 
-    @application.task(name="add")
-    def add(a, b):
+    @application.task(name="add")  # type: ignore[untyped-decorator, unused-ignore]
+    def add(a: int, b: int) -> int:
         times.append(time.perf_counter())
         if len(times) == TASKS - 100:
             application.client.rpush("rate", (TASKS - 200) / (times[-1] - times[99]))
@@ -197,7 +201,7 @@ def worker():
     return application
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "celery_application":
         return worker()
     if name == "flask_application":
@@ -209,7 +213,7 @@ def __getattr__(name):
     raise AttributeError(name)
 
 
-def measure_postgres(runtime, seconds=4):
+def measure_postgres(runtime: str, seconds: int = 4) -> float:
     port = free_port()
     if runtime == "uvloop":
         command = on(runtime, "uvicorn", "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "error", "clients:async_pages")
@@ -221,7 +225,7 @@ def measure_postgres(runtime, seconds=4):
         return wrk(port, seconds, 100)[1]
 
 
-def measure_celery(runtime):
+def measure_celery(runtime: str) -> float:
     application = worker()
     application.control.purge()
     application.client.delete("rate")
@@ -236,7 +240,7 @@ def measure_celery(runtime):
     return float(answer[1])
 
 
-def measure(work, runtime):
+def measure(work: str, runtime: str) -> float:
     if work == "postgres":
         return measure_postgres(runtime)
     if work == "celery":
@@ -246,7 +250,7 @@ def measure(work, runtime):
     return float(out.stdout.split()[-1])
 
 
-def possible(work, runtime):
+def possible(work: str, runtime: str) -> bool:
     """Can this be measured here?"""
     if (work, runtime) == ("celery", "uvloop"):
         return False
@@ -257,7 +261,7 @@ def possible(work, runtime):
     return not missing
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", metavar="WORK", help="some of: " + ", ".join(WORKS))
     parser.add_argument("--rounds", type=int, default=5)
@@ -268,7 +272,7 @@ def main():
         client(*options.client)
         return
     pairs = [(work, runtime) for work in options.works or WORKS for runtime in RUNTIMES if possible(work, runtime)]
-    figures = {}
+    figures: dict[tuple[str, str], list[float]] = {}
     for _ in range(options.rounds):
         for work, runtime in pairs:
             figures.setdefault((work, runtime), []).append(measure(work, runtime))

@@ -17,8 +17,8 @@ import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
 COLOURS = {"bine": "#1b7f5c", "gevent": "#9a9a9a"}
 
 
-def draw(path, folder):
-    works = {}
+def draw(path: str, folder: str) -> None:
+    works: dict[tuple[str, str], list[tuple[str, list[float]]]] = {}
     with open(path) as file:
         for row in json.load(file)["rows"]:
             works.setdefault((row["work"], row["unit"]), []).append((row["name"], row["values"]))
@@ -40,7 +40,7 @@ def draw(path, folder):
     print(name)
 
 
-def main():
+def main() -> None:
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     matplotlib.rcParams["svg.hashsalt"] = "bine"  # the same figures give the same file

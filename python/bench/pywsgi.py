@@ -13,22 +13,27 @@ import os
 import shutil
 import statistics
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from measuring import Program, free_port, on, processor_time, save, wrk
 
 
-def bare(environ, start_response):
+Command = Callable[[int, str], "list[str]"]  # of a port and an application
+
+
+def bare(environ: Any, start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
     return [b"hello"]
 
 
-async def bare_asgi(scope, receive, send):
+async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain"), (b"content-length", b"5")]})
         await send({"type": "http.response.body", "body": b"hello"})
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name != "flask":
         raise AttributeError(name)
     import flask
@@ -38,17 +43,17 @@ def __getattr__(name):
     return application
 
 
-def _gunicorn(runtime, kind, *arguments):
+def _gunicorn(runtime: str, kind: str, *arguments: str) -> Command:
     return lambda port, application: on(runtime, "gunicorn", "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket", "--keep-alive", "60",
                                         "--worker-connections", "1000", *arguments, "pywsgi:" + application)
 
 
-def _own(runtime):
+def _own(runtime: str) -> Command:
     return lambda port, application: [sys.executable, os.path.abspath(__file__), "--serve", runtime, application, str(port)]
 
 
 # name, whose first word is "bine" if it runs on Bine: (what has to be installed, command, applications)
-SERVERS = {
+SERVERS: dict[str, tuple[str, Command, tuple[str, ...]]] = {
     "bine pywsgi": ("httptools", _own("bine"), ("bare", "flask")),
     "gevent pywsgi": ("gevent", _own("gevent"), ("bare", "flask")),
     "bine gunicorn gevent": ("gunicorn httptools", _gunicorn("bine", "gevent"), ("bare", "flask")),
@@ -63,7 +68,7 @@ SERVERS = {
 }
 
 
-def serve(runtime, application, port):
+def serve(runtime: str, application: str, port: int) -> None:
     if runtime == "bine":
         import bine.gevent
 
@@ -73,11 +78,11 @@ def serve(runtime, application, port):
     monkey.patch_all()
     from gevent.pywsgi import WSGIServer
 
-    application = bare if application == "bare" else __getattr__("flask")
-    WSGIServer(("127.0.0.1", port), application, log=None, error_log=None).serve_forever()
+    called = bare if application == "bare" else __getattr__("flask")
+    WSGIServer(("127.0.0.1", port), called, log=None, error_log=None).serve_forever()
 
 
-def measure(name, application, close, options):
+def measure(name: str, application: str, close: bool, options: argparse.Namespace) -> tuple[float, float]:
     """(requests per second, microseconds of processor time for each)."""
     port, extra = free_port(), ("-H", "Connection: close") if close else ()
     with Program(SERVERS[name][1](port, application), name.split()[0], port) as server:
@@ -87,7 +92,7 @@ def measure(name, application, close, options):
         return rate, (processor_time(server.pid) - before) / requests * 1e6
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="*", help="some of: " + ", ".join(SERVERS))
     parser.add_argument("--rounds", type=int, default=5)
@@ -111,7 +116,7 @@ def main():
     works = [("bare", False), ("bare", True)]
     if importlib.util.find_spec("flask") is not None:
         works.append(("flask", False))
-    figures = {}
+    figures: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(options.rounds):
         for application, close in works:
             for name in names:
@@ -124,7 +129,7 @@ def main():
                             for (work, name), values in figures.items()})
 
 
-def report(figures):
+def report(figures: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
     medians = {key: tuple(statistics.median(column) for column in zip(*values)) for key, values in figures.items()}
     print("| work | server | requests/s | us of processor a request | Bine's pywsgi over it |\n| --- | --- | --- | --- | --- |")
     for (work, name), (rate, taken) in medians.items():

@@ -20,16 +20,17 @@ UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "memor
          "echo": "requests/s"}
 
 
-def measure(runtime, work):
+def measure(runtime: str, work: str) -> float:
     out = subprocess.run([sys.executable, PROGRAMS, runtime, work], stdout=subprocess.PIPE, timeout=120, check=True)
     return float(out.stdout.split()[-1])
 
 
-def echo(runtime, connections=100, requests=40000):
+def echo(runtime: str, connections: int = 100, requests: int = 40000) -> tuple[float, float]:
     """Requests per second of 100 connections, one 64-byte request in flight on each; the load runs in this process."""
     port = free_port()
     server = subprocess.Popen([sys.executable, PROGRAMS, runtime, "server", str(port)], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
+        assert server.stdout
         if server.stdout.readline().strip() != b"ready":
             raise RuntimeError("%s's server did not start" % runtime)
         message, done = b"x" * 64, 0
@@ -37,25 +38,26 @@ def echo(runtime, connections=100, requests=40000):
             for _ in range(connections):
                 client = socket.create_connection(("127.0.0.1", port))
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                selector.register(client, selectors.EVENT_READ)
+                selector.register(client, selectors.EVENT_READ, client)
                 client.send(message)
             begin = time.perf_counter()
             while done < requests:
                 for key, _ in selector.select(10):
-                    if key.fileobj.recv(4096):
+                    ready = key.data
+                    if ready.recv(4096):
                         done += 1
-                        key.fileobj.send(message)
+                        ready.send(message)
             taken = time.perf_counter() - begin
             cpu = processor_time(server.pid)
             for key in list(selector.get_map().values()):
-                key.fileobj.close()
+                key.data.close()
         return requests / taken, cpu / requests * 1e6
     finally:
         server.kill()
         server.wait()
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json")
@@ -67,7 +69,7 @@ def main():
             runtimes.append(runtime)
         except ImportError:
             print("%s is not installed, and left out" % runtime)
-    figures = {}
+    figures: dict[tuple[str, str], list[float]] = {}
     for _ in range(options.rounds):
         for work in UNITS:
             for runtime in runtimes:

@@ -16,17 +16,18 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 from measuring import save
 
 WORKS = ("timer", "io", "fire", "ready", "wait", "callback", "async", "requests_tcp", "requests_inproc", "messages_tcp", "messages_inproc")
 
 
-def count_of(work):
+def count_of(work: str) -> int:
     return {"timer": 500000, "io": 500000, "callback": 500000, "requests_tcp": 10000, "requests_inproc": 10000}.get(work, 50000)
 
 
-def repeated(work, n, gevent):
+def repeated(work: str, n: int, gevent: Any) -> None:
     """Have a callback called n times."""
     hub = gevent.get_hub()
     done, left = gevent.event.Event(), [n]
@@ -34,7 +35,7 @@ def repeated(work, n, gevent):
     watcher = {"fire": lambda: hub.loop.timer(0), "ready": lambda: hub.loop.io(one.fileno(), 2), "async": hub.loop.async_,
                "callback": lambda: None}[work]()
 
-    def called():
+    def called() -> None:
         left[0] -= 1
         if left[0] == 0:
             done.set()
@@ -56,7 +57,7 @@ def repeated(work, n, gevent):
     done.wait()
 
 
-def starts(work, n, gevent):
+def starts(work: str, n: int, gevent: Any) -> None:
     one, other = socket.socketpair()
     loop = gevent.get_hub().loop
     watcher = loop.timer(100) if work == "timer" else loop.io(one.fileno(), 1)
@@ -65,7 +66,7 @@ def starts(work, n, gevent):
         watcher.stop()
 
 
-def waits(n, gevent):
+def waits(n: int, gevent: Any) -> None:
     one, other = socket.socketpair()
     hub = gevent.get_hub()
     watcher = hub.loop.io(one.fileno(), 2)
@@ -73,7 +74,7 @@ def waits(n, gevent):
         hub.wait(watcher)
 
 
-def zmq(work, n, gevent):
+def zmq(work: str, n: int, gevent: Any) -> None:
     import zmq.green
 
     context = zmq.green.Context()
@@ -84,13 +85,13 @@ def zmq(work, n, gevent):
         one.bind("inproc://bench")
         other.connect("inproc://bench")
 
-    def send():
+    def send() -> None:
         for _ in range(n):
             one.send(b"x" * 64)
             if "requests" in work:
                 one.recv()
 
-    def receive():
+    def receive() -> None:
         for _ in range(n):
             message = other.recv()
             if "requests" in work:
@@ -100,7 +101,7 @@ def zmq(work, n, gevent):
         greenlet.get()
 
 
-def run(runtime, work):
+def run(runtime: str, work: str) -> None:
     if runtime == "bine":
         import bine.gevent
 
@@ -121,12 +122,12 @@ def run(runtime, work):
     print((time.perf_counter() - begin) / n, (time.process_time() - cpu) / n)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json")
     options = parser.parse_args()
-    figures = {}
+    figures: dict[tuple[str, str, str], list[float]] = {}
     for _ in range(options.rounds):
         for work in WORKS:
             for runtime in ("bine", "gevent"):

@@ -5,23 +5,30 @@ threading takes this object for the main thread's and fails at its end. Greenlet
 for the moment of the fork, and the child gets a real one.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 
-_aside = {}
+TYPE_CHECKING = False  # typing is not imported for these
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+_threading: Any = threading  # no stub names what is inside
+_aside: Dict[int, Any] = {}
 
 
-def _before():
+def _before() -> None:
     ident = threading.get_ident()
-    if type(threading._active.get(ident)) is threading._DummyThread:
-        _aside[ident] = threading._active.pop(ident)
+    if type(_threading._active.get(ident)) is _threading._DummyThread:
+        _aside[ident] = _threading._active.pop(ident)
 
 
-def _in_parent():
+def _in_parent() -> None:
     thread = _aside.pop(threading.get_ident(), None)
     if thread is not None:
-        threading._active[thread.ident] = thread
+        _threading._active[thread.ident] = thread
 
 
-def install():
+def install() -> None:
     os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_aside.clear)

@@ -6,7 +6,7 @@ import sys
 _is_gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
 
 
-def load():
+def load() -> None:
     """Import the extension, which has CPython turn the GIL on. ImportError where it is kept off (PYTHON_GIL=0, -X gil=0). Of CPython's
     warning only a clearer one is left. Does not switch."""
     if _is_gil_enabled():
@@ -24,7 +24,7 @@ def load():
                   "Python code one at a time from now on", RuntimeWarning, stacklevel=3)
 
 
-def _kept_off():
+def _kept_off() -> bool:
     import os
 
     asked = sys._xoptions.get("gil", None if sys.flags.ignore_environment else os.environ.get("PYTHON_GIL"))

@@ -1,6 +1,6 @@
 """The Greenlet type and functions over several greenlets (gevent.greenlet's names)."""
 
-from ._bine import Greenlet, GreenletExit, Timeout, joinall, sleep, wait
+from ._bine import Greenlet, GreenletExit, Timeout, joinall, wait
 
 __all__ = ["Greenlet", "joinall", "killall", "spawn_raw"]
 

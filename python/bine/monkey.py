@@ -93,7 +93,7 @@ def _ask(*names):
             saved.setdefault(module, {})[name] = _start_real_thread
 
 
-def _start_real_thread(function, args=(), kwargs={}):
+def _start_real_thread(function, args=(), kwargs={}):  # noqa: B006 (as in _thread; it is only read)
     """_thread.start_new_thread() for those who ask for the original: function(*args, **kwargs) runs on an OS thread, whose identity this returns.
     TypeError, RuntimeError if no thread can be started. It switches until the thread runs."""
     if not callable(function):

@@ -4,7 +4,7 @@ import bine
 
 
 def f(n: int) -> None:
-    for i in range(n):
+    for _ in range(n):
         bine.sleep(0)
 
 

@@ -156,7 +156,7 @@ def test_slow_clients_are_cut_off():
                     if client.recv(100, socket.MSG_DONTWAIT) is not None:
                         break
             except BlockingIOError:
-                raise AssertionError("not reached")
+                raise AssertionError("not reached") from None
             except OSError:
                 pass
         assert served.alive()

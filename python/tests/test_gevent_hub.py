@@ -113,7 +113,7 @@ def test_a_waiter_raises_what_was_thrown():
 
 
 def test_a_waiter_is_a_link_and_one_greenlets():
-    for run, outcome in ((lambda: 5, 5), (lambda: [][1], IndexError)):
+    for run, outcome in ((lambda: 5, 5), (lambda: list()[1], IndexError)):
         sys.stderr = io.StringIO()
         waiter = Waiter()
         bine.spawn(run).rawlink(waiter)

@@ -98,7 +98,6 @@ def test_callbacks_run_in_the_hub():
 
 def test_a_callback_that_would_wait_is_told_so():
     errors = errors_seen()
-    pair = socket.socketpair()
     event, lock = bine.event.Event(), bine.lock.Semaphore(0)
     waits = [lambda: bine.sleep(0.01), lambda: bine.sleep(0), event.wait, lock.acquire, lambda: bine.spawn(int).join(), lambda: bine.queue.Queue().get()]
     for wait in waits:
@@ -209,7 +208,7 @@ def test_waiting_for_ever_is_a_loop_exit_unless_a_watcher_has_ref():
     one, other = socket.socketpair()
     watcher = hub.loop.io(one.fileno(), 1, ref=False)
     watcher.start(print)
-    signal = bine.signal_handler(10, print)
+    kept = bine.signal_handler(10, print)  # noqa: F841 (it is there, and does not have ref)
     for wait in (bine.event.Event().wait, hub.switch):
         try:
             wait()
@@ -228,7 +227,7 @@ def test_destroy_stops_everything():
     loop, seen = core.loop(), []
     timer = loop.timer(0.001)
     timer.start(seen.append, 1)
-    callback = loop.run_callback(seen.append, 2)
+    kept = loop.run_callback(seen.append, 2)  # noqa: F841
     loop.destroy()
     loop.destroy()
     bine.sleep(0.01)

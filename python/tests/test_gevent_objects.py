@@ -77,7 +77,7 @@ def test_a_link_that_fails_does_not_keep_the_others_from_being_called():
 
 def test_a_semaphore_that_its_links_refer_to_is_freed():
     semaphore = Semaphore(0)
-    semaphore.rawlink(lambda source: semaphore)
+    semaphore.rawlink(lambda source: semaphore)  # noqa: F821 (which is deleted below)
     seen = weakref.ref(semaphore)
     del semaphore
     gc.collect()

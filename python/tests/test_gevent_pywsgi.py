@@ -104,7 +104,9 @@ def test_a_connection_is_kept_and_pipelined_requests_are_answered_in_order():
 
 def test_who_closes_the_connection():
     with Served(hello) as served:
-        two = lambda first: bodies(served.exchange(first + get("/")))[0]
+        def two(first):
+            return bodies(served.exchange(first + get("/")))[0]
+
         assert len(two(get("/"))) == 2
         for last in (get("/", "Connection: close\r\n"), get("/", "Connection: foo, Close\r\n"), get("/", version="HTTP/1.0")):
             heads = two(last)

@@ -9,7 +9,6 @@ import ssl
 import tempfile
 
 import bine
-from bine.gevent import baseserver, server
 from bine.gevent.baseserver import BaseServer, parse_address
 from bine.gevent.server import DatagramServer, StreamServer
 from bine.pool import Pool
@@ -69,12 +68,12 @@ def test_a_stream_server_serves_and_says_what_it_is():
 
 
 def test_sockets_of_all_kinds_are_served():
-    listener = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", 0))
     with tempfile.TemporaryDirectory() as folder:
         bound = socket.socket(socket.AF_UNIX)
         bound.bind(folder + "/bound")
         bound.listen()
-        for listener in (listener, bound, folder + "/path", ("::1", 0), ("", 0)):
+        for listener in (listening, bound, folder + "/path", ("::1", 0), ("", 0)):
             with StreamServer(listener, echo) as served:
                 try:
                     served.start()

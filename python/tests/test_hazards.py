@@ -10,7 +10,6 @@ import time
 import bine
 import bine.event
 import pytest
-from bine import monkey
 from helpers import longest_gap, raises
 
 PATCHED = True

@@ -30,7 +30,7 @@ def heard(client, text):
 def chat_evicts_who_does_not_read():
     with Program("chat", 0, 20) as server:
         ann = chatter(server.port, "Ann")
-        slow = chatter(server.port, "Slow", receive_buffer=4096)
+        slow = chatter(server.port, "Slow", receive_buffer=4096)  # noqa: F841 (connected, and never read)
         heard(ann, "Slow has come")
         bob = chatter(server.port, "Bob")
         heard(ann, "Bob has come")

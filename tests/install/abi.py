@@ -10,7 +10,6 @@ with the soname of the library. So private structs are not in the dumps, and nei
 of sources count.
 """
 
-import os
 import re
 import shutil
 import subprocess

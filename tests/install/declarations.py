@@ -34,7 +34,7 @@ def preprocessed(include: str, language: str, headers: list[str]) -> dict[str, s
 def statements(text: str) -> list[str]:
     """The declarations of a C header at its top level; what stands between braces is left out."""
     text = text.replace('extern "C" {', "").replace('extern "C"\n{', "")
-    found, depth, begin = [""], 0, True
+    found, depth = [""], 0
     for piece in re.split(r"([{};])", text):
         if piece == "{":
             depth += 1

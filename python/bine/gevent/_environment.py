@@ -177,7 +177,7 @@ def enable(user: bool = False) -> None:
     except OSError as error:
         _try_to_remove(directory)
         advice = "" if user or not site.ENABLE_USER_SITE else ", or enable it for yourself: python -m bine.gevent --enable --user"
-        raise Refused("cannot write to %s: %s\nRun this as the owner of that directory%s" % (directory, error.strerror, advice))
+        raise Refused("cannot write to %s: %s\nRun this as the owner of that directory%s" % (directory, error.strerror, advice)) from error
     trouble = _try()
     if trouble:
         _try_to_remove(directory)
@@ -201,7 +201,7 @@ def disable() -> None:
         try:
             _remove(directory)
         except OSError as error:
-            raise Refused("cannot write to %s: %s\nRun this as the owner of that directory" % (directory, error.strerror))
+            raise Refused("cannot write to %s: %s\nRun this as the owner of that directory" % (directory, error.strerror)) from error
         print("Bine is not in gevent's place any more (%s)" % directory)
     if not directories:
         print("Bine was not in gevent's place")
