@@ -11,7 +11,7 @@ ok() {
 }
 fail() { # name, why; what it printed goes below
     echo "FAIL $1: $2"
-    sed 's/^/    /' <<<"$output"
+    printf '    %s\n' "${output//$'\n'/$'\n'    }"
     failed=$((failed + 1))
 }
 run() {
@@ -19,6 +19,7 @@ run() {
     output=$(timeout $((60 * ${BINE_TEST_SLOWER:-1})) ${BINE_TEST_WRAPPER-} "$@" 2>&1 </dev/null)
     status=$?
     # Emulators and sanitizers have threads of their own.
+    # shellcheck disable=SC2001 # of a line in the middle
     [ "${BINE_TEST_SLOWER:-1}" = 1 ] || output=$(sed 's/^Threads: .*/Threads: 1/' <<<"$output")
 }
 # The addresses as letters in the order in which they first appear.
@@ -65,7 +66,7 @@ wall time: T
 sum of the delays: 0.60 s
 Threads: 1"
 # One page after another would take 0.6 s at least. Best of five: on a machine that stands still for 0.1 s another page comes first.
-for attempt in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
     run "$examples/fetch"
     shown=$(sed -E 's/127\.0\.0\.1:[0-9]+/HOST/; s/wall time: [0-9.]+ s/wall time: T/' <<<"$output")
     wall=$(sed -nE 's/wall time: ([0-9]+)\.([0-9]{2}) s/\1\2/p' <<<"$output")

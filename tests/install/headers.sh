@@ -17,6 +17,7 @@ try() { # compiler, language, standard
     fi
     for header in ${headers:-bine.h $(cd "$include" && ls bine/*.h bine/cpp/*.h)}; do
         printf '#include <%s>\n#include <%s>\n' "$header" "$header" >"$work/one"
+        # shellcheck disable=SC2086 # several options
         if ! "$1" -std="$3" -Wall -Wextra $warnings -Werror -I"$include" -fsyntax-only -x "$2" "$work/one" >"$work/log" 2>&1; then
             [ $bad != 0 ] || echo "FAIL $name: $header: $(grep -m1 error "$work/log")"
             bad=1

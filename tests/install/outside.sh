@@ -12,7 +12,6 @@ pc=$(find "$place" -name bine.pc)
 [ -n "$pc" ] || { echo "FAIL installed: no bine.pc"; exit 1; }
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$place
 library=$(find "$place" -name libbine.so)
-static=$(find "$place" -name libbine.a)
 failed=0 passed=0 skipped=0
 
 wanted="in the greenlet
