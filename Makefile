@@ -12,12 +12,13 @@ SEED =
 TESTS =
 PYTHONS =
 MACHINES =
+SETS = test python lint
 MESON_OPTIONS =
 # Patterns of tests are run-tests' to expand, not the shell's.
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint abi install deb build-dir clean
+.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint abi install deb build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -28,6 +29,9 @@ build-dir:
 
 help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+
+setup: ## install what the targets need, after saying what it is and what for (SETS="test lint")
+	@missing=$$(tools/setup --show $(SETS)); if [ -z "$$missing" ]; then echo "nothing is missing"; else tools/setup $(SETS); fi
 
 demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
 	@$(NINJA) --quiet -C build examples
@@ -109,7 +113,7 @@ fuzz: ## throw inputs at what reads strangers' bytes (SECONDS=600 for each targe
 	@tools/fuzz build $(or $(SECONDS),600) $(TARGETS)
 
 demo-python: ## run the tutorial in Python, by Bine's names and by gevent's (URLS="https://a https://b")
-	@tools/setup python
+	@tools/setup demo-python
 	@tools/demo-python $(URLS)
 
 test-python: ## the Python tests on every CPython that is found (PYTHONS="python3": only these)
@@ -140,7 +144,7 @@ format: ## lay out the C sources that lint looks at
 	@tools/setup format
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.[ch]pp' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
 
-lint: ## clang-format, clang-tidy, cppcheck and the house rules find nothing
+lint: ## clang-format, clang-tidy, cppcheck, ruff, mypy, shellcheck and the house rules find nothing
 	@tools/setup lint
 	@tools/configure build $(MESON_OPTIONS)
 	@tools/lint build

@@ -68,10 +68,10 @@ static inline int64_t bench_sleep_ns(uint32_t *seed)
 
 static inline int bench_main(int argc, char **argv, const struct bench_work *works)
 {
+    const char *divide = getenv("BENCH_DIVIDE");
     for (; argc > 1 && works->name; works++)
         if (strcmp(works->name, argv[1]) == 0) {
-            works->run(argc > 2 ? atol(argv[2])
-                                : works->count / (getenv("BENCH_DIVIDE") ? atol(getenv("BENCH_DIVIDE")) : 1));
+            works->run(argc > 2 ? atol(argv[2]) : works->count / (divide ? atol(divide) : 1));
             return 0;
         }
     return 77;

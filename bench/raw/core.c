@@ -89,8 +89,8 @@ static void spin(struct coroutine *self)
 static void robin(const char *name, long n, long switches)
 {
     struct coroutine *first = coroutines_map(n);
-    for (struct coroutine *c = first; c; c = c->next)
-        coroutine_begin(c, spin);
+    for (long i = 0; i < n; i++)
+        coroutine_begin(&first[i], spin);
     first[n - 1].next = first;
     current = first;
     left = n + 1;
