@@ -91,7 +91,7 @@ static void examine_machine(void)
     print_file("kernel.io_uring_disabled", "/proc/sys/kernel/io_uring_disabled");
 }
 
-/* ---- one object ------------------------------------------------------------------------------- */
+/* ---- one object ------------------------------------------------------------------------------ */
 
 struct verdict {
     size_t covered, partly, missing;
@@ -184,7 +184,7 @@ static struct verdict examine_object(const struct binary *binary, const char *pa
     return verdict;
 }
 
-/* ---- a file with all that it loads --------------------------------------------------------------- */
+/* ---- a file with all that it loads ----------------------------------------------------------- */
 
 /* What is found is the worst of these, which are the exit status, too, but for PARTLY. */
 enum {

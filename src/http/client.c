@@ -27,7 +27,7 @@ static void *invalid(int error)
     return NULL;
 }
 
-/* ---- requests -------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* Fields that the client writes itself. */
 static bool is_library_s(const char *name)
@@ -122,9 +122,10 @@ static int send_request(struct bine_http *http, const bine_http_request *request
     return result;
 }
 
-/* ---- answers --------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
-/* The head of the answer that counts. `switches`: another protocol has been asked for, so that may be status 101. 0 or -1. */
+/* The head of the answer that counts. `switches`: another protocol has been asked for, so that may
+ * be status 101. 0 or -1. */
 static int read_head(struct bine_http *http, bool to_head, bool switches)
 {
     for (int interim = 0; interim < INTERIM; interim++) {
@@ -189,8 +190,9 @@ static bool is_repeatable(const bine_http_request *request)
     return false;
 }
 
-/* One request and the head of its answer. A server may close a kept connection at the very moment at which it is used again: then, if that does
- * no harm, the request goes out once more on another one. */
+/* One request and the head of its answer. A server may close a kept connection at the very moment
+ * at which it is used again: then, if that does no harm, the request goes out once more on another
+ * one. */
 static struct bine_http *client_ask(struct bine_http_client *client, const bine_http_request *request,
                                     const struct bine_http_url *url, bool elsewhere)
 {
@@ -244,14 +246,15 @@ void bine_http_client_end(struct bine_http *http)
     exchange_free(http);
 }
 
-/* ---- redirects ------------------------------------------------------------------------------------- */
+/* ---- redirects ------------------------------------------------------------------------------- */
 
 static bool is_redirect(int code)
 {
     return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 
-/* What to ask for next, in *request and *to: 1. 0: the answer is the caller's as it is. -1: ENOMEM. */
+/* What to ask for next, in *request and *to: 1. 0: the answer is the caller's as it is. -1:
+ * ENOMEM. */
 static int follow(const struct bine_http *http, const struct bine_http_url *from, bine_http_request *request,
                   struct bine_http_url *to)
 {
@@ -315,7 +318,7 @@ static struct bine_http *fetch(struct bine_http_client *client, bine_http_reques
     return http;
 }
 
-/* ---- the public side ------------------------------------------------------------------------------- */
+/* ---- the public side ------------------------------------------------------------------------- */
 
 bine_http_client *bine_http_client_new(const bine_http_client_options *options)
 {

@@ -9,18 +9,20 @@
 #include "rules.h"
 
 enum {
-    FIRST_ROOM = 4096, /* of the buffer: most heads are shorter, and a connection at rest keeps it */
-    BODY_ROOM = 4096,  /* for chunks, behind the head */
+    /* of the buffer: most heads are shorter, and a connection at rest keeps it */
+    FIRST_ROOM = 4096,
+    BODY_ROOM = 4096, /* for chunks, behind the head */
     FIRST_FIELDS = 16,
     HEAD_MOST = 1 << 30 /* places are 32 bits wide */
 };
 
-/* Small chunks have much around them: a size, two line ends, perhaps an extension. So much a byte of the body is excused. */
+/* Small chunks have much around them: a size, two line ends, perhaps an extension. So much a byte
+ * of the body is excused. */
 enum {
     EXCUSED = 6
 };
 
-/* ---- what llhttp tells ----------------------------------------------------------------------------- */
+/* ---- what llhttp tells ----------------------------------------------------------------------- */
 
 static uint32_t place(const struct bine_http_message *message, const char *at)
 {
@@ -142,7 +144,7 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_complete,
 };
 
-/* ---- the buffer ------------------------------------------------------------------------------------ */
+/* ---- the buffer ------------------------------------------------------------------------------ */
 
 void bine_http_message_init(struct bine_http_message *message, enum bine_http_side side, const bine_http_limits *limits)
 {
@@ -216,9 +218,10 @@ void bine_http_message_came(struct bine_http_message *message, size_t size)
     message->used += size;
 }
 
-/* ---- the head -------------------------------------------------------------------------------------- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
-/* RFC 9112 2.2: an empty line may come before a request. llhttp would take any number, and bare line ends. DONE: go on. */
+/* RFC 9112 2.2: an empty line may come before a request. llhttp would take any number, and bare
+ * line ends. DONE: go on. */
 static enum bine_http_outcome skip_empty_line(struct bine_http_message *message)
 {
     size_t left = message->used - message->base;
@@ -311,7 +314,7 @@ const char *bine_http_message_field(const struct bine_http_message *message, con
     return NULL;
 }
 
-/* ---- the body -------------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 /* What follows goes where the body began: the buffer behind the head is used again and again. */
 static void rewind_body(struct bine_http_message *message)
@@ -414,7 +417,7 @@ enum bine_http_outcome bine_http_message_end(struct bine_http_message *message)
     return BINE_HTTP_DONE;
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static int64_t time_or(int64_t wanted, int64_t otherwise)
 {

@@ -35,7 +35,7 @@ bool bine_http_server_is_stopping(const bine_http_server *server)
     return server->stopping;
 }
 
-/* ---- hooks ----------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static int64_t begun_at(const bine_http_server *server)
 {
@@ -60,7 +60,7 @@ static void server_tell(struct bine_http *http, int64_t begun, const char *reaso
         options->log(&record, options->hook_arg);
 }
 
-/* ---- a request's head ------------------------------------------------------------------------------ */
+/* ---- a request's head ------------------------------------------------------------------------ */
 
 /* Wait for the first byte. False: the connection has ended, or rested for too long. */
 static bool wait_for_request(struct bine_http *http, bool first)
@@ -96,10 +96,11 @@ static enum bine_http_outcome read_head(struct bine_http *http)
     return outcome;
 }
 
-/* ---- a request ------------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------- */
 
-/* The client may still be sending what was refused: to close with that unread would reset the connection, and take the answer back. So
- * the rest is read, for a second and up to UNREAD bytes. */
+/* The client may still be sending what was refused: to close with that unread would reset the
+ * connection, and take the answer back. So the rest is read, for a second and up to UNREAD
+ * bytes. */
 static void read_the_rest(struct bine_http *http)
 {
     char unread[4096];
@@ -180,7 +181,7 @@ static bool serve_one(struct bine_http *http)
     return stays;
 }
 
-/* ---- a connection ---------------------------------------------------------------------------------- */
+/* ---- a connection ---------------------------------------------------------------------------- */
 
 static void link_connection(bine_http_server *server, struct bine_http *http)
 {
@@ -225,8 +226,8 @@ static bool begin_tls(struct bine_http *http)
     return good;
 }
 
-/* A cut answer must not look like a whole one, which may have no other end than the connection's: it ends with a reset; with TLS nothing is
- * announced. */
+/* A cut answer must not look like a whole one, which may have no other end than the connection's:
+ * it ends with a reset; with TLS nothing is announced. */
 static void reset(struct bine_http *http)
 {
     struct linger now = {.l_onoff = 1};
@@ -266,7 +267,7 @@ static void server_serve(bine_connection *connection, void *arg)
     free(http);
 }
 
-/* ---- the server ------------------------------------------------------------------------------------ */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static int server_fail(int error)
 {

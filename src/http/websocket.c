@@ -58,7 +58,7 @@ static int websocket_fail(int error)
     return -1;
 }
 
-/* ---- what wslay asks for --------------------------------------------------------------------------- */
+/* ---- what wslay asks for --------------------------------------------------------------------- */
 
 static ssize_t give_input(wslay_event_context_ptr context, uint8_t *data, size_t size, int flags, void *arg)
 {
@@ -107,7 +107,8 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
     websocket->last = &waiting->next;
 }
 
-/* Of clients: who does not know it cannot make a proxy between them take a frame for something else. */
+/* Of clients: who does not know it cannot make a proxy between them take a frame for something
+ * else. */
 static int make_mask(wslay_event_context_ptr context, uint8_t *mask, size_t size, void *arg)
 {
     if (RAND_bytes(mask, (int)size) == 1)
@@ -121,7 +122,7 @@ static const struct wslay_event_callbacks callbacks = {.recv_callback = give_inp
                                                        .genmask_callback = make_mask,
                                                        .on_msg_recv_callback = take_message};
 
-/* ---- sending --------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* Send the frames that wslay has, in this greenlet's turn. 0 or -1. */
 static int send_frames(struct bine_websocket *websocket)
@@ -180,7 +181,8 @@ int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size
     return queue(websocket, &(struct wslay_event_msg){WSLAY_PING, data, size});
 }
 
-/* May an endpoint send it (RFC 6455, 7.4)? 1004 is reserved, 1005, 1006 and 1015 are for what was not said. */
+/* May an endpoint send it (RFC 6455, 7.4)? 1004 is reserved, 1005, 1006 and 1015 are for what was
+ * not said. */
 static bool is_code(int code)
 {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
@@ -203,7 +205,7 @@ int bine_websocket_code(const bine_websocket *websocket)
     return websocket ? websocket->code : 0;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* What reading made wslay say: pongs, the answer to a close, or why it refuses. */
 static int send_answers(struct bine_websocket *websocket)
@@ -304,7 +306,7 @@ int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *me
     return 1;
 }
 
-/* ---- beginning and end ----------------------------------------------------------------------------- */
+/* ---- beginning and end ----------------------------------------------------------------------- */
 
 static void free_websocket(struct bine_websocket *websocket)
 {
@@ -430,7 +432,8 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
     return websocket;
 }
 
-/* Other greenlets are inside calls. They fail: what they use goes with the exchange, which is over. */
+/* Other greenlets are inside calls. They fail: what they use goes with the exchange, which is
+ * over. */
 static void expel_users(struct bine_websocket *websocket)
 {
     websocket->error = EPIPE;

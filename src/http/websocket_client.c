@@ -23,9 +23,10 @@ static void *connect_failed(int error)
     return NULL;
 }
 
-/* ---- protocols -------------------------------------------------------------------------------------- */
+/* ---- protocols ------------------------------------------------------------------------------- */
 
-/* The next name of a list, "a, b", copied to `name`, and where the list goes on; NULL: there is none, or it is malformed or too long. */
+/* The next name of a list, "a, b", copied to `name`, and where the list goes on; NULL: there is
+ * none, or it is malformed or too long. */
 static const char *next_name(const char *list, char *name, size_t room)
 {
     list += strspn(list, " ");
@@ -53,7 +54,7 @@ static bool offers(const char *list, const char *wanted)
     return list && found;
 }
 
-/* ---- the handshake ---------------------------------------------------------------------------------- */
+/* ---- the handshake --------------------------------------------------------------------------- */
 
 static bool is_request(const bine_http_request *request)
 {

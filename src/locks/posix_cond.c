@@ -43,7 +43,8 @@ static int cond_wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthr
         int64_t look = bine_hub_deadline(hub, 2 * BINE_MS);
         until = look < deadline ? look : deadline;
     }
-    /* Killed, or a scope has expired: say so, but not at once, lest a loop that ignores it spins (posix.h). */
+    /* Killed, or a scope has expired: say so, but not at once, lest a loop that ignores it spins
+     * (posix.h). */
     int cancelled = bine_cancelled_for_good(hub);
     if (cancelled) {
         int64_t soon = bine_hub_deadline(hub, 10 * BINE_MS);
@@ -122,7 +123,8 @@ int bine_pthread_cond_broadcast(pthread_cond_t *condition)
     return bine_libc.pthread_cond_broadcast(condition);
 }
 
-/* What libc keeps in the object, tried out. The number of waiters is not: that would take a thread. */
+/* What libc keeps in the object, tried out. The number of waiters is not: that would take a
+ * thread. */
 const char *bine_cond_surprise(void)
 {
     pthread_cond_t plain, other;

@@ -34,8 +34,8 @@ __attribute__((constructor(102))) static void read_debug_setting(void)
 }
 
 /*
- * What libc keeps in the object. The kind is at a fixed place because static initialisers are compiled into
- * programs; these bits have not changed since 2005.
+ * What libc keeps in the object. The kind is at a fixed place because static initialisers are
+ * compiled into programs; these bits have not changed since 2005.
  */
 enum {
     KIND_TYPE = 3, /* PTHREAD_MUTEX_RECURSIVE_NP 1, _ERRORCHECK_NP 2, normal 0, adaptive 3 */
@@ -86,7 +86,8 @@ static inline void **owner_word(pthread_mutex_t *mutex)
     return (void **)&mutex->__data.__list;
 }
 
-/* A mark on a mutex that is free is left over from code that is not patched, or not any more, and released it. */
+/* A mark on a mutex that is free is left over from code that is not patched, or not any more, and
+ * released it. */
 static inline const struct bine_greenlet *owner_of(pthread_mutex_t *mutex)
 {
     const struct bine_greenlet *owner = __atomic_load_n(owner_word(mutex), __ATOMIC_RELAXED);
@@ -98,8 +99,8 @@ static inline void set_owner(pthread_mutex_t *mutex, struct bine_greenlet *g)
     __atomic_store_n(owner_word(mutex), g, __ATOMIC_RELAXED);
 }
 
-/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first count may be
- * written by another thread. */
+/* How often the owner holds a recursive mutex. The owner's own; atomic because the next one's first
+ * count may be written by another thread. */
 static inline atomic_uint *count_word(pthread_mutex_t *mutex)
 {
     return (atomic_uint *)((void **)&mutex->__data.__list + 1);
@@ -112,8 +113,8 @@ static inline unsigned add_count(pthread_mutex_t *mutex, int change)
     return count;
 }
 
-/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet (on_behalf), even
- * another thread's. */
+/* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet
+ * (on_behalf), even another thread's. */
 static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread, bool on_behalf)
 {
     bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
@@ -126,7 +127,8 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
             add_count(mutex, 1);
             return 0;
         }
-        /* Held by this thread without a mark: since before it had a hub, or before patching; so by the root. */
+        /* Held by this thread without a mark: since before it had a hub, or before patching; so by
+         * the root. */
         if (type == PTHREAD_MUTEX_ERRORCHECK && (owner == g || (!owner && root && libc_owner(mutex) == thread)))
             return EDEADLK;
         if (owner)
@@ -145,8 +147,8 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
     return 0;
 }
 
-/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are tricky";
- * lowlevellock.h). */
+/* libc's lock word: 0 free, 1 held, 2 held and unlock has to wake the futex (Drepper, "Futexes are
+ * tricky"; lowlevellock.h). */
 enum {
     HELD = 1,
     CONTENDED = 2
@@ -220,8 +222,8 @@ static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind
     }
 }
 
-/* A callback between two greenlets cannot park. If a greenlet of this very thread holds the mutex, waiting would
- * be for ever. */
+/* A callback between two greenlets cannot park. If a greenlet of this very thread holds the mutex,
+ * waiting would be for ever. */
 static int lock_in_callback(pthread_mutex_t *mutex)
 {
     return libc_owner(mutex) == bine_lot_thread() ? EDEADLK : bine_libc.pthread_mutex_lock(mutex);
@@ -286,7 +288,8 @@ int bine_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *
 static int unlock_marked(pthread_mutex_t *mutex, struct bine_hub *hub, int kind)
 {
     const struct bine_greenlet *owner = owner_of(mutex);
-    /* Greenlets always leave a mark; only the root may hold it without, from before it had a hub. */
+    /* Greenlets always leave a mark; only the root may hold it without, from before it had a
+     * hub. */
     bool owns = owner ? owner == hub->current : hub->current->flags & BINE_G_ROOT;
     if (!owns && counts_owner(kind))
         return EPERM;
@@ -313,7 +316,7 @@ int bine_pthread_mutex_unlock(pthread_mutex_t *mutex)
     return error;
 }
 
-/* ---- what libc keeps in the object, tried out ---------------------------------------------------------------- */
+/* ---- what libc keeps in the object, tried out ------------------------------------------------ */
 
 /* A mutex of these attributes has this kind, and leaves our two words alone. */
 static bool has_kind(int type, int robust, int protocol, int shared, int wanted)

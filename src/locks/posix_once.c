@@ -24,8 +24,8 @@ static inline int once_state_of(pthread_once_t *once)
 }
 
 /*
- * libc's word while a routine runs. It counts forks, so that a child runs again what a thread that it does not have was
- * running; the way to know the count is to run a routine and look.
+ * libc's word while a routine runs. It counts forks, so that a child runs again what a thread that
+ * it does not have was running; the way to know the count is to run a routine and look.
  */
 static __thread pthread_once_t probe;
 static __thread int probed;

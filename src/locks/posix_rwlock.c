@@ -85,8 +85,8 @@ static bool wants_to_write(const struct bine_lot_waiter *waiter)
     return waiter->item == WRITE;
 }
 
-/* Must a reader queue up behind a writer that waits? libc obeys only the strict one of its two kinds of writer
- * preference. */
+/* Must a reader queue up behind a writer that waits? libc obeys only the strict one of its two
+ * kinds of writer preference. */
 static bool writer_first(pthread_rwlock_t *lock, enum mode mode)
 {
     return mode == READ && lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP &&
@@ -102,8 +102,8 @@ static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
     return try_for(lock, mode, hub->current, bine_lot_thread(), false);
 }
 
-/* A reader that stands behind a waiting writer may not be let in by the balance that queueing up brings: it comes after
- * the writer in the queue, and the balance stops at the writer. */
+/* A reader that stands behind a waiting writer may not be let in by the balance that queueing up
+ * brings: it comes after the writer in the queue, and the balance stops at the writer. */
 static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub, int64_t deadline)
 {
     struct bine_lot_waiter waiter;

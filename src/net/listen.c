@@ -27,8 +27,8 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
 {
     int on = 1, off = 0;
     if (address->ss_family != AF_UNIX) {
-        /* A restarted server must not wait for the old connections' TIME_WAIT. Not for datagrams, where it
-         * would let two servers have the same port unnoticed. */
+        /* A restarted server must not wait for the old connections' TIME_WAIT. Not for datagrams,
+         * where it would let two servers have the same port unnoticed. */
         if (type == SOCK_STREAM)
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if ((options->flags & BINE_SERVER_REUSE_PORT) && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
@@ -50,7 +50,8 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
     return 0;
 }
 
-/* One socket listens at one address: of a name's, the first of IPv4, since everybody can reach that. */
+/* One socket listens at one address: of a name's, the first of IPv4, since everybody can reach
+ * that. */
 static int look_up(const struct bine_address_parts *parts, int type, struct sockaddr_storage *address,
                    socklen_t *length)
 {
@@ -125,7 +126,8 @@ enum bine_trouble bine_listen_trouble(int error)
     case EDEADLK:
         return BINE_TROUBLE_FINAL;
     default:
-        /* Trouble of one connection that was lost before it was accepted: accept(2) passes network errors on. */
+        /* Trouble of one connection that was lost before it was accepted: accept(2) passes network
+         * errors on. */
         return BINE_TROUBLE_PASSING;
     }
 }

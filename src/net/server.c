@@ -48,7 +48,7 @@ static void handled(struct bine_member *member)
     free(connection);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char handler_site[] = "connection\0";
 static const char accepting_site[] = "accept connections\0";
@@ -69,7 +69,7 @@ static char *describe_accepting(const void *arg)
                                                                                                                 : text;
 }
 
-/* ---- accepting -------------------------------------------------------------------------------- */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
 /* NULL with errno if there is none. */
 static bine_connection *take_connection(struct bine_server *server)
@@ -97,7 +97,8 @@ static bine_connection *take_connection(struct bine_server *server)
     return connection;
 }
 
-/* Spawn the handler, waiting until `deadline` for a place. 0 or an error number; the connection is gone in either case. */
+/* Spawn the handler, waiting until `deadline` for a place. 0 or an error number; the connection is
+ * gone in either case. */
 static int handle_connection(struct bine_server *server, bine_connection *connection, int64_t deadline)
 {
     struct bine_member member = {.ended = handled, .context = connection};
@@ -130,14 +131,15 @@ static void *accept_connections(void *arg)
     return NULL;
 }
 
-/* ---- the clients that are connected when the server stops -------------------------------------- */
+/* ---- the clients that are connected when the server stops ------------------------------------ */
 
 struct waiting {
     bine_connection *connection;
     struct waiting *next;
 };
 
-/* Take one that is in the kernel's backlog. The time counts only if another process that shares the socket was quicker. */
+/* Take one that is in the kernel's backlog. The time counts only if another process that shares the
+ * socket was quicker. */
 static bine_connection *take_waiting(struct bine_server *server)
 {
     struct pollfd readable = {.fd = server->listener.fd, .events = POLLIN};
@@ -149,8 +151,8 @@ static bine_connection *take_waiting(struct bine_server *server)
     return connection;
 }
 
-/* First all of them, so that the listening socket can be closed: its end would reset them. Then they are handled, as places
- * get free. Killed when the time of grace is over. */
+/* First all of them, so that the listening socket can be closed: its end would reset them. Then
+ * they are handled, as places get free. Killed when the time of grace is over. */
 static void *serve_waiting(void *arg)
 {
     struct bine_server *server = arg;

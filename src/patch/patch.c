@@ -23,8 +23,8 @@ static atomic_uint asked;
 /* Inner families that are patched in any case (interpreter.h). */
 static atomic_uint always;
 
-/* With the lock held: let exactly these families be patched. Hooks are told first, so that each works as soon as a
- * slot leads to it, and falls through as soon as its family is gone. */
+/* With the lock held: let exactly these families be patched. Hooks are told first, so that each
+ * works as soon as a slot leads to it, and falls through as soon as its family is gone. */
 static int change_to(unsigned families, bool anew)
 {
     unsigned before = atomic_load(&bine_patch_active);

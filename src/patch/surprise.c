@@ -1,4 +1,4 @@
-/* Which families cannot be patched here. See surprise.h. */
+/* The families that cannot be patched here. See surprise.h. */
 #include "surprise.h"
 
 #include <bine/patch.h>

@@ -70,8 +70,8 @@ int bine_channel_free(bine_channel *channel)
     return bine_result(error);
 }
 
-/* How it is attempted: in the hot paths, which give up (ASK_AGAIN, nothing done) where a party waits first; with all that may be; for a
- * party. */
+/* How it is attempted: in the hot paths, which give up (ASK_AGAIN, nothing done) where a party
+ * waits first; with all that may be; for a party. */
 enum manner {
     QUICKLY,
     FULLY,

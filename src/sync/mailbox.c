@@ -33,7 +33,8 @@ enum {
     RUNG
 };
 
-/* Of `tail`: nothing is sent any more. In the same word as the position, so that what was sent before is known exactly. */
+/* Of `tail`: nothing is sent any more. In the same word as the position, so that what was sent
+ * before is known exactly. */
 #define SHUT (SIZE_MAX / 2 + 1)
 
 enum pushed {
@@ -79,7 +80,7 @@ struct bine_mailbox {
     struct sender *first, *last;
 };
 
-/* ---- the ring --------------------------------------------------------------------------------- */
+/* ---- the ring -------------------------------------------------------------------------------- */
 
 static enum pushed ring_push(struct bine_mailbox *mailbox, void *item)
 {
@@ -119,7 +120,8 @@ static void *ring_pop(struct bine_mailbox *mailbox)
 {
     struct cell *cell = &mailbox->cells[mailbox->head & mailbox->mask];
     void *item = cell->item;
-    BINE_STORE_THEN_LOOK(&cell->turn, mailbox->head + mailbox->mask + 1); /* for senders that wait */
+    /* for senders that wait */
+    BINE_STORE_THEN_LOOK(&cell->turn, mailbox->head + mailbox->mask + 1);
     mailbox->head++;
     return item;
 }
@@ -130,7 +132,7 @@ static bool drained(const struct bine_mailbox *mailbox)
     return atomic_load(&mailbox->tail) == (mailbox->head | SHUT);
 }
 
-/* ---- senders that wait ------------------------------------------------------------------------ */
+/* ---- senders that wait ----------------------------------------------------------------------- */
 
 /* Senders of this thread, between begin_sender and end_sender. */
 static _Thread_local struct sender *senders_here;
@@ -249,7 +251,7 @@ static void thread_forked(struct bine_hub *hub)
     senders_here = NULL;
 }
 
-/* ---- the bell --------------------------------------------------------------------------------- */
+/* ---- the bell -------------------------------------------------------------------------------- */
 
 static void ring_bell(struct bine_mailbox *mailbox)
 {
@@ -305,7 +307,7 @@ static void bell_dropped(struct bine_message *message)
         free(mailbox);
 }
 
-/* ---- the object ------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static bool mailbox_ready(const struct bine_waitable *object)
 {
@@ -358,7 +360,8 @@ bine_mailbox *bine_mailbox_new_with(const bine_mailbox_options *options)
         errno = EINVAL;
         return NULL;
     }
-    /* One cell cannot tell "holds the item of this round" from "free for the next", so there are two at least. */
+    /* One cell cannot tell "holds the item of this round" from "free for the next", so there are
+     * two at least. */
     size_t room = 2;
     while (room < capacity)
         room *= 2;
@@ -442,7 +445,8 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
         /* The message on its way is on this stack. */
         while (!sender.woken)
             bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
-        /* We were told of room, in the moment in which our time was up or we had used it already: pass it on. */
+        /* We were told of room, in the moment in which our time was up or we had used it already:
+         * pass it on. */
         wake_sender(mailbox);
     }
     end_sender(&sender);

@@ -16,7 +16,7 @@ static void wait_firmly(struct bine_pool *pool, struct bine_waiters *queue, cons
     }
 }
 
-/* ---- map -------------------------------------------------------------------------------------- */
+/* ---- map ------------------------------------------------------------------------------------- */
 
 /* What one item's greenlet is given, where run takes a context as well. */
 struct call {
@@ -43,7 +43,9 @@ static void mapped(struct bine_member *member)
     struct map *map = member->context;
     int error = bine_error(member->greenlet);
     if (map->pool->object.orphan)
-        return; /* the thread ends; a caller on another one has been told so, and what it wanted filled may be gone */
+        /* the thread ends; a caller on another one has been told so, and what it wanted filled may
+         * be gone */
+        return;
     if (map->results && !map->broken_off)
         map->results[member->index] = bine_value(member->greenlet);
     if (map->errors && !map->broken_off)
@@ -112,7 +114,8 @@ static int check_map(const struct bine_pool *pool, bool run, void *const *items,
 }
 
 /*
- * A map for a caller on another thread: copies of all that is the caller's, which goes with its thread at any moment.
+ * A map for a caller on another thread: copies of all that is the caller's, which goes with its
+ * thread at any moment.
  */
 struct far_map {
     bine_run *run;
@@ -254,7 +257,7 @@ int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, 
     return failed;
 }
 
-/* ---- imap ------------------------------------------------------------------------------------- */
+/* ---- imap ------------------------------------------------------------------------------------ */
 
 struct outcome {
     void *value;

@@ -33,7 +33,7 @@ static void queue_forked(struct bine_object *object)
     queue->getters = queue->putters = queue->joiners = (struct bine_waiters){NULL, NULL};
 }
 
-/* ---- room ------------------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 static bool take_room_shared(struct bine_queue_object *queue)
 {
@@ -57,7 +57,7 @@ static void give_room(struct bine_queue_object *queue)
         atomic_fetch_sub(&queue->object.remote->taken, 1);
 }
 
-/* ---- items ------------------------------------------------------------------------------------ */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 static int reserve(struct bine_queue_object *queue)
 {
@@ -96,7 +96,7 @@ static void discard_all(struct bine_queue_object *queue)
     }
 }
 
-/* ---- put and get ------------------------------------------------------------------------------ */
+/* ---- put and get ----------------------------------------------------------------------------- */
 
 /* Gives the item to the first getter. Shows it on the way to those that only want to look. */
 static bool hand_over(struct bine_queue_object *queue, void *item)
@@ -187,8 +187,8 @@ int bine_queue_get_as(struct bine_queue_object *queue, void **item, struct bine_
     return there && bine_party_decide(party) ? attempt_get(queue, item) : EAGAIN;
 }
 
-/* In a shared queue greenlets may wait for room that items on their way from other threads had taken, and that
- * comes free because these go straight to getters. */
+/* In a shared queue greenlets may wait for room that items on their way from other threads had
+ * taken, and that comes free because these go straight to getters. */
 static void let_putters_in(struct bine_queue_object *queue)
 {
     while (!bine_waiters_empty(&queue->putters) && reserve(queue) == 0 && take_room(queue)) {
@@ -334,7 +334,7 @@ int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout)
     return 0;
 }
 
-/* ---- tasks, shutting down --------------------------------------------------------------------- */
+/* ---- tasks, shutting down -------------------------------------------------------------------- */
 
 static void queue_finish(struct bine_queue_object *queue, size_t tasks)
 {
@@ -401,7 +401,7 @@ int bine_queue_shutdown(bine_queue *queue, bool immediate)
     return 0;
 }
 
-/* ---- making, freeing, looking ----------------------------------------------------------------- */
+/* ---- making, freeing, looking ---------------------------------------------------------------- */
 
 bine_queue *bine_queue_new_with(const bine_queue_options *options)
 {
@@ -439,7 +439,8 @@ int bine_queue_free(bine_queue *queue)
         error = EBUSY;
     if (error)
         return bine_result(error);
-    /* What other threads have put and is still on its way is put first, so that it is discarded as well. */
+    /* What other threads have put and is still on its way is put first, so that it is discarded as
+     * well. */
     if (orphan)
         queue_forked(&queue->object); /* the waiters are gone */
     if (queue->object.remote)

@@ -21,7 +21,8 @@ static void *context_refuse(const char *reason)
     return context_fail(EINVAL);
 }
 
-/* A library must not ask for passphrases: OpenSSL's own callback reads them from the terminal, and blocks the thread. */
+/* A library must not ask for passphrases: OpenSSL's own callback reads them from the terminal, and
+ * blocks the thread. */
 static int no_passphrase(char *buffer, int size, int writing, void *asked)
 {
     (void)buffer, (void)size, (void)writing;

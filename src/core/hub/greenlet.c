@@ -16,8 +16,8 @@
 #include "renew.h"
 #include "switch.h"
 
-/* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead record, not foreign
- * memory, and spawning costs no malloc. */
+/* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead
+ * record, not foreign memory, and spawning costs no malloc. */
 enum {
     CHUNK_RECORDS = 64
 };
@@ -41,8 +41,9 @@ void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenle
     end_hooks[slot] = ended;
 }
 
-/* Each greenlet can be ready once and can have one timer of its own running: the room for both is made with its record, so that neither
- * can fail later. Timers of other layers have their room beside it. */
+/* Each greenlet can be ready once and can have one timer of its own running: the room for both is
+ * made with its record, so that neither can fail later. Timers of other layers have their room
+ * beside it. */
 static int refill_records(struct bine_hub *hub)
 {
     size_t records = hub->records_made + CHUNK_RECORDS;
@@ -103,7 +104,8 @@ void bine_greenlet_free(struct bine_greenlet *g)
         free(g->name);
         bine_links_free(g);
         g->name = NULL;
-        free(g->locals); /* of a root, or one that was left at its thread's end: their destructors did not run */
+        /* of a root, or one that was left at its thread's end: their destructors did not run */
+        free(g->locals);
         g->locals = NULL;
         memset(g->slots, 0, sizeof g->slots);
         g->interrupt = 0;
@@ -117,7 +119,8 @@ static void ref_here(void *g)
     ((struct bine_greenlet *)g)->references++;
 }
 
-/* References are counted by its own thread. One that is dropped later is dropped by a later message. */
+/* References are counted by its own thread. One that is dropped later is dropped by a later
+ * message. */
 static __attribute__((noinline, cold)) struct bine_greenlet *ref_elsewhere(struct bine_greenlet *g)
 {
     int saved = errno;
@@ -142,8 +145,8 @@ static void detach_here(void *g)
     bine_greenlet_release(g);
 }
 
-/* References are counted by its own thread. If that has ended its record stays where it is, and so it does for lack of
- * memory. */
+/* References are counted by its own thread. If that has ended its record stays where it is, and so
+ * it does for lack of memory. */
 static __attribute__((noinline, cold)) void detach_elsewhere(struct bine_greenlet *g)
 {
     int saved = errno;
@@ -190,7 +193,7 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
     return root;
 }
 
-/* ---- spawning ------------------------------------------------------------------------------------------------ */
+/* ---- spawning -------------------------------------------------------------------------------- */
 
 static void delay_over(void *greenlet, int64_t deadline)
 {
@@ -313,9 +316,10 @@ struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bi
     return spawn_with(options, true, run, arg, site);
 }
 
-/* ---- running and ending ------------------------------------------------------------------------------------- */
+/* ---- running and ending ---------------------------------------------------------------------- */
 
-/* Those that wait for the hub to become empty count themselves out, so they look again at each end near it. */
+/* Those that wait for the hub to become empty count themselves out, so they look again at each end
+ * near it. */
 static void tell_the_empty(struct bine_hub *hub)
 {
     for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(&hub->empty));)
@@ -426,7 +430,8 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
     if (hub->fibers && (next->state != BINE_NEW || next->stack_class != hub->current->stack_class)) {
         if (next->state == BINE_NEW)
             next->stack = bine_stacks_take(hub->stacks, next->stack_class);
-        bine_fiber_leave(hub, NULL, next); /* otherwise it takes over this stack, which is no switch */
+        /* otherwise it takes over this stack, which is no switch */
+        bine_fiber_leave(hub, NULL, next);
     }
     return next;
 }
@@ -460,7 +465,8 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
 {
     struct bine_greenlet *g = hub->current;
     if (g->flags & BINE_G_ROOT) {
-        /* The thread itself ends. After fork this is the greenlet that called it. What it has open is not forgotten: not to be reported. */
+        /* The thread itself ends. After fork this is the greenlet that called it. What it has open
+         * is not forgotten: not to be reported. */
         g->attention &= (uint8_t) ~(BINE_A_SCOPE | BINE_A_SHIELD);
         g->timeouts = NULL;
         g->shields = 0;
@@ -506,7 +512,7 @@ void bine_fail(int error)
     bine_greenlet_finish(hub, NULL, error ? error : EINVAL);
 }
 
-/* ---- what has become of it ---------------------------------------------------------------------------------- */
+/* ---- what has become of it ------------------------------------------------------------------- */
 
 bine_greenlet *bine_getcurrent(void)
 {

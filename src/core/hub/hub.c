@@ -20,8 +20,9 @@
 
 _Thread_local struct bine_hub *bine_hub_of_thread;
 
-/* Every record that was ever made, newest first, and those that can be used again: they are never freed, so that a thread with a stale
- * pointer can safely be told ESRCH. The lock guards the latter. It is held for a few instructions only, and taken around fork. */
+/* Every record that was ever made, newest first, and those that can be used again: they are never
+ * freed, so that a thread with a stale pointer can safely be told ESRCH. The lock guards the
+ * latter. It is held for a few instructions only, and taken around fork. */
 static struct bine_hub *_Atomic all_records;
 static struct bine_hub *ended_hubs;
 static struct bine_spin hubs_lock;
@@ -76,7 +77,7 @@ void bine_hub_each(void (*visit)(struct bine_hub *hub, void *arg), void *arg)
             visit(hub, arg);
 }
 
-/* ---- making and ending -------------------------------------------------------------------------------------- */
+/* ---- making and ending ----------------------------------------------------------------------- */
 
 /* The discards may spawn greenlets whose arguments are discarded in turn. After this many
  * generations such spawns are refused, so that a thread ends. */
@@ -133,7 +134,8 @@ static void end_hub(struct bine_hub *hub)
     /* The root's record goes back to the others: the hub's next thread takes it again. */
     hub->root->state = BINE_DEAD;
     bine_greenlet_release(hub->root);
-    bine_hub_set_driver(hub, &hub->futex_driver); /* closes the poller; a late waker still finds a driver */
+    /* closes the poller; a late waker still finds a driver */
+    bine_hub_set_driver(hub, &hub->futex_driver);
     bine_timers_free(&hub->timers);
     bine_ready_free(&hub->ready);
     if (!hub->stacks_lost)
@@ -189,8 +191,8 @@ static void hub_after_fork_in_child(void)
     bine_spin_unlock(&hubs_lock);
     if (!hub)
         return;
-    /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of the others are not used again:
-     * waiters on them may still be linked into objects. */
+    /* Only the greenlet that forked lives on, as with threads; it is the root now. The stacks of
+     * the others are not used again: waiters on them may still be linked into objects. */
     struct bine_greenlet *self = hub->current, *g;
     /* inside a link or a posted function, which continues in the child */
     bool no_park = hub->no_park;
@@ -255,8 +257,9 @@ static struct bine_hub *hub_record(void)
     return hub;
 }
 
-/* glibc's thread-local variables lie at the same distance from every thread's pointer: they were there when the program was loaded.
- * Before any constructor that could make a hub, where the library is linked statically. */
+/* glibc's thread-local variables lie at the same distance from every thread's pointer: they were
+ * there when the program was loaded. Before any constructor that could make a hub, where the
+ * library is linked statically. */
 __attribute__((constructor(101))) static void find_errno(void)
 {
     bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
@@ -269,8 +272,9 @@ static void clear(struct bine_hub *hub, size_t from, size_t to)
 
 #define END_OF(member) (offsetof(struct bine_hub, member) + sizeof(((struct bine_hub *)0)->member))
 
-/* All as new but what a thread that knew the hub's previous thread may look at at any moment: the inbox, which is closed, the number of lives,
- * and, if its message was taken before, the driver, which it wakes. */
+/* All as new but what a thread that knew the hub's previous thread may look at at any moment: the
+ * inbox, which is closed, the number of lives, and, if its message was taken before, the driver,
+ * which it wakes. */
 static void begin_life(struct bine_hub *hub)
 {
     struct bine_greenlet *records = hub->records;
@@ -391,7 +395,7 @@ void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
     hub->exchanging = exchange || hub->fibers || hub->further;
 }
 
-/* ---- reaching a hub from other threads ---------------------------------------------------------------------- */
+/* ---- reaching a hub from other threads ------------------------------------------------------- */
 
 struct posted {
     struct bine_message message;

@@ -47,7 +47,8 @@ static bool writing_is_known(FILE *out)
            bine_libc.fflush(out) == 0 && out->_IO_write_ptr == out->_IO_write_base;
 }
 
-/* "abc" is there to be read. A byte that is put back and is another one than was read goes to a buffer of its own. */
+/* "abc" is there to be read. A byte that is put back and is another one than was read goes to a
+ * buffer of its own. */
 static bool reading_is_known(FILE *in)
 {
     bool known = bine_libc.getc(in) == 'a' && in->_IO_read_end - in->_IO_read_ptr == 2 &&

@@ -16,8 +16,8 @@
 
 #if BINE_STDIO_KNOWN
 
-/* How glibc's struct _IO_wide_data begins. Its macros for getwc_unlocked and putwc_unlocked were compiled into programs
- * until 2.28, so this stays. */
+/* How glibc's struct _IO_wide_data begins. Its macros for getwc_unlocked and putwc_unlocked were
+ * compiled into programs until 2.28, so this stays. */
 struct wide_buffer {
     wchar_t *read_next, *read_end, *read_base;
     wchar_t *write_base, *write_next, *write_end;
@@ -104,7 +104,7 @@ bool bine_wide_pending(const FILE *file)
 
 #endif
 
-/* ---- one call ------------------------------------------------------------------------------------- */
+/* ---- one call -------------------------------------------------------------------------------- */
 
 /* Arguments and result of any of them. */
 struct call {
@@ -132,13 +132,15 @@ static void stdio_wide_run_call(struct bine_offload_job *job)
     uselocale(own);
 }
 
-/* libc would write out a line-buffered stdout before it reads from something interactive, and wait for its lock. */
+/* libc would write out a line-buffered stdout before it reads from something interactive, and wait
+ * for its lock. */
 static int lend_prompt(struct bine_hub *hub, const FILE *file)
 {
     return file != stdout && bine_stdio_locked_by_me(hub, stdout) ? bine_stdio_lend(hub, stdout) : -1;
 }
 
-/* On a thread of the pool. The stream's lock is that thread's meanwhile, and this greenlet's among greenlets. */
+/* On a thread of the pool. The stream's lock is that thread's meanwhile, and this greenlet's among
+ * greenlets. */
 static void make_on_pool(struct bine_hub *hub, struct call *call, const char *verb)
 {
     FILE *file = call->file;
@@ -162,7 +164,8 @@ static void make_on_pool(struct bine_hub *hub, struct call *call, const char *ve
     errno = error ? error : call->job.error;
 }
 
-/* Make the call. `quick`: it will neither read nor write. The result of a call that was never made is what `call` holds. */
+/* Make the call. `quick`: it will neither read nor write. The result of a call that was never made
+ * is what `call` holds. */
 static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char *verb, bool quick, bool unlocked)
 {
     call->unlocked = unlocked;
@@ -179,7 +182,7 @@ static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char 
         bine_stdio_end(&turn);
 }
 
-/* ---- input ------------------------------------------------------------------------------------------ */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 static void make_getwc(struct call *call)
 {
@@ -235,7 +238,7 @@ int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, con
     return (int)call.result;
 }
 
-/* ---- output ----------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void make_putwc(struct call *call)
 {
@@ -285,8 +288,9 @@ static int format_into(wchar_t *text, size_t size, int check, const wchar_t *for
     return length;
 }
 
-/* vswprintf says only that the room was too small, not what would be enough, and says the same of a format that is wrong
- * (errno tells: EOVERFLOW is new in 2.37, before that errno stays). NULL: libc shall say what is wrong. */
+/* vswprintf says only that the room was too small, not what would be enough, and says the same of a
+ * format that is wrong (errno tells: EOVERFLOW is new in 2.37, before that errno stays). NULL: libc
+ * shall say what is wrong. */
 static wchar_t *format_text(int check, const wchar_t *format, va_list arguments, int *length)
 {
     enum {
