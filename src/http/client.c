@@ -163,7 +163,7 @@ static struct bine_http *exchange_new(struct bine_http_client *client, struct bi
     return http;
 }
 
-/* The connection goes on if the answer has been read to its end and nothing came behind it. */
+/* The connection is kept if the answer has been read to its end and nothing came after it. */
 static void exchange_free(struct bine_http *http)
 {
     struct bine_http_client *client = http->client;

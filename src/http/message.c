@@ -58,7 +58,7 @@ static int on_field(llhttp_t *parser, const char *at, size_t size)
 {
     struct bine_http_message *message = parser->data;
     if (!message->in_head)
-        return 0; /* trailers are nobody's */
+        return 0; /* no code reads trailers */
     if (message->in_value || message->count == 0) {
         struct bine_http_field *field = new_field(message);
         if (!field)
@@ -221,7 +221,7 @@ void bine_http_message_came(struct bine_http_message *message, size_t size)
 /* ---- the head -------------------------------------------------------------------------------- */
 
 /* RFC 9112 2.2: an empty line may come before a request. llhttp would take any number, and bare
- * line ends. DONE: go on. */
+ * line ends. DONE: the head may be read. */
 static enum bine_http_outcome skip_empty_line(struct bine_http_message *message)
 {
     size_t left = message->used - message->base;

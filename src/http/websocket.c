@@ -91,7 +91,7 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
         return;
     }
     if (wslay_is_ctrl_frame(message->opcode))
-        return; /* wslay answers pings; nobody waits for a pong */
+        return; /* wslay answers pings; no greenlet waits for a pong */
     struct waiting *waiting = malloc(sizeof *waiting + message->msg_length + 1);
     if (!waiting) {
         websocket->out_of_memory = true;
@@ -107,8 +107,8 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
     websocket->last = &waiting->next;
 }
 
-/* Of clients: who does not know it cannot make a proxy between them take a frame for something
- * else. */
+/* For clients. A mask that others do not know keeps them from making a proxy in between take a
+ * frame for something else. */
 static int make_mask(wslay_event_context_ptr context, uint8_t *mask, size_t size, void *arg)
 {
     if (RAND_bytes(mask, (int)size) == 1)
@@ -153,7 +153,7 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
     }
     int error = websocket->error;
     if (!error && bine_check() != 0)
-        error = errno; /* nothing has been sent: others may go on */
+        error = errno; /* nothing has been sent: other greenlets may continue */
     if (!error) {
         int queued = wslay_event_queue_msg(websocket->context, message);
         error = queued == 0 ? 0 : queued == WSLAY_ERR_NOMEM ? ENOMEM : EPIPE;

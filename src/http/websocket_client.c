@@ -25,8 +25,8 @@ static void *connect_failed(int error)
 
 /* ---- protocols ------------------------------------------------------------------------------- */
 
-/* The next name of a list, "a, b", copied to `name`, and where the list goes on; NULL: there is
- * none, or it is malformed or too long. */
+/* Copies the next name of a list, "a, b", to `name`. Returns where the list continues, or NULL if
+ * there is no name, or it is malformed or too long. */
 static const char *next_name(const char *list, char *name, size_t room)
 {
     list += strspn(list, " ");
@@ -77,7 +77,7 @@ static char *url_of_http(const char *url)
     return length < 0 ? connect_failed(ENOMEM) : text;
 }
 
-/* Nobody who cannot see the request can answer it: 0, or an error number. */
+/* Only a server that has seen the request can answer it. Returns 0, or an error number. */
 static int check_answer(const struct bine_http *http, const char *key, const char *offered)
 {
     char wanted[BINE_WEBSOCKET_ANSWER + 1];
