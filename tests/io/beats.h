@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "libc/libc.h"
 #include "heart.h"
+#include "libc/libc.h"
 
 static bine_greenlet *start(void)
 {

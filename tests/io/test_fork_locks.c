@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libc/libc.h"
 #include "fork.h"
 #include "harness.h"
 #include "io/offload/offload.h"
+#include "libc/libc.h"
 
 /* ---- forks in the middle of fork ------------------------------------------------------------------ */
 

@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libc/libc.h"
 #include "fork.h"
 #include "harness.h"
+#include "libc/libc.h"
 
 /* The child hangs in its allocator. */
 #define NOT_UNDER_ASAN "a thread of the pool may hold the allocator's lock at the fork"

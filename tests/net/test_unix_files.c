@@ -7,8 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libc/libc.h"
 #include "harness.h"
+#include "libc/libc.h"
 
 static bine_server *server;
 static char path[64], address[72];

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "core/hub/greenlet.h"
-#include "libc/libc.h"
 #include "harness.h"
+#include "libc/libc.h"
 #include "struck.h"
 
 /* ---- mailboxes ----------------------------------------------------------------------------------- */
