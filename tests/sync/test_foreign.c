@@ -181,6 +181,8 @@ static const char *const without_object[] = {
     "bine_hub_get",
     "bine_hub_exists",
     "bine_check",
+    "bine_error_passes",
+    "bine_interruptions",
     "bine_hub_greenlets",
     "bine_poller_name",
     "bine_simulate",
