@@ -144,10 +144,10 @@ format: ## lay out the C sources that lint looks at
 	@tools/setup format
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.[ch]pp' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
 
-lint: ## clang-format, clang-tidy, cppcheck, ruff, mypy, shellcheck and the house rules find nothing
+lint: ## clang-format, clang-tidy, cppcheck, ruff, mypy, shellcheck and the house rules find nothing (QUICK=1: without clang-tidy and cppcheck)
 	@tools/setup lint
 	@tools/configure build $(MESON_OPTIONS)
-	@tools/lint build
+	@QUICK=$(QUICK) tools/lint build
 
 abi: all ## say that a change of the public interface is meant: renew the dumps in packaging/abi
 	@tests/install/abi.py --renew $(CURDIR) $(wildcard build/libbine.so build/src/tls/libbine-tls.so build/src/http/libbine-http.so)
