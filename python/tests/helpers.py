@@ -1,8 +1,12 @@
 """What several test modules use."""
 
+import os
 import time
 
 import bine
+
+# The source tree.
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def raises(kind, function, *args, **kwargs):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import bine
-from helpers import longest_gap, raises
+from helpers import ROOT, longest_gap, raises
 
 PATCHED = True
 SERVERS = "BINE_POSTGRES_PORT" in os.environ
@@ -300,7 +300,7 @@ def test_aiohttp_and_psycopg2_in_one_thread():
     import subprocess
     import sys
 
-    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples", "aiohttp_and_psycopg2.py")
+    program = os.path.join(ROOT, "python", "examples", "aiohttp_and_psycopg2.py")
     dsn = "host=127.0.0.1 port=%d user=bine dbname=postgres" % port("POSTGRES")
     done = subprocess.run([sys.executable, program, dsn, "http://127.0.0.1:%d/1" % port("HTTP")], stdout=subprocess.PIPE, universal_newlines=True,
                           timeout=50)

@@ -8,7 +8,9 @@ import tempfile
 
 import pytest
 
-EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples")
+from helpers import ROOT
+
+EXAMPLES = os.path.join(ROOT, "python", "examples")
 
 
 def test_mypy_strict_over_the_examples():

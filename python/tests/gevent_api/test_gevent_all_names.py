@@ -4,6 +4,7 @@ import os
 import re
 
 from gevent_names import listed
+from helpers import ROOT
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -53,6 +54,6 @@ def test_each_public_name_is_there_or_said_to_be_missing():
 
 
 def test_what_is_missing_stands_in_the_documentation():
-    with open(os.path.join(HERE, "..", "..", "docs", "gevent.md")) as page:
+    with open(os.path.join(ROOT, "docs", "gevent.md")) as page:
         words = set(re.findall(r"\w+", page.read()))
     assert [name for names in MISSING.values() for name in names.split() if name not in words] == []

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from helpers import ROOT
+
 sys.path.insert(0, os.path.join(ROOT, "tests", "examples"))
 
 
