@@ -91,7 +91,7 @@ MAKERS = {
 # Exceptions, and signal_handler, which CPython gives to the main thread only. Those of the methods wait for ever by design, or start threads.
 NOT_CALLED = {
     "GreenletExit", "LoopExit", "signal_handler", "Hub.switch", "Greenlet.switch", "Waiter.get", "Hub.run", "Hub.destroy", "Hub.resolver",
-    "Hub.start_periodic_monitoring_thread", "Greenlet.error", "Hub.error", "Channel.hub", "Event.hub", "AsyncResult.hub", "ThreadResult.handle_error", "ThreadResult.destroy_in_main_thread",
+    "Hub.start_periodic_monitoring_thread", "Greenlet.error", "Hub.error", "Channel.hub", "Channel.next", "Event.hub", "AsyncResult.hub", "ThreadResult.handle_error", "ThreadResult.destroy_in_main_thread",
 }
 # Their outcomes differ with the kind of queue, and with the thread: test_gevent_objects.py has them.
 NOT_CALLED.update("%s.%s" % (kind, name) for kind in ("Queue", "JoinableQueue", "LifoQueue", "PriorityQueue", "SimpleQueue", "UnboundQueue")
