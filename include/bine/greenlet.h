@@ -337,9 +337,9 @@ BINE_API bool bine_timeout_expired(const bine_timeout *scope);
 #define BINE_WITHIN(...) BINE_WITHIN_(__VA_ARGS__, NULL, )
 #define BINE_WITHIN_(duration, told, ...) \
     BINE_WITHIN_NAMED_(BINE_JOIN_(bine_within_, __LINE__), duration, told)
-#define BINE_WITHIN_NAMED_(name, duration, told)                                           \
-    for (bine_within name __attribute__((__cleanup__(                                      \
-             bine_within_end))) = {{0, 0, NULL, false}, (duration), (told), false, false}; \
+#define BINE_WITHIN_NAMED_(name, duration, told)                                                   \
+    for (bine_within name __attribute__((__cleanup__(                                              \
+             bine_within_end))) = {{0, 0, NULL, false, {0, 0}}, (duration), (told), false, false}; \
          bine_within_begin(&name);)
 #define BINE_JOIN_(a, b) BINE_JOIN__(a, b)
 #define BINE_JOIN__(a, b) a##b
