@@ -31,7 +31,7 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         /* Spare the kernel an operation that would be withdrawn at once. */
         int error = bine_cancelled(hub);
         if (error)
-            return -(BINE_OPERATION_CUT + error);
+            return BINE_OPERATION_CUT_BY(error);
         int bits = __builtin_expect(hub->current->attention & BINE_A_CALLBACK, 0) ? ready_now(operation) : 0;
         if (bits)
             return bits;
@@ -62,7 +62,7 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
     while (!operation->ended)
         bine_park(hub, verb, object, INT64_MAX, BINE_PARK_FIRM);
     if (operation->result == -ECANCELED)
-        return -(BINE_OPERATION_CUT + error);
+        return BINE_OPERATION_CUT_BY(error);
     forget_interruption(hub, error);
     return operation->result;
 }

@@ -202,11 +202,12 @@ struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);
  * (kill, scope, deadline, signal) the operation is cancelled, and the greenlet waits for its end.
  *
  * Returns the operation's result. If it ended only because of the cancel, or did not begin, returns
- * -(BINE_OPERATION_CUT + e). There e is what bine_park returned, which may be any error number,
+ * BINE_OPERATION_CUT_BY(e). There e is what bine_park returned, which may be any error number,
  * also one that a system call may have. Returns -ENOMEM and the like if it could not begin. flags:
  * BINE_PARK_*.
  */
 #define BINE_OPERATION_CUT (1 << 20)
+#define BINE_OPERATION_CUT_BY(error) (-(BINE_OPERATION_CUT + (error)))
 int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
                            unsigned flags);
 

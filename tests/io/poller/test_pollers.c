@@ -117,7 +117,7 @@ TEST(hazard_15_many_waiters_on_one_descriptor)
     CHECK(!waiters[4].ended);
     CHECK_OK(bine_kill(all[4]));
     CHECK_OK(bine_join(all[4], NULL, BINE_FOREVER));
-    CHECK_EQ(waiters[4].result, -ECANCELED);
+    CHECK_EQ(waiters[4].result, BINE_OPERATION_CUT_BY(ECANCELED));
     shut(pair[0]);
     shut(pair[1]);
 }
@@ -167,7 +167,7 @@ TEST(hazard_27_a_wait_never_ends_before_its_deadline)
     static const int64_t durations[] = {1, 999, 1001, 123456, 999999, 1000001, 1500000, 3999999, 7654321};
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
         int64_t deadline = bine_hub_now(hub) + durations[i];
-        CHECK_EQ(wait_until(ends[0], POLLIN, deadline), -ETIME);
+        CHECK_EQ(wait_until(ends[0], POLLIN, deadline), BINE_OPERATION_CUT_BY(ETIME));
         CHECK_GE(bine_hub_now(hub), deadline);
     }
     shut(ends[0]);
@@ -180,8 +180,8 @@ TEST(a_scope_around_a_wait_ends_it)
     CHECK_OK(pipe2(ends, O_CLOEXEC));
     bine_timeout scope;
     CHECK_OK(bine_timeout_begin(&scope, 2 * BINE_MS));
-    CHECK_EQ(wait_for(ends[0], POLLIN), -ETIMEDOUT);
-    CHECK_EQ(wait_for(ends[0], POLLIN), -ETIMEDOUT);
+    CHECK_EQ(wait_for(ends[0], POLLIN), BINE_OPERATION_CUT_BY(ETIMEDOUT));
+    CHECK_EQ(wait_for(ends[0], POLLIN), BINE_OPERATION_CUT_BY(ETIMEDOUT));
     CHECK_EQ(bine_timeout_end(&scope), 1);
     put(ends[1], "x", 1);
     CHECK_EQ(wait_for(ends[0], POLLIN), POLLIN);
@@ -209,7 +209,7 @@ static bool cancel_and_look(int round)
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     size_t got = waiter.result > 0 ? (size_t)waiter.result : 0;
     if (!got)
-        CHECK_EQ(waiter.result, -ECANCELED);
+        CHECK_EQ(waiter.result, BINE_OPERATION_CUT_BY(ECANCELED));
     CHECK_MEMORY(buffer, "abcd", got);
     ssize_t left = bine_libc.recv(pair[0], rest, sizeof rest, MSG_DONTWAIT);
     CHECK_EQ((left > 0 ? (size_t)left : 0) + got, 4u);
@@ -241,7 +241,7 @@ TEST(hazard_24_a_wait_returns_only_when_the_kernel_has_let_go)
         struct bine_operation operation = {
             .kind = BINE_OP_RECV, .fd = pair[0], .buffer = buffer, .size = sizeof buffer};
         int64_t deadline = bine_hub_now(bine_hub_get()) + (round % 5) * 100 * BINE_US;
-        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "recv fd", deadline, 0), -ETIME);
+        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "recv fd", deadline, 0), BINE_OPERATION_CUT_BY(ETIME));
         put(pair[1], "late", 4);
         CHECK_OK(bine_sleep(0));
         CHECK_EQ(buffer[0], 0);
@@ -339,7 +339,7 @@ TEST(ten_thousand_waits_at_once_overflow_nothing, .seconds = 60)
             CHECK_OK(bine_killall(all, (size_t)count, BINE_FOREVER));
         CHECK_OK(bine_joinall(all, (size_t)count, BINE_FOREVER));
         for (int i = 0; i < count; i++)
-            CHECK_EQ(waiters[i].result, round == 0 ? POLLIN : -ECANCELED);
+            CHECK_EQ(waiters[i].result, round == 0 ? POLLIN : BINE_OPERATION_CUT_BY(ECANCELED));
         if (round == 0)
             CHECK_EQ(bine_libc.read(fd, &one, sizeof one), 8);
         if (poller()->class->drained)

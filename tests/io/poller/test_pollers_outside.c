@@ -57,7 +57,7 @@ TEST(hazard_15_a_reused_number_waits_for_the_new_file)
         make_pair(second);
         CHECK_EQ(second[0], number);
         put(first[1], "old", 3);
-        CHECK_EQ(wait_until(number, POLLIN, bine_hub_now(bine_hub_get()) + 2 * BINE_MS), -ETIME);
+        CHECK_EQ(wait_until(number, POLLIN, bine_hub_now(bine_hub_get()) + 2 * BINE_MS), BINE_OPERATION_CUT_BY(ETIME));
         put(second[1], "new", 3);
         CHECK_EQ(wait_for(number, POLLIN), POLLIN);
         close(copy);
@@ -322,7 +322,7 @@ TEST(a_signal_interrupts_a_wait_of_the_root)
     for (int i = 0; i < 10; i++) {
         struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = ends[0], .events = POLLIN};
         int64_t result = bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
-        CHECK_EQ(result, -EINTR);
+        CHECK_EQ(result, BINE_OPERATION_CUT_BY(EINTR));
     }
     atomic_store(&signaller.stop, true);
     CHECK_EQ(pthread_join(thread, NULL), 0);
@@ -347,7 +347,7 @@ TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
             CHECK_OK(bine_go(write_later, (void *)(intptr_t)own[1]));
             if (wait_for(own[0], POLLIN) != POLLIN)
                 _exit(2);
-            if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) != -ETIME)
+            if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) != BINE_OPERATION_CUT_BY(ETIME))
                 _exit(3);
             if (waiter.ended)
                 _exit(4);
