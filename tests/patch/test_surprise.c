@@ -58,7 +58,7 @@ static int reads(FILE *file)
 static wint_t reads_wide(FILE *file)
 {
     wint_t character = libc.fgetwc(file);
-    file->_mode = 0;
+    libc.fgetwc(file); /* as if the next one did not lie in the buffer */
     return character;
 }
 

@@ -242,7 +242,7 @@ TEST(hazard_38_greenlets_of_another_thread)
 static void hold_as_thread(const char *where)
 {
     if (*where == 'c' && !bine_hub_here())
-        bine_libc.nanosleep(&(struct timespec){.tv_nsec = 100 * BINE_MS}, NULL);
+        bine_libc.nanosleep(&(struct timespec){.tv_nsec = 100 * BINE_MS * harness_slower()}, NULL);
 }
 
 static void *load_as_thread(void *arg)
