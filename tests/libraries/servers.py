@@ -103,8 +103,17 @@ class Servers:
         user = as_user("mysql")
         data, port = self.place("mariadb", user), free_port()
         name = pwd.getpwuid(user.get("user", os.getuid())).pw_name
-        subprocess.run([install, "--no-defaults", "--datadir=" + data, "--user=" + name, "--auth-root-authentication-method=normal",
-                        "--skip-test-db"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [install, "--no-defaults", "--datadir=" + data, "--user=" + name, "--auth-root-authentication-method=normal",
+                   "--skip-test-db"]
+        for attempt in (1, 2, 3):  # of two that run side by side one fails now and then
+            made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if made.returncode == 0:
+                break
+            print("mariadb-install-db, attempt %d:\n%s" % (attempt, made.stdout[-600:]), file=sys.stderr)
+            for entry in os.listdir(data):
+                path = os.path.join(data, entry)
+                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        made.check_returncode()
         self.start([server, "--no-defaults", "--datadir=" + data, "--port=%d" % port, "--bind-address=127.0.0.1", "--user=" + name,
                     "--socket=" + os.path.join(data, "socket"), "--pid-file=" + os.path.join(data, "pid"), "--skip-grant-tables",
                     "--skip-networking=0", "--innodb-flush-log-at-trx-commit=0", "--max-connections=200"], port, "mariadb-server")
