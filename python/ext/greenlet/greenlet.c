@@ -11,13 +11,14 @@
 #include "carrier/switch_tracer.h"
 #include "carrier/tracing.h"
 #include "greenlet_parts.h"
+#include "libc/container_of.h"
 #include "wait/park.h"
 #include "wait/sleeper.h"
 #include "wait/timeout.h"
 
 static bool greenlet_ended(const struct bine_waitable *waitable)
 {
-    return bine_py_ended((Greenlet *)((char *)waitable - offsetof(Greenlet, waitable)));
+    return bine_py_ended(BINE_CONTAINER_OF(waitable, Greenlet, waitable));
 }
 
 static const struct bine_waitable_class waitable_class = {"Greenlet", greenlet_ended, NULL, NULL};

@@ -13,6 +13,7 @@
 #include "carrier/pending.h"
 #include "core/hub/streak.h"
 #include "greenlet/greenlet.h"
+#include "libc/container_of.h"
 
 typedef struct bine_loop Loop;
 
@@ -180,7 +181,7 @@ static PyObject *loop_serve(PyObject *object, PyObject *unused)
 /* In a turn of the child after fork: what was waited for is begun again, and who calls the callbacks. */
 static void renew(struct bine_message *message)
 {
-    Loop *loop = (Loop *)((char *)message - offsetof(Loop, renewal));
+    Loop *loop = BINE_CONTAINER_OF(message, Loop, renewal);
     for (struct bine_watcher *watcher = loop->active; watcher; watcher = watcher->next)
         if (watcher->class->renew)
             watcher->class->renew(watcher);

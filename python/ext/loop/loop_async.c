@@ -1,4 +1,5 @@
 /* loop.async_: a watcher that any thread may have called. See loop.h. */
+#include "libc/container_of.h"
 #include "loop.h"
 
 typedef struct {
@@ -17,7 +18,7 @@ static bool is_sent(Async *self)
 
 static void loop_async_dropped(struct bine_message *message)
 {
-    Async *self = (Async *)((char *)message - offsetof(Async, message));
+    Async *self = BINE_CONTAINER_OF(message, Async, message);
     atomic_store(&self->sent, 0);
     if (!Py_IsInitialized())
         return;
@@ -28,7 +29,7 @@ static void loop_async_dropped(struct bine_message *message)
 
 static void loop_async_arrived(struct bine_message *message)
 {
-    Async *self = (Async *)((char *)message - offsetof(Async, message));
+    Async *self = BINE_CONTAINER_OF(message, Async, message);
     if (self->base.loop->destroyed) {
         loop_async_dropped(message); /* nobody empties its queues any more */
         return;

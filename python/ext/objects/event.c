@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "greenlet/greenlet.h"
 #include "greenlet/hub_object.h"
+#include "libc/container_of.h"
 #include "objects.h"
 #include "wait/order.h"
 #include "wait/park.h"
@@ -37,7 +38,7 @@ static bool is_set(const Event *self)
 
 static bool event_ready(const struct bine_waitable *waitable)
 {
-    return is_set((const Event *)((const char *)waitable - offsetof(Event, waitable)));
+    return is_set(BINE_CONTAINER_OF(waitable, Event, waitable));
 }
 
 static const struct bine_waitable_class waitable_class = {"Event", event_ready, NULL, NULL};

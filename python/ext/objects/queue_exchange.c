@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "libc/container_of.h"
 #include "queue_parts.h"
 #include "wait/park.h"
 #include "wait/sleeper.h"
@@ -29,7 +30,7 @@ struct taker {
 
 static bool queue_ready(const struct bine_waitable *waitable)
 {
-    const Queue *self = (const Queue *)((const char *)waitable - offsetof(Queue, waitable));
+    const Queue *self = BINE_CONTAINER_OF(waitable, Queue, waitable);
     return bine_py_items_count(&self->items) > 0 || self->shut;
 }
 

@@ -9,6 +9,7 @@
 #include "base/arguments.h"
 #include "greenlet/greenlet.h"
 #include "greenlet/hub_object.h"
+#include "libc/container_of.h"
 #include "objects.h"
 #include "semaphore_parts.h"
 #include "wait/park.h"
@@ -24,7 +25,7 @@ static bool is_rlock(const Lock *self)
 
 static bool lock_ready(const struct bine_waitable *waitable)
 {
-    const Lock *self = (const Lock *)((const char *)waitable - offsetof(Lock, waitable));
+    const Lock *self = BINE_CONTAINER_OF(waitable, Lock, waitable);
     return is_rlock(self) ? !self->owner : self->counter > 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "carrier/carry.h"
 #include "carrier/pending.h"
+#include "libc/container_of.h"
 #include "park.h"
 
 /* All sleepers of all threads. The GIL guards it. */
@@ -74,7 +75,7 @@ bool bine_py_wake(struct bine_py_sleeper *sleeper)
     return false;
 }
 
-#define SLEEPER_OF(w) ((struct bine_py_sleeper *)((char *)(w)-offsetof(struct bine_py_sleeper, waiter)))
+#define SLEEPER_OF(w) BINE_CONTAINER_OF(w, struct bine_py_sleeper, waiter)
 
 static void wake_watcher(struct bine_waiter *waiter)
 {
