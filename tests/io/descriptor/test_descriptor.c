@@ -75,15 +75,15 @@ TEST(a_lock_is_free_in_the_child_although_another_thread_held_it)
 {
     int fds[2], status = 0;
     unix_pair(fds);
-    CHECK(!atomic_flag_test_and_set(&record_of(fds[0])->lock));
+    CHECK(bine_spin_try(&record_of(fds[0])->lock));
     pid_t child = fork();
     CHECK_OK(child);
     if (child == 0)
-        _exit(atomic_flag_test_and_set(&record_of(fds[0])->lock) ? 1 : 0);
+        _exit(bine_spin_try(&record_of(fds[0])->lock) ? 0 : 1);
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
-    CHECK(atomic_flag_test_and_set(&record_of(fds[0])->lock)); /* here it is held on */
-    atomic_flag_clear(&record_of(fds[0])->lock);
+    CHECK(!bine_spin_try(&record_of(fds[0])->lock)); /* here it is held on */
+    bine_spin_unlock(&record_of(fds[0])->lock);
     close_pair(fds);
 }
 
