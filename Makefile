@@ -18,7 +18,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python wheels test-wheels format lint abi install deb build-dir clean
+.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -131,6 +131,11 @@ test-cpython: ## CPython's own tests with everything patched (PYTHONS="python3.1
 bench-python: ## measure the Python package beside gevent and asyncio
 	@tools/setup python
 	@tools/bench-python
+
+plots: ## draw the pictures of docs/performance.md, from what the last full benches measured
+	@test -x build-python/plot/bin/python || python3 -m venv build-python/plot
+	@build-python/plot/bin/python -m pip install -q --disable-pip-version-check matplotlib
+	@build-python/plot/bin/python bench/plot.py --page docs/pictures $(wildcard build/bench-results.json build-python/bench.json)
 
 wheels: ## wheels and an sdist into dist/, for each CPython and machine (PYTHONS="3.11" MACHINES="x86_64": only these)
 	@tools/setup wheels

@@ -99,7 +99,7 @@ def wrk(port: int, seconds: int, connections: int, *options: str) -> tuple[int, 
 
 
 def save(path: str, figures: Mapping[tuple[str, str, str], Sequence[float]]) -> None:
-    """Write the figures of all rounds, {(work, name, unit): values}, for plot.py."""
+    """Write the figures of all rounds, {(work, name, unit): values}, for bench/plot.py."""
     with open(path, "w") as file:
         json.dump({"python": sys.version, "rows": [{"work": work, "name": name, "unit": unit, "values": values}
                                                    for (work, name, unit), values in figures.items()]}, file, indent=1)
