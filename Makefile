@@ -147,7 +147,7 @@ test-wheels: ## try the wheels of dist/ in bare roots without compiler and heade
 
 format: ## lay out the C sources that lint looks at
 	@tools/setup format
-	@git ls-files 'src/*.[ch]' 'include/*.h' 'include/*.hpp' 'tests/*.[ch]' 'tests/*.cc' 'tests/*.[ch]pp' 'examples/*.[ch]' 'examples/*.cpp' 'bench/*.[ch]' 'python/ext/*.[ch]' | xargs clang-format -i
+	@git ls-files '*.[ch]' '*.[ch]pp' '*.cc' | xargs clang-format -i
 
 lint: ## clang-format, clang-tidy, cppcheck, ruff, mypy, shellcheck and the house rules find nothing (QUICK=1: without clang-tidy and cppcheck)
 	@tools/setup lint

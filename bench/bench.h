@@ -1,7 +1,8 @@
 /*
- * What the benchmark programs share: clocks, memory figures and the form of a result line. Each program is
- * called as `PROGRAM WORK [COUNT]`, does the work COUNT times and prints lines of `name value unit`, which
- * bench/run collects. A program that does not know the work exits with 77: left out.
+ * What the benchmark programs share: clocks, memory figures and the form of a result line. Each
+ * program is called as `PROGRAM WORK [COUNT]`, does the work COUNT times and prints lines of `name
+ * value unit`, which bench/run collects. A program that does not know the work exits with 77: left
+ * out.
  */
 #ifndef BENCH_H
 #define BENCH_H

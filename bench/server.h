@@ -1,6 +1,6 @@
 /*
- * What the benchmark servers share: a listening socket on a free port of loopback, told to bench/run as a line
- * `port N`; and the end of the process when the one that started it ends.
+ * What the benchmark servers share: a listening socket on a free port of loopback, told to
+ * bench/run as a line `port N`; and the end of the process when the one that started it ends.
  */
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
@@ -23,7 +23,8 @@ enum {
 };
 
 /* The whole answer of the HTTP works: 13 bytes of text. */
-#define BENCH_HTTP_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
+#define BENCH_HTTP_ANSWER \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
 
 static inline void bench_must(int result, const char *what)
 {

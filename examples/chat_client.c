@@ -1,6 +1,7 @@
 /*
- * A chat client: what you type goes out, what others say appears meanwhile. It reads the keyboard with plain fgets;
- * after bine_patch_all() that waits without stopping the greenlet that prints the messages.
+ * A chat client: what you type goes out, what others say appears meanwhile. It reads the keyboard
+ * with plain fgets; after bine_patch_all() that waits without stopping the greenlet that prints the
+ * messages.
  *
  *     chat_client ADDRESS      as in chat_client localhost:7778 (see chat.c for the server)
  */
@@ -46,7 +47,8 @@ int main(int count, char **arguments)
         if (bine_send_all(fd, line, strlen(line)) != 0)
             break;
 
-    shutdown(fd, SHUT_WR); /* the end of what we say; the server closes, and that ends the printer */
+    /* The end of what we say; the server closes, and that ends the printer. */
+    shutdown(fd, SHUT_WR);
     bine_join(printer, NULL, 5 * BINE_SECOND);
     close(fd);
     return 0;

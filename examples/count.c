@@ -1,6 +1,6 @@
 /*
- * The greenlets of alternate.c with 500,000 rounds instead of 5, counting instead of printing: a million and a half
- * turns are a matter of milliseconds, and the process never has a second thread.
+ * The greenlets of alternate.c with 500,000 rounds instead of 5, counting instead of printing: a
+ * million and a half turns are a matter of milliseconds, and the process never has a second thread.
  */
 #include <bine.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@ enum {
     GREENLETS = 3
 };
 
-static long turns; /* of all of them. No lock: greenlets of one thread never run at the same time. */
+static long turns; /* of all of them. No lock: greenlets of one thread never run at the same
+                    * time. */
 
 static void *f(void *n)
 {

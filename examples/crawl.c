@@ -1,9 +1,10 @@
 /*
- * A crawler: follow the links of a site, ten pages at a time. What is still to be fetched stands in a joinable
- * queue; ten greenlets take from it and put in the links that they find; when every address has been dealt with, the queue's
- * join returns and the crawl is over.
+ * A crawler: follow the links of a site, ten pages at a time. What is still to be fetched stands in
+ * a joinable queue; ten greenlets take from it and put in the links that they find; when every
+ * address has been dealt with, the queue's join returns and the crawl is over.
  *
- *     crawl            a site of a hundred pages in this same process, each of which takes 20 ms to answer
+ *     crawl            a site of a hundred pages in this same process, each of which takes 20 ms to
+ *                      answer
  *     crawl URL        the site at this address: only links that begin with it are followed
  */
 #include <bine.h>
@@ -75,7 +76,8 @@ static size_t append(char *data, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-/* Take addresses until killed. One handle each: libcurl keeps its connection open from page to page. */
+/* Take addresses until killed. One handle each: libcurl keeps its connection open from page to
+ * page. */
 static void *work(void *arg)
 {
     CURL *easy = curl_easy_init();
@@ -98,13 +100,14 @@ static void *work(void *arg)
             printf("failed: %s: %s\n", (char *)url, curl_easy_strerror(code));
         }
         free(page.text);
-        bine_queue_task_done(to_fetch); /* after its links were put in: the queue was never done too early */
+        /* After its links were put in: the queue was never done too early. */
+        bine_queue_task_done(to_fetch);
     }
     curl_easy_cleanup(easy);
     return NULL;
 }
 
-/* ---- a site to crawl: page n links to 2n and 2n + 1, and all link home ---------------------------------- */
+/* ---- a site to crawl: page n links to 2n and 2n + 1, and all link home ----------------------- */
 
 static void *serve_site(void *connection)
 {
@@ -119,9 +122,11 @@ static void *serve_site(void *connection)
         bine_sleep(20 * BINE_MS);
         int size = snprintf(body, sizeof body, "<a href=\"/\">home</a>");
         for (int link = 2 * n; link <= 2 * n + 1 && link <= PAGES_OF_OURS; link++)
-            size += snprintf(body + size, sizeof body - (size_t)size, "<a href=\"/%d\">%d</a>", link, link);
+            size += snprintf(body + size, sizeof body - (size_t)size, "<a href=\"/%d\">%d</a>",
+                             link, link);
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size);
-        if (bine_send_all(fd, head, strlen(head)) != 0 || bine_send_all(fd, body, (size_t)size) != 0)
+        if (bine_send_all(fd, head, strlen(head)) != 0 ||
+            bine_send_all(fd, body, (size_t)size) != 0)
             break;
     }
     close(fd);

@@ -16,7 +16,8 @@ static void *serve(void *connection)
     int fd = (int)(intptr_t)connection;
     char buffer[4096];
     ssize_t got;
-    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0 && bine_send_all(fd, buffer, (size_t)got) == 0)
+    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0 &&
+           bine_send_all(fd, buffer, (size_t)got) == 0)
         ;
     close(fd);
     return NULL;

@@ -1,6 +1,7 @@
 /*
- * Fetch several pages at the same time, in one thread, with a library that knows nothing of greenlets: libcurl's
- * easy interface, which blocks until the page is there. After bine_patch_all() only the greenlet that called it waits.
+ * Fetch several pages at the same time, in one thread, with a library that knows nothing of
+ * greenlets: libcurl's easy interface, which blocks until the page is there. After bine_patch_all()
+ * only the greenlet that called it waits.
  *
  *     fetch            three pages of a small server in this same process (pages.c)
  *     fetch URL...     these

@@ -23,7 +23,8 @@ static void *fetch(void *url)
     }
     while ((got = bine_http_read(http, block, sizeof block)) > 0)
         size += (size_t)got;
-    printf("%s: status %d, %zu bytes%s\n", bine_http_url(http), bine_http_status(http), size, got < 0 ? ", cut" : "");
+    printf("%s: status %d, %zu bytes%s\n", bine_http_url(http), bine_http_status(http), size,
+           got < 0 ? ", cut" : "");
     bine_http_close(http);
     return NULL;
 }
@@ -31,7 +32,8 @@ static void *fetch(void *url)
 int main(int count, char **urls)
 {
     bine_tls_context *tls = bine_tls_client_new(&(bine_tls_options){.protocols = "http/1.1"});
-    client = bine_http_client_new(&(bine_http_client_options){.tls = tls, .limits = {.body = 1 << 30}});
+    client =
+        bine_http_client_new(&(bine_http_client_options){.tls = tls, .limits = {.body = 1 << 30}});
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);
     for (int i = 1; client && i < count; i++)
         bine_scope_spawn(scope, fetch, urls[i]);

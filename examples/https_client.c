@@ -1,11 +1,11 @@
 /*
- * An HTTPS client: fetch one page and print its status and length. What goes wrong is said in words, a certificate that has
- * expired, or is another host's, included.
+ * An HTTPS client: fetch one page and print its status and length. What goes wrong is said in
+ * words, a certificate that has expired, or is another host's, included.
  *
  *     https_client HOST:PORT [PATH [AUTHORITIES [CERTIFICATE]]]
  *
- * AUTHORITIES is a PEM file of whom to trust ("": the system's), CERTIFICATE one with the client's own certificate and key,
- * for servers that ask for one.
+ * AUTHORITIES is a PEM file of whom to trust ("": the system's), CERTIFICATE one with the client's
+ * own certificate and key, for servers that ask for one.
  */
 #include <bine.h>
 #include <bine/tls.h>
@@ -20,7 +20,8 @@
 static int complain(const char *what)
 {
     const char *reason = bine_tls_reason();
-    fprintf(stderr, "https_client: %s: %s\n", what, errno == EPROTO || errno == EINVAL ? reason : strerror(errno));
+    fprintf(stderr, "https_client: %s: %s\n", what,
+            errno == EPROTO || errno == EINVAL ? reason : strerror(errno));
     return 1;
 }
 
@@ -40,8 +41,9 @@ static int read_response(bine_reader *reader)
         return complain("the head");
     ssize_t got = 1;
     while (got > 0 && size != announced) {
-        size_t most =
-            announced >= 0 && announced - size < (long long)sizeof block ? (size_t)(announced - size) : sizeof block;
+        size_t most = announced >= 0 && announced - size < (long long)sizeof block
+                          ? (size_t)(announced - size)
+                          : sizeof block;
         got = bine_reader_read(reader, block, most);
         size += got > 0 ? got : 0;
     }
@@ -54,13 +56,15 @@ static int read_response(bine_reader *reader)
 static int fetch(bine_tls *tls, const char *host, const char *path)
 {
     char request[2048];
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, host);
+    int length =
+        snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, host);
     bine_reader *reader = bine_tls_reader_new(tls, 0);
     bine_tls_set_timeouts(tls, PATIENCE, PATIENCE);
     int status = 1;
     if (length >= (int)sizeof request || !reader)
         fprintf(stderr, "https_client: the path is too long, or there is no memory\n");
-    else if (bine_tls_write(tls, request, (size_t)length) < 0 && errno != EPIPE && errno != ECONNRESET)
+    else if (bine_tls_write(tls, request, (size_t)length) < 0 && errno != EPIPE &&
+             errno != ECONNRESET)
         complain("request");
     else
         status = read_response(reader); /* also of a server that hung up: it may have said why */
@@ -78,10 +82,10 @@ int main(int count, char **arguments)
     char *host = strdup(arguments[1]), *colon = host ? strrchr(host, ':') : NULL;
     if (colon)
         *colon = '\0'; /* the name that its certificate must have */
-    bine_tls_context *context =
-        bine_tls_client_new(&(bine_tls_options){.authorities = count > 3 && *arguments[3] ? arguments[3] : NULL,
-                                                .certificate = count > 4 ? arguments[4] : NULL,
-                                                .protocols = "http/1.1"});
+    bine_tls_context *context = bine_tls_client_new(
+        &(bine_tls_options){.authorities = count > 3 && *arguments[3] ? arguments[3] : NULL,
+                            .certificate = count > 4 ? arguments[4] : NULL,
+                            .protocols = "http/1.1"});
     if (!context)
         return complain("certificates");
     int status = 1, fd = bine_dial(arguments[1], PATIENCE);
@@ -89,7 +93,8 @@ int main(int count, char **arguments)
         perror(arguments[1]);
     } else {
         bine_tls *tls = bine_tls_connect(context, fd, host, PATIENCE);
-        status = tls ? fetch(tls, arguments[1], count > 2 ? arguments[2] : "/") : complain(arguments[1]);
+        status =
+            tls ? fetch(tls, arguments[1], count > 2 ? arguments[2] : "/") : complain(arguments[1]);
         bine_tls_free(tls, BINE_SECOND);
         bine_close(fd);
     }

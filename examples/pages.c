@@ -1,6 +1,7 @@
 /*
- * The server is written as for one connection at a time: accept, recv, sleep, send, as in any textbook. It serves
- * all of them at the same time because the calls are patched and each connection has a greenlet.
+ * The server is written as for one connection at a time: accept, recv, sleep, send, as in any
+ * textbook. It serves all of them at the same time because the calls are patched and each
+ * connection has a greenlet.
  */
 #include "pages.h"
 
@@ -39,7 +40,8 @@ static void answer(int fd, const char *request)
         char head[128], body[4096];
         bine_sleep(pages[i].delay); /* a slow database, let us say */
         memset(body, '*', pages[i].size);
-        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                  pages[i].size);
         if (bine_send_all(fd, head, strlen(head)) == 0)
             bine_send_all(fd, body, pages[i].size);

@@ -1,4 +1,5 @@
-/* A small HTTP server on loopback whose pages take their time: something to fetch without a network. */
+/* A small HTTP server on loopback whose pages take their time: something to fetch without a
+ * network. */
 #ifndef EXAMPLES_PAGES_H
 #define EXAMPLES_PAGES_H
 
@@ -9,8 +10,9 @@ enum {
     PAGE_URL_SIZE = 64
 };
 
-/* Serve from now on, in greenlets of this thread; kill and join the one returned to end it. Fills in the pages' URLs.
- * NULL with errno when it cannot listen. Call bine_patch_all() before: the server uses libc's calls. */
+/* Serve from now on, in greenlets of this thread; kill and join the one returned to end it. Fills
+ * in the pages' URLs. NULL with errno when it cannot listen. Call bine_patch_all() before: the
+ * server uses libc's calls. */
 bine_greenlet *pages_serve(char urls[PAGES][PAGE_URL_SIZE]);
 
 /* How long the server waits before it answers, all pages together, in nanoseconds. */

@@ -1,4 +1,5 @@
-// A pipeline in C++: one greenlet reads, three work, one collects. The first failure ends all of them, and is thrown here.
+// A pipeline in C++: one greenlet reads, three work, one collects. The first failure ends all of
+// them, and is thrown here.
 #include <bine.hpp>
 #include <iostream>
 #include <map>
@@ -49,7 +50,8 @@ static std::map<size_t, int> count_lengths(const std::vector<std::string> &words
 
 int main()
 {
-    for (auto [length, count] : count_lengths({"greenlets", "are", "cheap", "and", "plain", "to", "use"}))
+    for (auto [length, count] :
+         count_lengths({"greenlets", "are", "cheap", "and", "plain", "to", "use"}))
         std::cout << count << " of length " << length << "\n";
     try {
         count_lengths({"one", "2", "three"});

@@ -1,6 +1,6 @@
 /*
- * Which ports of this machine are open? A pool of 200 greenlets tries them all; each gives a port that does not
- * answer half a second.
+ * Which ports of this machine are open? A pool of 200 greenlets tries them all; each gives a port
+ * that does not answer half a second.
  *
  *     portscan [FIRST LAST]       on 127.0.0.1; default: 1 65535
  */
@@ -22,8 +22,9 @@ static int open_ports;
 static void *try_port(void *arg)
 {
     int port = (int)(intptr_t)arg;
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         return NULL;

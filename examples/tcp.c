@@ -9,8 +9,9 @@
 
 int tcp_listen(int *port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)*port)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)*port)};
     socklen_t length = sizeof address;
     int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -28,8 +29,8 @@ int tcp_listen(int *port)
 
 static bool passes(int error)
 {
-    return error == ECONNABORTED || error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EPERM || error == EPROTO || error == EINTR;
+    return error == ECONNABORTED || error == EMFILE || error == ENFILE || error == ENOBUFS ||
+           error == ENOMEM || error == EPERM || error == EPROTO || error == EINTR;
 }
 
 int tcp_accept(int listener)

@@ -1,4 +1,5 @@
-/* How many threads does this process have? The kernel's answer, for examples that claim to need only one. */
+/* How many threads does this process have? The kernel's answer, for examples that claim to need
+ * only one. */
 #ifndef EXAMPLES_THREADS_H
 #define EXAMPLES_THREADS_H
 

@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char page[] = "<!doctype html><title>echo</title><input id=i autofocus><pre id=o></pre><script>"
-                           "var s = new WebSocket('ws://' + location.host + '/echo');"
-                           "s.onmessage = function (e) { o.textContent += e.data + '\\n'; };"
-                           "i.onchange = function () { s.send(i.value); i.value = ''; };</script>";
+static const char page[] =
+    "<!doctype html><title>echo</title><input id=i autofocus><pre id=o></pre><script>"
+    "var s = new WebSocket('ws://' + location.host + '/echo');"
+    "s.onmessage = function (e) { o.textContent += e.data + '\\n'; };"
+    "i.onchange = function () { s.send(i.value); i.value = ''; };</script>";
 
 static void echo(bine_http *http)
 {

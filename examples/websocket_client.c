@@ -1,5 +1,6 @@
 /*
- * Says each line that it reads to a websocket, and prints what that answers:   websocket_client [URL]
+ * Says each line that it reads to a websocket, and prints what that answers:   websocket_client
+ * [URL]
  *
  *     websocket_client ws://127.0.0.1:8080/echo      beside: websocket
  */
@@ -24,8 +25,8 @@ int main(int count, char **arguments)
     bine_tls_context *tls = bine_tls_client_new(NULL);
     bine_http_client *client = bine_http_client_new(&(bine_http_client_options){.tls = tls});
     bine_http_request request = {.url = count > 1 ? arguments[1] : "ws://127.0.0.1:8080/echo"};
-    bine_websocket *websocket =
-        bine_websocket_connect(client, &request, &(bine_websocket_options){.status = &status}, 10 * BINE_SECOND);
+    bine_websocket *websocket = bine_websocket_connect(
+        client, &request, &(bine_websocket_options){.status = &status}, 10 * BINE_SECOND);
     if (!websocket) {
         fprintf(stderr, "%s: %s (status %d)\n", request.url, bine_strerror(errno), status);
         return 1;

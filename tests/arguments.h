@@ -1,12 +1,14 @@
 /*
- * Tables of calls with NULL and with impossible arguments: every public function of a library is in one, or is excepted for a reason.
+ * Tables of calls with NULL and with impossible arguments: every public function of a library is in
+ * one, or is excepted for a reason.
  *
  *      REFUSED(bine_event_wait, NULL, 0);              -1 and EINVAL
  *      NOTHING(bine_event_new, 1u << 30);              NULL and EINVAL
  *      HARMLESS(bine_event_is_set, false, NULL);       a value, for functions that only look
  *      IGNORED(bine_imap_end, NULL);                   for functions that return nothing
  *      EXCEPTED(bine_now, "has no arguments");
- *      arguments_of_header("event.h")                  how many functions it has; one that is in no table is wrong
+ *      arguments_of_header("event.h")                  how many functions it has; one that is in no
+ *                                                      table is wrong
  */
 #ifndef BINE_TESTS_ARGUMENTS_H
 #define BINE_TESTS_ARGUMENTS_H
@@ -44,11 +46,13 @@ static inline void arguments_begin(const char *name, const char *given)
     errno = 0;
 }
 
-static inline void arguments_result(const char *name, const char *given, intptr_t result, intptr_t wanted, int error)
+static inline void arguments_result(const char *name, const char *given, intptr_t result,
+                                    intptr_t wanted, int error)
 {
     if (result == wanted && (!error || errno == error))
         return;
-    printf("%s(%s) returned %jd, %s\n", name, given, (intmax_t)result, errno ? strerror(errno) : "without an error");
+    printf("%s(%s) returned %jd, %s\n", name, given, (intmax_t)result,
+           errno ? strerror(errno) : "without an error");
     arguments_wrong++;
 }
 
@@ -74,8 +78,8 @@ static inline size_t arguments_of_header(const char *header)
     CHECK(file != NULL);
     while (fgets(line, sizeof line, file)) {
         char *open = strncmp(line, "BINE_API ", 9) == 0 ? strchr(line, '(') : NULL, *begin = open;
-        while (begin &&
-               (begin[-1] == '_' || (begin[-1] >= '0' && begin[-1] <= '9') || (begin[-1] >= 'a' && begin[-1] <= 'z')))
+        while (begin && (begin[-1] == '_' || (begin[-1] >= '0' && begin[-1] <= '9') ||
+                         (begin[-1] >= 'a' && begin[-1] <= 'z')))
             begin--;
         if (!begin)
             continue;

@@ -1,4 +1,5 @@
-/* Wrapped allocators that fail when told to (ld's --wrap), and the loop over them. See failing.h. */
+/* Wrapped allocators that fail when told to (ld's --wrap), and the loop over them. See
+ * failing.h. */
 #include "failing.h"
 
 #include <bine/hub.h>
@@ -65,9 +66,11 @@ WRAP(int, mprotect, (void *at, size_t size, int protection), (at, size, protecti
 WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), -1)
 WRAP(int, epoll_create1, (int flags), (flags), -1)
 WRAP(int, eventfd, (unsigned value, int flags), (value, flags), -1)
-WRAP(int, pthread_create, (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg),
+WRAP(int, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg),
      (thread, attributes, run, arg), EAGAIN)
-WRAP(int, io_uring_queue_init_params, (unsigned entries, struct io_uring *ring, struct io_uring_params *parameters),
+WRAP(int, io_uring_queue_init_params,
+     (unsigned entries, struct io_uring *ring, struct io_uring_params *parameters),
      (entries, ring, parameters), -ENOMEM)
 
 /* glibc's before 2.33 may spoil errno. */

@@ -1,6 +1,7 @@
 /*
- * Runs the tests of one program, each in a process of its own. See harness.h. It knows nothing of Bine but the
- * number of greenlets, the dump and the simulator, all weak, so that parts can be tested that do not need the runtime.
+ * Runs the tests of one program, each in a process of its own. See harness.h. It knows nothing of
+ * Bine but the number of greenlets, the dump and the simulator, all weak, so that parts can be
+ * tested that do not need the runtime.
  */
 #include "harness.h"
 
@@ -32,7 +33,8 @@ enum {
     HIGHEST_DESCRIPTOR = 65536
 };
 
-/* Shared with the test's process, which may be anywhere (in a greenlet, in a child of its own) when it fails. */
+/* Shared with the test's process, which may be anywhere (in a greenlet, in a child of its own) when
+ * it fails. */
 static struct {
     bool finished; /* the test function returned and its leftovers were checked */
     char message[4096];
@@ -61,8 +63,8 @@ _Noreturn void harness_skip(const char *format, ...)
 static _Noreturn void fail_now(const char *file, int line, int error, const char *what)
 {
     const char *base = strrchr(file, '/');
-    snprintf(verdict->message, sizeof verdict->message, "%s:%d: %s (errno %d: %s)", base ? base + 1 : file, line, what,
-             error, strerror(error));
+    snprintf(verdict->message, sizeof verdict->message, "%s:%d: %s (errno %d: %s)",
+             base ? base + 1 : file, line, what, error, strerror(error));
     fflush(NULL);
     _exit(FAILED);
 }
@@ -78,22 +80,24 @@ _Noreturn void harness_fail(const char *file, int line, const char *format, ...)
     fail_now(file, line, error, what);
 }
 
-_Noreturn void harness_fail_error(const char *file, int line, const char *call, int64_t result, int got, int wanted)
+_Noreturn void harness_fail_error(const char *file, int line, const char *call, int64_t result,
+                                  int got, int wanted)
 {
     char what[1024];
-    snprintf(what, sizeof what, "%s returned %lld with errno %s, wanted %s", call, (long long)result,
-             got ? strerrorname_np(got) : "0", strerrorname_np(wanted));
+    snprintf(what, sizeof what, "%s returned %lld with errno %s, wanted %s", call,
+             (long long)result, got ? strerrorname_np(got) : "0", strerrorname_np(wanted));
     fail_now(file, line, got, what);
 }
 
-_Noreturn void harness_fail_memory(const char *file, int line, const char *what, const void *a, const void *b,
-                                   size_t size)
+_Noreturn void harness_fail_memory(const char *file, int line, const char *what, const void *a,
+                                   const void *b, size_t size)
 {
     const unsigned char *left = a, *right = b;
     size_t at = 0;
     while (at < size && left[at] == right[at])
         at++;
-    harness_fail(file, line, "%s: byte %zu of %zu is 0x%02x and 0x%02x", what, at, size, left[at], right[at]);
+    harness_fail(file, line, "%s: byte %zu of %zu is 0x%02x and 0x%02x", what, at, size, left[at],
+                 right[at]);
 }
 
 /* Two sides of a comparison are shown at once; more never are. */
@@ -232,7 +236,8 @@ void harness_refuse(long system_call, bool deadly)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         SKIP("no seccomp filter here: %s", strerror(errno));
 }
 
@@ -283,7 +288,8 @@ void harness_join_child(pid_t child)
         if (errno != EINTR)
             FAIL("waitpid(%d)", (int)child);
     if (WIFSIGNALED(status))
-        FAIL("the child was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        FAIL("the child was killed by signal %d (%s)", WTERMSIG(status),
+             strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) == FAILED && verdict->message[0])
         _exit(FAILED); /* it has said why */
     if (WEXITSTATUS(status) != 0)
@@ -302,7 +308,8 @@ static void remember_descriptor(int fd, void *arg)
 }
 
 /* What a hub keeps for itself: at most one of each. */
-static const char *const of_the_runtime[] = {"anon_inode:[io_uring]", "anon_inode:[eventpoll]", "anon_inode:[eventfd]"};
+static const char *const of_the_runtime[] = {"anon_inode:[io_uring]", "anon_inode:[eventpoll]",
+                                             "anon_inode:[eventfd]"};
 
 struct leftovers {
     unsigned runtime[3];
@@ -400,7 +407,8 @@ static int run_apart(const struct harness_test *test)
     pid_t child = fork();
     if (child == 0) {
         setpgid(0, 0);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever kills the harness does not want the test to live on */
+        /* Whoever kills the harness does not want the test to live on. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         run_here(test);
     }
     if (child < 0) {
@@ -432,14 +440,16 @@ static int run_apart(const struct harness_test *test)
     if (WEXITSTATUS(status) == SKIPPED)
         return SKIPPED;
     if (test->signal && WEXITSTATUS(status) == ENDED_WELL) {
-        snprintf(message, sizeof verdict->message, "ended well instead of by signal %d", test->signal);
+        snprintf(message, sizeof verdict->message, "ended well instead of by signal %d",
+                 test->signal);
         return FAILED;
     }
     if (WEXITSTATUS(status) == ENDED_WELL && verdict->finished)
         return ENDED_WELL;
     if (!message[0] || WEXITSTATUS(status) != FAILED)
-        snprintf(message + strlen(message), sizeof verdict->message - strlen(message), "%sexit status %d%s",
-                 message[0] ? "; " : "", WEXITSTATUS(status), verdict->finished ? " on leaving" : " in mid-test");
+        snprintf(message + strlen(message), sizeof verdict->message - strlen(message),
+                 "%sexit status %d%s", message[0] ? "; " : "", WEXITSTATUS(status),
+                 verdict->finished ? " on leaving" : " in mid-test");
     return FAILED;
 }
 
@@ -460,7 +470,8 @@ int main(int count, char **arguments)
     int options = 1 + (list || here);
     unsigned passed = 0, failed = 0, skipped = 0;
 
-    verdict = mmap(NULL, sizeof *verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    verdict =
+        mmap(NULL, sizeof *verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (verdict == MAP_FAILED)
         return FAILED;
     for (struct harness_test *test = first_test; test; test = test->next) {

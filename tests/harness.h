@@ -1,9 +1,11 @@
 /*
- * The test harness. A test program is a file of TEST(name) { ... } blocks and nothing else: main() is the
- * harness's. Each test runs in a process of its own with a time limit, and fails when it
+ * The test harness. A test program is a file of TEST(name) { ... } blocks and nothing else: main()
+ * is the harness's. Each test runs in a process of its own with a time limit, and fails when it
  *
- *  - fails a CHECK, crashes, exits by itself or runs out of time (then the greenlets are dumped first),
- *  - leaves a descriptor open that was not open before (the runtime's own one ring, epoll and eventfd aside),
+ *  - fails a CHECK, crashes, exits by itself or runs out of time (then the greenlets are dumped
+ *    first),
+ *  - leaves a descriptor open that was not open before (the runtime's own one ring, epoll and
+ *    eventfd aside),
  *  - leaves a greenlet that has not ended.
  *
  *      #include "harness.h"
@@ -13,16 +15,17 @@
  *          CHECK_EQ(1 + 2, 2 + 1);
  *      }
  *
- *      TEST(a_slow_thing, .seconds = 60) { ... }
- *      TEST(a_process_that_ends_with_greenlets_parked, .leaves = "exit with parked greenlets is the subject") { ... }
+ *      TEST(a_slow_thing, .seconds = 60) { ... } TEST(a_process_that_ends_with_greenlets_parked,
+ *      .leaves = "exit with parked greenlets is the subject") { ... }
  *
- * The program prints one line per test ("ok NAME", "FAIL NAME: why", "skip NAME: why") and ends with
- * "# N passed, N failed, N skipped". Its arguments are shell patterns of tests to run; --list lists them; --here
- * runs the one test in this very process, for a debugger.
+ * The program prints one line per test ("ok NAME", "FAIL NAME: why", "skip NAME: why") and ends
+ * with "# N passed, N failed, N skipped". Its arguments are shell patterns of tests to run; --list
+ * lists them; --here runs the one test in this very process, for a debugger.
  *
- * The environment: BINE_POLLER=sim:SEED simulates (bine_simulate); BINE_TEST_SLOWER=N multiplies every time limit
- * (sanitizers, emulators); BINE_TEST_SEEDS=N is how many seeds random tests run; BINE_TEST_REFUSE=io_uring makes io_uring_setup fail with EPERM, as a container's seccomp
- * filter does.
+ * The environment: BINE_POLLER=sim:SEED simulates (bine_simulate); BINE_TEST_SLOWER=N multiplies
+ * every time limit (sanitizers, emulators); BINE_TEST_SEEDS=N is how many seeds random tests run;
+ * BINE_TEST_REFUSE=io_uring makes io_uring_setup fail with EPERM, as a container's seccomp filter
+ * does.
  */
 #ifndef BINE_TESTS_HARNESS_H
 #define BINE_TESTS_HARNESS_H
@@ -75,7 +78,8 @@ void harness_register(struct harness_test *test);
 #define CHECK_GT(a, b) HARNESS_COMPARE(a, >, b)
 #define CHECK_GE(a, b) HARNESS_COMPARE(a, >=, b)
 
-/* The call returns 0 (or a non-negative number, a pointer): CHECK_OK(bine_join(g, NULL, BINE_FOREVER)). */
+/* The call returns 0 (or a non-negative number, a pointer): CHECK_OK(bine_join(g, NULL,
+ * BINE_FOREVER)). */
 #define CHECK_OK(call)                                                                       \
     do {                                                                                     \
         int64_t result_ = (int64_t)(call);                                                   \
@@ -95,12 +99,12 @@ void harness_register(struct harness_test *test);
             harness_fail_error(__FILE__, __LINE__, #call, result_, error_, (error)); \
     } while (0)
 
-#define CHECK_STRING(a, b)                                                                              \
-    do {                                                                                                \
-        const char *a_ = (a), *b_ = (b);                                                                \
-        if (!a_ || !b_ || strcmp(a_, b_) != 0)                                                          \
-            harness_fail(__FILE__, __LINE__, "%s == %s: \"%s\" and \"%s\"", #a, #b, a_ ? a_ : "(null)", \
-                         b_ ? b_ : "(null)");                                                           \
+#define CHECK_STRING(a, b)                                                          \
+    do {                                                                            \
+        const char *a_ = (a), *b_ = (b);                                            \
+        if (!a_ || !b_ || strcmp(a_, b_) != 0)                                      \
+            harness_fail(__FILE__, __LINE__, "%s == %s: \"%s\" and \"%s\"", #a, #b, \
+                         a_ ? a_ : "(null)", b_ ? b_ : "(null)");                   \
     } while (0)
 
 #define CHECK_MEMORY(a, b, size)                                                     \
@@ -118,9 +122,11 @@ size_t harness_threads(void);
 size_t harness_memory(void);
 /* BINE_TEST_SLOWER, at least 1: multiply generous bounds of your own by it. */
 unsigned harness_slower(void);
-/* How many seeds a random test runs: BINE_TEST_SEEDS, or as many as usual, fewer where everything is slower. */
+/* How many seeds a random test runs: BINE_TEST_SEEDS, or as many as usual, fewer where everything
+ * is slower. */
 unsigned harness_seeds(unsigned usual);
-/* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can do. */
+/* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can
+ * do. */
 bool harness_instrumented(void);
 /* Skip under AddressSanitizer, for this reason. */
 void harness_not_under_address_sanitizer(const char *why);
@@ -128,23 +134,25 @@ void harness_not_under_address_sanitizer(const char *why);
 void harness_not_under_emulator(const char *why);
 /* Skip under valgrind, for this reason. */
 void harness_not_under_valgrind(const char *why);
-/* Skip where an emulator or a sanitizer has threads of its own: to the runtime any of them might wake somebody, so that nothing is
- * ever a deadlock there. */
+/* Skip where an emulator or a sanitizer has threads of its own: to the runtime any of them might
+ * wake somebody, so that nothing is ever a deadlock there. */
 void harness_only_one_thread(void);
 /* Wait for a process that the test forked; fail, with its message, if it did not end by exit(0). */
 void harness_join_child(pid_t child);
-/* Refuse a system call (SYS_...) with EPERM in this process from now on, as a container's filter may, or kill the process for it (SIGSYS);
- * skip where there are no such filters. */
+/* Refuse a system call (SYS_...) with EPERM in this process from now on, as a container's filter
+ * may, or kill the process for it (SIGSYS); skip where there are no such filters. */
 void harness_refuse(long system_call, bool deadly);
 void harness_refuse_uring(void);
 
 /* ---- what the macros are made of ---- */
 
 _Noreturn void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void harness_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
-_Noreturn void harness_fail_error(const char *file, int line, const char *call, int64_t result, int got, int wanted);
-_Noreturn void harness_fail_memory(const char *file, int line, const char *what, const void *a, const void *b,
-                                   size_t size);
+_Noreturn void harness_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+_Noreturn void harness_fail_error(const char *file, int line, const char *call, int64_t result,
+                                  int got, int wanted);
+_Noreturn void harness_fail_memory(const char *file, int line, const char *what, const void *a,
+                                   const void *b, size_t size);
 /* Each returns one of a few static buffers. */
 const char *harness_show_signed(long long value);
 const char *harness_show_unsigned(unsigned long long value);
@@ -156,32 +164,32 @@ const char *harness_show_pointer(const volatile void *value);
 #define HARNESS_IS_POINTER(x) (__builtin_classify_type(x) == 5)
 
 #define HARNESS_SHOW(x) \
-    _Generic((x),                                                                                                      \
-        bool: harness_show_signed,                                                                                     \
-        char: harness_show_signed,                                                                                     \
-        signed char: harness_show_signed,                                                                              \
-        short: harness_show_signed,                                                                                    \
-        int: harness_show_signed,                                                                                      \
-        long: harness_show_signed,                                                                                     \
-        long long: harness_show_signed,                                                                                \
-        unsigned char: harness_show_unsigned,                                                                          \
-        unsigned short: harness_show_unsigned,                                                                         \
-        unsigned: harness_show_unsigned,                                                                               \
-        unsigned long: harness_show_unsigned,                                                                          \
-        unsigned long long: harness_show_unsigned,                                                                     \
-        float: harness_show_double,                                                                                    \
-        double: harness_show_double,                                                                                   \
-        char *: harness_show_string,                                                                                   \
-        const char *: harness_show_string,                                                                             \
+    _Generic((x), \
+        bool: harness_show_signed, \
+        char: harness_show_signed, \
+        signed char: harness_show_signed, \
+        short: harness_show_signed, \
+        int: harness_show_signed, \
+        long: harness_show_signed, \
+        long long: harness_show_signed, \
+        unsigned char: harness_show_unsigned, \
+        unsigned short: harness_show_unsigned, \
+        unsigned: harness_show_unsigned, \
+        unsigned long: harness_show_unsigned, \
+        unsigned long long: harness_show_unsigned, \
+        float: harness_show_double, \
+        double: harness_show_double, \
+        char *: harness_show_string, \
+        const char *: harness_show_string, \
         default: harness_show_pointer)(x)
 
-#define HARNESS_COMPARE(a, operator, b)                                                                  \
-    do {                                                                                                 \
-        __auto_type a_ = (a);                                                                            \
-        __auto_type b_ = (b);                                                                            \
-        if (!(a_ operator b_))                                                                           \
-            harness_fail(__FILE__, __LINE__, "%s %s %s: %s and %s", #a, #operator, #b, HARNESS_SHOW(a_), \
-                         HARNESS_SHOW(b_));                                                              \
+#define HARNESS_COMPARE(a, operator, b)                                                \
+    do {                                                                               \
+        __auto_type a_ = (a);                                                          \
+        __auto_type b_ = (b);                                                          \
+        if (!(a_ operator b_))                                                         \
+            harness_fail(__FILE__, __LINE__, "%s %s %s: %s and %s", #a, #operator, #b, \
+                         HARNESS_SHOW(a_), HARNESS_SHOW(b_));                          \
     } while (0)
 
 #endif

@@ -34,7 +34,8 @@ static void receive_from_both(long count)
 static void *send_to_either(void *count)
 {
     for (long i = 1; i <= (long)count; i++)
-        must(bine_channel_send(i % 2 ? odd : even, (void *)i, BINE_FOREVER) == 0, "bine_channel_send");
+        must(bine_channel_send(i % 2 ? odd : even, (void *)i, BINE_FOREVER) == 0,
+             "bine_channel_send");
     return NULL;
 }
 
@@ -57,18 +58,20 @@ void choose_ready(long count)
     odd = bine_channel_new(1, 0);
     even = bine_channel_new(1, 0);
     double start = bench_cpu();
-    must(bine_channel_send(odd, odd, 0) == 0 && bine_channel_send(even, even, 0) == 0, "bine_channel_send");
+    must(bine_channel_send(odd, odd, 0) == 0 && bine_channel_send(even, even, 0) == 0,
+         "bine_channel_send");
     for (long i = 0; i < count; i++) {
         bine_choice choices[] = {{.operation = BINE_CHOOSE_RECEIVE, .object = odd},
                                  {.operation = BINE_CHOOSE_RECEIVE, .object = even}};
         ssize_t taken = bine_choose(choices, 2, BINE_FOREVER);
         must(taken >= 0, "bine_choose");
-        must(bine_channel_send(choices[taken].object, choices[taken].item, 0) == 0, "bine_channel_send");
+        must(bine_channel_send(choices[taken].object, choices[taken].item, 0) == 0,
+             "bine_channel_send");
     }
     bench_report("choose_ready", (bench_cpu() - start) / (double)count, "ns");
 }
 
-/* ---- the loop of a worker: the next job of another hub, or its own event --------------------------- */
+/* ---- the loop of a worker: the next job of another hub, or its own event --------------------- */
 
 static bine_queue *jobs;
 

@@ -28,7 +28,7 @@ static void join(bine_greenlet *g)
     must(g && bine_join(g, NULL, BINE_FOREVER) == 0, "bine_join");
 }
 
-/* ---- a rendezvous ------------------------------------------------------------------------------- */
+/* ---- a rendezvous ---------------------------------------------------------------------------- */
 
 static bine_channel *meeting;
 
@@ -55,13 +55,14 @@ void channel(long count)
 {
     meeting = bine_channel_new(0, 0);
     double start = bench_cpu();
-    bine_greenlet *sender = bine_spawn(send_all, (void *)count), *receiver = bine_spawn(receive_all, (void *)count);
+    bine_greenlet *sender = bine_spawn(send_all, (void *)count),
+                  *receiver = bine_spawn(receive_all, (void *)count);
     join(sender);
     join(receiver);
     bench_report("channel", (bench_cpu() - start) / (double)count, "ns");
 }
 
-/* ---- a bounded queue: a put and a get ------------------------------------------------------------ */
+/* ---- a bounded queue: a put and a get -------------------------------------------------------- */
 
 static bine_queue *line;
 
@@ -84,13 +85,14 @@ void queue(long count)
 {
     line = bine_queue_new(QUEUE, 0);
     double start = bench_cpu();
-    bine_greenlet *producer = bine_spawn(put_all, (void *)count), *consumer = bine_spawn(get_all, (void *)count);
+    bine_greenlet *producer = bine_spawn(put_all, (void *)count),
+                  *consumer = bine_spawn(get_all, (void *)count);
     join(producer);
     join(consumer);
     bench_report("queue", (bench_cpu() - start) / (double)count, "ns");
 }
 
-/* ---- a lock that somebody always waits for ---------------------------------------------------------- */
+/* ---- a lock that somebody always waits for --------------------------------------------------- */
 
 static bine_rlock *lock;
 
@@ -108,13 +110,14 @@ void lock_handoff(long count)
 {
     lock = bine_rlock_new(0);
     double start = bench_cpu();
-    bine_greenlet *a = bine_spawn(take_turns, (void *)(count / 2)), *b = bine_spawn(take_turns, (void *)(count / 2));
+    bine_greenlet *a = bine_spawn(take_turns, (void *)(count / 2)),
+                  *b = bine_spawn(take_turns, (void *)(count / 2));
     join(a);
     join(b);
     bench_report("lock_handoff", (bench_cpu() - start) / (double)count, "ns");
 }
 
-/* ---- a pool's map, 100 places ------------------------------------------------------------------------ */
+/* ---- a pool's map, 100 places ---------------------------------------------------------------- */
 
 static void *twice(void *item)
 {
@@ -138,7 +141,7 @@ void pool_map(long count)
     bench_report("pool_map", (bench_cpu() - start) / (double)count, "ns");
 }
 
-/* ---- messages from a hub to a hub ------------------------------------------------------------------- */
+/* ---- messages from a hub to a hub ------------------------------------------------------------ */
 
 static bine_mailbox *mailbox;
 
@@ -157,7 +160,8 @@ void cross_hub(long count)
     double start = bench_now();
     must(pthread_create(&thread, NULL, send_from_thread, (void *)count) == 0, "pthread_create");
     for (long i = 1; i <= count; i++)
-        must(bine_mailbox_receive(mailbox, &item, BINE_FOREVER) == 0 && (long)item == i, "bine_mailbox_receive");
+        must(bine_mailbox_receive(mailbox, &item, BINE_FOREVER) == 0 && (long)item == i,
+             "bine_mailbox_receive");
     bench_report("cross_hub", (bench_now() - start) / (double)count, "ns");
     pthread_join(thread, NULL);
 }

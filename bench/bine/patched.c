@@ -1,6 +1,6 @@
 /*
- * What a patched call costs when it need not wait, against the same call of libc: `patched WORK [COUNT]`. Both are
- * measured in one process, in turns, the patched ones inside a greenlet.
+ * What a patched call costs when it need not wait, against the same call of libc: `patched WORK
+ * [COUNT]`. Both are measured in one process, in turns, the patched ones inside a greenlet.
  */
 #include <bine.h>
 #include <errno.h>
@@ -61,7 +61,8 @@ static void listening(void)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
     ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-    must(ends[0] >= 0 && bind(ends[0], (struct sockaddr *)&address, length) == 0 && listen(ends[0], 1) == 0 &&
+    must(ends[0] >= 0 && bind(ends[0], (struct sockaddr *)&address, length) == 0 &&
+             listen(ends[0], 1) == 0 &&
              getsockname(ends[0], (struct sockaddr *)&address, &length) == 0,
          "listen");
 }
@@ -74,7 +75,8 @@ static void tcp_pair(void)
     ends[1] = socket(AF_INET, SOCK_STREAM, 0);
     must(connect(ends[1], (struct sockaddr *)&address, sizeof address) == 0, "connect");
     ends[0] = accept(listener, NULL, NULL);
-    must(ends[0] >= 0 && setsockopt(ends[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "accept");
+    must(ends[0] >= 0 && setsockopt(ends[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0,
+         "accept");
     close(listener);
 }
 
@@ -89,7 +91,8 @@ static void cached_file(void)
     const char *name = "/var/tmp/bine-bench";
     char block[4096] = {0};
     ends[0] = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    must(ends[0] >= 0 && unlink(name) == 0 && write(ends[0], block, sizeof block) == sizeof block, "open");
+    must(ends[0] >= 0 && unlink(name) == 0 && write(ends[0], block, sizeof block) == sizeof block,
+         "open");
 }
 
 static void file_stream(void)
@@ -117,7 +120,8 @@ static void sendto_recvfrom(long count)
 {
     char byte = 0;
     for (long i = 0; i < count; i++)
-        must(sendto(ends[1], &byte, 1, 0, NULL, 0) == 1 && recvfrom(ends[0], &byte, 1, 0, NULL, NULL) == 1,
+        must(sendto(ends[1], &byte, 1, 0, NULL, 0) == 1 &&
+                 recvfrom(ends[0], &byte, 1, 0, NULL, NULL) == 1,
              "sendto, recvfrom");
 }
 
@@ -127,7 +131,8 @@ static void sendmsg_recvmsg(long count)
     struct iovec vector = {&byte, 1};
     for (long i = 0; i < count; i++) {
         struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-        must(sendmsg(ends[1], &message, 0) == 1 && recvmsg(ends[0], &message, 0) == 1, "sendmsg, recvmsg");
+        must(sendmsg(ends[1], &message, 0) == 1 && recvmsg(ends[0], &message, 0) == 1,
+             "sendmsg, recvmsg");
     }
 }
 
@@ -162,7 +167,8 @@ static void connect_accept(long count)
         struct linger reset = {1, 0}; /* or the ports run out */
         must(client >= 0 && setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0 &&
                  connect(client, (struct sockaddr *)&address, sizeof address) == 0 &&
-                 (served = accept(ends[0], NULL, NULL)) >= 0 && close(client) == 0 && close(served) == 0,
+                 (served = accept(ends[0], NULL, NULL)) >= 0 && close(client) == 0 &&
+                 close(served) == 0,
              "connect, accept");
     }
 }
@@ -171,7 +177,8 @@ static void file_read(long count)
 {
     char block[4096];
     for (long i = 0; i < count; i++)
-        must(lseek(ends[0], 0, SEEK_SET) == 0 && read(ends[0], block, sizeof block) == sizeof block, "read");
+        must(lseek(ends[0], 0, SEEK_SET) == 0 && read(ends[0], block, sizeof block) == sizeof block,
+             "read");
 }
 
 static void file_pread(long count)
@@ -193,7 +200,8 @@ static void stdio_fgets(long count)
     char line[64];
     must(count < 0 || write(ends[1], "", 0) == 0, "write");
     for (long i = 0; i < count; i++)
-        must(write(ends[1], "a line\n", 7) == 7 && fgets(line, sizeof line, stream) != NULL, "fgets");
+        must(write(ends[1], "a line\n", 7) == 7 && fgets(line, sizeof line, stream) != NULL,
+             "fgets");
 }
 
 static void poll_0(long count)
@@ -235,13 +243,15 @@ static void sleep_0(long count)
 static void lock_unlock(long count)
 {
     for (long i = 0; i < count; i++)
-        must(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0, "pthread_mutex_lock");
+        must(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0,
+             "pthread_mutex_lock");
 }
 
 static void rwlock_unlock(long count)
 {
     for (long i = 0; i < count; i++)
-        must(pthread_rwlock_rdlock(&rwlock) == 0 && pthread_rwlock_unlock(&rwlock) == 0, "pthread_rwlock_rdlock");
+        must(pthread_rwlock_rdlock(&rwlock) == 0 && pthread_rwlock_unlock(&rwlock) == 0,
+             "pthread_rwlock_rdlock");
 }
 
 static void post_wait(long count)

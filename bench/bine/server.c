@@ -1,6 +1,6 @@
 /*
- * The servers on Bine: a greenlet a connection, plain blocking accept, read and write, and bine_patch_all().
- * `server echo` or `server http`; BINE_POLLER chooses the poller.
+ * The servers on Bine: a greenlet a connection, plain blocking accept, read and write, and
+ * bine_patch_all(). `server echo` or `server http`; BINE_POLLER chooses the poller.
  */
 #include <bine.h>
 #include <stdbool.h>
@@ -25,7 +25,8 @@ static void *http(void *arg)
     char buffer[BENCH_BUFFER];
     ssize_t n;
     while ((n = read(fd, buffer, sizeof buffer)) >= 4 && memcmp(buffer + n - 4, "\r\n\r\n", 4) == 0)
-        if (write(fd, BENCH_HTTP_ANSWER, sizeof BENCH_HTTP_ANSWER - 1) != sizeof BENCH_HTTP_ANSWER - 1)
+        if (write(fd, BENCH_HTTP_ANSWER, sizeof BENCH_HTTP_ANSWER - 1) !=
+            sizeof BENCH_HTTP_ANSWER - 1)
             break;
     close(fd);
     return NULL;

@@ -1,8 +1,9 @@
 /*
- * The load: `load echo|http PORT CONNECTIONS REQUESTS`. Opens the connections, makes two requests on each to
- * warm up, prints `ready`, waits for a line on standard input (bench/run reads the server's clocks
- * meanwhile), makes REQUESTS requests in all, each connection sending its next as soon as the answer to
- * its last has come, prints the figures and `done`, and waits for the end of standard input. One thread, one epoll.
+ * The load: `load echo|http PORT CONNECTIONS REQUESTS`. Opens the connections, makes two requests
+ * on each to warm up, prints `ready`, waits for a line on standard input (bench/run reads the
+ * server's clocks meanwhile), makes REQUESTS requests in all, each connection sending its next as
+ * soon as the answer to its last has come, prints the figures and `done`, and waits for the end of
+ * standard input. One thread, one epoll.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -48,7 +49,8 @@ static void answer(struct connection *c, double now)
     if (n < 0 && errno == EAGAIN)
         return;
     if (n <= 0 || (size_t)n > c->missing) {
-        fprintf(stderr, "load: answer of %zd bytes, %zu missing: %s\n", n, c->missing, n < 0 ? strerror(errno) : "");
+        fprintf(stderr, "load: answer of %zd bytes, %zu missing: %s\n", n, c->missing,
+                n < 0 ? strerror(errno) : "");
         exit(1);
     }
     c->missing -= (size_t)n;
@@ -115,8 +117,9 @@ int main(int argc, char **argv)
     if (argc != 5)
         return 2;
     int http = strcmp(argv[1], "http") == 0;
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(argv[2])),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     count = atoi(argv[3]);
     long requests = atol(argv[4]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,4 +1,5 @@
-// The scheduling works on Boost.Context's fibers: a bare switch, no scheduler, a resume goes to a named fiber.
+// The scheduling works on Boost.Context's fibers: a bare switch, no scheduler, a resume goes to a
+// named fiber.
 #include <boost/context/fiber.hpp>
 #include <boost/context/pooled_fixedsize_stack.hpp>
 #include <utility>
@@ -19,7 +20,8 @@ static void robin(const char *name, long n, long switches)
             return std::move(caller);
         });
     double start = 0;
-    for (long done = -n; done < switches / 2; done += n) { // a resume is a switch there and one back
+    // A resume is a switch there and one back.
+    for (long done = -n; done < switches / 2; done += n) {
         if (done == 0)
             start = bench_cpu();
         for (auto &fiber : all)
@@ -50,7 +52,8 @@ static void spawn_join(long count)
     ctx::pooled_fixedsize_stack stacks(16 * 1024);
     double start = bench_cpu();
     for (long i = 0; i < count; i++) {
-        ctx::fiber f(std::allocator_arg, stacks, [](ctx::fiber &&caller) { return std::move(caller); });
+        ctx::fiber f(std::allocator_arg, stacks,
+                     [](ctx::fiber &&caller) { return std::move(caller); });
         f = std::move(f).resume();
     }
     bench_report("spawn_join", (bench_cpu() - start) / (double)count, "ns");

@@ -1,4 +1,5 @@
-/* The scheduling works on GNU Pth (libpth-dev). Its queues are linear in places, so only small ones. */
+/* The scheduling works on GNU Pth (libpth-dev). Its queues are linear in places, so only small
+ * ones. */
 #include <pth.h>
 
 #include "../bench.h"

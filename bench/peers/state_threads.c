@@ -1,4 +1,5 @@
-/* The works on State Threads (libst-dev): scheduling works by name, `echo` and `http` as servers. */
+/* The works on State Threads (libst-dev): scheduling works by name, `echo` and `http` as
+ * servers. */
 #include <st.h>
 
 #include "../bench.h"

@@ -1,7 +1,8 @@
 /*
- * The raw limits of the scheduling works: what the machine allows when nothing but the work is done. No
- * guards, no cancelling, no names; coroutines on dense stacks of one page, their records in an array of their
- * own, so that the processor can run ahead to the next ones while a stack is fetched from memory.
+ * The raw limits of the scheduling works: what the machine allows when nothing but the work is
+ * done. No guards, no cancelling, no names; coroutines on dense stacks of one page, their records
+ * in an array of their own, so that the processor can run ahead to the next ones while a stack is
+ * fetched from memory.
  */
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -29,7 +30,8 @@ static struct coroutine *pool;
 
 static void *map(size_t size)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         perror("mmap");
         exit(1);
@@ -37,7 +39,8 @@ static void *map(size_t size)
     return memory;
 }
 
-/* n coroutines and their stacks, a list in order. The stacks' tops are spread over the cache sets. */
+/* n coroutines and their stacks, a list in order. The stacks' tops are spread over the cache
+ * sets. */
 static struct coroutine *coroutines_map(long n)
 {
     size_t size = stack_size();
@@ -53,9 +56,10 @@ static struct coroutine *coroutines_map(long n)
 static void coroutine_begin(struct coroutine *c, void (*run)(struct coroutine *))
 {
 #if defined(__x86_64__)
-    void **sp = (void **)c->top - 8; /* six registers and where to go; top is aligned to 16, as `call` wants it */
-    sp[0] = c;                       /* r15 */
-    sp[1] = (void *)run;             /* r14 */
+    /* Six registers and where to go; top is aligned to 16, as `call` wants it. */
+    void **sp = (void **)c->top - 8;
+    sp[0] = c;           /* r15 */
+    sp[1] = (void *)run; /* r14 */
     sp[6] = (void *)raw_entry;
     sp[-1] = (void *)0x037f00001f80; /* the control words a thread begins with */
 #else
@@ -67,10 +71,10 @@ static void coroutine_begin(struct coroutine *c, void (*run)(struct coroutine *)
     c->sp = sp;
 }
 
-/* ---- yield ---------------------------------------------------------------------------------------- */
+/* ---- yield ----------------------------------------------------------------------------------- */
 
-/* Which one runs is kept outside the stacks: read back from the stack it would make each switch wait for
- * the memory of the one before. */
+/* Which one runs is kept outside the stacks: read back from the stack it would make each switch
+ * wait for the memory of the one before. */
 static struct coroutine *current;
 static long left;
 
@@ -116,7 +120,7 @@ static void robin_100000(long count)
     robin("robin_100000", 100000, count);
 }
 
-/* ---- spawn and join ------------------------------------------------------------------------------- */
+/* ---- spawn and join -------------------------------------------------------------------------- */
 
 static void end(struct coroutine *self)
 {
@@ -160,7 +164,7 @@ static void spawn_10000(long count)
     spawn("spawn_10000", 10000, count);
 }
 
-/* ---- channel: a rendezvous that switches only when it must: one switch a message -------------------- */
+/* ---- channel: a rendezvous that switches only when it must: one switch a message ------------- */
 
 static struct {
     struct coroutine *sender, *receiver;
@@ -223,7 +227,7 @@ static void channel_work(long count)
     }
 }
 
-/* ---- timers: 4-ary heap, the clock read once a sleep, one nanosleep when nothing is due ------------- */
+/* ---- timers: 4-ary heap, the clock read once a sleep, one nanosleep when nothing is due ------ */
 
 static struct entry {
     int64_t deadline;
@@ -298,7 +302,7 @@ static void timers(long count)
     bench_report("timers_wall", (bench_now() - start) / 1e9, "s");
 }
 
-/* ---- parked --------------------------------------------------------------------------------------- */
+/* ---- parked ---------------------------------------------------------------------------------- */
 
 static void parked(long count)
 {

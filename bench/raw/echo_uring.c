@@ -1,6 +1,7 @@
 /*
- * The raw limit of the echo works on io_uring: one thread, one ring, completions reaped in batches, one
- * io_uring_enter a batch. Each connection has a buffer and alternates between a recv and a send.
+ * The raw limit of the echo works on io_uring: one thread, one ring, completions reaped in batches,
+ * one io_uring_enter a batch. Each connection has a buffer and alternates between a recv and a
+ * send.
  */
 #include <errno.h>
 #include <liburing.h>

@@ -1,6 +1,7 @@
 /*
- * The raw limit of the server works: one thread, one epoll, level-triggered, every connection registered once;
- * a request is one read and one write, answered on the spot. `server_epoll echo` or `server_epoll http`.
+ * The raw limit of the server works: one thread, one epoll, level-triggered, every connection
+ * registered once; a request is one read and one write, answered on the spot. `server_epoll echo`
+ * or `server_epoll http`.
  */
 #include <errno.h>
 #include <sys/epoll.h>

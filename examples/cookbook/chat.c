@@ -1,10 +1,13 @@
 /*
- * A chat server that no client can hold up: what one types, all others see, and who does not read is put out.
+ * A chat server that no client can hold up: what one types, all others see, and who does not read
+ * is put out.
  *
- *     chat [PORT [BACKLOG]]      then, from several terminals: nc 127.0.0.1 PORT, or chat_client 127.0.0.1:PORT
+ *     chat [PORT [BACKLOG]]      then, from several terminals: nc 127.0.0.1 PORT, or chat_client
+ *     127.0.0.1:PORT
  *
- * One greenlet of each client reads what it types, another writes what the others typed, from a bounded queue. To tell all
- * something never waits: a client whose queue is full (BACKLOG lines, 100) has stopped reading, and is evicted.
+ * One greenlet of each client reads what it types, another writes what the others typed, from a
+ * bounded queue. To tell all something never waits: a client whose queue is full (BACKLOG lines,
+ * 100) has stopped reading, and is evicted.
  */
 #include <bine.h>
 #include <ctype.h>
@@ -25,7 +28,8 @@ struct client {
 /* A plain list needs no lock: greenlets of one thread take turns, and only where they wait. */
 static struct client *clients;
 
-static void tell_all(const struct client *but, const char *format, const char *name, const char *text)
+static void tell_all(const struct client *but, const char *format, const char *name,
+                     const char *text)
 {
     char line[LINE_SIZE + NAME_SIZE + 16];
     snprintf(line, sizeof line, format, name, text);
@@ -87,7 +91,8 @@ static void serve(bine_connection *connection, void *arg)
 {
     bine_queue_options options = {.capacity = *(size_t *)arg, .discard = free};
     struct client self = {.fd = connection->fd, .lines = bine_queue_new_with(&options)};
-    bine_reader *reader = bine_reader_new(connection->fd, LINE_SIZE); /* a longer line ends the connection */
+    /* A longer line ends the connection. */
+    bine_reader *reader = bine_reader_new(connection->fd, LINE_SIZE);
     char *line;
     int named = 0;
     if (self.lines && reader && bine_send_all(self.fd, "Your name? ", 11) == 0)
@@ -106,7 +111,8 @@ int main(int count, char **arguments)
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "7778");
     size_t backlog = count > 2 ? strtoul(arguments[2], NULL, 10) : 100;
     bine_event *term = bine_signal_event_new(SIGTERM);
-    bine_server *server = bine_server_new(&(bine_server_options){.address = address, .limit = 1000}, serve, &backlog);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = address, .limit = 1000}, serve, &backlog);
     if (!term || !server || bine_server_start(server) != 0) {
         perror("chat");
         return 1;

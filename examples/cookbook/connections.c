@@ -1,11 +1,12 @@
 /*
- * A pool of connections, here of libpq's to PostgreSQL: few connections, many greenlets that each need one for a moment.
+ * A pool of connections, here of libpq's to PostgreSQL: few connections, many greenlets that each
+ * need one for a moment.
  *
  *     connections CONNINFO SIZE QUERIES SQL
  *
- * Runs SQL so many times, each within two seconds. A connection is opened when it is first needed; one that failed, or was
- * left in the middle of a query by a kill or a time limit, is closed instead of being given to the next. SIGTERM ends it.
- * Exit status: 0 if all queries succeeded.
+ * Runs SQL so many times, each within two seconds. A connection is opened when it is first needed;
+ * one that failed, or was left in the middle of a query by a kill or a time limit, is closed
+ * instead of being given to the next. SIGTERM ends it. Exit status: 0 if all queries succeeded.
  */
 #include <bine.h>
 #include <libpq-fe.h>
@@ -20,7 +21,8 @@ struct slot {
 };
 
 static const char *conninfo;
-static bine_queue *idle; /* of slots: the last that was used first, so that few are opened if few are needed */
+static bine_queue *idle; /* of slots: the last that was used first, so that few are opened if few
+                          * are needed */
 
 /* NULL: out of time, or killed, while all were in use. */
 static struct slot *borrow(void)
@@ -34,7 +36,8 @@ static struct slot *borrow(void)
     return slot;
 }
 
-/* Never waits, so that a greenlet that was killed can give its slot back, too: all slots fit into the queue. */
+/* Never waits, so that a greenlet that was killed can give its slot back, too: all slots fit into
+ * the queue. */
 static void give_back(struct slot *slot)
 {
     /* libpq takes a connection for idle if a wait failed, but it is lost: ask Bine. */

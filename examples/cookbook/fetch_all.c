@@ -1,9 +1,11 @@
 /*
- * Fetch many pages by libcurl: 20 at a time, each tried again where that may help, all within one deadline.
+ * Fetch many pages by libcurl: 20 at a time, each tried again where that may help, all within one
+ * deadline.
  *
  *     fetch_all SECONDS URL...
  *
- * Prints a line for each URL. SIGTERM ends what runs, as the deadline does. Exit status: 0 if all came.
+ * Prints a line for each URL. SIGTERM ends what runs, as the deadline does. Exit status: 0 if all
+ * came.
  */
 #include <bine.h>
 #include <curl/curl.h>
@@ -35,9 +37,11 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 /* May the next try succeed? Not if the URL is wrong, or the certificate. */
 static bool passes(CURLcode code, long status)
 {
-    bool network = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_PARTIAL_FILE ||
-                   code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
-    return network || code == CURLE_OPERATION_TIMEDOUT || (code == CURLE_OK && (status == 429 || status >= 500));
+    bool network = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+                   code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING ||
+                   code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+    return network || code == CURLE_OPERATION_TIMEDOUT ||
+           (code == CURLE_OK && (status == 429 || status >= 500));
 }
 
 static bool try_once(struct page *page, CURL *curl)
@@ -47,7 +51,8 @@ static bool try_once(struct page *page, CURL *curl)
     page->tries++;
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    page->trouble = code == CURLE_OK ? (status >= 400 ? "refused by the server" : NULL) : curl_easy_strerror(code);
+    page->trouble = code == CURLE_OK ? (status >= 400 ? "refused by the server" : NULL)
+                                     : curl_easy_strerror(code);
     return page->trouble && passes(code, status);
 }
 
@@ -102,7 +107,8 @@ int main(int count, char **arguments)
         items[i] = &pages[i];
         errors[i] = ECANCELED; /* until it is begun */
     }
-    signal(SIGPIPE, SIG_IGN); /* a server that leaves in the middle is an error, not the end of the process */
+    /* A server that leaves in the middle is an error, not the end of the process. */
+    signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bine_patch_all();
     bine_event *term = bine_signal_event_new(SIGTERM);
@@ -111,8 +117,11 @@ int main(int count, char **arguments)
     bine_killall(&all, 1, BINE_FOREVER); /* nothing if it has ended */
     bine_detach(all);
     for (size_t i = 0; i < n; i++) {
-        const char *trouble = errors[i] == ECANCELED ? "out of time" : errors[i] ? pages[i].trouble : "here";
-        printf("%s: %zu bytes, %d tries, %s\n", pages[i].url, pages[i].size, pages[i].tries, trouble);
+        const char *trouble = errors[i] == ECANCELED ? "out of time"
+                              : errors[i]            ? pages[i].trouble
+                                                     : "here";
+        printf("%s: %zu bytes, %d tries, %s\n", pages[i].url, pages[i].size, pages[i].tries,
+               trouble);
         came += errors[i] == 0;
     }
     printf("%zu of %zu\n", came, n);

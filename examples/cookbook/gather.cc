@@ -2,8 +2,8 @@
 //
 //     gather SECONDS ADDRESS...        HOST:PORT, unix:/path ...
 //
-// A task for each; exceptions say what went wrong with whom, and a deadline over all of it needs no help of what is called.
-// SIGTERM ends it. Exit status: 0 if all answered.
+// A task for each; exceptions say what went wrong with whom, and a deadline over all of it needs no
+// help of what is called. SIGTERM ends it. Exit status: 0 if all answered.
 #include <bine.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -13,12 +13,14 @@
 
 namespace
 {
-// A descriptor that is closed whatever happens; so are those of a task that is killed in the middle.
+// A descriptor that is closed whatever happens; so are those of a task that is killed in the
+// middle.
 class connection
 {
   public:
     connection(const std::string &address, bine::duration limit)
-        : fd_(bine::check(bine_dial(address.c_str(), limit.ns()), "connecting")), reader_(bine_reader_new(fd_, 4096))
+        : fd_(bine::check(bine_dial(address.c_str(), limit.ns()), "connecting")),
+          reader_(bine_reader_new(fd_, 4096))
     {
     }
     ~connection()
@@ -79,13 +81,16 @@ class signal_event
     bine_event *event_;
 };
 
-// How many answered. What is left in the middle, by a signal or an exception, is killed and waited for by its task's end.
-int gather(const std::vector<std::string> &addresses, bine::duration limit, const signal_event &term)
+// How many answered. What is left in the middle, by a signal or an exception, is killed and waited
+// for by its task's end.
+int gather(const std::vector<std::string> &addresses, bine::duration limit,
+           const signal_event &term)
 {
     bine::channel<answer> answers(addresses.size());
     std::vector<bine::task<void>> tasks;
     for (const auto &address : addresses)
-        tasks.push_back(bine::spawn([&answers, address, limit] { answers.send(ask(address, limit)); }));
+        tasks.push_back(
+            bine::spawn([&answers, address, limit] { answers.send(ask(address, limit)); }));
     int good = 0;
     bool stopped = false;
     for (std::size_t i = 0; i < addresses.size() && !stopped; i++)

@@ -1,11 +1,13 @@
 /*
- * A server that ends gracefully. SIGTERM drains it: new clients are refused, requests that have begun are answered, idle
- * connections are closed. SIGHUP, a second SIGTERM, or the end of the time of grace ends what is left at once.
+ * A server that ends gracefully. SIGTERM drains it: new clients are refused, requests that have
+ * begun are answered, idle connections are closed. SIGHUP, a second SIGTERM, or the end of the time
+ * of grace ends what is left at once.
  *
- *     graceful [PORT [GRACE]]      GRACE in seconds (30); then: nc 127.0.0.1 PORT, and type a number of milliseconds
+ *     graceful [PORT [GRACE]]      GRACE in seconds (30); then: nc 127.0.0.1 PORT, and type a
+ *     number of milliseconds
  *
- * A request is a line with a number of milliseconds; the answer, "done", comes after so long. Exit status: 0 if all requests
- * were answered, 1 if some were cut short.
+ * A request is a line with a number of milliseconds; the answer, "done", comes after so long. Exit
+ * status: 0 if all requests were answered, 1 if some were cut short.
  */
 #include <bine.h>
 #include <errno.h>
@@ -13,7 +15,8 @@
 #include <stdlib.h>
 
 #define IDLE_TIME (60 * BINE_SECOND)
-#define REQUEST_TIME (10 * BINE_SECOND) /* from a request's first byte to its last, and for an answer to be taken */
+/* From a request's first byte to its last, and for an answer to be taken. */
+#define REQUEST_TIME (10 * BINE_SECOND)
 
 static bine_event *draining;
 
@@ -25,11 +28,13 @@ static int answer(int fd, const char *line)
     if (bine_sleep(milliseconds * BINE_MS) != 0)
         return -1; /* killed: the server gives up */
     int sent = -1;
-    BINE_WITHIN(REQUEST_TIME) sent = bine_send_all(fd, "done\n", 5); /* a client that does not read ends here */
+    /* A client that does not read ends here. */
+    BINE_WITHIN(REQUEST_TIME) sent = bine_send_all(fd, "done\n", 5);
     return sent;
 }
 
-/* Has another request begun? Not if the client has left, was idle for too long, or if the server drains. */
+/* Has another request begun? Not if the client has left, was idle for too long, or if the server
+ * drains. */
 static bool next_request(bine_connection *connection, bine_reader *reader)
 {
     bine_choice choices[] = {{.operation = BINE_CHOOSE_READABLE, .object = &connection->fd},
@@ -55,8 +60,9 @@ static int64_t grace = 30 * BINE_SECOND;
 
 static void *drain(void *server)
 {
+    /* ETIMEDOUT: the time of grace was over; ECANCELED: this greenlet was killed. */
     if (bine_server_stop(server, grace) != 0)
-        bine_fail(errno); /* ETIMEDOUT: the time of grace was over; ECANCELED: this greenlet was killed */
+        bine_fail(errno);
     return NULL;
 }
 
@@ -82,7 +88,8 @@ int main(int count, char **arguments)
         grace = (int64_t)(atof(arguments[2]) * (double)BINE_SECOND);
     bine_event *term = bine_signal_event_new(SIGTERM), *hangup = bine_signal_event_new(SIGHUP);
     draining = bine_event_new(0);
-    bine_server *server = bine_server_new(&(bine_server_options){.address = address, .limit = 10000}, serve, NULL);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = address, .limit = 10000}, serve, NULL);
     if (!term || !hangup || !draining || !server || bine_server_start(server) != 0) {
         perror("graceful");
         return 1;

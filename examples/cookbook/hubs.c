@@ -1,10 +1,11 @@
 /*
- * Jobs over several hubs, one thread each: a shared queue gives each job to one of them, whichever is free, and a mailbox
- * brings the results back.
+ * Jobs over several hubs, one thread each: a shared queue gives each job to one of them, whichever
+ * is free, and a mailbox brings the results back.
  *
  *     hubs [LIMIT [HUBS]]      counts the primes below LIMIT (1000000), on 3 hubs
  *
- * SIGTERM stops it between two jobs, and what was counted until then is printed. Exit status: 0 if all jobs were done.
+ * SIGTERM stops it between two jobs, and what was counted until then is printed. Exit status: 0 if
+ * all jobs were done.
  */
 #include <bine.h>
 #include <signal.h>
@@ -35,8 +36,8 @@ static unsigned count_primes(unsigned first, unsigned end)
     return found;
 }
 
-/* The root greenlet of each hub. It computes, so one greenlet per hub is enough; one that waits for something would spawn
- * several that run this loop. */
+/* The root greenlet of each hub. It computes, so one greenlet per hub is enough; one that waits for
+ * something would spawn several that run this loop. */
 static void *work(void *arg)
 {
     bine_choice choices[] = {{.operation = BINE_CHOOSE_READY, .object = stop},
@@ -59,7 +60,8 @@ static void *give_out(void *arg)
         struct job *job = malloc(sizeof *job);
         if (!job)
             break;
-        *job = (struct job){.first = first, .end = limit - first < JOB_SIZE ? limit : first + JOB_SIZE};
+        *job = (struct job){.first = first,
+                            .end = limit - first < JOB_SIZE ? limit : first + JOB_SIZE};
         if (bine_queue_put(jobs, job, BINE_FOREVER) != 0) { /* shut down, since we are to stop */
             free(job);
             break;
@@ -92,11 +94,13 @@ int main(int count, char **arguments)
     int hubs = count > 2 ? atoi(arguments[2]) : 3;
     if (hubs < 1 || hubs > 64 || limit > 1000000000)
         return fprintf(stderr, "usage: hubs [LIMIT [HUBS]]\n"), 2;
-    jobs = bine_queue_new_with(&(bine_queue_options){.capacity = BACKLOG, .flags = BINE_SHARED, .discard = free});
+    jobs = bine_queue_new_with(
+        &(bine_queue_options){.capacity = BACKLOG, .flags = BINE_SHARED, .discard = free});
     stop = bine_event_new(BINE_SHARED);
     done = bine_mailbox_new(BACKLOG);
     bine_event *term = bine_signal_event_new(SIGTERM);
-    bine_workers *workers = jobs && stop && done && term ? bine_workers_start((unsigned)hubs, work, NULL) : NULL;
+    bine_workers *workers =
+        jobs && stop && done && term ? bine_workers_start((unsigned)hubs, work, NULL) : NULL;
     if (!workers || bine_go(give_out, &limit) != 0 || bine_go(close_results, workers) != 0 ||
         bine_go(end_by_signal, term) != 0) {
         perror("hubs");

@@ -1,10 +1,12 @@
 /*
- * A pipeline: stages side by side with bounded channels between them, so that a slow one holds up those before it.
+ * A pipeline: stages side by side with bounded channels between them, so that a slow one holds up
+ * those before it.
  *
  *     pipeline < LINES      prints each line with its checksum, in any order
  *
- * read -> checksum (four greenlets, each with a thread) -> print. The end of the input closes one channel after the other;
- * SIGTERM between two lines is an end, too. A stage that fails, as print does when its reader has left, ends all of them.
+ * read -> checksum (four greenlets, each with a thread) -> print. The end of the input closes one
+ * channel after the other; SIGTERM between two lines is an end, too. A stage that fails, as print
+ * does when its reader has left, ends all of them.
  */
 #include <bine.h>
 #include <errno.h>
@@ -101,8 +103,10 @@ int main(void)
 {
     signal(SIGPIPE, SIG_IGN); /* so that printf says EPIPE */
     term = bine_signal_event_new(SIGTERM);
-    lines = bine_channel_new_with(&(bine_channel_options){.buffer = BUFFER, .producers = 1, .discard = free});
-    sums = bine_channel_new_with(&(bine_channel_options){.buffer = BUFFER, .producers = SUMMERS, .discard = free});
+    lines = bine_channel_new_with(
+        &(bine_channel_options){.buffer = BUFFER, .producers = 1, .discard = free});
+    sums = bine_channel_new_with(
+        &(bine_channel_options){.buffer = BUFFER, .producers = SUMMERS, .discard = free});
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);
     bool begun = term && lines && sums && scope && bine_scope_spawn(scope, read_lines, NULL) &&
                  bine_scope_spawn(scope, print_lines, NULL);

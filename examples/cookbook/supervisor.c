@@ -1,8 +1,10 @@
 /*
- * A supervisor: it keeps services running. One that ends is begun again, after a pause that doubles each time; one that ends
- * too often takes the whole program down, so that whoever started it (systemd) knows.
+ * A supervisor: it keeps services running. One that ends is begun again, after a pause that doubles
+ * each time; one that ends too often takes the whole program down, so that whoever started it
+ * (systemd) knows.
  *
- *     supervisor [FAILURES]      a demonstration: the service "flaky" fails so many times (3), then runs on
+ *     supervisor [FAILURES]      a demonstration: the service "flaky" fails so many times (3), then
+ *     runs on
  *
  * SIGTERM ends all services and then the program.
  */
@@ -13,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the supervisor --------------------------------------------------------------------------- */
+/* ---- the supervisor -------------------------------------------------------------------------- */
 
 enum {
     MOST_RESTARTS = 5,
@@ -61,7 +63,8 @@ static int supervise(struct service *services, size_t n, bine_event *stop)
         result = begin(&services[i], 0);
     while (result == 0) {
         for (size_t i = 0; i < n; i++)
-            choices[i + 1] = (bine_choice){.operation = BINE_CHOOSE_JOIN, .object = services[i].greenlet};
+            choices[i + 1] =
+                (bine_choice){.operation = BINE_CHOOSE_JOIN, .object = services[i].greenlet};
         ssize_t chosen = bine_choose_first(choices, n + 1, BINE_FOREVER);
         if (chosen == 0)
             break;
@@ -70,7 +73,8 @@ static int supervise(struct service *services, size_t n, bine_event *stop)
             ended->greenlet = NULL; /* the choice took the reference */
         result = chosen > 0 ? begin_again(ended, choices[chosen].error) : -1;
     }
-    for (size_t i = n; i-- > 0;) { /* the other way round: who was begun later may need those before it */
+    /* The other way round: who was begun later may need those before it. */
+    for (size_t i = n; i-- > 0;) {
         bine_killall(&services[i].greenlet, 1, BINE_FOREVER);
         bine_detach(services[i].greenlet);
         services[i].greenlet = NULL;
@@ -78,7 +82,7 @@ static int supervise(struct service *services, size_t n, bine_event *stop)
     return result;
 }
 
-/* ---- two services ----------------------------------------------------------------------------- */
+/* ---- two services ---------------------------------------------------------------------------- */
 
 static void *steady(void *arg)
 {
@@ -102,7 +106,8 @@ static void *flaky(void *arg)
 int main(int count, char **arguments)
 {
     int failures = count > 1 ? atoi(arguments[1]) : 3;
-    struct service services[] = {{.name = "steady", .run = steady}, {.name = "flaky", .run = flaky, .arg = &failures}};
+    struct service services[] = {{.name = "steady", .run = steady},
+                                 {.name = "flaky", .run = flaky, .arg = &failures}};
     setvbuf(stdout, NULL, _IOLBF, 0);
     bine_event *term = bine_signal_event_new(SIGTERM);
     int result = term ? supervise(services, sizeof services / sizeof *services, term) : -1;

@@ -1,11 +1,11 @@
 /*
  * TLS on both sides: a server that echoes lines, and its client.
  *
- *     tls_echo serve ADDRESS CERTIFICATE               PEM: certificate and key; prints where it listens
- *     tls_echo ask HOST:PORT AUTHORITIES LINE...       PEM: whom to trust
+ *     tls_echo serve ADDRESS CERTIFICATE               PEM: certificate and key; prints where it
+ *     listens tls_echo ask HOST:PORT AUTHORITIES LINE...       PEM: whom to trust
  *
- * Each step has a time limit, so that a client that does not shake hands, does not send or does not read costs nothing but a
- * while; the server ends by SIGTERM, after the connections that it has.
+ * Each step has a time limit, so that a client that does not shake hands, does not send or does not
+ * read costs nothing but a while; the server ends by SIGTERM, after the connections that it has.
  */
 #include <bine.h>
 #include <bine/tls.h>
@@ -26,7 +26,8 @@ enum {
 
 static void complain(const char *what)
 {
-    const char *reason = errno == EPROTO || errno == EINVAL || errno == EPIPE ? bine_tls_reason() : "";
+    const char *reason =
+        errno == EPROTO || errno == EINVAL || errno == EPIPE ? bine_tls_reason() : "";
     fprintf(stderr, "tls_echo: %s: %s\n", what, *reason ? reason : strerror(errno));
 }
 
@@ -56,7 +57,8 @@ static void echo(bine_connection *connection, void *context)
 static int serve(const char *address, const char *certificate)
 {
     bine_event *term = bine_signal_event_new(SIGTERM);
-    bine_tls_context *context = bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
+    bine_tls_context *context =
+        bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
     bine_server_options options = {.address = address, .limit = CLIENTS};
     bine_server *server = context ? bine_server_new(&options, echo, context) : NULL;
     if (!term || !server || bine_server_start(server) != 0) {
@@ -92,7 +94,8 @@ static int ask_lines(bine_tls *tls, char **lines)
 
 static int ask(char *address, const char *authorities, char **lines)
 {
-    bine_tls_context *context = bine_tls_client_new(&(bine_tls_options){.authorities = authorities});
+    bine_tls_context *context =
+        bine_tls_client_new(&(bine_tls_options){.authorities = authorities});
     int fd = context ? bine_dial(address, HANDSHAKE_TIME) : -1;
     *strrchr(address, ':') = '\0'; /* the name that its certificate must have */
     bine_tls *tls = fd < 0 ? NULL : bine_tls_connect(context, fd, address, HANDSHAKE_TIME);
@@ -114,6 +117,7 @@ int main(int count, char **arguments)
     if (count > 4 && strcmp(arguments[1], "ask") == 0 && !bine_address_error(arguments[2]) &&
         strrchr(arguments[2], ':'))
         return ask(arguments[2], arguments[3], arguments + 4);
-    fprintf(stderr, "usage: tls_echo serve ADDRESS CERTIFICATE | ask HOST:PORT AUTHORITIES LINE...\n");
+    fprintf(stderr,
+            "usage: tls_echo serve ADDRESS CERTIFICATE | ask HOST:PORT AUTHORITIES LINE...\n");
     return 2;
 }

@@ -16,9 +16,10 @@ struct packet {
     char text[LINE_SIZE];
 };
 
-/* Everything that leaves goes through here, so that a loss (percent, for trying) hits lines and answers. */
-static inline void send_packet(bine_datagram_server *from, const struct sockaddr *to, socklen_t length,
-                               const struct packet *packet, size_t size, int loss)
+/* Everything that leaves goes through here, so that a loss (percent, for trying) hits lines and
+ * answers. */
+static inline void send_packet(bine_datagram_server *from, const struct sockaddr *to,
+                               socklen_t length, const struct packet *packet, size_t size, int loss)
 {
     if (rand() % 100 >= loss)
         bine_datagram_send(from, to, length, packet, size); /* what fails is lost, and sent again */

@@ -1,5 +1,6 @@
 /*
- * The receiver of udp_send: prints the lines in their order, each once, however often and in whatever order they come.
+ * The receiver of udp_send: prints the lines in their order, each once, however often and in
+ * whatever order they come.
  *
  *     udp_receive PORT [LOSS]      LOSS: percent of its answers to throw away, for trying
  *
@@ -38,10 +39,11 @@ static void take(bine_datagram *datagram, void *arg)
         return;
     if (number >= next && !arrived[number])
         arrived[number] = strndup(packet->text, datagram->size - sizeof packet->number);
-    /* Not if there is no memory for it: it will come again. But if it came before, since that answer may have been lost. */
+    /* Not if there is no memory for it: it will come again. But if it came before, since that
+     * answer may have been lost. */
     if (number < next || arrived[number])
-        send_packet(datagram->server, (struct sockaddr *)&datagram->peer, datagram->peer_length, packet,
-                    sizeof packet->number, loss);
+        send_packet(datagram->server, (struct sockaddr *)&datagram->peer, datagram->peer_length,
+                    packet, sizeof packet->number, loss);
     print_lines();
 }
 
@@ -50,8 +52,10 @@ int main(int count, char **arguments)
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "7780");
     loss = count > 2 ? atoi(arguments[2]) : 0;
-    /* One datagram at a time, in the order of arrival: `take` waits for nothing, so more would gain nothing. */
-    bine_server_options options = {.address = address, .limit = 1, .size = sizeof(struct packet) + 1};
+    /* One datagram at a time, in the order of arrival: `take` waits for nothing, so more would gain
+     * nothing. */
+    bine_server_options options = {
+        .address = address, .limit = 1, .size = sizeof(struct packet) + 1};
     bine_event *term = bine_signal_event_new(SIGTERM);
     bine_datagram_server *server = bine_datagram_server_new(&options, take, NULL);
     if (!term || !server || bine_datagram_server_start(server) != 0) {

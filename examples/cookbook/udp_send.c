@@ -1,11 +1,12 @@
 /*
- * Lines over UDP that arrive although datagrams are lost: each is sent again until it is answered, at most 32 are under way
- * at a time, and each has a deadline.
+ * Lines over UDP that arrive although datagrams are lost: each is sent again until it is answered,
+ * at most 32 are under way at a time, and each has a deadline.
  *
- *     udp_send PORT [LOSS [SECONDS]] < LINES      to udp_receive at 127.0.0.1:PORT; LOSS: percent to throw away, for trying
+ *     udp_send PORT [LOSS [SECONDS]] < LINES      to udp_receive at 127.0.0.1:PORT; LOSS: percent
+ *     to throw away, for trying
  *
- * A line that is not answered within SECONDS (10) counts as lost. SIGTERM ends it. Exit status: 0 if no line was lost. It shows
- * datagrams and time limits; for real use there is QUIC.
+ * A line that is not answered within SECONDS (10) counts as lost. SIGTERM ends it. Exit status: 0
+ * if no line was lost. It shows datagrams and time limits; for real use there is QUIC.
  */
 #include <errno.h>
 #include <signal.h>
@@ -36,7 +37,8 @@ static void take_answer(bine_datagram *datagram, void *arg)
         bine_event_set(answered[number]);
 }
 
-/* Until it is answered. When this greenlet is killed, or its time is up, every wait fails, and bine_check says so. */
+/* Until it is answered. When this greenlet is killed, or its time is up, every wait fails, and
+ * bine_check says so. */
 static void *send_line(void *arg)
 {
     struct packet *packet = arg;
@@ -47,7 +49,8 @@ static void *send_line(void *arg)
     bine_event *event = answered[number] = bine_event_new(0);
     BINE_WITHIN(patience)
     while (event && !arrived && bine_check() == 0) {
-        send_packet(socket_of_ours, (struct sockaddr *)&receiver, sizeof receiver, packet, size, loss);
+        send_packet(socket_of_ours, (struct sockaddr *)&receiver, sizeof receiver, packet, size,
+                    loss);
         arrived = bine_event_wait(event, pause) == 0;
         pause = 2 * pause < LAST_PAUSE ? 2 * pause : LAST_PAUSE;
     }
@@ -66,7 +69,8 @@ static void *send_lines(void *arg)
     bine_spawn_options options = {.discard = free};
     char *line;
     size_t size;
-    for (uint32_t number = 0; number < MOST_LINES && bine_reader_line(input, &line, &size) == 1; number++) {
+    for (uint32_t number = 0; number < MOST_LINES && bine_reader_line(input, &line, &size) == 1;
+         number++) {
         struct packet *packet = calloc(1, sizeof *packet);
         if (!packet)
             bine_fail(ENOMEM);
@@ -92,13 +96,16 @@ int main(int count, char **arguments)
     }
     loss = count > 2 ? atoi(arguments[2]) : 0;
     patience = count > 3 ? (int64_t)(atof(arguments[3]) * (double)BINE_SECOND) : patience;
-    receiver = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arguments[1]))};
+    receiver = (struct sockaddr_in){.sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)atoi(arguments[1]))};
     receiver.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bine_event *term = bine_signal_event_new(SIGTERM);
-    socket_of_ours = bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, take_answer, NULL);
+    socket_of_ours = bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"},
+                                              take_answer, NULL);
     bine_pool *window = bine_pool_new(WINDOW, 0);
     bine_greenlet *all = bine_spawn(send_lines, window);
-    if (!term || !socket_of_ours || !window || !all || bine_datagram_server_start(socket_of_ours) != 0) {
+    if (!term || !socket_of_ours || !window || !all ||
+        bine_datagram_server_start(socket_of_ours) != 0) {
         perror("udp_send");
         return 1;
     }

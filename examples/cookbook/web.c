@@ -1,11 +1,12 @@
 /*
- * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients cut off, one
- * hub per core, and a graceful end on Ctrl-C.
+ * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients
+ * cut off, one hub per core, and a graceful end on Ctrl-C.
  *
- *     web [PORT [WORKERS [SECONDS]]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100 http://127.0.0.1:PORT/
+ *     web [PORT [WORKERS [SECONDS]]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100
+ *     http://127.0.0.1:PORT/
  *
- * A client has SECONDS (10) for a request, from its first byte to the last one of the answer, and six times as long between
- * two requests.
+ * A client has SECONDS (10) for a request, from its first byte to the last one of the answer, and
+ * six times as long between two requests.
  */
 #include <bine.h>
 #include <bine/http.h>
@@ -59,24 +60,27 @@ int main(int count, char **arguments)
         return 1;
     }
     int64_t time = (int64_t)((count > 3 ? atof(arguments[3]) : 10) * (double)BINE_SECOND);
-    /* Nothing here needs it. But while Bine sees every fcntl and setsockopt of the process it need not ask the
-     * kernel, before each wait, whether a socket has been made non-blocking or given a timeout: two system
-     * calls less per request. */
+    /* Nothing here needs it. But while Bine sees every fcntl and setsockopt of the process it need
+     * not ask the kernel, before each wait, whether a socket has been made non-blocking or given a
+     * timeout: two system calls less per request. */
     if (bine_patch_all() != 0)
         perror("web: patching");
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
-    bine_http_server_options options = {.listen = {.address = address, .limit = 20000, .flags = BINE_SERVER_REUSE_PORT},
-                                        .limits = {.head_time = time, .request_time = time, .idle_time = 6 * time}};
+    bine_http_server_options options = {
+        .listen = {.address = address, .limit = 20000, .flags = BINE_SERVER_REUSE_PORT},
+        .limits = {.head_time = time, .request_time = time, .idle_time = 6 * time}};
     bine_event *ends[] = {bine_signal_event_new(SIGINT), bine_signal_event_new(SIGTERM)};
     ready = bine_mailbox_new(MOST);
     /* The others listen at its port, which the kernel may have chosen. */
     bine_http_server *server = bine_http_server_new(&options, answer, NULL);
     start(server);
-    bine_workers *others = workers > 1 ? bine_workers_start((unsigned)workers - 1, work, server) : NULL;
+    bine_workers *others =
+        workers > 1 ? bine_workers_start((unsigned)workers - 1, work, server) : NULL;
     void *servers[MOST];
     for (int i = 0; i < workers - 1; i++)
         bine_mailbox_receive(ready, &servers[i], BINE_FOREVER);
-    printf("web: %s, %d worker%s\n", bine_http_server_address(server), workers, workers > 1 ? "s" : "");
+    printf("web: %s, %d worker%s\n", bine_http_server_address(server), workers,
+           workers > 1 ? "s" : "");
     fflush(stdout);
 
     bine_wait((void **)ends, 2, NULL, 1, BINE_FOREVER);

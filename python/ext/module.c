@@ -31,7 +31,8 @@ static PyObject *py_getcurrent(PyObject *module, PyObject *unused)
     return current;
 }
 
-/* sleep(seconds=0, ref=True), of which ref means nothing here. Parsed by hand: CPython's parser takes a fifth of a switch. */
+/* sleep(seconds=0, ref=True), of which ref means nothing here. Parsed by hand: CPython's parser
+ * takes a fifth of a switch. */
 static int parse_sleep(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **seconds)
 {
     *seconds = count > 0 ? args[0] : NULL;
@@ -50,7 +51,8 @@ static int parse_sleep(PyObject *const *args, Py_ssize_t count, PyObject *names,
     return good ? 0 : -1;
 }
 
-static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t count,
+                          PyObject *names)
 {
     PyObject *seconds;
     int64_t deadline;
@@ -104,7 +106,7 @@ static PyObject *py_idle(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* ---- offload: a call on a real OS thread ------------------------------------------------------------------- */
+/* ---- offload: a call on a real OS thread ----------------------------------------------------- */
 
 struct call {
     PyObject *function, *args, *kwargs, *result;
@@ -126,10 +128,11 @@ static PyObject *py_offload(PyObject *module, PyObject *args)
 {
     struct call call = {NULL};
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!|O!:offload", &call.function, &PyTuple_Type, &call.args, &PyDict_Type,
-                          &call.kwargs))
+    if (!PyArg_ParseTuple(args, "OO!|O!:offload", &call.function, &PyTuple_Type, &call.args,
+                          &PyDict_Type, &call.kwargs))
         return NULL;
-    /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised afterwards. */
+    /* Not to be left while the thread works on our stack: what is thrown meanwhile is raised
+     * afterwards. */
     struct bine_py_outside outside;
     if (bine_py_leave_gil(&outside) < 0)
         return NULL;
@@ -215,23 +218,30 @@ static PyMethodDef functions[] = {
     {"interpreter_object", py_interpreter_object, METH_NOARGS, NULL},
     {"disabled", py_disabled, METH_NOARGS, NULL},
     {"offload", py_offload, METH_VARARGS,
-     "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet waits."},
+     "offload(function, args, kwargs={})\n--\n\nCall it on an OS thread; only this greenlet "
+     "waits."},
     {"call_blocking", py_call_blocking, METH_VARARGS,
-     "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, whatever is patched. "
+     "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, "
+     "whatever is patched. "
      "It may not wait for other greenlets."},
     {"simulate", py_simulate, METH_O,
-     "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for tests: the clock jumps to "
+     "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for "
+     "tests: the clock jumps to "
      "the next timer, and\n"
-     "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not switch."},
-    {"poller_name", py_poller_name, METH_NOARGS, "poller_name()\n--\n\nWhich poller this thread uses."},
+     "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not "
+     "switch."},
+    {"poller_name", py_poller_name, METH_NOARGS,
+     "poller_name()\n--\n\nWhich poller this thread uses."},
     {"thread_ident", py_thread_ident, METH_NOARGS,
      "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where "
      "threading.get_ident() tells them apart."},
     {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
     {"sleep", BINE_FAST_NAMED(py_sleep),
-     "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many seconds; 0 lets the "
+     "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many "
+     "seconds; 0 lets the "
      "others run."},
-    {"idle", py_idle, METH_VARARGS, "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
+    {"idle", py_idle, METH_VARARGS,
+     "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
 #if PY_VERSION_HEX < 0x030C0000
     {"call_with_real_threads", BINE_KEYWORDS(bine_py_call_with_real_threads), NULL},
 #endif
@@ -255,15 +265,20 @@ static int init(PyObject *module)
 {
     bine_localhost_at_once = true; /* gevent's bind() does not switch */
     bine_sqlite_init();
-    if (bine_package_init(module) < 0 || bine_pending_init(module) < 0 || bine_loop_exit_init(module) < 0 ||
-        bine_timeout_init(module) < 0 || bine_sleepers_init() < 0 || bine_io_init(module) < 0)
+    if (bine_package_init(module) < 0 || bine_pending_init(module) < 0 ||
+        bine_loop_exit_init(module) < 0 || bine_timeout_init(module) < 0 ||
+        bine_sleepers_init() < 0 || bine_io_init(module) < 0)
         return -1;
-    if (bine_greenlet_init(module) < 0 || bine_monitor_init(module) < 0 || bine_event_init(module) < 0 ||
-        bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 || bine_wait_many_init(module) < 0)
+    if (bine_greenlet_init(module) < 0 || bine_monitor_init(module) < 0 ||
+        bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 ||
+        bine_queue_init(module) < 0 || bine_wait_many_init(module) < 0)
         return -1;
-    if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 || bine_loops_init(module) < 0)
+    if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 ||
+        bine_loops_init(module) < 0)
         return -1;
-    return bine_patching_init(module) < 0 ? -1 : PyModule_AddStringConstant(module, "version", bine_version());
+    return bine_patching_init(module) < 0
+               ? -1
+               : PyModule_AddStringConstant(module, "version", bine_version());
 }
 
 PyMODINIT_FUNC PyInit__bine(void)

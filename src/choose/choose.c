@@ -95,11 +95,13 @@ static void watched(struct bine_waiter *waiter)
 }
 
 /* Queue up everywhere. Returns the flags for the park. */
-static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t n, struct bine_greenlet *current)
+static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t n,
+                         struct bine_greenlet *current)
 {
     unsigned flags = 0;
     for (size_t i = 0; i < n; i++) {
-        takers[i] = (struct bine_taker){.waiter.greenlet = current, .item = choices[i].item, .error = BINE_UNSERVED};
+        takers[i] = (struct bine_taker){
+            .waiter.greenlet = current, .item = choices[i].item, .error = BINE_UNSERVED};
         if (!choices[i].object)
             continue;
         if (choices[i].operation == BINE_CHOOSE_READY) {
@@ -119,8 +121,8 @@ static unsigned queue_up(bine_choice *choices, struct bine_taker *takers, size_t
     return flags;
 }
 
-static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices, struct bine_taker *takers, size_t n,
-                                   int64_t timeout)
+static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices,
+                                   struct bine_taker *takers, size_t n, int64_t timeout)
 {
     int64_t deadline = timeout == BINE_FOREVER ? INT64_MAX : bine_hub_deadline(hub, timeout);
     ssize_t taken = -1;
@@ -139,7 +141,8 @@ static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices, s
         return -1;
     }
     choices[taken].error = takers[taken].error;
-    if (choices[taken].operation == BINE_CHOOSE_RECEIVE || choices[taken].operation == BINE_CHOOSE_GET)
+    if (choices[taken].operation == BINE_CHOOSE_RECEIVE ||
+        choices[taken].operation == BINE_CHOOSE_GET)
         if (!takers[taken].error)
             choices[taken].item = takers[taken].item;
     return taken;

@@ -51,10 +51,12 @@ static struct bine_choosing *choosing_make(struct room *room, size_t n, bool far
 {
     struct bine_choosing *choosing = &room->choosing;
     if (!far && n <= ON_STACK) {
-        *choosing = (struct bine_choosing){.deeds = room->deeds, .visits = room->visits, .order = room->order};
+        *choosing = (struct bine_choosing){
+            .deeds = room->deeds, .visits = room->visits, .order = room->order};
     } else {
         size_t each = sizeof(struct bine_deed) + sizeof(struct bine_visit) + sizeof(size_t);
-        choosing = n < (SIZE_MAX - sizeof *choosing) / each ? malloc(sizeof *choosing + n * each) : NULL;
+        choosing =
+            n < (SIZE_MAX - sizeof *choosing) / each ? malloc(sizeof *choosing + n * each) : NULL;
         if (!choosing)
             return NULL;
         *choosing = (struct bine_choosing){.deeds = (struct bine_deed *)(choosing + 1)};
@@ -70,7 +72,8 @@ static struct bine_choosing *choosing_make(struct room *room, size_t n, bool far
 
 /* Divide the deeds into visits. Those that belong to one hub make one visit, or if they are to be
  * tried in order as many as they are apart. */
-static void divide(struct bine_choosing *choosing, const bine_choice *choices, size_t start, bool down, bool in_order)
+static void divide(struct bine_choosing *choosing, const bine_choice *choices, size_t start,
+                   bool down, bool in_order)
 {
     size_t n = choosing->n, placed = 0;
     for (size_t i = 0; i < n; i++)
@@ -130,7 +133,8 @@ static struct patience patience_of(const struct bine_choosing *choosing, int64_t
 /* A little longer. 0 or an error number. */
 static int park(struct bine_choosing *choosing, const struct patience *patience)
 {
-    int error = bine_park(choosing->hub, "choose among", choosing->n, patience->deadline, patience->flags);
+    int error =
+        bine_park(choosing->hub, "choose among", choosing->n, patience->deadline, patience->flags);
     if (error != ETIME)
         return error;
     if (patience->timer == SIZE_MAX)
@@ -155,7 +159,8 @@ static int look_here(struct bine_choosing *choosing, struct bine_visit *visit)
 
 /* Make the visit to another hub until one of its deeds is done or all of them wait. 0, or what
  * ended the wait. */
-static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit, const struct patience *patience)
+static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit,
+                       const struct patience *patience)
 {
     int error = 0;
     if (bine_visit_begin(visit) == 0)
@@ -166,7 +171,8 @@ static int visit_there(struct bine_choosing *choosing, struct bine_visit *visit,
 
 /* Until a deed is done. 0; or an error number, and none is or will be; *late: what would have ended
  * the wait if the deed had not been done before. */
-static int choosing_wait_for_one(struct bine_choosing *choosing, const struct patience *patience, int *late)
+static int choosing_wait_for_one(struct bine_choosing *choosing, const struct patience *patience,
+                                 int *late)
 {
     int error = 0;
     for (size_t i = 0; i < choosing->visits_made && choosing->taken < 0 && !error; i++) {
@@ -194,7 +200,8 @@ static void part(struct bine_choosing *choosing)
     for (size_t i = 0; i < choosing->visits_made; i++) {
         struct bine_visit *visit = &choosing->visits[i];
         while (visit->begun && !visit->gone)
-            bine_park(choosing->hub, "choose among", choosing->n, INT64_MAX, BINE_PARK_EXTERNAL | BINE_PARK_FIRM);
+            bine_park(choosing->hub, "choose among", choosing->n, INT64_MAX,
+                      BINE_PARK_EXTERNAL | BINE_PARK_FIRM);
     }
 }
 
@@ -229,8 +236,8 @@ static int choosing_run(struct bine_choosing *choosing, bine_choice *choices, in
     return error ? error : arrive(choosing, choices);
 }
 
-ssize_t bine_choosing_run(struct bine_hub *hub, bine_choice *choices, size_t n, int64_t timeout, size_t start,
-                          bool down, bool in_order)
+ssize_t bine_choosing_run(struct bine_hub *hub, bine_choice *choices, size_t n, int64_t timeout,
+                          size_t start, bool down, bool in_order)
 {
     bool far;
     int error = check_all(hub, choices, n, &far);

@@ -84,10 +84,13 @@ static struct bine_waiters *lockers(void *rlock)
     return &((struct bine_rlock *)rlock)->waiters;
 }
 
-static const struct bine_deed_kind sending = {try_send, senders, NULL}, receiving = {try_receive, receivers, NULL},
-                                   putting = {try_put, putters, NULL}, getting = {try_get, getters, NULL},
+static const struct bine_deed_kind sending = {try_send, senders, NULL},
+                                   receiving = {try_receive, receivers, NULL},
+                                   putting = {try_put, putters, NULL},
+                                   getting = {try_get, getters, NULL},
                                    taking_mail = {take_mail, mail_receivers, NULL},
-                                   acquiring = {try_acquire, acquirers, NULL}, locking = {try_lock, lockers, NULL};
+                                   acquiring = {try_acquire, acquirers, NULL},
+                                   locking = {try_lock, lockers, NULL};
 
 /* ---- objects that become ready --------------------------------------------------------------- */
 
@@ -111,7 +114,8 @@ static void joined(struct bine_deed *deed)
     bine_detach(g);
 }
 
-static const struct bine_deed_kind looking = {deed_look, watchers, NULL}, joining = {deed_look, watchers, joined};
+static const struct bine_deed_kind looking = {deed_look, watchers, NULL},
+                                   joining = {deed_look, watchers, joined};
 
 /* ---- descriptors and timers ------------------------------------------------------------------ */
 
@@ -148,7 +152,8 @@ static int deed_await(struct bine_deed *deed)
     return now >= deed->deadline && bine_party_decide(deed->taker.party) ? 0 : EAGAIN;
 }
 
-static const struct bine_deed_kind reading = {read_descriptor, NULL, NULL}, writing = {write_descriptor, NULL, NULL},
+static const struct bine_deed_kind reading = {read_descriptor, NULL, NULL},
+                                   writing = {write_descriptor, NULL, NULL},
                                    awaiting = {deed_await, NULL, NULL};
 
 static int watch_descriptor(struct bine_deed *deed);
@@ -179,7 +184,8 @@ static void descriptor_ready(void *arg, int64_t result)
 static int watch_descriptor(struct bine_deed *deed)
 {
     uint32_t events = deed->kind == &reading ? POLLIN : POLLOUT;
-    int error = bine_watch(bine_hub_of_thread, deed->fd, events, descriptor_ready, deed, &deed->watch);
+    int error =
+        bine_watch(bine_hub_of_thread, deed->fd, events, descriptor_ready, deed, &deed->watch);
     if (error != EPERM && error != EBADF)
         return error;
     /* A file that is always ready, or none. */
@@ -191,10 +197,12 @@ static int watch_descriptor(struct bine_deed *deed)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-static const struct bine_deed_kind *kind_at(const struct bine_object *object, enum bine_choice_operation operation)
+static const struct bine_deed_kind *kind_at(const struct bine_object *object,
+                                            enum bine_choice_operation operation)
 {
     const struct bine_waitable_class *class = object->waitable.class;
-    bool channel = class == &bine_channel_class.waitable, queue = class == &bine_queue_class.waitable;
+    bool channel = class == &bine_channel_class.waitable,
+         queue = class == &bine_queue_class.waitable;
     switch (operation) {
     case BINE_CHOOSE_SEND:
         return channel ? &sending : NULL;
@@ -218,7 +226,8 @@ static const struct bine_deed_kind *kind_at(const struct bine_object *object, en
 }
 
 /* An object of one of Bine's types. */
-static int init_at(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub, struct bine_hub **owner)
+static int init_at(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub,
+                   struct bine_hub **owner)
 {
     const struct bine_waitable *object = choice->object;
     deed->kind = kind_at(choice->object, choice->operation);
@@ -236,7 +245,8 @@ static int init_at(struct bine_deed *deed, const bine_choice *choice, struct bin
     return ((const struct bine_object *)choice->object)->remote ? 0 : EPERM;
 }
 
-int bine_deed_init(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub, struct bine_hub **owner)
+int bine_deed_init(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub,
+                   struct bine_hub **owner)
 {
     deed->object = choice->object;
     deed->taker.taker.item = choice->item;
@@ -298,6 +308,7 @@ void bine_deed_unlink(struct bine_deed *deed)
 
 void bine_deed_arrive(struct bine_deed *deed, struct bine_hub *hub)
 {
-    if (deed->kind == &locking && !deed->taker.taker.error && deed->first && bine_waitable_foreign(deed->object, hub))
+    if (deed->kind == &locking && !deed->taker.taker.error && deed->first &&
+        bine_waitable_foreign(deed->object, hub))
         bine_ref(hub->current);
 }

@@ -45,7 +45,8 @@ struct bine_deed {
  * that has to do it in *owner. Returns 0, EINVAL, EPERM or EDEADLK (the greenlet would join
  * itself).
  */
-int bine_deed_init(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub, struct bine_hub **owner);
+int bine_deed_init(struct bine_deed *deed, const bine_choice *choice, struct bine_hub *hub,
+                   struct bine_hub **owner);
 
 bool bine_deed_is_timer(const struct bine_deed *deed);
 /* Did it fail for lack of memory? Then the choice as a whole fails. */

@@ -21,7 +21,8 @@ static void visit_release(struct bine_choosing *choosing)
         free(choosing);
 }
 
-static void send_or_release(struct bine_hub *hub, struct bine_message *message, struct bine_choosing *choosing)
+static void send_or_release(struct bine_hub *hub, struct bine_message *message,
+                            struct bine_choosing *choosing)
 {
     if (bine_hub_send(hub, message) != 0)
         visit_release(choosing);
@@ -221,7 +222,8 @@ void bine_visit_served(struct bine_party_taker *taker)
     }
 }
 
-void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, struct bine_hub *hub, size_t first)
+void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, struct bine_hub *hub,
+                     size_t first)
 {
     *visit = (struct bine_visit){.go = {NULL, visit_arrived, not_arrived},
                                  .stop = {NULL, stopped, not_stopped},

@@ -48,7 +48,8 @@ struct bine_visit {
     bool begun, has_looked, gone;
 };
 
-void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, struct bine_hub *hub, size_t first);
+void bine_visit_init(struct bine_visit *visit, struct bine_choosing *choosing, struct bine_hub *hub,
+                     size_t first);
 
 /* A visit of the chooser's own hub. Tries the deeds in their order. If none can be done and the
  * chooser waits, they begin to wait. Returns 0, or why they cannot wait. */

@@ -68,7 +68,8 @@ static const Elf64_Phdr *segment_of(const struct binary *binary, uint64_t addres
 {
     for (size_t i = 0; i < binary->segment_count; i++) {
         const Elf64_Phdr *segment = &binary->segments[i];
-        if (segment->p_type == PT_LOAD && address >= segment->p_vaddr && address - segment->p_vaddr < segment->p_memsz)
+        if (segment->p_type == PT_LOAD && address >= segment->p_vaddr &&
+            address - segment->p_vaddr < segment->p_memsz)
             return segment;
     }
     return NULL;
@@ -81,7 +82,8 @@ uint64_t binary_offset(const struct binary *binary, uint64_t address, uint64_t s
         return UINT64_MAX;
     uint64_t inside = address - segment->p_vaddr, offset;
     if (inside > segment->p_filesz || size > segment->p_filesz - inside ||
-        __builtin_add_overflow(segment->p_offset, inside, &offset) || !binary_part(binary, offset, size))
+        __builtin_add_overflow(segment->p_offset, inside, &offset) ||
+        !binary_part(binary, offset, size))
         return UINT64_MAX;
     return offset;
 }
@@ -90,7 +92,8 @@ uint64_t binary_offset(const struct binary *binary, uint64_t address, uint64_t s
 
 /* The text at this place of the string table: NULL if it lies outside or has no end within `most`
  * bytes. */
-static const char *text_at(const struct binary *binary, const struct tables *tables, uint64_t at, size_t most)
+static const char *text_at(const struct binary *binary, const struct tables *tables, uint64_t at,
+                           size_t most)
 {
     if (at >= tables->strings_size)
         return NULL;
@@ -119,14 +122,16 @@ static bool is_slot(const struct binary *binary, const Elf64_Rela *relocation)
 
 /* The name of the function that another object defines, or NULL. A name too long to be one of
  * libc's is of no interest. */
-static const char *imported(const struct binary *binary, const struct tables *tables, uint64_t index)
+static const char *imported(const struct binary *binary, const struct tables *tables,
+                            uint64_t index)
 {
     uint64_t address;
     Elf64_Sym symbol;
     if (index == 0 || __builtin_add_overflow(tables->symbols, index * sizeof symbol, &address))
         return NULL;
     uint64_t offset = binary_offset(binary, address, sizeof symbol);
-    if (offset == UINT64_MAX || !copy(binary, offset, &symbol, sizeof symbol) || symbol.st_shndx != SHN_UNDEF)
+    if (offset == UINT64_MAX || !copy(binary, offset, &symbol, sizeof symbol) ||
+        symbol.st_shndx != SHN_UNDEF)
         return NULL;
     unsigned type = ELF64_ST_TYPE(symbol.st_info);
     if (type != STT_FUNC && type != STT_NOTYPE && type != STT_GNU_IFUNC)
@@ -135,13 +140,15 @@ static const char *imported(const struct binary *binary, const struct tables *ta
     return name && *name ? name : NULL;
 }
 
-static int read_relocations(struct binary *binary, const struct tables *tables, uint64_t address, uint64_t size)
+static int read_relocations(struct binary *binary, const struct tables *tables, uint64_t address,
+                            uint64_t size)
 {
     uint64_t offset = size ? binary_offset(binary, address, size) : 0;
     if (offset == UINT64_MAX)
         return damaged(binary);
     size_t count = size / sizeof(Elf64_Rela);
-    struct binary_import *longer = realloc(binary->imports, (binary->import_count + count + 1) * sizeof *longer);
+    struct binary_import *longer =
+        realloc(binary->imports, (binary->import_count + count + 1) * sizeof *longer);
     if (!longer)
         return ENOMEM;
     binary->imports = longer;
@@ -151,7 +158,8 @@ static int read_relocations(struct binary *binary, const struct tables *tables, 
             return damaged(binary);
         const char *name = imported(binary, tables, ELF64_R_SYM(relocation.r_info));
         if (name)
-            binary->imports[binary->import_count++] = (struct binary_import){name, !is_slot(binary, &relocation)};
+            binary->imports[binary->import_count++] =
+                (struct binary_import){name, !is_slot(binary, &relocation)};
     }
     return 0;
 }
@@ -175,7 +183,8 @@ static void merge_imports(struct binary *binary)
 /* ---- the dynamic section --------------------------------------------------------------------- */
 
 /* What only needs the tables' places; sets *flags to DT_FLAGS_1. */
-static void find_tables(const struct binary *binary, const Elf64_Phdr *section, struct tables *tables, uint64_t *flags)
+static void find_tables(const struct binary *binary, const Elf64_Phdr *section,
+                        struct tables *tables, uint64_t *flags)
 {
     Elf64_Dyn entry;
     for (uint64_t at = 0; at + sizeof entry <= section->p_filesz; at += sizeof entry) {
@@ -251,7 +260,8 @@ static int read_dynamic(struct binary *binary, const Elf64_Phdr *section)
     find_tables(binary, section, &tables, &flags);
     int error = find_names(binary, section, &tables);
     for (size_t i = 0; i < 2 && !error; i++)
-        error = read_relocations(binary, &tables, tables.relocations[i].address, tables.relocations[i].size);
+        error = read_relocations(binary, &tables, tables.relocations[i].address,
+                                 tables.relocations[i].size);
     merge_imports(binary);
     binary->static_program = flags & DF_1_PIE && !binary->needed_count && !binary->interpreter;
     return error;

@@ -57,7 +57,8 @@ static char *read_cache(void)
 {
     static const char *const programs[] = {"/sbin/ldconfig", "/usr/sbin/ldconfig"};
     const char *program = access(programs[0], X_OK) == 0 ? programs[0] : programs[1];
-    char *arguments[] = {(char *)"ldconfig", (char *)"-p", NULL}, *environment[] = {(char *)"LC_ALL=C", NULL};
+    char *arguments[] = {(char *)"ldconfig", (char *)"-p", NULL},
+         *environment[] = {(char *)"LC_ALL=C", NULL};
     int ends[2];
     pid_t child;
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -79,7 +80,8 @@ static char *read_cache(void)
     return text;
 }
 
-/* "\tlibz.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libz.so.1". Variants for some processors ("hwcap") import the same. */
+/* "\tlibz.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libz.so.1". Variants for some processors
+ * ("hwcap") import the same. */
 static bool cached(const char *cache, const char *name, char *path, size_t size)
 {
     size_t length = strlen(name);
@@ -89,7 +91,8 @@ static bool cached(const char *cache, const char *name, char *path, size_t size)
         if (strncmp(entry, name, length) != 0 || entry[length] != ' ')
             continue;
         const char *arrow = memmem(entry, (size_t)(end - entry), " => ", 4);
-        if (!arrow || !memmem(entry, (size_t)(arrow - entry), "," CACHE_KIND, sizeof "," CACHE_KIND - 1) ||
+        if (!arrow ||
+            !memmem(entry, (size_t)(arrow - entry), "," CACHE_KIND, sizeof "," CACHE_KIND - 1) ||
             memmem(entry, (size_t)(arrow - entry), "hwcap", 5))
             continue;
         int written = snprintf(path, size, "%.*s", (int)(end - arrow - 4), arrow + 4);
@@ -107,7 +110,10 @@ static bool expand(const char *text, size_t length, const char *origin, char *in
     static const struct {
         const char *token;
         const char *value; /* NULL: the origin */
-    } tokens[] = {{"$ORIGIN", NULL}, {"${ORIGIN}", NULL}, {"$LIB", "lib/" MULTIARCH}, {"${LIB}", "lib/" MULTIARCH}};
+    } tokens[] = {{"$ORIGIN", NULL},
+                  {"${ORIGIN}", NULL},
+                  {"$LIB", "lib/" MULTIARCH},
+                  {"${LIB}", "lib/" MULTIARCH}};
     size_t used = 0;
     for (const char *at = text, *end = text + length; at < end;) {
         const char *value = at;
@@ -132,7 +138,8 @@ static bool expand(const char *text, size_t length, const char *origin, char *in
 }
 
 /* Open the library there. False: no file of that name that this machine's loader would take. */
-static bool dependencies_attempt(struct dependencies *all, struct dependency *found, const char *path)
+static bool dependencies_attempt(struct dependencies *all, struct dependency *found,
+                                 const char *path)
 {
     if (all->places++ >= PLACES_MOST || binary_open(&found->binary, path) < 0)
         return false;
@@ -140,14 +147,15 @@ static bool dependencies_attempt(struct dependencies *all, struct dependency *fo
     return true;
 }
 
-static bool search(struct dependencies *all, struct dependency *found, const char *paths, const char *separators,
-                   const char *origin, const char *name)
+static bool search(struct dependencies *all, struct dependency *found, const char *paths,
+                   const char *separators, const char *origin, const char *name)
 {
     while (paths && *paths) {
         size_t length = strcspn(paths, separators);
         char directory[PATH_MAX], path[PATH_MAX];
         /* An empty directory is the current one. */
-        if (expand(length ? paths : ".", length ? length : 1, origin, directory, sizeof directory) &&
+        if (expand(length ? paths : ".", length ? length : 1, origin, directory,
+                   sizeof directory) &&
             (size_t)snprintf(path, sizeof path, "%s/%s", directory, name) < sizeof path &&
             dependencies_attempt(all, found, path))
             return true;
@@ -156,13 +164,15 @@ static bool search(struct dependencies *all, struct dependency *found, const cha
     return false;
 }
 
-static bool search_rpaths(struct dependencies *all, size_t by, struct dependency *found, const char *name)
+static bool search_rpaths(struct dependencies *all, size_t by, struct dependency *found,
+                          const char *name)
 {
     if (all->list[by].binary.runpath)
         return false;
     for (size_t depth = 0; depth <= all->count; depth++) {
         const struct dependency *object = &all->list[by];
-        if (!object->binary.runpath && search(all, found, object->binary.rpath, ":", object->directory, name))
+        if (!object->binary.runpath &&
+            search(all, found, object->binary.rpath, ":", object->directory, name))
             return true;
         if (object->loaded_by == by)
             break;
@@ -183,7 +193,8 @@ static bool look_up(struct dependencies *all, size_t by, struct dependency *foun
     return search_rpaths(all, by, found, name) ||
            search(all, found, getenv("LD_LIBRARY_PATH"), ":;", object->directory, name) ||
            search(all, found, object->binary.runpath, ":", object->directory, name) ||
-           (cached(all->cache, name, path, sizeof path) && dependencies_attempt(all, found, path)) ||
+           (cached(all->cache, name, path, sizeof path) &&
+            dependencies_attempt(all, found, path)) ||
            search(all, found, system_directories, ":", "", name);
 }
 
@@ -193,9 +204,10 @@ static bool known(const struct dependencies *all, const char *name)
 {
     for (size_t i = 0; i < all->count; i++) {
         const struct dependency *each = &all->list[i];
-        const char *slash = each->path ? strrchr(each->path, '/') : NULL, *soname = each->binary.soname;
-        if ((each->path && strcmp(each->path, name) == 0) || (slash && strcmp(slash + 1, name) == 0) ||
-            (soname && strcmp(soname, name) == 0))
+        const char *slash = each->path ? strrchr(each->path, '/') : NULL,
+                   *soname = each->binary.soname;
+        if ((each->path && strcmp(each->path, name) == 0) ||
+            (slash && strcmp(slash + 1, name) == 0) || (soname && strcmp(soname, name) == 0))
             return true;
     }
     return false;
@@ -235,7 +247,8 @@ static int add_needed(struct dependencies *all, size_t by, const char *name)
     if (known(all, name))
         return 0;
     if (!look_up(all, by, &found, name)) {
-        found.problem = all->places >= PLACES_MOST ? "not looked for: too many search paths" : "not found";
+        found.problem =
+            all->places >= PLACES_MOST ? "not looked for: too many search paths" : "not found";
         found.path = strdup(name);
     }
     /* cppcheck-suppress memleak; the list has it */

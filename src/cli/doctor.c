@@ -84,7 +84,9 @@ static void examine_machine(void)
         bine_join(g, NULL, BINE_FOREVER);
     const char *guard = bine_guard_name();
     printf("  %-22s %s%s\n", "stack guards", guard,
-           strcmp(guard, "mprotect") == 0 ? ": a mapping for each stack, vm.max_map_count bounds their number" : "");
+           strcmp(guard, "mprotect") == 0
+               ? ": a mapping for each stack, vm.max_map_count bounds their number"
+               : "");
     print_family("locks of libc", BINE_PATCH_THREAD, "the thread family");
     print_family("streams of libc", BINE_PATCH_STDIO, "the stdio family");
     print_file("vm.max_map_count", "/proc/sys/vm/max_map_count");
@@ -122,7 +124,8 @@ static bool is_beneath(const char *path)
     return false;
 }
 
-__attribute__((format(printf, 2, 3))) static void print_fault(size_t *count, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void print_fault(size_t *count, const char *format,
+                                                              ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -131,15 +134,18 @@ __attribute__((format(printf, 2, 3))) static void print_fault(size_t *count, con
     (*count)++;
 }
 
-static void examine_import(const struct binary_import *import, bool verbose, struct verdict *verdict)
+static void examine_import(const struct binary_import *import, bool verbose,
+                           struct verdict *verdict)
 {
     const char *name = import->name, *why = why_uncovered(name);
     bool hooked = bine_symbol_find(name) != NULL;
     if (strcmp(name, "syscall") == 0) {
-        print_fault(&verdict->partly,
-                    "  in part       syscall: some numbers are served, others block: see docs/limits.md\n");
+        print_fault(
+            &verdict->partly,
+            "  in part       syscall: some numbers are served, others block: see docs/limits.md\n");
     } else if (hooked && import->without_slot) {
-        print_fault(&verdict->missing, "  NOT covered   %s: called where there is no slot (text relocations)\n", name);
+        print_fault(&verdict->missing,
+                    "  NOT covered   %s: called where there is no slot (text relocations)\n", name);
     } else if (hooked) {
         verdict->covered++;
         if (verbose)
@@ -157,13 +163,15 @@ static void examine_own_calls(const struct binary *binary, struct verdict *verdi
         const char *call = blocking_system_call(calls.numbers[i]);
         if (call)
             print_fault(&verdict->missing,
-                        "  NOT covered   its own code makes the system call %s: no call to patch; use bine_offload\n",
+                        "  NOT covered   its own code makes the system call %s: no call to patch; "
+                        "use bine_offload\n",
                         call);
     }
     if (calls.unsure)
-        print_fault(&verdict->partly,
-                    "  in part       it may make system calls of its own: this bine was built without a "
-                    "disassembler (Capstone) that could tell\n");
+        print_fault(
+            &verdict->partly,
+            "  in part       it may make system calls of its own: this bine was built without a "
+            "disassembler (Capstone) that could tell\n");
 }
 
 static struct verdict examine_object(const struct binary *binary, const char *path, bool verbose)
@@ -180,7 +188,8 @@ static struct verdict examine_object(const struct binary *binary, const char *pa
     for (size_t i = 0; i < binary->import_count; i++)
         examine_import(&binary->imports[i], verbose, &verdict);
     examine_own_calls(binary, &verdict);
-    printf("  %zu calls covered, %zu in part, %zu not\n", verdict.covered, verdict.partly, verdict.missing);
+    printf("  %zu calls covered, %zu in part, %zu not\n", verdict.covered, verdict.partly,
+           verdict.missing);
     return verdict;
 }
 
@@ -211,7 +220,8 @@ static void add_verdict(struct findings *findings, struct verdict verdict)
 }
 
 /* Takes over `binary`. */
-static void examine_with_dependencies(const struct binary *binary, bool verbose, struct findings *findings)
+static void examine_with_dependencies(const struct binary *binary, bool verbose,
+                                      struct findings *findings)
 {
     struct dependencies dependencies;
     if (dependencies_find(&dependencies, binary) < 0) {
@@ -256,7 +266,9 @@ static void examine(const char *name, bool verbose, struct findings *findings)
         printf("%s\n  cannot be judged: %s\n", path, binary.fault ? binary.fault : strerror(errno));
         add_finding(findings, UNKNOWN);
     } else if (binary.static_program) {
-        printf("%s\n  NOT covered   a static program: its calls of the C library have no slots to patch\n", path);
+        printf("%s\n  NOT covered   a static program: its calls of the C library have no slots to "
+               "patch\n",
+               path);
         add_finding(findings, MISSING);
         binary_close(&binary);
     } else {
@@ -268,7 +280,8 @@ static const char *closing_words(struct findings findings)
 {
     switch (findings.worst) {
     case COVERED:
-        return findings.partly ? "Covered, but for the calls that are said to be so in part." : "All covered.";
+        return findings.partly ? "Covered, but for the calls that are said to be so in part."
+                               : "All covered.";
     case MISSING:
         return "Some calls are not covered: see above, and docs/limits.md for ways round them.";
     default:
@@ -285,7 +298,8 @@ int doctor(int count, char **arguments)
         arguments++;
     }
     if (count && arguments[0][0] == '-' && strcmp(arguments[0], "--") != 0) {
-        fprintf(stderr, "bine doctor: unknown option %s\nusage: bine doctor [-v] [FILE...]\n", arguments[0]);
+        fprintf(stderr, "bine doctor: unknown option %s\nusage: bine doctor [-v] [FILE...]\n",
+                arguments[0]);
         return 2;
     }
     if (count && strcmp(arguments[0], "--") == 0) {

@@ -11,7 +11,8 @@ static const struct {
     const char *help;
 } commands[] = {
     {"doctor", doctor,
-     "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are covered"},
+     "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are "
+     "covered"},
 };
 
 static int usage(FILE *out, int status)

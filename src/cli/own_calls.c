@@ -40,7 +40,8 @@ static void own_calls_note(struct own_calls *calls, uint32_t number)
 
 /* The segment's code, or NULL if it has none. Segments of a sound file do not overlap; those of
  * another may each be the whole file: no more is searched than the file holds. */
-static const unsigned char *code_of(const struct binary *binary, const Elf64_Phdr *segment, uint64_t *searched)
+static const unsigned char *code_of(const struct binary *binary, const Elf64_Phdr *segment,
+                                    uint64_t *searched)
 {
     const unsigned char *code = binary_part(binary, segment->p_offset, segment->p_filesz);
     if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || !code)
@@ -98,7 +99,9 @@ static uint64_t function_at(const struct functions *functions, uint64_t address,
         else
             high = middle;
     }
-    uint64_t begin = low ? functions->header + (uint64_t)(int64_t)word(functions->table + 8 * (low - 1)) : lowest;
+    uint64_t begin =
+        low ? functions->header + (uint64_t)(int64_t)word(functions->table + 8 * (low - 1))
+            : lowest;
     return begin > lowest && begin <= address ? begin : lowest;
 }
 
@@ -132,16 +135,18 @@ static void follow_number(struct sweep *sweep)
         operands[1].type == X86_OP_IMM) {
         sweep->number = operands[1].imm;
         sweep->age = 0;
-    } else if (instruction->id == X86_INS_XOR && is_register(&operands[0], X86_REG_EAX, X86_REG_RAX) &&
+    } else if (instruction->id == X86_INS_XOR &&
+               is_register(&operands[0], X86_REG_EAX, X86_REG_RAX) &&
                is_register(&operands[1], X86_REG_EAX, X86_REG_RAX)) {
         sweep->number = 0;
         sweep->age = 0;
     } else if (instruction->id == X86_INS_CALL) {
         sweep->number = -1;
-    } else if (cs_regs_access(sweep->engine, instruction, read, &read_count, written, &written_count) == CS_ERR_OK) {
+    } else if (cs_regs_access(sweep->engine, instruction, read, &read_count, written,
+                              &written_count) == CS_ERR_OK) {
         for (uint8_t i = 0; i < written_count; i++)
-            if (written[i] == X86_REG_EAX || written[i] == X86_REG_RAX || written[i] == X86_REG_AX ||
-                written[i] == X86_REG_AL)
+            if (written[i] == X86_REG_EAX || written[i] == X86_REG_RAX ||
+                written[i] == X86_REG_AX || written[i] == X86_REG_AL)
                 sweep->number = -1;
     }
 }
@@ -151,7 +156,8 @@ static bool advance(struct sweep *sweep, uint64_t place)
 {
     while (sweep->left && sweep->address <= place) {
         uint64_t begin = sweep->address;
-        if (!cs_disasm_iter(sweep->engine, &sweep->at, &sweep->left, &sweep->address, sweep->instruction)) {
+        if (!cs_disasm_iter(sweep->engine, &sweep->at, &sweep->left, &sweep->address,
+                            sweep->instruction)) {
             sweep->at++; /* data between functions */
             sweep->left--;
             sweep->address++;
@@ -165,14 +171,16 @@ static bool advance(struct sweep *sweep, uint64_t place)
     return false;
 }
 
-static void search_segment(const struct functions *functions, struct sweep *sweep, const Elf64_Phdr *segment,
-                           const unsigned char *code, struct own_calls *calls)
+static void search_segment(const struct functions *functions, struct sweep *sweep,
+                           const Elf64_Phdr *segment, const unsigned char *code,
+                           struct own_calls *calls)
 {
     const unsigned char *end = code + segment->p_filesz;
     sweep->address = segment->p_vaddr;
     sweep->at = code;
     sweep->left = segment->p_filesz;
-    for (const unsigned char *found = code; (found = memmem(found, (size_t)(end - found), "\x0f\x05", 2)); found += 2) {
+    for (const unsigned char *found = code;
+         (found = memmem(found, (size_t)(end - found), "\x0f\x05", 2)); found += 2) {
         uint64_t place = segment->p_vaddr + (uint64_t)(found - code);
         uint64_t begin = function_at(functions, place, segment->p_vaddr);
         if (begin > sweep->address) {

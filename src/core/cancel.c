@@ -84,7 +84,8 @@ static int cancel_end_there(struct bine_errand *errand)
 /* Wait for the end of a greenlet of another thread. 0 or an error number. */
 static int cancel_end_elsewhere(struct bine_greenlet *g, int64_t timeout)
 {
-    int error = bine_errand(g->hub, &(struct bine_errand){cancel_end_there, "killall", g, .timeout = timeout});
+    int error = bine_errand(
+        g->hub, &(struct bine_errand){cancel_end_there, "killall", g, .timeout = timeout});
     return error == ESRCH ? 0 : error;
 }
 
@@ -105,7 +106,8 @@ int bine_killall(bine_greenlet *const *all, size_t n, int64_t timeout)
         if (!all[i])
             continue;
         if (all[i]->hub != hub) {
-            int64_t left = timeout == 0 || timeout == BINE_FOREVER ? timeout : deadline - bine_hub_now(hub);
+            int64_t left =
+                timeout == 0 || timeout == BINE_FOREVER ? timeout : deadline - bine_hub_now(hub);
             int failed = cancel_end_elsewhere(all[i], left > 0 ? left : 0);
             if (!failed)
                 continue;
@@ -161,8 +163,9 @@ int bine_timeout_begin(bine_timeout *scope, int64_t duration)
     struct bine_greenlet *g = hub->current;
     scope->deadline = bine_hub_deadline(hub, duration);
     scope->outer = g->timeouts;
-    scope->earliest =
-        scope->outer && scope->outer->earliest < scope->deadline ? scope->outer->earliest : scope->deadline;
+    scope->earliest = scope->outer && scope->outer->earliest < scope->deadline
+                          ? scope->outer->earliest
+                          : scope->deadline;
     scope->expired = false;
     g->timeouts = scope;
     g->attention |= BINE_A_SCOPE;

@@ -23,8 +23,9 @@ static int get_there(struct bine_errand *errand)
     return bine_get(errand->object, &errand->item, errand->timeout) == 0 ? 0 : errno;
 }
 
-static __attribute__((noinline, cold)) int elsewhere(int (*run)(struct bine_errand *), struct bine_greenlet *g,
-                                                     void **value, int64_t timeout)
+static __attribute__((noinline, cold)) int elsewhere(int (*run)(struct bine_errand *),
+                                                     struct bine_greenlet *g, void **value,
+                                                     int64_t timeout)
 {
     struct bine_errand errand = {.run = run, .verb = "join", .object = g, .timeout = timeout};
     int error = bine_errand(g->hub, &errand);
@@ -166,7 +167,8 @@ static void one_ended(struct bine_waiter *waiter)
         bine_unpark(one->some->waiting);
 }
 
-ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count, unsigned flags)
+ssize_t bine_joinall_with(bine_greenlet *const *all, size_t n, int64_t timeout, size_t count,
+                          unsigned flags)
 {
     struct bine_hub *hub = bine_hub_get();
     if (!hub)

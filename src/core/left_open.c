@@ -27,8 +27,9 @@ static void say(struct bine_greenlet *g, const char *when, const char *what, con
     int saved = errno;
     char line[512];
     const char *place = g->site[0] ? g->site + strlen(g->site) + 1 : "";
-    int length = snprintf(line, sizeof line - 1, "bine: %s%s%s, %s with %s open: a call of %s is missing", bine_name(g),
-                          *place ? ", spawned at " : "", place, when, what, call);
+    int length =
+        snprintf(line, sizeof line - 1, "bine: %s%s%s, %s with %s open: a call of %s is missing",
+                 bine_name(g), *place ? ", spawned at " : "", place, when, what, call);
     length = length < (int)sizeof line - 1 ? length : (int)sizeof line - 2;
     line[length] = '\n';
     (void)!bine_libc.write(STDERR_FILENO, line, (size_t)length + 1);
@@ -47,7 +48,8 @@ void bine_greenlet_report_open(struct bine_greenlet *g)
 
 void bine_greenlet_report_block(struct bine_greenlet *g)
 {
-    say(g, "left a block of BINE_WITHIN", "a timeout or a scope", "bine_timeout_end or bine_scope_end");
+    say(g, "left a block of BINE_WITHIN", "a timeout or a scope",
+        "bine_timeout_end or bine_scope_end");
 }
 
 void bine_greenlet_close_open(struct bine_greenlet *g)

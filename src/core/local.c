@@ -41,7 +41,8 @@ int bine_key_create(bine_key *key, void (*destructor)(void *))
     }
     for (unsigned i = 0; i < KEYS; i++) {
         unsigned sequence = atomic_load(&keys[i].sequence);
-        if (sequence % 2 == 0 && atomic_compare_exchange_strong(&keys[i].sequence, &sequence, sequence + 1)) {
+        if (sequence % 2 == 0 &&
+            atomic_compare_exchange_strong(&keys[i].sequence, &sequence, sequence + 1)) {
             keys[i].destructor = destructor;
             *key = i;
             return 0;
@@ -59,7 +60,8 @@ static unsigned sequence_of(bine_key key)
 int bine_key_delete(bine_key key)
 {
     unsigned sequence = sequence_of(key);
-    if (sequence % 2 == 0 || !atomic_compare_exchange_strong(&keys[key].sequence, &sequence, sequence + 1)) {
+    if (sequence % 2 == 0 ||
+        !atomic_compare_exchange_strong(&keys[key].sequence, &sequence, sequence + 1)) {
         errno = EINVAL;
         return -1;
     }
@@ -89,7 +91,8 @@ int bine_setspecific(bine_key key, const void *value)
     unsigned count = locals ? locals->count : 0;
     if (key >= count) {
         unsigned wanted = key + 1 > 2 * count ? key + 1 : 2 * count;
-        struct bine_locals *larger = realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
+        struct bine_locals *larger =
+            realloc(locals, sizeof *locals + wanted * sizeof *locals->values);
         if (!larger)
             return -1;
         locals = larger;
@@ -119,7 +122,8 @@ void bine_locals_destroy(struct bine_greenlet *g)
         /* A destructor may set values and so move the array: look it up each time. */
         for (unsigned i = 0; i < g->locals->count; i++) {
             struct value *value = &g->locals->values[i];
-            void (*destructor)(void *) = value->value && value->sequence == sequence_of(i) ? keys[i].destructor : NULL;
+            void (*destructor)(void *) =
+                value->value && value->sequence == sequence_of(i) ? keys[i].destructor : NULL;
             if (!destructor)
                 continue;
             void *old = value->value;

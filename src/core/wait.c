@@ -48,8 +48,10 @@ size_t bine_wait_describe(uintptr_t address, char *text, size_t size)
             continue;
         const char *comma = count > 1 ? ", " : "";
         int more = watch->object->class == &bine_greenlet_class && !watch->scout
-                       ? snprintf(text + used, size - used, "%s%s", comma, bine_name((struct bine_greenlet *)object))
-                       : snprintf(text + used, size - used, "%s%s %p", comma, watch->object->class->name, object);
+                       ? snprintf(text + used, size - used, "%s%s", comma,
+                                  bine_name((struct bine_greenlet *)object))
+                       : snprintf(text + used, size - used, "%s%s %p", comma,
+                                  watch->object->class->name, object);
         used += more > 0 ? (size_t)more : 0;
     }
     if (count > SHOWN && used < size)
@@ -79,7 +81,8 @@ static int check_foreign(const struct bine_waitable *object, const struct bine_h
 {
     if (!bine_waitable_foreign(object, hub))
         return 0;
-    if (object->class != &bine_greenlet_class && !(object->class->external && object->class->external(object)))
+    if (object->class != &bine_greenlet_class &&
+        !(object->class->external && object->class->external(object)))
         return EPERM;
     return hub->no_park ? EDEADLK : 0;
 }
@@ -95,7 +98,8 @@ static void *go_and_see(void *arg)
     struct watch *watch = arg;
     int error = bine_errand(
         watch->object->class->hub(watch->object),
-        &(struct bine_errand){.run = see_there, .verb = "wait", .object = watch->object, .timeout = BINE_FOREVER});
+        &(struct bine_errand){
+            .run = see_there, .verb = "wait", .object = watch->object, .timeout = BINE_FOREVER});
     /* If its thread has ended nothing that is done with it would wait. */
     if (!error || error == ESRCH)
         became_ready(&watch->waiter);
@@ -167,7 +171,8 @@ static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **obj
         return errno;
     while (!iteration->ready_first) {
         iteration->waiting = hub->current;
-        int error = bine_park(hub, bine_wait_verb, (uintptr_t)iteration, deadline, iteration->park_flags);
+        int error =
+            bine_park(hub, bine_wait_verb, (uintptr_t)iteration, deadline, iteration->park_flags);
         iteration->waiting = NULL;
         if (error)
             return error;
@@ -268,8 +273,8 @@ int bine_park_until_alone(struct bine_hub *hub, int64_t deadline, bool or_stuck)
 /* gevent's wait() without objects. */
 static ssize_t wait_for_all(struct bine_hub *hub, int64_t timeout)
 {
-    int error =
-        timeout ? bine_park_until_alone(hub, bine_hub_deadline(hub, timeout), false) : bine_streak_refused(hub, 0);
+    int error = timeout ? bine_park_until_alone(hub, bine_hub_deadline(hub, timeout), false)
+                        : bine_streak_refused(hub, 0);
     if (!error || error == ETIME)
         return 0;
     errno = error;

@@ -39,8 +39,8 @@ static bool is_library_s(const char *name)
 
 int bine_http_set_header(bine_http *http, const char *name, const char *value)
 {
-    if (!http || !http->server || !name || !value || !bine_http_is_token(name) || !bine_http_is_value(value) ||
-        is_library_s(name))
+    if (!http || !http->server || !name || !value || !bine_http_is_token(name) ||
+        !bine_http_is_value(value) || is_library_s(name))
         return answer_fail(EINVAL);
     if (http->out.progress != BINE_HTTP_UNANSWERED)
         return answer_fail(EALREADY);
@@ -143,7 +143,8 @@ static int format(struct bine_http *http, int status, const char *type, int64_t 
 int bine_http_answer_begin(struct bine_http *http, int status, const char *type, int64_t length)
 {
     if (!http || !http->server || status < 200 || status > 599 || length < -1 ||
-        (type && (strlen(type) > TYPE_MOST || !bine_http_is_value(type))) || (!has_body(status) && length > 0))
+        (type && (strlen(type) > TYPE_MOST || !bine_http_is_value(type))) ||
+        (!has_body(status) && length > 0))
         return answer_fail(EINVAL);
     if (http->out.progress != BINE_HTTP_UNANSWERED)
         return answer_fail(EALREADY);
@@ -180,8 +181,10 @@ static int send_parts(struct bine_http *http, struct iovec *parts, int count)
     out->head_waits = false;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
-    return answer_note(http, size ? bine_http_stream_send(&http->stream, parts, count, http->limits->send_time) : 0,
-                       size);
+    return answer_note(
+        http,
+        size ? bine_http_stream_send(&http->stream, parts, count, http->limits->send_time) : 0,
+        size);
 }
 
 int bine_http_respond(bine_http *http, int status, const char *type, const void *body, size_t size)
@@ -216,7 +219,8 @@ int bine_http_write(bine_http *http, const void *data, size_t size)
     int count = 1;
     if (size > 0 && !out->without_body) {
         if (out->chunked)
-            parts[count++] = (struct iovec){line, (size_t)snprintf(line, sizeof line, "%zx\r\n", size)};
+            parts[count++] =
+                (struct iovec){line, (size_t)snprintf(line, sizeof line, "%zx\r\n", size)};
         parts[count++] = (struct iovec){(void *)data, size};
         if (out->chunked)
             parts[count++] = (struct iovec){"\r\n", 2};
@@ -244,7 +248,8 @@ int bine_http_answer_file(struct bine_http *http, int file, off_t offset, size_t
     }
     out->head_waits = false;
     return answer_note(http,
-                       bine_http_stream_send_file(&http->stream, head, file, offset, size, http->limits->send_time),
+                       bine_http_stream_send_file(&http->stream, head, file, offset, size,
+                                                  http->limits->send_time),
                        head.iov_len + size);
 }
 

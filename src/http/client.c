@@ -42,12 +42,14 @@ static bool is_library_s(const char *name)
 
 bool bine_http_request_valid(const bine_http_request *request)
 {
-    if (!request->url || (request->method && !bine_http_is_token(request->method)) || BINE_RESERVED_USED(request) ||
-        (!request->body && request->size) || (request->read && request->body) ||
+    if (!request->url || (request->method && !bine_http_is_token(request->method)) ||
+        BINE_RESERVED_USED(request) || (!request->body && request->size) ||
+        (request->read && request->body) ||
         (request->method && strcmp(request->method, "CONNECT") == 0))
         return false;
     for (const char *const *at = request->headers; at && at[0]; at += 2)
-        if (!at[1] || !bine_http_is_token(at[0]) || !bine_http_is_value(at[1]) || is_library_s(at[0]))
+        if (!at[1] || !bine_http_is_token(at[0]) || !bine_http_is_value(at[1]) ||
+            is_library_s(at[0]))
             return false;
     return true;
 }
@@ -65,18 +67,19 @@ static bool is_secret(const char *name)
 
 static bool has_length(const bine_http_request *request)
 {
-    return request->size > 0 ||
-           (request->method && (strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0 ||
-                                strcmp(request->method, "PATCH") == 0));
+    return request->size > 0 || (request->method && (strcmp(request->method, "POST") == 0 ||
+                                                     strcmp(request->method, "PUT") == 0 ||
+                                                     strcmp(request->method, "PATCH") == 0));
 }
 
 /* `fields`: further ones, whole lines; NULL: none. */
-static bool format(struct bine_http_text *head, const bine_http_request *request, const struct bine_http_url *url,
-                   bool elsewhere, const char *fields)
+static bool format(struct bine_http_text *head, const bine_http_request *request,
+                   const struct bine_http_url *url, bool elsewhere, const char *fields)
 {
     char length[64];
-    bool good = add(head, request->method ? request->method : "GET") && add(head, " ") && add(head, url->target) &&
-                add(head, " HTTP/1.1\r\nHost: ") && add(head, url->authority) && add(head, "\r\n");
+    bool good = add(head, request->method ? request->method : "GET") && add(head, " ") &&
+                add(head, url->target) && add(head, " HTTP/1.1\r\nHost: ") &&
+                add(head, url->authority) && add(head, "\r\n");
     for (const char *const *at = request->headers; good && at && at[0]; at += 2)
         if (!elsewhere || !is_secret(at[0]))
             good = add(head, at[0]) && add(head, ": ") && add(head, at[1]) && add(head, "\r\n");
@@ -106,8 +109,8 @@ static int send_chunks(struct bine_http *http, const bine_http_request *request)
     return got < 0 ? -1 : bine_http_stream_send(&http->stream, &last, 1, http->limits->send_time);
 }
 
-static int send_request(struct bine_http *http, const bine_http_request *request, const struct bine_http_url *url,
-                        bool elsewhere, const char *fields)
+static int send_request(struct bine_http *http, const bine_http_request *request,
+                        const struct bine_http_url *url, bool elsewhere, const char *fields)
 {
     struct bine_http_text head = {NULL, 0, 0};
     int result = format(&head, request, url, elsewhere, fields) ? 0 : client_fail(ENOMEM);
@@ -168,8 +171,9 @@ static void exchange_free(struct bine_http *http)
 {
     struct bine_http_client *client = http->client;
     struct bine_http_link *link = http->link;
-    bool good = http->in.complete && http->in.piece_size == 0 && http->in.keep_alive && !http->lost &&
-                !http->in.status && http->in.parsed == http->in.used && http->in.code;
+    bool good = http->in.complete && http->in.piece_size == 0 && http->in.keep_alive &&
+                !http->lost && !http->in.status && http->in.parsed == http->in.used &&
+                http->in.code;
     client->exchanges--;
     bine_http_forget(http);
     bine_http_message_free(&http->in);
@@ -193,7 +197,8 @@ static bool is_repeatable(const bine_http_request *request)
 /* One request and the head of its answer. A server may close a kept connection at the very moment
  * at which it is used again: then, if that does no harm, the request goes out once more on another
  * one. */
-static struct bine_http *client_ask(struct bine_http_client *client, const bine_http_request *request,
+static struct bine_http *client_ask(struct bine_http_client *client,
+                                    const bine_http_request *request,
                                     const struct bine_http_url *url, bool elsewhere)
 {
     for (bool fresh = false;; fresh = true) {
@@ -206,11 +211,12 @@ static struct bine_http *client_ask(struct bine_http_client *client, const bine_
             return invalid(ENOMEM);
         }
         bool to_head = request->method && strcmp(request->method, "HEAD") == 0;
-        if (send_request(http, request, url, elsewhere, NULL) == 0 && read_head(http, to_head, false) == 0)
+        if (send_request(http, request, url, elsewhere, NULL) == 0 &&
+            read_head(http, to_head, false) == 0)
             return http;
         int error = errno;
-        bool again = link->used && !fresh && !bine_http_message_begun(&http->in) && is_repeatable(request) &&
-                     (error == ECONNRESET || error == EPIPE);
+        bool again = link->used && !fresh && !bine_http_message_begun(&http->in) &&
+                     is_repeatable(request) && (error == ECONNRESET || error == EPIPE);
         http->lost = true;
         exchange_free(http);
         errno = error;
@@ -219,8 +225,8 @@ static struct bine_http *client_ask(struct bine_http_client *client, const bine_
     }
 }
 
-struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, const bine_http_request *request,
-                                           const char *fields)
+struct bine_http *bine_http_client_upgrade(struct bine_http_client *client,
+                                           const bine_http_request *request, const char *fields)
 {
     struct bine_http_url url;
     struct bine_http *http = NULL;
@@ -229,7 +235,8 @@ struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, cons
         link = bine_http_link_take(client, &url, true);
     if (link && !(http = exchange_new(client, link)))
         bine_http_link_close(link);
-    if (http && (send_request(http, request, &url, false, fields) != 0 || read_head(http, false, true) != 0)) {
+    if (http && (send_request(http, request, &url, false, fields) != 0 ||
+                 read_head(http, false, true) != 0)) {
         int error = errno;
         bine_http_client_end(http);
         http = invalid(error);
@@ -255,13 +262,13 @@ static bool is_redirect(int code)
 
 /* What to ask for next, in *request and *to: 1. 0: the answer is the caller's as it is. -1:
  * ENOMEM. */
-static int follow(const struct bine_http *http, const struct bine_http_url *from, bine_http_request *request,
-                  struct bine_http_url *to)
+static int follow(const struct bine_http *http, const struct bine_http_url *from,
+                  bine_http_request *request, struct bine_http_url *to)
 {
     const char *location = is_redirect(http->in.code) ? bine_http_header(http, "Location") : NULL;
     const char *method = request->method ? request->method : "GET";
-    bool to_get =
-        (http->in.code == 303 && strcmp(method, "HEAD") != 0) || (http->in.code < 303 && strcmp(method, "POST") == 0);
+    bool to_get = (http->in.code == 303 && strcmp(method, "HEAD") != 0) ||
+                  (http->in.code < 303 && strcmp(method, "POST") == 0);
     if (!location || (request->read && !to_get))
         return 0;
     /* What was asked for in private is not asked for in public. */
@@ -282,7 +289,10 @@ static int follow(const struct bine_http *http, const struct bine_http_url *from
 static char *text_of(const struct bine_http_url *url)
 {
     char *text;
-    return asprintf(&text, "%s://%s%s", url->secure ? "https" : "http", url->authority, url->target) < 0 ? NULL : text;
+    return asprintf(&text, "%s://%s%s", url->secure ? "https" : "http", url->authority,
+                    url->target) < 0
+               ? NULL
+               : text;
 }
 
 static struct bine_http *fetch(struct bine_http_client *client, bine_http_request request)
@@ -326,8 +336,8 @@ bine_http_client *bine_http_client_new(const bine_http_client_options *options)
     bine_http_limits limits;
     if (!options)
         options = &defaults;
-    if (!bine_http_limits_complete(&limits, &options->limits, UINT64_MAX / 2) || options->redirects < -1 ||
-        BINE_RESERVED_USED(options))
+    if (!bine_http_limits_complete(&limits, &options->limits, UINT64_MAX / 2) ||
+        options->redirects < -1 || BINE_RESERVED_USED(options))
         return invalid(EINVAL);
     struct bine_http_client *client = calloc(1, sizeof *client);
     if (!client)
@@ -361,7 +371,8 @@ int bine_http_client_free(bine_http_client *client)
     return 0;
 }
 
-bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request, int64_t timeout)
+bine_http *bine_http_fetch(bine_http_client *client, const bine_http_request *request,
+                           int64_t timeout)
 {
     bine_timeout scope;
     if (!client || !request || timeout < 0 || !bine_http_request_valid(request))

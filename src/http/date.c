@@ -19,9 +19,10 @@ void bine_http_date_format(time_t time, char *text)
     struct tm tm;
     time = time < FIRST ? FIRST : time > LAST ? LAST : time;
     gmtime_r(&time, &tm);
-    snprintf(text, BINE_HTTP_DATE + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
-             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+    snprintf(text, BINE_HTTP_DATE + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+             days + 3 * tm.tm_wday, (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon,
+             (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
 
 /* A second has many answers. */
@@ -41,8 +42,9 @@ bool bine_http_date_parse(const char *text, time_t *time)
 {
     struct tm tm = {0};
     char month[4], again[BINE_HTTP_DATE + 1];
-    if (strlen(text) != BINE_HTTP_DATE || sscanf(text + 5, "%2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
-                                                 &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+    if (strlen(text) != BINE_HTTP_DATE ||
+        sscanf(text + 5, "%2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year,
+               &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
         return false;
     while (tm.tm_mon < 12 && memcmp(months + 3 * tm.tm_mon, month, 3) != 0)
         tm.tm_mon++;

@@ -38,7 +38,8 @@ bine_http_files *bine_http_files_new(const char *directory, unsigned flags)
     struct bine_http_files *files = malloc(sizeof *files);
     if (!files)
         return NULL;
-    *files = (struct bine_http_files){bine_open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), flags};
+    *files =
+        (struct bine_http_files){bine_open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), flags};
     if (files->directory < 0) {
         int error = errno;
         free(files);
@@ -101,7 +102,8 @@ static int open_below(int directory, const char *name)
 }
 
 /* The file behind a path, and its name. -1: there is none. */
-static int open_path(const struct bine_http_files *files, const char *path, struct bine_http_text *name)
+static int open_path(const struct bine_http_files *files, const char *path,
+                     struct bine_http_text *name)
 {
     size_t size = strlen(path);
     if (!bine_http_path_is_safe(path, files->flags & BINE_HTTP_DOTFILES)) {
@@ -133,7 +135,8 @@ static bool lists(const char *list, const char *tag)
 static bool is_unchanged(const struct bine_http *http, const char *tag, time_t changed)
 {
     time_t since;
-    const char *list = bine_http_header(http, "If-None-Match"), *date = bine_http_header(http, "If-Modified-Since");
+    const char *list = bine_http_header(http, "If-None-Match"),
+               *date = bine_http_header(http, "If-Modified-Since");
     if (list)
         return lists(list, tag);
     return date && bine_http_date_parse(date, &since) && changed <= since;
@@ -149,14 +152,17 @@ static const char *range_wanted(const struct bine_http *http, const char *tag, c
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static int send_range(struct bine_http *http, int file, const struct stat *about, const char *type, const char *value)
+static int send_range(struct bine_http *http, int file, const struct stat *about, const char *type,
+                      const char *value)
 {
     char text[80];
     uint64_t begin = 0, size = (uint64_t)about->st_size;
     enum bine_http_range range = bine_http_range_parse(value, &begin, &size);
     if (range == BINE_HTTP_UNSATISFIABLE) {
         snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)about->st_size);
-        return bine_http_set_header(http, "Content-Range", text) == 0 ? bine_http_answer_status(http, 416) : -1;
+        return bine_http_set_header(http, "Content-Range", text) == 0
+                   ? bine_http_answer_status(http, 416)
+                   : -1;
     }
     if (range == BINE_HTTP_PART) {
         snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)begin,
@@ -175,13 +181,15 @@ static int send_file(struct bine_http *http, int file, const struct stat *about,
     snprintf(tag, sizeof tag, "\"%llx.%lx-%llx\"", (unsigned long long)about->st_mtim.tv_sec,
              (unsigned long)about->st_mtim.tv_nsec, (unsigned long long)about->st_size);
     bine_http_date_format(about->st_mtim.tv_sec, changed);
-    if (bine_http_set_header(http, "Last-Modified", changed) != 0 || bine_http_set_header(http, "ETag", tag) != 0)
+    if (bine_http_set_header(http, "Last-Modified", changed) != 0 ||
+        bine_http_set_header(http, "ETag", tag) != 0)
         return -1;
     if (is_unchanged(http, tag, about->st_mtim.tv_sec))
         return bine_http_respond(http, 304, NULL, NULL, 0);
     if (bine_http_set_header(http, "Accept-Ranges", "bytes") != 0)
         return -1;
-    return send_range(http, file, about, bine_http_path_type(name), range_wanted(http, tag, changed));
+    return send_range(http, file, about, bine_http_path_type(name),
+                      range_wanted(http, tag, changed));
 }
 
 /* A directory's name is to end with a slash, or what its page refers to would be looked for beside

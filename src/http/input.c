@@ -86,7 +86,8 @@ static ssize_t wait_for_body(struct bine_http *http, char *data, size_t size)
         http->body_deadline = bine_deadline(http->limits->body_time);
     int64_t time = bine_left(http->body_deadline);
     size_t direct = bine_http_message_direct(&http->in, size);
-    ssize_t got = direct ? bine_http_stream_receive(&http->stream, data, direct, time) : bine_http_receive(http, time);
+    ssize_t got = direct ? bine_http_stream_receive(&http->stream, data, direct, time)
+                         : bine_http_receive(http, time);
     if (got < 0) {
         if (errno == ETIMEDOUT && bine_left(http->body_deadline) == 0) {
             http->in.status = 408;
@@ -138,7 +139,8 @@ char *bine_http_read_all(bine_http *http, size_t *size)
     }
     ssize_t got;
     do {
-        uint64_t left = http->in.framing == BINE_HTTP_BY_LENGTH ? http->in.length - http->in.taken : BLOCK;
+        uint64_t left =
+            http->in.framing == BINE_HTTP_BY_LENGTH ? http->in.length - http->in.taken : BLOCK;
         size_t room = left < 16 * BLOCK ? (size_t)left + 1 : 16 * BLOCK;
         char *to = bine_http_text_room(&http->body, room + 1);
         if (!to)

@@ -27,7 +27,8 @@ static bool is_alive(const struct bine_http_link *link)
 }
 
 /* Take the latest that will do, and close all that are out of time. */
-static struct bine_http_link *link_find(struct bine_http_client *client, const struct bine_http_url *url)
+static struct bine_http_link *link_find(struct bine_http_client *client,
+                                        const struct bine_http_url *url)
 {
     int64_t now = bine_now();
     struct bine_http_link **pointer = &client->resting, *link, *found = NULL;
@@ -49,9 +50,11 @@ static struct bine_http_link *link_find(struct bine_http_client *client, const s
     return found;
 }
 
-static bool begin_tls(struct bine_http_client *client, struct bine_http_link *link, const char *host)
+static bool begin_tls(struct bine_http_client *client, struct bine_http_link *link,
+                      const char *host)
 {
-    link->stream.tls = bine_tls_connect(client->tls, link->stream.fd, host, client->limits.head_time);
+    link->stream.tls =
+        bine_tls_connect(client->tls, link->stream.fd, host, client->limits.head_time);
     if (!link->stream.tls)
         return false;
     const char *protocol = bine_tls_protocol(link->stream.tls);
@@ -61,7 +64,8 @@ static bool begin_tls(struct bine_http_client *client, struct bine_http_link *li
     return false;
 }
 
-struct bine_http_link *bine_http_link_take(struct bine_http_client *client, const struct bine_http_url *url, bool fresh)
+struct bine_http_link *bine_http_link_take(struct bine_http_client *client,
+                                           const struct bine_http_url *url, bool fresh)
 {
     struct bine_http_link *link = fresh ? NULL : link_find(client, url);
     if (link)

@@ -28,8 +28,8 @@ struct bine_http_client {
 /* Returns a connection to the URL's place. It is a kept one if there is one, unless `fresh` is set.
  * Returns NULL as bine_dial and bine_tls_connect do. EPROTONOSUPPORT: the URL is https, and there
  * is no context. */
-struct bine_http_link *bine_http_link_take(struct bine_http_client *client, const struct bine_http_url *url,
-                                           bool fresh);
+struct bine_http_link *bine_http_link_take(struct bine_http_client *client,
+                                           const struct bine_http_url *url, bool fresh);
 /* Keeps it for the next exchange. */
 void bine_http_link_keep(struct bine_http_client *client, struct bine_http_link *link);
 void bine_http_link_close(struct bine_http_link *link);
@@ -41,8 +41,8 @@ bool bine_http_request_valid(const bine_http_request *request);
 /* Asks for another protocol on a connection of its own: the request with further fields, whole
  * lines. When it returns the head of the answer has come, whatever its status. Returns NULL as
  * bine_http_fetch does. */
-struct bine_http *bine_http_client_upgrade(struct bine_http_client *client, const bine_http_request *request,
-                                           const char *fields);
+struct bine_http *bine_http_client_upgrade(struct bine_http_client *client,
+                                           const bine_http_request *request, const char *fields);
 /* Ends such an exchange, and closes its connection. */
 void bine_http_client_end(struct bine_http *http);
 

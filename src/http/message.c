@@ -146,7 +146,8 @@ static const llhttp_settings_t settings = {
 
 /* ---- the buffer ------------------------------------------------------------------------------ */
 
-void bine_http_message_init(struct bine_http_message *message, enum bine_http_side side, const bine_http_limits *limits)
+void bine_http_message_init(struct bine_http_message *message, enum bine_http_side side,
+                            const bine_http_limits *limits)
 {
     memset(message, 0, sizeof *message);
     message->limits = limits;
@@ -178,7 +179,8 @@ void bine_http_message_begin(struct bine_http_message *message)
     message->piece_size = 0;
     message->status = 0;
     message->reason = NULL;
-    llhttp_init(&message->parser, message->side == BINE_HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
+    llhttp_init(&message->parser,
+                message->side == BINE_HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
     message->parser.data = message;
 }
 
@@ -201,7 +203,8 @@ char *bine_http_message_room(struct bine_http_message *message, size_t *size)
 {
     if (message->in_head && message->used == message->room) {
         if (message->base > 0) { /* what came before is over */
-            memmove(message->buffer, message->buffer + message->base, message->used - message->base);
+            memmove(message->buffer, message->buffer + message->base,
+                    message->used - message->base);
             message->used -= message->base;
             message->parsed -= message->base;
             message->base = 0;
@@ -242,7 +245,8 @@ static enum bine_http_outcome skip_empty_line(struct bine_http_message *message)
     return text[0] == '\r' || text[0] == '\n' ? BINE_HTTP_BAD : BINE_HTTP_DONE;
 }
 
-static enum bine_http_outcome message_refuse(struct bine_http_message *message, int status, const char *reason)
+static enum bine_http_outcome message_refuse(struct bine_http_message *message, int status,
+                                             const char *reason)
 {
     bine_http_refuse(message, status, reason);
     return BINE_HTTP_BAD;
@@ -269,8 +273,10 @@ static enum bine_http_outcome head_complete(struct bine_http_message *message)
     message->complete = message->framing == BINE_HTTP_NO_BODY;
     terminate(message);
     /* The strings must not move any more. */
-    bool in_buffer = message->framing == BINE_HTTP_BY_CHUNKS || message->framing == BINE_HTTP_BY_END;
-    if (in_buffer && message->room - message->head_end < BODY_ROOM && !grow(message, message->head_end + BODY_ROOM))
+    bool in_buffer =
+        message->framing == BINE_HTTP_BY_CHUNKS || message->framing == BINE_HTTP_BY_END;
+    if (in_buffer && message->room - message->head_end < BODY_ROOM &&
+        !grow(message, message->head_end + BODY_ROOM))
         return message_refuse(message, 503, "out of memory");
     return BINE_HTTP_DONE;
 }
@@ -288,8 +294,8 @@ enum bine_http_outcome bine_http_message_head(struct bine_http_message *message)
         return message_refuse(message, 400, "an empty line that should not be");
     if (skipped == BINE_HTTP_MORE)
         return skipped;
-    enum llhttp_errno error =
-        llhttp_execute(&message->parser, message->buffer + message->parsed, message->used - message->parsed);
+    enum llhttp_errno error = llhttp_execute(&message->parser, message->buffer + message->parsed,
+                                             message->used - message->parsed);
     if (error == HPE_PAUSED && !message->in_head) {
         message->parsed = (size_t)(llhttp_get_error_pos(&message->parser) - message->buffer);
         return head_complete(message);
@@ -298,7 +304,8 @@ enum bine_http_outcome bine_http_message_head(struct bine_http_message *message)
     if (message->count == 0 && message->target_size > message->limits->line)
         return message_refuse(message, 414, "the target is too long");
     if (error != HPE_OK)
-        return message_refuse(message, error == HPE_PAUSED_H2_UPGRADE ? 505 : 400, words_of(message));
+        return message_refuse(message, error == HPE_PAUSED_H2_UPGRADE ? 505 : 400,
+                              words_of(message));
     if (message->used - message->base > message->limits->head)
         return message_refuse(message, 431, "the head is too long");
     return BINE_HTTP_MORE;
@@ -333,14 +340,17 @@ static enum bine_http_outcome next_chunk(struct bine_http_message *message)
         }
         size_t before = message->parsed;
         llhttp_resume(&message->parser);
-        enum llhttp_errno error =
-            llhttp_execute(&message->parser, message->buffer + message->parsed, message->used - message->parsed);
+        enum llhttp_errno error = llhttp_execute(
+            &message->parser, message->buffer + message->parsed, message->used - message->parsed);
         if (error != HPE_OK && error != HPE_PAUSED)
             return message_refuse(message, 400, words_of(message));
-        message->parsed =
-            error == HPE_OK ? message->used : (size_t)(llhttp_get_error_pos(&message->parser) - message->buffer);
-        uint64_t around = message->parsed - before - message->piece_size, excused = EXCUSED * message->piece_size;
-        message->overhead = message->overhead + around > excused ? message->overhead + around - excused : 0;
+        message->parsed = error == HPE_OK
+                              ? message->used
+                              : (size_t)(llhttp_get_error_pos(&message->parser) - message->buffer);
+        uint64_t around = message->parsed - before - message->piece_size,
+                 excused = EXCUSED * message->piece_size;
+        message->overhead =
+            message->overhead + around > excused ? message->overhead + around - excused : 0;
         if (message->overhead > message->limits->head)
             return message_refuse(message, 400, "too much around the chunks");
         message->taken += message->piece_size;
@@ -348,7 +358,8 @@ static enum bine_http_outcome next_chunk(struct bine_http_message *message)
     return BINE_HTTP_DONE;
 }
 
-static enum bine_http_outcome chunks(struct bine_http_message *message, char *data, size_t size, size_t *got)
+static enum bine_http_outcome chunks(struct bine_http_message *message, char *data, size_t size,
+                                     size_t *got)
 {
     for (;;) {
         enum bine_http_outcome outcome = next_chunk(message);
@@ -364,7 +375,8 @@ static enum bine_http_outcome chunks(struct bine_http_message *message, char *da
     }
 }
 
-static enum bine_http_outcome plain(struct bine_http_message *message, char *data, size_t size, size_t *got)
+static enum bine_http_outcome plain(struct bine_http_message *message, char *data, size_t size,
+                                    size_t *got)
 {
     size_t there = message->used - message->parsed;
     bool ends = message->framing == BINE_HTTP_BY_LENGTH;
@@ -385,7 +397,8 @@ static enum bine_http_outcome plain(struct bine_http_message *message, char *dat
     return BINE_HTTP_DONE;
 }
 
-enum bine_http_outcome bine_http_message_body(struct bine_http_message *message, char *data, size_t size, size_t *got)
+enum bine_http_outcome bine_http_message_body(struct bine_http_message *message, char *data,
+                                              size_t size, size_t *got)
 {
     *got = 0;
     if (message->status)
@@ -412,7 +425,8 @@ void bine_http_message_direct_came(struct bine_http_message *message, size_t siz
 enum bine_http_outcome bine_http_message_end(struct bine_http_message *message)
 {
     if (message->framing != BINE_HTTP_BY_END || message->in_head)
-        return message->complete ? BINE_HTTP_DONE : message_refuse(message, 400, "the connection ended too early");
+        return message->complete ? BINE_HTTP_DONE
+                                 : message_refuse(message, 400, "the connection ended too early");
     message->complete = true;
     return BINE_HTTP_DONE;
 }
@@ -424,7 +438,8 @@ static int64_t time_or(int64_t wanted, int64_t otherwise)
     return wanted ? wanted : otherwise;
 }
 
-bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits *wanted, uint64_t body)
+bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits *wanted,
+                               uint64_t body)
 {
     *limits = *wanted;
     limits->line = wanted->line ? wanted->line : 8192;
@@ -435,6 +450,7 @@ bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits 
     limits->send_time = time_or(wanted->send_time, 60 * BINE_SECOND);
     limits->idle_time = time_or(wanted->idle_time, 60 * BINE_SECOND);
     limits->request_time = time_or(wanted->request_time, BINE_FOREVER);
-    return !BINE_RESERVED_USED(wanted) && limits->head <= HEAD_MOST && limits->head_time > 0 && limits->body_time > 0 &&
-           limits->send_time > 0 && limits->idle_time > 0 && limits->request_time > 0;
+    return !BINE_RESERVED_USED(wanted) && limits->head <= HEAD_MOST && limits->head_time > 0 &&
+           limits->body_time > 0 && limits->send_time > 0 && limits->idle_time > 0 &&
+           limits->request_time > 0;
 }

@@ -91,7 +91,8 @@ enum bine_http_outcome bine_http_message_head(struct bine_http_message *message)
 
 /* Copies at most `size` (not 0) bytes of the body that have come, and stores their number in *got.
  * DONE: none is left. */
-enum bine_http_outcome bine_http_message_body(struct bine_http_message *message, char *data, size_t size, size_t *got);
+enum bine_http_outcome bine_http_message_body(struct bine_http_message *message, char *data,
+                                              size_t size, size_t *got);
 /* bine_http_message_direct returns how many bytes of the body, at most `size`, may be received
  * straight into the reader's buffer now. Then bine_http_message_direct_came says how many were. */
 size_t bine_http_message_direct(const struct bine_http_message *message, size_t size);
@@ -100,11 +101,13 @@ void bine_http_message_direct_came(struct bine_http_message *message, size_t siz
 enum bine_http_outcome bine_http_message_end(struct bine_http_message *message);
 
 /* Fills in the limits that are 0. Returns false if a limit is impossible. */
-bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits *wanted, uint64_t body);
+bool bine_http_limits_complete(bine_http_limits *limits, const bine_http_limits *wanted,
+                               uint64_t body);
 
 const char *bine_http_message_field(const struct bine_http_message *message, const char *name);
 
-static inline const char *bine_http_message_text(const struct bine_http_message *message, uint32_t place)
+static inline const char *bine_http_message_text(const struct bine_http_message *message,
+                                                 uint32_t place)
 {
     return message->buffer + message->base + place;
 }

@@ -112,7 +112,8 @@ static bool check_framing(struct bine_http_message *message, const struct framin
 /* llhttp skips any number of spaces, and knows other protocols with lines like these. */
 static bool check_spaces(struct bine_http_message *message)
 {
-    const char *target = bine_http_message_text(message, message->target), *behind = target + message->target_size;
+    const char *target = bine_http_message_text(message, message->target),
+               *behind = target + message->target_size;
     return (message->target == strlen(message->method) + 1 && memcmp(behind, " HTTP/", 6) == 0) ||
            bine_http_refuse(message, 400, "a request line with other than two spaces");
 }
@@ -125,9 +126,10 @@ static bool check_target(struct bine_http_message *message)
     for (size_t i = 0; i < message->target_size; i++)
         if (target[i] <= ' ' || target[i] >= 0x7f)
             return bine_http_refuse(message, 400, "a target with other than visible characters");
-    bool asterisk = message->target_size == 1 && target[0] == '*' && message->parser.method == HTTP_OPTIONS;
-    bool absolute =
-        message->target_size > 7 && (strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https:/", 7) == 0);
+    bool asterisk =
+        message->target_size == 1 && target[0] == '*' && message->parser.method == HTTP_OPTIONS;
+    bool absolute = message->target_size > 7 && (strncasecmp(target, "http://", 7) == 0 ||
+                                                 strncasecmp(target, "https:/", 7) == 0);
     return target[0] == '/' || asterisk || absolute ||
            bine_http_refuse(message, 400, "a target that is neither path nor URL");
 }
@@ -185,11 +187,12 @@ bool bine_http_rules_apply(struct bine_http_message *message)
     /* llhttp knows what the Connection fields say. Whether a body's end is the connection's is
      * decided here, not there. */
     message->parser.flags |= F_SKIPBODY;
-    message->keep_alive = llhttp_should_keep_alive(&message->parser) && !(message->parser.flags & F_CONNECTION_CLOSE);
+    message->keep_alive =
+        llhttp_should_keep_alive(&message->parser) && !(message->parser.flags & F_CONNECTION_CLOSE);
     message->parser.flags = (uint16_t)(message->parser.flags & ~F_SKIPBODY);
     message->length = framing.length;
-    bool good =
-        message->side == BINE_HTTP_REQUESTS ? request_rules(message, &framing) : answer_rules(message, &framing);
+    bool good = message->side == BINE_HTTP_REQUESTS ? request_rules(message, &framing)
+                                                    : answer_rules(message, &framing);
     if (!good)
         return false;
     if (message->framing == BINE_HTTP_BY_LENGTH && message->length > message->limits->body)

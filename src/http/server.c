@@ -47,13 +47,14 @@ static void server_tell(struct bine_http *http, int64_t begun, const char *reaso
     const bine_http_server_options *options = &http->server->options;
     if (!options->log && !(options->error && reason))
         return;
-    bine_http_record record = {.connection = http->connection,
-                               .method = http->in.method,
-                               .target = http->in.method[0] ? bine_http_message_text(&http->in, http->in.target) : "",
-                               .status = http->out.status,
-                               .sent = http->out.sent,
-                               .duration = bine_now() - begun,
-                               .reason = reason};
+    bine_http_record record = {
+        .connection = http->connection,
+        .method = http->in.method,
+        .target = http->in.method[0] ? bine_http_message_text(&http->in, http->in.target) : "",
+        .status = http->out.status,
+        .sent = http->out.sent,
+        .duration = bine_now() - begun,
+        .reason = reason};
     if (options->error && reason)
         options->error(&record, options->hook_arg);
     if (options->log)
@@ -203,7 +204,8 @@ static void unlink_connection(struct bine_http *http)
 static bool speaks_http(const bine_tls *tls)
 {
     const char *protocol = bine_tls_protocol(tls);
-    return protocol[0] == '\0' || strcmp(protocol, "http/1.1") == 0 || strcmp(protocol, "http/1.0") == 0;
+    return protocol[0] == '\0' || strcmp(protocol, "http/1.1") == 0 ||
+           strcmp(protocol, "http/1.0") == 0;
 }
 
 static bool begin_tls(struct bine_http *http)
@@ -215,7 +217,8 @@ static bool begin_tls(struct bine_http *http)
     http->stream.tls = bine_tls_accept(context, http->stream.fd, http->limits->head_time);
     bool good = http->stream.tls && speaks_http(http->stream.tls);
     if (!good && http->server->options.error) {
-        const char *reason = http->stream.tls ? "another protocol was agreed upon" : bine_tls_reason();
+        const char *reason =
+            http->stream.tls ? "another protocol was agreed upon" : bine_tls_reason();
         bine_http_record record = {.connection = http->connection,
                                    .method = "",
                                    .target = "",
@@ -288,7 +291,8 @@ static bine_http_server *with_listener(struct bine_http_server *server, bine_ser
     return NULL;
 }
 
-bine_http_server *bine_http_server_new(const bine_http_server_options *options, bine_http_handler *handler, void *arg)
+bine_http_server *bine_http_server_new(const bine_http_server_options *options,
+                                       bine_http_handler *handler, void *arg)
 {
     bine_http_limits limits;
     if (!options || !handler || BINE_RESERVED_USED(options) ||

@@ -26,12 +26,14 @@ enum {
     BLOCK = 64 * 1024 /* files through TLS are read in such blocks */
 };
 
-ssize_t bine_http_stream_receive(const struct bine_http_stream *stream, void *data, size_t size, int64_t time)
+ssize_t bine_http_stream_receive(const struct bine_http_stream *stream, void *data, size_t size,
+                                 int64_t time)
 {
     bine_timeout scope;
     if (bine_timeout_begin(&scope, time) != 0)
         return -1;
-    ssize_t got = stream->tls ? bine_tls_read(stream->tls, data, size) : bine_recv(stream->fd, data, size, 0);
+    ssize_t got =
+        stream->tls ? bine_tls_read(stream->tls, data, size) : bine_recv(stream->fd, data, size, 0);
     bine_timeout_end(&scope);
     return got;
 }
@@ -52,7 +54,8 @@ static void advance(struct iovec **vector, int *count, size_t size)
     }
 }
 
-static int send_plain(const struct bine_http_stream *stream, struct iovec *vector, int count, int flags)
+static int send_plain(const struct bine_http_stream *stream, struct iovec *vector, int count,
+                      int flags)
 {
     while (count > 0) {
         struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
@@ -66,7 +69,8 @@ static int send_plain(const struct bine_http_stream *stream, struct iovec *vecto
 
 /* Small parts are put together, so that head and body share records; large ones are encrypted from
  * where they lie. */
-static __attribute__((noinline)) int send_tls(const struct bine_http_stream *stream, struct iovec *vector, int count)
+static __attribute__((noinline)) int send_tls(const struct bine_http_stream *stream,
+                                              struct iovec *vector, int count)
 {
     char record[RECORD];
     size_t size = 0;
@@ -112,7 +116,8 @@ static int take_piece(struct iovec **vector, int *count, struct iovec *piece)
     return pieces;
 }
 
-int bine_http_stream_send(const struct bine_http_stream *stream, struct iovec *vector, int count, int64_t time)
+int bine_http_stream_send(const struct bine_http_stream *stream, struct iovec *vector, int count,
+                          int64_t time)
 {
     struct iovec piece[BINE_HTTP_PARTS];
     while (count > 0) {
@@ -120,7 +125,8 @@ int bine_http_stream_send(const struct bine_http_stream *stream, struct iovec *v
         int pieces = take_piece(&vector, &count, piece);
         if (bine_timeout_begin(&scope, time) != 0)
             return -1;
-        int result = stream->tls ? send_tls(stream, piece, pieces) : send_plain(stream, piece, pieces, 0);
+        int result =
+            stream->tls ? send_tls(stream, piece, pieces) : send_plain(stream, piece, pieces, 0);
         bine_timeout_end(&scope);
         if (result != 0)
             return -1;
@@ -168,8 +174,8 @@ __attribute__((destructor)) static void free_spare(void)
 }
 
 /* Through memory, in blocks; the first of them leaves together with the head. */
-static int send_copy(const struct bine_http_stream *stream, struct iovec head, int file, off_t offset, size_t size,
-                     int64_t time)
+static int send_copy(const struct bine_http_stream *stream, struct iovec head, int file,
+                     off_t offset, size_t size, int64_t time)
 {
     char *block = take_block();
     int result = block ? 0 : -1;
@@ -231,8 +237,8 @@ static int send_from_file(int fd, int file, off_t offset, size_t size, int64_t t
     return result;
 }
 
-int bine_http_stream_send_file(const struct bine_http_stream *stream, struct iovec head, int file, off_t offset,
-                               size_t size, int64_t time)
+int bine_http_stream_send_file(const struct bine_http_stream *stream, struct iovec head, int file,
+                               off_t offset, size_t size, int64_t time)
 {
     if (stream->tls || size <= COPIED)
         return send_copy(stream, head, file, offset, size, time);

@@ -34,7 +34,8 @@ static bool decode(const char *text, size_t size, char *to)
     for (size_t i = 0; i < size; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = i + 2 < size ? digit(text[i + 1]) : -1, low = i + 2 < size ? digit(text[i + 2]) : -1;
+            int high = i + 2 < size ? digit(text[i + 1]) : -1,
+                low = i + 2 < size ? digit(text[i + 2]) : -1;
             if (high < 0 || low < 0 || (high | low) == 0)
                 return false;
             c = (char)(high << 4 | low);

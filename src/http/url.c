@@ -17,7 +17,8 @@ void bine_http_url_free(struct bine_http_url *url)
 }
 
 /* Relative ones: "//host/path", "/path", "?query", "name". Dots are left to the server. */
-static bool make_absolute(struct bine_http_text *whole, const char *text, const struct bine_http_url *base)
+static bool make_absolute(struct bine_http_text *whole, const char *text,
+                          const struct bine_http_url *base)
 {
     const char *scheme = base->secure ? "https:" : "http:";
     bool good = bine_http_text_add(whole, scheme, strlen(scheme));
@@ -47,7 +48,8 @@ static bool take_authority(struct bine_http_url *url, const char *text, size_t s
 {
     bool bracket = text[0] == '[';
     const char *host = bracket ? text + 1 : text, *end = text + size;
-    const char *host_end = bracket ? memchr(host, ']', (size_t)(end - host)) : memchr(host, ':', (size_t)(end - host));
+    const char *host_end =
+        bracket ? memchr(host, ']', (size_t)(end - host)) : memchr(host, ':', (size_t)(end - host));
     if (!host_end)
         host_end = bracket ? host : end;
     size_t length = (size_t)(host_end - host);
@@ -67,11 +69,13 @@ static bool take_authority(struct bine_http_url *url, const char *text, size_t s
         if (digits > 5 || strspn(number, "0123456789") < (size_t)digits)
             return false;
     }
-    snprintf(url->place, sizeof url->place, bracket ? "[%s]:%.*s" : "%s:%.*s", url->host, digits, number);
+    snprintf(url->place, sizeof url->place, bracket ? "[%s]:%.*s" : "%s:%.*s", url->host, digits,
+             number);
     return true;
 }
 
-int bine_http_url_parse(struct bine_http_url *url, const char *text, const struct bine_http_url *base)
+int bine_http_url_parse(struct bine_http_url *url, const char *text,
+                        const struct bine_http_url *base)
 {
     struct bine_http_text whole = {NULL, 0, 0};
     memset(url, 0, sizeof *url);
@@ -80,8 +84,8 @@ int bine_http_url_parse(struct bine_http_url *url, const char *text, const struc
             return url_fail(EINVAL);
     if (!is_absolute(text) && (!base || strcspn(text, ":") < strcspn(text, "/?#")))
         return url_fail(EINVAL); /* another scheme */
-    bool made =
-        is_absolute(text) ? bine_http_text_add(&whole, text, strlen(text) + 1) : make_absolute(&whole, text, base);
+    bool made = is_absolute(text) ? bine_http_text_add(&whole, text, strlen(text) + 1)
+                                  : make_absolute(&whole, text, base);
     url->text = whole;
     if (!made)
         return url_fail(ENOMEM);
@@ -95,7 +99,8 @@ int bine_http_url_parse(struct bine_http_url *url, const char *text, const struc
     const char *target = authority + size;
     size_t target_size = strcspn(target, "#");
     bool slash = target[0] != '/';
-    made = bine_http_text_add(&parts, authority, size) && bine_http_text_add(&parts, "\0/", slash ? 2 : 1) &&
+    made = bine_http_text_add(&parts, authority, size) &&
+           bine_http_text_add(&parts, "\0/", slash ? 2 : 1) &&
            bine_http_text_add(&parts, target, target_size) && bine_http_text_add(&parts, "", 1);
     free(whole.data);
     url->text = parts;

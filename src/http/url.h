@@ -18,7 +18,8 @@ struct bine_http_url {
 /* Takes a URL apart. `base` (may be NULL) is the URL to which a relative one is relative. Returns 0
  * or -1: EINVAL (no URL of http or https, or it has a user), ENOMEM. The caller calls
  * bine_http_url_free, also after a failure. */
-int bine_http_url_parse(struct bine_http_url *url, const char *text, const struct bine_http_url *base);
+int bine_http_url_parse(struct bine_http_url *url, const char *text,
+                        const struct bine_http_url *base);
 void bine_http_url_free(struct bine_http_url *url);
 
 #endif

@@ -60,7 +60,8 @@ static int websocket_fail(int error)
 
 /* ---- what wslay asks for --------------------------------------------------------------------- */
 
-static ssize_t give_input(wslay_event_context_ptr context, uint8_t *data, size_t size, int flags, void *arg)
+static ssize_t give_input(wslay_event_context_ptr context, uint8_t *data, size_t size, int flags,
+                          void *arg)
 {
     struct bine_websocket *websocket = arg;
     size_t part = websocket->input_size < size ? websocket->input_size : size;
@@ -74,7 +75,8 @@ static ssize_t give_input(wslay_event_context_ptr context, uint8_t *data, size_t
     return (ssize_t)part;
 }
 
-static ssize_t take_output(wslay_event_context_ptr context, const uint8_t *data, size_t size, int flags, void *arg)
+static ssize_t take_output(wslay_event_context_ptr context, const uint8_t *data, size_t size,
+                           int flags, void *arg)
 {
     struct bine_websocket *websocket = arg;
     if (bine_http_text_add(&websocket->output, (const char *)data, size))
@@ -83,7 +85,8 @@ static ssize_t take_output(wslay_event_context_ptr context, const uint8_t *data,
     return -1;
 }
 
-static void take_message(wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *message, void *arg)
+static void take_message(wslay_event_context_ptr context,
+                         const struct wslay_event_on_msg_recv_arg *message, void *arg)
 {
     struct bine_websocket *websocket = arg;
     if (message->opcode == WSLAY_CONNECTION_CLOSE) {
@@ -98,7 +101,8 @@ static void take_message(wslay_event_context_ptr context, const struct wslay_eve
         return;
     }
     waiting->next = NULL;
-    waiting->kind = message->opcode == WSLAY_TEXT_FRAME ? BINE_WEBSOCKET_TEXT : BINE_WEBSOCKET_BINARY;
+    waiting->kind =
+        message->opcode == WSLAY_TEXT_FRAME ? BINE_WEBSOCKET_TEXT : BINE_WEBSOCKET_BINARY;
     waiting->size = message->msg_length;
     if (message->msg_length)
         memcpy(waiting->data, message->msg, message->msg_length);
@@ -133,7 +137,8 @@ static int send_frames(struct bine_websocket *websocket)
         error = ENOMEM;
     struct iovec vector = {websocket->output.data, websocket->output.size};
     if (!error && websocket->output.size > 0 &&
-        bine_http_stream_send(&websocket->http->stream, &vector, 1, websocket->http->limits->send_time) != 0) {
+        bine_http_stream_send(&websocket->http->stream, &vector, 1,
+                              websocket->http->limits->send_time) != 0) {
         error = errno;
         websocket->error = EPIPE; /* a frame may have been cut */
     } else if (error) {
@@ -168,7 +173,8 @@ static int queue(struct bine_websocket *websocket, const struct wslay_event_msg 
 
 int bine_websocket_send(bine_websocket *websocket, int kind, const void *data, size_t size)
 {
-    if (!websocket || (!data && size) || (kind != BINE_WEBSOCKET_TEXT && kind != BINE_WEBSOCKET_BINARY))
+    if (!websocket || (!data && size) ||
+        (kind != BINE_WEBSOCKET_TEXT && kind != BINE_WEBSOCKET_BINARY))
         return websocket_fail(EINVAL);
     uint8_t opcode = kind == BINE_WEBSOCKET_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME;
     return queue(websocket, &(struct wslay_event_msg){opcode, data, size});
@@ -185,7 +191,8 @@ int bine_websocket_ping(bine_websocket *websocket, const void *data, size_t size
  * not said. */
 static bool is_code(int code)
 {
-    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+           (code >= 3000 && code <= 4999);
 }
 
 int bine_websocket_close(bine_websocket *websocket, int code, const char *reason)
@@ -196,7 +203,8 @@ int bine_websocket_close(bine_websocket *websocket, int code, const char *reason
     if (!websocket || !is_code(code) || size > REASON)
         return websocket_fail(EINVAL);
     uint8_t data[2 + REASON] = {(uint8_t)(code >> 8), (uint8_t)code};
-    memcpy(data + 2, reason, size); /* NOLINT(bugprone-not-null-terminated-result): a frame has no NUL */
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a frame has no NUL */
+    memcpy(data + 2, reason, size);
     return queue(websocket, &(struct wslay_event_msg){WSLAY_CONNECTION_CLOSE, data, 2 + size});
 }
 
@@ -235,7 +243,8 @@ static int refuse_frame(struct bine_websocket *websocket)
     if (bine_semaphore_acquire(websocket->sending, BINE_FOREVER) != 0)
         return -1;
     if (!websocket->error && !wslay_event_get_close_sent(websocket->context))
-        bine_http_stream_send(&websocket->http->stream, &vector, 1, websocket->http->limits->send_time);
+        bine_http_stream_send(&websocket->http->stream, &vector, 1,
+                              websocket->http->limits->send_time);
     websocket->error = EPIPE;
     bine_semaphore_release(websocket->sending);
     return websocket_fail(EPROTO);
@@ -244,7 +253,8 @@ static int refuse_frame(struct bine_websocket *websocket)
 /* What has been received goes to wslay, and what that says to the other side. 0 or -1. */
 static int read_input(struct bine_websocket *websocket)
 {
-    int result = websocket->refused ? WSLAY_ERR_CALLBACK_FAILURE : wslay_event_recv(websocket->context);
+    int result =
+        websocket->refused ? WSLAY_ERR_CALLBACK_FAILURE : wslay_event_recv(websocket->context);
     if (result == WSLAY_ERR_CALLBACK_FAILURE) { /* give_input never fails */
         websocket->refused = true;
         return refuse_frame(websocket);
@@ -273,7 +283,8 @@ static int websocket_receive(struct bine_websocket *websocket, int64_t timeout)
         if (websocket->broken)
             return websocket_fail(websocket->broken);
         unsigned interruptions = bine_interruptions();
-        ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK, bine_left(deadline));
+        ssize_t got = bine_http_stream_receive(&websocket->http->stream, websocket->block, BLOCK,
+                                               bine_left(deadline));
         if (got == 0 || (got < 0 && !bine_error_passes(errno, interruptions)))
             websocket->broken = got == 0 ? ECONNRESET : errno;
         if (got <= 0)
@@ -283,7 +294,8 @@ static int websocket_receive(struct bine_websocket *websocket, int64_t timeout)
     }
 }
 
-int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message, int64_t timeout)
+int bine_websocket_receive(bine_websocket *websocket, bine_websocket_message *message,
+                           int64_t timeout)
 {
     if (!websocket || !message || timeout < 0)
         return websocket_fail(EINVAL);
@@ -323,7 +335,8 @@ static void free_websocket(struct bine_websocket *websocket)
     free(websocket);
 }
 
-struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t message, const char *protocol)
+struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t message,
+                                               const char *protocol)
 {
     struct bine_websocket *websocket = calloc(1, sizeof *websocket);
     if (!websocket)
@@ -332,8 +345,10 @@ struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t me
     websocket->last = &websocket->first;
     websocket->sending = bine_semaphore_new(1, 0);
     bool good = websocket->sending && (!protocol || (websocket->protocol = strdup(protocol)));
-    if (good && (http->server ? wslay_event_context_server_init(&websocket->context, &callbacks, websocket)
-                              : wslay_event_context_client_init(&websocket->context, &callbacks, websocket)) != 0) {
+    if (good &&
+        (http->server
+             ? wslay_event_context_server_init(&websocket->context, &callbacks, websocket)
+             : wslay_event_context_client_init(&websocket->context, &callbacks, websocket)) != 0) {
         websocket->context = NULL;
         good = false;
     }
@@ -376,15 +391,19 @@ void bine_http_websocket_answer(const char *key, char answer[BINE_WEBSOCKET_ANSW
 /* The status to refuse the request with; 0: it asks for a websocket. */
 static int check_request(const struct bine_http *http)
 {
-    const char *upgrade = bine_http_header(http, "Upgrade"), *key = bine_http_header(http, "Sec-WebSocket-Key");
+    const char *upgrade = bine_http_header(http, "Upgrade"),
+               *key = bine_http_header(http, "Sec-WebSocket-Key");
     const char *version = bine_http_header(http, "Sec-WebSocket-Version");
-    bool asked = http->in.parser.flags & F_CONNECTION_UPGRADE && upgrade && strcasecmp(upgrade, "websocket") == 0;
+    bool asked = http->in.parser.flags & F_CONNECTION_UPGRADE && upgrade &&
+                 strcasecmp(upgrade, "websocket") == 0;
     if (!asked || strcmp(http->in.method, "GET") != 0 || http->in.minor == 0 || !http->in.complete)
         return 400;
     if (!version || strcmp(version, "13") != 0)
         return 426;
     return key && strlen(key) == BINE_WEBSOCKET_KEY &&
-                   strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == strlen(key)
+                   strspn(key,
+                          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") ==
+                       strlen(key)
                ? 0
                : 400;
 }
@@ -402,7 +421,8 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
 {
     static const bine_websocket_options defaults;
     char accept[BINE_WEBSOCKET_ANSWER + 1];
-    if (!http || !http->server || (options && options->protocol && !bine_http_is_token(options->protocol)) ||
+    if (!http || !http->server ||
+        (options && options->protocol && !bine_http_is_token(options->protocol)) ||
         (options && BINE_RESERVED_USED(options))) {
         errno = EINVAL;
         return NULL;
@@ -415,13 +435,15 @@ bine_websocket *bine_websocket_accept(bine_http *http, const bine_websocket_opti
     int status = check_request(http);
     if (status)
         return websocket_refuse(http, status);
-    struct bine_websocket *websocket = bine_http_websocket_new(http, options->message, options->protocol);
+    struct bine_websocket *websocket =
+        bine_http_websocket_new(http, options->message, options->protocol);
     if (!websocket)
         return NULL;
     bine_http_websocket_answer(bine_http_header(http, "Sec-WebSocket-Key"), accept);
     if (bine_http_set_header(http, "Upgrade", "websocket") != 0 ||
         bine_http_set_header(http, "Sec-WebSocket-Accept", accept) != 0 ||
-        (options->protocol && bine_http_set_header(http, "Sec-WebSocket-Protocol", options->protocol) != 0) ||
+        (options->protocol &&
+         bine_http_set_header(http, "Sec-WebSocket-Protocol", options->protocol) != 0) ||
         bine_http_answer_switch(http) != 0) {
         int error = errno;
         free_websocket(websocket);

@@ -14,7 +14,8 @@ void bine_http_websocket_answer(const char *key, char answer[BINE_WEBSOCKET_ANSW
 
 /* Makes the exchange's websocket, whose handshake is not over. `protocol` is the one that was
  * agreed upon, NULL: none. Returns NULL for ENOMEM. */
-struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t message, const char *protocol);
+struct bine_websocket *bine_http_websocket_new(struct bine_http *http, size_t message,
+                                               const char *protocol);
 /* The handshake is over. The bytes that have come after it are frames. */
 void bine_http_websocket_begin(struct bine_websocket *websocket);
 

@@ -72,8 +72,9 @@ static char *url_of_http(const char *url)
 {
     char *text;
     bool plain = strncasecmp(url, "ws:", 3) == 0, secure = strncasecmp(url, "wss:", 4) == 0;
-    int length = plain || secure ? asprintf(&text, "http%s%s", secure ? "s" : "", url + (secure ? 3 : 2))
-                                 : asprintf(&text, "%s", url);
+    int length = plain || secure
+                     ? asprintf(&text, "http%s%s", secure ? "s" : "", url + (secure ? 3 : 2))
+                     : asprintf(&text, "%s", url);
     return length < 0 ? connect_failed(ENOMEM) : text;
 }
 
@@ -81,13 +82,16 @@ static char *url_of_http(const char *url)
 static int check_answer(const struct bine_http *http, const char *key, const char *offered)
 {
     char wanted[BINE_WEBSOCKET_ANSWER + 1];
-    const char *upgrade = bine_http_header(http, "Upgrade"), *answer = bine_http_header(http, "Sec-WebSocket-Accept"),
+    const char *upgrade = bine_http_header(http, "Upgrade"),
+               *answer = bine_http_header(http, "Sec-WebSocket-Accept"),
                *chosen = bine_http_header(http, "Sec-WebSocket-Protocol");
     if (http->in.code != 101)
         return ECONNREFUSED;
     bine_http_websocket_answer(key, wanted);
-    bool switched = http->in.parser.flags & F_CONNECTION_UPGRADE && upgrade && strcasecmp(upgrade, "websocket") == 0;
-    if (!switched || !answer || strcmp(answer, wanted) != 0 || bine_http_header(http, "Sec-WebSocket-Extensions") ||
+    bool switched = http->in.parser.flags & F_CONNECTION_UPGRADE && upgrade &&
+                    strcasecmp(upgrade, "websocket") == 0;
+    if (!switched || !answer || strcmp(answer, wanted) != 0 ||
+        bine_http_header(http, "Sec-WebSocket-Extensions") ||
         (chosen && (!offered || !offers(offered, chosen))))
         return EPROTO;
     return 0;
@@ -102,10 +106,11 @@ static bine_websocket *open_websocket(bine_http_client *client, const bine_http_
         return connect_failed(ENOMEM);
     EVP_EncodeBlock((unsigned char *)key, random, RANDOM);
     if (asprintf(&fields,
-                 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
+                 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+                 "13\r\nSec-WebSocket-Key: %s\r\n"
                  "%s%s%s",
-                 key, options->protocol ? "Sec-WebSocket-Protocol: " : "", options->protocol ? options->protocol : "",
-                 options->protocol ? "\r\n" : "") < 0)
+                 key, options->protocol ? "Sec-WebSocket-Protocol: " : "",
+                 options->protocol ? options->protocol : "", options->protocol ? "\r\n" : "") < 0)
         return connect_failed(ENOMEM);
     struct bine_http *http = bine_http_client_upgrade(client, request, fields);
     int error = errno;
@@ -116,7 +121,8 @@ static bine_websocket *open_websocket(bine_http_client *client, const bine_http_
         *options->status = http->in.code;
     error = check_answer(http, key, options->protocol);
     const char *chosen = bine_http_header(http, "Sec-WebSocket-Protocol");
-    struct bine_websocket *websocket = error ? NULL : bine_http_websocket_new(http, options->message, chosen);
+    struct bine_websocket *websocket =
+        error ? NULL : bine_http_websocket_new(http, options->message, chosen);
     if (!websocket) {
         error = error ? error : errno;
         bine_http_client_end(http);
@@ -132,7 +138,8 @@ bine_websocket *bine_websocket_connect(bine_http_client *client, const bine_http
     static const bine_websocket_options defaults;
     bine_timeout scope;
     if (!client || !request || timeout < 0 || !is_request(request) || BINE_RESERVED_USED(request) ||
-        (options && BINE_RESERVED_USED(options)) || (options && options->protocol && !offers(options->protocol, NULL)))
+        (options && BINE_RESERVED_USED(options)) ||
+        (options && options->protocol && !offers(options->protocol, NULL)))
         return connect_failed(EINVAL);
     if (client->hub != bine_hub_get())
         return connect_failed(EPERM);

@@ -65,11 +65,11 @@ int capset(void *header, const void *data); /* libcap has the header */
  * call must not exceed. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t buffer_size);
 ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags);
-ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags, struct sockaddr *address,
-                       socklen_t *length);
+ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags,
+                       struct sockaddr *address, socklen_t *length);
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size);
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
-                size_t fds_size);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                const sigset_t *mask, size_t fds_size);
 
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
@@ -80,14 +80,16 @@ ssize_t __pread64_chk(int fd, void *buffer, size_t size, off64_t offset, size_t 
 char *__fgets_chk(char *line, size_t buffer_size, int size, FILE *file);
 char *__fgets_unlocked_chk(char *line, size_t buffer_size, int size, FILE *file);
 size_t __fread_chk(void *buffer, size_t buffer_size, size_t size, size_t count, FILE *file);
-size_t __fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, size_t count, FILE *file);
+size_t __fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, size_t count,
+                            FILE *file);
 int __printf_chk(int flag, const char *format, ...);
 int __fprintf_chk(FILE *file, int flag, const char *format, ...);
 int __vprintf_chk(int flag, const char *format, va_list arguments);
 int __vfprintf_chk(FILE *file, int flag, const char *format, va_list arguments);
 int __dprintf_chk(int fd, int flag, const char *format, ...);
 int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments);
-int __vsnprintf_chk(char *text, size_t size, int flag, size_t buffer_size, const char *format, va_list arguments);
+int __vsnprintf_chk(char *text, size_t size, int flag, size_t buffer_size, const char *format,
+                    va_list arguments);
 
 /* The functions that stdio's inlined ones call when a buffer is empty or full, and scanf by the
  * standards' years. */
@@ -115,7 +117,8 @@ int __wprintf_chk(int flag, const wchar_t *format, ...);
 int __fwprintf_chk(FILE *file, int flag, const wchar_t *format, ...);
 int __vwprintf_chk(int flag, const wchar_t *format, va_list arguments);
 int __vfwprintf_chk(FILE *file, int flag, const wchar_t *format, va_list arguments);
-int __vswprintf_chk(wchar_t *text, size_t size, int flag, size_t buffer_size, const wchar_t *format, va_list arguments);
+int __vswprintf_chk(wchar_t *text, size_t size, int flag, size_t buffer_size, const wchar_t *format,
+                    va_list arguments);
 int __isoc99_wscanf(const wchar_t *format, ...);
 int __isoc99_fwscanf(FILE *file, const wchar_t *format, ...);
 int __isoc99_vwscanf(const wchar_t *format, va_list arguments);
@@ -162,7 +165,8 @@ __typeof__(pthread_key_create) __pthread_key_create;
 /* Functions that are newer or older than the headers at compile time. The table's entry is NULL
  * where the libc at run time has none. */
 #undef epoll_pwait2
-int epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout, const sigset_t *mask);
+int epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout,
+                 const sigset_t *mask);
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 #undef pthread_yield
@@ -184,13 +188,17 @@ int __clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...);
 struct __res_state;
 int res_query(const char *name, int class, int type, unsigned char *answer, int size);
 int res_search(const char *name, int class, int type, unsigned char *answer, int size);
-int res_querydomain(const char *name, const char *domain, int class, int type, unsigned char *answer, int size);
+int res_querydomain(const char *name, const char *domain, int class, int type,
+                    unsigned char *answer, int size);
 int res_send(const unsigned char *query, int length, unsigned char *answer, int size);
-int res_nquery(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size);
-int res_nsearch(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size);
-int res_nquerydomain(struct __res_state *state, const char *name, const char *domain, int class, int type,
-                     unsigned char *answer, int size);
-int res_nsend(struct __res_state *state, const unsigned char *query, int length, unsigned char *answer, int size);
+int res_nquery(struct __res_state *state, const char *name, int class, int type,
+               unsigned char *answer, int size);
+int res_nsearch(struct __res_state *state, const char *name, int class, int type,
+                unsigned char *answer, int size);
+int res_nquerydomain(struct __res_state *state, const char *name, const char *domain, int class,
+                     int type, unsigned char *answer, int size);
+int res_nsend(struct __res_state *state, const unsigned char *query, int length,
+              unsigned char *answer, int size);
 __typeof__(res_query) __res_query;
 __typeof__(res_search) __res_search;
 __typeof__(res_querydomain) __res_querydomain;
@@ -234,7 +242,8 @@ __typeof__(funlockfile) _IO_funlockfile;
 __typeof__(vfscanf) __vfscanf;
 
 ssize_t __readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size);
-ssize_t __readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size);
+ssize_t __readlinkat_chk(int directory, const char *path, char *buffer, size_t size,
+                         size_t buffer_size);
 /* The C++ runtime's (Itanium C++ ABI 3.3.3). */
 int __cxa_guard_acquire(uint64_t *guard);
 void __cxa_guard_release(uint64_t *guard);

@@ -42,7 +42,8 @@ static bool in_program(const void *address)
  * called. */
 static bool program_holds_interceptors(void)
 {
-    static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init", "__ubsan_default_options"};
+    static const char *const marks[] = {"__asan_init", "__tsan_init", "__msan_init",
+                                        "__ubsan_default_options"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         void *found = dlsym(RTLD_DEFAULT, marks[i]);
         if (found && in_program(found))
@@ -78,7 +79,8 @@ void bine_libc_resolve(void)
     /* Handles of what is loaded anyway; before glibc 2.34 threads were a library of their own. */
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
     void *pthread = dlopen("libpthread.so.0", RTLD_LAZY | RTLD_NOLOAD);
-#define BINE_LIBC(family, name) *(void **)&bine_libc.name = original(#name, libc, pthread, interceptors);
+#define BINE_LIBC(family, name) \
+    *(void **)&bine_libc.name = original(#name, libc, pthread, interceptors);
 #include "libc.def"
 #undef BINE_LIBC
     /* Names that only old programs may use (__res_query) are hidden from us: they are the same
@@ -108,7 +110,8 @@ void bine_libc_resolve_cxx(void)
     static const char *const runtimes[] = {"libstdc++.so.6", "libc++abi.so.1"};
     if (!bine_libc.__cxa_guard_acquire)
         take_guards_of(RTLD_DEFAULT);
-    for (size_t i = 0; !bine_libc.__cxa_guard_acquire && i < sizeof runtimes / sizeof *runtimes; i++) {
+    for (size_t i = 0; !bine_libc.__cxa_guard_acquire && i < sizeof runtimes / sizeof *runtimes;
+         i++) {
         void *handle = bine_libc.dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
         if (handle)
             take_guards_of(handle);

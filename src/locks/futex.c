@@ -23,8 +23,9 @@ struct call {
 
 static long ask_kernel(const struct call *call)
 {
-    return bine_libc.syscall(SYS_futex, call->word, (long)call->operation, (unsigned long)call->value, call->timeout,
-                             call->word2, (unsigned long)call->value3);
+    return bine_libc.syscall(SYS_futex, call->word, (long)call->operation,
+                             (unsigned long)call->value, call->timeout, call->word2,
+                             (unsigned long)call->value3);
 }
 
 static uint32_t load(const void *word)
@@ -43,7 +44,8 @@ static enum bine_lot_answer has_changed(struct bine_lot_waiter *waiter)
 
 static void name_word(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
 {
-    *futex = (struct bine_lot_futex){.word = waiter->address, .value = (uint32_t)waiter->item, .shared = true};
+    *futex = (struct bine_lot_futex){
+        .word = waiter->address, .value = (uint32_t)waiter->item, .shared = true};
 }
 
 /* False: the kernel would refuse the time. */
@@ -72,7 +74,8 @@ static int park(const struct call *call, struct bine_hub *hub, uint32_t bits, in
     struct bine_lot_waiter waiter;
     /* As in the kernel any signal ends a wait with a limit. A wait without a limit continues after
      * signals that restart calls. */
-    unsigned flags = BINE_PARK_FIRM | BINE_PARK_SIGNALS | BINE_PARK_HANDLERS | (call->timeout ? 0 : BINE_PARK_RESTARTS);
+    unsigned flags = BINE_PARK_FIRM | BINE_PARK_SIGNALS | BINE_PARK_HANDLERS |
+                     (call->timeout ? 0 : BINE_PARK_RESTARTS);
     bine_lot_waiter_init(&waiter, hub, call->word);
     waiter.bits = bits;
     waiter.item = call->value;
@@ -94,8 +97,8 @@ static long wait_on(const struct call *call, uint32_t bits)
     struct bine_hub *hub = bine_hub_here();
     int64_t deadline;
     /* What the kernel refuses it refuses at once. */
-    if (!hub || hub->no_park || !call->word || (uintptr_t)call->word % sizeof *call->word || !bits ||
-        !futex_deadline_of(call, hub, &deadline))
+    if (!hub || hub->no_park || !call->word || (uintptr_t)call->word % sizeof *call->word ||
+        !bits || !futex_deadline_of(call, hub, &deadline))
         return ask_kernel(call);
     int saved = errno;
     int error = load(call->word) != call->value ? EAGAIN : park(call, hub, bits, deadline);
@@ -134,7 +137,9 @@ static long requeue(const struct call *call)
     if (done < 0)
         return done;
     size_t most = (size_t)call->value + (call->timeout > INT_MAX ? INT_MAX : call->timeout);
-    return done + (long)(most > (size_t)done ? wake_greenlets(call->word, most - (size_t)done, UINT32_MAX) : 0);
+    return done + (long)(most > (size_t)done
+                             ? wake_greenlets(call->word, most - (size_t)done, UINT32_MAX)
+                             : 0);
 }
 
 /* The kernel has done the operation on the second word. Whether it held for a wake there is not
@@ -148,7 +153,8 @@ static long wake_two(const struct call *call)
     return done + (long)wake_greenlets(call->word2, call->timeout, UINT32_MAX);
 }
 
-long bine_futex(uint32_t *word, int operation, uint32_t value, uintptr_t timeout, uint32_t *word2, uint32_t value3)
+long bine_futex(uint32_t *word, int operation, uint32_t value, uintptr_t timeout, uint32_t *word2,
+                uint32_t value3)
 {
     struct call call = {word, operation, value, timeout, word2, value3};
     switch (operation & FUTEX_CMD_MASK) {

@@ -19,6 +19,7 @@
  * struct timespec or, in some operations, a number. Any thread. Wakes are async-signal-safe.
  * Switches: maybe.
  */
-long bine_futex(uint32_t *word, int operation, uint32_t value, uintptr_t timeout, uint32_t *word2, uint32_t value3);
+long bine_futex(uint32_t *word, int operation, uint32_t value, uintptr_t timeout, uint32_t *word2,
+                uint32_t value3);
 
 #endif

@@ -88,8 +88,8 @@ static void *watch_all(void *arg)
     bine_hub_runtime_threads(1);
     for (;;) {
         unsigned seen = atomic_load(&changes), count = copy_list(addresses), used = 1;
-        waits[0] =
-            (struct futex_waitv){.val = seen, .uaddr = (uintptr_t)&changes, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+        waits[0] = (struct futex_waitv){
+            .val = seen, .uaddr = (uintptr_t)&changes, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
         for (unsigned i = 0; i < count; i++) {
             if (!bine_lot_arm(addresses[i], &futexes[used]))
                 continue;
@@ -128,7 +128,8 @@ static bool start_thread(void)
     sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE < PTHREAD_STACK_MIN ? PTHREAD_STACK_MIN : STACK_SIZE);
+    pthread_attr_setstacksize(&attributes,
+                              STACK_SIZE < PTHREAD_STACK_MIN ? PTHREAD_STACK_MIN : STACK_SIZE);
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
     bool made = bine_libc.pthread_create(&thread, &attributes, watch_all, NULL) == 0;
     bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);

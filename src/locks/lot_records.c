@@ -69,7 +69,8 @@ struct bine_lot_record *bine_lot_add(struct bine_lot_bucket *bucket, const void 
     struct bine_lot_record *record = new_record();
     if (!record)
         return NULL;
-    *record = (struct bine_lot_record){.next = bucket->records, .address = address, .kind = (uint8_t)kind};
+    *record = (struct bine_lot_record){
+        .next = bucket->records, .address = address, .kind = (uint8_t)kind};
     bucket->records = record;
     return record;
 }

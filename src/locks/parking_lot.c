@@ -71,7 +71,8 @@ static __attribute__((noinline)) bool in_signal_handler(const struct bine_greenl
 
 static bool try_lock(struct bine_lot_bucket *bucket)
 {
-    return atomic_load_explicit(&bucket->lock, memory_order_relaxed) == 0 && atomic_exchange(&bucket->lock, 1) == 0;
+    return atomic_load_explicit(&bucket->lock, memory_order_relaxed) == 0 &&
+           atomic_exchange(&bucket->lock, 1) == 0;
 }
 
 static void lock_bucket(struct bine_lot_bucket *bucket)
@@ -164,8 +165,8 @@ static void wake_thread(struct bine_lot_waiter *waiter)
  * it has waiters cannot go away in between (forget_hub takes the lock); those of our own hub gather
  * in *local.
  */
-static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, struct bine_hub *here,
-                     struct bine_lot_waiter **local)
+static void take_out(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter,
+                     struct bine_hub *here, struct bine_lot_waiter **local)
 {
     unlink_waiter(bucket, waiter);
     atomic_store(&waiter->state, BINE_LOT_LEAVING);
@@ -212,7 +213,8 @@ static void balance_bucket(struct bine_lot_bucket *bucket, const void *address)
     const void *refused = NULL;
     for (struct bine_lot_waiter *waiter = bucket->first; waiter; waiter = next) {
         next = waiter->next;
-        if (!waiter->acquire || waiter->address == refused || (address && waiter->address != address))
+        if (!waiter->acquire || waiter->address == refused ||
+            (address && waiter->address != address))
             continue;
         enum bine_lot_answer answer = waiter->acquire(waiter);
         if (answer == BINE_LOT_REFUSED) {
@@ -241,7 +243,8 @@ void bine_lot_balance(const void *address)
         if (!try_lock(bucket))
             return;
     }
-    atomic_exchange(&bucket->again, false) ? balance_bucket(bucket, NULL) : balance_bucket(bucket, address);
+    atomic_exchange(&bucket->again, false) ? balance_bucket(bucket, NULL)
+                                           : balance_bucket(bucket, address);
     if (atomic_load(&bucket->again)) {
         lock_bucket(bucket);
         unlock_bucket(bucket);
@@ -249,7 +252,8 @@ void bine_lot_balance(const void *address)
 }
 
 /* Called with the bucket locked, returns with it unlocked. bits 0: all waiters. */
-static size_t wake_some(struct bine_lot_bucket *bucket, const void *address, size_t count, uint32_t bits)
+static size_t wake_some(struct bine_lot_bucket *bucket, const void *address, size_t count,
+                        uint32_t bits)
 {
     struct bine_hub *here = wakeable_hub();
     struct bine_lot_waiter *local = NULL, *next;
@@ -322,7 +326,8 @@ void bine_lot_enqueue(struct bine_lot_waiter *waiter, unsigned flags)
     unlock_bucket(bucket);
 }
 
-void bine_lot_enqueue_locked(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, unsigned flags)
+void bine_lot_enqueue_locked(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter,
+                             unsigned flags)
 {
     link_waiter(bucket, waiter, flags & BINE_LOT_FIRST);
 }
@@ -391,7 +396,8 @@ static int64_t next_look(const struct bine_lot_waiter *waiter, unsigned looks, b
     return is_first(waiter) ? 10 * BINE_MS : 50 * BINE_MS;
 }
 
-int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags)
+int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline,
+                   unsigned flags)
 {
     struct bine_hub *hub = waiter->hub;
     if (!hub)
@@ -426,13 +432,15 @@ int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t dea
     }
     /* If granted, the record is the waker's until its message has arrived. */
     while (atomic_load(&waiter->state) != BINE_LOT_DONE)
-        bine_park(hub, verb, (uintptr_t)waiter->address, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+        bine_park(hub, verb, (uintptr_t)waiter->address, INT64_MAX,
+                  BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
     if (watched)
         bine_futex_unwatch(waiter->address);
     return waiter->result;
 }
 
-int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags)
+int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline,
+                  unsigned flags)
 {
     bine_lot_enqueue(waiter, flags);
     /* It may have been released before we were seen in the queue. */

@@ -75,7 +75,8 @@ struct bine_lot_waiter {
 };
 
 /* `hub` is NULL if the caller is a thread without a hub. */
-void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub, const void *address);
+void bine_lot_waiter_init(struct bine_lot_waiter *waiter, struct bine_hub *hub,
+                          const void *address);
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
@@ -91,14 +92,17 @@ enum {
  * caller shall try itself. Returns ETIME, ECANCELED, ETIMEDOUT, EINTR or EDEADLK if the wait ended
  * without. Threads without a hub wait for ever, without a deadline. Switches: maybe.
  */
-int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags);
+int bine_lot_wait(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline,
+                  unsigned flags);
 
 /* Do the same in two steps, for callers that must be in the queue before they let go of
  * something. */
 void bine_lot_enqueue(struct bine_lot_waiter *waiter, unsigned flags);
-int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline, unsigned flags);
+int bine_lot_await(struct bine_lot_waiter *waiter, const char *verb, int64_t deadline,
+                   unsigned flags);
 /* Called with the bucket's lock held. */
-void bine_lot_enqueue_locked(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter, unsigned flags);
+void bine_lot_enqueue_locked(struct bine_lot_bucket *bucket, struct bine_lot_waiter *waiter,
+                             unsigned flags);
 /* Leaves the queue without having waited. Returns false if it is too late, because the waiter has
  * been woken. Then the caller must call bine_lot_await. */
 bool bine_lot_leave(struct bine_lot_waiter *waiter);

@@ -25,24 +25,28 @@
 int bine_pthread_mutex_lock(pthread_mutex_t *mutex);
 int bine_pthread_mutex_trylock(pthread_mutex_t *mutex);
 int bine_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until);
-int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until);
+int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                 const struct timespec *until);
 int bine_pthread_mutex_unlock(pthread_mutex_t *mutex);
 
 int bine_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
 int bine_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock);
 int bine_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until);
-int bine_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until);
+int bine_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until);
 int bine_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
 int bine_pthread_rwlock_trywrlock(pthread_rwlock_t *lock);
 int bine_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until);
-int bine_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until);
+int bine_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until);
 int bine_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 
 /* A greenlet that is killed while it waits gets ECANCELED with the mutex locked. A loop that
  * ignores errors calls again at once. So each such later wait lasts 10 ms, in which the greenlet
  * can still be signalled, and the loop does not starve the hub. */
 int bine_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
-int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
+int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                const struct timespec *until);
 int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
                                 const struct timespec *until);
 int bine_pthread_cond_signal(pthread_cond_t *condition);

@@ -53,7 +53,8 @@ int bine_cnd_wait(cnd_t *condition, mtx_t *mutex)
 
 int bine_cnd_timedwait(cnd_t *condition, mtx_t *mutex, const struct timespec *until)
 {
-    return result_of(bine_pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until));
+    return result_of(
+        bine_pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until));
 }
 
 int bine_cnd_signal(cnd_t *condition)

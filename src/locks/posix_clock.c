@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-int bine_posix_deadline(struct bine_hub *hub, clockid_t clock, const struct timespec *until, int64_t *deadline)
+int bine_posix_deadline(struct bine_hub *hub, clockid_t clock, const struct timespec *until,
+                        int64_t *deadline)
 {
     struct timespec now;
     if (until->tv_nsec < 0 || until->tv_nsec >= BINE_SECOND)

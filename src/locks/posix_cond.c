@@ -30,7 +30,8 @@ static inline unsigned cond_state_of(const pthread_cond_t *condition)
     return __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED);
 }
 
-static int cond_wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline)
+static int cond_wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex,
+                           int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = 0;
@@ -94,7 +95,8 @@ int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mute
     return error ? error : cond_wait_until(hub, condition, mutex, deadline);
 }
 
-int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+int bine_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                const struct timespec *until)
 {
     struct bine_hub *hub = bine_hub_here();
     if (!hub || hub->no_park)

@@ -19,7 +19,8 @@ static struct bine_greenlet *owner_here(struct bine_hub *hub, const struct bine_
 /* The same lock and owner again and again, as many waiters come, is one report. */
 static const void *reported_lock, *reported_owner;
 
-void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct bine_greenlet *holder)
+void bine_debug_waits(struct bine_greenlet *g, const void *address,
+                      const struct bine_greenlet *holder)
 {
     struct bine_greenlet *owner = owner_here(g->hub, holder);
     if (!owner || owner == g || (reported_lock == address && reported_owner == owner))
@@ -32,8 +33,8 @@ void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct
     /* Two calls: bine_name may return the same buffer for both. */
     int length = snprintf(line, sizeof line, "bine: %s parks%s ", bine_name(owner), waits_for);
     if (length > 0 && (size_t)length < sizeof line)
-        length += snprintf(line + length, sizeof line - (size_t)length, "while it holds lock %p that %s wants\n",
-                           address, bine_name(g));
+        length += snprintf(line + length, sizeof line - (size_t)length,
+                           "while it holds lock %p that %s wants\n", address, bine_name(g));
     if (length >= (int)sizeof line)
         length = (int)sizeof line - 1;
     if (length > 0 && bine_libc.write(STDERR_FILENO, line, (size_t)length) < 0)

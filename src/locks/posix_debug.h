@@ -9,6 +9,7 @@ struct bine_greenlet;
 
 /* `g` is about to wait for the lock at `address`, which `owner` holds (NULL: unknown). Writes one
  * line on standard error. */
-void bine_debug_waits(struct bine_greenlet *g, const void *address, const struct bine_greenlet *owner);
+void bine_debug_waits(struct bine_greenlet *g, const void *address,
+                      const struct bine_greenlet *owner);
 
 #endif

@@ -78,7 +78,8 @@ static inline bool is_marked(int kind)
     return (counts_owner(kind) || bine_debug_locks) && !(kind & KIND_ROBUST);
 }
 
-_Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *), "two words of our own");
+_Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *),
+               "two words of our own");
 
 /* The holder of the lock sets and clears it. Any thread may compare it. */
 static inline void **owner_word(pthread_mutex_t *mutex)
@@ -108,14 +109,16 @@ static inline atomic_uint *count_word(pthread_mutex_t *mutex)
 
 static inline unsigned add_count(pthread_mutex_t *mutex, int change)
 {
-    unsigned count = atomic_load_explicit(count_word(mutex), memory_order_relaxed) + (unsigned)change;
+    unsigned count =
+        atomic_load_explicit(count_word(mutex), memory_order_relaxed) + (unsigned)change;
     atomic_store_explicit(count_word(mutex), count, memory_order_relaxed);
     return count;
 }
 
 /* Take the mutex for greenlet g of thread `thread`. It may be another than the current greenlet
  * (on_behalf), even another thread's. */
-static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread, bool on_behalf)
+static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet *g, pid_t thread,
+                          bool on_behalf)
 {
     bool marked = is_marked(kind), root = g->flags & BINE_G_ROOT;
     int type = kind & KIND_TYPE;
@@ -129,13 +132,14 @@ static inline int try_for(pthread_mutex_t *mutex, int kind, struct bine_greenlet
         }
         /* Held by this thread without a mark: since before it had a hub, or before patching; so by
          * the root. */
-        if (type == PTHREAD_MUTEX_ERRORCHECK && (owner == g || (!owner && root && libc_owner(mutex) == thread)))
+        if (type == PTHREAD_MUTEX_ERRORCHECK &&
+            (owner == g || (!owner && root && libc_owner(mutex) == thread)))
             return EDEADLK;
         if (owner)
             return EBUSY;
     }
-    int error =
-        on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex) : bine_libc.pthread_mutex_trylock(mutex);
+    int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_mutex_trylock, mutex)
+                          : bine_libc.pthread_mutex_trylock(mutex);
     if (!marked || error)
         return error;
     if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1 && !root) {
@@ -157,7 +161,8 @@ enum {
 static void expect_wake(pthread_mutex_t *mutex)
 {
     int held = HELD;
-    __atomic_compare_exchange_n(&mutex->__data.__lock, &held, CONTENDED, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&mutex->__data.__lock, &held, CONTENDED, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
 }
 
 static enum bine_lot_answer mutex_acquire(struct bine_lot_waiter *waiter)
@@ -165,7 +170,8 @@ static enum bine_lot_answer mutex_acquire(struct bine_lot_waiter *waiter)
     pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
     pid_t here = bine_lot_thread();
     if (is_tied(mutex_kind_of(mutex)) && here != waiter->thread)
-        return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK : BINE_LOT_REFUSED;
+        return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0 ? BINE_LOT_ASK
+                                                                             : BINE_LOT_REFUSED;
     int error = try_for(mutex, mutex_kind_of(mutex), waiter->greenlet, waiter->thread, true);
     /* The lock has passed to another thread, whose unlock may not pass the lot. So the waiter must
      * begin to watch (wait_for). */
@@ -186,8 +192,9 @@ static void arm(struct bine_lot_waiter *waiter, struct bine_lot_futex *futex)
 {
     pthread_mutex_t *mutex = (pthread_mutex_t *)waiter->address;
     expect_wake(mutex);
-    *futex = (struct bine_lot_futex){
-        .word = &mutex->__data.__lock, .value = CONTENDED, .shared = mutex_kind_of(mutex) & KIND_SHARED};
+    *futex = (struct bine_lot_futex){.word = &mutex->__data.__lock,
+                                     .value = CONTENDED,
+                                     .shared = mutex_kind_of(mutex) & KIND_SHARED};
 }
 
 static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind, int64_t deadline)
@@ -263,7 +270,8 @@ int bine_pthread_mutex_trylock(pthread_mutex_t *mutex)
     return error == EDEADLK ? EBUSY : error;
 }
 
-int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+int bine_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                 const struct timespec *until)
 {
     int kind = mutex_kind_of(mutex);
     int64_t deadline;
@@ -333,7 +341,8 @@ static bool has_kind(int type, int robust, int protocol, int shared, int wanted)
     if (pthread_mutex_init(&mutex, &attributes) == 0) {
         /* A robust one counts as shared, too. */
         int known = KIND_TYPE | KIND_ROBUST | KIND_PRIORITY | (robust ? 0 : KIND_SHARED);
-        right = (mutex_kind_of(&mutex) & known) == wanted && (robust || (!*owner_word(&mutex) && !*count_word(&mutex)));
+        right = (mutex_kind_of(&mutex) & known) == wanted &&
+                (robust || (!*owner_word(&mutex) && !*count_word(&mutex)));
         pthread_mutex_destroy(&mutex);
     }
     pthread_mutexattr_destroy(&attributes);
@@ -347,19 +356,23 @@ static bool kinds_are_known(void)
         ROBUST = PTHREAD_MUTEX_ROBUST,
         PRIVATE = PTHREAD_PROCESS_PRIVATE
     };
-    return has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_NORMAL) &&
-           has_kind(PTHREAD_MUTEX_RECURSIVE, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_RECURSIVE) &&
-           has_kind(PTHREAD_MUTEX_ERRORCHECK, STALLED, PTHREAD_PRIO_NONE, PRIVATE, PTHREAD_MUTEX_ERRORCHECK) &&
+    return has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PRIVATE,
+                    PTHREAD_MUTEX_NORMAL) &&
+           has_kind(PTHREAD_MUTEX_RECURSIVE, STALLED, PTHREAD_PRIO_NONE, PRIVATE,
+                    PTHREAD_MUTEX_RECURSIVE) &&
+           has_kind(PTHREAD_MUTEX_ERRORCHECK, STALLED, PTHREAD_PRIO_NONE, PRIVATE,
+                    PTHREAD_MUTEX_ERRORCHECK) &&
            has_kind(PTHREAD_MUTEX_NORMAL, ROBUST, PTHREAD_PRIO_NONE, PRIVATE, KIND_ROBUST) &&
            has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_INHERIT, PRIVATE, 32) &&
            has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_PROTECT, PRIVATE, 64) &&
-           has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PTHREAD_PROCESS_SHARED, KIND_SHARED);
+           has_kind(PTHREAD_MUTEX_NORMAL, STALLED, PTHREAD_PRIO_NONE, PTHREAD_PROCESS_SHARED,
+                    KIND_SHARED);
 }
 
 static bool is_held(pthread_mutex_t *mutex, int word, int owner, unsigned count)
 {
-    return mutex->__data.__lock == word && libc_owner(mutex) == owner && mutex->__data.__count == count &&
-           !*owner_word(mutex) && !*count_word(mutex);
+    return mutex->__data.__lock == word && libc_owner(mutex) == owner &&
+           mutex->__data.__count == count && !*owner_word(mutex) && !*count_word(mutex);
 }
 
 const char *bine_mutex_surprise(void)
@@ -367,8 +380,10 @@ const char *bine_mutex_surprise(void)
     pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     if (!kinds_are_known())
         return "the kind of a mutex";
-    bool known = bine_libc.pthread_mutex_trylock(&mutex) == 0 && is_held(&mutex, HELD, bine_lot_thread(), 1) &&
-                 bine_libc.pthread_mutex_trylock(&mutex) == 0 && is_held(&mutex, HELD, bine_lot_thread(), 2);
+    bool known = bine_libc.pthread_mutex_trylock(&mutex) == 0 &&
+                 is_held(&mutex, HELD, bine_lot_thread(), 1) &&
+                 bine_libc.pthread_mutex_trylock(&mutex) == 0 &&
+                 is_held(&mutex, HELD, bine_lot_thread(), 2);
     bine_libc.pthread_mutex_unlock(&mutex);
     bine_libc.pthread_mutex_unlock(&mutex);
     return known && is_held(&mutex, 0, 0, 0) ? NULL : "the owner of a mutex";

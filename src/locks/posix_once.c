@@ -93,12 +93,14 @@ static __attribute__((noinline)) int once_slowly(pthread_once_t *once, void (*ro
     while (once_state_of(once) != DONE) {
         struct bine_lot_bucket *bucket = bine_lot_lock(once);
         struct bine_lot_record *record = bine_lot_find(bucket, once, BINE_RECORD_ONCE);
-        if (!record && can_wait && once_state_of(once) != 0 && once_state_of(once) == in_progress()) {
+        if (!record && can_wait && once_state_of(once) != 0 &&
+            once_state_of(once) == in_progress()) {
             /* A thread whose code is not patched runs it, so its end does not pass the lot. */
             struct cxx_once cxx;
             bine_lot_unlock(bucket);
             save_cxx(&cxx);
-            bine_park(hub, "once", (uintptr_t)once, bine_hub_deadline(hub, BINE_MS), BINE_PARK_FIRM);
+            bine_park(hub, "once", (uintptr_t)once, bine_hub_deadline(hub, BINE_MS),
+                      BINE_PARK_FIRM);
             restore_cxx(&cxx);
             continue;
         }

@@ -31,7 +31,8 @@ static inline int libc_writer(const pthread_rwlock_t *lock)
 /* Padding that libc initialises to zero. The writer sets and clears it. */
 static inline uint64_t *mark_of(pthread_rwlock_t *lock)
 {
-    _Static_assert(offsetof(pthread_rwlock_t, __data.__pad4) == offsetof(pthread_rwlock_t, __data.__pad3) + 4 &&
+    _Static_assert(offsetof(pthread_rwlock_t, __data.__pad4) ==
+                           offsetof(pthread_rwlock_t, __data.__pad3) + 4 &&
                        offsetof(pthread_rwlock_t, __data.__pad3) % 8 == 0,
                    "two words of padding in a row");
     return (uint64_t *)&lock->__data.__pad3;
@@ -44,10 +45,12 @@ static inline void mark(pthread_rwlock_t *lock, const struct bine_greenlet *g)
 
 static inline const struct bine_greenlet *writer_of(pthread_rwlock_t *lock)
 {
-    return (const struct bine_greenlet *)(uintptr_t)__atomic_load_n(mark_of(lock), __ATOMIC_RELAXED);
+    return (const struct bine_greenlet *)(uintptr_t)__atomic_load_n(mark_of(lock),
+                                                                    __ATOMIC_RELAXED);
 }
 
-static inline int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g, pid_t thread, bool on_behalf)
+static inline int try_for(pthread_rwlock_t *lock, enum mode mode, struct bine_greenlet *g,
+                          pid_t thread, bool on_behalf)
 {
     if (mode == READ) {
         int error = on_behalf ? BINE_TAKE_FOR_ANOTHER(pthread_rwlock_tryrdlock, lock)
@@ -96,7 +99,8 @@ static bool writer_first(pthread_rwlock_t *lock, enum mode mode)
 static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub)
 {
     if (!hub)
-        return mode == WRITE ? bine_libc.pthread_rwlock_trywrlock(lock) : bine_libc.pthread_rwlock_tryrdlock(lock);
+        return mode == WRITE ? bine_libc.pthread_rwlock_trywrlock(lock)
+                             : bine_libc.pthread_rwlock_tryrdlock(lock);
     if (writer_first(lock, mode))
         return EBUSY;
     return try_for(lock, mode, hub->current, bine_lot_thread(), false);
@@ -104,7 +108,8 @@ static int try_once(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub
 
 /* A reader that stands behind a waiting writer may not be let in by the balance that queueing up
  * brings: it comes after the writer in the queue, and the balance stops at the writer. */
-static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub, int64_t deadline)
+static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_hub *hub,
+                           int64_t deadline)
 {
     struct bine_lot_waiter waiter;
     unsigned flags = BINE_PARK_FIRM;
@@ -132,13 +137,15 @@ static int lock_for_ever(pthread_rwlock_t *lock, enum mode mode)
     if (error != EBUSY)
         return error;
     if (!hub)
-        return mode == WRITE ? bine_libc.pthread_rwlock_wrlock(lock) : bine_libc.pthread_rwlock_rdlock(lock);
+        return mode == WRITE ? bine_libc.pthread_rwlock_wrlock(lock)
+                             : bine_libc.pthread_rwlock_rdlock(lock);
     if (hub->no_park)
         return EDEADLK;
     return rwlock_wait_for(lock, mode, hub, INT64_MAX);
 }
 
-static int lock_until(pthread_rwlock_t *lock, enum mode mode, clockid_t clock, const struct timespec *until)
+static int lock_until(pthread_rwlock_t *lock, enum mode mode, clockid_t clock,
+                      const struct timespec *until)
 {
     struct bine_hub *hub = bine_hub_here();
     int64_t deadline;
@@ -175,12 +182,14 @@ int bine_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
     return error == EDEADLK ? EBUSY : error;
 }
 
-int bine_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+int bine_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until)
 {
     return lock_until(lock, READ, clock, until);
 }
 
-int bine_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+int bine_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until)
 {
     return lock_until(lock, WRITE, clock, until);
 }
@@ -217,10 +226,10 @@ const char *bine_rwlock_surprise(void)
     pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     pthread_rwlock_init(&shared, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    bool known = lock.__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP && !lock.__data.__shared &&
-                 shared.__data.__shared && !writer_of(&lock);
-    known = bine_libc.pthread_rwlock_trywrlock(&lock) == 0 && libc_writer(&lock) == bine_lot_thread() &&
-            !writer_of(&lock) && known;
+    bool known = lock.__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP &&
+                 !lock.__data.__shared && shared.__data.__shared && !writer_of(&lock);
+    known = bine_libc.pthread_rwlock_trywrlock(&lock) == 0 &&
+            libc_writer(&lock) == bine_lot_thread() && !writer_of(&lock) && known;
     bine_libc.pthread_rwlock_unlock(&lock);
     known = known && libc_writer(&lock) == 0;
     pthread_rwlock_destroy(&lock);

@@ -37,7 +37,8 @@ static const char *split_service(const char *service, struct bine_address_parts 
     if (strlen(service) >= sizeof parts->service)
         return "the port is too long";
     if (is_number(service) ? strtoul(service, NULL, 10) > 65535 : !isalnum((unsigned char)*service))
-        return is_number(service) ? "the port is over 65535" : "the port is neither a number nor a service's name";
+        return is_number(service) ? "the port is over 65535"
+                                  : "the port is neither a number nor a service's name";
     memcpy(parts->service, service, strlen(service) + 1);
     return NULL;
 }
@@ -115,7 +116,8 @@ static void parse_local(const char *path, struct sockaddr_un *address, socklen_t
     *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] != '@'));
 }
 
-bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address, socklen_t *length)
+bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address,
+                        socklen_t *length)
 {
     memset(address, 0, sizeof *address);
     if (parts->local) {
@@ -127,7 +129,8 @@ bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_
     if (!is_number(parts->service))
         return false;
     in_port_t port = htons((in_port_t)strtoul(parts->service, NULL, 10));
-    if (!parts->bracketed && inet_pton(AF_INET, parts->host[0] ? parts->host : "0.0.0.0", &in->sin_addr) == 1) {
+    if (!parts->bracketed &&
+        inet_pton(AF_INET, parts->host[0] ? parts->host : "0.0.0.0", &in->sin_addr) == 1) {
         in->sin_family = AF_INET;
         in->sin_port = port;
         *length = sizeof *in;
@@ -149,19 +152,20 @@ static void format_ipv6(const struct sockaddr_in6 *in6, char text[BINE_ADDRESS_T
         snprintf(scope, sizeof scope, "%%%s", interface);
     else if (in6->sin6_scope_id)
         snprintf(scope, sizeof scope, "%%%u", (unsigned)in6->sin6_scope_id);
-    snprintf(text, BINE_ADDRESS_TEXT, "[%s%s]:%d", inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host), scope,
-             ntohs(in6->sin6_port));
+    snprintf(text, BINE_ADDRESS_TEXT, "[%s%s]:%d",
+             inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host), scope, ntohs(in6->sin6_port));
 }
 
-void bine_address_format(const struct sockaddr *address, socklen_t length, char text[BINE_ADDRESS_TEXT])
+void bine_address_format(const struct sockaddr *address, socklen_t length,
+                         char text[BINE_ADDRESS_TEXT])
 {
     char host[INET6_ADDRSTRLEN];
     const struct sockaddr_in *in = (const struct sockaddr_in *)address;
     const struct sockaddr_un *un = (const struct sockaddr_un *)address;
     int path = (int)length - (int)offsetof(struct sockaddr_un, sun_path);
     if (address->sa_family == AF_INET)
-        snprintf(text, BINE_ADDRESS_TEXT, "%s:%d", inet_ntop(AF_INET, &in->sin_addr, host, sizeof host),
-                 ntohs(in->sin_port));
+        snprintf(text, BINE_ADDRESS_TEXT, "%s:%d",
+                 inet_ntop(AF_INET, &in->sin_addr, host, sizeof host), ntohs(in->sin_port));
     else if (address->sa_family == AF_INET6)
         format_ipv6((const struct sockaddr_in6 *)address, text);
     else if (address->sa_family == AF_UNIX && path > 0 && un->sun_path[0] == '\0')

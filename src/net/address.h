@@ -25,15 +25,18 @@ const char *bine_address_split(const char *text, struct bine_address_parts *part
 
 /* Makes the socket address of parts that need no look-up: a Unix socket, or a numeric host and
  * port. An empty host is 0.0.0.0. Returns false if they need one. */
-bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address, socklen_t *length);
+bool bine_address_parse(const struct bine_address_parts *parts, struct sockaddr_storage *address,
+                        socklen_t *length);
 
 /* Makes the text of a socket address. */
-void bine_address_format(const struct sockaddr *address, socklen_t length, char text[BINE_ADDRESS_TEXT]);
+void bine_address_format(const struct sockaddr *address, socklen_t length,
+                         char text[BINE_ADDRESS_TEXT]);
 
 struct addrinfo;
 
 /* Looks a host and a service up (lookup.c). `passive`: the address is to be bound. Returns 0 or an
  * error number. The caller frees the list by freeaddrinfo. May switch. */
-int bine_address_look_up(const struct bine_address_parts *parts, int type, bool passive, struct addrinfo **list);
+int bine_address_look_up(const struct bine_address_parts *parts, int type, bool passive,
+                         struct addrinfo **list);
 
 #endif

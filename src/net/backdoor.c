@@ -56,9 +56,12 @@ static bool list_greenlets(int fd)
 static bool show_figures(int fd)
 {
     struct bine_hub *hub = bine_hub_here();
-    return say(fd, "greenlets %zu\npoller %s\nguards %s\nswitches %llu\nturns %llu\ntimers %zu\nversion %s\n",
-               bine_hub_greenlets(), bine_poller_name(), bine_guard_name(), (unsigned long long)bine_hub_switches(hub),
-               (unsigned long long)hub->turns, hub->timers.count, bine_version());
+    return say(
+        fd,
+        "greenlets %zu\npoller %s\nguards %s\nswitches %llu\nturns %llu\ntimers %zu\nversion %s\n",
+        bine_hub_greenlets(), bine_poller_name(), bine_guard_name(),
+        (unsigned long long)bine_hub_switches(hub), (unsigned long long)hub->turns,
+        hub->timers.count, bine_version());
 }
 
 /* By address as the list shows it; only what is in the hub's list of living greenlets is
@@ -106,7 +109,8 @@ static void converse(bine_connection *connection, void *arg)
     bine_reader *reader = bine_reader_new(connection->fd, LINE);
     int fd = connection->fd, got = 0;
     char *line;
-    while (reader && say(fd, "bine> ") && (got = bine_reader_line(reader, &line, NULL)) == 1 && obey(fd, line))
+    while (reader && say(fd, "bine> ") && (got = bine_reader_line(reader, &line, NULL)) == 1 &&
+           obey(fd, line))
         ;
     if (got < 0 && errno == EMSGSIZE)
         say(fd, "line too long\n");
@@ -122,8 +126,9 @@ bine_server *bine_backdoor_start(const char *path)
     }
     snprintf(address, sizeof address, "unix:%s", path);
     bine_server *server = bine_server_new(
-        &(bine_server_options){.address = address, .limit = 8, .mode = 0600, .flags = BINE_SERVER_SIGPIPE}, converse,
-        NULL);
+        &(bine_server_options){
+            .address = address, .limit = 8, .mode = 0600, .flags = BINE_SERVER_SIGPIPE},
+        converse, NULL);
     if (!server)
         return NULL;
     if (bine_server_start(server) != 0) {

@@ -51,8 +51,10 @@ static char *describe_datagram(const void *arg)
 {
     const struct arrived *arrived = arg;
     char peer[BINE_ADDRESS_TEXT], *text;
-    bine_address_format((const struct sockaddr *)&arrived->datagram.peer, arrived->datagram.peer_length, peer);
-    int length = asprintf(&text, "datagram of %s from %s", arrived->datagram.server->listener.address, peer);
+    bine_address_format((const struct sockaddr *)&arrived->datagram.peer,
+                        arrived->datagram.peer_length, peer);
+    int length =
+        asprintf(&text, "datagram of %s from %s", arrived->datagram.server->listener.address, peer);
     return length < 0 ? NULL : text;
 }
 
@@ -70,8 +72,8 @@ static bool receive_one(struct bine_datagram_server *server)
     if (bine_pool_wait_available(listener->pool, BINE_FOREVER) != 0)
         return bine_listener_go_on(listener, errno);
     bine_datagram datagram = {.peer_length = sizeof datagram.peer, .server = server};
-    ssize_t size = bine_recvfrom(listener->fd, server->buffer, server->size, 0, (struct sockaddr *)&datagram.peer,
-                                 &datagram.peer_length);
+    ssize_t size = bine_recvfrom(listener->fd, server->buffer, server->size, 0,
+                                 (struct sockaddr *)&datagram.peer, &datagram.peer_length);
     if (size < 0)
         return bine_listener_go_on(listener, errno);
     listener->accepted++;
@@ -84,7 +86,8 @@ static bool receive_one(struct bine_datagram_server *server)
     datagram.size = (size_t)size;
     arrived->datagram = datagram;
     struct bine_member member = {.ended = handled, .context = arrived};
-    if (!bine_pool_spawn_member(listener->pool, datagram_handle, arrived, 0, handler_site, &member)) {
+    if (!bine_pool_spawn_member(listener->pool, datagram_handle, arrived, 0, handler_site,
+                                &member)) {
         int error = errno;
         free(arrived);
         return bine_listener_go_on(listener, error == EAGAIN ? ENOMEM : error);
@@ -100,7 +103,8 @@ static void *receive_datagrams(void *arg)
 }
 
 /* By options, or at the place of another server. */
-static bine_datagram_server *make_server(const bine_server_options *options, const bine_datagram_server *other,
+static bine_datagram_server *make_server(const bine_server_options *options,
+                                         const bine_datagram_server *other,
                                          bine_datagram_handler *handler, void *arg)
 {
     struct bine_datagram_server *server = calloc(1, sizeof *server);
@@ -126,8 +130,8 @@ static bine_datagram_server *make_server(const bine_server_options *options, con
     return server;
 }
 
-bine_datagram_server *bine_datagram_server_new(const bine_server_options *options, bine_datagram_handler *handler,
-                                               void *arg)
+bine_datagram_server *bine_datagram_server_new(const bine_server_options *options,
+                                               bine_datagram_handler *handler, void *arg)
 {
     if (!options || !handler) {
         errno = EINVAL;
@@ -148,12 +152,15 @@ bine_datagram_server *bine_datagram_server_share(const bine_datagram_server *ser
 int bine_datagram_server_start(bine_datagram_server *server)
 {
     int error = bine_listener_check((struct bine_listener *)server);
-    return result(error ? error : bine_listener_start(&server->listener, receive_datagrams, server, receiving_site));
+    return result(
+        error ? error
+              : bine_listener_start(&server->listener, receive_datagrams, server, receiving_site));
 }
 
 int bine_datagram_server_serve(bine_datagram_server *server)
 {
-    return bine_datagram_server_start(server) != 0 ? -1 : result(bine_listener_wait(&server->listener));
+    return bine_datagram_server_start(server) != 0 ? -1
+                                                   : result(bine_listener_wait(&server->listener));
 }
 
 int bine_datagram_server_stop(bine_datagram_server *server, int64_t grace)
@@ -192,10 +199,11 @@ int bine_datagram_server_fd(const bine_datagram_server *server)
     return server ? server->listener.fd : result(EINVAL);
 }
 
-int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length, const void *data,
-                       size_t size)
+int bine_datagram_send(bine_datagram_server *server, const struct sockaddr *peer, socklen_t length,
+                       const void *data, size_t size)
 {
-    int error = !peer || (!data && size) ? EINVAL : bine_listener_check((struct bine_listener *)server);
+    int error =
+        !peer || (!data && size) ? EINVAL : bine_listener_check((struct bine_listener *)server);
     /* While the server stops, its handlers may still answer: the socket is closed then. */
     if (!error && server->listener.fd < 0)
         error = EBADF;
@@ -208,5 +216,6 @@ int bine_datagram_reply(bine_datagram *datagram, const void *data, size_t size)
 {
     if (!datagram)
         return result(EINVAL);
-    return bine_datagram_send(datagram->server, (struct sockaddr *)&datagram->peer, datagram->peer_length, data, size);
+    return bine_datagram_send(datagram->server, (struct sockaddr *)&datagram->peer,
+                              datagram->peer_length, data, size);
 }

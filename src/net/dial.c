@@ -31,7 +31,8 @@ enum {
 /* Returns the descriptor, or -1 with errno. */
 static int make_socket(int family, bool nonblocking)
 {
-    int on = 1, fd = bine_libc.socket(family, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
+    int on = 1, fd = bine_libc.socket(
+                    family, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
     if (fd < 0)
         return -1;
     bine_descriptor_fresh(fd, BINE_FD_SOCKET, nonblocking);

@@ -14,7 +14,8 @@
 
 /* The file of a Unix socket whose server has gone stays in the file system, and connections to it
  * are refused. So it is removed. */
-static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length, int type, unsigned mode)
+static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length, int type,
+                     unsigned mode)
 {
     int error = bine_unix_bind(fd, address, length, mode);
     if (error == EADDRINUSE && bine_unix_remove_stale(address, length, type))
@@ -22,8 +23,8 @@ static int bind_unix(int fd, const struct sockaddr_un *address, socklen_t length
     return error;
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_storage *address, socklen_t length, int type,
-                           const bine_server_options *options)
+static int bind_and_listen(int fd, const struct sockaddr_storage *address, socklen_t length,
+                           int type, const bine_server_options *options)
 {
     int on = 1, off = 0;
     if (address->ss_family != AF_UNIX) {
@@ -31,7 +32,8 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
          * where it would let two servers have the same port unnoticed. */
         if (type == SOCK_STREAM)
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if ((options->flags & BINE_SERVER_REUSE_PORT) && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        if ((options->flags & BINE_SERVER_REUSE_PORT) &&
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
             return errno;
     }
     if (address->ss_family == AF_INET6) {
@@ -52,8 +54,8 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, sockl
 
 /* One socket listens at one address: of a name's, the first of IPv4, since everybody can reach
  * that. */
-static int look_up(const struct bine_address_parts *parts, int type, struct sockaddr_storage *address,
-                   socklen_t *length)
+static int look_up(const struct bine_address_parts *parts, int type,
+                   struct sockaddr_storage *address, socklen_t *length)
 {
     struct addrinfo *list = NULL;
     int error = bine_address_look_up(parts, type, true, &list);
@@ -72,7 +74,8 @@ static int look_up(const struct bine_address_parts *parts, int type, struct sock
     return 0;
 }
 
-static int find_address(const char *text, int type, struct sockaddr_storage *address, socklen_t *length)
+static int find_address(const char *text, int type, struct sockaddr_storage *address,
+                        socklen_t *length)
 {
     struct bine_address_parts parts;
     if (bine_address_split(text, &parts) != NULL)
@@ -84,8 +87,10 @@ int bine_listen(const bine_server_options *options, int type, int *fd)
 {
     struct sockaddr_storage address;
     socklen_t length;
-    unsigned known = BINE_SERVER_REUSE_PORT | BINE_SERVER_IPV6_ONLY | BINE_SERVER_DELAY | BINE_SERVER_SIGPIPE;
-    if ((options->flags & ~known) || options->backlog < 0 || (options->mode & ~0777u) || BINE_RESERVED_USED(options))
+    unsigned known =
+        BINE_SERVER_REUSE_PORT | BINE_SERVER_IPV6_ONLY | BINE_SERVER_DELAY | BINE_SERVER_SIGPIPE;
+    if ((options->flags & ~known) || options->backlog < 0 || (options->mode & ~0777u) ||
+        BINE_RESERVED_USED(options))
         return EINVAL;
     if (!options->address) {
         *fd = options->fd;

@@ -29,7 +29,8 @@ static void note_address(struct bine_listener *listener, bool own)
     if (address.ss_family == AF_INET6)
         listener->port = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
     listener->has_file = own && address.ss_family == AF_UNIX && listener->address[5] == '/' &&
-                         lstat(listener->address + 5, &listener->file) == 0 && S_ISSOCK(listener->file.st_mode);
+                         lstat(listener->address + 5, &listener->file) == 0 &&
+                         S_ISSOCK(listener->file.st_mode);
 }
 
 int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type)
@@ -39,7 +40,8 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
         return errno;
     listener->stopped = bine_event_new(0);
     listener->pool = bine_pool_new(options->limit, 0);
-    int error = listener->stopped && listener->pool ? bine_listen(options, type, &listener->fd) : ENOMEM;
+    int error =
+        listener->stopped && listener->pool ? bine_listen(options, type, &listener->fd) : ENOMEM;
     if (error) {
         bine_event_free(listener->stopped);
         bine_pool_free(listener->pool);
@@ -48,7 +50,8 @@ int bine_listener_open(struct bine_listener *listener, const bine_server_options
     note_address(listener, options->address != NULL);
     listener->options = *options;
     listener->options.address = listener->address;
-    listener->by_port = options->address && listener->port && (options->flags & BINE_SERVER_REUSE_PORT);
+    listener->by_port =
+        options->address && listener->port && (options->flags & BINE_SERVER_REUSE_PORT);
     return 0;
 }
 

@@ -40,9 +40,11 @@ struct bine_listener {
 };
 
 /* Binds the listener (see bine_listen). Returns 0, or an error number with nothing left behind. */
-int bine_listener_open(struct bine_listener *listener, const bine_server_options *options, int type);
+int bine_listener_open(struct bine_listener *listener, const bine_server_options *options,
+                       int type);
 /* Does the same at the place of another listener, which may belong to any thread. */
-int bine_listener_share(struct bine_listener *listener, const struct bine_listener *other, int type);
+int bine_listener_share(struct bine_listener *listener, const struct bine_listener *other,
+                        int type);
 /* `run(arg)` is the loop that accepts. All of these functions return 0 or an error number. */
 int bine_listener_start(struct bine_listener *listener, bine_run *run, void *arg, const char *site);
 int bine_listener_wait(struct bine_listener *listener);

@@ -33,7 +33,8 @@ static int error_of(int status)
     }
 }
 
-int bine_address_look_up(const struct bine_address_parts *parts, int type, bool passive, struct addrinfo **list)
+int bine_address_look_up(const struct bine_address_parts *parts, int type, bool passive,
+                         struct addrinfo **list)
 {
     struct addrinfo hints = {.ai_socktype = type, .ai_flags = passive ? AI_PASSIVE : 0};
     if (parts->bracketed) {
@@ -46,7 +47,8 @@ int bine_address_look_up(const struct bine_address_parts *parts, int type, bool 
         hints.ai_flags |= AI_NUMERICSERV;
     int saved = errno, error;
     errno = 0;
-    error = error_of(bine_getaddrinfo(parts->host[0] ? parts->host : NULL, parts->service, &hints, list));
+    error = error_of(
+        bine_getaddrinfo(parts->host[0] ? parts->host : NULL, parts->service, &hints, list));
     errno = saved;
     return error;
 }

@@ -183,16 +183,19 @@ static int reader_check(const struct bine_reader *reader, bool possible)
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size, char **piece, size_t *size)
+int bine_reader_until(bine_reader *reader, const void *delimiter, size_t delimiter_size,
+                      char **piece, size_t *size)
 {
-    int error = reader_check(reader, reader && delimiter && delimiter_size && delimiter_size <= reader->limit && piece);
+    int error = reader_check(reader, reader && delimiter && delimiter_size &&
+                                         delimiter_size <= reader->limit && piece);
     if (error)
         return reader_refused(error);
     for (size_t seen = 0;;) {
         char *begin = first(reader);
         size_t within = buffered(reader) < reader->limit ? buffered(reader) : reader->limit;
-        char *found =
-            within - seen >= delimiter_size ? memmem(begin + seen, within - seen, delimiter, delimiter_size) : NULL;
+        char *found = within - seen >= delimiter_size
+                          ? memmem(begin + seen, within - seen, delimiter, delimiter_size)
+                          : NULL;
         if (found) {
             *piece = begin;
             if (size)

@@ -58,15 +58,18 @@ static char *describe_connection(const void *arg)
     const bine_connection *connection = arg;
     char peer[BINE_ADDRESS_TEXT], *text;
     bine_address_format((const struct sockaddr *)&connection->peer, connection->peer_length, peer);
-    int length = asprintf(&text, "connection of %s from %s", connection->server->listener.address, peer);
+    int length =
+        asprintf(&text, "connection of %s from %s", connection->server->listener.address, peer);
     return length < 0 ? NULL : text;
 }
 
 static char *describe_accepting(const void *arg)
 {
     char *text;
-    return asprintf(&text, "accept connections of %s", ((const struct bine_server *)arg)->listener.address) < 0 ? NULL
-                                                                                                                : text;
+    return asprintf(&text, "accept connections of %s",
+                    ((const struct bine_server *)arg)->listener.address) < 0
+               ? NULL
+               : text;
 }
 
 /* ---- accepting ------------------------------------------------------------------------------- */
@@ -80,8 +83,8 @@ static bine_connection *take_connection(struct bine_server *server)
         return NULL;
     connection->server = server;
     connection->peer_length = sizeof connection->peer;
-    connection->fd =
-        bine_accept4(listener->fd, (struct sockaddr *)&connection->peer, &connection->peer_length, SOCK_CLOEXEC);
+    connection->fd = bine_accept4(listener->fd, (struct sockaddr *)&connection->peer,
+                                  &connection->peer_length, SOCK_CLOEXEC);
     if (connection->fd < 0) {
         int error = errno;
         free(connection);
@@ -99,10 +102,12 @@ static bine_connection *take_connection(struct bine_server *server)
 
 /* Spawn the handler, waiting until `deadline` for a place. 0 or an error number; the connection is
  * gone in either case. */
-static int handle_connection(struct bine_server *server, bine_connection *connection, int64_t deadline)
+static int handle_connection(struct bine_server *server, bine_connection *connection,
+                             int64_t deadline)
 {
     struct bine_member member = {.ended = handled, .context = connection};
-    if (bine_pool_spawn_member(server->listener.pool, server_handle, connection, deadline, handler_site, &member))
+    if (bine_pool_spawn_member(server->listener.pool, server_handle, connection, deadline,
+                               handler_site, &member))
         return 0;
     int error = errno;
     bine_close(connection->fd);
@@ -202,7 +207,8 @@ static bine_server *make_server(const bine_server_options *options, const bine_s
     return server;
 }
 
-bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler, void *arg)
+bine_server *bine_server_new(const bine_server_options *options, bine_connection_handler *handler,
+                             void *arg)
 {
     if (!options || !handler) {
         errno = EINVAL;
@@ -233,7 +239,9 @@ int bine_server_set_handler(bine_server *server, bine_connection_handler *handle
 int bine_server_start(bine_server *server)
 {
     int error = bine_listener_check((struct bine_listener *)server);
-    return result(error ? error : bine_listener_start(&server->listener, accept_connections, server, accepting_site));
+    return result(
+        error ? error
+              : bine_listener_start(&server->listener, accept_connections, server, accepting_site));
 }
 
 int bine_server_serve(bine_server *server)

@@ -34,10 +34,12 @@ bine_event *bine_signal_event_new(int signal_number)
     bine_event *event = bine_event_new(BINE_SHARED), *none = NULL;
     if (!event)
         return NULL;
-    int error = atomic_compare_exchange_strong(&watched[signal_number].event, &none, event) ? 0 : EBUSY;
+    int error =
+        atomic_compare_exchange_strong(&watched[signal_number].event, &none, event) ? 0 : EBUSY;
     struct sigaction action = {.sa_handler = signal_arrived, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&action.sa_mask);
-    if (!error && bine_libc.sigaction(signal_number, &action, &watched[signal_number].before) != 0) {
+    if (!error &&
+        bine_libc.sigaction(signal_number, &action, &watched[signal_number].before) != 0) {
         error = errno;
         atomic_store(&watched[signal_number].event, NULL);
     }

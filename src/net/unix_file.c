@@ -25,7 +25,9 @@ static int bind_without_umask(void *arg)
 {
     struct binding *binding = arg;
     umask(0);
-    binding->error = bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0 : errno;
+    binding->error =
+        bind(binding->fd, (const struct sockaddr *)binding->address, binding->length) == 0 ? 0
+                                                                                           : errno;
     _exit(binding->error);
 }
 
@@ -45,7 +47,8 @@ static int bind_in_child(struct binding *binding)
     binding->error = EAGAIN; /* if it is killed */
     pid_t child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK, binding);
     if (child < 0 && errno == EINVAL)
-        child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, binding);
+        child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD,
+                      binding);
     if (child < 0)
         binding->error = errno;
     int status = 0;
@@ -118,7 +121,8 @@ bool bine_unix_remove_stale(const struct sockaddr_un *address, socklen_t length,
     int file = bine_libc.open(address->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0)
         return false;
-    bool gone = fstat(file, &status) == 0 && S_ISSOCK(status.st_mode) && refuses(file, address, length, type) &&
+    bool gone = fstat(file, &status) == 0 && S_ISSOCK(status.st_mode) &&
+                refuses(file, address, length, type) &&
                 bine_unix_remove(address->sun_path, &status);
     bine_libc.close(file);
     return gone;

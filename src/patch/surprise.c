@@ -12,7 +12,8 @@
 /* Families that are as expected. */
 static atomic_uint tried;
 
-static int try_out(unsigned families, unsigned which, int (*surprise)(const char **what), const char **what)
+static int try_out(unsigned families, unsigned which, int (*surprise)(const char **what),
+                   const char **what)
 {
     if (!(families & which & ~atomic_load(&tried)))
         return 0;
@@ -26,6 +27,7 @@ int bine_patch_surprise(unsigned families, const char **what)
 {
     *what = NULL;
     bine_libc_resolve();
-    int error = try_out(families, BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE, bine_locks_surprise, what);
+    int error =
+        try_out(families, BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE, bine_locks_surprise, what);
     return error ? error : try_out(families, BINE_PATCH_STDIO, bine_stdio_surprise, what);
 }

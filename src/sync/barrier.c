@@ -47,7 +47,9 @@ int bine_barrier_free(bine_barrier *barrier)
         return 0;
     int error = bine_object_check_free(barrier);
     if (!error)
-        error = barrier->waiting && !bine_object_orphan(barrier) ? EBUSY : bine_object_free(&barrier->object);
+        error = barrier->waiting && !bine_object_orphan(barrier)
+                    ? EBUSY
+                    : bine_object_free(&barrier->object);
     return bine_result(error);
 }
 
@@ -91,7 +93,8 @@ int bine_barrier_wait(bine_barrier *barrier, int64_t timeout)
     if (barrier_ready(&barrier->object.waitable))
         bine_object_notify(&barrier->object);
     struct bine_taker taker;
-    error = bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout);
+    error =
+        bine_taker_wait(&barrier->object, &barrier->waiters, &taker, "wait at barrier", timeout);
     if (error && taker.error == BINE_UNSERVED) {
         barrier->broken = true;
         barrier_release(barrier, EPIPE);
@@ -111,9 +114,9 @@ static int set_broken(struct bine_barrier *barrier, bool broken)
 {
     int error = bine_object_check(barrier);
     if (error)
-        return bine_object_elsewhere(error,
-                                     &(struct bine_errand){set_broken_there, "break or reset barrier", barrier,
-                                                           .number = broken, .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){set_broken_there, "break or reset barrier", barrier,
+                                         .number = broken, .timeout = BINE_FOREVER, .firm = true});
     barrier->broken = broken;
     barrier_release(barrier, EPIPE);
     return 0;

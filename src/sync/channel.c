@@ -29,7 +29,8 @@ bine_channel *bine_channel_new_with(const bine_channel_options *options)
         errno = EINVAL;
         return NULL;
     }
-    struct bine_channel *channel = bine_object_new(sizeof *channel, &bine_channel_class, options->flags);
+    struct bine_channel *channel =
+        bine_object_new(sizeof *channel, &bine_channel_class, options->flags);
     if (!channel)
         return NULL;
     channel->buffer = options->buffer;
@@ -82,8 +83,10 @@ enum {
     ASK_AGAIN = -1
 };
 
-static inline __attribute__((always_inline)) struct bine_taker *claim(struct bine_waiters *queue, enum manner manner,
-                                                                      struct bine_party *party, bool *again)
+static inline __attribute__((always_inline)) struct bine_taker *claim(struct bine_waiters *queue,
+                                                                      enum manner manner,
+                                                                      struct bine_party *party,
+                                                                      bool *again)
 {
     if (manner == QUICKLY)
         return bine_taker_claim_quickly(queue, again);
@@ -91,8 +94,9 @@ static inline __attribute__((always_inline)) struct bine_taker *claim(struct bin
     return manner == AS_PARTY ? bine_party_claim(queue, party) : bine_taker_claim(queue);
 }
 
-static inline __attribute__((always_inline)) int attempt_send(struct bine_channel *channel, void *item,
-                                                              enum manner manner, struct bine_party *party)
+static inline __attribute__((always_inline)) int attempt_send(struct bine_channel *channel,
+                                                              void *item, enum manner manner,
+                                                              struct bine_party *party)
 {
     if (channel->closed)
         return bine_party_agrees(party) ? EPIPE : EAGAIN;
@@ -111,8 +115,9 @@ static inline __attribute__((always_inline)) int attempt_send(struct bine_channe
     return 0;
 }
 
-static inline __attribute__((always_inline)) int attempt_receive(struct bine_channel *channel, void **item,
-                                                                 enum manner manner, struct bine_party *party)
+static inline __attribute__((always_inline)) int attempt_receive(struct bine_channel *channel,
+                                                                 void **item, enum manner manner,
+                                                                 struct bine_party *party)
 {
     struct bine_taker *sender;
     bool again;
@@ -170,15 +175,18 @@ int bine_channel_receive_as(struct bine_channel *channel, void **item, struct bi
 }
 
 /* Either side's wait (see bine_taker_wait_inlined): `received` is NULL for a sender. */
-BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout);
-BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received, int64_t timeout)
+BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received,
+                                          int64_t timeout);
+BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *item, void **received,
+                                          int64_t timeout)
 {
     if (!received && timeout > 0)
         bine_object_notify(&channel->object);
     struct bine_taker taker;
     taker.item = item;
-    int error = bine_taker_wait_inlined(&channel->object, received ? &channel->receivers : &channel->senders, &taker,
-                                        received ? "receive from channel" : "send to channel", timeout);
+    int error = bine_taker_wait_inlined(
+        &channel->object, received ? &channel->receivers : &channel->senders, &taker,
+        received ? "receive from channel" : "send to channel", timeout);
     if (__builtin_expect(error != 0, 0))
         return bine_result(error);
     if (received)
@@ -186,7 +194,8 @@ BINE_WAIT_BODY int bine_channel_wait_body(struct bine_channel *channel, void *it
     return 0;
 }
 
-BINE_WAIT_BY_JUMP(int channel_wait(struct bine_channel *channel, void *item, void **received, int64_t timeout),
+BINE_WAIT_BY_JUMP(int channel_wait(struct bine_channel *channel, void *item, void **received,
+                                   int64_t timeout),
                   bine_channel_wait_body, (channel, item, received, timeout))
 
 static int send_there(struct bine_errand *errand)
@@ -196,11 +205,13 @@ static int send_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int send_elsewhere(struct bine_channel *channel, void *item, int64_t timeout)
 {
-    return bine_object_elsewhere(bine_object_check(channel), &(struct bine_errand){send_there, "send to channel",
-                                                                                   channel, item, .timeout = timeout});
+    return bine_object_elsewhere(
+        bine_object_check(channel),
+        &(struct bine_errand){send_there, "send to channel", channel, item, .timeout = timeout});
 }
 
-static __attribute__((noinline)) int send_slowly(struct bine_channel *channel, void *item, int64_t timeout)
+static __attribute__((noinline)) int send_slowly(struct bine_channel *channel, void *item,
+                                                 int64_t timeout)
 {
     int error = send_fully(channel, item);
     return error == EAGAIN ? channel_wait(channel, item, NULL, timeout) : bine_result(error);
@@ -225,10 +236,12 @@ BINE_ELSEWHERE int receive_elsewhere(struct bine_channel *channel, void **item, 
 {
     return bine_object_elsewhere_item(
         item ? bine_object_check(channel) : EINVAL,
-        (struct bine_errand){receive_there, "receive from channel", channel, .timeout = timeout}, item);
+        (struct bine_errand){receive_there, "receive from channel", channel, .timeout = timeout},
+        item);
 }
 
-static __attribute__((noinline)) int receive_slowly(struct bine_channel *channel, void **item, int64_t timeout)
+static __attribute__((noinline)) int receive_slowly(struct bine_channel *channel, void **item,
+                                                    int64_t timeout)
 {
     int error = receive_fully(channel, item);
     return error == EAGAIN ? channel_wait(channel, NULL, item, timeout) : bine_result(error);
@@ -253,8 +266,9 @@ int bine_channel_close(bine_channel *channel)
 {
     int error = bine_object_check(channel);
     if (error)
-        return bine_object_elsewhere(
-            error, &(struct bine_errand){close_there, "close channel", channel, .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){close_there, "close channel", channel,
+                                                           .timeout = BINE_FOREVER, .firm = true});
     channel->closed = true;
     bine_taker_claim_all(&channel->senders, EPIPE);
     bine_taker_claim_all(&channel->receivers, EPIPE);
@@ -271,9 +285,9 @@ int bine_channel_add_producers(bine_channel *channel, size_t count)
 {
     int error = bine_object_check(channel);
     if (error)
-        return bine_object_elsewhere(error,
-                                     &(struct bine_errand){add_producers_there, "add producers", channel,
-                                                           .number = count, .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){add_producers_there, "add producers", channel,
+                                         .number = count, .timeout = BINE_FOREVER, .firm = true});
     if (channel->closed)
         return bine_result(EPIPE);
     if (count > SIZE_MAX - channel->producers)
@@ -291,8 +305,9 @@ int bine_channel_producer_done(bine_channel *channel)
 {
     int error = bine_object_check(channel);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){producer_done_there, "say that a producer is done",
-                                                                  channel, .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){producer_done_there, "say that a producer is done",
+                                         channel, .timeout = BINE_FOREVER, .firm = true});
     if (channel->producers == 0)
         return bine_result(EINVAL);
     return --channel->producers == 0 ? bine_channel_close(channel) : 0;

@@ -61,7 +61,8 @@ int bine_condition_free(bine_condition *condition)
         return 0;
     int error = bine_object_check_free(condition);
     if (!error && !bine_object_orphan(condition) &&
-        !(bine_waiters_empty(&condition->waiters) && bine_waiters_empty(&condition->object.waitable.watchers)))
+        !(bine_waiters_empty(&condition->waiters) &&
+          bine_waiters_empty(&condition->object.waitable.watchers)))
         error = EBUSY;
     if (!error && condition->own_lock && bine_rlock_free(condition->lock) != 0)
         error = EBUSY;
@@ -86,7 +87,8 @@ static int condition_wait_until(struct bine_condition *condition, int64_t deadli
     struct bine_rlock *lock = condition->lock;
     struct bine_hub *hub = condition->object.hub;
     unsigned depth = lock->depth;
-    struct bine_taker taker = {.item = (void *)(uintptr_t)depth, .error = BINE_UNSERVED, .kind = WAITING};
+    struct bine_taker taker = {
+        .item = (void *)(uintptr_t)depth, .error = BINE_UNSERVED, .kind = WAITING};
     taker.waiter.greenlet = hub->current;
     bine_waiters_push(&condition->waiters, &taker.waiter);
     bine_rlock_pass(lock);
@@ -118,8 +120,8 @@ static int wait_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int wait_elsewhere(int error, struct bine_condition *condition, int64_t timeout)
 {
-    return bine_object_elsewhere(
-        error, &(struct bine_errand){wait_there, "wait for condition", condition, .timeout = timeout});
+    return bine_object_elsewhere(error, &(struct bine_errand){wait_there, "wait for condition",
+                                                              condition, .timeout = timeout});
 }
 
 int bine_condition_wait(bine_condition *condition, int64_t timeout)
@@ -136,8 +138,8 @@ int bine_condition_wait(bine_condition *condition, int64_t timeout)
 }
 
 /* The predicate is asked where the caller is. */
-BINE_ELSEWHERE int wait_for_elsewhere(struct bine_condition *condition, bool (*predicate)(void *arg), void *arg,
-                                      int64_t timeout)
+BINE_ELSEWHERE int wait_for_elsewhere(struct bine_condition *condition,
+                                      bool (*predicate)(void *arg), void *arg, int64_t timeout)
 {
     if (timeout < 0 || !predicate)
         return bine_result(EINVAL);
@@ -156,7 +158,8 @@ BINE_ELSEWHERE int wait_for_elsewhere(struct bine_condition *condition, bool (*p
     return 0;
 }
 
-int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg, int64_t timeout)
+int bine_condition_wait_for(bine_condition *condition, bool (*predicate)(void *arg), void *arg,
+                            int64_t timeout)
 {
     int error = bine_object_check(condition);
     if (error == EPERM)
@@ -193,8 +196,9 @@ int bine_condition_notify(bine_condition *condition, size_t n)
 {
     int error = bine_object_check(condition);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){notify_there, "notify condition", condition,
-                                                                  .number = n, .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){notify_there, "notify condition", condition, .number = n,
+                                         .timeout = BINE_FOREVER, .firm = true});
     error = check_owned(condition);
     if (error)
         return bine_result(error);

@@ -54,8 +54,9 @@ int bine_event_free(bine_event *event)
         return 0;
     int error = bine_object_check_free(event);
     if (!error)
-        error =
-            bine_object_orphan(event) || bine_waiters_empty(&event->waiters) ? bine_object_free(&event->object) : EBUSY;
+        error = bine_object_orphan(event) || bine_waiters_empty(&event->waiters)
+                    ? bine_object_free(&event->object)
+                    : EBUSY;
     return bine_result(error);
 }
 
@@ -67,7 +68,8 @@ int bine_event_set_remotely(bine_event *event)
 
 bool bine_event_busy(const bine_event *event)
 {
-    return !bine_waiters_empty(&event->waiters) || !bine_waiters_empty(&event->object.waitable.watchers);
+    return !bine_waiters_empty(&event->waiters) ||
+           !bine_waiters_empty(&event->object.waitable.watchers);
 }
 
 int bine_event_set(bine_event *event)
@@ -89,8 +91,9 @@ static int clear_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int clear_elsewhere(int error, struct bine_event *event)
 {
-    return bine_object_elsewhere(
-        error, &(struct bine_errand){clear_there, "clear event", event, .timeout = BINE_FOREVER, .firm = true});
+    return bine_object_elsewhere(error,
+                                 &(struct bine_errand){clear_there, "clear event", event,
+                                                       .timeout = BINE_FOREVER, .firm = true});
 }
 
 int bine_event_clear(bine_event *event)
@@ -114,8 +117,8 @@ static int event_wait_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int event_wait_elsewhere(int error, struct bine_event *event, int64_t timeout)
 {
-    return bine_object_elsewhere(error,
-                                 &(struct bine_errand){event_wait_there, "wait for event", event, .timeout = timeout});
+    return bine_object_elsewhere(error, &(struct bine_errand){event_wait_there, "wait for event",
+                                                              event, .timeout = timeout});
 }
 
 int bine_event_wait(bine_event *event, int64_t timeout)
@@ -126,7 +129,8 @@ int bine_event_wait(bine_event *event, int64_t timeout)
     if (is_set(event))
         return 0;
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout));
+    return bine_result(
+        bine_taker_wait(&event->object, &event->waiters, &taker, "wait for event", timeout));
 }
 
 /* ---- async result ---------------------------------------------------------------------------- */
@@ -182,7 +186,9 @@ static void result_received(struct bine_object *object)
 }
 
 static const struct bine_object_class result_class = {
-    {"async result", result_ready, bine_object_external, bine_object_hub}, result_forked, result_received};
+    {"async result", result_ready, bine_object_external, bine_object_hub},
+    result_forked,
+    result_received};
 
 bine_async_result *bine_async_result_new(unsigned flags)
 {
@@ -195,8 +201,9 @@ int bine_async_result_free(bine_async_result *result)
         return 0;
     int error = bine_object_check_free(result);
     if (!error)
-        error = bine_object_orphan(result) || bine_waiters_empty(&result->waiters) ? bine_object_free(&result->object)
-                                                                                   : EBUSY;
+        error = bine_object_orphan(result) || bine_waiters_empty(&result->waiters)
+                    ? bine_object_free(&result->object)
+                    : EBUSY;
     return bine_result(error);
 }
 
@@ -210,8 +217,8 @@ static int result_set(struct bine_async_result *result, void *value, int error)
     }
     int failure = bine_remote_check(&result->object);
     if (!failure)
-        failure =
-            bine_remote_put(&result->object, error ? (void *)(intptr_t)error : value, error ? SENT_ERROR : SENT_VALUE);
+        failure = bine_remote_put(&result->object, error ? (void *)(intptr_t)error : value,
+                                  error ? SENT_ERROR : SENT_VALUE);
     return failure;
 }
 
@@ -230,7 +237,8 @@ static int result_wait(struct bine_async_result *result, int64_t timeout)
     if (is_there(result))
         return 0;
     struct bine_taker taker;
-    return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result", timeout);
+    return bine_taker_wait(&result->object, &result->waiters, &taker, "wait for async result",
+                           timeout);
 }
 
 static int result_wait_there(struct bine_errand *errand)
@@ -242,8 +250,9 @@ int bine_async_result_wait(bine_async_result *result, int64_t timeout)
 {
     int error = bine_object_check(result);
     if (error || timeout < 0)
-        return bine_object_elsewhere(
-            error, &(struct bine_errand){result_wait_there, "wait for async result", result, .timeout = timeout});
+        return bine_object_elsewhere(error, &(struct bine_errand){result_wait_there,
+                                                                  "wait for async result", result,
+                                                                  .timeout = timeout});
     return bine_result(result_wait(result, timeout));
 }
 
@@ -256,8 +265,11 @@ int bine_async_result_get(bine_async_result *result, void **value, int64_t timeo
 {
     int error = bine_object_check(result);
     if (error || timeout < 0)
-        return bine_object_elsewhere_item(
-            error, (struct bine_errand){result_get_there, "wait for async result", result, .timeout = timeout}, value);
+        return bine_object_elsewhere_item(error,
+                                          (struct bine_errand){result_get_there,
+                                                               "wait for async result", result,
+                                                               .timeout = timeout},
+                                          value);
     error = result_wait(result, timeout);
     if (!error)
         error = result->error;

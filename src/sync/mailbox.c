@@ -90,8 +90,8 @@ static enum pushed ring_push(struct bine_mailbox *mailbox, void *item)
         size_t turn = atomic_load(&cell->turn);
         ptrdiff_t ahead = (ptrdiff_t)(turn - position);
         if (ahead == 0) {
-            if (!atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1, memory_order_relaxed,
-                                                       memory_order_relaxed))
+            if (!atomic_compare_exchange_weak_explicit(&mailbox->tail, &position, position + 1,
+                                                       memory_order_relaxed, memory_order_relaxed))
                 continue;
             cell->item = item;
             BINE_STORE_THEN_LOOK(&cell->turn, position + 1); /* at the bell */
@@ -256,7 +256,8 @@ static void thread_forked(struct bine_hub *hub)
 static void ring_bell(struct bine_mailbox *mailbox)
 {
     int set = SET;
-    if (atomic_load(&mailbox->bell) == SET && atomic_compare_exchange_strong(&mailbox->bell, &set, RUNG))
+    if (atomic_load(&mailbox->bell) == SET &&
+        atomic_compare_exchange_strong(&mailbox->bell, &set, RUNG))
         bine_hub_send(mailbox->object.hub, &mailbox->message);
 }
 
@@ -274,7 +275,8 @@ static void mailbox_serve(struct bine_mailbox *mailbox)
         }
         if (drained(mailbox))
             bine_taker_claim_all(&mailbox->receivers, EPIPE);
-        if (bine_waiters_empty(&mailbox->receivers) && bine_waiters_empty(&mailbox->object.waitable.watchers))
+        if (bine_waiters_empty(&mailbox->receivers) &&
+            bine_waiters_empty(&mailbox->object.waitable.watchers))
             return;
         int idle = IDLE;
         atomic_compare_exchange_strong(&mailbox->bell, &idle, SET);
@@ -290,7 +292,8 @@ static void mailbox_serve(struct bine_mailbox *mailbox)
 
 static void bell_delivered(struct bine_message *message)
 {
-    struct bine_mailbox *mailbox = (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
+    struct bine_mailbox *mailbox =
+        (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
     if (mailbox->freed) {
         free(mailbox);
         return;
@@ -302,7 +305,8 @@ static void bell_delivered(struct bine_message *message)
 /* The thread ends while the message is under way. */
 static void bell_dropped(struct bine_message *message)
 {
-    struct bine_mailbox *mailbox = (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
+    struct bine_mailbox *mailbox =
+        (struct bine_mailbox *)((char *)message - offsetof(struct bine_mailbox, message));
     if (mailbox->freed)
         free(mailbox);
 }
@@ -346,7 +350,10 @@ static void mailbox_ended(struct bine_object *object)
 }
 
 const struct bine_object_class bine_mailbox_class = {
-    {"mailbox", mailbox_ready, mailbox_external, bine_object_hub}, mailbox_forked, NULL, mailbox_ended};
+    {"mailbox", mailbox_ready, mailbox_external, bine_object_hub},
+    mailbox_forked,
+    NULL,
+    mailbox_ended};
 
 bine_mailbox *bine_mailbox_new(size_t capacity)
 {
@@ -420,10 +427,12 @@ int bine_mailbox_send_nowait(bine_mailbox *mailbox, void *item)
 }
 
 /* Wait until told that there may be room. 0: try again. */
-static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, void *item, int64_t deadline, bool *sent)
+static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, void *item,
+                         int64_t deadline, bool *sent)
 {
-    struct sender sender = {
-        .message = {NULL, sender_woken, sender_not_woken}, .mailbox = mailbox, .greenlet = hub->current};
+    struct sender sender = {.message = {NULL, sender_woken, sender_not_woken},
+                            .mailbox = mailbox,
+                            .greenlet = hub->current};
     begin_sender(&sender);
     enqueue(mailbox, &sender);
     /* The receiver and the closer make room and then look for senders. The sender does it the other
@@ -444,7 +453,8 @@ static int wait_for_room(struct bine_mailbox *mailbox, struct bine_hub *hub, voi
     if (sender.woken || !mailbox_leave(mailbox, &sender)) {
         /* The message on its way is on this stack. */
         while (!sender.woken)
-            bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+            bine_park(hub, "send to mailbox", (uintptr_t)mailbox, INT64_MAX,
+                      BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
         /* We were told of room, in the moment in which our time was up or we had used it already:
          * pass it on. */
         wake_sender(mailbox);
@@ -545,8 +555,9 @@ int bine_mailbox_receive(bine_mailbox *mailbox, void **item, int64_t timeout)
     if (timeout == 0)
         return bine_result(bine_streak_refused(mailbox->object.hub, ETIMEDOUT));
     struct bine_taker taker;
-    error = bine_taker_wait_until(&mailbox->object, &mailbox->receivers, &taker, "receive from mailbox",
-                                  bine_object_deadline(&mailbox->object, timeout), BINE_PARK_EXTERNAL);
+    error =
+        bine_taker_wait_until(&mailbox->object, &mailbox->receivers, &taker, "receive from mailbox",
+                              bine_object_deadline(&mailbox->object, timeout), BINE_PARK_EXTERNAL);
     if (!error)
         *item = taker.item;
     return bine_result(error);

@@ -12,7 +12,8 @@ static _Thread_local struct bine_object *all_objects;
 static void objects_forked(struct bine_hub *hub)
 {
     for (struct bine_object *object = all_objects; object; object = object->next) {
-        const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
+        const struct bine_object_class *class =
+            (const struct bine_object_class *)object->waitable.class;
         object->waitable.watchers = (struct bine_waiters){NULL, NULL};
         if (class->forked)
             class->forked(object);
@@ -28,7 +29,8 @@ static void objects_ended(struct bine_hub *hub)
 {
     for (struct bine_object *object = all_objects, *next; object; object = next) {
         next = object->next;
-        const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
+        const struct bine_object_class *class =
+            (const struct bine_object_class *)object->waitable.class;
         object->next = object->previous = NULL;
         object->orphan = true;
         while (bine_waiters_pop(&object->waitable.watchers))
@@ -156,31 +158,34 @@ int bine_taker_cut_short(struct bine_taker *taker, int error)
     return error == ETIME ? ETIMEDOUT : error ? error : EINTR;
 }
 
-int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                          const char *verb, int64_t deadline, unsigned flags)
+int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue,
+                          struct bine_taker *taker, const char *verb, int64_t deadline,
+                          unsigned flags)
 {
     if (object->external)
         flags |= BINE_PARK_EXTERNAL;
     bine_taker_enqueue(object->hub->current, queue, taker);
-    return bine_taker_outcome(taker, bine_park(object->hub, verb, (uintptr_t)object, deadline, flags));
+    return bine_taker_outcome(taker,
+                              bine_park(object->hub, verb, (uintptr_t)object, deadline, flags));
 }
 
-int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker, const char *verb,
-                    int64_t timeout)
+int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue,
+                    struct bine_taker *taker, const char *verb, int64_t timeout)
 {
     return bine_taker_wait_inlined(object, queue, taker, verb, timeout);
 }
 
-int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                           const char *verb, int64_t timeout)
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue,
+                           struct bine_taker *taker, const char *verb, int64_t timeout)
 {
     if (timeout <= 0)
         return timeout == 0 ? bine_streak_refused(bine_hub_of_thread, ETIMEDOUT) : EINVAL;
-    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout), 0);
+    return bine_taker_wait_until(object, queue, taker, verb, bine_object_deadline(object, timeout),
+                                 0);
 }
 
-void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                            const char *verb)
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue,
+                            struct bine_taker *taker, const char *verb)
 {
     int64_t deadline = INT64_MAX;
     do {

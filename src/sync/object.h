@@ -91,7 +91,8 @@ static inline int bine_object_check(const void *object)
 static inline int bine_object_check_free(const void *object)
 {
     int error = bine_object_check(object);
-    return error == EPERM && atomic_load(&((const struct bine_object *)object)->hub->over) ? 0 : error;
+    return error == EPERM && atomic_load(&((const struct bine_object *)object)->hub->over) ? 0
+                                                                                           : error;
 }
 
 /* Have its waiters and owners gone with its thread? Only after bine_object_check_free. */
@@ -162,8 +163,8 @@ static inline struct bine_taker *bine_taker_claim(struct bine_waiters *queue)
 
 /* bine_taker_claim for hot paths, which saves them a call. If the first taker that may be served is
  * a party's, sets *party and claims nothing. */
-static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(struct bine_waiters *queue,
-                                                                                         bool *party)
+static inline __attribute__((always_inline)) struct bine_taker *bine_taker_claim_quickly(
+    struct bine_waiters *queue, bool *party)
 {
     struct bine_waiter *waiter;
     *party = false;
@@ -192,19 +193,21 @@ void bine_taker_claim_all(struct bine_waiters *queue, int error);
  * queue, ETIMEDOUT, ECANCELED or EDEADLK. Returns ETIMEDOUT at once if timeout is 0, and EINVAL if
  * it is negative.
  */
-int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker, const char *verb,
-                    int64_t timeout);
+int bine_taker_wait(struct bine_object *object, struct bine_waiters *queue,
+                    struct bine_taker *taker, const char *verb, int64_t timeout);
 /* Does the same with an absolute deadline (INT64_MAX: none). flags: BINE_PARK_*. */
-int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                          const char *verb, int64_t deadline, unsigned flags);
+int bine_taker_wait_until(struct bine_object *object, struct bine_waiters *queue,
+                          struct bine_taker *taker, const char *verb, int64_t deadline,
+                          unsigned flags);
 /* Completes a wait that has ended early. Returns what the wait returns. */
 int bine_taker_cut_short(struct bine_taker *taker, int error);
 
 /* bine_taker_wait with everything that can be out of the ordinary. */
-int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                           const char *verb, int64_t timeout);
+int bine_taker_wait_slowly(struct bine_object *object, struct bine_waiters *queue,
+                           struct bine_taker *taker, const char *verb, int64_t timeout);
 /* The two ends of a wait of g, the current greenlet. `error` is what its park returned. */
-static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_waiters *queue, struct bine_taker *taker)
+static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_waiters *queue,
+                                      struct bine_taker *taker)
 {
     taker->waiter.greenlet = g;
     taker->waiter.notify = NULL;
@@ -215,7 +218,8 @@ static inline void bine_taker_enqueue(struct bine_greenlet *g, struct bine_waite
 static inline int bine_taker_outcome(struct bine_taker *taker, int error)
 {
     int outcome = taker->error;
-    return __builtin_expect(outcome != BINE_UNSERVED, 1) ? outcome : bine_taker_cut_short(taker, error);
+    return __builtin_expect(outcome != BINE_UNSERVED, 1) ? outcome
+                                                         : bine_taker_cut_short(taker, error);
 }
 
 /*
@@ -227,7 +231,8 @@ static inline int bine_taker_outcome(struct bine_taker *taker, int error)
  */
 static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct bine_object *object,
                                                                          struct bine_waiters *queue,
-                                                                         struct bine_taker *taker, const char *verb,
+                                                                         struct bine_taker *taker,
+                                                                         const char *verb,
                                                                          int64_t timeout)
 {
     struct bine_hub *hub = bine_hub_of_thread;
@@ -267,7 +272,7 @@ static inline __attribute__((always_inline)) int bine_taker_wait_inlined(struct 
 
 /* Waits until claimed, whatever happens, for operations that must not be left half done. The caller
  * must check before that parking is allowed (hub->no_park). */
-void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue, struct bine_taker *taker,
-                            const char *verb);
+void bine_taker_wait_firmly(struct bine_object *object, struct bine_waiters *queue,
+                            struct bine_taker *taker, const char *verb);
 
 #endif

@@ -22,7 +22,8 @@ static struct bine_greenlet nobody = {.state = BINE_DEAD};
 static bool party_turn(struct bine_party *party, int next)
 {
     unsigned rounds = 0;
-    for (int seen = OPEN; !atomic_compare_exchange_weak(&party->decision, &seen, next); seen = OPEN) {
+    for (int seen = OPEN; !atomic_compare_exchange_weak(&party->decision, &seen, next);
+         seen = OPEN) {
         if (seen == DECIDED)
             return false;
         if (seen == HELD)
@@ -51,7 +52,8 @@ static enum meeting decide_both(struct bine_party *one, struct bine_party *other
     return BOTH_DECIDED;
 }
 
-void bine_party_init(struct bine_party *party, struct bine_hub *hub, void (*served)(struct bine_party_taker *taker))
+void bine_party_init(struct bine_party *party, struct bine_hub *hub,
+                     void (*served)(struct bine_party_taker *taker))
 {
     atomic_init(&party->decision, OPEN);
     party->hub = hub;

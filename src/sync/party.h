@@ -36,7 +36,8 @@ struct bine_party_taker {
 };
 
 /* Makes a party of the current greenlet. */
-void bine_party_init(struct bine_party *party, struct bine_hub *hub, void (*served)(struct bine_party_taker *taker));
+void bine_party_init(struct bine_party *party, struct bine_hub *hub,
+                     void (*served)(struct bine_party_taker *taker));
 
 /* Prepares a taker before it lies in a queue, as a taker (its kind is 0) or as a watcher. */
 void bine_party_prepare(struct bine_party_taker *taker, struct bine_party *party);

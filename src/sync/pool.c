@@ -73,7 +73,8 @@ static int take_place(struct bine_pool *pool, uint8_t kind, int64_t deadline)
     if (deadline == 0)
         return bine_streak_refused(pool->object.hub, ETIMEDOUT);
     struct bine_taker taker = {.kind = kind};
-    return bine_taker_wait_until(&pool->object, &pool->spawners, &taker, "wait for place in pool", deadline, 0);
+    return bine_taker_wait_until(&pool->object, &pool->spawners, &taker, "wait for place in pool",
+                                 deadline, 0);
 }
 
 /* 0 stays 0, "do not wait". */
@@ -118,7 +119,8 @@ static void pool_greenlet_ended(bine_greenlet *g, void *arg)
 
 /* g becomes a member. The pool takes over its reference, and a place has been taken. Returns 0, or
  * ENOMEM with nothing taken over. */
-static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct bine_member *template)
+static int join_in(struct bine_pool *pool, struct bine_greenlet *g,
+                   const struct bine_member *template)
 {
     struct bine_member *member = malloc(sizeof *member);
     if (!member)
@@ -141,8 +143,9 @@ static int join_in(struct bine_pool *pool, struct bine_greenlet *g, const struct
     return 0;
 }
 
-struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const bine_spawn_options *options,
-                                                  bine_run *run, void *arg, int64_t deadline, const char *site,
+struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool,
+                                                  const bine_spawn_options *options, bine_run *run,
+                                                  void *arg, int64_t deadline, const char *site,
                                                   const struct bine_member *template)
 {
     int error = take_place(pool, TAKE, deadline);
@@ -150,7 +153,8 @@ struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const 
         errno = error;
         return NULL;
     }
-    struct bine_greenlet *g = options ? bine_spawn_with_at(options, run, arg, site) : bine_spawn_at(run, arg, site);
+    struct bine_greenlet *g =
+        options ? bine_spawn_with_at(options, run, arg, site) : bine_spawn_at(run, arg, site);
     error = g ? join_in(pool, g, template) : errno;
     if (error) {
         if (g) {
@@ -175,8 +179,8 @@ static struct bine_member *pool_find(const struct bine_pool *pool, const struct 
 
 static int spawn_there(struct bine_errand *errand)
 {
-    errand->item = bine_pool_spawn_with_at(errand->object, errand->options, errand->function, errand->item,
-                                           errand->timeout, errand->site);
+    errand->item = bine_pool_spawn_with_at(errand->object, errand->options, errand->function,
+                                           errand->item, errand->timeout, errand->site);
     return errand->item ? 0 : errno;
 }
 
@@ -200,31 +204,39 @@ static void forget_options(struct bine_errand *errand, int error)
 }
 
 /* The pool is another thread's, or the call failed: `error`. */
-static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spawn_options *options, bine_run *run,
-                                      void *arg, int64_t timeout, const char *site)
+static bine_greenlet *spawn_elsewhere(int error, bine_pool *pool, const bine_spawn_options *options,
+                                      bine_run *run, void *arg, int64_t timeout, const char *site)
 {
     bine_spawn_options *copy = options ? copy_options(options) : NULL;
     if (options && !copy)
         return NULL;
-    struct bine_errand errand = {
-        spawn_there,     "spawn in pool",           pool, arg, .function = run, .site = site, .timeout = timeout,
-        .options = copy, .forsaken = forget_options};
+    struct bine_errand errand = {spawn_there,
+                                 "spawn in pool",
+                                 pool,
+                                 arg,
+                                 .function = run,
+                                 .site = site,
+                                 .timeout = timeout,
+                                 .options = copy,
+                                 .forsaken = forget_options};
     int failed = bine_object_elsewhere(error, &errand);
     bine_free(copy);
     return failed ? NULL : errand.item;
 }
 
-bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options, bine_run *run, void *arg,
-                                       int64_t timeout, const char *site)
+bine_greenlet *bine_pool_spawn_with_at(bine_pool *pool, const bine_spawn_options *options,
+                                       bine_run *run, void *arg, int64_t timeout, const char *site)
 {
     static const struct bine_member plain;
     int error = run ? pool_check(pool, timeout) : EINVAL;
     if (error)
         return spawn_elsewhere(error, pool, options, run, arg, timeout, site);
-    return bine_pool_spawn_member_with(pool, options, run, arg, pool_deadline_of(pool, timeout), site, &plain);
+    return bine_pool_spawn_member_with(pool, options, run, arg, pool_deadline_of(pool, timeout),
+                                       site, &plain);
 }
 
-bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout, const char *site)
+bine_greenlet *bine_pool_spawn_at(bine_pool *pool, bine_run *run, void *arg, int64_t timeout,
+                                  const char *site)
 {
     return bine_pool_spawn_with_at(pool, NULL, run, arg, timeout, site);
 }
@@ -239,8 +251,8 @@ int bine_pool_add(bine_pool *pool, bine_greenlet *g, int64_t timeout)
     static const struct bine_member plain;
     int error = g ? pool_check(pool, timeout) : EINVAL;
     if (error)
-        return bine_object_elsewhere(error,
-                                     &(struct bine_errand){add_there, "add to pool", pool, g, .timeout = timeout});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){add_there, "add to pool", pool, g, .timeout = timeout});
     if (!bine_dead(g)) {
         if (g->hub != pool->object.hub)
             error = EINVAL;
@@ -271,8 +283,9 @@ int bine_pool_discard(bine_pool *pool, bine_greenlet *g)
 {
     int error = g ? bine_object_check(pool) : EINVAL;
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){discard_there, "discard from pool", pool, g,
-                                                                  .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){discard_there, "discard from pool", pool, g,
+                                         .timeout = BINE_FOREVER, .firm = true});
     struct bine_member *member = pool_find(pool, g);
     if (!member)
         return bine_result(ENOENT);
@@ -294,8 +307,9 @@ int bine_pool_wait_available(bine_pool *pool, int64_t timeout)
 {
     int error = pool_check(pool, timeout);
     if (error)
-        return bine_object_elsewhere(
-            error, &(struct bine_errand){wait_available_there, "wait for place in pool", pool, .timeout = timeout});
+        return bine_object_elsewhere(error, &(struct bine_errand){wait_available_there,
+                                                                  "wait for place in pool", pool,
+                                                                  .timeout = timeout});
     return bine_result(take_place(pool, LOOK, pool_deadline_of(pool, timeout)));
 }
 
@@ -308,14 +322,15 @@ int bine_pool_join(bine_pool *pool, int64_t timeout)
 {
     int error = pool_check(pool, timeout);
     if (error)
-        return bine_object_elsewhere(error,
-                                     &(struct bine_errand){pool_join_there, "join pool", pool, .timeout = timeout});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){pool_join_there, "join pool", pool, .timeout = timeout});
     if (pool->count == 0)
         return 0;
     if (pool_find(pool, pool->object.hub->current))
         return bine_result(EDEADLK);
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout));
+    return bine_result(
+        bine_taker_wait(&pool->object, &pool->joiners, &taker, "join pool", timeout));
 }
 
 void bine_pool_kill_context(struct bine_pool *pool, const void *context)
@@ -351,7 +366,8 @@ int bine_pool_kill(bine_pool *pool, int64_t timeout)
 {
     int error = pool_check(pool, timeout);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){kill_there, "kill pool", pool, .timeout = timeout});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){kill_there, "kill pool", pool, .timeout = timeout});
     bine_pool_kill_context(pool, NULL);
     if (timeout == 0) {
         bine_streak_firmly(pool->object.hub);
@@ -394,7 +410,8 @@ int bine_pool_free(bine_pool *pool)
         return 0;
     int error = bine_object_check_free(pool);
     bool busy = !error && !bine_object_orphan(pool) &&
-                (pool->taken || !bine_waiters_empty(&pool->spawners) || !bine_waiters_empty(&pool->joiners));
+                (pool->taken || !bine_waiters_empty(&pool->spawners) ||
+                 !bine_waiters_empty(&pool->joiners));
     if (!error)
         error = busy ? EBUSY : bine_object_free(&pool->object);
     return bine_result(error);
@@ -418,7 +435,8 @@ bool bine_pool_contains(const bine_pool *pool, const bine_greenlet *g)
 size_t bine_pool_list(const bine_pool *pool, bine_greenlet **all, size_t room)
 {
     size_t n = 0;
-    for (const struct bine_member *member = pool ? pool->members : NULL; member; member = member->next, n++)
+    for (const struct bine_member *member = pool ? pool->members : NULL; member;
+         member = member->next, n++)
         if (n < room)
             all[n] = member->greenlet;
     return n;

@@ -33,11 +33,13 @@ struct bine_pool {
 
 /* Spawns a member. Copies the template's ended, context and index. options: NULL for none. Returns
  * NULL with errno. */
-struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool, const bine_spawn_options *options,
-                                                  bine_run *run, void *arg, int64_t deadline, const char *site,
+struct bine_greenlet *bine_pool_spawn_member_with(struct bine_pool *pool,
+                                                  const bine_spawn_options *options, bine_run *run,
+                                                  void *arg, int64_t deadline, const char *site,
                                                   const struct bine_member *template);
-static inline struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run, void *arg,
-                                                           int64_t deadline, const char *site,
+static inline struct bine_greenlet *bine_pool_spawn_member(struct bine_pool *pool, bine_run *run,
+                                                           void *arg, int64_t deadline,
+                                                           const char *site,
                                                            const struct bine_member *template)
 {
     return bine_pool_spawn_member_with(pool, NULL, run, arg, deadline, site, template);

@@ -65,8 +65,9 @@ static void *pool_map_run_call(void *arg)
 }
 
 /* 0, or why no greenlet runs for this item. */
-static inline __attribute__((always_inline)) int begin_item(struct bine_pool *pool, struct map *map, bine_run *run,
-                                                            void *item, size_t i, int64_t deadline, const char *site)
+static inline __attribute__((always_inline)) int begin_item(struct bine_pool *pool, struct map *map,
+                                                            bine_run *run, void *item, size_t i,
+                                                            int64_t deadline, const char *site)
 {
     struct bine_member member = {.ended = mapped, .context = map, .index = i};
     if (map->calls) {
@@ -81,8 +82,8 @@ static inline __attribute__((always_inline)) int begin_item(struct bine_pool *po
 }
 
 /* All items, in a pool of this thread. 0 or an error number. */
-static int map_items(struct bine_pool *pool, struct map *map, bine_run *run, void *const *items, size_t n,
-                     int64_t timeout, const char *site)
+static int map_items(struct bine_pool *pool, struct map *map, bine_run *run, void *const *items,
+                     size_t n, int64_t timeout, const char *site)
 {
     int error = 0;
     int64_t deadline = timeout == 0 ? 0 : bine_object_deadline(&pool->object, timeout);
@@ -96,7 +97,8 @@ static int map_items(struct bine_pool *pool, struct map *map, bine_run *run, voi
     while (!error && map->pending > 0) {
         struct bine_taker taker;
         error = timeout == 0 ? bine_streak_refused(pool->object.hub, ETIMEDOUT)
-                             : bine_taker_wait_until(&pool->object, &map->waiter, &taker, "map in pool", deadline, 0);
+                             : bine_taker_wait_until(&pool->object, &map->waiter, &taker,
+                                                     "map in pool", deadline, 0);
     }
     if (error) {
         map->broken_off = true;
@@ -107,7 +109,8 @@ static int map_items(struct bine_pool *pool, struct map *map, bine_run *run, voi
 }
 
 /* May the calling thread map in the pool? 0 or an error number. */
-static int check_map(const struct bine_pool *pool, bool run, void *const *items, size_t n, int64_t timeout)
+static int check_map(const struct bine_pool *pool, bool run, void *const *items, size_t n,
+                     int64_t timeout)
 {
     int error = run && (items || !n) && timeout >= 0 ? bine_object_check(pool) : EINVAL;
     return !error && pool->object.hub->no_park ? EDEADLK : error;
@@ -136,7 +139,8 @@ static struct far_map *far_map_new(void *const *items, size_t n)
         errno = ENOMEM;
         return NULL;
     }
-    *far = (struct far_map){.n = n, .results = far->items + n, .errors = (int *)(far->items + 2 * n)};
+    *far =
+        (struct far_map){.n = n, .results = far->items + n, .errors = (int *)(far->items + 2 * n)};
     if (n) {
         memcpy(far->items, items, n * sizeof *items);
         far->results[0] = far; /* until it begins: see map_began */
@@ -153,11 +157,11 @@ static int map_there(struct bine_errand *errand)
 {
     struct far_map *far = errand->item;
     if (!far->run_with)
-        return bine_outcome(bine_pool_map_at(errand->object, far->run, far->items, far->n, far->results,
-                                             errand->timeout, errand->site));
+        return bine_outcome(bine_pool_map_at(errand->object, far->run, far->items, far->n,
+                                             far->results, errand->timeout, errand->site));
     bine_map_options options = {far->context, far->results, far->errors};
-    return bine_outcome(bine_pool_map_with_at(errand->object, &options, far->run_with, far->items, far->n,
-                                              errand->timeout, errand->site));
+    return bine_outcome(bine_pool_map_with_at(errand->object, &options, far->run_with, far->items,
+                                              far->n, errand->timeout, errand->site));
 }
 
 static void forget_map(struct bine_errand *errand, int error)
@@ -179,8 +183,8 @@ static void bring_back(const struct far_map *far, int error, void **results, int
 }
 
 /* check_map said `error`. Of `far` only the functions and the context count. */
-static int map_elsewhere(int error, bine_pool *pool, const struct far_map *what, void *const *items, size_t n,
-                         void **results, int *errors, int64_t timeout, const char *site)
+static int map_elsewhere(int error, bine_pool *pool, const struct far_map *what, void *const *items,
+                         size_t n, void **results, int *errors, int64_t timeout, const char *site)
 {
     if (error != EPERM)
         return bine_result(error);
@@ -202,26 +206,28 @@ static int map_elsewhere(int error, bine_pool *pool, const struct far_map *what,
     return result;
 }
 
-int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results, int64_t timeout,
-                     const char *site)
+int bine_pool_map_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, void **results,
+                     int64_t timeout, const char *site)
 {
     int error = check_map(pool, run, items, n, timeout);
     if (error)
-        return map_elsewhere(error, pool, &(struct far_map){.run = run}, items, n, results, NULL, timeout, site);
+        return map_elsewhere(error, pool, &(struct far_map){.run = run}, items, n, results, NULL,
+                             timeout, site);
     struct map map = {.pool = pool, .results = results};
     return bine_result(map_items(pool, &map, run, items, n, timeout, site));
 }
 
-int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run, void *const *items,
-                          size_t n, int64_t timeout, const char *site)
+int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine_map_run *run,
+                          void *const *items, size_t n, int64_t timeout, const char *site)
 {
     static const bine_map_options defaults;
     if (!options)
         options = &defaults;
     int error = BINE_RESERVED_USED(options) ? EINVAL : check_map(pool, run, items, n, timeout);
     if (error)
-        return map_elsewhere(error, pool, &(struct far_map){.run_with = run, .context = options->context}, items, n,
-                             options->results, options->errors, timeout, site);
+        return map_elsewhere(error, pool,
+                             &(struct far_map){.run_with = run, .context = options->context}, items,
+                             n, options->results, options->errors, timeout, site);
     if (n > PTRDIFF_MAX / sizeof(struct call))
         return bine_result(ENOMEM);
     struct map map = {.pool = pool,
@@ -239,16 +245,18 @@ int bine_pool_map_with_at(bine_pool *pool, const bine_map_options *options, bine
 
 static int apply_there(struct bine_errand *errand)
 {
-    return bine_outcome(bine_pool_apply_at(errand->object, errand->function, errand->item, &errand->item,
-                                           errand->timeout, errand->site));
+    return bine_outcome(bine_pool_apply_at(errand->object, errand->function, errand->item,
+                                           &errand->item, errand->timeout, errand->site));
 }
 
-int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout, const char *site)
+int bine_pool_apply_at(bine_pool *pool, bine_run *run, void *arg, void **value, int64_t timeout,
+                       const char *site)
 {
     if (bine_object_check(pool) == EPERM && run)
         return bine_object_elsewhere_item(EPERM,
-                                          (struct bine_errand){apply_there, "apply in pool", pool, arg, .function = run,
-                                                               .site = site, .timeout = timeout},
+                                          (struct bine_errand){apply_there, "apply in pool", pool,
+                                                               arg, .function = run, .site = site,
+                                                               .timeout = timeout},
                                           value);
     void *result = NULL;
     int failed = bine_pool_map_at(pool, run, &arg, 1, &result, timeout, site);
@@ -315,7 +323,8 @@ static int wait_for_reader(struct bine_imap *imap, size_t i)
     int error = 0;
     while (!error && i - imap->returned >= imap->most) {
         struct bine_taker taker;
-        error = bine_taker_wait(&imap->pool->object, &imap->feed, &taker, "wait for reader of imap", BINE_FOREVER);
+        error = bine_taker_wait(&imap->pool->object, &imap->feed, &taker, "wait for reader of imap",
+                                BINE_FOREVER);
     }
     return error;
 }
@@ -329,7 +338,8 @@ static void *feed(void *arg)
             bine_fail(error);
         struct bine_member member = {.ended = imapped, .context = imap, .index = i};
         imap->pending++;
-        if (!bine_pool_spawn_member(imap->pool, imap->run, imap->items[i], INT64_MAX, imap->site, &member)) {
+        if (!bine_pool_spawn_member(imap->pool, imap->run, imap->items[i], INT64_MAX, imap->site,
+                                    &member)) {
             imap->pending--;
             bine_fail(errno);
         }
@@ -358,8 +368,8 @@ static int start_feeder(struct bine_imap *imap)
     return 0;
 }
 
-bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n, bool ordered,
-                             const char *site)
+bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items, size_t n,
+                             bool ordered, const char *site)
 {
     int error = bine_object_check(pool);
     if (!error && (!run || (!items && n)))
@@ -370,7 +380,8 @@ bine_imap *bine_pool_imap_at(bine_pool *pool, bine_run *run, void *const *items,
         errno = error;
         return NULL;
     }
-    struct bine_imap *imap = calloc(1, sizeof *imap + n * sizeof(struct outcome) + (ordered ? 0 : n * sizeof(size_t)));
+    struct bine_imap *imap =
+        calloc(1, sizeof *imap + n * sizeof(struct outcome) + (ordered ? 0 : n * sizeof(size_t)));
     if (!imap)
         return NULL;
     imap->pool = pool;

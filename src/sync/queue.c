@@ -61,7 +61,8 @@ static void give_room(struct bine_queue_object *queue)
 
 static int reserve(struct bine_queue_object *queue)
 {
-    return queue->order == BINE_PRIORITY ? bine_heap_reserve(&queue->heap) : bine_ring_reserve(&queue->ring);
+    return queue->order == BINE_PRIORITY ? bine_heap_reserve(&queue->heap)
+                                         : bine_ring_reserve(&queue->ring);
 }
 
 static void insert(struct bine_queue_object *queue, void *item)
@@ -76,14 +77,16 @@ static void *next_item(const struct bine_queue_object *queue)
 {
     if (queue->order == BINE_PRIORITY)
         return queue->heap.entries[0].item;
-    return queue->order == BINE_LIFO ? bine_ring_last(&queue->ring) : queue->ring.slots[queue->ring.first];
+    return queue->order == BINE_LIFO ? bine_ring_last(&queue->ring)
+                                     : queue->ring.slots[queue->ring.first];
 }
 
 static void *extract(struct bine_queue_object *queue)
 {
     if (queue->order == BINE_PRIORITY)
         return bine_heap_pop(&queue->heap);
-    return queue->order == BINE_LIFO ? bine_ring_pop_last(&queue->ring) : bine_ring_pop_first(&queue->ring);
+    return queue->order == BINE_LIFO ? bine_ring_pop_last(&queue->ring)
+                                     : bine_ring_pop_first(&queue->ring);
 }
 
 static void discard_all(struct bine_queue_object *queue)
@@ -135,7 +138,8 @@ static inline int attempt_get(struct bine_queue_object *queue, void **item)
     if (count_of(queue) == 0)
         return is_shut(queue) ? EPIPE : EAGAIN;
     *item = extract(queue);
-    struct bine_taker *putter = bine_waiters_empty(&queue->putters) ? NULL : bine_taker_claim(&queue->putters);
+    struct bine_taker *putter =
+        bine_waiters_empty(&queue->putters) ? NULL : bine_taker_claim(&queue->putters);
     if (putter) {
         queue->unfinished++;
         insert(queue, putter->item);
@@ -231,14 +235,14 @@ const struct bine_object_class bine_queue_class = {
 
 /* The wait of a putter, getter or peeker (see bine_taker_wait_inlined). `got` is NULL for a
  * putter. */
-static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item, void **got, uint8_t kind,
-                                                int64_t timeout)
+static __attribute__((noinline)) int queue_wait(struct bine_queue_object *queue, void *item,
+                                                void **got, uint8_t kind, int64_t timeout)
 {
     struct bine_taker taker;
     taker.item = item;
     taker.kind = kind;
-    int error = bine_taker_wait_inlined(&queue->object, got ? &queue->getters : &queue->putters, &taker,
-                                        got ? "get from queue" : "put to queue", timeout);
+    int error = bine_taker_wait_inlined(&queue->object, got ? &queue->getters : &queue->putters,
+                                        &taker, got ? "get from queue" : "put to queue", timeout);
     if (__builtin_expect(error != 0, 0))
         return bine_result(error);
     if (got)
@@ -253,8 +257,9 @@ static int put_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int put_elsewhere(struct bine_queue_object *queue, void *item, int64_t timeout)
 {
-    return bine_object_elsewhere(bine_object_check(queue),
-                                 &(struct bine_errand){put_there, "put to queue", queue, item, .timeout = timeout});
+    return bine_object_elsewhere(
+        bine_object_check(queue),
+        &(struct bine_errand){put_there, "put to queue", queue, item, .timeout = timeout});
 }
 
 int bine_queue_put(bine_queue *queue, void *item, int64_t timeout)
@@ -291,9 +296,9 @@ static int get_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int get_elsewhere(struct bine_queue_object *queue, void **item, int64_t timeout)
 {
-    return bine_object_elsewhere_item(item ? bine_object_check(queue) : EINVAL,
-                                      (struct bine_errand){get_there, "get from queue", queue, .timeout = timeout},
-                                      item);
+    return bine_object_elsewhere_item(
+        item ? bine_object_check(queue) : EINVAL,
+        (struct bine_errand){get_there, "get from queue", queue, .timeout = timeout}, item);
 }
 
 int bine_queue_get(bine_queue *queue, void **item, int64_t timeout)
@@ -301,7 +306,8 @@ int bine_queue_get(bine_queue *queue, void **item, int64_t timeout)
     if (__builtin_expect(!bine_object_here(queue) || timeout < 0 || !item, 0))
         return get_elsewhere(queue, item, timeout);
     int error = attempt_get(queue, item);
-    return error == EAGAIN ? queue_wait(queue, NULL, item, BINE_QUEUE_GET, timeout) : bine_result(error);
+    return error == EAGAIN ? queue_wait(queue, NULL, item, BINE_QUEUE_GET, timeout)
+                           : bine_result(error);
 }
 
 static int get_nowait_there(struct bine_errand *errand)
@@ -313,7 +319,8 @@ int bine_queue_get_nowait(bine_queue *queue, void **item)
 {
     int error = item ? bine_object_check(queue) : EINVAL;
     if (error)
-        return bine_object_elsewhere_item(error, (struct bine_errand){get_nowait_there, "get from queue", queue}, item);
+        return bine_object_elsewhere_item(
+            error, (struct bine_errand){get_nowait_there, "get from queue", queue}, item);
     return bine_result(bine_queue_attempt_get(queue, item));
 }
 
@@ -327,9 +334,11 @@ int bine_queue_peek(bine_queue *queue, void **item, int64_t timeout)
     int error = bine_object_check(queue);
     if (error || timeout < 0 || !item)
         return bine_object_elsewhere_item(
-            item ? error : EINVAL, (struct bine_errand){peek_there, "peek at queue", queue, .timeout = timeout}, item);
+            item ? error : EINVAL,
+            (struct bine_errand){peek_there, "peek at queue", queue, .timeout = timeout}, item);
     if (count_of(queue) == 0)
-        return is_shut(queue) ? bine_result(EPIPE) : queue_wait(queue, NULL, item, BINE_QUEUE_PEEK, timeout);
+        return is_shut(queue) ? bine_result(EPIPE)
+                              : queue_wait(queue, NULL, item, BINE_QUEUE_PEEK, timeout);
     *item = next_item(queue);
     return 0;
 }
@@ -352,8 +361,9 @@ int bine_queue_task_done(bine_queue *queue)
 {
     int error = bine_object_check(queue);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){task_done_there, "say that a task is done", queue,
-                                                                  .timeout = BINE_FOREVER, .firm = true});
+        return bine_object_elsewhere(
+            error, &(struct bine_errand){task_done_there, "say that a task is done", queue,
+                                         .timeout = BINE_FOREVER, .firm = true});
     if (queue->unfinished == 0)
         return bine_result(EINVAL);
     queue_finish(queue, 1);
@@ -369,12 +379,13 @@ int bine_queue_join(bine_queue *queue, int64_t timeout)
 {
     int error = bine_object_check(queue);
     if (error || timeout < 0)
-        return bine_object_elsewhere(error,
-                                     &(struct bine_errand){queue_join_there, "join queue", queue, .timeout = timeout});
+        return bine_object_elsewhere(error, &(struct bine_errand){queue_join_there, "join queue",
+                                                                  queue, .timeout = timeout});
     if (queue->unfinished == 0)
         return 0;
     struct bine_taker taker;
-    return bine_result(bine_taker_wait(&queue->object, &queue->joiners, &taker, "join queue", timeout));
+    return bine_result(
+        bine_taker_wait(&queue->object, &queue->joiners, &taker, "join queue", timeout));
 }
 
 static int shutdown_there(struct bine_errand *errand)
@@ -388,7 +399,8 @@ int bine_queue_shutdown(bine_queue *queue, bool immediate)
     if (error)
         return bine_object_elsewhere(error,
                                      &(struct bine_errand){shutdown_there, "shut down queue", queue,
-                                                           .number = immediate, .timeout = BINE_FOREVER, .firm = true});
+                                                           .number = immediate,
+                                                           .timeout = BINE_FOREVER, .firm = true});
     atomic_store(&queue->shut, true);
     bine_taker_claim_all(&queue->putters, EPIPE);
     bine_taker_claim_all(&queue->getters, EPIPE);
@@ -412,7 +424,8 @@ bine_queue *bine_queue_new_with(const bine_queue_options *options)
         errno = EINVAL;
         return NULL;
     }
-    struct bine_queue_object *queue = bine_object_new(sizeof *queue, &bine_queue_class, options->flags);
+    struct bine_queue_object *queue =
+        bine_object_new(sizeof *queue, &bine_queue_class, options->flags);
     if (!queue)
         return NULL;
     queue->capacity = options->capacity ? options->capacity : SIZE_MAX;
@@ -435,7 +448,8 @@ int bine_queue_free(bine_queue *queue)
     bool orphan = !error && bine_object_orphan(queue);
     if (!error && !orphan &&
         !(bine_waiters_empty(&queue->getters) && bine_waiters_empty(&queue->putters) &&
-          bine_waiters_empty(&queue->joiners) && bine_waiters_empty(&queue->object.waitable.watchers)))
+          bine_waiters_empty(&queue->joiners) &&
+          bine_waiters_empty(&queue->object.waitable.watchers)))
         error = EBUSY;
     if (error)
         return bine_result(error);

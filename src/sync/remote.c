@@ -16,7 +16,8 @@ static void free_items(struct bine_remote_item *item)
 
 static void remote_receive(struct bine_object *object)
 {
-    const struct bine_object_class *class = (const struct bine_object_class *)object->waitable.class;
+    const struct bine_object_class *class =
+        (const struct bine_object_class *)object->waitable.class;
     if (class->received)
         class->received(object);
 }

@@ -23,7 +23,8 @@ int bine_ring_grow(struct bine_ring *ring, size_t room)
     if (!slots)
         return ENOMEM;
     /* Unroll: what wrapped round comes after what did not. */
-    size_t before_wrap = ring->room - ring->first < ring->count ? ring->room - ring->first : ring->count;
+    size_t before_wrap =
+        ring->room - ring->first < ring->count ? ring->room - ring->first : ring->count;
     if (ring->count > 0) {
         memcpy(slots, ring->slots + ring->first, before_wrap * sizeof *slots);
         memcpy(slots + before_wrap, ring->slots, (ring->count - before_wrap) * sizeof *slots);
@@ -91,7 +92,8 @@ void *bine_heap_pop(struct bine_heap *heap)
     struct bine_heap_entry last = heap->entries[--heap->count];
     size_t place = 0;
     for (size_t child; (child = 2 * place + 1) < heap->count; place = child) {
-        if (child + 1 < heap->count && ring_heap_before(heap, &heap->entries[child + 1], &heap->entries[child]))
+        if (child + 1 < heap->count &&
+            ring_heap_before(heap, &heap->entries[child + 1], &heap->entries[child]))
             child++;
         if (!ring_heap_before(heap, &heap->entries[child], &last))
             break;

@@ -23,7 +23,8 @@ void bine_ring_free(struct bine_ring *ring);
 /* Makes sure that one more item can be pushed. Returns 0 or ENOMEM. */
 static inline int bine_ring_reserve(struct bine_ring *ring)
 {
-    return __builtin_expect(ring->count < ring->room, 1) ? 0 : bine_ring_grow(ring, ring->count + 1);
+    return __builtin_expect(ring->count < ring->room, 1) ? 0
+                                                         : bine_ring_grow(ring, ring->count + 1);
 }
 
 static inline void bine_ring_push(struct bine_ring *ring, void *item)

@@ -37,7 +37,8 @@ int bine_rlock_acquire_as(struct bine_rlock *lock, bool *first, struct bine_part
 {
     struct bine_greenlet *owner = bine_rlock_owner(lock);
     *first = !owner;
-    if ((owner && (owner != party->greenlet || lock->depth == UINT_MAX)) || !bine_party_decide(party))
+    if ((owner && (owner != party->greenlet || lock->depth == UINT_MAX)) ||
+        !bine_party_decide(party))
         return EAGAIN;
     if (*first)
         take_as(lock, party);
@@ -83,7 +84,8 @@ int bine_rlock_free(bine_rlock *lock)
         return 0;
     int error = bine_object_check_free(lock);
     if (!error)
-        error = bine_object_orphan(lock) || (!bine_rlock_owner(lock) && bine_waiters_empty(&lock->waiters))
+        error = bine_object_orphan(lock) ||
+                        (!bine_rlock_owner(lock) && bine_waiters_empty(&lock->waiters))
                     ? bine_object_free(&lock->object)
                     : EBUSY;
     return bine_result(error);
@@ -145,7 +147,8 @@ static int release_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int release_elsewhere(int error, struct bine_rlock *lock)
 {
-    struct bine_errand errand = {release_there, "release rlock", lock, .timeout = BINE_FOREVER, .firm = true};
+    struct bine_errand errand = {release_there, "release rlock", lock, .timeout = BINE_FOREVER,
+                                 .firm = true};
     int failed = bine_object_elsewhere(error, &errand);
     if (!failed && errand.number == 0)
         bine_detach(errand.caller);
@@ -170,7 +173,8 @@ int bine_rlock_acquire(bine_rlock *lock, int64_t timeout)
         return 0;
     }
     struct bine_taker taker = {.item = (void *)1};
-    return bine_result(bine_taker_wait(&lock->object, &lock->waiters, &taker, "acquire rlock", timeout));
+    return bine_result(
+        bine_taker_wait(&lock->object, &lock->waiters, &taker, "acquire rlock", timeout));
 }
 
 int bine_rlock_release(bine_rlock *lock)

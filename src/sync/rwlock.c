@@ -65,14 +65,15 @@ int bine_rwlock_free(bine_rwlock *lock)
     if (!lock)
         return 0;
     int error = bine_object_check_free(lock);
-    bool busy =
-        !error && !bine_object_orphan(lock) && (lock->writer || lock->readers || !bine_waiters_empty(&lock->waiters));
+    bool busy = !error && !bine_object_orphan(lock) &&
+                (lock->writer || lock->readers || !bine_waiters_empty(&lock->waiters));
     if (!error)
         error = busy ? EBUSY : bine_object_free(&lock->object);
     return bine_result(error);
 }
 
-static int rwlock_wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb, int64_t timeout)
+static int rwlock_wait_for(struct bine_rwlock *lock, uint8_t kind, const char *verb,
+                           int64_t timeout)
 {
     struct bine_taker taker = {.kind = kind};
     int error = bine_taker_wait(&lock->object, &lock->waiters, &taker, verb, timeout);
@@ -85,12 +86,15 @@ static int rwlock_wait_for(struct bine_rwlock *lock, uint8_t kind, const char *v
 static int read_there(struct bine_errand *errand)
 {
     struct bine_rwlock *lock = errand->object;
-    return lock->writer == errand->caller ? EDEADLK : bine_outcome(bine_rwlock_read_acquire(lock, errand->timeout));
+    return lock->writer == errand->caller
+               ? EDEADLK
+               : bine_outcome(bine_rwlock_read_acquire(lock, errand->timeout));
 }
 
 BINE_ELSEWHERE int read_elsewhere(int error, struct bine_rwlock *lock, int64_t timeout)
 {
-    return bine_object_elsewhere(error, &(struct bine_errand){read_there, "read rwlock", lock, .timeout = timeout});
+    return bine_object_elsewhere(
+        error, &(struct bine_errand){read_there, "read rwlock", lock, .timeout = timeout});
 }
 
 int bine_rwlock_read_acquire(bine_rwlock *lock, int64_t timeout)
@@ -115,8 +119,9 @@ static int read_release_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int read_release_elsewhere(int error, struct bine_rwlock *lock)
 {
-    return bine_object_elsewhere(error, &(struct bine_errand){read_release_there, "release rwlock", lock,
-                                                              .timeout = BINE_FOREVER, .firm = true});
+    return bine_object_elsewhere(error,
+                                 &(struct bine_errand){read_release_there, "release rwlock", lock,
+                                                       .timeout = BINE_FOREVER, .firm = true});
 }
 
 int bine_rwlock_read_release(bine_rwlock *lock)
@@ -177,7 +182,8 @@ static int write_release_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int write_release_elsewhere(int error, struct bine_rwlock *lock)
 {
-    struct bine_errand errand = {write_release_there, "release rwlock", lock, .timeout = BINE_FOREVER, .firm = true};
+    struct bine_errand errand = {write_release_there, "release rwlock", lock,
+                                 .timeout = BINE_FOREVER, .firm = true};
     int failed = bine_object_elsewhere(error, &errand);
     if (!failed)
         bine_detach(errand.caller);

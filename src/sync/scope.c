@@ -122,8 +122,8 @@ static void scope_ended(struct bine_member *member)
         scope_cancel(member->context, error);
 }
 
-bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options, bine_run *run, void *arg,
-                                        const char *site)
+bine_greenlet *bine_scope_spawn_with_at(bine_scope *scope, const bine_spawn_options *options,
+                                        bine_run *run, void *arg, const char *site)
 {
     int error = !scope || !run ? EINVAL : bine_object_check(scope->group);
     if (!error && scope->cancelled)
@@ -155,7 +155,8 @@ static int wait_for_members(struct bine_scope *scope)
     struct bine_pool *group = scope->group;
     while (group->count > 0) {
         struct bine_taker taker;
-        int error = bine_taker_wait(&group->object, &group->joiners, &taker, "end scope", BINE_FOREVER);
+        int error =
+            bine_taker_wait(&group->object, &group->joiners, &taker, "end scope", BINE_FOREVER);
         if (error)
             return error;
     }

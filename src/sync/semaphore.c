@@ -44,7 +44,9 @@ static void semaphore_received(struct bine_object *object)
 }
 
 const struct bine_object_class bine_semaphore_class = {
-    {"semaphore", semaphore_ready, bine_object_external, bine_object_hub}, semaphore_forked, semaphore_received};
+    {"semaphore", semaphore_ready, bine_object_external, bine_object_hub},
+    semaphore_forked,
+    semaphore_received};
 
 static bine_semaphore *semaphore_new(unsigned permits, unsigned maximum, unsigned flags)
 {
@@ -52,7 +54,8 @@ static bine_semaphore *semaphore_new(unsigned permits, unsigned maximum, unsigne
         errno = EINVAL;
         return NULL;
     }
-    struct bine_semaphore *semaphore = bine_object_new(sizeof *semaphore, &bine_semaphore_class, flags);
+    struct bine_semaphore *semaphore =
+        bine_object_new(sizeof *semaphore, &bine_semaphore_class, flags);
     if (semaphore) {
         semaphore->permits = permits;
         semaphore->maximum = maximum;
@@ -92,7 +95,8 @@ int bine_semaphore_attempt(struct bine_semaphore *semaphore)
 
 int bine_semaphore_acquire_as(struct bine_semaphore *semaphore, struct bine_party *party)
 {
-    return semaphore->permits > 0 && bine_party_decide(party) ? bine_semaphore_attempt(semaphore) : EAGAIN;
+    return semaphore->permits > 0 && bine_party_decide(party) ? bine_semaphore_attempt(semaphore)
+                                                              : EAGAIN;
 }
 
 struct bine_waiters *bine_semaphore_waiters(struct bine_semaphore *semaphore)
@@ -105,12 +109,12 @@ BINE_WAIT_BODY int bine_semaphore_wait_body(struct bine_semaphore *semaphore, in
 BINE_WAIT_BODY int bine_semaphore_wait_body(struct bine_semaphore *semaphore, int64_t timeout)
 {
     struct bine_taker taker;
-    return bine_result(
-        bine_taker_wait_inlined(&semaphore->object, &semaphore->waiters, &taker, "acquire semaphore", timeout));
+    return bine_result(bine_taker_wait_inlined(&semaphore->object, &semaphore->waiters, &taker,
+                                               "acquire semaphore", timeout));
 }
 
-BINE_WAIT_BY_JUMP(int semaphore_wait(struct bine_semaphore *semaphore, int64_t timeout), bine_semaphore_wait_body,
-                  (semaphore, timeout))
+BINE_WAIT_BY_JUMP(int semaphore_wait(struct bine_semaphore *semaphore, int64_t timeout),
+                  bine_semaphore_wait_body, (semaphore, timeout))
 
 static int acquire_there(struct bine_errand *errand)
 {
@@ -119,8 +123,9 @@ static int acquire_there(struct bine_errand *errand)
 
 BINE_ELSEWHERE int acquire_elsewhere(struct bine_semaphore *semaphore, int64_t timeout)
 {
-    return bine_object_elsewhere(bine_object_check(semaphore), &(struct bine_errand){acquire_there, "acquire semaphore",
-                                                                                     semaphore, .timeout = timeout});
+    return bine_object_elsewhere(
+        bine_object_check(semaphore),
+        &(struct bine_errand){acquire_there, "acquire semaphore", semaphore, .timeout = timeout});
 }
 
 int bine_semaphore_acquire(bine_semaphore *semaphore, int64_t timeout)
@@ -139,7 +144,8 @@ int bine_semaphore_try_acquire(bine_semaphore *semaphore)
 {
     int error = bine_object_check(semaphore);
     if (error)
-        return bine_object_elsewhere(error, &(struct bine_errand){try_there, "try semaphore", semaphore});
+        return bine_object_elsewhere(error,
+                                     &(struct bine_errand){try_there, "try semaphore", semaphore});
     return bine_result(bine_semaphore_attempt(semaphore));
 }
 

@@ -81,7 +81,8 @@ static const char *contradiction(const bine_tls_options *options, bool server)
         return "a server with authorities does not take any peer";
     if (options->key && !options->certificate)
         return "a key needs a certificate";
-    if (options->min_version && options->min_version != BINE_TLS_1_2 && options->min_version != BINE_TLS_1_3)
+    if (options->min_version && options->min_version != BINE_TLS_1_2 &&
+        options->min_version != BINE_TLS_1_3)
         return "the minimum version is neither TLS 1.2 nor TLS 1.3";
     if (BINE_RESERVED_USED(options))
         return "an option is of a later release";
@@ -109,12 +110,14 @@ static bine_tls_context *context_new(const bine_tls_options *options, bool serve
         ERR_clear_error();
         return context_fail(ENOMEM);
     }
-    SSL_CTX_set_min_proto_version(context->ssl, options->min_version ? options->min_version : TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(context->ssl,
+                                  options->min_version ? options->min_version : TLS1_2_VERSION);
     SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS);
     /* A new handshake in the middle would make a write wait for a read; TLS 1.3 has none. */
     SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION);
     if (!server)
-        SSL_CTX_set_verify(context->ssl, options->any_peer ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_verify(context->ssl, options->any_peer ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+                           NULL);
     if ((options->certificate && !load_key(context->ssl, options)) ||
         !load_authorities(context->ssl, options, server)) {
         ERR_clear_error();

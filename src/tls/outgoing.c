@@ -69,7 +69,8 @@ static BIO_METHOD *method;
 __attribute__((constructor)) static void make_method(void)
 {
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "bine-tls");
-    if (method && (!BIO_meth_set_write(method, bio_write) || !BIO_meth_set_ctrl(method, bio_control))) {
+    if (method &&
+        (!BIO_meth_set_write(method, bio_write) || !BIO_meth_set_ctrl(method, bio_control))) {
         BIO_meth_free(method);
         method = NULL;
     }

@@ -25,14 +25,14 @@ static size_t encode(const char *list, unsigned char wire[BINE_TLS_PROTOCOLS])
 
 /* The first of the server's own that the client offers. Without one the two would not understand
  * each other. */
-static int protocols_choose(SSL *ssl, const unsigned char **chosen, unsigned char *size, const unsigned char *offered,
-                            unsigned offered_size, void *arg)
+static int protocols_choose(SSL *ssl, const unsigned char **chosen, unsigned char *size,
+                            const unsigned char *offered, unsigned offered_size, void *arg)
 {
     const struct bine_tls_context *context = arg;
     unsigned char *found = NULL;
     (void)ssl;
-    if (SSL_select_next_proto(&found, size, context->protocols, (unsigned)context->protocols_size, offered,
-                              offered_size) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&found, size, context->protocols, (unsigned)context->protocols_size,
+                              offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *chosen = found;
     return SSL_TLSEXT_ERR_OK;
@@ -48,7 +48,8 @@ int bine_tls_protocols_set(struct bine_tls_context *context, const char *list)
     if (context->server)
         SSL_CTX_set_alpn_select_cb(context->ssl, protocols_choose, context);
     /* 0 is success, for once. */
-    else if (SSL_CTX_set_alpn_protos(context->ssl, context->protocols, (unsigned)context->protocols_size) != 0)
+    else if (SSL_CTX_set_alpn_protos(context->ssl, context->protocols,
+                                     (unsigned)context->protocols_size) != 0)
         return ENOMEM;
     return 0;
 }

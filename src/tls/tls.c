@@ -78,10 +78,11 @@ static void note_error(int *kept, int error, unsigned interruptions)
  * issuer. */
 static void explain_failure(const struct bine_tls *tls)
 {
-    bool mistrusted =
-        ERR_GET_LIB(tls->failure) == ERR_LIB_SSL && ERR_GET_REASON(tls->failure) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    bool mistrusted = ERR_GET_LIB(tls->failure) == ERR_LIB_SSL &&
+                      ERR_GET_REASON(tls->failure) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     long verified = SSL_get_verify_result(tls->ssl);
-    bine_tls_reason_explain(tls->failure, mistrusted ? X509_verify_cert_error_string(verified) : NULL);
+    bine_tls_reason_explain(tls->failure,
+                            mistrusted ? X509_verify_cert_error_string(verified) : NULL);
 }
 
 /* OpenSSL cannot use this connection any more. */
@@ -103,7 +104,8 @@ static ssize_t refused_again(const struct bine_tls *tls, int error)
     if (error == EPROTO) {
         explain_failure(tls);
     } else if (error == tls->write_error && tls->cut) {
-        snprintf(text, sizeof text, "an earlier write was cut short: %s", strerror_r(tls->cut, words, sizeof words));
+        snprintf(text, sizeof text, "an earlier write was cut short: %s",
+                 strerror_r(tls->cut, words, sizeof words));
         bine_tls_reason_say(text);
     }
     return tls_refused(error);
@@ -306,7 +308,8 @@ bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const char *host, 
     if (!tls)
         return NULL;
     SSL_set_connect_state(tls->ssl);
-    if (host && (SSL_set_tlsext_host_name(tls->ssl, host) != 1 || SSL_set1_host(tls->ssl, host) != 1)) {
+    if (host &&
+        (SSL_set_tlsext_host_name(tls->ssl, host) != 1 || SSL_set1_host(tls->ssl, host) != 1)) {
         connection_free(tls);
         ERR_clear_error();
         return tls_fail(ENOMEM);
@@ -346,8 +349,9 @@ static ssize_t read_some(struct bine_tls *tls, void *buffer, size_t size)
 }
 
 /* Read or write, each within its time. */
-static ssize_t within(struct bine_tls *tls, int64_t time, ssize_t (*carry)(struct bine_tls *, void *, size_t),
-                      void *buffer, size_t size)
+static ssize_t within(struct bine_tls *tls, int64_t time,
+                      ssize_t (*carry)(struct bine_tls *, void *, size_t), void *buffer,
+                      size_t size)
 {
     bine_timeout scope;
     bine_tls_reason_clear();
@@ -450,7 +454,8 @@ void bine_tls_free(bine_tls *tls, int64_t timeout)
     int saved = errno;
     bine_timeout scope;
     /* After a failure, or in the middle of a message, there is no end to announce. */
-    if (SSL_is_init_finished(tls->ssl) && !tls->write_error && bine_timeout_begin(&scope, timeout) == 0) {
+    if (SSL_is_init_finished(tls->ssl) && !tls->write_error &&
+        bine_timeout_begin(&scope, timeout) == 0) {
         ERR_clear_error();
         if (SSL_shutdown(tls->ssl) >= 0)
             wait_and_send(tls);

@@ -1,4 +1,5 @@
-/* Choices among objects of several hubs: what each operation does there, mixed ones, closes, kills, ends of threads, frees. Fit for TSan. */
+/* Choices among objects of several hubs: what each operation does there, mixed ones, closes, kills,
+ * ends of threads, frees. Fit for TSan. */
 #include <bine.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static bine_rlock *lock;
 static bine_event *stop, *ready;
 static bine_greenlet *greenlet;
 
-/* ---- the loop of a worker ------------------------------------------------------------------------- */
+/* ---- the loop of a worker -------------------------------------------------------------------- */
 
 static atomic_int done[JOBS];
 
@@ -83,7 +84,8 @@ static void *work_until_stopped(void *arg)
 {
     stop = bine_event_new(0);
     bine_greenlet *g = bine_spawn(stop_after, (void *)(3 * BINE_MS));
-    bine_choice choices[] = {{BINE_CHOOSE_READY, stop, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_READY, stop, NULL, 0},
+                             {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
     ssize_t taken;
     while ((taken = bine_choose_first(choices, 2, BINE_FOREVER)) == 1)
         CHECK_EQ(choices[1].error, 0);
@@ -102,7 +104,7 @@ TEST(an_event_of_ones_own_ends_the_wait_and_takes_no_job)
     CHECK_OK(bine_channel_free(jobs));
 }
 
-/* ---- each operation there ------------------------------------------------------------------------- */
+/* ---- each operation there -------------------------------------------------------------------- */
 
 static void *give_five(void *arg)
 {
@@ -214,14 +216,15 @@ TEST(each_operation_is_waited_for_in_the_hub_of_its_object)
     free_all();
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static atomic_int begun;
 
 static void *choose_jobs(void *arg)
 {
     int64_t never = BINE_FOREVER;
-    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0},
+                             {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
     atomic_fetch_add(&begun, 1);
     ssize_t taken = bine_choose(choices, 2, BINE_FOREVER);
     return (void *)(intptr_t)(taken < 0 ? -errno : choices[taken].error);
@@ -301,7 +304,8 @@ TEST(a_killed_chooser_lets_go_of_the_objects)
 static void *choose_and_close(void *arg)
 {
     bine_channel *own = bine_channel_new(0, 0);
-    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, own, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, own, NULL, 0},
+                             {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
     CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 1);
     CHECK_EQ(choices[1].error, EPIPE);
     CHECK_OK(bine_channel_free(own)); /* nobody waits there any more */
@@ -318,12 +322,13 @@ TEST(a_close_there_ends_the_choice)
     CHECK_OK(bine_channel_free(jobs));
 }
 
-/* ---- order --------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static void *receive_number(void *number)
 {
     int64_t never = BINE_FOREVER;
-    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0},
+                             {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
     CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 1);
     CHECK_EQ(choices[1].item, number);
     return NULL;
@@ -364,7 +369,8 @@ TEST(choosers_of_several_hubs_are_served_in_the_order_in_which_they_came)
     CHECK_OK(bine_semaphore_acquire(permits, BINE_FOREVER));
     bine_greenlet *all[9];
     for (intptr_t i = 0; i < 9; i++) {
-        all[i] = i % 3 == 2 ? bine_spawn(receive_number, (void *)i) : bine_spawn(call_there, (void *)i);
+        all[i] =
+            i % 3 == 2 ? bine_spawn(receive_number, (void *)i) : bine_spawn(call_there, (void *)i);
         while (receivers_waiting() <= i)
             CHECK_OK(bine_sleep(BINE_MS / 10));
     }
@@ -378,7 +384,7 @@ TEST(choosers_of_several_hubs_are_served_in_the_order_in_which_they_came)
     CHECK_OK(bine_channel_free(jobs));
 }
 
-/* ---- choosers that meet choosers ------------------------------------------------------------------ */
+/* ---- choosers that meet choosers ------------------------------------------------------------- */
 
 enum {
     RING = 3,
@@ -404,7 +410,8 @@ static void receive_token(struct token **hands, int *held, struct token *token)
         CHECK_OK(bine_event_set(parted));
 }
 
-/* Receives from its own hub's channel and sends to the next one's, whichever can be done: on both sides somebody chooses. */
+/* Receives from its own hub's channel and sends to the next one's, whichever can be done: on both
+ * sides somebody chooses. */
 static void *run_in_ring(void *arg)
 {
     int place = bine_worker(), held = 0;
@@ -416,10 +423,12 @@ static void *run_in_ring(void *arg)
         bine_choice choices[] = {
             {BINE_CHOOSE_READY, parted, NULL, 0},
             {BINE_CHOOSE_RECEIVE, held < HANDS ? ring[place] : NULL, NULL, 0},
-            {BINE_CHOOSE_SEND, held > 0 ? ring[(place + 1) % RING] : NULL, held > 0 ? hands[held - 1] : NULL, 0},
+            {BINE_CHOOSE_SEND, held > 0 ? ring[(place + 1) % RING] : NULL,
+             held > 0 ? hands[held - 1] : NULL, 0},
         };
+        /* The receiver holds it before the send returns. */
         if (held > 0)
-            atomic_fetch_sub(&hands[held - 1]->holders, 1); /* whoever receives it holds it before the send returns */
+            atomic_fetch_sub(&hands[held - 1]->holders, 1);
         ssize_t taken = bine_choose(choices, 3, BINE_FOREVER);
         CHECK_GE(taken, 0);
         CHECK_EQ(choices[taken].error, 0);
@@ -462,12 +471,13 @@ TEST(choosers_of_several_hubs_pass_tokens_round_and_lose_none, .seconds = 120)
     CHECK_OK(bine_event_free(parted));
 }
 
-/* ---- forks --------------------------------------------------------------------------------------- */
+/* ---- forks ----------------------------------------------------------------------------------- */
 
 static void *choose_number(void *arg)
 {
     int64_t never = BINE_FOREVER;
-    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0}, {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_TIMER, &never, NULL, 0},
+                             {BINE_CHOOSE_RECEIVE, jobs, NULL, 0}};
     CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 1);
     return choices[1].item;
 }
@@ -485,14 +495,17 @@ static void *lend_channel(void *arg)
     return arg;
 }
 
-/* In the child nobody chooses: neither the greenlet that did, nor the thread whose channel it was. */
+/* In the child nobody chooses: neither the greenlet that did, nor the thread whose channel it
+ * was. */
 static void use_child(void)
 {
     int64_t soon = bine_deadline(BINE_MS);
     results = bine_channel_new(1, 0);
-    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, results, NULL, 0}, {BINE_CHOOSE_TIMER, &soon, NULL, 0}};
-    bool right = bine_choose(choices, 2, BINE_FOREVER) == 1 && bine_channel_send(results, NULL, 0) == 0 &&
-                 bine_choose_first(choices, 2, BINE_FOREVER) == 0 && bine_channel_free(results) == 0;
+    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, results, NULL, 0},
+                             {BINE_CHOOSE_TIMER, &soon, NULL, 0}};
+    bool right =
+        bine_choose(choices, 2, BINE_FOREVER) == 1 && bine_channel_send(results, NULL, 0) == 0 &&
+        bine_choose_first(choices, 2, BINE_FOREVER) == 0 && bine_channel_free(results) == 0;
     _exit(right ? 0 : 1);
 }
 

@@ -1,4 +1,5 @@
-/* Each kind of operation that bine_choose knows beside those of test_channel.c: alone, ready and not, and mixed with others. */
+/* Each kind of operation that bine_choose knows beside those of test_channel.c: alone, ready and
+ * not, and mixed with others. */
 #include <bine.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -47,7 +48,8 @@ TEST(choose_tells_how_a_greenlet_failed_even_if_for_want_of_memory)
 TEST(choose_does_not_join_oneself_nor_what_is_no_greenlet)
 {
     bine_event *event = bine_event_new(0);
-    bine_choice self = {BINE_CHOOSE_JOIN, bine_getcurrent(), NULL, 0}, other = {BINE_CHOOSE_JOIN, event, NULL, 0};
+    bine_choice self = {BINE_CHOOSE_JOIN, bine_getcurrent(), NULL, 0},
+                other = {BINE_CHOOSE_JOIN, event, NULL, 0};
     CHECK_ERROR(bine_choose(&self, 1, 0), EDEADLK);
     CHECK_ERROR(bine_choose(&other, 1, 0), EINVAL);
     CHECK_OK(bine_event_free(event));
@@ -66,7 +68,8 @@ TEST(choose_sees_a_descriptor_become_readable)
 {
     bine_queue *queue = bine_queue_new(1, 0);
     CHECK_EQ(pipe(ends), 0);
-    bine_choice choices[] = {{BINE_CHOOSE_READABLE, &ends[0], NULL, 0}, {BINE_CHOOSE_GET, queue, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_READABLE, &ends[0], NULL, 0},
+                             {BINE_CHOOSE_GET, queue, NULL, 0}};
     CHECK_ERROR(bine_choose(choices, 2, 0), ETIMEDOUT);
     CHECK_ERROR(bine_choose(choices, 2, BINE_MS), ETIMEDOUT);
     bine_greenlet *g = bine_spawn(write_later, NULL);
@@ -116,7 +119,8 @@ static void *close_later(void *arg)
 TEST(choose_tells_of_descriptors_that_are_none_or_closed_meanwhile)
 {
     int none = -1, closed = 999;
-    bine_choice choices[] = {{BINE_CHOOSE_READABLE, &none, NULL, 0}, {BINE_CHOOSE_WRITABLE, &closed, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_READABLE, &none, NULL, 0},
+                             {BINE_CHOOSE_WRITABLE, &closed, NULL, 0}};
     CHECK_EQ(bine_choose_first(choices, 2, BINE_FOREVER), 0);
     CHECK_EQ(choices[0].error, EBADF);
     CHECK_EQ(bine_choose_first(choices + 1, 1, BINE_FOREVER), 0);
@@ -170,7 +174,8 @@ TEST(choose_receives_from_a_mailbox)
 {
     mailbox = bine_mailbox_new(2);
     int64_t late = bine_deadline(10 * BINE_SECOND);
-    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, mailbox, NULL, 0}, {BINE_CHOOSE_TIMER, &late, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, mailbox, NULL, 0},
+                             {BINE_CHOOSE_TIMER, &late, NULL, 0}};
     CHECK_ERROR(bine_choose(choices, 2, 0), ETIMEDOUT);
     CHECK_ERROR(bine_choose(choices, 2, BINE_MS), ETIMEDOUT);
     bine_workers *workers = bine_workers_start(1, send_mail, (void *)7);
@@ -220,7 +225,8 @@ TEST(choose_sees_a_signal)
 {
     bine_event *term = bine_signal_event_new(SIGTERM);
     int64_t soon = bine_deadline(BINE_MS);
-    bine_choice choices[] = {{BINE_CHOOSE_READY, term, NULL, 0}, {BINE_CHOOSE_TIMER, &soon, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_READY, term, NULL, 0},
+                             {BINE_CHOOSE_TIMER, &soon, NULL, 0}};
     CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 1);
     choices[1].object = NULL;
     raise(SIGTERM);

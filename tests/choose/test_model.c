@@ -1,9 +1,11 @@
 /*
- * Random choices of many greenlets in several threads, over objects of all of them: with kills, time limits and closes nothing is lost, nothing comes
- * twice, and what one sender sent to one object comes in its order. BINE_TEST_SEEDS=n runs n seeds.
+ * Random choices of many greenlets in several threads, over objects of all of them: with kills,
+ * time limits and closes nothing is lost, nothing comes twice, and what one sender sent to one
+ * object comes in its order. BINE_TEST_SEEDS=n runs n seeds.
  *
- * Choices of one hub as parties, step by step against a model: ../sync/test_model.c. Here the threads run freely, so what is checked is what holds
- * however they do: each item that a choice says was sent is received once, all others never; each permit that was had is had once.
+ * Choices of one hub as parties, step by step against a model: ../sync/test_model.c. Here the
+ * threads run freely, so what is checked is what holds however they do: each item that a choice
+ * says was sent is received once, all others never; each permit that was had is had once.
  */
 #include <bine.h>
 #include <stdatomic.h>
@@ -70,7 +72,8 @@ static int item_of(const struct worker *worker, int object, int turn)
 
 static void take(struct worker *worker, int object, intptr_t item)
 {
-    int turn = (int)item % ROUNDS, through = (int)item / ROUNDS % OBJECTS, from = (int)item / ROUNDS / OBJECTS;
+    int turn = (int)item % ROUNDS, through = (int)item / ROUNDS % OBJECTS,
+        from = (int)item / ROUNDS / OBJECTS;
     if (through != object)
         FAIL("seed %u: item %ld of object %d came by %d", seed, (long)item, through, object);
     if (worker && worker->last[object][from] >= turn)
@@ -140,7 +143,8 @@ static void account(struct worker *worker, const bine_choice *choice, const stru
 {
     if (choice->error) {
         if (choice->error != EPIPE || !closes || wish->object < 0 || wish->object >= CHANNELS)
-            FAIL("seed %u: operation %d failed with %s", seed, choice->operation, strerror(choice->error));
+            FAIL("seed %u: operation %d failed with %s", seed, choice->operation,
+                 strerror(choice->error));
         return;
     }
     if (wish->item >= 0)
@@ -150,7 +154,10 @@ static void account(struct worker *worker, const bine_choice *choice, const stru
     if (wish->semaphore) {
         CHECK_GE(atomic_fetch_sub(&permits, 1), 1);
         if (below(&worker->random, 2))
-            CHECK_OK(bine_sleep((int64_t)below(&worker->random, 50) * BINE_US) == 0 || errno == ECANCELED ? 0 : -1);
+            CHECK_OK(bine_sleep((int64_t)below(&worker->random, 50) * BINE_US) == 0 ||
+                             errno == ECANCELED
+                         ? 0
+                         : -1);
         atomic_fetch_add(&permits, 1);
         CHECK_OK(bine_semaphore_release(wish->semaphore));
     }
@@ -164,12 +171,14 @@ static void choose_once(struct worker *worker)
     size_t n = 1 + below(&worker->random, MOST);
     for (size_t i = 0; i < n; i++) {
         choices[i] = random_choice(worker, &wishes[i], &moments[i]);
-        /* The same item twice in one choice would be one item that is sent at most once, so it is left in. */
+        /* The same item twice in one choice would be one item that is sent at most once, so it is
+         * left in. */
     }
     int64_t timeout = some_time(&worker->random);
-    ssize_t taken =
-        below(&worker->random, 2) ? bine_choose(choices, n, timeout) : bine_choose_first(choices, n, timeout);
-    /* An item that was offered is not offered again, whether it was taken or not: what comes after has another number. */
+    ssize_t taken = below(&worker->random, 2) ? bine_choose(choices, n, timeout)
+                                              : bine_choose_first(choices, n, timeout);
+    /* An item that was offered is not offered again, whether it was taken or not: what comes after
+     * has another number. */
     bool offered[OBJECTS] = {false};
     for (size_t i = 0; i < n; i++)
         if (wishes[i].item >= 0)
@@ -199,7 +208,8 @@ static void *choose_often(void *arg)
 
 static void begin_worker(struct worker *worker, int number)
 {
-    *worker = (struct worker){.random = (seed * UINT64_C(0x9E3779B97F4A7C15) + 1) ^ ((uint64_t)number << 32),
+    *worker = (struct worker){.random = (seed * UINT64_C(0x9E3779B97F4A7C15) + 1) ^
+                                        ((uint64_t)number << 32),
                               .number = number};
     memset(worker->last, -1, sizeof worker->last);
     CHECK_EQ(pipe(worker->pipe), 0);
@@ -297,8 +307,8 @@ static void run_seed(void)
     CHECK_OK(bine_workers_run(HUBS, run_hub, NULL));
     for (int i = 0; i < ITEMS; i++)
         if (atomic_load(&sent[i]) != atomic_load(&received[i]))
-            FAIL("seed %u: item %d of object %d was sent %d times and received %d times", seed, i, i / ROUNDS % OBJECTS,
-                 atomic_load(&sent[i]), atomic_load(&received[i]));
+            FAIL("seed %u: item %d of object %d was sent %d times and received %d times", seed, i,
+                 i / ROUNDS % OBJECTS, atomic_load(&sent[i]), atomic_load(&received[i]));
 }
 
 TEST(choices_of_several_hubs_lose_nothing_double_nothing_and_keep_the_order, .seconds = 120)

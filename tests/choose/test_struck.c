@@ -1,6 +1,7 @@
 /*
- * Choices, each struck at each moment: see ../sync/struck.h. Those that go the short way, and those that are parties (src/sync/party.h), among
- * objects of one's own hub and of another one's. The timer that never comes makes a party of what would go the short way.
+ * Choices, each struck at each moment: see ../sync/struck.h. Those that go the short way, and those
+ * that are parties (src/sync/party.h), among objects of one's own hub and of another one's. The
+ * timer that never comes makes a party of what would go the short way.
  */
 #include <bine.h>
 #include <unistd.h>
@@ -155,31 +156,34 @@ static bool received(void)
 
 TEST(hazard_46_a_choice_is_made_or_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"get", begin_here, choose, complete_get, got, end_here},
-                                      {"put", begin_here, choose, complete_put, put, end_here},
-                                      {"acquire", begin_here, choose, complete_acquire, acquired, end_here},
-                                      {"receive", begin_here, choose, complete_receive, received, end_here}};
+    static const struct wait all[] = {
+        {"get", begin_here, choose, complete_get, got, end_here},
+        {"put", begin_here, choose, complete_put, put, end_here},
+        {"acquire", begin_here, choose, complete_acquire, acquired, end_here},
+        {"receive", begin_here, choose, complete_receive, received, end_here}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_party_of_ones_own_hub_is_served_or_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"get", begin_here, choose_as_party, complete_get, got, end_here},
-                                      {"put", begin_here, choose_as_party, complete_put, put, end_here},
-                                      {"acquire", begin_here, choose_as_party, complete_acquire, acquired, end_here},
-                                      {"receive", begin_here, choose_as_party, complete_receive, received, end_here}};
+    static const struct wait all[] = {
+        {"get", begin_here, choose_as_party, complete_get, got, end_here},
+        {"put", begin_here, choose_as_party, complete_put, put, end_here},
+        {"acquire", begin_here, choose_as_party, complete_acquire, acquired, end_here},
+        {"receive", begin_here, choose_as_party, complete_receive, received, end_here}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_party_at_another_hub_is_served_or_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"get", begin_there, choose_as_party, complete_get, got, end_there},
-                                      {"put", begin_there, choose_as_party, complete_put, put, end_there},
-                                      {"acquire", begin_there, choose_as_party, complete_acquire, acquired, end_there}};
+    static const struct wait all[] = {
+        {"get", begin_there, choose_as_party, complete_get, got, end_there},
+        {"put", begin_there, choose_as_party, complete_put, put, end_there},
+        {"acquire", begin_there, choose_as_party, complete_acquire, acquired, end_there}};
     CHECK_WAITS(all);
 }
 
-/* ---- others -------------------------------------------------------------------------------------- */
+/* ---- others ---------------------------------------------------------------------------------- */
 
 static bine_mailbox *mailbox;
 static bine_rlock *lock;
@@ -199,7 +203,8 @@ static void end_mailbox(void)
 
 static int64_t choose_mailbox(void)
 {
-    return bine_choose(&(bine_choice){.operation = BINE_CHOOSE_RECEIVE, .object = mailbox}, 1, BINE_FOREVER);
+    return bine_choose(&(bine_choice){.operation = BINE_CHOOSE_RECEIVE, .object = mailbox}, 1,
+                       BINE_FOREVER);
 }
 
 static void complete_mailbox(void)
@@ -237,7 +242,8 @@ static bool released;
 static int64_t choose_lock(void)
 {
     released = false;
-    int64_t taken = bine_choose(&(bine_choice){.operation = BINE_CHOOSE_ACQUIRE, .object = lock}, 1, BINE_FOREVER);
+    int64_t taken = bine_choose(&(bine_choice){.operation = BINE_CHOOSE_ACQUIRE, .object = lock}, 1,
+                                BINE_FOREVER);
     int error = errno;
     CHECK_EQ(bine_rlock_owned(lock), taken == 0);
     if (taken == 0) {
@@ -284,7 +290,8 @@ static bool reference_taken;
 
 static int64_t choose_join(void)
 {
-    int64_t taken = bine_choose(&(bine_choice){.operation = BINE_CHOOSE_JOIN, .object = ended}, 1, BINE_FOREVER);
+    int64_t taken = bine_choose(&(bine_choice){.operation = BINE_CHOOSE_JOIN, .object = ended}, 1,
+                                BINE_FOREVER);
     reference_taken = taken == 0;
     return taken;
 }

@@ -1,6 +1,6 @@
 /*
- * A library that makes no system call of its own, although its code holds the bytes of one: in the constant of an instruction, right
- * after the number of read is loaded.
+ * A library that makes no system call of its own, although its code holds the bytes of one: in the
+ * constant of an instruction, right after the number of read is loaded.
  */
 unsigned not_a_call(void);
 unsigned not_a_call(void)

@@ -1,4 +1,5 @@
-/* A program built with AddressSanitizer that links the ordinary library: the sanitizer knows which stack runs. */
+/* A program built with AddressSanitizer that links the ordinary library: the sanitizer knows which
+ * stack runs. */
 #include <bine.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -52,7 +53,8 @@ static void spawn_all_kinds(void)
     for (int round = 0; round < 20; round++) {
         bine_greenlet *all[12];
         for (int i = 0; i < 12; i++)
-            all[i] = i % 4 == 3 ? bine_spawn_with(&small, runs[i % 3], NULL) : bine_spawn(runs[i % 3], NULL);
+            all[i] = i % 4 == 3 ? bine_spawn_with(&small, runs[i % 3], NULL)
+                                : bine_spawn(runs[i % 3], NULL);
         CHECK_OK(bine_joinall(all, 12, BINE_FOREVER));
     }
 }

@@ -48,7 +48,8 @@ static void count_link(bine_greenlet *g, void *count)
 TEST(a_greenlet_killed_before_its_start_never_runs)
 {
     int linked = 0;
-    bine_greenlet *now = bine_spawn(runs_once, NULL), *later = bine_spawn_later(5 * BINE_MS, runs_once, NULL);
+    bine_greenlet *now = bine_spawn(runs_once, NULL),
+                  *later = bine_spawn_later(5 * BINE_MS, runs_once, NULL);
     CHECK_OK(bine_link(now, count_link, &linked));
     CHECK_OK(bine_link(later, count_link, &linked));
     CHECK_OK(bine_kill(now));
@@ -280,7 +281,8 @@ TEST(an_interrupt_may_come_from_a_thread_without_a_hub)
 
 static void *firm(void *arg)
 {
-    errors[0] = bine_park(bine_hub_here(), "firm", 0, bine_hub_deadline(bine_hub_here(), 3 * BINE_MS), BINE_PARK_FIRM);
+    errors[0] = bine_park(bine_hub_here(), "firm", 0,
+                          bine_hub_deadline(bine_hub_here(), 3 * BINE_MS), BINE_PARK_FIRM);
     return arg;
 }
 

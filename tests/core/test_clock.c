@@ -99,7 +99,8 @@ TEST(several_waits_keep_one_limit)
     bine_greenlet *g = bine_spawn(waits, NULL);
     int64_t begun = bine_now(), deadline = bine_deadline(20 * BINE_MS);
     unsigned rounds = 0;
-    while (bine_join(g, NULL, bine_left(deadline) < 5 * BINE_MS ? bine_left(deadline) : 5 * BINE_MS) != 0) {
+    while (bine_join(g, NULL,
+                     bine_left(deadline) < 5 * BINE_MS ? bine_left(deadline) : 5 * BINE_MS) != 0) {
         CHECK_EQ(errno, ETIMEDOUT);
         if (bine_left(deadline) == 0)
             break;

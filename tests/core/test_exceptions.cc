@@ -1,4 +1,5 @@
-// C++ exceptions thrown, caught and rethrown in interleaved greenlets: the exception globals follow the greenlet.
+// C++ exceptions thrown, caught and rethrown in interleaved greenlets: the exception globals follow
+// the greenlet.
 #include <bine.h>
 
 #include <exception>

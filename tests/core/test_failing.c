@@ -79,7 +79,8 @@ TEST(those_that_were_spawned_run_although_others_could_not_be, .seconds = 120)
 
 static void *sleeper(void *duration)
 {
-    /* The room for a greenlet's own timer was made when it was spawned: a sleep cannot fail for memory. */
+    /* The room for a greenlet's own timer was made when it was spawned: a sleep cannot fail for
+     * memory. */
     CHECK_OK(bine_sleep((int64_t)(intptr_t)duration));
     return NULL;
 }
@@ -270,7 +271,7 @@ TEST(a_call_into_a_hub_says_that_memory_is_out_here_or_there, .seconds = 60)
     CHECK_GT(failing_each(call_own_hub), 2u);
 }
 
-/* ---- making a hub ---------------------------------------------------------------------------------------------- */
+/* ---- making a hub ---------------------------------------------------------------------------- */
 
 static void *make_hub(void *made)
 {

@@ -54,7 +54,8 @@ TEST(a_greenlet_killed_before_it_ran_is_canceled)
     bine_detach(g);
 }
 
-/* A greenlet's own ETIMEDOUT and that of the wait for it are told apart, and the caller does the same after both. */
+/* A greenlet's own ETIMEDOUT and that of the wait for it are told apart, and the caller does the
+ * same after both. */
 TEST(a_wait_that_is_cut_short_is_told_from_a_failure)
 {
     bine_greenlet *slow = bine_spawn(waits, NULL), *failed = bine_spawn(fails, (void *)ETIMEDOUT);
@@ -129,7 +130,7 @@ TEST(get_takes_a_greenlet_of_another_thread)
         bine_sleep(100 * BINE_US);
 }
 
-/* ---- bine_go ----------------------------------------------------------------------------------------- */
+/* ---- bine_go --------------------------------------------------------------------------------- */
 
 static int went;
 

@@ -25,7 +25,8 @@ static void *add_letter_twice(void *letter)
 
 TEST(spawned_greenlets_start_in_order_once_the_spawner_parks)
 {
-    bine_greenlet *all[] = {bine_spawn(add_letter, (void *)'a'), bine_spawn(add_letter, (void *)'b'),
+    bine_greenlet *all[] = {bine_spawn(add_letter, (void *)'a'),
+                            bine_spawn(add_letter, (void *)'b'),
                             bine_spawn(add_letter, (void *)'c')};
     CHECK_STRING(trace, "");
     CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
@@ -34,7 +35,8 @@ TEST(spawned_greenlets_start_in_order_once_the_spawner_parks)
 
 TEST(sleep_zero_lets_all_others_run_once)
 {
-    bine_greenlet *all[] = {bine_spawn(add_letter_twice, (void *)'a'), bine_spawn(add_letter_twice, (void *)'b'),
+    bine_greenlet *all[] = {bine_spawn(add_letter_twice, (void *)'a'),
+                            bine_spawn(add_letter_twice, (void *)'b'),
                             bine_spawn(add_letter_twice, (void *)'c')};
     CHECK_OK(bine_sleep(0));
     CHECK_STRING(trace, "abc");
@@ -206,7 +208,8 @@ TEST(names_tell_function_and_argument)
     CHECK_STRING(bine_name(five), wanted);
     snprintf(wanted, sizeof wanted, "<Greenlet at %p: returns_its_argument(-3)>", (void *)minus);
     CHECK_STRING(bine_name(minus), wanted);
-    snprintf(wanted, sizeof wanted, "<Greenlet at %p: returns_its_argument(%p)>", (void *)pointer, (void *)&object);
+    snprintf(wanted, sizeof wanted, "<Greenlet at %p: returns_its_argument(%p)>", (void *)pointer,
+             (void *)&object);
     CHECK_STRING(bine_name(pointer), wanted);
     CHECK_OK(bine_set_name(pointer, "renamed"));
     snprintf(wanted, sizeof wanted, "<Greenlet at %p: renamed>", (void *)pointer);

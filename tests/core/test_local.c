@@ -39,7 +39,8 @@ TEST(each_greenlet_has_its_own_value_and_destructors_run)
 
 static void destroy_again(void *value)
 {
-    /* Sets itself anew for ever: bounded to four rounds, as pthread's. The sleep: destructors may park. */
+    /* Sets itself anew for ever: bounded to four rounds, as pthread's. The sleep: destructors may
+     * park. */
     destroyed++;
     bine_sleep(0);
     bine_setspecific(key, value);

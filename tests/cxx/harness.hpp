@@ -1,5 +1,5 @@
-// The harness (../harness.h) for tests in C++, and what tests of bine.hpp share: counted objects, a captured standard
-// error.
+// The harness (../harness.h) for tests in C++, and what tests of bine.hpp share: counted objects, a
+// captured standard error.
 #ifndef BINE_TESTS_CXX_HARNESS_HPP
 #define BINE_TESTS_CXX_HARNESS_HPP
 

@@ -78,7 +78,8 @@ template <class Item, class Value> static void comes_back(Item (*make)(int), Val
 
 TEST(an_item_that_nobody_took_comes_back)
 {
-    comes_back<counted>([](int i) { return counted(i); }, [](const counted &item) { return item.value; });
+    comes_back<counted>([](int i) { return counted(i); },
+                        [](const counted &item) { return item.value; });
     comes_back<box>(boxed, [](const box &item) { return item->value; });
 }
 
@@ -148,7 +149,8 @@ TEST(a_kill_at_each_wait_leaves_nothing)
     killed_in([&] { bine::barrier(2).arrive_and_wait(); });
     killed_in([&] { bine::select(bine::on_receive(channel, [](auto) {})); });
     killed_in([&] { bine::select(bine::on_send(channel, boxed(1), [] {})); });
-    killed_in([&] { bine::in_scope([](bine::scope &scope) { scope.spawn([] { bine::sleep(1h); }); }); });
+    killed_in(
+        [&] { bine::in_scope([](bine::scope &scope) { scope.spawn([] { bine::sleep(1h); }); }); });
     killed_in([&] { bine::spawn([] { bine::sleep(1h); }).join(); });
     killed_in([&] { bine::spawn([] { bine::sleep(1h); }).get(); });
 }

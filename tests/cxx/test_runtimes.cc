@@ -1,4 +1,5 @@
-// Several C++ runtimes in one process: the program's, and that of a plug-in which has linked its own statically.
+// Several C++ runtimes in one process: the program's, and that of a plug-in which has linked its
+// own statically.
 #include "harness.hpp"
 
 #include <atomic>
@@ -61,7 +62,8 @@ static void handlers_keep_their_own()
 {
     std::vector<bine::task<int>> tasks;
     for (int i = 0; i < 20; i++)
-        tasks.push_back(bine::spawn([i] { return i % 3 ? handled_in_both(i) : plugin.handles(i, wait); }));
+        tasks.push_back(
+            bine::spawn([i] { return i % 3 ? handled_in_both(i) : plugin.handles(i, wait); }));
     for (int i = 0; i < 20; i++)
         CHECK_EQ(tasks[i].get(), i);
 }
@@ -132,8 +134,9 @@ template <int> static void *another_runtime()
 
 TEST(so_many_runtimes_are_followed_and_one_more_is_refused)
 {
-    void *(*const others[])() = {another_runtime<0>, another_runtime<1>, another_runtime<2>, another_runtime<3>,
-                                 another_runtime<4>, another_runtime<5>, another_runtime<6>, another_runtime<7>};
+    void *(*const others[])() = {another_runtime<0>, another_runtime<1>, another_runtime<2>,
+                                 another_runtime<3>, another_runtime<4>, another_runtime<5>,
+                                 another_runtime<6>, another_runtime<7>};
     static_assert(sizeof others / sizeof *others == BINE_CXX_RUNTIMES);
     for (int i = 0; i < BINE_CXX_RUNTIMES - 1; i++)
         CHECK_OK(bine_cxx_runtime_add(others[i]));

@@ -60,7 +60,9 @@ TEST(a_scopes_time_ends_block_and_members)
                      scope.spawn([held = counted(1)] { bine::sleep(1h); });
                      bine::sleep(1h);
                  }));
-    CHECK_THROWS(bine::timeout, bine::in_scope(5ms, [&](bine::scope &scope) { scope.spawn([] { bine::sleep(1h); }); }));
+    CHECK_THROWS(bine::timeout, bine::in_scope(5ms, [&](bine::scope &scope) {
+                     scope.spawn([] { bine::sleep(1h); });
+                 }));
 }
 
 TEST(the_kill_of_a_scopes_owner_is_the_kill_of_its_members)
@@ -100,8 +102,9 @@ TEST(a_second_failure_is_reported)
                          throw std::runtime_error("first");
                      });
                  }));
-    CHECK(
-        contains(errors.text(), ": second> ended by an exception that nobody gets: std::logic_error: on the way out"));
+    CHECK(contains(
+        errors.text(),
+        ": second> ended by an exception that nobody gets: std::logic_error: on the way out"));
 }
 
 TEST(a_members_outcome_can_be_got_inside)

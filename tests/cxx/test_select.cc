@@ -11,9 +11,11 @@ TEST(the_case_that_can_be_done_is_done)
     std::string done;
     auto once = [&] {
         return bine::select_first(
-            bine::on_receive(channel, [&](std::optional<std::string> item) { done = item.value_or("closed"); }),
+            bine::on_receive(
+                channel, [&](std::optional<std::string> item) { done = item.value_or("closed"); }),
             bine::on_get(queue, [&](auto item) { done = std::to_string((*item)->value); }),
-            bine::on_ready(event, [&] { done = "event"; }), bine::otherwise([&] { done = "none"; }));
+            bine::on_ready(event, [&] { done = "event"; }),
+            bine::otherwise([&] { done = "none"; }));
     };
     CHECK_EQ(once(), 3u);
     CHECK_EQ(done, "none");
@@ -37,8 +39,9 @@ TEST(an_item_that_was_not_sent_comes_back)
     bine::queue<counted> full(1);
     full.put(counted(1));
     counted item(5), other(6);
-    auto chosen = bine::select(bine::on_send(channel, std::move(item), [] {}),
-                               bine::on_put(full, std::move(other), [] {}), bine::after(1ms, [] {}));
+    auto chosen =
+        bine::select(bine::on_send(channel, std::move(item), [] {}),
+                     bine::on_put(full, std::move(other), [] {}), bine::after(1ms, [] {}));
     CHECK_EQ(chosen, 2u);
     CHECK_EQ(item.value, 5);
     CHECK_EQ(other.value, 6);
@@ -67,7 +70,9 @@ TEST(permits_tasks_descriptors_and_mailboxes_are_cases)
     CHECK_OK(pipe(pipe_ends));
     CHECK_EQ(bine::select(bine::on_acquire(semaphore, [] {})), 0u);
     CHECK_EQ(bine::select(bine::on_acquire(semaphore, [] {}), bine::on_ready(task, [] {})), 1u);
-    CHECK_EQ(bine::select(bine::on_readable(pipe_ends[0], [] {}), bine::on_writable(pipe_ends[1], [] {})), 1u);
+    CHECK_EQ(bine::select(bine::on_readable(pipe_ends[0], [] {}),
+                          bine::on_writable(pipe_ends[1], [] {})),
+             1u);
     mailbox.send(4);
     CHECK_EQ(bine::select(bine::on_readable(pipe_ends[0], [] {}),
                           bine::on_receive(mailbox, [&](std::optional<int> item) { got = *item; })),
@@ -83,11 +88,14 @@ TEST(handlers_throw_through_select)
 {
     bine::channel<int> channel(1);
     channel.send(1);
-    CHECK_THROWS(std::string, bine::select(bine::on_receive(channel, [](auto) { throw std::string("no"); })));
+    CHECK_THROWS(std::string,
+                 bine::select(bine::on_receive(channel, [](auto) { throw std::string("no"); })));
 }
 
 TEST(the_earliest_of_several_times_counts)
 {
-    CHECK_EQ(bine::select(bine::after(1h, [] {}), bine::after(1ms, [] {}), bine::after(1min, [] {})), 1u);
+    CHECK_EQ(
+        bine::select(bine::after(1h, [] {}), bine::after(1ms, [] {}), bine::after(1min, [] {})),
+        1u);
     CHECK_THROWS(bine::timeout, bine::within(1ms, [] { bine::select(bine::after(1h, [] {})); }));
 }

@@ -1,5 +1,6 @@
-// A program that has linked the C++ runtime statically: nobody finds the runtime's exceptions by name, and they follow the
-// greenlets all the same. Other compilers build this with a shared runtime (compilers.sh), where it must hold as well.
+// A program that has linked the C++ runtime statically: nobody finds the runtime's exceptions by
+// name, and they follow the greenlets all the same. Other compilers build this with a shared
+// runtime (compilers.sh), where it must hold as well.
 #include "harness.hpp"
 
 #include <dlfcn.h>

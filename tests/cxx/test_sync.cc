@@ -139,7 +139,8 @@ TEST(an_object_that_is_waited_for_stays_and_is_reported)
         task = bine::spawn([left] { bine_event_wait(left, BINE_FOREVER); });
         bine::yield();
     }
-    CHECK(contains(errors.text(), "bine: an object was destroyed, but could not be freed and is left: "));
+    CHECK(contains(errors.text(),
+                   "bine: an object was destroyed, but could not be freed and is left: "));
     bine_event_set(left);
     task.get();
     CHECK_OK(bine_event_free(left));

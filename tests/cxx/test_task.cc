@@ -16,7 +16,8 @@ TEST(get_returns_what_the_body_returned)
 
 TEST(captures_and_values_may_be_movable_only)
 {
-    auto task = bine::spawn([held = counted(4)]() mutable { return std::make_unique<counted>(std::move(held)); });
+    auto task = bine::spawn(
+        [held = counted(4)]() mutable { return std::make_unique<counted>(std::move(held)); });
     CHECK_EQ(task.get()->value, 4);
 }
 
@@ -215,7 +216,8 @@ TEST(a_detached_task_that_is_killed_before_it_runs_leaves_nothing)
 
 TEST(cancelled_means_the_greenlet_that_sees_it)
 {
-    // Whoever gets a killed task is not killed itself, and is told by an error that is reported if nobody handles it.
+    // Whoever gets a killed task is not killed itself, and is told by an error that is reported if
+    // nobody handles it.
     captured_errors errors;
     auto inner = bine::spawn([] { bine::sleep(1h); });
     bine::yield();
@@ -309,8 +311,8 @@ TEST(an_exception_that_nobody_gets_is_reported_with_the_name)
     }
     std::string text = errors.text();
     CHECK(contains(text, "bine: <Greenlet at 0x"));
-    CHECK(
-        contains(text, ": forgetful> ended by an exception that nobody gets: std::runtime_error: the disk?is full\n"));
+    CHECK(contains(text, ": forgetful> ended by an exception that nobody gets: std::runtime_error: "
+                         "the disk?is full\n"));
 }
 
 TEST(an_exception_of_a_detached_greenlet_is_reported)
@@ -321,7 +323,8 @@ TEST(an_exception_of_a_detached_greenlet_is_reported)
     bine::go([] { throw bine::cancelled(); });
     bine::yield();
     std::string text = errors.text();
-    CHECK(contains(text, ": alone> ended by an exception that nobody gets: std::logic_error: wrong\n"));
+    CHECK(contains(text,
+                   ": alone> ended by an exception that nobody gets: std::logic_error: wrong\n"));
     CHECK(contains(text, " ended by an exception that nobody gets: int\n"));
     CHECK(!contains(text, "cancelled"));
 }
@@ -344,21 +347,21 @@ TEST(a_task_ends_on_another_thread)
     int value = 0;
     bool thrown = false;
     bine::event over(bine::shared);
-    std::thread thread(
-        [&, first = std::move(killed), second = std::move(thrower), third = std::move(result)]() mutable {
-            first.kill();
-            first.join();
-            value = *third.get();
-            try {
-                second.get();
-            } catch (const std::out_of_range &) {
-                thrown = true;
-            }
-            {
-                auto ended = std::move(first);
-            }
-            over.set();
-        });
+    std::thread thread([&, first = std::move(killed), second = std::move(thrower),
+                        third = std::move(result)]() mutable {
+        first.kill();
+        first.join();
+        value = *third.get();
+        try {
+            second.get();
+        } catch (const std::out_of_range &) {
+            thrown = true;
+        }
+        {
+            auto ended = std::move(first);
+        }
+        over.set();
+    });
     over.wait();
     thread.join();
     CHECK_EQ(value, 9);

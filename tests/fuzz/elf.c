@@ -1,5 +1,6 @@
 /*
- * What bine doctor reads of a program or library: whatever the file says, it is read to its end or refused.
+ * What bine doctor reads of a program or library: whatever the file says, it is read to its end or
+ * refused.
  *
  * SOURCES: src/cli/binary.c
  * LIBRARIES: -lcapstone

@@ -1,9 +1,12 @@
 /*
- * What libbine-http reads: requests and answers, heads and bodies, by the code that reads them from connections. However the input is cut into
- * pieces, it comes to the same messages. A second reader, which has nothing in common with it, must agree about where each request that both take
+ * What libbine-http reads: requests and answers, heads and bodies, by the code that reads them from
+ * connections. However the input is cut into pieces, it comes to the same messages. A second
+ * reader, which has nothing in common with it, must agree about where each request that both take
  * ends, and what it asks for: whatever they disagree about could be smuggled.
  *
- * SOURCES: src/http/message.c src/http/rules.c tests/fuzz/readers/http_request.c -Isrc -Isubprojects/httptools-0.7.1/vendor/llhttp/include subprojects/httptools-0.7.[1]/vendor/llhttp/src/[a-z]*.c /usr/lib/[a-z]*-linux-gnu/libllhttp.so
+ * SOURCES: src/http/message.c src/http/rules.c tests/fuzz/readers/http_request.c -Isrc
+ * -Isubprojects/httptools-0.7.1/vendor/llhttp/include
+ * subprojects/httptools-0.7.[1]/vendor/llhttp/src/[a-z]*.c /usr/lib/[a-z]*-linux-gnu/libllhttp.so
  * SANITIZE: address,undefined
  */
 #include <stdint.h>
@@ -60,8 +63,8 @@ static uint64_t mix_head(const struct bine_http_message *message)
     for (size_t i = 0; i < message->count; i++) {
         const char *name = bine_http_message_text(message, message->fields[i].name);
         const char *value = bine_http_message_text(message, message->fields[i].value);
-        if (strlen(name) != message->fields[i].name_size || strlen(value) != message->fields[i].value_size ||
-            strpbrk(value, "\r\n"))
+        if (strlen(name) != message->fields[i].name_size ||
+            strlen(value) != message->fields[i].value_size || strpbrk(value, "\r\n"))
             abort();
         hash = mix(mix(hash, name, strlen(name) + 1), value, strlen(value) + 1);
     }
@@ -71,10 +74,12 @@ static uint64_t mix_head(const struct bine_http_message *message)
 static uint64_t mix_target(const struct bine_http_message *message)
 {
     bool asks = message->side == BINE_HTTP_REQUESTS;
-    return asks ? mix(1, bine_http_message_text(message, message->target), message->target_size) : 0;
+    return asks ? mix(1, bine_http_message_text(message, message->target), message->target_size)
+                : 0;
 }
 
-static enum bine_http_outcome read_body(struct bine_http_message *message, struct source *source, struct seen *seen)
+static enum bine_http_outcome read_body(struct bine_http_message *message, struct source *source,
+                                        struct seen *seen)
 {
     char block[13];
     for (;;) {
@@ -92,7 +97,8 @@ static enum bine_http_outcome read_body(struct bine_http_message *message, struc
 }
 
 /* Returns how many messages there are, the last of them perhaps refused. */
-static size_t read_all(enum bine_http_side side, const char *data, size_t size, size_t piece, struct seen *seen)
+static size_t read_all(enum bine_http_side side, const char *data, size_t size, size_t piece,
+                       struct seen *seen)
 {
     struct source source = {data, size, 0, piece};
     struct bine_http_message message;
@@ -104,7 +110,8 @@ static size_t read_all(enum bine_http_side side, const char *data, size_t size, 
         enum bine_http_outcome outcome;
         struct seen *now = &seen[count];
         *now = (struct seen){0};
-        while ((outcome = bine_http_message_head(&message)) == BINE_HTTP_MORE && bring(&source, &message))
+        while ((outcome = bine_http_message_head(&message)) == BINE_HTTP_MORE &&
+               bring(&source, &message))
             ;
         if (outcome == BINE_HTTP_MORE)
             break;
@@ -151,7 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     for (int side = BINE_HTTP_REQUESTS; side <= BINE_HTTP_ANSWERS; side++) {
         size_t count = read_all(side, data, size, size, whole);
         for (size_t piece = 1; piece < 8; piece += 3)
-            if (read_all(side, data, size, piece, pieces) != count || memcmp(whole, pieces, count * sizeof *whole) != 0)
+            if (read_all(side, data, size, piece, pieces) != count ||
+                memcmp(whole, pieces, count * sizeof *whole) != 0)
                 abort();
         if (side == BINE_HTTP_REQUESTS)
             compare(data, size, whole, count);

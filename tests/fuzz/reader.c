@@ -1,6 +1,6 @@
 /*
- * The reader: the first half of the input says which calls are made and in which pieces the second half comes. What the calls
- * give is, in order, what came.
+ * The reader: the first half of the input says which calls are made and in which pieces the second
+ * half comes. What the calls give is, in order, what came.
  *
  * SOURCES: src/net/reader.c
  * SANITIZE: address,undefined
@@ -100,7 +100,8 @@ static void call(bine_reader *reader, struct input *input, const uint8_t **at, c
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input input = {.calls = data, .calls_left = size / 2, .data = data + size / 2, .left = size - size / 2};
+    struct input input = {
+        .calls = data, .calls_left = size / 2, .data = data + size / 2, .left = size - size / 2};
     const uint8_t *at = input.data, *end = data + size;
     bine_reader *reader = bine_reader_new_from(come, &input, 1 + draw(&input) * draw(&input));
     while (reader && input.calls_left)

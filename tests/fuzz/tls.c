@@ -1,6 +1,7 @@
 /*
- * Bytes thrown at a TLS server and at a TLS client, in one process over a socketpair. The first byte says to which. Both must
- * fail or end, and must not wait for more when the other side has hung up.
+ * Bytes thrown at a TLS server and at a TLS client, in one process over a socketpair. The first
+ * byte says to which. Both must fail or end, and must not wait for more when the other side has
+ * hung up.
  *
  * SOURCES: src/tls/context.c src/tls/outgoing.c src/tls/protocols.c src/tls/reason.c src/tls/tls.c
  * LIBRARIES: -lbine -lssl -lcrypto
@@ -23,12 +24,14 @@ static void set_up(void)
     char certificate[64], command[256];
     snprintf(certificate, sizeof certificate, "/tmp/bine-fuzz-%d.pem", (int)getpid());
     snprintf(command, sizeof command,
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s -days 2 "
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key "
+             "-out %s -days 2 "
              "-subj /CN=fuzz >/dev/null 2>&1 && cat %s.key >>%s",
              certificate, certificate, certificate, certificate);
     if (system(command) != 0)
         abort();
-    server = bine_tls_server_new(&(bine_tls_options){.certificate = certificate, .authorities = certificate});
+    server = bine_tls_server_new(
+        &(bine_tls_options){.certificate = certificate, .authorities = certificate});
     client = bine_tls_client_new(&(bine_tls_options){.any_peer = 1});
     unlink(certificate);
     snprintf(command, sizeof command, "%s.key", certificate);

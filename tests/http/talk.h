@@ -1,4 +1,5 @@
-/* A server on loopback and a client that sends what it is told to, for the tests of libbine-http. */
+/* A server on loopback and a client that sends what it is told to, for the tests of
+ * libbine-http. */
 #ifndef BINE_TESTS_HTTP_TALK_H
 #define BINE_TESTS_HTTP_TALK_H
 
@@ -15,7 +16,8 @@
 
 static bine_http_server *server;
 
-static inline void start_with(bine_http_server_options options, bine_http_handler *handler, void *arg)
+static inline void start_with(bine_http_server_options options, bine_http_handler *handler,
+                              void *arg)
 {
     options.listen.address = "127.0.0.1:0";
     server = bine_http_server_new(&options, handler, arg);
@@ -65,7 +67,8 @@ enum {
 static char heard[HEARD + 1];
 static size_t heard_size;
 
-/* Until `end` has come, or the connection ends (end NULL: that is what is waited for). What came is in heard. */
+/* Until `end` has come, or the connection ends (end NULL: that is what is waited for). What came is
+ * in heard. */
 static inline bool hear(int fd, const char *end)
 {
     heard_size = 0;
@@ -91,7 +94,8 @@ static inline const char *talk(const char *text)
     return heard;
 }
 
-#define BEGINS(text, beginning) CHECK(strncmp((text), (beginning), strlen(beginning)) == 0 || (FAIL("%s", (text)), 0))
+#define BEGINS(text, beginning) \
+    CHECK(strncmp((text), (beginning), strlen(beginning)) == 0 || (FAIL("%s", (text)), 0))
 #define HAS(text, part) CHECK(strstr((text), (part)) || (FAIL("no %s in: %s", (part), (text)), 0))
 #define HAS_NOT(text, part) CHECK(!strstr((text), (part)) || (FAIL("%s in: %s", (part), (text)), 0))
 

@@ -1,4 +1,5 @@
-/* NULL and impossible arguments of libbine-http: every function of bine/http.h. See ../arguments.h. */
+/* NULL and impossible arguments of libbine-http: every function of bine/http.h. See
+ * ../arguments.h. */
 #include <bine.h>
 #include <bine/http.h>
 
@@ -60,8 +61,8 @@ static void exchanges(bine_http *http, void *files)
 static void servers(void)
 {
     bine_http_server_options here = {.listen = {.address = "127.0.0.1:0"}},
-                             nowhere = {.listen = {.address = "nonsense"}}, negative = here, newer = here,
-                             newer_limits = here, newer_listener = here;
+                             nowhere = {.listen = {.address = "nonsense"}}, negative = here,
+                             newer = here, newer_limits = here, newer_listener = here;
     negative.limits.head_time = -1;
     newer.reserved[3] = newer_limits.limits.reserved[0] = newer_listener.listen.reserved[1] = 1;
     NOTHING(bine_http_server_new, NULL, exchanges, NULL);
@@ -92,8 +93,9 @@ static void clients(bine_http_client *client, const char *url)
     bine_http_client_options negative = {.limits = {.head_time = -1}}, newer = {.reserved = {0, 1}};
     static const char *const half[] = {"name", NULL}, *const bad[] = {"X", "two\r\nlines", NULL};
     bine_http_request no_url = {.method = "GET"}, no_method = {.method = "no token", .url = url},
-                      no_value = {.url = url, .headers = half}, no_header = {.url = url, .headers = bad},
-                      no_body = {.url = url, .size = 1}, newer_request = {.url = url, .reserved = {0, 0, 1}};
+                      no_value = {.url = url, .headers = half},
+                      no_header = {.url = url, .headers = bad}, no_body = {.url = url, .size = 1},
+                      newer_request = {.url = url, .reserved = {0, 0, 1}};
     NOTHING(bine_http_client_new, &negative);
     NOTHING(bine_http_client_new, &newer);
     HARMLESS(bine_http_client_free, 0, NULL);
@@ -111,12 +113,14 @@ static void clients(bine_http_client *client, const char *url)
     NOTHING(bine_http_get, client, url, -1);
     static const char *const own[] = {"Sec-WebSocket-Key", "x", NULL};
     static const char *const lists[] = {"", ",", "a,", "a b", "a,,b", " ", "a;b"};
-    bine_http_request there = {.url = url}, post = {.url = url, .method = "POST"}, key = {.url = url, .headers = own},
+    bine_http_request there = {.url = url}, post = {.url = url, .method = "POST"},
+                      key = {.url = url, .headers = own},
                       body = {.url = url, .body = "x", .size = 1}, other = {.url = "ftp://x/"};
     NOTHING(bine_websocket_connect, NULL, &there, NULL, 0);
     NOTHING(bine_websocket_connect, client, NULL, NULL, 0);
     NOTHING(bine_websocket_connect, client, &no_url, NULL, 0);
-    NOTHING(bine_websocket_connect, client, &there, &(bine_websocket_options){.reserved = {0, 0, 1}}, BINE_SECOND);
+    NOTHING(bine_websocket_connect, client, &there,
+            &(bine_websocket_options){.reserved = {0, 0, 1}}, BINE_SECOND);
     NOTHING(bine_websocket_connect, client, &there, NULL, -1);
     NOTHING(bine_websocket_connect, client, &post, NULL, BINE_SECOND);
     NOTHING(bine_websocket_connect, client, &key, NULL, BINE_SECOND);
@@ -133,7 +137,8 @@ static void clients(bine_http_client *client, const char *url)
 static void open_websocket(bine_http *http, void *arg)
 {
     static const int impossible_kinds[] = {0, 3, 8, 9, 10, -1, 1 << 20};
-    static const int impossible_codes[] = {0, -1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 66536};
+    static const int impossible_codes[] = {0,    -1,   999,  1004, 1005, 1006,
+                                           1015, 1016, 2999, 5000, 66536};
     static const char large[126 + 1] = "";
     char reason[124 + 1];
     bine_websocket_message message;
@@ -171,8 +176,9 @@ static void open_websocket(bine_http *http, void *arg)
 
 static void live_websockets(void)
 {
-    static const char handshake[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    static const char handshake[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     bool done = false;
     char heard[1000], *frame = NULL;
     size_t size = 0;

@@ -1,5 +1,5 @@
-/* Running out of memory and of descriptors at every place of an exchange: an error, an answer of status 500 or 503, a closed connection; nothing is left
- * behind, and the next exchange works. */
+/* Running out of memory and of descriptors at every place of an exchange: an error, an answer of
+ * status 500 or 503, a closed connection; nothing is left behind, and the next exchange works. */
 #include "talk.h"
 
 #include "failing.h"
@@ -13,7 +13,8 @@ static void echo(bine_http *http, void *arg)
             bine_http_respond(http, 301, NULL, NULL, 0);
         return;
     }
-    if (body && bine_http_set_header(http, "X-Long", "0123456789012345678901234567890123456789") == 0 &&
+    if (body &&
+        bine_http_set_header(http, "X-Long", "0123456789012345678901234567890123456789") == 0 &&
         bine_http_path(http))
         bine_http_respond(http, 200, "text/plain", body, size);
 }
@@ -29,7 +30,8 @@ static void close_all(void)
 
 static bool begin(bine_http_handler *handler, void *arg)
 {
-    server = bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:0"}, handler, arg);
+    server = bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:0"},
+                                  handler, arg);
     client = server ? bine_http_client_new(NULL) : NULL;
     if (client && bine_http_server_start(server) == 0)
         return true;
@@ -43,14 +45,16 @@ static void fetch(const char *method, const char *path, const char *body, const 
 {
     char url[100];
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", bine_http_server_port(server), path);
-    bine_http *http =
-        bine_http_fetch(client, &(bine_http_request){.method = method, .url = url, .body = body, .size = strlen(body)},
-                        BINE_SECOND / 2);
+    bine_http *http = bine_http_fetch(
+        client,
+        &(bine_http_request){.method = method, .url = url, .body = body, .size = strlen(body)},
+        BINE_SECOND / 2);
     if (!http) {
         CHECK(failing_struck());
         return;
     }
-    CHECK(bine_http_status(http) != 301); /* what could not be followed for want of memory is no answer */
+    /* What could not be followed for want of memory is no answer. */
+    CHECK(bine_http_status(http) != 301);
     const char *got = bine_http_read_all(http, NULL);
     if (!got || bine_http_status(http) != 200)
         CHECK(failing_struck());
@@ -113,9 +117,10 @@ static void websocket_echo(bine_http *http, void *arg)
 
 static void websocket(void)
 {
-    static const char request[] = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                                  "\x81\x82\0\0\0\0hi";
+    static const char request[] =
+        "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "\x81\x82\0\0\0\0hi";
     if (!begin(websocket_echo, NULL))
         return;
     int fd = bine_dial(bine_http_server_address(server), BINE_SECOND);
@@ -126,7 +131,8 @@ static void websocket(void)
     }
     bine_timeout scope;
     CHECK_OK(bine_timeout_begin(&scope, BINE_SECOND / 2));
-    bool echoed = bine_send_all(fd, request, sizeof request - 1) == 0 && hear(fd, "\r\n\r\n\x81\x02hi");
+    bool echoed =
+        bine_send_all(fd, request, sizeof request - 1) == 0 && hear(fd, "\r\n\r\n\x81\x02hi");
     bine_timeout_end(&scope);
     CHECK(echoed || failing_struck());
     bine_close(fd);
@@ -140,8 +146,9 @@ static void websocket_client(void)
     if (!begin(websocket_echo, NULL))
         return;
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", bine_http_server_port(server));
-    bine_websocket *websocket = bine_websocket_connect(client, &(bine_http_request){.url = url},
-                                                       &(bine_websocket_options){.message = 10}, BINE_SECOND / 2);
+    bine_websocket *websocket =
+        bine_websocket_connect(client, &(bine_http_request){.url = url},
+                               &(bine_websocket_options){.message = 10}, BINE_SECOND / 2);
     if (!websocket || bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "hi", 2) != 0 ||
         bine_websocket_receive(websocket, &message, BINE_SECOND / 2) != 1)
         CHECK(failing_struck());

@@ -135,7 +135,8 @@ static void stay_inside(bool links)
     CHECK_OK(mkfifo(fifo, 0600));
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         char request[200];
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", paths[i]);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                 paths[i]);
         talk(request);
         if (strncmp(heard, "HTTP/1.1 404 ", 13) != 0 && strncmp(heard, "HTTP/1.1 400 ", 13) != 0)
             FAIL("%s: %s", paths[i], heard);
@@ -171,7 +172,8 @@ TEST(http_files_never_send_to_another_server)
     end();
 }
 
-/* Another process has a lease on the file: an open that does not wait says so, for as long as it keeps it. */
+/* Another process has a lease on the file: an open that does not wait says so, for as long as it
+ * keeps it. */
 TEST(hazard_120_http_files_under_a_lease_do_not_hold_up_the_server)
 {
     begin(0);
@@ -181,7 +183,8 @@ TEST(hazard_120_http_files_under_a_lease_do_not_hold_up_the_server)
     if (holder == 0) {
         int file = open(path, O_RDWR);
         signal(SIGIO, SIG_IGN);
-        for (int i = 0; i < 200; i++, usleep(1000)) /* while somebody else has it open there is none */
+        /* While somebody else has it open there is none. */
+        for (int i = 0; i < 200; i++, usleep(1000))
             if (fcntl(file, F_SETLEASE, F_WRLCK) == 0)
                 pause();
         _exit(1);
@@ -237,7 +240,8 @@ TEST(http_files_are_served_in_ranges)
     begin(0);
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char request[200], status[32];
-        snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\nHost: x\r\nRange: %s\r\nConnection: close\r\n\r\n",
+        snprintf(request, sizeof request,
+                 "GET /a.txt HTTP/1.1\r\nHost: x\r\nRange: %s\r\nConnection: close\r\n\r\n",
                  ranges[i].range);
         snprintf(status, sizeof status, "HTTP/1.1 %d ", ranges[i].status);
         BEGINS(talk(request), status);
@@ -266,7 +270,8 @@ static const char *field_of(const char *name, char *value)
 static const char *ask_if(const char *field, const char *value, const char *more)
 {
     char request[300];
-    snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\nHost: x\r\n%s: %s\r\n%sConnection: close\r\n\r\n", field,
+    snprintf(request, sizeof request,
+             "GET /a.txt HTTP/1.1\r\nHost: x\r\n%s: %s\r\n%sConnection: close\r\n\r\n", field,
              value, more);
     return talk(request);
 }
@@ -286,7 +291,8 @@ TEST(http_files_that_have_not_changed_are_not_sent_again)
     BEGINS(ask_if("If-None-Match", "\"other\"", ""), "HTTP/1.1 200 ");
     BEGINS(ask_if("If-Modified-Since", date, ""), "HTTP/1.1 304 ");
     BEGINS(ask_if("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT", ""), "HTTP/1.1 200 ");
-    BEGINS(ask_if("If-Modified-Since", "Mon, 06 Nov 2094 08:49:37 GMT", ""), "HTTP/1.1 200 "); /* no such Monday */
+    /* No such Monday. */
+    BEGINS(ask_if("If-Modified-Since", "Mon, 06 Nov 2094 08:49:37 GMT", ""), "HTTP/1.1 200 ");
     BEGINS(ask_if("If-Modified-Since", "yesterday", ""), "HTTP/1.1 200 ");
     BEGINS(ask_if("If-Range", tag, "Range: bytes=0-1\r\n"), "HTTP/1.1 206 ");
     BEGINS(ask_if("If-Range", date, "Range: bytes=0-1\r\n"), "HTTP/1.1 206 ");
@@ -294,15 +300,19 @@ TEST(http_files_that_have_not_changed_are_not_sent_again)
     end();
 }
 
-/* A file's time is its owner's to set, and tmpfs takes any: also those whose year has no four digits, or is no int. */
+/* A file's time is its owner's to set, and tmpfs takes any: also those whose year has no four
+ * digits, or is no int. */
 TEST(http_files_of_any_time_have_a_date)
 {
     static const struct {
         int64_t time;
         const char *date;
-    } times[] = {{-1, "Wed, 31 Dec 1969 23:59:59 GMT"},           {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
-                 {253402300800, "Fri, 31 Dec 9999 23:59:59 GMT"}, {67767976233532800, "Fri, 31 Dec 9999 23:59:59 GMT"},
-                 {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"},    {-62167219201, "Sat, 01 Jan 0000 00:00:00 GMT"},
+    } times[] = {{-1, "Wed, 31 Dec 1969 23:59:59 GMT"},
+                 {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {253402300800, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {67767976233532800, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"},
+                 {-62167219201, "Sat, 01 Jan 0000 00:00:00 GMT"},
                  {INT64_MIN, "Sat, 01 Jan 0000 00:00:00 GMT"}};
     char path[128], date[64];
     struct stat about;

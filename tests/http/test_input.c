@@ -1,4 +1,5 @@
-/* Bodies of requests: by their length, in chunks, held back, too long, too slow; and all of it through TLS. */
+/* Bodies of requests: by their length, in chunks, held back, too long, too slow; and all of it
+ * through TLS. */
 #include "talk.h"
 
 #include "net/tls.h"
@@ -34,10 +35,11 @@ static void by_bytes(bine_http *http, void *arg)
 TEST(http_reads_bodies_by_length_and_in_chunks)
 {
     start(echo);
-    CHECK_STRING(body_of(talk(POST "Connection: close\r\nContent-Length: 5\r\n\r\nabcde")), "abcde");
-    CHECK_STRING(
-        body_of(talk(POST "Connection: close\r\n" CHUNKS "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: t\r\n\r\n")),
-        "abcde");
+    CHECK_STRING(body_of(talk(POST "Connection: close\r\nContent-Length: 5\r\n\r\nabcde")),
+                 "abcde");
+    CHECK_STRING(body_of(talk(POST "Connection: close\r\n" CHUNKS
+                                   "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: t\r\n\r\n")),
+                 "abcde");
     HAS(talk(POST "Content-Length: 5\r\n\r\nabcde" POST CHUNKS "1\r\nf\r\n0\r\n\r\n" LAST("/")),
         "\r\n\r\nabcdeHTTP/1.1 200 OK");
     HAS(heard, "\r\n\r\nfHTTP/1.1 200 OK");
@@ -47,8 +49,11 @@ TEST(http_reads_bodies_by_length_and_in_chunks)
 TEST(http_reads_bodies_byte_by_byte)
 {
     start(by_bytes);
-    CHECK_STRING(body_of(talk(POST "Connection: close\r\nContent-Length: 5\r\n\r\nabcde")), "5 5 495");
-    CHECK_STRING(body_of(talk(POST "Connection: close\r\n" CHUNKS "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")), "-1 5 495");
+    CHECK_STRING(body_of(talk(POST "Connection: close\r\nContent-Length: 5\r\n\r\nabcde")),
+                 "5 5 495");
+    CHECK_STRING(
+        body_of(talk(POST "Connection: close\r\n" CHUNKS "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")),
+        "-1 5 495");
     CHECK_STRING(body_of(talk(LAST("/"))), "0 0 0");
     stop();
 }
@@ -117,7 +122,8 @@ static void ignore(bine_http *http, void *arg)
     CHECK_OK(bine_http_respond(http, 200, NULL, "ok", 2));
 }
 
-/* A body that nobody asked for may come or not: the connection cannot go on. One that is short is read and dropped. */
+/* A body that nobody asked for may come or not: the connection cannot go on. One that is short is
+ * read and dropped. */
 TEST(http_what_the_handler_leaves_of_a_body_is_no_request)
 {
     start(ignore);
@@ -143,9 +149,12 @@ static void note_error(bine_http *http, void *arg)
 
 TEST(http_answers_bodies_that_are_refused)
 {
-    start_with((bine_http_server_options){.limits = {.body = 10, .body_time = 50 * BINE_MS}}, note_error, NULL);
-    BEGINS(talk(POST "Content-Length: 11\r\n\r\nabcdefghijk"), "HTTP/1.1 413 Content Too Large\r\n");
-    BEGINS(talk(POST CHUNKS "b\r\nabcdefghijk\r\n0\r\n\r\n" GET("/")), "HTTP/1.1 413 Content Too Large\r\n");
+    start_with((bine_http_server_options){.limits = {.body = 10, .body_time = 50 * BINE_MS}},
+               note_error, NULL);
+    BEGINS(talk(POST "Content-Length: 11\r\n\r\nabcdefghijk"),
+           "HTTP/1.1 413 Content Too Large\r\n");
+    BEGINS(talk(POST CHUNKS "b\r\nabcdefghijk\r\n0\r\n\r\n" GET("/")),
+           "HTTP/1.1 413 Content Too Large\r\n");
     CHECK_EQ(read_error, EMSGSIZE);
     BEGINS(talk(POST CHUNKS "zz\r\n" GET("/")), "HTTP/1.1 400 Bad Request\r\n");
     CHECK_EQ(read_error, EPROTO);
@@ -161,13 +170,15 @@ TEST(http_answers_bodies_that_are_refused)
     stop();
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 TEST(http_through_tls, .seconds = 60)
 {
     const char *certificate = tls_certificate("server");
-    bine_tls_context *for_server = bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
-    bine_tls_context *for_client = bine_tls_client_new(&(bine_tls_options){.authorities = certificate});
+    bine_tls_context *for_server =
+        bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
+    bine_tls_context *for_client =
+        bine_tls_client_new(&(bine_tls_options){.authorities = certificate});
     start_with((bine_http_server_options){.tls = for_server}, echo, NULL);
     for (int round = 0; round < 2; round++) {
         size_t size = round ? 200000 : 20, have = 0;
@@ -198,7 +209,8 @@ TEST(http_through_tls, .seconds = 60)
 
 TEST(http_who_does_not_speak_tls_is_dropped)
 {
-    bine_tls_context *for_server = bine_tls_server_new(&(bine_tls_options){.certificate = tls_certificate("server")});
+    bine_tls_context *for_server =
+        bine_tls_server_new(&(bine_tls_options){.certificate = tls_certificate("server")});
     start_with((bine_http_server_options){.tls = for_server}, echo, NULL);
     talk(GET("/"));
     HAS_NOT(heard, "HTTP");

@@ -1,6 +1,7 @@
 /*
- * What a stream keeps. A kill, a timeout or an interrupt ends the caller's wait, and the next call goes on; a write that was cut is the last
- * one. What the connection failed with is told again, so that nobody takes the end behind it for a good one.
+ * What a stream keeps. A kill, a timeout or an interrupt ends the caller's wait, and the next call
+ * goes on; a write that was cut is the last one. What the connection failed with is told again, so
+ * that nobody takes the end behind it for a good one.
  */
 #include "talk.h"
 
@@ -33,7 +34,7 @@ static void be_interrupted(int error)
     CHECK_OK(bine_go(interrupt_soon, (void *)(intptr_t)error));
 }
 
-/* ---- TCP that gives up ------------------------------------------------------------------------------ */
+/* ---- TCP that gives up ----------------------------------------------------------------------- */
 
 static int ends[2];
 
@@ -54,7 +55,8 @@ static void make_tcp(void)
     close(listener);
 }
 
-/* The other side takes nothing of this: the kernel gives the connection up after a moment. A second read would see a good end. */
+/* The other side takes nothing of this: the kernel gives the connection up after a moment. A second
+ * read would see a good end. */
 static void let_tcp_give_up(int fd)
 {
     static const char much[65536];
@@ -84,7 +86,7 @@ TEST(hazard_125_a_reader_keeps_the_timeout_of_tcp)
     close_ends();
 }
 
-/* ---- TLS -------------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static bine_tls_context *for_server, *for_client;
 static bine_tls *near, *far;
@@ -161,9 +163,10 @@ TEST(hazard_125_tls_keeps_the_timeout_of_tcp)
     end_tls();
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------------- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
-/* A server that sends a head and part of a body whose end only the connection's end tells, and then what is asked for. */
+/* A server that sends a head and part of a body whose end only the connection's end tells, and then
+ * what is asked for. */
 static enum {
     ENDS,
     RESETS,
@@ -179,7 +182,8 @@ static void answer_in_part(bine_connection *connection, void *arg)
     CHECK_OK(bine_send_all(connection->fd, words, sizeof words - 1));
     CHECK_OK(bine_event_wait(go_on, BINE_FOREVER));
     if (mode == RESETS)
-        CHECK_OK(setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)));
+        CHECK_OK(setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                            sizeof(struct linger)));
     if (mode == ENDS)
         CHECK_OK(bine_send_all(connection->fd, "def", 3));
 }
@@ -262,7 +266,7 @@ TEST(hazard_125_http_a_body_keeps_the_timeout_of_tcp)
     stop();
 }
 
-/* ---- websockets ------------------------------------------------------------------------------------- */
+/* ---- websockets ------------------------------------------------------------------------------ */
 
 static void be_interrupted_as_websocket(bine_http *http, void *arg)
 {
@@ -288,7 +292,8 @@ TEST(websockets_go_on_after_an_interrupt_of_any_error)
 {
     start(be_interrupted_as_websocket);
     int fd = connect_to_server();
-    say(fd, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    say(fd, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+            "websocket\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     CHECK(hear(fd, "\x81\x03yes"));
     say_bytes(fd, "\x81\x83\0\0\0\0abc", 9);

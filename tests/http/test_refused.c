@@ -1,4 +1,5 @@
-/* Requests that two programs could read in two ways are refused, with all that stands behind them; and limits in bytes and in time hold. */
+/* Requests that two programs could read in two ways are refused, with all that stands behind them;
+ * and limits in bytes and in time hold. */
 #include "talk.h"
 
 static int handled;
@@ -19,8 +20,10 @@ static const struct {
     size_t size;
     int status;
 } refusals[] = {
-    {"length and chunks", TEXT(POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
-    {"chunks and length", TEXT(POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"), 400},
+    {"length and chunks",
+     TEXT(POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
+    {"chunks and length",
+     TEXT(POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"), 400},
     {"two lengths", TEXT(POST "Content-Length: 4\r\nContent-Length: 6\r\n\r\nabcd"), 400},
     {"the same length twice", TEXT(POST "Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd"), 400},
     {"a list of lengths", TEXT(POST "Content-Length: 4, 4\r\n\r\nabcd"), 400},
@@ -36,10 +39,13 @@ static const struct {
     {"no coding", TEXT(POST "Transfer-Encoding: identity\r\n\r\n0\r\n\r\n"), 400},
     {"an empty coding", TEXT(POST "Transfer-Encoding:\r\n\r\n0\r\n\r\n"), 400},
     {"two codings", TEXT(POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 400},
-    {"chunked and then not", TEXT(POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"), 400},
-    {"chunked twice", TEXT(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
+    {"chunked and then not", TEXT(POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+     400},
+    {"chunked twice",
+     TEXT(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
     {"chunked in quotes", TEXT(POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n"), 400},
-    {"chunks in HTTP/1.0", TEXT("POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
+    {"chunks in HTTP/1.0", TEXT("POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+     400},
     {"a control character",
      TEXT(POST "Transfer-Encoding: \x0b"
                "chunked\r\n\r\n0\r\n\r\n"),
@@ -107,7 +113,8 @@ static void refuse_all(bool in_pieces)
         int fd = connect_to_server();
         handled = 0;
         for (size_t at = 0; at < refusals[i].size; at += in_pieces ? 1 : refusals[i].size) {
-            if (bine_send(fd, refusals[i].request + at, in_pieces ? 1 : refusals[i].size, MSG_NOSIGNAL) < 0)
+            if (bine_send(fd, refusals[i].request + at, in_pieces ? 1 : refusals[i].size,
+                          MSG_NOSIGNAL) < 0)
                 break; /* it has seen enough */
             if (in_pieces)
                 bine_sleep(0);
@@ -117,7 +124,8 @@ static void refuse_all(bool in_pieces)
         hear(fd, NULL);
         bine_close(fd);
         snprintf(status, sizeof status, "HTTP/1.1 %d ", refusals[i].status);
-        if (strncmp(heard, status, strlen(status)) != 0 || strstr(heard + 1, "HTTP/1.1") || handled > 1)
+        if (strncmp(heard, status, strlen(status)) != 0 || strstr(heard + 1, "HTTP/1.1") ||
+            handled > 1)
             FAIL("%s: %d handled: %s", refusals[i].what, handled, heard);
         HAS(heard, "Connection: close\r\n");
     }
@@ -134,7 +142,7 @@ TEST(hazard_92_http_refuses_it_also_in_pieces, .seconds = 60)
     refuse_all(true);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static char *long_request(const char *begin, size_t size, const char *end)
 {
@@ -170,10 +178,12 @@ TEST(hazard_122_http_what_is_logged_of_a_refused_request_ends_with_its_target)
         {POST "Transfer-Encoding: chunked\r\n\r\n100001\r\n", "POST /a 413"},
         {"GET /0123456789012345678901234567890 HTTP/1.1\r\nHost: x\r\n\r\n",
          "GET /0123456789012345678901234567890 414"},
-        {"GET /h HTTP/1.1\r\nHost: x\r\nA: 0123456789012345678901234567890123456789\r\n\r\n", "GET /h 431"},
+        {"GET /h HTTP/1.1\r\nHost: x\r\nA: 0123456789012345678901234567890123456789\r\n\r\n",
+         "GET /h 431"},
         {"GET /b HTTP/1.1\r\nHost: x\r\nno field\r\n\r\n", "  400"},
     };
-    start_with((bine_http_server_options){.log = log_line, .limits = {.line = 30, .head = 70}}, handle, NULL);
+    start_with((bine_http_server_options){.log = log_line, .limits = {.line = 30, .head = 70}},
+               handle, NULL);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         talk(lines[i].request);
         CHECK_STRING(logged, lines[i].line);
@@ -184,10 +194,12 @@ TEST(hazard_122_http_what_is_logged_of_a_refused_request_ends_with_its_target)
 TEST(http_limits_of_bytes_hold)
 {
     start(handle);
-    expect("HTTP/1.1 200", long_request("GET /", 8191, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    expect("HTTP/1.1 200",
+           long_request("GET /", 8191, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     expect("HTTP/1.1 414", long_request("GET /", 8192, " HTTP/1.1\r\nHost: x\r\n\r\n"));
     expect("HTTP/1.1 414", long_request("GET /", 100000, ""));
-    expect("HTTP/1.1 200", long_request("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ", 16000, "\r\n\r\n"));
+    expect("HTTP/1.1 200", long_request("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ",
+                                        16000, "\r\n\r\n"));
     expect("HTTP/1.1 431", long_request("GET / HTTP/1.1\r\nHost: x\r\nA: ", 16384, "\r\n\r\n"));
     expect("HTTP/1.1 431", long_request("GET / HTTP/1.1\r\nHost: x\r\nA: ", 100000, ""));
     expect("HTTP/1.1 400", long_request(CHUNKED "1;", 16384, "\r\na\r\n0\r\n\r\n"));
@@ -210,7 +222,9 @@ TEST(http_small_chunks_are_taken)
 TEST(http_limits_of_time_hold, .seconds = 60)
 {
     int64_t unit = harness_slower() * BINE_MS;
-    start_with((bine_http_server_options){.limits = {.head_time = 60 * unit, .idle_time = 400 * unit}}, handle, NULL);
+    start_with(
+        (bine_http_server_options){.limits = {.head_time = 60 * unit, .idle_time = 400 * unit}},
+        handle, NULL);
     int silent = connect_to_server(), slow = connect_to_server(), resting = connect_to_server();
     say(resting, GET("/"));
     CHECK(hear(resting, "ok"));

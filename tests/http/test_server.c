@@ -56,7 +56,8 @@ TEST(http_1_0_keeps_the_connection_only_if_asked)
     start(hello);
     HAS(talk("GET / HTTP/1.0\r\n\r\n" GET("/")), "\r\nConnection: close\r\n");
     CHECK_EQ(count_of(heard, "HTTP/1.1 200"), 1);
-    HAS(talk("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" LAST("/")), "\r\nConnection: keep-alive\r\n");
+    HAS(talk("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" LAST("/")),
+        "\r\nConnection: keep-alive\r\n");
     CHECK_EQ(count_of(heard, "HTTP/1.1 200"), 2);
     stop();
 }
@@ -65,8 +66,8 @@ static void describe(bine_http *http, void *arg)
 {
     char text[512], *at = text;
     const char *name, *value, *query = bine_http_query(http);
-    at += sprintf(at, "%s %s %s %s\n", bine_http_method(http), bine_http_target(http), bine_http_path(http),
-                  query ? query : "-");
+    at += sprintf(at, "%s %s %s %s\n", bine_http_method(http), bine_http_target(http),
+                  bine_http_path(http), query ? query : "-");
     for (size_t i = 0; bine_http_header_at(http, i, &name, &value); i++)
         at += sprintf(at, "%s=[%s]\n", name, value);
     CHECK(bine_http_header(http, "hOST") && strcmp(bine_http_header(http, "hOST"), "x") == 0);
@@ -80,12 +81,14 @@ static void describe(bine_http *http, void *arg)
 TEST(http_tells_what_was_asked)
 {
     start(describe);
-    talk("GET /a%20b/%C3%A9?c=d%20e HTTP/1.1\r\nHost: x\r\nA: \t b  \r\nEmpty:\r\nConnection: close\r\n\r\n");
+    talk("GET /a%20b/%C3%A9?c=d%20e HTTP/1.1\r\nHost: x\r\nA: \t b  \r\nEmpty:\r\nConnection: "
+         "close\r\n\r\n");
     BEGINS(heard, "HTTP/1.1 201 Created\r\n");
     HAS(heard, "\r\nX-Own: a value\r\n");
-    CHECK_STRING(body_of(heard),
-                 "GET /a%20b/%C3%A9?c=d%20e /a b/\xc3\xa9 c=d%20e\nHost=[x]\nA=[b]\nEmpty=[]\nConnection=[close]\n");
-    HAS(talk("GET http://x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "GET http://x / -\n");
+    CHECK_STRING(body_of(heard), "GET /a%20b/%C3%A9?c=d%20e /a b/\xc3\xa9 "
+                                 "c=d%20e\nHost=[x]\nA=[b]\nEmpty=[]\nConnection=[close]\n");
+    HAS(talk("GET http://x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        "GET http://x / -\n");
     stop();
 }
 
@@ -120,7 +123,8 @@ TEST(http_answers_in_pieces_with_a_length_or_in_chunks)
 TEST(http_sends_no_body_to_head)
 {
     start(in_pieces);
-    CHECK_STRING(body_of(talk("HEAD /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), "");
+    CHECK_STRING(body_of(talk("HEAD /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")),
+                 "");
     HAS(heard, "Content-Length: 9\r\n");
     CHECK_STRING(body_of(talk("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), "");
     HAS(heard, "Transfer-Encoding: chunked\r\n");
@@ -162,8 +166,8 @@ static char last_log[256];
 static void log_request(const bine_http_record *record, void *arg)
 {
     CHECK(arg == &logged && record->duration >= 0 && record->connection->fd >= 0);
-    snprintf(last_log, sizeof last_log, "%s %s %d %s", record->method, record->target, record->status,
-             record->reason ? record->reason : "-");
+    snprintf(last_log, sizeof last_log, "%s %s %d %s", record->method, record->target,
+             record->status, record->reason ? record->reason : "-");
     logged++;
 }
 
@@ -175,7 +179,9 @@ static void log_error(const bine_http_record *record, void *arg)
 
 TEST(http_a_handler_without_an_answer_is_status_500_and_the_hooks_hear_of_all)
 {
-    start_with((bine_http_server_options){.log = log_request, .error = log_error, .hook_arg = &logged}, badly, NULL);
+    start_with(
+        (bine_http_server_options){.log = log_request, .error = log_error, .hook_arg = &logged},
+        badly, NULL);
     BEGINS(talk(LAST("/")), "HTTP/1.1 500 Internal Server Error\r\n");
     CHECK_STRING(last_log, "GET / 500 the handler gave no answer");
     CHECK_EQ(logged * 10 + failed, 11);
@@ -220,7 +226,7 @@ TEST(http_refuses_answers_that_are_none)
     stop();
 }
 
-/* ---- the end ----------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bine_event *go_on;
 
@@ -332,7 +338,8 @@ static void *ask(void *arg)
 /* The first one does not accept: the other takes its clients. */
 TEST(http_servers_share_a_place)
 {
-    server = bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:0"}, hello, NULL);
+    server = bine_http_server_new(&(bine_http_server_options){.listen.address = "127.0.0.1:0"},
+                                  hello, NULL);
     bine_greenlet *asking = bine_spawn(ask, NULL);
     bine_workers *workers = bine_workers_start(1, serve_shared, NULL);
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
@@ -349,7 +356,9 @@ TEST(http_server_arguments)
     CHECK_ERROR(bine_http_server_new(&options, hello, NULL), EINVAL);
     options.limits = (bine_http_limits){.head = SIZE_MAX};
     CHECK_ERROR(bine_http_server_new(&options, hello, NULL), EINVAL);
-    CHECK_ERROR(bine_http_server_new(&(bine_http_server_options){.listen.address = "x"}, hello, NULL), EINVAL);
+    CHECK_ERROR(
+        bine_http_server_new(&(bine_http_server_options){.listen.address = "x"}, hello, NULL),
+        EINVAL);
     CHECK_ERROR(bine_http_server_share(NULL), EINVAL);
     CHECK_ERROR(bine_http_server_start(NULL), EINVAL);
     CHECK_ERROR(bine_http_server_serve(NULL), EINVAL);

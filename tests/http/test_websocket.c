@@ -1,4 +1,5 @@
-/* Websockets: handshake, messages, pings, closing, and what is refused. The client's frames are made by hand. */
+/* Websockets: handshake, messages, pings, closing, and what is refused. The client's frames are
+ * made by hand. */
 #include "talk.h"
 
 #define HANDSHAKE(more)                                                                        \
@@ -66,7 +67,8 @@ static int open_websocket(void)
     int fd = connect_to_server();
     say(fd, HANDSHAKE(""));
     CHECK(hear(fd, "\r\n\r\n"));
-    BEGINS(heard, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    BEGINS(heard,
+           "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
     HAS(heard, "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
     return fd;
 }
@@ -240,22 +242,23 @@ TEST(websocket_refuses_handshakes_that_are_none)
     start(echo);
     BEGINS(talk(LAST("/ws")), "HTTP/1.1 400 ");
     CHECK_EQ(last_error, EPROTO);
-    BEGINS(talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n"
+    BEGINS(talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+                "websocket\r\nSec-WebSocket-Version: 8\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
            "HTTP/1.1 426 ");
     HAS(heard, "\r\nSec-WebSocket-Version: 13\r\n");
-    BEGINS(
-        talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-             "Sec-WebSocket-Key: short\r\n\r\n"),
-        "HTTP/1.1 400 ");
-    BEGINS(
-        talk("POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
-        "HTTP/1.1 400 ");
+    BEGINS(talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+                "websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: short\r\n\r\n"),
+           "HTTP/1.1 400 ");
+    BEGINS(talk("POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+                "websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+           "HTTP/1.1 400 ");
     stop();
 }
 
-/* ---- a server that speaks first, from two greenlets ------------------------------------------------- */
+/* ---- a server that speaks first, from two greenlets ------------------------------------------ */
 
 static void *send_ten(void *websocket)
 {

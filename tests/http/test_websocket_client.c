@@ -1,4 +1,5 @@
-/* Websockets of clients: against the library's own server, and against servers that do as they are told. */
+/* Websockets of clients: against the library's own server, and against servers that do as they are
+ * told. */
 #include "talk.h"
 
 #include <openssl/evp.h>
@@ -71,8 +72,9 @@ static const char *url(const char *path)
 static bine_websocket *open_at(const char *path, const bine_websocket_options *options)
 {
     static const char *const headers[] = {"X-Token", "secret", NULL};
-    return bine_websocket_connect(client, &(bine_http_request){.url = url(path), .headers = headers}, options,
-                                  10 * BINE_SECOND);
+    return bine_websocket_connect(client,
+                                  &(bine_http_request){.url = url(path), .headers = headers},
+                                  options, 10 * BINE_SECOND);
 }
 
 static void expect(bine_websocket *websocket, int kind, const char *data, size_t size)
@@ -109,7 +111,8 @@ TEST(websocket_client_sends_and_receives_messages_of_all_sizes)
 TEST(websocket_client_agrees_upon_a_protocol)
 {
     begin();
-    bine_websocket *websocket = open_at("/ticks", &(bine_websocket_options){.protocol = "other, ticks"});
+    bine_websocket *websocket =
+        open_at("/ticks", &(bine_websocket_options){.protocol = "other, ticks"});
     CHECK(websocket != NULL);
     CHECK_STRING(bine_websocket_protocol(websocket), "ticks");
     CHECK_OK(bine_websocket_free(websocket));
@@ -143,7 +146,8 @@ TEST(websocket_client_answers_pings_and_sends_some)
     bine_websocket *websocket = open_at("/speaks", NULL);
     expect(websocket, BINE_WEBSOCKET_TEXT, "secret", 6);
     CHECK_OK(bine_websocket_ping(websocket, "mine", 4));
-    expect(websocket, BINE_WEBSOCKET_BINARY, "0123456789a", 11); /* behind a ping, which is answered */
+    /* Behind a ping, which is answered. */
+    expect(websocket, BINE_WEBSOCKET_BINARY, "0123456789a", 11);
     CHECK_OK(bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "x", 1));
     expect(websocket, BINE_WEBSOCKET_TEXT, "x", 1);
     CHECK_OK(bine_websocket_free(websocket));
@@ -187,7 +191,7 @@ TEST(websocket_client_says_what_the_server_answered_instead)
     end();
 }
 
-/* ---- servers by hand -------------------------------------------------------------------------------- */
+/* ---- servers by hand ------------------------------------------------------------------------- */
 
 static const char *answer; /* %s: the right Sec-WebSocket-Accept */
 static const char *frames; /* what the server says behind it */
@@ -245,7 +249,8 @@ static bine_websocket *open_by_hand(const char *head, const char *data, size_t s
         client = bine_http_client_new(NULL);
     }
     snprintf(text, sizeof text, "http://127.0.0.1:%d/", bine_server_port(plain));
-    return bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL, 10 * BINE_SECOND);
+    return bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL,
+                                  10 * BINE_SECOND);
 }
 
 static void end_by_hand(void)
@@ -256,7 +261,9 @@ static void end_by_hand(void)
 }
 
 #define SWITCH "HTTP/1.1 101 Switching Protocols\r\n"
-#define RIGHT SWITCH "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+#define RIGHT                                                                                \
+    SWITCH "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: " \
+           "%s\r\n\r\n"
 
 TEST(websocket_client_takes_no_wrong_answer)
 {
@@ -265,12 +272,13 @@ TEST(websocket_client_takes_no_wrong_answer)
         int error;
     } wrong[] = {
         {"another key",
-         SWITCH
-         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+         SWITCH "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+                "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
          EPROTO},
         {"no key", SWITCH "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", EPROTO},
         {"no upgrade", SWITCH "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", EPROTO},
-        {"another upgrade", SWITCH "Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Accept: %s\r\n\r\n", EPROTO},
+        {"another upgrade",
+         SWITCH "Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Accept: %s\r\n\r\n", EPROTO},
         {"no connection", SWITCH "Upgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", EPROTO},
         {"an extension",
          SWITCH "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n"
@@ -357,7 +365,8 @@ TEST(websocket_client_refuses_what_breaks_the_rules)
         CHECK_EQ((unsigned char)got[0], 0x88);
         const char *code = unmasked(got, (unsigned char)got[1] & 0x7f);
         if (((unsigned char)code[0] << 8 | (unsigned char)code[1]) != broken[i].code)
-            FAIL("%s: code %d", broken[i].what, (unsigned char)code[0] << 8 | (unsigned char)code[1]);
+            FAIL("%s: code %d", broken[i].what,
+                 (unsigned char)code[0] << 8 | (unsigned char)code[1]);
     }
     end_by_hand();
 }
@@ -365,15 +374,18 @@ TEST(websocket_client_refuses_what_breaks_the_rules)
 TEST(websocket_client_waits_no_longer_for_the_handshake)
 {
     char text[100];
-    bine_server *silent = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, recite, NULL);
+    bine_server *silent =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, recite, NULL);
     client = bine_http_client_new(NULL); /* it listens and accepts nothing */
     snprintf(text, sizeof text, "ws://127.0.0.1:%d/", bine_server_port(silent));
-    CHECK_ERROR(bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL, 20 * BINE_MS), ETIMEDOUT);
+    CHECK_ERROR(
+        bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL, 20 * BINE_MS),
+        ETIMEDOUT);
     CHECK_OK(bine_server_free(silent));
     CHECK_OK(bine_http_client_free(client));
 }
 
-/* ---- greenlets and TLS ------------------------------------------------------------------------------ */
+/* ---- greenlets and TLS ----------------------------------------------------------------------- */
 
 static void *receive_until_the_end(void *websocket)
 {
@@ -401,8 +413,10 @@ TEST(websocket_client_through_tls, .seconds = 60)
 {
     const char *certificate = tls_certificate("server");
     char text[100];
-    bine_tls_context *for_server = bine_tls_server_new(&(bine_tls_options){.certificate = certificate}),
-                     *for_client = bine_tls_client_new(&(bine_tls_options){.authorities = certificate});
+    bine_tls_context *for_server =
+                         bine_tls_server_new(&(bine_tls_options){.certificate = certificate}),
+                     *for_client =
+                         bine_tls_client_new(&(bine_tls_options){.authorities = certificate});
     start_with((bine_http_server_options){.tls = for_server}, serve, NULL);
     client = bine_http_client_new(&(bine_http_client_options){.tls = for_client});
     snprintf(text, sizeof text, "wss://localhost:%d/echo", bine_http_server_port(server));
@@ -414,7 +428,9 @@ TEST(websocket_client_through_tls, .seconds = 60)
     CHECK_OK(bine_websocket_free(websocket));
     CHECK_OK(bine_http_client_free(client));
     client = bine_http_client_new(NULL);
-    CHECK_ERROR(bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL, BINE_SECOND), EPROTONOSUPPORT);
+    CHECK_ERROR(
+        bine_websocket_connect(client, &(bine_http_request){.url = text}, NULL, BINE_SECOND),
+        EPROTONOSUPPORT);
     CHECK_OK(bine_http_client_free(client));
     stop();
     bine_tls_context_free(for_server);

@@ -20,9 +20,11 @@ int main()
     bine_spawn_options options = {};
     void *value;
     if (bine_join(bine_spawn(add, new std::pair<long, long>(1, 2)), &value, BINE_FOREVER) != 0 ||
-        bine_join(bine_spawn_with(&options, add, new std::pair<long, long>(3, 4)), &value, BINE_FOREVER) != 0)
+        bine_join(bine_spawn_with(&options, add, new std::pair<long, long>(3, 4)), &value,
+                  BINE_FOREVER) != 0)
         return 1;
-    if (bine_join(bine_spawn_at(run, reinterpret_cast<void *>(42), BINE_SITE(run)), &value, BINE_FOREVER) != 0)
+    if (bine_join(bine_spawn_at(run, reinterpret_cast<void *>(42), BINE_SITE(run)), &value,
+                  BINE_FOREVER) != 0)
         return 1;
     std::printf("joined: %ld\n", reinterpret_cast<long>(value));
     return 0;

@@ -1,5 +1,6 @@
 /*
- * What the tests of files share: a greenlet that beats at every opportunity, and files with names of their own.
+ * What the tests of files share: a greenlet that beats at every opportunity, and files with names
+ * of their own.
  */
 #ifndef BINE_TESTS_IO_BEATS_H
 #define BINE_TESTS_IO_BEATS_H

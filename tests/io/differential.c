@@ -46,7 +46,7 @@ uint32_t draw(struct draw *from, uint32_t below)
     return (uint32_t)((z ^ z >> 31) >> 33) % below;
 }
 
-/* ---- the real thing: a thread ------------------------------------------------------------------ */
+/* ---- the real thing: a thread ---------------------------------------------------------------- */
 
 struct thread_stage {
     struct stage stage;
@@ -72,7 +72,8 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
-/* Does the worker sleep in the kernel? Between its start and its end that can only be in the call under test. */
+/* Does the worker sleep in the kernel? Between its start and its end that can only be in the call
+ * under test. */
 static bool asleep(const struct thread_stage *stage)
 {
     char path[64], line[256];
@@ -88,7 +89,8 @@ static bool asleep(const struct thread_stage *stage)
     return end && (end[2] == 'S' || end[2] == 'D');
 }
 
-/* Settled: ended, or seen asleep several times in a row (it may be woken and just not have run yet). */
+/* Settled: ended, or seen asleep several times in a row (it may be woken and just not have run
+ * yet). */
 static bool thread_look(struct stage *base)
 {
     struct thread_stage *stage = (struct thread_stage *)base;
@@ -135,26 +137,30 @@ static int real_accept4(int fd, struct sockaddr *address, socklen_t *length, int
     return accept4(fd, address, length, flags);
 }
 
-static ssize_t real_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+static ssize_t real_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address,
+                             socklen_t *length)
 {
     return recvfrom(fd, buffer, size, flags, address, length);
 }
 
-static ssize_t real_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
-                           socklen_t length)
+static ssize_t real_sendto(int fd, const void *buffer, size_t size, int flags,
+                           const struct sockaddr *address, socklen_t length)
 {
     return sendto(fd, buffer, size, flags, address, length);
 }
 
 static const struct calls real_calls = {
-    "libc",      read,    readv,    write,        writev,      recv,         real_recvfrom, recvmsg, recvmmsg, send,
-    real_sendto, sendmsg, sendmmsg, real_connect, real_accept, real_accept4, poll,          select,  close,
+    "libc",      read,         readv, write,       writev,  recv,     real_recvfrom,
+    recvmsg,     recvmmsg,     send,  real_sendto, sendmsg, sendmmsg, real_connect,
+    real_accept, real_accept4, poll,  select,      close,
 };
 
 static void play_real(scenario *play, uint64_t seed, struct transcript *transcript)
 {
-    struct thread_stage stage = {
-        .stage = {.calls = &real_calls, .begin = thread_begin, .look = thread_look, .finish = thread_finish}};
+    struct thread_stage stage = {.stage = {.calls = &real_calls,
+                                           .begin = thread_begin,
+                                           .look = thread_look,
+                                           .finish = thread_finish}};
     CHECK_EQ(pthread_create(&stage.thread, NULL, worker_thread, &stage), 0);
     while (!atomic_load(&stage.tid))
         sched_yield();
@@ -163,7 +169,7 @@ static void play_real(scenario *play, uint64_t seed, struct transcript *transcri
     pthread_join(stage.thread, NULL);
 }
 
-/* ---- ours: a greenlet -------------------------------------------------------------------------- */
+/* ---- ours: a greenlet ------------------------------------------------------------------------ */
 
 struct greenlet_stage {
     struct stage stage;
@@ -204,26 +210,31 @@ static void greenlet_finish(struct stage *base)
 }
 
 static const struct calls bine_calls = {
-    "bine",       bine_read,     bine_readv, bine_write,  bine_writev,  bine_recv,     bine_recvfrom,
-    bine_recvmsg, bine_recvmmsg, bine_send,  bine_sendto, bine_sendmsg, bine_sendmmsg, bine_connect,
-    bine_accept,  bine_accept4,  bine_poll,  bine_select, bine_close,
+    "bine",       bine_read,     bine_readv,    bine_write,    bine_writev,
+    bine_recv,    bine_recvfrom, bine_recvmsg,  bine_recvmmsg, bine_send,
+    bine_sendto,  bine_sendmsg,  bine_sendmmsg, bine_connect,  bine_accept,
+    bine_accept4, bine_poll,     bine_select,   bine_close,
 };
 
 /* As a patched program calls them: the hooks have short ways of their own. */
 static const struct calls hooks = {
-    "patched",    hook_read,     hook_readv, hook_write,  hook_writev,  hook_recv,     hook_recvfrom,
-    hook_recvmsg, hook_recvmmsg, hook_send,  hook_sendto, hook_sendmsg, hook_sendmmsg, hook_connect,
-    hook_accept,  hook_accept4,  hook_poll,  hook_select, hook_close,
+    "patched",    hook_read,     hook_readv,    hook_write,    hook_writev,
+    hook_recv,    hook_recvfrom, hook_recvmsg,  hook_recvmmsg, hook_send,
+    hook_sendto,  hook_sendmsg,  hook_sendmmsg, hook_connect,  hook_accept,
+    hook_accept4, hook_poll,     hook_select,   hook_close,
 };
 
-static void play_greenlet(scenario *play, const struct calls *calls, uint64_t seed, struct transcript *transcript)
+static void play_greenlet(scenario *play, const struct calls *calls, uint64_t seed,
+                          struct transcript *transcript)
 {
-    struct greenlet_stage stage = {
-        .stage = {.calls = calls, .begin = greenlet_begin, .look = greenlet_look, .finish = greenlet_finish}};
+    struct greenlet_stage stage = {.stage = {.calls = calls,
+                                             .begin = greenlet_begin,
+                                             .look = greenlet_look,
+                                             .finish = greenlet_finish}};
     play(&stage.stage, seed, transcript);
 }
 
-/* ---- both -------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static void show_difference(const struct transcript *real, const struct transcript *ours)
 {
@@ -239,21 +250,24 @@ static void show_difference(const struct transcript *real, const struct transcri
 }
 
 /* Play it by these calls of ours and compare. */
-static void compare(scenario *play, const struct calls *calls, uint64_t seed, const struct transcript *real)
+static void compare(scenario *play, const struct calls *calls, uint64_t seed,
+                    const struct transcript *real)
 {
     static struct transcript ours;
     const char *poller = getenv("BINE_POLLER");
     bool simulated = poller && strncmp(poller, "sim", 3) == 0;
     ours.length = 0;
     ours.text[0] = 0;
-    /* Even seeds of the simulator leave the transfers to the call, whose results can be compared. */
+    /* Even seeds of the simulator leave the transfers to the call, whose results can be
+     * compared. */
     if (simulated)
         CHECK(bine_poller_simulate(bine_hub_get(), 2 * seed) != NULL);
     /* Records believed or not: both must come to the same. */
     bine_descriptor_trust(seed & 1);
     /* The hooks are to act, but the calls of this program are to stay libc's. */
     if (calls == &hooks)
-        atomic_store(&bine_patch_active, BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_DESCRIPTOR);
+        atomic_store(&bine_patch_active,
+                     BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_DESCRIPTOR);
     play_greenlet(play, calls, seed, &ours);
     atomic_store(&bine_patch_active, 0);
     bine_descriptor_trust(false);

@@ -1,11 +1,12 @@
 /*
- * Differential testing: a random script of calls is run twice, by the real blocking calls in a thread and by Bine's
- * in a greenlet, and must give the same transcript: results, errno, bytes, signals, and whether each call had to
- * wait.
+ * Differential testing: a random script of calls is run twice, by the real blocking calls in a
+ * thread and by Bine's in a greenlet, and must give the same transcript: results, errno, bytes,
+ * signals, and whether each call had to wait.
  *
- * A script is a row of steps. In each the *worker* makes one call that may block; when it is seen to be blocked (or
- * has returned), the *driver* makes calls that never block, until the worker's has returned. One call that may
- * block at a time is what makes the outcome the kernel's and not the scheduler's.
+ * A script is a row of steps. In each the *worker* makes one call that may block; when it is seen
+ * to be blocked (or has returned), the *driver* makes calls that never block, until the worker's
+ * has returned. One call that may block at a time is what makes the outcome the kernel's and not
+ * the scheduler's.
  */
 #ifndef BINE_TESTS_IO_DIFFERENTIAL_H
 #define BINE_TESTS_IO_DIFFERENTIAL_H
@@ -46,7 +47,8 @@ struct transcript {
     size_t length;
 };
 
-void transcript_add(struct transcript *transcript, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void transcript_add(struct transcript *transcript, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "= 12", or "= -1 EAGAIN". */
 void transcript_result(struct transcript *transcript, ssize_t result, int error);
 
@@ -82,8 +84,9 @@ struct stage {
 typedef void scenario(struct stage *stage, uint64_t seed, struct transcript *transcript);
 
 /*
- * Play `scenario` for seeds first .. first + count - 1, each with libc's calls in a thread, with Bine's in a greenlet and
- * with the hooks of these; fails the test at the first difference. The environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone,
+ * Play `scenario` for seeds first .. first + count - 1, each with libc's calls in a thread, with
+ * Bine's in a greenlet and with the hooks of these; fails the test at the first difference. The
+ * environment: BINE_DIFFERENTIAL_SEEDS=N plays so many, BINE_DIFFERENTIAL_SEED=N that one alone,
  * and shows it.
  */
 void differential(scenario *play, uint64_t first, unsigned count);

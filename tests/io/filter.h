@@ -1,4 +1,5 @@
-/* A seccomp filter for one system call, from now on in this process: fail with an errno, or die at once. */
+/* A seccomp filter for one system call, from now on in this process: fail with an errno, or die at
+ * once. */
 #ifndef BINE_TESTS_FILTER_H
 #define BINE_TESTS_FILTER_H
 
@@ -21,7 +22,8 @@ static inline void filter_call(unsigned number, unsigned action)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         SKIP("no seccomp filter here: %s", strerror(errno));
 }
 

@@ -49,7 +49,8 @@ void live(void)
 {
     int pair[2];
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    bine_greenlet *all[3] = {bine_spawn(echo, pair), bine_spawn(lock_and_nap, NULL), bine_spawn(lock_and_nap, NULL)};
+    bine_greenlet *all[3] = {bine_spawn(echo, pair), bine_spawn(lock_and_nap, NULL),
+                             bine_spawn(lock_and_nap, NULL)};
     char byte = 'x';
     for (int i = 0; i < 3; i++) {
         CHECK_EQ(write(pair[0], &byte, 1), 1);

@@ -5,7 +5,8 @@
 #include <bine.h>
 #include <sys/types.h>
 
-/* I/O, waits, locks, greenlets, look-ups, the offload pool and stdio. Ends the test if any of them fails. */
+/* I/O, waits, locks, greenlets, look-ups, the offload pool and stdio. Ends the test if any of them
+ * fails. */
 void live(void);
 /* Look "localhost" up. Returns its argument. */
 void *in_name(void *unused);

@@ -8,8 +8,8 @@
 
 #include <bine.h>
 
-/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions, across which the
- * compiler takes what is local to a file to be unchanged. */
+/* Volatile: libc declares some calls that wait here (sendfile, flock, semop) as leaf functions,
+ * across which the compiler takes what is local to a file to be unchanged. */
 static volatile bool done;
 static volatile unsigned beats;
 static int64_t pulse = BINE_MS; /* between two beats; 0: at every opportunity */

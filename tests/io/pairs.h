@@ -61,11 +61,13 @@ static inline int tcp_socket(void)
     return announced(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
 }
 
-/* Each process at another address: many seeds one after the other would use up the ports of one, which are in TIME_WAIT for a minute. */
+/* Each process at another address: many seeds one after the other would use up the ports of one,
+ * which are in TIME_WAIT for a minute. */
 static inline void tcp_pair(int fds[2])
 {
     struct sockaddr_in address;
-    int one = 1, listener = tcp_listener_at(INADDR_LOOPBACK + (in_addr_t)getpid() % 0xffff00, &address, 4);
+    int one = 1,
+        listener = tcp_listener_at(INADDR_LOOPBACK + (in_addr_t)getpid() % 0xffff00, &address, 4);
     fds[0] = tcp_socket();
     CHECK_OK(connect(fds[0], (struct sockaddr *)&address, sizeof address));
     fds[1] = announced(accept4(listener, NULL, NULL, SOCK_CLOEXEC), BINE_FD_SOCKET);
@@ -74,7 +76,8 @@ static inline void tcp_pair(int fds[2])
     CHECK_OK(bine_close(listener));
 }
 
-/* Reads as much as there is until that is `size` bytes, and not more; the simulator's reads come up short. */
+/* Reads as much as there is until that is `size` bytes, and not more; the simulator's reads come up
+ * short. */
 static inline void check_read(int fd, const char *expected, size_t size)
 {
     char buffer[64];

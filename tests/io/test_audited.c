@@ -1,5 +1,5 @@
-/* Under the auditor's eyes (see ../patch/audit.h): streams, children, locks, messages and files do not block the
- * thread. */
+/* Under the auditor's eyes (see ../patch/audit.h): streams, children, locks, messages and files do
+ * not block the thread. */
 #include <bine.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ static void *offload(void *arg)
     return NULL;
 }
 
-/* The pool's threads are made before: while libc makes one it blocks all signals, the auditor's too. */
+/* The pool's threads are made before: while libc makes one it blocks all signals, the auditor's
+ * too. */
 static void make_threads(void)
 {
     bine_greenlet *all[6];
@@ -116,7 +117,8 @@ static void *end_children(void *arg)
 TEST(children_do_not_block_the_thread)
 {
     CHECK_OK(bine_patch_all());
-    for (int i = 0; i < 3; i++) { /* before: while libc forks it blocks all signals, the auditor's too */
+    /* Before: while libc forks it blocks all signals, the auditor's too. */
+    for (int i = 0; i < 3; i++) {
         children[i] = fork();
         CHECK_OK(children[i]);
         if (children[i] == 0) {

@@ -1,4 +1,5 @@
-/* Each allocation behind an I/O call fails once: the call says so, no byte is lost, and the next one works. */
+/* Each allocation behind an I/O call fails once: the call says so, no byte is lost, and the next
+ * one works. */
 #include "failing.h"
 
 #include <sys/epoll.h>
@@ -60,8 +61,9 @@ static void poll_and_select_many(void)
         asked[i] = (struct pollfd){.fd = pairs[i][0], .events = POLLIN};
         FD_SET(pairs[i][0], &set);
     }
-    /* When a ring could not be finished the kernel takes it down behind our back, and that interrupts epoll_wait(2) without
-     * any signal (Linux 6.18: task work of io_ring_exit_work). It may happen whenever, so EINTR is no failure here. */
+    /* When a ring could not be finished the kernel takes it down behind our back, and that
+     * interrupts epoll_wait(2) without any signal (Linux 6.18: task work of io_ring_exit_work). It
+     * may happen whenever, so EINTR is no failure here. */
     int highest = pairs[PAIRS - 1][0] + 2, result;
     do
         result = bine_poll(asked, PAIRS, 1);

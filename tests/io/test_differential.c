@@ -1,4 +1,5 @@
-/* Random scripts over pairs of connected descriptors: every call that moves bytes, on every kind of file. */
+/* Random scripts over pairs of connected descriptors: every call that moves bytes, on every kind of
+ * file. */
 #include <bine.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -22,7 +23,8 @@ enum kind {
     PIPE,
     KINDS
 };
-static const char *const kind_names[] = {"unix stream", "unix datagram", "unix seqpacket", "tcp", "pipe"};
+static const char *const kind_names[] = {"unix stream", "unix datagram", "unix seqpacket", "tcp",
+                                         "pipe"};
 
 enum {
     BIG = 600000,
@@ -37,7 +39,8 @@ struct world {
     int fds[2];
     bool nonblocking[2], open[2], timed[2][2]; /* SO_RCVTIMEO, SO_SNDTIMEO */
     bool low_water;                            /* of one of them: its reader looks by the clock */
-    bool over;                                 /* what follows would depend on how much the kernel took */
+    bool over;                                 /* what follows would depend on how much the
+                                                * kernel took */
     uint8_t counter[2];                        /* what each end writes next: the bytes count up */
     uint64_t sum;                              /* of what the worker's call received */
     char *buffer[2];                           /* the worker's, and the driver's */
@@ -50,7 +53,7 @@ static void on_sigpipe(int number)
     pipe_signals++;
 }
 
-/* ---- making the pair --------------------------------------------------------------------------- */
+/* ---- making the pair ------------------------------------------------------------------------- */
 
 static void note(struct world *world, int end, enum bine_descriptor_kind kind)
 {
@@ -119,10 +122,11 @@ static void make_pair(struct world *world)
         }
     }
     transcript_add(world->transcript, "%s%s%s\n", kind_names[world->kind],
-                   world->nonblocking[0] ? ", 0 non-blocking" : "", world->nonblocking[1] ? ", 1 non-blocking" : "");
+                   world->nonblocking[0] ? ", 0 non-blocking" : "",
+                   world->nonblocking[1] ? ", 1 non-blocking" : "");
 }
 
-/* ---- the calls --------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 enum verb {
     READ,
@@ -142,8 +146,9 @@ enum verb {
     SELECT,
     VERBS
 };
-static const char *const verb_names[] = {"read",   "readv", "recv",   "recvfrom", "recvmsg",  "recvmmsg", "write",
-                                         "writev", "send",  "sendto", "sendmsg",  "sendmmsg", "poll",     "select"};
+static const char *const verb_names[] = {"read",     "readv",    "recv",   "recvfrom", "recvmsg",
+                                         "recvmmsg", "write",    "writev", "send",     "sendto",
+                                         "sendmsg",  "sendmmsg", "poll",   "select"};
 
 struct call {
     struct world *world;
@@ -182,7 +187,8 @@ static ssize_t receive_messages(const struct calls *calls, struct call *call)
         messages[i].msg_hdr.msg_iovlen = 1;
     }
     int fd = call->world->fds[call->end];
-    ssize_t result = calls->recvmmsg(fd, messages, 3, call->flags, call->flags & MSG_WAITFORONE ? NULL : &timeout);
+    ssize_t result = calls->recvmmsg(fd, messages, 3, call->flags,
+                                     call->flags & MSG_WAITFORONE ? NULL : &timeout);
     for (ssize_t i = 0; i < result; i++)
         call->extra = call->extra * 1000 + (int)messages[i].msg_len;
     return result;
@@ -214,11 +220,12 @@ static ssize_t select_one(const struct calls *calls, struct call *call)
         if (call->flags >> i & 1)
             FD_SET(fd, &sets[i]);
     }
-    ssize_t result =
-        calls->select(fd + 1, &sets[0], call->size & 1 ? &sets[1] : NULL, &sets[2], forever ? NULL : &timeout);
+    ssize_t result = calls->select(fd + 1, &sets[0], call->size & 1 ? &sets[1] : NULL, &sets[2],
+                                   forever ? NULL : &timeout);
     for (int i = 0; i < 3; i++)
         call->extra |= (FD_ISSET(fd, &sets[i]) != 0) << i;
-    /* What is left: nothing after the whole time; after less of it, how much depends on the machine. */
+    /* What is left: nothing after the whole time; after less of it, how much depends on the
+     * machine. */
     call->extra |= (timeout.tv_sec == 0 && timeout.tv_usec <= (result == 0 ? 0 : 20000)) << 4;
     return result;
 }
@@ -245,7 +252,8 @@ static void run_call(const struct calls *calls, void *arg)
         call->result = calls->recv(fd, call->buffer, call->size, call->flags);
         break;
     case RECVFROM:
-        call->result = calls->recvfrom(fd, call->buffer, call->size, call->flags, (struct sockaddr *)&address, &length);
+        call->result = calls->recvfrom(fd, call->buffer, call->size, call->flags,
+                                       (struct sockaddr *)&address, &length);
         break;
     case RECVMSG:
         call->result = calls->recvmsg(fd, &message, call->flags);
@@ -273,7 +281,8 @@ static void run_call(const struct calls *calls, void *arg)
         call->result = send_messages(calls, call);
         break;
     case POLL:
-        call->result = calls->poll(&question, 1, (int)call->size % 3 * 10 - (call->size % 3 == 2 ? 21 : 0));
+        call->result =
+            calls->poll(&question, 1, (int)call->size % 3 * 10 - (call->size % 3 == 2 ? 21 : 0));
         call->extra = question.revents;
         break;
     default:
@@ -283,7 +292,7 @@ static void run_call(const struct calls *calls, void *arg)
     call->error = call->result < 0 ? errno : 0;
 }
 
-/* ---- the script -------------------------------------------------------------------------------- */
+/* ---- the script ------------------------------------------------------------------------------ */
 
 static size_t draw_size(struct world *world)
 {
@@ -301,8 +310,15 @@ static size_t draw_size(struct world *world)
 
 static void draw_call(struct world *world, struct call *call)
 {
-    static const int receive_flags[] = {
-        0, 0, 0, MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_PEEK | MSG_WAITALL, MSG_TRUNC, MSG_ERRQUEUE | MSG_DONTWAIT};
+    static const int receive_flags[] = {0,
+                                        0,
+                                        0,
+                                        MSG_PEEK,
+                                        MSG_WAITALL,
+                                        MSG_DONTWAIT,
+                                        MSG_PEEK | MSG_WAITALL,
+                                        MSG_TRUNC,
+                                        MSG_ERRQUEUE | MSG_DONTWAIT};
     static const int send_flags[] = {0, 0, MSG_NOSIGNAL, MSG_DONTWAIT, 0};
     do {
         call->end = (int)draw(&world->draw, 2);
@@ -310,7 +326,8 @@ static void draw_call(struct world *world, struct call *call)
     } while (!world->open[call->end]);
     call->size = draw_size(world);
     if (call->verb <= LAST_RECEIVE)
-        call->flags = receive_flags[draw(&world->draw, sizeof receive_flags / sizeof *receive_flags)];
+        call->flags =
+            receive_flags[draw(&world->draw, sizeof receive_flags / sizeof *receive_flags)];
     else
         call->flags = send_flags[draw(&world->draw, sizeof send_flags / sizeof *send_flags)];
     if (call->verb == RECVMMSG) {
@@ -320,15 +337,16 @@ static void draw_call(struct world *world, struct call *call)
     if (call->verb == SENDMMSG)
         call->size = call->size > 6000 ? 6000 : call->size;
     if (call->verb == POLL)
-        call->flags = ((int)draw(&world->draw, 0x400) & (POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLWRNORM)) |
+        call->flags = ((int)draw(&world->draw, 0x400) &
+                       (POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLWRNORM)) |
                       (draw_one_in(&world->draw, 3) ? POLLRDHUP : 0);
     if (call->verb == SELECT) {
         call->flags = (int)draw(&world->draw, 8);
         if (!(call->flags & 1)) /* nothing would ever wake it */
             call->size &= ~(size_t)2;
     }
-    /* TCP with data that is only peeked at beyond the window, or sent in parts that depend on the weather: compare
-     * what is certain. A message to nowhere and amounts that fit are certain. */
+    /* TCP with data that is only peeked at beyond the window, or sent in parts that depend on the
+     * weather: compare what is certain. A message to nowhere and amounts that fit are certain. */
     if (call->verb > LAST_RECEIVE && call->verb < POLL && world->kind == TCP && call->size == BIG)
         call->flags &= ~MSG_DONTWAIT;
     if (call->verb > LAST_RECEIVE && call->verb < POLL)
@@ -365,7 +383,8 @@ static void give(struct world *world, int end, size_t size)
     ssize_t given;
     if (world->kind == PIPE) {
         struct pollfd room = {.fd = world->fds[1], .events = POLLOUT};
-        if (end != 1 || poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT) || room.revents & POLLERR)
+        if (end != 1 || poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT) ||
+            room.revents & POLLERR)
             return;
         given = write(world->fds[1], world->buffer[1], size);
     } else {
@@ -383,7 +402,8 @@ static void end_of(struct world *world, int end)
     CHECK_OK(world->calls->close(world->fds[end]));
 }
 
-/* Will the worker's call come back by itself? Then nothing is done to release it: the two would race. */
+/* Will the worker's call come back by itself? Then nothing is done to release it: the two would
+ * race. */
 static bool comes_back(const struct world *world, const struct call *call)
 {
     if (call->verb == POLL)
@@ -393,8 +413,8 @@ static bool comes_back(const struct world *world, const struct call *call)
     return world->timed[call->end][call->verb > LAST_RECEIVE];
 }
 
-/* What the driver does while the worker's call waits: something that may release it, and at last something that
- * must. */
+/* What the driver does while the worker's call waits: something that may release it, and at last
+ * something that must. */
 static void release(struct stage *stage, struct world *world, const struct call *call)
 {
     int other = !call->end;
@@ -402,8 +422,8 @@ static void release(struct stage *stage, struct world *world, const struct call 
     for (int tries = 0; !comes_back(world, call) && stage->look(stage); tries++) {
         uint32_t what = tries > 12 ? 100 : draw(&world->draw, 8);
         if (call->verb > LAST_RECEIVE && call->verb < POLL) {
-            /* A sender waits for room. Or the other end goes away, at once: how much would have gone before is not
-             * certain. */
+            /* A sender waits for room. Or the other end goes away, at once: how much would have
+             * gone before is not certain. */
             if (abrupt)
                 end_of(world, other);
             else
@@ -441,7 +461,8 @@ static void step(struct stage *stage, struct world *world)
     /* How often the driver draws must not matter to what comes after. */
     uint64_t next = world->draw.state + 1000;
     draw_call(world, &call);
-    stage->slow = world->low_water || (call.flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL);
+    stage->slow =
+        world->low_water || (call.flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL);
     struct work work = {run_call, &call};
     int signals = pipe_signals;
     bool waited = stage->begin(stage, &work);
@@ -449,24 +470,30 @@ static void step(struct stage *stage, struct world *world)
         release(stage, world, &call);
     else
         stage->finish(stage);
-    transcript_add(world->transcript, "%s(%d, %zu, %#x)", verb_names[call.verb], call.end, call.size, call.flags);
-    /* How much TCP takes depends on when its memory is given back, and how much of it has come on the machine. */
-    if (world->kind == TCP && call.size == BIG && call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0) {
+    transcript_add(world->transcript, "%s(%d, %zu, %#x)", verb_names[call.verb], call.end,
+                   call.size, call.flags);
+    /* How much TCP takes depends on when its memory is given back, and how much of it has come on
+     * the machine. */
+    if (world->kind == TCP && call.size == BIG && call.verb > LAST_RECEIVE && call.verb < POLL &&
+        call.result > 0) {
         world->over = true;
         call.result = call.result == BIG ? BIG : 1;
     }
-    /* Full, or nearly: whether another byte finds room depends on how the kernel came by its pages. */
-    if (call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0 && call.result < (ssize_t)call.size &&
-        call.verb != SENDMMSG)
+    /* Full, or nearly: whether another byte finds room depends on how the kernel came by its
+     * pages. */
+    if (call.verb > LAST_RECEIVE && call.verb < POLL && call.result > 0 &&
+        call.result < (ssize_t)call.size && call.verb != SENDMMSG)
         world->over = true;
     transcript_result(world->transcript, call.result, call.error);
-    transcript_add(world->transcript, " extra %#x%s", call.extra, waited && !comes_back(world, &call) ? " waited" : "");
+    transcript_add(world->transcript, " extra %#x%s", call.extra,
+                   waited && !comes_back(world, &call) ? " waited" : "");
     if (pipe_signals != signals)
         transcript_add(world->transcript, " SIGPIPE %d", (int)pipe_signals - signals);
     if (call.verb <= LAST_RECEIVE && call.result > 0) {
         size_t filled = call.verb == RECVMMSG ? call.size : (size_t)call.result;
-        transcript_add(world->transcript, " sum %016llx",
-                       (unsigned long long)sum_of(call.buffer, filled < call.size ? filled : call.size));
+        transcript_add(
+            world->transcript, " sum %016llx",
+            (unsigned long long)sum_of(call.buffer, filled < call.size ? filled : call.size));
     }
     transcript_add(world->transcript, "\n");
     world->draw.state = next;
@@ -476,7 +503,8 @@ static void step(struct stage *stage, struct world *world)
 
 static void play(struct stage *stage, uint64_t seed, struct transcript *transcript, enum kind kind)
 {
-    struct world world = {.calls = stage->calls, .transcript = transcript, .draw = {seed}, .kind = kind};
+    struct world world = {
+        .calls = stage->calls, .transcript = transcript, .draw = {seed}, .kind = kind};
     struct sigaction action = {.sa_handler = on_sigpipe}, before;
     CHECK_OK(sigaction(SIGPIPE, &action, &before));
     world.buffer[0] = malloc(BIG);
@@ -547,6 +575,7 @@ TEST(tcp_sockets_behave_as_libc, .seconds = 60)
 
 TEST(pipes_behave_as_libc, .seconds = 60)
 {
-    harness_not_under_emulator("it has no preadv2, so calls that fail at once elsewhere wait first");
+    harness_not_under_emulator(
+        "it has no preadv2, so calls that fail at once elsewhere wait first");
     differential(play_pipe, 1, SEEDS);
 }

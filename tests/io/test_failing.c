@@ -1,5 +1,5 @@
-/* Each allocation of the offload pool and of what is built on it fails once: the call says so, nothing is lost,
- * nothing leaks. */
+/* Each allocation of the offload pool and of what is built on it fails once: the call says so,
+ * nothing is lost, nothing leaks. */
 #include "failing.h"
 
 #include <arpa/inet.h>
@@ -79,7 +79,8 @@ static void names(void)
 
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char host[200];
-    int status = bine_getnameinfo((struct sockaddr *)&address, sizeof address, host, sizeof host, NULL, 0, 0);
+    int status = bine_getnameinfo((struct sockaddr *)&address, sizeof address, host, sizeof host,
+                                  NULL, 0, 0);
     if (status != 0) {
         CHECK_EQ(status, EAI_MEMORY);
         CHECK(failing_struck());
@@ -120,7 +121,8 @@ static int give_format(struct bine_hub *hub, FILE *file, const char *format, ...
 static void *write_stream(void *file)
 {
     struct bine_hub *hub = bine_hub_here();
-    if (bine_stdio_fputs(hub, "a line\n", file, false) < 0 || give_format(hub, file, "%2000d\n", 7) < 0)
+    if (bine_stdio_fputs(hub, "a line\n", file, false) < 0 ||
+        give_format(hub, file, "%2000d\n", 7) < 0)
         failing_excuse();
     if (bine_stdio_fclose(hub, file) != 0)
         failing_excuse();

@@ -12,7 +12,7 @@
 #include "io/offload/offload.h"
 #include "libc/libc.h"
 
-/* ---- forks in the middle of fork ------------------------------------------------------------------ */
+/* ---- forks in the middle of fork ------------------------------------------------------------- */
 
 static atomic_int in_fork; /* 1: armed, 2: all of the runtime's locks are held, 3: go on */
 
@@ -31,7 +31,7 @@ __attribute__((constructor(101))) static void register_first(void)
     pthread_atfork(hold_fork, NULL, NULL);
 }
 
-/* ---- waits ------------------------------------------------------------------------------------------ */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex;
 static sem_t semaphore;
@@ -49,7 +49,7 @@ static void *in_semaphore(void *unused)
     return unused;
 }
 
-/* ---- the pool's threads and libc's locks ------------------------------------------------------------ */
+/* ---- the pool's threads and libc's locks ----------------------------------------------------- */
 
 static atomic_bool stop_looking;
 
@@ -60,7 +60,8 @@ static void *keep_looking_up(void *unused)
     return unused;
 }
 
-/* A thread of the pool that is in the middle of libc's resolver must not leave its locks to the child. */
+/* A thread of the pool that is in the middle of libc's resolver must not leave its locks to the
+ * child. */
 TEST(hazard_60_a_child_looks_up_while_the_pool_does, .seconds = 60)
 {
     harness_not_under_emulator("a child of a process with threads ends in an assertion of its");
@@ -148,7 +149,7 @@ TEST(hazard_60_a_fork_does_not_wait_for_long)
     CHECK_EQ(lock_in_child(2000000), EBUSY);
 }
 
-/* ---- locks across fork ------------------------------------------------------------------------------ */
+/* ---- locks across fork ----------------------------------------------------------------------- */
 
 static void *post_in_fork(void *posted)
 {

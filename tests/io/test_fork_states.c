@@ -1,7 +1,8 @@
 /*
- * fork in every state: greenlets are parked in each kind of wait, the pool works, messages are pending, locks are held, the forker is
- * a link, a thread, a job of the pool. The child does what programs do (I/O, sleeps, look-ups, locks, greenlets), and the parent's
- * greenlets find their waits as they were.
+ * fork in every state: greenlets are parked in each kind of wait, the pool works, messages are
+ * pending, locks are held, the forker is a link, a thread, a job of the pool. The child does what
+ * programs do (I/O, sleeps, look-ups, locks, greenlets), and the parent's greenlets find their
+ * waits as they were.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 /* The child hangs in its allocator. */
 #define NOT_UNDER_ASAN "a thread of the pool may hold the allocator's lock at the fork"
 
-/* ---- greenlets parked in each kind of wait --------------------------------------------------------- */
+/* ---- greenlets parked in each kind of wait --------------------------------------------------- */
 
 static struct {
     int pair[2], polled[2], listener, epoll;
@@ -133,7 +134,8 @@ static void begin_waits(void)
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, waits.polled), 0);
     waits.listener = socket(AF_UNIX, SOCK_STREAM, 0);
     waits.address.ss_family = AF_UNIX;
-    CHECK_EQ(bind(waits.listener, (struct sockaddr *)&waits.address, sizeof waits.address.ss_family), 0);
+    CHECK_EQ(
+        bind(waits.listener, (struct sockaddr *)&waits.address, sizeof waits.address.ss_family), 0);
     CHECK_EQ(listen(waits.listener, 5), 0);
     waits.length = sizeof waits.address;
     CHECK_EQ(getsockname(waits.listener, (struct sockaddr *)&waits.address, &waits.length), 0);
@@ -151,13 +153,16 @@ static void begin_waits(void)
 static void end_waits(void)
 {
     CHECK_EQ(close(waits.polled[0]) | close(waits.polled[1]), 0);
-    CHECK_EQ(close(waits.pair[0]) | close(waits.pair[1]) | close(waits.listener) | close(waits.epoll), 0);
+    CHECK_EQ(close(waits.pair[0]) | close(waits.pair[1]) | close(waits.listener) |
+                 close(waits.epoll),
+             0);
     bine_event_free(waits.event);
     sem_destroy(&waits.semaphore);
 }
 
-static void *(*const all_waits[])(void *) = {in_poll,      in_epoll,     in_read,  in_accept, in_mutex,   in_rwlock,
-                                             in_condition, in_semaphore, in_event, in_sleep,  in_offload, in_name};
+static void *(*const all_waits[])(void *) = {in_poll,  in_epoll,  in_read,      in_accept,
+                                             in_mutex, in_rwlock, in_condition, in_semaphore,
+                                             in_event, in_sleep,  in_offload,   in_name};
 enum {
     WAITS = sizeof all_waits / sizeof *all_waits
 };
@@ -264,7 +269,7 @@ TEST(fork_in_a_greenlet_and_again_in_its_child)
     end_waits();
 }
 
-/* ---- the forker is no greenlet --------------------------------------------------------------------- */
+/* ---- the forker is no greenlet --------------------------------------------------------------- */
 
 static void fork_in_link(bine_greenlet *g, void *sleep_error)
 {
@@ -274,7 +279,8 @@ static void fork_in_link(bine_greenlet *g, void *sleep_error)
     if (child == 0) {
         alarm(20);
         errno = 0;
-        _exit(bine_sleep(BINE_MS) == -1 && errno == EDEADLK ? 0 : 1); /* a link may not wait, in the child neither */
+        /* A link may not wait, in the child neither. */
+        _exit(bine_sleep(BINE_MS) == -1 && errno == EDEADLK ? 0 : 1);
     }
     int status = -1;
     bine_libc.waitpid(child, &status, 0);

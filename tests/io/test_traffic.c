@@ -1,4 +1,5 @@
-/* Much traffic at once, by every call and on every kind of descriptor: each byte arrives, in order, and nobody sleeps on. */
+/* Much traffic at once, by every call and on every kind of descriptor: each byte arrives, in order,
+ * and nobody sleeps on. */
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -126,8 +127,9 @@ static void run_traffic(uint64_t seed)
     bine_descriptor_trust(seed & 2);
     for (int i = 0; i < STREAMS; i++) {
         struct traffic *t = &all[i];
-        *t = (struct traffic){
-            .is_pipe = i % 3 == 2, .writer = {seed * 1000 + (uint64_t)i}, .reader = {seed * 1000 + 500 + (uint64_t)i}};
+        *t = (struct traffic){.is_pipe = i % 3 == 2,
+                              .writer = {seed * 1000 + (uint64_t)i},
+                              .reader = {seed * 1000 + 500 + (uint64_t)i}};
         i % 3 == 0 ? unix_pair(t->fds) : i % 3 == 1 ? tcp_pair(t->fds) : pipe_pair(t->fds);
         greenlets[2 * i] = bine_spawn(read_all, t);
         greenlets[2 * i + 1] = bine_spawn(write_all, t);

@@ -77,6 +77,7 @@ TEST(a_waiter_of_a_real_time_class_lets_the_holder_run)
     while (!bine_spin_try(&lock))
         bine_spin_pause(&rounds);
     pthread_join(holder, NULL);
-    /* A waiter that only yields keeps the processor for as long as the kernel lets a real-time thread have it: a second, a million rounds. */
+    /* A waiter that only yields keeps the processor for as long as the kernel lets a real-time
+     * thread have it: a second, a million rounds. */
     CHECK(rounds < 100000);
 }

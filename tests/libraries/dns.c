@@ -20,7 +20,8 @@ struct question {
     struct sockaddr_in from;
 };
 
-/* RFC 1035: the header, the question again, and of an A question one record that points back at the name. */
+/* RFC 1035: the header, the question again, and of an A question one record that points back at the
+ * name. */
 static void *answer(void *arg)
 {
     static const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1};
@@ -40,7 +41,8 @@ static void *answer(void *arg)
         end += sizeof record;
     }
     if (bine_sleep(delay) == 0)
-        bine_sendto(server, text, end, 0, (struct sockaddr *)&question->from, sizeof question->from);
+        bine_sendto(server, text, end, 0, (struct sockaddr *)&question->from,
+                    sizeof question->from);
     free(question);
     return NULL;
 }
@@ -51,7 +53,8 @@ static void *serve(void *arg)
     for (;;) {
         struct question *question = calloc(1, sizeof *question);
         socklen_t length = sizeof question->from;
-        question->size = bine_recvfrom(server, question->text, 500, 0, (struct sockaddr *)&question->from, &length);
+        question->size = bine_recvfrom(server, question->text, 500, 0,
+                                       (struct sockaddr *)&question->from, &length);
         if (question->size < 17) {
             free(question);
             return NULL;

@@ -1,4 +1,5 @@
-/* A name server of this process's greenlets: every name has the address 127.0.0.1, after `delay` ns. */
+/* A name server of this process's greenlets: every name has the address 127.0.0.1, after `delay`
+ * ns. */
 #ifndef BINE_TESTS_DNS_H
 #define BINE_TESTS_DNS_H
 

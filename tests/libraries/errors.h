@@ -1,6 +1,7 @@
 /*
- * What a kill, a timeout scope and a peer's failure look like through a library: each row of docs/errors.md. A call that would wait for long is
- * struck in the middle; what it returned is compared, and the handle is tried once more by a greenlet that is all right.
+ * What a kill, a timeout scope and a peer's failure look like through a library: each row of
+ * docs/errors.md. A call that would wait for long is struck in the middle; what it returned is
+ * compared, and the handle is tried once more by a greenlet that is all right.
  */
 #ifndef BINE_TESTS_ERRORS_H
 #define BINE_TESTS_ERRORS_H
@@ -57,11 +58,12 @@ static inline struct outcome strike(struck_call *call, void *handle, bool kill)
 }
 
 /* Says both, so that a library's new version can be compared with the page. */
-#define CHECK_OUTCOME(of, wanted, words)                                                                   \
-    do {                                                                                                   \
-        struct outcome seen_ = (of);                                                                       \
-        if (seen_.code != (wanted) || !strstr(seen_.message, words))                                       \
-            FAIL("returned %ld \"%s\", not %ld \"%s\"", seen_.code, seen_.message, (long)(wanted), words); \
+#define CHECK_OUTCOME(of, wanted, words)                                                           \
+    do {                                                                                           \
+        struct outcome seen_ = (of);                                                               \
+        if (seen_.code != (wanted) || !strstr(seen_.message, words))                               \
+            FAIL("returned %ld \"%s\", not %ld \"%s\"", seen_.code, seen_.message, (long)(wanted), \
+                 words);                                                                           \
     } while (0)
 
 #endif

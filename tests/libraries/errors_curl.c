@@ -22,7 +22,8 @@ static void perform(CURL *curl, int to, struct outcome *outcome)
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     outcome->code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &outcome->system_error);
-    snprintf(outcome->message, sizeof outcome->message, "%.299s", curl_easy_strerror((CURLcode)outcome->code));
+    snprintf(outcome->message, sizeof outcome->message, "%.299s",
+             curl_easy_strerror((CURLcode)outcome->code));
 }
 
 static void fetches(void *curl, struct outcome *outcome)
@@ -40,7 +41,8 @@ static void struck(bool kill, CURLcode code)
     struct outcome struck = strike(fetches, curl, kill);
     CHECK_OUTCOME(struck, code, "A libcurl function was given a bad argument");
     CHECK_EQ(struck.system_error, 0);
-    perform(curl, direct, &after); /* the handle is as good as ever; libcurl has closed the connection */
+    /* The handle is as good as ever; libcurl has closed the connection. */
+    perform(curl, direct, &after);
     CHECK_EQ(after.code, CURLE_OK);
     curl_easy_cleanup(curl);
     proxy_stop();
@@ -79,7 +81,8 @@ static void left(const char *answer, CURLcode code)
     struct outcome outcome = {.code = 0};
     library_port("BINE_HTTP_PORT");
     CHECK_OK(bine_patch_all());
-    bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, leave, (void *)answer);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, leave, (void *)answer);
     CHECK_OK(bine_server_start(server));
     CURL *curl = curl_easy_init();
     perform(curl, bine_server_port(server), &outcome);

@@ -57,7 +57,8 @@ TEST(a_server_that_ends_the_connection_is_its_end, .seconds = 60)
     redisContext *context = connected();
     command(context, "QUIT", &outcome);
     CHECK_OUTCOME(outcome, 0, "OK");
-    CHECK_EQ(redisGetReply(context, &reply), REDIS_ERR); /* waits for one more, as a subscriber does */
+    /* Waits for one more, as a subscriber does. */
+    CHECK_EQ(redisGetReply(context, &reply), REDIS_ERR);
     CHECK_EQ(context->err, REDIS_ERR_EOF);
     CHECK_STRING(context->errstr, "Server closed the connection");
     redisFree(context);
@@ -70,7 +71,8 @@ TEST(a_command_after_that_end_may_be_answered_by_a_reset, .seconds = 60)
     command(context, "QUIT", &outcome);
     CHECK_OUTCOME(outcome, 0, "OK");
     command(context, "PING", &outcome);
-    if (outcome.code == REDIS_ERR_IO) /* the server's kernel had forgotten the connection when the command came */
+    /* The server's kernel had forgotten the connection when the command came. */
+    if (outcome.code == REDIS_ERR_IO)
         CHECK_STRING(outcome.message, "Connection reset by peer");
     else
         CHECK_OUTCOME(outcome, REDIS_ERR_EOF, "Server closed the connection");

@@ -19,7 +19,8 @@ static void execute(PGconn *connection, const char *sql, struct outcome *outcome
     PGresult *result = PQexec(connection, sql);
     outcome->code = PQresultStatus(result);
     snprintf(outcome->message, sizeof outcome->message, "%.299s", PQerrorMessage(connection));
-    snprintf(outcome->value, sizeof outcome->value, "%s", PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "");
+    snprintf(outcome->value, sizeof outcome->value, "%s",
+             PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
 }
 
@@ -33,7 +34,8 @@ static void struck(bool kill, const char *words)
     struct outcome after = {.code = 0};
     PGconn *connection = connected();
     CHECK_OUTCOME(strike(sleeps, connection, kill), PGRES_FATAL_ERROR, words);
-    /* It looks usable, and libpq would take the answer that is still to come for that of the next question. */
+    /* It looks usable, and libpq would take the answer that is still to come for that of the next
+     * question. */
     CHECK_EQ(PQstatus(connection), CONNECTION_OK);
     CHECK_EQ(PQtransactionStatus(connection), PQTRANS_IDLE);
     execute(connection, "select 'new'", &after);

@@ -27,7 +27,8 @@ static void reads(void *ssl, struct outcome *outcome)
     int got = SSL_read(ssl, bytes, sizeof bytes); /* nothing was asked, so nginx says nothing */
     int error = errno;
     outcome->code = SSL_get_error(ssl, got);
-    snprintf(outcome->message, sizeof outcome->message, "%s, %lu queued", strerror(error), ERR_peek_error());
+    snprintf(outcome->message, sizeof outcome->message, "%s, %lu queued", strerror(error),
+             ERR_peek_error());
 }
 
 static void struck(bool kill, const char *words)

@@ -31,7 +31,8 @@ static void *request(void *arg)
     struct request *request = arg;
     void *connection = request->library->open(request->port);
     if (connection) {
-        request->good = request->library->ask(connection, request->number, request->slow, request->answer, ANSWER);
+        request->good = request->library->ask(connection, request->number, request->slow,
+                                              request->answer, ANSWER);
         request->library->close(connection);
     }
     return NULL;
@@ -68,7 +69,8 @@ void library_overlaps(const struct library *library)
     spawn_and_join(requests);
     int64_t taken = harness_now() - begin;
     CHECK_GE(taken, 200 * BINE_MS);
-    CHECK_LT(taken, 200 * BINE_MS * REQUESTS / 2 * harness_slower()); /* one after the other would be 2 s */
+    /* One after the other would be 2 s. */
+    CHECK_LT(taken, 200 * BINE_MS * REQUESTS / 2 * harness_slower());
     if (!library->server_can_be_slow)
         proxy_stop();
 }
@@ -147,13 +149,15 @@ void library_cancel(const struct library *library)
     fill(cut, library, stalling, false);
     fill(after, library, direct, false);
     request(&after[0]);
-    bine_greenlet *killed = bine_spawn(request, &cut[0]), *timed = bine_spawn(request_in_scope, &cut[1]);
+    bine_greenlet *killed = bine_spawn(request, &cut[0]),
+                  *timed = bine_spawn(request_in_scope, &cut[1]);
     bine_sleep(30 * BINE_MS);
     CHECK_OK(bine_kill(killed));
     int64_t begin = harness_now();
     CHECK_OK(bine_join(killed, NULL, BINE_FOREVER));
     CHECK_OK(bine_join(timed, NULL, BINE_FOREVER));
-    CHECK_LT(harness_now() - begin, 1500 * BINE_MS * harness_slower()); /* before the stall was over */
+    /* Before the stall was over. */
+    CHECK_LT(harness_now() - begin, 1500 * BINE_MS * harness_slower());
     CHECK(!cut[0].good && !cut[1].good);
     spawn_and_join(after);
     proxy_stop();

@@ -1,6 +1,6 @@
 /*
- * What is asked of every client library, unmodified, on patched libc. A library's file fills in struct library and says
- * LIBRARY_TESTS(it); the questions are asked in library.c.
+ * What is asked of every client library, unmodified, on patched libc. A library's file fills in
+ * struct library and says LIBRARY_TESTS(it); the questions are asked in library.c.
  */
 #ifndef BINE_TESTS_LIBRARY_H
 #define BINE_TESTS_LIBRARY_H
@@ -15,8 +15,9 @@ struct library {
     const char *port_variable;
     /* A connection to 127.0.0.1:port, or NULL. */
     void *(*open)(int port);
-    /* Ask for something that depends on `number`, and put the answer as text into `answer`. `slow`: the server takes 200 ms (0: it
-     * cannot be told to; the proxy delays the answer). False: the library reported an error, and the connection is to be closed. */
+    /* Ask for something that depends on `number`, and put the answer as text into `answer`. `slow`:
+     * the server takes 200 ms (0: it cannot be told to; the proxy delays the answer). False: the
+     * library reported an error, and the connection is to be closed. */
     bool (*ask)(void *connection, int number, bool slow, char *answer, size_t size);
     void (*close)(void *connection);
     bool server_can_be_slow;
@@ -49,8 +50,8 @@ void library_cancel(const struct library *library);
         library_cancel(&(library));                                       \
     }
 
-/* A proxy to 127.0.0.1:upstream, made of greenlets of this process. It holds back the answer's bytes from the `after`-th on, of each
- * connection's, for `stall` ns. Its port. */
+/* A proxy to 127.0.0.1:upstream, made of greenlets of this process. It holds back the answer's
+ * bytes from the `after`-th on, of each connection's, for `stall` ns. Its port. */
 int proxy_start(int upstream, size_t after, long stall);
 void proxy_stop(void);
 

@@ -1,4 +1,5 @@
-/* The stalling proxy. See library.h. It uses the libc calls that the test has patched, as any program would. */
+/* The stalling proxy. See library.h. It uses the libc calls that the test has patched, as any
+ * program would. */
 #include <arpa/inet.h>
 #include <bine.h>
 #include <stdlib.h>
@@ -63,8 +64,9 @@ static void start_pump(int from, int to, bool answers)
 
 static int connect_upstream(void)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)proxy.upstream), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)proxy.upstream),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_OK(connect(fd, (struct sockaddr *)&address, sizeof address));
     return fd;

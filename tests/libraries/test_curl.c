@@ -1,6 +1,7 @@
 /*
- * libcurl's easy interface, over http or https (CURL_SCHEME), with both of its resolvers: a thread for each name (Debian's
- * build), or c-ares, which asks on the calling thread (CURL_ARES: the library that tools/libcurl-ares built).
+ * libcurl's easy interface, over http or https (CURL_SCHEME), with both of its resolvers: a thread
+ * for each name (Debian's build), or c-ares, which asks on the calling thread (CURL_ARES: the
+ * library that tools/libcurl-ares built).
  */
 #include <bine.h>
 #include <curl/curl.h>
@@ -109,7 +110,8 @@ static void *look_up_and_ask(void *arg)
     return NULL;
 }
 
-/* c-ares waits for the name server by itself, on the thread that asked: ten slow look-ups take the time of one. */
+/* c-ares waits for the name server by itself, on the thread that asked: ten slow look-ups take the
+ * time of one. */
 TEST(slow_name_servers_are_waited_for_side_by_side, .seconds = 60)
 {
     enum {
@@ -136,10 +138,10 @@ TEST(slow_name_servers_are_waited_for_side_by_side, .seconds = 60)
 }
 #endif
 
-/* ---- what a kill and a time limit look like ---------------------------------------------------------------- */
+/* ---- what a kill and a time limit look like -------------------------------------------------- */
 
-/* Counts clients that have begun to ask. Such a client waits in poll. One that has only just connected may be struck in the
- * midst of its first bytes, which TLS has another word for. */
+/* Counts clients that have begun to ask. Such a client waits in poll. One that has only just
+ * connected may be struck in the midst of its first bytes, which TLS has another word for. */
 static void say_nothing(bine_connection *connection, void *asked)
 {
     char first;
@@ -171,18 +173,22 @@ static void *fetch_in_scope(void *arg)
     return NULL;
 }
 
-/* A kill that meets a call within TLS's handshake, and not the poll between two of them, is that handshake's failure. */
+/* A kill that meets a call within TLS's handshake, and not the poll between two of them, is that
+ * handshake's failure. */
 static bool cut_short(CURLcode code)
 {
-    return code == CURLE_BAD_FUNCTION_ARGUMENT || (CURL_SCHEME[4] == 's' && code == CURLE_SSL_CONNECT_ERROR);
+    return code == CURLE_BAD_FUNCTION_ARGUMENT ||
+           (CURL_SCHEME[4] == 's' && code == CURLE_SSL_CONNECT_ERROR);
 }
 
-/* docs/compatibility.md says so. libcurl has one word for both, which says neither: Bine tells them apart. */
+/* docs/compatibility.md says so. libcurl has one word for both, which says neither: Bine tells them
+ * apart. */
 TEST(a_kill_and_a_time_limit_are_a_bad_argument_to_libcurl)
 {
     int asked = 0;
     CHECK_OK(bine_patch_all());
-    bine_server *silent = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, say_nothing, &asked);
+    bine_server *silent =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, say_nothing, &asked);
     CHECK_OK(bine_server_start(silent));
     struct cut killed = {.limit = BINE_FOREVER}, timed = {.limit = 200 * BINE_MS};
     snprintf(killed.url, sizeof killed.url, CURL_SCHEME "://%s/", bine_server_address(silent));

@@ -24,7 +24,8 @@ static bool ask(void *connection, int number, bool slow, char *answer, size_t si
         freeReplyObject(reply);
     }
     redisReply *reply = redisCommand(context, "ECHO answer-%d", number * 7);
-    snprintf(answer, size, "%s", reply && reply->type == REDIS_REPLY_STRING ? reply->str : context->errstr);
+    snprintf(answer, size, "%s",
+             reply && reply->type == REDIS_REPLY_STRING ? reply->str : context->errstr);
     bool good = reply && reply->type == REDIS_REPLY_STRING;
     if (reply)
         freeReplyObject(reply);
@@ -36,5 +37,6 @@ static void close_connection(void *connection)
     redisFree(connection);
 }
 
-static const struct library hiredis = {"BINE_REDIS_PORT", open_connection, ask, close_connection, true};
+static const struct library hiredis = {"BINE_REDIS_PORT", open_connection, ask, close_connection,
+                                       true};
 LIBRARY_TESTS(hiredis)

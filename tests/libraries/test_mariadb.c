@@ -18,7 +18,8 @@ static void *open_connection(int port)
 static bool ask(void *connection, int number, bool slow, char *answer, size_t size)
 {
     char query[100];
-    snprintf(query, sizeof query, "SELECT %d * 7, REPEAT('x', %d), SLEEP(%s)", number, number, slow ? "0.2" : "0");
+    snprintf(query, sizeof query, "SELECT %d * 7, REPEAT('x', %d), SLEEP(%s)", number, number,
+             slow ? "0.2" : "0");
     if (mysql_query(connection, query) != 0) {
         snprintf(answer, size, "%s", mysql_error(connection));
         return false;
@@ -35,5 +36,6 @@ static void close_connection(void *connection)
     mysql_close(connection);
 }
 
-static const struct library mariadb = {"BINE_MARIADB_PORT", open_connection, ask, close_connection, true};
+static const struct library mariadb = {"BINE_MARIADB_PORT", open_connection, ask, close_connection,
+                                       true};
 LIBRARY_TESTS(mariadb)

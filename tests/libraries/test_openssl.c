@@ -14,8 +14,9 @@ static SSL_CTX *context;
 
 static int connect_to(int port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
@@ -51,7 +52,8 @@ static bool ask(void *connection, int number, bool slow, char *answer, size_t si
         return false;
     char page[20000];
     size_t got = 0;
-    for (int n; got < sizeof page - 1 && (n = SSL_read(connection, page + got, (int)(sizeof page - 1 - got))) > 0;)
+    for (int n; got < sizeof page - 1 &&
+                (n = SSL_read(connection, page + got, (int)(sizeof page - 1 - got))) > 0;)
         got += (size_t)n;
     page[got] = 0;
     const char *body = strstr(page, "\r\n\r\n");
@@ -67,10 +69,12 @@ static void close_connection(void *connection)
     close(fd);
 }
 
-static const struct library openssl = {"BINE_HTTPS_PORT", open_connection, ask, close_connection, false};
+static const struct library openssl = {"BINE_HTTPS_PORT", open_connection, ask, close_connection,
+                                       false};
 LIBRARY_TESTS(openssl)
 
-/* (e) Each greenlet fails in its own way, with waits in between, and must find its own error in the queue. */
+/* (e) Each greenlet fails in its own way, with waits in between, and must find its own error in the
+ * queue. */
 static int plain_port, tls_port;
 
 static void *fails(void *kind)

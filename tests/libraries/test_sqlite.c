@@ -1,4 +1,5 @@
-/* SQLite: its busy handler sleeps while another process holds the lock; other greenlets go on meanwhile. */
+/* SQLite: its busy handler sleeps while another process holds the lock; other greenlets go on
+ * meanwhile. */
 #include <bine.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ static void run(sqlite3 *database, const char *statement)
 static int count(sqlite3 *database)
 {
     sqlite3_stmt *statement;
-    CHECK_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM t", -1, &statement, NULL), SQLITE_OK);
+    CHECK_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM t", -1, &statement, NULL),
+             SQLITE_OK);
     CHECK_EQ(sqlite3_step(statement), SQLITE_ROW);
     int rows = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);

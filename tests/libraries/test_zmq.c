@@ -1,4 +1,5 @@
-/* libzmq: it aborts when a wait of its own fails with ECANCELED. A kill waits until the call has returned. */
+/* libzmq: it aborts when a wait of its own fails with ECANCELED. A kill waits until the call has
+ * returned. */
 #include <bine.h>
 #include <zmq.h>
 

@@ -12,8 +12,8 @@ const char *cxx_locks(void);
 int cxx_call_once(void); /* -1: the routine threw; else how often it was run */
 int cxx_future(void);    /* 42 */
 
-/* A function-local static. Its initialiser calls `wait` and gives it this value; if `wait` says no, it throws. The value, or -1 if
- * it threw. */
+/* A function-local static. Its initialiser calls `wait` and gives it this value; if `wait` says no,
+ * it throws. The value, or -1 if it threw. */
 int cxx_static(int (*wait)(void *arg), void *arg, int value);
 /* How often the initialiser was begun. */
 int cxx_static_begun(void);

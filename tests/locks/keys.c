@@ -1,4 +1,5 @@
-/* A library that keeps state per thread under a pthread key, as libcrypto does, and knows nothing of greenlets. */
+/* A library that keeps state per thread under a pthread key, as libcrypto does, and knows nothing
+ * of greenlets. */
 #include <pthread.h>
 #include <stdlib.h>
 

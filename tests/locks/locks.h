@@ -16,7 +16,8 @@
 #define SKIP_UNDER_TSAN(why)
 #endif
 
-/* A greenlet that counts while others wait: proves that the thread was not blocked. Ends when *stop is set. */
+/* A greenlet that counts while others wait: proves that the thread was not blocked. Ends when *stop
+ * is set. */
 struct ticker {
     atomic_bool stop;
     atomic_uint ticks;
@@ -29,7 +30,8 @@ enum {
 /* In memory that processes share. */
 static inline struct ticker *shared_ticker(void)
 {
-    struct ticker *ticker = mmap(NULL, sizeof *ticker, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct ticker *ticker =
+        mmap(NULL, sizeof *ticker, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(ticker != MAP_FAILED);
     return ticker;
 }
@@ -68,7 +70,8 @@ static inline void nap(int64_t nanoseconds)
     nanosleep(&t, NULL);
 }
 
-/* In another thread or process: until the hub has shown that it runs. If it never does, the test runs out of time. */
+/* In another thread or process: until the hub has shown that it runs. If it never does, the test
+ * runs out of time. */
 static inline void await_ticks(struct ticker *ticker)
 {
     while (atomic_load(&ticker->ticks) < SOME_TICKS)

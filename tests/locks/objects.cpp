@@ -1,4 +1,5 @@
-// A library with thread-local objects, which have constructors and destructors, and knows nothing of greenlets.
+// A library with thread-local objects, which have constructors and destructors, and knows nothing
+// of greenlets.
 #include "vars.h"
 
 #include <atomic>

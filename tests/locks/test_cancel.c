@@ -1,4 +1,5 @@
-/* Cancellation and cleanup of threads that are greenlets, and of threads that have a hub; keys, as threads have them. */
+/* Cancellation and cleanup of threads that are greenlets, and of threads that have a hub; keys, as
+ * threads have them. */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <semaphore.h>
@@ -49,7 +50,7 @@ static void *ended_value(pthread_t thread)
     return value;
 }
 
-/* ---- where it acts ---------------------------------------------------------------------------------- */
+/* ---- where it acts --------------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
@@ -231,13 +232,14 @@ TEST(hazard_96_a_thread_may_cancel_itself)
     begin();
     for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
         steps[0] = '\0';
-        CHECK(ended_value(start(cancel_oneself, (void *)(intptr_t)asynchronous)) == PTHREAD_CANCELED);
+        CHECK(ended_value(start(cancel_oneself, (void *)(intptr_t)asynchronous)) ==
+              PTHREAD_CANCELED);
         CHECK_STRING(steps, "still ");
     }
     finish();
 }
 
-/* ---- what runs then --------------------------------------------------------------------------------- */
+/* ---- what runs then -------------------------------------------------------------------------- */
 
 static pthread_key_t key;
 
@@ -295,7 +297,7 @@ TEST(hazard_96_cleanup_handlers_and_destructors_run)
     finish();
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static int rounds;
 
@@ -356,7 +358,8 @@ TEST(hazard_95_as_many_keys_as_libc_has)
 static void *own_signal_stack(void *arg)
 {
     static char stacks[2][65536];
-    stack_t mine = {.ss_sp = stacks[(intptr_t)arg], .ss_size = sizeof stacks[0]}, old, off = {.ss_flags = SS_DISABLE};
+    stack_t mine = {.ss_sp = stacks[(intptr_t)arg], .ss_size = sizeof stacks[0]}, old,
+            off = {.ss_flags = SS_DISABLE};
     CHECK_OK(sigaltstack(NULL, &old));
     CHECK(old.ss_flags & SS_DISABLE);
     CHECK_OK(sigaltstack(&mine, NULL));
@@ -381,7 +384,7 @@ TEST(hazard_95_the_signal_stack_is_each_greenlet_s_and_handlers_keep_the_thread_
     finish();
 }
 
-/* ---- threads that have a hub ------------------------------------------------------------------------ */
+/* ---- threads that have a hub ----------------------------------------------------------------- */
 
 static pthread_barrier_t barrier;
 

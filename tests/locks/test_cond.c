@@ -64,7 +64,8 @@ static void check_timeout(clockid_t clock, bool by_attribute)
     CHECK_EQ(bine_pthread_mutex_trylock(&mutex), EBUSY);
     bine_pthread_mutex_unlock(&mutex);
     clock_gettime(clock, &now);
-    CHECK(now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
+    CHECK(now.tv_sec > until.tv_sec ||
+          (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
     CHECK_GT(ticker.ticks, 1); /* blocked, it would have begun and no more */
     ticker.stop = true;
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
@@ -79,7 +80,8 @@ TEST(timed_waits_end_by_the_clock_of_the_condition_or_of_the_call)
     struct timespec wrong = {0, BINE_SECOND};
     bine_pthread_mutex_lock(&mutex);
     CHECK_EQ(bine_pthread_cond_timedwait(&condition, &mutex, &wrong), EINVAL);
-    CHECK_EQ(bine_pthread_cond_clockwait(&condition, &mutex, CLOCK_PROCESS_CPUTIME_ID, &(struct timespec){0, 0}),
+    CHECK_EQ(bine_pthread_cond_clockwait(&condition, &mutex, CLOCK_PROCESS_CPUTIME_ID,
+                                         &(struct timespec){0, 0}),
              EINVAL);
     CHECK_EQ(bine_pthread_mutex_trylock(&mutex), EBUSY);
 }
@@ -149,7 +151,7 @@ TEST(a_mutex_that_is_not_the_callers_is_refused)
     CHECK_EQ(bine_pthread_cond_signal(&condition), 0);
 }
 
-/* ---- hubs and threads ------------------------------------------------------------------------- */
+/* ---- hubs and threads ------------------------------------------------------------------------ */
 
 enum {
     HUBS = 2,
@@ -240,7 +242,8 @@ TEST(a_process_shared_condition_is_signalled_by_another_process)
         pthread_mutex_t mutex;
         pthread_cond_t condition;
         bool ready;
-    } *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    } *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     pthread_mutexattr_t mutex_attributes;
     pthread_condattr_t attributes;

@@ -52,7 +52,8 @@ static void use_standard_library(bool greenlets)
 {
     if (greenlets) {
         CHECK_OK(bine_patch_threads_as_greenlets("libcxx*"));
-        CHECK_OK(bine_patch_threads_as_greenlets("libstdc++.so*")); /* where std::thread makes and joins them */
+        /* Where std::thread makes and joins them. */
+        CHECK_OK(bine_patch_threads_as_greenlets("libstdc++.so*"));
     }
     CHECK_OK(bine_patch(BINE_PATCH_THREAD | BINE_PATCH_TIME));
     struct ticker ticker = {0};
@@ -104,7 +105,7 @@ TEST(a_once_routine_that_throws_is_run_again_by_the_next_greenlet)
     CHECK_EQ(threw, 1);
 }
 
-/* ---- function-local statics ---------------------------------------------------------------------- */
+/* ---- function-local statics ------------------------------------------------------------------ */
 
 static int wait_a_while(void *times)
 {
@@ -272,7 +273,8 @@ static void *use_static_for_long(void *event)
     return (void *)(intptr_t)cxx_static(never, event, 42);
 }
 
-/* The greenlet that initialises does not exist in the child: another one begins anew, as for pthread_once. */
+/* The greenlet that initialises does not exist in the child: another one begins anew, as for
+ * pthread_once. */
 TEST(hazard_39_fork_while_an_initialiser_waits)
 {
     CHECK_OK(bine_patch_all());

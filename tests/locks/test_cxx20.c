@@ -1,4 +1,5 @@
-/* C++20's futures, latches, barriers, semaphores and atomics in greenlets and between them and threads. */
+/* C++20's futures, latches, barriers, semaphores and atomics in greenlets and between them and
+ * threads. */
 #include "cxx20.h"
 #include "locks.h"
 
@@ -20,7 +21,8 @@ static void run(int kind, bool threads)
     struct ticker ticker = {.ticks = 0};
     bine_greenlet *beat = bine_spawn(tick, &ticker);
     void *waits = (void *)(intptr_t)kind, *values[2];
-    bine_greenlet *g = bine_spawn(wait_in, waits), *other = threads ? NULL : bine_spawn(wait_in, waits);
+    bine_greenlet *g = bine_spawn(wait_in, waits),
+                  *other = threads ? NULL : bine_spawn(wait_in, waits);
     pthread_t waiter, releaser;
     if (threads) {
         waiter = real_thread(wait_in, waits);

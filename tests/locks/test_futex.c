@@ -1,6 +1,6 @@
 /*
- * Waiting by syscall(SYS_futex): greenlets park, threads wait in the kernel, and each wakes the other. Results and errors are the
- * kernel's.
+ * Waiting by syscall(SYS_futex): greenlets park, threads wait in the kernel, and each wakes the
+ * other. Results and errors are the kernel's.
  */
 #include <limits.h>
 #include <linux/futex.h>
@@ -45,7 +45,7 @@ static void *value_of(bine_greenlet *g)
     return value;
 }
 
-/* ---- a mutex as Rust's standard library has it ---------------------------------------------------- */
+/* ---- a mutex as Rust's standard library has it ----------------------------------------------- */
 
 static atomic_uint mutex;
 static int inside, rounds_done;
@@ -114,7 +114,7 @@ TEST(hazard_54_a_mutex_made_of_futex_between_hubs_and_threads, .seconds = 60)
     end();
 }
 
-/* ---- who wakes whom -------------------------------------------------------------------------------- */
+/* ---- who wakes whom -------------------------------------------------------------------------- */
 
 static uint32_t word, other_word;
 static int woken;
@@ -193,14 +193,16 @@ TEST(hazard_54_one_at_a_time_in_the_order_of_their_coming)
 
 static void *wait_for_bits(void *bits)
 {
-    CHECK_EQ(futex(&word, FUTEX_WAIT_BITSET | PRIVATE, 0, NULL, NULL, (unsigned)(uintptr_t)bits), 0);
+    CHECK_EQ(futex(&word, FUTEX_WAIT_BITSET | PRIVATE, 0, NULL, NULL, (unsigned)(uintptr_t)bits),
+             0);
     return bits;
 }
 
 TEST(hazard_54_bits)
 {
     begin();
-    bine_greenlet *one = bine_spawn(wait_for_bits, (void *)1), *two = bine_spawn(wait_for_bits, (void *)2);
+    bine_greenlet *one = bine_spawn(wait_for_bits, (void *)1),
+                  *two = bine_spawn(wait_for_bits, (void *)2);
     CHECK_OK(bine_sleep(BINE_MS));
     CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | PRIVATE, 5, NULL, NULL, 4), 0);
     CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET | PRIVATE, 5, NULL, NULL, 2), 1);
@@ -227,7 +229,7 @@ TEST(hazard_54_moving_waiters_to_another_word)
     end();
 }
 
-/* ---- results as the kernel's ------------------------------------------------------------------------ */
+/* ---- results as the kernel's ----------------------------------------------------------------- */
 
 static struct timespec now_and(clockid_t clock, int64_t nanoseconds)
 {
@@ -250,7 +252,8 @@ static struct outcome try_wait(int operation, unsigned value, struct timespec *t
     struct outcome outcome = {.result = futex(&word, operation, value, time, NULL, bits)};
     outcome.error = errno;
     struct timespec after = now_and(CLOCK_MONOTONIC, 0);
-    outcome.least = (after.tv_sec - before.tv_sec) * BINE_SECOND + after.tv_nsec - before.tv_nsec >= 5 * BINE_MS;
+    outcome.least = (after.tv_sec - before.tv_sec) * BINE_SECOND + after.tv_nsec - before.tv_nsec >=
+                    5 * BINE_MS;
     return outcome;
 }
 
@@ -261,8 +264,10 @@ enum {
 static struct outcome outcomes_of(int number)
 {
     const int bitset = FUTEX_WAIT_BITSET;
-    struct timespec short_time = {0, 5 * BINE_MS}, none = {0, 0}, wrong = {0, BINE_SECOND}, negative = {-1, 0};
-    struct timespec soon = now_and(CLOCK_MONOTONIC, 6 * BINE_MS), real_soon = now_and(CLOCK_REALTIME, 6 * BINE_MS);
+    struct timespec short_time = {0, 5 * BINE_MS}, none = {0, 0}, wrong = {0, BINE_SECOND},
+                    negative = {-1, 0};
+    struct timespec soon = now_and(CLOCK_MONOTONIC, 6 * BINE_MS),
+                    real_soon = now_and(CLOCK_REALTIME, 6 * BINE_MS);
     struct timespec past = now_and(CLOCK_MONOTONIC, -BINE_SECOND);
     switch (number) {
     case 0:
@@ -297,9 +302,11 @@ TEST(hazard_54_results_and_errors_are_the_kernels)
     begin();
     for (int i = 0; i < CASES; i++) {
         struct outcome ours = outcomes_of(i);
-        if (ours.result != kernel[i].result || ours.error != kernel[i].error || (takes_time[i] && !ours.least))
-            FAIL("case %d: %ld, errno %d, waited %d; the kernel: %ld, errno %d, waited %d", i, ours.result, ours.error,
-                 (int)ours.least, kernel[i].result, kernel[i].error, (int)kernel[i].least);
+        if (ours.result != kernel[i].result || ours.error != kernel[i].error ||
+            (takes_time[i] && !ours.least))
+            FAIL("case %d: %ld, errno %d, waited %d; the kernel: %ld, errno %d, waited %d", i,
+                 ours.result, ours.error, (int)ours.least, kernel[i].result, kernel[i].error,
+                 (int)kernel[i].least);
     }
     errno = 0;
     CHECK_EQ(syscall(SYS_futex, NULL, FUTEX_WAIT | PRIVATE, 0, NULL), -1);
@@ -372,7 +379,8 @@ TEST(hazard_54_a_signal_handler_wakes, .seconds = 60)
     CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
     struct itimerval every = {{0, 700}, {0, 700}};
     CHECK_EQ(setitimer(ITIMER_REAL, &every, NULL), 0);
-    bine_greenlet *all[2] = {bine_spawn(keep_waiting, (void *)100), bine_spawn(keep_waiting, (void *)100)};
+    bine_greenlet *all[2] = {bine_spawn(keep_waiting, (void *)100),
+                             bine_spawn(keep_waiting, (void *)100)};
     for (int i = 0; i < 2; i++)
         value_of(all[i]);
     CHECK_EQ(setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL), 0);
@@ -402,7 +410,8 @@ static void *wait_shared(void *shared)
 
 TEST(hazard_54_another_process_wakes)
 {
-    uint32_t *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint32_t *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     begin();
     pid_t child = fork();
@@ -446,7 +455,7 @@ TEST(hazard_54_several_words_at_once, .leaves = "a thread of the offload pool")
     end();
 }
 
-/* ---- other calls by number ---------------------------------------------------------------------------- */
+/* ---- other calls by number ------------------------------------------------------------------- */
 
 static void *read_by_number(void *fds)
 {
@@ -458,11 +467,14 @@ static void *read_by_number(void *fds)
     struct pollfd wait = {.fd = ((int *)fds)[0], .events = POLLIN};
     sigset_t none;
     sigemptyset(&none);
-    CHECK_EQ(syscall(SYS_ppoll, &wait, 1L, &(struct timespec){.tv_nsec = 10 * BINE_MS}, &none, 8L), 0);
+    CHECK_EQ(syscall(SYS_ppoll, &wait, 1L, &(struct timespec){.tv_nsec = 10 * BINE_MS}, &none, 8L),
+             0);
     CHECK_EQ(syscall(SYS_ppoll, &wait, 1L, NULL, &none, 9L), -1);
     CHECK_EQ(errno, EINVAL);
     CHECK_EQ(syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = 5 * BINE_MS}, NULL), 0);
-    CHECK_EQ(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0L, &(struct timespec){.tv_nsec = 5 * BINE_MS}, NULL), 0);
+    CHECK_EQ(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0L,
+                     &(struct timespec){.tv_nsec = 5 * BINE_MS}, NULL),
+             0);
     CHECK_EQ(syscall(SYS_clock_nanosleep, 12345L, 0L, &(struct timespec){.tv_nsec = 1}, NULL), -1);
     CHECK_EQ(errno, EINVAL);
     return NULL;
@@ -503,7 +515,8 @@ TEST(calls_that_do_not_wait_pass_with_all_six_words)
     CHECK_EQ(ftruncate(fileno(file), 2 * page), 0);
     CHECK_EQ(pwrite(fileno(file), "second", 6, page), 6);
     errno = 77;
-    char *mapped = (char *)syscall(SYS_mmap, NULL, page, (long)PROT_READ, (long)MAP_PRIVATE, (long)fileno(file), page);
+    char *mapped = (char *)syscall(SYS_mmap, NULL, page, (long)PROT_READ, (long)MAP_PRIVATE,
+                                   (long)fileno(file), page);
     CHECK(mapped != MAP_FAILED);
     CHECK_EQ(memcmp(mapped, "second", 6), 0);
     CHECK_EQ(errno, 77);

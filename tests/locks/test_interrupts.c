@@ -1,6 +1,7 @@
 /*
- * Calls that are interrupted, killed or timed out in the moment in which they succeed, with random programs. A call does one of two things: it
- * succeeds, or it fails, and a runtime that answers EINTR with an exception hears of that very failure. Nothing is lost.
+ * Calls that are interrupted, killed or timed out in the moment in which they succeed, with random
+ * programs. A call does one of two things: it succeeds, or it fails, and a runtime that answers
+ * EINTR with an exception hears of that very failure. Nothing is lost.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static unsigned draw(unsigned below)
     return (unsigned)(state >> 11) % below;
 }
 
-/* ---- a runtime ---------------------------------------------------------------------------------- */
+/* ---- a runtime ------------------------------------------------------------------------------- */
 
 static void *leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
@@ -58,7 +59,8 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
 {
 }
 
-static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+static int refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                  unsigned flags)
 {
     return error;
 }
@@ -72,7 +74,7 @@ static void interrupted(struct bine_hub *hub, struct bine_greenlet *g)
 
 static const struct bine_around runtime = {leave, back, refuse, interrupted};
 
-/* ---- the workers -------------------------------------------------------------------------------- */
+/* ---- the workers ----------------------------------------------------------------------------- */
 
 static ssize_t call(struct worker *worker)
 {

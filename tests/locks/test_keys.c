@@ -9,7 +9,7 @@
 #include "keys.h"
 #include "locks.h"
 
-/* ---- a library that asked for it -------------------------------------------------------------- */
+/* ---- a library that asked for it ------------------------------------------------------------- */
 
 static void *count_up(void *n)
 {
@@ -136,7 +136,7 @@ TEST(values_of_a_greenlet_that_forks_are_the_thread_s_in_the_child)
     CHECK(keys_swap(NULL) == &roots);
 }
 
-/* ---- libcrypto -------------------------------------------------------------------------------- */
+/* ---- libcrypto ------------------------------------------------------------------------------- */
 
 static long blocks;
 

@@ -1,4 +1,5 @@
-/* pthread_mutex for greenlets: owners, hand-off, other hubs, threads without a hub, unpatched code. */
+/* pthread_mutex for greenlets: owners, hand-off, other hubs, threads without a hub, unpatched
+ * code. */
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -252,7 +253,8 @@ TEST(who_timed_out_is_not_handed_the_lock)
 {
     pthread_mutex_init(&mutex, NULL);
     CHECK_EQ(bine_pthread_mutex_lock(&mutex), 0);
-    bine_greenlet *impatient = bine_spawn(time_out, NULL), *patient = bine_spawn(lock_and_note, (void *)(intptr_t)'p');
+    bine_greenlet *impatient = bine_spawn(time_out, NULL),
+                  *patient = bine_spawn(lock_and_note, (void *)(intptr_t)'p');
     void *value;
     CHECK_OK(bine_join(impatient, &value, BINE_FOREVER));
     CHECK_EQ((intptr_t)value, ETIMEDOUT);
@@ -473,7 +475,8 @@ TEST(greenlets_of_several_hubs_and_threads_exclude_each_other_by_a_recursive_mut
     contend(PTHREAD_MUTEX_RECURSIVE);
 }
 
-TEST(greenlets_of_several_hubs_and_threads_exclude_each_other_by_an_error_checking_mutex, .seconds = 60)
+TEST(greenlets_of_several_hubs_and_threads_exclude_each_other_by_an_error_checking_mutex,
+     .seconds = 60)
 {
     contend(PTHREAD_MUTEX_ERRORCHECK);
 }
@@ -542,7 +545,7 @@ TEST(a_hub_that_ends_takes_its_waiters_out_of_the_queue)
     CHECK_EQ(bine_pthread_mutex_trylock(&mutex), 0);
 }
 
-/* ---- kinds that the kernel knows -------------------------------------------------------------- */
+/* ---- kinds that the kernel knows ------------------------------------------------------------- */
 
 static void init_with(int robust, int protocol, int shared)
 {

@@ -39,7 +39,8 @@ static void *run_hub(void *arg)
 TEST(greenlets_and_threads_meet_at_a_barrier_round_after_round, .seconds = 60)
 {
     CHECK_EQ(pthread_barrier_init(&barrier, NULL, PARTIES), 0);
-    pthread_t threads[] = {real_thread(run_hub, NULL), real_thread(run_hub, NULL), real_thread(meet, NULL)};
+    pthread_t threads[] = {real_thread(run_hub, NULL), real_thread(run_hub, NULL),
+                           real_thread(meet, NULL)};
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < ROUNDS; i++)

@@ -1,4 +1,5 @@
-/* Plain pthread code, patched: the same program on threads and on greenlets gives the same answers (differential). */
+/* Plain pthread code, patched: the same program on threads and on greenlets gives the same answers
+ * (differential). */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,9 @@
 #include "locks/posix.h"
 
 /*
- * A script: two parties take turns, each step is one call, its result is written down. The parties are threads,
- * unpatched, or greenlets, patched. What a call would wait for is not scripted: only results that do not depend on
- * time.
+ * A script: two parties take turns, each step is one call, its result is written down. The parties
+ * are threads, unpatched, or greenlets, patched. What a call would wait for is not scripted: only
+ * results that do not depend on time.
  */
 struct script {
     pthread_mutex_t mutex;
@@ -31,7 +32,8 @@ struct script {
 static void answer(struct script *script, int party, const char *what, int result)
 {
     size_t length = strlen(script->answers);
-    snprintf(script->answers + length, sizeof script->answers - length, "%d %s %d\n", party, what, result);
+    snprintf(script->answers + length, sizeof script->answers - length, "%d %s %d\n", party, what,
+             result);
 }
 
 static int by_errno(int result)
@@ -55,7 +57,8 @@ STEP(unlock, pthread_mutex_unlock(&script->mutex))
 STEP(timedlock_past, pthread_mutex_timedlock(&script->mutex, &long_ago))
 STEP(timedlock_wrong, pthread_mutex_timedlock(&script->mutex, &wrong))
 STEP(clocklock_past, pthread_mutex_clocklock(&script->mutex, CLOCK_MONOTONIC, &long_ago))
-STEP(clocklock_badclock, pthread_mutex_clocklock(&script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
+STEP(clocklock_badclock,
+     pthread_mutex_clocklock(&script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
 STEP(tryrdlock, pthread_rwlock_tryrdlock(&script->rwlock))
 STEP(trywrlock, pthread_rwlock_trywrlock(&script->rwlock))
 STEP(rdlock, pthread_rwlock_rdlock(&script->rwlock))
@@ -64,18 +67,22 @@ STEP(rwunlock, pthread_rwlock_unlock(&script->rwlock))
 STEP(timedwrlock_past, pthread_rwlock_timedwrlock(&script->rwlock, &long_ago))
 STEP(timedrdlock_past, pthread_rwlock_timedrdlock(&script->rwlock, &long_ago))
 STEP(timedrdlock_wrong, pthread_rwlock_timedrdlock(&script->rwlock, &wrong))
-STEP(clockwrlock_badclock, pthread_rwlock_clockwrlock(&script->rwlock, CLOCK_THREAD_CPUTIME_ID, &long_ago))
+STEP(clockwrlock_badclock,
+     pthread_rwlock_clockwrlock(&script->rwlock, CLOCK_THREAD_CPUTIME_ID, &long_ago))
 STEP(timedwait_past, pthread_cond_timedwait(&script->condition, &script->mutex, &long_ago))
 STEP(timedwait_wrong, pthread_cond_timedwait(&script->condition, &script->mutex, &wrong))
-STEP(clockwait_past, pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_MONOTONIC, &long_ago))
-STEP(clockwait_badclock, pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
+STEP(clockwait_past,
+     pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_MONOTONIC, &long_ago))
+STEP(clockwait_badclock,
+     pthread_cond_clockwait(&script->condition, &script->mutex, CLOCK_THREAD_CPUTIME_ID, &long_ago))
 STEP(cond_signal, pthread_cond_signal(&script->condition))
 STEP(cond_broadcast, pthread_cond_broadcast(&script->condition))
 STEP(trywait, by_errno(sem_trywait(&script->semaphore)))
 STEP(sem_timedwait_past, by_errno(sem_timedwait(&script->semaphore, &long_ago)))
 STEP(sem_timedwait_wrong, by_errno(sem_timedwait(&script->semaphore, &wrong)))
 STEP(sem_clockwait_past, by_errno(sem_clockwait(&script->semaphore, CLOCK_MONOTONIC, &long_ago)))
-STEP(sem_clockwait_badclock, by_errno(sem_clockwait(&script->semaphore, CLOCK_THREAD_CPUTIME_ID, &long_ago)))
+STEP(sem_clockwait_badclock,
+     by_errno(sem_clockwait(&script->semaphore, CLOCK_THREAD_CPUTIME_ID, &long_ago)))
 STEP(post, by_errno(sem_post(&script->semaphore)))
 STEP(spin_trylock, pthread_spin_trylock(&script->spin))
 STEP(spin_unlock, pthread_spin_unlock(&script->spin))
@@ -267,7 +274,7 @@ TEST(mutexes_with_owners_answer_two_greenlets_as_libc_answers_two_threads)
     compare(PTHREAD_MUTEX_ERRORCHECK, PTHREAD_RWLOCK_PREFER_READER_NP, &parts[1]);
 }
 
-/* ---- patched in the middle ---------------------------------------------------------------------- */
+/* ---- patched in the middle ------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
@@ -298,7 +305,7 @@ TEST(a_thread_that_waited_before_patching_is_woken_by_a_patched_signal)
     CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
-/* ---- other processes ---------------------------------------------------------------------------- */
+/* ---- other processes ------------------------------------------------------------------------- */
 
 static void *meet_the_other_process(void *barrier)
 {
@@ -309,7 +316,8 @@ static void *meet_the_other_process(void *barrier)
 
 TEST(a_barrier_shared_with_another_process_does_not_block_the_hub)
 {
-    pthread_barrier_t *barrier = mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_barrier_t *barrier =
+        mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(barrier != MAP_FAILED);
     pthread_barrierattr_t attributes;
     pthread_barrierattr_init(&attributes);
@@ -333,7 +341,7 @@ TEST(a_barrier_shared_with_another_process_does_not_block_the_hub)
     CHECK_EQ(status, 0);
 }
 
-/* ---- reports ------------------------------------------------------------------------------------ */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static void *hold_and_sleep(void *arg)
 {
@@ -357,7 +365,8 @@ TEST(hazard_01_debugging_names_who_parks_holding_a_lock_that_others_want)
     CHECK_OK(bine_patch_thread());
     bine_debug_locks = true; /* BINE_DEBUG_LOCKS=1 */
     bine_spawn_options holder = {.name = "holder"}, wanter = {.name = "wanter"};
-    bine_greenlet *all[] = {bine_spawn_with(&holder, hold_and_sleep, NULL), bine_spawn_with(&wanter, want_it, NULL)};
+    bine_greenlet *all[] = {bine_spawn_with(&holder, hold_and_sleep, NULL),
+                            bine_spawn_with(&wanter, want_it, NULL)};
     dup2(ends[1], 2);
     int result = bine_joinall(all, 2, BINE_FOREVER);
     dup2(saved, 2);

@@ -32,7 +32,8 @@ static void *read_once(void *letter)
 TEST(hazard_01_a_write_lock_held_across_a_switch_is_no_deadlock_for_another_greenlet)
 {
     CHECK_EQ(bine_pthread_rwlock_wrlock(&lock), 0);
-    bine_greenlet *all[] = {bine_spawn(read_once, (void *)(intptr_t)'a'), bine_spawn(read_once, (void *)(intptr_t)'b'),
+    bine_greenlet *all[] = {bine_spawn(read_once, (void *)(intptr_t)'a'),
+                            bine_spawn(read_once, (void *)(intptr_t)'b'),
                             bine_spawn(write_once, (void *)(intptr_t)'W'),
                             bine_spawn(read_once, (void *)(intptr_t)'c')};
     bine_sleep(0);
@@ -67,7 +68,9 @@ TEST(a_lock_that_prefers_writers_lets_no_reader_past_one_that_waits)
 {
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
-    CHECK_EQ(pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP), 0);
+    CHECK_EQ(
+        pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP),
+        0);
     CHECK_EQ(pthread_rwlock_init(&lock, &attributes), 0);
     CHECK_EQ(bine_pthread_rwlock_rdlock(&lock), 0);
     bine_greenlet *writer = bine_spawn(write_once, (void *)(intptr_t)'W');
@@ -87,7 +90,8 @@ static void *time_out(void *arg)
     struct timespec soon = from_now(CLOCK_MONOTONIC, 5 * BINE_MS);
     int error = bine_pthread_rwlock_clockwrlock(&lock, CLOCK_MONOTONIC, &soon);
     soon = from_now(CLOCK_REALTIME, 5 * BINE_MS);
-    return (void *)(intptr_t)(error == ETIMEDOUT ? bine_pthread_rwlock_timedrdlock(&lock, &soon) : error);
+    return (void *)(intptr_t)(error == ETIMEDOUT ? bine_pthread_rwlock_timedrdlock(&lock, &soon)
+                                                 : error);
 }
 
 TEST(timed_locks_time_out_and_check_their_arguments_first)
@@ -181,7 +185,8 @@ static void *read_and_write(void *in_greenlet)
 {
     for (int i = 0; i < ROUNDS; i++) {
         bool writing = i % 3 == 0;
-        CHECK_EQ(writing ? bine_pthread_rwlock_wrlock(&lock) : bine_pthread_rwlock_rdlock(&lock), 0);
+        CHECK_EQ(writing ? bine_pthread_rwlock_wrlock(&lock) : bine_pthread_rwlock_rdlock(&lock),
+                 0);
         if (in_greenlet && i % 4 == 0)
             bine_sleep(0);
         check_alone(writing);

@@ -69,11 +69,12 @@ static void *wait_and_tell(void *arg)
 TEST(a_killed_waiter_gives_up_and_takes_no_permit)
 {
     sem_init(&semaphore, 0, 0);
-    bine_greenlet *killed = bine_spawn(wait_and_tell, NULL), *other = bine_spawn(wait_and_tell, NULL);
+    bine_greenlet *killed = bine_spawn(wait_and_tell, NULL),
+                  *other = bine_spawn(wait_and_tell, NULL);
     bine_sleep(0);
     CHECK_OK(bine_kill(killed));
-    CHECK_OK(
-        bine_sem_post(&semaphore)); /* the killed one is still first in the queue: it wins, and the next gets nothing */
+    /* The killed one is still first in the queue: it wins, and the next gets nothing. */
+    CHECK_OK(bine_sem_post(&semaphore));
     bine_sleep(0);
     CHECK(bine_dead(killed));
     CHECK_OK(bine_sem_post(&semaphore));
@@ -101,7 +102,8 @@ TEST(a_signal_handler_may_post)
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     CHECK_OK(sigaltstack(&alternate, NULL));
     sem_init(&semaphore, 0, 0);
-    struct sigaction action = {.sa_handler = post_from_handler, .sa_flags = SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_handler = post_from_handler,
+                               .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     for (int i = 0; i < 200; i++) {
         bine_greenlet *g = bine_spawn(wait_and_tell, NULL);
@@ -120,7 +122,8 @@ TEST(who_waits_for_a_signal_handler_to_post_is_not_in_a_deadlock)
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     CHECK_OK(sigaltstack(&alternate, NULL));
     sem_init(&semaphore, 0, 0);
-    struct sigaction action = {.sa_handler = post_from_handler, .sa_flags = SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_handler = post_from_handler,
+                               .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     pid_t parent = getpid(), child = fork();
     if (child == 0) {
@@ -170,7 +173,8 @@ TEST(posts_from_handlers_that_interrupt_the_hub_anywhere_are_not_lost, .seconds 
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     CHECK_OK(sigaltstack(&alternate, NULL));
     sem_init(&semaphore, 0, 0);
-    struct sigaction action = {.sa_handler = post_from_handler, .sa_flags = SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_handler = post_from_handler,
+                               .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     atomic_store(&storming, true);
     pthread_t self = pthread_self(), thread = real_thread(storm, &self);
@@ -183,7 +187,7 @@ TEST(posts_from_handlers_that_interrupt_the_hub_anywhere_are_not_lost, .seconds 
     pthread_join(thread, NULL);
 }
 
-/* ---- threads and processes -------------------------------------------------------------------- */
+/* ---- threads and processes ------------------------------------------------------------------- */
 
 enum {
     HUBS = 2,
@@ -251,7 +255,8 @@ static void wait_for_a_process(sem_t *shared)
 
 TEST(hazard_33_a_shared_semaphore_posted_by_another_process_does_not_block_the_hub)
 {
-    sem_t *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    sem_t *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     CHECK_OK(sem_init(shared, 1, 0));
     wait_for_a_process(shared);
@@ -268,11 +273,12 @@ TEST(hazard_33_a_named_semaphore_posted_by_another_process_does_not_block_the_hu
     sem_close(named);
 }
 
-/* ---- long waits: the futex is watched --------------------------------------------------------- */
+/* ---- long waits: the futex is watched -------------------------------------------------------- */
 
 static sem_t *shared_semaphores(int count)
 {
-    sem_t *all = mmap(NULL, sizeof *all * (size_t)count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    sem_t *all = mmap(NULL, sizeof *all * (size_t)count, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(all != MAP_FAILED);
     for (int i = 0; i < count; i++)
         CHECK_OK(sem_init(&all[i], 1, 0));

@@ -1,4 +1,5 @@
-/* Real threads joined without blocking the hub; threads that are greenlets; libcurl's threaded resolver. */
+/* Real threads joined without blocking the hub; threads that are greenlets; libcurl's threaded
+ * resolver. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <sched.h>
@@ -12,7 +13,7 @@
 #include "libc/libc.h"
 #include "locks.h"
 
-/* ---- real threads ----------------------------------------------------------------------------- */
+/* ---- real threads ---------------------------------------------------------------------------- */
 
 static void *nap_and_return(void *arg)
 {
@@ -84,7 +85,7 @@ TEST(a_kill_does_not_end_a_join_because_what_follows_frees_what_the_thread_uses)
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
 }
 
-/* ---- libcurl ---------------------------------------------------------------------------------- */
+/* ---- libcurl --------------------------------------------------------------------------------- */
 
 static int listen_here(int *port)
 {
@@ -105,7 +106,8 @@ static void *serve(void *listener)
         int fd = accept((int)(intptr_t)listener, NULL, NULL);
         CHECK_OK(fd);
         CHECK_GT(read(fd, request, sizeof request), 0);
-        static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+        static const char answer[] =
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
         CHECK_EQ(write(fd, answer, sizeof answer - 1), (ssize_t)sizeof answer - 1);
         close(fd);
     }
@@ -135,11 +137,13 @@ static void *fetch(void *url)
     return NULL;
 }
 
-TEST(hazard_07_libcurls_threaded_resolver_works_in_greenlets, .leaves = "the poller's and the resolver's descriptors")
+TEST(hazard_07_libcurls_threaded_resolver_works_in_greenlets,
+     .leaves = "the poller's and the resolver's descriptors")
 {
     CHECK(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS);
     CHECK_EQ(curl_global_init(CURL_GLOBAL_DEFAULT), CURLE_OK);
-    CHECK_OK(bine_patch(BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_TIME | BINE_PATCH_THREAD));
+    CHECK_OK(
+        bine_patch(BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_TIME | BINE_PATCH_THREAD));
     int port;
     int listener = listen_here(&port);
     char url[64];
@@ -152,7 +156,7 @@ TEST(hazard_07_libcurls_threaded_resolver_works_in_greenlets, .leaves = "the pol
     curl_global_cleanup();
 }
 
-/* ---- threads that are greenlets ----------------------------------------------------------------- */
+/* ---- threads that are greenlets -------------------------------------------------------------- */
 
 static void threads_are_greenlets(void)
 {

@@ -1,4 +1,5 @@
-/* Thread-local variables that are greenlet-local: of a C library, of a C++ one, of one that is loaded later; and the locale. */
+/* Thread-local variables that are greenlet-local: of a C library, of a C++ one, of one that is
+ * loaded later; and the locale. */
 #include <dlfcn.h>
 #include <libgen.h>
 #include <limits.h>
@@ -113,7 +114,7 @@ TEST(hazard_43_what_was_there_stays_the_root_s_although_another_greenlet_made_th
     check_filled(here(), 33);
 }
 
-/* ---- a library that is loaded later ---------------------------------------------------------------- */
+/* ---- a library that is loaded later ---------------------------------------------------------- */
 
 static void *open_late(const char *name)
 {
@@ -164,7 +165,7 @@ TEST(hazard_43_a_library_that_has_no_block_on_this_thread_yet_is_exchanged_all_t
     check_new(here());
 }
 
-/* ---- threads --------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static pthread_barrier_t before, after;
 
@@ -199,7 +200,8 @@ TEST(hazard_43_threads_keep_their_own_beside_their_greenlets)
 {
     pthread_barrier_init(&before, NULL, 3);
     pthread_barrier_init(&after, NULL, 3);
-    pthread_t with = real_thread(thread_with_hub, &before), without = real_thread(thread_with_hub, NULL);
+    pthread_t with = real_thread(thread_with_hub, &before),
+              without = real_thread(thread_with_hub, NULL);
     pthread_barrier_wait(&before);
     fill(here(), 80);
     CHECK_OK(bine_patch_local_tls("libvars.so*"));
@@ -211,7 +213,7 @@ TEST(hazard_43_threads_keep_their_own_beside_their_greenlets)
     CHECK_OK(pthread_join(real_thread(thread_begun_later, NULL), NULL));
 }
 
-/* ---- fork ------------------------------------------------------------------------------------------ */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static int child_of(void (*run)(void))
 {
@@ -250,7 +252,7 @@ TEST(hazard_43_a_greenlet_that_forks_keeps_its_variables_in_the_child)
     check_filled(here(), 20);
 }
 
-/* ---- what cannot be done --------------------------------------------------------------------------- */
+/* ---- what cannot be done --------------------------------------------------------------------- */
 
 TEST(hazard_43_what_must_stay_thread_local_is_refused)
 {
@@ -267,7 +269,7 @@ TEST(hazard_43_what_must_stay_thread_local_is_refused)
     several();
 }
 
-/* ---- the locale ------------------------------------------------------------------------------------ */
+/* ---- the locale ------------------------------------------------------------------------------ */
 
 static void *use_locale(void *arg)
 {

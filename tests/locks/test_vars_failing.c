@@ -1,4 +1,5 @@
-/* Running out of memory while thread-local variables become greenlet-local, and in a hub that is made afterwards. */
+/* Running out of memory while thread-local variables become greenlet-local, and in a hub that is
+ * made afterwards. */
 #include <sys/wait.h>
 #include <unistd.h>
 

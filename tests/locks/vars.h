@@ -19,9 +19,11 @@ struct vars {
 
 struct vars vars_here(void);
 
-/* Two objects, constructed when they are first used, the first one first. Returns how often objects of this number were used. */
+/* Two objects, constructed when they are first used, the first one first. Returns how often objects
+ * of this number were used. */
 int objects_use(int which, int id);
-/* What was done, as text: "+N" for a constructor, "-N:ID" for a destructor of object N with the last id it was used with. Clears it. */
+/* What was done, as text: "+N" for a constructor, "-N:ID" for a destructor of object N with the
+ * last id it was used with. Clears it. */
 const char *objects_log(void);
 /* How many were constructed and not destroyed, in all threads. */
 int objects_alive(void);

@@ -1,4 +1,5 @@
-/* Dialling, and addresses as text. Names are answered by a function of the test's in the place of libc's getaddrinfo. */
+/* Dialling, and addresses as text. Names are answered by a function of the test's in the place of
+ * libc's getaddrinfo. */
 #include "harness.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,7 @@
 #include "libc/libc.h"
 #include "net/address.h"
 
-/* ---- a name service ------------------------------------------------------------------------------ */
+/* ---- a name service -------------------------------------------------------------------------- */
 
 static const char *answers[8]; /* numeric hosts, of a port each: "127.0.0.1 80" */
 static int status_of_name, errno_of_name;
@@ -62,7 +63,7 @@ static void answer_slowly(void)
     answer_with("127.0.0.1 1", NULL, NULL);
 }
 
-/* ---- listeners -------------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------- */
 
 struct listener {
     int fd, others[8];
@@ -78,7 +79,8 @@ static void listen_at(struct listener *listener, const char *host, int backlog)
     CHECK_OK(bind(listener->fd, (struct sockaddr *)&address, length));
     CHECK_OK(listen(listener->fd, backlog));
     CHECK_OK(getsockname(listener->fd, (struct sockaddr *)&address, &length));
-    snprintf(listener->host_and_port, sizeof listener->host_and_port, "%s %d", host, ntohs(address.sin_port));
+    snprintf(listener->host_and_port, sizeof listener->host_and_port, "%s %d", host,
+             ntohs(address.sin_port));
 }
 
 /* A port that nobody listens on. */
@@ -151,13 +153,15 @@ static size_t count_descriptors(void)
     return harness_descriptors();
 }
 
-/* ---- addresses -------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 TEST(well_formed_addresses_have_no_error)
 {
-    static const char *const right[] = {
-        "127.0.0.1:80",     "[::1]:80",   "[fe80::1%lo]:80",  ":0", "localhost:http", "a-host.example:65535",
-        "unix:/run/x.sock", "unix:@name", "unix:relative:80", NULL};
+    static const char *const right[] = {"127.0.0.1:80",     "[::1]:80",
+                                        "[fe80::1%lo]:80",  ":0",
+                                        "localhost:http",   "a-host.example:65535",
+                                        "unix:/run/x.sock", "unix:@name",
+                                        "unix:relative:80", NULL};
     for (int i = 0; right[i]; i++)
         CHECK_EQ(bine_address_error(right[i]), NULL);
 }
@@ -199,7 +203,8 @@ TEST(malformed_addresses_have_a_reason_and_are_einval)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *reason = bine_address_error(wrong[i].address);
         if (!reason || !strstr(reason, wrong[i].word))
-            FAIL("%s: %s", wrong[i].address ? wrong[i].address : "NULL", reason ? reason : "no reason");
+            FAIL("%s: %s", wrong[i].address ? wrong[i].address : "NULL",
+                 reason ? reason : "no reason");
         CHECK_ERROR(bine_dial(wrong[i].address, BINE_SECOND), EINVAL);
     }
     CHECK_ERROR(bine_dial("127.0.0.1:80", -1), EINVAL);
@@ -207,7 +212,8 @@ TEST(malformed_addresses_have_a_reason_and_are_einval)
 
 TEST(addresses_with_a_scope_are_printed_with_it)
 {
-    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(80), .sin6_scope_id = 1};
+    struct sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_port = htons(80), .sin6_scope_id = 1};
     char text[BINE_ADDRESS_TEXT];
     CHECK_EQ(inet_pton(AF_INET6, "fe80::1", &address.sin6_addr), 1);
     bine_address_format((struct sockaddr *)&address, sizeof address, text);
@@ -217,7 +223,7 @@ TEST(addresses_with_a_scope_are_printed_with_it)
     CHECK_STRING(text, "[fe80::1%999999]:80");
 }
 
-/* ---- one address ------------------------------------------------------------------------------------ */
+/* ---- one address ----------------------------------------------------------------------------- */
 
 static void greet(bine_connection *connection, void *arg)
 {
@@ -244,7 +250,8 @@ TEST(dial_takes_what_a_server_says_is_its_address)
     snprintf(abstract, sizeof abstract, "unix:@bine-test-dial-%d", (int)getpid());
     const char *all[] = {"127.0.0.1:0", "[::1]:0", ":0", "[::]:0", "localhost:0", path, abstract};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        bine_server *server = bine_server_new(&(bine_server_options){.address = all[i]}, greet, NULL);
+        bine_server *server =
+            bine_server_new(&(bine_server_options){.address = all[i]}, greet, NULL);
         if (!server && strchr(all[i], '[') && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
             continue; /* a machine without IPv6 */
         CHECK(server != NULL);
@@ -326,14 +333,15 @@ TEST(dial_says_when_there_are_no_descriptors)
     close_listener(&listener);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 TEST(failures_of_the_name_service_have_errors_of_their_own)
 {
     const struct {
         int status, error, expected;
-    } all[] = {{EAI_NONAME, 0, ENOENT},    {EAI_SERVICE, 0, ENOENT},          {EAI_AGAIN, 0, EAGAIN},
-               {EAI_FAIL, 0, EIO},         {EAI_MEMORY, 0, ENOMEM},           {EAI_NODATA, 0, EADDRNOTAVAIL},
+    } all[] = {{EAI_NONAME, 0, ENOENT},    {EAI_SERVICE, 0, ENOENT},
+               {EAI_AGAIN, 0, EAGAIN},     {EAI_FAIL, 0, EIO},
+               {EAI_MEMORY, 0, ENOMEM},    {EAI_NODATA, 0, EADDRNOTAVAIL},
                {EAI_SYSTEM, EBUSY, EBUSY}, {EAI_ADDRFAMILY, 0, EADDRNOTAVAIL}};
     answer_with(NULL, NULL, NULL);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -404,7 +412,8 @@ TEST(if_all_addresses_fail_the_first_error_counts)
 {
     struct listener nobody;
     refuse_at(&nobody, "127.0.0.2");
-    answer_with("255.255.255.255 9", nobody.host_and_port, NULL); /* broadcast: no stream goes there */
+    /* Broadcast: no stream goes there. */
+    answer_with("255.255.255.255 9", nobody.host_and_port, NULL);
     int first = bine_dial("255.255.255.255:9", BINE_SECOND) == 0 ? 0 : errno;
     CHECK_NE(first, ECONNREFUSED);
     CHECK_ERROR(bine_dial("two.example:80", BINE_SECOND), first);
@@ -422,7 +431,8 @@ TEST(families_are_tried_in_turn)
     CHECK_OK(getsockname(six.fd, (struct sockaddr *)&address, &length));
     snprintf(six.host_and_port, sizeof six.host_and_port, "::1 %d", ntohs(address.sin6_port));
     listen_at(&listener, "127.0.0.1", 8);
-    /* The first refuses. The second of its family would answer, but the other family's turn comes before it. */
+    /* The first refuses. The second of its family would answer, but the other family's turn comes
+     * before it. */
     answer_with("::1 9", six.host_and_port, listener.host_and_port);
     int fd = bine_dial("three.example:80", 10 * BINE_SECOND);
     CHECK_OK(fd);
@@ -435,14 +445,16 @@ TEST(families_are_tried_in_turn)
 TEST(servers_take_names_and_prefer_ipv4)
 {
     answer_with("::1 0", "127.0.0.1 0", NULL);
-    bine_server *server = bine_server_new(&(bine_server_options){.address = "two.example:0"}, greet, NULL);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = "two.example:0"}, greet, NULL);
     CHECK(server != NULL);
     CHECK_EQ(strncmp(bine_server_address(server), "127.0.0.1:", 10), 0);
     CHECK_OK(bine_server_free(server));
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "localhost"}, greet, NULL), EINVAL);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "localhost"}, greet, NULL),
+                EINVAL);
 }
 
-/* ---- kills ------------------------------------------------------------------------------------------ */
+/* ---- kills ----------------------------------------------------------------------------------- */
 
 static int error_of_dial;
 
@@ -509,7 +521,7 @@ TEST(a_kill_during_a_look_up_leaves_no_descriptor)
         sem_post(&answer);
 }
 
-/* ---- without a hub ---------------------------------------------------------------------------------- */
+/* ---- without a hub --------------------------------------------------------------------------- */
 
 static void dial_in_a_link(bine_greenlet *g, void *address)
 {
@@ -536,65 +548,4 @@ TEST(dial_blocks_where_parking_is_not_allowed)
     CHECK_OK(bine_link(g, dial_in_a_link, "two.example:80"));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     close_listener(&listener);
-}
-
-/* ---- send_all ----------------------------------------------------------------------------------------- */
-
-TEST(send_all_checks_its_arguments)
-{
-    int fds[2];
-    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-    CHECK_ERROR(bine_send_all(fds[0], NULL, 1), EINVAL);
-    CHECK_OK(bine_send_all(fds[0], NULL, 0));
-    CHECK_ERROR(bine_send_all(-1, "x", 1), EBADF);
-    CHECK_OK(bine_close(fds[0]));
-    CHECK_OK(bine_close(fds[1]));
-}
-
-TEST(send_all_to_a_peer_that_has_gone_is_no_sigpipe)
-{
-    int fds[2];
-    CHECK_EQ(signal(SIGPIPE, SIG_DFL), SIG_DFL);
-    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-    CHECK_OK(bine_close(fds[1]));
-    CHECK_ERROR(bine_send_all(fds[0], "hello", 5), EPIPE);
-    CHECK_OK(bine_close(fds[0]));
-}
-
-enum {
-    MUCH = 3 << 20
-};
-
-static void *receive_much(void *arg)
-{
-    static char buffer[60000];
-    size_t got = 0;
-    ssize_t n;
-    while (got < MUCH && (n = bine_recv((int)(intptr_t)arg, buffer, sizeof buffer, 0)) > 0) {
-        for (ssize_t i = 0; i < n; i++)
-            CHECK_EQ(buffer[i], (char)((got + (size_t)i) % 251));
-        got += (size_t)n;
-    }
-    CHECK_EQ(got, (size_t)MUCH);
-    return NULL;
-}
-
-TEST(send_all_sends_all)
-{
-    int fds[2];
-    char *much = malloc(MUCH);
-    for (int i = 0; i < MUCH; i++)
-        much[i] = (char)(i % 251);
-    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-    bine_greenlet *g = bine_spawn(receive_much, (void *)(intptr_t)fds[1]);
-    CHECK_OK(bine_send_all(fds[0], much, MUCH));
-    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
-    /* Nobody reads any more: a time limit ends it in the middle. */
-    bine_timeout scope;
-    CHECK_OK(bine_timeout_begin(&scope, 20 * BINE_MS));
-    CHECK_ERROR(bine_send_all(fds[0], much, MUCH), ETIMEDOUT);
-    CHECK_EQ(bine_timeout_end(&scope), 1);
-    free(much);
-    CHECK_OK(bine_close(fds[0]));
-    CHECK_OK(bine_close(fds[1]));
 }

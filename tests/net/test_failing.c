@@ -1,4 +1,5 @@
-/* Each allocation of dialling and of readers fails once: the call says so, nothing is lost, no descriptor stays open. */
+/* Each allocation of dialling and of readers fails once: the call says so, nothing is lost, no
+ * descriptor stays open. */
 #include "failing.h"
 
 #include <arpa/inet.h>
@@ -21,7 +22,7 @@ static bool begin(void)
     return false;
 }
 
-/* ---- dialling --------------------------------------------------------------------------------------- */
+/* ---- dialling -------------------------------------------------------------------------------- */
 
 static int listener;
 static char by_number[64], by_name[64];
@@ -43,7 +44,8 @@ static void dial(const char *address)
     int fd = bine_dial(address, 10 * BINE_SECOND);
     if (fd >= 0)
         CHECK_OK(bine_close(fd));
-    /* Of two addresses one may have failed for the other's reason; and a look-up without memory may know nothing. */
+    /* Of two addresses one may have failed for the other's reason; and a look-up without memory may
+     * know nothing. */
     else if (errno == ECONNREFUSED || errno == ENOENT || errno == EIO || errno == EADDRNOTAVAIL)
         CHECK(failing_struck());
     else
@@ -65,7 +67,7 @@ TEST(dial_reports_exhaustion_and_leaves_no_descriptor, .seconds = 60)
     CHECK_OK(close(listener));
 }
 
-/* ---- readers ------------------------------------------------------------------------------------------ */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 /* Lines of growing length: the buffer grows several times, and what failed is tried again. */
 static void read_lines(void)
@@ -94,7 +96,8 @@ static void read_lines(void)
         failing_excuse();
     if (result > 0)
         CHECK_STRING(line, "a short line");
-    for (int tries = 0; result > 0 && (result = bine_reader_line(reader, &line, &size)) < 0 && tries < 3; tries++)
+    for (int tries = 0;
+         result > 0 && (result = bine_reader_line(reader, &line, &size)) < 0 && tries < 3; tries++)
         failing_excuse();
     if (result > 0)
         CHECK_EQ(size, sizeof text - 1);

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- sources ------------------------------------------------------------------------------------------ */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 /* Bytes that come in pieces of `piece`, then an error, or the end. */
 struct source {
@@ -54,7 +54,7 @@ static void check_line(bine_reader *reader, const char *expected)
     CHECK_EQ(size, strlen(expected));
 }
 
-/* ---- pieces --------------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 TEST(lines_come_without_their_ends)
 {
@@ -154,7 +154,8 @@ TEST(delimiters_of_several_bytes_are_found_across_reads)
         struct source source;
         char *text;
         size_t size;
-        bine_reader *reader = reader_of(&source, "head: 1\r\n\r\r\n\r\nbody\r\n\r\n\r\n\r\n", piece, 64);
+        bine_reader *reader =
+            reader_of(&source, "head: 1\r\n\r\r\n\r\nbody\r\n\r\n\r\n\r\n", piece, 64);
         CHECK_EQ(bine_reader_until(reader, "\r\n\r\n", 4, &text, &size), 1);
         CHECK_STRING(text, "head: 1\r\n\r");
         CHECK_EQ(size, 10u);
@@ -350,7 +351,7 @@ TEST(a_reader_refuses_impossible_arguments)
     CHECK_OK(bine_reader_free(reader));
 }
 
-/* ---- against a string ------------------------------------------------------------------------------------ */
+/* ---- against a string ------------------------------------------------------------------------ */
 
 static unsigned random_state;
 
@@ -462,7 +463,7 @@ TEST(random_calls_give_what_the_text_has, .seconds = 60)
     }
 }
 
-/* ---- over descriptors -------------------------------------------------------------------------------------- */
+/* ---- over descriptors ------------------------------------------------------------------------ */
 
 static int ends[2];
 

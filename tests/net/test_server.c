@@ -29,7 +29,8 @@ static int connect_to(const char *address)
         if (to.sun_path[0] == '@')
             to.sun_path[0] = '\0';
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        CHECK_OK(bine_connect(fd, (struct sockaddr *)&to, offsetof(struct sockaddr_un, sun_path) + size));
+        CHECK_OK(bine_connect(fd, (struct sockaddr *)&to,
+                              offsetof(struct sockaddr_un, sun_path) + size));
     } else {
         struct sockaddr_in to = {.sin_family = AF_INET,
                                  .sin_port = htons(atoi(strrchr(address, ':') + 1)),
@@ -69,7 +70,8 @@ static void echo(bine_connection *connection, void *arg)
     ssize_t got;
     if (++handling > most)
         most = handling;
-    while ((got = bine_recv(connection->fd, buffer, sizeof buffer, 0)) > 0 && send_all(connection->fd, buffer, got))
+    while ((got = bine_recv(connection->fd, buffer, sizeof buffer, 0)) > 0 &&
+           send_all(connection->fd, buffer, got))
         ;
     handling--;
     handled++;
@@ -115,7 +117,8 @@ TEST(server_serves_tcp_and_stops)
 
 TEST(server_keeps_to_its_limit)
 {
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 3}, echo, NULL);
+    server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 3}, echo, NULL);
     CHECK_OK(bine_server_start(server));
     talk_to_server(30);
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
@@ -140,7 +143,8 @@ TEST(server_on_unix_sockets_replaces_a_stale_one)
     CHECK_STRING(bine_server_address(server), address);
     CHECK_EQ(bine_server_port(server), 0);
     /* One that is alive is not replaced. */
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = address}, echo, NULL), EADDRINUSE);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = address}, echo, NULL),
+                EADDRINUSE);
     CHECK_OK(bine_server_start(server));
     talk_to_server(3);
     CHECK_OK(bine_server_stop(server, BINE_SECOND));
@@ -222,9 +226,9 @@ TEST(hazard_30_servers_set_nodelay_unless_told_otherwise)
 {
     for (int delay = 0; delay < 2; delay++) {
         nodelay = -1;
-        server =
-            bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .flags = delay ? BINE_SERVER_DELAY : 0},
-                            look_at_nodelay, NULL);
+        server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0",
+                                                        .flags = delay ? BINE_SERVER_DELAY : 0},
+                                 look_at_nodelay, NULL);
         CHECK_OK(bine_server_start(server));
         int fd = connect_to(bine_server_address(server));
         char byte;
@@ -238,7 +242,8 @@ TEST(hazard_30_servers_set_nodelay_unless_told_otherwise)
 
 TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
 {
-    harness_not_under_valgrind("it accepts the connection, and then closes it because of the limit");
+    harness_not_under_valgrind(
+        "it accepts the connection, and then closes it because of the limit");
     server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, echo, NULL);
     CHECK_OK(bine_server_start(server));
     talk_to_server(1); /* the poller and its descriptors are there now */
@@ -248,8 +253,8 @@ TEST(hazard_29_running_out_of_descriptors_pauses_accepting_and_goes_on)
                              .sin_port = htons((in_port_t)bine_server_port(server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
-    /* Not one more descriptor can be made; but an accept that io_uring has begun already goes by the old limit:
-     * so two. */
+    /* Not one more descriptor can be made; but an accept that io_uring has begun already goes by
+     * the old limit: so two. */
     struct rlimit before, none;
     CHECK_OK(getrlimit(RLIMIT_NOFILE, &before));
     int next = dup(fds[0]);
@@ -281,7 +286,8 @@ static bool allowed; /* a filter cannot be taken away again: another system call
 
 static int counted_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-    int client = allowed ? bine_libc.accept(fd, address, length) : real_accept4(fd, address, length, flags);
+    int client =
+        allowed ? bine_libc.accept(fd, address, length) : real_accept4(fd, address, length, flags);
     if (client < 0)
         refusals += errno != EAGAIN;
     else if (flags & SOCK_NONBLOCK)
@@ -328,12 +334,16 @@ TEST(server_bad_arguments)
     bine_server_options none = {0};
     CHECK_ERROR(bine_server_new(NULL, echo, NULL), EINVAL);
     CHECK_ERROR(bine_server_new(&none, echo, NULL), EINVAL);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, NULL, NULL), EINVAL);
-    const char *bad[] = {"",       ":",      "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:!", "[::1:80",
-                         "::1:80", "a b:80", "unix:",     "[]:1",       "127.0.0.1:-1"};
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, NULL, NULL),
+                EINVAL);
+    const char *bad[] = {
+        "",       ":",      "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:!", "[::1:80",
+        "::1:80", "a b:80", "unix:",     "[]:1",       "127.0.0.1:-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_ERROR(bine_server_new(&(bine_server_options){.address = bad[i]}, echo, NULL), EINVAL);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:no-such-service"}, echo, NULL), ENOENT);
+    CHECK_ERROR(
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:no-such-service"}, echo, NULL),
+        ENOENT);
     CHECK_ERROR(bine_server_start(NULL), EINVAL);
     CHECK_ERROR(bine_server_stop(NULL, 0), EINVAL);
     CHECK_ERROR(bine_server_port(NULL), EINVAL);
@@ -342,13 +352,14 @@ TEST(server_bad_arguments)
     CHECK_OK(bine_server_free(server));
 }
 
-/* A listener that closes resets what waits in its backlog: the workers stay until all have been answered. */
+/* A listener that closes resets what waits in its backlog: the workers stay until all have been
+ * answered. */
 static atomic_bool talked;
 
 static void *serve_in_worker(void *address)
 {
-    bine_server *own =
-        bine_server_new(&(bine_server_options){.address = address, .flags = BINE_SERVER_REUSE_PORT}, echo, NULL);
+    bine_server *own = bine_server_new(
+        &(bine_server_options){.address = address, .flags = BINE_SERVER_REUSE_PORT}, echo, NULL);
     if (!own)
         return (void *)(intptr_t)errno;
     CHECK_OK(bine_server_start(own));
@@ -361,10 +372,12 @@ static void *serve_in_worker(void *address)
 
 TEST(workers_share_a_port, .seconds = 60)
 {
-    server =
-        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .flags = BINE_SERVER_REUSE_PORT}, echo, NULL);
+    server = bine_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0", .flags = BINE_SERVER_REUSE_PORT}, echo,
+        NULL);
     CHECK_OK(bine_server_start(server));
-    bine_workers *workers = bine_workers_start(2, serve_in_worker, (void *)bine_server_address(server));
+    bine_workers *workers =
+        bine_workers_start(2, serve_in_worker, (void *)bine_server_address(server));
     talk_to_server(40);
     atomic_store(&talked, true);
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
@@ -372,7 +385,7 @@ TEST(workers_share_a_port, .seconds = 60)
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- datagrams -------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 static void answer(bine_datagram *datagram, void *arg)
 {
@@ -383,11 +396,12 @@ static void answer(bine_datagram *datagram, void *arg)
 
 TEST(datagram_server_answers)
 {
-    bine_datagram_server *datagrams =
-        bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 2}, answer, NULL);
+    bine_datagram_server *datagrams = bine_datagram_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0", .limit = 2}, answer, NULL);
     CHECK(datagrams != NULL);
-    CHECK_ERROR(bine_datagram_server_new(&(bine_server_options){.address = bine_datagram_server_address(datagrams)},
-                                         answer, NULL),
+    CHECK_ERROR(bine_datagram_server_new(
+                    &(bine_server_options){.address = bine_datagram_server_address(datagrams)},
+                    answer, NULL),
                 EADDRINUSE);
     CHECK_OK(bine_datagram_server_start(datagrams));
     struct sockaddr_in to = {.sin_family = AF_INET,

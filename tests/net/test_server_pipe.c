@@ -1,4 +1,5 @@
-/* Clients that leave while a patched handler writes to them: the process gets EPIPE, and lives. Each case has a process of its own. */
+/* Clients that leave while a patched handler writes to them: the process gets EPIPE, and lives.
+ * Each case has a process of its own. */
 #include <bine.h>
 #include <pthread.h>
 #include <signal.h>
@@ -87,7 +88,8 @@ static void serve_one_who_leaves(unsigned flags)
     char address[64];
     bine_event *done = bine_event_new(0);
     snprintf(address, sizeof address, "unix:@bine-leaves-%d", (int)getpid());
-    bine_server *server = bine_server_new(&(bine_server_options){.address = address, .flags = flags}, serve, done);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = address, .flags = flags}, serve, done);
     CHECK_OK(bine_server_start(server));
     int fd = bine_dial(bine_server_address(server), BINE_SECOND);
     CHECK_OK(fd);
@@ -126,8 +128,9 @@ TEST(a_server_may_leave_sigpipe_alone, .signal = SIGPIPE, .leaves = "it dies")
 TEST(a_second_server_changes_what_the_first_left_alone)
 {
     patch();
-    bine_server *first =
-        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .flags = BINE_SERVER_SIGPIPE}, serve, NULL);
+    bine_server *first = bine_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0", .flags = BINE_SERVER_SIGPIPE}, serve,
+        NULL);
     CHECK_OK(bine_server_start(first));
     serve_one_who_leaves(0);
     CHECK_EQ(failures, 15);
@@ -156,7 +159,8 @@ TEST(a_handler_of_the_programs_stands)
 TEST(what_the_program_sets_afterwards_stands, .signal = SIGPIPE, .leaves = "it dies")
 {
     patch();
-    bine_server *first = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, serve, NULL);
+    bine_server *first =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, serve, NULL);
     CHECK_OK(bine_server_start(first));
     CHECK_NE((void *)signal(SIGPIPE, SIG_DFL), (void *)SIG_DFL);
     serve_one_who_leaves(0);
@@ -171,7 +175,8 @@ TEST(what_is_ignored_stays_ignored)
     CHECK(signal(SIGPIPE, SIG_DFL) == SIG_IGN);
 }
 
-/* While a greenlet has an action of its own, the process's is kept elsewhere: that is the one that counts. */
+/* While a greenlet has an action of its own, the process's is kept elsewhere: that is the one that
+ * counts. */
 static void *ignore_by_itself(void *until)
 {
     CHECK(signal(SIGPIPE, SIG_IGN) == SIG_DFL);
@@ -199,7 +204,8 @@ TEST(programs_that_a_server_starts_have_the_default)
 {
     patch();
     serve_one_who_leaves(0);
-    /* SIGPIPE is 13: the bit 0x1000 of the signals that are ignored, and of those that are caught. */
+    /* SIGPIPE is 13: the bit 0x1000 of the signals that are ignored, and of those that are
+     * caught. */
     CHECK_EQ(system("set -- $(grep -E '^Sig(Ign|Cgt)' /proc/self/status | cut -f2); "
                     "test $((0x$1 & 0x1000)) = 0 && test $((0x$2 & 0x1000)) = 0"),
              0);

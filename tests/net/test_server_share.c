@@ -1,4 +1,5 @@
-/* Servers that share a place: workers on one port, on one Unix socket; and datagrams that a server sends by itself. */
+/* Servers that share a place: workers on one port, on one Unix socket; and datagrams that a server
+ * sends by itself. */
 #include <arpa/inet.h>
 #include <bine.h>
 #include <netinet/in.h>
@@ -85,8 +86,8 @@ static int serve_by_workers(const bine_server_options *options)
 
 TEST(workers_listen_on_the_port_that_the_kernel_chose, .seconds = 60)
 {
-    int others = serve_by_workers(
-        &(bine_server_options){.address = "127.0.0.1:0", .flags = BINE_SERVER_REUSE_PORT, .limit = 50});
+    int others = serve_by_workers(&(bine_server_options){
+        .address = "127.0.0.1:0", .flags = BINE_SERVER_REUSE_PORT, .limit = 50});
     CHECK_GT(others, 0); /* each connection goes to one of four sockets, by its hash */
     for (int i = 0; i < WORKERS; i++)
         CHECK_GT(handled[i], 0);
@@ -122,7 +123,7 @@ TEST(sharing_fails_as_making_a_server_does)
     CHECK_OK(bine_server_free(first));
 }
 
-/* ---- datagrams -------------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 static int datagram_client(char *address, size_t size)
 {
@@ -154,10 +155,12 @@ TEST(a_datagram_server_sends_by_itself)
     char buffer[16];
     const struct sockaddr *peer = (struct sockaddr *)&to;
     int fd = datagram_client((char *)&to, sizeof to);
-    first_datagrams = bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, send_back, NULL);
+    first_datagrams =
+        bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, send_back, NULL);
     CHECK_GE(bine_datagram_server_fd(first_datagrams), 0);
     CHECK_EQ(bine_datagram_server_fd(NULL), -1);
-    CHECK_OK(bine_datagram_send(first_datagrams, peer, sizeof to, "hello", 5)); /* before it starts, too */
+    /* Before it starts, too. */
+    CHECK_OK(bine_datagram_send(first_datagrams, peer, sizeof to, "hello", 5));
     CHECK_EQ(bine_recvfrom(fd, buffer, sizeof buffer, 0, (struct sockaddr *)&from, &length), 5);
     CHECK_MEMORY(buffer, "hello", 5);
     CHECK_EQ(ntohs(from.sin_port), bine_datagram_server_port(first_datagrams));
@@ -199,15 +202,17 @@ TEST(workers_share_datagrams)
         char buffer[16];
         over = bine_event_new(BINE_SHARED);
         ready = 0;
-        bine_server_options options = {.address = "127.0.0.1:0", .flags = with_port ? BINE_SERVER_REUSE_PORT : 0};
+        bine_server_options options = {.address = "127.0.0.1:0",
+                                       .flags = with_port ? BINE_SERVER_REUSE_PORT : 0};
         first_datagrams = bine_datagram_server_new(&options, send_back, NULL);
         CHECK_OK(bine_datagram_server_start(first_datagrams));
         bine_workers *workers = bine_workers_start(2, answer_in_worker, NULL);
         while (ready < 2)
             CHECK_OK(bine_sleep(BINE_MS));
-        struct sockaddr_in own, to = {.sin_family = AF_INET,
-                                      .sin_port = htons((in_port_t)bine_datagram_server_port(first_datagrams)),
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in own,
+            to = {.sin_family = AF_INET,
+                  .sin_port = htons((in_port_t)bine_datagram_server_port(first_datagrams)),
+                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         for (int i = 0; i < 20; i++) { /* from many ports: the kernel chooses the socket by them */
             int fd = datagram_client((char *)&own, sizeof own);
             CHECK_EQ(bine_sendto(fd, "ping", 4, 0, (struct sockaddr *)&to, sizeof to), 4);

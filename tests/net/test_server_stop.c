@@ -20,8 +20,9 @@ static int handling, handled, stopped_with;
 
 static int connect_to_port(int type, int port)
 {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons((in_port_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((in_port_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, type, 0);
     CHECK_OK(bine_connect(fd, (struct sockaddr *)&to, sizeof to));
     return fd;
@@ -34,7 +35,8 @@ static int connect_to_server(void)
 
 static void start(bine_connection_handler *handler, size_t limit)
 {
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = limit}, handler, NULL);
+    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = limit},
+                             handler, NULL);
     CHECK(server != NULL);
     CHECK_OK(bine_server_start(server));
 }
@@ -53,7 +55,7 @@ static void close_and_check_end(int fd)
     bine_close(fd);
 }
 
-/* ---- who stops, and when ---------------------------------------------------------------------- */
+/* ---- who stops, and when --------------------------------------------------------------------- */
 
 static void wait_for_the_end(bine_connection *connection, void *arg)
 {
@@ -156,8 +158,8 @@ static void ignore_datagram(bine_datagram *datagram, void *arg)
 TEST(servers_can_be_stopped_from_another_thread)
 {
     start(wait_for_the_end, 0);
-    bine_datagram_server *datagrams =
-        bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, ignore_datagram, NULL);
+    bine_datagram_server *datagrams = bine_datagram_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0"}, ignore_datagram, NULL);
     CHECK_OK(bine_datagram_server_start(datagrams));
     int fd = connect_to_server();
     until(&handling, 1);
@@ -195,9 +197,11 @@ static void *serve(void *arg)
 
 TEST(a_server_that_is_served_cannot_be_freed_and_one_never_started_can)
 {
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, wait_for_the_end, NULL);
+    server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, wait_for_the_end, NULL);
     CHECK_OK(bine_server_free(server));
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, wait_for_the_end, NULL);
+    server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, wait_for_the_end, NULL);
     CHECK_OK(bine_server_stop(server, 0)); /* nor does it have to be started to be stopped */
     CHECK_ERROR(bine_server_start(server), EPERM);
     CHECK_OK(bine_server_free(server));
@@ -211,7 +215,7 @@ TEST(a_server_that_is_served_cannot_be_freed_and_one_never_started_can)
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- addresses, descriptors ------------------------------------------------------------------- */
+/* ---- addresses, descriptors ------------------------------------------------------------------ */
 
 TEST(addresses_that_cannot_be_had)
 {
@@ -225,20 +229,22 @@ TEST(addresses_that_cannot_be_had)
     CHECK_ERROR(bine_server_new(&twice, wait_for_the_end, NULL), EINVAL);
     CHECK_OK(bine_server_stop(server, 0));
     CHECK_OK(bine_server_free(server));
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "192.0.2.1:0"}, wait_for_the_end, NULL),
-                EADDRNOTAVAIL);
     CHECK_ERROR(
-        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .backlog = -1}, wait_for_the_end, NULL),
-        EINVAL);
-    CHECK_ERROR(
-        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .mode = 07777}, wait_for_the_end, NULL),
-        EINVAL);
+        bine_server_new(&(bine_server_options){.address = "192.0.2.1:0"}, wait_for_the_end, NULL),
+        EADDRNOTAVAIL);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .backlog = -1},
+                                wait_for_the_end, NULL),
+                EINVAL);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .mode = 07777},
+                                wait_for_the_end, NULL),
+                EINVAL);
 }
 
 TEST(the_backlog_is_what_was_asked_for)
 {
     harness_not_under_emulator("its TCP_INFO is empty");
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .backlog = 7}, wait_for_the_end, NULL);
+    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .backlog = 7},
+                             wait_for_the_end, NULL);
     struct tcp_info info;
     socklen_t size = sizeof info;
     CHECK_OK(getsockopt(bine_server_fd(server), IPPROTO_TCP, TCP_INFO, &info, &size));
@@ -249,8 +255,9 @@ TEST(the_backlog_is_what_was_asked_for)
 TEST(an_ipv6_address_takes_ipv4_unless_told_otherwise)
 {
     for (int only = 0; only < 2; only++) {
-        server = bine_server_new(&(bine_server_options){.address = "[::]:0", .flags = only ? BINE_SERVER_IPV6_ONLY : 0},
-                                 wait_for_the_end, NULL);
+        server = bine_server_new(
+            &(bine_server_options){.address = "[::]:0", .flags = only ? BINE_SERVER_IPV6_ONLY : 0},
+            wait_for_the_end, NULL);
         if (!server)
             SKIP("no IPv6 here");
         struct sockaddr_in to = {.sin_family = AF_INET,
@@ -317,12 +324,13 @@ TEST(what_cannot_be_accepted_from_ends_the_server)
     CHECK_ERROR(bine_server_serve(server), ENOTSOCK);
     CHECK_OK(bine_server_free(server));
     close(pipes[1]);
-    server = bine_server_new(&(bine_server_options){.fd = socket(AF_INET, SOCK_STREAM, 0)}, wait_for_the_end, NULL);
+    server = bine_server_new(&(bine_server_options){.fd = socket(AF_INET, SOCK_STREAM, 0)},
+                             wait_for_the_end, NULL);
     CHECK_ERROR(bine_server_serve(server), EINVAL); /* it does not listen */
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- clients that are connected and not accepted yet ------------------------------------------- */
+/* ---- clients that are connected and not accepted yet ----------------------------------------- */
 
 enum {
     CLIENTS = 6
@@ -347,7 +355,8 @@ static void *ask(void *arg)
 {
     char buffer[16];
     int fd = (int)(intptr_t)arg;
-    if (bine_send(fd, "hello", 5, MSG_NOSIGNAL) == 5 && bine_recv(fd, buffer, sizeof buffer, 0) == 5)
+    if (bine_send(fd, "hello", 5, MSG_NOSIGNAL) == 5 &&
+        bine_recv(fd, buffer, sizeof buffer, 0) == 5)
         answered++;
     bine_close(fd);
     return NULL;
@@ -367,7 +376,8 @@ static int connect_to_address(void)
 static void stop_with_a_backlog(const char *where, int64_t grace)
 {
     bine_greenlet *all[CLIENTS];
-    server = bine_server_new(&(bine_server_options){.address = where, .limit = 1}, echo_slowly, NULL);
+    server =
+        bine_server_new(&(bine_server_options){.address = where, .limit = 1}, echo_slowly, NULL);
     CHECK_OK(bine_server_start(server));
     for (int i = 0; i < CLIENTS; i++)
         all[i] = bine_spawn(ask, (void *)(intptr_t)connect_to_address());
@@ -409,14 +419,17 @@ static void *stop_slowly(void *arg)
 
 TEST(hazard_80_new_clients_are_refused_while_the_backlog_is_served)
 {
-    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 1}, echo_slowly, NULL);
+    server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 1},
+                             echo_slowly, NULL);
     CHECK_OK(bine_server_start(server));
     int port = bine_server_port(server);
     bine_greenlet *all[] = {bine_spawn(ask, (void *)(intptr_t)connect_to_address()),
-                            bine_spawn(ask, (void *)(intptr_t)connect_to_address()), bine_spawn(stop_slowly, NULL)};
+                            bine_spawn(ask, (void *)(intptr_t)connect_to_address()),
+                            bine_spawn(stop_slowly, NULL)};
     until(&answered, 1);
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons((in_port_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((in_port_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_ERROR(connect(fd, (struct sockaddr *)&to, sizeof to), ECONNREFUSED);
     CHECK_OK(close(fd));
@@ -425,7 +438,7 @@ TEST(hazard_80_new_clients_are_refused_while_the_backlog_is_served)
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static char name_of_handler[256];
 
@@ -444,8 +457,8 @@ TEST(hazard_81_a_handler_is_called_by_its_peer)
     CHECK_OK(getsockname(fd, (struct sockaddr *)&own, &length));
     until(&handled, 1);
     char expected[128];
-    snprintf(expected, sizeof expected, "connection of %s from 127.0.0.1:%d>", bine_server_address(server),
-             ntohs(own.sin_port));
+    snprintf(expected, sizeof expected, "connection of %s from 127.0.0.1:%d>",
+             bine_server_address(server), ntohs(own.sin_port));
     if (!strstr(name_of_handler, expected))
         FAIL("%s does not end with %s", name_of_handler, expected);
     char text[4096] = "";
@@ -462,7 +475,7 @@ TEST(hazard_81_a_handler_is_called_by_its_peer)
     CHECK_OK(bine_server_free(server));
 }
 
-/* ---- datagrams -------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 static int most;
 
@@ -481,7 +494,8 @@ static void answer_slowly(bine_datagram *datagram, void *arg)
 TEST(datagram_server_keeps_to_its_limits_and_stops_gently)
 {
     bine_datagram_server *datagrams = bine_datagram_server_new(
-        &(bine_server_options){.address = "127.0.0.1:0", .limit = 2, .size = 4}, answer_slowly, NULL);
+        &(bine_server_options){.address = "127.0.0.1:0", .limit = 2, .size = 4}, answer_slowly,
+        NULL);
     CHECK_OK(bine_datagram_server_start(datagrams));
     int fd = connect_to_port(SOCK_DGRAM, bine_datagram_server_port(datagrams));
     for (int i = 0; i < 8; i++)
@@ -504,15 +518,16 @@ TEST(datagram_server_on_a_unix_socket)
     char path[64], address[72];
     snprintf(path, sizeof path, "/tmp/bine-datagram-%d.sock", (int)getpid());
     snprintf(address, sizeof address, "unix:%s", path);
-    bine_datagram_server *datagrams =
-        bine_datagram_server_new(&(bine_server_options){.address = address, .mode = 0600}, answer_slowly, NULL);
+    bine_datagram_server *datagrams = bine_datagram_server_new(
+        &(bine_server_options){.address = address, .mode = 0600}, answer_slowly, NULL);
     CHECK(datagrams != NULL);
     CHECK_EQ(bine_datagram_server_port(datagrams), 0);
     CHECK_OK(bine_datagram_server_start(datagrams));
     struct sockaddr_un own = {.sun_family = AF_UNIX}, to = {.sun_family = AF_UNIX};
     snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-    CHECK_OK(bind(fd, (struct sockaddr *)&own, sizeof(sa_family_t))); /* any abstract name: unix(7), autobind */
+    /* Any abstract name: unix(7), autobind. */
+    CHECK_OK(bind(fd, (struct sockaddr *)&own, sizeof(sa_family_t)));
     CHECK_OK(bine_connect(fd, (struct sockaddr *)&to, sizeof to));
     CHECK_EQ(bine_send(fd, "abc", 3, 0), 3);
     char buffer[16];
@@ -526,7 +541,9 @@ TEST(datagram_server_on_a_unix_socket)
 TEST(datagram_server_bad_arguments)
 {
     CHECK_ERROR(bine_datagram_server_new(NULL, answer_slowly, NULL), EINVAL);
-    CHECK_ERROR(bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, NULL, NULL), EINVAL);
+    CHECK_ERROR(
+        bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, NULL, NULL),
+        EINVAL);
     CHECK_ERROR(bine_datagram_server_start(NULL), EINVAL);
     CHECK_ERROR(bine_datagram_server_serve(NULL), EINVAL);
     CHECK_ERROR(bine_datagram_server_stop(NULL, 0), EINVAL);

@@ -45,7 +45,8 @@ TEST(signal_from_outside_wakes_a_thread_that_waits)
         _exit(0);
     }
 #ifdef __SANITIZE_THREAD__
-    /* It calls handlers late, when the thread next calls something that it intercepts: see that it does. */
+    /* It calls handlers late, when the thread next calls something that it intercepts: see that it
+     * does. */
     while (bine_event_wait(event, 10 * BINE_MS) != 0)
         CHECK_EQ(errno, ETIMEDOUT);
 #endif
@@ -78,7 +79,7 @@ TEST(signal_event_puts_the_earlier_handler_back)
     CHECK_OK(bine_event_free(event));
 }
 
-/* ---- backdoor --------------------------------------------------------------------------------- */
+/* ---- backdoor -------------------------------------------------------------------------------- */
 
 static void *sleep_forever(void *arg)
 {

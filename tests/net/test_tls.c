@@ -18,7 +18,8 @@ static int connect_to_server(void)
     return fd;
 }
 
-static int64_t patience = 50 * BINE_SECOND; /* for a handshake: many at once take long on a slow machine */
+/* For a handshake: many at once take long on a slow machine. */
+static int64_t patience = 50 * BINE_SECOND;
 
 static void echo(bine_connection *connection, void *arg)
 {
@@ -29,7 +30,8 @@ static void echo(bine_connection *connection, void *arg)
         refused = errno;
         return;
     }
-    while ((got = bine_tls_read(tls, buffer, sizeof buffer)) > 0 && bine_tls_write(tls, buffer, (size_t)got) == got)
+    while ((got = bine_tls_read(tls, buffer, sizeof buffer)) > 0 &&
+           bine_tls_write(tls, buffer, (size_t)got) == got)
         ;
     if (got == 0)
         handled++;

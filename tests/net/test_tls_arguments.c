@@ -1,4 +1,5 @@
-/* NULL and impossible arguments of libbine-tls: every function of bine/tls.h. See ../arguments.h. */
+/* NULL and impossible arguments of libbine-tls: every function of bine/tls.h. See
+ * ../arguments.h. */
 #include "arguments.h"
 #include "tls.h"
 
@@ -16,8 +17,9 @@ static void contexts(const char *certificate)
 {
     bine_tls_options no_certificate = {.authorities = certificate},
                      both = {.certificate = certificate, .authorities = certificate, .any_peer = 1},
-                     no_file = {.certificate = "/nonexistent"}, nobody = {.authorities = "/nonexistent"},
-                     lone_key = {.key = certificate}, protocols = {.certificate = certificate, .protocols = ","},
+                     no_file = {.certificate = "/nonexistent"},
+                     nobody = {.authorities = "/nonexistent"}, lone_key = {.key = certificate},
+                     protocols = {.certificate = certificate, .protocols = ","},
                      version = {.certificate = certificate, .min_version = 7},
                      newer = {.certificate = certificate, .reserved = {0, 0, 0, 1}};
     NOTHING(bine_tls_server_new, NULL);

@@ -1,7 +1,7 @@
 /*
- * TLS connections whose waits are cut short: by timeouts, by kills, at every point. What the other side reads must always be
- * a beginning of what was written, all of what was reported as written must be in it, and no end may be announced
- * behind a message that was cut.
+ * TLS connections whose waits are cut short: by timeouts, by kills, at every point. What the other
+ * side reads must always be a beginning of what was written, all of what was reported as written
+ * must be in it, and no end may be announced behind a message that was cut.
  */
 #include "tls.h"
 
@@ -84,7 +84,8 @@ static ssize_t read_within(bine_tls *tls, void *data, size_t size, int64_t time)
     return got;
 }
 
-/* What the far side reads until it fails or ends: how many bytes, and what the last read returned. */
+/* What the far side reads until it fails or ends: how many bytes, and what the last read
+ * returned. */
 static ssize_t drain(bine_tls *tls, size_t *all, int *error)
 {
     char data[4096];
@@ -170,7 +171,7 @@ TEST(hazard_78_a_write_that_never_began_breaks_nothing)
     end();
 }
 
-/* ---- several greenlets at once ---------------------------------------------------------------- */
+/* ---- several greenlets at once --------------------------------------------------------------- */
 
 static bool done;
 static int timeouts;
@@ -216,7 +217,8 @@ TEST(hazard_78_reads_that_time_out_do_not_lose_what_others_write, .seconds = 60)
         read_exactly(far, data, sizeof data);
         CHECK_EQ(data[0], (char)i);
         CHECK_EQ(data[RECORD - 1], (char)i);
-        bine_sleep(2 * BINE_MS); /* the writer waits, and the reader runs out of time, in the middle of a record */
+        /* The writer waits, and the reader runs out of time, in the middle of a record. */
+        bine_sleep(2 * BINE_MS);
     }
     CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
     CHECK_GT(timeouts, 3);
@@ -240,8 +242,8 @@ static void *read_all(void *tls)
 TEST(hazard_78_two_sides_that_write_much_do_not_wait_for_each_other, .seconds = 60)
 {
     begin();
-    bine_greenlet *all[] = {bine_spawn(write_all, near), bine_spawn(write_all, far), bine_spawn(read_all, near),
-                            bine_spawn(read_all, far)};
+    bine_greenlet *all[] = {bine_spawn(write_all, near), bine_spawn(write_all, far),
+                            bine_spawn(read_all, near), bine_spawn(read_all, far)};
     CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
     end();
 }
@@ -258,7 +260,8 @@ static void *write_letter(void *letter)
 TEST(hazard_78_writes_of_two_greenlets_do_not_mix, .seconds = 60)
 {
     begin();
-    bine_greenlet *all[] = {bine_spawn(write_letter, (void *)'a'), bine_spawn(write_letter, (void *)'b')};
+    bine_greenlet *all[] = {bine_spawn(write_letter, (void *)'a'),
+                            bine_spawn(write_letter, (void *)'b')};
     char *data = malloc(MUCH / 2);
     read_exactly(far, data, MUCH / 2);
     for (int i = 0; i < MUCH / 2; i++)
@@ -285,12 +288,13 @@ TEST(hazard_78_two_readers_share_a_record)
     end();
 }
 
-/* ---- errors that stay ------------------------------------------------------------------------- */
+/* ---- errors that stay ------------------------------------------------------------------------ */
 
 TEST(hazard_78_a_broken_connection_stays_broken)
 {
     begin();
-    static const char nonsense[64] = "this is no record of TLS at all, and so the connection is dead";
+    static const char nonsense[64] =
+        "this is no record of TLS at all, and so the connection is dead";
     char byte;
     CHECK_EQ(bine_send(pair[1], nonsense, sizeof nonsense, MSG_NOSIGNAL), (ssize_t)sizeof nonsense);
     CHECK_ERROR(bine_tls_read(near, &byte, 1), EPROTO);
@@ -319,7 +323,7 @@ TEST(hazard_78_what_came_before_the_connection_broke_is_read)
     end();
 }
 
-/* ---- every point ------------------------------------------------------------------------------ */
+/* ---- every point ----------------------------------------------------------------------------- */
 
 struct talk {
     size_t reported; /* bytes of writes that succeeded */
@@ -453,7 +457,8 @@ TEST(hazard_78_readers_are_cut_at_every_point, .seconds = 60)
         random_state = seed;
         near = far = NULL;
         make_sockets();
-        bine_greenlet *all[] = {bine_spawn(writes_pieces_and_ends, &talk), bine_spawn(read_stream, &talk)};
+        bine_greenlet *all[] = {bine_spawn(writes_pieces_and_ends, &talk),
+                                bine_spawn(read_stream, &talk)};
         CHECK_OK(bine_joinall(all, 2, BINE_FOREVER));
         CHECK(talk.announced);
         CHECK_EQ(talk.arrived, talk.reported);

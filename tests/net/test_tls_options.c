@@ -1,4 +1,5 @@
-/* What was agreed upon, why a certificate is refused, client certificates, times of reads and writes. */
+/* What was agreed upon, why a certificate is refused, client certificates, times of reads and
+ * writes. */
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -18,21 +19,27 @@ static void run(const char *format, ...)
         FAIL("%s", command);
 }
 
-/* A certificate of `name`, signed by the authority, good from and until so many days from now; with its key. */
+/* A certificate of `name`, signed by the authority, good from and until so many days from now; with
+ * its key. */
 static const char *signed_certificate(const char *name, int from, int until)
 {
     const char *path = tls_file(name);
-    run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s.csr -subj /CN=%s "
+    run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s.csr "
+        "-subj /CN=%s "
         ">/dev/null 2>&1",
         path, path, name);
     run("touch %s.index && printf "
         "'[ca]\\ndefault_ca=d\\n[d]\\ndatabase=%s.index\\nrand_serial=yes\\ndefault_md=sha256\\n"
-        "new_certs_dir=/tmp\\npolicy=p\\nunique_subject=no\\nx509_extensions=x\\n[p]\\ncommonName=supplied\\n[x]\\n"
+        "new_certs_dir=/"
+        "tmp\\npolicy=p\\nunique_subject=no\\nx509_extensions=x\\n[p]\\ncommonName=supplied\\n[x]"
+        "\\n"
         "subjectAltName=DNS:%s\\n' >%s.conf",
         path, path, name, path);
     run("openssl ca -batch -notext -config %s.conf -cert %s -keyfile %s.key -in %s.csr -out %s "
-        "-startdate $(date -u -d '%d days' +%%Y%%m%%d%%H%%M%%SZ) -enddate $(date -u -d '%d days' +%%Y%%m%%d%%H%%M%%SZ) "
-        ">/dev/null 2>&1 && rm -f /tmp/$(openssl x509 -in %s -noout -serial | cut -d= -f2).pem && cat %s.key >>%s",
+        "-startdate $(date -u -d '%d days' +%%Y%%m%%d%%H%%M%%SZ) -enddate $(date -u -d '%d days' "
+        "+%%Y%%m%%d%%H%%M%%SZ) "
+        ">/dev/null 2>&1 && rm -f /tmp/$(openssl x509 -in %s -noout -serial | cut -d= -f2).pem && "
+        "cat %s.key >>%s",
         path, authority, authority, path, path, from, until, path, path, path);
     return path;
 }
@@ -57,7 +64,8 @@ static void look_at(struct end *end, const bine_tls *tls)
     snprintf(end->protocol, sizeof end->protocol, "%s", bine_tls_protocol(tls));
     snprintf(end->version, sizeof end->version, "%s", bine_tls_version(tls));
     if (peer)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, end->peer, sizeof end->peer);
+        X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, end->peer,
+                                  sizeof end->peer);
     X509_free(peer);
 }
 
@@ -87,7 +95,8 @@ static bool talk(const bine_tls_options *server, const bine_tls_options *client,
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     bine_greenlet *g = bine_spawn(serve, NULL);
     bine_tls *tls = bine_tls_connect(client_end.context, pair[0], host, 50 * BINE_SECOND);
-    bool good = tls && bine_tls_write(tls, "?", 1) == 1 && bine_tls_read(tls, &byte, 1) == 1 && byte == '!';
+    bool good =
+        tls && bine_tls_write(tls, "?", 1) == 1 && bine_tls_read(tls, &byte, 1) == 1 && byte == '!';
     if (!good)
         note(&client_end);
     if (tls)
@@ -108,11 +117,13 @@ static void make_authorities(void)
     other_authority = tls_certificate("other");
 }
 
-/* ---- why a certificate is refused ------------------------------------------------------------------------ */
+/* ---- why a certificate is refused ------------------------------------------------------------ */
 
-static void check_refused(const char *certificate, const char *trusted, const char *host, const char *word)
+static void check_refused(const char *certificate, const char *trusted, const char *host,
+                          const char *word)
 {
-    CHECK(!talk(&(bine_tls_options){.certificate = certificate}, &(bine_tls_options){.authorities = trusted}, host));
+    CHECK(!talk(&(bine_tls_options){.certificate = certificate},
+                &(bine_tls_options){.authorities = trusted}, host));
     CHECK_EQ(client_end.error, EPROTO);
     if (!strstr(client_end.reason, "certificate verify failed") || !strstr(client_end.reason, word))
         FAIL("\"%s\" is not in \"%s\"", word, client_end.reason);
@@ -122,12 +133,14 @@ TEST(a_client_says_why_it_refuses_a_certificate, .seconds = 60)
 {
     make_authorities();
     const char *good = signed_certificate("good.example", -2, 2);
-    CHECK(
-        talk(&(bine_tls_options){.certificate = good}, &(bine_tls_options){.authorities = authority}, "good.example"));
+    CHECK(talk(&(bine_tls_options){.certificate = good},
+               &(bine_tls_options){.authorities = authority}, "good.example"));
     check_refused(good, authority, "wrong.example", "ostname mismatch");
     check_refused(good, other_authority, "good.example", "issuer certificate");
-    check_refused(signed_certificate("old.example", -9, -2), authority, "old.example", "certificate has expired");
-    check_refused(signed_certificate("new.example", 2, 9), authority, "new.example", "not yet valid");
+    check_refused(signed_certificate("old.example", -9, -2), authority, "old.example",
+                  "certificate has expired");
+    check_refused(signed_certificate("new.example", 2, 9), authority, "new.example",
+                  "not yet valid");
     check_refused(other_authority, authority, "localhost", "self");
 }
 
@@ -145,7 +158,7 @@ TEST(a_server_says_why_it_refuses_a_client, .seconds = 60)
     CHECK_STRING(client_end.again, client_end.reason);
 }
 
-/* ---- client certificates ----------------------------------------------------------------------------------- */
+/* ---- client certificates --------------------------------------------------------------------- */
 
 TEST(each_side_can_see_the_others_certificate, .seconds = 60)
 {
@@ -172,12 +185,13 @@ TEST(the_context_of_openssl_can_be_set_up)
     bine_tls_context_free(context);
 }
 
-/* ---- protocols and versions -------------------------------------------------------------------------------- */
+/* ---- protocols and versions ------------------------------------------------------------------ */
 
 static void check_protocol(const char *server, const char *client, const char *agreed)
 {
-    bool good = talk(&(bine_tls_options){.certificate = authority, .protocols = server},
-                     &(bine_tls_options){.authorities = authority, .protocols = client}, "localhost");
+    bool good =
+        talk(&(bine_tls_options){.certificate = authority, .protocols = server},
+             &(bine_tls_options){.authorities = authority, .protocols = client}, "localhost");
     CHECK_EQ(good, agreed != NULL);
     if (agreed) {
         CHECK_STRING(client_end.protocol, agreed);
@@ -227,8 +241,8 @@ TEST(a_minimum_version_is_kept)
                &(bine_tls_options){.authorities = authority}, "localhost"));
 
     bine_tls_context *old = bine_tls_client_new(&(bine_tls_options){.authorities = authority});
-    server_end.context =
-        bine_tls_server_new(&(bine_tls_options){.certificate = authority, .min_version = BINE_TLS_1_3});
+    server_end.context = bine_tls_server_new(
+        &(bine_tls_options){.certificate = authority, .min_version = BINE_TLS_1_3});
     CHECK_EQ(SSL_CTX_set_max_proto_version(bine_tls_context_ssl(old), TLS1_2_VERSION), 1);
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     bine_greenlet *g = bine_spawn(serve, NULL);
@@ -240,7 +254,7 @@ TEST(a_minimum_version_is_kept)
     bine_tls_context_free(server_end.context);
 }
 
-/* ---- times ---------------------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 enum {
     MUCH = 4 << 20

@@ -67,13 +67,14 @@ static void make_certificates(void)
     client_certificate = tls_certificate("client");
 }
 
-/* ---- clients that must have a certificate ----------------------------------------------------- */
+/* ---- clients that must have a certificate ---------------------------------------------------- */
 
 TEST(hazard_87_a_server_with_authorities_refuses_clients_without_a_certificate)
 {
     make_certificates();
-    CHECK(!talk(&(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
-                &(bine_tls_options){.authorities = server_certificate}));
+    CHECK(!talk(
+        &(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
+        &(bine_tls_options){.authorities = server_certificate}));
     CHECK_EQ(server_end.error, EPROTO);
     CHECK(strstr(server_end.reason, "did not return a certificate") != NULL);
 }
@@ -81,8 +82,9 @@ TEST(hazard_87_a_server_with_authorities_refuses_clients_without_a_certificate)
 TEST(hazard_87_a_server_with_authorities_refuses_clients_of_others)
 {
     make_certificates();
-    CHECK(!talk(&(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
-                &(bine_tls_options){.authorities = server_certificate, .certificate = server_certificate}));
+    CHECK(!talk(
+        &(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
+        &(bine_tls_options){.authorities = server_certificate, .certificate = server_certificate}));
     CHECK_EQ(server_end.error, EPROTO);
     CHECK(strstr(server_end.reason, "certificate verify failed") != NULL);
 }
@@ -90,8 +92,9 @@ TEST(hazard_87_a_server_with_authorities_refuses_clients_of_others)
 TEST(hazard_87_a_server_with_authorities_lets_their_clients_in)
 {
     make_certificates();
-    CHECK(talk(&(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
-               &(bine_tls_options){.authorities = server_certificate, .certificate = client_certificate}));
+    CHECK(talk(
+        &(bine_tls_options){.certificate = server_certificate, .authorities = client_certificate},
+        &(bine_tls_options){.authorities = server_certificate, .certificate = client_certificate}));
     /* Without authorities it asks nobody. */
     CHECK(talk(&(bine_tls_options){.certificate = server_certificate},
                &(bine_tls_options){.authorities = server_certificate}));
@@ -100,44 +103,50 @@ TEST(hazard_87_a_server_with_authorities_lets_their_clients_in)
 TEST(hazard_87_options_that_would_be_ignored_are_refused)
 {
     make_certificates();
-    CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){
-                    .certificate = server_certificate, .authorities = client_certificate, .any_peer = 1}),
+    CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = server_certificate,
+                                                        .authorities = client_certificate,
+                                                        .any_peer = 1}),
                 EINVAL);
     CHECK(bine_tls_reason()[0] != '\0');
-    CHECK_ERROR(
-        bine_tls_server_new(&(bine_tls_options){.certificate = server_certificate, .authorities = "/nonexistent"}),
-        EINVAL);
+    CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = server_certificate,
+                                                        .authorities = "/nonexistent"}),
+                EINVAL);
     CHECK(bine_tls_reason()[0] != '\0');
     CHECK_ERROR(bine_tls_client_new(&(bine_tls_options){.key = server_certificate}), EINVAL);
     CHECK(bine_tls_reason()[0] != '\0');
 }
 
-/* ---- keys ------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 TEST(hazard_94_an_encrypted_key_is_refused_and_nobody_is_asked)
 {
     char command[512];
     const char *plain = tls_certificate("plain"), *encrypted = tls_file("encrypted");
-    snprintf(command, sizeof command, "openssl ec -in %s -out %s -aes128 -passout pass:secret 2>/dev/null", plain,
+    snprintf(command, sizeof command,
+             "openssl ec -in %s -out %s -aes128 -passout pass:secret 2>/dev/null", plain,
              encrypted);
     CHECK_OK(system(command));
     /* OpenSSL asks the terminal that controls the process, whatever its standard input is. */
-    CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = plain, .key = encrypted}), EINVAL);
+    CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = plain, .key = encrypted}),
+                EINVAL);
     CHECK(strstr(bine_tls_reason(), "encrypted") != NULL);
-    CHECK_ERROR(bine_tls_client_new(&(bine_tls_options){.certificate = plain, .key = encrypted}), EINVAL);
+    CHECK_ERROR(bine_tls_client_new(&(bine_tls_options){.certificate = plain, .key = encrypted}),
+                EINVAL);
     CHECK(strstr(bine_tls_reason(), "encrypted") != NULL);
 }
 
-/* ---- reasons ---------------------------------------------------------------------------------- */
+/* ---- reasons --------------------------------------------------------------------------------- */
 
 TEST(hazard_79_a_reason_is_not_that_of_an_earlier_call)
 {
     make_certificates();
-    bine_tls_context *client = bine_tls_client_new(&(bine_tls_options){.authorities = server_certificate});
+    bine_tls_context *client =
+        bine_tls_client_new(&(bine_tls_options){.authorities = server_certificate});
     CHECK(client != NULL);
     char byte;
     for (int call = 0; call < 6; call++) {
-        CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = "/nonexistent"}), EINVAL);
+        CHECK_ERROR(bine_tls_server_new(&(bine_tls_options){.certificate = "/nonexistent"}),
+                    EINVAL);
         CHECK(strstr(bine_tls_reason(), "No such file") != NULL);
         switch (call) {
         case 0:

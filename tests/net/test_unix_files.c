@@ -23,8 +23,9 @@ static bine_server *unix_server(int backlog, unsigned mode)
 {
     snprintf(path, sizeof path, "/tmp/bine-stop-%d.sock", (int)getpid());
     snprintf(address, sizeof address, "unix:%s", path);
-    return bine_server_new(&(bine_server_options){.address = address, .backlog = backlog, .mode = mode},
-                           wait_for_the_end, NULL);
+    return bine_server_new(
+        &(bine_server_options){.address = address, .backlog = backlog, .mode = mode},
+        wait_for_the_end, NULL);
 }
 
 TEST(unix_sockets_have_the_permissions_asked_for)
@@ -67,7 +68,8 @@ TEST(a_name_in_use_is_told_of_although_the_child_that_binds_was_waited_for)
     CHECK_OK(bine_server_free(server));
 }
 
-/* Between two looks of the runtime at a path somebody else exchanges the file: whenever `exchange` is set. */
+/* Between two looks of the runtime at a path somebody else exchanges the file: whenever `exchange`
+ * is set. */
 static void (*exchange)(void);
 
 static void exchange_once(void)
@@ -166,8 +168,11 @@ TEST(files_that_are_no_dead_sockets_stay)
     CHECK_OK(unlink(path));
     char long_path[200] = "unix:/tmp/";
     memset(long_path + 10, 'x', 150);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = long_path}, wait_for_the_end, NULL), EINVAL);
-    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "unix:/nowhere/at/all"}, wait_for_the_end, NULL),
+    CHECK_ERROR(
+        bine_server_new(&(bine_server_options){.address = long_path}, wait_for_the_end, NULL),
+        EINVAL);
+    CHECK_ERROR(bine_server_new(&(bine_server_options){.address = "unix:/nowhere/at/all"},
+                                wait_for_the_end, NULL),
                 ENOENT);
 }
 

@@ -1,4 +1,5 @@
-/* What tests of TLS share: certificates, made by the openssl command, and connections within the process. */
+/* What tests of TLS share: certificates, made by the openssl command, and connections within the
+ * process. */
 #ifndef BINE_TESTS_TLS_H
 #define BINE_TESTS_TLS_H
 
@@ -17,7 +18,8 @@ static inline const char *tls_file(const char *name)
     static char paths[8][64];
     static unsigned used;
     char *path = paths[used++ % 8];
-    CHECK_LT(snprintf(path, sizeof paths[0], "/tmp/bine-tls-%d.%s", (int)getpid(), name), (int)sizeof paths[0]);
+    CHECK_LT(snprintf(path, sizeof paths[0], "/tmp/bine-tls-%d.%s", (int)getpid(), name),
+             (int)sizeof paths[0]);
     return path;
 }
 
@@ -35,7 +37,8 @@ static inline const char *tls_certificate(const char *name)
     const char *path = tls_file(name);
     char command[512];
     snprintf(command, sizeof command,
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s -days 2 "
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key "
+             "-out %s -days 2 "
              "-subj /CN=%s -addext subjectAltName=DNS:localhost >/dev/null 2>&1 && cat %s.key >>%s",
              path, path, name, path, path);
     atexit(tls_remove_files);

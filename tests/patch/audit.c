@@ -32,7 +32,8 @@ enum {
     BLOCK = 1
 };
 
-/* The only place from which this thread's calls go straight to the kernel: what the handler uses. */
+/* The only place from which this thread's calls go straight to the kernel: what the handler
+ * uses. */
 __asm__(".pushsection audit_text,\"ax\",@progbits\n"
         ".type audit_call,@function\n"
         "audit_call:\n"
@@ -61,13 +62,14 @@ static volatile bool on;
 static unsigned noted;
 static pthread_t watcher;
 
-/* ---- would it block? ----------------------------------------------------------------------------- */
+/* ---- would it block? ------------------------------------------------------------------------- */
 
 /* Calls below are libc's, made while the selector lets everything pass. */
 static bool would_wait_for(int fd, short events)
 {
     struct stat status;
-    if (fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
+    if (fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
+        S_ISBLK(status.st_mode))
         return false;
     int flags = bine_libc.fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_NONBLOCK))
@@ -83,8 +85,8 @@ static bool some_time(const struct timespec *time)
 
 static bool would_block(const greg_t *registers, long number)
 {
-    long a = registers[REG_RDI], b = registers[REG_RSI], c = registers[REG_RDX], d = registers[REG_R10],
-         e = registers[REG_R8];
+    long a = registers[REG_RDI], b = registers[REG_RSI], c = registers[REG_RDX],
+         d = registers[REG_R10], e = registers[REG_R8];
     switch (number) {
     case SYS_read:
     case SYS_readv:
@@ -138,13 +140,14 @@ static bool would_block(const greg_t *registers, long number)
     }
 }
 
-/* ---- the handler ----------------------------------------------------------------------------------- */
+/* ---- the handler ----------------------------------------------------------------------------- */
 
 static void note(long number)
 {
     struct bine_hub *hub = bine_hub_here();
     noted++;
-    fprintf(stderr, "audit: system call %ld would block while %s runs\n", number, hub->current->site);
+    fprintf(stderr, "audit: system call %ld would block while %s runs\n", number,
+            hub->current->site);
     void *frames[24];
     backtrace_symbols_fd(frames, backtrace(frames, 24), STDERR_FILENO);
 }
@@ -152,9 +155,10 @@ static void note(long number)
 /* These need the stack, or the signal frame, that they are made on. */
 static bool must_be_made_in_place(long number)
 {
-    return number == SYS_clone || number == SYS_clone3 || number == SYS_fork || number == SYS_vfork ||
-           number == SYS_rt_sigreturn || number == SYS_sigaltstack || number == SYS_rt_sigprocmask ||
-           number == SYS_exit || number == SYS_exit_group || number == SYS_execve;
+    return number == SYS_clone || number == SYS_clone3 || number == SYS_fork ||
+           number == SYS_vfork || number == SYS_rt_sigreturn || number == SYS_sigaltstack ||
+           number == SYS_rt_sigprocmask || number == SYS_exit || number == SYS_exit_group ||
+           number == SYS_execve;
 }
 
 static void look(int signal_number, siginfo_t *info, void *context)
@@ -176,8 +180,9 @@ static void look(int signal_number, siginfo_t *info, void *context)
         paused = true;
         return;
     }
-    registers[REG_RAX] = audit_call(number, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
-                                    registers[REG_R10], registers[REG_R8], registers[REG_R9]);
+    registers[REG_RAX] =
+        audit_call(number, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
+                   registers[REG_R10], registers[REG_R8], registers[REG_R9]);
     selector = BLOCK;
 }
 

@@ -1,4 +1,5 @@
-/* What several tests of patching need: the test libraries, and all slots of the process as the file says they are. */
+/* What several tests of patching need: the test libraries, and all slots of the process as the file
+ * says they are. */
 #ifndef BINE_TESTS_PATCH_COMMON_H
 #define BINE_TESTS_PATCH_COMMON_H
 
@@ -10,7 +11,8 @@
 #include "harness.h"
 #include "patch/libraries/library.h"
 
-/* Test libraries lie in the directory "patch" beside the program, whatever the working directory is. */
+/* Test libraries lie in the directory "patch" beside the program, whatever the working directory
+ * is. */
 static inline const char *beside(const char *file)
 {
     static char path[8192];
@@ -31,8 +33,8 @@ static inline void *open_beside(const char *file, int flags)
     return handle;
 }
 
-/* Sanitizers stand between the program and the loader: they end a program that uses RTLD_DEEPBIND, and dlopen sees
- * them as its caller. */
+/* Sanitizers stand between the program and the loader: they end a program that uses RTLD_DEEPBIND,
+ * and dlopen sees them as its caller. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum {
     SANITIZED = 1

@@ -1,4 +1,5 @@
-/* Under the auditor's eyes: a patched program's thread blocks in its hub's turn and nowhere else. */
+/* Under the auditor's eyes: a patched program's thread blocks in its hub's turn and nowhere
+ * else. */
 #include <bine.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -89,7 +90,7 @@ TEST(patched_pipes_and_sleeps_do_not_block_the_thread)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- a conversation over TCP ----------------------------------------------------------------------- */
+/* ---- a conversation over TCP ----------------------------------------------------------------- */
 
 static struct sockaddr_in address;
 
@@ -128,7 +129,8 @@ TEST(a_patched_server_and_its_clients_do_not_block_the_thread)
     socklen_t length = sizeof address;
     CHECK_OK(bine_patch_all());
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     CHECK_EQ(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &length), 0);
     CHECK_EQ(listen(listener, 8), 0);
@@ -144,7 +146,7 @@ TEST(a_patched_server_and_its_clients_do_not_block_the_thread)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- calls that libc makes as wholes ------------------------------------------------------------------ */
+/* ---- calls that libc makes as wholes --------------------------------------------------------- */
 
 static void *look_up(void *arg)
 {
@@ -176,9 +178,11 @@ TEST(patched_names_and_streams_do_not_block_the_thread)
 {
     CHECK_OK(bine_patch_all());
     CHECK_EQ(pipe(ends), 0);
-    CHECK_OK(bine_join(bine_spawn(look_up, NULL), NULL, BINE_FOREVER)); /* the pool has a thread then */
+    /* The pool has a thread then. */
+    CHECK_OK(bine_join(bine_spawn(look_up, NULL), NULL, BINE_FOREVER));
     audit_begin();
-    bine_greenlet *all[] = {bine_spawn(look_up, NULL), bine_spawn(read_lines, NULL), bine_spawn(write_lines, NULL)};
+    bine_greenlet *all[] = {bine_spawn(look_up, NULL), bine_spawn(read_lines, NULL),
+                            bine_spawn(write_lines, NULL)};
     int joined = bine_joinall(all, 3, BINE_FOREVER);
     unsigned noted = audit_end();
     CHECK_OK(joined);

@@ -1,4 +1,5 @@
-/* A C library that keeps its locks or streams in another way: what cannot be patched is refused, and nothing else. */
+/* A C library that keeps its locks or streams in another way: what cannot be patched is refused,
+ * and nothing else. */
 #include <bine.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -84,9 +85,12 @@ static void refused(unsigned family, const char *part)
         refused(family, part);                        \
     }
 
-SURPRISE(a_mutex_that_names_its_owner_otherwise, pthread_mutex_trylock, mutex_trylock, BINE_PATCH_THREAD, "mutex")
-SURPRISE(a_rwlock_that_names_no_writer, pthread_rwlock_trywrlock, rwlock_trywrlock, BINE_PATCH_THREAD, "rwlock")
-SURPRISE(a_semaphore_that_counts_otherwise, sem_trywait, semaphore_trywait, BINE_PATCH_THREAD, "semaphore")
+SURPRISE(a_mutex_that_names_its_owner_otherwise, pthread_mutex_trylock, mutex_trylock,
+         BINE_PATCH_THREAD, "mutex")
+SURPRISE(a_rwlock_that_names_no_writer, pthread_rwlock_trywrlock, rwlock_trywrlock,
+         BINE_PATCH_THREAD, "rwlock")
+SURPRISE(a_semaphore_that_counts_otherwise, sem_trywait, semaphore_trywait, BINE_PATCH_THREAD,
+         "semaphore")
 SURPRISE(a_once_that_is_done_otherwise, pthread_once, once, BINE_PATCH_THREAD, "pthread_once")
 SURPRISE(a_stream_that_writes_otherwise, fwrite, writes, BINE_PATCH_STDIO, "writes")
 SURPRISE(a_stream_that_reads_otherwise, getc, reads, BINE_PATCH_STDIO, "reads")

@@ -34,7 +34,8 @@ static void give_or_take(void)
         given += went_well(bine_queue_put(queue, NULL, some_time()));
         break;
     case 2:
-        taken += went_well(bine_channel_receive(channel, &item, (int64_t)random_below(2000) * BINE_US));
+        taken +=
+            went_well(bine_channel_receive(channel, &item, (int64_t)random_below(2000) * BINE_US));
         break;
     case 3:
         taken += went_well(bine_queue_get(queue, &item, (int64_t)random_below(2000) * BINE_US));
@@ -99,7 +100,8 @@ static void *in_thread(void *arg)
     /* What nobody gives or takes any more is waited for in vain. */
     if (bine_joinall_with(all, n, 50 * BINE_MS, 0, 0) < 0)
         check(errno == ETIMEDOUT, "joinall in a thread");
-    check(bine_killall(all, n, BINE_FOREVER) == 0 && bine_joinall(all, n, 0) == 0, "greenlets of a thread do not end");
+    check(bine_killall(all, n, BINE_FOREVER) == 0 && bine_joinall(all, n, 0) == 0,
+          "greenlets of a thread do not end");
     return NULL;
 }
 
@@ -130,8 +132,9 @@ static void end(void)
     check(guarded == locked, "a shared lock had two owners");
     while (bine_semaphore_permits(semaphore) < 2) /* releases only leave word */
         bine_sleep(0);
-    check(bine_channel_free(channel) == 0 && bine_queue_free(queue) == 0 && bine_rlock_free(lock) == 0 &&
-              bine_semaphore_free(semaphore) == 0 && bine_pool_free(pool) == 0,
+    check(bine_channel_free(channel) == 0 && bine_queue_free(queue) == 0 &&
+              bine_rlock_free(lock) == 0 && bine_semaphore_free(semaphore) == 0 &&
+              bine_pool_free(pool) == 0,
           "a shared object is in use");
 }
 

@@ -34,7 +34,8 @@ static void lock_once(void)
     check(!twice || bine_rlock_acquire(lock, 0) == 0, "one's own lock again");
     dawdle();
     check(--inside == 0, "two have the lock");
-    check(bine_rlock_release(lock) == 0 && (!twice || bine_rlock_release(lock) == 0), "release lock");
+    check(bine_rlock_release(lock) == 0 && (!twice || bine_rlock_release(lock) == 0),
+          "release lock");
 }
 
 static void read_or_write(void)
@@ -68,7 +69,8 @@ static void make_or_use(void)
     if (random_below(2)) {
         made++;
         check(bine_condition_notify(condition, 1) == 0, "notify");
-    } else if (went_well(bine_condition_wait_for(condition, something, NULL, (int64_t)random_below(500) * BINE_US))) {
+    } else if (went_well(bine_condition_wait_for(condition, something, NULL,
+                                                 (int64_t)random_below(500) * BINE_US))) {
         check(made > used, "woken for nothing");
         used++;
     }
@@ -109,8 +111,8 @@ static size_t spawn(bine_greenlet **all, size_t room)
 
 static void end(void)
 {
-    check(bine_rlock_free(lock) == 0 && bine_rwlock_free(rwlock) == 0 && bine_condition_free(condition) == 0 &&
-              bine_barrier_free(barrier) == 0,
+    check(bine_rlock_free(lock) == 0 && bine_rwlock_free(rwlock) == 0 &&
+              bine_condition_free(condition) == 0 && bine_barrier_free(barrier) == 0,
           "a lock is held, or somebody is left waiting at one");
 }
 

@@ -1,4 +1,5 @@
-/* Plain libc calls, patched and unpatched while they are in use: pipes, sockets, datagrams, sleeps, locks of pthreads. */
+/* Plain libc calls, patched and unpatched while they are in use: pipes, sockets, datagrams, sleeps,
+ * locks of pthreads. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -74,7 +75,8 @@ static void *use_calls(void *arg)
         }
         case 3: {
             struct sockaddr_in to = {.sin_family = AF_INET,
-                                     .sin_port = htons((in_port_t)bine_datagram_server_port(datagrams)),
+                                     .sin_port =
+                                         htons((in_port_t)bine_datagram_server_port(datagrams)),
                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
             int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
             char byte;
@@ -101,7 +103,8 @@ static void begin(void)
 {
     signal(SIGPIPE, SIG_IGN); /* readers are killed under their writers */
     check(bine_patch_all() == 0, "patching");
-    datagrams = bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 4}, reply, NULL);
+    datagrams = bine_datagram_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0", .limit = 4}, reply, NULL);
     check(datagrams && bine_datagram_server_start(datagrams) == 0, "datagram server");
 }
 
@@ -110,7 +113,8 @@ static size_t spawn(bine_greenlet **all, size_t room)
     size_t n = 0;
     for (int i = 0; i < PAIRS && n + 3 <= room; i++) {
         int fds[2];
-        check((i % 2 ? pipe(fds) : socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) == 0, "a pair of descriptors");
+        check((i % 2 ? pipe(fds) : socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) == 0,
+              "a pair of descriptors");
         all[n++] = bine_spawn(read_pattern, (void *)(intptr_t)fds[0]);
         all[n++] = bine_spawn(write_pattern, (void *)(intptr_t)fds[1]);
         all[n++] = bine_spawn(use_calls, NULL);
@@ -122,7 +126,8 @@ static void end(void)
 {
     bine_datagram_server_stop(datagrams, BINE_MS);
     check(bine_datagram_server_free(datagrams) == 0, "datagram server free");
-    check(pthread_mutex_trylock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0, "the mutex is held");
+    check(pthread_mutex_trylock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0,
+          "the mutex is held");
     if (random_below(3) == 0)
         check(bine_unpatch_all() == 0, "unpatching");
 }

@@ -1,4 +1,5 @@
-/* Pools, maps, scopes, offloaded calls: limits hold, results are right, nothing outlives its frame. */
+/* Pools, maps, scopes, offloaded calls: limits hold, results are right, nothing outlives its
+ * frame. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -45,7 +46,8 @@ static void iterate(void)
 {
     void *items[6] = {NULL};
     bine_imap_result result;
-    bine_imap *imap = bine_pool_imap_at(pool, double_it, items, 6, random_below(2), BINE_SITE(double_it));
+    bine_imap *imap =
+        bine_pool_imap_at(pool, double_it, items, 6, random_below(2), BINE_SITE(double_it));
     check(imap != NULL, "imap");
     bine_imap_limit(imap, random_below(4));
     for (unsigned k = random_below(8); k > 0; k--)

@@ -1,6 +1,7 @@
 /*
- * The soak: rounds of everything at once, with random kills, timeouts, closes and forks, and after each round a
- * look at what is left: no greenlet, no descriptor, no memory beyond what the first rounds needed.
+ * The soak: rounds of everything at once, with random kills, timeouts, closes and forks, and after
+ * each round a look at what is left: no greenlet, no descriptor, no memory beyond what the first
+ * rounds needed.
  *
  *     soak [SECONDS [SEED]]      600 seconds if not said
  */
@@ -70,7 +71,8 @@ bool went_well(int failed)
 {
     if (!failed)
         return true;
-    check(errno == ETIMEDOUT || errno == ECANCELED || errno == EPIPE, "a wait failed in a way it should not");
+    check(errno == ETIMEDOUT || errno == ECANCELED || errno == EPIPE,
+          "a wait failed in a way it should not");
     if (errno == ETIMEDOUT)
         timed_out++;
     else
@@ -78,7 +80,7 @@ bool went_well(int failed)
     return false;
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static void echo(bine_connection *connection, void *arg)
 {
@@ -106,7 +108,8 @@ static void *client(void *arg)
         bool up = bine_connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
         for (unsigned k = random_below(20); up && k > 0; k--) {
             size_t size = 1 + random_below(sizeof buffer);
-            up = bine_send(fd, buffer, size, MSG_NOSIGNAL) > 0 && bine_recv(fd, buffer, size, 0) > 0;
+            up =
+                bine_send(fd, buffer, size, MSG_NOSIGNAL) > 0 && bine_recv(fd, buffer, size, 0) > 0;
         }
         cut += !up;
         timed_out += bine_timeout_end(&scope) == 1;
@@ -138,7 +141,7 @@ static void *reader(void *arg)
     return NULL;
 }
 
-/* ---- objects ---------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static void *producer(void *arg)
 {
@@ -152,7 +155,8 @@ static void *producer(void *arg)
             failed = bine_channel_send(channel, NULL, some_time());
             break;
         case 2: {
-            bine_choice choices[] = {{BINE_CHOOSE_PUT, queue, NULL, 0}, {BINE_CHOOSE_SEND, channel, NULL, 0}};
+            bine_choice choices[] = {{BINE_CHOOSE_PUT, queue, NULL, 0},
+                                     {BINE_CHOOSE_SEND, channel, NULL, 0}};
             ssize_t chosen = bine_choose(choices, 2, some_time());
             failed = chosen < 0 ? -1 : 0;
             if (chosen >= 0 && choices[chosen].error) {
@@ -201,7 +205,7 @@ static void *same(void *arg)
     return arg;
 }
 
-/* ---- threads and children --------------------------------------------------------------------- */
+/* ---- threads and children -------------------------------------------------------------------- */
 
 static void *other_thread(void *arg)
 {
@@ -234,11 +238,13 @@ static void live_on_in_child(void)
     char byte;
     void *item = NULL, *value = NULL;
     bine_channel *own = bine_channel_new(0, 0);
-    bine_greenlet *g = bine_spawn(send_in_child, own), *closer = bine_spawn(close_under, (void *)-1);
-    bool good = bine_channel_receive(own, &item, BINE_FOREVER) == 0 && item && bine_join(g, NULL, BINE_FOREVER) == 0 &&
+    bine_greenlet *g = bine_spawn(send_in_child, own),
+                  *closer = bine_spawn(close_under, (void *)-1);
+    bool good = bine_channel_receive(own, &item, BINE_FOREVER) == 0 && item &&
+                bine_join(g, NULL, BINE_FOREVER) == 0 &&
                 bine_join(closer, NULL, BINE_FOREVER) == 0 && bine_channel_free(own) == 0;
-    good = good && socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && bine_send(fds[0], "x", 1, 0) == 1 &&
-           bine_recv(fds[1], &byte, 1, 0) == 1;
+    good = good && socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 &&
+           bine_send(fds[0], "x", 1, 0) == 1 && bine_recv(fds[1], &byte, 1, 0) == 1;
     good = good && bine_offload(same, &byte, &value) == 0 && value == &byte;
     _exit(good ? 0 : 1);
 }
@@ -260,15 +266,16 @@ static void *fork_some(void *arg)
     return NULL;
 }
 
-/* ---- rounds ----------------------------------------------------------------------------------- */
+/* ---- rounds ---------------------------------------------------------------------------------- */
 
 static void run_round(void)
 {
     bine_greenlet *all[CLIENTS + 4 * PAIRS + OTHERS], *beside[PARTS];
     pthread_t threads[THREADS];
     size_t n = 0;
-    server =
-        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0", .limit = 1 + random_below(60)}, echo, NULL);
+    server = bine_server_new(
+        &(bine_server_options){.address = "127.0.0.1:0", .limit = 1 + random_below(60)}, echo,
+        NULL);
     check(server && bine_server_start(server) == 0, "server");
     queue = bine_queue_new(1 + random_below(5), 0);
     shared = bine_queue_new(0, BINE_SHARED);
@@ -314,8 +321,9 @@ static void run_round(void)
     received += (long)bine_queue_size(queue) + (long)bine_channel_size(channel);
     check(sent == received, "items sent and received differ");
     check(bine_semaphore_permits(semaphore) == 3, "permits were lost");
-    check(bine_queue_free(queue) == 0 && bine_queue_free(shared) == 0 && bine_channel_free(channel) == 0 &&
-              bine_mailbox_free(mailbox) == 0 && bine_semaphore_free(semaphore) == 0,
+    check(bine_queue_free(queue) == 0 && bine_queue_free(shared) == 0 &&
+              bine_channel_free(channel) == 0 && bine_mailbox_free(mailbox) == 0 &&
+              bine_semaphore_free(semaphore) == 0,
           "somebody is left waiting");
     check(bine_hub_greenlets() == 0, "greenlets are left");
 }
@@ -365,26 +373,28 @@ int main(int count, char **arguments)
         }
         check(descriptors() == files, "descriptors leak");
         most = heap.uordblks > most ? heap.uordblks : most;
-        /* Tables that grow to their greatest need are no leak; one byte per round for ten minutes would be less
-         * than this. */
+        /* Tables that grow to their greatest need are no leak; one byte per round for ten minutes
+         * would be less than this. */
         check(heap.uordblks < memory + memory / 2 + 65536, "memory leaks");
         most_pages = resident() > most_pages ? resident() : most_pages;
         check(most_pages < 2 * pages + (32 << 20), "mapped memory leaks");
         if (time(NULL) >= next_report) {
-            printf("soak: %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld connections cut, %ld forks, "
+            printf("soak: %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld "
+                   "connections cut, %ld forks, "
                    "%zu bytes "
                    "in use, %zu MB mapped in\n",
-                   rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, heap.uordblks,
-                   resident() >> 20);
+                   rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked,
+                   heap.uordblks, resident() >> 20);
             fflush(stdout);
             next_report += 60;
         }
     }
-    printf(
-        "soak: passed, %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld connections cut, %ld forks; %d "
-        "descriptors; heap %zu bytes after the first rounds, %zu at most later; mapped in %zu MB then, %zu at most "
-        "later\n",
-        rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, files, memory, most,
-        pages >> 20, most_pages >> 20);
+    printf("soak: passed, %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld "
+           "connections cut, %ld forks; %d "
+           "descriptors; heap %zu bytes after the first rounds, %zu at most later; mapped in %zu "
+           "MB then, %zu at most "
+           "later\n",
+           rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, files,
+           memory, most, pages >> 20, most_pages >> 20);
     return 0;
 }

@@ -16,12 +16,14 @@ int64_t some_time(void);
 
 /* Abort with a dump of who waits for what if it is not so. */
 void check(bool condition, const char *what);
-/* True if a wait succeeded; if it timed out, was killed or closed under it, false; anything else aborts. */
+/* True if a wait succeeded; if it timed out, was killed or closed under it, false; anything else
+ * aborts. */
 bool went_well(int failed);
 
 extern atomic_long timed_out, interrupted;
 
-/* A part: what it needs for a round, greenlets for it (at most `room`, into all[]), and what must be so in the end. */
+/* A part: what it needs for a round, greenlets for it (at most `room`, into all[]), and what must
+ * be so in the end. */
 struct part {
     const char *name;
     void (*begin)(void);

@@ -26,7 +26,8 @@ static inline void finish(void)
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
 }
 
-/* Run it in several greenlets of this thread; their argument tells them apart from those of all threads. */
+/* Run it in several greenlets of this thread; their argument tells them apart from those of all
+ * threads. */
 static inline void *in_greenlets(bine_run *run)
 {
     bine_greenlet *all[GREENLETS];

@@ -53,7 +53,8 @@ static void strike(bine_greenlet *g, enum blow blow)
 }
 
 /* Returns whether the wait succeeded. */
-static bool wait_struck(const struct wait *wait, enum blow blow, int start, int gap, bool blow_first)
+static bool wait_struck(const struct wait *wait, enum blow blow, int start, int gap,
+                        bool blow_first)
 {
     wait_now = wait;
     memset(&seen, 0, sizeof seen);
@@ -99,8 +100,8 @@ static void check_wait(const struct wait *wait)
                 for (int first = 0; first < 2; first++)
                     outcomes[wait_struck(wait, blow, start, gap, first)]++;
         if (!outcomes[false] || !outcomes[true])
-            FAIL("%s, %s: %u succeeded, %u were cut short", wait->name, blow == KILL ? "killed" : "interrupted",
-                 outcomes[true], outcomes[false]);
+            FAIL("%s, %s: %u succeeded, %u were cut short", wait->name,
+                 blow == KILL ? "killed" : "interrupted", outcomes[true], outcomes[false]);
     }
 }
 

@@ -1,9 +1,11 @@
 /*
- * A kill or an interrupt at each moment of each wait: exactly one of "the wait succeeded" and "it was cut short" is true. A wait that
- * succeeded has had its effect (the child is reaped, the message taken, the lock held), and one that was cut short has had none.
+ * A kill or an interrupt at each moment of each wait: exactly one of "the wait succeeded" and "it
+ * was cut short" is true. A wait that succeeded has had its effect (the child is reaped, the
+ * message taken, the lock held), and one that was cut short has had none.
  *
- * What the wait is for comes about and the blow is dealt at every distance from each other, begun at every distance from the begin of the
- * wait. On the simulator the greenlets run in any order besides.
+ * What the wait is for comes about and the blow is dealt at every distance from each other, begun
+ * at every distance from the begin of the wait. On the simulator the greenlets run in any order
+ * besides.
  */
 #ifndef BINE_TESTS_STRUCK_H
 #define BINE_TESTS_STRUCK_H

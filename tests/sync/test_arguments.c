@@ -1,6 +1,7 @@
 /*
- * NULL and impossible arguments are EINVAL everywhere: every public function of libbine is called with them, or is excepted for the reason that is
- * given. The end compares the table with the headers. libbine-tls and libbine-http have tables of their own.
+ * NULL and impossible arguments are EINVAL everywhere: every public function of libbine is called
+ * with them, or is excepted for the reason that is given. The end compares the table with the
+ * headers. libbine-tls and libbine-http have tables of their own.
  */
 #include <bine.h>
 #include <bine/backdoor.h>
@@ -454,7 +455,8 @@ static void dialling_and_reading(void)
 
 static void servers(void)
 {
-    bine_server_options here = {.address = "127.0.0.1:0"}, flags = {.address = "127.0.0.1:0", .flags = UNKNOWN},
+    bine_server_options here = {.address = "127.0.0.1:0"},
+                        flags = {.address = "127.0.0.1:0", .flags = UNKNOWN},
                         nowhere = {.address = "nonsense"};
     bine_server *server = bine_server_new(&here, on_connection, NULL);
     bine_datagram_server *datagrams = bine_datagram_server_new(&here, on_datagram, NULL);
@@ -534,9 +536,10 @@ static void patching(void)
     EXCEPTED(bine_patched, "has no arguments");
 }
 
-/* Whose functions have libc's signatures and libc's answers, EFAULT and EBADF among them: tests/io/test_differential.c. Then the headers
- * of other libraries. */
-static const char *const other_headers[] = {"io.h", "file.h", "names.h", "process.h", "tls.h", "http.h"};
+/* Whose functions have libc's signatures and libc's answers, EFAULT and EBADF among them:
+ * tests/io/test_differential.c. Then the headers of other libraries. */
+static const char *const other_headers[] = {"io.h",      "file.h", "names.h",
+                                            "process.h", "tls.h",  "http.h"};
 
 TEST(null_and_impossible_arguments_are_einval_everywhere, .seconds = 60)
 {
@@ -553,7 +556,8 @@ TEST(null_and_impossible_arguments_are_einval_everywhere, .seconds = 60)
     size_t functions = 0;
     CHECK(folder != NULL);
     for (struct dirent *entry; (entry = readdir(folder));) {
-        bool skip = strlen(entry->d_name) < 3 || strcmp(entry->d_name + strlen(entry->d_name) - 2, ".h") != 0;
+        bool skip = strlen(entry->d_name) < 3 ||
+                    strcmp(entry->d_name + strlen(entry->d_name) - 2, ".h") != 0;
         for (size_t i = 0; i < sizeof other_headers / sizeof *other_headers; i++)
             skip |= strcmp(other_headers[i], entry->d_name) == 0;
         functions += skip ? 0 : arguments_of_header(entry->d_name);

@@ -102,7 +102,8 @@ TEST(channel_item_of_a_killed_sender_is_not_received)
 {
     void *value;
     channel = bine_channel_new(0, 0);
-    bine_greenlet *killed = bine_spawn(send_one, (void *)1), *other = bine_spawn(send_one, (void *)2);
+    bine_greenlet *killed = bine_spawn(send_one, (void *)1),
+                  *other = bine_spawn(send_one, (void *)2);
     bine_sleep(0);
     CHECK_OK(bine_kill(killed));
     CHECK_OK(bine_channel_receive(channel, &value, 0));
@@ -128,7 +129,7 @@ TEST(channel_bad_arguments)
     CHECK_OK(bine_channel_free(channel));
 }
 
-/* ---- choose ----------------------------------------------------------------------------------- */
+/* ---- choose ---------------------------------------------------------------------------------- */
 
 static bine_channel *a, *b;
 static bine_queue *queue;
@@ -247,7 +248,8 @@ TEST(choose_lets_none_starve_however_many_choose_in_turns)
             CHECK(k == 1 || (counts[i][k] > DRAWS / 6 && counts[i][k] < DRAWS / 2));
     }
     /* In order it is always the first. */
-    bine_choice choices[] = {{BINE_CHOOSE_READY, event, NULL, 0}, {BINE_CHOOSE_READY, event, NULL, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_READY, event, NULL, 0},
+                             {BINE_CHOOSE_READY, event, NULL, 0}};
     for (int i = 0; i < 100; i++)
         CHECK_EQ(bine_choose_first(choices, 2, 0), 0);
     teardown();
@@ -269,7 +271,8 @@ TEST(choose_between_choosers)
     setup();
     bine_greenlet *g = bine_spawn(choose_all, (void *)BINE_FOREVER);
     bine_sleep(0);
-    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, b, NULL, 0}, {BINE_CHOOSE_SEND, a, (void *)5, 0}};
+    bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, b, NULL, 0},
+                             {BINE_CHOOSE_SEND, a, (void *)5, 0}};
     CHECK_EQ(bine_choose(choices, 2, BINE_FOREVER), 0);
     CHECK_EQ(choices[0].item, (void *)77);
     void *taken;

@@ -1,5 +1,6 @@
 /*
- * Closing: channels by their last producer, mailboxes by anybody; what was sent before is received; what is left is discarded. Fit for TSan.
+ * Closing: channels by their last producer, mailboxes by anybody; what was sent before is received;
+ * what is left is discarded. Fit for TSan.
  */
 #include <bine.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@ static void discard(void *item)
     discards++;
 }
 
-/* ---- channels ------------------------------------------------------------------------------------ */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 static void *produce(void *arg)
 {
@@ -60,7 +61,8 @@ TEST(the_last_producer_closes_the_channel)
 
 TEST(producers_of_other_threads_are_counted_as_well)
 {
-    channel = bine_channel_new_with(&(bine_channel_options){.buffer = 2, .flags = BINE_SHARED, .producers = PRODUCERS});
+    channel = bine_channel_new_with(
+        &(bine_channel_options){.buffer = 2, .flags = BINE_SHARED, .producers = PRODUCERS});
     bine_workers *workers = bine_workers_start(PRODUCERS, produce, NULL);
     CHECK_EQ(receive_all(), PRODUCERS * ITEMS);
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
@@ -70,7 +72,8 @@ TEST(producers_of_other_threads_are_counted_as_well)
 TEST(producers_that_cannot_be_counted)
 {
     channel = bine_channel_new_with(NULL);
-    CHECK_ERROR(bine_channel_producer_done(channel), EINVAL); /* nobody is counted, and nothing closed */
+    /* Nobody is counted, and nothing closed. */
+    CHECK_ERROR(bine_channel_producer_done(channel), EINVAL);
     CHECK(!bine_channel_closed(channel));
     CHECK_OK(bine_channel_add_producers(channel, SIZE_MAX));
     CHECK_ERROR(bine_channel_add_producers(channel, 1), EOVERFLOW);
@@ -106,7 +109,8 @@ TEST(what_is_left_in_a_channel_is_discarded_when_it_is_freed)
 
 static void *leave_channel(void *arg)
 {
-    channel = bine_channel_new_with(&(bine_channel_options){.buffer = 3, .flags = BINE_SHARED, .discard = discard});
+    channel = bine_channel_new_with(
+        &(bine_channel_options){.buffer = 3, .flags = BINE_SHARED, .discard = discard});
     CHECK_OK(bine_channel_send(channel, (void *)7, 0));
     return arg;
 }
@@ -119,7 +123,7 @@ TEST(what_is_left_of_a_thread_that_has_ended_is_discarded_too)
     CHECK_EQ(discards, 1);
 }
 
-/* ---- mailboxes ----------------------------------------------------------------------------------- */
+/* ---- mailboxes ------------------------------------------------------------------------------- */
 
 static bine_greenlet *receive_in_greenlet(bine_run *run)
 {
@@ -188,8 +192,9 @@ static void *close_it(void *arg)
 TEST(a_close_by_another_thread_wakes_all_who_wait_to_receive)
 {
     mailbox = bine_mailbox_new(4);
-    bine_greenlet *all[] = {receive_in_greenlet(expect_the_end), receive_in_greenlet(choose_the_end),
-                            receive_in_greenlet(watch_the_end), receive_in_greenlet(expect_the_end)};
+    bine_greenlet *all[] = {receive_in_greenlet(expect_the_end),
+                            receive_in_greenlet(choose_the_end), receive_in_greenlet(watch_the_end),
+                            receive_in_greenlet(expect_the_end)};
     pthread_t thread; /* without a hub */
     CHECK_EQ(pthread_create(&thread, NULL, close_it, NULL), 0);
     CHECK_OK(bine_joinall(all, 4, BINE_FOREVER));
@@ -245,7 +250,8 @@ TEST(a_close_among_sends_loses_nothing, .seconds = 60)
     for (int round = 0; round < 200; round++) {
         mailbox = bine_mailbox_new(1u << round % 8);
         atomic_store(&sent, 0);
-        bine_workers *workers = bine_workers_start(2, send_until_closed, (void *)(intptr_t)(round % 2));
+        bine_workers *workers =
+            bine_workers_start(2, send_until_closed, (void *)(intptr_t)(round % 2));
         long received = 0;
         int left = round * 7 % 300;
         for (void *item; bine_mailbox_receive(mailbox, &item, BINE_FOREVER) == 0; received++)
@@ -272,7 +278,7 @@ TEST(what_is_left_in_a_mailbox_is_discarded_when_it_is_freed)
     CHECK_EQ(errno, EINVAL);
 }
 
-/* ---- discards that give again ----------------------------------------------------------------- */
+/* ---- discards that give again ---------------------------------------------------------------- */
 
 static bine_channel *freed;
 static int sent_again;

@@ -1,4 +1,5 @@
-/* `discard` of the spawn options: called exactly once for each argument whose greenlet never ran, and for no other. */
+/* `discard` of the spawn options: called exactly once for each argument whose greenlet never ran,
+ * and for no other. */
 #include <bine.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -49,7 +50,8 @@ TEST(one_that_runs_keeps_its_argument)
     bine_greenlet *g = bine_spawn_with(&with_discard, runs, number(1));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     check(1, 0);
-    bine_greenlet *soon = bine_spawn_with((&(bine_spawn_options){.discard = discard, .delay = 1}), runs, number(2));
+    bine_greenlet *soon =
+        bine_spawn_with((&(bine_spawn_options){.discard = discard, .delay = 1}), runs, number(2));
     CHECK_OK(bine_join(soon, NULL, BINE_FOREVER));
     check(2, 0);
 }
@@ -183,7 +185,8 @@ TEST(pools_and_scopes_discard_what_they_kill)
 {
     bine_pool *pool = bine_pool_new(0, 0);
     for (int i = 0; i < 3; i++)
-        CHECK(bine_pool_spawn_with(pool, i ? &with_discard : &later, runs, number(i), BINE_FOREVER) != NULL);
+        CHECK(bine_pool_spawn_with(pool, i ? &with_discard : &later, runs, number(i),
+                                   BINE_FOREVER) != NULL);
     CHECK_OK(bine_pool_kill(pool, BINE_FOREVER));
     check(0, 3);
     CHECK_OK(bine_pool_free(pool));
@@ -227,7 +230,7 @@ TEST(another_thread_may_spawn_with_options_in_a_shared_pool)
     CHECK_OK(bine_pool_free(pool));
 }
 
-/* ---- threads that end ------------------------------------------------------------------------- */
+/* ---- threads that end ------------------------------------------------------------------------ */
 
 static int refused;
 

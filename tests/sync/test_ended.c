@@ -1,4 +1,5 @@
-/* What becomes of objects whose thread has ended, and of waiters whose thread ends. Fit for TSan. */
+/* What becomes of objects whose thread has ended, and of waiters whose thread ends. Fit for
+ * TSan. */
 #include <bine.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ static void *run_in_thread(void *(*run)(void *), void *arg)
     return value;
 }
 
-/* ---- mailboxes ------------------------------------------------------------------------------------ */
+/* ---- mailboxes ------------------------------------------------------------------------------- */
 
 static void *make_mailbox_and_end(void *arg)
 {
@@ -154,13 +155,14 @@ TEST(hazard_107_no_room_is_lost_with_threads_that_end, .seconds = 60)
     }
     while (bine_mailbox_receive(mailbox, &item, 0) == 0)
         received++;
-    CHECK_GE(received, atomic_load(&sent)); /* a sender that had sent may have ended before it could say so */
+    /* A sender that had sent may have ended before it could say so. */
+    CHECK_GE(received, atomic_load(&sent));
     for (int i = 0; i < 2; i++)
         CHECK_OK(bine_mailbox_send_nowait(mailbox, NULL));
     CHECK_OK(bine_mailbox_free(mailbox));
 }
 
-/* ---- all objects ------------------------------------------------------------------------------------ */
+/* ---- all objects ----------------------------------------------------------------------------- */
 
 struct objects {
     bine_event *event;
@@ -176,7 +178,8 @@ struct objects {
 };
 
 /* What a greenlet has allocated in a call that it never leaves is lost with its stack. */
-void __lsan_disable(void) __attribute__((weak)); /* NOLINT(bugprone-reserved-identifier): the leak checker's */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the leak checker's */
+void __lsan_disable(void) __attribute__((weak));
 
 static void *wait_for_event(void *objects)
 {
@@ -221,10 +224,11 @@ static void *make_all_and_end(void *objects)
     static bine_run *const waiters[] = {wait_for_event, wait_event,   wait_result,  wait_semaphore,
                                         wait_rlock,     wait_rwlock,  wait_barrier, wait_condition,
                                         wait_queue,     wait_channel, wait_pool};
-    *all = (struct objects){bine_event_new(flags),           bine_async_result_new(flags), bine_semaphore_new(0, flags),
-                            bine_rlock_new(flags),           bine_rwlock_new(flags),       bine_barrier_new(2, flags),
-                            bine_condition_new(NULL, flags), bine_queue_new(0, flags),     bine_channel_new(0, flags),
-                            bine_pool_new(2, flags)};
+    *all = (struct objects){bine_event_new(flags),           bine_async_result_new(flags),
+                            bine_semaphore_new(0, flags),    bine_rlock_new(flags),
+                            bine_rwlock_new(flags),          bine_barrier_new(2, flags),
+                            bine_condition_new(NULL, flags), bine_queue_new(0, flags),
+                            bine_channel_new(0, flags),      bine_pool_new(2, flags)};
     for (size_t i = 0; i < sizeof waiters / sizeof *waiters; i++)
         CHECK_OK(bine_go(waiters[i], objects));
     CHECK_OK(bine_sleep(2 * BINE_MS));
@@ -291,7 +295,8 @@ static void count_discarded(void *item)
 
 static void *make_queue_and_end(void *arg)
 {
-    queue = bine_queue_new_with(&(bine_queue_options){.flags = BINE_SHARED, .discard = count_discarded});
+    queue = bine_queue_new_with(
+        &(bine_queue_options){.flags = BINE_SHARED, .discard = count_discarded});
     CHECK_OK(bine_queue_put(queue, &discarded, 0));
     return arg;
 }

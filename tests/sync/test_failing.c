@@ -1,4 +1,5 @@
-/* Each allocation of the synchronisation objects fails once: the call says so, nothing is lost, nothing leaks. */
+/* Each allocation of the synchronisation objects fails once: the call says so, nothing is lost,
+ * nothing leaks. */
 #include "failing.h"
 
 #include <bine.h>
@@ -179,7 +180,8 @@ static void map_with(void)
     if (bine_pool_map_with(pool, &options, returns_with, items, 20, BINE_FOREVER) != 0)
         failing_excuse();
     for (int i = 0; i < 20; i++)
-        CHECK(errors[i] == 0 ? results[i] == items[i] : !results[i] && (errors[i] == ECANCELED || errors[i] == -1));
+        CHECK(errors[i] == 0 ? results[i] == items[i]
+                             : !results[i] && (errors[i] == ECANCELED || errors[i] == -1));
     CHECK_EQ(bine_pool_free_count(pool), 3u);
     CHECK_OK(bine_pool_free(pool));
 }
@@ -205,7 +207,7 @@ TEST(spawn_on_says_that_memory_is_out, .seconds = 60)
     CHECK_GT(failing_each(spawn_on_own_hub), 3u);
 }
 
-/* ---- from another thread ----------------------------------------------------------------------- */
+/* ---- from another thread --------------------------------------------------------------------- */
 
 struct visit {
     bine_greenlet *g;
@@ -228,7 +230,8 @@ static void *visit(void *arg)
     visit->interrupted = bine_interrupt(visit->g, EINTR) == 0 ? 0 : errno;
     if (!visit->interrupted)
         visit->got = bine_get(visit->g, &visit->value, BINE_FOREVER) == 0 ? 0 : errno;
-    visit->mapped = bine_pool_map(visit->pool, returns, items, 2, results, BINE_FOREVER) == 0 ? 0 : errno;
+    visit->mapped =
+        bine_pool_map(visit->pool, returns, items, 2, results, BINE_FOREVER) == 0 ? 0 : errno;
     if (!visit->mapped && (results[0] != visit || results[1] != visit))
         visit->mapped = EIO;
     visit->over = true;
@@ -362,7 +365,8 @@ static void answer(bine_connection *connection, void *arg)
 
 static void start_server(void)
 {
-    bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, answer, NULL);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, answer, NULL);
     if (!server)
         return failing_excuse();
     if (bine_server_start(server) != 0)

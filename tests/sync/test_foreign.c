@@ -1,7 +1,8 @@
 /*
- * Every public function that takes an object is called from a thread to which the object does not belong: one without a hub, one with a hub of its
- * own, and after the owner has ended; for objects of one thread and for shared ones. Each answers, hands over, or fails with one of the errors
- * that the row names. The last test compares the rows with the headers. Fit for TSan.
+ * Every public function that takes an object is called from a thread to which the object does not
+ * belong: one without a hub, one with a hub of its own, and after the owner has ended; for objects
+ * of one thread and for shared ones. Each answers, hands over, or fails with one of the errors that
+ * the row names. The last test compares the rows with the headers. Fit for TSan.
  */
 #include <bine.h>
 #include <bine/backdoor.h>
@@ -40,7 +41,7 @@ struct world {
 
 #define SHORT (20 * BINE_MS)
 
-/* ---- calls, each 0 or an error number -------------------------------------------------------------- */
+/* ---- calls, each 0 or an error number -------------------------------------------------------- */
 
 static int outcome(long result)
 {
@@ -109,8 +110,8 @@ static void on_datagram(bine_datagram *datagram, void *arg)
         return 0;                           \
     }
 
-/* A row: the name, then what is allowed while the owner lives for an object of one thread and for a shared one, and once it has ended for
- * either. Errors are separated by | of bits. */
+/* A row: the name, then what is allowed while the owner lives for an object of one thread and for a
+ * shared one, and once it has ended for either. Errors are separated by | of bits. */
 enum {
     OK = 1 << 0,
     PERM = 1 << 1,
@@ -126,7 +127,8 @@ enum {
 
 static int bit_of(int error)
 {
-    static const int errors[] = {0, EPERM, ESRCH, ETIMEDOUT, EAGAIN, EBUSY, EINVAL, ECANCELED, ENOENT, EPIPE};
+    static const int errors[] = {0,     EPERM,  ESRCH,     ETIMEDOUT, EAGAIN,
+                                 EBUSY, EINVAL, ECANCELED, ENOENT,    EPIPE};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (errors[i] == error)
             return 1 << i;
@@ -135,7 +137,8 @@ static int bit_of(int error)
 
 #include "foreign.h"
 
-/* Those that take no object, or make one, or act on the current greenlet; descriptors, names, files and patches have tests of their own. */
+/* Those that take no object, or make one, or act on the current greenlet; descriptors, names, files
+ * and patches have tests of their own. */
 static const char *const without_object[] = {
     "bine_event_new",
     "bine_async_result_new",
@@ -195,9 +198,11 @@ static const char *const without_object[] = {
     "bine_offload_renew",
     "bine_datagram_reply", /* of the datagram that its handler is given: sendto */
 };
-/* Headers of which no function takes an object of Bine's; a TLS connection is used by one greenlet at a time. */
-static const char *const headers_without_objects[] = {"clock.h", "io.h",  "file.h", "names.h",  "process.h",
-                                                      "patch.h", "tls.h", "dial.h", "reader.h", "http.h"};
+/* Headers of which no function takes an object of Bine's; a TLS connection is used by one greenlet
+ * at a time. */
+static const char *const headers_without_objects[] = {"clock.h",   "io.h",    "file.h", "names.h",
+                                                      "process.h", "patch.h", "tls.h",  "dial.h",
+                                                      "reader.h",  "http.h"};
 
 static bine_iwait *begun;
 
@@ -298,7 +303,7 @@ static const struct row {
 #define TABLE_END(name, call, member) {#name, call_##name, {OK, OK, OK, OK}},
     ROWS(TABLE_ROW, TABLE_LOOK, TABLE_END)};
 
-/* ---- the world ------------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 static struct world world;
 static unsigned flags;
@@ -317,27 +322,28 @@ static void *sleep_forever(void *arg)
 static void make_world(struct world *w)
 {
     static void *items[2];
-    *w = (struct world){
-        .event = bine_event_new(flags),
-        .signalled = bine_signal_event_new(SIGUSR1),
-        .result = bine_async_result_new(flags),
-        .semaphore = bine_semaphore_new(1, flags),
-        .bounded = bine_semaphore_new_bounded(1, flags),
-        .rlock = bine_rlock_new(flags),
-        .held = bine_rlock_new(flags),
-        .rwlock = bine_rwlock_new(flags),
-        .barrier = bine_barrier_new(2, flags),
-        .condition = bine_condition_new(NULL, flags),
-        .queue = bine_queue_new(2, flags),
-        .channel = bine_channel_new(1, flags),
-        .mailbox = bine_mailbox_new(4),
-        .pool = bine_pool_new(2, flags),
-        .workers = bine_workers_start(1, nothing, NULL),
-        .server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, on_connection, NULL),
-        .datagrams = bine_datagram_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, on_datagram, NULL),
-        .greenlet = bine_spawn(sleep_forever, NULL),
-        .dead = bine_spawn(nothing, NULL),
-        .hub = bine_hub_get()};
+    *w = (struct world){.event = bine_event_new(flags),
+                        .signalled = bine_signal_event_new(SIGUSR1),
+                        .result = bine_async_result_new(flags),
+                        .semaphore = bine_semaphore_new(1, flags),
+                        .bounded = bine_semaphore_new_bounded(1, flags),
+                        .rlock = bine_rlock_new(flags),
+                        .held = bine_rlock_new(flags),
+                        .rwlock = bine_rwlock_new(flags),
+                        .barrier = bine_barrier_new(2, flags),
+                        .condition = bine_condition_new(NULL, flags),
+                        .queue = bine_queue_new(2, flags),
+                        .channel = bine_channel_new(1, flags),
+                        .mailbox = bine_mailbox_new(4),
+                        .pool = bine_pool_new(2, flags),
+                        .workers = bine_workers_start(1, nothing, NULL),
+                        .server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"},
+                                                  on_connection, NULL),
+                        .datagrams = bine_datagram_server_new(
+                            &(bine_server_options){.address = "127.0.0.1:0"}, on_datagram, NULL),
+                        .greenlet = bine_spawn(sleep_forever, NULL),
+                        .dead = bine_spawn(nothing, NULL),
+                        .hub = bine_hub_get()};
     CHECK_OK(bine_timeout_begin(&w->timeout, BINE_SECOND * 100));
     w->scope = bine_scope_begin(BINE_FOREVER);
     w->imap = bine_pool_imap(w->pool, nothing, items, 1);
@@ -450,8 +456,8 @@ static void try_row(void)
     CHECK_EQ(pthread_join(caller, NULL), 0);
     int allowed = row->allowed[2 * owner_ends_first + (flags == BINE_SHARED)];
     if (!(bit_of(error_seen) & allowed))
-        printf("%s: %s (shared %d, owner ended %d, with a hub %d)\n", row->name, strerror(error_seen),
-               flags == BINE_SHARED, owner_ends_first, with_hub);
+        printf("%s: %s (shared %d, owner ended %d, with a hub %d)\n", row->name,
+               strerror(error_seen), flags == BINE_SHARED, owner_ends_first, with_hub);
     CHECK(bit_of(error_seen) & allowed);
     if (owner_ends_first) {
         free_world(&world, false);
@@ -491,7 +497,7 @@ TEST(hazard_77_every_call_after_the_owner_has_ended, .seconds = 120)
     try_all(true, true);
 }
 
-/* ---- are these all? ---------------------------------------------------------------------------------- */
+/* ---- are these all? -------------------------------------------------------------------------- */
 
 static bool listed(const char *name)
 {
@@ -512,9 +518,11 @@ static int check_header(const char *path)
     FILE *file = fopen(path, "r");
     CHECK(file != NULL);
     while (fgets(line, sizeof line, file)) {
-        const char *open = strncmp(line, "BINE_API ", 9) == 0 ? strchr(line, '(') : NULL, *begin = open;
+        const char *open = strncmp(line, "BINE_API ", 9) == 0 ? strchr(line, '(') : NULL,
+                   *begin = open;
         while (begin && begin > line &&
-               (begin[-1] == '_' || (begin[-1] >= '0' && begin[-1] <= '9') || (begin[-1] >= 'a' && begin[-1] <= 'z')))
+               (begin[-1] == '_' || (begin[-1] >= '0' && begin[-1] <= '9') ||
+                (begin[-1] >= 'a' && begin[-1] <= 'z')))
             begin--;
         if (!begin)
             continue;
@@ -535,8 +543,10 @@ TEST(every_public_function_is_in_the_table_or_takes_no_object)
     int functions = 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         char path[600];
-        bool skip = strlen(entry->d_name) < 3 || strcmp(entry->d_name + strlen(entry->d_name) - 2, ".h") != 0;
-        for (size_t i = 0; i < sizeof headers_without_objects / sizeof *headers_without_objects; i++)
+        bool skip = strlen(entry->d_name) < 3 ||
+                    strcmp(entry->d_name + strlen(entry->d_name) - 2, ".h") != 0;
+        for (size_t i = 0; i < sizeof headers_without_objects / sizeof *headers_without_objects;
+             i++)
             skip |= strcmp(headers_without_objects[i], entry->d_name) == 0;
         if (skip)
             continue;

@@ -101,8 +101,9 @@ TEST(hazard_25_a_forked_childs_objects_forget_the_waiters_left_behind)
     pool = bine_pool_new(1, 0);
     mailbox = bine_mailbox_new(4);
     CHECK_OK(bine_queue_put(full, (void *)1, 0));
-    bine_greenlet *all[] = {bine_spawn(get, NULL),     bine_spawn(put, NULL),  bine_spawn(receive, NULL),
-                            bine_spawn(acquire, NULL), bine_spawn(come, NULL), bine_spawn(receive_mail, NULL)};
+    bine_greenlet *all[] = {bine_spawn(get, NULL),     bine_spawn(put, NULL),
+                            bine_spawn(receive, NULL), bine_spawn(acquire, NULL),
+                            bine_spawn(come, NULL),    bine_spawn(receive_mail, NULL)};
     CHECK(bine_pool_spawn(pool, wait_event, NULL) != NULL);
     CHECK_OK(bine_sleep(0));
     pid_t child = fork();

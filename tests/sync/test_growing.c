@@ -1,4 +1,5 @@
-/* Structs that later releases make larger: options of a program that is newer than the library, figures for one that is older. */
+/* Structs that later releases make larger: options of a program that is newer than the library,
+ * figures for one that is older. */
 #include <bine.h>
 #include <string.h>
 
@@ -44,15 +45,19 @@ TEST(a_newer_programs_options_are_refused_and_cost_nothing)
     bine_scope *scope = bine_scope_begin(BINE_FOREVER);
     void *item = pool;
     NEWER_FAILS(bine_spawn_with(&options, run, NULL), (bine_spawn_options){.name = "newer"});
-    NEWER_FAILS(bine_pool_spawn_with(pool, &options, run, NULL, BINE_FOREVER), (bine_spawn_options){.name = "newer"});
-    NEWER_FAILS(bine_scope_spawn_with(scope, &options, run, NULL), (bine_spawn_options){.name = "newer"});
+    NEWER_FAILS(bine_pool_spawn_with(pool, &options, run, NULL, BINE_FOREVER),
+                (bine_spawn_options){.name = "newer"});
+    NEWER_FAILS(bine_scope_spawn_with(scope, &options, run, NULL),
+                (bine_spawn_options){.name = "newer"});
     NEWER_FAILS(bine_pool_map_with(pool, &options, run_with, &item, 1, BINE_FOREVER) + 1,
                 (bine_map_options){.context = pool});
     NEWER_FAILS(bine_channel_new_with(&options), (bine_channel_options){.buffer = 1});
     NEWER_FAILS(bine_queue_new_with(&options), (bine_queue_options){.capacity = 1});
     NEWER_FAILS(bine_mailbox_new_with(&options), (bine_mailbox_options){.capacity = 2});
-    NEWER_FAILS(bine_server_new(&options, on_connection, NULL), (bine_server_options){.address = "127.0.0.1:0"});
-    NEWER_FAILS(bine_datagram_server_new(&options, on_datagram, NULL), (bine_server_options){.address = "127.0.0.1:0"});
+    NEWER_FAILS(bine_server_new(&options, on_connection, NULL),
+                (bine_server_options){.address = "127.0.0.1:0"});
+    NEWER_FAILS(bine_datagram_server_new(&options, on_datagram, NULL),
+                (bine_server_options){.address = "127.0.0.1:0"});
     /* The pool's place was given back. */
     CHECK(bine_pool_spawn(pool, run, NULL) != NULL);
     CHECK_OK(bine_pool_join(pool, BINE_SECOND));
@@ -63,7 +68,8 @@ TEST(a_newer_programs_options_are_refused_and_cost_nothing)
 
 TEST(figures_fit_into_the_callers_struct)
 {
-    bine_server *server = bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, on_connection, NULL);
+    bine_server *server =
+        bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, on_connection, NULL);
     struct {
         bine_server_figures known;
         uint64_t later;

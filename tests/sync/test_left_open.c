@@ -1,4 +1,5 @@
-/* Timeouts, shields and scopes that a greenlet leaves open are reported by its name and closed; BINE_WITHIN leaves none open. */
+/* Timeouts, shields and scopes that a greenlet leaves open are reported by its name and closed;
+ * BINE_WITHIN leaves none open. */
 #include <bine.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,7 +9,7 @@
 
 #include "harness.h"
 
-/* ---- what was said on standard error ------------------------------------------------------------------- */
+/* ---- what was said on standard error --------------------------------------------------------- */
 
 static int said_fd = -1, stderr_before = -1;
 
@@ -56,7 +57,7 @@ static const char *report_of(bine_run *run, void *arg, const char *name)
     return text;
 }
 
-/* ---- forgetting ---------------------------------------------------------------------------------------- */
+/* ---- forgetting ------------------------------------------------------------------------------ */
 
 static bine_key key;
 static int destructor_saw;
@@ -86,7 +87,8 @@ TEST(a_timeout_left_open_is_reported_by_name_and_closed)
     CHECK_OK(bine_key_create(&key, destroy));
     const char *text = report_of(forgets_timeout, NULL, "forgetful");
     CHECK_EQ(lines(text), 1u);
-    CHECK(strstr(text, "forgetful") && strstr(text, "bine_timeout_end") && strstr(text, "test_left_open.c:"));
+    CHECK(strstr(text, "forgetful") && strstr(text, "bine_timeout_end") &&
+          strstr(text, "test_left_open.c:"));
     CHECK_EQ(destructor_saw, 7);
     CHECK_OK(bine_key_delete(key));
 }
@@ -155,7 +157,7 @@ TEST(what_was_closed_is_not_reported)
     CHECK_OK(bine_scope_end(scope));
 }
 
-/* ---- leaving on purpose --------------------------------------------------------------------------------- */
+/* ---- leaving on purpose ---------------------------------------------------------------------- */
 
 static void *fails_inside(void *arg)
 {
@@ -232,7 +234,7 @@ TEST(a_root_that_exits_is_not_reported_while_its_stack_is_unwound)
     stop_listening();
 }
 
-/* ---- BINE_WITHIN ---------------------------------------------------------------------------------------- */
+/* ---- BINE_WITHIN ----------------------------------------------------------------------------- */
 
 static bool nothing_open(void)
 {

@@ -137,7 +137,7 @@ TEST(another_thread_maps_in_a_shared_pool)
     CHECK_OK(bine_pool_free(pool));
 }
 
-/* ---- callers of other threads ------------------------------------------------------------------ */
+/* ---- callers of other threads ---------------------------------------------------------------- */
 
 static bine_pool *shared_pool;
 static atomic_bool begun, caller_over;

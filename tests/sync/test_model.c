@@ -1,9 +1,11 @@
 /*
- * Queues, channels, semaphores and choosing among them against a reference model, with random programs: thousands of seeds.
+ * Queues, channels, semaphores and choosing among them against a reference model, with random
+ * programs: thousands of seeds.
  *
- * The model is the rules said in the plainest way: lists of waiters, looked through from the front. Workers tell the model what they
- * are about to do, do it, and compare. Since greenlets of one thread take turns, and kills happen at a known moment, the model
- * knows exactly who gets what; any lost wake-up, lost item or overtaking is a difference. BINE_TEST_SEEDS=n runs n seeds.
+ * The model is the rules said in the plainest way: lists of waiters, looked through from the front.
+ * Workers tell the model what they are about to do, do it, and compare. Since greenlets of one
+ * thread take turns, and kills happen at a known moment, the model knows exactly who gets what; any
+ * lost wake-up, lost item or overtaking is a difference. BINE_TEST_SEEDS=n runs n seeds.
  */
 #include <bine.h>
 #include <stdio.h>
@@ -12,7 +14,8 @@
 #include "harness.h"
 #include "io/poller/poller.h"
 
-/* With BINE_POLLER=sim:SEED the hub runs ready greenlets in random order, once the poller is there. */
+/* With BINE_POLLER=sim:SEED the hub runs ready greenlets in random order, once the poller is
+ * there. */
 static void open_poller(void)
 {
     CHECK(bine_poller_of(bine_hub_get()) != NULL);
@@ -28,7 +31,7 @@ static unsigned random_below(unsigned n)
     return (unsigned)(random_state >> 11) % n;
 }
 
-/* ---- the model -------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 enum {
     WORKERS = 7,
@@ -233,7 +236,7 @@ static void model_tidy(struct model_waiter *waiter)
     waiter->state = AT_EASE;
 }
 
-/* ---- the real thing --------------------------------------------------------------------------- */
+/* ---- the real thing -------------------------------------------------------------------------- */
 
 static bine_queue *queue;
 static bine_channel *channel;
@@ -272,17 +275,19 @@ static int do_one(struct wish *wish, int64_t timeout)
 
 static int do_one_of(struct wish *wishes, int n, int64_t timeout, bool in_order)
 {
-    static const enum bine_choice_operation operations[] = {BINE_CHOOSE_PUT,  BINE_CHOOSE_GET,     0,
-                                                            BINE_CHOOSE_SEND, BINE_CHOOSE_RECEIVE, BINE_CHOOSE_ACQUIRE};
+    static const enum bine_choice_operation operations[] = {
+        BINE_CHOOSE_PUT,  BINE_CHOOSE_GET,     0,
+        BINE_CHOOSE_SEND, BINE_CHOOSE_RECEIVE, BINE_CHOOSE_ACQUIRE};
     void *objects[] = {queue, queue, NULL, channel, channel, semaphore};
     bine_choice choices[CHOICES + 1];
     int64_t never = BINE_FOREVER;
     for (int i = 0; i < n; i++)
-        choices[i] = (bine_choice){operations[wishes[i].verb], objects[wishes[i].verb], (void *)wishes[i].item, 0};
+        choices[i] = (bine_choice){operations[wishes[i].verb], objects[wishes[i].verb],
+                                   (void *)wishes[i].item, 0};
     if (as_parties)
         choices[n++] = (bine_choice){BINE_CHOOSE_TIMER, &never, NULL, 0};
-    ssize_t taken =
-        in_order ? bine_choose_first(choices, (size_t)n, timeout) : bine_choose(choices, (size_t)n, timeout);
+    ssize_t taken = in_order ? bine_choose_first(choices, (size_t)n, timeout)
+                             : bine_choose(choices, (size_t)n, timeout);
     if (taken < 0)
         return -errno;
     wishes[taken].item = (intptr_t)choices[taken].item;
@@ -363,7 +368,9 @@ static void one_operation(struct model_waiter *self)
         model_wait(self, model, n);
 
     uint64_t before = ++steps;
-    int got = drawn >= 0 ? drawn : choosing ? do_one_of(real, n, timeout, in_order) : do_one(&real[0], timeout);
+    int got = drawn >= 0 ? drawn
+              : choosing ? do_one_of(real, n, timeout, in_order)
+                         : do_one(&real[0], timeout);
     if (at_once) {
         AGREE(steps, before); /* it did not switch */
     } else {
@@ -415,7 +422,8 @@ static void run_seed(void)
     permits = (int)random_below(3);
     stored_n = buffered_n = 0;
     getters.n = putters.n = senders.n = receivers.n = acquirers.n = 0;
-    queue = bine_queue_new_with(&(bine_queue_options){.capacity = (size_t)capacity, .order = order});
+    queue =
+        bine_queue_new_with(&(bine_queue_options){.capacity = (size_t)capacity, .order = order});
     channel = bine_channel_new((size_t)buffer, 0);
     semaphore = bine_semaphore_new((unsigned)permits, 0);
 
@@ -460,7 +468,7 @@ TEST(random_programs_agree_with_the_model_where_choices_are_parties, .seconds = 
         run_seed();
 }
 
-/* ---- timeouts racing with hand-off ------------------------------------------------------------ */
+/* ---- timeouts racing with hand-off ----------------------------------------------------------- */
 
 enum {
     ITEMS = 40
@@ -505,8 +513,8 @@ static void *receiver(void *arg)
     for (;;) {
         void *item;
         int64_t timeout = random_timeout();
-        int failed =
-            random_below(2) ? bine_queue_get(queue, &item, timeout) : bine_channel_receive(channel, &item, timeout);
+        int failed = random_below(2) ? bine_queue_get(queue, &item, timeout)
+                                     : bine_channel_receive(channel, &item, timeout);
         if (failed == 0)
             take(item);
         else if (errno != ETIMEDOUT)
@@ -561,7 +569,8 @@ static void race_timeouts(void)
         take(item);
     for (int i = 0; i < WORKERS * ITEMS; i++)
         if (sent[i] != received[i])
-            FAIL("seed %u: item %d was %s and received %d times", seed, i, sent[i] ? "sent" : "not sent", received[i]);
+            FAIL("seed %u: item %d was %s and received %d times", seed, i,
+                 sent[i] ? "sent" : "not sent", received[i]);
     CHECK_EQ(held, 0);
     CHECK_EQ(bine_semaphore_permits(semaphore), there);
     CHECK_OK(bine_joinall(all, 3 * WORKERS, BINE_FOREVER));

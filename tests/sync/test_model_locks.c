@@ -1,10 +1,12 @@
 /*
- * Locks, conditions and barriers against a reference model, with random programs: thousands of seeds.
+ * Locks, conditions and barriers against a reference model, with random programs: thousands of
+ * seeds.
  *
- * As in test_model.c the model is the rules said plainly, and predicts exactly who gets what: each worker tells it what it is about
- * to do, does it, and compares. A kill of a waiter has consequences (a writer that gives up lets readers in, a barrier
- * breaks, a condition's waiter queues for its lock) when that waiter runs, so the model kills waiters only when
- * nobody else can run; those that have been served are killed at any moment, which must change nothing.
+ * As in test_model.c the model is the rules said plainly, and predicts exactly who gets what: each
+ * worker tells it what it is about to do, does it, and compares. A kill of a waiter has
+ * consequences (a writer that gives up lets readers in, a barrier breaks, a condition's waiter
+ * queues for its lock) when that waiter runs, so the model kills waiters only when nobody else can
+ * run; those that have been served are killed at any moment, which must change nothing.
  * BINE_TEST_SEEDS=n runs n seeds.
  */
 #include <bine.h>
@@ -77,7 +79,7 @@ static unsigned random_below(unsigned n)
             FAIL("seed %u: %s is %ld, %s is %ld", seed, #a, (long)(a), #b, (long)(b)); \
     } while (0)
 
-/* ---- the model -------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static void append(struct list *list, int who, enum where where)
 {
@@ -150,7 +152,8 @@ static void model_kill(int who)
         drop(&lockers, who);
         break;
     case CONDITION:
-        /* It needs the lock again, notified or not: at the end of the queue. What it returns depends on that. */
+        /* It needs the lock again, notified or not: at the end of the queue. What it returns
+         * depends on that. */
         if (worker->result == ECANCELED)
             drop(&sleepers, who);
         drop(&lockers, who);
@@ -176,7 +179,7 @@ static void model_kill(int who)
     worker->state = CANCELLED;
 }
 
-/* ---- workers ---------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 /* What the call returned, against what the model says: at once, or after a wait. */
 static void compare(int who, bool at_once, int expected, uint64_t before, int got)
@@ -275,12 +278,14 @@ static void read_lock(int who)
         serve_rivals();
         uint64_t before = ++steps;
         compare(who, true, 0, before,
-                result_of(writes ? bine_rwlock_write_release(rwlock) : bine_rwlock_read_release(rwlock)));
+                result_of(writes ? bine_rwlock_write_release(rwlock)
+                                 : bine_rwlock_read_release(rwlock)));
         return;
     }
     bool write = random_below(2);
     int64_t timeout = random_below(4) ? BINE_FOREVER : 0;
-    bool can = rivals.n == 0 && writer < 0 && !(write && readers > 0), at_once = can || timeout == 0;
+    bool can = rivals.n == 0 && writer < 0 && !(write && readers > 0),
+         at_once = can || timeout == 0;
     if (can && write)
         writer = who;
     else if (can)
@@ -288,7 +293,8 @@ static void read_lock(int who)
     else if (!at_once)
         append(&rivals, who, write ? WRITE : READ);
     uint64_t before = ++steps;
-    int got = result_of(write ? bine_rwlock_write_acquire(rwlock, timeout) : bine_rwlock_read_acquire(rwlock, timeout));
+    int got = result_of(write ? bine_rwlock_write_acquire(rwlock, timeout)
+                              : bine_rwlock_read_acquire(rwlock, timeout));
     compare(who, at_once, can ? 0 : ETIMEDOUT, before, got);
     workers[who].reads = got == 0 && !write;
     workers[who].writes = got == 0 && write;
@@ -382,7 +388,8 @@ static void run_seed(void)
 TEST(locks_conditions_and_barriers_agree_with_the_model, .seconds = 120)
 {
     unsigned n = harness_seeds(4000);
-    CHECK(bine_poller_of(bine_hub_get()) != NULL); /* with BINE_POLLER=sim:SEED: ready greenlets in random order */
+    /* With BINE_POLLER=sim:SEED: ready greenlets in random order. */
+    CHECK(bine_poller_of(bine_hub_get()) != NULL);
     for (seed = 1; seed <= n; seed++)
         run_seed();
 }

@@ -75,7 +75,8 @@ TEST(pool_member_may_kill_its_pool)
 TEST(pool_takes_in_and_lets_go)
 {
     pool = bine_pool_new(1, 0);
-    bine_greenlet *g = bine_spawn(work, (void *)BINE_MS), *other = bine_spawn(work, (void *)BINE_MS);
+    bine_greenlet *g = bine_spawn(work, (void *)BINE_MS),
+                  *other = bine_spawn(work, (void *)BINE_MS);
     CHECK_OK(bine_pool_add(pool, g, 0));
     CHECK_ERROR(bine_pool_add(pool, g, 0), EEXIST);
     CHECK_ERROR(bine_pool_add(pool, other, 0), ETIMEDOUT);
@@ -255,7 +256,8 @@ TEST(pool_says_who_is_in_it)
     pool = bine_pool_new(0, 0);
     bine_greenlet *all[5], *g = bine_spawn(work, NULL);
     CHECK_EQ(bine_pool_list(pool, all, 5), 0u);
-    bine_greenlet *first = bine_pool_spawn(pool, work, NULL), *second = bine_pool_spawn(pool, work, NULL);
+    bine_greenlet *first = bine_pool_spawn(pool, work, NULL),
+                  *second = bine_pool_spawn(pool, work, NULL);
     CHECK(bine_pool_contains(pool, first));
     CHECK(!bine_pool_contains(pool, g));
     CHECK(!bine_pool_contains(pool, NULL));
@@ -287,7 +289,7 @@ TEST(pool_bad_arguments)
     CHECK_OK(bine_pool_free(pool));
 }
 
-/* ---- scope ------------------------------------------------------------------------------------ */
+/* ---- scope ----------------------------------------------------------------------------------- */
 
 static bine_scope *scope;
 

@@ -91,7 +91,8 @@ TEST(queue_orders)
     CHECK_OK(bine_queue_free(queue));
 
     char first[] = "same", second[] = "same", before[] = "ante";
-    queue = bine_queue_new_with(&(bine_queue_options){.order = BINE_PRIORITY, .compare = compare_strings});
+    queue = bine_queue_new_with(
+        &(bine_queue_options){.order = BINE_PRIORITY, .compare = compare_strings});
     CHECK_OK(bine_queue_put(queue, first, 0));
     CHECK_OK(bine_queue_put(queue, second, 0));
     CHECK_OK(bine_queue_put(queue, before, 0));

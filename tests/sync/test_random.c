@@ -1,7 +1,7 @@
 /*
- * Locks, conditions, barriers, pools and scopes under random kills and timeouts, many seeds. Rules that must
- * hold at every moment are checked inside; in the end everything must be free again and nobody left waiting.
- * BINE_TEST_SEEDS=n runs n seeds.
+ * Locks, conditions, barriers, pools and scopes under random kills and timeouts, many seeds. Rules
+ * that must hold at every moment are checked inside; in the end everything must be free again and
+ * nobody left waiting. BINE_TEST_SEEDS=n runs n seeds.
  */
 #include <bine.h>
 #include <stdlib.h>
@@ -52,8 +52,8 @@ static void use_poller(void)
     CHECK(bine_poller_of(bine_hub_get()) != NULL);
 }
 
-/* Run all workers to their end, killing some on the way; those that wait for ever are killed when nothing else
- * happens. */
+/* Run all workers to their end, killing some on the way; those that wait for ever are killed when
+ * nothing else happens. */
 static void run_workers(bine_run *run)
 {
     bine_greenlet *all[WORKERS];
@@ -72,7 +72,7 @@ static void run_workers(bine_run *run)
     CHECK_OK(bine_joinall(all, WORKERS, BINE_FOREVER));
 }
 
-/* ---- locks ------------------------------------------------------------------------------------ */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static bine_rlock *lock;
 static bine_greenlet *holder;
@@ -150,7 +150,7 @@ TEST(rwlock_keeps_writers_alone_and_is_free_in_the_end, .seconds = 60)
     }
 }
 
-/* ---- condition -------------------------------------------------------------------------------- */
+/* ---- condition ------------------------------------------------------------------------------- */
 
 static bine_condition *condition;
 static int items, made, used;
@@ -171,7 +171,8 @@ static void *use_condition(void *number)
             items++;
             made++;
             CHECK_OK(bine_condition_notify(condition, 1));
-        } else if (expected(bine_condition_wait_for(condition, some_item, NULL, (int64_t)random_below(60) * BINE_US),
+        } else if (expected(bine_condition_wait_for(condition, some_item, NULL,
+                                                    (int64_t)random_below(60) * BINE_US),
                             0)) {
             CHECK_GT(items, 0);
             items--;
@@ -201,7 +202,7 @@ TEST(condition_waits_end_with_the_lock_held_and_items_are_counted, .seconds = 60
     }
 }
 
-/* ---- barrier ---------------------------------------------------------------------------------- */
+/* ---- barrier --------------------------------------------------------------------------------- */
 
 static bine_barrier *barrier;
 
@@ -233,7 +234,7 @@ TEST(barrier_lets_nobody_behind, .seconds = 60)
     }
 }
 
-/* ---- pools and scopes ------------------------------------------------------------------------- */
+/* ---- pools and scopes ------------------------------------------------------------------------ */
 
 static bine_pool *pool;
 static int inside;
@@ -258,7 +259,10 @@ static void *use_pool(void *arg)
             expected(bine_pool_map(pool, in_pool, things, 5, results, random_timeout()), EIO);
             break;
         case 1:
-            expected(bine_pool_spawn_at(pool, in_pool, arg, random_timeout(), BINE_SITE(in_pool)) ? 0 : -1, 0);
+            expected(bine_pool_spawn_at(pool, in_pool, arg, random_timeout(), BINE_SITE(in_pool))
+                         ? 0
+                         : -1,
+                     0);
             break;
         case 2:
             expected(bine_pool_wait_available(pool, random_timeout()), 0);

@@ -73,7 +73,7 @@ TEST(bounded_semaphore_refuses_a_release_too_many)
     CHECK(bine_semaphore_locked(NULL));
 }
 
-/* ---- rlock ------------------------------------------------------------------------------------ */
+/* ---- rlock ----------------------------------------------------------------------------------- */
 
 static bine_rlock *rlock;
 
@@ -135,7 +135,7 @@ TEST(rlock_held_by_a_dead_greenlet_is_nobody_elses, .leaves = "the lock keeps it
     CHECK_ERROR(bine_rlock_free(rlock), EBUSY);
 }
 
-/* ---- rwlock ----------------------------------------------------------------------------------- */
+/* ---- rwlock ---------------------------------------------------------------------------------- */
 
 static bine_rwlock *rwlock;
 static unsigned readers, writers, most_readers;
@@ -208,7 +208,7 @@ TEST(rwlock_readers_do_not_wait_for_a_writer_that_gave_up)
     CHECK_OK(bine_rwlock_free(rwlock));
 }
 
-/* ---- barrier ---------------------------------------------------------------------------------- */
+/* ---- barrier --------------------------------------------------------------------------------- */
 
 static bine_barrier *barrier;
 static int places[8], broken;
@@ -241,7 +241,8 @@ TEST(barrier_lets_all_go_when_the_last_has_come)
 TEST(barrier_breaks_when_one_gives_up)
 {
     barrier = bine_barrier_new(3, 0);
-    bine_greenlet *patient = bine_spawn(come, (void *)BINE_FOREVER), *hasty = bine_spawn(come, (void *)BINE_MS);
+    bine_greenlet *patient = bine_spawn(come, (void *)BINE_FOREVER),
+                  *hasty = bine_spawn(come, (void *)BINE_MS);
     bine_sleep(0);
     CHECK_EQ(bine_barrier_waiting(barrier), 2u);
     CHECK_ERROR(bine_barrier_free(barrier), EBUSY);
@@ -260,7 +261,7 @@ TEST(barrier_breaks_when_one_gives_up)
     CHECK_OK(bine_barrier_free(barrier));
 }
 
-/* ---- condition -------------------------------------------------------------------------------- */
+/* ---- condition ------------------------------------------------------------------------------- */
 
 static bine_condition *condition;
 static int items, taken;
@@ -273,7 +274,8 @@ static bool there_are_items(void *arg)
 static void *take_item(void *arg)
 {
     CHECK_OK(bine_rlock_acquire(bine_condition_lock(condition), BINE_FOREVER));
-    CHECK_OK(bine_rlock_acquire(bine_condition_lock(condition), BINE_FOREVER)); /* waits give back both */
+    /* Waits give back both. */
+    CHECK_OK(bine_rlock_acquire(bine_condition_lock(condition), BINE_FOREVER));
     int waited = bine_condition_wait_for(condition, there_are_items, NULL, BINE_FOREVER);
     CHECK(bine_rlock_owned(bine_condition_lock(condition)));
     if (waited == 0) {
@@ -344,7 +346,8 @@ TEST(condition_wait_that_is_cut_short_holds_the_lock_again)
     rlock = bine_rlock_new(0);
     condition = bine_condition_new(rlock, 0);
     void *error;
-    bine_greenlet *killed = bine_spawn(wait_once, (void *)BINE_FOREVER), *late = bine_spawn(wait_once, (void *)BINE_MS);
+    bine_greenlet *killed = bine_spawn(wait_once, (void *)BINE_FOREVER),
+                  *late = bine_spawn(wait_once, (void *)BINE_MS);
     bine_greenlet *notified = bine_spawn(wait_once, (void *)BINE_FOREVER);
     bine_sleep(0);
     CHECK_OK(bine_rlock_acquire(rlock, BINE_FOREVER));

@@ -1,11 +1,12 @@
-/* Shared objects used from several hubs: whatever the other thread asks for is done as if its greenlets were ours. Fit for TSan. */
+/* Shared objects used from several hubs: whatever the other thread asks for is done as if its
+ * greenlets were ours. Fit for TSan. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "hubs.h"
 
-/* ---- channel and queue ------------------------------------------------------------------------ */
+/* ---- channel and queue ----------------------------------------------------------------------- */
 
 static bine_channel *channel;
 static bine_queue *queue;
@@ -168,7 +169,7 @@ TEST(errors_of_another_threads_queue_come_back)
     CHECK_OK(bine_queue_free(queue));
 }
 
-/* ---- event, result, semaphore ----------------------------------------------------------------- */
+/* ---- event, result, semaphore ---------------------------------------------------------------- */
 
 static bine_event *event, *back;
 static bine_async_result *result;
@@ -219,8 +220,9 @@ static void *hold(void *number)
 {
     unsigned state = (unsigned)(intptr_t)number;
     for (int i = 0; i < ITEMS / 3;) {
-        bool got = random_below(&state, 4) ? bine_semaphore_acquire(semaphore, random_timeout(&state)) == 0
-                                           : bine_semaphore_try_acquire(semaphore) == 0;
+        bool got = random_below(&state, 4)
+                       ? bine_semaphore_acquire(semaphore, random_timeout(&state)) == 0
+                       : bine_semaphore_try_acquire(semaphore) == 0;
         if (!got) {
             CHECK(errno == ETIMEDOUT || errno == EAGAIN);
             continue;
@@ -250,7 +252,7 @@ TEST(semaphore_limits_all_hubs_together, .seconds = 60)
     CHECK_OK(bine_semaphore_free(semaphore));
 }
 
-/* ---- pool ------------------------------------------------------------------------------------- */
+/* ---- pool ------------------------------------------------------------------------------------ */
 
 static bine_pool *pool;
 static bine_hub *home;
@@ -323,7 +325,8 @@ static void *fill_and_kill(void *arg)
     CHECK_ERROR(bine_pool_apply(pool, sleeps, NULL, NULL, BINE_MS), ETIMEDOUT);
     CHECK_OK(bine_pool_discard(pool, guest));
     CHECK_ERROR(bine_pool_discard(pool, guest), ENOENT);
-    CHECK_ERROR(bine_pool_apply(pool, sleeps, NULL, NULL, BINE_MS), ETIMEDOUT); /* begun, killed and ended */
+    /* Begun, killed and ended. */
+    CHECK_ERROR(bine_pool_apply(pool, sleeps, NULL, NULL, BINE_MS), ETIMEDOUT);
     CHECK_OK(bine_pool_kill(pool, BINE_FOREVER));
     return NULL;
 }
@@ -340,7 +343,7 @@ TEST(pool_is_filled_and_killed_from_another_thread)
     CHECK_OK(bine_pool_free(pool));
 }
 
-/* ---- waiting for any of them ------------------------------------------------------------------- */
+/* ---- waiting for any of them ----------------------------------------------------------------- */
 
 static void *wait_for_some(void *arg)
 {
@@ -411,7 +414,7 @@ TEST(nobody_watches_an_object_any_more_when_the_wait_has_been_killed)
     CHECK_OK(bine_event_free(event)); /* EBUSY if one were left */
 }
 
-/* ---- kills and timeouts race with hand-off ---------------------------------------------------- */
+/* ---- kills and timeouts race with hand-off --------------------------------------------------- */
 
 static atomic_long given, taken;
 
@@ -480,7 +483,7 @@ TEST(nothing_is_lost_when_greenlets_of_other_hubs_are_killed, .seconds = 60)
     }
 }
 
-/* ---- where it does not work ------------------------------------------------------------------- */
+/* ---- where it does not work ------------------------------------------------------------------ */
 
 static bine_rlock *lock;
 static bine_rwlock *rwlock;

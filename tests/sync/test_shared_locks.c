@@ -1,9 +1,10 @@
-/* Shared locks, conditions and barriers: their owners and waiters are greenlets of several hubs. Fit for TSan. */
+/* Shared locks, conditions and barriers: their owners and waiters are greenlets of several hubs.
+ * Fit for TSan. */
 #include <stdatomic.h>
 
 #include "hubs.h"
 
-/* ---- locks ------------------------------------------------------------------------------------ */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static bine_rlock *lock;
 static long guarded, times[(THREADS + 1) * GREENLETS]; /* not atomic: the lock has to order it */
@@ -60,7 +61,8 @@ static void *use_rwlock(void *number)
     for (int i = 0; i < ITEMS / 3;) {
         bool write = random_below(&state, 3) == 0;
         int64_t timeout = random_timeout(&state);
-        if ((write ? bine_rwlock_write_acquire(rwlock, timeout) : bine_rwlock_read_acquire(rwlock, timeout)) != 0) {
+        if ((write ? bine_rwlock_write_acquire(rwlock, timeout)
+                   : bine_rwlock_read_acquire(rwlock, timeout)) != 0) {
             CHECK_EQ(errno, ETIMEDOUT);
             continue;
         }
@@ -123,7 +125,8 @@ static void *make_and_use(void *number)
             i++;
             CHECK_OK(random_below(&state, 4) ? bine_condition_notify(condition, 1)
                                              : bine_condition_notify_all(condition));
-        } else if (bine_condition_wait_for(condition, some_thing, NULL, random_timeout(&state)) == 0) {
+        } else if (bine_condition_wait_for(condition, some_thing, NULL, random_timeout(&state)) ==
+                   0) {
             CHECK_GT(things, 0);
             things--;
             used++;

@@ -1,6 +1,7 @@
 /*
- * Waits for objects that have no model of their own, each struck at each moment: see struck.h. Queues, channels and semaphores are in
- * test_model.c, locks in test_model_locks.c, choices in ../choose/test_struck.c.
+ * Waits for objects that have no model of their own, each struck at each moment: see struck.h.
+ * Queues, channels and semaphores are in test_model.c, locks in test_model_locks.c, choices in
+ * ../choose/test_struck.c.
  */
 #include <bine.h>
 #include <semaphore.h>
@@ -11,7 +12,7 @@
 #include "libc/libc.h"
 #include "struck.h"
 
-/* ---- mailboxes ----------------------------------------------------------------------------------- */
+/* ---- mailboxes ------------------------------------------------------------------------------- */
 
 static bine_mailbox *mailbox;
 static char ours, theirs;
@@ -72,7 +73,7 @@ static bool item_is_there(void)
     return found == 1;
 }
 
-/* ---- conditions ---------------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 static bine_condition *condition;
 static bine_greenlet *second;
@@ -135,7 +136,7 @@ static void end_condition(void)
     CHECK_OK(bine_condition_free(condition));
 }
 
-/* ---- jobs of the pool ---------------------------------------------------------------------------- */
+/* ---- jobs of the pool ------------------------------------------------------------------------ */
 
 static sem_t gate;
 static bine_greenlet *blocker;
@@ -194,22 +195,24 @@ static void end_offload(void)
 
 TEST(hazard_46_a_wait_for_a_mailbox_succeeds_or_is_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {
-        {"receive", begin_mailbox, call_mailbox_receive, complete_mailbox_receive, item_is_gone, end_mailbox},
-        {"send", begin_full_mailbox, call_mailbox_send, complete_mailbox_send, item_is_there, end_mailbox}};
+    static const struct wait all[] = {{"receive", begin_mailbox, call_mailbox_receive,
+                                       complete_mailbox_receive, item_is_gone, end_mailbox},
+                                      {"send", begin_full_mailbox, call_mailbox_send,
+                                       complete_mailbox_send, item_is_there, end_mailbox}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_notification_is_spent_on_a_wait_that_succeeds, .seconds = 60)
 {
-    static const struct wait all[] = {
-        {"condition", begin_condition, call_condition, complete_condition, notified, end_condition}};
+    static const struct wait all[] = {{"condition", begin_condition, call_condition,
+                                       complete_condition, notified, end_condition}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_queued_job_runs_or_its_wait_is_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"offload", begin_offload, call_offload, complete_offload, has_run, end_offload}};
+    static const struct wait all[] = {
+        {"offload", begin_offload, call_offload, complete_offload, has_run, end_offload}};
     setenv("BINE_OFFLOAD_THREADS", "1", 1);
     CHECK_WAITS(all);
 }

@@ -178,7 +178,8 @@ TEST(shared_objects_can_be_freed_while_signals_are_on_their_way)
         discarded = 0;
         event = bine_event_new(BINE_SHARED);
         result = bine_async_result_new(BINE_SHARED);
-        queue = bine_queue_new_with(&(bine_queue_options){.flags = BINE_SHARED, .discard = discard});
+        queue =
+            bine_queue_new_with(&(bine_queue_options){.flags = BINE_SHARED, .discard = discard});
         semaphore = bine_semaphore_new(0, BINE_SHARED);
         start(release_many);
         finish();
@@ -196,7 +197,7 @@ TEST(shared_objects_can_be_freed_while_signals_are_on_their_way)
     }
 }
 
-/* ---- mailbox ---------------------------------------------------------------------------------- */
+/* ---- mailbox --------------------------------------------------------------------------------- */
 
 static void *send_share(void *number)
 {
@@ -243,7 +244,8 @@ static void *send_impatiently(void *number)
     unsigned state = (unsigned)(intptr_t)number + 1;
     for (intptr_t i = 0; i < ITEMS;) {
         state = state * 1103515245 + 12345;
-        int64_t timeout = (state >> 16) % 3 ? (int64_t)((state >> 16) % 50) * BINE_US : BINE_FOREVER;
+        int64_t timeout =
+            (state >> 16) % 3 ? (int64_t)((state >> 16) % 50) * BINE_US : BINE_FOREVER;
         if (bine_mailbox_send(mailbox, (void *)((intptr_t)number * ITEMS + i), timeout) == 0) {
             i++;
         } else {
@@ -342,7 +344,7 @@ TEST(mailbox_bad_arguments)
     CHECK_OK(bine_mailbox_free(NULL));
 }
 
-/* ---- workers ---------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 static void *count_in_worker(void *arg)
 {

@@ -1,4 +1,5 @@
-/* The end of a worker is the end of its greenlets; and greenlets that another thread spawns on a hub. */
+/* The end of a worker is the end of its greenlets; and greenlets that another thread spawns on a
+ * hub. */
 #include <bine.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,7 +33,8 @@ static void *leaves_some(void *arg)
     for (int i = 0; i < 3; i++)
         CHECK_OK(bine_go(waits, NULL));
     CHECK_OK(bine_sleep(0));
-    bine_detach(bine_spawn_with((&(bine_spawn_options){.discard = discard, .delay = BINE_SECOND * 100}), waits, NULL));
+    bine_detach(bine_spawn_with(
+        (&(bine_spawn_options){.discard = discard, .delay = BINE_SECOND * 100}), waits, NULL));
     return arg;
 }
 
@@ -95,7 +97,7 @@ TEST(those_that_come_meanwhile_are_killed_as_well)
     CHECK_GE(ended, 4);
 }
 
-/* ---- spawning on another hub ---------------------------------------------------------------------------- */
+/* ---- spawning on another hub ----------------------------------------------------------------- */
 
 static pthread_t ran_on;
 

@@ -11,14 +11,15 @@
  */
 #define BINE_KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 #define BINE_FAST(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL
-#define BINE_FAST_NAMED(function) (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
+#define BINE_FAST_NAMED(function) \
+    (PyCFunction)(void (*)(void)) function, METH_FASTCALL | METH_KEYWORDS
 
 /*
  * Sort the arguments of a METH_FASTCALL | METH_KEYWORDS method, all of which are optional, in the
  * order of `names` (which NULL ends). Those that were given go to `values` (borrowed); the others
  * stay as they were. Returns -1 with a TypeError.
  */
-int bine_py_arguments(const char *function, const char *const *names, PyObject *const *given, Py_ssize_t count,
-                      PyObject *keywords, PyObject **values);
+int bine_py_arguments(const char *function, const char *const *names, PyObject *const *given,
+                      Py_ssize_t count, PyObject *keywords, PyObject **values);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * The GIL around switches, and carriers of greenlets that Python did not make.
  *
- * A greenlet that parks gives the GIL away first, whether CPython released it around a blocking call already or an
- * extension forgot to: the next greenlet takes it with its own thread state. So the interpreter sees nothing but
- * threads that take turns. Where the next one would take it at once it is handed over instead (PyThreadState_Swap):
- * that is a fifth of a switch.
+ * A greenlet that parks gives the GIL away first, whether CPython released it around a blocking
+ * call already or an extension forgot to: the next greenlet takes it with its own thread state. So
+ * the interpreter sees nothing but threads that take turns. Where the next one would take it at
+ * once it is handed over instead (PyThreadState_Swap): that is a fifth of a switch.
  */
 #include "carrier.h"
 
@@ -17,17 +17,20 @@
 #include "supplied.h"
 
 /*
- * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so with, until the next greenlet takes it,
- * which is the very next thing that happens. Only who holds the GIL writes them, and a hub finds itself there only if it wrote that itself.
+ * Handing over. The hub whose greenlet has left without releasing the GIL, and the state it did so
+ * with, until the next greenlet takes it, which is the very next thing that happens. Only who holds
+ * the GIL writes them, and a hub finds itself there only if it wrote that itself.
  *
- * The main thread's root takes the GIL anew always: CPython looks for signals that came meanwhile, which only that greenlet handles, where
- * it takes the GIL. Nor is it kept while the interpreter ends: taking it is where CPython stops all other threads. And from 3.12 on
- * PyThreadState_Swap() releases and takes it, too.
+ * The main thread's root takes the GIL anew always: CPython looks for signals that came meanwhile,
+ * which only that greenlet handles, where it takes the GIL. Nor is it kept while the interpreter
+ * ends: taking it is where CPython stops all other threads. And from 3.12 on PyThreadState_Swap()
+ * releases and takes it, too.
  */
 static struct bine_hub *_Atomic keeper;
 static PyThreadState *kept;
 
-/* Does the next greenlet take the GIL again, with a state of its own? Asked when nothing can come in between any more. */
+/* Does the next greenlet take the GIL again, with a state of its own? Asked when nothing can come
+ * in between any more. */
 static bool may_hand_over(const struct bine_hub *hub)
 {
     if (PY_VERSION_HEX >= 0x030C0000 || hub->simulated || !Py_IsInitialized())
@@ -40,7 +43,8 @@ static bool may_hand_over(const struct bine_hub *hub)
 static void *carrier_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
-    /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects' among them. */
+    /* Python's waits are all interrupted by signals (KeyboardInterrupt), libbine's own objects'
+     * among them. */
     if (carrier && carrier->waiting && !(g->park_flags & BINE_PARK_FIRM))
         g->park_flags |= BINE_PARK_SIGNALS;
     PyThreadState *state = bine_gil_state(carrier);
@@ -75,7 +79,8 @@ static void take_again(struct bine_hub *hub, struct bine_carrier *carrier, PyThr
 static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
-    if (__builtin_expect(carrier && error == EINTR && bine_carrier_pending(carrier) && !carrier->waiting, 0))
+    if (__builtin_expect(
+            carrier && error == EINTR && bine_carrier_pending(carrier) && !carrier->waiting, 0))
         bine_delivery_struck(carrier, g->object);
     if (carrier)
         carrier->left = false;
@@ -106,17 +111,20 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
     }
 }
 
-/* Others that put themselves around us keep a pointer to this thread's, so what is told changes in here. */
-static _Thread_local struct bine_around around = {carrier_leave, back, bine_delivery_refuse, bine_delivery_interrupted};
+/* Others that put themselves around us keep a pointer to this thread's, so what is told changes in
+ * here. */
+static _Thread_local struct bine_around around = {carrier_leave, back, bine_delivery_refuse,
+                                                  bine_delivery_interrupted};
 static _Thread_local bool surrounded; /* this thread's hub */
 static _Thread_local bool wanted_by[BINE_HEARERS];
 
-/* ---- the current one ----------------------------------------------------------------------------------- */
+/* ---- the current one ------------------------------------------------------------------------- */
 
 static void carrier_ended(struct bine_greenlet *g)
 {
-    /* Of a thread that became a greenlet: its thread state is CPython's business, and gone by now. The objects need the GIL, which we
-     * may not have here; a carrier of our own has freed them before. */
+    /* Of a thread that became a greenlet: its thread state is CPython's business, and gone by now.
+     * The objects need the GIL, which we may not have here; a carrier of our own has freed them
+     * before. */
     struct bine_carrier *carrier = g->slots[BINE_SLOT_PYTHON];
     g->slots[BINE_SLOT_PYTHON] = NULL;
     bine_timeouts_abandon(carrier);
@@ -150,7 +158,8 @@ void bine_carrier_on_switch(enum bine_hearer hearer, void (*woken)(struct bine_h
 void bine_carrier_tell(enum bine_hearer hearer, bool wanted)
 {
     wanted_by[hearer] = wanted;
-    around.back = wanted_by[BINE_HEARS_SWITCHES] || wanted_by[BINE_HEARS_WAKES] ? back_and_tell : back;
+    around.back =
+        wanted_by[BINE_HEARS_SWITCHES] || wanted_by[BINE_HEARS_WAKES] ? back_and_tell : back;
 }
 
 void bine_carrier_hub_ended(void)
@@ -161,8 +170,9 @@ void bine_carrier_hub_ended(void)
     around.back = back;
 }
 
-/* A thread whose code never calls Bine parks as well: in a lock or a socket, with the GIL where the call was to return at once. Where
- * nothing is patched, a greenlet's own state cannot be found, and only Bine's own calls park. */
+/* A thread whose code never calls Bine parks as well: in a lock or a socket, with the GIL where the
+ * call was to return at once. Where nothing is patched, a greenlet's own state cannot be found, and
+ * only Bine's own calls park. */
 static int hub_started(struct bine_hub *hub)
 {
     if (bine_states_by_key)

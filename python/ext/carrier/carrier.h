@@ -2,9 +2,9 @@
  * A carrier: what a C greenlet that runs Python has beside the C greenlet's own record. It lies in
  * g->slots[BINE_SLOT_PYTHON].
  *
- * A carrier has a PyThreadState of its own, made on its own stack by public API. So threading.local,
- * contextvars, PyGILState and tracebacks are right by construction. carry.h says how carriers are
- * reused.
+ * A carrier has a PyThreadState of its own, made on its own stack by public API. So
+ * threading.local, contextvars, PyGILState and tracebacks are right by construction. carry.h says
+ * how carriers are reused.
  */
 #ifndef BINE_EXT_CARRIER_H
 #define BINE_EXT_CARRIER_H
@@ -32,20 +32,29 @@ struct bine_delivery {
 struct bine_carrier {
     struct bine_carrier *next; /* list of idle carriers */
     struct bine_greenlet *g;
-    PyThreadState *state;             /* NULL for the root and for threads: theirs come and go (PyGILState_Ensure) */
-    struct bine_py_greenlet *running; /* owned reference; NULL for the root and for threads that became greenlets */
-    struct bine_py_greenlet *face;    /* owned: the object that getcurrent() answers with where `running` is NULL */
+    PyThreadState *state;             /* NULL for the root and for threads: theirs come and go
+                                       * (PyGILState_Ensure) */
+    struct bine_py_greenlet *running; /* owned reference; NULL for the root and for threads that
+                                       * became greenlets */
+    struct bine_py_greenlet *face;    /* owned: the object that getcurrent() answers with where
+                                       * `running` is NULL */
     PyObject *thrown;                 /* owned: an exception to raise in it at its next chance */
-    struct bine_py_timeout *expired;  /* timeouts that are due but not raised yet, oldest first; set without the GIL */
+    struct bine_py_timeout *expired;  /* timeouts that are due but not raised yet, oldest first;
+                                       * set without the GIL */
     struct bine_py_timeout *timeouts; /* all that the greenlet has started, youngest first */
     struct bine_delivery delivery;
-    PyObject *switched;   /* owned: what Greenlet.switch() passed to it and it has not fetched yet; NULL: nothing */
+    PyObject *switched;   /* owned: what Greenlet.switch() passed to it and it has not fetched
+                           * yet; NULL: nothing */
     bool switching;       /* it waits for just that */
-    bool callback;        /* it calls callbacks of a loop now, which may not wait (BINE_A_CALLBACK) */
-    bool left;            /* parked or yielding, and takes the GIL again with its own state when it goes on */
+    bool callback;        /* it calls callbacks of a loop now, which may not wait
+                           * (BINE_A_CALLBACK) */
+    bool left;            /* parked or yielding, and takes the GIL again with its own state when
+                           * it goes on */
     bool shares_tracer;   /* with greenlets that it spawned, or its spawner (tracing.c) */
-    unsigned waiting;     /* in a call of Bine's own: it raises the exception, no signal needed ... */
-    unsigned without_gil; /* ... and in a part of it that has released the GIL, or not taken it again yet */
+    unsigned waiting;     /* in a call of Bine's own: it raises the exception, no signal needed
+                           * ... */
+    unsigned without_gil; /* ... and in a part of it that has released the GIL, or not taken it
+                           * again yet */
     bool has_room;        /* room above the stack's top (frames.c) ... */
     bool room_taken;      /* ... where its Python frames are */
 };
@@ -76,8 +85,8 @@ enum bine_hearer {
     BINE_HEARS_WAKES,
     BINE_HEARERS
 };
-/* Register what is called, with the GIL, when a greenlet of the hub goes on after a wait on a thread
- * that asked for it. */
+/* Register what is called, with the GIL, when a greenlet of the hub goes on after a wait on a
+ * thread that asked for it. */
 void bine_carrier_on_switch(enum bine_hearer hearer, void (*woken)(struct bine_hub *hub));
 /* From now on the hearer is called on this thread, or no more. A switch costs nothing more while
  * nobody asks. */

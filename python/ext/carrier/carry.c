@@ -11,9 +11,10 @@
 #include "switch_tracer.h"
 #include "tracing.h"
 
-/* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows so many C calls that extensions written in C
- * (json, pickle, re) need this to end in RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than a
- * megabyte. */
+/* Address space, committed as it is touched: as much as a thread gets, asked once. CPython allows
+ * so many C calls that extensions written in C (json, pickle, re) need this to end in
+ * RecursionError and not in the guard (hazard 36), and numerical libraries have frames of more than
+ * a megabyte. */
 static size_t stack_size;
 
 /* Idle carriers of this thread, and how many: beyond KEEP they end. */
@@ -84,8 +85,9 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     }
     bine_spawn_options options = {.delay = delay, .stack_size = stack_size};
     carrier->has_room = bine_frames_wanted(bine_hub_here());
-    struct bine_greenlet *g = carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
-                                                : bine_spawn_with(&options, carry, carrier);
+    struct bine_greenlet *g = carrier->has_room
+                                  ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
+                                  : bine_spawn_with(&options, carry, carrier);
     if (!g) {
         free(carrier);
         PyErr_SetFromErrno(PyExc_OSError);
@@ -111,7 +113,7 @@ void bine_carrier_cancel(struct bine_greenlet *g)
     Py_DECREF(greenlet);
 }
 
-/* ---- the end of a thread, and fork ----------------------------------------------------------------------- */
+/* ---- the end of a thread, and fork ----------------------------------------------------------- */
 
 static void (*ends[2])(struct bine_hub *hub);
 static unsigned end_count;
@@ -133,7 +135,8 @@ static bool has_carriers(const struct bine_hub *hub)
     return false;
 }
 
-/* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer to does. */
+/* The idle carriers' states go. Those of greenlets that are parked stay, as what their frames refer
+ * to does. */
 static void carrier_hub_ended(struct bine_hub *hub)
 {
     bine_carrier_hub_ended();
@@ -174,7 +177,7 @@ static void carrier_hub_forked(struct bine_hub *hub)
     idle_count = 0;
 }
 
-/* ---- setting up ----------------------------------------------------------------------------------------- */
+/* ---- setting up ------------------------------------------------------------------------------ */
 
 int bine_carriers_init(PyObject *module)
 {

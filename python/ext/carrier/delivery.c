@@ -1,15 +1,19 @@
 /*
- * How an exception reaches a greenlet that waits in a call of libc, be it the interpreter's or an extension's.
+ * How an exception reaches a greenlet that waits in a call of libc, be it the interpreter's or an
+ * extension's.
  *
- * What was thrown is pending until one place raises it, and so long each wait of the greenlet fails with EINTR, before it begins if need
- * be: so it makes no difference whether the greenlet waited, was ready or computed when the exception came. The interpreter answers EINTR by
- * looking at signals. Therefore a signal is reserved, whose Python handler raises what is pending, and it is marked as arrived when a
- * call fails with EINTR; not when a wait does, because the call may have got its lock or its bytes in the same moment and succeed. Then the
- * exception is for the next wait.
+ * What was thrown is pending until one place raises it, and so long each wait of the greenlet fails
+ * with EINTR, before it begins if need be: so it makes no difference whether the greenlet waited,
+ * was ready or computed when the exception came. The interpreter answers EINTR by looking at
+ * signals. Therefore a signal is reserved, whose Python handler raises what is pending, and it is
+ * marked as arrived when a call fails with EINTR; not when a wait does, because the call may have
+ * got its lock or its bytes in the same moment and succeed. Then the exception is for the next
+ * wait.
  *
  * A caller that waits again without having looked at signals is one of these:
  * - A library in C. It tries again, finds ECANCELED, and gives up (replace_error.c).
- * - The interpreter, for a lock that it must have (an import's, a file buffer's). It waits on, and the exception is for the next wait.
+ * - The interpreter, for a lock that it must have (an import's, a file buffer's). It waits on, and
+ *   the exception is for the next wait.
  * - Anybody, if another greenlet has looked at signals meanwhile. It is told again.
  */
 #include "delivery.h"
@@ -34,7 +38,8 @@ static void delivery_tell(struct bine_carrier *carrier)
     if (!bine_signal_reserved())
         return;
     bine_identity_seek();
-    /* Without knowing the places that look at signals: everybody is told so, until one has looked. */
+    /* Without knowing the places that look at signals: everybody is told so, until one has
+     * looked. */
     if (!bine_identity_known())
         carrier->g->flags |= BINE_G_MAIN_IDENTITY;
     bine_signal_trip();
@@ -88,7 +93,8 @@ static bool cut_short(struct bine_carrier *carrier)
 static int refuse_again(struct bine_carrier *carrier, uintptr_t object, unsigned flags)
 {
     bine_pending_untell(carrier);
-    /* The interpreter's locks are semaphores, and it takes any other error for the end of a wait with a limit. */
+    /* The interpreter's locks are semaphores, and it takes any other error for the end of a wait
+     * with a limit. */
     if (flags & BINE_PARK_HANDLERS) {
         carrier->delivery.ignored = object == carrier->delivery.object;
         bine_pending_poke(carrier);
@@ -99,7 +105,8 @@ static int refuse_again(struct bine_carrier *carrier, uintptr_t object, unsigned
     return ECANCELED;
 }
 
-int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                         unsigned flags)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
     (void)hub;

@@ -11,7 +11,8 @@ void bine_delivery_struck(struct bine_carrier *carrier, uintptr_t object);
  * that. */
 void bine_delivery_waits_again(struct bine_carrier *carrier, uintptr_t lock);
 /* Of struct bine_around. */
-int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags);
+int bine_delivery_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                         unsigned flags);
 void bine_delivery_interrupted(struct bine_hub *hub, struct bine_greenlet *g);
 /* The reserved signal's handler, called by CPython in the greenlet that looks at signals. */
 PyObject *bine_py_deliver(PyObject *module, PyObject *args);

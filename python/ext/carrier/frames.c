@@ -1,11 +1,13 @@
 /*
- * Where Python's frames lie. From CPython 3.11 on every thread state has a stack of its own for them, in a chunk of 16 KiB that it asks of
- * the arena allocator at the first frame. A carrier's C stack has that much room above its top (core/stack/stack.h): there the first chunk
- * goes, so that a shallow greenlet's C frames, growing down, and its Python frames, growing up, share a page. It also saves a mapping
- * per thread state (hazard 31).
+ * Where Python's frames lie. From CPython 3.11 on every thread state has a stack of its own for
+ * them, in a chunk of 16 KiB that it asks of the arena allocator at the first frame. A carrier's C
+ * stack has that much room above its top (core/stack/stack.h): there the first chunk goes, so that
+ * a shallow greenlet's C frames, growing down, and its Python frames, growing up, share a page. It
+ * also saves a mapping per thread state (hazard 31).
  *
- * The arena allocator is public API (PyObject_SetArenaAllocator, 3.4). Its chunks come from mmap and begin at a page; ours never do:
- * that tells them apart in `give_back`, which may be called from anywhere (a forked child, the interpreter's end).
+ * The arena allocator is public API (PyObject_SetArenaAllocator, 3.4). Its chunks come from mmap
+ * and begin at a page; ours never do: that tells them apart in `give_back`, which may be called
+ * from anywhere (a forked child, the interpreter's end).
  */
 #include "state.h"
 
@@ -38,7 +40,8 @@ static void frames_give_back(void *context, void *chunk, size_t size)
         underlying.free(underlying.ctx, chunk, size);
         return;
     }
-    /* The room goes with the stack. Who frees another greenlet's chunk is about to forget that greenlet for good. */
+    /* The room goes with the stack. Who frees another greenlet's chunk is about to forget that
+     * greenlet for good. */
     struct bine_hub *hub = bine_hub_here();
     struct bine_carrier *carrier = hub ? bine_carrier_of(hub->current) : NULL;
     if (carrier && carrier->room_taken && chunk == hub->current->stack->top)
@@ -60,8 +63,8 @@ void bine_frames_init(void)
     PyObject_SetArenaAllocator(&ours);
 }
 
-/* Only where the stacks live as long as the process: a thread's end unmaps its greenlets' stacks, but the interpreter still looks at the
- * frames of those that never ended. */
+/* Only where the stacks live as long as the process: a thread's end unmaps its greenlets' stacks,
+ * but the interpreter still looks at the frames of those that never ended. */
 bool bine_frames_wanted(const struct bine_hub *hub)
 {
     return installed && hub->main_thread;

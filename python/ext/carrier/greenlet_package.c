@@ -1,9 +1,10 @@
 /*
  * PyPI's package greenlet in the same process.
  *
- * Its GreenletExit is Bine's if it is installed. A greenlet of the package that GreenletExit ends returns it to the one that switched to it, which goes on:
- * a kill of the greenlet of Bine's around both would be lost there. So in one of the package's greenlets a kill raises Killed instead, which the
- * package passes on from each to its parent.
+ * Its GreenletExit is Bine's if it is installed. A greenlet of the package that GreenletExit ends
+ * returns it to the one that switched to it, which goes on: a kill of the greenlet of Bine's around
+ * both would be lost there. So in one of the package's greenlets a kill raises Killed instead,
+ * which the package passes on from each to its parent.
  */
 #include "greenlet_package.h"
 
@@ -17,9 +18,10 @@ static PyObject *killed;
 static bool taken;            /* GreenletExit is the package's */
 static PyObject *get_current; /* the package's getcurrent(), or NULL as long as nobody uses it */
 
-/* The package keeps the thread's current greenlet in a thread-local object. If each of ours has one, each has a main greenlet of the package's own: they are
- * told apart, and their stacks never mix. Its 1.x has none, and needs none. From then on a switch takes longer, so it is not done before the
- * program imports the package (bine._package puts it aside). */
+/* The package keeps the thread's current greenlet in a thread-local object. If each of ours has
+ * one, each has a main greenlet of the package's own: they are told apart, and their stacks never
+ * mix. Its 1.x has none, and needs none. From then on a switch takes longer, so it is not done
+ * before the program imports the package (bine._package puts it aside). */
 static int use_variables(void)
 {
     if (bine_states_by_key && bine_patch_local_tls("_greenlet*.so") < 0 && errno != ENOTSUP) {
@@ -66,15 +68,18 @@ static int take_exit(void)
     }
     Py_DECREF(theirs);
     bine_GreenletExit = PyErr_NewExceptionWithDoc(
-        "bine.GreenletExit", "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
+        "bine.GreenletExit",
+        "Raised in a greenlet by kill(); a greenlet that ends with it has not failed.",
         PyExc_BaseException, NULL);
     return bine_GreenletExit ? 0 : -1;
 }
 
-/* Its modules are not put aside: the program has imported it, or may import it when it is installed later. */
+/* Its modules are not put aside: the program has imported it, or may import it when it is installed
+ * later. */
 int bine_package_begin(void)
 {
-    PyObject *name = PyUnicode_FromString("greenlet"), *package = name ? PyImport_GetModule(name) : NULL;
+    PyObject *name = PyUnicode_FromString("greenlet"),
+             *package = name ? PyImport_GetModule(name) : NULL;
     Py_XDECREF(name);
     int result = package || !taken ? use_package(package) : 0;
     Py_XDECREF(package);
@@ -83,11 +88,13 @@ int bine_package_begin(void)
 
 int bine_package_init(PyObject *module)
 {
-    killed = PyErr_NewExceptionWithDoc("bine._bine.Killed",
-                                       "Raised by a kill in a greenlet of the package greenlet inside one of Bine's. "
-                                       "Its argument is the GreenletExit.",
-                                       PyExc_BaseException, NULL);
-    return killed && take_exit() == 0 && PyModule_AddObjectRef(module, "GreenletExit", bine_GreenletExit) == 0 &&
+    killed = PyErr_NewExceptionWithDoc(
+        "bine._bine.Killed",
+        "Raised by a kill in a greenlet of the package greenlet inside one of Bine's. "
+        "Its argument is the GreenletExit.",
+        PyExc_BaseException, NULL);
+    return killed && take_exit() == 0 &&
+                   PyModule_AddObjectRef(module, "GreenletExit", bine_GreenletExit) == 0 &&
                    PyModule_AddObjectRef(module, "Killed", killed) == 0
                ? 0
                : -1;
@@ -123,7 +130,9 @@ PyObject *bine_package_ended(PyObject *exception)
     if (!PyErr_GivenExceptionMatches(exception, killed))
         return exception;
     PyObject *args = PyObject_GetAttrString(exception, "args");
-    PyObject *reason = args && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    PyObject *reason = args && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1
+                           ? PyTuple_GET_ITEM(args, 0)
+                           : NULL;
     if (reason && PyExceptionInstance_Check(reason)) {
         Py_INCREF(reason);
         Py_SETREF(exception, reason);

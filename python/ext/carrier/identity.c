@@ -1,12 +1,15 @@
 /*
  * Which greenlets CPython takes for the main thread when it looks at signals.
  *
- * CPython runs signal handlers in the thread whose pthread_self is the main thread's. For gevent's programs all greenlets of the main thread
- * are that, while each has an identity of its own for locks. So the answer depends on who asks: the places in the interpreter that ask before
- * they look at signals are answered with the main thread's identity, and everybody else with the greenlet's own. Which places these are is
- * learned: they ask while the interpreter is made to look at signals. A place is the function that asks and its caller, as an interpreter that does
- * not inline the first one always asks by it. Functions and not return addresses: a compiler makes copies of a call. Where we called the first one
- * ourselves it asks for that purpose only, and its caller makes no difference (PyErr_CheckSignals(), if everything is inlined there).
+ * CPython runs signal handlers in the thread whose pthread_self is the main thread's. For gevent's
+ * programs all greenlets of the main thread are that, while each has an identity of its own for
+ * locks. So the answer depends on who asks: the places in the interpreter that ask before they look
+ * at signals are answered with the main thread's identity, and everybody else with the greenlet's
+ * own. Which places these are is learned: they ask while the interpreter is made to look at
+ * signals. A place is the function that asks and its caller, as an interpreter that does not inline
+ * the first one always asks by it. Functions and not return addresses: a compiler makes copies of a
+ * call. Where we called the first one ourselves it asks for that purpose only, and its caller makes
+ * no difference (PyErr_CheckSignals(), if everything is inlined there).
  *
  * Finding the functions takes a microsecond, so the answer is as ever while no signal has come.
  */
@@ -23,7 +26,8 @@ enum {
 };
 
 struct place {
-    uintptr_t inner, outer; /* where the functions begin; outer 0: outside of the interpreter, or any */
+    uintptr_t inner, outer; /* where the functions begin; outer 0: outside of the interpreter, or
+                             * any */
 };
 
 static struct place places[MOST];
@@ -53,12 +57,14 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg)
 static bool is_known(const struct place *place)
 {
     for (unsigned i = 0; i < known; i++)
-        if (places[i].inner == place->inner && (places[i].outer == 0 || places[i].outer == place->outer))
+        if (places[i].inner == place->inner &&
+            (places[i].outer == 0 || places[i].outer == place->outer))
             return true;
     return false;
 }
 
-/* Is the identity asked for by a place that looks at signals, and may this greenlet? In another thread only for an exception of its own. */
+/* Is the identity asked for by a place that looks at signals, and may this greenlet? In another
+ * thread only for an exception of its own. */
 static bool is_main(struct bine_hub *hub)
 {
     struct search search = {.found = 0};

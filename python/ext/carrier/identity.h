@@ -8,8 +8,8 @@
 
 /* Are the places known that look at signals? */
 bool bine_identity_known(void);
-/* From now on they are answered with the main thread's identity, until the reserved signal's handler
- * has run. Async-signal-safe. */
+/* From now on they are answered with the main thread's identity, until the reserved signal's
+ * handler has run. Async-signal-safe. */
 void bine_identity_seek(void);
 void bine_identity_found(void);
 /* Between the two, each place that asks is noted as one that looks at signals. */

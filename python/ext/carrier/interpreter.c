@@ -12,7 +12,8 @@
 
 bool bine_check_is_blind;
 
-/* The making of an interpreter may raise no event (without a current thread state none is), but its initialisation raises many. */
+/* The making of an interpreter may raise no event (without a current thread state none is), but its
+ * initialisation raises many. */
 static int hear(const char *event, PyObject *args, void *data)
 {
     (void)event, (void)args, (void)data;
@@ -30,8 +31,9 @@ static void try_check(void)
 
 #endif
 
-static const char *
-    interpreter_name; /* its file's name; "": the program (Debian's python3 is linked statically, although it has a library beside it) */
+/* Its file's name. "": the program (Debian's python3 is linked statically, although it has a
+ * library beside it). */
+static const char *interpreter_name;
 static uintptr_t interpreter_begin, interpreter_end; /* its code */
 
 const char *bine_interpreter_object(void)
@@ -57,7 +59,8 @@ static int find_interpreter(struct dl_phdr_info *object, size_t size, void *data
     uintptr_t inside = (uintptr_t)PyThreadState_New;
     (void)size, (void)data;
     for (int i = 0; i < object->dlpi_phnum; i++) {
-        uintptr_t begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr, end = begin + object->dlpi_phdr[i].p_memsz;
+        uintptr_t begin = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr,
+                  end = begin + object->dlpi_phdr[i].p_memsz;
         if (object->dlpi_phdr[i].p_type == PT_LOAD && inside >= begin && inside < end) {
             const char *slash = strrchr(object->dlpi_name, '/');
             interpreter_name = slash ? slash + 1 : object->dlpi_name;
@@ -81,7 +84,8 @@ int bine_interpreter_init(void)
     dl_iterate_phdr(find_interpreter, NULL);
     /* The thread state that PyGILState finds is the greenlet's, before anything is patched. */
     bine_states_by_key = !bine_disabled();
-    if (bine_states_by_key && (bine_patch_local_keys(interpreter_name) < 0 || bine_patch_keys_always() < 0)) {
+    if (bine_states_by_key &&
+        (bine_patch_local_keys(interpreter_name) < 0 || bine_patch_keys_always() < 0)) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }

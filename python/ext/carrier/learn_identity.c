@@ -1,5 +1,5 @@
-/* The interpreter is made to look at signals in each way it has, so that the places are learned that ask for the main thread's identity before
- * they look (identity.c). */
+/* The interpreter is made to look at signals in each way it has, so that the places are learned
+ * that ask for the main thread's identity before they look (identity.c). */
 #include <signal.h>
 
 #include "identity.h"
@@ -34,7 +34,8 @@ PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused)
         Py_RETURN_NONE;
     PyObject *code = Py_CompileString("for _ in (0, 0, 0): pass", "bine", Py_file_input),
              *names = code ? PyDict_New() : NULL;
-    /* Nothing else is to ask: no handlers of the program, nor finalisers of a collection that is due. */
+    /* Nothing else is to ask: no handlers of the program, nor finalisers of a collection that is
+     * due. */
     if (names && PyErr_CheckSignals() == 0) {
         sigfillset(&all);
         bine_libc.pthread_sigmask(SIG_BLOCK, &all, &before);

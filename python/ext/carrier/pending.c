@@ -48,8 +48,9 @@ static void set_refusal(struct bine_carrier *carrier)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    carrier->thrown = PyObject_CallFunction(blocking_switch_out_error, "s",
-                                            "Impossible to call blocking function in the event loop callback");
+    carrier->thrown =
+        PyObject_CallFunction(blocking_switch_out_error, "s",
+                              "Impossible to call blocking function in the event loop callback");
     PyErr_Restore(type, value, traceback);
 }
 
@@ -69,8 +70,9 @@ void bine_pending_refuse_callback(struct bine_carrier *carrier)
 int bine_pending_init(PyObject *module)
 {
     blocking_switch_out_error = PyErr_NewExceptionWithDoc(
-        "bine.exceptions.BlockingSwitchOutError", "Raised in a callback of the event loop by a call that would wait.",
-        PyExc_AssertionError, NULL);
+        "bine.exceptions.BlockingSwitchOutError",
+        "Raised in a callback of the event loop by a call that would wait.", PyExc_AssertionError,
+        NULL);
     if (!blocking_switch_out_error)
         return -1;
     return PyModule_AddObjectRef(module, "BlockingSwitchOutError", blocking_switch_out_error);

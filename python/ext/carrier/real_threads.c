@@ -9,9 +9,10 @@
 #include "patch/threads/thread_greenlets.h"
 
 /*
- * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way, so not every thread of the
- * interpreter can be a greenlet. From 3.12 on those that Python code starts are announced by an audit event, right before; faulthandler's is
- * not. Earlier versions announce none: there bine.monkey has that function called by call_with_real_threads().
+ * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way,
+ * so not every thread of the interpreter can be a greenlet. From 3.12 on those that Python code
+ * starts are announced by an audit event, right before; faulthandler's is not. Earlier versions
+ * announce none: there bine.monkey has that function called by call_with_real_threads().
  */
 #if PY_VERSION_HEX >= 0x030C0000
 
@@ -20,7 +21,8 @@ static _Thread_local bool announced;
 static int hear(const char *event, PyObject *args, void *data)
 {
     (void)args, (void)data;
-    if (strncmp(event, "_thread.start_", 14) == 0) /* _new_thread; from 3.13 on also _joinable_thread */
+    /* _new_thread; from 3.13 on also _joinable_thread. */
+    if (strncmp(event, "_thread.start_", 14) == 0)
         announced = true;
     return 0;
 }
@@ -62,7 +64,8 @@ PyObject *bine_py_call_with_real_threads(PyObject *module, PyObject *args, PyObj
 
 #endif
 
-/* Nobody waits for one of Python's locks with the GIL, or without a thread state, or without having tried to get it before. */
+/* Nobody waits for one of Python's locks with the GIL, or without a thread state, or without having
+ * tried to get it before. */
 static bool waits_for_the_runtime(const void *caller, const void *semaphore)
 {
     if (!bine_inside_interpreter(caller))
@@ -72,7 +75,8 @@ static bool waits_for_the_runtime(const void *caller, const void *semaphore)
         bine_delivery_waits_again(bine_carrier_of(hub->current), (uintptr_t)semaphore);
     if (bine_check_is_blind)
         return semaphore != bine_semaphore_refused;
-    return !PyGILState_GetThisThreadState() || (hub && bine_gil_state(bine_carrier_of(hub->current)));
+    return !PyGILState_GetThisThreadState() ||
+           (hub && bine_gil_state(bine_carrier_of(hub->current)));
 }
 
 int bine_real_threads_init(void)
@@ -84,7 +88,8 @@ int bine_real_threads_init(void)
     listening = true;
 #endif
     bine_thread_stays_real = stays_real;
-    bine_condition_stays_real = bine_inside_interpreter; /* the only conditions in there are the GIL's */
+    /* The only conditions in there are the GIL's. */
+    bine_condition_stays_real = bine_inside_interpreter;
     bine_semaphore_stays_real = waits_for_the_runtime;
     return 0;
 }

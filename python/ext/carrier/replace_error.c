@@ -1,11 +1,14 @@
 /*
  * A C extension cut short.
  *
- * A libc call in which an exception is thrown fails, with EINTR and then ECANCELED, and the extension raises an error of its own for it. What
- * was thrown must come instead, before any `except` clause looks at the error. A trace function can do that: CPython calls it in the Python
- * frame that an exception arrives in, and raises what it raises. So one is set, in this greenlet's thread state only, from the cut until
- * the frame that called the extension goes on; frames that the extension runs meanwhile, say to decode the text of its error, do not
- * count. Not if the greenlet is traced already (a debugger, coverage): then the error comes first, and what was thrown at the next wait.
+ * A libc call in which an exception is thrown fails, with EINTR and then ECANCELED, and the
+ * extension raises an error of its own for it. What was thrown must come instead, before any
+ * `except` clause looks at the error. A trace function can do that: CPython calls it in the Python
+ * frame that an exception arrives in, and raises what it raises. So one is set, in this greenlet's
+ * thread state only, from the cut until the frame that called the extension goes on; frames that
+ * the extension runs meanwhile, say to decode the text of its error, do not count. Not if the
+ * greenlet is traced already (a debugger, coverage): then the error comes first, and what was
+ * thrown at the next wait.
  */
 #include "replace_error.h"
 
@@ -24,7 +27,8 @@ static int trace(PyObject *caller, PyFrameObject *frame, int what, PyObject *arg
         bine_pending_poke(carrier); /* it ended well after all */
         return 0;
     }
-    PyObject *error = PyTuple_Check(arg) && PyTuple_GET_SIZE(arg) == 3 ? PyTuple_GET_ITEM(arg, 1) : NULL;
+    PyObject *error =
+        PyTuple_Check(arg) && PyTuple_GET_SIZE(arg) == 3 ? PyTuple_GET_ITEM(arg, 1) : NULL;
     if (bine_pending_raise() == 0)
         return 0;
     if (!error || !PyExceptionInstance_Check(error))

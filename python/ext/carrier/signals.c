@@ -1,11 +1,13 @@
 /*
  * Python's signals.
  *
- * One signal is reserved for delivery.c, by Python's table of handlers only: what the kernel does with it stays as it was, so C code may use
- * that number. If Python code wants it, another one is reserved.
+ * One signal is reserved for delivery.c, by Python's table of handlers only: what the kernel does
+ * with it stays as it was, so C code may use that number. If Python code wants it, another one is
+ * reserved.
  *
- * A signal that comes while a greenlet runs is marked for it, as it would be for the main thread; and the functions of the signal module that
- * only the main thread may call are called as the main thread. All greenlets of the main thread are that (identity.c).
+ * A signal that comes while a greenlet runs is marked for it, as it would be for the main thread;
+ * and the functions of the signal module that only the main thread may call are called as the main
+ * thread. All greenlets of the main thread are that (identity.c).
  */
 #include "signals.h"
 
@@ -26,12 +28,13 @@ int bine_signal_reserved(void)
     return reserved;
 }
 
-/* ---- marking one ------------------------------------------------------------------------------------------- */
+/* ---- marking one ----------------------------------------------------------------------------- */
 
 #if PY_VERSION_HEX >= 0x030D0000
 
-/* From 3.13 on each thread state has a word of its own that says what its evaluation loop has to attend to, and a signal is marked in the
- * main thread's only. This is that bit, learned from what a signal changes. */
+/* From 3.13 on each thread state has a word of its own that says what its evaluation loop has to
+ * attend to, and a signal is marked in the main thread's only. This is that bit, learned from what
+ * a signal changes. */
 static uintptr_t bit;
 
 static void learn_bit(void)
@@ -44,7 +47,8 @@ static void learn_bit(void)
 
 void bine_signal_mark(const struct bine_carrier *carrier)
 {
-    PyThreadState *state = carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
+    PyThreadState *state =
+        carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
     if (state && bit)
         __atomic_fetch_or(&state->eval_breaker, bit, __ATOMIC_SEQ_CST);
 }
@@ -77,8 +81,9 @@ void bine_signal_trip(void)
     }
 }
 
-/* A handler of the process's begins or ends, on this thread. Async-signal-safe. A greenlet that is parked, or is the root, is not told before the
- * handler: the root is woken. But either may be on its way into a park, and look at signals no more: then the greenlet that goes on next looks
+/* A handler of the process's begins or ends, on this thread. Async-signal-safe. A greenlet that is
+ * parked, or is the root, is not told before the handler: the root is woken. But either may be on
+ * its way into a park, and look at signals no more: then the greenlet that goes on next looks
  * (bine_signal_take_over). */
 static void arrives(struct bine_hub *hub, bool begins)
 {
@@ -95,7 +100,7 @@ static void arrives(struct bine_hub *hub, bool begins)
     bine_signal_trip();
 }
 
-/* ---- reserving one -------------------------------------------------------------------------------------------- */
+/* ---- reserving one --------------------------------------------------------------------------- */
 
 static int action(int number, const struct sigaction *wanted, struct sigaction *before)
 {
@@ -121,8 +126,9 @@ static int is_free(PyObject *signals, int number)
 static int reserve(PyObject *signals, int number)
 {
     struct sigaction before, python;
-    PyObject *old =
-        action(number, NULL, &before) == 0 ? PyObject_CallMethod(signals, "signal", "iO", number, deliver) : NULL;
+    PyObject *old = action(number, NULL, &before) == 0
+                        ? PyObject_CallMethod(signals, "signal", "iO", number, deliver)
+                        : NULL;
     if (!old)
         return -1;
     Py_DECREF(old);
@@ -143,7 +149,7 @@ static int reserve_any(PyObject *signals)
     return -1;
 }
 
-/* ---- functions for the main thread only ------------------------------------------------------------------------ */
+/* ---- functions for the main thread only ------------------------------------------------------ */
 
 static PyCFunction original_signal, original_wakeup;
 
@@ -179,7 +185,8 @@ static int give_way(PyObject *module)
 
 static PyObject *signal_as_main(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (count == 2 && reserved && args[1] == deliver && PyLong_Check(args[0]) && PyLong_AsLong(args[0]) == reserved) {
+    if (count == 2 && reserved && args[1] == deliver && PyLong_Check(args[0]) &&
+        PyLong_AsLong(args[0]) == reserved) {
         Py_INCREF(deliver); /* monkey.py installs all handlers again */
         return deliver;
     }
@@ -187,9 +194,10 @@ static PyObject *signal_as_main(PyObject *module, PyObject *const *args, Py_ssiz
     bool wanted = count == 2 && number && PyLong_Check(args[0]) && PyLong_AsLong(args[0]) == number;
     struct bine_greenlet *g;
     uint8_t flags = signals_begin(&g);
-    PyObject *result = wanted && give_way(module) < 0 ? NULL
-                                                      : ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(
-                                                            void (*)(void))original_signal)(module, args, count);
+    PyObject *result = wanted && give_way(module) < 0
+                           ? NULL
+                           : ((PyObject * (*)(PyObject *, PyObject *const *, Py_ssize_t))(
+                                 void (*)(void))original_signal)(module, args, count);
     signals_end(g, flags);
     return result;
 }
@@ -198,12 +206,14 @@ static PyObject *wakeup_as_main(PyObject *module, PyObject *args, PyObject *kwar
 {
     struct bine_greenlet *g;
     uint8_t flags = signals_begin(&g);
-    PyObject *result = ((PyCFunctionWithKeywords)(void (*)(void))original_wakeup)(module, args, kwargs);
+    PyObject *result =
+        ((PyCFunctionWithKeywords)(void (*)(void))original_wakeup)(module, args, kwargs);
     signals_end(g, flags);
     return result;
 }
 
-static PyObject *wakeup_as_main_fast(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *wakeup_as_main_fast(PyObject *module, PyObject *const *args, Py_ssize_t count,
+                                     PyObject *names)
 {
     struct bine_greenlet *g;
     uint8_t flags = signals_begin(&g);
@@ -213,11 +223,14 @@ static PyObject *wakeup_as_main_fast(PyObject *module, PyObject *const *args, Py
     return result;
 }
 
-/* Put `ours` under the function's object, so that whoever imported it before calls it, too; `flags` say what its arguments are like. */
-static void slip_under(PyObject *module, const char *name, int flags, PyCFunction ours, PyCFunction *original)
+/* Put `ours` under the function's object, so that whoever imported it before calls it, too; `flags`
+ * say what its arguments are like. */
+static void slip_under(PyObject *module, const char *name, int flags, PyCFunction ours,
+                       PyCFunction *original)
 {
     PyObject *function = PyObject_GetAttrString(module, name);
-    PyMethodDef *definition = function && PyCFunction_Check(function) ? ((PyCFunctionObject *)function)->m_ml : NULL;
+    PyMethodDef *definition =
+        function && PyCFunction_Check(function) ? ((PyCFunctionObject *)function)->m_ml : NULL;
     if (definition && definition->ml_flags == flags && !*original) {
         *original = definition->ml_meth;
         definition->ml_meth = ours;
@@ -231,8 +244,10 @@ static void slip_under(PyObject *module, const char *name, int flags, PyCFunctio
 static void call_as_main(PyObject *module)
 {
     slip_under(module, "signal", METH_FASTCALL, FUNCTION(signal_as_main), &original_signal);
-    slip_under(module, "set_wakeup_fd", METH_VARARGS | METH_KEYWORDS, FUNCTION(wakeup_as_main), &original_wakeup);
-    slip_under(module, "set_wakeup_fd", METH_FASTCALL | METH_KEYWORDS, FUNCTION(wakeup_as_main_fast), &original_wakeup);
+    slip_under(module, "set_wakeup_fd", METH_VARARGS | METH_KEYWORDS, FUNCTION(wakeup_as_main),
+               &original_wakeup);
+    slip_under(module, "set_wakeup_fd", METH_FASTCALL | METH_KEYWORDS,
+               FUNCTION(wakeup_as_main_fast), &original_wakeup);
 }
 
 int bine_signals_init(PyObject *module)

@@ -15,12 +15,14 @@ void bine_signal_trip(void);
  * GIL held, or in a signal handler. */
 void bine_signal_mark(const struct bine_carrier *carrier);
 
-/* A greenlet goes on, or begins. From CPython 3.13 on a pending signal is marked in one thread state:
- * if the greenlet that ran when it came has not looked at it, this one does. */
-static inline void bine_signal_take_over(const struct bine_hub *hub, const struct bine_carrier *carrier)
+/* A greenlet goes on, or begins. From CPython 3.13 on a pending signal is marked in one thread
+ * state: if the greenlet that ran when it came has not looked at it, this one does. */
+static inline void bine_signal_take_over(const struct bine_hub *hub,
+                                         const struct bine_carrier *carrier)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    if (__builtin_expect(atomic_load_explicit(&bine_identity_sought, memory_order_relaxed), 0) && hub->main_thread)
+    if (__builtin_expect(atomic_load_explicit(&bine_identity_sought, memory_order_relaxed), 0) &&
+        hub->main_thread)
         bine_signal_mark(carrier);
 #else
     (void)hub, (void)carrier;

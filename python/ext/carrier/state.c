@@ -1,9 +1,11 @@
 /*
  * A carrier's thread state: how it is made, and how it is wiped between two greenlets.
  *
- * A thread state outlives the greenlet that used it, so everything that Python code can leave in one must be gone before the next greenlet
- * runs. Trace functions are taken out by the public calls for that. For anything else the state is deleted and a new one is made: CPython
- * and its extensions keep caches that name a state by its id (asyncio's running loop), which a wiped state would keep.
+ * A thread state outlives the greenlet that used it, so everything that Python code can leave in
+ * one must be gone before the next greenlet runs. Trace functions are taken out by the public calls
+ * for that. For anything else the state is deleted and a new one is made: CPython and its
+ * extensions keep caches that name a state by its id (asyncio's running loop), which a wiped state
+ * would keep.
  */
 #include "state.h"
 
@@ -14,14 +16,17 @@
 #if PY_VERSION_HEX >= 0x030E0000
 #pragma weak PyUnstable_ThreadState_SetStackProtection
 
-/* From 3.14 on CPython compares the stack pointer with the bounds of the thread's stack, to raise RecursionError and to put off the end of
- * nested objects. It asks pthread_getattr_np when the state is first used, which answers for the greenlet if threads are patched; else it reads
- * the list of all mappings, the greenlets' stacks among them. So this says it in any case, before that. Not in 3.14.0. */
+/* From 3.14 on CPython compares the stack pointer with the bounds of the thread's stack, to raise
+ * RecursionError and to put off the end of nested objects. It asks pthread_getattr_np when the
+ * state is first used, which answers for the greenlet if threads are patched; else it reads the
+ * list of all mappings, the greenlets' stacks among them. So this says it in any case, before that.
+ * Not in 3.14.0. */
 static void tell_stack(const struct bine_carrier *carrier)
 {
     const struct bine_stack *stack = carrier->g->stack;
     if (PyUnstable_ThreadState_SetStackProtection &&
-        PyUnstable_ThreadState_SetStackProtection(carrier->state, bine_stack_bottom(stack), bine_stack_size(stack)) < 0)
+        PyUnstable_ThreadState_SetStackProtection(carrier->state, bine_stack_bottom(stack),
+                                                  bine_stack_size(stack)) < 0)
         Py_FatalError("bine: CPython refuses the stack");
 }
 #else
@@ -39,7 +44,8 @@ void bine_state_new(struct bine_carrier *carrier)
     tell_stack(carrier);
     PyEval_RestoreThread(carrier->state);
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
-    /* The dict is made when it is first asked for, which is not to be in the midst of something (gil.h). */
+    /* The dict is made when it is first asked for, which is not to be in the midst of something
+     * (gil.h). */
     if (!PyThreadState_GetDict())
         Py_FatalError("bine: no memory for a thread state's dict");
 #endif
@@ -52,7 +58,7 @@ void bine_state_delete(struct bine_carrier *carrier)
     carrier->state = NULL;
 }
 
-/* ---- threading's dummies ------------------------------------------------------------------------------- */
+/* ---- threading's dummies --------------------------------------------------------------------- */
 
 #if PY_VERSION_HEX < 0x030D0000
 
@@ -69,8 +75,9 @@ static int find_dummies(void)
     return active && dummy_class && PyDict_Check(active) ? 0 : -1;
 }
 
-/* current_thread() makes an object for a thread that threading did not start, and keeps it under the thread's identity, which is the
- * carrier's: the next greenlet must not find it. From 3.13 on that object goes with the thread state. */
+/* current_thread() makes an object for a thread that threading did not start, and keeps it under
+ * the thread's identity, which is the carrier's: the next greenlet must not find it. From 3.13 on
+ * that object goes with the thread state. */
 static void forget_dummy(void)
 {
     if (PyDict_GET_SIZE(active) < 2) /* the main thread's alone */
@@ -96,7 +103,7 @@ static void forget_dummy(void)
 
 #endif
 
-/* ---- wiping -------------------------------------------------------------------------------------------- */
+/* ---- wiping ---------------------------------------------------------------------------------- */
 
 static void stop_tracing(const PyThreadState *state)
 {
@@ -107,12 +114,15 @@ static void stop_tracing(const PyThreadState *state)
 }
 
 #if PY_VERSION_HEX >= 0x030D0000
-/* The running loop lies in a part of the state that no public name reaches. Once asyncio is there it is asked. */
+/* The running loop lies in a part of the state that no public name reaches. Once asyncio is there
+ * it is asked. */
 static bool has_running_loop(void)
 {
     static PyObject *name, *ask;
     if (!ask) {
-        PyObject *module = name || (name = PyUnicode_InternFromString("_asyncio")) ? PyImport_GetModule(name) : NULL;
+        PyObject *module = name || (name = PyUnicode_InternFromString("_asyncio"))
+                               ? PyImport_GetModule(name)
+                               : NULL;
         ask = module ? PyObject_GetAttrString(module, "_get_running_loop") : NULL;
         Py_XDECREF(module);
     }
@@ -136,8 +146,9 @@ static bool is_used(const PyThreadState *state)
     if (state->threading_local_key)
         return true;
 #endif
-    return (state->dict && PyDict_GET_SIZE(state->dict)) || state->async_exc || state->async_gen_firstiter ||
-           state->async_gen_finalizer || state->coroutine_origin_tracking_depth ||
+    return (state->dict && PyDict_GET_SIZE(state->dict)) || state->async_exc ||
+           state->async_gen_firstiter || state->async_gen_finalizer ||
+           state->coroutine_origin_tracking_depth ||
            (state->context && PyObject_Size(state->context) != 0) || has_running_loop();
 }
 

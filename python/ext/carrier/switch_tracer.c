@@ -1,7 +1,9 @@
 /*
- * settrace(): a Python function that hears of each switch between greenlets of a thread, as PyPI's greenlet has it.
+ * settrace(): a Python function that hears of each switch between greenlets of a thread, as PyPI's
+ * greenlet has it.
  *
- * Nothing is asked at a switch while no such function is set: it is called by a variant of the functions around a switch (carrier.c).
+ * Nothing is asked at a switch while no such function is set: it is called by a variant of the
+ * functions around a switch (carrier.c).
  */
 #include "switch_tracer.h"
 
@@ -9,17 +11,19 @@
 
 static _Thread_local PyObject *tracer;
 static _Thread_local struct bine_py_greenlet *last; /* whom the last switch led to */
-static _Thread_local bool inside;                   /* a call of the tracer: switches in it are not told */
+static _Thread_local bool inside;                   /* a call of the tracer: switches in it are
+                                                     * not told */
 
-static void call(struct bine_hub *hub, struct bine_py_greenlet *origin, struct bine_py_greenlet *target)
+static void call(struct bine_hub *hub, struct bine_py_greenlet *origin,
+                 struct bine_py_greenlet *target)
 {
     const struct bine_carrier *carrier = bine_carrier_of(hub->current);
     PyObject *type, *value, *traceback, *function = tracer;
     PyErr_Fetch(&type, &value, &traceback);
     Py_INCREF(function);
     inside = true;
-    PyObject *result =
-        PyObject_CallFunction(function, "s(OO)", bine_carrier_pending(carrier) ? "throw" : "switch", origin, target);
+    PyObject *result = PyObject_CallFunction(
+        function, "s(OO)", bine_carrier_pending(carrier) ? "throw" : "switch", origin, target);
     inside = false;
     if (!result) {
         /* A switch cannot fail. */

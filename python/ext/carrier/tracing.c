@@ -1,9 +1,10 @@
 /*
  * Trace and profile functions of greenlets.
  *
- * CPython keeps them in the thread state. gevent's greenlets share the thread's; Bine's have a state each, so a new greenlet is given what
- * its first step is to be traced by: the function of threading.settrace() or threading.setprofile(), as a new thread is; else what traced its
- * spawner, as in gevent. Coverage and debuggers rely on one or the other.
+ * CPython keeps them in the thread state. gevent's greenlets share the thread's; Bine's have a
+ * state each, so a new greenlet is given what its first step is to be traced by: the function of
+ * threading.settrace() or threading.setprofile(), as a new thread is; else what traced its spawner,
+ * as in gevent. Coverage and debuggers rely on one or the other.
  */
 #include "tracing.h"
 
@@ -18,7 +19,8 @@ struct bine_py_tracing {
 static PyObject *threading_names; /* the module's dict */
 static PyObject *trace_hook, *profile_hook;
 
-/* Has threading's dict changed since the hooks were last looked at? Two look-ups for each greenlet would be 8 % of a spawn. */
+/* Has threading's dict changed since the hooks were last looked at? Two look-ups for each greenlet
+ * would be 8 % of a spawn. */
 #if PY_VERSION_HEX >= 0x030C0000
 
 static bool changed = true;
@@ -73,18 +75,22 @@ static bool has_hooks(void)
     return known = (trace && trace != Py_None) || (profile && profile != Py_None);
 }
 
-/* ---- tracers written in C ------------------------------------------------------------------------------- */
+/* ---- tracers written in C -------------------------------------------------------------------- */
 
 /*
- * coverage.py's tracer serves several greenlets (--concurrency=gevent): it keeps a stack of frames for each, and asks which greenlet runs where
- * a function is called or returns. gevent's waits are Python functions, and the tracer hears of their return. Bine's are C functions, and so
- * are the waits of patched libraries: the tracer would take the lines that follow one for another greenlet's. So a greenlet that goes on
- * after a wait tells its tracer of a call and a return, of a frame made for that.
+ * coverage.py's tracer serves several greenlets (--concurrency=gevent): it keeps a stack of frames
+ * for each, and asks which greenlet runs where a function is called or returns. gevent's waits are
+ * Python functions, and the tracer hears of their return. Bine's are C functions, and so are the
+ * waits of patched libraries: the tracer would take the lines that follow one for another
+ * greenlet's. So a greenlet that goes on after a wait tells its tracer of a call and a return, of a
+ * frame made for that.
  *
  * A trace function written in Python is not told: it is a debugger's, which would stop there.
  */
-static Py_tracefunc trampoline;       /* what CPython calls such functions by; NULL: not learned yet */
-static _Thread_local unsigned shared; /* greenlets that began with their spawner's tracer, or spawned such ones */
+static Py_tracefunc trampoline;       /* what CPython calls such functions by; NULL: not learned
+                                       * yet */
+static _Thread_local unsigned shared; /* greenlets that began with their spawner's tracer, or
+                                       * spawned such ones */
 
 void bine_tracing_ended(struct bine_carrier *carrier)
 {
@@ -106,7 +112,7 @@ static void note_sharing(struct bine_carrier *carrier)
     bine_carrier_tell(BINE_HEARS_WAKES, true);
 }
 
-/* ---- what a greenlet begins with ------------------------------------------------------------------------ */
+/* ---- what a greenlet begins with ------------------------------------------------------------- */
 
 int bine_tracing_inherit(struct bine_py_tracing **noted)
 {
@@ -244,10 +250,12 @@ static void tracing_woken(struct bine_hub *hub)
     struct bine_carrier *carrier = bine_carrier_current();
     PyThreadState *state = PyThreadState_Get();
     Py_tracefunc function = state->c_tracefunc;
-    if (!carrier || !carrier->shares_tracer || state->tracing || bine_replace_error_traces(function))
+    if (!carrier || !carrier->shares_tracer || state->tracing ||
+        bine_replace_error_traces(function))
         return;
     if (!function || function == trampoline) {
-        bine_tracing_ended(carrier); /* it is not traced any more, or was by a function written in Python */
+        /* It is not traced any more, or was by a function written in Python. */
+        bine_tracing_ended(carrier);
         return;
     }
     PyObject *type, *value, *traceback;
@@ -260,7 +268,8 @@ static void tracing_woken(struct bine_hub *hub)
     PyErr_Restore(type, value, traceback);
 }
 
-/* sys.settrace(hook), or setprofile, if threading has such a hook: 1; 0 if it has none; -1 with an exception. */
+/* sys.settrace(hook), or setprofile, if threading has such a hook: 1; 0 if it has none; -1 with an
+ * exception. */
 static int set_by_hook(PyObject *name, const char *function_name)
 {
     PyObject *hook = PyDict_GetItemWithError(threading_names, name);

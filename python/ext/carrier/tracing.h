@@ -9,8 +9,8 @@ struct bine_py_tracing;
 int bine_tracing_init(void);
 /* Note in *tracing, for a new greenlet, what traces the current one. -1 with an exception. */
 int bine_tracing_inherit(struct bine_py_tracing **tracing);
-/* Have the current greenlet, which has not made its first step, traced and profiled as *tracing says,
- * which is dropped. -1 with an exception. */
+/* Have the current greenlet, which has not made its first step, traced and profiled as *tracing
+ * says, which is dropped. -1 with an exception. */
 int bine_tracing_begin(struct bine_py_tracing **tracing);
 /* Drop what bine_tracing_inherit() noted. */
 void bine_tracing_forget(struct bine_py_tracing **tracing);

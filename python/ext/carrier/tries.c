@@ -1,9 +1,11 @@
 /*
  * Calls of the interpreter's own objects that return at once.
  *
- * A loop that tries for what only another greenlet can bring about lets the others run after some tries: the calls of libc that it makes count
- * (patch/table/hook.h). Up to CPython 3.12 each of these makes one, as every lock of Python's is a semaphore. Since 3.13 SimpleQueue and the handle of a
- * thread, and since 3.14 locks, are words in memory, and libc is called for a wait only. So the methods count: ours is put under theirs.
+ * A loop that tries for what only another greenlet can bring about lets the others run after some
+ * tries: the calls of libc that it makes count (patch/table/hook.h). Up to CPython 3.12 each of
+ * these makes one, as every lock of Python's is a semaphore. Since 3.13 SimpleQueue and the handle
+ * of a thread, and since 3.14 locks, are words in memory, and libc is called for a wait only. So
+ * the methods count: ours is put under theirs.
  */
 #include "interpreter.h"
 #include "patch/table/hook.h"
@@ -22,28 +24,29 @@ struct method {
 typedef PyObject *names_call(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 typedef PyObject *class_call(PyObject *, PyTypeObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
-#define COUNTED(method)                                                                                                \
-    static PyCFunction method;                                                                                         \
-    static PyObject *method##_by_dict(PyObject *self, PyObject *args, PyObject *kwargs)                                \
-    {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
-        return CALL(PyCFunctionWithKeywords, method)(self, args, kwargs);                                              \
-    }                                                                                                                  \
-    static PyObject *method##_by_names(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)       \
-    {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
-        return CALL(names_call *, method)(self, args, count, names);                                                   \
-    }                                                                                                                  \
-    static PyObject *method##_with_class(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t count, \
-                                         PyObject *names)                                                              \
-    {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
-        return CALL(class_call *, method)(self, class, args, count, names);                                            \
-    }                                                                                                                  \
-    static PyObject *method##_without(PyObject *self, PyObject *nothing)                                               \
-    {                                                                                                                  \
-        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                                        \
-        return method(self, nothing);                                                                                  \
+#define COUNTED(method)                                                                            \
+    static PyCFunction method;                                                                     \
+    static PyObject *method##_by_dict(PyObject *self, PyObject *args, PyObject *kwargs)            \
+    {                                                                                              \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                    \
+        return CALL(PyCFunctionWithKeywords, method)(self, args, kwargs);                          \
+    }                                                                                              \
+    static PyObject *method##_by_names(PyObject *self, PyObject *const *args, Py_ssize_t count,    \
+                                       PyObject *names)                                            \
+    {                                                                                              \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                    \
+        return CALL(names_call *, method)(self, args, count, names);                               \
+    }                                                                                              \
+    static PyObject *method##_with_class(PyObject *self, PyTypeObject *class,                      \
+                                         PyObject *const *args, Py_ssize_t count, PyObject *names) \
+    {                                                                                              \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                    \
+        return CALL(class_call *, method)(self, class, args, count, names);                        \
+    }                                                                                              \
+    static PyObject *method##_without(PyObject *self, PyObject *nothing)                           \
+    {                                                                                              \
+        bine_hook_counts(BINE_PATCH_SEMAPHORE);                                                    \
+        return method(self, nothing);                                                              \
     }
 
 COUNTED(lock_acquire)
@@ -55,10 +58,10 @@ COUNTED(queue_get)
 COUNTED(queue_get_nowait)
 COUNTED(thread_is_done)
 
-#define METHOD(module, type, name, function)                                                          \
-    {                                                                                                 \
-        module, type, name, &(function), FUNCTION(function##_by_dict), FUNCTION(function##_by_names), \
-            FUNCTION(function##_with_class), function##_without                                       \
+#define METHOD(module, type, name, function)                                                   \
+    {                                                                                          \
+        module, type, name, &(function), FUNCTION(function##_by_dict),                         \
+            FUNCTION(function##_by_names), FUNCTION(function##_with_class), function##_without \
     }
 
 static const struct method methods[] = {
@@ -90,7 +93,8 @@ static PyCFunction ours(const struct method *method, int flags)
     }
 }
 
-/* Under the method's definition, so that bound methods that exist already count, too. An interpreter that lacks it is left alone. */
+/* Under the method's definition, so that bound methods that exist already count, too. An
+ * interpreter that lacks it is left alone. */
 static void slip_under(const struct method *method)
 {
     PyObject *module = PyImport_ImportModule(method->module);

@@ -23,7 +23,7 @@ static bool greenlet_ended(const struct bine_waitable *waitable)
 
 static const struct bine_waitable_class waitable_class = {"Greenlet", greenlet_ended, NULL, NULL};
 
-/* ---- making ---------------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static PyObject *greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -44,7 +44,8 @@ static int set_call(Greenlet *self, PyObject *run, PyObject *args, PyObject *kwa
 {
     if (run && run != Py_None) {
         if (!PyCallable_Check(run)) {
-            PyErr_Format(PyExc_TypeError, "The run argument or self._run must be callable, not %R", run);
+            PyErr_Format(PyExc_TypeError, "The run argument or self._run must be callable, not %R",
+                         run);
             return -1;
         }
         Py_INCREF(run);
@@ -60,11 +61,13 @@ static int set_call(Greenlet *self, PyObject *run, PyObject *args, PyObject *kwa
     return self->context ? 0 : -1;
 }
 
-/* The current greenlet is the spawner: its children share one weak reference to it, and the tree's locals. */
+/* The current greenlet is the spawner: its children share one weak reference to it, and the tree's
+ * locals. */
 static int set_spawner(Greenlet *self)
 {
     Greenlet *spawner = bine_py_current();
-    if (!spawner || (!spawner->self && !(spawner->self = PyWeakref_NewRef((PyObject *)spawner, NULL))) ||
+    if (!spawner ||
+        (!spawner->self && !(spawner->self = PyWeakref_NewRef((PyObject *)spawner, NULL))) ||
         (!spawner->spawn_locals && !(spawner->spawn_locals = PyDict_New())))
         return -1;
     Py_INCREF(spawner->self);
@@ -180,7 +183,7 @@ Greenlet *bine_py_current(void)
     return carrier ? bine_py_face_of(carrier) : NULL;
 }
 
-/* ---- starting --------------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static int watched(Greenlet *self)
 {
@@ -253,25 +256,28 @@ static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count)
     return tuple;
 }
 
-/* With a function and nothing by name, as nearly always: without the tuples and dicts of a call of the class. */
+/* With a function and nothing by name, as nearly always: without the tuples and dicts of a call of
+ * the class. */
 static PyObject *spawn_plainly(PyObject *const *args, Py_ssize_t count)
 {
     PyObject *rest = tuple_of(args + 1, count - 1);
     if (!rest)
         return NULL;
     Greenlet *self = (Greenlet *)greenlet_new(&bine_Greenlet_Type, NULL, NULL);
-    if (self &&
-        (set_call(self, args[0], rest, NULL) < 0 || set_spawner(self) < 0 || bine_greenlet_start_after(self, 0) < 0))
+    if (self && (set_call(self, args[0], rest, NULL) < 0 || set_spawner(self) < 0 ||
+                 bine_greenlet_start_after(self, 0) < 0))
         Py_CLEAR(self);
     Py_DECREF(rest);
     return (PyObject *)self;
 }
 
-static PyObject *greenlet_spawn(PyObject *class, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *greenlet_spawn(PyObject *class, PyObject *const *args, Py_ssize_t count,
+                                PyObject *names)
 {
     if (class == (PyObject *)&bine_Greenlet_Type && count > 0 && !names)
         return spawn_plainly(args, count);
-    PyObject *positional = tuple_of(args, count), *named = names ? PyDict_New() : NULL, *self = NULL;
+    PyObject *positional = tuple_of(args, count), *named = names ? PyDict_New() : NULL,
+             *self = NULL;
     bool good = positional && (named || !names);
     for (Py_ssize_t i = 0; good && names && i < PyTuple_GET_SIZE(names); i++)
         good = PyDict_SetItem(named, PyTuple_GET_ITEM(names, i), args[count + i]) == 0;
@@ -296,12 +302,13 @@ static PyObject *greenlet_spawn_later(PyObject *class, PyObject *args, PyObject 
         return NULL;
     }
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
-    PyObject *self = rest ? spawn_class(class, rest, kwargs, delay <= 0 ? 0 : (int64_t)(delay * 1e9)) : NULL;
+    PyObject *self =
+        rest ? spawn_class(class, rest, kwargs, delay <= 0 ? 0 : (int64_t)(delay * 1e9)) : NULL;
     Py_XDECREF(rest);
     return self;
 }
 
-/* ---- waiting for it ---------------------------------------------------------------------------------------- */
+/* ---- waiting for it -------------------------------------------------------------------------- */
 
 /* 0: it has ended; ETIME; -1 with an exception. */
 static int greenlet_wait_until(Greenlet *self, int64_t deadline)
@@ -324,7 +331,8 @@ static int greenlet_wait_until(Greenlet *self, int64_t deadline)
     int error;
     bine_py_sleeper_begin(&sleeper, carrier);
     do {
-        error = bine_py_sleep_in(&self->waitable.watchers, &sleeper, "join", (uintptr_t)self, deadline);
+        error =
+            bine_py_sleep_in(&self->waitable.watchers, &sleeper, "join", (uintptr_t)self, deadline);
     } while ((error == 0 || error == EINTR) && !bine_py_ended(self));
     bine_py_sleeper_end(&sleeper);
     return error > 0 && bine_py_ended(self) ? 0 : error;
@@ -332,16 +340,20 @@ static int greenlet_wait_until(Greenlet *self, int64_t deadline)
 
 int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout)
 {
-    return self->state == BINE_PY_ENDED ? 0 : bine_py_timeout_waited(timeout, greenlet_wait_until(self, deadline));
+    return self->state == BINE_PY_ENDED
+               ? 0
+               : bine_py_timeout_waited(timeout, greenlet_wait_until(self, deadline));
 }
 
 /* join(timeout=None), parsed by hand as sleep() is. */
-static PyObject *greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                               PyObject *names)
 {
     PyObject *timeout = Py_None;
     int64_t deadline;
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-    if (count + named > 1 || (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
+    if (count + named > 1 ||
+        (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
         PyErr_SetString(PyExc_TypeError, "join() takes a timeout");
         return NULL;
     }
@@ -388,33 +400,44 @@ static PyObject *greenlet_enter(PyObject *self, PyObject *unused)
     return self;
 }
 
-/* ---- the type --------------------------------------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------------------------- */
 
 static PyMethodDef greenlet_methods[] = {
     {"start", greenlet_start, METH_NOARGS,
-     "start()\n--\n\nSchedule the greenlet to run in this loop iteration. No effect if it was started before."},
+     "start()\n--\n\nSchedule the greenlet to run in this loop iteration. No effect if it was "
+     "started before."},
     {"start_later", greenlet_start_later, METH_O,
-     "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later. No effect if it was started before."},
+     "start_later(seconds)\n--\n\nSchedule the greenlet to run that much later. No effect if it "
+     "was started before."},
     {"spawn", BINE_FAST_NAMED(greenlet_spawn) | METH_CLASS,
      "spawn(*args, **kwargs)\n--\n\nCreate a new Greenlet and schedule it to run."},
     {"spawn_later", BINE_KEYWORDS(greenlet_spawn_later) | METH_CLASS,
-     "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that much later."},
+     "spawn_later(seconds, *args, **kwargs)\n--\n\nCreate a Greenlet and schedule it to run that "
+     "much later."},
     {"join", BINE_FAST_NAMED(greenlet_join),
-     "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has passed."},
+     "join(timeout=None)\n--\n\nWait until the greenlet has ended or timeout (seconds) has "
+     "passed."},
     {"get", BINE_KEYWORDS(greenlet_get),
-     "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its exception; Timeout "
+     "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its "
+     "exception; Timeout "
      "if it takes longer."},
     {"kill", BINE_KEYWORDS(bine_greenlet_kill),
-     "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the greenlet wherever it "
-     "waits, and wait for its end. In the current greenlet it is raised at once, or with block=False at the next "
+     "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the "
+     "greenlet wherever it "
+     "waits, and wait for its end. In the current greenlet it is raised at once, or with "
+     "block=False at the next "
      "wait."},
     {"throw", bine_greenlet_throw, METH_VARARGS,
-     "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the greenlet."},
+     "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the "
+     "greenlet."},
     {"switch", BINE_KEYWORDS(bine_greenlet_switch),
-     "switch(*args, **kwargs)\n--\n\nHave the greenlet go on that waits in hub.switch(), which returns the argument, "
+     "switch(*args, **kwargs)\n--\n\nHave the greenlet go on that waits in hub.switch(), which "
+     "returns the argument, "
      "or start one that was not started with these arguments.\n"
-     "Then wait until somebody switches to the caller; a callback of the event loop goes on at once."},
-    {"_hand", bine_greenlet_hand, METH_O, "_hand(value)\n--\n\nThe same with one argument, and the caller goes on."},
+     "Then wait until somebody switches to the caller; a callback of the event loop goes on at "
+     "once."},
+    {"_hand", bine_greenlet_hand, METH_O,
+     "_hand(value)\n--\n\nThe same with one argument, and the caller goes on."},
     {"ready", bine_greenlet_ready, METH_NOARGS, "ready()\n--\n\nTrue if the greenlet has ended."},
     {"successful", bine_greenlet_successful, METH_NOARGS,
      "successful()\n--\n\nTrue if the greenlet has ended without an exception."},
@@ -426,59 +449,75 @@ static PyMethodDef greenlet_methods[] = {
      "link_value(callback)\n--\n\nThe same, only if it succeeded."},
     {"link_exception", BINE_KEYWORDS(bine_greenlet_link_exception),
      "link_exception(callback)\n--\n\nThe same, only if it failed."},
-    {"unlink", bine_greenlet_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()."},
-    {"has_links", bine_greenlet_has_links, METH_NOARGS, "has_links()\n--\n\nHow many callbacks wait for its end."},
-    {"unlink_all", bine_greenlet_unlink_all, METH_NOARGS, "unlink_all()\n--\n\nRemove all callbacks."},
+    {"unlink", bine_greenlet_unlink, METH_O,
+     "unlink(callback)\n--\n\nRemove a callback set by link() or rawlink()."},
+    {"has_links", bine_greenlet_has_links, METH_NOARGS,
+     "has_links()\n--\n\nHow many callbacks wait for its end."},
+    {"unlink_all", bine_greenlet_unlink_all, METH_NOARGS,
+     "unlink_all()\n--\n\nRemove all callbacks."},
     {"_run_links", bine_greenlet_run_links, METH_NOARGS, NULL},
     {"_is_here", bine_greenlet_is_here, METH_NOARGS, NULL},
     {"_move_to", bine_greenlet_move_to, METH_O, NULL},
     {"run", bine_greenlet_run_here, METH_NOARGS,
-     "run()\n--\n\nCall its function and keep the result or the exception. The greenlet does so itself: a subclass "
+     "run()\n--\n\nCall its function and keep the result or the exception. The greenlet does so "
+     "itself: a subclass "
      "that overrides "
-     "run() calls this one. Called from elsewhere it runs the function at once, in the caller; never twice."},
+     "run() calls this one. Called from elsewhere it runs the function at once, in the caller; "
+     "never twice."},
     {"_run", bine_greenlet_run_nothing, METH_NOARGS,
      "_run()\n--\n\nWhat the greenlet does if it was given no function: subclasses override it."},
     {"add_spawn_callback", bine_greenlet_add_spawn_callback, METH_O | METH_STATIC,
-     "add_spawn_callback(callback)\n--\n\nCall callback(greenlet) for each Greenlet that is started from now on, in "
+     "add_spawn_callback(callback)\n--\n\nCall callback(greenlet) for each Greenlet that is "
+     "started from now on, in "
      "the greenlet that starts it, of any thread."},
     {"remove_spawn_callback", bine_greenlet_remove_spawn_callback, METH_O | METH_STATIC,
-     "remove_spawn_callback(callback)\n--\n\nDo not call it any more. No effect if it was not added."},
+     "remove_spawn_callback(callback)\n--\n\nDo not call it any more. No effect if it was not "
+     "added."},
     {"settrace", bine_py_set_switch_tracer, METH_O | METH_STATIC,
-     "settrace(function)\n--\n\nCall function(event, (origin, target)) after each switch between greenlets of this "
-     "thread, in the target; event is 'switch' or 'throw'. None: no more. The function may not switch. Returns the one "
+     "settrace(function)\n--\n\nCall function(event, (origin, target)) after each switch between "
+     "greenlets of this "
+     "thread, in the target; event is 'switch' or 'throw'. None: no more. The function may not "
+     "switch. Returns the one "
      "before."},
     {"gettrace", bine_py_get_switch_tracer, METH_NOARGS | METH_STATIC,
      "gettrace()\n--\n\nThe function that settrace() has set in this thread, or None."},
-    {"getcurrent", bine_greenlet_getcurrent, METH_NOARGS | METH_STATIC, "getcurrent()\n--\n\nThe current greenlet."},
+    {"getcurrent", bine_greenlet_getcurrent, METH_NOARGS | METH_STATIC,
+     "getcurrent()\n--\n\nThe current greenlet."},
     {"__enter__", greenlet_enter, METH_NOARGS, NULL},
     {"__exit__", bine_greenlet_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef greenlet_members[] = {
-    {"value", T_OBJECT, offsetof(Greenlet, value), READONLY, "What the function returned; None until then."},
-    {"exception", T_OBJECT, offsetof(Greenlet, exception), READONLY, "The exception it failed with, or None."},
+    {"value", T_OBJECT, offsetof(Greenlet, value), READONLY,
+     "What the function returned; None until then."},
+    {"exception", T_OBJECT, offsetof(Greenlet, exception), READONLY,
+     "The exception it failed with, or None."},
     {"spawn_tree_locals", T_OBJECT, offsetof(Greenlet, spawn_locals), 0,
      "A dict shared by all greenlets of one spawn tree."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef greenlet_getset[] = {
-    {"args", bine_greenlet_get_args, bine_greenlet_set_args, "The arguments it is called with; () after its end.",
-     NULL},
+    {"args", bine_greenlet_get_args, bine_greenlet_set_args,
+     "The arguments it is called with; () after its end.", NULL},
     {"kwargs", bine_greenlet_get_kwargs, bine_greenlet_set_kwargs,
      "The keyword arguments it is called with; {} after its end.", NULL},
     {"gr_frame", bine_greenlet_get_frame, NULL,
      "The frame that it waits in; None if it does not wait, and for main greenlets.", NULL},
     {"gr_context", bine_greenlet_get_context, bine_greenlet_set_context,
-     "Its contextvars.Context. It can be set before the greenlet begins; None then means an empty one.", NULL},
+     "Its contextvars.Context. It can be set before the greenlet begins; None then means an empty "
+     "one.",
+     NULL},
     {"parent", bine_greenlet_get_parent, NULL, "The hub; None for a main greenlet.", NULL},
     {"spawning_stack", bine_greenlet_get_spawning_stack, NULL,
-     "Where it was spawned, for traceback.print_stack(); None unless gevent.config.track_greenlet_tree asks for it.",
+     "Where it was spawned, for traceback.print_stack(); None unless "
+     "gevent.config.track_greenlet_tree asks for it.",
      NULL},
     {"dead", bine_greenlet_get_dead, NULL, "True if it has ended.", NULL},
     {"started", bine_greenlet_get_started, NULL, "True if it was started and has not ended.", NULL},
-    {"exc_info", bine_greenlet_get_exc_info, NULL, "What sys.exc_info() was when it failed, or None.", NULL},
+    {"exc_info", bine_greenlet_get_exc_info, NULL,
+     "What sys.exc_info() was when it failed, or None.", NULL},
     {"spawning_greenlet", bine_greenlet_get_spawning_greenlet, NULL,
      "A weak reference to the greenlet that made it, or None.", NULL},
     {"minimal_ident", bine_greenlet_get_minimal_ident, NULL,
@@ -496,7 +535,8 @@ PyTypeObject bine_Greenlet_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.Greenlet",
     .tp_basicsize = sizeof(Greenlet),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Greenlet(run=None, *args, **kwargs)\n--\n\nA light-weight cooperatively scheduled execution unit.",
+    .tp_doc = "Greenlet(run=None, *args, **kwargs)\n--\n\nA light-weight cooperatively scheduled "
+              "execution unit.",
     .tp_new = greenlet_new,
     .tp_init = greenlet_init,
     .tp_dealloc = greenlet_dealloc,
@@ -514,5 +554,7 @@ PyTypeObject bine_Greenlet_Type = {
 int bine_greenlet_init(PyObject *module)
 {
     bine_carriers_on_end(bine_greenlets_end);
-    return PyModule_AddType(module, &bine_Greenlet_Type) < 0 ? -1 : bine_greenlet_add_names(&bine_Greenlet_Type);
+    return PyModule_AddType(module, &bine_Greenlet_Type) < 0
+               ? -1
+               : bine_greenlet_add_names(&bine_Greenlet_Type);
 }

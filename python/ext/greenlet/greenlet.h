@@ -10,10 +10,10 @@ struct bine_py_tracing;
 
 struct bine_py_greenlet {
     PyObject_HEAD struct bine_waitable waitable; /* ready: it has ended */
-    struct bine_greenlet
-        *carried_by;      /* borrowed, from its first step until the end; only its own thread may look inside */
-    struct bine_hub *hub; /* of the thread that it belongs to ... */
-    uint64_t life;        /* ... in that life of the hub's record */
+    struct bine_greenlet *carried_by; /* borrowed, from its first step until the end; only its
+                                       * own thread may look inside */
+    struct bine_hub *hub;             /* of the thread that it belongs to ... */
+    uint64_t life;                    /* ... in that life of the hub's record */
     PyObject *run, *args, *kwargs;
     PyObject *value, *exception;     /* after the end; exception NULL: successful */
     PyObject *traceback;             /* the exception's */
@@ -21,9 +21,11 @@ struct bine_py_greenlet {
     PyObject *context;               /* contextvars: a copy of the spawner's */
     PyObject *spawn_locals;          /* shared by the spawn tree */
     PyObject *spawner;               /* weak reference to the spawning greenlet, or NULL */
-    PyObject *self;                  /* weak reference to this one, which those it spawns share; NULL: none so far */
+    PyObject *self;                  /* weak reference to this one, which those it spawns share;
+                                      * NULL: none so far */
     PyObject *name;                  /* NULL: made from the ident */
-    struct bine_py_tracing *tracing; /* what traced the spawner, until the first step; NULL: nothing did */
+    struct bine_py_tracing *tracing; /* what traced the spawner, until the first step; NULL:
+                                      * nothing did */
     struct bine_py_stack *stack;     /* where it was spawned, or NULL: that is not noted */
     PyObject *dict, *weak_references;
     unsigned long ident; /* minimal_ident, 0: not asked for yet */

@@ -1,4 +1,5 @@
-/* A Greenlet and the OS thread that it belongs to: orders from other threads, and the end of its own. */
+/* A Greenlet and the OS thread that it belongs to: orders from other threads, and the end of its
+ * own. */
 #include <errno.h>
 
 #include "base/error.h"
@@ -7,9 +8,10 @@
 #include "greenlet_parts.h"
 #include "wait/order.h"
 
-/* ---- the end of its thread ---------------------------------------------------------------------------------- */
+/* ---- the end of its thread ------------------------------------------------------------------- */
 
-/* It will never run again: it counts as killed. `dying`: this is its thread, where nothing can be spawned any more. */
+/* It will never run again: it counts as killed. `dying`: this is its thread, where nothing can be
+ * spawned any more. */
 static void greenlet_across_abandon(Greenlet *self, bool dying)
 {
     PyObject *reason = PyObject_CallNoArgs(bine_GreenletExit);
@@ -44,7 +46,7 @@ void bine_greenlets_end(struct bine_hub *hub)
     }
 }
 
-/* ---- orders from other threads -------------------------------------------------------------------------------- */
+/* ---- orders from other threads --------------------------------------------------------------- */
 
 bool bine_greenlet_here(const Greenlet *self)
 {
@@ -65,7 +67,8 @@ static void throw_there(PyObject *object, PyObject *exception, bool gone)
 
 int bine_greenlet_throw_there(Greenlet *self, PyObject *exception)
 {
-    int error = bine_py_order_there(self->hub, self->life, throw_there, (PyObject *)self, exception);
+    int error =
+        bine_py_order_there(self->hub, self->life, throw_there, (PyObject *)self, exception);
     if (error == ESRCH) {
         bine_py_ended(self); /* its thread has, and so has it */
     } else if (error) {
@@ -75,7 +78,8 @@ int bine_greenlet_throw_there(Greenlet *self, PyObject *exception)
     return 0;
 }
 
-/* `wanted`: the delay, and who sent the order: where it was given, a greenlet that has not begun goes if its own thread is ending. */
+/* `wanted`: the delay, and who sent the order: where it was given, a greenlet that has not begun
+ * goes if its own thread is ending. */
 static void start_there(PyObject *object, PyObject *wanted, bool gone)
 {
     Greenlet *self = (Greenlet *)object;
@@ -106,7 +110,8 @@ int bine_greenlet_start_there(Greenlet *self, int64_t delay)
         bine_py_error(errno);
         return -1;
     }
-    PyObject *wanted = Py_BuildValue("LnK", (long long)delay, (Py_ssize_t)here, (unsigned long long)here->life);
+    PyObject *wanted =
+        Py_BuildValue("LnK", (long long)delay, (Py_ssize_t)here, (unsigned long long)here->life);
     if (!wanted)
         return -1;
     self->state = BINE_PY_STARTED;
@@ -121,7 +126,7 @@ int bine_greenlet_start_there(Greenlet *self, int64_t delay)
     return error && error != ESRCH ? -1 : 0;
 }
 
-/* ---- for threadpool.py ---------------------------------------------------------------------------------------- */
+/* ---- for threadpool.py ----------------------------------------------------------------------- */
 
 PyObject *bine_greenlet_is_here(PyObject *self, PyObject *unused)
 {
@@ -129,12 +134,15 @@ PyObject *bine_greenlet_is_here(PyObject *self, PyObject *unused)
     return PyBool_FromLong(bine_greenlet_here((Greenlet *)self));
 }
 
-/* One that has not been started belongs to the thread of another from now on, unless that has ended. */
+/* One that has not been started belongs to the thread of another from now on, unless that has
+ * ended. */
 PyObject *bine_greenlet_move_to(PyObject *object, PyObject *other)
 {
     Greenlet *self = (Greenlet *)object, *there = (Greenlet *)other;
     if (!PyObject_TypeCheck(other, &bine_Greenlet_Type) || self->state != BINE_PY_NEW)
-        return PyErr_Format(PyExc_TypeError, "a greenlet that has not been started can move to the thread of another");
+        return PyErr_Format(
+            PyExc_TypeError,
+            "a greenlet that has not been started can move to the thread of another");
     if (!bine_hub_gone(there->hub, there->life)) {
         self->hub = there->hub;
         self->life = there->life;

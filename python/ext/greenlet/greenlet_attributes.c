@@ -27,7 +27,8 @@ static PyObject *call_text(Greenlet *self)
         Py_XDECREF(text);
     }
     PyObject *key, *value;
-    for (Py_ssize_t at = 0; texts && self->kwargs && PyDict_Next(self->kwargs, &at, &key, &value);) {
+    for (Py_ssize_t at = 0;
+         texts && self->kwargs && PyDict_Next(self->kwargs, &at, &key, &value);) {
         PyObject *text = PyUnicode_FromFormat("%U=%R", key, value);
         if (!text || PyList_Append(texts, text) < 0)
             Py_CLEAR(texts);
@@ -37,7 +38,8 @@ static PyObject *call_text(Greenlet *self)
              *arguments = comma ? PyUnicode_Join(comma, texts) : NULL;
     PyObject *result =
         !arguments ? NULL
-                   : PyUnicode_FromFormat(PyUnicode_GET_LENGTH(arguments) ? ": %U(%U)" : ": %U", name, arguments);
+                   : PyUnicode_FromFormat(PyUnicode_GET_LENGTH(arguments) ? ": %U(%U)" : ": %U",
+                                          name, arguments);
     Py_XDECREF(arguments);
     Py_XDECREF(comma);
     Py_XDECREF(texts);
@@ -48,14 +50,17 @@ static PyObject *call_text(Greenlet *self)
 PyObject *bine_greenlet_repr(PyObject *object)
 {
     Greenlet *self = (Greenlet *)object;
-    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call, *result = NULL;
-    if (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type) /* a main one */
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__"), *call,
+             *result = NULL;
+    /* A main one. */
+    if (self->state == BINE_PY_RUNNING && !self->run && Py_TYPE(object) == &bine_Greenlet_Type)
         call = PyUnicode_FromString("");
     else
         call = call_text(self);
     if (name && call)
-        result = self->name ? PyUnicode_FromFormat("<%U \"%S\" at %p%U>", name, self->name, object, call)
-                            : PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
+        result = self->name
+                     ? PyUnicode_FromFormat("<%U \"%S\" at %p%U>", name, self->name, object, call)
+                     : PyUnicode_FromFormat("<%U at %p%U>", name, object, call);
     Py_XDECREF(call);
     Py_XDECREF(name);
     return result;
@@ -99,8 +104,8 @@ PyObject *bine_greenlet_get_exc_info(PyObject *object, void *unused)
     if (self->state != BINE_PY_ENDED || !self->exception)
         Py_RETURN_NONE;
     PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result =
-        PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception,
+                                    traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     return result;
 }
@@ -124,8 +129,9 @@ static struct {
 /* The smallest number that is free, plus one; 0 with MemoryError. */
 static unsigned long take_ident(void)
 {
-    char *place =
-        idents.lowest < idents.size ? memchr(idents.taken + idents.lowest, 0, idents.size - idents.lowest) : NULL;
+    char *place = idents.lowest < idents.size
+                      ? memchr(idents.taken + idents.lowest, 0, idents.size - idents.lowest)
+                      : NULL;
     if (!place) {
         size_t size = idents.size ? 2 * idents.size : 64;
         char *more = PyMem_RawRealloc(idents.taken, size);
@@ -170,8 +176,9 @@ PyObject *bine_greenlet_get_name(PyObject *self, void *unused)
     }
     PyObject *ident = bine_greenlet_get_minimal_ident(self, unused);
     name = ident ? PyUnicode_FromFormat("%s-%S",
-                                        strrchr(Py_TYPE(self)->tp_name, '.') ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
-                                                                             : Py_TYPE(self)->tp_name,
+                                        strrchr(Py_TYPE(self)->tp_name, '.')
+                                            ? strrchr(Py_TYPE(self)->tp_name, '.') + 1
+                                            : Py_TYPE(self)->tp_name,
                                         ident)
                  : NULL;
     Py_XDECREF(ident);

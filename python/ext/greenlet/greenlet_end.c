@@ -28,7 +28,8 @@ static PyObject *instance_of(PyObject *exception)
 static PyObject *instance_of_three(PyObject *exception, PyObject *value, PyObject *traceback)
 {
     PyObject *instance;
-    if (value && value != Py_None && PyExceptionClass_Check(exception) && !PyExceptionInstance_Check(value))
+    if (value && value != Py_None && PyExceptionClass_Check(exception) &&
+        !PyExceptionInstance_Check(value))
         instance = PyObject_CallFunctionObjArgs(exception, value, NULL);
     else
         instance = instance_of(value && PyExceptionInstance_Check(value) ? value : exception);
@@ -86,13 +87,15 @@ PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *exception = bine_GreenletExit, *timeout = Py_None;
     int block = 1;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", names, &exception, &block, &timeout) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", names, &exception, &block,
+                                     &timeout) ||
         bine_py_deadline(timeout, &deadline) < 0)
         return NULL;
-    PyObject *instance = PyTuple_Check(exception) && PyTuple_GET_SIZE(exception) == 3
-                             ? instance_of_three(PyTuple_GET_ITEM(exception, 0), PyTuple_GET_ITEM(exception, 1),
-                                                 PyTuple_GET_ITEM(exception, 2))
-                             : instance_of(exception);
+    PyObject *instance =
+        PyTuple_Check(exception) && PyTuple_GET_SIZE(exception) == 3
+            ? instance_of_three(PyTuple_GET_ITEM(exception, 0), PyTuple_GET_ITEM(exception, 1),
+                                PyTuple_GET_ITEM(exception, 2))
+            : instance_of(exception);
     if (throw_into((Greenlet *)self, instance, block ? AT_ONCE : SOON) < 0)
         return NULL;
     if (block && bine_greenlet_wait((Greenlet *)self, deadline, timeout) < 0)
@@ -112,11 +115,12 @@ PyObject *bine_greenlet_throw(PyObject *self, PyObject *args)
 
 static int kill_and_wait(Greenlet *self, PyObject *instance)
 {
-    return throw_into(self, instance, AT_ONCE) < 0 ? -1 : bine_greenlet_wait(self, INT64_MAX, Py_None);
+    return throw_into(self, instance, AT_ONCE) < 0 ? -1
+                                                   : bine_greenlet_wait(self, INT64_MAX, Py_None);
 }
 
-/* Leaving a `with` block ends the greenlet. One that ends well waits for it, and kills it if that wait is broken off. One that fails throws its
- * exception into the greenlet. */
+/* Leaving a `with` block ends the greenlet. One that ends well waits for it, and kills it if that
+ * wait is broken off. One that fails throws its exception into the greenlet. */
 PyObject *bine_greenlet_exit(PyObject *object, PyObject *args)
 {
     Greenlet *self = (Greenlet *)object;

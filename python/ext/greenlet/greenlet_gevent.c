@@ -1,6 +1,6 @@
 /*
- * What gevent's greenlets have from PyPI's greenlet and from gevent's own bookkeeping: their frame and context while they wait, callbacks when one is
- * started, where it was spawned.
+ * What gevent's greenlets have from PyPI's greenlet and from gevent's own bookkeeping: their frame
+ * and context while they wait, callbacks when one is started, where it was spawned.
  */
 #include "carrier/greenlet_package.h"
 #include "greenlet_parts.h"
@@ -12,11 +12,12 @@ static bool greenlet_gevent_is_current(const Greenlet *self)
     return hub && self->carried_by == hub->current && bine_greenlet_here(self);
 }
 
-/* The thread state of a greenlet of Python's that has begun and waits. NULL if there is none to look at: the current one, main ones. That of another
- * thread may run, but only without the GIL. */
+/* The thread state of a greenlet of Python's that has begun and waits. NULL if there is none to
+ * look at: the current one, main ones. That of another thread may run, but only without the GIL. */
 static PyThreadState *waiting_state(const Greenlet *self)
 {
-    if (self->state != BINE_PY_RUNNING || bine_hub_gone(self->hub, self->life) || greenlet_gevent_is_current(self))
+    if (self->state != BINE_PY_RUNNING || bine_hub_gone(self->hub, self->life) ||
+        greenlet_gevent_is_current(self))
         return NULL;
     const struct bine_carrier *carrier = bine_carrier_of(self->carried_by);
     return carrier ? carrier->state : NULL;
@@ -36,8 +37,9 @@ PyObject *bine_greenlet_get_context(PyObject *object, void *unused)
 {
     Greenlet *self = (Greenlet *)object;
     (void)unused;
-    const PyThreadState *state =
-        self->state == BINE_PY_RUNNING && greenlet_gevent_is_current(self) ? PyThreadState_Get() : waiting_state(self);
+    const PyThreadState *state = self->state == BINE_PY_RUNNING && greenlet_gevent_is_current(self)
+                                     ? PyThreadState_Get()
+                                     : waiting_state(self);
     PyObject *context = state ? state->context : self->context;
     if (!context)
         Py_RETURN_NONE;
@@ -132,7 +134,7 @@ PyObject *bine_greenlet_run_nothing(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- spawning watched ------------------------------------------------------------------------------------ */
+/* ---- spawning watched ------------------------------------------------------------------------ */
 
 bool bine_spawning_watched;
 static PyObject *callbacks; /* a list, or NULL */
@@ -203,7 +205,7 @@ int bine_spawning_made(Greenlet *self)
     return bine_stacks_noted() ? bine_stack_note(self) : 0;
 }
 
-/* ---- names of PyPI's greenlet ---------------------------------------------------------------------------- */
+/* ---- names of PyPI's greenlet ---------------------------------------------------------------- */
 
 PyObject *bine_greenlet_getcurrent(PyObject *unused, PyObject *nothing)
 {
@@ -218,7 +220,8 @@ int bine_greenlet_add_names(PyTypeObject *type)
 {
     PyObject *limit = bine_greenlet_stack_limit(), *ours = PyImport_ImportModule("bine._package"),
              *error = ours ? PyObject_GetAttrString(ours, "error") : NULL;
-    int result = limit && error && PyDict_SetItemString(type->tp_dict, "spawning_stack_limit", limit) == 0 &&
+    int result = limit && error &&
+                         PyDict_SetItemString(type->tp_dict, "spawning_stack_limit", limit) == 0 &&
                          PyDict_SetItemString(type->tp_dict, "error", error) == 0 &&
                          PyDict_SetItemString(type->tp_dict, "GreenletExit", bine_GreenletExit) == 0
                      ? 0

@@ -5,7 +5,8 @@ int bine_greenlet_call_links_soon(Greenlet *self)
 {
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "_run_links");
     Greenlet *runner =
-        run ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL) : NULL;
+        run ? (Greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type, run, NULL)
+            : NULL;
     Py_XDECREF(run);
     if (!runner)
         return -1;
@@ -34,7 +35,8 @@ PyObject *bine_greenlet_rawlink(PyObject *object, PyObject *callback)
     Py_RETURN_NONE;
 }
 
-/* link(callback): callback(self) in a new greenlet; link_value and link_exception only after success or failure. */
+/* link(callback): callback(self) in a new greenlet; link_value and link_exception only after
+ * success or failure. */
 static PyObject *link_with(PyObject *self, PyObject *args, PyObject *kwargs, const char *spawner)
 {
     static char *names[] = {"callback", "SpawnedLink", NULL};

@@ -18,9 +18,11 @@
 
 typedef struct bine_py_greenlet Greenlet;
 
-/* 0: it has ended; ETIME; -1 with an exception. `timeout`: the argument of the call, of which the deadline was made. */
+/* 0: it has ended; ETIME; -1 with an exception. `timeout`: the argument of the call, of which the
+ * deadline was made. */
 int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout);
-/* It ends before it begins: the timer and the objects that were for its start go now. Steals the exception. */
+/* It ends before it begins: the timer and the objects that were for its start go now. Steals the
+ * exception. */
 void bine_greenlet_end_before_start(Greenlet *self, PyObject *exception);
 PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *bine_greenlet_throw(PyObject *self, PyObject *args);
@@ -70,7 +72,8 @@ PyObject *bine_greenlet_add_spawn_callback(PyObject *unused, PyObject *callback)
 PyObject *bine_greenlet_remove_spawn_callback(PyObject *unused, PyObject *callback);
 PyObject *bine_greenlet_get_spawning_stack(PyObject *object, void *unused);
 
-/* Are there callbacks, or are stacks noted? Then these are to be called, when a greenlet was made and when it was started. -1 with an exception. */
+/* Are there callbacks, or are stacks noted? Then these are to be called, when a greenlet was made
+ * and when it was started. -1 with an exception. */
 extern bool bine_spawning_watched;
 int bine_spawning_made(Greenlet *self);
 int bine_spawning_started(Greenlet *self);
@@ -83,7 +86,8 @@ int bine_stack_note(Greenlet *self);
 void bine_stack_forget(Greenlet *self);
 PyObject *bine_greenlet_stack_limit(void);
 
-/* Does it belong to the calling thread? Else the functions below send what is to be done to its thread; an exception is given as an instance. */
+/* Does it belong to the calling thread? Else the functions below send what is to be done to its
+ * thread; an exception is given as an instance. */
 bool bine_greenlet_here(const Greenlet *self);
 int bine_greenlet_throw_there(Greenlet *self, PyObject *exception);
 int bine_greenlet_start_there(Greenlet *self, int64_t delay);

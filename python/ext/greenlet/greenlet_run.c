@@ -6,7 +6,8 @@
 #include "carrier/tracing.h"
 #include "greenlet_parts.h"
 
-/* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program expects it. */
+/* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program
+ * expects it. */
 static bool is_system_error(PyObject *exception)
 {
     return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
@@ -87,7 +88,8 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
     Py_CLEAR(self->run);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
-    /* Links first: what they spawn has begun when join() returns. Whoever kills one that has not begun does not call them himself. */
+    /* Links first: what they spawn has begun when join() returns. Whoever kills one that has not
+     * begun does not call them himself. */
     if (self->links && begun)
         bine_greenlet_call_links(self);
     else if (self->links && bine_greenlet_call_links_soon(self) < 0)
@@ -96,8 +98,9 @@ void bine_greenlet_end(Greenlet *self, PyObject *value, PyObject *exception)
         bine_waitable_notify(&self->waitable);
 }
 
-/* The context is a copy of the spawner's, and decimal's context in it is an object that getcontext() hands out to be changed. The greenlet
- * has one of its own, equal to its spawner's, as it has with threads and in gevent. */
+/* The context is a copy of the spawner's, and decimal's context in it is an object that
+ * getcontext() hands out to be changed. The greenlet has one of its own, equal to its spawner's, as
+ * it has with threads and in gevent. */
 static int own_decimal_context(PyObject *context)
 {
     static PyObject *name;
@@ -105,12 +108,13 @@ static int own_decimal_context(PyObject *context)
         return 0;
     if (!name && !(name = PyUnicode_InternFromString("decimal")))
         return -1;
-    PyObject *module = PyImport_GetModule(name), *variables = module ? PyObject_GetIter(context) : NULL, *variable;
+    PyObject *module = PyImport_GetModule(name),
+             *variables = module ? PyObject_GetIter(context) : NULL, *variable;
     bool has_one = false;
     while (variables && !has_one && (variable = PyIter_Next(variables))) {
         PyObject *its_name = PyObject_GetAttrString(variable, "name");
-        has_one =
-            its_name && PyUnicode_Check(its_name) && PyUnicode_CompareWithASCIIString(its_name, "decimal_context") == 0;
+        has_one = its_name && PyUnicode_Check(its_name) &&
+                  PyUnicode_CompareWithASCIIString(its_name, "decimal_context") == 0;
         Py_XDECREF(its_name);
         Py_DECREF(variable);
     }
@@ -125,7 +129,7 @@ static int own_decimal_context(PyObject *context)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* ---- run() ---------------------------------------------------------------------------------------------------- */
+/* ---- run() ----------------------------------------------------------------------------------- */
 
 /* Most are of the class itself and have no attributes of a program's own. */
 static bool is_plain(const Greenlet *self)
@@ -152,7 +156,8 @@ static PyObject *call_function(Greenlet *self)
     return value;
 }
 
-/* Of a subclass that overrides run(): that is what the greenlet does, and it need not call the one that it overrides. */
+/* Of a subclass that overrides run(): that is what the greenlet does, and it need not call the one
+ * that it overrides. */
 static PyObject *call_run(Greenlet *self)
 {
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "run");
@@ -169,7 +174,8 @@ static PyObject *call_run(Greenlet *self)
         }
         return returned;
     }
-    PyObject *failed = returned ? NULL : bine_py_take_exception(); /* after the function's end, whose outcome stays */
+    /* After the function's end, whose outcome stays. */
+    PyObject *failed = returned ? NULL : bine_py_take_exception();
     if (failed && is_system_error(failed))
         bine_py_throw_into_root(failed);
     else if (failed && !PyErr_GivenExceptionMatches(failed, bine_GreenletExit))
@@ -229,7 +235,8 @@ PyObject *bine_greenlet_run_here(PyObject *object, PyObject *unused)
 void bine_py_run(Greenlet *self)
 {
     PyObject *value = NULL;
-    if (self->state == BINE_PY_ENDED || self->called) /* killed, or run by somebody else, before its start */
+    /* Killed, or run by somebody else, before its start. */
+    if (self->state == BINE_PY_ENDED || self->called)
         return;
     self->state = BINE_PY_RUNNING;
     struct bine_carrier *carrier = bine_carrier_of(bine_hub_of_thread->current);
@@ -238,11 +245,13 @@ void bine_py_run(Greenlet *self)
     self->context = NULL;
     bool entered = context && PyContext_Enter(context) == 0;
     if ((!entered || own_decimal_context(context) == 0) &&
-        (!bine_carrier_pending(carrier) || bine_pending_raise() == 0) && bine_tracing_begin(&self->tracing) == 0)
+        (!bine_carrier_pending(carrier) || bine_pending_raise() == 0) &&
+        bine_tracing_begin(&self->tracing) == 0)
         value = __builtin_expect(is_plain(self), 1) ? call_function(self) : call_run(self);
     PyObject *exception = value ? NULL : bine_py_take_exception();
     if (exception && bine_carrier_pending(carrier)) {
-        /* An extension that was cut short reported its own error instead (ECANCELED): what was thrown is the reason. */
+        /* An extension that was cut short reported its own error instead (ECANCELED): what was
+         * thrown is the reason. */
         bine_pending_raise();
         PyObject *reason = bine_py_take_exception();
         PyException_SetContext(reason, exception);

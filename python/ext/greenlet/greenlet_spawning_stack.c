@@ -1,8 +1,9 @@
 /*
  * Where a greenlet was spawned: Greenlet.spawning_stack.
  *
- * Of each frame its code is noted and the instruction in it. The lines, and the objects that look like frames (bine._spawning.Frame), are made
- * when a program asks for them. All is done with the GIL.
+ * Of each frame its code is noted and the instruction in it. The lines, and the objects that look
+ * like frames (bine._spawning.Frame), are made when a program asks for them. All is done with the
+ * GIL.
  */
 #include <string.h>
 
@@ -16,7 +17,8 @@ enum {
 
 struct noted {
     PyCodeObject *code;
-    int at; /* the instruction as PyCode_Addr2Line() wants it; the line where frames do not tell the instruction */
+    int at; /* the instruction as PyCode_Addr2Line() wants it; the line where frames do not tell
+             * the instruction */
 };
 
 struct bine_py_stack {

@@ -1,7 +1,9 @@
 /*
- * Greenlet.switch() and hub.switch(): a greenlet waits until another one, or a callback of the loop, passes it a value.
+ * Greenlet.switch() and hub.switch(): a greenlet waits until another one, or a callback of the
+ * loop, passes it a value.
  *
- * What is passed to a greenlet that does not wait for it is kept until it does: the last value counts.
+ * What is passed to a greenlet that does not wait for it is kept until it does: the last value
+ * counts.
  */
 #include <errno.h>
 
@@ -67,13 +69,16 @@ PyObject *bine_greenlet_hand(PyObject *self, PyObject *value)
     Py_RETURN_NONE;
 }
 
-/* What switch(*args, **kwargs) passes: the argument if there is one; () if there is none; else a tuple, a dict, or both. */
+/* What switch(*args, **kwargs) passes: the argument if there is one; () if there is none; else a
+ * tuple, a dict, or both. */
 static PyObject *passed(PyObject *args, PyObject *kwargs)
 {
     bool named = kwargs && PyDict_GET_SIZE(kwargs) > 0;
     if (named && PyTuple_GET_SIZE(args) > 0)
         return PyTuple_Pack(2, args, kwargs);
-    PyObject *value = named ? kwargs : PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : args;
+    PyObject *value = named                         ? kwargs
+                      : PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0)
+                                                    : args;
     Py_INCREF(value);
     return value;
 }

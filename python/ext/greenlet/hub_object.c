@@ -55,7 +55,8 @@ static PyObject *root(PyObject *module, PyObject *unused)
     if (!carrier)
         return NULL;
     struct bine_carrier *its = bine_carrier_of(bine_hub_here()->root);
-    PyObject *face = its ? (PyObject *)bine_py_face_of(its) : Py_None; /* None: it has not used Bine so far */
+    /* None: it has not used Bine so far. */
+    PyObject *face = its ? (PyObject *)bine_py_face_of(its) : Py_None;
     Py_XINCREF(face);
     return face;
 }
@@ -68,10 +69,13 @@ static PyObject *wait_for_switch(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"_wait_for_switch", wait_for_switch, METH_NOARGS,
-     "_wait_for_switch()\n--\n\nWait until somebody calls the current greenlet's switch(); what was passed."},
+     "_wait_for_switch()\n--\n\nWait until somebody calls the current greenlet's switch(); what "
+     "was passed."},
     {"_root", root, METH_NOARGS, "_root()\n--\n\nThe calling thread's main greenlet."},
-    {"_hub", get_hub_object, METH_NOARGS, "_hub()\n--\n\nThe calling thread's Hub object, or None."},
-    {"_set_hub", set_hub_object, METH_O, "_set_hub(hub)\n--\n\nMake it the calling thread's; None: no Hub."},
+    {"_hub", get_hub_object, METH_NOARGS,
+     "_hub()\n--\n\nThe calling thread's Hub object, or None."},
+    {"_set_hub", set_hub_object, METH_O,
+     "_set_hub(hub)\n--\n\nMake it the calling thread's; None: no Hub."},
     {NULL, NULL, 0, NULL},
 };
 

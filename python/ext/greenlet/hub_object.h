@@ -5,8 +5,8 @@
 #include "base/python.h"
 
 int bine_hub_object_init(PyObject *module);
-/* The calling thread's Hub object, made if need be: a new reference, or NULL with an exception. It is
- * the getter of several types. */
+/* The calling thread's Hub object, made if need be: a new reference, or NULL with an exception. It
+ * is the getter of several types. */
 PyObject *bine_py_get_hub(PyObject *object, void *unused);
 
 #endif

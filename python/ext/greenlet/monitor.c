@@ -1,6 +1,7 @@
 /*
- * What a thread sees of its greenlets, and of those of another thread: how often they have switched, which of them runs, what they wait for. And a
- * thread that stays a real one, to look from.
+ * What a thread sees of its greenlets, and of those of another thread: how often they have
+ * switched, which of them runs, what they wait for. And a thread that stays a real one, to look
+ * from.
  */
 #include "monitor.h"
 
@@ -23,8 +24,9 @@ static PyObject *py_dump(PyObject *module, PyObject *unused)
 }
 
 /*
- * The hub's fields are read while its thread may change them: a count that is one switch old is as good. Which greenlet runs may change meanwhile as
- * well, but not what carries Python: a carrier is made and unmade with the GIL, which the caller holds.
+ * The hub's fields are read while its thread may change them: a count that is one switch old is as
+ * good. Which greenlet runs may change meanwhile as well, but not what carries Python: a carrier is
+ * made and unmade with the GIL, which the caller holds.
  */
 static PyObject *py_look(PyObject *module, PyObject *object)
 {
@@ -36,11 +38,15 @@ static PyObject *py_look(PyObject *module, PyObject *object)
         Py_RETURN_NONE;
     const struct bine_hub *hub = greenlet->hub;
     struct bine_greenlet *current = hub->current;
-    struct bine_carrier *carrier = current && current->state == BINE_READY ? bine_carrier_of(current) : NULL;
-    struct bine_py_greenlet *running = carrier ? carrier->running ? carrier->running : carrier->face : NULL;
-    PyObject *frame = running && carrier->state ? (PyObject *)PyThreadState_GetFrame(carrier->state) : NULL;
-    PyObject *result = Py_BuildValue("(KOO)", (unsigned long long)bine_hub_switches(hub),
-                                     running ? (PyObject *)running : Py_None, frame ? frame : Py_None);
+    struct bine_carrier *carrier =
+        current && current->state == BINE_READY ? bine_carrier_of(current) : NULL;
+    struct bine_py_greenlet *running =
+        carrier ? carrier->running ? carrier->running : carrier->face : NULL;
+    PyObject *frame =
+        running && carrier->state ? (PyObject *)PyThreadState_GetFrame(carrier->state) : NULL;
+    PyObject *result =
+        Py_BuildValue("(KOO)", (unsigned long long)bine_hub_switches(hub),
+                      running ? (PyObject *)running : Py_None, frame ? frame : Py_None);
     Py_XDECREF(frame);
     return result;
 }
@@ -117,8 +123,8 @@ static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = bine_libc.pthread_create(&thread, NULL, run_thread, &beginning);
     if (!error) {
-        /* CPython stops the threads that it knows when the interpreter ends. One that asked for its state only then would run on 3.14, in an
-         * interpreter that is half gone. */
+        /* CPython stops the threads that it knows when the interpreter ends. One that asked for its
+         * state only then would run on 3.14, in an interpreter that is half gone. */
         PyThreadState *state = PyEval_SaveThread();
         bine_libc.sem_wait(&beginning.has_state); /* no signal interrupts it */
         PyEval_RestoreThread(state);
@@ -135,19 +141,25 @@ static PyObject *py_start_real_thread(PyObject *module, PyObject *function)
 
 static PyMethodDef functions[] = {
     {"dump", py_dump, METH_NOARGS,
-     "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not switch."},
+     "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not "
+     "switch."},
     {"look", py_look, METH_O,
-     "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, the one that runs "
+     "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, "
+     "the one that runs "
      "now, its frame). None for the latter\n"
-     "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any thread."},
+     "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any "
+     "thread."},
     {"waits_for", py_waits_for, METH_O,
-     "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, and the descriptor "
+     "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, "
+     "and the descriptor "
      "or the object. None if it does not wait."},
     {"set_hidden", py_set_hidden, METH_O,
-     "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects does not wait for? Take "
+     "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects "
+     "does not wait for? Take "
      "it back before the greenlet ends."},
     {"start_real_thread", py_start_real_thread, METH_O,
-     "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is patched, and has no "
+     "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is "
+     "patched, and has no "
      "signals. It is not waited for when the\n"
      "interpreter exits. OSError EAGAIN if there can be no more threads."},
     {NULL, NULL, 0, NULL},

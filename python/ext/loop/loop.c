@@ -1,8 +1,9 @@
 /*
  * The loop, and the greenlet that calls its callbacks. See loop.h.
  *
- * That greenlet (the Hub object, where the loop is a hub's) has a turn as any other, when something is queued; else it is parked. What a callback
- * may not do is wait: its attention says so (BINE_A_CALLBACK), and pending.c raises BlockingSwitchOutError. Waits that nothing may end, for a
+ * That greenlet (the Hub object, where the loop is a hub's) has a turn as any other, when something
+ * is queued; else it is parked. What a callback may not do is wait: its attention says so
+ * (BINE_A_CALLBACK), and pending.c raises BlockingSwitchOutError. Waits that nothing may end, for a
  * mutex of C code, are let be.
  */
 #include "loop.h"
@@ -19,7 +20,7 @@ typedef struct bine_loop Loop;
 
 _Thread_local struct bine_loop *bine_loops_here;
 
-/* ---- the greenlet ---------------------------------------------------------------------------------------------- */
+/* ---- the greenlet ---------------------------------------------------------------------------- */
 
 void bine_loop_wake(Loop *loop)
 {
@@ -35,8 +36,8 @@ int bine_loop_ready(Loop *loop)
         return 0;
     if (!loop->host) {
         PyObject *serve = PyObject_GetAttrString((PyObject *)loop, "_serve");
-        loop->host = serve ? (struct bine_py_greenlet *)PyObject_CallFunctionObjArgs((PyObject *)&bine_Greenlet_Type,
-                                                                                     serve, NULL)
+        loop->host = serve ? (struct bine_py_greenlet *)PyObject_CallFunctionObjArgs(
+                                 (PyObject *)&bine_Greenlet_Type, serve, NULL)
                            : NULL;
         Py_XDECREF(serve);
         if (!loop->host)
@@ -86,8 +87,9 @@ void bine_loop_failed(Loop *loop, PyObject *context)
     bool inside = carrier->callback;
     if (inside)
         callbacks_end(carrier);
-    PyObject *result = PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context, type,
-                                           value ? value : Py_None, traceback ? traceback : Py_None);
+    PyObject *result =
+        PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context, type,
+                            value ? value : Py_None, traceback ? traceback : Py_None);
     if (!result)
         PyErr_WriteUnraisable(context);
     Py_XDECREF(result);
@@ -115,8 +117,8 @@ static void run_round(Loop *loop, struct bine_carrier *carrier)
     callbacks_end(carrier);
 }
 
-/* Park until something is queued; with idle watchers until nobody else has anything to do. Fails where the greenlet is all that a child process
- * has, and nothing can wake it. */
+/* Park until something is queued; with idle watchers until nobody else has anything to do. Fails
+ * where the greenlet is all that a child process has, and nothing can wake it. */
 static int wait_for_work(Loop *loop, struct bine_carrier *carrier)
 {
     struct bine_waiter idle = {.greenlet = carrier->g};
@@ -134,8 +136,8 @@ static int wait_for_work(Loop *loop, struct bine_carrier *carrier)
     return error;
 }
 
-/* Before the next round. Where nobody else is ready rounds count as calls that do not wait: the clock and the kernel are looked at now and then,
- * and the GIL stays. */
+/* Before the next round. Where nobody else is ready rounds count as calls that do not wait: the
+ * clock and the kernel are looked at now and then, and the GIL stays. */
 static void let_others_run(Loop *loop, struct bine_carrier *carrier)
 {
     struct bine_hub *hub = loop->hub;
@@ -176,9 +178,10 @@ static PyObject *loop_serve(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- making and ending ---------------------------------------------------------------------------------------------- */
+/* ---- making and ending ----------------------------------------------------------------------- */
 
-/* In a turn of the child after fork: what was waited for is begun again, and who calls the callbacks. */
+/* In a turn of the child after fork: what was waited for is begun again, and who calls the
+ * callbacks. */
 static void renew(struct bine_message *message)
 {
     Loop *loop = BINE_CONTAINER_OF(message, Loop, renewal);
@@ -221,7 +224,8 @@ static void stop_all(Loop *loop)
         bine_watcher_stop(loop->active);
     bine_loop_callbacks_drop(loop);
     for (unsigned queue = 0; queue < BINE_LOOP_PRIORITIES; queue++)
-        for (struct bine_watcher *watcher = loop->queues[queue]; watcher; watcher = watcher->next_queued)
+        for (struct bine_watcher *watcher = loop->queues[queue]; watcher;
+             watcher = watcher->next_queued)
             watcher->due = false;
     for (unsigned queue = 0; queue < BINE_LOOP_PRIORITIES; queue++)
         while (loop->queues[queue])
@@ -275,7 +279,8 @@ static int loop_init(PyObject *object, PyObject *args, PyObject *kwargs)
     static char *names[] = {"flags", "default", NULL};
     PyObject *flags, *is_default;
     (void)object;
-    return PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:loop", names, &flags, &is_default) ? 0 : -1;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:loop", names, &flags, &is_default) ? 0
+                                                                                             : -1;
 }
 
 static int loop_traverse(PyObject *object, visitproc visit, void *arg)
@@ -306,7 +311,7 @@ static void loop_dealloc(PyObject *object)
     Py_TYPE(object)->tp_free(object);
 }
 
-/* ---- methods ------------------------------------------------------------------------------------------------------------ */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 static PyObject *loop_destroy(PyObject *object, PyObject *unused)
 {
@@ -339,7 +344,8 @@ static PyObject *loop_nothing(PyObject *object, PyObject *unused)
 }
 
 /* io(fd, events, ref=True, priority=None) and the like: the type, with the loop in front. */
-static PyObject *loop_make(PyTypeObject *type, PyObject *loop, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *loop_make(PyTypeObject *type, PyObject *loop, PyObject *const *args,
+                           Py_ssize_t count, PyObject *names)
 {
     PyObject *all[16];
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
@@ -358,17 +364,20 @@ static PyObject *loop_io(PyObject *object, PyObject *const *args, Py_ssize_t cou
     return loop_make(&bine_LoopIo_Type, object, args, count, names);
 }
 
-static PyObject *loop_timer(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *loop_timer(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                            PyObject *names)
 {
     return loop_make(&bine_LoopTimer_Type, object, args, count, names);
 }
 
-static PyObject *loop_async(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *loop_async(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                            PyObject *names)
 {
     return loop_make(&bine_LoopAsync_Type, object, args, count, names);
 }
 
-/* Another greenlet calls the callbacks from now on; the present one ends when it has called its own. */
+/* Another greenlet calls the callbacks from now on; the present one ends when it has called its
+ * own. */
 static int set_host(PyObject *object, PyObject *host, void *unused)
 {
     Loop *self = (Loop *)object;
@@ -417,7 +426,8 @@ static PyObject *loop_closing_fd(PyObject *object, PyObject *number)
     long fd = PyLong_AsLong(number);
     if (fd == -1 && PyErr_Occurred())
         return NULL;
-    return PyBool_FromLong(bine_loop_here((Loop *)object) && bine_loop_closing((Loop *)object, (int)fd));
+    return PyBool_FromLong(bine_loop_here((Loop *)object) &&
+                           bine_loop_closing((Loop *)object, (int)fd));
 }
 
 static PyObject *get_activecnt(PyObject *object, void *unused)
@@ -450,26 +460,32 @@ static PyObject *get_here(PyObject *object, void *unused)
 
 static PyMethodDef methods[] = {
     {"io", BINE_FAST_NAMED(loop_io),
-     "io(fd, events, ref=True, priority=None)\n--\n\nA watcher of a descriptor: events are READ, WRITE or both."},
+     "io(fd, events, ref=True, priority=None)\n--\n\nA watcher of a descriptor: events are READ, "
+     "WRITE or both."},
     {"timer", BINE_FAST_NAMED(loop_timer),
-     "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so many seconds, then each "
+     "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so "
+     "many seconds, then each "
      "`repeat` seconds if that is not 0."},
     {"async_", BINE_FAST_NAMED(loop_async),
      "async_(ref=True, priority=None)\n--\n\nA watcher that send() calls from any thread."},
     {"run_callback", BINE_FAST(bine_loop_run_callback),
-     "run_callback(function, *args)\n--\n\nCall it soon, once, between two greenlets. What is returned has stop()."},
+     "run_callback(function, *args)\n--\n\nCall it soon, once, between two greenlets. What is "
+     "returned has stop()."},
     {"run_callback_threadsafe", BINE_FAST(bine_loop_run_callback_threadsafe),
      "run_callback_threadsafe(function, *args)\n--\n\nThe same from any thread."},
     {"destroy", loop_destroy, METH_NOARGS,
-     "destroy()\n--\n\nStop all watchers and forget all callbacks. The loop is of no use any more. Its own thread."},
+     "destroy()\n--\n\nStop all watchers and forget all callbacks. The loop is of no use any more. "
+     "Its own thread."},
     {"now", loop_now, METH_NOARGS, "now()\n--\n\nThe clock of timers, in seconds."},
     {"update_now", loop_nothing, METH_NOARGS,
      "update_now()\n--\n\nNothing to do: the clock is read whenever a timer starts."},
     {"update", loop_nothing, METH_NOARGS, "update()\n--\n\nThe same as update_now()."},
-    {"ref", loop_ref, METH_NOARGS, "ref()\n--\n\nKeep the loop running, until unref(), as an active watcher does."},
+    {"ref", loop_ref, METH_NOARGS,
+     "ref()\n--\n\nKeep the loop running, until unref(), as an active watcher does."},
     {"unref", loop_unref, METH_NOARGS, "unref()\n--\n\nTake one ref() back."},
     {"closing_fd", loop_closing_fd, METH_O,
-     "closing_fd(fd)\n--\n\nThe descriptor is about to be closed: watchers of it are called once more, and stop. True "
+     "closing_fd(fd)\n--\n\nThe descriptor is about to be closed: watchers of it are called once "
+     "more, and stop. True "
      "if there were any."},
     {"_serve", loop_serve, METH_NOARGS,
      "_serve()\n--\n\nCall callbacks until the loop is destroyed: the function of its greenlet."},
@@ -477,7 +493,8 @@ static PyMethodDef methods[] = {
 };
 
 static PyMemberDef members[] = {
-    {"iteration", T_ULONG, offsetof(Loop, iterations), READONLY, "How many rounds of callbacks it has called."},
+    {"iteration", T_ULONG, offsetof(Loop, iterations), READONLY,
+     "How many rounds of callbacks it has called."},
     {"error_handler", T_OBJECT, offsetof(Loop, error_handler), 0,
      "An object whose handle_error() is told of failed callbacks; None: handle_error() prints."},
     {NULL, 0, 0, 0, NULL},
@@ -496,7 +513,8 @@ PyTypeObject bine_Loop_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.Loop",
     .tp_basicsize = sizeof(Loop),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, as far as it has "
+    .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, "
+              "as far as it has "
               "watchers and callbacks.",
     .tp_new = loop_new,
     .tp_init = loop_init,
@@ -519,8 +537,9 @@ int bine_loop_init(PyObject *module)
 
 int bine_loops_init(PyObject *module)
 {
-    return bine_watcher_init(module) < 0 || bine_loop_callback_init(module) < 0 || bine_loop_io_init(module) < 0 ||
-                   bine_loop_timer_init(module) < 0 || bine_loop_async_init(module) < 0 || bine_loop_init(module) < 0 ||
+    return bine_watcher_init(module) < 0 || bine_loop_callback_init(module) < 0 ||
+                   bine_loop_io_init(module) < 0 || bine_loop_timer_init(module) < 0 ||
+                   bine_loop_async_init(module) < 0 || bine_loop_init(module) < 0 ||
                    bine_loop_moment_init(module) < 0
                ? -1
                : 0;

@@ -1,12 +1,16 @@
 /*
- * The event loop that gevent's programs see: watchers, on libbine's poller and timers. See docs/design.md.
+ * The event loop that gevent's programs see: watchers, on libbine's poller and timers. See
+ * docs/design.md.
  *
- *   loop.c           the loop and the greenlet that calls its callbacks      loop_callback.c  run_callback()
- *   loop_watcher.c   what all watchers have in common                        loop_queue.c   being called
+ *   loop.c           the loop and the greenlet that calls its callbacks      loop_callback.c
+ *                    run_callback()
+ *   loop_watcher.c   what all watchers have in common                        loop_queue.c   being
+ *                    called
  *   loop_io.c, loop_timer.c, loop_async.c, loop_moment.c   watchers
  *
- * What a loop keeps belongs to its hub's thread. Turns of the hub, which have no GIL, queue watchers there (bine_watcher_fire); everything else is
- * done with the GIL. Other threads send orders.
+ * What a loop keeps belongs to its hub's thread. Turns of the hub, which have no GIL, queue
+ * watchers there (bine_watcher_fire); everything else is done with the GIL. Other threads send
+ * orders.
  */
 #ifndef BINE_EXT_LOOP_H
 #define BINE_EXT_LOOP_H
@@ -39,7 +43,8 @@ struct bine_watcher_class {
     bool (*over)(struct bine_watcher *watcher);
     /* Its callback was called and it is still active. -1 with an exception. NULL: nothing to do. */
     int (*go_on)(struct bine_watcher *watcher);
-    /* The process has forked; in the child, without the GIL: what was begun is gone. NULL: nothing was. */
+    /* The process has forked; in the child, without the GIL: what was begun is gone. NULL: nothing
+     * was. */
     void (*forked)(struct bine_watcher *watcher);
     /* ... and begin again, in a turn, without the GIL. */
     void (*renew)(struct bine_watcher *watcher);
@@ -124,49 +129,59 @@ void bine_loop_wake(struct bine_loop *loop);
 /* Tell the loop's handle_error() of the current exception, which `context` failed with. */
 void bine_loop_failed(struct bine_loop *loop, PyObject *context);
 
-/* Have the watcher called, which is active or queued. On the hub's thread, with or without the GIL. */
+/* Have the watcher called, which is active or queued. On the hub's thread, with or without the
+ * GIL. */
 void bine_watcher_fire(struct bine_watcher *watcher, int revents);
 /* It waits no more, but what is due stays. The caller has a reference. GIL. */
 void bine_watcher_deactivate(struct bine_watcher *watcher);
 /* The same for one that need not be active: GIL. */
 void bine_watcher_feed(struct bine_watcher *watcher, int revents);
-/* Give back a reference that is held without the GIL. On the hub's thread; the watcher is active or queued, or has that reference only. */
+/* Give back a reference that is held without the GIL. On the hub's thread; the watcher is active or
+ * queued, or has that reference only. */
 void bine_watcher_return(struct bine_watcher *watcher);
 /* Take it off its queue and call it. GIL. */
 void bine_watcher_call_first(struct bine_loop *loop, unsigned queue);
 void bine_watcher_stop(struct bine_watcher *watcher);
 /* Start it: -1 with an exception. The arguments are those of start(). */
-int bine_watcher_start(struct bine_watcher *watcher, PyObject *callback, PyObject *args, bool pass_events);
-int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
-                           PyObject **rest, bool *pass_events);
+int bine_watcher_start(struct bine_watcher *watcher, PyObject *callback, PyObject *args,
+                       bool pass_events);
+int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names,
+                           PyObject **callback, PyObject **rest, bool *pass_events);
 /* In the child after fork. */
 void bine_watchers_forked(struct bine_loop *loop);
 
-/* Parts of the types. Each has start and stop among its own methods: CPython calls those quickly that the object's own type defines. */
-#define BINE_WATCHER_METHODS                                                                                           \
-    {"start", BINE_FAST_NAMED(bine_watcher_start_method),                                                              \
-     "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each event, with the "      \
-     "events "                                                                                                         \
-     "in front if pass_events. It may not wait. Any thread: from\n"                                                    \
-     "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), OSError."},                 \
-    {                                                                                                                  \
-        "stop", bine_watcher_stop_method, METH_NOARGS,                                                                 \
-            "stop()\n--\n\nCall it no more, also for an event that has happened. It can be started again. Any thread." \
+/* Parts of the types. Each has start and stop among its own methods: CPython calls those quickly
+ * that the object's own type defines. */
+#define BINE_WATCHER_METHODS                                                                      \
+    {"start", BINE_FAST_NAMED(bine_watcher_start_method),                                         \
+     "start(callback, *args, pass_events=False)\n--\n\nFrom now on call callback(*args) at each " \
+     "event, with the "                                                                           \
+     "events "                                                                                    \
+     "in front if pass_events. It may not wait. Any thread: from\n"                               \
+     "another one than the loop's the watcher starts soon. TypeError, ValueError (closed), "      \
+     "OSError."},                                                                                 \
+    {                                                                                             \
+        "stop", bine_watcher_stop_method, METH_NOARGS,                                            \
+            "stop()\n--\n\nCall it no more, also for an event that has happened. It can be "      \
+            "started again. Any thread."                                                          \
     }
-PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                                    PyObject *names);
 PyObject *bine_watcher_stop_method(PyObject *object, PyObject *unused);
-int bine_watcher_setup(struct bine_watcher *watcher, const struct bine_watcher_class *class, PyObject *loop, int keeps,
-                       PyObject *priority);
+int bine_watcher_setup(struct bine_watcher *watcher, const struct bine_watcher_class *class,
+                       PyObject *loop, int keeps, PyObject *priority);
 int bine_watcher_traverse(PyObject *object, visitproc visit, void *arg);
 int bine_watcher_clear(PyObject *object);
 void bine_watcher_dealloc(PyObject *object);
 
-/* The descriptor is about to be closed: call its watchers once more, and stop them. Were there any? */
+/* The descriptor is about to be closed: call its watchers once more, and stop them. Were there
+ * any? */
 bool bine_loop_closing(struct bine_loop *loop, int fd);
 
 void bine_loop_callbacks_run(struct bine_loop *loop);
 void bine_loop_callbacks_drop(struct bine_loop *loop);
 PyObject *bine_loop_run_callback(PyObject *self, PyObject *const *args, Py_ssize_t count);
-PyObject *bine_loop_run_callback_threadsafe(PyObject *self, PyObject *const *args, Py_ssize_t count);
+PyObject *bine_loop_run_callback_threadsafe(PyObject *self, PyObject *const *args,
+                                            Py_ssize_t count);
 
 #endif

@@ -5,11 +5,13 @@
 typedef struct {
     struct bine_watcher base; /* first */
     struct bine_message message;
-    atomic_uint sent; /* the message is on its way, with a reference, in the process of that number; 0: it is not */
+    atomic_uint sent; /* the message is on its way, with a reference, in the process of that
+                       * number; 0: it is not */
 } Async;
 
-static unsigned process =
-    1; /* the next one after each fork: messages are the parent's, and their references are not given back */
+/* The next one after each fork: messages are the parent's, and their references are not given
+ * back. */
+static unsigned process = 1;
 
 static bool is_sent(Async *self)
 {
@@ -57,7 +59,8 @@ static void loop_async_forked(struct bine_hub *hub)
     process++;
 }
 
-static const struct bine_watcher_class class = {loop_async_begin, loop_async_end, NULL, NULL, NULL, NULL};
+static const struct bine_watcher_class class = {
+    loop_async_begin, loop_async_end, NULL, NULL, NULL, NULL};
 
 static int async_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -83,7 +86,8 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
     if (atomic_exchange(&self->sent, process) == process)
         Py_RETURN_NONE; /* one call answers all that was sent before it */
     Py_INCREF(self);
-    self->message = (struct bine_message){.deliver = loop_async_arrived, .dropped = loop_async_dropped};
+    self->message =
+        (struct bine_message){.deliver = loop_async_arrived, .dropped = loop_async_dropped};
     if (bine_hub_gone(loop->hub, loop->life) || bine_hub_send(loop->hub, &self->message) != 0) {
         atomic_store(&self->sent, 0);
         Py_DECREF(self);
@@ -94,7 +98,8 @@ static PyObject *async_send(PyObject *object, PyObject *unused)
 static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
     {"send", async_send, METH_NOARGS,
-     "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. No effect if it is "
+     "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. "
+     "No effect if it is "
      "not active."},
     {"send_ignoring_arg", async_send, METH_O,
      "send_ignoring_arg(unused)\n--\n\nThe same as send(), for those who pass an argument."},
@@ -108,7 +113,8 @@ static PyObject *loop_async_get_pending(PyObject *object, void *unused)
 }
 
 static PyGetSetDef getset[] = {
-    {"pending", loop_async_get_pending, NULL, "True if it was sent and the callback is to be called.", NULL},
+    {"pending", loop_async_get_pending, NULL,
+     "True if it was sent and the callback is to be called.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -116,7 +122,8 @@ PyTypeObject bine_LoopAsync_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.async_",
     .tp_basicsize = sizeof(Async),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), which any thread "
+    .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), "
+              "which any thread "
               "may call.",
     .tp_init = async_init,
     .tp_traverse = bine_watcher_traverse,

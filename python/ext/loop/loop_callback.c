@@ -84,7 +84,8 @@ static Callback *new (PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     PyObject *rest = PyTuple_New(count - 1);
-    Callback *self = rest ? (Callback *)bine_LoopCallback_Type.tp_alloc(&bine_LoopCallback_Type, 0) : NULL;
+    Callback *self =
+        rest ? (Callback *)bine_LoopCallback_Type.tp_alloc(&bine_LoopCallback_Type, 0) : NULL;
     if (!self) {
         Py_XDECREF(rest);
         return NULL;
@@ -118,7 +119,8 @@ static void append_there(PyObject *loop, PyObject *callback, bool gone)
     loop_callback_stop((Callback *)callback);
 }
 
-PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *args, Py_ssize_t count)
+PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *args,
+                                            Py_ssize_t count)
 {
     struct bine_loop *loop = (struct bine_loop *)object;
     if (bine_loop_here(loop))
@@ -126,8 +128,9 @@ PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *a
     Callback *self = new (args, count);
     if (!self)
         return NULL;
-    int error =
-        loop->destroyed ? ESRCH : bine_py_order_there(loop->hub, loop->life, append_there, object, (PyObject *)self);
+    int error = loop->destroyed ? ESRCH
+                                : bine_py_order_there(loop->hub, loop->life, append_there, object,
+                                                      (PyObject *)self);
     if (error) {
         Py_DECREF(self);
         if (error != ESRCH)
@@ -138,7 +141,7 @@ PyObject *bine_loop_run_callback_threadsafe(PyObject *object, PyObject *const *a
     return (PyObject *)self;
 }
 
-/* ---- the type ------------------------------------------------------------------------------------------------ */
+/* ---- the type -------------------------------------------------------------------------------- */
 
 static PyObject *callback_stop(PyObject *object, PyObject *unused)
 {
@@ -183,24 +186,28 @@ static PyObject *callback_repr(PyObject *object)
     Callback *self = (Callback *)object;
     if (!self->callback)
         return PyUnicode_FromFormat("<callback at %p stopped>", object);
-    return PyUnicode_FromFormat("<callback at %p pending callback=%R args=%R>", object, self->callback, self->args);
+    return PyUnicode_FromFormat("<callback at %p pending callback=%R args=%R>", object,
+                                self->callback, self->args);
 }
 
 static PyMethodDef methods[] = {
-    {"stop", callback_stop, METH_NOARGS, "stop()\n--\n\nDo not call it. No effect if it was called."},
+    {"stop", callback_stop, METH_NOARGS,
+     "stop()\n--\n\nDo not call it. No effect if it was called."},
     {"close", callback_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
-    {"callback", T_OBJECT, offsetof(Callback, callback), READONLY, "The function; None once it was stopped or called."},
+    {"callback", T_OBJECT, offsetof(Callback, callback), READONLY,
+     "The function; None once it was stopped or called."},
     {"args", T_OBJECT, offsetof(Callback, args), READONLY,
      "Its arguments, a tuple; None once it was stopped or called."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"pending", loop_callback_get_pending, NULL, "True if it was neither called nor stopped.", NULL},
+    {"pending", loop_callback_get_pending, NULL, "True if it was neither called nor stopped.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

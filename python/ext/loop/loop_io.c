@@ -12,7 +12,8 @@ typedef struct {
     struct bine_watch *watch; /* NULL: nothing is being waited for */
     int fd, events;
     bool lost;               /* the descriptor was closed: it is called once more and is over */
-    uint8_t patience, waits; /* when asking was in vain it waits so many times without; how many of these are left */
+    uint8_t patience, waits; /* when asking was in vain it waits so many times without; how many
+                              * of these are left */
 } Io;
 
 static void ready(void *arg, int64_t result);
@@ -30,7 +31,8 @@ static int loop_io_events_of(int64_t bits, int wanted)
     return ((bits & POLLIN ? BINE_LOOP_READ : 0) | (bits & POLLOUT ? BINE_LOOP_WRITE : 0)) & wanted;
 }
 
-/* Is it ready now? Asking costs less than an operation of the poller, but is in vain where the watcher mostly waits: then it asks ever more rarely. */
+/* Is it ready now? Asking costs less than an operation of the poller, but is in vain where the
+ * watcher mostly waits: then it asks ever more rarely. */
 static bool ready_now(Io *self)
 {
     if (self->waits > 0) {
@@ -53,9 +55,11 @@ static int loop_io_wait_for(Io *self)
 {
     if (ready_now(self))
         return 0;
-    int error = bine_watch(self->base.loop->hub, self->fd, bits_of(self->events), ready, self, &self->watch);
+    int error = bine_watch(self->base.loop->hub, self->fd, bits_of(self->events), ready, self,
+                           &self->watch);
     if (error == EPERM || error == EBADF) {
-        /* A regular file is always ready. Of a closed one its user is told by the call that the callback makes. */
+        /* A regular file is always ready. Of a closed one its user is told by the call that the
+         * callback makes. */
         self->lost = error == EBADF;
         bine_watcher_fire(&self->base, self->events);
         error = 0;
@@ -70,7 +74,8 @@ static void ready(void *arg, int64_t result)
     if (result == 0 && loop_io_wait_for(self) == 0)
         return;
     self->lost = result == -EBADF;
-    bine_watcher_fire(&self->base, result < 0 ? self->events : loop_io_events_of(result, self->events));
+    bine_watcher_fire(&self->base,
+                      result < 0 ? self->events : loop_io_events_of(result, self->events));
 }
 
 static int loop_io_begin(struct bine_watcher *watcher)
@@ -109,7 +114,8 @@ static void renew(struct bine_watcher *watcher)
         bine_watcher_fire(watcher, ((Io *)watcher)->events);
 }
 
-static const struct bine_watcher_class class = {loop_io_begin, loop_io_end, over, loop_io_begin, loop_io_forked, renew};
+static const struct bine_watcher_class class = {loop_io_begin, loop_io_end,    over,
+                                                loop_io_begin, loop_io_forked, renew};
 
 bool bine_loop_closing(struct bine_loop *loop, int fd)
 {
@@ -125,7 +131,7 @@ bool bine_loop_closing(struct bine_loop *loop, int fd)
     return some;
 }
 
-/* ---- the type --------------------------------------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------------------------- */
 
 static int set_fd_number(Io *self, PyObject *value)
 {
@@ -155,7 +161,8 @@ static int io_init(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *loop, *fd, *priority = Py_None;
     long events;
     int ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOl|pO:io", names, &loop, &fd, &events, &ref, &priority))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOl|pO:io", names, &loop, &fd, &events, &ref,
+                                     &priority))
         return -1;
     if (set_fd_number(self, fd) < 0 || set_events_number(self, events) < 0)
         return -1;
@@ -165,7 +172,8 @@ static int io_init(PyObject *object, PyObject *args, PyObject *kwargs)
 static int refuse_if_active(const Io *self)
 {
     if (self->base.active)
-        PyErr_SetString(PyExc_AttributeError, "'io' watcher attribute is read-only while watcher is active");
+        PyErr_SetString(PyExc_AttributeError,
+                        "'io' watcher attribute is read-only while watcher is active");
     return self->base.active ? -1 : 0;
 }
 
@@ -190,7 +198,9 @@ static PyObject *get_events(PyObject *object, void *unused)
 static int set_events(PyObject *object, PyObject *value, void *unused)
 {
     (void)unused;
-    return !value || refuse_if_active((Io *)object) < 0 ? -1 : set_events_number((Io *)object, PyLong_AsLong(value));
+    return !value || refuse_if_active((Io *)object) < 0
+               ? -1
+               : set_events_number((Io *)object, PyLong_AsLong(value));
 }
 
 static PyObject *get_events_text(PyObject *object, void *unused)
@@ -205,7 +215,8 @@ static PyObject *get_events_text(PyObject *object, void *unused)
 static PyObject *io_format(PyObject *object, PyObject *unused)
 {
     PyObject *events = get_events_text(object, unused),
-             *text = events ? PyUnicode_FromFormat(" fd=%d events=%U", ((Io *)object)->fd, events) : NULL;
+             *text = events ? PyUnicode_FromFormat(" fd=%d events=%U", ((Io *)object)->fd, events)
+                            : NULL;
     Py_XDECREF(events);
     return text;
 }
@@ -218,7 +229,8 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef getset[] = {
     {"fd", get_fd, set_fd, "The descriptor. To be set while it is not active.", NULL},
-    {"events", get_events, set_events, "READ, WRITE or both. To be set while it is not active.", NULL},
+    {"events", get_events, set_events, "READ, WRITE or both. To be set while it is not active.",
+     NULL},
     {"events_str", get_events_text, NULL, "READ, WRITE or READ|WRITE, as text.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -228,7 +240,8 @@ PyTypeObject bine_LoopIo_Type = {
     .tp_basicsize = sizeof(Io),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "io(loop, fd, events, ref=True, priority=None)\n--\n\n"
-              "A watcher that is called whenever the descriptor is ready for `events`, READ, WRITE or both: again and "
+              "A watcher that is called whenever the descriptor is ready for `events`, READ, WRITE "
+              "or both: again and "
               "again while it is.",
     .tp_init = io_init,
     .tp_traverse = bine_watcher_traverse,

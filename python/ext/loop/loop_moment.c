@@ -3,7 +3,8 @@
 
 typedef struct bine_loop Loop;
 
-/* Watchers of these types wait for the loop itself; what they are is an attribute of the type, _moment. */
+/* Watchers of these types wait for the loop itself; what they are is an attribute of the type,
+ * _moment. */
 struct moment {
     struct bine_watcher base;
     int which;
@@ -22,7 +23,8 @@ static unsigned *count_of(Loop *loop, int which)
 
 static int moment_begin(struct bine_watcher *watcher);
 static void moment_end(struct bine_watcher *watcher);
-static const struct bine_watcher_class moment_class = {moment_begin, moment_end, NULL, NULL, NULL, NULL};
+static const struct bine_watcher_class moment_class = {moment_begin, moment_end, NULL,
+                                                       NULL,         NULL,       NULL};
 
 static void fire_moments(Loop *loop, int which)
 {
@@ -95,7 +97,8 @@ static int moment_init(PyObject *object, PyObject *args, PyObject *kwargs)
     ((struct moment *)object)->which = (int)PyLong_AsLong(which);
     Py_DECREF(which);
     return PyErr_Occurred() ? -1
-                            : bine_watcher_setup((struct bine_watcher *)object, &moment_class, loop, ref, priority);
+                            : bine_watcher_setup((struct bine_watcher *)object, &moment_class, loop,
+                                                 ref, priority);
 }
 
 static PyTypeObject Moment_Type = {

@@ -1,4 +1,5 @@
-/* Watchers whose events have happened: queued in turns of the hub, called by the loop's greenlet. See loop.h. */
+/* Watchers whose events have happened: queued in turns of the hub, called by the loop's greenlet.
+ * See loop.h. */
 #include "loop.h"
 
 typedef struct bine_watcher Watcher;

@@ -38,7 +38,8 @@ static void halt(Timer *self)
     bine_timer_stop(&hub->timers, self->timer);
 }
 
-/* In a turn. A repeated one that comes late keeps its beat, but does not make up for what it missed. */
+/* In a turn. A repeated one that comes late keeps its beat, but does not make up for what it
+ * missed. */
 static void fire(void *arg, int64_t deadline)
 {
     Timer *self = arg;
@@ -97,9 +98,10 @@ static void loop_timer_forked(struct bine_watcher *watcher)
     loop_timer_run(self, self->deadline); /* its number and its room are there still */
 }
 
-static const struct bine_watcher_class class = {loop_timer_begin, loop_timer_end, over, NULL, loop_timer_forked, NULL};
+static const struct bine_watcher_class class = {
+    loop_timer_begin, loop_timer_end, over, NULL, loop_timer_forked, NULL};
 
-/* ---- the type --------------------------------------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------------------------- */
 
 static int check_repeat(double repeat)
 {
@@ -116,7 +118,8 @@ static int timer_init(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *loop, *priority = Py_None;
     double after = 0, repeat = 0;
     int ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO:timer", names, &loop, &after, &repeat, &ref, &priority) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO:timer", names, &loop, &after, &repeat,
+                                     &ref, &priority) ||
         check_repeat(repeat) < 0)
         return -1;
     if (isnan(after)) {
@@ -130,7 +133,8 @@ static int timer_init(PyObject *object, PyObject *args, PyObject *kwargs)
 }
 
 /* again(callback, *args, update=True) */
-static PyObject *timer_again(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
+static PyObject *timer_again(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names)
 {
     Timer *self = (Timer *)object;
     PyObject *callback, *rest;
@@ -139,7 +143,9 @@ static PyObject *timer_again(PyObject *object, PyObject *const *args, Py_ssize_t
         return NULL;
     bool was_active = self->base.active;
     self->delay = nanoseconds(self->repeat);
-    int result = self->repeat > 0 || was_active ? bine_watcher_start(&self->base, callback, rest, pass_events) : 0;
+    int result = self->repeat > 0 || was_active
+                     ? bine_watcher_start(&self->base, callback, rest, pass_events)
+                     : 0;
     self->delay = nanoseconds(self->after);
     Py_DECREF(rest);
     if (result == 0 && was_active && bine_loop_here(self->base.loop)) {
@@ -181,7 +187,8 @@ static PyObject *timer_format(PyObject *object, PyObject *unused)
     Timer *self = (Timer *)object;
     (void)unused;
     PyObject *after = PyFloat_FromDouble(self->after), *repeat = PyFloat_FromDouble(self->repeat);
-    PyObject *text = after && repeat ? PyUnicode_FromFormat(" after=%R repeat=%R", after, repeat) : NULL;
+    PyObject *text =
+        after && repeat ? PyUnicode_FromFormat(" after=%R repeat=%R", after, repeat) : NULL;
     Py_XDECREF(after);
     Py_XDECREF(repeat);
     return text;
@@ -190,14 +197,16 @@ static PyObject *timer_format(PyObject *object, PyObject *unused)
 static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
     {"again", BINE_FAST_NAMED(timer_again),
-     "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; without repeat: stop."},
+     "again(callback, *args, update=True)\n--\n\nStart anew, with `repeat` seconds from now on; "
+     "without repeat: stop."},
     {"_format", timer_format, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
     {"at", get_at, NULL, "When it is due, in the loop's time.", NULL},
-    {"repeat", get_repeat, set_repeat, "Seconds from one call to the next; 0: it is called once.", NULL},
+    {"repeat", get_repeat, set_repeat, "Seconds from one call to the next; 0: it is called once.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -206,7 +215,8 @@ PyTypeObject bine_LoopTimer_Type = {
     .tp_basicsize = sizeof(Timer),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "timer(loop, after=0.0, repeat=0.0, ref=True, priority=None)\n--\n\n"
-              "A watcher that is called after so many seconds, and then each `repeat` seconds if that is not 0.",
+              "A watcher that is called after so many seconds, and then each `repeat` seconds if "
+              "that is not 0.",
     .tp_init = timer_init,
     .tp_traverse = bine_watcher_traverse,
     .tp_clear = bine_watcher_clear,

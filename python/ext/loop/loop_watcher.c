@@ -19,7 +19,7 @@ static void engage(Watcher *self, bool wanted)
         bine_hub_release(self->loop->hub);
 }
 
-/* ---- starting and stopping ------------------------------------------------------------------------------------- */
+/* ---- starting and stopping ------------------------------------------------------------------- */
 
 static int activate(Watcher *self)
 {
@@ -87,7 +87,8 @@ static int stop_anywhere(Watcher *self)
         bine_watcher_stop(self);
         return 0;
     }
-    int error = bine_py_order_there(self->loop->hub, self->loop->life, loop_watcher_stop_there, (PyObject *)self, NULL);
+    int error = bine_py_order_there(self->loop->hub, self->loop->life, loop_watcher_stop_there,
+                                    (PyObject *)self, NULL);
     if (error && error != ESRCH) {
         bine_py_error(error);
         return -1;
@@ -110,18 +111,21 @@ int bine_watcher_start(Watcher *self, PyObject *callback, PyObject *args, bool p
     struct bine_loop *loop = self->loop;
     if (!PyCallable_Check(callback)) {
         PyErr_Format(PyExc_TypeError,
-                     callback == Py_None ? "callback must be callable, not None" : "Expected callable, not %R",
+                     callback == Py_None ? "callback must be callable, not None"
+                                         : "Expected callable, not %R",
                      callback);
         return -1;
     }
     if (!loop || self->closed || loop->destroyed) {
-        PyErr_SetString(PyExc_ValueError,
-                        !loop || self->closed ? "operation on closed watcher" : "operation on destroyed loop");
+        PyErr_SetString(PyExc_ValueError, !loop || self->closed ? "operation on closed watcher"
+                                                                : "operation on destroyed loop");
         return -1;
     }
     if (!bine_loop_here(loop)) {
         PyObject *call = Py_BuildValue("OOi", callback, args, pass_events);
-        int error = call ? bine_py_order_there(loop->hub, loop->life, start_there, (PyObject *)self, call) : 0;
+        int error =
+            call ? bine_py_order_there(loop->hub, loop->life, start_there, (PyObject *)self, call)
+                 : 0;
         Py_XDECREF(call);
         if (error)
             bine_py_error(error);
@@ -137,9 +141,10 @@ int bine_watcher_start(Watcher *self, PyObject *callback, PyObject *args, bool p
     return self->active ? 0 : activate(self);
 }
 
-/* start(callback, *args, pass_events=False, update=None). The latter is ignored: the clock is read whenever a timer starts. */
-int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject **callback,
-                           PyObject **rest, bool *pass_events)
+/* start(callback, *args, pass_events=False, update=None). The latter is ignored: the clock is read
+ * whenever a timer starts. */
+int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names,
+                           PyObject **callback, PyObject **rest, bool *pass_events)
 {
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
     *callback = count > 0 ? args[0] : NULL;
@@ -170,7 +175,8 @@ int bine_watcher_arguments(PyObject *const *args, Py_ssize_t count, PyObject *na
     return *rest ? 0 : -1;
 }
 
-PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *names)
+PyObject *bine_watcher_start_method(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                                    PyObject *names)
 {
     PyObject *callback, *rest;
     bool pass_events;
@@ -253,10 +259,10 @@ void bine_watchers_forked(struct bine_loop *loop)
     }
 }
 
-/* ---- the type ------------------------------------------------------------------------------------------------------ */
+/* ---- the type -------------------------------------------------------------------------------- */
 
-int bine_watcher_setup(Watcher *self, const struct bine_watcher_class *class, PyObject *loop, int keeps,
-                       PyObject *priority)
+int bine_watcher_setup(Watcher *self, const struct bine_watcher_class *class, PyObject *loop,
+                       int keeps, PyObject *priority)
 {
     if (!PyObject_TypeCheck(loop, &bine_Loop_Type)) {
         PyErr_Format(PyExc_TypeError, "a watcher needs a loop, not %R", loop);
@@ -267,7 +273,8 @@ int bine_watcher_setup(Watcher *self, const struct bine_watcher_class *class, Py
         return -1;
     }
     long wanted = 0;
-    if (priority && priority != Py_None && (wanted = PyLong_AsLong(priority)) == -1 && PyErr_Occurred())
+    if (priority && priority != Py_None && (wanted = PyLong_AsLong(priority)) == -1 &&
+        PyErr_Occurred())
         return -1;
     if (wanted < BINE_LOOP_MINPRI)
         wanted = BINE_LOOP_MINPRI;
@@ -304,7 +311,8 @@ static void end_in_python(Watcher *self)
     PyErr_Restore(type, value, traceback);
 }
 
-static const struct bine_watcher_class in_python = {begin_in_python, end_in_python, NULL, NULL, NULL, NULL};
+static const struct bine_watcher_class in_python = {
+    begin_in_python, end_in_python, NULL, NULL, NULL, NULL};
 
 static int watcher_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -357,7 +365,8 @@ void bine_watcher_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
-    bine_watcher_clear(object); /* it is neither active nor queued: then it would have a reference to itself */
+    /* It is neither active nor queued: then it would have a reference to itself. */
+    bine_watcher_clear(object);
     Py_CLEAR(self->loop);
     type->tp_free(object);
 }
@@ -426,11 +435,13 @@ static PyObject *watcher_repr(PyObject *object)
     if (!format)
         return NULL;
     const char *name = strrchr(Py_TYPE(object)->tp_name, '.');
-    PyObject *text = PyUnicode_FromFormat("<%s at %p%S%s%s", name ? name + 1 : Py_TYPE(object)->tp_name, object, format,
-                                          self->active ? " active" : "", self->due ? " pending" : "");
+    PyObject *text =
+        PyUnicode_FromFormat("<%s at %p%S%s%s", name ? name + 1 : Py_TYPE(object)->tp_name, object,
+                             format, self->active ? " active" : "", self->due ? " pending" : "");
     Py_DECREF(format);
     if (text && self->callback) {
-        PyObject *longer = PyUnicode_FromFormat("%U callback=%R args=%R>", text, self->callback, self->args);
+        PyObject *longer =
+            PyUnicode_FromFormat("%U callback=%R args=%R>", text, self->callback, self->args);
         Py_SETREF(text, longer);
     } else if (text) {
         PyObject *longer = PyUnicode_FromFormat("%U>", text);
@@ -449,10 +460,12 @@ static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
     {"close", watcher_close, METH_NOARGS, "close()\n--\n\nStop it for good."},
     {"feed", BINE_FAST(watcher_feed),
-     "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had happened."},
+     "feed(revents, callback, *args)\n--\n\nCall callback(*args) soon, as if these events had "
+     "happened."},
     {"__enter__", watcher_enter, METH_NOARGS, NULL},
     {"__exit__", watcher_exit, METH_VARARGS, NULL},
-    {"_begin", watcher_nothing, METH_NOARGS, "Begin to wait: for types that are written in Python."},
+    {"_begin", watcher_nothing, METH_NOARGS,
+     "Begin to wait: for types that are written in Python."},
     {"_end", watcher_nothing, METH_NOARGS, "Stop waiting: for types that are written in Python."},
     {"_fire", watcher_fire, METH_VARARGS,
      "_fire(revents)\n--\n\nThe event has happened. No effect if it is not active."},
@@ -462,20 +475,25 @@ static PyMethodDef methods[] = {
 
 static PyMemberDef members[] = {
     {"loop", T_OBJECT, offsetof(Watcher, loop), READONLY, "The loop that it belongs to."},
-    {"callback", T_OBJECT, offsetof(Watcher, callback), 0, "What start() was given, None if it is not started."},
-    {"args", T_OBJECT, offsetof(Watcher, args), READONLY, "The callback's arguments, None if it is not started."},
+    {"callback", T_OBJECT, offsetof(Watcher, callback), 0,
+     "What start() was given, None if it is not started."},
+    {"args", T_OBJECT, offsetof(Watcher, args), READONLY,
+     "The callback's arguments, None if it is not started."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
     {"active", get_active, NULL, "True if it was started and neither stopped nor is over.", NULL},
-    {"pending", loop_watcher_get_pending, NULL, "True if an event has happened and the callback is to be called.",
-     NULL},
+    {"pending", loop_watcher_get_pending, NULL,
+     "True if an event has happened and the callback is to be called.", NULL},
     {"ref", get_ref, set_ref,
-     "While it is active it keeps the loop running: hub.join() waits for it, and waiting for ever is no LoopExit.",
+     "While it is active it keeps the loop running: hub.join() waits for it, and waiting for ever "
+     "is no LoopExit.",
      NULL},
     {"priority", get_priority, set_priority,
-     "From loop.MINPRI to loop.MAXPRI: of events that happened together the higher ones are called first.", NULL},
+     "From loop.MINPRI to loop.MAXPRI: of events that happened together the higher ones are called "
+     "first.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -483,7 +501,8 @@ PyTypeObject bine_Watcher_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine._bine.watcher",
     .tp_basicsize = sizeof(Watcher),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "watcher(loop, ref=True, priority=None)\n--\n\nWhat all watchers of a loop have in common.",
+    .tp_doc =
+        "watcher(loop, ref=True, priority=None)\n--\n\nWhat all watchers of a loop have in common.",
     .tp_new = PyType_GenericNew,
     .tp_init = watcher_init,
     .tp_traverse = bine_watcher_traverse,

@@ -1,4 +1,5 @@
-/* Channel: a queue without room, so that an item goes from the one that puts to the one that gets. */
+/* Channel: a queue without room, so that an item goes from the one that puts to the one that
+ * gets. */
 #include "base/arguments.h"
 #include "greenlet/hub_object.h"
 #include "queue_parts.h"
@@ -137,14 +138,17 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
 
 static PyMethodDef channel_methods[] = {
     {"put", BINE_KEYWORDS(channel_put),
-     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if nobody takes it "
+     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if "
+     "nobody takes it "
      "within timeout (seconds)."},
     {"put_nowait", channel_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
     {"get", BINE_KEYWORDS(channel_get),
-     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none within timeout "
+     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none "
+     "within timeout "
      "(seconds)."},
     {"get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
-    {"next", channel_next_item, METH_NOARGS, "next()\n--\n\nget(), but StopIteration if that class is the item."},
+    {"next", channel_next_item, METH_NOARGS,
+     "next()\n--\n\nget(), but StopIteration if that class is the item."},
     {"qsize", channel_qsize, METH_NOARGS, "qsize()\n--\n\n0: a channel keeps nothing."},
     {"empty", channel_true, METH_NOARGS, "empty()\n--\n\nTrue."},
     {"full", channel_true, METH_NOARGS, "full()\n--\n\nTrue."},
@@ -162,7 +166,8 @@ PyTypeObject bine_Channel_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.queue.Channel",
     .tp_basicsize = sizeof(Queue),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Channel()\n--\n\nA rendezvous: put() waits until somebody gets the item. Any thread.",
+    .tp_doc =
+        "Channel()\n--\n\nA rendezvous: put() waits until somebody gets the item. Any thread.",
     .tp_new = channel_new,
     .tp_init = channel_init,
     .tp_dealloc = channel_dealloc,

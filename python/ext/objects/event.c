@@ -1,7 +1,8 @@
 /*
  * Event and AsyncResult. gevent's semantics: see gevent.event's documentation.
  *
- * They belong to no thread: what they keep is guarded by the GIL. Links are called on the thread that set the first of them.
+ * They belong to no thread: what they keep is guarded by the GIL. Links are called on the thread
+ * that set the first of them.
  */
 #include <errno.h>
 
@@ -82,13 +83,15 @@ static void event_dealloc(PyObject *object)
     Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
 }
 
-/* The links are called in a greenlet of their own, as gevent calls them in the hub: never inside set() or rawlink(). */
+/* The links are called in a greenlet of their own, as gevent calls them in the hub: never inside
+ * set() or rawlink(). */
 static int call_links_soon(Event *self)
 {
     if (!self->links || PyList_GET_SIZE(self->links) == 0)
         return 0;
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "_call_links");
-    PyObject *greenlet = run ? PyObject_CallMethod((PyObject *)&bine_Greenlet_Type, "spawn", "O", run) : NULL;
+    PyObject *greenlet =
+        run ? PyObject_CallMethod((PyObject *)&bine_Greenlet_Type, "spawn", "O", run) : NULL;
     Py_XDECREF(greenlet);
     Py_XDECREF(run);
     return greenlet ? 0 : -1;
@@ -136,7 +139,8 @@ static int set_event(Event *self)
     return call_links_soon(self); /* here, too, if that thread has ended */
 }
 
-/* 1: set; 0: not within the time, which the argument `timeout` made the deadline; -1: an exception. */
+/* 1: set; 0: not within the time, which the argument `timeout` made the deadline; -1: an
+ * exception. */
 static int wait_event(Event *self, int64_t deadline, PyObject *timeout)
 {
     if (!is_set(self) && deadline == 0 && bine_py_refused() < 0)
@@ -148,8 +152,8 @@ static int wait_event(Event *self, int64_t deadline, PyObject *timeout)
         return -1;
     struct bine_py_sleeper sleeper;
     bine_py_sleeper_begin(&sleeper, carrier);
-    int error =
-        bine_py_timeout_waited(timeout, bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline));
+    int error = bine_py_timeout_waited(
+        timeout, bine_py_take_from(&self->waiters, &sleeper, "wait for event", self, deadline));
     return error < 0 ? -1 : error == 0;
 }
 
@@ -176,8 +180,8 @@ static PyObject *event_clear_flag(PyObject *object, PyObject *unused)
 }
 
 /* The only argument, timeout. */
-static int take_timeout(const char *function, PyObject *const *args, Py_ssize_t count, PyObject *keywords,
-                        int64_t *deadline, PyObject **timeout)
+static int take_timeout(const char *function, PyObject *const *args, Py_ssize_t count,
+                        PyObject *keywords, int64_t *deadline, PyObject **timeout)
 {
     static const char *const names[] = {"timeout", NULL};
     *timeout = Py_None;
@@ -186,7 +190,8 @@ static int take_timeout(const char *function, PyObject *const *args, Py_ssize_t 
                : bine_py_deadline(*timeout, deadline);
 }
 
-static PyObject *event_wait(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *event_wait(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                            PyObject *keywords)
 {
     int64_t deadline;
     PyObject *timeout;
@@ -204,7 +209,8 @@ static PyObject *event_rawlink(PyObject *object, PyObject *callback)
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return bine_py_error(errno);
-    if ((!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
+    if ((!self->links && !(self->links = PyList_New(0))) ||
+        PyList_Append(self->links, callback) < 0)
         return NULL;
     if (!self->hub || bine_hub_gone(self->hub, self->life)) {
         self->hub = hub;
@@ -234,10 +240,11 @@ static PyObject *event_unlink(PyObject *object, PyObject *callback)
 
 static PyObject *event_repr(PyObject *self)
 {
-    return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self, is_set((Event *)self) ? "set" : "clear");
+    return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(self)->tp_name, self,
+                                is_set((Event *)self) ? "set" : "clear");
 }
 
-/* ---- AsyncResult ------------------------------------------------------------------------------------------ */
+/* ---- AsyncResult ----------------------------------------------------------------------------- */
 
 static int provide(Event *self, PyObject *value, PyObject *exception)
 {
@@ -245,16 +252,19 @@ static int provide(Event *self, PyObject *value, PyObject *exception)
     Py_XINCREF(exception);
     Py_XSETREF(self->value, value);
     Py_XSETREF(self->exception, exception);
-    Py_XSETREF(self->traceback,
-               exception && PyExceptionInstance_Check(exception) ? PyException_GetTraceback(exception) : NULL);
+    Py_XSETREF(self->traceback, exception && PyExceptionInstance_Check(exception)
+                                    ? PyException_GetTraceback(exception)
+                                    : NULL);
     return set_event(self);
 }
 
-static PyObject *result_set(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *result_set(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                            PyObject *keywords)
 {
     static const char *const names[] = {"value", NULL};
     PyObject *value = Py_None;
-    if (bine_py_arguments("set", names, args, count, keywords, &value) < 0 || provide((Event *)self, value, NULL) < 0)
+    if (bine_py_arguments("set", names, args, count, keywords, &value) < 0 ||
+        provide((Event *)self, value, NULL) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -265,8 +275,8 @@ static PyObject *result_set_exception(PyObject *self, PyObject *args, PyObject *
     PyObject *exception, *info = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:set_exception", names, &exception, &info))
         return NULL;
-    if (info && PyTuple_Check(info) && PyTuple_GET_SIZE(info) == 3 && PyExceptionInstance_Check(exception) &&
-        PyTraceBack_Check(PyTuple_GET_ITEM(info, 2)))
+    if (info && PyTuple_Check(info) && PyTuple_GET_SIZE(info) == 3 &&
+        PyExceptionInstance_Check(exception) && PyTraceBack_Check(PyTuple_GET_ITEM(info, 2)))
         PyException_SetTraceback(exception, PyTuple_GET_ITEM(info, 2));
     if (provide((Event *)self, NULL, exception) < 0)
         return NULL;
@@ -288,7 +298,8 @@ static PyObject *result_or_raise(Event *self)
     return value;
 }
 
-static PyObject *result_get(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *result_get(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                            PyObject *keywords)
 {
     static const char *const names[] = {"block", "timeout", NULL};
     Event *self = (Event *)object;
@@ -306,7 +317,8 @@ static PyObject *result_get(PyObject *object, PyObject *const *args, Py_ssize_t 
     return result ? result_or_raise(self) : bine_py_raise_timeout(block ? timeout : Py_None);
 }
 
-static PyObject *result_result(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *result_result(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                               PyObject *keywords)
 {
     Event *self = (Event *)object;
     int64_t deadline;
@@ -326,7 +338,8 @@ static PyObject *result_get_nowait(PyObject *self, PyObject *unused)
     return result ? result_or_raise((Event *)self) : bine_py_raise_timeout(Py_None);
 }
 
-static PyObject *result_wait(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *result_wait(PyObject *object, PyObject *const *args, Py_ssize_t count,
+                             PyObject *keywords)
 {
     Event *self = (Event *)object;
     int64_t deadline;
@@ -358,8 +371,10 @@ static PyObject *result_call(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *good = PyObject_CallMethod(source, "successful", NULL);
     int successful = good ? PyObject_IsTrue(good) : -1;
     Py_XDECREF(good);
-    PyObject *what = successful < 0 ? NULL : PyObject_GetAttrString(source, successful ? "value" : "exception");
-    int result = what ? provide((Event *)self, successful ? what : NULL, successful ? NULL : what) : -1;
+    PyObject *what =
+        successful < 0 ? NULL : PyObject_GetAttrString(source, successful ? "value" : "exception");
+    int result =
+        what ? provide((Event *)self, successful ? what : NULL, successful ? NULL : what) : -1;
     Py_XDECREF(what);
     if (result < 0)
         return NULL;
@@ -377,8 +392,8 @@ static PyObject *get_exc_info(PyObject *object, void *unused)
     if (PyExceptionClass_Check(self->exception))
         return Py_BuildValue("OOO", self->exception, self->exception, Py_None);
     PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result =
-        PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
+    PyObject *result = PyTuple_Pack(3, (PyObject *)Py_TYPE(self->exception), self->exception,
+                                    traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     return result;
 }
@@ -389,15 +404,17 @@ static PyObject *result_cancel(PyObject *self, PyObject *unused)
     Py_RETURN_FALSE;
 }
 
-#define COMMON                                                                                                      \
-    {"rawlink", event_rawlink, METH_O,                                                                              \
-     "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the thread that set the " \
-     "first link."},                                                                                                \
-        {"unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback."},                             \
-        {"linkcount", event_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks there are."},            \
-        {"ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set."},                                  \
-    {                                                                                                               \
-        "_call_links", event_call_links, METH_NOARGS, NULL                                                          \
+#define COMMON                                                                                  \
+    {"rawlink", event_rawlink, METH_O,                                                          \
+     "rawlink(callback)\n--\n\nCall callback(self) when it is set, in another greenlet of the " \
+     "thread that set the "                                                                     \
+     "first link."},                                                                            \
+        {"unlink", event_unlink, METH_O, "unlink(callback)\n--\n\nRemove a callback."},         \
+        {"linkcount", event_linkcount, METH_NOARGS,                                             \
+         "linkcount()\n--\n\nHow many callbacks there are."},                                   \
+        {"ready", event_is_set, METH_NOARGS, "ready()\n--\n\nTrue if it is set."},              \
+    {                                                                                           \
+        "_call_links", event_call_links, METH_NOARGS, NULL                                      \
     }
 
 static PyMethodDef event_methods[] = {
@@ -407,26 +424,32 @@ static PyMethodDef event_methods[] = {
     {"is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nTrue if the flag is set."},
     {"isSet", event_is_set, METH_NOARGS, "isSet()\n--\n\nThe same as is_set()."},
     {"wait", BINE_FAST_NAMED(event_wait),
-     "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) passed."},
+     "wait(timeout=None)\n--\n\nWait until the flag is set; True unless the timeout (seconds) "
+     "passed."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef result_methods[] = {
     COMMON,
-    {"set", BINE_FAST_NAMED(result_set), "set(value=None)\n--\n\nStore the value and wake all who wait."},
+    {"set", BINE_FAST_NAMED(result_set),
+     "set(value=None)\n--\n\nStore the value and wake all who wait."},
     {"set_exception", BINE_KEYWORDS(result_set_exception),
      "set_exception(exception, exc_info=None)\n--\n\nStore an exception to raise in get()."},
     {"set_result", BINE_FAST_NAMED(result_set), "set_result(value)\n--\n\nThe same as set()."},
     {"get", BINE_FAST_NAMED(result_get),
-     "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes longer."},
+     "get(block=True, timeout=None)\n--\n\nThe value, or raise the exception; Timeout if it takes "
+     "longer."},
     {"result", BINE_FAST_NAMED(result_result), "result(timeout=None)\n--\n\nget(timeout=timeout)"},
     {"get_nowait", result_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(block=False)"},
-    {"wait", BINE_FAST_NAMED(result_wait), "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
-    {"successful", result_successful, METH_NOARGS, "successful()\n--\n\nTrue if a value was stored."},
+    {"wait", BINE_FAST_NAMED(result_wait),
+     "wait(timeout=None)\n--\n\nWait until it is there; the value, or None."},
+    {"successful", result_successful, METH_NOARGS,
+     "successful()\n--\n\nTrue if a value was stored."},
     {"done", event_is_set, METH_NOARGS, "done()\n--\n\nThe same as ready()."},
     {"cancel", result_cancel, METH_NOARGS, "cancel()\n--\n\nFalse: it cannot be cancelled."},
     {"cancelled", result_cancel, METH_NOARGS, "cancelled()\n--\n\nFalse."},
-    {"add_done_callback", event_rawlink, METH_O, "add_done_callback(callback)\n--\n\nThe same as rawlink()."},
+    {"add_done_callback", event_rawlink, METH_O,
+     "add_done_callback(callback)\n--\n\nThe same as rawlink()."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -488,5 +511,6 @@ struct bine_waitable *bine_py_event_waitable(PyObject *object)
 
 int bine_event_init(PyObject *module)
 {
-    return PyModule_AddType(module, &Event_Type) < 0 ? -1 : PyModule_AddType(module, &AsyncResult_Type);
+    return PyModule_AddType(module, &Event_Type) < 0 ? -1
+                                                     : PyModule_AddType(module, &AsyncResult_Type);
 }

@@ -1,4 +1,5 @@
-/* Queue, LifoQueue, PriorityQueue and JoinableQueue. gevent's semantics: see gevent.queue's documentation. */
+/* Queue, LifoQueue, PriorityQueue and JoinableQueue. gevent's semantics: see gevent.queue's
+ * documentation. */
 #include <stddef.h>
 
 #include "base/arguments.h"
@@ -54,12 +55,14 @@ static int queue_init(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *maxsize = Py_None, *items = NULL, *unfinished = Py_None;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO", names, &maxsize, &items, &unfinished))
         return -1;
-    int hooked =
-        Py_TYPE(object) == queue_kind_of(object) ? 0 : bine_queue_hooked(Py_TYPE(object), queue_kind_of(object));
+    int hooked = Py_TYPE(object) == queue_kind_of(object)
+                     ? 0
+                     : bine_queue_hooked(Py_TYPE(object), queue_kind_of(object));
     if (hooked)
         return hooked < 0 ? -1 : init_with_hooks(self, maxsize, args, kwargs);
     Py_ssize_t capacity = maxsize == Py_None ? 0 : PyNumber_AsSsize_t(maxsize, PyExc_OverflowError);
-    Py_ssize_t tasks = unfinished == Py_None ? 0 : PyNumber_AsSsize_t(unfinished, PyExc_OverflowError);
+    Py_ssize_t tasks =
+        unfinished == Py_None ? 0 : PyNumber_AsSsize_t(unfinished, PyExc_OverflowError);
     if (PyErr_Occurred())
         return -1;
     bine_py_items_clear(&self->items);
@@ -112,18 +115,21 @@ static int ready(Queue *self)
     return -1;
 }
 
-static PyObject *queue_take(PyObject *self, enum bine_queue_taking taking, int64_t deadline, PyObject *timeout)
+static PyObject *queue_take(PyObject *self, enum bine_queue_taking taking, int64_t deadline,
+                            PyObject *timeout)
 {
-    return ready((Queue *)self) < 0 ? NULL : bine_queue_take((Queue *)self, taking, deadline, timeout);
+    return ready((Queue *)self) < 0 ? NULL
+                                    : bine_queue_take((Queue *)self, taking, deadline, timeout);
 }
 
-int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names, PyObject **item,
-                           int64_t *deadline, PyObject **timeout)
+int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format, char **names,
+                           PyObject **item, int64_t *deadline, PyObject **timeout)
 {
     int block = 1;
     *timeout = Py_None;
-    int good = item ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, item, &block, timeout)
-                    : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &block, timeout);
+    int good = item
+                   ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, item, &block, timeout)
+                   : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &block, timeout);
     if (!good || bine_py_deadline(*timeout, deadline) < 0)
         return -1;
     if (!block) {
@@ -155,7 +161,8 @@ static PyObject *queue_put(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *item, *timeout;
     int64_t deadline;
     BY_HOOKS("put", object, args, kwargs);
-    if (ready(self) < 0 || bine_queue_parse_block(args, kwargs, "O|pO:put", names, &item, &deadline, &timeout) < 0)
+    if (ready(self) < 0 ||
+        bine_queue_parse_block(args, kwargs, "O|pO:put", names, &item, &deadline, &timeout) < 0)
         return NULL;
     if (bine_queue_give(self, item, deadline, timeout) < 0)
         return NULL;
@@ -213,7 +220,9 @@ static PyObject *queue_qsize(PyObject *self, PyObject *unused)
 {
     (void)unused;
     BY_HOOKS("qsize", self, NULL, NULL);
-    return ready((Queue *)self) < 0 ? NULL : PyLong_FromSize_t(bine_py_items_count(&((Queue *)self)->items));
+    return ready((Queue *)self) < 0
+               ? NULL
+               : PyLong_FromSize_t(bine_py_items_count(&((Queue *)self)->items));
 }
 
 static PyObject *queue_empty(PyObject *self, PyObject *unused)
@@ -311,7 +320,8 @@ static PyObject *get_unfinished(PyObject *self, void *unused)
 static Py_ssize_t queue_length(PyObject *self)
 {
     if (!((Queue *)self)->hooks)
-        return ready((Queue *)self) < 0 ? -1 : (Py_ssize_t)bine_py_items_count(&((Queue *)self)->items);
+        return ready((Queue *)self) < 0 ? -1
+                                        : (Py_ssize_t)bine_py_items_count(&((Queue *)self)->items);
     PyObject *size = bine_queue_by_hooks("qsize", self, NULL, NULL);
     Py_ssize_t length = size ? PyNumber_AsSsize_t(size, PyExc_OverflowError) : -1;
     Py_XDECREF(size);
@@ -347,19 +357,23 @@ static PyObject *queue_repr(PyObject *object)
 
 static PyMethodDef queue_methods[] = {
     {"put", BINE_KEYWORDS(queue_put),
-     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting for room; Full if there is none in time."},
+     "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting for room; Full if there is "
+     "none in time."},
     {"put_nowait", queue_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
     {"get", BINE_KEYWORDS(queue_get),
-     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none in time."},
+     "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none "
+     "in time."},
     {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
-    {"peek", BINE_KEYWORDS(queue_peek), "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue."},
+    {"peek", BINE_KEYWORDS(queue_peek),
+     "peek(block=True, timeout=None)\n--\n\nThe next item, left in the queue."},
     {"peek_nowait", queue_peek_nowait, METH_NOARGS, "peek_nowait()\n--\n\npeek(False)"},
     {"qsize", queue_qsize, METH_NOARGS, "qsize()\n--\n\nItems in the queue."},
     {"empty", queue_empty, METH_NOARGS, "empty()\n--\n\nTrue if there is no item."},
     {"full", queue_full, METH_NOARGS, "full()\n--\n\nTrue if there is no room."},
     {"shutdown", BINE_KEYWORDS(queue_shutdown),
      "shutdown(immediate=False)\n--\n\nNo more puts; gets take what is left."},
-    {"task_done", queue_task_done, METH_NOARGS, "task_done()\n--\n\nA task that was taken is done."},
+    {"task_done", queue_task_done, METH_NOARGS,
+     "task_done()\n--\n\nA task that was taken is done."},
     {"join", BINE_KEYWORDS(queue_join),
      "join(timeout=None)\n--\n\nWait until all tasks are done; False if the time passed."},
     {"copy", bine_queue_copy, METH_NOARGS,
@@ -369,10 +383,14 @@ static PyMethodDef queue_methods[] = {
      "_init(maxsize, items=())\n--\n\nHook for subclasses: make the collection, self.queue."},
     {"_create_queue", bine_queue_hook_create, METH_VARARGS,
      "_create_queue(items=())\n--\n\nHook for subclasses: the collection that _init uses."},
-    {"_qsize", bine_queue_hook_qsize, METH_VARARGS, "_qsize()\n--\n\nHook for subclasses: items in the collection."},
-    {"_put", bine_queue_hook_put, METH_VARARGS, "_put(item)\n--\n\nHook for subclasses: add to the collection."},
-    {"_get", bine_queue_hook_get, METH_VARARGS, "_get()\n--\n\nHook for subclasses: take from the collection."},
-    {"_peek", bine_queue_hook_peek, METH_VARARGS, "_peek()\n--\n\nHook for subclasses: what _get would take."},
+    {"_qsize", bine_queue_hook_qsize, METH_VARARGS,
+     "_qsize()\n--\n\nHook for subclasses: items in the collection."},
+    {"_put", bine_queue_hook_put, METH_VARARGS,
+     "_put(item)\n--\n\nHook for subclasses: add to the collection."},
+    {"_get", bine_queue_hook_get, METH_VARARGS,
+     "_get()\n--\n\nHook for subclasses: take from the collection."},
+    {"_peek", bine_queue_hook_peek, METH_VARARGS,
+     "_peek()\n--\n\nHook for subclasses: what _get would take."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -384,7 +402,8 @@ static PyMemberDef queue_members[] = {
 static PyGetSetDef queue_getset[] = {
     {"maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL},
     {"queue", bine_queue_get_items, bine_queue_set_items,
-     "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with hooks what those "
+     "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with "
+     "hooks what those "
      "keep.",
      NULL},
     {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
@@ -400,7 +419,8 @@ static PyTypeObject Queue_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.queue.Queue",
     .tp_basicsize = sizeof(Queue),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Queue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nFirst in, first out. Any thread.",
+    .tp_doc = "Queue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nFirst in, first out. "
+              "Any thread.",
     .tp_new = queue_new,
     .tp_init = queue_init,
     .tp_dealloc = queue_dealloc,
@@ -417,22 +437,27 @@ static PyTypeObject Queue_Type = {
     .tp_weaklistoffset = offsetof(Queue, weak_references),
 };
 
-#define KIND(type, type_name, doc)                                                                                 \
-    static PyTypeObject type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = type_name, .tp_basicsize = sizeof(Queue), \
-                                .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = doc,               \
-                                .tp_base = &Queue_Type}
+#define KIND(type, type_name, doc)                                                    \
+    static PyTypeObject type = {PyVarObject_HEAD_INIT(NULL, 0).tp_name = type_name,   \
+                                .tp_basicsize = sizeof(Queue),                        \
+                                .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, \
+                                .tp_doc = doc, .tp_base = &Queue_Type}
 
 KIND(LifoQueue_Type, "bine.queue.LifoQueue",
      "LifoQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nLast in, first out.");
-KIND(PriorityQueue_Type, "bine.queue.PriorityQueue",
-     "PriorityQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nThe smallest item first.");
+KIND(
+    PriorityQueue_Type, "bine.queue.PriorityQueue",
+    "PriorityQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nThe smallest item first.");
 KIND(JoinableQueue_Type, "bine.queue.JoinableQueue",
-     "JoinableQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nA Queue that counts unfinished tasks.");
+     "JoinableQueue(maxsize=None, items=(), unfinished_tasks=None)\n--\n\nA Queue that counts "
+     "unfinished tasks.");
 
 struct bine_waitable *bine_py_queue_waitable(PyObject *object)
 {
     /* One with hooks has none. */
-    return PyObject_TypeCheck(object, &Queue_Type) && !((Queue *)object)->hooks ? &((Queue *)object)->waitable : NULL;
+    return PyObject_TypeCheck(object, &Queue_Type) && !((Queue *)object)->hooks
+               ? &((Queue *)object)->waitable
+               : NULL;
 }
 
 int bine_queue_init(PyObject *module)
@@ -447,7 +472,8 @@ int bine_queue_init(PyObject *module)
         bine_queue_shut_error = PyErr_NewException("bine.queue.ShutDown", NULL, NULL);
     }
     Py_DECREF(standard);
-    if (!bine_queue_shut_error || PyModule_AddObjectRef(module, "ShutDown", bine_queue_shut_error) < 0)
+    if (!bine_queue_shut_error ||
+        PyModule_AddObjectRef(module, "ShutDown", bine_queue_shut_error) < 0)
         return -1;
     PyTypeObject *types[] = {&Queue_Type, &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type,
                              &bine_Channel_Type};

@@ -15,7 +15,8 @@ static PyObject *items_of(Queue *self)
     return list;
 }
 
-/* The attribute of a subclass's object: hooks keep their items there. Borrowed, or NULL, without an exception. */
+/* The attribute of a subclass's object: hooks keep their items there. Borrowed, or NULL, without an
+ * exception. */
 static PyObject *kept_by_hooks(PyObject *object)
 {
     PyObject *dict = PyObject_GetAttrString(object, "__dict__"), *kept = NULL;
@@ -64,8 +65,9 @@ PyObject *bine_queue_copy(PyObject *object, PyObject *unused)
     PyObject *maxsize = PyObject_GetAttrString(object, "maxsize"),
              *items = maxsize ? bine_queue_get_items(object, NULL) : NULL;
     PyObject *unfinished = items ? PyObject_GetAttrString(object, "unfinished_tasks") : NULL;
-    PyObject *copy =
-        unfinished ? PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(object), maxsize, items, unfinished, NULL) : NULL;
+    PyObject *copy = unfinished ? PyObject_CallFunctionObjArgs((PyObject *)Py_TYPE(object), maxsize,
+                                                               items, unfinished, NULL)
+                                : NULL;
     Py_XDECREF(unfinished);
     Py_XDECREF(items);
     Py_XDECREF(maxsize);

@@ -1,9 +1,11 @@
 /*
- * Putting and getting. A queue belongs to no thread: the GIL guards it, and a thread that waits depends on nobody but the one that puts or gets.
+ * Putting and getting. A queue belongs to no thread: the GIL guards it, and a thread that waits
+ * depends on nobody but the one that puts or gets.
  *
- * A putter hands its item to the first getter that waits; a getter lets the first putter's item in. So no getter finds that its item was taken by
- * somebody else, and no putter that its room is gone. A putter of a PriorityQueue is given the room only, and puts the item itself: comparing items
- * may raise an exception, which is the putter's.
+ * A putter hands its item to the first getter that waits; a getter lets the first putter's item in.
+ * So no getter finds that its item was taken by somebody else, and no putter that its room is gone.
+ * A putter of a PriorityQueue is given the room only, and puts the item itself: comparing items may
+ * raise an exception, which is the putter's.
  */
 #include <errno.h>
 
@@ -46,7 +48,8 @@ static struct taker *claim(struct bine_waiters *queue)
     return (struct taker *)bine_py_claim(queue);
 }
 
-/* Give the item to the first that waits for one. Those who only look are shown it on the way. There is room to give it back. */
+/* Give the item to the first that waits for one. Those who only look are shown it on the way. There
+ * is room to give it back. */
 static bool hand_over(Queue *self, PyObject *item)
 {
     struct taker *taker;
@@ -71,14 +74,16 @@ static void let_putters_in(Queue *self)
                 self->granted++;
             continue;
         }
-        if (bine_py_items_reserve(&self->items, self->lent + 1) != 0 || !(putter = claim(&self->putters)))
+        if (bine_py_items_reserve(&self->items, self->lent + 1) != 0 ||
+            !(putter = claim(&self->putters)))
             return;
         self->unfinished++;
         bine_py_items_push(&self->items, putter->item);
     }
 }
 
-/* A taker was served, but its call raises an exception, or its thread has ended. An item that was put stays so. */
+/* A taker was served, but its call raises an exception, or its thread has ended. An item that was
+ * put stays so. */
 static void queue_exchange_give_back(struct bine_py_sleeper *sleeper)
 {
     struct taker *taker = (struct taker *)sleeper;
@@ -102,8 +107,8 @@ static void queue_exchange_give_back(struct bine_py_sleeper *sleeper)
 }
 
 /* Wait in the queue until served. As bine_py_take_from. */
-static int wait_in(Queue *self, struct bine_waiters *queue, struct taker *taker, const char *verb, int64_t deadline,
-                   PyObject *timeout)
+static int wait_in(Queue *self, struct bine_waiters *queue, struct taker *taker, const char *verb,
+                   int64_t deadline, PyObject *timeout)
 {
     struct bine_carrier *carrier = bine_carrier_current();
     if (!carrier)
@@ -111,7 +116,8 @@ static int wait_in(Queue *self, struct bine_waiters *queue, struct taker *taker,
     bine_py_sleeper_begin(&taker->sleeper, carrier);
     taker->sleeper.object = (PyObject *)self;
     taker->sleeper.give_back = queue_exchange_give_back;
-    return bine_py_timeout_waited(timeout, bine_py_take_from(queue, &taker->sleeper, verb, self, deadline));
+    return bine_py_timeout_waited(timeout,
+                                  bine_py_take_from(queue, &taker->sleeper, verb, self, deadline));
 }
 
 /* Nothing was there in time. */
@@ -123,7 +129,7 @@ static void raise_late(PyObject *error, PyObject *timeout)
         PyErr_SetNone(error);
 }
 
-/* ---- putting ----------------------------------------------------------------------------------------------- */
+/* ---- putting --------------------------------------------------------------------------------- */
 
 /* 1: it is put; 0: it must wait for room; -1: an exception. `granted`: there is a place for it. */
 static int try_give(Queue *self, PyObject *item, bool granted)
@@ -179,7 +185,7 @@ int bine_queue_give(Queue *self, PyObject *item, int64_t deadline, PyObject *tim
     return result < 0 ? -1 : 0;
 }
 
-/* ---- getting ----------------------------------------------------------------------------------------------- */
+/* ---- getting --------------------------------------------------------------------------------- */
 
 /* 1: *item was taken or looked at; 0: it must wait; -1: an exception. */
 static int try_take(Queue *self, enum bine_queue_taking taking, PyObject **item)
@@ -215,7 +221,8 @@ static int try_take(Queue *self, enum bine_queue_taking taking, PyObject **item)
     return 1;
 }
 
-PyObject *bine_queue_take(Queue *self, enum bine_queue_taking taking, int64_t deadline, PyObject *timeout)
+PyObject *bine_queue_take(Queue *self, enum bine_queue_taking taking, int64_t deadline,
+                          PyObject *timeout)
 {
     PyObject *item;
     int result = try_take(self, taking, &item);
@@ -239,7 +246,7 @@ PyObject *bine_queue_take(Queue *self, enum bine_queue_taking taking, int64_t de
     return waiter.item;
 }
 
-/* ---- tasks, and the end ------------------------------------------------------------------------------------ */
+/* ---- tasks, and the end ---------------------------------------------------------------------- */
 
 int bine_queue_wait_for_tasks(Queue *self, int64_t deadline, PyObject *timeout)
 {

@@ -1,6 +1,7 @@
 /*
- * Queues whose class overrides the hooks that gevent's and the standard library's queues have: _init, _qsize, _put, _get, _peek,
- * _create_queue. Their items are the class's own business, so the queue does not hold them: the calls go to bine._hooked.
+ * Queues whose class overrides the hooks that gevent's and the standard library's queues have:
+ * _init, _qsize, _put, _get, _peek, _create_queue. Their items are the class's own business, so the
+ * queue does not hold them: the calls go to bine._hooked.
  */
 #include "queue_hooks.h"
 

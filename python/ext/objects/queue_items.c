@@ -1,8 +1,9 @@
 /*
  * Items of Python queues. See queue_items.h.
  *
- * Comparing two items may run code of the program. That code may let another thread have the GIL, switch to another greenlet, or use the very queue.
- * So a heap is never left half sorted: push and pop first find the way of the items that will move, and move them only if nobody has changed the
+ * Comparing two items may run code of the program. That code may let another thread have the GIL,
+ * switch to another greenlet, or use the very queue. So a heap is never left half sorted: push and
+ * pop first find the way of the items that will move, and move them only if nobody has changed the
  * heap meanwhile. No lock is needed, and an exception leaves the heap as it was.
  */
 #include "queue_items.h"
@@ -31,9 +32,10 @@ int bine_py_items_grow(struct bine_py_items *items, size_t more)
     return 0;
 }
 
-/* ---- the heap ---------------------------------------------------------------------------------------------- */
+/* ---- the heap -------------------------------------------------------------------------------- */
 
-/* 1: a comes before b; 0: it does not; -1: an exception, or (without one) others have changed the heap. */
+/* 1: a comes before b; 0: it does not; -1: an exception, or (without one) others have changed the
+ * heap. */
 static int queue_items_before(const struct bine_py_items *items, struct bine_py_heap_entry a,
                               struct bine_py_heap_entry b)
 {
@@ -78,7 +80,9 @@ static int heap_pop(struct bine_py_items *items, PyObject **item)
     struct bine_py_heap_entry last = items->heap[count];
     /* The last item goes to the top, and down to where no child comes before it. */
     for (size_t child; (child = 2 * place + 1) < count; place = child) {
-        int right = child + 1 < count ? queue_items_before(items, items->heap[child + 1], items->heap[child]) : 0;
+        int right = child + 1 < count
+                        ? queue_items_before(items, items->heap[child + 1], items->heap[child])
+                        : 0;
         if (right < 0)
             return PyErr_Occurred() ? -1 : 0;
         child += (size_t)right;
@@ -101,7 +105,7 @@ static int heap_pop(struct bine_py_items *items, PyObject **item)
     return 1;
 }
 
-/* ---- both -------------------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 int bine_py_items_push(struct bine_py_items *items, PyObject *item)
 {
@@ -121,7 +125,8 @@ int bine_py_items_pop(struct bine_py_items *items, PyObject **item)
 {
     if (items->ring.count == 0)
         return heap_pop(items, item);
-    *item = next_is_last(items) ? bine_ring_pop_last(&items->ring) : bine_ring_pop_first(&items->ring);
+    *item =
+        next_is_last(items) ? bine_ring_pop_last(&items->ring) : bine_ring_pop_first(&items->ring);
     return 1;
 }
 
@@ -129,7 +134,8 @@ PyObject *bine_py_items_next(const struct bine_py_items *items)
 {
     if (items->ring.count == 0)
         return items->heap[0].item;
-    return next_is_last(items) ? bine_ring_last(&items->ring) : items->ring.slots[items->ring.first];
+    return next_is_last(items) ? bine_ring_last(&items->ring)
+                               : items->ring.slots[items->ring.first];
 }
 
 void bine_py_items_give_back(struct bine_py_items *items, PyObject *item)
@@ -165,8 +171,10 @@ int bine_py_items_traverse(struct bine_py_items *items, visitproc visit, void *a
 
 void bine_py_items_clear(struct bine_py_items *items)
 {
-    /* One by one, for destructors may use the queue; and only those that are there now, for they may put others. */
-    for (size_t left = bine_py_items_count(items); left > 0 && bine_py_items_count(items) > 0; left--) {
+    /* One by one, for destructors may use the queue; and only those that are there now, for they
+     * may put others. */
+    for (size_t left = bine_py_items_count(items); left > 0 && bine_py_items_count(items) > 0;
+         left--) {
         items->changes++;
         Py_DECREF(items->ring.count > 0 ? (PyObject *)bine_ring_pop_last(&items->ring)
                                         : items->heap[--items->heap_count].item);

@@ -1,4 +1,5 @@
-/* Where a queue of Python keeps its items: in order of arrival, or as a heap. The GIL guards it. Only comparing items runs code of the program. */
+/* Where a queue of Python keeps its items: in order of arrival, or as a heap. The GIL guards it.
+ * Only comparing items runs code of the program. */
 #ifndef BINE_EXT_QUEUE_ITEMS_H
 #define BINE_EXT_QUEUE_ITEMS_H
 
@@ -39,15 +40,17 @@ static inline int bine_py_items_reserve(struct bine_py_items *items, size_t more
     return __builtin_expect(there, 1) ? 0 : bine_py_items_grow(items, more);
 }
 /*
- * Push an item (borrowed), for which there is room, or pop one into *item (a new reference), if there is one. 1: done. 0: others have changed the
- * collection while items were compared, and this call has not; the caller looks at everything again. -1: what a comparison raised; nothing has
+ * Push an item (borrowed), for which there is room, or pop one into *item (a new reference), if
+ * there is one. 1: done. 0: others have changed the collection while items were compared, and this
+ * call has not; the caller looks at everything again. -1: what a comparison raised; nothing has
  * changed.
  */
 int bine_py_items_push(struct bine_py_items *items, PyObject *item);
 int bine_py_items_pop(struct bine_py_items *items, PyObject **item);
 /* The item that pop would take: borrowed. There is one. */
 PyObject *bine_py_items_next(const struct bine_py_items *items);
-/* An item (the reference is taken over) was popped for nothing: it is the next one again. Room was reserved. */
+/* An item (the reference is taken over) was popped for nothing: it is the next one again. Room was
+ * reserved. */
 void bine_py_items_give_back(struct bine_py_items *items, PyObject *item);
 /* An empty collection that had grown large gives its memory back. */
 void bine_py_items_shrink(struct bine_py_items *items);

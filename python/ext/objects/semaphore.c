@@ -1,8 +1,8 @@
 /*
  * Semaphore, BoundedSemaphore and RLock. gevent's semantics: see gevent.lock's documentation.
  *
- * They belong to no thread. What they keep is guarded by the GIL; so what is free is taken at once on any thread, and a thread that waits depends
- * on nobody but the one that releases.
+ * They belong to no thread. What they keep is guarded by the GIL; so what is free is taken at once
+ * on any thread, and a thread that waits depends on nobody but the one that releases.
  */
 #include <limits.h>
 
@@ -56,7 +56,8 @@ static int semaphore_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->counter = (unsigned)value;
-    self->maximum = PyObject_TypeCheck(object, &BoundedSemaphore_Type) && value > 0 ? (unsigned)value : INT_MAX;
+    self->maximum =
+        PyObject_TypeCheck(object, &BoundedSemaphore_Type) && value > 0 ? (unsigned)value : INT_MAX;
     return 0;
 }
 
@@ -84,7 +85,7 @@ static void lock_dealloc(PyObject *object)
     Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
 }
 
-/* ---- acquiring and releasing ------------------------------------------------------------------------------- */
+/* ---- acquiring and releasing ----------------------------------------------------------------- */
 
 static void release_permit(PyObject *object)
 {
@@ -142,7 +143,8 @@ static int try_acquire(Lock *self)
     return 1;
 }
 
-/* 1: got it; 0: not within the time, which the argument `timeout` made the deadline; -1: an exception. */
+/* 1: got it; 0: not within the time, which the argument `timeout` made the deadline; -1: an
+ * exception. */
 static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
 {
     int result = try_acquire(self);
@@ -157,13 +159,15 @@ static int acquire(Lock *self, int64_t deadline, PyObject *timeout)
     bine_py_sleeper_begin(&sleeper, carrier);
     sleeper.object = (PyObject *)self;
     sleeper.give_back = is_rlock(self) ? give_rlock_back : give_permit_back;
-    result = bine_py_take_from(&self->waiters, &sleeper, is_rlock(self) ? "acquire rlock" : "acquire semaphore", self,
-                               deadline);
+    result =
+        bine_py_take_from(&self->waiters, &sleeper,
+                          is_rlock(self) ? "acquire rlock" : "acquire semaphore", self, deadline);
     result = bine_py_timeout_waited(timeout, result);
     return result < 0 ? -1 : result == 0;
 }
 
-static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                   PyObject *keywords)
 {
     static const char *const names[] = {"blocking", "timeout", NULL};
     PyObject *given[] = {Py_True, Py_None};
@@ -262,7 +266,8 @@ static PyObject *semaphore_enter(PyObject *self, PyObject *unused)
 static PyObject *semaphore_exit(PyObject *self, PyObject *args)
 {
     (void)args;
-    PyObject *result = is_rlock((Lock *)self) ? rlock_release(self, NULL) : semaphore_release(self, NULL);
+    PyObject *result =
+        is_rlock((Lock *)self) ? rlock_release(self, NULL) : semaphore_release(self, NULL);
     if (!result)
         return NULL;
     Py_DECREF(result);
@@ -318,7 +323,8 @@ static PyObject *rlock_get_owner(PyObject *object, void *unused)
     return owner;
 }
 
-/* For threading.Condition: the lock is let go however often it was taken, and taken as often again. */
+/* For threading.Condition: the lock is let go however often it was taken, and taken as often
+ * again. */
 static PyObject *rlock_release_save(PyObject *object, PyObject *unused)
 {
     Lock *self = (Lock *)object;
@@ -338,7 +344,8 @@ static PyObject *rlock_acquire_restore(PyObject *object, PyObject *state)
     Lock *self = (Lock *)object;
     unsigned depth;
     PyObject *owner;
-    if (!PyTuple_Check(state) || !PyArg_ParseTuple(state, "IO!", &depth, &bine_Greenlet_Type, &owner))
+    if (!PyTuple_Check(state) ||
+        !PyArg_ParseTuple(state, "IO!", &depth, &bine_Greenlet_Type, &owner))
         return NULL;
     if (acquire(self, INT64_MAX, Py_None) < 0)
         return NULL;
@@ -354,27 +361,33 @@ static PyObject *semaphore_repr(PyObject *object)
     if (is_rlock(self))
         return PyUnicode_FromFormat("<%s at %p %s>", Py_TYPE(object)->tp_name, object,
                                     self->owner ? "locked" : "unlocked");
-    return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object, self->counter);
+    return PyUnicode_FromFormat("<%s at %p counter=%u>", Py_TYPE(object)->tp_name, object,
+                                self->counter);
 }
 
-#define COMMON                                                                                                       \
-    {"acquire", BINE_FAST_NAMED(semaphore_acquire),                                                                  \
-     "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed."},                              \
-        {"locked", semaphore_locked, METH_NOARGS, "locked()\n--\n\nTrue if it cannot be acquired without waiting."}, \
-        {"__enter__", semaphore_enter, METH_NOARGS, NULL},                                                           \
-    {                                                                                                                \
-        "__exit__", semaphore_exit, METH_VARARGS, NULL                                                               \
+#define COMMON                                                                          \
+    {"acquire", BINE_FAST_NAMED(semaphore_acquire),                                     \
+     "acquire(blocking=True, timeout=None)\n--\n\nTake it; False if the time passed."}, \
+        {"locked", semaphore_locked, METH_NOARGS,                                       \
+         "locked()\n--\n\nTrue if it cannot be acquired without waiting."},             \
+        {"__enter__", semaphore_enter, METH_NOARGS, NULL},                              \
+    {                                                                                   \
+        "__exit__", semaphore_exit, METH_VARARGS, NULL                                  \
     }
 
 static PyMethodDef semaphore_methods[] = {
     COMMON,
     {"rawlink", bine_semaphore_rawlink, METH_O,
-     "rawlink(callback)\n--\n\nCall callback(self), once, in another greenlet when there is a permit."},
+     "rawlink(callback)\n--\n\nCall callback(self), once, in another greenlet when there is a "
+     "permit."},
     {"unlink", bine_semaphore_unlink, METH_O, "unlink(callback)\n--\n\nDo not call it."},
-    {"linkcount", bine_semaphore_linkcount, METH_NOARGS, "linkcount()\n--\n\nHow many callbacks wait for a permit."},
+    {"linkcount", bine_semaphore_linkcount, METH_NOARGS,
+     "linkcount()\n--\n\nHow many callbacks wait for a permit."},
     {"_call_links", bine_semaphore_call_links, METH_NOARGS, NULL},
-    {"release", semaphore_release, METH_NOARGS, "release()\n--\n\nGive it back; how many are free then."},
-    {"ready", semaphore_ready, METH_NOARGS, "ready()\n--\n\nTrue if it can be acquired without waiting."},
+    {"release", semaphore_release, METH_NOARGS,
+     "release()\n--\n\nGive it back; how many are free then."},
+    {"ready", semaphore_ready, METH_NOARGS,
+     "ready()\n--\n\nTrue if it can be acquired without waiting."},
     {"wait", BINE_KEYWORDS(semaphore_wait),
      "wait(timeout=None)\n--\n\nWait until it can be acquired, without acquiring it."},
     {NULL, NULL, 0, NULL},
@@ -391,8 +404,8 @@ static PyMethodDef rlock_methods[] = {
 };
 
 static PyGetSetDef semaphore_getset[] = {
-    {"counter", get_counter, set_counter, "Permits that are there. It can be set; those who wait then get theirs.",
-     NULL},
+    {"counter", get_counter, set_counter,
+     "Permits that are there. It can be set; those who wait then get theirs.", NULL},
     {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -5,7 +5,8 @@
 static int call_soon(Lock *self)
 {
     PyObject *run = PyObject_GetAttrString((PyObject *)self, "_call_links");
-    PyObject *greenlet = run ? PyObject_CallMethod((PyObject *)&bine_Greenlet_Type, "spawn", "O", run) : NULL;
+    PyObject *greenlet =
+        run ? PyObject_CallMethod((PyObject *)&bine_Greenlet_Type, "spawn", "O", run) : NULL;
     Py_XDECREF(greenlet);
     Py_XDECREF(run);
     return greenlet ? 0 : -1;
@@ -25,8 +26,9 @@ PyObject *bine_semaphore_call_links(PyObject *object, PyObject *unused)
     while (self->links && PyList_GET_SIZE(self->links) && self->counter) {
         PyObject *link = PyList_GET_ITEM(self->links, 0);
         Py_INCREF(link);
-        PyObject *result =
-            PyList_SetSlice(self->links, 0, 1, NULL) < 0 ? NULL : PyObject_CallFunctionObjArgs(link, self, NULL);
+        PyObject *result = PyList_SetSlice(self->links, 0, 1, NULL) < 0
+                               ? NULL
+                               : PyObject_CallFunctionObjArgs(link, self, NULL);
         if (!result)
             PyErr_WriteUnraisable(link);
         Py_XDECREF(result);
@@ -40,7 +42,8 @@ PyObject *bine_semaphore_rawlink(PyObject *object, PyObject *callback)
     Lock *self = (Lock *)object;
     if (!PyCallable_Check(callback))
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", callback);
-    if ((!self->links && !(self->links = PyList_New(0))) || PyList_Append(self->links, callback) < 0)
+    if ((!self->links && !(self->links = PyList_New(0))) ||
+        PyList_Append(self->links, callback) < 0)
         return NULL;
     if (self->counter && call_soon(self) < 0)
         return NULL;

@@ -10,7 +10,8 @@ struct bine_py_greenlet;
 typedef struct {
     PyObject_HEAD struct bine_waitable waitable; /* ready: acquiring would not wait */
     struct bine_waiters waiters;
-    unsigned counter, maximum;      /* permits that are there, only while nobody waits; and at most */
+    unsigned counter, maximum;      /* permits that are there, only while nobody waits; and at
+                                     * most */
     unsigned depth;                 /* RLock: how often its owner has it */
     struct bine_py_greenlet *owner; /* RLock: owned reference; NULL: nobody */
     PyObject *links;                /* list of callables, or NULL */

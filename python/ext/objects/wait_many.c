@@ -16,14 +16,15 @@ static struct bine_waitable *waitable_of(PyObject *object)
     struct bine_waitable *waitable;
     if (PyObject_TypeCheck(object, &bine_Greenlet_Type))
         return &((struct bine_py_greenlet *)object)->waitable;
-    if ((waitable = bine_py_event_waitable(object)) || (waitable = bine_py_semaphore_waitable(object)) ||
+    if ((waitable = bine_py_event_waitable(object)) ||
+        (waitable = bine_py_semaphore_waitable(object)) ||
         (waitable = bine_py_queue_waitable(object)))
         return waitable;
     PyErr_Format(PyExc_TypeError, "cannot wait for %R", object);
     return NULL;
 }
 
-/* ---- the iterator ------------------------------------------------------------------------------------------ */
+/* ---- the iterator ---------------------------------------------------------------------------- */
 
 typedef struct iteration Iteration;
 
@@ -33,7 +34,8 @@ struct place {
     Iteration *iteration;
     struct place *next_ready;
     PyObject *object;   /* owned */
-    PyObject *stand_in; /* owned: a bine._link.StandIn for an object that is not one of ours; or NULL */
+    PyObject *stand_in; /* owned: a bine._link.StandIn for an object that is not one of ours; or
+                         * NULL */
 };
 
 struct iteration {
@@ -61,7 +63,8 @@ static void became_ready(struct bine_waiter *waiter)
         bine_py_wake(self->sleeper);
 }
 
-/* What is waited for at that place, whose object is set. One that has gevent's rawlink(), or is a Popen, gets a stand-in. NULL with a TypeError. */
+/* What is waited for at that place, whose object is set. One that has gevent's rawlink(), or is a
+ * Popen, gets a stand-in. NULL with a TypeError. */
 static struct bine_waitable *waitable_at(struct place *place)
 {
     struct bine_waitable *waitable = waitable_of(place->object);
@@ -120,7 +123,8 @@ static PyObject *iteration_new(PyObject *objects, PyObject *timeout, PyObject *c
         if (wanted < self->left)
             self->left = wanted < 0 ? 0 : wanted;
     }
-    if (PyErr_Occurred() || bine_py_deadline(timeout, &self->deadline) < 0 || watch_all(self, all) < 0)
+    if (PyErr_Occurred() || bine_py_deadline(timeout, &self->deadline) < 0 ||
+        watch_all(self, all) < 0)
         Py_CLEAR(self);
     Py_DECREF(all);
     return (PyObject *)self;
@@ -175,7 +179,8 @@ static PyObject *iteration_next(PyObject *object)
     if (self->left <= 0)
         return NULL;
     if (!self->ready_first &&
-        ((self->deadline ? collect_wait_for_one(self) : bine_py_refused()) < 0 || !self->ready_first))
+        ((self->deadline ? collect_wait_for_one(self) : bine_py_refused()) < 0 ||
+         !self->ready_first))
         return NULL; /* an exception, or out of time */
     struct place *place = self->ready_first;
     self->ready_first = place->next_ready;
@@ -216,9 +221,10 @@ static PyTypeObject Iteration_Type = {
     .tp_methods = iteration_methods,
 };
 
-/* ---- the functions -------------------------------------------------------------------------------------------- */
+/* ---- the functions --------------------------------------------------------------------------- */
 
-/* Until all other greenlets have ended, or those that are left can never go on: True; False if the time passed. */
+/* Until all other greenlets have ended, or those that are left can never go on: True; False if the
+ * time passed. */
 static PyObject *wait_for_all(PyObject *timeout)
 {
     int64_t deadline;
@@ -252,7 +258,8 @@ static PyObject *py_wait(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     if (objects == Py_None)
         return wait_for_all(timeout);
-    PyObject *iteration = iteration_new(objects, timeout, count), *list = iteration ? PySequence_List(iteration) : NULL;
+    PyObject *iteration = iteration_new(objects, timeout, count),
+             *list = iteration ? PySequence_List(iteration) : NULL;
     Py_XDECREF(iteration);
     return list;
 }
@@ -277,9 +284,11 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
     PyObject *greenlets, *timeout = Py_None, *count = Py_None;
     int raise_error = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OpO:joinall", names, &greenlets, &timeout, &raise_error, &count))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OpO:joinall", names, &greenlets, &timeout,
+                                     &raise_error, &count))
         return NULL;
-    PyObject *iteration = iteration_new(greenlets, timeout, count), *done = iteration ? PyList_New(0) : NULL, *object;
+    PyObject *iteration = iteration_new(greenlets, timeout, count),
+             *done = iteration ? PyList_New(0) : NULL, *object;
     while (done && (object = iteration_next(iteration))) {
         PyObject *exception = raise_error ? PyObject_GetAttrString(object, "exception") : NULL;
         PyErr_Clear(); /* a Popen has none */
@@ -300,12 +309,15 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 
 static PyMethodDef functions[] = {
     {"wait", BINE_KEYWORDS(py_wait),
-     "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list of those that are. "
+     "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list "
+     "of those that are. "
      "Without objects: until all other greenlets have ended or can never go on."},
     {"iwait", BINE_KEYWORDS(py_iwait),
-     "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become ready."},
+     "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become "
+     "ready."},
     {"joinall", BINE_KEYWORDS(py_joinall),
-     "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; the list of those "
+     "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; "
+     "the list of those "
      "that ended."},
     {NULL, NULL, 0, NULL},
 };

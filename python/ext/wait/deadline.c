@@ -11,7 +11,8 @@ int bine_py_deadline_of(PyObject *seconds, int64_t *deadline)
         *deadline = INT64_MAX;
         return 0;
     }
-    double value = PyLong_CheckExact(seconds) ? PyLong_AsDouble(seconds) : PyFloat_AsDouble(seconds);
+    double value =
+        PyLong_CheckExact(seconds) ? PyLong_AsDouble(seconds) : PyFloat_AsDouble(seconds);
     if (value == -1.0 && PyErr_Occurred())
         return -1;
     if (isnan(value)) {

@@ -28,9 +28,11 @@ PyObject *bine_py_dump_text(void)
 void bine_loop_exit_raise(void)
 {
     PyObject *text = bine_py_dump_text();
-    PyObject *all = text ? PyUnicode_FromFormat("This operation would block forever\n%U", text) : NULL;
+    PyObject *all =
+        text ? PyUnicode_FromFormat("This operation would block forever\n%U", text) : NULL;
     PyObject *error = all ? PyObject_CallFunctionObjArgs(type, all, NULL) : NULL;
-    if (error && PyObject_SetAttrString(error, "_raised", Py_True) == 0) /* its hub is the thread's */
+    /* Its hub is the thread's. */
+    if (error && PyObject_SetAttrString(error, "_raised", Py_True) == 0)
         PyErr_SetObject(type, error);
     Py_XDECREF(error);
     Py_XDECREF(all);
@@ -39,8 +41,9 @@ void bine_loop_exit_raise(void)
 
 int bine_loop_exit_init(PyObject *module)
 {
-    type = PyErr_NewExceptionWithDoc("bine.exceptions.LoopExit",
-                                     "Nothing can wake any greenlet any more; the text says who waits for what.",
-                                     PyExc_Exception, NULL);
+    type = PyErr_NewExceptionWithDoc(
+        "bine.exceptions.LoopExit",
+        "Nothing can wake any greenlet any more; the text says who waits for what.",
+        PyExc_Exception, NULL);
     return type ? PyModule_AddObjectRef(module, "LoopExit", type) : -1;
 }

@@ -36,7 +36,8 @@ static void order_dropped(struct bine_message *message)
         order_carry_out((struct order *)message, true);
 }
 
-int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run, PyObject *object, PyObject *argument)
+int bine_py_order_there(struct bine_hub *hub, uint64_t life, bine_py_order *run, PyObject *object,
+                        PyObject *argument)
 {
     struct order *order = PyMem_RawMalloc(sizeof *order);
     if (!order)

@@ -23,8 +23,8 @@ int bine_py_park_failed(struct bine_carrier *carrier, int error);
  */
 int bine_py_wait_begin(void);
 int bine_py_wait_end(bool failed);
-/* The same begin, and the GIL is released for the call; and the GIL is taken again, before that end.
- * errno stays. */
+/* The same begin, and the GIL is released for the call; and the GIL is taken again, before that
+ * end. errno stays. */
 struct bine_py_outside {
     struct bine_carrier *carrier;
     PyThreadState *state;

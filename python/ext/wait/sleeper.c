@@ -1,8 +1,9 @@
 /*
  * Waits that any OS thread may end.
  *
- * Objects of Python are used from all threads of the interpreter. The GIL guards what they keep, their queues of waiters among it. Only the
- * greenlet that is woken belongs to one hub: another thread sends that hub a message.
+ * Objects of Python are used from all threads of the interpreter. The GIL guards what they keep,
+ * their queues of waiters among it. Only the greenlet that is woken belongs to one hub: another
+ * thread sends that hub a message.
  */
 #include "sleeper.h"
 
@@ -27,8 +28,10 @@ static void sleeper_arrived(struct bine_message *message)
 
 void bine_py_sleeper_begin(struct bine_py_sleeper *sleeper, struct bine_carrier *carrier)
 {
-    *sleeper = (struct bine_py_sleeper){
-        .message.deliver = sleeper_arrived, .carrier = carrier, .hub = carrier->g->hub, .next = sleepers};
+    *sleeper = (struct bine_py_sleeper){.message.deliver = sleeper_arrived,
+                                        .carrier = carrier,
+                                        .hub = carrier->g->hub,
+                                        .next = sleepers};
     if (sleepers)
         sleepers->previous = sleeper;
     sleepers = sleeper;
@@ -55,7 +58,8 @@ void bine_py_sleeper_end(struct bine_py_sleeper *sleeper)
     /* The message on its way is on this stack. */
     while (atomic_load(&sleeper->sent)) {
         sleeper->carrier->waiting++;
-        bine_park(sleeper->hub, "message of another thread", 0, INT64_MAX, BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
+        bine_park(sleeper->hub, "message of another thread", 0, INT64_MAX,
+                  BINE_PARK_FIRM | BINE_PARK_EXTERNAL);
         sleeper->carrier->waiting--;
     }
 }
@@ -99,7 +103,8 @@ struct bine_py_sleeper *bine_py_claim(struct bine_waiters *queue)
 static int outcome(struct bine_py_sleeper *sleeper, int error)
 {
     if (error == 0 || error == ETIME || sleeper->served) {
-        /* It was served first, or its time was up. What was thrown, or is due, is raised at the next wait. */
+        /* It was served first, or its time was up. What was thrown, or is due, is raised at the
+         * next wait. */
         if (__builtin_expect(bine_carrier_pending(sleeper->carrier), 0))
             bine_pending_poke(sleeper->carrier);
         return error == ETIME && !sleeper->served ? ETIME : 0;
@@ -107,8 +112,8 @@ static int outcome(struct bine_py_sleeper *sleeper, int error)
     return bine_py_park_failed(sleeper->carrier, error);
 }
 
-int bine_py_sleep_in(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, uintptr_t object,
-                     int64_t deadline)
+int bine_py_sleep_in(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb,
+                     uintptr_t object, int64_t deadline)
 {
     struct bine_carrier *carrier = sleeper->carrier;
     if (bine_carrier_pending(carrier) && bine_pending_raise() < 0)
@@ -123,8 +128,8 @@ int bine_py_sleep_in(struct bine_waiters *queue, struct bine_py_sleeper *sleeper
     return outcome(sleeper, error);
 }
 
-int bine_py_take_from(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb, void *object,
-                      int64_t deadline)
+int bine_py_take_from(struct bine_waiters *queue, struct bine_py_sleeper *sleeper, const char *verb,
+                      void *object, int64_t deadline)
 {
     int error;
     do {
@@ -154,13 +159,15 @@ int bine_py_watch(struct bine_waitable *waitable, const char *verb, int64_t dead
     int error;
     bine_py_sleeper_begin(&sleeper, carrier);
     do {
-        error = bine_py_sleep_in(&waitable->watchers, &sleeper, verb, (uintptr_t)waitable, deadline);
+        error =
+            bine_py_sleep_in(&waitable->watchers, &sleeper, verb, (uintptr_t)waitable, deadline);
     } while ((error == 0 || error == EINTR) && !waitable->class->ready(waitable));
     bine_py_sleeper_end(&sleeper);
     return error < 0 ? -1 : error != ETIME || waitable->class->ready(waitable);
 }
 
-/* The sleepers of a hub (NULL: of all) will never run again, and their stacks go. What they were given goes on to the next. */
+/* The sleepers of a hub (NULL: of all) will never run again, and their stacks go. What they were
+ * given goes on to the next. */
 static void sleepers_forget(const struct bine_hub *hub)
 {
     struct bine_py_sleeper *served = NULL, **last = &served;

@@ -1,6 +1,7 @@
 /*
- * Timeout: gevent's. A timer of the hub; when it is due, the exception is raised in the greenlet that started it, wherever it waits.
- * The timer fires in the hub's turn, without the GIL: it only links the record into the carrier's list and pokes.
+ * Timeout: gevent's. A timer of the hub; when it is due, the exception is raised in the greenlet
+ * that started it, wherever it waits. The timer fires in the hub's turn, without the GIL: it only
+ * links the record into the carrier's list and pokes.
  */
 #include "timeout.h"
 
@@ -19,16 +20,18 @@ typedef struct bine_py_timeout {
     uint32_t timer;                          /* of the hub's, while started */
     struct bine_hub *hub;                    /* NULL: not started */
     uint64_t life;                           /* of the hub, when it was started */
-    struct bine_carrier *carrier;            /* of the greenlet that started it; NULL: that has ended */
+    struct bine_carrier *carrier;            /* of the greenlet that started it; NULL: that has
+                                              * ended */
     struct bine_py_timeout *younger, *older; /* in carrier->timeouts, while started */
     struct bine_py_timeout *next;            /* in carrier->expired, or in `spent` */
     PyObject *seconds, *exception;
-    PyObject
-        *watcher; /* of the event loop, in place of the timer, if a subclass overrides _on_expiration(); else NULL */
-    bool expired; /* in either list */
+    PyObject *watcher; /* of the event loop, in place of the timer, if a subclass overrides
+                        * _on_expiration(); else NULL */
+    bool expired;      /* in either list */
 } Timeout;
 
-/* What became due after the greenlet that had started it had ended. The timer that found out did not have the GIL to let go of them. */
+/* What became due after the greenlet that had started it had ended. The timer that found out did
+ * not have the GIL to let go of them. */
 static _Thread_local Timeout *spent;
 
 static void fire(void *timeout, int64_t deadline)
@@ -44,7 +47,8 @@ static void fire(void *timeout, int64_t deadline)
         bine_pending_poke(self->carrier);
 }
 
-/* Has the thread that started it ended? Then so have its timer and its carrier, and the hub may be another thread's by now. */
+/* Has the thread that started it ended? Then so have its timer and its carrier, and the hub may be
+ * another thread's by now. */
 static bool outlived(const Timeout *self)
 {
     return bine_hub_gone(self->hub, self->life);
@@ -79,7 +83,8 @@ static void timeout_stop_there(PyObject *object, PyObject *unused, bool gone)
     timeout_stop((Timeout *)object);
 }
 
-/* Without memory for the order to another thread the timer stays: it is raised late rather than never. */
+/* Without memory for the order to another thread the timer stays: it is raised late rather than
+ * never. */
 static void timeout_stop(Timeout *self)
 {
     PyObject *watcher = self->watcher;
@@ -89,7 +94,8 @@ static void timeout_stop(Timeout *self)
         return;
     bool over = outlived(self);
     if (!over && self->hub != bine_hub_here() &&
-        bine_py_order_there(self->hub, self->life, timeout_stop_there, (PyObject *)self, NULL) != ESRCH)
+        bine_py_order_there(self->hub, self->life, timeout_stop_there, (PyObject *)self, NULL) !=
+            ESRCH)
         return;
     over |= self->hub != bine_hub_here();
     if (!over) {
@@ -118,7 +124,8 @@ static void reap(void)
 
 void bine_timeouts_abandon(struct bine_carrier *carrier)
 {
-    /* In a thread that became a greenlet the GIL is not to be had here: what was due already is let go later. */
+    /* In a thread that became a greenlet the GIL is not to be had here: what was due already is let
+     * go later. */
     for (Timeout *due; (due = carrier->expired);) {
         carrier->expired = due->next;
         due->next = spent;
@@ -148,9 +155,9 @@ static PyObject *exception_of(Timeout *self)
         exception = self->exception;
         Py_INCREF(exception);
     } else {
-        PyObject *text =
-            PyUnicode_FromFormat("exceptions must be classes, or instances, deriving from BaseException, not %s",
-                                 Py_TYPE(self->exception)->tp_name);
+        PyObject *text = PyUnicode_FromFormat(
+            "exceptions must be classes, or instances, deriving from BaseException, not %s",
+            Py_TYPE(self->exception)->tp_name);
         exception = text ? PyObject_CallFunctionObjArgs(PyExc_TypeError, text, NULL) : NULL;
         Py_XDECREF(text);
     }
@@ -198,9 +205,10 @@ int bine_py_timeout_waited(PyObject *timeout, int outcome)
 
 PyObject *bine_py_raise_timeout(PyObject *timeout)
 {
-    PyObject *exception = PyObject_TypeCheck(timeout, &bine_Timeout_Type)
-                              ? exception_of((Timeout *)timeout)
-                              : PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, timeout, NULL);
+    PyObject *exception =
+        PyObject_TypeCheck(timeout, &bine_Timeout_Type)
+            ? exception_of((Timeout *)timeout)
+            : PyObject_CallFunctionObjArgs((PyObject *)&bine_Timeout_Type, timeout, NULL);
     if (exception) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -213,7 +221,8 @@ static int timeout_init(PyObject *object, PyObject *args, PyObject *kwargs)
     static char *names[] = {"seconds", "exception", "ref", "priority", NULL};
     Timeout *self = (Timeout *)object;
     PyObject *seconds = Py_None, *exception = Py_None, *ref, *priority;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOO:Timeout", names, &seconds, &exception, &ref, &priority))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOO:Timeout", names, &seconds, &exception,
+                                     &ref, &priority))
         return -1;
     PyObject *none = PyTuple_New(0);
     if (!none || ((PyTypeObject *)PyExc_BaseException)->tp_init(object, none, NULL) < 0) {
@@ -258,7 +267,7 @@ static void timeout_dealloc(PyObject *object)
     ((PyTypeObject *)PyExc_BaseException)->tp_dealloc(object);
 }
 
-/* ---- a subclass's _on_expiration() ------------------------------------------------------------------------- */
+/* ---- a subclass's _on_expiration() ----------------------------------------------------------- */
 
 static PyObject *on_expiration; /* the class's own */
 
@@ -273,7 +282,8 @@ static bool is_overridden(Timeout *self)
     return other;
 }
 
-/* The loop calls it, as gevent's does, with the greenlet that started the timeout and what is to be raised there. */
+/* The loop calls it, as gevent's does, with the greenlet that started the timeout and what is to be
+ * raised there. */
 static int start_watcher(Timeout *self)
 {
     PyObject *module = PyImport_ImportModule("bine.timeout");
@@ -305,7 +315,8 @@ static int start(Timeout *self)
 {
     int64_t deadline;
     if (self->hub || is_watched(self)) {
-        PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first", self);
+        PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first",
+                     self);
         return -1;
     }
     reap();
@@ -357,7 +368,8 @@ static PyObject *timeout_start_new(PyObject *class, PyObject *args, PyObject *kw
 {
     static char *names[] = {"timeout", "exception", "ref", NULL};
     PyObject *seconds = Py_None, *exception = Py_None, *ref = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:start_new", names, &seconds, &exception, &ref))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:start_new", names, &seconds, &exception,
+                                     &ref))
         return NULL;
     PyObject *self;
     if (PyObject_TypeCheck(seconds, &bine_Timeout_Type)) {
@@ -390,7 +402,8 @@ static PyObject *timeout_exit(PyObject *object, PyObject *args)
         return NULL;
     bool silent = self->exception == Py_False;
     if (self->expired && value != Py_None && value != object) {
-        /* It was due, and the extension that waited reported the cut as an error of its own: the timeout is the reason. */
+        /* It was due, and the extension that waited reported the cut as an error of its own: the
+         * timeout is the reason. */
         PyObject *reason = exception_of(self);
         if (!reason)
             return NULL;
@@ -442,17 +455,20 @@ static PyObject *timeout_repr(PyObject *object)
 static PyObject *timeout_get_pending(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong((((Timeout *)self)->hub && !((Timeout *)self)->expired) || is_watched((Timeout *)self));
+    return PyBool_FromLong((((Timeout *)self)->hub && !((Timeout *)self)->expired) ||
+                           is_watched((Timeout *)self));
 }
 
 static PyMethodDef timeout_methods[] = {
-    {"start", timeout_start, METH_NOARGS, "start()\n--\n\nSchedule the timeout for the current greenlet."},
+    {"start", timeout_start, METH_NOARGS,
+     "start()\n--\n\nSchedule the timeout for the current greenlet."},
     {"cancel", timeout_cancel, METH_NOARGS, "cancel()\n--\n\nStop it; it can be started again."},
     {"close", timeout_cancel, METH_NOARGS, "close()\n--\n\nThe same as cancel()."},
     {"start_new", BINE_KEYWORDS(timeout_start_new) | METH_CLASS,
      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout."},
     {"_on_expiration", timeout_on_expiration, METH_VARARGS,
-     "_on_expiration(greenlet, exception)\n--\n\nThe timeout is due: throw the exception into the greenlet that "
+     "_on_expiration(greenlet, exception)\n--\n\nThe timeout is due: throw the exception into the "
+     "greenlet that "
      "started it. A subclass that "
      "overrides it is called by the event loop, where it may not wait."},
     {"__enter__", timeout_enter, METH_NOARGS, NULL},

@@ -106,8 +106,8 @@ static void errand_arrived(struct bine_message *message)
         return;
     }
     const struct bine_errand *errand = &trip->errand;
-    trip->agent =
-        errand->run ? bine_spawn(errand_carry_out, trip) : bine_spawn_at(errand->function, errand->item, errand->site);
+    trip->agent = errand->run ? bine_spawn(errand_carry_out, trip)
+                              : bine_spawn_at(errand->function, errand->item, errand->site);
     if (!trip->agent) {
         errand_answer(trip, errno);
         return;

@@ -27,8 +27,9 @@ static int futex_driver_turn(struct bine_driver *driver, int64_t deadline)
         return 0;
     struct timespec until = {deadline / BINE_SECOND, deadline % BINE_SECOND};
     /* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, to the nanosecond (futex(2)). */
-    long rc = bine_libc.syscall(SYS_futex, &hub->futex_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
-                                deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    long rc =
+        bine_libc.syscall(SYS_futex, &hub->futex_woken, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0,
+                          deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     int error = rc < 0 ? errno : 0;
     atomic_store(&hub->futex_woken, 0);
     if (error == EINTR) {

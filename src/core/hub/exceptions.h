@@ -26,7 +26,9 @@ void bine_exceptions_find(void);
 void bine_exceptions_update(struct bine_hub *hub);
 static inline void bine_exceptions_follow(struct bine_hub *hub)
 {
-    if (__builtin_expect(hub->runtimes != atomic_load_explicit(&bine_exceptions_runtimes, memory_order_acquire), 0))
+    if (__builtin_expect(hub->runtimes !=
+                             atomic_load_explicit(&bine_exceptions_runtimes, memory_order_acquire),
+                         0))
         bine_exceptions_update(hub);
 }
 

@@ -7,8 +7,11 @@
 #include <pthread.h>
 
 /* Of the program's sanitizer; NULL in all others. */
-__attribute__((weak)) void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
-__attribute__((weak)) void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_size);
+__attribute__((weak)) void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom,
+                                                          size_t size);
+__attribute__((weak)) void __sanitizer_finish_switch_fiber(void *fake_stack,
+                                                           const void **old_bottom,
+                                                           size_t *old_size);
 __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 
 bine_arch_entry *bine_greenlet_entry = bine_greenlet_enter;
@@ -36,7 +39,8 @@ void bine_fibers_begin(struct bine_hub *hub)
 void bine_fiber_leave(struct bine_hub *hub, void **fake_stack, const struct bine_greenlet *to)
 {
     const void *bottom = to->stack ? bine_stack_bottom(to->stack) : hub->root_bottom;
-    __sanitizer_start_switch_fiber(fake_stack, bottom, to->stack ? bine_stack_size(to->stack) : hub->root_size);
+    __sanitizer_start_switch_fiber(fake_stack, bottom,
+                                   to->stack ? bine_stack_size(to->stack) : hub->root_size);
 }
 
 void bine_fiber_arrive(void *fake_stack)

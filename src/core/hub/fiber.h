@@ -21,7 +21,8 @@ static inline void bine_fibers_begin(struct bine_hub *hub)
 {
     (void)hub;
 }
-static inline void bine_fiber_leave(struct bine_hub *hub, void **fake_stack, const struct bine_greenlet *to)
+static inline void bine_fiber_leave(struct bine_hub *hub, void **fake_stack,
+                                    const struct bine_greenlet *to)
 {
     (void)hub, (void)fake_stack, (void)to;
 }

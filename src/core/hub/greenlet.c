@@ -34,7 +34,8 @@ static struct bine_hub *greenlet_hub(const struct bine_waitable *object)
     return ((const struct bine_greenlet *)object)->hub;
 }
 
-const struct bine_waitable_class bine_greenlet_class = {"greenlet", greenlet_ready, NULL, greenlet_hub};
+const struct bine_waitable_class bine_greenlet_class = {"greenlet", greenlet_ready, NULL,
+                                                        greenlet_hub};
 
 void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenlet *g))
 {
@@ -47,7 +48,8 @@ void bine_greenlet_on_end(enum bine_slot slot, void (*ended)(struct bine_greenle
 static int refill_records(struct bine_hub *hub)
 {
     size_t records = hub->records_made + CHUNK_RECORDS;
-    if (bine_ready_reserve(&hub->ready, records) < 0 || bine_timers_reserve(&hub->timers, 2 * records) < 0)
+    if (bine_ready_reserve(&hub->ready, records) < 0 ||
+        bine_timers_reserve(&hub->timers, 2 * records) < 0)
         return -1;
     struct bine_greenlet *chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof *chunk);
     if (!chunk)
@@ -203,7 +205,8 @@ static void delay_over(void *greenlet, int64_t deadline)
 }
 
 /* A new greenlet, not yet in the ready queue. */
-static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int class, bine_run *run, void *arg,
+static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int class, bine_run *run,
+                                                                           void *arg,
                                                                            const char *site)
 {
     struct bine_hub *hub = bine_hub_of_thread;
@@ -267,8 +270,8 @@ bine_greenlet *bine_spawn_later_at(int64_t delay, bine_run *run, void *arg, cons
     return g;
 }
 
-static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool room, bine_run *run, void *arg,
-                                        const char *site)
+static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool room, bine_run *run,
+                                        void *arg, const char *site)
 {
     static const bine_spawn_options defaults;
     if (!options)
@@ -305,13 +308,14 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
     return g;
 }
 
-bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg, const char *site)
+bine_greenlet *bine_spawn_with_at(const bine_spawn_options *options, bine_run *run, void *arg,
+                                  const char *site)
 {
     return spawn_with(options, false, run, arg, site);
 }
 
-struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
-                                           const char *site)
+struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run,
+                                           void *arg, const char *site)
 {
     return spawn_with(options, true, run, arg, site);
 }
@@ -376,7 +380,8 @@ static inline void conclude(struct bine_hub *hub, struct bine_greenlet *g, void 
     g->error = error;
     if (!(g->flags & (BINE_G_ROOT | BINE_G_HIDDEN)))
         hub->greenlets--;
-    if (g->flags & BINE_G_BELONGINGS || !bine_waiters_empty(&g->waitable.watchers) || !bine_waiters_empty(&hub->empty))
+    if (g->flags & BINE_G_BELONGINGS || !bine_waiters_empty(&g->waitable.watchers) ||
+        !bine_waiters_empty(&hub->empty))
         announce_end(hub, g);
 }
 
@@ -400,7 +405,8 @@ void bine_greenlet_renew(enum bine_slot kept)
 }
 
 /* What it opened is closed first, then what others keep for it ends. */
-static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct bine_greenlet *g, bool returned)
+static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct bine_greenlet *g,
+                                                    bool returned)
 {
     if (g->attention & (BINE_A_SCOPE | BINE_A_SHIELD)) {
         if (returned)
@@ -414,7 +420,8 @@ static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct
 }
 
 /* What a greenlet does last, still on its stack. */
-static inline void greenlet_end(struct bine_hub *hub, struct bine_greenlet *g, void *value, int error, bool returned)
+static inline void greenlet_end(struct bine_hub *hub, struct bine_greenlet *g, void *value,
+                                int error, bool returned)
 {
     if (__builtin_expect(g->condition & BINE_END_WITH_CARE || bine_watermark_enabled, 0))
         end_with_care(hub, g, returned);
@@ -423,11 +430,13 @@ static inline void greenlet_end(struct bine_hub *hub, struct bine_greenlet *g, v
 
 static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bine_hub *hub)
 {
-    struct bine_greenlet *next = hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
+    struct bine_greenlet *next =
+        hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
     if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
     bine_exceptions_drop(hub);
-    if (hub->fibers && (next->state != BINE_NEW || next->stack_class != hub->current->stack_class)) {
+    if (hub->fibers &&
+        (next->state != BINE_NEW || next->stack_class != hub->current->stack_class)) {
         if (next->state == BINE_NEW)
             next->stack = bine_stacks_take(hub->stacks, next->stack_class);
         /* otherwise it takes over this stack, which is no switch */
@@ -439,7 +448,8 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
 /* Returns the greenlet that runs after the current one, which has ended. */
 static inline struct bine_greenlet *next_to_run(struct bine_hub *hub)
 {
-    return __builtin_expect(hub->succession, 0) ? next_with_care(hub) : bine_schedule_next_quick(hub);
+    return __builtin_expect(hub->succession, 0) ? next_with_care(hub)
+                                                : bine_schedule_next_quick(hub);
 }
 
 BINE_NO_SANITIZE struct bine_arch_context *bine_greenlet_enter(void)

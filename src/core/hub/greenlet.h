@@ -121,8 +121,10 @@ enum {
 
 /* A mask for `condition`: if one of these bits is set, the end of the greenlet has more to do than
  * to wake its joiners. */
-#define BINE_END_WITH_CARE ((uint32_t)BINE_G_BELONGINGS << 8 | (uint32_t)(BINE_A_SCOPE | BINE_A_SHIELD) << 24)
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where flags and attention lie in `condition`");
+#define BINE_END_WITH_CARE \
+    ((uint32_t)BINE_G_BELONGINGS << 8 | (uint32_t)(BINE_A_SCOPE | BINE_A_SHIELD) << 24)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "where flags and attention lie in `condition`");
 
 static inline void bine_greenlet_keep(struct bine_greenlet *g, enum bine_slot slot, void *value)
 {
@@ -138,8 +140,8 @@ void bine_greenlet_show(struct bine_greenlet *g);
 
 /* Does what bine_spawn_with does, for language runtimes. The BINE_STACK_ROOM bytes from
  * g->stack->top upwards belong to the greenlet from its first step to its end. */
-struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run, void *arg,
-                                           const char *site);
+struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run,
+                                           void *arg, const char *site);
 
 /* Tells g, which is new, not to discard its argument. */
 static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)

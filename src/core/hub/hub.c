@@ -102,7 +102,8 @@ static void abandon_all(struct bine_hub *hub)
     int generation = 0;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is a root */
     while (hub->all != hub->root || hub->root->all_next) {
-        struct bine_greenlet *g = hub->root->all_previous ? hub->root->all_previous : hub->root->all_next;
+        struct bine_greenlet *g =
+            hub->root->all_previous ? hub->root->all_previous : hub->root->all_next;
         if (left == 0) {
             left = count_others(hub);
             hub->refuses_discards = ++generation >= GENERATIONS;
@@ -237,7 +238,8 @@ static void initialise(void)
     bine_libc_resolve();
     once_error = pthread_key_create(&thread_end_key, hub_thread_ended);
     if (!once_error)
-        once_error = pthread_atfork(prepare_fork, hub_after_fork_in_parent, hub_after_fork_in_child);
+        once_error =
+            pthread_atfork(prepare_fork, hub_after_fork_in_parent, hub_after_fork_in_child);
 }
 
 static struct bine_hub *hub_record(void)
@@ -282,7 +284,8 @@ static void begin_life(struct bine_hub *hub)
     _Static_assert(offsetof(struct bine_hub, driver) < offsetof(struct bine_hub, inbox) &&
                        offsetof(struct bine_hub, inbox) < offsetof(struct bine_hub, root) &&
                        offsetof(struct bine_hub, root) < offsetof(struct bine_hub, futex_driver) &&
-                       offsetof(struct bine_hub, futex_driver) < offsetof(struct bine_hub, futex_woken),
+                       offsetof(struct bine_hub, futex_driver) <
+                           offsetof(struct bine_hub, futex_woken),
                    "the order of what stays");
     clear(hub, 0, offsetof(struct bine_hub, driver));
     clear(hub, END_OF(driver), offsetof(struct bine_hub, inbox));

@@ -64,7 +64,8 @@ struct bine_driver {
 struct bine_around {
     void *(*leave)(struct bine_hub *hub, struct bine_greenlet *g);
     void (*back)(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error);
-    int (*refuse)(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags);
+    int (*refuse)(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                  unsigned flags);
     void (*interrupted)(struct bine_hub *hub, struct bine_greenlet *g);
 };
 
@@ -79,7 +80,8 @@ struct bine_around {
  */
 struct bine_exchange {
     size_t room;
-    void (*pass)(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room);
+    void (*pass)(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to,
+                 void *room);
 };
 
 /*
@@ -215,7 +217,8 @@ struct bine_hub *bine_hub_here(void);
  * date at once. "Yes" never is. */
 static inline bool bine_hub_gone(const struct bine_hub *hub, uint64_t life)
 {
-    return bine_inbox_closed(&hub->inbox) || atomic_load_explicit(&hub->life, memory_order_relaxed) != life;
+    return bine_inbox_closed(&hub->inbox) ||
+           atomic_load_explicit(&hub->life, memory_order_relaxed) != life;
 }
 
 /* Does g belong to another thread? */

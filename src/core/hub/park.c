@@ -32,7 +32,8 @@ static void clear_interrupt(struct bine_greenlet *g)
 
 /* What a park fails with, or a call that would park, because `error` is pending. It spends an
  * interrupt. 0: it waits all the same. */
-static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                       unsigned flags)
 {
     if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
         clear_interrupt(g);
@@ -81,7 +82,8 @@ static void park_due(void *greenlet, int64_t deadline)
     if (g->state != BINE_PARKED)
         return; /* woken in the same turn */
     g->park_flags &= (uint8_t)~BINE_PARK_TIMED;
-    if (g->attention && listens(g, g->park_flags) && g->timeouts && g->timeouts->earliest <= deadline) {
+    if (g->attention && listens(g, g->park_flags) && g->timeouts &&
+        g->timeouts->earliest <= deadline) {
         for (struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
             if (scope->deadline <= deadline)
                 scope->expired = true;
@@ -92,8 +94,10 @@ static void park_due(void *greenlet, int64_t deadline)
 }
 
 /* The wait of the current greenlet, which may wait. */
-static inline __attribute__((always_inline)) void begin(struct bine_hub *hub, struct bine_greenlet *g, const char *verb,
-                                                        uintptr_t object, int64_t deadline, unsigned flags)
+static inline __attribute__((always_inline)) void begin(struct bine_hub *hub,
+                                                        struct bine_greenlet *g, const char *verb,
+                                                        uintptr_t object, int64_t deadline,
+                                                        unsigned flags)
 {
     g->verb = verb;
     g->object = object;
@@ -117,8 +121,9 @@ static inline __attribute__((always_inline)) int end(struct bine_hub *hub, struc
 }
 
 /* With everything that can be out of the ordinary. */
-static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const char *verb, uintptr_t object,
-                                                    int64_t deadline, unsigned flags)
+static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const char *verb,
+                                                    uintptr_t object, int64_t deadline,
+                                                    unsigned flags)
 {
     struct bine_greenlet *g = hub->current;
     if (hub->no_park)
@@ -141,7 +146,8 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     return error;
 }
 
-int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags)
+int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline,
+              unsigned flags)
 {
     struct bine_greenlet *g = hub->current;
     if (__builtin_expect(hub->unusual || g->attention, 0))

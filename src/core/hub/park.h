@@ -37,7 +37,8 @@ enum {
  * On an error the caller unlinks its own waiter. A wake that came first wins: bine_park returns 0,
  * and the kill ends the next park.
  */
-int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline, unsigned flags);
+int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t deadline,
+              unsigned flags);
 
 /* bine_cancel does what bine_kill does to a greenlet of this thread, but a greenlet that has not
  * begun begins all the same. bine_uncancel takes it back: waits that begin from now on do not fail.

@@ -41,7 +41,8 @@ struct bine_greenlet *bine_ready_take(struct bine_ready *ready, uint32_t skip)
     assert(skip < bine_ready_count(ready));
     struct bine_greenlet *taken = ready->slots[(ready->head + skip) & ready->mask];
     for (uint32_t i = skip; i > 0; i--)
-        ready->slots[(ready->head + i) & ready->mask] = ready->slots[(ready->head + i - 1) & ready->mask];
+        ready->slots[(ready->head + i) & ready->mask] =
+            ready->slots[(ready->head + i - 1) & ready->mask];
     ready->head++;
     return taken;
 }

@@ -9,7 +9,8 @@
 #include "park.h"
 
 /* On the stack that `to` has taken. */
-static inline __attribute__((always_inline)) void start(struct bine_hub *hub, struct bine_greenlet *from,
+static inline __attribute__((always_inline)) void start(struct bine_hub *hub,
+                                                        struct bine_greenlet *from,
                                                         struct bine_greenlet *to)
 {
     to->state = BINE_READY;
@@ -25,7 +26,8 @@ void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct
 }
 
 /* bine_switch_unchanged where the program's sanitizer is told. */
-static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from,
+                             struct bine_greenlet *to)
 {
     struct bine_exception_globals exceptions = {0};
     void *fake_stack = NULL;
@@ -46,7 +48,8 @@ static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from, s
         *hub->exception_globals = exceptions;
 }
 
-void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to)
 {
     if (from == to)
         return;
@@ -64,7 +67,8 @@ void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, st
     __asm__ volatile("" : : "r"(room) : "memory");
 }
 
-BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from,
+BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub,
+                                                                 struct bine_greenlet *from,
                                                                  struct bine_greenlet *to)
 {
     struct bine_stack *stack = from->stack;
@@ -94,7 +98,8 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     return &to->context;
 }
 
-BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from,
+                                          struct bine_greenlet *to)
 {
     struct bine_arch_context over, *context = bine_schedule_succeed(hub, from, to);
     if (!context)
@@ -107,7 +112,8 @@ BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_gree
 
 static bool deliver_messages(struct bine_hub *hub)
 {
-    struct bine_message *message = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed), *first = NULL;
+    struct bine_message *message = atomic_load_explicit(&hub->inbox.first, memory_order_relaxed),
+                        *first = NULL;
     if (!message || message == BINE_INBOX_CLOSED)
         return false;
     message = atomic_exchange(&hub->inbox.first, NULL);
@@ -157,7 +163,9 @@ static bool fire_timers(struct bine_hub *hub)
 static void renew_slice(struct bine_hub *hub)
 {
     uint32_t ready = bine_ready_count(&hub->ready);
-    unsigned slice = ready < hub->slice_most ? hub->slice_most : ready < BINE_SLICE_MAX ? ready : BINE_SLICE_MAX;
+    unsigned slice = ready < hub->slice_most  ? hub->slice_most
+                     : ready < BINE_SLICE_MAX ? ready
+                                              : BINE_SLICE_MAX;
     hub->slice_length = slice;
     hub->switches = bine_hub_switches(hub) + slice;
     hub->turn_at = hub->ready.head + slice;
@@ -252,16 +260,16 @@ static size_t timers_of_the_last(const struct bine_hub *hub)
 {
     size_t count = 0;
     for (const struct bine_waiter *waiter = hub->empty.first; waiter; waiter = waiter->next)
-        count +=
-            waiter->item && waiter->greenlet->state == BINE_PARKED && (waiter->greenlet->park_flags & BINE_PARK_TIMED);
+        count += waiter->item && waiter->greenlet->state == BINE_PARKED &&
+                 (waiter->greenlet->park_flags & BINE_PARK_TIMED);
     return count;
 }
 
 /* Nothing is ready. Is there anything to wait for? */
 static bool hopeless(const struct bine_hub *hub)
 {
-    return hub->timers.count == timers_of_the_last(hub) + hub->background_timers && !hub->external &&
-           !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) &&
+    return hub->timers.count == timers_of_the_last(hub) + hub->background_timers &&
+           !hub->external && !atomic_load_explicit(&hub->inbox.first, memory_order_relaxed) &&
            hub->driver->pending(hub->driver) == hub->background_operations;
 }
 
@@ -272,7 +280,8 @@ static struct bine_greenlet *pop_any(struct bine_hub *hub)
         return bine_ready_pop(&hub->ready);
     /* Under simulation any ready greenlet may come next: whatever relies on more than the contract
      * breaks. */
-    return bine_ready_take(&hub->ready, hub->driver->random(hub->driver) % (count < 16 ? count : 16));
+    return bine_ready_take(&hub->ready,
+                           hub->driver->random(hub->driver) % (count < 16 ? count : 16));
 }
 
 struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)

@@ -18,8 +18,8 @@ enum {
 
 /* This thread's hub. Initial-exec makes it one load. The address never changes for a greenlet,
  * because a greenlet never changes its thread. */
-extern
-    __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
+extern __attribute__((visibility("hidden"),
+                      tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
 
 /* Returns the next greenlet to run. Pops the ready queue, and turns the driver when the queue is
  * empty or the slice is used up. Never returns NULL: when nothing can ever become ready, it returns
@@ -71,7 +71,8 @@ struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bin
 
 /* Does the same from anywhere on the stack of the greenlet that has ended (bine_exit), and switches
  * to `to`. */
-_Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+_Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from,
+                                   struct bine_greenlet *to);
 
 /* Nothing can wake any greenlet of this hub: reports that and wakes the root (deadlock.c). Returns
  * false if another thread can still wake one. */

@@ -21,7 +21,8 @@ static inline bine_signal_mark bine_signals_now(const struct bine_hub *hub)
 
 /* Does the call of the current greenlet that began at `mark` end with EINTR? `flags` are those of
  * its parks. Only a call of the root does. */
-static inline bool bine_signals_since(const struct bine_hub *hub, bine_signal_mark mark, unsigned flags)
+static inline bool bine_signals_since(const struct bine_hub *hub, bine_signal_mark mark,
+                                      unsigned flags)
 {
     uint64_t came = bine_signals_now(hub) ^ mark;
     if (__builtin_expect(came == 0, 1) || hub->current != hub->root || !(flags & BINE_PARK_SIGNALS))

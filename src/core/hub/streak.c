@@ -18,8 +18,9 @@ static void judge(struct bine_hub *hub, int64_t duration)
         uint64_t fewer = (uint64_t)hub->streak_length * TARGET / (uint64_t)duration;
         hub->streak_length = fewer ? (uint8_t)fewer : 1;
     } else if (duration < TARGET && hub->streak_length < BINE_STREAK_LIMIT) {
-        hub->streak_length =
-            hub->streak_length < BINE_STREAK_LIMIT / 2 ? (uint8_t)(hub->streak_length * 2) : BINE_STREAK_LIMIT;
+        hub->streak_length = hub->streak_length < BINE_STREAK_LIMIT / 2
+                                 ? (uint8_t)(hub->streak_length * 2)
+                                 : BINE_STREAK_LIMIT;
     }
 }
 

@@ -19,7 +19,8 @@ static inline bool bine_switch_exceptions(const struct bine_hub *hub)
 /* Not instrumented: the function returns on the other fiber. A caller that is not instrumented does
  * not inline a function that is. ThreadSanitizer would count one return too many for each greenlet
  * that ends, until its record of the root's calls breaks. */
-static inline BINE_NO_SANITIZE void bine_switch_announce(struct bine_hub *hub, struct bine_greenlet *from,
+static inline BINE_NO_SANITIZE void bine_switch_announce(struct bine_hub *hub,
+                                                         struct bine_greenlet *from,
                                                          struct bine_greenlet *to, bool ended)
 {
 #ifdef BINE_ASAN
@@ -73,19 +74,21 @@ enum {
     BINE_SLEEPERS = 8,
 };
 
-static inline __attribute__((always_inline)) const char *bine_switch_ahead(const struct bine_ready *ring,
-                                                                           uint32_t distance)
+static inline __attribute__((always_inline)) const char *bine_switch_ahead(
+    const struct bine_ready *ring, uint32_t distance)
 {
     return ring->slots[(ring->head + distance) & ring->mask]->context.sp;
 }
 
-static inline __attribute__((always_inline)) void bine_switch_fetch(const struct bine_hub *hub, uint32_t ready)
+static inline __attribute__((always_inline)) void bine_switch_fetch(const struct bine_hub *hub,
+                                                                    uint32_t ready)
 {
     if (__builtin_expect(ready < BINE_AHEAD, 1))
         return;
     const struct bine_ready *ring = &hub->ready;
     __builtin_prefetch(ring->slots[(ring->head + BINE_RECORD_AHEAD) & ring->mask], 1);
-    if (ring->head % BINE_SLEEPERS == 0 && (int32_t)(ring->slept - ring->head) > BINE_STACK_AHEAD + BINE_SLEEPERS)
+    if (ring->head % BINE_SLEEPERS == 0 &&
+        (int32_t)(ring->slept - ring->head) > BINE_STACK_AHEAD + BINE_SLEEPERS)
 #pragma GCC unroll 8
         for (uint32_t i = 1; i <= BINE_SLEEPERS; i++)
             __builtin_prefetch(bine_switch_ahead(ring, BINE_STACK_AHEAD + i), 1);
@@ -99,7 +102,8 @@ void bine_switch_to_new(struct bine_hub *hub, struct bine_greenlet *from, struct
 
 /* Switches from one greenlet to another that has run before. Returns 0 when another greenlet
  * switches back to `from`. */
-static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hub *hub, struct bine_greenlet *from,
+static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hub *hub,
+                                                                  struct bine_greenlet *from,
                                                                   struct bine_greenlet *to)
 {
     bine_switch_announce(hub, from, to, false);
@@ -111,7 +115,8 @@ static inline __attribute__((always_inline)) int bine_switch_over(struct bine_hu
 
 /* Switches to any other greenlet. Returns when another greenlet switches back to `from`, the
  * current greenlet. Only for a thread without a C++ runtime. */
-static inline __attribute__((always_inline)) void bine_switch_other(struct bine_hub *hub, struct bine_greenlet *from,
+static inline __attribute__((always_inline)) void bine_switch_other(struct bine_hub *hub,
+                                                                    struct bine_greenlet *from,
                                                                     struct bine_greenlet *to)
 {
     if (__builtin_expect(to->state == BINE_NEW, 0)) {
@@ -124,7 +129,8 @@ static inline __attribute__((always_inline)) void bine_switch_other(struct bine_
 }
 
 /* Does the same, where `to` may turn out to be the current greenlet. */
-static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub, struct bine_greenlet *from,
+static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_hub *hub,
+                                                                    struct bine_greenlet *from,
                                                                     struct bine_greenlet *to)
 {
     if (__builtin_expect(to != from, 1))
@@ -133,13 +139,15 @@ static inline __attribute__((always_inline)) void bine_switch_plain(struct bine_
 
 /* Switches from one greenlet to another where something is exchanged. The room lies on the stack of
  * the greenlet that is left, so a switch cannot fail for lack of memory. */
-void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to);
 
 /* Does what bine_switch_plain does, with or without a C++ runtime. A greenlet that is switched away
  * from leaves the exception globals empty. So only a greenlet that has put exceptions aside has
  * something to put back, and a C++ runtime may be loaded (dlopen) while greenlets are parked. */
-static inline __attribute__((always_inline)) void
-bine_switch_unchanged(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+static inline __attribute__((always_inline)) void bine_switch_unchanged(struct bine_hub *hub,
+                                                                        struct bine_greenlet *from,
+                                                                        struct bine_greenlet *to)
 {
     struct bine_exception_globals exceptions = {0};
     if (bine_switch_exceptions(hub)) {
@@ -151,7 +159,8 @@ bine_switch_unchanged(struct bine_hub *hub, struct bine_greenlet *from, struct b
         *hub->exception_globals = exceptions;
 }
 
-static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub, struct bine_greenlet *from,
+static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *hub,
+                                                              struct bine_greenlet *from,
                                                               struct bine_greenlet *to)
 {
     if (__builtin_expect(hub->exchanging, 0))
@@ -171,7 +180,8 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
  * after that. Then that call is a jump: the switch keeps the caller's registers only once, and
  * returns to the caller itself.
  */
-static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(struct bine_hub *hub)
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(
+    struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     uint32_t head = hub->ready.head, tail = hub->ready.tail;
@@ -193,13 +203,16 @@ static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_pe
  * at once: with no deadline, no flags and nothing out of the ordinary, while another greenlet is
  * ready. It takes that one off the ready queue and returns it, or returns NULL if nothing was done.
  * bine_park_over then parks g and switches to it. */
-static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(struct bine_hub *hub,
-                                                                                  const struct bine_greenlet *g)
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_park_peek(
+    struct bine_hub *hub, const struct bine_greenlet *g)
 {
-    return __builtin_expect((hub->unusual | g->attention) != 0, 0) ? NULL : bine_schedule_take_expected(hub);
+    return __builtin_expect((hub->unusual | g->attention) != 0, 0)
+               ? NULL
+               : bine_schedule_take_expected(hub);
 }
 
-static inline __attribute__((always_inline)) int bine_park_over(struct bine_hub *hub, struct bine_greenlet *g,
+static inline __attribute__((always_inline)) int bine_park_over(struct bine_hub *hub,
+                                                                struct bine_greenlet *g,
                                                                 const char *verb, uintptr_t object,
                                                                 struct bine_greenlet *next)
 {

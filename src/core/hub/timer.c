@@ -16,7 +16,8 @@ enum {
 
 static struct bine_timer_entry *aligned(void *memory)
 {
-    return (struct bine_timer_entry *)((((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1)) + AFTER);
+    return (struct bine_timer_entry *)((((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1)) +
+                                       AFTER);
 }
 
 int bine_timers_reserve(struct bine_timers *timers, size_t n)
@@ -90,7 +91,8 @@ void bine_timers_free(struct bine_timers *timers)
  * other time. */
 static inline bool timer_before(const struct bine_timer_entry *a, const struct bine_timer_entry *b)
 {
-    return (a->deadline < b->deadline) | ((a->deadline == b->deadline) & ((int32_t)(a->order - b->order) < 0));
+    return (a->deadline < b->deadline) |
+           ((a->deadline == b->deadline) & ((int32_t)(a->order - b->order) < 0));
 }
 
 /* The one of two that comes first; the same. */
@@ -145,8 +147,8 @@ static void sift_down(struct bine_timers *timers, size_t i, struct bine_timer_en
     place(timers, i, entry);
 }
 
-void bine_timer_start(struct bine_timers *timers, uint32_t timer, void (*fire)(void *owner, int64_t deadline),
-                      void *owner, int64_t deadline)
+void bine_timer_start(struct bine_timers *timers, uint32_t timer,
+                      void (*fire)(void *owner, int64_t deadline), void *owner, int64_t deadline)
 {
     assert(timer < timers->room && timers->places[timer] == 0);
     timers->users[timer] = (struct bine_timer_user){fire, owner};

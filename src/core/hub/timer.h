@@ -57,8 +57,8 @@ void bine_timer_give_back(struct bine_timers *timers, uint32_t timer);
 
 /* bine_timer_start starts a timer, which must be stopped and within the room. bine_timer_stop stops
  * it, and has no effect on a stopped one. */
-void bine_timer_start(struct bine_timers *timers, uint32_t timer, void (*fire)(void *owner, int64_t deadline),
-                      void *owner, int64_t deadline);
+void bine_timer_start(struct bine_timers *timers, uint32_t timer,
+                      void (*fire)(void *owner, int64_t deadline), void *owner, int64_t deadline);
 void bine_timer_stop(struct bine_timers *timers, uint32_t timer);
 
 static inline bool bine_timer_started(const struct bine_timers *timers, uint32_t timer)

@@ -109,7 +109,8 @@ struct bine_waitable {
 };
 
 /* Does it belong to another hub? Then this thread may not touch its watchers. */
-static inline bool bine_waitable_foreign(const struct bine_waitable *object, const struct bine_hub *hub)
+static inline bool bine_waitable_foreign(const struct bine_waitable *object,
+                                         const struct bine_hub *hub)
 {
     return object->class->hub && object->class->hub(object) != hub;
 }

@@ -78,8 +78,8 @@ static bool handlers_installed(void)
         bool fault = false;
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
             fault |= faults[i] == signal;
-        if (!fault && bine_libc.sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-            action.sa_handler != SIG_IGN)
+        if (!fault && bine_libc.sigaction(signal, NULL, &action) == 0 &&
+            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
             return true;
     }
     return false;
@@ -97,7 +97,8 @@ static bool wake_the_last(struct bine_hub *hub)
 
 bool bine_deadlock(struct bine_hub *hub)
 {
-    if (hub->root->state != BINE_PARKED || other_threads() || (waits_for_handlers(hub) && handlers_installed()))
+    if (hub->root->state != BINE_PARKED || other_threads() ||
+        (waits_for_handlers(hub) && handlers_installed()))
         return false;
     /* A thread that has ended since the inbox was looked at may have sent something before. */
     if (atomic_load(&hub->inbox.first))

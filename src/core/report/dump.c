@@ -30,18 +30,21 @@ static int put_greenlet(int fd, struct bine_greenlet *g)
     static const char *const states[] = {"not started", "ready", "parked", "dead"};
     char line[512];
     const char *place = g->site[0] ? g->site + strlen(g->site) + 1 : "";
-    int length = snprintf(line, sizeof line, "  %s: %s", bine_name(g),
-                          g == g->hub->current && g->state == BINE_READY ? "running" : states[g->state]);
+    int length =
+        snprintf(line, sizeof line, "  %s: %s", bine_name(g),
+                 g == g->hub->current && g->state == BINE_READY ? "running" : states[g->state]);
     if (g->state == BINE_PARKED && g->verb == bine_wait_verb && length < (int)sizeof line - 16) {
         length += snprintf(line + length, sizeof line - (size_t)length, " in wait for ");
         length += (int)bine_wait_describe(g->object, line + length, sizeof line - (size_t)length);
     } else if (g->state == BINE_PARKED && length < (int)sizeof line)
-        length += snprintf(line + length, sizeof line - (size_t)length,
-                           g->object < 65536 ? " in %s %ld" : " in %s %#lx", g->verb, (long)g->object);
-    if (bine_timer_started(&g->hub->timers, g->timer) && length < (int)sizeof line)
         length +=
-            snprintf(line + length, sizeof line - (size_t)length, ", until %.3f s from now",
-                     (double)(bine_timer_deadline(&g->hub->timers, g->timer) - bine_hub_now(g->hub)) / BINE_SECOND);
+            snprintf(line + length, sizeof line - (size_t)length,
+                     g->object < 65536 ? " in %s %ld" : " in %s %#lx", g->verb, (long)g->object);
+    if (bine_timer_started(&g->hub->timers, g->timer) && length < (int)sizeof line)
+        length += snprintf(
+            line + length, sizeof line - (size_t)length, ", until %.3f s from now",
+            (double)(bine_timer_deadline(&g->hub->timers, g->timer) - bine_hub_now(g->hub)) /
+                BINE_SECOND);
     if ((g->attention & BINE_A_KILLED) && length < (int)sizeof line)
         length += snprintf(line + length, sizeof line - (size_t)length, ", killed");
     if (*place && length < (int)sizeof line)
@@ -58,8 +61,9 @@ int bine_dump(int fd)
     char line[200];
     if (!hub)
         return 0;
-    int length = snprintf(line, sizeof line, "%zu greenlets besides the root, %s poller, %lu switches\n",
-                          hub->greenlets, hub->driver->name, (unsigned long)bine_hub_switches(hub));
+    int length =
+        snprintf(line, sizeof line, "%zu greenlets besides the root, %s poller, %lu switches\n",
+                 hub->greenlets, hub->driver->name, (unsigned long)bine_hub_switches(hub));
     if (put(fd, line, (size_t)length) < 0)
         return -1;
     /* The list is newest first; people read oldest first. */
@@ -75,8 +79,8 @@ int bine_dump(int fd)
 
 void bine_report_deadlock(struct bine_hub *hub)
 {
-    static const char heading[] =
-        "bine: deadlock: nothing can wake any greenlet of this thread; the root's wait fails with EDEADLK\n";
+    static const char heading[] = "bine: deadlock: nothing can wake any greenlet of this thread; "
+                                  "the root's wait fails with EDEADLK\n";
     const char *wanted = secure_getenv("BINE_DEADLOCK_DUMP");
     (void)hub;
     if (wanted && strcmp(wanted, "0") == 0)

@@ -69,10 +69,12 @@ static uintptr_t stack_pointer(const ucontext_t *context)
 
 /* Did the current greenlet's frames meet a guard: its own, or, with a frame larger than the guard,
  * another stack's? */
-static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info, const ucontext_t *context)
+static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info,
+                       const ucontext_t *context)
 {
     return g && g->stack && info->si_code > 0 && /* from the kernel: no process sent it */
-           (bine_stack_guards(g->stack, info->si_addr) || bine_stack_overran(g->stack, stack_pointer(context)));
+           (bine_stack_guards(g->stack, info->si_addr) ||
+            bine_stack_overran(g->stack, stack_pointer(context)));
 }
 
 /* Run the handler that was there before ours as the kernel would have run it. The mask needs no
@@ -111,7 +113,8 @@ static void overflow_handle(int signal_number, siginfo_t *info, void *context)
         report(g);
     } else {
         struct sigaction action = before_us();
-        if (action.sa_flags & SA_SIGINFO || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) {
+        if (action.sa_flags & SA_SIGINFO ||
+            (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) {
             chain(&action, signal_number, info, context);
             return;
         }
@@ -129,7 +132,8 @@ static void overflow_handle(int signal_number, siginfo_t *info, void *context)
 
 static void install(void)
 {
-    struct sigaction action = {.sa_sigaction = overflow_handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = overflow_handle,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     if (bine_libc.sigaction(SIGSEGV, &action, &previous) < 0)
         once_error = errno;
@@ -154,11 +158,12 @@ int bine_overflow_watch_thread(void)
     stack_t old;
     if (sigaltstack(NULL, &old) < 0)
         old = (stack_t){.ss_flags = SS_DISABLE};
-    if (!(old.ss_flags & SS_DISABLE) && ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
+    if (!(old.ss_flags & SS_DISABLE) &&
+        ((old.ss_flags & SS_ONSTACK) || old.ss_size >= SIGNAL_STACK_SIZE / 2))
         return 0;
     size_t guard = bine_page_size();
-    char *memory =
-        mmap(NULL, guard + SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    char *memory = mmap(NULL, guard + SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
         return -1;
     stack_t stack = {.ss_sp = memory + guard,

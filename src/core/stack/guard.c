@@ -72,7 +72,8 @@ static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t cou
         guards[i] = (struct iovec){base + i * stride, size};
     /* It tells how many bytes it got through: a guard that is there in part is installed again next
      * time. */
-    ssize_t done = syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, guards, count, MADV_GUARD_INSTALL, 0);
+    ssize_t done =
+        syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, guards, count, MADV_GUARD_INSTALL, 0);
     return done < (ssize_t)size ? -1 : done / (ssize_t)size;
 }
 

@@ -82,7 +82,8 @@ static size_t nominal_size(int class)
  * which makes switches slower (bench/NOTES.md). */
 static size_t usable_size(int class)
 {
-    return nominal_size(class) + bine_page_size() + (class < BINE_STACK_SIZES ? 0 : BINE_STACK_ROOM);
+    return nominal_size(class) + bine_page_size() +
+           (class < BINE_STACK_SIZES ? 0 : BINE_STACK_ROOM);
 }
 
 static size_t narrow_guard(int class)
@@ -124,7 +125,9 @@ static size_t default_size(void)
             bytes <<= 10;
         else if (end && (*end == 'm' || *end == 'M'))
             bytes <<= 20;
-        size = bytes >= nominal_size(0) && bytes <= nominal_size(BINE_STACK_SIZES - 1) ? bytes : DEFAULT_SIZE;
+        size = bytes >= nominal_size(0) && bytes <= nominal_size(BINE_STACK_SIZES - 1)
+                   ? bytes
+                   : DEFAULT_SIZE;
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
@@ -162,7 +165,8 @@ static char *slot_top(const struct bine_slab *slab, uint32_t index)
     char *end = slab_at(slab, index + 1);
     if (slab->class < BINE_STACK_SIZES)
         return end - index % COLOURS * COLOUR_BYTES;
-    return end - BINE_STACK_ROOM - bine_page_size() + ROOM_BELOW + index % ROOM_COLOURS * COLOUR_BYTES;
+    return end - BINE_STACK_ROOM - bine_page_size() + ROOM_BELOW +
+           index % ROOM_COLOURS * COLOUR_BYTES;
 }
 
 /* May the guards of the next `count` stacks be wide? They are counted if so. */
@@ -182,8 +186,8 @@ static bool slab_map(struct bine_slab *slab)
 {
     for (;;) {
         size_t bytes = slab->count * slab->stride;
-        char *base =
-            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+        char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
         if (base != MAP_FAILED) {
             /* With huge pages the first touch of a stack would commit two megabytes. EINVAL: the
              * kernel has none. */
@@ -194,7 +198,8 @@ static bool slab_map(struct bine_slab *slab)
         if (slab->count == 1)
             return false;
         if (slab->wide)
-            atomic_fetch_sub_explicit(&wide_guards, slab->count - slab->count / 2, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&wide_guards, slab->count - slab->count / 2,
+                                      memory_order_relaxed);
         slab->count /= 2;
     }
 }
@@ -207,8 +212,11 @@ static struct bine_slab *slab_new(const struct bine_stack_class *c, int class)
         return NULL;
     bool wide = take_wide_guards(c, class, count);
     size_t guard = wide ? WIDE_GUARD : narrow_guard(class);
-    *slab = (struct bine_slab){
-        .count = (uint32_t)count, .class = class, .wide = wide, .guard = guard, .stride = guard + usable_size(class)};
+    *slab = (struct bine_slab){.count = (uint32_t)count,
+                               .class = class,
+                               .wide = wide,
+                               .guard = guard,
+                               .stride = guard + usable_size(class)};
     if (!slab_map(slab)) {
         if (wide)
             atomic_fetch_sub_explicit(&wide_guards, slab->count, memory_order_relaxed);
@@ -270,7 +278,8 @@ static int add_slots(struct bine_stack_class *c, int class)
     size_t first = slab->guarded, count = slab->count - first;
     if (count > c->slots)
         count = c->slots ? c->slots : 1;
-    ptrdiff_t guarded = bine_guard_install(slab_at(slab, first), slab->guard, slab->stride, count, slab->wide);
+    ptrdiff_t guarded =
+        bine_guard_install(slab_at(slab, first), slab->guard, slab->stride, count, slab->wide);
     if (guarded < 0)
         return -1;
     size_t added = (size_t)guarded, moved = c->free_count < added ? c->free_count : added;
@@ -279,7 +288,8 @@ static int add_slots(struct bine_stack_class *c, int class)
      * in front. */
     memcpy(c->free + (c->free_count + added - moved), c->free, moved * sizeof *c->free);
     for (size_t i = 0; i < added; i++) {
-        bine_guard_register_stack(slab_at(slab, first + i) + slab->guard, slab_at(slab, first + i + 1));
+        bine_guard_register_stack(slab_at(slab, first + i) + slab->guard,
+                                  slab_at(slab, first + i + 1));
         c->free[i] = &slab->slots[first + i];
     }
     c->free_count += added;

@@ -40,7 +40,8 @@ static void reset(struct bine_descriptor *record)
 }
 
 /* A record is a cache line. */
-_Static_assert(sizeof(struct bine_descriptor) == 64 || sizeof(void *) != 8, "a record has become larger");
+_Static_assert(sizeof(struct bine_descriptor) == 64 || sizeof(void *) != 8,
+               "a record has become larger");
 
 struct bine_descriptor *bine_descriptor_make(int fd)
 {
@@ -56,7 +57,8 @@ struct bine_descriptor *bine_descriptor_make(int fd)
         errno = saved;
         return NULL;
     }
-    struct bine_descriptor *chunk = (struct bine_descriptor *)(((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    struct bine_descriptor *chunk =
+        (struct bine_descriptor *)(((uintptr_t)memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
     for (int i = 0; i < CHUNK; i++)
         reset(chunk + i);
     if (!atomic_compare_exchange_strong(&bine_descriptor_chunks[fd / CHUNK], &other, chunk)) {
@@ -103,7 +105,8 @@ void bine_descriptor_fresh(int fd, enum bine_descriptor_kind kind, int nonblocki
     if (kind == BINE_FD_SOCKET || kind == BINE_FD_PIPE)
         atomic_store_explicit(&record->kind, (uint8_t)kind, memory_order_relaxed);
     atomic_store_explicit(&record->nonblocking, (uint8_t)nonblocking, memory_order_relaxed);
-    atomic_store_explicit(&record->fork_count, atomic_load_explicit(&bine_descriptor_forks, memory_order_relaxed),
+    atomic_store_explicit(&record->fork_count,
+                          atomic_load_explicit(&bine_descriptor_forks, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_store_explicit(&record->shared, false, memory_order_release);
 }
@@ -162,7 +165,8 @@ void bine_descriptor_trust(bool trusted)
 {
     if (trusted && !atomic_load(&bine_descriptor_trusted)) {
         for (int i = 0; i < CHUNKS; i++) {
-            struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
+            struct bine_descriptor *chunk =
+                atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
             for (int j = 0; chunk && j < CHUNK; j++)
                 reset(chunk + j);
         }
@@ -180,7 +184,8 @@ static void forked_child(void)
 {
     process = getpid();
     for (int i = 0; i < CHUNKS; i++) {
-        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
+        struct bine_descriptor *chunk =
+            atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_relaxed);
         for (int j = 0; chunk && j < CHUNK; j++) {
             bine_spin_unlock(&chunk[j].lock);
             atomic_store_explicit(&chunk[j].racer, NULL, memory_order_relaxed);
@@ -237,10 +242,11 @@ int64_t bine_descriptor_ask_timeout(int fd, struct bine_descriptor *record, bool
     int saved = errno;
     int result = getsockopt(fd, SOL_SOCKET, sending ? SO_SNDTIMEO : SO_RCVTIMEO, &timeout, &length);
     errno = saved;
-    int64_t nanoseconds = result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
+    int64_t nanoseconds =
+        result < 0 ? 0 : (int64_t)timeout.tv_sec * 1000000000 + (int64_t)timeout.tv_usec * 1000;
     if (record)
-        atomic_store_explicit(sending ? &record->send_timeout : &record->receive_timeout, nanoseconds,
-                              memory_order_relaxed);
+        atomic_store_explicit(sending ? &record->send_timeout : &record->receive_timeout,
+                              nanoseconds, memory_order_relaxed);
     return nanoseconds;
 }
 
@@ -254,14 +260,17 @@ void bine_descriptor_set_linger(int fd, const struct linger *linger)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (record)
-        atomic_store_explicit(&record->linger, descriptor_waits(linger) ? BINE_LINGER_SET : BINE_LINGER_NONE,
+        atomic_store_explicit(&record->linger,
+                              descriptor_waits(linger) ? BINE_LINGER_SET : BINE_LINGER_NONE,
                               memory_order_relaxed);
 }
 
 bool bine_descriptor_lingers(int fd, struct bine_descriptor *record)
 {
-    uint8_t known = record ? atomic_load_explicit(&record->linger, memory_order_relaxed) : BINE_LINGER_NONE;
-    if (known != BINE_LINGER_UNKNOWN && atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed))
+    uint8_t known =
+        record ? atomic_load_explicit(&record->linger, memory_order_relaxed) : BINE_LINGER_NONE;
+    if (known != BINE_LINGER_UNKNOWN &&
+        atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed))
         return known == BINE_LINGER_SET;
     if (!record || atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET)
         return false;
@@ -293,7 +302,8 @@ bool bine_descriptor_ask_tcp(int fd, struct bine_descriptor *record)
 {
     int protocol = 0, saved = errno;
     socklen_t length = sizeof protocol;
-    bool tcp = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
+    bool tcp =
+        getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
     errno = saved;
     atomic_store_explicit(&record->tcp, tcp ? 1 : 2, memory_order_relaxed);
     return tcp;
@@ -310,7 +320,8 @@ void bine_descriptor_set_nonblocking(int fd, bool nonblocking)
 static void forget_shared_options(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
-        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
+        struct bine_descriptor *chunk =
+            atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
         for (int j = 0; chunk && j < CHUNK; j++)
             if (atomic_load_explicit(&chunk[j].shared, memory_order_relaxed))
                 forget_options(&chunk[j]);
@@ -341,7 +352,8 @@ void bine_descriptor_option_changed(int fd, int level, int option)
 void bine_descriptor_forget_racer(struct bine_hub *hub)
 {
     for (int i = 0; i < CHUNKS; i++) {
-        struct bine_descriptor *chunk = atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
+        struct bine_descriptor *chunk =
+            atomic_load_explicit(&bine_descriptor_chunks[i], memory_order_acquire);
         for (int j = 0; chunk && j < CHUNK; j++) {
             struct bine_hub *racer = hub;
             atomic_compare_exchange_strong(&chunk[j].racer, &racer, NULL);

@@ -91,8 +91,8 @@ static inline struct bine_descriptor *bine_descriptor_find(int fd)
 {
     if ((unsigned)fd >= (unsigned)BINE_DESCRIPTOR_CHUNK * BINE_DESCRIPTOR_CHUNKS)
         return NULL;
-    struct bine_descriptor *chunk =
-        atomic_load_explicit(&bine_descriptor_chunks[(unsigned)fd / BINE_DESCRIPTOR_CHUNK], memory_order_acquire);
+    struct bine_descriptor *chunk = atomic_load_explicit(
+        &bine_descriptor_chunks[(unsigned)fd / BINE_DESCRIPTOR_CHUNK], memory_order_acquire);
     return chunk ? chunk + (unsigned)fd % BINE_DESCRIPTOR_CHUNK : NULL;
 }
 
@@ -150,7 +150,8 @@ static inline bool bine_descriptor_elsewhere(const struct bine_descriptor *recor
 /* May the record be believed without asking the kernel? */
 static inline bool bine_descriptor_believed(const struct bine_descriptor *record)
 {
-    return atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed) && !bine_descriptor_elsewhere(record);
+    return atomic_load_explicit(&bine_descriptor_trusted, memory_order_relaxed) &&
+           !bine_descriptor_elsewhere(record);
 }
 
 /* ---- what the kernel knows: it is asked where the record cannot tell ---- */
@@ -163,24 +164,28 @@ bool bine_descriptor_ask_tcp(int fd, struct bine_descriptor *record); /* record 
 /* Returns what kind of file fd is. Asks the kernel once a generation. UNKNOWN: fd is not open. */
 static inline enum bine_descriptor_kind bine_descriptor_kind(int fd, struct bine_descriptor *record)
 {
-    uint8_t known = record ? atomic_load_explicit(&record->kind, memory_order_relaxed) : BINE_FD_UNKNOWN;
+    uint8_t known =
+        record ? atomic_load_explicit(&record->kind, memory_order_relaxed) : BINE_FD_UNKNOWN;
     return known != BINE_FD_UNKNOWN ? known : bine_descriptor_ask_kind(fd, record);
 }
 
 /* Has the program made it non-blocking? BINE_NONBLOCKING_UNKNOWN if the record cannot be
  * believed. */
-static inline enum bine_nonblocking bine_descriptor_nonblocking_known(const struct bine_descriptor *record)
+static inline enum bine_nonblocking bine_descriptor_nonblocking_known(
+    const struct bine_descriptor *record)
 {
-    return bine_descriptor_believed(record) ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
-                                            : BINE_NONBLOCKING_UNKNOWN;
+    return bine_descriptor_believed(record)
+               ? atomic_load_explicit(&record->nonblocking, memory_order_relaxed)
+               : BINE_NONBLOCKING_UNKNOWN;
 }
 
 /* Answers the same, and asks the kernel unless the record can be believed. `record` may be NULL. */
 static inline bool bine_descriptor_nonblocking(int fd, struct bine_descriptor *record)
 {
     enum bine_nonblocking known = bine_descriptor_nonblocking_known(record);
-    return __builtin_expect(known != BINE_NONBLOCKING_UNKNOWN, 1) ? known == BINE_NONBLOCKING
-                                                                  : bine_descriptor_ask_nonblocking(fd, record);
+    return __builtin_expect(known != BINE_NONBLOCKING_UNKNOWN, 1)
+               ? known == BINE_NONBLOCKING
+               : bine_descriptor_ask_nonblocking(fd, record);
 }
 
 /* Returns SO_RCVTIMEO (or SO_SNDTIMEO) in ns, 0 if there is none or fd is no socket. */
@@ -190,8 +195,8 @@ static inline int64_t bine_descriptor_timeout(int fd, struct bine_descriptor *re
         uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
         if (kind != BINE_FD_SOCKET && kind != BINE_FD_UNKNOWN)
             return 0;
-        int64_t known =
-            atomic_load_explicit(sending ? &record->send_timeout : &record->receive_timeout, memory_order_relaxed);
+        int64_t known = atomic_load_explicit(
+            sending ? &record->send_timeout : &record->receive_timeout, memory_order_relaxed);
         /* A process that has a copy of the descriptor could change the timeout, too. No program is
          * known that sets a timeout for another process. So the kernel is asked each time only
          * where the hooks are missing. */

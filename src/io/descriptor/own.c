@@ -39,10 +39,10 @@ bool bine_own_still(const struct bine_own *own)
     struct stat status;
     int saved = errno, fd = atomic_load(&own->fd);
     /* EPERM and the like: a filter forbids the question. */
-    bool still =
-        fd >= 0 && (syscall(SYS_fstat, fd, &status) != 0 ? errno != EBADF
-                                                         : (uint64_t)status.st_dev == atomic_load(&own->device) &&
-                                                               (uint64_t)status.st_ino == atomic_load(&own->inode));
+    bool still = fd >= 0 && (syscall(SYS_fstat, fd, &status) != 0
+                                 ? errno != EBADF
+                                 : (uint64_t)status.st_dev == atomic_load(&own->device) &&
+                                       (uint64_t)status.st_ino == atomic_load(&own->inode));
     errno = saved;
     return still;
 }

@@ -8,8 +8,10 @@
 static void each(const struct msghdr *message, void (*visit)(int fd))
 {
     struct msghdr *headers = (struct msghdr *)message;
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(headers); control; control = CMSG_NXTHDR(headers, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS || control->cmsg_len < CMSG_LEN(0))
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(headers); control;
+         control = CMSG_NXTHDR(headers, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
+            control->cmsg_len < CMSG_LEN(0))
             continue;
         size_t bytes = control->cmsg_len - CMSG_LEN(0);
         for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {

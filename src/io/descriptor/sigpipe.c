@@ -11,7 +11,8 @@ int (*bine_sigpipe_action)(const struct sigaction *action, struct sigaction *old
 
 static int action_of_process(const struct sigaction *action, struct sigaction *old)
 {
-    return bine_sigpipe_action ? bine_sigpipe_action(action, old) : bine_libc.sigaction(SIGPIPE, action, old);
+    return bine_sigpipe_action ? bine_sigpipe_action(action, old)
+                               : bine_libc.sigaction(SIGPIPE, action, old);
 }
 
 static void do_nothing(int signal_number)
@@ -23,7 +24,8 @@ static void survive_from_now_on(void)
 {
     struct sigaction now, survive = {.sa_handler = do_nothing, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigemptyset(&survive.sa_mask);
-    if (action_of_process(NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+    if (action_of_process(NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+        now.sa_handler == SIG_DFL)
         action_of_process(&survive, NULL);
 }
 

@@ -30,7 +30,8 @@ static inline size_t bine_vector_size(const struct iovec *vector, size_t count)
 
 /* Fills the window with what lies behind the first `done` bytes, as far as the window reaches.
  * Returns how many entries it has. */
-static inline int bine_vector_rest(struct iovec *window, const struct iovec *vector, size_t count, size_t done)
+static inline int bine_vector_rest(struct iovec *window, const struct iovec *vector, size_t count,
+                                   size_t done)
 {
     int used = 0;
     for (size_t i = 0; i < count && used < BINE_VECTOR_WINDOW; i++) {

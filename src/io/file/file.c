@@ -73,11 +73,13 @@ static void run_opening(struct bine_offload_job *job)
 {
     struct opening *opening = (struct opening *)job;
     do
-        opening->fd = bine_libc.openat(opening->directory, opening->path, opening->flags, opening->mode);
+        opening->fd =
+            bine_libc.openat(opening->directory, opening->path, opening->flags, opening->mode);
     while (opening->fd < 0 && errno == EINTR && !atomic_load(&job->interrupted));
 }
 
-static int open_in_pool(struct bine_hub *hub, int directory, const char *path, int flags, mode_t mode)
+static int open_in_pool(struct bine_hub *hub, int directory, const char *path, int flags,
+                        mode_t mode)
 {
     struct opening opening = {.job = {.run = run_opening,
                                       .lingers = true,
@@ -103,8 +105,9 @@ int bine_openat(int directory, const char *path, int flags, mode_t mode)
     int error = hub ? bine_streak(hub) : 0;
     if (error)
         return (int)bine_io_fail(error);
-    int fd = hub && bine_path_may_wait(directory, path, flags) ? open_in_pool(hub, directory, path, flags, mode)
-                                                               : bine_libc.openat(directory, path, flags, mode);
+    int fd = hub && bine_path_may_wait(directory, path, flags)
+                 ? open_in_pool(hub, directory, path, flags, mode)
+                 : bine_libc.openat(directory, path, flags, mode);
     if (fd >= 0)
         bine_descriptor_fresh(fd, BINE_FD_UNKNOWN, (flags & O_NONBLOCK) != 0);
     return fd;
@@ -128,15 +131,17 @@ static long positioned_call(bool writing, off_t offset, int flags)
     return writing ? SYS_pwritev : SYS_preadv;
 }
 
-static ssize_t positioned(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
+static ssize_t positioned(bool writing, int fd, const struct iovec *vector, int count, off_t offset,
+                          int flags)
 {
     /* The offset is two halves, of which a 64-bit kernel looks at the first. */
-    return bine_libc.syscall(positioned_call(writing, offset, flags), fd, vector, count, offset, 0L, flags);
+    return bine_libc.syscall(positioned_call(writing, offset, flags), fd, vector, count, offset, 0L,
+                             flags);
 }
 
 /* What the cache could not give or take. */
-static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, const struct iovec *vector, int count,
-                                 off_t offset, int flags)
+static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd,
+                                 const struct iovec *vector, int count, off_t offset, int flags)
 {
     const char *verb = writing ? "pwrite fd" : "pread fd";
     enum bine_operation_kind kind = writing ? BINE_OP_WRITEV : BINE_OP_READV;
@@ -144,8 +149,11 @@ static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, con
         int error = bine_cancelled(hub);
         if (error)
             return bine_io_fail(error);
-        struct bine_operation operation = {
-            .kind = (uint8_t)kind, .fd = fd, .buffer = (void *)vector, .size = (size_t)count, .offset = offset};
+        struct bine_operation operation = {.kind = (uint8_t)kind,
+                                           .fd = fd,
+                                           .buffer = (void *)vector,
+                                           .size = (size_t)count,
+                                           .offset = offset};
         int64_t result = bine_operation_run(hub, &operation, verb, INT64_MAX, BINE_PARK_FIRM);
         if (result >= 0)
             return result;
@@ -153,10 +161,12 @@ static ssize_t positioned_slowly(struct bine_hub *hub, bool writing, int fd, con
             return bine_io_fail((int)-result);
         /* The poller did not take it. */
     }
-    return BINE_FILE_CALL(verb, fd, positioned_call(writing, offset, flags), fd, (long)vector, count, offset, 0, flags);
+    return BINE_FILE_CALL(verb, fd, positioned_call(writing, offset, flags), fd, (long)vector,
+                          count, offset, 0, flags);
 }
 
-static ssize_t file_transfer(bool writing, int fd, const struct iovec *vector, int count, off_t offset, int flags)
+static ssize_t file_transfer(bool writing, int fd, const struct iovec *vector, int count,
+                             off_t offset, int flags)
 {
     struct bine_hub *hub = bine_io_hub();
     int error = hub ? bine_streak(hub) : 0;
@@ -173,8 +183,9 @@ static ssize_t file_transfer(bool writing, int fd, const struct iovec *vector, i
         return positioned_slowly(hub, writing, fd, vector, count, offset, flags);
     if (refusal == EOPNOTSUPP || refusal == EINVAL || bine_call_refused(refusal))
         /* This kind of file cannot be asked. In memory or on a local disk it is quick. */
-        return bine_file_slow(fd) ? positioned_slowly(hub, writing, fd, vector, count, offset, flags)
-                                  : positioned(writing, fd, vector, count, offset, flags);
+        return bine_file_slow(fd)
+                   ? positioned_slowly(hub, writing, fd, vector, count, offset, flags)
+                   : positioned(writing, fd, vector, count, offset, flags);
     if (refusal)
         errno = refusal;
     if (done <= 0 || (size_t)done >= bine_vector_size(vector, (size_t)count) || offset < 0)
@@ -289,7 +300,8 @@ int bine_msync(void *address, size_t size, int flags)
 
 int bine_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
 {
-    return (int)BINE_FILE_CALL("sync_file_range fd", fd, SYS_sync_file_range, fd, offset, size, flags);
+    return (int)BINE_FILE_CALL("sync_file_range fd", fd, SYS_sync_file_range, fd, offset, size,
+                               flags);
 }
 
 int bine_fallocate(int fd, int mode, off_t offset, off_t size)
@@ -305,7 +317,8 @@ struct allocation {
 static void *allocate(void *arg)
 {
     struct allocation *allocation = arg;
-    allocation->result = bine_libc.posix_fallocate(allocation->fd, allocation->offset, allocation->size);
+    allocation->result =
+        bine_libc.posix_fallocate(allocation->fd, allocation->offset, allocation->size);
     return NULL;
 }
 

@@ -105,7 +105,8 @@ struct transfer {
     struct bine_wait in, out;
 };
 
-static void begin_transfer(struct transfer *transfer, struct bine_hub *hub, int in, int out, const char *verb)
+static void begin_transfer(struct transfer *transfer, struct bine_hub *hub, int in, int out,
+                           const char *verb)
 {
     bine_wait_begin(&transfer->in, hub, in, verb);
     bine_wait_begin(&transfer->out, hub, out, verb);
@@ -114,7 +115,8 @@ static void begin_transfer(struct transfer *transfer, struct bine_hub *hub, int 
 static int file_copy_await(struct bine_wait *wait, short events)
 {
     struct pollfd question = {.fd = wait->fd, .events = events};
-    if (wait->fd < 0 || !file_copy_waits(file_copy_kind_of(wait->fd)) || bine_libc.poll(&question, 1, 0) != 0)
+    if (wait->fd < 0 || !file_copy_waits(file_copy_kind_of(wait->fd)) ||
+        bine_libc.poll(&question, 1, 0) != 0)
         return 0;
     bine_wait_drained(wait->hub, wait->fd, (uint32_t)events, true);
     int error = bine_wait_ready(wait, (uint32_t)events);
@@ -139,7 +141,8 @@ static size_t room_in(int out, size_t size)
         return size;
     int buffer = 0, used = 0;
     socklen_t length = sizeof buffer;
-    if (getsockopt(out, SOL_SOCKET, SO_SNDBUF, &buffer, &length) != 0 || bine_libc.ioctl(out, TIOCOUTQ, &used) != 0)
+    if (getsockopt(out, SOL_SOCKET, SO_SNDBUF, &buffer, &length) != 0 ||
+        bine_libc.ioctl(out, TIOCOUTQ, &used) != 0)
         return size;
     size_t room = buffer > used ? (size_t)(buffer - used) / 4 : 0;
     if (room < 2048)
@@ -147,7 +150,8 @@ static size_t room_in(int out, size_t size)
     return size < room ? size : room;
 }
 
-ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
+ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
+                    unsigned flags)
 {
     struct bine_hub *hub = bine_io_hub();
     int error = hub ? bine_streak(hub) : 0;
@@ -162,13 +166,14 @@ ssize_t bine_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
         (!file_copy_waits(file_copy_kind_of(out)) && bine_file_slow(out))) {
         if (await_both(&transfer) < 0)
             return -1;
-        return BINE_FILE_CALL("splice fd", in, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size,
-                              flags | SPLICE_F_NONBLOCK);
+        return BINE_FILE_CALL("splice fd", in, SYS_splice, in, (long)in_offset, out,
+                              (long)out_offset, (long)size, flags | SPLICE_F_NONBLOCK);
     }
     for (;;) {
         if (await_both(&transfer) < 0)
             return -1;
-        ssize_t done = bine_libc.splice(in, in_offset, out, out_offset, room_in(out, size), flags | SPLICE_F_NONBLOCK);
+        ssize_t done = bine_libc.splice(in, in_offset, out, out_offset, room_in(out, size),
+                                        flags | SPLICE_F_NONBLOCK);
         if (done >= 0 || errno != EAGAIN)
             return done;
         bine_yield(hub);
@@ -214,8 +219,9 @@ ssize_t bine_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned
     }
 }
 
-ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
+ssize_t bine_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
+                             unsigned flags)
 {
-    return BINE_FILE_CALL("copy_file_range fd", in, SYS_copy_file_range, in, (long)in_offset, out, (long)out_offset,
-                          (long)size, flags);
+    return BINE_FILE_CALL("copy_file_range fd", in, SYS_copy_file_range, in, (long)in_offset, out,
+                          (long)out_offset, (long)size, flags);
 }

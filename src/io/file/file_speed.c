@@ -54,9 +54,10 @@ static int assumption(void)
 
 static bool slow_name(const char *name, size_t length)
 {
-    static const char *const names[] = {"nfs",  "nfs4",  "cifs", "smb3",   "fuse",      "fuseblk", "ceph",
-                                        "9p",   "afs",   "gfs2", "ocfs2",  "glusterfs", "lustre",  "beegfs",
-                                        "coda", "ncpfs", "gpfs", "vboxsf", "orangefs"};
+    static const char *const names[] = {"nfs",     "nfs4",      "cifs",   "smb3",    "fuse",
+                                        "fuseblk", "ceph",      "9p",     "afs",     "gfs2",
+                                        "ocfs2",   "glusterfs", "lustre", "beegfs",  "coda",
+                                        "ncpfs",   "gpfs",      "vboxsf", "orangefs"};
     if (length > 5 && memcmp(name, "fuse.", 5) == 0)
         return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -146,7 +147,8 @@ bool bine_file_slow(int fd)
         return false;
     int saved = errno;
     struct statfs system;
-    bool slow = assumption() == 1 || (fstatfs(fd, &system) == 0 && slow_type((unsigned long)system.f_type));
+    bool slow =
+        assumption() == 1 || (fstatfs(fd, &system) == 0 && slow_type((unsigned long)system.f_type));
     errno = saved;
     return slow;
 }

@@ -64,15 +64,17 @@ static struct asking begin_asking(const struct bine_hub *hub, const char *verb, 
 /* Wait before asking again. 0 or an error number. */
 static int flock_pause_a_while(struct bine_hub *hub, struct asking *asking)
 {
-    unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS, milliseconds = asking->milliseconds;
+    unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS,
+             milliseconds = asking->milliseconds;
     if (bine_signals_since(hub, asking->signals, flags))
         return EINTR;
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_waiters_push(waiting_here(), &waiter);
-    int error =
-        bine_park(hub, asking->verb, (uintptr_t)asking->fd, bine_hub_deadline(hub, milliseconds * BINE_MS), flags);
+    int error = bine_park(hub, asking->verb, (uintptr_t)asking->fd,
+                          bine_hub_deadline(hub, milliseconds * BINE_MS), flags);
     bine_waiters_remove(&waiter);
-    asking->milliseconds = milliseconds * 2 < LONGEST_PAUSE_MS ? milliseconds * 2 : LONGEST_PAUSE_MS;
+    asking->milliseconds =
+        milliseconds * 2 < LONGEST_PAUSE_MS ? milliseconds * 2 : LONGEST_PAUSE_MS;
     return error == ETIME ? 0 : error;
 }
 

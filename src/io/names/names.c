@@ -158,8 +158,8 @@ static void run_lookup(struct bine_offload_job *job)
 {
     struct lookup *lookup = (struct lookup *)job;
     locale_t before = lookup->locale ? uselocale(lookup->locale) : (locale_t)0;
-    lookup->status =
-        bine_libc.getaddrinfo(lookup->node, lookup->service, lookup->hinted ? &lookup->hints : NULL, &lookup->result);
+    lookup->status = bine_libc.getaddrinfo(lookup->node, lookup->service,
+                                           lookup->hinted ? &lookup->hints : NULL, &lookup->result);
     if (lookup->status != 0)
         lookup->result = NULL;
     if (before)
@@ -191,27 +191,31 @@ static bool same_string(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static struct lookup *find_lookup(const char *node, const char *service, const struct addrinfo *hints)
+static struct lookup *find_lookup(const char *node, const char *service,
+                                  const struct addrinfo *hints)
 {
     struct lookup **table = *lookups_here();
     unsigned hash = hash_of(node);
     for (struct lookup *each = table ? table[hash % BUCKETS] : NULL; each; each = each->next)
-        if (each->hash == hash && each->hinted == (hints != NULL) && same_string(each->node, node) &&
-            same_string(each->service, service) &&
-            (!hints ||
-             (each->hints.ai_flags == hints->ai_flags && each->hints.ai_family == hints->ai_family &&
-              each->hints.ai_socktype == hints->ai_socktype && each->hints.ai_protocol == hints->ai_protocol)))
+        if (each->hash == hash && each->hinted == (hints != NULL) &&
+            same_string(each->node, node) && same_string(each->service, service) &&
+            (!hints || (each->hints.ai_flags == hints->ai_flags &&
+                        each->hints.ai_family == hints->ai_family &&
+                        each->hints.ai_socktype == hints->ai_socktype &&
+                        each->hints.ai_protocol == hints->ai_protocol)))
             return each;
     return NULL;
 }
 
-static struct lookup *new_lookup(const char *node, const char *service, const struct addrinfo *hints)
+static struct lookup *new_lookup(const char *node, const char *service,
+                                 const struct addrinfo *hints)
 {
     struct lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup)
         return NULL;
     lookup->hash = hash_of(node);
-    if ((node && !(lookup->node = strdup(node))) || (service && !(lookup->service = strdup(service))))
+    if ((node && !(lookup->node = strdup(node))) ||
+        (service && !(lookup->service = strdup(service))))
         goto no_memory;
     if (hints) {
         lookup->hinted = true;
@@ -220,7 +224,8 @@ static struct lookup *new_lookup(const char *node, const char *service, const st
                                           .ai_socktype = hints->ai_socktype,
                                           .ai_protocol = hints->ai_protocol};
 #ifdef AI_IDN
-        if (hints->ai_flags & (AI_IDN | AI_CANONIDN) && !(lookup->locale = duplocale(uselocale((locale_t)0))))
+        if (hints->ai_flags & (AI_IDN | AI_CANONIDN) &&
+            !(lookup->locale = duplocale(uselocale((locale_t)0))))
             goto no_memory;
 #endif
     }
@@ -293,10 +298,12 @@ bool bine_localhost_at_once;
 
 static bool known_host(const char *node, const struct addrinfo *hints)
 {
-    return numeric_host(node, hints) || (bine_localhost_at_once && strcasecmp(node, "localhost") == 0);
+    return numeric_host(node, hints) ||
+           (bine_localhost_at_once && strcasecmp(node, "localhost") == 0);
 }
 
-int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+int bine_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || (known_host(node, hints) && numeric_service(service, hints))) {
@@ -357,8 +364,9 @@ static void run_reverse(struct bine_offload_job *job)
     struct reverse *reverse = (struct reverse *)job;
     char *host = reverse->host_wanted ? reverse->text : NULL;
     char *service = reverse->service_wanted ? reverse->text + reverse->host_size : NULL;
-    reverse->status = bine_libc.getnameinfo((struct sockaddr *)&reverse->address, reverse->length, host,
-                                            reverse->host_size, service, reverse->service_size, reverse->flags);
+    reverse->status =
+        bine_libc.getnameinfo((struct sockaddr *)&reverse->address, reverse->length, host,
+                              reverse->host_size, service, reverse->service_size, reverse->flags);
 }
 
 static void discard_reverse(struct bine_offload_job *job)
@@ -366,14 +374,16 @@ static void discard_reverse(struct bine_offload_job *job)
     free(job);
 }
 
-int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size, char *service,
-                     socklen_t service_size, int flags)
+int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+                     socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
     struct bine_hub *hub = bine_offload_hub();
     bool host_wanted = host && host_size > 0, service_wanted = service && service_size > 0;
-    bool asks = (host_wanted && !(flags & NI_NUMERICHOST)) || (service_wanted && !(flags & NI_NUMERICSERV));
+    bool asks =
+        (host_wanted && !(flags & NI_NUMERICHOST)) || (service_wanted && !(flags & NI_NUMERICSERV));
     if (!hub || !address || length > sizeof(struct sockaddr_storage) || !asks)
-        return bine_libc.getnameinfo(address, length, host, host_size, service, service_size, flags);
+        return bine_libc.getnameinfo(address, length, host, host_size, service, service_size,
+                                     flags);
 
     /* No name is longer than this, whatever room the caller has. */
     socklen_t host_room = host_wanted ? (host_size < 65536 ? host_size : 65536) : 0;
@@ -392,7 +402,8 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
     reverse->host_wanted = host_wanted;
     reverse->service_wanted = service_wanted;
     reverse->flags = flags;
-    int error = bine_offload_detached(hub, &reverse->job, discard_reverse, "getnameinfo", 0, INT64_MAX);
+    int error =
+        bine_offload_detached(hub, &reverse->job, discard_reverse, "getnameinfo", 0, INT64_MAX);
     if (error == EAGAIN)
         return EAI_AGAIN;
     if (error) {

@@ -93,26 +93,30 @@ static int names_entries_ask(struct query *query, void **result)
     union entry *entry = &query->entry;
     switch (query->question) {
     case HOST_NAME:
-        return bine_libc.gethostbyname_r(name, &entry->host, buffer, size, (struct hostent **)result, &query->h_error);
-    case HOST_FAMILY_NAME:
-        return bine_libc.gethostbyname2_r(name, query->family, &entry->host, buffer, size, (struct hostent **)result,
-                                          &query->h_error);
-    case HOST_ADDRESS:
-        return bine_libc.gethostbyaddr_r(query->address, query->length, query->family, &entry->host, buffer, size,
+        return bine_libc.gethostbyname_r(name, &entry->host, buffer, size,
                                          (struct hostent **)result, &query->h_error);
+    case HOST_FAMILY_NAME:
+        return bine_libc.gethostbyname2_r(name, query->family, &entry->host, buffer, size,
+                                          (struct hostent **)result, &query->h_error);
+    case HOST_ADDRESS:
+        return bine_libc.gethostbyaddr_r(query->address, query->length, query->family, &entry->host,
+                                         buffer, size, (struct hostent **)result, &query->h_error);
     case SERVICE_NAME:
-        return bine_libc.getservbyname_r(name, protocol, &entry->service, buffer, size, (struct servent **)result);
-    case SERVICE_PORT:
-        return bine_libc.getservbyport_r((int)query->number, protocol, &entry->service, buffer, size,
+        return bine_libc.getservbyname_r(name, protocol, &entry->service, buffer, size,
                                          (struct servent **)result);
+    case SERVICE_PORT:
+        return bine_libc.getservbyport_r((int)query->number, protocol, &entry->service, buffer,
+                                         size, (struct servent **)result);
     case USER_NAME:
         return bine_libc.getpwnam_r(name, &entry->user, buffer, size, (struct passwd **)result);
     case USER_ID:
-        return bine_libc.getpwuid_r(query->number, &entry->user, buffer, size, (struct passwd **)result);
+        return bine_libc.getpwuid_r(query->number, &entry->user, buffer, size,
+                                    (struct passwd **)result);
     case GROUP_NAME:
         return bine_libc.getgrnam_r(name, &entry->group, buffer, size, (struct group **)result);
     case GROUP_ID:
-        return bine_libc.getgrgid_r(query->number, &entry->group, buffer, size, (struct group **)result);
+        return bine_libc.getgrgid_r(query->number, &entry->group, buffer, size,
+                                    (struct group **)result);
     }
     return EINVAL;
 }
@@ -140,8 +144,9 @@ static void run_query(struct bine_offload_job *job)
 /* A query with its own copy of everything. `buffer` and `size`: the caller's room, NULL for one
  * that grows. The copy lies as the caller's does to the alignment, for glibc aligns its pointers
  * within it and must find the same room. */
-static struct query *new_query(enum shape shape, enum question question, const char *verb, const char *name,
-                               const char *protocol, const char *buffer, size_t size)
+static struct query *new_query(enum shape shape, enum question question, const char *verb,
+                               const char *name, const char *protocol, const char *buffer,
+                               size_t size)
 {
     struct query *query = calloc(1, sizeof *query);
     if (!query)
@@ -158,7 +163,8 @@ static struct query *new_query(enum shape shape, enum question question, const c
     if (!query->block)
         goto no_memory;
     query->buffer = query->block + skew;
-    if ((name && !(query->name = strdup(name))) || (protocol && !(query->protocol = strdup(protocol))))
+    if ((name && !(query->name = strdup(name))) ||
+        (protocol && !(query->protocol = strdup(protocol))))
         goto no_memory;
     return query;
 no_memory:
@@ -247,8 +253,8 @@ static void move_entry(struct query *query, void *entry, char *buffer)
 }
 
 /* The tail of every _r form. query NULL: there was no memory for it. */
-static int answer_into(struct bine_hub *hub, struct query *query, bool at_once, void *entry, char *buffer,
-                       void **result, int *h_error)
+static int answer_into(struct bine_hub *hub, struct query *query, bool at_once, void *entry,
+                       char *buffer, void **result, int *h_error)
 {
     *result = NULL;
     int error = query ? names_entries_run(hub, query, at_once) : ENOMEM;
@@ -345,15 +351,18 @@ static struct query *host_by_name(const char *name, const char *buffer, size_t s
     return new_query(HOST, HOST_NAME, "gethostbyname", name, NULL, buffer, size);
 }
 
-static struct query *host_by_family_name(const char *name, int family, const char *buffer, size_t size)
+static struct query *host_by_family_name(const char *name, int family, const char *buffer,
+                                         size_t size)
 {
-    struct query *query = new_query(HOST, HOST_FAMILY_NAME, "gethostbyname2", name, NULL, buffer, size);
+    struct query *query =
+        new_query(HOST, HOST_FAMILY_NAME, "gethostbyname2", name, NULL, buffer, size);
     if (query)
         query->family = family;
     return query;
 }
 
-static struct query *host_by_address(const void *address, socklen_t length, int family, const char *buffer, size_t size)
+static struct query *host_by_address(const void *address, socklen_t length, int family,
+                                     const char *buffer, size_t size)
 {
     struct query *query = new_query(HOST, HOST_ADDRESS, "gethostbyaddr", NULL, NULL, buffer, size);
     if (query) {
@@ -367,13 +376,15 @@ static struct query *host_by_address(const void *address, socklen_t length, int 
 struct hostent *bine_gethostbyname(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, host_by_name(name, NULL, 0), numeric(name)) : bine_libc.gethostbyname(name);
+    return hub ? names_entries_answer(hub, host_by_name(name, NULL, 0), numeric(name))
+               : bine_libc.gethostbyname(name);
 }
 
 struct hostent *bine_gethostbyname2(const char *name, int family)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, host_by_family_name(name, family, NULL, 0), numeric(name))
+    return hub ? names_entries_answer(hub, host_by_family_name(name, family, NULL, 0),
+                                      numeric(name))
                : bine_libc.gethostbyname2(name, family);
 }
 
@@ -385,39 +396,42 @@ struct hostent *bine_gethostbyaddr(const void *address, socklen_t length, int fa
     return names_entries_answer(hub, host_by_address(address, length, family, NULL, 0), false);
 }
 
-int bine_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **result,
-                         int *h_error)
+int bine_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
+                         struct hostent **result, int *h_error)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.gethostbyname_r(name, entry, buffer, size, result, h_error);
-    return answer_into(hub, host_by_name(name, buffer, size), numeric(name), entry, buffer, (void **)result, h_error);
+    return answer_into(hub, host_by_name(name, buffer, size), numeric(name), entry, buffer,
+                       (void **)result, h_error);
 }
 
-int bine_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
-                          struct hostent **result, int *h_error)
+int bine_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer,
+                          size_t size, struct hostent **result, int *h_error)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.gethostbyname2_r(name, family, entry, buffer, size, result, h_error);
-    return answer_into(hub, host_by_family_name(name, family, buffer, size), numeric(name), entry, buffer,
-                       (void **)result, h_error);
+    return answer_into(hub, host_by_family_name(name, family, buffer, size), numeric(name), entry,
+                       buffer, (void **)result, h_error);
 }
 
-int bine_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *entry, char *buffer,
-                         size_t size, struct hostent **result, int *h_error)
+int bine_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *entry,
+                         char *buffer, size_t size, struct hostent **result, int *h_error)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer || length > sizeof((struct query *)0)->address)
-        return bine_libc.gethostbyaddr_r(address, length, family, entry, buffer, size, result, h_error);
-    return answer_into(hub, host_by_address(address, length, family, buffer, size), false, entry, buffer,
-                       (void **)result, h_error);
+        return bine_libc.gethostbyaddr_r(address, length, family, entry, buffer, size, result,
+                                         h_error);
+    return answer_into(hub, host_by_address(address, length, family, buffer, size), false, entry,
+                       buffer, (void **)result, h_error);
 }
 
 /* ---- services, users, groups ----------------------------------------------------------------- */
 
-static struct query *by_number(enum shape shape, enum question question, const char *verb, unsigned number,
-                               const char *protocol, const char *buffer, size_t size)
+static struct query *by_number(enum shape shape, enum question question, const char *verb,
+                               unsigned number, const char *protocol, const char *buffer,
+                               size_t size)
 {
     struct query *query = new_query(shape, question, verb, NULL, protocol, buffer, size);
     if (query)
@@ -430,17 +444,19 @@ struct servent *bine_getservbyname(const char *name, const char *protocol)
     struct bine_hub *hub = bine_offload_hub();
     if (!hub)
         return bine_libc.getservbyname(name, protocol);
-    return names_entries_answer(hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, NULL, 0), false);
+    return names_entries_answer(
+        hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, NULL, 0), false);
 }
 
-int bine_getservbyname_r(const char *name, const char *protocol, struct servent *entry, char *buffer, size_t size,
-                         struct servent **result)
+int bine_getservbyname_r(const char *name, const char *protocol, struct servent *entry,
+                         char *buffer, size_t size, struct servent **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getservbyname_r(name, protocol, entry, buffer, size, result);
-    return answer_into(hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, buffer, size), false,
-                       entry, buffer, (void **)result, NULL);
+    return answer_into(
+        hub, new_query(SERVICE, SERVICE_NAME, "getservbyname", name, protocol, buffer, size), false,
+        entry, buffer, (void **)result, NULL);
 }
 
 struct servent *bine_getservbyport(int port, const char *protocol)
@@ -449,79 +465,90 @@ struct servent *bine_getservbyport(int port, const char *protocol)
     if (!hub)
         return bine_libc.getservbyport(port, protocol);
     return names_entries_answer(
-        hub, by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, NULL, 0), false);
+        hub, by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, NULL, 0),
+        false);
 }
 
-int bine_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer, size_t size,
-                         struct servent **result)
+int bine_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer,
+                         size_t size, struct servent **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getservbyport_r(port, protocol, entry, buffer, size, result);
-    return answer_into(hub, by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, buffer, size),
-                       false, entry, buffer, (void **)result, NULL);
+    return answer_into(
+        hub,
+        by_number(SERVICE, SERVICE_PORT, "getservbyport", (unsigned)port, protocol, buffer, size),
+        false, entry, buffer, (void **)result, NULL);
 }
 
 struct passwd *bine_getpwnam(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(
+                     hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, NULL, 0), false)
                : bine_libc.getpwnam(name);
 }
 
-int bine_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
+int bine_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+                    struct passwd **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getpwnam_r(name, entry, buffer, size, result);
-    return answer_into(hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, buffer, size), false, entry, buffer,
-                       (void **)result, NULL);
+    return answer_into(hub, new_query(USER, USER_NAME, "getpwnam", name, NULL, buffer, size), false,
+                       entry, buffer, (void **)result, NULL);
 }
 
 struct passwd *bine_getpwuid(uid_t uid)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, NULL, 0),
+                                      false)
                : bine_libc.getpwuid(uid);
 }
 
-int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
+int bine_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
+                    struct passwd **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getpwuid_r(uid, entry, buffer, size, result);
-    return answer_into(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, buffer, size), false, entry, buffer,
-                       (void **)result, NULL);
+    return answer_into(hub, by_number(USER, USER_ID, "getpwuid", uid, NULL, buffer, size), false,
+                       entry, buffer, (void **)result, NULL);
 }
 
 struct group *bine_getgrnam(const char *name)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(
+                     hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, NULL, 0), false)
                : bine_libc.getgrnam(name);
 }
 
-int bine_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size, struct group **result)
+int bine_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size,
+                    struct group **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getgrnam_r(name, entry, buffer, size, result);
-    return answer_into(hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, buffer, size), false, entry, buffer,
-                       (void **)result, NULL);
+    return answer_into(hub, new_query(GROUP, GROUP_NAME, "getgrnam", name, NULL, buffer, size),
+                       false, entry, buffer, (void **)result, NULL);
 }
 
 struct group *bine_getgrgid(gid_t gid)
 {
     struct bine_hub *hub = bine_offload_hub();
-    return hub ? names_entries_answer(hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, NULL, 0), false)
+    return hub ? names_entries_answer(
+                     hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, NULL, 0), false)
                : bine_libc.getgrgid(gid);
 }
 
-int bine_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size, struct group **result)
+int bine_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size,
+                    struct group **result)
 {
     struct bine_hub *hub = bine_offload_hub();
     if (!hub || !buffer)
         return bine_libc.getgrgid_r(gid, entry, buffer, size, result);
-    return answer_into(hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, buffer, size), false, entry, buffer,
-                       (void **)result, NULL);
+    return answer_into(hub, by_number(GROUP, GROUP_ID, "getgrgid", gid, NULL, buffer, size), false,
+                       entry, buffer, (void **)result, NULL);
 }

@@ -24,8 +24,8 @@ struct membership {
 static void run_membership(struct bine_offload_job *job)
 {
     struct membership *membership = (struct membership *)job;
-    membership->status =
-        bine_libc.getgrouplist(membership->user, membership->group, membership->groups, &membership->count);
+    membership->status = bine_libc.getgrouplist(membership->user, membership->group,
+                                                membership->groups, &membership->count);
 }
 
 static void discard_membership(struct bine_offload_job *job)
@@ -52,7 +52,8 @@ int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
     membership->job.locks = true;
     membership->group = group;
     membership->count = room;
-    int error = bine_offload_detached(hub, &membership->job, discard_membership, "getgrouplist", 0, INT64_MAX);
+    int error = bine_offload_detached(hub, &membership->job, discard_membership, "getgrouplist", 0,
+                                      INT64_MAX);
     if (error) {
         errno = error;
         return -1;

@@ -34,7 +34,8 @@ static inline size_t bine_crew_queued(const struct bine_crew *crew)
     return crew->jobs.count + crew->names.count;
 }
 
-static inline struct bine_job_list *bine_crew_list(struct bine_crew *crew, const struct bine_offload_job *job)
+static inline struct bine_job_list *bine_crew_list(struct bine_crew *crew,
+                                                   const struct bine_offload_job *job)
 {
     return job->name ? &crew->names : &crew->jobs;
 }
@@ -56,7 +57,8 @@ static inline size_t bine_crew_names_that_may_begin(const struct bine_crew *crew
 /* Returns the next job. Names and other jobs take turns. Returns NULL if no job may begin. */
 static inline struct bine_offload_job *bine_crew_pop(struct bine_crew *crew, size_t bound)
 {
-    bool name = bine_crew_names_that_may_begin(crew, bound) > 0 && (!crew->jobs.first || !crew->named_last);
+    bool name =
+        bine_crew_names_that_may_begin(crew, bound) > 0 && (!crew->jobs.first || !crew->named_last);
     struct bine_offload_job *job = name ? crew->names.first : crew->jobs.first;
     crew->named_last = name;
     if (job)

@@ -37,8 +37,10 @@ static struct bine_crew first = {.rights = 1};
  * descriptors. */
 static struct bine_crew outside = {.rights = BINE_CONFINED, .next = &first};
 
-struct bine_pool bine_pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER, .crew = &first, .crews = &outside};
+struct bine_pool bine_pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                              .finished = PTHREAD_COND_INITIALIZER,
+                              .crew = &first,
+                              .crews = &outside};
 
 _Thread_local struct bine_running *bine_running_here;
 
@@ -239,7 +241,8 @@ static bool await_job(struct bine_crew *crew, struct bine_worker *self)
     self->below = crew->idle;
     crew->idle = self;
     int error = 0;
-    while (!self->running.job && error != ETIMEDOUT && !(crew->retired && bine_crew_queued(crew) == 0))
+    while (!self->running.job && error != ETIMEDOUT &&
+           !(crew->retired && bine_crew_queued(crew) == 0))
         error = bine_libc.pthread_cond_timedwait(&self->wake, &bine_pool.lock, &until);
     if (self->running.job)
         return true;
@@ -352,7 +355,9 @@ static void offload_set_up(void)
 struct bine_hub *bine_offload_hub(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) && !bine_confined() ? hub : NULL;
+    return hub && !hub->no_park && !(hub->current->flags & BINE_G_LOADING) && !bine_confined()
+               ? hub
+               : NULL;
 }
 
 /* On the calling thread, which counts as one that is being made: the crew is not released

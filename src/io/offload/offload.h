@@ -95,7 +95,8 @@ void bine_offload_interrupt(struct bine_offload_job *job);
  * interruptible, at any time: then the caller must look at what it has done all the same. This call
  * sets the callbacks done and orphaned.
  */
-int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb, uintptr_t object);
+int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb,
+                      uintptr_t object);
 
 /*
  * Runs a job that owns all memory that it uses, so that a kill or timeout ends the wait at once.
@@ -104,8 +105,8 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
  * thread. Also returns EAGAIN if the job asks the name service and too many do.
  */
 int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
-                          void (*discard)(struct bine_offload_job *job), const char *verb, uintptr_t object,
-                          int64_t deadline);
+                          void (*discard)(struct bine_offload_job *job), const char *verb,
+                          uintptr_t object, int64_t deadline);
 
 /* offload.c: returns the number of a signal that nothing uses, with a handler that does nothing.
  * Returns 0 if there is none. */

@@ -23,8 +23,9 @@ static int offload(void *(*function)(void *), void *arg, void **value, bool lock
         errno = EINVAL;
         return -1;
     }
-    struct call call = {
-        .job = {.run = offload_call_run_call, .locks = locks, .error = errno}, .function = function, .arg = arg};
+    struct call call = {.job = {.run = offload_call_run_call, .locks = locks, .error = errno},
+                        .function = function,
+                        .arg = arg};
     struct bine_hub *hub = bine_offload_hub();
     if (hub) {
         int error = bine_offload_firm(hub, &call.job, "offload", (uintptr_t)function);

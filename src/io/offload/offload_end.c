@@ -21,7 +21,8 @@ static struct timespec monotonic_in(int64_t nanoseconds)
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
     nanoseconds += at.tv_nsec;
-    return (struct timespec){.tv_sec = at.tv_sec + nanoseconds / BINE_SECOND, .tv_nsec = nanoseconds % BINE_SECOND};
+    return (struct timespec){.tv_sec = at.tv_sec + nanoseconds / BINE_SECOND,
+                             .tv_nsec = nanoseconds % BINE_SECOND};
 }
 
 /* ---- interrupting ---------------------------------------------------------------------------- */
@@ -113,7 +114,8 @@ static void offload_end_after_fork_in_child(void)
     struct bine_running *self = bine_running_here;
     bine_hub_runtime_threads(-bine_pool.counted);
     for (struct bine_crew *crew = bine_pool.crews; crew; crew = crew->next)
-        *crew = (struct bine_crew){.rights = crew->rights, .retired = crew->retired, .next = crew->next};
+        *crew = (struct bine_crew){
+            .rights = crew->rights, .retired = crew->retired, .next = crew->next};
     bine_pool = (struct bine_pool){.crew = bine_pool.crew,
                                    .crews = bine_pool.crews,
                                    .bound = bine_pool.bound,
@@ -135,7 +137,8 @@ static void offload_end_after_fork_in_child(void)
 }
 
 /* All that the hub has queued; to *orphans what owns its memory. */
-static void take_back(struct bine_job_list *list, struct bine_hub *hub, struct bine_offload_job **orphans)
+static void take_back(struct bine_job_list *list, struct bine_hub *hub,
+                      struct bine_offload_job **orphans)
 {
     for (struct bine_offload_job *job = list->first, *next; job; job = next) {
         next = job->next;
@@ -189,6 +192,7 @@ static void offload_end_hub_ended(struct bine_hub *hub)
 
 void bine_pool_watch_ends(void)
 {
-    pthread_atfork(offload_end_before_fork, offload_end_after_fork_in_parent, offload_end_after_fork_in_child);
+    pthread_atfork(offload_end_before_fork, offload_end_after_fork_in_parent,
+                   offload_end_after_fork_in_child);
     bine_hub_on_end(offload_end_hub_ended);
 }

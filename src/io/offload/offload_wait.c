@@ -16,7 +16,8 @@ static void wake_waiter(struct bine_offload_job *job)
         job->orphaned(job);
 }
 
-int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb, uintptr_t object)
+int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb,
+                      uintptr_t object)
 {
     int cancelled = bine_cancelled(hub);
     if (cancelled)
@@ -31,7 +32,8 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
     if (bine_offload_withdraw(job))
         return error;
     /* It runs, or has ended and the message is on its way: stay until it is delivered. */
-    for (int64_t pause = 100 * BINE_US; job->waiter; pause = pause < BINE_SECOND ? 2 * pause : pause) {
+    for (int64_t pause = 100 * BINE_US; job->waiter;
+         pause = pause < BINE_SECOND ? 2 * pause : pause) {
         int64_t until = INT64_MAX;
         if (job->interruptible) {
             bine_offload_interrupt(job);
@@ -43,8 +45,8 @@ int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const 
 }
 
 int bine_offload_detached(struct bine_hub *hub, struct bine_offload_job *job,
-                          void (*discard)(struct bine_offload_job *job), const char *verb, uintptr_t object,
-                          int64_t deadline)
+                          void (*discard)(struct bine_offload_job *job), const char *verb,
+                          uintptr_t object, int64_t deadline)
 {
     job->done = wake_waiter;
     job->orphaned = discard;

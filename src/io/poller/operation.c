@@ -11,7 +11,9 @@
 static int ready_now(const struct bine_operation *operation)
 {
     struct pollfd look = {.fd = operation->fd, .events = (short)operation->events};
-    return operation->kind == BINE_OP_POLL && bine_libc.poll(&look, 1, 0) > 0 ? look.revents & ~POLLNVAL : 0;
+    return operation->kind == BINE_OP_POLL && bine_libc.poll(&look, 1, 0) > 0
+               ? look.revents & ~POLLNVAL
+               : 0;
 }
 
 /* It ended by itself after all: a failure is the descriptor's. */
@@ -21,8 +23,8 @@ static void forget_interruption(struct bine_hub *hub, int error)
         hub->current->interruptions--;
 }
 
-int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
-                           unsigned flags)
+int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb,
+                           int64_t deadline, unsigned flags)
 {
     if (hub->no_park)
         /* the kernel must not get hold of buffers whose owner cannot wait for their return */
@@ -32,7 +34,9 @@ int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operatio
         int error = bine_cancelled(hub);
         if (error)
             return BINE_OPERATION_CUT_BY(error);
-        int bits = __builtin_expect(hub->current->attention & BINE_A_CALLBACK, 0) ? ready_now(operation) : 0;
+        int bits = __builtin_expect(hub->current->attention & BINE_A_CALLBACK, 0)
+                       ? ready_now(operation)
+                       : 0;
         if (bits)
             return bits;
     }

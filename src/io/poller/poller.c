@@ -21,7 +21,8 @@ static const char *reason(int error)
 {
     switch (error) {
     case ENOSYS:
-        return "io_uring: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp filter hides "
+        return "io_uring: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp "
+               "filter hides "
                "it";
     case EPERM:
     case EACCES:

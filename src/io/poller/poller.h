@@ -145,7 +145,8 @@ extern const struct bine_poller_class bine_poller_uring;
 extern const struct bine_poller_class bine_poller_epoll;
 extern const struct bine_poller_class bine_poller_sim;
 
-static inline bool bine_poller_supports(const struct bine_poller *poller, enum bine_operation_kind kind)
+static inline bool bine_poller_supports(const struct bine_poller *poller,
+                                        enum bine_operation_kind kind)
 {
     return poller->supported >> kind & 1;
 }
@@ -159,8 +160,9 @@ struct bine_poller *bine_poller_open(struct bine_hub *hub);
 static inline struct bine_poller *bine_poller_of(struct bine_hub *hub)
 {
     struct bine_driver *driver = hub->driver;
-    return __builtin_expect(driver->pending == bine_poller_pending, 1) ? (struct bine_poller *)driver
-                                                                       : bine_poller_open(hub);
+    return __builtin_expect(driver->pending == bine_poller_pending, 1)
+               ? (struct bine_poller *)driver
+               : bine_poller_open(hub);
 }
 
 /* Says why uring was not chosen, for `bine doctor`. "" if it was. */
@@ -187,7 +189,8 @@ size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most);
  * over by that, and returns how many it stored. bine_poller_ending: is any operation on fd about to
  * end, after this or a cancel?
  */
-size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct bine_greenlet **waiters, size_t most);
+size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd,
+                                      struct bine_greenlet **waiters, size_t most);
 bool bine_poller_ending(struct bine_poller *poller, int fd);
 /* Returns the operation on fd that was begun first, or NULL if there is none. The others follow by
  * same_next. */
@@ -208,7 +211,7 @@ struct bine_poller *bine_poller_simulate(struct bine_hub *hub, uint64_t seed);
  */
 #define BINE_OPERATION_CUT (1 << 20)
 #define BINE_OPERATION_CUT_BY(error) (-(BINE_OPERATION_CUT + (error)))
-int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb, int64_t deadline,
-                           unsigned flags);
+int64_t bine_operation_run(struct bine_hub *hub, struct bine_operation *operation, const char *verb,
+                           int64_t deadline, unsigned flags);
 
 #endif

@@ -70,7 +70,8 @@ bool bine_poller_verify_wake(struct bine_poller *poller)
     return true;
 }
 
-struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size)
+struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub,
+                                    size_t size)
 {
     static atomic_bool watching;
     if (!atomic_exchange(&watching, true))
@@ -165,8 +166,8 @@ void bine_poller_wake(struct bine_driver *driver)
     uint64_t one = 1;
     /* Not into a file that has the number by now. EAGAIN: 2^64 - 2 wakes are waiting, one more is
      * not missed. */
-    if (wake_fd >= 0 &&
-        (!bine_own_still(&poller->wake) || (bine_libc.write(wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)))
+    if (wake_fd >= 0 && (!bine_own_still(&poller->wake) ||
+                         (bine_libc.write(wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)))
         atomic_fetch_add(&bine_own_losses, 1);
     atomic_fetch_sub(&poller->waking, 1);
     errno = saved_errno;
@@ -252,7 +253,8 @@ void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *op
     append_age(poller, operation);
 }
 
-void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation, struct bine_poller_slot *slot)
+void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation,
+                       struct bine_poller_slot *slot)
 {
     operation->ended = false;
     operation->cancelled = false;
@@ -344,8 +346,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
 
 /* The operations of one batch that are no longer what they seem go to the front of the list,
  * marked; returns how many. */
-static void mark_suspects(struct bine_poller *poller, struct bine_operation **operations, const struct pollfd *fds,
-                          size_t count)
+static void mark_suspects(struct bine_poller *poller, struct bine_operation **operations,
+                          const struct pollfd *fds, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
         struct bine_operation *operation = operations[i];
@@ -379,8 +381,8 @@ static size_t retract_suspects(struct bine_poller *poller)
     return found;
 }
 
-__attribute__((noinline)) static size_t recheck_batch(struct bine_poller *poller, size_t *at_most, uint32_t age,
-                                                      bool *more)
+__attribute__((noinline)) static size_t recheck_batch(struct bine_poller *poller, size_t *at_most,
+                                                      uint32_t age, bool *more)
 {
     struct pollfd fds[RECHECK_BATCH];
     struct bine_operation *operations[RECHECK_BATCH];
@@ -426,7 +428,8 @@ size_t bine_poller_recheck(struct bine_poller *poller, size_t at_most)
     return found;
 }
 
-size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd, struct bine_greenlet **waiters, size_t most)
+size_t bine_poller_recheck_descriptor(struct bine_poller *poller, int fd,
+                                      struct bine_greenlet **waiters, size_t most)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, fd);
     if (!slot || !slot->first)

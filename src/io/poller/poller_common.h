@@ -37,7 +37,8 @@ enum {
 /* Makes a poller with its eventfd. It is filled in except for the driver's turn and close. `close`
  * is set last, when there is something to close, because another thread may fork meanwhile. `size`
  * is that of the structure around the poller. Returns NULL for ENOMEM, EMFILE, ENFILE. */
-struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub, size_t size);
+struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub,
+                                    size_t size);
 /* Gives it back. Its memory is kept for the next poller of the class, because a thread that wants
  * to wake the hub may still hold the address. */
 void bine_poller_free(struct bine_poller *poller);
@@ -78,20 +79,23 @@ enum {
     BINE_POLLER_GREENLET_AHEAD = 3,
 };
 
-static inline __attribute__((always_inline)) void bine_poller_fetch_operation(const struct bine_operation *later)
+static inline __attribute__((always_inline)) void bine_poller_fetch_operation(
+    const struct bine_operation *later)
 {
     __builtin_prefetch(later, 1);
     __builtin_prefetch((const char *)later + 64, 1);
 }
 
-static inline __attribute__((always_inline)) void bine_poller_fetch_greenlet(const struct bine_operation *later)
+static inline __attribute__((always_inline)) void bine_poller_fetch_greenlet(
+    const struct bine_operation *later)
 {
     if (later)
         __builtin_prefetch(later->waiter, 1);
 }
 
 /* Enters an operation into the book. `slot` is NULL for an operation without a descriptor. */
-void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation, struct bine_poller_slot *slot);
+void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation,
+                       struct bine_poller_slot *slot);
 
 /* Takes it out of the book, and tells its waiter. The record may be gone when this returns. */
 void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);

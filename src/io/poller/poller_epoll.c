@@ -34,8 +34,8 @@ enum {
 };
 
 /* epoll's bits are poll's: epoll_ctl(2) does not promise it, Linux's ABI does. */
-_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI && EPOLLERR == POLLERR &&
-                   EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP,
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI &&
+                   EPOLLERR == POLLERR && EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP,
                "bits of epoll and poll differ");
 
 static struct epoll_poller *epoll_of(struct bine_poller *poller)
@@ -56,7 +56,8 @@ static bool answers(uint32_t ready, uint32_t events)
     return (ready & POLLRDHUP) && (events & POLLIN); /* the end of a stream can be read */
 }
 
-static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *slot, uint32_t generation)
+static int enter(struct bine_poller *poller, int fd, struct bine_poller_slot *slot,
+                 uint32_t generation)
 {
     int set = set_of(epoll_of(poller));
     struct epoll_event event = {
@@ -123,13 +124,15 @@ static void epoll_cancel(struct bine_poller *poller, struct bine_operation *oper
     bine_poller_end(poller, operation, -ECANCELED);
 }
 
-static void epoll_retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
+static void epoll_retract(struct bine_poller *poller, struct bine_operation *operation,
+                          int64_t verdict)
 {
     struct bine_poller_slot *slot = bine_poller_slot(poller, operation->fd);
     struct bine_descriptor *descriptor = bine_descriptor_of(operation->fd);
     /* The number names a file that epoll knows nothing of. Others may be waiting on it too:
      * register what is there now. */
-    if (verdict != -EBADF && enter(poller, operation->fd, slot, atomic_load(&descriptor->generation)) == EBADF)
+    if (verdict != -EBADF &&
+        enter(poller, operation->fd, slot, atomic_load(&descriptor->generation)) == EBADF)
         verdict = -EBADF;
     bine_poller_end(poller, operation, verdict);
 }
@@ -143,7 +146,8 @@ static void epoll_forget(struct bine_poller *poller, int fd)
      * another number or in another process would still be reported here, and later it could not
      * even be named any more. */
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
-    if (slot->registered && descriptor && atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
+    if (slot->registered && descriptor &&
+        atomic_load_explicit(&descriptor->shared, memory_order_relaxed)) {
         struct epoll_event unused = {0};
         epoll_ctl(set_of(epoll_of(poller)), EPOLL_CTL_DEL, fd, &unused);
     }
@@ -159,7 +163,8 @@ static int epoll_hint(struct bine_poller *poller, int fd, uint32_t events)
     if (!slot || !slot->registered)
         return -1;
     struct bine_descriptor *descriptor = bine_descriptor_of(fd);
-    if (!descriptor || slot->generation != atomic_load_explicit(&descriptor->generation, memory_order_relaxed))
+    if (!descriptor ||
+        slot->generation != atomic_load_explicit(&descriptor->generation, memory_order_relaxed))
         return -1;
     return answers(slot->ready, events);
 }
@@ -225,7 +230,8 @@ static int epoll_deliver(struct bine_poller *poller, const struct epoll_event *e
 /* The first operation that waits for the descriptor of event i, or NULL. */
 static struct bine_operation *first_of(struct epoll_poller *poller, int i)
 {
-    struct bine_poller_slot *slot = bine_poller_slot(&poller->base, (int)(uint32_t)poller->events[i].data.u64);
+    struct bine_poller_slot *slot =
+        bine_poller_slot(&poller->base, (int)(uint32_t)poller->events[i].data.u64);
     return slot ? slot->first : NULL;
 }
 
@@ -318,7 +324,8 @@ static bool epoll_verify(struct bine_poller *base)
 
 static struct bine_poller *open_poller(struct bine_hub *hub)
 {
-    struct bine_poller *poller = bine_poller_new(&bine_poller_epoll, hub, sizeof(struct epoll_poller));
+    struct bine_poller *poller =
+        bine_poller_new(&bine_poller_epoll, hub, sizeof(struct epoll_poller));
     if (!poller)
         return NULL;
     poller->driver.turn = epoll_turn;

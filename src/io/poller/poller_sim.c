@@ -76,7 +76,8 @@ static int sim_start(struct bine_poller *poller, struct bine_operation *operatio
     return 0;
 }
 
-static void sim_retract(struct bine_poller *poller, struct bine_operation *operation, int64_t verdict)
+static void sim_retract(struct bine_poller *poller, struct bine_operation *operation,
+                        int64_t verdict)
 {
     if (operation->ended)
         return;
@@ -131,7 +132,8 @@ static ssize_t read_now(struct sim_poller *sim, const struct bine_operation *ope
 {
     int fd = operation->fd;
     if (operation->offset >= 0)
-        return bine_libc.syscall(SYS_pread64, fd, operation->buffer, operation->size, operation->offset);
+        return bine_libc.syscall(SYS_pread64, fd, operation->buffer, operation->size,
+                                 operation->offset);
     struct iovec part = {operation->buffer, shorten(sim, fd, operation->size)};
     ssize_t got = bine_libc.syscall(SYS_preadv2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
     if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
@@ -196,8 +198,10 @@ static ssize_t sim_ask(struct sim_poller *sim, int milliseconds)
         sim->room = 2 * (count + 1);
     }
     size_t i = 0;
-    for (struct bine_operation *operation = sim->base.oldest; operation; operation = operation->next)
-        sim->fds[i++] = (struct pollfd){.fd = operation->fd, .events = (short)sim_events_of(operation)};
+    for (struct bine_operation *operation = sim->base.oldest; operation;
+         operation = operation->next)
+        sim->fds[i++] =
+            (struct pollfd){.fd = operation->fd, .events = (short)sim_events_of(operation)};
     sim->fds[i] = (struct pollfd){.fd = atomic_load(&sim->base.wake.fd), .events = POLLIN};
     if (bine_libc.poll(sim->fds, i + 1, milliseconds) < 0)
         return -1;
@@ -239,7 +243,8 @@ static size_t sim_choose(struct sim_poller *sim, size_t count, bool *later)
         }
         if (revents & POLLNVAL)
             operation->result = -EBADF;
-        else if (operation->kind == BINE_OP_POLL && revents && (!operation->cancelled || draw(sim) & 1))
+        else if (operation->kind == BINE_OP_POLL && revents &&
+                 (!operation->cancelled || draw(sim) & 1))
             operation->result = revents & (operation->events | POLLERR | POLLHUP);
         operation->poller_state |= DUE;
         due++;
@@ -365,8 +370,8 @@ struct bine_poller *bine_poller_sim_open(struct bine_hub *hub, uint64_t seed)
     struct sim_poller *sim = sim_of(poller);
     sim->state = seed;
     if (seed & 1)
-        poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND | 1u << BINE_OP_RECVMSG |
-                             1u << BINE_OP_SENDMSG;
+        poller->supported |= 1u << BINE_OP_READ | 1u << BINE_OP_RECV | 1u << BINE_OP_SEND |
+                             1u << BINE_OP_RECVMSG | 1u << BINE_OP_SENDMSG;
     sim->now = bine_hub_now(hub);
     poller->driver.turn = sim_turn;
     poller->driver.close = sim_close_poller;

@@ -164,13 +164,15 @@ static void submit_cancel(struct uring_poller *poller, struct bine_operation *op
 static void cancel_those_left(struct uring_poller *poller)
 {
     poller->cancel_later = false;
-    for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
+    for (struct bine_operation *operation = poller->base.oldest; operation;
+         operation = operation->next)
         if (operation->poller_state & CANCEL_LATER)
             submit_cancel(poller, operation);
 }
 
 /* operation->result holds what it is to report should the kernel give it up, until it has ended. */
-static void uring_retract(struct bine_poller *base, struct bine_operation *operation, int64_t verdict)
+static void uring_retract(struct bine_poller *base, struct bine_operation *operation,
+                          int64_t verdict)
 {
     if (operation->ended)
         return;
@@ -194,7 +196,8 @@ static void uring_forget(struct bine_poller *base, int fd)
     struct bine_poller_slot *slot = bine_poller_slot(base, fd);
     if (!slot || !slot->first)
         return;
-    for (struct bine_operation *operation = slot->first; operation; operation = operation->same_next)
+    for (struct bine_operation *operation = slot->first; operation;
+         operation = operation->same_next)
         uring_retract(base, operation, -EBADF);
     /* Now, and not with the next turn: what is still in the queue names the descriptor by its
      * number, which may soon be another file's; and the file itself stays open as long as an
@@ -264,7 +267,8 @@ static void woken(struct uring_poller *poller, int result, unsigned flags)
  * polls report only changes: the first answer is in vain again, the next ones are not. Returns true
  * if the operation stays.
  */
-static bool half_closed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
+static bool half_closed(struct uring_poller *poller, struct bine_operation *operation, int result,
+                        unsigned flags)
 {
     int bits = result < 0 ? 0 : result & (int)(operation->events | POLLERR | POLLHUP);
     if (flags & IORING_CQE_F_MORE) {
@@ -283,7 +287,8 @@ static bool half_closed(struct uring_poller *poller, struct bine_operation *oper
     return true;
 }
 
-static void completed(struct uring_poller *poller, struct bine_operation *operation, int result, unsigned flags)
+static void completed(struct uring_poller *poller, struct bine_operation *operation, int result,
+                      unsigned flags)
 {
     if (poller->base.closing) {
         /* bine_poller_free tells those that are to know */
@@ -298,7 +303,8 @@ static void completed(struct uring_poller *poller, struct bine_operation *operat
     else if (result == -ECANCELED || (result == -EINTR && operation->cancelled))
         bine_poller_end(&poller->base, operation, operation->result);
     else if (operation->kind == BINE_OP_POLL && result >= 0)
-        bine_poller_end(&poller->base, operation, (unsigned)result & (operation->events | POLLERR | POLLHUP));
+        bine_poller_end(&poller->base, operation,
+                        (unsigned)result & (operation->events | POLLERR | POLLHUP));
     else
         bine_poller_end(&poller->base, operation, result);
 }
@@ -343,7 +349,8 @@ static void uring_look(struct uring_poller *poller)
     struct io_uring *ring = &poller->uring.ring;
     if (io_uring_sq_ready(ring))
         io_uring_submit_and_get_events(ring);
-    else if (__atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN))
+    else if (__atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
+             (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN))
         io_uring_get_events(ring);
 }
 
@@ -355,7 +362,8 @@ static void uring_look(struct uring_poller *poller)
  */
 static unsigned batch(const struct uring_poller *poller, int64_t wait)
 {
-    if (!poller->uring.batches || poller->base.pending < BATCH_PENDING || wait <= BATCH_MICROSECONDS * BINE_US)
+    if (!poller->uring.batches || poller->base.pending < BATCH_PENDING ||
+        wait <= BATCH_MICROSECONDS * BINE_US)
         return 1;
     size_t most = poller->base.pending / 2 < BATCH_MOST ? poller->base.pending / 2 : BATCH_MOST;
     return (unsigned)(poller->reaped < most ? poller->reaped : most);
@@ -422,7 +430,8 @@ static void cancel_everything(struct uring_poller *poller)
             io_uring_sqe_set_data64(sqe, USER_CANCEL);
         }
     } else {
-        for (struct bine_operation *operation = poller->base.oldest; operation; operation = operation->next)
+        for (struct bine_operation *operation = poller->base.oldest; operation;
+             operation = operation->next)
             submit_cancel(poller, operation);
     }
     /* Something that cannot be cancelled (a read from a dying disk) must not hold up the end for
@@ -453,7 +462,8 @@ static void uring_close_poller(struct bine_driver *driver)
 
 static struct bine_poller *open_poller(struct bine_hub *hub)
 {
-    struct bine_poller *base = bine_poller_new(&bine_poller_uring, hub, sizeof(struct uring_poller));
+    struct bine_poller *base =
+        bine_poller_new(&bine_poller_uring, hub, sizeof(struct uring_poller));
     if (!base)
         return NULL;
     base->driver.turn = uring_turn;

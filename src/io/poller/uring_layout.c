@@ -22,7 +22,8 @@ bool bine_uring_completions_known(const struct io_uring *ring, const struct io_u
     return lies_at(queue->khead, queue->ring_ptr, params->cq_off.head) &&
            lies_at(queue->cqes, queue->ring_ptr, params->cq_off.cqes) &&
            lies_at(ring->sq.kflags, ring->sq.ring_ptr, params->sq_off.flags) &&
-           ring->sq.ring_mask == params->sq_entries - 1 && queue->ring_mask == params->cq_entries - 1;
+           ring->sq.ring_mask == params->sq_entries - 1 &&
+           queue->ring_mask == params->cq_entries - 1;
 }
 
 #if defined(IO_URING_VERSION_MAJOR) && (IO_URING_VERSION_MAJOR > 2 || IO_URING_VERSION_MINOR >= 8)
@@ -46,9 +47,11 @@ bool bine_uring_batches(const struct io_uring *ring, const struct io_uring_param
 {
     const struct io_uring_sq *queue = &ring->sq;
     bool no_array = (params->flags & IORING_SETUP_NO_SQARRAY) != 0;
-    return params->features & IORING_FEAT_MIN_TIMEOUT && lies_at(queue->khead, queue->ring_ptr, params->sq_off.head) &&
+    return params->features & IORING_FEAT_MIN_TIMEOUT &&
+           lies_at(queue->khead, queue->ring_ptr, params->sq_off.head) &&
            lies_at(queue->ktail, queue->ring_ptr, params->sq_off.tail) &&
-           (no_array ? queue->array == NULL : lies_at(queue->array, queue->ring_ptr, params->sq_off.array)) &&
+           (no_array ? queue->array == NULL
+                     : lies_at(queue->array, queue->ring_ptr, params->sq_off.array)) &&
            queue->ring_mask == params->sq_entries - 1 && queue->sqe_head == *queue->ktail &&
            queue->sqe_tail == queue->sqe_head;
 }
@@ -75,8 +78,8 @@ int bine_uring_wait_for_batch(struct io_uring *ring, unsigned count, unsigned mi
     unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, submitted = flush(&ring->sq);
     if (ring->enter_ring_fd != ring->ring_fd)
         flags |= IORING_ENTER_REGISTERED_RING;
-    return io_uring_enter2((unsigned)ring->enter_ring_fd, submitted, count, flags, (sigset_t *)&argument,
-                           sizeof argument);
+    return io_uring_enter2((unsigned)ring->enter_ring_fd, submitted, count, flags,
+                           (sigset_t *)&argument, sizeof argument);
 }
 
 #endif

@@ -11,7 +11,8 @@
 
 /* The poller reads fields of `ring` to look for completions, and for what has been prepared. Do
  * they lead where the kernel says it has put these? `params` is as the ring's setup has left it. */
-bool bine_uring_completions_known(const struct io_uring *ring, const struct io_uring_params *params);
+bool bine_uring_completions_known(const struct io_uring *ring,
+                                  const struct io_uring_params *params);
 
 /* Can bine_uring_wait_for_batch be called for this ring? The kernel must know such a wait (Linux
  * 6.12), and the ring's fields must mean what the poller takes them for. */

@@ -21,10 +21,12 @@ enum {
 
 /* Of each kind of operation. No other opcode passes, whatever may get hold of the ring. */
 static const uint8_t opcodes[BINE_OP_KINDS] = {
-    [BINE_OP_POLL] = IORING_OP_POLL_ADD,   [BINE_OP_READ] = IORING_OP_READ,       [BINE_OP_READV] = IORING_OP_READV,
-    [BINE_OP_WRITEV] = IORING_OP_WRITEV,   [BINE_OP_RECV] = IORING_OP_RECV,       [BINE_OP_SEND] = IORING_OP_SEND,
-    [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG, [BINE_OP_ACCEPT] = IORING_OP_ACCEPT,
-    [BINE_OP_CONNECT] = IORING_OP_CONNECT, [BINE_OP_FSYNC] = IORING_OP_FSYNC,
+    [BINE_OP_POLL] = IORING_OP_POLL_ADD,   [BINE_OP_READ] = IORING_OP_READ,
+    [BINE_OP_READV] = IORING_OP_READV,     [BINE_OP_WRITEV] = IORING_OP_WRITEV,
+    [BINE_OP_RECV] = IORING_OP_RECV,       [BINE_OP_SEND] = IORING_OP_SEND,
+    [BINE_OP_RECVMSG] = IORING_OP_RECVMSG, [BINE_OP_SENDMSG] = IORING_OP_SENDMSG,
+    [BINE_OP_ACCEPT] = IORING_OP_ACCEPT,   [BINE_OP_CONNECT] = IORING_OP_CONNECT,
+    [BINE_OP_FSYNC] = IORING_OP_FSYNC,
 };
 
 /* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race
@@ -39,7 +41,8 @@ static atomic_uint rings;
  *        some
  */
 static const unsigned ladder[] = {
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+        IORING_SETUP_SUBMIT_ALL,
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
     0,
 };
@@ -54,15 +57,18 @@ static int open_ring(struct bine_uring *uring)
     for (;;) {
         struct io_uring_params params = {
             /* Disabled until it is restricted. */
-            .flags = ladder[rung] | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+            .flags =
+                ladder[rung] | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
             .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
         };
         error = -io_uring_queue_init_params(entries, &uring->ring, &params);
         if (!error) {
             atomic_fetch_add(&rings, 1);
-            unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
-                              IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG; /* all since 5.11 */
-            if ((params.features & needed) != needed || !bine_uring_completions_known(&uring->ring, &params)) {
+            unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE |
+                              IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL |
+                              IORING_FEAT_EXT_ARG; /* all since 5.11 */
+            if ((params.features & needed) != needed ||
+                !bine_uring_completions_known(&uring->ring, &params)) {
                 io_uring_queue_exit(&uring->ring);
                 return ENOSYS;
             }
@@ -96,7 +102,8 @@ static int probe(struct bine_uring *uring, uint32_t *supported)
     for (int kind = 0; kind < BINE_OP_KINDS; kind++)
         if (io_uring_opcode_supported(known, opcodes[kind]))
             *supported |= 1u << kind;
-    bool enough = *supported & 1u << BINE_OP_POLL && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
+    bool enough =
+        *supported & 1u << BINE_OP_POLL && io_uring_opcode_supported(known, IORING_OP_ASYNC_CANCEL);
     free(known);
     return enough ? 0 : ENOSYS;
 }
@@ -112,13 +119,14 @@ static int restrict_ring(struct bine_uring *uring, uint32_t supported)
 {
     struct io_uring_restriction allowed[BINE_OP_KINDS + 3] = {
         {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL},
-        {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = uring->skip_success ? IOSQE_CQE_SKIP_SUCCESS : 0},
+        {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+         .sqe_flags = uring->skip_success ? IOSQE_CQE_SKIP_SUCCESS : 0},
     };
     unsigned count = 2;
     for (int kind = 0; kind < BINE_OP_KINDS; kind++)
         if (supported >> kind & 1)
-            allowed[count++] =
-                (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = opcodes[kind]};
+            allowed[count++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
+                                                             .sqe_op = opcodes[kind]};
     if (by_index(uring)) /* for the end; where it is not, the kernel may not know of it */
         allowed[count++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_REGISTER_OP,
                                                          .register_op = IORING_UNREGISTER_RING_FDS};
@@ -158,8 +166,8 @@ static void drop_number(struct bine_uring *uring)
 {
     if (by_index(uring)) {
         struct io_uring_rsrc_update index = {.offset = (unsigned)uring->ring.enter_ring_fd};
-        syscall(SYS_io_uring_register, uring->ring.enter_ring_fd, IORING_UNREGISTER_RING_FDS | REGISTER_BY_INDEX,
-                &index, 1);
+        syscall(SYS_io_uring_register, uring->ring.enter_ring_fd,
+                IORING_UNREGISTER_RING_FDS | REGISTER_BY_INDEX, &index, 1);
     }
     uring->ring.ring_fd = -1;
 }

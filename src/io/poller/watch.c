@@ -76,13 +76,14 @@ static void watch_ended(struct bine_operation *operation)
 }
 
 /* One that was given up and does the same. */
-static struct bine_watch *find_armed(struct bine_poller *poller, int fd, uint32_t events, unsigned generation)
+static struct bine_watch *find_armed(struct bine_poller *poller, int fd, uint32_t events,
+                                     unsigned generation)
 {
     for (struct bine_operation *operation = bine_poller_first_on(poller, fd); operation;
          operation = operation->same_next) {
         struct bine_watch *watch = (struct bine_watch *)operation;
-        if (operation->done == watch_ended && watch->given_up && !operation->cancelled && operation->events == events &&
-            watch->generation == generation)
+        if (operation->done == watch_ended && watch->given_up && !operation->cancelled &&
+            operation->events == events && watch->generation == generation)
             return watch;
     }
     return NULL;
@@ -100,7 +101,8 @@ int bine_watch(struct bine_hub *hub, int fd, uint32_t events, bine_watch_ready *
     if (!poller)
         return errno;
     struct bine_descriptor *record = bine_descriptor_of(fd);
-    struct bine_watch *new = given_up.first ? find_armed(poller, fd, events, generation_of(record)) : NULL;
+    struct bine_watch *new =
+        given_up.first ? find_armed(poller, fd, events, generation_of(record)) : NULL;
     if (new) {
         strike(new);
         new->taken_over = true;

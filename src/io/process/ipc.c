@@ -26,7 +26,8 @@ struct asking {
     bool asked; /* it was there a moment ago, and the arguments were good */
 };
 
-static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int object, int64_t deadline)
+static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int object,
+                                  int64_t deadline)
 {
     return (struct asking){verb, object, FIRST_PAUSE_MS, deadline, bine_signals_now(hub), false};
 }
@@ -39,9 +40,11 @@ static int ipc_pause_a_while(struct bine_hub *hub, struct asking *asking)
     if (bine_signals_since(hub, asking->signals, flags))
         return EINTR;
     int64_t until = bine_hub_deadline(hub, asking->milliseconds * BINE_MS);
-    asking->milliseconds = asking->milliseconds * 2 < LONGEST_PAUSE_MS ? asking->milliseconds * 2 : LONGEST_PAUSE_MS;
+    asking->milliseconds =
+        asking->milliseconds * 2 < LONGEST_PAUSE_MS ? asking->milliseconds * 2 : LONGEST_PAUSE_MS;
     bool last = asking->deadline <= until;
-    int error = bine_park(hub, asking->verb, (uintptr_t)asking->object, last ? asking->deadline : until, flags);
+    int error = bine_park(hub, asking->verb, (uintptr_t)asking->object,
+                          last ? asking->deadline : until, flags);
     asking->asked = true;
     return error == ETIME && !last ? 0 : error;
 }
@@ -134,8 +137,9 @@ struct operating {
 static void run_operating(struct bine_offload_job *job)
 {
     struct operating *operating = (struct operating *)job;
-    operating->result = (int)bine_libc.syscall(SYS_semtimedop, operating->set, operating->operations, operating->count,
-                                               operating->timeout);
+    operating->result =
+        (int)bine_libc.syscall(SYS_semtimedop, operating->set, operating->operations,
+                               operating->count, operating->timeout);
 }
 
 /* The call itself, on a thread of the pool. */
@@ -159,10 +163,12 @@ static int operate_on_pool(struct bine_hub *hub, int set, struct sembuf *operati
     return operating.result;
 }
 
-int bine_semtimedop(int set, struct sembuf *operations, size_t count, const struct timespec *timeout)
+int bine_semtimedop(int set, struct sembuf *operations, size_t count,
+                    const struct timespec *timeout)
 {
     struct bine_hub *hub = bine_io_hub();
-    bool odd = timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= BINE_SECOND);
+    bool odd =
+        timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= BINE_SECOND);
     if (!hub || !operations || count == 0 || odd)
         return timeout ? bine_libc.semtimedop(set, operations, count, timeout)
                        : bine_libc.semop(set, operations, count);
@@ -172,8 +178,9 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count, const stru
     if (count > FEW_OPERATIONS || must_not_wait(operations, count))
         return operate_on_pool(hub, set, operations, count, timeout);
     int64_t deadline =
-        timeout ? bine_hub_deadline(hub, timeout->tv_sec > INT32_MAX ? BINE_FOREVER
-                                                                     : timeout->tv_sec * BINE_SECOND + timeout->tv_nsec)
+        timeout ? bine_hub_deadline(hub, timeout->tv_sec > INT32_MAX
+                                             ? BINE_FOREVER
+                                             : timeout->tv_sec * BINE_SECOND + timeout->tv_nsec)
                 : INT64_MAX;
     for (struct asking asking = begin_asking(hub, "semop", set, deadline);;) {
         int result = try_operations(set, operations, count);
@@ -212,7 +219,8 @@ static int64_t ipc_deadline_of(struct bine_hub *hub, const struct timespec *dead
 
 static bool valid(const struct timespec *deadline)
 {
-    return !deadline || (deadline->tv_sec >= 0 && deadline->tv_nsec >= 0 && deadline->tv_nsec < BINE_SECOND);
+    return !deadline ||
+           (deadline->tv_sec >= 0 && deadline->tv_nsec >= 0 && deadline->tv_nsec < BINE_SECOND);
 }
 
 /* 0: try again. Else an error number. */
@@ -222,15 +230,16 @@ static int await_queue(struct bine_wait *wait, uint32_t events)
     return error == ETIME ? ETIMEDOUT : error;
 }
 
-static void begin_waiting(struct bine_wait *wait, struct bine_hub *hub, mqd_t queue, const char *verb,
-                          const struct timespec *deadline)
+static void begin_waiting(struct bine_wait *wait, struct bine_hub *hub, mqd_t queue,
+                          const char *verb, const struct timespec *deadline)
 {
     bine_wait_begin(wait, hub, (int)queue, verb);
     wait->deadline = ipc_deadline_of(hub, deadline);
     wait->timed = true;
 }
 
-int bine_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned priority, const struct timespec *deadline)
+int bine_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned priority,
+                      const struct timespec *deadline)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || !valid(deadline))

@@ -22,8 +22,9 @@
 /* Without pidfds (Linux before 5.3, or no descriptor left) look again, ever less often. */
 static int process_pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds)
 {
-    int error = bine_park(hub, "wait pid", (uintptr_t)pid, bine_hub_deadline(hub, *milliseconds * BINE_MS),
-                          BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
+    int error =
+        bine_park(hub, "wait pid", (uintptr_t)pid, bine_hub_deadline(hub, *milliseconds * BINE_MS),
+                  BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
     *milliseconds = *milliseconds * 2 < 50 ? *milliseconds * 2 : 50;
     return error == ETIME ? 0 : error;
 }
@@ -42,7 +43,8 @@ static struct awaiting begin_awaiting(struct bine_hub *hub)
 
 static bool interrupted(const struct awaiting *awaiting)
 {
-    return bine_signals_since(awaiting->hub, awaiting->signals, BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
+    return bine_signals_since(awaiting->hub, awaiting->signals,
+                              BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
 }
 
 /* Until the child has ended (or may have). 0 or an error number. */
@@ -202,7 +204,8 @@ static void shell_ends(void)
     bine_libc.pthread_mutex_unlock(&shells_lock);
 }
 
-static int spawn_shell(pid_t *pid, const char *command, const struct sigaction *interrupt, const struct sigaction *quit)
+static int spawn_shell(pid_t *pid, const char *command, const struct sigaction *interrupt,
+                       const struct sigaction *quit)
 {
     posix_spawnattr_t attributes;
     int error = posix_spawnattr_init(&attributes);

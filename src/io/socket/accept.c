@@ -41,12 +41,14 @@ static int back_off(struct bine_wait *wait, int error)
     if (wait->record) {
         failures = atomic_load_explicit(&wait->record->accept_failures, memory_order_relaxed) + 1u;
         if (failures <= LONGEST_PAUSE)
-            atomic_store_explicit(&wait->record->accept_failures, (uint8_t)failures, memory_order_relaxed);
+            atomic_store_explicit(&wait->record->accept_failures, (uint8_t)failures,
+                                  memory_order_relaxed);
         else
             failures = LONGEST_PAUSE;
     }
     int64_t until = bine_hub_deadline(wait->hub, BINE_MS << (failures - 1));
-    int ended = bine_park(wait->hub, "accept (refused) fd", (uintptr_t)wait->fd, until, BINE_PARK_SIGNALS);
+    int ended =
+        bine_park(wait->hub, "accept (refused) fd", (uintptr_t)wait->fd, until, BINE_PARK_SIGNALS);
     if (ended == ECANCELED || ended == ETIMEDOUT)
         error = ended;
     return (int)bine_io_fail(error);
@@ -55,8 +57,8 @@ static int back_off(struct bine_wait *wait, int error)
 /* Will the next accept most probably say the same? */
 static bool lasts(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EPERM ||
-           error == EACCES || error == ENOSYS;
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+           error == EPERM || error == EACCES || error == ENOSYS;
 }
 
 /* One attempt that does not block. */
@@ -64,7 +66,8 @@ static int accept_quietly(const struct bine_wait *wait, const struct accepting *
 {
     if (bine_descriptor_nonblocking(wait->fd, wait->record))
         return (int)call_accept(wait->fd, call);
-    int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record), call_accept, call);
+    int made = (int)bine_poll_first(wait, POLLIN, bine_descriptor_elsewhere(wait->record),
+                                    call_accept, call);
     if (made >= 0 || errno != EAGAIN)
         return made;
     /* A socket that does not listen is not ready, or hung up: its accept does not wait but
@@ -127,9 +130,11 @@ static void accept_took(struct bine_wait *wait, void *call, ssize_t made, bool t
         bine_descriptor_is_tcp(wait->fd, listener);
         if (atomic_load_explicit(&listener->send_timeout, memory_order_relaxed) < 0)
             bine_descriptor_timeout(wait->fd, listener, true);
-        atomic_store_explicit(&record->type, atomic_load_explicit(&listener->type, memory_order_relaxed),
+        atomic_store_explicit(&record->type,
+                              atomic_load_explicit(&listener->type, memory_order_relaxed),
                               memory_order_relaxed);
-        atomic_store_explicit(&record->tcp, atomic_load_explicit(&listener->tcp, memory_order_relaxed),
+        atomic_store_explicit(&record->tcp,
+                              atomic_load_explicit(&listener->tcp, memory_order_relaxed),
                               memory_order_relaxed);
         if (atomic_load_explicit(&listener->receive_timeout, memory_order_relaxed) == 0)
             atomic_store_explicit(&record->receive_timeout, 0, memory_order_relaxed);
@@ -167,8 +172,8 @@ int bine_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "accept fd");
     /* A poller that accepts by itself does so at once if there is a connection. */
-    bool wait_first =
-        bine_wait_supports(hub, BINE_OP_ACCEPT) && bine_descriptor_nonblocking_known(wait.record) != BINE_NONBLOCKING;
+    bool wait_first = bine_wait_supports(hub, BINE_OP_ACCEPT) &&
+                      bine_descriptor_nonblocking_known(wait.record) != BINE_NONBLOCKING;
     return (int)bine_take(&wait, &accept_class, &accepting, wait_first);
 }
 

@@ -15,7 +15,8 @@
 #include "io/wait/wait.h"
 
 /* Start (or look after) a connection without blocking, whatever the descriptor's flags. */
-static int connect_attempt(const struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
+static int connect_attempt(const struct bine_wait *wait, const struct sockaddr *address,
+                           socklen_t length)
 {
     int fd = wait->fd;
     struct timeval before = {0}, none = {.tv_sec = -1};
@@ -41,7 +42,8 @@ static int connect_attempt(const struct bine_wait *wait, const struct sockaddr *
 /* A connection is under way: wait for its end, and fetch the result as a second connect does (which
  * also tells the socket that it may be used again after a failure). `error`: what connect says when
  * its time is up. */
-static int connect_await(struct bine_wait *wait, const struct sockaddr *address, socklen_t length, int error)
+static int connect_await(struct bine_wait *wait, const struct sockaddr *address, socklen_t length,
+                         int error)
 {
     for (;;) {
         int failed = bine_wait_ready(wait, POLLOUT);
@@ -97,7 +99,8 @@ static void disconnect(int fd, int error)
 }
 
 /* By the poller. 1: it could not say, do it by hand. */
-static int connect_by_poller(struct bine_wait *wait, const struct sockaddr *address, socklen_t length)
+static int connect_by_poller(struct bine_wait *wait, const struct sockaddr *address,
+                             socklen_t length)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -130,8 +133,11 @@ int bine_connect(int fd, const struct sockaddr *address, socklen_t length)
     if (error)
         return (int)bine_io_fail(error);
     /* What never waits, or is the user's own business; and wrong arguments are libc's to judge. */
-    if (!address || (wait.record && atomic_load_explicit(&wait.record->type, memory_order_relaxed) == SOCK_DGRAM) ||
-        bine_descriptor_kind(fd, wait.record) != BINE_FD_SOCKET || bine_descriptor_nonblocking(fd, wait.record))
+    if (!address ||
+        (wait.record &&
+         atomic_load_explicit(&wait.record->type, memory_order_relaxed) == SOCK_DGRAM) ||
+        bine_descriptor_kind(fd, wait.record) != BINE_FD_SOCKET ||
+        bine_descriptor_nonblocking(fd, wait.record))
         return bine_libc.connect(fd, address, length);
     bine_wait_allowed(&wait, true); /* learns the timeout */
 

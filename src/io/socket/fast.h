@@ -23,7 +23,8 @@
 /* May a read of `size` bytes from a socket take the short path? With `socket` the caller says that
  * fd must be a socket (recv), and fails with ENOTSOCK if it is not. Without it the short path is
  * tried only if fd is known to be one (read). */
-BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub, const struct bine_descriptor *record, size_t size,
+BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub,
+                                      const struct bine_descriptor *record, size_t size,
                                       bool socket)
 {
     if (!record)
@@ -31,15 +32,15 @@ BINE_FAST bool bine_fast_recv_allowed(const struct bine_hub *hub, const struct b
     uint8_t kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
     return (kind == BINE_FD_SOCKET || (socket && kind == BINE_FD_UNKNOWN)) &&
            !atomic_load_explicit(&record->read_wait, memory_order_relaxed) &&
-           !atomic_load_explicit(&record->low_water, memory_order_relaxed) && size - 1 < BINE_TRANSFER_MOST &&
-           hub->streak < BINE_STREAK_LIMIT;
+           !atomic_load_explicit(&record->low_water, memory_order_relaxed) &&
+           size - 1 < BINE_TRANSFER_MOST && hub->streak < BINE_STREAK_LIMIT;
 }
 
 /* The attempt gave `got` bytes of `size`, or -1 with errno. Returns true if that is the call's
  * result; errno is set if it is -1. Returns false if the long path must be taken. `saved` is errno
  * as it was before. */
-BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_descriptor *record, ssize_t got,
-                                   size_t size, bool socket, int saved)
+BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_descriptor *record,
+                                   ssize_t got, size_t size, bool socket, int saved)
 {
     if (__builtin_expect(got < 0, 0)) {
         if (errno != EAGAIN)
@@ -59,7 +60,8 @@ BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_des
         return final; /* if not, the long path waits first, because of bine_read_was_dry */
     }
     hub->streak++;
-    if (__builtin_expect(atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET, 0))
+    if (__builtin_expect(
+            atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_SOCKET, 0))
         atomic_store_explicit(&record->kind, BINE_FD_SOCKET, memory_order_relaxed);
     if ((size_t)got < size) {
         bine_read_was_short(record);
@@ -73,7 +75,8 @@ BINE_FAST bool bine_fast_recv_done(struct bine_hub *hub, int fd, struct bine_des
 
 /* Tries recv(fd, buffer, size, 0). Returns true if *result is the call's result; errno is set if
  * that is -1. Returns false if the long path must be taken. `socket`: as above. */
-BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket, ssize_t *result)
+BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t size, bool socket,
+                              ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!bine_fast_recv_allowed(hub, record, size, socket))
@@ -84,8 +87,8 @@ BINE_FAST bool bine_fast_recv(struct bine_hub *hub, int fd, void *buffer, size_t
 }
 
 /* Tries recvfrom(fd, buffer, size, 0, address, length). */
-BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, size_t size, struct sockaddr *address,
-                                   socklen_t *length, ssize_t *result)
+BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, size_t size,
+                                   struct sockaddr *address, socklen_t *length, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!bine_fast_recv_allowed(hub, record, size, true))
@@ -96,8 +99,8 @@ BINE_FAST bool bine_fast_recv_from(struct bine_hub *hub, int fd, void *buffer, s
 }
 
 /* Tries recvmsg(fd, message, 0). */
-BINE_FAST bool bine_fast_recv_message(struct bine_hub *hub, int fd, struct msghdr *message, bool socket,
-                                      ssize_t *result)
+BINE_FAST bool bine_fast_recv_message(struct bine_hub *hub, int fd, struct msghdr *message,
+                                      bool socket, ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!bine_fast_recv_allowed(hub, record, 1, socket))
@@ -126,8 +129,8 @@ BINE_FAST bool bine_fast_send_allowed(struct bine_hub *hub, int fd, int flags, b
 }
 
 /* Tries send(fd, buffer, size, flags). An attempt that was made is always completed. */
-BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags, bool socket,
-                              ssize_t *result)
+BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, size_t size,
+                              int flags, bool socket, ssize_t *result)
 {
     if (size - 1 >= BINE_TRANSFER_MOST || !bine_fast_send_allowed(hub, fd, flags, socket))
         return false;
@@ -145,8 +148,9 @@ BINE_FAST bool bine_fast_send(struct bine_hub *hub, int fd, const void *buffer, 
 }
 
 /* Tries sendto. */
-BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffer, size_t size, int flags,
-                                 const struct sockaddr *address, socklen_t length, ssize_t *result)
+BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffer, size_t size,
+                                 int flags, const struct sockaddr *address, socklen_t length,
+                                 ssize_t *result)
 {
     if (size - 1 >= BINE_TRANSFER_MOST || !bine_fast_send_allowed(hub, fd, flags, true))
         return false;
@@ -154,8 +158,12 @@ BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffe
     ssize_t sent = bine_libc.sendto(fd, buffer, size, flags | MSG_DONTWAIT, address, length);
     *result = sent;
     if (__builtin_expect(sent != (ssize_t)size, 0)) {
-        struct bine_transmit transmit = {
-            .fd = fd, .flags = flags, .buffer = buffer, .size = size, .address = address, .length = length};
+        struct bine_transmit transmit = {.fd = fd,
+                                         .flags = flags,
+                                         .buffer = buffer,
+                                         .size = size,
+                                         .address = address,
+                                         .length = length};
         *result = bine_transmit_rest(hub, &transmit, sent, saved);
     }
     hub->streak++;
@@ -163,8 +171,8 @@ BINE_FAST bool bine_fast_send_to(struct bine_hub *hub, int fd, const void *buffe
 }
 
 /* Tries sendmsg of a message that carries no descriptors. */
-BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct msghdr *message, int flags,
-                                      bool socket, ssize_t *result)
+BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct msghdr *message,
+                                      int flags, bool socket, ssize_t *result)
 {
     if (!bine_fast_send_allowed(hub, fd, flags, socket))
         return false;
@@ -185,11 +193,12 @@ BINE_FAST bool bine_fast_send_message(struct bine_hub *hub, int fd, const struct
  * plain call. */
 BINE_FAST bool bine_fast_vector(const struct iovec *vector, int count)
 {
-    return vector && count > 0 && count <= IOV_MAX && (count == 1 || bine_vector_size(vector, (size_t)count) != 0);
+    return vector && count > 0 && count <= IOV_MAX &&
+           (count == 1 || bine_vector_size(vector, (size_t)count) != 0);
 }
 
-BINE_FAST bool bine_fast_recv_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
-                                     ssize_t *result)
+BINE_FAST bool bine_fast_recv_vector(struct bine_hub *hub, int fd, const struct iovec *vector,
+                                     int count, ssize_t *result)
 {
     if (!bine_fast_vector(vector, count))
         return false;
@@ -199,8 +208,8 @@ BINE_FAST bool bine_fast_recv_vector(struct bine_hub *hub, int fd, const struct 
     return bine_fast_recv_message(hub, fd, &message, false, result);
 }
 
-BINE_FAST bool bine_fast_send_vector(struct bine_hub *hub, int fd, const struct iovec *vector, int count,
-                                     ssize_t *result)
+BINE_FAST bool bine_fast_send_vector(struct bine_hub *hub, int fd, const struct iovec *vector,
+                                     int count, ssize_t *result)
 {
     if (!bine_fast_vector(vector, count))
         return false;

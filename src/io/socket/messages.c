@@ -36,8 +36,8 @@ static int receive_one(struct bine_hub *hub, int fd, struct mmsghdr *message, in
 }
 
 /* Receives until `count` have come, or what ends it earlier. The number that came; 0 with errno. */
-static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messages, unsigned count, int flags,
-                            int64_t deadline, struct timespec *timeout)
+static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messages, unsigned count,
+                            int flags, int64_t deadline, struct timespec *timeout)
 {
     struct bine_wait wait;
     unsigned came = 0;
@@ -47,9 +47,11 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
     for (;;) {
         /* With a timeout one at a time: the clock is looked at after each. */
         unsigned want = timeout ? 1 : count - came;
-        int first = (came && flags & MSG_WAITFORONE ? flags | MSG_DONTWAIT : flags) & ~MSG_WAITFORONE;
-        int more = low_water ? receive_one(hub, fd, messages + came, first)
-                             : bine_libc.recvmmsg(fd, messages + came, want, first | MSG_DONTWAIT, NULL);
+        int first =
+            (came && flags & MSG_WAITFORONE ? flags | MSG_DONTWAIT : flags) & ~MSG_WAITFORONE;
+        int more = low_water
+                       ? receive_one(hub, fd, messages + came, first)
+                       : bine_libc.recvmmsg(fd, messages + came, want, first | MSG_DONTWAIT, NULL);
         if (more > 0) {
             note_descriptors(messages + came, (unsigned)more, flags);
             came += (unsigned)more;
@@ -60,7 +62,8 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
                 return came;
             if (timeout || low_water)
                 continue;
-        } else if (errno != EAGAIN || low_water || flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
+        } else if (errno != EAGAIN || low_water ||
+                   flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) {
             return came;
         } else if (bine_receive_ended(&wait)) {
             bine_receive_nothing(&messages[came].msg_hdr);
@@ -85,7 +88,8 @@ static unsigned receive_all(struct bine_hub *hub, int fd, struct mmsghdr *messag
     }
 }
 
-int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+int bine_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                  struct timespec *timeout)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || count == 0)
@@ -164,7 +168,8 @@ int bine_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     while ((unsigned)sent < count) {
         if (flags & MSG_DONTWAIT)
             break;
-        struct bine_transmit next = {.fd = fd, .flags = flags | once, .message = &messages[sent].msg_hdr};
+        struct bine_transmit next = {
+            .fd = fd, .flags = flags | once, .message = &messages[sent].msg_hdr};
         once = 0;
         ssize_t bytes = bine_transmit(hub, &next);
         if (bytes < 0) {

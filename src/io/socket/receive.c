@@ -15,19 +15,22 @@ static ssize_t receive_attempt(const struct bine_receive *receive)
     if (receive->message)
         return bine_libc.recvmsg(receive->fd, receive->message, flags);
     if (receive->address)
-        return bine_libc.recvfrom(receive->fd, receive->buffer, receive->size, flags, receive->address,
-                                  receive->length);
+        return bine_libc.recvfrom(receive->fd, receive->buffer, receive->size, flags,
+                                  receive->address, receive->length);
     return bine_libc.recv(receive->fd, receive->buffer, receive->size, flags);
 }
 
 /* Bytes asked for; for a message only once the kernel has accepted it. */
 static size_t wanted(const struct bine_receive *receive)
 {
-    return receive->message ? bine_vector_size(receive->message->msg_iov, receive->message->msg_iovlen) : receive->size;
+    return receive->message
+               ? bine_vector_size(receive->message->msg_iov, receive->message->msg_iovlen)
+               : receive->size;
 }
 
 /* Remember what a read tells of the next one. */
-static void learn(const struct bine_receive *receive, struct bine_wait *wait, ssize_t got, bool tried)
+static void learn(const struct bine_receive *receive, struct bine_wait *wait, ssize_t got,
+                  bool tried)
 {
     if (!wait->record)
         return;
@@ -95,20 +98,24 @@ bool bine_receive_ended(const struct bine_wait *wait)
 
 /* A TCP read of no bytes that waited ends as soon as it is woken, whatever woke it
  * (tcp_recvmsg_locked: while (len > 0)): it must not fetch an error. */
-static bool nothing_more_to_wait_for(const struct bine_receive *receive, const struct bine_wait *wait, int error)
+static bool nothing_more_to_wait_for(const struct bine_receive *receive,
+                                     const struct bine_wait *wait, int error)
 {
     return wanted(receive) == 0 && (error ? error == ETIME || error == EINTR : wait->bits != 0) &&
            bine_descriptor_is_tcp(receive->fd, wait->record);
 }
 
 /* Out of line: the message would be room on the stack of every call that waits. */
-static __attribute__((noinline)) int by_poller_from(const struct bine_receive *receive, struct bine_wait *wait,
-                                                    ssize_t *got)
+static __attribute__((noinline)) int by_poller_from(const struct bine_receive *receive,
+                                                    struct bine_wait *wait, ssize_t *got)
 {
     struct iovec vector = {receive->buffer, receive->size};
-    struct msghdr message = {
-        .msg_name = receive->address, .msg_namelen = *receive->length, .msg_iov = &vector, .msg_iovlen = 1};
-    struct bine_operation operation = {.kind = BINE_OP_RECVMSG, .flags = receive->flags, .buffer = &message};
+    struct msghdr message = {.msg_name = receive->address,
+                             .msg_namelen = *receive->length,
+                             .msg_iov = &vector,
+                             .msg_iovlen = 1};
+    struct bine_operation operation = {
+        .kind = BINE_OP_RECVMSG, .flags = receive->flags, .buffer = &message};
     int error = bine_wait_result(wait, &operation, got);
     if (!error)
         *receive->length = message.msg_namelen;
@@ -116,7 +123,8 @@ static __attribute__((noinline)) int by_poller_from(const struct bine_receive *r
 }
 
 /* Let the poller receive straight into the caller's buffers. As bine_wait_result. */
-static int receive_by_poller(const struct bine_receive *receive, struct bine_wait *wait, ssize_t *got)
+static int receive_by_poller(const struct bine_receive *receive, struct bine_wait *wait,
+                             ssize_t *got)
 {
     if (receive->address)
         return by_poller_from(receive, wait, got);
@@ -195,11 +203,13 @@ static const struct bine_take_class piece_class = {
 };
 
 /* Blocks until there is something, and takes what there is. */
-static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, const struct bine_receive *receive)
+static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub,
+                                                       const struct bine_receive *receive)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, receive->fd, "recv fd");
-    bool wait_first = wait.record && wait.record->kind == BINE_FD_SOCKET && bine_read_waits_first(wait.record);
+    bool wait_first =
+        wait.record && wait.record->kind == BINE_FD_SOCKET && bine_read_waits_first(wait.record);
     return bine_take(&wait, &piece_class, (void *)receive, wait_first);
 }
 
@@ -208,7 +218,8 @@ static __attribute__((noinline)) ssize_t receive_piece(struct bine_hub *hub, con
  * the stream has ended. An error that comes after the first bytes belongs to the next call, so it
  * must not be fetched here.
  */
-static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive *receive, size_t size, size_t target)
+static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive *receive,
+                                size_t size, size_t target)
 {
     struct bine_wait wait;
     struct bine_receive piece = *receive;
@@ -270,21 +281,25 @@ static ssize_t receive_at_least(struct bine_hub *hub, const struct bine_receive 
 
 /* More than one piece may be wanted: MSG_WAITALL, or a low water mark. Out of line, as it needs
  * room on the stack that each call would pay for. */
-static __attribute__((noinline)) ssize_t receive_whole(struct bine_hub *hub, const struct bine_receive *receive,
-                                                       struct bine_descriptor *record, int low_water)
+static __attribute__((noinline)) ssize_t receive_whole(struct bine_hub *hub,
+                                                       const struct bine_receive *receive,
+                                                       struct bine_descriptor *record,
+                                                       int low_water)
 {
     /* Only streams; to others one datagram is all there is. A message's array cannot be read before
      * the kernel has looked at it, and a wrong one is refused by the try below. */
     struct bine_receive other = *receive;
     other.flags &= ~MSG_WAITALL;
-    bool readable = !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
+    bool readable =
+        !receive->message || (receive->message->msg_iov && receive->message->msg_iovlen <= 1024);
     bool whole = readable && bine_descriptor_is_stream(receive->fd, record) &&
                  /* A Unix socket that is only peeked at gives what there is. */
                  (!(receive->flags & MSG_PEEK) || bine_descriptor_is_tcp(receive->fd, record));
     if (!whole)
         return receive_piece(hub, &other);
     size_t size = wanted(receive);
-    size_t target = receive->flags & MSG_WAITALL || (size_t)low_water > size ? size : (size_t)low_water;
+    size_t target =
+        receive->flags & MSG_WAITALL || (size_t)low_water > size ? size : (size_t)low_water;
     return receive_at_least(hub, receive, size, target);
 }
 
@@ -311,12 +326,15 @@ ssize_t bine_recv(int fd, void *buffer, size_t size, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.recv(fd, buffer, size, flags);
-    struct bine_receive receive = {
-        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
+    struct bine_receive receive = {.fd = fd,
+                                   .flags = flags,
+                                   .buffer = buffer,
+                                   .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
     return bine_receive(hub, &receive);
 }
 
-ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+ssize_t bine_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address,
+                      socklen_t *length)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub)

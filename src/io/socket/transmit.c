@@ -17,23 +17,26 @@ static ssize_t transmit_attempt(const struct bine_transmit *transmit, size_t don
         if (transmit->message)
             return bine_libc.sendmsg(transmit->fd, transmit->message, flags);
         if (transmit->address)
-            return bine_libc.sendto(transmit->fd, transmit->buffer, transmit->size, flags, transmit->address,
-                                    transmit->length);
+            return bine_libc.sendto(transmit->fd, transmit->buffer, transmit->size, flags,
+                                    transmit->address, transmit->length);
         return bine_libc.send(transmit->fd, transmit->buffer, transmit->size, flags);
     }
     /* Only streams come here: the rest needs no address, and what was attached has gone with the
      * first byte. A pipe that breaks now is the next call's business, and so is its SIGPIPE. */
     flags = (flags | MSG_NOSIGNAL) & ~MSG_FASTOPEN;
     if (!transmit->message)
-        return bine_libc.send(transmit->fd, (const char *)transmit->buffer + done, transmit->size - done, flags);
+        return bine_libc.send(transmit->fd, (const char *)transmit->buffer + done,
+                              transmit->size - done, flags);
     struct iovec window[BINE_VECTOR_WINDOW];
     struct msghdr rest = {.msg_iov = window};
-    rest.msg_iovlen = (size_t)bine_vector_rest(window, transmit->message->msg_iov, transmit->message->msg_iovlen, done);
+    rest.msg_iovlen = (size_t)bine_vector_rest(window, transmit->message->msg_iov,
+                                               transmit->message->msg_iovlen, done);
     return bine_libc.sendmsg(transmit->fd, &rest, flags);
 }
 
 /* Let the poller send. As bine_wait_result. */
-static int transmit_by_poller(const struct bine_transmit *transmit, struct bine_wait *wait, ssize_t *sent)
+static int transmit_by_poller(const struct bine_transmit *transmit, struct bine_wait *wait,
+                              ssize_t *sent)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -72,7 +75,8 @@ static void broken_pipe(const struct bine_transmit *transmit)
 
 /* Send the rest, waiting as often as needed. `sent` bytes have gone already; errno is that of the
  * last attempt. */
-static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *wait, size_t total, size_t sent)
+static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *wait, size_t total,
+                       size_t sent)
 {
     struct bine_transmit rest = *transmit;
     for (;;) {
@@ -116,14 +120,16 @@ static ssize_t persist(const struct bine_transmit *transmit, struct bine_wait *w
 
 /* What follows the first attempt, which sent `sent` bytes, or none with errno. `saved`: errno as it
  * was before. */
-static ssize_t follow_up(struct bine_hub *hub, const struct bine_transmit *transmit, struct bine_wait *wait,
-                         ssize_t sent, int saved)
+static ssize_t follow_up(struct bine_hub *hub, const struct bine_transmit *transmit,
+                         struct bine_wait *wait, ssize_t sent, int saved)
 {
     if (sent < 0 && errno != EAGAIN && !(errno == EINPROGRESS && transmit->flags & MSG_FASTOPEN))
         return -1;
     size_t total = transmit->size;
     if (transmit->message)
-        total = sent < 0 ? 0 : bine_vector_size(transmit->message->msg_iov, transmit->message->msg_iovlen);
+        total = sent < 0
+                    ? 0
+                    : bine_vector_size(transmit->message->msg_iov, transmit->message->msg_iovlen);
     if (sent >= 0 && (size_t)sent >= total) {
         errno = saved;
         return sent;
@@ -140,7 +146,8 @@ static ssize_t follow_up(struct bine_hub *hub, const struct bine_transmit *trans
     return sent;
 }
 
-ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent, int saved)
+ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent,
+                           int saved)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, transmit->fd, "send fd");
@@ -183,13 +190,15 @@ ssize_t bine_send(int fd, const void *buffer, size_t size, int flags)
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
         return bine_libc.send(fd, buffer, size, flags);
-    struct bine_transmit transmit = {
-        .fd = fd, .flags = flags, .buffer = buffer, .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
+    struct bine_transmit transmit = {.fd = fd,
+                                     .flags = flags,
+                                     .buffer = buffer,
+                                     .size = size < BINE_TRANSFER_MOST ? size : BINE_TRANSFER_MOST};
     return bine_transmit(hub, &transmit);
 }
 
-ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
-                    socklen_t length)
+ssize_t bine_sendto(int fd, const void *buffer, size_t size, int flags,
+                    const struct sockaddr *address, socklen_t length)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub)

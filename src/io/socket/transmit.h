@@ -24,6 +24,7 @@ ssize_t bine_transmit(struct bine_hub *hub, const struct bine_transmit *transmit
 
 /* Does the same for a caller that has tried once without waiting. That try sent `sent` bytes, or
  * gave -1 with errno. `saved` is errno as it was before. */
-ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent, int saved);
+ssize_t bine_transmit_rest(struct bine_hub *hub, const struct bine_transmit *transmit, ssize_t sent,
+                           int saved);
 
 #endif

@@ -18,7 +18,8 @@
 /* Is there a descriptor that a greenlet can wait for? */
 static bool stdio_waits(const FILE *file)
 {
-    if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode > 0 || file->_markers)
+    if (!(file->_flags & FILE_OVER_DESCRIPTOR) || file->_fileno < 0 || file->_mode > 0 ||
+        file->_markers)
         return false;
     switch (bine_descriptor_kind(file->_fileno, bine_descriptor_of(file->_fileno))) {
     case BINE_FD_PIPE:
@@ -90,7 +91,8 @@ static void empty_buffer(FILE *file)
 {
     file->_IO_read_base = file->_IO_read_ptr = file->_IO_read_end = file->_IO_buf_base;
     file->_IO_write_base = file->_IO_write_ptr = file->_IO_buf_base;
-    bool keeps = file->_flags & FILE_PUTTING && !(file->_flags & (FILE_LINE_BUFFERED | FILE_UNBUFFERED));
+    bool keeps =
+        file->_flags & FILE_PUTTING && !(file->_flags & (FILE_LINE_BUFFERED | FILE_UNBUFFERED));
     /* The end of the room that putc may fill without asking: none of it in the line-buffered
      * modes. */
     file->_IO_write_end = keeps ? file->_IO_buf_end : file->_IO_buf_base;
@@ -118,7 +120,8 @@ static bool failed(FILE *file)
 }
 
 /* Write both to the last byte. */
-static bool stdio_write_all(FILE *file, const char *first, size_t first_size, const char *second, size_t second_size)
+static bool stdio_write_all(FILE *file, const char *first, size_t first_size, const char *second,
+                            size_t second_size)
 {
     while (first_size + second_size) {
         struct iovec vector[2] = {{(void *)first, first_size}, {(void *)second, second_size}};
@@ -164,8 +167,10 @@ bool bine_stdio_flush(struct bine_stdio *call)
 static void flush_prompt(struct bine_stdio *call)
 {
     if (!(call->file->_flags & (FILE_LINE_BUFFERED | FILE_UNBUFFERED)) || stdout == call->file ||
-        (stdout->_flags & (FILE_LINKED | FILE_NO_WRITES | FILE_LINE_BUFFERED)) != (FILE_LINKED | FILE_LINE_BUFFERED) ||
-        stdout->_IO_write_ptr <= stdout->_IO_write_base || bine_stdio_locked_by_other(call->hub, stdout))
+        (stdout->_flags & (FILE_LINKED | FILE_NO_WRITES | FILE_LINE_BUFFERED)) !=
+            (FILE_LINKED | FILE_LINE_BUFFERED) ||
+        stdout->_IO_write_ptr <= stdout->_IO_write_base ||
+        bine_stdio_locked_by_other(call->hub, stdout))
         return;
     struct bine_stdio prompt;
     int begun = bine_stdio_begin(&prompt, call->hub, stdout, false);
@@ -210,7 +215,8 @@ bool bine_stdio_fill(struct bine_stdio *call)
     flush_prompt(call);
     file->_flags &= ~FILE_PUTTING;
     empty_buffer(file);
-    ssize_t got = bine_read(file->_fileno, file->_IO_buf_base, (size_t)(file->_IO_buf_end - file->_IO_buf_base));
+    ssize_t got = bine_read(file->_fileno, file->_IO_buf_base,
+                            (size_t)(file->_IO_buf_end - file->_IO_buf_base));
     if (got < 0)
         return failed(file);
     if (got == 0) {
@@ -233,7 +239,8 @@ size_t bine_stdio_put(struct bine_stdio *call, const char *data, size_t size)
     if (file->_mode == 0)
         fwide(file, -1);
     /* Enter the writing state, as libc does at the first byte: this writes nothing. */
-    if ((!(file->_flags & FILE_PUTTING) || !file->_IO_write_base) && bine_libc.__overflow(file, EOF) == EOF)
+    if ((!(file->_flags & FILE_PUTTING) || !file->_IO_write_base) &&
+        bine_libc.__overflow(file, EOF) == EOF)
         return 0;
     size_t room = (size_t)(file->_IO_buf_end - file->_IO_write_ptr);
     size_t block = (size_t)(file->_IO_buf_end - file->_IO_buf_base);

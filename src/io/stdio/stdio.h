@@ -55,11 +55,13 @@ int bine_stdio_getc(struct bine_hub *hub, FILE *file, bool unlocked);
 int bine_stdio_uflow(struct bine_hub *hub, FILE *file);
 int bine_stdio_underflow(struct bine_hub *hub, FILE *file);
 char *bine_stdio_fgets(struct bine_hub *hub, char *line, int size, FILE *file, bool unlocked);
-ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter, FILE *file);
-size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file, bool unlocked);
+ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter,
+                            FILE *file);
+size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file,
+                        bool unlocked);
 /* `scan` is one of libc's vfscanf functions. */
-int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list), const char *format,
-                       va_list arguments);
+int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list),
+                       const char *format, va_list arguments);
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
@@ -68,10 +70,13 @@ int bine_stdio_putc(struct bine_hub *hub, int byte, FILE *file, bool unlocked);
 int bine_stdio_overflow(struct bine_hub *hub, FILE *file, int byte);
 int bine_stdio_fputs(struct bine_hub *hub, const char *text, FILE *file, bool unlocked);
 int bine_stdio_puts(struct bine_hub *hub, const char *text);
-size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, size_t count, FILE *file, bool unlocked);
+size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, size_t count,
+                         FILE *file, bool unlocked);
 /* `check` is that of the fortified forms, and -1 for the others. */
-int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format, va_list arguments);
-int bine_stdio_vdprintf(struct bine_hub *hub, int fd, int check, const char *format, va_list arguments);
+int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format,
+                        va_list arguments);
+int bine_stdio_vdprintf(struct bine_hub *hub, int fd, int check, const char *format,
+                        va_list arguments);
 
 /* ---- streams --------------------------------------------------------------------------------- */
 

@@ -35,7 +35,8 @@ int bine_stdio_getc(struct bine_hub *hub, FILE *file, bool unlocked)
 int bine_stdio_uflow(struct bine_hub *hub, FILE *file)
 {
     struct bine_stdio call;
-    return bine_stdio_begin(&call, hub, file, true) > 0 ? stdio_input_take(&call) : bine_libc.__uflow(file);
+    return bine_stdio_begin(&call, hub, file, true) > 0 ? stdio_input_take(&call)
+                                                        : bine_libc.__uflow(file);
 }
 
 int bine_stdio_underflow(struct bine_hub *hub, FILE *file)
@@ -48,7 +49,8 @@ int bine_stdio_underflow(struct bine_hub *hub, FILE *file)
 
 /* Copy at most `most` bytes, up to and with `delimiter` (EOF: none). Stores how many; false: there
  * was nothing to read. */
-static bool copy(struct bine_stdio *call, char *to, size_t most, int delimiter, size_t *copied, bool *found)
+static bool copy(struct bine_stdio *call, char *to, size_t most, int delimiter, size_t *copied,
+                 bool *found)
 {
     *copied = 0;
     if (!bine_stdio_fill(call))
@@ -92,7 +94,8 @@ char *bine_stdio_fgets(struct bine_hub *hub, char *line, int size, FILE *file, b
     return result;
 }
 
-ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter, FILE *file)
+ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter,
+                            FILE *file)
 {
     struct bine_stdio call;
     int begun = line && room ? bine_stdio_begin(&call, hub, file, false) : 0;
@@ -124,7 +127,8 @@ ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int
     return done ? (ssize_t)done : -1;
 }
 
-size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file, bool unlocked)
+size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file,
+                        bool unlocked)
 {
     struct bine_stdio call;
     size_t bytes = size * count;
@@ -156,8 +160,8 @@ static ssize_t hand_on(void *cookie, char *byte, size_t size)
     return 1;
 }
 
-int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list), const char *format,
-                       va_list arguments)
+int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list),
+                       const char *format, va_list arguments)
 {
     struct bine_stdio call;
     int begun = bine_stdio_begin(&call, hub, file, false);
@@ -210,18 +214,20 @@ char *bine_stdio_fgets(struct bine_hub *hub, char *line, int size, FILE *file, b
     return allowed(hub, file, unlocked) ? bine_libc.fgets(line, size, file) : NULL;
 }
 
-ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter, FILE *file)
+ssize_t bine_stdio_getdelim(struct bine_hub *hub, char **line, size_t *room, int delimiter,
+                            FILE *file)
 {
     return allowed(hub, file, false) ? bine_libc.getdelim(line, room, delimiter, file) : -1;
 }
 
-size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file, bool unlocked)
+size_t bine_stdio_fread(struct bine_hub *hub, void *buffer, size_t size, size_t count, FILE *file,
+                        bool unlocked)
 {
     return allowed(hub, file, unlocked) ? bine_libc.fread(buffer, size, count, file) : 0;
 }
 
-int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list), const char *format,
-                       va_list arguments)
+int bine_stdio_vfscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const char *, va_list),
+                       const char *format, va_list arguments)
 {
     return allowed(hub, file, false) ? scan(file, format, arguments) : EOF;
 }

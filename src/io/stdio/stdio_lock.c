@@ -89,7 +89,8 @@ static int own(struct bine_hub *hub, FILE *file, bool firm)
         held = malloc(sizeof *held);
         if (!held)
             return ENOMEM;
-        *held = (struct held){.file = file, .owner = hub->current, .depth = 1, .next = *held_here()};
+        *held =
+            (struct held){.file = file, .owner = hub->current, .depth = 1, .next = *held_here()};
         *held_here() = held;
         return 0;
     }
@@ -100,7 +101,8 @@ static int own(struct bine_hub *hub, FILE *file, bool firm)
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_waiters_push(&held->waiters, &waiter);
     for (;;) {
-        int error = bine_park(hub, "stdio lock", (uintptr_t)file, INT64_MAX, firm ? BINE_PARK_FIRM : 0);
+        int error =
+            bine_park(hub, "stdio lock", (uintptr_t)file, INT64_MAX, firm ? BINE_PARK_FIRM : 0);
         if (waiter.item)
             return 0; /* it was handed over, whatever else happened */
         if (error) {

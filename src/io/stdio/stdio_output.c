@@ -14,7 +14,9 @@ int bine_stdio_putc(struct bine_hub *hub, int byte, FILE *file, bool unlocked)
     struct bine_stdio call;
     int begun = bine_stdio_begin(&call, hub, file, unlocked);
     if (begun <= 0)
-        return begun < 0 ? EOF : unlocked ? bine_libc.putc_unlocked(byte, file) : bine_libc.putc(byte, file);
+        return begun < 0  ? EOF
+               : unlocked ? bine_libc.putc_unlocked(byte, file)
+                          : bine_libc.putc(byte, file);
     char character = (char)byte;
     size_t put = bine_stdio_put(&call, &character, 1);
     bine_stdio_end(&call);
@@ -37,7 +39,9 @@ int bine_stdio_fputs(struct bine_hub *hub, const char *text, FILE *file, bool un
     struct bine_stdio call;
     int begun = bine_stdio_begin(&call, hub, file, unlocked);
     if (begun <= 0)
-        return begun < 0 ? EOF : unlocked ? bine_libc.fputs_unlocked(text, file) : bine_libc.fputs(text, file);
+        return begun < 0  ? EOF
+               : unlocked ? bine_libc.fputs_unlocked(text, file)
+                          : bine_libc.fputs(text, file);
     size_t size = strlen(text);
     size_t put = bine_stdio_put(&call, text, size);
     bine_stdio_end(&call);
@@ -56,7 +60,8 @@ int bine_stdio_puts(struct bine_hub *hub, const char *text)
     return well ? (int)size + 1 : EOF;
 }
 
-size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, size_t count, FILE *file, bool unlocked)
+size_t bine_stdio_fwrite(struct bine_hub *hub, const void *data, size_t size, size_t count,
+                         FILE *file, bool unlocked)
 {
     struct bine_stdio call;
     size_t bytes = size * count;
@@ -85,12 +90,14 @@ static int format_into(char *text, size_t size, int check, const char *format, v
                      : bine_libc.__vsnprintf_chk(text, size, check, size, format, arguments);
 }
 
-static bool format_text(struct formatted *formatted, int check, const char *format, va_list arguments)
+static bool format_text(struct formatted *formatted, int check, const char *format,
+                        va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
     formatted->text = formatted->small;
-    formatted->size = format_into(formatted->small, sizeof formatted->small, check, format, arguments);
+    formatted->size =
+        format_into(formatted->small, sizeof formatted->small, check, format, arguments);
     if (formatted->size >= (int)sizeof formatted->small) {
         size_t size = (size_t)formatted->size + 1;
         formatted->text = malloc(size);
@@ -107,7 +114,8 @@ static void free_text(struct formatted *formatted)
         bine_free(formatted->text);
 }
 
-int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format, va_list arguments)
+int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char *format,
+                        va_list arguments)
 {
     struct bine_stdio call;
     int begun = bine_stdio_begin(&call, hub, file, false);
@@ -120,7 +128,8 @@ int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char 
     } else {
         struct formatted formatted;
         bool well = format_text(&formatted, check, format, arguments);
-        well = well && bine_stdio_put(&call, formatted.text, (size_t)formatted.size) == (size_t)formatted.size;
+        well = well && bine_stdio_put(&call, formatted.text, (size_t)formatted.size) ==
+                           (size_t)formatted.size;
         result = well ? formatted.size : -1;
         free_text(&formatted);
     }
@@ -129,7 +138,8 @@ int bine_stdio_vfprintf(struct bine_hub *hub, FILE *file, int check, const char 
     return result;
 }
 
-int bine_stdio_vdprintf(struct bine_hub *hub, int fd, int check, const char *format, va_list arguments)
+int bine_stdio_vdprintf(struct bine_hub *hub, int fd, int check, const char *format,
+                        va_list arguments)
 {
     (void)hub;
     struct formatted formatted;

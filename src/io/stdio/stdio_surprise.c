@@ -24,7 +24,8 @@ static bool has(const FILE *file, int set, int clear)
 static bool flags_are_known(const FILE *in, const FILE *out)
 {
     int both = FILE_OVER_DESCRIPTOR | FILE_LINKED;
-    int none = FILE_UNBUFFERED | FILE_LINE_BUFFERED | FILE_EOF_SEEN | FILE_ERR_SEEN | FILE_IN_BACKUP | FILE_USER_LOCK;
+    int none = FILE_UNBUFFERED | FILE_LINE_BUFFERED | FILE_EOF_SEEN | FILE_ERR_SEEN |
+               FILE_IN_BACKUP | FILE_USER_LOCK;
     return has(in, both | FILE_NO_WRITES, none | FILE_NO_READS | FILE_PUTTING) &&
            has(out, both | FILE_NO_READS, none | FILE_NO_WRITES | FILE_PUTTING);
 }
@@ -42,9 +43,10 @@ static bool settings_are_known(FILE *in, FILE *out)
 static bool writing_is_known(FILE *out)
 {
     return bine_libc.fwrite("abc", 1, 3, out) == 3 && has(out, FILE_PUTTING, FILE_ERR_SEEN) &&
-           out->_IO_write_ptr - out->_IO_write_base == 3 && memcmp(out->_IO_write_base, "abc", 3) == 0 &&
-           out->_IO_buf_base <= out->_IO_write_base && out->_IO_write_ptr < out->_IO_buf_end &&
-           bine_libc.fflush(out) == 0 && out->_IO_write_ptr == out->_IO_write_base;
+           out->_IO_write_ptr - out->_IO_write_base == 3 &&
+           memcmp(out->_IO_write_base, "abc", 3) == 0 && out->_IO_buf_base <= out->_IO_write_base &&
+           out->_IO_write_ptr < out->_IO_buf_end && bine_libc.fflush(out) == 0 &&
+           out->_IO_write_ptr == out->_IO_write_base;
 }
 
 /* "abc" is there to be read. A byte that is put back and is another one than was read goes to a
@@ -52,19 +54,20 @@ static bool writing_is_known(FILE *out)
 static bool reading_is_known(FILE *in)
 {
     bool known = bine_libc.getc(in) == 'a' && in->_IO_read_end - in->_IO_read_ptr == 2 &&
-                 in->_IO_read_ptr == in->_IO_read_base + 1 && in->_IO_read_base == in->_IO_buf_base &&
-                 memcmp(in->_IO_read_ptr, "bc", 2) == 0;
+                 in->_IO_read_ptr == in->_IO_read_base + 1 &&
+                 in->_IO_read_base == in->_IO_buf_base && memcmp(in->_IO_read_ptr, "bc", 2) == 0;
     const char *next = in->_IO_read_ptr;
-    known = known && ungetc('z', in) == 'z' && has(in, FILE_IN_BACKUP, 0) && *in->_IO_read_ptr == 'z' &&
-            in->_IO_save_end > in->_IO_save_base;
-    return known && bine_libc.getc(in) == 'z' && bine_libc.getc(in) == 'b' && has(in, 0, FILE_IN_BACKUP) &&
-           in->_IO_read_ptr == next + 1;
+    known = known && ungetc('z', in) == 'z' && has(in, FILE_IN_BACKUP, 0) &&
+            *in->_IO_read_ptr == 'z' && in->_IO_save_end > in->_IO_save_base;
+    return known && bine_libc.getc(in) == 'z' && bine_libc.getc(in) == 'b' &&
+           has(in, 0, FILE_IN_BACKUP) && in->_IO_read_ptr == next + 1;
 }
 
 static bool ends_are_known(FILE *in, FILE *out)
 {
-    return bine_libc.putc('x', in) == EOF && has(in, FILE_ERR_SEEN, FILE_EOF_SEEN) && bine_libc.fclose(out) == 0 &&
-           bine_libc.getc(in) == 'c' && bine_libc.getc(in) == EOF && has(in, FILE_EOF_SEEN, 0);
+    return bine_libc.putc('x', in) == EOF && has(in, FILE_ERR_SEEN, FILE_EOF_SEEN) &&
+           bine_libc.fclose(out) == 0 && bine_libc.getc(in) == 'c' && bine_libc.getc(in) == EOF &&
+           has(in, FILE_EOF_SEEN, 0);
 }
 
 /* Two streams over a new pipe. 0 or an error number. */
@@ -109,10 +112,12 @@ static const char *bytes_surprise(FILE *in, FILE *out)
 
 static const char *wide_surprise(FILE *in, FILE *out)
 {
-    bool known = bine_libc.fputwc(L'a', out) == L'a' && bine_libc.fputwc(L'b', out) == L'b' && out->_mode > 0 &&
-                 has(out, FILE_PUTTING, 0) && bine_wide_holds(out, L"ab", 2, true);
+    bool known = bine_libc.fputwc(L'a', out) == L'a' && bine_libc.fputwc(L'b', out) == L'b' &&
+                 out->_mode > 0 && has(out, FILE_PUTTING, 0) &&
+                 bine_wide_holds(out, L"ab", 2, true);
     known = bine_libc.fclose(out) == 0 && known;
-    known = known && bine_libc.fgetwc(in) == L'a' && in->_mode > 0 && bine_wide_holds(in, L"b", 1, false);
+    known = known && bine_libc.fgetwc(in) == L'a' && in->_mode > 0 &&
+            bine_wide_holds(in, L"b", 1, false);
     bine_libc.fclose(in);
     return known ? NULL : "the buffer of a wide FILE";
 }

@@ -136,7 +136,8 @@ static void stdio_wide_run_call(struct bine_offload_job *job)
  * for its lock. */
 static int lend_prompt(struct bine_hub *hub, const FILE *file)
 {
-    return file != stdout && bine_stdio_locked_by_me(hub, stdout) ? bine_stdio_lend(hub, stdout) : -1;
+    return file != stdout && bine_stdio_locked_by_me(hub, stdout) ? bine_stdio_lend(hub, stdout)
+                                                                  : -1;
 }
 
 /* On a thread of the pool. The stream's lock is that thread's meanwhile, and this greenlet's among
@@ -166,7 +167,8 @@ static void make_on_pool(struct bine_hub *hub, struct call *call, const char *ve
 
 /* Make the call. `quick`: it will neither read nor write. The result of a call that was never made
  * is what `call` holds. */
-static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char *verb, bool quick, bool unlocked)
+static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char *verb, bool quick,
+                            bool unlocked)
 {
     call->unlocked = unlocked;
     if (!quick && stdio_wide_waits(call->file)) {
@@ -186,7 +188,8 @@ static void stdio_wide_make(struct bine_hub *hub, struct call *call, const char 
 
 static void make_getwc(struct call *call)
 {
-    call->result = (long)(call->unlocked ? bine_libc.fgetwc_unlocked(call->file) : bine_libc.fgetwc(call->file));
+    call->result = (long)(call->unlocked ? bine_libc.fgetwc_unlocked(call->file)
+                                         : bine_libc.fgetwc(call->file));
 }
 
 wint_t bine_wide_getwc(struct bine_hub *hub, FILE *file, bool unlocked)
@@ -217,7 +220,8 @@ static void make_fgetws(struct call *call)
 wchar_t *bine_wide_fgetws(struct bine_hub *hub, wchar_t *line, int size, FILE *file, bool unlocked)
 {
     struct call call = {.make = make_fgetws, .file = file, .line = line, .size = size};
-    stdio_wide_make(hub, &call, "fgetws fd", size <= 1 || has(file, (size_t)size - 1, true), unlocked);
+    stdio_wide_make(hub, &call, "fgetws fd", size <= 1 || has(file, (size_t)size - 1, true),
+                    unlocked);
     return call.pointer;
 }
 
@@ -226,13 +230,18 @@ static void make_scan(struct call *call)
     call->result = call->scan(call->file, call->text, *call->arguments);
 }
 
-int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const wchar_t *, va_list),
-                       const wchar_t *format, va_list arguments)
+int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file,
+                       int (*scan)(FILE *, const wchar_t *, va_list), const wchar_t *format,
+                       va_list arguments)
 {
     va_list copy;
     va_copy(copy, arguments);
-    struct call call = {
-        .make = make_scan, .file = file, .scan = scan, .text = format, .arguments = &copy, .result = EOF};
+    struct call call = {.make = make_scan,
+                        .file = file,
+                        .scan = scan,
+                        .text = format,
+                        .arguments = &copy,
+                        .result = EOF};
     stdio_wide_make(hub, &call, "fwscanf fd", false, false);
     va_end(copy);
     return (int)call.result;
@@ -248,7 +257,8 @@ static void make_putwc(struct call *call)
 
 wint_t bine_wide_putwc(struct bine_hub *hub, wchar_t character, FILE *file, bool unlocked)
 {
-    struct call call = {.make = make_putwc, .file = file, .character = character, .result = (long)WEOF};
+    struct call call = {
+        .make = make_putwc, .file = file, .character = character, .result = (long)WEOF};
     stdio_wide_make(hub, &call, "fputwc fd", takes(file, &character, 1), unlocked);
     return (wint_t)call.result;
 }
@@ -260,15 +270,16 @@ static void make_overflow(struct call *call)
 
 wint_t bine_wide_overflow(struct bine_hub *hub, FILE *file, wint_t character)
 {
-    struct call call = {.make = make_overflow, .file = file, .character = (wchar_t)character, .result = (long)WEOF};
+    struct call call = {
+        .make = make_overflow, .file = file, .character = (wchar_t)character, .result = (long)WEOF};
     stdio_wide_make(hub, &call, "fputwc fd", false, true);
     return (wint_t)call.result;
 }
 
 static void make_fputws(struct call *call)
 {
-    call->result =
-        call->unlocked ? bine_libc.fputws_unlocked(call->text, call->file) : bine_libc.fputws(call->text, call->file);
+    call->result = call->unlocked ? bine_libc.fputws_unlocked(call->text, call->file)
+                                  : bine_libc.fputws(call->text, call->file);
 }
 
 int bine_wide_fputws(struct bine_hub *hub, const wchar_t *text, FILE *file, bool unlocked)
@@ -278,7 +289,8 @@ int bine_wide_fputws(struct bine_hub *hub, const wchar_t *text, FILE *file, bool
     return (int)call.result;
 }
 
-static int format_into(wchar_t *text, size_t size, int check, const wchar_t *format, va_list arguments)
+static int format_into(wchar_t *text, size_t size, int check, const wchar_t *format,
+                       va_list arguments)
 {
     va_list copy;
     va_copy(copy, arguments);
@@ -312,7 +324,8 @@ static wchar_t *format_text(int check, const wchar_t *format, va_list arguments,
     return NULL;
 }
 
-int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar_t *format, va_list arguments)
+int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar_t *format,
+                        va_list arguments)
 {
     int saved = errno, length;
     wchar_t *text = stdio_wide_waits(file) ? format_text(check, format, arguments, &length) : NULL;

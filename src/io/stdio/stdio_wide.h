@@ -27,13 +27,15 @@ wint_t bine_wide_underflow(struct bine_hub *hub, FILE *file);
 wint_t bine_wide_overflow(struct bine_hub *hub, FILE *file, wint_t character);
 wchar_t *bine_wide_fgetws(struct bine_hub *hub, wchar_t *line, int size, FILE *file, bool unlocked);
 /* `scan` is one of libc's vfwscanf functions. */
-int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file, int (*scan)(FILE *, const wchar_t *, va_list),
-                       const wchar_t *format, va_list arguments);
+int bine_wide_vfwscanf(struct bine_hub *hub, FILE *file,
+                       int (*scan)(FILE *, const wchar_t *, va_list), const wchar_t *format,
+                       va_list arguments);
 
 wint_t bine_wide_putwc(struct bine_hub *hub, wchar_t character, FILE *file, bool unlocked);
 int bine_wide_fputws(struct bine_hub *hub, const wchar_t *text, FILE *file, bool unlocked);
 /* `check` is that of the fortified forms, and -1 for the others. */
-int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar_t *format, va_list arguments);
+int bine_wide_vfwprintf(struct bine_hub *hub, FILE *file, int check, const wchar_t *format,
+                        va_list arguments);
 
 /* Is it a stream of wide characters that has something to write, over a descriptor that a greenlet
  * can wait for? */

@@ -12,7 +12,8 @@
 
 /* Tries read(fd, buffer, size). Returns true if *result is the call's result; errno is set if that
  * is -1. */
-BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t *result)
+BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t size,
+                              ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || size - 1 >= BINE_TRANSFER_MOST || hub->streak >= BINE_STREAK_LIMIT ||
@@ -23,7 +24,8 @@ BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t
         (kind == BINE_FD_PIPE && atomic_load_explicit(&record->read_wait, memory_order_relaxed)))
         return false;
     int saved = errno;
-    bool nonblocking = kind != BINE_FD_FILE && bine_descriptor_nonblocking_known(record) == BINE_NONBLOCKING;
+    bool nonblocking =
+        kind != BINE_FD_FILE && bine_descriptor_nonblocking_known(record) == BINE_NONBLOCKING;
     ssize_t got;
     if (nonblocking) {
         got = bine_libc.read(fd, buffer, size);
@@ -49,7 +51,8 @@ BINE_FAST bool bine_fast_read(struct bine_hub *hub, int fd, void *buffer, size_t
 }
 
 /* Tries write(fd, buffer, size) of a pipe. */
-BINE_FAST bool bine_fast_write(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t *result)
+BINE_FAST bool bine_fast_write(struct bine_hub *hub, int fd, const void *buffer, size_t size,
+                               ssize_t *result)
 {
     struct bine_descriptor *record = bine_descriptor_find(fd);
     if (!record || atomic_load_explicit(&record->kind, memory_order_relaxed) != BINE_FD_PIPE ||
@@ -67,7 +70,8 @@ BINE_FAST bool bine_fast_write(struct bine_hub *hub, int fd, const void *buffer,
     }
     *result = sent;
     hub->streak++;
-    if (__builtin_expect(sent == (ssize_t)size, 1) || (nonblocking && (sent >= 0 || errno == EAGAIN)))
+    if (__builtin_expect(sent == (ssize_t)size, 1) ||
+        (nonblocking && (sent >= 0 || errno == EAGAIN)))
         return true;
     *result = bine_stream_write_on(hub, fd, buffer, size, sent, saved);
     return true;

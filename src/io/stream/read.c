@@ -21,7 +21,8 @@ ssize_t bine_read(int fd, void *buffer, size_t size)
         if (__builtin_expect(got >= 0 || (errno != ENOTSOCK && !bine_call_refused(errno)), 1))
             return got;
         if (errno != ENOTSOCK) /* a filter lets read pass, but not recv */
-            return bine_stream_read(hub, fd, BINE_FD_STREAM, &(struct iovec){buffer, size}, 1, true);
+            return bine_stream_read(hub, fd, BINE_FD_STREAM, &(struct iovec){buffer, size}, 1,
+                                    true);
         /* The number names another file by now. */
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);

@@ -88,12 +88,15 @@ static ssize_t same_write_all(int fd, const struct iovec *vector, int count, boo
         ssize_t more;
         if (pieces) {
             bine_vector_rest(window, vector, (size_t)count, sent);
-            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): sent < total, so there is a rest */
+            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): sent < total, so
+             * there is a rest */
             if (window[0].iov_len > PIECE)
                 window[0].iov_len = PIECE;
-            more = flat ? bine_libc.write(fd, window[0].iov_base, window[0].iov_len) : bine_libc.writev(fd, window, 1);
+            more = flat ? bine_libc.write(fd, window[0].iov_base, window[0].iov_len)
+                        : bine_libc.writev(fd, window, 1);
         } else {
-            more = flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
+            more = flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
+                        : bine_libc.writev(fd, vector, count);
         }
         if (more < 0)
             return sent ? (ssize_t)sent : -1;
@@ -113,7 +116,8 @@ ssize_t bine_same_write(int fd, const void *buffer, size_t size)
 
 ssize_t bine_same_writev(int fd, const struct iovec *vector, int count)
 {
-    if (!bine_io_hub() || !vector || count <= 0 || count > IOV_MAX || bine_vector_size(vector, (size_t)count) == 0)
+    if (!bine_io_hub() || !vector || count <= 0 || count > IOV_MAX ||
+        bine_vector_size(vector, (size_t)count) == 0)
         return bine_libc.writev(fd, vector, count);
     return same_write_all(fd, vector, count, false);
 }

@@ -25,8 +25,8 @@ static bool stream_refused(struct bine_descriptor *record, uint8_t refuses, ssiz
 
 /* RWF_NOWAIT where the file knows it (pipes since Linux 6.4, files on most file systems). True if
  * it did. */
-static bool attempt_nowait(long number, int fd, struct bine_descriptor *record, const struct iovec *vector, int count,
-                           ssize_t *result)
+static bool attempt_nowait(long number, int fd, struct bine_descriptor *record,
+                           const struct iovec *vector, int count, ssize_t *result)
 {
     uint8_t refuses = number == SYS_preadv2 ? BINE_READ_REFUSES_NOWAIT : BINE_WRITE_REFUSES_NOWAIT;
     if (!record || atomic_load_explicit(&record->nowait, memory_order_relaxed) & refuses)
@@ -49,8 +49,8 @@ static ssize_t call_read(int fd, const void *arg)
                                : bine_libc.readv(fd, vector, reading->count);
 }
 
-static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
-                            int count)
+static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_kind kind,
+                            const struct iovec *vector, int count)
 {
     ssize_t got;
     if (attempt_nowait(SYS_preadv2, wait->fd, wait->record, vector, count, &got))
@@ -64,14 +64,15 @@ static ssize_t attempt_read(const struct bine_wait *wait, enum bine_descriptor_k
 
 /* Through the ring only where the kernel would not use a worker thread: of a terminal a worker may
  * not read (SIGTTIN), and what hangs in a worker is not cancelled for certain. */
-static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, bool flat, enum bine_operation_kind one,
-                       enum bine_operation_kind many)
+static bool poller_can(struct bine_hub *hub, enum bine_descriptor_kind kind, bool flat,
+                       enum bine_operation_kind one, enum bine_operation_kind many)
 {
-    return (kind == BINE_FD_PIPE || kind == BINE_FD_FILE) && bine_wait_supports(hub, flat ? one : many);
+    return (kind == BINE_FD_PIPE || kind == BINE_FD_FILE) &&
+           bine_wait_supports(hub, flat ? one : many);
 }
 
-static int stream_by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *vector, int count, bool flat,
-                            ssize_t *result)
+static int stream_by_poller(struct bine_wait *wait, uint8_t kind, const struct iovec *vector,
+                            int count, bool flat, ssize_t *result)
 {
     struct bine_operation operation;
     memset(&operation, 0, sizeof operation);
@@ -98,12 +99,15 @@ static bool made_by_kernel(int fd)
  * With O_NONBLOCK too: a file knows no EAGAIN, it waits for its disk. `asked`: the cache was, and
  * has it not; else this kind of file cannot be asked, which is quick (in memory, made by the
  * kernel) unless it comes over a network. */
-static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count, bool flat, bool asked)
+static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector, int count,
+                             bool flat, bool asked)
 {
-    if (!made_by_kernel(wait->fd) && poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
+    if (!made_by_kernel(wait->fd) &&
+        poller_can(wait->hub, BINE_FD_FILE, flat, BINE_OP_READ, BINE_OP_READV)) {
         ssize_t got = 0;
         wait->flags = BINE_PARK_FIRM; /* as uninterruptible as the kernel's own wait for a disk */
-        int error = stream_by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
+        int error =
+            stream_by_poller(wait, flat ? BINE_OP_READ : BINE_OP_READV, vector, count, flat, &got);
         if (error >= 0)
             return error ? bine_io_fail(error) : got;
     }
@@ -114,7 +118,8 @@ static ssize_t read_uncached(struct bine_wait *wait, const struct iovec *vector,
 
 /* A file's read blocks for the disk only, and ends early only at the end of the file. So much has
  * been read before. */
-static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count, bool flat, size_t done)
+static ssize_t read_file(struct bine_wait *wait, const struct iovec *whole, int whole_count,
+                         bool flat, size_t done)
 {
     struct iovec window[BINE_VECTOR_WINDOW];
     const struct iovec *vector = whole;
@@ -181,8 +186,8 @@ static bool stream_poller_can(struct bine_wait *wait, void *call)
 static int stream_read_by_poller(struct bine_wait *wait, void *call, ssize_t *result)
 {
     const struct piece *piece = call;
-    return stream_by_poller(wait, piece->flat ? BINE_OP_READ : BINE_OP_READV, piece->vector, piece->count, piece->flat,
-                            result);
+    return stream_by_poller(wait, piece->flat ? BINE_OP_READ : BINE_OP_READV, piece->vector,
+                            piece->count, piece->flat, result);
 }
 
 static void stream_took(struct bine_wait *wait, void *call, ssize_t result, bool tried)
@@ -222,7 +227,8 @@ static ssize_t read_stream(struct bine_wait *wait, const struct piece *piece, bo
 
 /* A record that says "file" may be of what the number named before: what is not in the cache would
  * block. */
-static enum bine_descriptor_kind look_again(int fd, struct bine_descriptor *record, enum bine_descriptor_kind kind)
+static enum bine_descriptor_kind look_again(int fd, struct bine_descriptor *record,
+                                            enum bine_descriptor_kind kind)
 {
     if (kind != BINE_FD_FILE || bine_descriptor_believed(record))
         return kind;
@@ -230,8 +236,8 @@ static enum bine_descriptor_kind look_again(int fd, struct bine_descriptor *reco
     return bine_descriptor_kind(fd, record);
 }
 
-ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
-                         int count, bool flat)
+ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind,
+                         const struct iovec *vector, int count, bool flat)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "read fd");
@@ -247,7 +253,8 @@ ssize_t bine_stream_read(struct bine_hub *hub, int fd, enum bine_descriptor_kind
     return got;
 }
 
-ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t done, int saved)
+ssize_t bine_stream_read_on(struct bine_hub *hub, int fd, void *buffer, size_t size, ssize_t done,
+                            int saved)
 {
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "read fd");
@@ -286,7 +293,8 @@ static ssize_t call_write(int fd, const void *arg)
     const struct writing *writing = arg;
     const struct iovec *vector = writing->vector;
     if (writing->room && bine_vector_size(vector, (size_t)writing->count) > writing->room)
-        return bine_libc.write(fd, vector->iov_base, vector->iov_len < writing->room ? vector->iov_len : writing->room);
+        return bine_libc.write(fd, vector->iov_base,
+                               vector->iov_len < writing->room ? vector->iov_len : writing->room);
     return writing->count == 1 ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
                                : bine_libc.writev(fd, vector, writing->count);
 }
@@ -297,21 +305,23 @@ static ssize_t call_write(int fd, const void *arg)
  * eventfd, say, takes one record, never to be split; and a pipe takes up to PIPE_BUF as a whole.
  * (Not on a thread of the pool, whose SIGPIPE would not be the caller's.)
  */
-static ssize_t attempt_write(const struct bine_wait *wait, enum bine_descriptor_kind kind, const struct iovec *vector,
-                             int count)
+static ssize_t attempt_write(const struct bine_wait *wait, enum bine_descriptor_kind kind,
+                             const struct iovec *vector, int count)
 {
     ssize_t sent;
     if (attempt_nowait(SYS_pwritev2, wait->fd, wait->record, vector, count, &sent))
         return sent;
     struct writing writing = {vector, count, kind == BINE_FD_PIPE ? PIPE_BUF : 0};
-    if (!writing.room && wait->record && atomic_load_explicit(&wait->record->terminal, memory_order_relaxed))
+    if (!writing.room && wait->record &&
+        atomic_load_explicit(&wait->record->terminal, memory_order_relaxed))
         writing.room = 256;
     return bine_poll_first(wait, POLLOUT, false, call_write, &writing);
 }
 
 /* `first`: what has been tried already, as of attempt_write, with `tried`. */
-static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
-                            int count, bool flat, bool tried, ssize_t first, int saved)
+static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind,
+                            const struct iovec *vector, int count, bool flat, bool tried,
+                            ssize_t first, int saved)
 {
     struct bine_wait wait;
     struct iovec window[BINE_VECTOR_WINDOW];
@@ -331,15 +341,16 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
             /* A record (eventfd, device) is taken whole or as far as its driver takes it, which is
              * the answer. */
             if (sent >= total || (kind != BINE_FD_PIPE &&
-                                  !(wait.record && atomic_load_explicit(&wait.record->terminal, memory_order_relaxed))))
+                                  !(wait.record && atomic_load_explicit(&wait.record->terminal,
+                                                                        memory_order_relaxed))))
                 break;
             rest_count = bine_vector_rest(window, vector, (size_t)count, sent);
             rest = window;
             /* Where each attempt is a small piece (FIFOs, terminals) there may be room for more,
              * and no wake-up would come: a pipe tells its writers of room only after it was
              * full. */
-            if (!wait.record ||
-                atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) & BINE_WRITE_REFUSES_NOWAIT) {
+            if (!wait.record || atomic_load_explicit(&wait.record->nowait, memory_order_relaxed) &
+                                    BINE_WRITE_REFUSES_NOWAIT) {
                 int cancelled = bine_streak(hub);
                 if (cancelled)
                     return sent ? (ssize_t)sent : bine_io_fail(cancelled);
@@ -363,19 +374,21 @@ static ssize_t write_stream(struct bine_hub *hub, int fd, enum bine_descriptor_k
     return (ssize_t)sent;
 }
 
-ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind, const struct iovec *vector,
-                          int count, bool flat)
+ssize_t bine_stream_write(struct bine_hub *hub, int fd, enum bine_descriptor_kind kind,
+                          const struct iovec *vector, int count, bool flat)
 {
     /* Writes to files go to the page cache, but for those of other machines and programs. */
     if (kind == BINE_FD_FILE && count > 0 && bine_file_slow(fd))
         return BINE_FILE_CALL("write fd", fd, SYS_writev, fd, (long)vector, count);
     if (kind == BINE_FD_FILE || count <= 0 || (flat && vector->iov_len == 0))
-        return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len) : bine_libc.writev(fd, vector, count);
+        return flat ? bine_libc.write(fd, vector->iov_base, vector->iov_len)
+                    : bine_libc.writev(fd, vector, count);
 
     return write_stream(hub, fd, kind, vector, count, flat, false, 0, errno);
 }
 
-ssize_t bine_stream_write_on(struct bine_hub *hub, int fd, const void *buffer, size_t size, ssize_t done, int saved)
+ssize_t bine_stream_write_on(struct bine_hub *hub, int fd, const void *buffer, size_t size,
+                             ssize_t done, int saved)
 {
     struct bine_descriptor *record = bine_descriptor_of(fd);
     struct iovec vector = {(void *)buffer, size};

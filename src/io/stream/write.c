@@ -22,7 +22,8 @@ ssize_t bine_write(int fd, const void *buffer, size_t size)
             return sent;
         /* a filter lets write pass, but not send; or it is write that may not, and says so */
         if (errno != ENOTSOCK)
-            return bine_stream_write(hub, fd, BINE_FD_STREAM, &(struct iovec){(void *)buffer, size}, 1, true);
+            return bine_stream_write(hub, fd, BINE_FD_STREAM, &(struct iovec){(void *)buffer, size},
+                                     1, true);
         /* The number names another file by now. */
         bine_descriptor_doubt(fd);
         kind = bine_descriptor_kind(fd, record);

@@ -91,7 +91,8 @@ static bool let_waiters_have_it(struct bine_hub *hub, int fd, struct bine_descri
         return true;
     unsigned generation = atomic_load_explicit(&record->generation, memory_order_acquire);
     atomic_store(&record->closing, true);
-    for (unsigned rounds = 0; rounds < ROUNDS && (bine_poller_ending(poller, fd) || any_ready(waiters, count));
+    for (unsigned rounds = 0;
+         rounds < ROUNDS && (bine_poller_ending(poller, fd) || any_ready(waiters, count));
          rounds++) {
         bine_schedule_look(hub, bine_hub_now(hub));
         bine_yield(hub);
@@ -173,8 +174,11 @@ static void run_closing(struct bine_offload_job *job)
  * close by itself. */
 static int close_lingering(struct bine_hub *hub, int fd)
 {
-    struct closing closing = {
-        .job = {.run = run_closing, .lingers = true, .interruptible = true, .park_flags = BINE_PARK_SIGNALS}, .fd = fd};
+    struct closing closing = {.job = {.run = run_closing,
+                                      .lingers = true,
+                                      .interruptible = true,
+                                      .park_flags = BINE_PARK_SIGNALS},
+                              .fd = fd};
     closing.job.error = errno;
     bine_shield_begin();
     int error = bine_offload_firm(hub, &closing.job, "close fd", (uintptr_t)fd);

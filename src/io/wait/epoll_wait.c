@@ -13,8 +13,8 @@ static int epoll_wait_look(int fd, struct epoll_event *events, int size, const s
 }
 
 /* After a look that found nothing. */
-static int epoll_wait_wait_for(struct bine_hub *hub, int fd, struct epoll_event *events, int size, int64_t deadline,
-                               const sigset_t *mask)
+static int epoll_wait_wait_for(struct bine_hub *hub, int fd, struct epoll_event *events, int size,
+                               int64_t deadline, const sigset_t *mask)
 {
     struct bine_wait wait;
     int saved = errno;
@@ -40,7 +40,8 @@ static int epoll_wait_wait_for(struct bine_hub *hub, int fd, struct epoll_event 
     }
 }
 
-int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds, const sigset_t *mask)
+int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds,
+                     const sigset_t *mask)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub)
@@ -51,7 +52,8 @@ int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseco
     int ready = epoll_wait_look(fd, events, size, mask);
     if (ready != 0 || milliseconds == 0)
         return ready;
-    int64_t deadline = milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
+    int64_t deadline =
+        milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
     return epoll_wait_wait_for(hub, fd, events, size, deadline, mask);
 }
 

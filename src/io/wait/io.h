@@ -8,7 +8,8 @@
 
 #include <bine/io.h>
 
-int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds, const sigset_t *mask);
+int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds,
+                     const sigset_t *mask);
 /* Fails with ENOSYS where libc has no such function and the call would be libc's. */
 int bine_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout,
                       const sigset_t *mask);

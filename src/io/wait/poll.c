@@ -19,7 +19,8 @@ static void note_closed(void *arg, size_t index)
 }
 
 /* After the zero-time poll of the caller found nothing. */
-static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask)
+static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int64_t deadline,
+                         const sigset_t *mask)
 {
     struct closed_entries closed = {fds, 0};
     const struct timespec zero = {0};
@@ -29,7 +30,8 @@ static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count,
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_poll_set_wait(hub, "poll", fds, count, deadline, &rounds, signals, note_closed, &closed);
+        int error = bine_poll_set_wait(hub, "poll", fds, count, deadline, &rounds, signals,
+                                       note_closed, &closed);
         bine_mask_end(&waiting);
         if (closed.count) {
             errno = saved;
@@ -59,11 +61,13 @@ int bine_poll(struct pollfd *fds, nfds_t count, int milliseconds)
     int ready = bine_libc.poll(fds, count, 0);
     if (ready != 0 || milliseconds == 0)
         return ready;
-    int64_t deadline = milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
+    int64_t deadline =
+        milliseconds < 0 ? INT64_MAX : bine_hub_deadline(hub, milliseconds * BINE_MS);
     return poll_wait_for(hub, fds, count, deadline, NULL);
 }
 
-int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+int bine_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+               const sigset_t *mask)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || (timeout && !bine_timespec_valid(timeout)))

@@ -62,7 +62,8 @@ static int poll_first_begin(const struct bine_wait *wait)
 {
     struct bine_hub *nobody = NULL;
     atomic_store(&ever, true);
-    while (wait->record && !atomic_compare_exchange_strong(&wait->record->racer, &nobody, wait->hub)) {
+    while (wait->record &&
+           !atomic_compare_exchange_strong(&wait->record->racer, &nobody, wait->hub)) {
         nobody = NULL;
         if (bine_signals_since(wait->hub, wait->signals, wait->flags))
             return EINTR;
@@ -82,14 +83,18 @@ static void poll_first_end(const struct bine_wait *wait)
         atomic_store(&wait->record->racer, NULL);
 }
 
-static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const void *arg), const void *arg)
+static ssize_t race(const struct bine_wait *wait, ssize_t (*call)(int fd, const void *arg),
+                    const void *arg)
 {
-    struct race race = {
-        .job = {.run = poll_first_run, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
-        .fd = wait->fd,
-        .call = call,
-        .arg = arg,
-        .result = -1};
+    struct race race = {.job = {.run = poll_first_run,
+                                .lingers = true,
+                                .any_rights = true,
+                                .interruptible = true,
+                                .error = errno},
+                        .fd = wait->fd,
+                        .call = call,
+                        .arg = arg,
+                        .result = -1};
     /* A number of its own for the thread: the other one may be closed and mean another file before
      * it gets there. */
     race.own = bine_libc.fcntl(wait->fd, F_DUPFD_CLOEXEC, 0);

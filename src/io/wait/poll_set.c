@@ -50,8 +50,8 @@ static unsigned generation_of(int fd)
 }
 
 /* Begin to wait for one. False: do not park, ask again (or *error says why not). */
-static bool poll_set_begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one, const struct pollfd *fd,
-                           int *error)
+static bool poll_set_begin(struct bine_hub *hub, struct bine_poller *poller, struct one *one,
+                           const struct pollfd *fd, int *error)
 {
     uint32_t events = poll_set_events_of(fd->events);
     struct bine_descriptor *record = bine_descriptor_of(fd->fd);
@@ -89,8 +89,9 @@ static int by_the_clock(struct bine_hub *hub, const char *verb, int64_t deadline
     return error == ETIME && until < deadline ? 0 : error;
 }
 
-int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                       unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg)
+int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds,
+                       size_t count, int64_t deadline, unsigned *rounds, bine_signal_mark signals,
+                       void (*closed)(void *arg, size_t index), void *arg)
 {
     if (bine_signals_since(hub, signals, BINE_PARK_SIGNALS))
         return EINTR;
@@ -127,8 +128,8 @@ int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct poll
     }
     int64_t since = *rounds > 4 ? bine_hub_now(hub) : INT64_MAX;
     if (park && !many.fired)
-        error =
-            bine_park(hub, verb, (uintptr_t)(used == 1 ? all->operation.fd : (int)used), deadline, BINE_PARK_SIGNALS);
+        error = bine_park(hub, verb, (uintptr_t)(used == 1 ? all->operation.fd : (int)used),
+                          deadline, BINE_PARK_SIGNALS);
     /* The records lie here: none may be left behind (hazard 24). */
     for (size_t i = 0; i < begun; i++)
         if (!all[i].operation.ended)

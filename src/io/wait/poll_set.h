@@ -24,8 +24,9 @@
  * Returns 0 if the caller shall ask again; or an error number: ETIME (the deadline), EINTR,
  * ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
  */
-int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds, size_t count, int64_t deadline,
-                       unsigned *rounds, bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg);
+int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds,
+                       size_t count, int64_t deadline, unsigned *rounds, bine_signal_mark signals,
+                       void (*closed)(void *arg, size_t index), void *arg);
 
 /* The caller's signal mask while it waits, for ppoll, pselect and epoll_pwait. If `mask` is NULL
  * nothing is changed. */

@@ -28,7 +28,8 @@ struct asked {
 
 static const short events[3] = {POLLIN, POLLOUT, POLLPRI};
 
-static bool save(struct asked *asked, int count, fd_set *readable, fd_set *writable, fd_set *exceptional)
+static bool save(struct asked *asked, int count, fd_set *readable, fd_set *writable,
+                 fd_set *exceptional)
 {
     fd_set *sets[3] = {readable, writable, exceptional};
     asked->count = count;
@@ -69,7 +70,8 @@ static bool list(struct asked *asked)
 {
     size_t used = 0;
     for (size_t word = 0; word < asked->words; word++)
-        used += (size_t)__builtin_popcountl(asked->saved[0][word] | asked->saved[1][word] | asked->saved[2][word]);
+        used += (size_t)__builtin_popcountl(asked->saved[0][word] | asked->saved[1][word] |
+                                            asked->saved[2][word]);
     if (used > INLINE_FDS && !(asked->fds = malloc(used * sizeof *asked->fds))) {
         asked->fds = asked->few_fds;
         return false;
@@ -99,21 +101,22 @@ static void note_closed(void *arg, size_t index)
 static int select_look(struct asked *asked, const sigset_t *mask)
 {
     const struct timespec zero = {0};
-    return bine_libc.pselect(asked->count, (fd_set *)asked->sets[0], (fd_set *)asked->sets[1], (fd_set *)asked->sets[2],
-                             &zero, mask);
+    return bine_libc.pselect(asked->count, (fd_set *)asked->sets[0], (fd_set *)asked->sets[1],
+                             (fd_set *)asked->sets[2], &zero, mask);
 }
 
 /* Until something is ready or the deadline: select's result, or -1 with errno and the sets as the
  * caller gave them. */
-static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline, const sigset_t *mask)
+static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline,
+                           const sigset_t *mask)
 {
     unsigned rounds = 0;
     bine_signal_mark signals = bine_signals_now(hub);
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error =
-            bine_poll_set_wait(hub, "select", asked->fds, asked->used, deadline, &rounds, signals, note_closed, asked);
+        int error = bine_poll_set_wait(hub, "select", asked->fds, asked->used, deadline, &rounds,
+                                       signals, note_closed, asked);
         bine_mask_end(&waiting);
         restore(asked);
         if (asked->closed)
@@ -130,8 +133,8 @@ static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t de
     }
 }
 
-static int select_until(struct bine_hub *hub, int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
-                        bool poll_only, int64_t deadline, const sigset_t *mask)
+static int select_until(struct bine_hub *hub, int count, fd_set *readable, fd_set *writable,
+                        fd_set *exceptional, bool poll_only, int64_t deadline, const sigset_t *mask)
 {
     struct asked asked;
     int saved = errno;
@@ -152,7 +155,8 @@ static int select_until(struct bine_hub *hub, int count, fd_set *readable, fd_se
     return result;
 }
 
-int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout)
+int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                struct timeval *timeout)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || count < 0 || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
@@ -171,7 +175,8 @@ int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exception
         poll_only = time.tv_sec == 0 && time.tv_nsec == 0;
         deadline = bine_timespec_deadline(hub, &time);
     }
-    int result = select_until(hub, count, readable, writable, exceptional, poll_only, deadline, NULL);
+    int result =
+        select_until(hub, count, readable, writable, exceptional, poll_only, deadline, NULL);
     /* Linux says how much time was left, whatever the result. A wait without a limit has no such
      * time. */
     if (timeout && !poll_only && deadline != INT64_MAX) {
@@ -186,8 +191,8 @@ int bine_select(int count, fd_set *readable, fd_set *writable, fd_set *exception
     return result;
 }
 
-int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, const struct timespec *timeout,
-                 const sigset_t *mask)
+int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                 const struct timespec *timeout, const sigset_t *mask)
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || count < 0 || (timeout && !bine_timespec_valid(timeout)))
@@ -196,6 +201,6 @@ int bine_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     if (error)
         return (int)bine_io_fail(error);
     bool poll_only = timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
-    return select_until(hub, count, readable, writable, exceptional, poll_only, bine_timespec_deadline(hub, timeout),
-                        mask);
+    return select_until(hub, count, readable, writable, exceptional, poll_only,
+                        bine_timespec_deadline(hub, timeout), mask);
 }

@@ -41,8 +41,9 @@ struct bine_take_class {
  * wait. errno is kept if the call succeeds. When a time limit of the descriptor has passed the call
  * fails with EAGAIN.
  */
-static inline __attribute__((always_inline)) ssize_t
-bine_take(struct bine_wait *wait, const struct bine_take_class *class, void *call, bool wait_first)
+static inline __attribute__((always_inline)) ssize_t bine_take(struct bine_wait *wait,
+                                                               const struct bine_take_class *class,
+                                                               void *call, bool wait_first)
 {
     bool ring = false, known = false, tried = true;
     unsigned refusals = 0;

@@ -85,7 +85,8 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
     if (!bine_poller_of(wait->hub))
         return errno;
     operation->fd = wait->fd;
-    int64_t result = bine_operation_run(wait->hub, operation, wait->verb, wait->deadline, wait->flags);
+    int64_t result =
+        bine_operation_run(wait->hub, operation, wait->verb, wait->deadline, wait->flags);
     operation->result = result;
     if (__builtin_expect(result >= 0, 1))
         return 0;

@@ -58,12 +58,14 @@ static inline bool bine_call_refused(int error)
 }
 
 /* The call may be restarted after a signal (signal(7)) unless it has a timeout. */
-static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub, int fd, const char *verb)
+static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub, int fd,
+                                   const char *verb)
 {
     wait->hub = hub;
     wait->record = bine_descriptor_of(fd);
     wait->fd = fd;
-    wait->generation = wait->record ? atomic_load_explicit(&wait->record->generation, memory_order_acquire) : 0;
+    wait->generation =
+        wait->record ? atomic_load_explicit(&wait->record->generation, memory_order_acquire) : 0;
     wait->verb = verb;
     wait->signals = bine_signals_now(hub);
     wait->deadline = INT64_MAX;
@@ -77,7 +79,8 @@ static inline void bine_wait_begin(struct bine_wait *wait, struct bine_hub *hub,
 /* Does the number no longer mean the file that it meant when the call began? Any thread. */
 static inline bool bine_wait_closed_meanwhile(const struct bine_wait *wait)
 {
-    return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) != wait->generation;
+    return wait->record && atomic_load_explicit(&wait->record->generation, memory_order_acquire) !=
+                               wait->generation;
 }
 
 /* May the greenlet wait? The call itself had nothing, or is about to be left to the poller, which
@@ -111,7 +114,8 @@ int bine_wait_operation(struct bine_wait *wait, struct bine_operation *operation
 
 /* Does the same, but also returns the system call's own error. Sets *result only if there is none
  * (0). */
-static inline int bine_wait_result(struct bine_wait *wait, struct bine_operation *operation, ssize_t *result)
+static inline int bine_wait_result(struct bine_wait *wait, struct bine_operation *operation,
+                                   ssize_t *result)
 {
     int error = bine_wait_operation(wait, operation);
     if (error)
@@ -133,8 +137,8 @@ static inline bool bine_wait_supports(struct bine_hub *hub, enum bine_operation_
  * operations that ready greenlets will begin, or that were begun already. */
 static inline bool bine_wait_gathers(const struct bine_hub *hub)
 {
-    return !bine_ready_empty(&hub->ready) ||
-           (hub->driver != &hub->futex_driver && ((const struct bine_poller *)hub->driver)->gathering);
+    return !bine_ready_empty(&hub->ready) || (hub->driver != &hub->futex_driver &&
+                                              ((const struct bine_poller *)hub->driver)->gathering);
 }
 
 /* Tells the poller that the caller's own call found fd exhausted: see poller.h. */

@@ -91,8 +91,8 @@ static void read_dynamic(struct bine_image *object)
         object->soname = object->strings + soname->d_un.d_val;
 }
 
-bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
-                     size_t header_count)
+bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path,
+                     const ElfW(Phdr) * headers, size_t header_count)
 {
     memset(object, 0, sizeof *object);
     object->base = base;
@@ -118,8 +118,8 @@ int bine_image_protection(const struct bine_image *object, uintptr_t address)
         uintptr_t start = object->base + header->p_vaddr;
         if (header->p_type != PT_LOAD || address < start || address >= start + header->p_memsz)
             continue;
-        return (header->p_flags & PF_R ? PROT_READ : 0) | (header->p_flags & PF_W ? PROT_WRITE : 0) |
-               (header->p_flags & PF_X ? PROT_EXEC : 0);
+        return (header->p_flags & PF_R ? PROT_READ : 0) |
+               (header->p_flags & PF_W ? PROT_WRITE : 0) | (header->p_flags & PF_X ? PROT_EXEC : 0);
     }
     return -1;
 }
@@ -148,10 +148,11 @@ static uint32_t sysv_hash_of(const char *name)
 
 /* Each symbol called `name`, one per version: the one after `previous` (0: the first). Returns its
  * index, or 0. */
-static uint32_t next_in_gnu_hash(const struct bine_image *object, const char *name, uint32_t previous)
+static uint32_t next_in_gnu_hash(const struct bine_image *object, const char *name,
+                                 uint32_t previous)
 {
-    uint32_t bucket_count = object->gnu_hash[0], offset = object->gnu_hash[1], filter_count = object->gnu_hash[2],
-             shift = object->gnu_hash[3];
+    uint32_t bucket_count = object->gnu_hash[0], offset = object->gnu_hash[1],
+             filter_count = object->gnu_hash[2], shift = object->gnu_hash[3];
     const ElfW(Addr) *filter = (const ElfW(Addr) *)(object->gnu_hash + 4);
     const uint32_t *buckets = (const uint32_t *)(filter + filter_count);
     const uint32_t *chain = buckets + bucket_count;
@@ -174,7 +175,8 @@ static uint32_t next_in_gnu_hash(const struct bine_image *object, const char *na
     }
 }
 
-static uint32_t next_in_sysv_hash(const struct bine_image *object, const char *name, uint32_t previous)
+static uint32_t next_in_sysv_hash(const struct bine_image *object, const char *name,
+                                  uint32_t previous)
 {
     uint32_t bucket_count = object->sysv_hash[0];
     const uint32_t *buckets = object->sysv_hash + 2, *chain = buckets + bucket_count;
@@ -237,7 +239,8 @@ bool bine_image_wants_private(const struct bine_image *object, size_t index)
     return false;
 }
 
-static bool begins_with_one(const struct bine_image *object, const char *const *beginnings, size_t count)
+static bool begins_with_one(const struct bine_image *object, const char *const *beginnings,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||

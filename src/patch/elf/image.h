@@ -44,8 +44,8 @@ struct bine_image {
 
 /* Fills in the view. Returns false if the object has no dynamic symbols (a static program, the vdso
  * of old kernels). */
-bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path, const ElfW(Phdr) * headers,
-                     size_t header_count);
+bool bine_image_read(struct bine_image *object, uintptr_t base, const char *path,
+                     const ElfW(Phdr) * headers, size_t header_count);
 
 static inline bool bine_image_contains(const struct bine_image *object, const void *address)
 {

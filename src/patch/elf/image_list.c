@@ -43,7 +43,8 @@ static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
     (void)size;
     struct walk *walk = arg;
     struct bine_image object;
-    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum))
+    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr,
+                         info->dlpi_phnum))
         return 0;
     return walk->visit(&object, walk->arg);
 }
@@ -84,7 +85,8 @@ static int visit_namespace(const struct r_debug *debug, struct walk *walk)
          * does not look so (the loader itself appears in each namespace as a proxy, with an address
          * in ours) is passed over. */
         const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
-        if (!header || (uintptr_t)map->l_ld < map->l_addr || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+        if (!header || (uintptr_t)map->l_ld < map->l_addr ||
+            memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
             continue;
         struct bine_image object;
         const ElfW(Phdr) *headers = (const ElfW(Phdr) *)(map->l_addr + header->e_phoff);

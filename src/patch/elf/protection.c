@@ -42,8 +42,8 @@ static int read_line(struct bine_protections *protections, char *line)
     mapping.end = strtoul(place + 1, &place, 16);
     if (*place != ' ' || strlen(place) < 5)
         return 0;
-    mapping.protection =
-        (place[1] == 'r' ? PROT_READ : 0) | (place[2] == 'w' ? PROT_WRITE : 0) | (place[3] == 'x' ? PROT_EXEC : 0);
+    mapping.protection = (place[1] == 'r' ? PROT_READ : 0) | (place[2] == 'w' ? PROT_WRITE : 0) |
+                         (place[3] == 'x' ? PROT_EXEC : 0);
     return add(protections, mapping);
 }
 

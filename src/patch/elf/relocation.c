@@ -19,8 +19,8 @@ enum {
 
 typedef int visitor(const struct bine_relocation *relocation, void *arg);
 
-static int relocation_look_at(const struct bine_image *object, ElfW(Addr) offset, ElfW(Xword) info, ElfW(Sxword) addend,
-                              visitor *visit, void *arg)
+static int relocation_look_at(const struct bine_image *object, ElfW(Addr) offset, ElfW(Xword) info,
+                              ElfW(Sxword) addend, visitor *visit, void *arg)
 {
     struct bine_relocation relocation;
     switch (ELF64_R_TYPE(info)) {
@@ -55,18 +55,21 @@ static int relocation_look_at(const struct bine_image *object, ElfW(Addr) offset
     return visit(&relocation, arg);
 }
 
-static int walk_long(const struct bine_image *object, struct bine_table table, visitor *visit, void *arg)
+static int walk_long(const struct bine_image *object, struct bine_table table, visitor *visit,
+                     void *arg)
 {
     const ElfW(Rela) *entry = (const ElfW(Rela) *)table.start;
     for (size_t i = 0; i < table.size / sizeof *entry; i++) {
-        int result = relocation_look_at(object, entry[i].r_offset, entry[i].r_info, entry[i].r_addend, visit, arg);
+        int result = relocation_look_at(object, entry[i].r_offset, entry[i].r_info,
+                                        entry[i].r_addend, visit, arg);
         if (result)
             return result;
     }
     return 0;
 }
 
-static int walk_short(const struct bine_image *object, struct bine_table table, visitor *visit, void *arg)
+static int walk_short(const struct bine_image *object, struct bine_table table, visitor *visit,
+                      void *arg)
 {
     const ElfW(Rel) *entry = (const ElfW(Rel) *)table.start;
     for (size_t i = 0; i < table.size / sizeof *entry; i++) {

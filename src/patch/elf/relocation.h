@@ -26,6 +26,7 @@ struct bine_relocation {
 
 /* Calls visit for each. Stops when it returns non-zero, and returns that. */
 int bine_relocations_walk(const struct bine_image *object,
-                          int (*visit)(const struct bine_relocation *relocation, void *arg), void *arg);
+                          int (*visit)(const struct bine_relocation *relocation, void *arg),
+                          void *arg);
 
 #endif

@@ -74,7 +74,8 @@ static struct run run_from(const struct bine_changes *changes, size_t first, siz
     for (; run.end < end; run.end++) {
         uintptr_t next = (uintptr_t)changes->list[run.end].slot & ~(page - 1);
         const struct bine_change *change = &changes->list[run.end];
-        if (change->protection != run.protection || change->closes != run.closes || next > last + page)
+        if (change->protection != run.protection || change->closes != run.closes ||
+            next > last + page)
             break;
         last = next;
     }
@@ -141,5 +142,7 @@ const struct bine_change *bine_changes_find(const struct bine_changes *changes, 
         else
             high = middle;
     }
-    return low < changes->count && (void *const *)changes->list[low].slot == slot ? &changes->list[low] : NULL;
+    return low < changes->count && (void *const *)changes->list[low].slot == slot
+               ? &changes->list[low]
+               : NULL;
 }

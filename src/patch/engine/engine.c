@@ -128,12 +128,13 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
     if (bine_image_contains(plan->object, value)) {
         /* The stub of a call that has not been bound yet, if no function of the program's own will
          * be found first. */
-        bool own =
-            lent && lent->st_shndx != SHN_UNDEF && (void *)(plan->program.base + lent->st_value) != *symbol->original;
+        bool own = lent && lent->st_shndx != SHN_UNDEF &&
+                   (void *)(plan->program.base + lent->st_value) != *symbol->original;
         return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here && !own;
     }
     /* A program with fixed addresses lends its own jump stub out as the function's address. */
-    if (lent && lent->st_shndx == SHN_UNDEF && lent->st_value && (void *)(plan->program.base + lent->st_value) == value)
+    if (lent && lent->st_shndx == SHN_UNDEF && lent->st_value &&
+        (void *)(plan->program.base + lent->st_value) == value)
         return true;
     for (size_t i = 0; i < plan->system.count; i++)
         if (bine_image_contains(&plan->system.list[i], value))
@@ -142,15 +143,16 @@ static bool leads_to_libc(const struct plan *plan, const struct bine_relocation 
 }
 
 /* Does the slot still lead to the stub that binds it at the first call? */
-static bool is_unbound(const struct plan *plan, const struct bine_relocation *relocation, void *value)
+static bool is_unbound(const struct plan *plan, const struct bine_relocation *relocation,
+                       void *value)
 {
     return relocation->kind == BINE_RELOCATION_JUMP && !relocation->defined_here &&
            bine_image_contains(plan->object, value);
 }
 
 /* The function of a limited library that the slot leads to, or NULL; *limit is its limit. */
-static void *leads_to_limited(const struct plan *plan, const struct bine_relocation *relocation, void *value,
-                              struct bine_limit **limit)
+static void *leads_to_limited(const struct plan *plan, const struct bine_relocation *relocation,
+                              void *value, struct bine_limit **limit)
 {
     bool unbound = is_unbound(plan, relocation, value);
     for (size_t i = 0; i < plan->limited.count; i++) {
@@ -217,8 +219,8 @@ static int plan_change(struct plan *plan, void **slot, void *from, void *to)
 
 /* The slot shall hold `hook` (NULL: what it held without us), and holds `value`, which is ours if
  * `patched`. */
-static int want(struct plan *plan, const struct bine_relocation *relocation, void *value, bool patched, void *hook,
-                void *original)
+static int want(struct plan *plan, const struct bine_relocation *relocation, void *value,
+                bool patched, void *hook, void *original)
 {
     void *old = value;
     if (patched) {
@@ -244,7 +246,8 @@ static int look_at_limited(struct plan *plan, const struct bine_relocation *relo
     return patched || hook ? want(plan, relocation, value, patched, hook, function) : 0;
 }
 
-static int look_at_runtime_call(struct plan *plan, const struct bine_relocation *relocation, void *value)
+static int look_at_runtime_call(struct plan *plan, const struct bine_relocation *relocation,
+                                void *value)
 {
     const struct bine_runtime_call *call = plan->runtime_call;
     bool wanted = (plan->wanted & BINE_PATCH_THREAD) != 0, patched = value == call->instead;
@@ -257,7 +260,8 @@ static int engine_look_at(const struct bine_relocation *relocation, void *arg)
 {
     struct plan *plan = arg;
     const struct bine_symbol *symbol = bine_symbol_find(relocation->name);
-    bool runtime_call = plan->runtime_call && strcmp(plan->runtime_call->name, relocation->name) == 0;
+    bool runtime_call =
+        plan->runtime_call && strcmp(plan->runtime_call->name, relocation->name) == 0;
     if (!symbol && !plan->look_for_limited && !runtime_call)
         return 0;
     if (protection_of(plan, relocation->slot) < 0)
@@ -270,13 +274,14 @@ static int engine_look_at(const struct bine_relocation *relocation, void *arg)
     /* Parts of glibc call each other by private versions: their affair. */
     if (!*symbol->original || bine_image_wants_private(plan->object, relocation->symbol))
         return 0;
-    bool wanted = (symbol->family & plan->wanted) != 0, patched = bine_variant_is_hook(symbol, value);
+    bool wanted = (symbol->family & plan->wanted) != 0,
+         patched = bine_variant_is_hook(symbol, value);
     if (!patched && (!wanted || !leads_to_libc(plan, relocation, symbol, value)))
         return 0;
     if (wanted && symbol->hook == (void *)hook_pthread_cancel)
         plan->cancels = true;
-    return want(plan, relocation, value, patched, wanted ? bine_variant_hook(symbol, plan->variant) : NULL,
-                *symbol->original);
+    return want(plan, relocation, value, patched,
+                wanted ? bine_variant_hook(symbol, plan->variant) : NULL, *symbol->original);
 }
 
 /* The loader closes an object when it has relocated it: one that is open still is being loaded by
@@ -328,7 +333,8 @@ static int engine_scan(const struct bine_image *object, void *arg)
     plan->new = new;
     plan->wanted = bine_rules_families(object->name, plan->families);
     plan->variant = bine_rules_variant(object->name);
-    bool calls_runtime = bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;
+    bool calls_runtime =
+        bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;
     plan->runtime_call = calls_runtime ? bine_runtime_call : NULL;
     int error = bine_relocations_walk(object, engine_look_at, plan);
     if (error)
@@ -349,7 +355,8 @@ static void settle(struct plan *plan)
         if (record->unchanged && old)
             bine_image_record_take_slots(record, old);
         for (size_t i = 0; i < record->count;) {
-            const struct bine_change *change = bine_changes_find(&plan->changes, record->slots[i].slot);
+            const struct bine_change *change =
+                bine_changes_find(&plan->changes, record->slots[i].slot);
             if (change && !change->made) {
                 bine_image_record_remove(record, i);
                 record->epoch = 0;
@@ -452,7 +459,8 @@ bool bine_engine_is_libcs(const struct bine_symbol *symbol, const void *function
     if (!function || function == *symbol->original)
         return function != NULL;
     for (const struct bine_image_record *record = records; record; record = record->next)
-        if (record->system && (uintptr_t)function >= record->start && (uintptr_t)function < record->end)
+        if (record->system && (uintptr_t)function >= record->start &&
+            (uintptr_t)function < record->end)
             return true;
     return false;
 }

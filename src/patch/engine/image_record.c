@@ -39,10 +39,12 @@ void bine_image_records_free(struct bine_image_record *first)
     }
 }
 
-struct bine_image_record *bine_image_record_of(struct bine_image_record *first, const struct bine_image *object)
+struct bine_image_record *bine_image_record_of(struct bine_image_record *first,
+                                               const struct bine_image *object)
 {
     for (; first; first = first->next)
-        if (first->base == object->base && first->dynamic == object->dynamic && strcmp(first->path, object->path) == 0)
+        if (first->base == object->base && first->dynamic == object->dynamic &&
+            strcmp(first->path, object->path) == 0)
             return first;
     return NULL;
 }
@@ -51,7 +53,8 @@ struct bine_image_record *bine_image_record_like(struct bine_image_record *first
                                                  const struct bine_image_record *record)
 {
     for (; first; first = first->next)
-        if (first->base == record->base && first->dynamic == record->dynamic && strcmp(first->path, record->path) == 0)
+        if (first->base == record->base && first->dynamic == record->dynamic &&
+            strcmp(first->path, record->path) == 0)
             return first;
     return NULL;
 }
@@ -93,7 +96,8 @@ void bine_image_record_sort(struct bine_image_record *record)
 void bine_image_record_remove(struct bine_image_record *record, size_t index)
 {
     record->count--;
-    memmove(&record->slots[index], &record->slots[index + 1], (record->count - index) * sizeof *record->slots);
+    memmove(&record->slots[index], &record->slots[index + 1],
+            (record->count - index) * sizeof *record->slots);
 }
 
 void bine_image_record_take_slots(struct bine_image_record *record, struct bine_image_record *from)
@@ -105,7 +109,8 @@ void bine_image_record_take_slots(struct bine_image_record *record, struct bine_
     from->count = from->room = 0;
 }
 
-const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record, void **slot)
+const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record,
+                                                      void **slot)
 {
     size_t low = 0, high = record ? record->count : 0;
     while (low < high) {
@@ -115,14 +120,15 @@ const struct bine_slot_record *bine_image_record_find(const struct bine_image_re
         else
             high = middle;
     }
-    return record && low < record->count && record->slots[low].slot == slot ? &record->slots[low] : NULL;
+    return record && low < record->count && record->slots[low].slot == slot ? &record->slots[low]
+                                                                            : NULL;
 }
 
 void *bine_image_record_return_site(struct bine_image_record *record)
 {
     if (!record->gadget) {
-        void *found =
-            bine_return_site_find((const unsigned char *)record->code.start, (const unsigned char *)record->code.end);
+        void *found = bine_return_site_find((const unsigned char *)record->code.start,
+                                            (const unsigned char *)record->code.end);
         record->gadget = found ? found : (void *)-1;
     }
     return record->gadget == (void *)-1 ? NULL : record->gadget;

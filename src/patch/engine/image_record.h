@@ -37,7 +37,8 @@ void bine_image_records_free(struct bine_image_record *first);
 
 /* Returns the record in the list that is of this object (of the same object as this record), or
  * NULL. */
-struct bine_image_record *bine_image_record_of(struct bine_image_record *first, const struct bine_image *object);
+struct bine_image_record *bine_image_record_of(struct bine_image_record *first,
+                                               const struct bine_image *object);
 struct bine_image_record *bine_image_record_like(struct bine_image_record *first,
                                                  const struct bine_image_record *record);
 
@@ -48,7 +49,8 @@ void bine_image_record_remove(struct bine_image_record *record, size_t index);
 /* Moves the slots over. `from` has none afterwards. */
 void bine_image_record_take_slots(struct bine_image_record *record, struct bine_image_record *from);
 /* Looks in a sorted record. Returns NULL if the slot is not there, or the record is NULL. */
-const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record, void **slot);
+const struct bine_slot_record *bine_image_record_find(const struct bine_image_record *record,
+                                                      void **slot);
 
 /* Returns the address of a return instruction in the object's code (loader.h says for what), or
  * NULL. */

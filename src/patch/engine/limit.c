@@ -123,7 +123,8 @@ static void wait_for_turn(struct bine_hub *hub, struct gate_state *state)
 
 static void give_turn(struct gate_state *state)
 {
-    struct bine_waiter *next = state->inside <= state->limit->greenlets ? bine_waiters_pop(&state->waiting) : NULL;
+    struct bine_waiter *next =
+        state->inside <= state->limit->greenlets ? bine_waiters_pop(&state->waiting) : NULL;
     if (next)
         bine_unpark(next->greenlet);
     else

@@ -176,8 +176,8 @@ static void allow_parks(struct guarded_walk *guarded)
 /* Another greenlet of this thread is inside the loader, and will change the list when it runs
  * again. So no other greenlet runs until the walk is over. A callback may throw, or end the
  * thread. */
-static __attribute__((noinline)) int walk_at_once(struct bine_hub *hub,
-                                                  int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
+static __attribute__((noinline)) int walk_at_once(
+    struct bine_hub *hub, int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
 {
     __attribute__((cleanup(allow_parks), unused)) struct guarded_walk guarded = {hub, hub->no_park};
     hub->no_park = true;

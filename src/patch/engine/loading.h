@@ -37,6 +37,7 @@ void bine_loading_await(void);
 /* dl_iterate_phdr. Its callback runs under another lock of the thread, which guards the list of
  * objects. While a greenlet is parked in a callback, no other greenlet of its thread loads or
  * unloads. */
-int bine_loading_walk(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data);
+int bine_loading_walk(int (*callback)(struct dl_phdr_info *info, size_t size, void *data),
+                      void *data);
 
 #endif

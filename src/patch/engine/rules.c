@@ -47,8 +47,8 @@ void bine_rules_drop_newest(void)
 bool bine_rules_leaves_out(void)
 {
     for (const struct rule *rule = newest; rule; rule = rule->next) {
-        bool only_part =
-            rule->kind == BINE_RULE_ONLY && !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
+        bool only_part = rule->kind == BINE_RULE_ONLY &&
+                         !(bine_families_with_inner(rule->families) & BINE_PATCH_DESCRIPTOR);
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || only_part)
             return true;
     }
@@ -95,12 +95,13 @@ static bool matches_any(const char *name, const char *const *patterns)
  * Objects whose locks wait by futex on a word of the *thread*, of which two greenlets of it would
  * wait at once: their waits stay the thread's. Abseil's Mutex, and what has Abseil inside.
  */
-static const char *const wait_per_thread[] = {"libabsl_*",           "libgrpc*", "cygrpc*", "libtensorflow*",
-                                              "_pywrap_tensorflow*", NULL};
+static const char *const wait_per_thread[] = {
+    "libabsl_*", "libgrpc*", "cygrpc*", "libtensorflow*", "_pywrap_tensorflow*", NULL};
 
 /* Of packages of Debian and wheels of PyPI. */
-static const char *const patient[] = {"libzmq.so*", "libzmq-*.so*", "libnng.so*", "libnng-*.so*",      "libnanomsg.so*",
-                                      "libuv.so*",  "libuv-*.so*",  "_zmq.*.so",  "loop.cpython-*.so", NULL};
+static const char *const patient[] = {
+    "libzmq.so*", "libzmq-*.so*", "libnng.so*", "libnng-*.so*",      "libnanomsg.so*",
+    "libuv.so*",  "libuv-*.so*",  "_zmq.*.so",  "loop.cpython-*.so", NULL};
 static const char *const severing[] = {"libpq.so*", "libpq-*.so*", NULL};
 
 enum bine_variant bine_rules_variant(const char *name)
@@ -129,16 +130,19 @@ unsigned bine_rules_families(const char *name, unsigned families)
     if (matches_any(name, wait_per_thread))
         ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
-        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE || rule->kind == BINE_RULE_LOCAL_TLS ||
-            rule->kind == BINE_RULE_PATIENT || fnmatch(rule->pattern, name, 0) != 0)
+        if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE ||
+            rule->kind == BINE_RULE_LOCAL_TLS || rule->kind == BINE_RULE_PATIENT ||
+            fnmatch(rule->pattern, name, 0) != 0)
             continue;
         if (rule->kind == BINE_RULE_LOCAL_KEYS)
             special |= BINE_PATCH_LOCAL_KEYS;
         else if (rule->kind == BINE_RULE_TIME_AND_LOCKS)
-            ordinary &= BINE_PATCH_TIME | BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE | BINE_PATCH_LOADER;
+            ordinary &=
+                BINE_PATCH_TIME | BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE | BINE_PATCH_LOADER;
         else if (rule->kind == BINE_RULE_GREENLETS)
             /* Threads have their own keys. */
-            special |= BINE_PATCH_GREENLETS | (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
+            special |= BINE_PATCH_GREENLETS |
+                       (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
         else {
             ordinary &= bine_families_with_inner(rule->families);
             special |= rule->families & BINE_PATCH_SEMAPHORE;

@@ -53,7 +53,8 @@ static void write_code(char *place, uint32_t distance)
 static void fill(char *writable)
 {
     for (uint32_t i = 0; i < THUNKS; i++)
-        write_code(writable + i * THUNK_SIZE, AREA_SIZE - i * THUNK_SIZE + i * (uint32_t)sizeof *table);
+        write_code(writable + i * THUNK_SIZE,
+                   AREA_SIZE - i * THUNK_SIZE + i * (uint32_t)sizeof *table);
     __builtin___clear_cache(writable, writable + AREA_SIZE);
 }
 
@@ -109,7 +110,8 @@ void *bine_limit_thunk(struct bine_limit *limit, void *function)
     struct bine_gate *gate = calloc(1, sizeof *gate);
     if (!gate)
         return NULL;
-    *gate = (struct bine_gate){.enter = bine_limit_enter, .function = function, .limit = limit, .next = gates};
+    *gate = (struct bine_gate){
+        .enter = bine_limit_enter, .function = function, .limit = limit, .next = gates};
     gate->thunk = bine_thunk_make(gate);
     if (!gate->thunk) {
         bine_free(gate);

@@ -36,6 +36,7 @@ void *bine_variant_hook(const struct bine_symbol *symbol, enum bine_variant vari
 bool bine_variant_is_hook(const struct bine_symbol *symbol, const void *function)
 {
     return bine_points_is(symbol->hook, function) ||
-           (function && (function == bine_patient_hook(symbol->hook) || function == bine_severing_hook(symbol->hook) ||
+           (function && (function == bine_patient_hook(symbol->hook) ||
+                         function == bine_severing_hook(symbol->hook) ||
                          function == bine_same_hook(symbol->hook)));
 }

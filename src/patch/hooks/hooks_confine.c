@@ -83,7 +83,8 @@ void bine_confine_by_number(long number, const long arguments[6])
     switch (number) {
     case SYS_seccomp:
         /* With TSYNC the filter is every thread's, those of the pool included. */
-        if ((arguments[0] == SECCOMP_SET_MODE_FILTER && !(arguments[1] & SECCOMP_FILTER_FLAG_TSYNC)) ||
+        if ((arguments[0] == SECCOMP_SET_MODE_FILTER &&
+             !(arguments[1] & SECCOMP_FILTER_FLAG_TSYNC)) ||
             arguments[0] == SECCOMP_SET_MODE_STRICT)
             bine_confine();
         break;

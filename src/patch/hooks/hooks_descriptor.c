@@ -28,8 +28,9 @@ static int failing(int result)
  * ones are O_NONBLOCK. */
 static int made(int fd, enum bine_descriptor_kind kind, int flags)
 {
-    _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK && TFD_NONBLOCK == O_NONBLOCK &&
-                       SFD_NONBLOCK == O_NONBLOCK && IN_NONBLOCK == O_NONBLOCK,
+    _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && EFD_NONBLOCK == O_NONBLOCK &&
+                       TFD_NONBLOCK == O_NONBLOCK && SFD_NONBLOCK == O_NONBLOCK &&
+                       IN_NONBLOCK == O_NONBLOCK,
                    "flags differ");
     if (fd >= 0 && bine_hook_active(BINE_PATCH_DESCRIPTOR)) {
         bine_descriptor_fresh(fd, kind, (flags & O_NONBLOCK) != 0);
@@ -164,9 +165,11 @@ int hook_clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...)
 {
     va_list arguments;
     va_start(arguments, arg);
-    void *parent = va_arg(arguments, void *), *tls = va_arg(arguments, void *), *child = va_arg(arguments, void *);
+    void *parent = va_arg(arguments, void *), *tls = va_arg(arguments, void *),
+         *child = va_arg(arguments, void *);
     va_end(arguments);
-    bool shares = (flags & CLONE_VM) && (flags & CLONE_VFORK) && !(flags & (CLONE_SETTLS | CLONE_THREAD));
+    bool shares =
+        (flags & CLONE_VM) && (flags & CLONE_VFORK) && !(flags & (CLONE_SETTLS | CLONE_THREAD));
     if (!shares)
         return bine_libc.clone(run, stack, flags, arg, parent, tls, child);
     int vforked = bine_vforked;
@@ -188,7 +191,8 @@ int hook_fcntl(int fd, int command, ...)
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    bool lock = command == F_SETLKW || command == F_OFD_SETLKW || command == F_SETLK || command == F_OFD_SETLK;
+    bool lock = command == F_SETLKW || command == F_OFD_SETLKW || command == F_SETLK ||
+                command == F_OFD_SETLK;
     if (lock && bine_hook_here(BINE_PATCH_SOCKET_OR_FILE))
         return bine_fcntl_lock(fd, command, argument);
     bine_hook_counts(BINE_PATCH_DESCRIPTOR);
@@ -249,7 +253,8 @@ static void range_gone(unsigned first, unsigned last)
 
 int hook_close_range(unsigned first, unsigned last, int flags)
 {
-    if (bine_hook_active(BINE_PATCH_DESCRIPTOR) && first <= last && !((unsigned)flags & CLOSE_RANGE_CLOEXEC))
+    if (bine_hook_active(BINE_PATCH_DESCRIPTOR) && first <= last &&
+        !((unsigned)flags & CLOSE_RANGE_CLOEXEC))
         range_gone(first, last);
     return bine_libc.close_range(first, last, flags);
 }

@@ -6,18 +6,20 @@
 
 #include "patch/table/hook.h"
 
-int hook_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+int hook_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getaddrinfo(node, service, hints, result);
     return bine_getaddrinfo(node, service, hints, result);
 }
 
-int hook_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size, char *service,
-                     socklen_t service_size, int flags)
+int hook_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+                     socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
-        return bine_libc.getnameinfo(address, length, host, host_size, service, service_size, flags);
+        return bine_libc.getnameinfo(address, length, host, host_size, service, service_size,
+                                     flags);
     return bine_getnameinfo(address, length, host, host_size, service, service_size, flags);
 }
 
@@ -42,27 +44,28 @@ struct hostent *hook_gethostbyaddr(const void *address, socklen_t length, int fa
     return bine_gethostbyaddr(address, length, family);
 }
 
-int hook_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **result,
-                         int *h_error)
+int hook_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
+                         struct hostent **result, int *h_error)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.gethostbyname_r(name, entry, buffer, size, result, h_error);
     return bine_gethostbyname_r(name, entry, buffer, size, result, h_error);
 }
 
-int hook_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
-                          struct hostent **result, int *h_error)
+int hook_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer,
+                          size_t size, struct hostent **result, int *h_error)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.gethostbyname2_r(name, family, entry, buffer, size, result, h_error);
     return bine_gethostbyname2_r(name, family, entry, buffer, size, result, h_error);
 }
 
-int hook_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *entry, char *buffer,
-                         size_t size, struct hostent **result, int *h_error)
+int hook_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *entry,
+                         char *buffer, size_t size, struct hostent **result, int *h_error)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
-        return bine_libc.gethostbyaddr_r(address, length, family, entry, buffer, size, result, h_error);
+        return bine_libc.gethostbyaddr_r(address, length, family, entry, buffer, size, result,
+                                         h_error);
     return bine_gethostbyaddr_r(address, length, family, entry, buffer, size, result, h_error);
 }
 
@@ -80,16 +83,16 @@ struct servent *hook_getservbyport(int port, const char *protocol)
     return bine_getservbyport(port, protocol);
 }
 
-int hook_getservbyname_r(const char *name, const char *protocol, struct servent *entry, char *buffer, size_t size,
-                         struct servent **result)
+int hook_getservbyname_r(const char *name, const char *protocol, struct servent *entry,
+                         char *buffer, size_t size, struct servent **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getservbyname_r(name, protocol, entry, buffer, size, result);
     return bine_getservbyname_r(name, protocol, entry, buffer, size, result);
 }
 
-int hook_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer, size_t size,
-                         struct servent **result)
+int hook_getservbyport_r(int port, const char *protocol, struct servent *entry, char *buffer,
+                         size_t size, struct servent **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getservbyport_r(port, protocol, entry, buffer, size, result);
@@ -110,14 +113,16 @@ struct passwd *hook_getpwuid(uid_t uid)
     return bine_getpwuid(uid);
 }
 
-int hook_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
+int hook_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+                    struct passwd **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getpwnam_r(name, entry, buffer, size, result);
     return bine_getpwnam_r(name, entry, buffer, size, result);
 }
 
-int hook_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
+int hook_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
+                    struct passwd **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getpwuid_r(uid, entry, buffer, size, result);
@@ -138,14 +143,16 @@ struct group *hook_getgrgid(gid_t gid)
     return bine_getgrgid(gid);
 }
 
-int hook_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size, struct group **result)
+int hook_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size,
+                    struct group **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getgrnam_r(name, entry, buffer, size, result);
     return bine_getgrnam_r(name, entry, buffer, size, result);
 }
 
-int hook_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size, struct group **result)
+int hook_getgrgid_r(gid_t gid, struct group *entry, char *buffer, size_t size,
+                    struct group **result)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getgrgid_r(gid, entry, buffer, size, result);

@@ -60,7 +60,8 @@ int hook___open_2(const char *path, int flags)
 
 int hook___openat_2(int directory, const char *path, int flags)
 {
-    return has_mode(flags) ? bine_libc.__openat_2(directory, path, flags) : open_here(directory, path, flags, 0);
+    return has_mode(flags) ? bine_libc.__openat_2(directory, path, flags)
+                           : open_here(directory, path, flags, 0);
 }
 
 int hook_creat(const char *path, mode_t mode)
@@ -92,14 +93,16 @@ ssize_t hook_pwrite(int fd, const void *buffer, size_t size, off_t offset)
 /* A negative offset is an error to these, the file position to their successors. */
 ssize_t hook_preadv(int fd, const struct iovec *vector, int count, off_t offset)
 {
-    return offset >= 0 && bine_hook_here(BINE_PATCH_FILE) ? bine_preadv2(fd, vector, count, offset, 0)
-                                                          : bine_libc.preadv(fd, vector, count, offset);
+    return offset >= 0 && bine_hook_here(BINE_PATCH_FILE)
+               ? bine_preadv2(fd, vector, count, offset, 0)
+               : bine_libc.preadv(fd, vector, count, offset);
 }
 
 ssize_t hook_pwritev(int fd, const struct iovec *vector, int count, off_t offset)
 {
-    return offset >= 0 && bine_hook_here(BINE_PATCH_FILE) ? bine_pwritev2(fd, vector, count, offset, 0)
-                                                          : bine_libc.pwritev(fd, vector, count, offset);
+    return offset >= 0 && bine_hook_here(BINE_PATCH_FILE)
+               ? bine_pwritev2(fd, vector, count, offset, 0)
+               : bine_libc.pwritev(fd, vector, count, offset);
 }
 
 ssize_t hook_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
@@ -141,7 +144,8 @@ void hook_sync(void)
 
 int hook_msync(void *address, size_t size, int flags)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_msync(address, size, flags) : bine_libc.msync(address, size, flags);
+    return bine_hook_here(BINE_PATCH_FILE) ? bine_msync(address, size, flags)
+                                           : bine_libc.msync(address, size, flags);
 }
 
 int hook_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
@@ -164,7 +168,8 @@ int hook_posix_fallocate(int fd, off_t offset, off_t size)
 
 int hook_ftruncate(int fd, off_t size)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_ftruncate(fd, size) : bine_libc.ftruncate(fd, size);
+    return bine_hook_here(BINE_PATCH_FILE) ? bine_ftruncate(fd, size)
+                                           : bine_libc.ftruncate(fd, size);
 }
 
 /* ---- from one to the other ------------------------------------------------------------------- */
@@ -173,20 +178,23 @@ int hook_ftruncate(int fd, off_t size)
 static struct bine_hub *sending_here(int out)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET_OR_FILE);
-    bool file =
-        hub && !bine_hook_active(BINE_PATCH_FILE) && bine_descriptor_kind(out, bine_descriptor_of(out)) == BINE_FD_FILE;
+    bool file = hub && !bine_hook_active(BINE_PATCH_FILE) &&
+                bine_descriptor_kind(out, bine_descriptor_of(out)) == BINE_FD_FILE;
     return file ? NULL : hub;
 }
 
 ssize_t hook_sendfile(int out, int in, off_t *offset, size_t size)
 {
-    return sending_here(out) ? bine_sendfile(out, in, offset, size) : bine_libc.sendfile(out, in, offset, size);
+    return sending_here(out) ? bine_sendfile(out, in, offset, size)
+                             : bine_libc.sendfile(out, in, offset, size);
 }
 
-ssize_t hook_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
+ssize_t hook_splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
+                    unsigned flags)
 {
-    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_splice(in, in_offset, out, out_offset, size, flags)
-                                                     : bine_libc.splice(in, in_offset, out, out_offset, size, flags);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE)
+               ? bine_splice(in, in_offset, out, out_offset, size, flags)
+               : bine_libc.splice(in, in_offset, out, out_offset, size, flags);
 }
 
 ssize_t hook_tee(int in, int out, size_t size, unsigned flags)
@@ -201,17 +209,20 @@ ssize_t hook_vmsplice(int fd, const struct iovec *vector, size_t count, unsigned
                                                      : bine_libc.vmsplice(fd, vector, count, flags);
 }
 
-ssize_t hook_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
+ssize_t hook_copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t size,
+                             unsigned flags)
 {
-    return bine_hook_here(BINE_PATCH_FILE) ? bine_copy_file_range(in, in_offset, out, out_offset, size, flags)
-                                           : bine_libc.copy_file_range(in, in_offset, out, out_offset, size, flags);
+    return bine_hook_here(BINE_PATCH_FILE)
+               ? bine_copy_file_range(in, in_offset, out, out_offset, size, flags)
+               : bine_libc.copy_file_range(in, in_offset, out, out_offset, size, flags);
 }
 
 /* ---- locks; F_SETLKW is with fcntl in hooks_descriptor.c ------------------------------------- */
 
 int hook_flock(int fd, int operation)
 {
-    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_flock(fd, operation) : bine_libc.flock(fd, operation);
+    return bine_hook_here(BINE_PATCH_SOCKET_OR_FILE) ? bine_flock(fd, operation)
+                                                     : bine_libc.flock(fd, operation);
 }
 
 int hook_lockf(int fd, int command, off_t size)

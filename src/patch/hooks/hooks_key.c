@@ -6,7 +6,8 @@
 
 void *hook_pthread_getspecific(pthread_key_t key)
 {
-    return bine_hook_active(BINE_PATCH_LOCAL_KEYS) ? bine_local_key_get(key) : bine_libc.pthread_getspecific(key);
+    return bine_hook_active(BINE_PATCH_LOCAL_KEYS) ? bine_local_key_get(key)
+                                                   : bine_libc.pthread_getspecific(key);
 }
 
 /* glibc declares that the value is never read through, and gcc takes it for uninitialised data that

@@ -45,7 +45,8 @@ int hook_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *
     return bine_pthread_mutex_timedlock(mutex, until);
 }
 
-int hook_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+int hook_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                 const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_mutex_clocklock(mutex, clock, until);
@@ -78,7 +79,8 @@ int hook_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespe
     return bine_pthread_rwlock_timedrdlock(lock, until);
 }
 
-int hook_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+int hook_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_rwlock_clockrdlock(lock, clock, until);
@@ -106,7 +108,8 @@ int hook_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespe
     return bine_pthread_rwlock_timedwrlock(lock, until);
 }
 
-int hook_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+int hook_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                    const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_rwlock_clockwrlock(lock, clock, until);
@@ -141,7 +144,8 @@ static struct timespec soon(int64_t delay)
     return until;
 }
 
-static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+static int wait_with_breaks(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                            const struct timespec *until)
 {
     int error = bine_libc.pthread_cond_timedwait(condition, mutex, until);
     struct bine_hub *hub = bine_hub_here();
@@ -174,7 +178,8 @@ int hook_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
     return bine_pthread_cond_wait(condition, mutex);
 }
 
-int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+int hook_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                const struct timespec *until)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_cond_timedwait(condition, mutex, until);
@@ -206,7 +211,8 @@ int hook_pthread_barrier_wait(pthread_barrier_t *barrier)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))
         return bine_libc.pthread_barrier_wait(barrier);
-    struct bine_hub *hub = bine_barrier_is_libcs(barrier) ? bine_hook_here(BINE_PATCH_THREAD) : NULL;
+    struct bine_hub *hub =
+        bine_barrier_is_libcs(barrier) ? bine_hook_here(BINE_PATCH_THREAD) : NULL;
     return hub ? bine_thread_barrier(hub, barrier) : bine_pthread_barrier_wait(barrier);
 }
 

@@ -113,7 +113,8 @@ static struct stored *stored_here(enum shape shape)
         stored->buffer = malloc(FIRST_SIZE);
         stored->size = FIRST_SIZE;
     }
-    return stored->buffer ? stored : NULL; /* NOLINT(clang-analyzer-unix.Malloc): the greenlet keeps `all` */
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the greenlet keeps `all` */
+    return stored->buffer ? stored : NULL;
 }
 
 /* For the forms that return a pointer. `network`: they set h_errno. */
@@ -139,7 +140,8 @@ static void *hooks_names_answer(struct look_up look_up, enum shape shape, bool n
 }
 
 /* For the _r forms. */
-static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t size, void **result, int *h_error)
+static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t size,
+                       void **result, int *h_error)
 {
     look_up.entry = entry;
     look_up.buffer = buffer;
@@ -156,61 +158,66 @@ static int answer_into(struct look_up look_up, void *entry, char *buffer, size_t
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and names */
 
 /* One step through a database: getpwent and getpwent_r. */
-#define NEXT(type, shape, function)                                                                              \
-    static int ask_##function(struct look_up *q)                                                                 \
-    {                                                                                                            \
-        return bine_libc.function##_r(q->entry, q->buffer, q->size, (type **)&q->found);                         \
-    }                                                                                                            \
-    type *hook_##function(void)                                                                                  \
-    {                                                                                                            \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                                     \
-            return bine_libc.function();                                                                         \
-        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, false);                        \
-    }                                                                                                            \
-    int hook_##function##_r(type *entry, char *buffer, size_t size, type **result)                               \
-    {                                                                                                            \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                                     \
-            return bine_libc.function##_r(entry, buffer, size, result);                                          \
-        return answer_into((struct look_up){.ask = ask_##function}, entry, buffer, size, (void **)result, NULL); \
+#define NEXT(type, shape, function)                                                       \
+    static int ask_##function(struct look_up *q)                                          \
+    {                                                                                     \
+        return bine_libc.function##_r(q->entry, q->buffer, q->size, (type **)&q->found);  \
+    }                                                                                     \
+    type *hook_##function(void)                                                           \
+    {                                                                                     \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                              \
+            return bine_libc.function();                                                  \
+        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, false); \
+    }                                                                                     \
+    int hook_##function##_r(type *entry, char *buffer, size_t size, type **result)        \
+    {                                                                                     \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                              \
+            return bine_libc.function##_r(entry, buffer, size, result);                   \
+        return answer_into((struct look_up){.ask = ask_##function}, entry, buffer, size,  \
+                           (void **)result, NULL);                                        \
     }
 
 /* The same with h_errno. */
-#define NEXT_ON_NETWORK(type, shape, function)                                                                      \
-    static int ask_##function(struct look_up *q)                                                                    \
-    {                                                                                                               \
-        return bine_libc.function##_r(q->entry, q->buffer, q->size, (type **)&q->found, &q->h_error);               \
-    }                                                                                                               \
-    type *hook_##function(void)                                                                                     \
-    {                                                                                                               \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                                        \
-            return bine_libc.function();                                                                            \
-        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, true);                            \
-    }                                                                                                               \
-    int hook_##function##_r(type *entry, char *buffer, size_t size, type **result, int *h_error)                    \
-    {                                                                                                               \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                                        \
-            return bine_libc.function##_r(entry, buffer, size, result, h_error);                                    \
-        return answer_into((struct look_up){.ask = ask_##function}, entry, buffer, size, (void **)result, h_error); \
+#define NEXT_ON_NETWORK(type, shape, function)                                                   \
+    static int ask_##function(struct look_up *q)                                                 \
+    {                                                                                            \
+        return bine_libc.function##_r(q->entry, q->buffer, q->size, (type **)&q->found,          \
+                                      &q->h_error);                                              \
+    }                                                                                            \
+    type *hook_##function(void)                                                                  \
+    {                                                                                            \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                     \
+            return bine_libc.function();                                                         \
+        return hooks_names_answer((struct look_up){.ask = ask_##function}, shape, true);         \
+    }                                                                                            \
+    int hook_##function##_r(type *entry, char *buffer, size_t size, type **result, int *h_error) \
+    {                                                                                            \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                     \
+            return bine_libc.function##_r(entry, buffer, size, result, h_error);                 \
+        return answer_into((struct look_up){.ask = ask_##function}, entry, buffer, size,         \
+                           (void **)result, h_error);                                            \
     }
 
 /* By a name or number, which struct look_up has as `member`. */
-#define BY(type, shape, function, argument, member)                                                        \
-    static int ask_##function(struct look_up *q)                                                           \
-    {                                                                                                      \
-        return bine_libc.function##_r(q->member, q->entry, q->buffer, q->size, (type **)&q->found);        \
-    }                                                                                                      \
-    type *hook_##function(argument value)                                                                  \
-    {                                                                                                      \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                               \
-            return bine_libc.function(value);                                                              \
-        return hooks_names_answer((struct look_up){.ask = ask_##function, .member = value}, shape, false); \
-    }                                                                                                      \
-    int hook_##function##_r(argument value, type *entry, char *buffer, size_t size, type **result)         \
-    {                                                                                                      \
-        if (!bine_hook_here(BINE_PATCH_DNS))                                                               \
-            return bine_libc.function##_r(value, entry, buffer, size, result);                             \
-        return answer_into((struct look_up){.ask = ask_##function, .member = value}, entry, buffer, size,  \
-                           (void **)result, NULL);                                                         \
+#define BY(type, shape, function, argument, member)                                                \
+    static int ask_##function(struct look_up *q)                                                   \
+    {                                                                                              \
+        return bine_libc.function##_r(q->member, q->entry, q->buffer, q->size,                     \
+                                      (type **)&q->found);                                         \
+    }                                                                                              \
+    type *hook_##function(argument value)                                                          \
+    {                                                                                              \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                       \
+            return bine_libc.function(value);                                                      \
+        return hooks_names_answer((struct look_up){.ask = ask_##function, .member = value}, shape, \
+                                  false);                                                          \
+    }                                                                                              \
+    int hook_##function##_r(argument value, type *entry, char *buffer, size_t size, type **result) \
+    {                                                                                              \
+        if (!bine_hook_here(BINE_PATCH_DNS))                                                       \
+            return bine_libc.function##_r(value, entry, buffer, size, result);                     \
+        return answer_into((struct look_up){.ask = ask_##function, .member = value}, entry,        \
+                           buffer, size, (void **)result, NULL);                                   \
     }
 
 NEXT(struct passwd, USER, getpwent)
@@ -228,37 +235,40 @@ BY(struct spwd, PASSWORD, getspnam, const char *, name)
 
 static int ask_network_name(struct look_up *q)
 {
-    return bine_libc.getnetbyname_r(q->name, q->entry, q->buffer, q->size, (struct netent **)&q->found, &q->h_error);
+    return bine_libc.getnetbyname_r(q->name, q->entry, q->buffer, q->size,
+                                    (struct netent **)&q->found, &q->h_error);
 }
 
 struct netent *hook_getnetbyname(const char *name)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyname(name);
-    return hooks_names_answer((struct look_up){.ask = ask_network_name, .name = name}, NETWORK, true);
+    return hooks_names_answer((struct look_up){.ask = ask_network_name, .name = name}, NETWORK,
+                              true);
 }
 
-int hook_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **result,
-                        int *h_error)
+int hook_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size,
+                        struct netent **result, int *h_error)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyname_r(name, entry, buffer, size, result, h_error);
-    return answer_into((struct look_up){.ask = ask_network_name, .name = name}, entry, buffer, size, (void **)result,
-                       h_error);
+    return answer_into((struct look_up){.ask = ask_network_name, .name = name}, entry, buffer, size,
+                       (void **)result, h_error);
 }
 
 static int ask_network_number(struct look_up *q)
 {
-    return bine_libc.getnetbyaddr_r(q->network, q->number, q->entry, q->buffer, q->size, (struct netent **)&q->found,
-                                    &q->h_error);
+    return bine_libc.getnetbyaddr_r(q->network, q->number, q->entry, q->buffer, q->size,
+                                    (struct netent **)&q->found, &q->h_error);
 }
 
 struct netent *hook_getnetbyaddr(uint32_t network, int type)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyaddr(network, type);
-    return hooks_names_answer((struct look_up){.ask = ask_network_number, .network = network, .number = type}, NETWORK,
-                              true);
+    return hooks_names_answer(
+        (struct look_up){.ask = ask_network_number, .network = network, .number = type}, NETWORK,
+        true);
 }
 
 int hook_getnetbyaddr_r(uint32_t network, int type, struct netent *entry, char *buffer, size_t size,
@@ -266,6 +276,7 @@ int hook_getnetbyaddr_r(uint32_t network, int type, struct netent *entry, char *
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.getnetbyaddr_r(network, type, entry, buffer, size, result, h_error);
-    return answer_into((struct look_up){.ask = ask_network_number, .network = network, .number = type}, entry, buffer,
-                       size, (void **)result, h_error);
+    return answer_into(
+        (struct look_up){.ask = ask_network_number, .network = network, .number = type}, entry,
+        buffer, size, (void **)result, h_error);
 }

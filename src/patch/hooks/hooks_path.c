@@ -24,21 +24,25 @@ static bool slow_file(int fd)
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 /* On 64-bit machines libc's struct stat is the kernel's, and stat64's the same. */
-_Static_assert(sizeof(struct stat) == sizeof(struct stat64) && sizeof(long) == 8, "only 64-bit machines");
+_Static_assert(sizeof(struct stat) == sizeof(struct stat64) && sizeof(long) == 8,
+               "only 64-bit machines");
 
 static int status_slowly(int directory, const char *path, void *status, int flags)
 {
-    return (int)BINE_FILE_CALL("stat", path, SYS_newfstatat, directory, (long)path, (long)status, flags);
+    return (int)BINE_FILE_CALL("stat", path, SYS_newfstatat, directory, (long)path, (long)status,
+                               flags);
 }
 
 int hook_stat(const char *path, struct stat *status)
 {
-    return slow(AT_FDCWD, path) ? status_slowly(AT_FDCWD, path, status, 0) : bine_libc.stat(path, status);
+    return slow(AT_FDCWD, path) ? status_slowly(AT_FDCWD, path, status, 0)
+                                : bine_libc.stat(path, status);
 }
 
 int hook_stat64(const char *path, struct stat64 *status)
 {
-    return slow(AT_FDCWD, path) ? status_slowly(AT_FDCWD, path, status, 0) : bine_libc.stat64(path, status);
+    return slow(AT_FDCWD, path) ? status_slowly(AT_FDCWD, path, status, 0)
+                                : bine_libc.stat64(path, status);
 }
 
 int hook_lstat(const char *path, struct stat *status)
@@ -79,22 +83,23 @@ int hook_fstatat64(int directory, const char *path, struct stat64 *status, int f
 
 int hook_statx(int directory, const char *path, int flags, unsigned mask, struct statx *status)
 {
-    return slow(directory, path)
-               ? (int)BINE_FILE_CALL("statx", path, SYS_statx, directory, (long)path, flags, mask, (long)status)
-               : bine_libc.statx(directory, path, flags, mask, status);
+    return slow(directory, path) ? (int)BINE_FILE_CALL("statx", path, SYS_statx, directory,
+                                                       (long)path, flags, mask, (long)status)
+                                 : bine_libc.statx(directory, path, flags, mask, status);
 }
 
 int hook_access(const char *path, int mode)
 {
-    return slow(AT_FDCWD, path) ? (int)BINE_FILE_CALL("access", path, SYS_faccessat, AT_FDCWD, (long)path, mode)
-                                : bine_libc.access(path, mode);
+    return slow(AT_FDCWD, path)
+               ? (int)BINE_FILE_CALL("access", path, SYS_faccessat, AT_FDCWD, (long)path, mode)
+               : bine_libc.access(path, mode);
 }
 
 ssize_t hook_readlinkat(int directory, const char *path, char *buffer, size_t size)
 {
-    return slow(directory, path)
-               ? BINE_FILE_CALL("readlink", path, SYS_readlinkat, directory, (long)path, (long)buffer, (long)size)
-               : bine_libc.readlinkat(directory, path, buffer, size);
+    return slow(directory, path) ? BINE_FILE_CALL("readlink", path, SYS_readlinkat, directory,
+                                                  (long)path, (long)buffer, (long)size)
+                                 : bine_libc.readlinkat(directory, path, buffer, size);
 }
 
 ssize_t hook_readlink(const char *path, char *buffer, size_t size)
@@ -103,10 +108,12 @@ ssize_t hook_readlink(const char *path, char *buffer, size_t size)
 }
 
 /* Where the fortified call would end the program, it shall do so with its own message. */
-ssize_t hook___readlinkat_chk(int directory, const char *path, char *buffer, size_t size, size_t buffer_size)
+ssize_t hook___readlinkat_chk(int directory, const char *path, char *buffer, size_t size,
+                              size_t buffer_size)
 {
-    return size > buffer_size ? bine_libc.__readlinkat_chk(directory, path, buffer, size, buffer_size)
-                              : hook_readlinkat(directory, path, buffer, size);
+    return size > buffer_size
+               ? bine_libc.__readlinkat_chk(directory, path, buffer, size, buffer_size)
+               : hook_readlinkat(directory, path, buffer, size);
 }
 
 ssize_t hook___readlink_chk(const char *path, char *buffer, size_t size, size_t buffer_size)
@@ -117,11 +124,12 @@ ssize_t hook___readlink_chk(const char *path, char *buffer, size_t size, size_t 
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
-int hook_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
+int hook_renameat2(int from_directory, const char *from, int to_directory, const char *to,
+                   unsigned flags)
 {
     return slow(from_directory, from) || slow(to_directory, to)
-               ? (int)BINE_FILE_CALL("rename", from, SYS_renameat2, from_directory, (long)from, to_directory, (long)to,
-                                     flags)
+               ? (int)BINE_FILE_CALL("rename", from, SYS_renameat2, from_directory, (long)from,
+                                     to_directory, (long)to, flags)
                : bine_libc.renameat2(from_directory, from, to_directory, to, flags);
 }
 
@@ -138,8 +146,8 @@ int hook_rename(const char *from, const char *to)
 int hook_linkat(int from_directory, const char *from, int to_directory, const char *to, int flags)
 {
     return slow(from_directory, from) || slow(to_directory, to)
-               ? (int)BINE_FILE_CALL("link", from, SYS_linkat, from_directory, (long)from, to_directory, (long)to,
-                                     flags)
+               ? (int)BINE_FILE_CALL("link", from, SYS_linkat, from_directory, (long)from,
+                                     to_directory, (long)to, flags)
                : bine_libc.linkat(from_directory, from, to_directory, to, flags);
 }
 
@@ -150,9 +158,9 @@ int hook_link(const char *from, const char *to)
 
 int hook_symlinkat(const char *target, int directory, const char *path)
 {
-    return slow(directory, path)
-               ? (int)BINE_FILE_CALL("symlink", path, SYS_symlinkat, (long)target, directory, (long)path)
-               : bine_libc.symlinkat(target, directory, path);
+    return slow(directory, path) ? (int)BINE_FILE_CALL("symlink", path, SYS_symlinkat, (long)target,
+                                                       directory, (long)path)
+                                 : bine_libc.symlinkat(target, directory, path);
 }
 
 int hook_symlink(const char *target, const char *path)
@@ -162,8 +170,9 @@ int hook_symlink(const char *target, const char *path)
 
 int hook_unlinkat(int directory, const char *path, int flags)
 {
-    return slow(directory, path) ? (int)BINE_FILE_CALL("unlink", path, SYS_unlinkat, directory, (long)path, flags)
-                                 : bine_libc.unlinkat(directory, path, flags);
+    return slow(directory, path)
+               ? (int)BINE_FILE_CALL("unlink", path, SYS_unlinkat, directory, (long)path, flags)
+               : bine_libc.unlinkat(directory, path, flags);
 }
 
 int hook_unlink(const char *path)
@@ -178,8 +187,9 @@ int hook_rmdir(const char *path)
 
 int hook_mkdirat(int directory, const char *path, mode_t mode)
 {
-    return slow(directory, path) ? (int)BINE_FILE_CALL("mkdir", path, SYS_mkdirat, directory, (long)path, mode)
-                                 : bine_libc.mkdirat(directory, path, mode);
+    return slow(directory, path)
+               ? (int)BINE_FILE_CALL("mkdir", path, SYS_mkdirat, directory, (long)path, mode)
+               : bine_libc.mkdirat(directory, path, mode);
 }
 
 int hook_mkdir(const char *path, mode_t mode)
@@ -189,6 +199,7 @@ int hook_mkdir(const char *path, mode_t mode)
 
 int hook_truncate(const char *path, off_t size)
 {
-    return slow(AT_FDCWD, path) ? (int)BINE_FILE_CALL("truncate", path, SYS_truncate, (long)path, size)
-                                : bine_libc.truncate(path, size);
+    return slow(AT_FDCWD, path)
+               ? (int)BINE_FILE_CALL("truncate", path, SYS_truncate, (long)path, size)
+               : bine_libc.truncate(path, size);
 }

@@ -65,32 +65,42 @@ PATIENT(ssize_t, readv, (int fd, const struct iovec *vector, int count), (fd, ve
 PATIENT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, size))
 PATIENT(ssize_t, writev, (int fd, const struct iovec *vector, int count), (fd, vector, count))
 PATIENT(ssize_t, recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags))
-PATIENT(ssize_t, recvfrom, (int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length),
+PATIENT(ssize_t, recvfrom,
+        (int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length),
         (fd, buffer, size, flags, address, length))
 PATIENT(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
-PATIENT(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+PATIENT(int, recvmmsg,
+        (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
         (fd, messages, count, flags, timeout))
-PATIENT(ssize_t, send, (int fd, const void *buffer, size_t size, int flags), (fd, buffer, size, flags))
+PATIENT(ssize_t, send, (int fd, const void *buffer, size_t size, int flags),
+        (fd, buffer, size, flags))
 PATIENT(ssize_t, sendto,
-        (int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address, socklen_t length),
+        (int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
+         socklen_t length),
         (fd, buffer, size, flags, address, length))
 PATIENT(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
-PATIENT(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags), (fd, messages, count, flags))
+PATIENT(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags),
+        (fd, messages, count, flags))
 PATIENT(int, accept, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))
-PATIENT(int, accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags), (fd, address, length, flags))
+PATIENT(int, accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags),
+        (fd, address, length, flags))
 PATIENT(int, eventfd_read, (int fd, eventfd_t *value), (fd, value))
 PATIENT(int, eventfd_write, (int fd, eventfd_t value), (fd, value))
-PATIENT(int, ppoll, (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
+PATIENT(int, ppoll,
+        (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
         (fds, count, timeout, mask))
 PATIENT(int, select, (int count, fd_set *in, fd_set *out, fd_set *error, struct timeval *timeout),
         (count, in, out, error, timeout))
 PATIENT(int, pselect,
-        (int count, fd_set *in, fd_set *out, fd_set *error, const struct timespec *timeout, const sigset_t *mask),
+        (int count, fd_set *in, fd_set *out, fd_set *error, const struct timespec *timeout,
+         const sigset_t *mask),
         (count, in, out, error, timeout, mask))
 PATIENT(int, nanosleep, (const struct timespec *time, struct timespec *rest), (time, rest))
 PATIENT(int, usleep, (useconds_t microseconds), (microseconds))
-PATIENT(ssize_t, pread, (int fd, void *buffer, size_t size, off_t offset), (fd, buffer, size, offset))
-PATIENT(ssize_t, pwrite, (int fd, const void *buffer, size_t size, off_t offset), (fd, buffer, size, offset))
+PATIENT(ssize_t, pread, (int fd, void *buffer, size_t size, off_t offset),
+        (fd, buffer, size, offset))
+PATIENT(ssize_t, pwrite, (int fd, const void *buffer, size_t size, off_t offset),
+        (fd, buffer, size, offset))
 PATIENT(int, fsync, (int fd), (fd))
 PATIENT(int, fdatasync, (int fd), (fd))
 PATIENT(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
@@ -117,9 +127,12 @@ PATIENT(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct ti
     }
 
 PATIENT_FOR(poll, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
-PATIENT_FOR(__poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t size), (fds, count, timeout, size))
-PATIENT_FOR(epoll_wait, (int fd, struct epoll_event *events, int size, int timeout), (fd, events, size, timeout))
-PATIENT_FOR(epoll_pwait, (int fd, struct epoll_event *events, int size, int timeout, const sigset_t *mask),
+PATIENT_FOR(__poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t size),
+            (fds, count, timeout, size))
+PATIENT_FOR(epoll_wait, (int fd, struct epoll_event *events, int size, int timeout),
+            (fd, events, size, timeout))
+PATIENT_FOR(epoll_pwait,
+            (int fd, struct epoll_event *events, int size, int timeout, const sigset_t *mask),
             (fd, events, size, timeout, mask))
 
 /* The result is the error. A waiter that was broken off has left the queue, so it looks again at
@@ -137,12 +150,15 @@ PATIENT_FOR(epoll_pwait, (int fd, struct epoll_event *events, int size, int time
         return error;                                  \
     }
 
-PATIENT_CONDITION(pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t *mutex), (condition, mutex))
+PATIENT_CONDITION(pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t *mutex),
+                  (condition, mutex))
 PATIENT_CONDITION(pthread_cond_timedwait,
-                  (pthread_cond_t * condition, pthread_mutex_t *mutex, const struct timespec *until),
+                  (pthread_cond_t * condition, pthread_mutex_t *mutex,
+                   const struct timespec *until),
                   (condition, mutex, until))
 PATIENT_CONDITION(pthread_cond_clockwait,
-                  (pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until),
+                  (pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock,
+                   const struct timespec *until),
                   (condition, mutex, clock, until))
 
 static const struct {

@@ -29,7 +29,8 @@ pid_t hook_waitpid(pid_t pid, int *status, int options)
 
 pid_t hook_wait(int *status)
 {
-    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_wait4(-1, status, 0, NULL) : bine_libc.wait(status);
+    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_wait4(-1, status, 0, NULL)
+                                              : bine_libc.wait(status);
 }
 
 int hook_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
@@ -63,10 +64,12 @@ int hook_semop(int set, struct sembuf *operations, size_t count)
                                               : bine_libc.semop(set, operations, count);
 }
 
-int hook_semtimedop(int set, struct sembuf *operations, size_t count, const struct timespec *timeout)
+int hook_semtimedop(int set, struct sembuf *operations, size_t count,
+                    const struct timespec *timeout)
 {
-    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_semtimedop(set, operations, count, timeout)
-                                              : bine_libc.semtimedop(set, operations, count, timeout);
+    return bine_hook_here(BINE_PATCH_PROCESS)
+               ? bine_semtimedop(set, operations, count, timeout)
+               : bine_libc.semtimedop(set, operations, count, timeout);
 }
 
 /* ---- POSIX message queues: descriptors, whose making and closing happen inside libc ---------- */
@@ -107,21 +110,25 @@ int hook_mq_send(mqd_t queue, const char *message, size_t size, unsigned priorit
                                               : bine_libc.mq_send(queue, message, size, priority);
 }
 
-int hook_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned priority, const struct timespec *deadline)
+int hook_mq_timedsend(mqd_t queue, const char *message, size_t size, unsigned priority,
+                      const struct timespec *deadline)
 {
-    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_mq_timedsend(queue, message, size, priority, deadline)
-                                              : bine_libc.mq_timedsend(queue, message, size, priority, deadline);
+    return bine_hook_here(BINE_PATCH_PROCESS)
+               ? bine_mq_timedsend(queue, message, size, priority, deadline)
+               : bine_libc.mq_timedsend(queue, message, size, priority, deadline);
 }
 
 ssize_t hook_mq_receive(mqd_t queue, char *message, size_t size, unsigned *priority)
 {
-    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_mq_receive(queue, message, size, priority)
-                                              : bine_libc.mq_receive(queue, message, size, priority);
+    return bine_hook_here(BINE_PATCH_PROCESS)
+               ? bine_mq_receive(queue, message, size, priority)
+               : bine_libc.mq_receive(queue, message, size, priority);
 }
 
 ssize_t hook_mq_timedreceive(mqd_t queue, char *message, size_t size, unsigned *priority,
                              const struct timespec *deadline)
 {
-    return bine_hook_here(BINE_PATCH_PROCESS) ? bine_mq_timedreceive(queue, message, size, priority, deadline)
-                                              : bine_libc.mq_timedreceive(queue, message, size, priority, deadline);
+    return bine_hook_here(BINE_PATCH_PROCESS)
+               ? bine_mq_timedreceive(queue, message, size, priority, deadline)
+               : bine_libc.mq_timedreceive(queue, message, size, priority, deadline);
 }

@@ -46,14 +46,17 @@ static int do_query(struct question *q)
 
 static int do_search(struct question *q)
 {
-    return q->state ? bine_libc.res_nsearch(q->state, q->name, q->class, q->type, q->answer, q->size)
-                    : bine_libc.res_search(q->name, q->class, q->type, q->answer, q->size);
+    return q->state
+               ? bine_libc.res_nsearch(q->state, q->name, q->class, q->type, q->answer, q->size)
+               : bine_libc.res_search(q->name, q->class, q->type, q->answer, q->size);
 }
 
 static int do_query_domain(struct question *q)
 {
-    return q->state ? bine_libc.res_nquerydomain(q->state, q->name, q->domain, q->class, q->type, q->answer, q->size)
-                    : bine_libc.res_querydomain(q->name, q->domain, q->class, q->type, q->answer, q->size);
+    return q->state ? bine_libc.res_nquerydomain(q->state, q->name, q->domain, q->class, q->type,
+                                                 q->answer, q->size)
+                    : bine_libc.res_querydomain(q->name, q->domain, q->class, q->type, q->answer,
+                                                q->size);
 }
 
 static int do_send(struct question *q)
@@ -73,14 +76,17 @@ int hook_res_search(const char *name, int class, int type, unsigned char *answer
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_search(name, class, type, answer, size);
-    return ask_on_pool((struct question){do_search, NULL, name, NULL, class, type, answer, size, 0});
+    return ask_on_pool(
+        (struct question){do_search, NULL, name, NULL, class, type, answer, size, 0});
 }
 
-int hook_res_querydomain(const char *name, const char *domain, int class, int type, unsigned char *answer, int size)
+int hook_res_querydomain(const char *name, const char *domain, int class, int type,
+                         unsigned char *answer, int size)
 {
     if (!bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_querydomain(name, domain, class, type, answer, size);
-    return ask_on_pool((struct question){do_query_domain, NULL, name, domain, class, type, answer, size, 0});
+    return ask_on_pool(
+        (struct question){do_query_domain, NULL, name, domain, class, type, answer, size, 0});
 }
 
 int hook_res_send(const unsigned char *query, int length, unsigned char *answer, int size)
@@ -90,29 +96,35 @@ int hook_res_send(const unsigned char *query, int length, unsigned char *answer,
     return ask_on_pool((struct question){do_send, NULL, query, NULL, 0, length, answer, size, 0});
 }
 
-int hook_res_nquery(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size)
+int hook_res_nquery(struct __res_state *state, const char *name, int class, int type,
+                    unsigned char *answer, int size)
 {
     if (!state || !bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_nquery(state, name, class, type, answer, size);
-    return ask_on_pool((struct question){do_query, state, name, NULL, class, type, answer, size, 0});
+    return ask_on_pool(
+        (struct question){do_query, state, name, NULL, class, type, answer, size, 0});
 }
 
-int hook_res_nsearch(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size)
+int hook_res_nsearch(struct __res_state *state, const char *name, int class, int type,
+                     unsigned char *answer, int size)
 {
     if (!state || !bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_nsearch(state, name, class, type, answer, size);
-    return ask_on_pool((struct question){do_search, state, name, NULL, class, type, answer, size, 0});
+    return ask_on_pool(
+        (struct question){do_search, state, name, NULL, class, type, answer, size, 0});
 }
 
-int hook_res_nquerydomain(struct __res_state *state, const char *name, const char *domain, int class, int type,
-                          unsigned char *answer, int size)
+int hook_res_nquerydomain(struct __res_state *state, const char *name, const char *domain,
+                          int class, int type, unsigned char *answer, int size)
 {
     if (!state || !bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_nquerydomain(state, name, domain, class, type, answer, size);
-    return ask_on_pool((struct question){do_query_domain, state, name, domain, class, type, answer, size, 0});
+    return ask_on_pool(
+        (struct question){do_query_domain, state, name, domain, class, type, answer, size, 0});
 }
 
-int hook_res_nsend(struct __res_state *state, const unsigned char *query, int length, unsigned char *answer, int size)
+int hook_res_nsend(struct __res_state *state, const unsigned char *query, int length,
+                   unsigned char *answer, int size)
 {
     if (!state || !bine_hook_here(BINE_PATCH_DNS))
         return bine_libc.res_nsend(state, query, length, answer, size);

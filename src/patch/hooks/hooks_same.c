@@ -6,17 +6,20 @@
 
 static ssize_t same_read(int fd, void *buffer, size_t size)
 {
-    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_read(fd, buffer, size) : bine_libc.read(fd, buffer, size);
+    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_read(fd, buffer, size)
+                                             : bine_libc.read(fd, buffer, size);
 }
 
 static ssize_t same_readv(int fd, const struct iovec *vector, int count)
 {
-    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_readv(fd, vector, count) : bine_libc.readv(fd, vector, count);
+    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_readv(fd, vector, count)
+                                             : bine_libc.readv(fd, vector, count);
 }
 
 static ssize_t same_write(int fd, const void *buffer, size_t size)
 {
-    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_write(fd, buffer, size) : bine_libc.write(fd, buffer, size);
+    return bine_hook_here(BINE_PATCH_SOCKET) ? bine_same_write(fd, buffer, size)
+                                             : bine_libc.write(fd, buffer, size);
 }
 
 static ssize_t same_writev(int fd, const struct iovec *vector, int count)

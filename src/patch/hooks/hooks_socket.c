@@ -13,7 +13,8 @@
 static inline ssize_t read_here(struct bine_hub *hub, int fd, void *buffer, size_t size)
 {
     ssize_t got;
-    if (bine_fast_recv(hub, fd, buffer, size, false, &got) || bine_fast_read(hub, fd, buffer, size, &got))
+    if (bine_fast_recv(hub, fd, buffer, size, false, &got) ||
+        bine_fast_read(hub, fd, buffer, size, &got))
         return got;
     return bine_read(fd, buffer, size);
 }
@@ -52,7 +53,8 @@ ssize_t hook_write(int fd, const void *buffer, size_t size)
     ssize_t sent;
     if (!hub)
         return bine_libc.write(fd, buffer, size);
-    if (bine_fast_send(hub, fd, buffer, size, 0, false, &sent) || bine_fast_write(hub, fd, buffer, size, &sent))
+    if (bine_fast_send(hub, fd, buffer, size, 0, false, &sent) ||
+        bine_fast_write(hub, fd, buffer, size, &sent))
         return sent;
     return bine_write(fd, buffer, size);
 }
@@ -90,8 +92,8 @@ ssize_t hook___recv_chk(int fd, void *buffer, size_t size, size_t buffer_size, i
     return recv_here(hub, fd, buffer, size, flags);
 }
 
-static inline ssize_t recvfrom_here(struct bine_hub *hub, int fd, void *buffer, size_t size, int flags,
-                                    struct sockaddr *address, socklen_t *length)
+static inline ssize_t recvfrom_here(struct bine_hub *hub, int fd, void *buffer, size_t size,
+                                    int flags, struct sockaddr *address, socklen_t *length)
 {
     ssize_t got;
     if (flags == 0 && bine_fast_recv_from(hub, fd, buffer, size, address, length, &got))
@@ -99,15 +101,16 @@ static inline ssize_t recvfrom_here(struct bine_hub *hub, int fd, void *buffer, 
     return bine_recvfrom(fd, buffer, size, flags, address, length);
 }
 
-ssize_t hook_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+ssize_t hook_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *address,
+                      socklen_t *length)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
     return hub ? recvfrom_here(hub, fd, buffer, size, flags, address, length)
                : bine_libc.recvfrom(fd, buffer, size, flags, address, length);
 }
 
-ssize_t hook___recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags, struct sockaddr *address,
-                            socklen_t *length)
+ssize_t hook___recvfrom_chk(int fd, void *buffer, size_t size, size_t buffer_size, int flags,
+                            struct sockaddr *address, socklen_t *length)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
     if (size > buffer_size || !hub)
@@ -132,7 +135,8 @@ ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
     return bine_recvmsg(fd, message, flags);
 }
 
-int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                  struct timespec *timeout)
 {
     if (!bine_hook_here(BINE_PATCH_SOCKET))
         return bine_libc.recvmmsg(fd, messages, count, flags, timeout);
@@ -150,8 +154,8 @@ ssize_t hook_send(int fd, const void *buffer, size_t size, int flags)
     return bine_send(fd, buffer, size, flags);
 }
 
-ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *address,
-                    socklen_t length)
+ssize_t hook_sendto(int fd, const void *buffer, size_t size, int flags,
+                    const struct sockaddr *address, socklen_t length)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SOCKET);
     ssize_t sent;
@@ -172,7 +176,8 @@ ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
             bine_sent_descriptors(message);
         return size;
     }
-    if (message && !message->msg_controllen && bine_fast_send_message(hub, fd, message, flags, true, &sent))
+    if (message && !message->msg_controllen &&
+        bine_fast_send_message(hub, fd, message, flags, true, &sent))
         return sent;
     return bine_sendmsg(fd, message, flags);
 }
@@ -210,7 +215,8 @@ int hook_accept(int fd, struct sockaddr *address, socklen_t *length)
 int hook_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
     if (!bine_hook_here(BINE_PATCH_SOCKET))
-        return accepted(bine_libc.accept4(fd, address, length, flags), (flags & SOCK_NONBLOCK) != 0);
+        return accepted(bine_libc.accept4(fd, address, length, flags),
+                        (flags & SOCK_NONBLOCK) != 0);
     return bine_accept4(fd, address, length, flags);
 }
 

@@ -11,7 +11,8 @@
 
 locale_t hook_uselocale(locale_t locale)
 {
-    struct bine_hub *hub = bine_hook_active(BINE_PATCH_THREAD_OR_GREENLETS) ? bine_hub_here() : NULL;
+    struct bine_hub *hub =
+        bine_hook_active(BINE_PATCH_THREAD_OR_GREENLETS) ? bine_hub_here() : NULL;
     return hub ? bine_exchange_locale(hub, locale) : bine_libc.uselocale(locale);
 }
 

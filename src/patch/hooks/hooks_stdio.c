@@ -60,7 +60,8 @@ char *hook_fgets(char *line, int size, FILE *file)
 char *hook_fgets_unlocked(char *line, int size, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_fgets(hub, line, size, file, true) : bine_libc.fgets_unlocked(line, size, file);
+    return hub ? bine_stdio_fgets(hub, line, size, file, true)
+               : bine_libc.fgets_unlocked(line, size, file);
 }
 
 /* The fortified calls leave the check to libc where it would fail. */
@@ -95,7 +96,8 @@ ssize_t hook_getline(char **line, size_t *room, FILE *file)
 size_t hook_fread(void *buffer, size_t size, size_t count, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_fread(hub, buffer, size, count, file, false) : bine_libc.fread(buffer, size, count, file);
+    return hub ? bine_stdio_fread(hub, buffer, size, count, file, false)
+               : bine_libc.fread(buffer, size, count, file);
 }
 
 size_t hook_fread_unlocked(void *buffer, size_t size, size_t count, FILE *file)
@@ -125,7 +127,8 @@ size_t hook___fread_chk(void *buffer, size_t buffer_size, size_t size, size_t co
     return bine_stdio_fread(hub, buffer, size, count, file, false);
 }
 
-size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, size_t count, FILE *file)
+size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, size_t count,
+                                 FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
     if (!hub || !fits(size, count, buffer_size))
@@ -139,10 +142,12 @@ size_t hook___fread_unlocked_chk(void *buffer, size_t buffer_size, size_t size, 
  * a function of its own. */
 typedef int scan_function(FILE *file, const char *format, va_list arguments);
 
-static int hooks_stdio_scan(scan_function *function, FILE *file, const char *format, va_list arguments)
+static int hooks_stdio_scan(scan_function *function, FILE *file, const char *format,
+                            va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_vfscanf(hub, file, function, format, arguments) : function(file, format, arguments);
+    return hub ? bine_stdio_vfscanf(hub, file, function, format, arguments)
+               : function(file, format, arguments);
 }
 
 int hook_vfscanf(FILE *file, const char *format, va_list arguments)
@@ -263,7 +268,8 @@ FILE *hook_freopen(const char *path, const char *mode, FILE *file)
 
 FILE *hook_popen(const char *command, const char *mode)
 {
-    return bine_hook_here(BINE_PATCH_STDIO) ? bine_stdio_popen(command, mode) : bine_libc.popen(command, mode);
+    return bine_hook_here(BINE_PATCH_STDIO) ? bine_stdio_popen(command, mode)
+                                            : bine_libc.popen(command, mode);
 }
 
 int hook_pclose(FILE *file)

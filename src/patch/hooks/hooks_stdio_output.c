@@ -57,7 +57,8 @@ int hook_puts(const char *text)
 size_t hook_fwrite(const void *data, size_t size, size_t count, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_fwrite(hub, data, size, count, file, false) : bine_libc.fwrite(data, size, count, file);
+    return hub ? bine_stdio_fwrite(hub, data, size, count, file, false)
+               : bine_libc.fwrite(data, size, count, file);
 }
 
 size_t hook_fwrite_unlocked(const void *data, size_t size, size_t count, FILE *file)
@@ -77,7 +78,8 @@ int hook_putw(int word, FILE *file)
 int hook_vfprintf(FILE *file, const char *format, va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_vfprintf(hub, file, -1, format, arguments) : bine_libc.vfprintf(file, format, arguments);
+    return hub ? bine_stdio_vfprintf(hub, file, -1, format, arguments)
+               : bine_libc.vfprintf(file, format, arguments);
 }
 
 int(hook_vprintf)(const char *format, va_list arguments)
@@ -136,7 +138,8 @@ int hook___printf_chk(int flag, const char *format, ...)
 int hook_vdprintf(int fd, const char *format, va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_stdio_vdprintf(hub, fd, -1, format, arguments) : bine_libc.vdprintf(fd, format, arguments);
+    return hub ? bine_stdio_vdprintf(hub, fd, -1, format, arguments)
+               : bine_libc.vdprintf(fd, format, arguments);
 }
 
 int hook_dprintf(int fd, const char *format, ...)

@@ -38,13 +38,15 @@ wint_t hook___wunderflow(FILE *file)
 wchar_t *hook_fgetws(wchar_t *line, int size, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_wide_fgetws(hub, line, size, file, false) : bine_libc.fgetws(line, size, file);
+    return hub ? bine_wide_fgetws(hub, line, size, file, false)
+               : bine_libc.fgetws(line, size, file);
 }
 
 wchar_t *hook_fgetws_unlocked(wchar_t *line, int size, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_wide_fgetws(hub, line, size, file, true) : bine_libc.fgetws_unlocked(line, size, file);
+    return hub ? bine_wide_fgetws(hub, line, size, file, true)
+               : bine_libc.fgetws_unlocked(line, size, file);
 }
 
 /* The fortified calls leave the check to libc where it would fail. */
@@ -66,10 +68,12 @@ wchar_t *hook___fgetws_unlocked_chk(wchar_t *line, size_t buffer_size, int size,
 
 typedef int scan_function(FILE *file, const wchar_t *format, va_list arguments);
 
-static int hooks_stdio_wide_scan(scan_function *function, FILE *file, const wchar_t *format, va_list arguments)
+static int hooks_stdio_wide_scan(scan_function *function, FILE *file, const wchar_t *format,
+                                 va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_wide_vfwscanf(hub, file, function, format, arguments) : function(file, format, arguments);
+    return hub ? bine_wide_vfwscanf(hub, file, function, format, arguments)
+               : function(file, format, arguments);
 }
 
 int hook_vfwscanf(FILE *file, const wchar_t *format, va_list arguments)
@@ -172,7 +176,8 @@ wint_t hook_putwchar(wchar_t character)
 wint_t hook_fputwc_unlocked(wchar_t character, FILE *file)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_wide_putwc(hub, character, file, true) : bine_libc.fputwc_unlocked(character, file);
+    return hub ? bine_wide_putwc(hub, character, file, true)
+               : bine_libc.fputwc_unlocked(character, file);
 }
 
 wint_t hook_putwchar_unlocked(wchar_t character)
@@ -201,7 +206,8 @@ int hook_fputws_unlocked(const wchar_t *text, FILE *file)
 int hook_vfwprintf(FILE *file, const wchar_t *format, va_list arguments)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_STDIO);
-    return hub ? bine_wide_vfwprintf(hub, file, -1, format, arguments) : bine_libc.vfwprintf(file, format, arguments);
+    return hub ? bine_wide_vfwprintf(hub, file, -1, format, arguments)
+               : bine_libc.vfwprintf(file, format, arguments);
 }
 
 int hook_vwprintf(const wchar_t *format, va_list arguments)

@@ -28,7 +28,8 @@
 
 /* A variadic function and one with seven words are called alike on the architectures that Bine
  * knows. */
-long bine_hook_syscall(long number, long a, long b, long c, long d, long e, long f) __asm__("hook_syscall");
+long bine_hook_syscall(long number, long a, long b, long c, long d, long e,
+                       long f) __asm__("hook_syscall");
 
 static long hooks_syscall_pass(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -57,7 +58,8 @@ struct many {
 static void wait_for_many(struct bine_offload_job *job)
 {
     struct many *many = (struct many *)job;
-    many->result = hooks_syscall_pass(SYS_futex_waitv, many->a, many->b, many->c, many->d, many->e, many->f);
+    many->result =
+        hooks_syscall_pass(SYS_futex_waitv, many->a, many->b, many->c, many->d, many->e, many->f);
 }
 
 /* A wait for several words is the kernel's, on a thread of the pool: wakes reach it there. */
@@ -66,15 +68,18 @@ static long futex_waitv(long a, long b, long c, long d, long e, long f)
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_THREAD);
     if (!hub)
         return hooks_syscall_pass(SYS_futex_waitv, a, b, c, d, e, f);
-    struct many many = {
-        .job = {.run = wait_for_many, .lingers = true, .any_rights = true, .interruptible = true, .error = errno},
-        .a = a,
-        .b = b,
-        .c = c,
-        .d = d,
-        .e = e,
-        .f = f,
-        .result = -1};
+    struct many many = {.job = {.run = wait_for_many,
+                                .lingers = true,
+                                .any_rights = true,
+                                .interruptible = true,
+                                .error = errno},
+                        .a = a,
+                        .b = b,
+                        .c = c,
+                        .d = d,
+                        .e = e,
+                        .f = f,
+                        .result = -1};
     int error = bine_offload_firm(hub, &many.job, "futexes", (uintptr_t)a);
     errno = error && many.result < 0 ? error : many.job.error;
     return many.result;
@@ -103,19 +108,23 @@ static long wait_for_descriptors(long number, long a, long b, long c, long d, lo
     if (mask && (number == SYS_ppoll ? e : f) != MASK_SIZE)
         return hooks_syscall_pass(number, a, b, c, d, e, f);
     if (number == SYS_ppoll)
-        return hook_ppoll((struct pollfd *)a, (nfds_t)b, (const struct timespec *)c, mask_of(mask, &room));
+        return hook_ppoll((struct pollfd *)a, (nfds_t)b, (const struct timespec *)c,
+                          mask_of(mask, &room));
     if (number == SYS_epoll_pwait)
-        return hook_epoll_pwait((int)a, (struct epoll_event *)b, (int)c, (int)d, mask_of(mask, &room));
+        return hook_epoll_pwait((int)a, (struct epoll_event *)b, (int)c, (int)d,
+                                mask_of(mask, &room));
     if (!bine_libc.epoll_pwait2)
         return hooks_syscall_pass(number, a, b, c, d, e, f);
-    return hook_epoll_pwait2((int)a, (struct epoll_event *)b, (int)c, (const struct timespec *)d, mask_of(mask, &room));
+    return hook_epoll_pwait2((int)a, (struct epoll_event *)b, (int)c, (const struct timespec *)d,
+                             mask_of(mask, &room));
 }
 
 /* libc's returns the error. */
 static long clock_nanosleep_by_number(long a, long b, long c, long d)
 {
     int saved = errno;
-    int error = hook_clock_nanosleep((clockid_t)a, (int)b, (const struct timespec *)c, (struct timespec *)d);
+    int error = hook_clock_nanosleep((clockid_t)a, (int)b, (const struct timespec *)c,
+                                     (struct timespec *)d);
     errno = error ? error : saved;
     return error ? -1 : 0;
 }
@@ -137,7 +146,8 @@ static long confine(long number, long a, long b, long c, long d, long e, long f)
     case SYS_##number:     \
         return call
 
-static __attribute__((noinline)) long serve(long number, long a, long b, long c, long d, long e, long f)
+static __attribute__((noinline)) long serve(long number, long a, long b, long c, long d, long e,
+                                            long f)
 {
     switch (number) {
         SAME(futex, futex(a, b, c, d, e, f));
@@ -148,8 +158,10 @@ static __attribute__((noinline)) long serve(long number, long a, long b, long c,
         SAME(writev, hook_writev((int)a, (const struct iovec *)b, (int)c));
         SAME(pread64, hook_pread((int)a, (void *)b, (size_t)c, d));
         SAME(pwrite64, hook_pwrite((int)a, (const void *)b, (size_t)c, d));
-        SAME(recvfrom, hook_recvfrom((int)a, (void *)b, (size_t)c, (int)d, (struct sockaddr *)e, (socklen_t *)f));
-        SAME(sendto, hook_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const struct sockaddr *)e, (socklen_t)f));
+        SAME(recvfrom, hook_recvfrom((int)a, (void *)b, (size_t)c, (int)d, (struct sockaddr *)e,
+                                     (socklen_t *)f));
+        SAME(sendto, hook_sendto((int)a, (const void *)b, (size_t)c, (int)d,
+                                 (const struct sockaddr *)e, (socklen_t)f));
         SAME(recvmsg, hook_recvmsg((int)a, (struct msghdr *)b, (int)c));
         SAME(sendmsg, hook_sendmsg((int)a, (const struct msghdr *)b, (int)c));
         SAME(connect, hook_connect((int)a, (const struct sockaddr *)b, (socklen_t)c));
@@ -167,7 +179,8 @@ static __attribute__((noinline)) long serve(long number, long a, long b, long c,
         SAME(poll, hook_poll((struct pollfd *)a, (nfds_t)b, (int)c));
 #endif
 #ifdef SYS_select
-        SAME(select, hook_select((int)a, (fd_set *)b, (fd_set *)c, (fd_set *)d, (struct timeval *)e));
+        SAME(select,
+             hook_select((int)a, (fd_set *)b, (fd_set *)c, (fd_set *)d, (struct timeval *)e));
 #endif
 #ifdef SYS_epoll_wait
         SAME(epoll_wait, hook_epoll_wait((int)a, (struct epoll_event *)b, (int)c, (int)d));

@@ -36,7 +36,8 @@ static bool log_on_pool(int priority, int flag, const char *format, va_list argu
     char *text;
     va_list copy;
     va_copy(copy, arguments);
-    int length = flag < 0 ? vasprintf(&text, format, copy) : __vasprintf_chk(&text, flag, format, copy);
+    int length =
+        flag < 0 ? vasprintf(&text, format, copy) : __vasprintf_chk(&text, flag, format, copy);
     va_end(copy);
     if (length >= 0) {
         struct log_entry entry = {priority, text};

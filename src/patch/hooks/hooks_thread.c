@@ -20,7 +20,8 @@ enum {
 /* ---- join ------------------------------------------------------------------------------------ */
 
 /* `wait` false: only if it has ended. */
-static int join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait)
+static int join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until,
+                bool wait)
 {
     int error = bine_thread_greenlet_join(thread, value, clock, until, wait);
     if (error == ESRCH && !wait)
@@ -32,7 +33,8 @@ static int join(pthread_t thread, void **value, clockid_t clock, const struct ti
     struct bine_hub *hub = bine_hook_here(FAMILIES);
     if (hub)
         return bine_thread_join(hub, thread, value, clock, until);
-    return until ? bine_libc.pthread_clockjoin_np(thread, value, clock, until) : bine_libc.pthread_join(thread, value);
+    return until ? bine_libc.pthread_clockjoin_np(thread, value, clock, until)
+                 : bine_libc.pthread_join(thread, value);
 }
 
 int hook_pthread_join(pthread_t thread, void **value)
@@ -50,7 +52,8 @@ int hook_pthread_timedjoin_np(pthread_t thread, void **value, const struct times
     return join(thread, value, CLOCK_REALTIME, until, true);
 }
 
-int hook_pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock, const struct timespec *until)
+int hook_pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
+                              const struct timespec *until)
 {
     return join(thread, value, clock, until, true);
 }
@@ -67,10 +70,12 @@ int hook_thrd_join(thrd_t thread, int *result)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                        void *arg)
 {
     struct bine_hub *hub = NULL;
-    if (bine_hook_active(BINE_PATCH_GREENLETS) && !(bine_thread_stays_real && bine_thread_stays_real()))
+    if (bine_hook_active(BINE_PATCH_GREENLETS) &&
+        !(bine_thread_stays_real && bine_thread_stays_real()))
         hub = bine_thread_greenlets_hub();
     return hub ? bine_thread_greenlet_create(hub, thread, attributes, run, arg)
                : bine_libc.pthread_create(thread, attributes, run, arg);
@@ -90,7 +95,8 @@ static void *run_c11(void *arg)
 
 int hook_thrd_create(thrd_t *thread, thrd_start_t run, void *arg)
 {
-    struct bine_hub *hub = bine_hook_active(BINE_PATCH_GREENLETS) ? bine_thread_greenlets_hub() : NULL;
+    struct bine_hub *hub =
+        bine_hook_active(BINE_PATCH_GREENLETS) ? bine_thread_greenlets_hub() : NULL;
     if (!hub)
         return bine_libc.thrd_create(thread, run, arg);
     struct c11_start *start = malloc(sizeof *start);
@@ -173,13 +179,15 @@ void hook_pthread_testcancel(void)
 int hook_pthread_setcancelstate(int state, int *old)
 {
     struct bine_hub *hub = asked();
-    return hub ? bine_cancellation_set_state(hub, state, old) : bine_libc.pthread_setcancelstate(state, old);
+    return hub ? bine_cancellation_set_state(hub, state, old)
+               : bine_libc.pthread_setcancelstate(state, old);
 }
 
 int hook_pthread_setcanceltype(int type, int *old)
 {
     struct bine_hub *hub = asked();
-    return hub ? bine_cancellation_set_type(hub, type, old) : bine_libc.pthread_setcanceltype(type, old);
+    return hub ? bine_cancellation_set_type(hub, type, old)
+               : bine_libc.pthread_setcanceltype(type, old);
 }
 
 /* A handler is popped where it was pushed, whatever is patched meanwhile. */

@@ -94,14 +94,15 @@ static int sleep_on_clock(struct bine_hub *hub, clockid_t clock, int64_t until)
     }
 }
 
-int hook_clock_nanosleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remaining)
+int hook_clock_nanosleep(clockid_t clock, int flags, const struct timespec *request,
+                         struct timespec *remaining)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_TIME);
     struct timespec time;
     /* CLOCK_THREAD_CPUTIME_ID is EINVAL, the coarse and alarm clocks ENOTSUP or privileged: libc
      * knows. */
-    bool ours = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI ||
-                clock == CLOCK_PROCESS_CPUTIME_ID;
+    bool ours = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ||
+                clock == CLOCK_TAI || clock == CLOCK_PROCESS_CPUTIME_ID;
     int saved = errno;
     if (!hub || !ours || !request || !valid(request) || clock_gettime(clock, &time) != 0) {
         errno = saved;

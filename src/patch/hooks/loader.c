@@ -81,8 +81,9 @@ void *hook_dlopen(const char *file, int flags)
     enum bine_loading inside = bine_loading_begin();
     if (inside == BINE_LOADING_REFUSED)
         return NULL;
-    void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlopen, file, (void *)(intptr_t)flags, NULL)
-                          : bine_libc.dlopen(file, flags);
+    void *handle =
+        gadget ? bine_call_as(gadget, (void *)bine_libc.dlopen, file, (void *)(intptr_t)flags, NULL)
+               : bine_libc.dlopen(file, flags);
     loaded(handle);
     bine_loading_end(inside);
     return handle;
@@ -96,9 +97,9 @@ void *hook_dlmopen(Lmid_t space, const char *file, int flags)
     enum bine_loading inside = bine_loading_begin();
     if (inside == BINE_LOADING_REFUSED)
         return NULL;
-    void *handle =
-        gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space, file, (void *)(intptr_t)flags)
-               : bine_libc.dlmopen(space, file, flags);
+    void *handle = gadget ? bine_call_as(gadget, (void *)bine_libc.dlmopen, (void *)(intptr_t)space,
+                                         file, (void *)(intptr_t)flags)
+                          : bine_libc.dlmopen(space, file, flags);
     loaded(handle);
     bine_loading_end(inside);
     return handle;
@@ -115,7 +116,8 @@ int hook_dlclose(void *handle)
     return result;
 }
 
-int hook_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data)
+int hook_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data),
+                         void *data)
 {
     return bine_loading_walk(callback, data);
 }
@@ -156,12 +158,13 @@ struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *ca
         return (struct bine_looked_up){NULL, (void *)bine_libc.dlsym};
     void *gadget = return_in_object_of(caller);
     errno = saved;
-    void *found =
-        gadget ? bine_call_as(gadget, (void *)bine_libc.dlsym, handle, name, NULL) : bine_libc.dlsym(handle, name);
+    void *found = gadget ? bine_call_as(gadget, (void *)bine_libc.dlsym, handle, name, NULL)
+                         : bine_libc.dlsym(handle, name);
     return (struct bine_looked_up){translate(symbol, found), NULL};
 }
 
-struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version, void *caller)
+struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version,
+                                         void *caller)
 {
     int saved = errno;
     const struct bine_symbol *symbol;

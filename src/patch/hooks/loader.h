@@ -28,6 +28,7 @@ struct bine_looked_up {
     void *jump;
 };
 struct bine_looked_up bine_loader_dlsym(void *handle, const char *name, void *caller);
-struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version, void *caller);
+struct bine_looked_up bine_loader_dlvsym(void *handle, const char *name, const char *version,
+                                         void *caller);
 
 #endif

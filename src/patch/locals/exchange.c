@@ -50,7 +50,8 @@ static const struct bine_exchange_object *_Atomic objects[BINE_EXCHANGE_OBJECTS]
 struct tls_index {
     unsigned long module, offset;
 };
-extern void *__tls_get_addr(struct tls_index *index); /* NOLINT(bugprone-reserved-identifier): of the ABI */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): of the ABI */
+extern void *__tls_get_addr(struct tls_index *index);
 
 static bool is_new(const struct block *block)
 {
@@ -88,7 +89,8 @@ static void put_away(const struct block *block, struct away *away)
     away->kept |= UINT64_C(1) << block->object->index;
 }
 
-static void pass_block(struct block *block, struct away *away, const struct away *next, bool to_root)
+static void pass_block(struct block *block, struct away *away, const struct away *next,
+                       bool to_root)
 {
     bool new = is_new(block);
     if (away && !new)
@@ -115,7 +117,8 @@ static void begin_arrived(struct state *state, bool to_root)
 
 /* ---- the locale ------------------------------------------------------------------------------ */
 
-static void pass_locale(const struct state *state, struct away *away, const struct away *next, bool to_root)
+static void pass_locale(const struct state *state, struct away *away, const struct away *next,
+                        bool to_root)
 {
     locale_t now = bine_libc.uselocale(NULL), wanted = LC_GLOBAL_LOCALE;
     if (away && now != LC_GLOBAL_LOCALE)
@@ -130,7 +133,8 @@ static void pass_locale(const struct state *state, struct away *away, const stru
 
 /* ---- passing --------------------------------------------------------------------------------- */
 
-static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to, void *room)
+static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from,
+                          struct bine_greenlet *to, void *room)
 {
     struct state *state = (struct state *)hub->exchange;
     bool to_root = to == hub->root, begins = state->arrived != NULL;

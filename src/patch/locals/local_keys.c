@@ -75,7 +75,8 @@ static void (*stop_of(struct slot *slot))(void)
 
 static bool local_keys_is_current(const struct table *table, unsigned i)
 {
-    return table->values[i].value && table->values[i].generation == atomic_load(&slots[i].generation);
+    return table->values[i].value &&
+           table->values[i].generation == atomic_load(&slots[i].generation);
 }
 
 /* The table may be moved by what destructors set. */
@@ -138,7 +139,8 @@ static void local_keys_hub_forked(struct bine_hub *hub)
     for (pthread_key_t key = 0; key < PTHREAD_KEYS_MAX; key++) {
         unsigned slot = atomic_load(&slot_of[key]);
         if (slot)
-            bine_libc.pthread_setspecific(key, table && slot < table->count && local_keys_is_current(table, slot)
+            bine_libc.pthread_setspecific(key, table && slot < table->count &&
+                                                       local_keys_is_current(table, slot)
                                                    ? table->values[slot].value
                                                    : NULL);
     }
@@ -179,7 +181,9 @@ void *bine_local_key_get(pthread_key_t key)
     if (!slot || !have_table_key())
         return NULL;
     const struct table *table = table_here();
-    return table && slot < table->count && local_keys_is_current(table, slot) ? table->values[slot].value : NULL;
+    return table && slot < table->count && local_keys_is_current(table, slot)
+               ? table->values[slot].value
+               : NULL;
 }
 
 bool bine_local_values_but(const void *own)
@@ -221,7 +225,8 @@ int bine_local_key_set(pthread_key_t key, const void *value, void *caller)
         slots[slot].caller = caller;
     struct table *table = table_here();
     if (!table || slot >= table->count) {
-        unsigned count = table ? table->count : 0, wanted = slot + 1 > 2 * count ? slot + 1 : 2 * count;
+        unsigned count = table ? table->count : 0,
+                 wanted = slot + 1 > 2 * count ? slot + 1 : 2 * count;
         struct table *larger = realloc(table, sizeof *table + wanted * sizeof *table->values);
         if (!larger)
             return ENOMEM;

@@ -78,8 +78,10 @@ static bool stays_thread_local(const struct bine_image *object, const struct dl_
     for (size_t i = 0; i < object->header_count; i++)
         if (object->headers[i].p_type == PT_TLS)
             size = object->headers[i].p_memsz;
-    bool ours = block && (char *)&bine_hub_of_thread >= block && (char *)&bine_hub_of_thread < block + size;
-    return ours || bine_image_is_system(object) || defines(object, "malloc") || defines(object, "__cxa_get_globals");
+    bool ours =
+        block && (char *)&bine_hub_of_thread >= block && (char *)&bine_hub_of_thread < block + size;
+    return ours || bine_image_is_system(object) || defines(object, "malloc") ||
+           defines(object, "__cxa_get_globals");
 }
 
 static bool is_taken(const struct bine_image *object)
@@ -87,8 +89,8 @@ static bool is_taken(const struct bine_image *object)
     return bine_local_tls_owns((const void *)object->start);
 }
 
-static bool add_candidate(struct search *search, const struct bine_image *object, const struct dl_phdr_info *info,
-                          const ElfW(Phdr) * variables, bool asked)
+static bool add_candidate(struct search *search, const struct bine_image *object,
+                          const struct dl_phdr_info *info, const ElfW(Phdr) * variables, bool asked)
 {
     size_t length = strlen(object->path) + 1;
     struct candidate *candidate = malloc(sizeof *candidate + length);
@@ -116,7 +118,8 @@ static int local_tls_look_at(struct dl_phdr_info *info, size_t size, void *arg)
     struct bine_image object;
     const ElfW(Phdr) *variables = NULL;
     (void)size;
-    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum) ||
+    if (!bine_image_read(&object, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr,
+                         info->dlpi_phnum) ||
         !bine_rules_local_tls(object.name))
         return 0;
     bool asked = search->pattern && fnmatch(search->pattern, object.name, 0) == 0;

@@ -36,7 +36,8 @@ static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
 
 static uint64_t pack(const struct sigaction *action)
 {
-    uint64_t flags = (action->sa_flags & SA_SIGINFO ? INFO : 0) | (action->sa_flags & SA_RESTART ? RESTART : 0) |
+    uint64_t flags = (action->sa_flags & SA_SIGINFO ? INFO : 0) |
+                     (action->sa_flags & SA_RESTART ? RESTART : 0) |
                      ((unsigned)action->sa_flags & SA_RESETHAND ? RESET : 0) |
                      (action->sa_flags & SA_ONSTACK ? ON_STACK : 0);
     return flags << FLAGS_SHIFT | (uint64_t)(uintptr_t)action->sa_handler;
@@ -89,7 +90,8 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
 static void signal_action_note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;
-    atomic_fetch_add_explicit(&hub->handled, restart ? BINE_HANDLED_RESTART : BINE_HANDLED_BREAK, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hub->handled, restart ? BINE_HANDLED_RESTART : BINE_HANDLED_BREAK,
+                              memory_order_relaxed);
     if (hub->root->state == BINE_PARKED)
         what |= restart ? BINE_SIGNALLED_RESTART : BINE_SIGNALLED_BREAK;
     atomic_fetch_or(&hub->signals, what);
@@ -166,7 +168,8 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
  * and calls the one before it. */
 static bool may_be_adopted(int number)
 {
-    return number != SIGKILL && number != SIGSTOP && number != SIGSEGV && (number < 32 || number >= SIGRTMIN);
+    return number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
+           (number < 32 || number >= SIGRTMIN);
 }
 
 void bine_signals_adopt(void)
@@ -183,7 +186,8 @@ void bine_signals_release(void)
 {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        if ((number >= 32 && number < SIGRTMIN) || bine_libc.sigaction(number, NULL, &action) != 0 ||
+        if ((number >= 32 && number < SIGRTMIN) ||
+            bine_libc.sigaction(number, NULL, &action) != 0 ||
             action.sa_sigaction != signal_action_run)
             continue;
         unpack(atomic_load(&asked[number]), &action);

@@ -91,8 +91,8 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         set_kernel(masks, own);
 }
 
-static int signal_mask_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
-                              unsigned flags)
+static int signal_mask_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error,
+                              uintptr_t object, unsigned flags)
 {
     return masks_here->inner ? masks_here->inner->refuse(hub, g, error, object, flags) : error;
 }
@@ -111,7 +111,8 @@ static struct masks *masks_of(struct bine_hub *hub)
         masks = calloc(1, sizeof *masks);
         if (!masks)
             return NULL;
-        masks->around = (struct bine_around){signal_mask_leave, back, signal_mask_refuse, interrupted};
+        masks->around =
+            (struct bine_around){signal_mask_leave, back, signal_mask_refuse, interrupted};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }

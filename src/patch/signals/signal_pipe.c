@@ -73,9 +73,11 @@ static void signal_pipe_run(int number, siginfo_t *info, void *context)
 
 static int put_aside(void)
 {
-    struct sigaction ours = {.sa_sigaction = signal_pipe_run, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction ours = {.sa_sigaction = signal_pipe_run,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&ours.sa_mask);
-    if (bine_signal_action_of_process(SIGPIPE, NULL, &aside) != 0 || bine_libc.sigaction(SIGPIPE, &ours, NULL) != 0)
+    if (bine_signal_action_of_process(SIGPIPE, NULL, &aside) != 0 ||
+        bine_libc.sigaction(SIGPIPE, &ours, NULL) != 0)
         return -1;
     atomic_store(&is_aside, true);
     return 0;
@@ -122,7 +124,8 @@ __attribute__((constructor)) static void signal_pipe_set_up(void)
     bine_sigpipe_action = action_of_process;
 }
 
-int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *action, struct sigaction *old)
+int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *action,
+                               struct sigaction *old)
 {
     struct bine_greenlet_state *state = bine_greenlet_state_of(g, action != NULL);
     if (action && !state)

@@ -39,7 +39,8 @@ static int wait_until_pending(struct bine_hub *hub, int fd, int64_t deadline)
 int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
-    bool valid = !timeout || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < BINE_SECOND);
+    bool valid = !timeout ||
+                 (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < BINE_SECOND);
     if (!hub || !valid)
         return bine_libc.sigtimedwait(set, info, timeout);
     bine_streak_firmly(hub);
@@ -58,7 +59,9 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
     bine_signal_mark signals = bine_signals_now(hub);
     int fd = bine_libc.signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     do {
-        error = bine_signals_since(hub, signals, BINE_PARK_SIGNALS) ? EINTR : wait_until_pending(hub, fd, deadline);
+        error = bine_signals_since(hub, signals, BINE_PARK_SIGNALS)
+                    ? EINTR
+                    : wait_until_pending(hub, fd, deadline);
         number = signal_wait_take(set, info);
     } while (number < 0 && errno == EAGAIN && !error);
     if (fd >= 0)

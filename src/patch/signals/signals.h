@@ -29,7 +29,8 @@ struct bine_greenlet_state;
 /* sigaction. */
 int bine_signal_action(int number, const struct sigaction *action, struct sigaction *old);
 /* Does the same without regard to greenlets: for the process. */
-int bine_signal_action_of_process(int number, const struct sigaction *action, struct sigaction *old);
+int bine_signal_action_of_process(int number, const struct sigaction *action,
+                                  struct sigaction *old);
 /* bine_signals_adopt wraps handlers that were installed before the family was patched.
  * bine_signals_release gives all handlers back. */
 void bine_signals_adopt(void);
@@ -44,7 +45,8 @@ static inline bool bine_signal_has_handler(const struct sigaction *action)
 /* ---- signal_pipe.c ---- */
 
 /* sigaction(SIGPIPE) of a greenlet other than the root, for itself alone. */
-int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *action, struct sigaction *old);
+int bine_signal_action_of_pipe(struct bine_greenlet *g, const struct sigaction *action,
+                               struct sigaction *old);
 /* If the process's action for SIGPIPE has been put aside, stores it in *action and returns true.
  * `change`: sets it to this. */
 bool bine_signal_pipe_aside(struct sigaction *action, const struct sigaction *change);

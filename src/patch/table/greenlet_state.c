@@ -19,7 +19,8 @@ static void greenlet_state_greenlet_ended(struct bine_greenlet *g)
     free(state);
 }
 
-void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g, struct bine_greenlet_state *state))
+void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g,
+                                              struct bine_greenlet_state *state))
 {
     size_t i = 0;
     while (i < sizeof ended_hooks / sizeof *ended_hooks && ended_hooks[i])

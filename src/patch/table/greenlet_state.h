@@ -24,6 +24,7 @@ struct bine_greenlet_state *bine_greenlet_state_of(struct bine_greenlet *g, bool
 
 /* `ended` is called at the end of each greenlet that has a state, before the state is freed. For
  * constructors. */
-void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g, struct bine_greenlet_state *state));
+void bine_greenlet_state_on_end(void (*ended)(struct bine_greenlet *g,
+                                              struct bine_greenlet_state *state));
 
 #endif

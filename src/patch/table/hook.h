@@ -32,12 +32,14 @@ extern atomic_uint bine_patch_active;
 extern atomic_ulong bine_patch_from_hub;
 
 /* Set while this thread runs the child of a vfork, in its parent's memory (vfork_*.S). */
-extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local int bine_vforked;
+extern
+    __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local int bine_vforked;
 
 /* Is any of these families patched? For hooks that only keep records and need no hub. */
 static inline bool bine_hook_active(unsigned families)
 {
-    return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0 && !bine_vforked;
+    return (atomic_load_explicit(&bine_patch_active, memory_order_relaxed) & families) != 0 &&
+           !bine_vforked;
 }
 
 /* Can the hub not park only because of a signal handler that was left by siglongjmp? Then it can

@@ -33,8 +33,8 @@ extern bool (*bine_condition_stays_real)(const void *caller);
 extern bool (*bine_semaphore_stays_real)(const void *caller, const void *semaphore);
 /* The semaphore that this thread last tried to take in vain, for functions that judge by it: locks
  * of a program are tried first, with the global lock. */
-extern
-    __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local const void *bine_semaphore_refused;
+extern __attribute__((visibility("hidden"),
+                      tls_model("initial-exec"))) _Thread_local const void *bine_semaphore_refused;
 
 /*
  * The interpreter runs handlers of signals only in its main thread, and asks pthread_self whether

@@ -11,16 +11,19 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #define BINE_LIBC(family, name)
-#define BINE_LIBC_AS(family, name, like) \
-    _Static_assert(__builtin_types_compatible_p(__typeof__(name), __typeof__(like)), #name " is not like " #like);
+#define BINE_LIBC_AS(family, name, like)                                             \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(name), __typeof__(like)), \
+                   #name " is not like " #like);
 #define BINE_LIBC_ORIGINAL(family, name)
 #include "libc/libc.def"
 #undef BINE_LIBC
 #pragma GCC diagnostic pop
 
 const struct bine_symbol bine_symbols[] = {
-#define BINE_LIBC(family, name) {#name, BINE_PATCH_##family, (void *)hook_##name, (void **)&bine_libc.name},
-#define BINE_LIBC_AS(family, name, like) {#name, BINE_PATCH_##family, (void *)hook_##like, (void **)&bine_libc.name},
+#define BINE_LIBC(family, name) \
+    {#name, BINE_PATCH_##family, (void *)hook_##name, (void **)&bine_libc.name},
+#define BINE_LIBC_AS(family, name, like) \
+    {#name, BINE_PATCH_##family, (void *)hook_##like, (void **)&bine_libc.name},
 #define BINE_LIBC_ORIGINAL(family, name)
 #include "libc/libc.def"
 #undef BINE_LIBC
@@ -55,7 +58,8 @@ static void build(void)
             if (taken == 0) {
                 /* Rows are entered in order, so that two builders agree on each place. */
                 uint16_t empty = 0;
-                if (atomic_compare_exchange_strong(&buckets[place], &empty, (uint16_t)(row + 1)) || empty == row + 1)
+                if (atomic_compare_exchange_strong(&buckets[place], &empty, (uint16_t)(row + 1)) ||
+                    empty == row + 1)
                     break;
             }
         }
@@ -79,14 +83,15 @@ const struct bine_symbol *bine_symbol_find(const char *name)
 
 unsigned bine_families_with_inner(unsigned families)
 {
-    unsigned keep_records = BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_FILE | BINE_PATCH_STDIO;
+    unsigned keep_records =
+        BINE_PATCH_SOCKET | BINE_PATCH_SELECT | BINE_PATCH_FILE | BINE_PATCH_STDIO;
     unsigned all = families;
     if (families & keep_records)
         all |= BINE_PATCH_DESCRIPTOR;
     if (families & BINE_PATCH_THREAD)
         all |= BINE_PATCH_SEMAPHORE | BINE_PATCH_GREENLETS | BINE_PATCH_INTERPRETER;
     if (families)
-        all |=
-            BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE | BINE_PATCH_SYSCALL | BINE_PATCH_HANDLERS;
+        all |= BINE_PATCH_LOADER | BINE_PATCH_LOCAL_KEYS | BINE_PATCH_CONFINE | BINE_PATCH_SYSCALL |
+               BINE_PATCH_HANDLERS;
     return all;
 }

@@ -70,7 +70,8 @@ bool bine_cancellation_due(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     const struct bine_thread_state *state = bine_thread_state_of(g, false);
-    return state && state->requested && !state->leaving && !hub->no_park && !g->shields && !is_disabled(g, state);
+    return state && state->requested && !state->leaving && !hub->no_park && !g->shields &&
+           !is_disabled(g, state);
 }
 
 void bine_cancellation_act(struct bine_hub *hub)

@@ -46,8 +46,10 @@ static _Noreturn void jump(struct bine_thread_state *state)
     longjmp(where, 1);
 }
 
-static _Unwind_Reason_Code cleanup_look(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-                                        struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
+static _Unwind_Reason_Code cleanup_look(int version, _Unwind_Action actions,
+                                        _Unwind_Exception_Class class,
+                                        struct _Unwind_Exception *exception,
+                                        struct _Unwind_Context *context, void *arg)
 {
     struct bine_thread_state *state = arg;
     bool end = actions & _UA_END_OF_STACK;

@@ -40,7 +40,8 @@ struct thread {
 
 static struct thread *thread_of(struct bine_lot_bucket *bucket, pthread_t thread)
 {
-    struct bine_lot_record *record = bine_lot_find(bucket, (const void *)thread, BINE_RECORD_THREAD);
+    struct bine_lot_record *record =
+        bine_lot_find(bucket, (const void *)thread, BINE_RECORD_THREAD);
     return record ? record->item : NULL;
 }
 
@@ -131,8 +132,8 @@ static size_t stack_size_of(const pthread_attr_t *attributes)
     return size < most ? size : most;
 }
 
-int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle, const pthread_attr_t *attributes,
-                                void *(*run)(void *), void *arg)
+int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle,
+                                const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
 {
     int saved_errno = errno, state = PTHREAD_CREATE_JOINABLE;
     struct thread *thread = calloc(1, sizeof *thread);
@@ -181,7 +182,8 @@ pthread_t bine_thread_greenlet_self(void)
     if (__builtin_expect(atomic_load_explicit(&bine_identity_sought, memory_order_relaxed), 0) &&
         bine_identity_is_main && bine_identity_is_main(hub))
         return (pthread_t)bine_identity_of_main;
-    const struct bine_greenlet *g = hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
+    const struct bine_greenlet *g =
+        hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
     /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the
      * child's root. */
     if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
@@ -212,7 +214,8 @@ bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
 /* ---- join, detach, cancel -------------------------------------------------------------------- */
 
 /* One wait; the bucket is unlocked meanwhile. */
-static int wait_once(struct bine_lot_bucket *bucket, struct thread *thread, int64_t deadline, unsigned flags)
+static int wait_once(struct bine_lot_bucket *bucket, struct thread *thread, int64_t deadline,
+                     unsigned flags)
 {
     struct bine_lot_waiter waiter;
     bine_lot_waiter_init(&waiter, bine_hub_here(), thread->greenlet);
@@ -243,7 +246,8 @@ static int wait_for_end(struct bine_lot_bucket *bucket, struct thread *thread, c
     return error == ETIME ? ETIMEDOUT : error;
 }
 
-int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock, const struct timespec *until, bool wait)
+int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock,
+                              const struct timespec *until, bool wait)
 {
     struct bine_lot_bucket *bucket = bine_lot_lock((const void *)handle);
     struct thread *thread = thread_of(bucket, handle);
@@ -331,7 +335,8 @@ int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes
     struct bine_hub *hub = bine_hub_here();
     struct bine_greenlet *g = (struct bine_greenlet *)handle;
     if (hub && g->hub == hub && g->stack)
-        error = pthread_attr_setstack(attributes, bine_stack_bottom(g->stack), bine_stack_size(g->stack));
+        error = pthread_attr_setstack(attributes, bine_stack_bottom(g->stack),
+                                      bine_stack_size(g->stack));
     return error;
 }
 

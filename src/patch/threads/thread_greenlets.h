@@ -23,8 +23,8 @@ extern bool (*bine_thread_stays_real)(void);
  * NULL. */
 struct bine_hub *bine_thread_greenlets_hub(void);
 
-int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *thread, const pthread_attr_t *attributes,
-                                void *(*run)(void *), void *arg);
+int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *thread,
+                                const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 
 /* Returns the current greenlet as a pthread_t. In the root and on threads without a hub it returns
  * libc's answer. */
@@ -36,7 +36,8 @@ bool bine_thread_greenlet_known(pthread_t thread, pthread_t *real);
 
 /* `until` NULL: the wait has no limit. Any thread. EINVAL: the greenlet is detached, or another one
  * joins it. EDEADLK: it would join itself. */
-int bine_thread_greenlet_join(pthread_t thread, void **value, clockid_t clock, const struct timespec *until, bool wait);
+int bine_thread_greenlet_join(pthread_t thread, void **value, clockid_t clock,
+                              const struct timespec *until, bool wait);
 int bine_thread_greenlet_detach(pthread_t thread);
 /* ESRCH: it is no greenlet, or has been joined. ENOMEM. */
 int bine_thread_greenlet_cancel(pthread_t thread);

@@ -22,7 +22,8 @@ struct join {
 static void run_join(struct bine_offload_job *job)
 {
     struct join *join = BINE_CONTAINER_OF(job, struct join, job);
-    join->result = join->until ? bine_libc.pthread_clockjoin_np(join->thread, join->value, join->clock, join->until)
+    join->result = join->until ? bine_libc.pthread_clockjoin_np(join->thread, join->value,
+                                                                join->clock, join->until)
                                : bine_libc.pthread_join(join->thread, join->value);
 }
 
@@ -57,7 +58,8 @@ int bine_thread_join(struct bine_hub *hub, pthread_t thread, void **value, clock
             return error;
         if (pause)
             break;
-        bine_park(hub, "join thread", (uintptr_t)thread, bine_hub_deadline(hub, 100 * BINE_US), BINE_PARK_FIRM);
+        bine_park(hub, "join thread", (uintptr_t)thread, bine_hub_deadline(hub, 100 * BINE_US),
+                  BINE_PARK_FIRM);
     }
     struct join join = {
         .job.run = run_join,

@@ -1,4 +1,5 @@
-/* What one thread does to the greenlets and hubs of another: joining, killing, detaching, calling. Fit for TSan. */
+/* What one thread does to the greenlets and hubs of another: joining, killing, detaching, calling.
+ * Fit for TSan. */
 #include <bine.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,7 +43,7 @@ static void *sleeps(void *arg)
     return arg;
 }
 
-/* ---- join ------------------------------------------------------------------------------------- */
+/* ---- join ------------------------------------------------------------------------------------ */
 
 static void *join_many(void *arg)
 {
@@ -108,7 +109,7 @@ TEST(who_joins_across_threads_can_be_killed)
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
 }
 
-/* ---- kill, detach ----------------------------------------------------------------------------- */
+/* ---- kill, detach ---------------------------------------------------------------------------- */
 
 static void *kill_many(void *arg)
 {
@@ -157,7 +158,7 @@ TEST(killall_from_another_thread_waits_only_so_long)
     CHECK_OK(bine_event_free(event));
 }
 
-/* ---- call ------------------------------------------------------------------------------------- */
+/* ---- call ------------------------------------------------------------------------------------ */
 
 static void *at_home(void *arg)
 {
@@ -205,7 +206,8 @@ TEST(a_function_is_called_in_another_hub)
     CHECK_EQ(bine_hub_greenlets(), 0u);
 }
 
-/* The usual C function: it is told that it was killed, cleans up and returns what it always returns. */
+/* The usual C function: it is told that it was killed, cleans up and returns what it always
+ * returns. */
 static atomic_int began;
 
 static void *hangs(void *arg)
@@ -351,7 +353,7 @@ TEST(two_hubs_can_call_each_other_at_once)
     CHECK_OK(bine_workers_join(workers, BINE_FOREVER));
 }
 
-/* ---- threads and processes that end ------------------------------------------------------------ */
+/* ---- threads and processes that end ---------------------------------------------------------- */
 
 static void *never_looks(void *stop)
 {

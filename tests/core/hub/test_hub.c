@@ -180,7 +180,8 @@ TEST(deadlock_is_edeadlk_with_a_dump_of_who_waits_for_what)
 static void wait_for_several(void)
 {
     bine_greenlet *g = bine_spawn(waits_for_ever, (void *)3);
-    bine_event *events[] = {bine_event_new(0), bine_event_new(0), bine_event_new(0), bine_event_new(0)};
+    bine_event *events[] = {bine_event_new(0), bine_event_new(0), bine_event_new(0),
+                            bine_event_new(0)};
     void *all[] = {events[3], g, events[0], events[1], events[2]};
     bine_event_set(events[3]); /* ready: it is not waited for any more */
     if (bine_wait(all, 5, NULL, 5, BINE_FOREVER) != -1 || errno != EDEADLK)
@@ -201,7 +202,8 @@ TEST(a_dump_says_for_what_a_wait_waits)
     while (last > text && last[-1] != '\n')
         last--;
     CHECK_EQ(sscanf(last, "%p %p", &events[0], &events[1]), 2);
-    snprintf(wanted, sizeof wanted, "waits_for_ever(3)>, event %p, event %p, and 1 more", events[0], events[1]);
+    snprintf(wanted, sizeof wanted, "waits_for_ever(3)>, event %p, event %p, and 1 more", events[0],
+             events[1]);
     if (!strstr(text, "root>: parked in wait for <Greenlet") || !strstr(text, wanted))
         FAIL("%s is not in %s", wanted, text);
 }
@@ -327,7 +329,8 @@ static void *posts_stop(void *arg)
 TEST(ready_greenlets_cannot_starve_messages_and_timers)
 {
     bool stop = false, also = false;
-    bine_greenlet *all[] = {bine_spawn(ready_for_ever, &stop), bine_spawn(ready_for_ever, &stop), NULL};
+    bine_greenlet *all[] = {bine_spawn(ready_for_ever, &stop), bine_spawn(ready_for_ever, &stop),
+                            NULL};
     pthread_t thread;
     void *both[] = {bine_hub_get(), &also};
     CHECK_EQ(pthread_create(&thread, NULL, posts_stop, both), 0);
@@ -339,7 +342,7 @@ TEST(ready_greenlets_cannot_starve_messages_and_timers)
     pthread_join(thread, NULL);
 }
 
-/* ---- the end of a thread ------------------------------------------------------------------------------------ */
+/* ---- the end of a thread --------------------------------------------------------------------- */
 
 static int respawned;
 
@@ -383,7 +386,8 @@ static void *make_a_hub(void *arg)
     return arg;
 }
 
-/* A visitor allocates and writes to descriptors: other threads must not spin for a lock meanwhile. */
+/* A visitor allocates and writes to descriptors: other threads must not spin for a lock
+ * meanwhile. */
 static void visit(struct bine_hub *hub, void *count)
 {
     (void)hub;
@@ -441,7 +445,7 @@ TEST(hazard_105_hooks_are_added_by_several_threads_at_once)
         CHECK_EQ(called[i], 1);
 }
 
-/* ---- records that are used again --------------------------------------------------------------------------------- */
+/* ---- records that are used again ------------------------------------------------------------- */
 
 static _Atomic(struct bine_hub *) known;
 

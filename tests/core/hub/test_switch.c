@@ -106,13 +106,15 @@ TEST(hazard_03_a_cxx_runtime_may_be_loaded_while_greenlets_are_parked)
 }
 
 #if defined(__x86_64__)
-/* Every control bit of MXCSR and the x87 control word that the ABI makes callee-saved, in random patterns. */
+/* Every control bit of MXCSR and the x87 control word that the ABI makes callee-saved, in random
+ * patterns. */
 static void *keeps_control_words(void *seed)
 {
     unsigned random = (unsigned)(intptr_t)seed * 2654435761u;
     for (int i = 0; i < 200; i++) {
         random = random * 1664525 + 1013904223;
-        unsigned mxcsr = ((random >> 8) & 0xe040) | 0x1f80; /* exceptions stay masked: 1/0 elsewhere must not trap */
+        /* Exceptions stay masked: 1/0 elsewhere must not trap. */
+        unsigned mxcsr = ((random >> 8) & 0xe040) | 0x1f80;
         unsigned short x87 = (unsigned short)(0x037f | (random >> 16 & 0x0c00));
         _mm_setcsr(mxcsr);
         __asm__ volatile("fldcw %0" : : "m"(x87));
@@ -166,30 +168,38 @@ TEST(hazard_20_rounding_modes_follow_the_greenlet)
     CHECK_EQ(fegetround(), FE_TONEAREST);
 }
 
-/* Values in every callee-saved register, through asm so that the compiler cannot move them to the stack. */
+/* Values in every callee-saved register, through asm so that the compiler cannot move them to the
+ * stack. */
 static void *keeps_registers(void *arg)
 {
 #if defined(__x86_64__)
     for (long i = 0; i < 100; i++) {
         long seed = (long)(intptr_t)arg * 1000 + i, bad = 0;
-        /* bine_sleep(0): a call from asm clobbers what the ABI lets it clobber. The stack is 16-byte aligned there. */
+        /* bine_sleep(0): a call from asm clobbers what the ABI lets it clobber. The stack is
+         * 16-byte aligned there. */
         __asm__ volatile(
-            "movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\tpushq %%rbp\n\tpushq %%rbx\n\t"
+            "movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\tpushq "
+            "%%rbp\n\tpushq %%rbx\n\t"
             "pushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\tpushq %[seed]\n\t"
-            "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\tleaq 3(%%rbx), %%r13\n\t"
+            "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\tleaq 3(%%rbx), "
+            "%%r13\n\t"
             "leaq 4(%%rbx), %%r14\n\tleaq 5(%%rbx), %%r15\n\t"
             "xorl %%edi, %%edi\n\tcall bine_sleep@PLT\n\t"
             "popq %%rcx\n\txorl %%eax, %%eax\n\tsubq %%rcx, %%rbx\n\torq %%rbx, %%rax\n\t"
-            "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\tsubq %%rcx, %%r12\n\tsubq $2, %%r12\n\torq %%r12, "
+            "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\tsubq %%rcx, %%r12\n\tsubq $2, "
+            "%%r12\n\torq %%r12, "
             "%%rax\n\t"
-            "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\tsubq %%rcx, %%r14\n\tsubq $4, %%r14\n\torq "
+            "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\tsubq %%rcx, %%r14\n\tsubq "
+            "$4, %%r14\n\torq "
             "%%r14, %%rax\n\t"
             "subq %%rcx, %%r15\n\tsubq $5, %%r15\n\torq %%r15, %%rax\n\t"
-            "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq %%rbp\n\tpopq %%rsp\n\t"
+            "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq "
+            "%%rbp\n\tpopq %%rsp\n\t"
             : "=&a"(bad), [seed] "+D"(seed)
             :
-            : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-              "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+            : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2",
+              "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+              "xmm13", "xmm14", "xmm15");
         CHECK_EQ(bad, 0);
     }
 #elif defined(__aarch64__)
@@ -257,7 +267,8 @@ TEST(hazard_21_no_false_elf_property)
 {
 #ifdef BINE_SWITCH_OBJECT
     char command[400];
-    snprintf(command, sizeof command, "readelf -n '%s' 2>/dev/null | grep -q SHSTK", BINE_SWITCH_OBJECT);
+    snprintf(command, sizeof command, "readelf -n '%s' 2>/dev/null | grep -q SHSTK",
+             BINE_SWITCH_OBJECT);
     CHECK_NE(system(command), 0);
 #else
     FAIL("the build did not say which object to look at");

@@ -145,7 +145,8 @@ static void *sleeps(void *arg)
     return NULL;
 }
 
-/* hazard 27: sorted lists took 17 s of processor time for this; a heap takes under one. No assertion on time. */
+/* hazard 27: sorted lists took 17 s of processor time for this; a heap takes under one. No
+ * assertion on time. */
 TEST(hazard_27_many_timers, .seconds = 60)
 {
     int n = harness_instrumented() ? 500 : 50000;

@@ -1,4 +1,5 @@
-/* SIGSEGV that is no overflow goes to the handler that was there before, as the kernel would have called it. */
+/* SIGSEGV that is no overflow goes to the handler that was there before, as the kernel would have
+ * called it. */
 #include <bine.h>
 #include <signal.h>
 #include <sys/wait.h>

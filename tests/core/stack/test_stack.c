@@ -170,7 +170,8 @@ static bool madvise_guards(int writable)
     return guarded;
 }
 
-/* Guards come by ones, twos, fours ... and where a slab ends: each stack is to have its own. The kernel tells what cannot be read. */
+/* Guards come by ones, twos, fours ... and where a slab ends: each stack is to have its own. The
+ * kernel tells what cannot be read. */
 static void every_stack_has_its_guard(void)
 {
     enum {
@@ -258,7 +259,8 @@ TEST(hazard_18_with_mprotect_too_many_is_enomem_and_nothing_is_lost, .seconds = 
     CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-/* A frame that begins near the end of its stack and is larger than `size`, of which only the far end is touched. */
+/* A frame that begins near the end of its stack and is larger than `size`, of which only the far
+ * end is touched. */
 static __attribute__((noinline)) int jumps(size_t size)
 {
     volatile char *frame = __builtin_alloca(size);
@@ -323,7 +325,8 @@ static void check_reported(void (*body)(void), const char *report)
         SKIP("the sanitizer or emulator reports overflows in its own way");
     int status = in_child(body);
     if (WIFEXITED(status))
-        FAIL("%s", WEXITSTATUS(status) == 3 ? "a neighbour's stack was overwritten" : "nobody noticed");
+        FAIL("%s",
+             WEXITSTATUS(status) == 3 ? "a neighbour's stack was overwritten" : "nobody noticed");
     CHECK_EQ(WTERMSIG(status), SIGSEGV);
     CHECK(strstr(child_output, report) != NULL);
 }
@@ -345,7 +348,8 @@ TEST(hazard_41_so_it_is_where_guards_are_made_by_mprotect_only)
 
 static void *uses_all_of_it(void *size)
 {
-    volatile char *frame = __builtin_alloca((size_t)size - 4096); /* all but what its caller has used */
+    /* All but what its caller has used. */
+    volatile char *frame = __builtin_alloca((size_t)size - 4096);
     for (size_t at = 0; at < (size_t)size - 4096; at += 4096)
         frame[at] = 1;
     return NULL;
@@ -355,7 +359,8 @@ TEST(hazard_98_a_greenlet_gets_the_stack_that_it_asked_for)
 {
     for (size_t size = 16384; size <= (size_t)64 << 20; size *= 2) {
         bine_spawn_options options = {.stack_size = size};
-        CHECK_OK(bine_join(bine_spawn_with(&options, uses_all_of_it, (void *)size), NULL, BINE_FOREVER));
+        CHECK_OK(
+            bine_join(bine_spawn_with(&options, uses_all_of_it, (void *)size), NULL, BINE_FOREVER));
     }
 }
 

@@ -24,13 +24,14 @@ void http_begin(struct http_request *request)
     request->body_size = request->left = request->head_size = request->length = 0;
 }
 
-/* ---- characters ------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 /* Of methods and field names. */
 static size_t token_length(const char *text, size_t size)
 {
     size_t length = 0;
-    while (length < size && text[length] > ' ' && text[length] < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", text[length]))
+    while (length < size && text[length] > ' ' && text[length] < 0x7f &&
+           !strchr("\"(),/:;<=>?@[\\]{}", text[length]))
         length++;
     return length;
 }
@@ -43,7 +44,8 @@ static bool visible(const char *text, size_t size)
     return true;
 }
 
-/* Field values and chunk extensions: no control characters but tabs. Bytes of other character sets may come. */
+/* Field values and chunk extensions: no control characters but tabs. Bytes of other character sets
+ * may come. */
 static bool is_value(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -65,7 +67,7 @@ static void trim(const char **text, size_t *size)
         --*size;
 }
 
-/* ---- lines; true: it is as it should be ------------------------------------------------------- */
+/* ---- lines; true: it is as it should be ------------------------------------------------------ */
 
 static bool request_line(struct http_request *request, const char *line, size_t size)
 {
@@ -73,8 +75,9 @@ static bool request_line(struct http_request *request, const char *line, size_t 
         return true; /* RFC 9112 2.2: an empty line may come before */
     size_t method = token_length(line, size);
     const char *url = line + method + 1, *end = line + size;
-    const char *space =
-        method > 0 && method < size && line[method] == ' ' ? memchr(url, ' ', (size_t)(end - url)) : NULL;
+    const char *space = method > 0 && method < size && line[method] == ' '
+                            ? memchr(url, ' ', (size_t)(end - url))
+                            : NULL;
     if (!space || space == url || space - url >= URL_LIMIT || !visible(url, (size_t)(space - url)))
         return false;
     if (same(line, method, "CONNECT") || end - space != 9 || memcmp(space, " HTTP/1.", 8) != 0 ||
@@ -142,14 +145,17 @@ static bool chunk_size(struct http_request *request, const char *line, size_t si
     request->left = 0;
     for (; length < size; length++) {
         const char *digit =
-            line[length] ? strchr(digits, line[length] | ('A' <= line[length] && line[length] <= 'F' ? 32 : 0)) : NULL;
+            line[length] ? strchr(digits, line[length] |
+                                              ('A' <= line[length] && line[length] <= 'F' ? 32 : 0))
+                         : NULL;
         if (!digit)
             break;
         request->left = request->left * 16 + (size_t)(digit - digits);
         if (request->left > BODY_LIMIT)
             return false;
     }
-    if (length == 0 || (length < size && line[length] != ';') || !is_value(line + length, size - length))
+    if (length == 0 || (length < size && line[length] != ';') ||
+        !is_value(line + length, size - length))
         return false;
     request->body_size += request->left;
     request->state = request->left ? CHUNK_DATA : TRAILERS;
@@ -178,7 +184,7 @@ static bool take_line(struct http_request *request, const char *line, size_t siz
     }
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static enum http_outcome take_body(struct http_request *request, const char **data, size_t *size)
 {
@@ -224,7 +230,8 @@ enum http_outcome http_take(struct http_request *request, const char **data, siz
 {
     while (*size > 0) {
         bool body = request->state == BODY || request->state == CHUNK_DATA;
-        enum http_outcome outcome = body ? take_body(request, data, size) : take_text(request, data, size);
+        enum http_outcome outcome =
+            body ? take_body(request, data, size) : take_text(request, data, size);
         if (outcome != HTTP_MORE)
             return outcome;
     }

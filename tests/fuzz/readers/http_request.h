@@ -1,7 +1,7 @@
 /*
- * Requests of HTTP/1.0 and 1.1, read strictly (RFC 9112). Wherever two programs could disagree about where a request ends,
- * it is refused: what stands in front of a server may have taken the other view, and an attacker's second request for a
- * part of the first one.
+ * Requests of HTTP/1.0 and 1.1, read strictly (RFC 9112). Wherever two programs could disagree
+ * about where a request ends, it is refused: what stands in front of a server may have taken the
+ * other view, and an attacker's second request for a part of the first one.
  */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -30,7 +30,7 @@ struct http_request {
 enum http_outcome {
     HTTP_MORE,  /* all was taken, and the request goes on */
     HTTP_WHOLE, /* a request is complete; what follows belongs to the next */
-    HTTP_BAD    /* this is no request, or it is too large: nothing more can be read from this connection */
+    HTTP_BAD    /* no request, or too large: nothing more can be read from this connection */
 };
 
 /* Begin a request; *request need not be initialised. */

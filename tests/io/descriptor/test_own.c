@@ -1,4 +1,5 @@
-/* The program closes every number, those of the runtime's own descriptors among them, and other files take them. */
+/* The program closes every number, those of the runtime's own descriptors among them, and other
+ * files take them. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -236,8 +237,8 @@ TEST(hazard_59_the_hooks_notice_at_once)
     CHECK_EQ(atomic_load(&bine_own_losses) - before, (unsigned)own.count);
     int64_t start = bine_hub_now(bine_hub_get());
     check_works();
-    CHECK_LT(bine_hub_now(bine_hub_get()) - start,
-             (harness_instrumented() ? 20 : 1) * BINE_SECOND); /* and not at the next look, two seconds later */
+    /* And not at the next look, two seconds later. */
+    CHECK_LT(bine_hub_now(bine_hub_get()) - start, (harness_instrumented() ? 20 : 1) * BINE_SECOND);
     own = open_now();
     before = atomic_load(&bine_own_losses);
     int null = open("/dev/null", O_RDWR);

@@ -1,4 +1,5 @@
-/* The first servers of a process start on several threads at once: each of them may rely on what SIGPIPE does. */
+/* The first servers of a process start on several threads at once: each of them may rely on what
+ * SIGPIPE does. */
 #include <bine.h>
 #include <pthread.h>
 #include <signal.h>

@@ -7,7 +7,7 @@
 
 #include "io/file/file.h"
 
-/* ---- reading and writing --------------------------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 TEST(reads_and_writes_at_an_offset_are_libcs)
 {
@@ -29,7 +29,8 @@ TEST(reads_and_writes_at_an_offset_are_libcs)
             CHECK_EQ(error, errno);
             if (got > 0)
                 CHECK_MEMORY(ours, theirs, (size_t)got);
-            struct iovec vector[] = {{ours, sizes[s] / 3}, {NULL, 0}, {ours + sizes[s] / 3, sizes[s] - sizes[s] / 3}};
+            struct iovec vector[] = {
+                {ours, sizes[s] / 3}, {NULL, 0}, {ours + sizes[s] / 3, sizes[s] - sizes[s] / 3}};
             CHECK_EQ(preadv(fd, vector, 3, offsets[o]), got);
             if (got > 0)
                 CHECK_MEMORY(ours, theirs, (size_t)got);
@@ -149,11 +150,12 @@ TEST(a_killed_greenlet_does_not_begin_to_wait)
     finish(heart);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static void use_paths(void)
 {
-    const char *path = own_path("path"), *other = own_path("other"), *directory = own_path("directory");
+    const char *path = own_path("path"), *other = own_path("other"),
+               *directory = own_path("directory");
     struct stat status;
     struct stat64 status64;
     struct statx extended;

@@ -1,4 +1,5 @@
-/* FIFOs, locks, copying, and what else is read like a file: this program's own calls are patched. */
+/* FIFOs, locks, copying, and what else is read like a file: this program's own calls are
+ * patched. */
 #include "io/beats.h"
 
 #include <pty.h>
@@ -14,7 +15,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-/* ---- FIFOs --------------------------------------------------------------------------------------------------- */
+/* ---- FIFOs ----------------------------------------------------------------------------------- */
 
 static const char *fifo;
 
@@ -37,7 +38,8 @@ TEST(opening_a_fifo_waits_for_the_other_end)
     close(fd);
     CHECK_ERROR(open(fifo, O_WRONLY | O_NONBLOCK), ENXIO);
     for (int turn = 0; turn < 2; turn++) {
-        bine_greenlet *first = bine_spawn(open_fifo, (void *)(intptr_t)(turn ? O_RDONLY : O_WRONLY));
+        bine_greenlet *first =
+            bine_spawn(open_fifo, (void *)(intptr_t)(turn ? O_RDONLY : O_WRONLY));
         CHECK_OK(bine_sleep(10 * BINE_MS));
         CHECK(!bine_dead(first));
         fd = open(fifo, turn ? O_WRONLY : O_RDONLY);
@@ -68,7 +70,7 @@ TEST(opening_a_fifo_waits_for_the_other_end)
     finish(heart);
 }
 
-/* ---- from one to the other ------------------------------------------------------------------------------------ */
+/* ---- from one to the other ------------------------------------------------------------------- */
 
 struct receiver {
     int fd;
@@ -111,7 +113,8 @@ TEST(sendfile_to_a_slow_peer_lets_others_run)
             CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
         } else {
             CHECK_EQ(lseek(fd, 1000, SEEK_SET), 1000);
-            CHECK_EQ(sendfile(pair[1], fd, NULL, SIZE), SIZE - 1000); /* up to the end of the file */
+            /* Up to the end of the file. */
+            CHECK_EQ(sendfile(pair[1], fd, NULL, SIZE), SIZE - 1000);
             CHECK_EQ(lseek(fd, 0, SEEK_CUR), SIZE);
             CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
         }
@@ -213,7 +216,7 @@ TEST(tee_waits_for_bytes)
     finish(heart);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------------------ */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 struct locking {
     int fd;
@@ -266,7 +269,8 @@ TEST(file_locks_between_greenlets)
         CHECK_EQ(take_lock(second, kind, false), -1);
         CHECK_EQ(errno, EAGAIN);
         struct locking locking = {.fd = second, .kind = kind}, doomed = locking;
-        bine_greenlet *waiter = bine_spawn(lock_it, &locking), *victim = bine_spawn(lock_it, &doomed);
+        bine_greenlet *waiter = bine_spawn(lock_it, &locking),
+                      *victim = bine_spawn(lock_it, &doomed);
         CHECK_OK(bine_sleep(10 * BINE_MS));
         CHECK(!locking.has_it);
         CHECK_OK(bine_kill(victim));
@@ -321,7 +325,7 @@ TEST(file_locks_between_processes)
     finish(heart);
 }
 
-/* ---- what else is read ------------------------------------------------------------------------------------------- */
+/* ---- what else is read ----------------------------------------------------------------------- */
 
 static int other_end;
 static void (*make_ready)(void);

@@ -1,6 +1,6 @@
 /*
- * Names: real look-ups compared with libc's, and slow ones simulated by putting a function of the test's in the place
- * of libc's getaddrinfo in the table of originals.
+ * Names: real look-ups compared with libc's, and slow ones simulated by putting a function of the
+ * test's in the place of libc's getaddrinfo in the table of originals.
  */
 #include "harness.h"
 
@@ -18,7 +18,7 @@
 #include "io/offload/offload.h"
 #include "libc/libc.h"
 
-/* ---- a slow name service --------------------------------------------------------------------------- */
+/* ---- a slow name service --------------------------------------------------------------------- */
 
 static sem_t answer;       /* each look-up takes one */
 static atomic_int asked;   /* look-ups begun */
@@ -29,7 +29,8 @@ static int fake_status, fake_errno;
 static int slow_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                             struct addrinfo **result)
 {
-    static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = getaddrinfo;
+    static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        getaddrinfo;
     asked++;
     while (sem_wait(&answer) != 0)
         ;
@@ -64,7 +65,8 @@ struct question {
 static void *ask(void *arg)
 {
     struct question *question = arg;
-    question->status = bine_getaddrinfo(question->node, question->service, question->hints, &question->result);
+    question->status =
+        bine_getaddrinfo(question->node, question->service, question->hints, &question->result);
     question->error = errno;
     return NULL;
 }
@@ -122,8 +124,8 @@ TEST(hazard_06_numeric_hosts_are_answered_at_once)
     char text[64], port[16];
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.1.2.3"), .sin_port = htons(99)};
-    CHECK_EQ(bine_getnameinfo((struct sockaddr *)&address, sizeof address, text, sizeof text, port, sizeof port,
-                              NI_NUMERICHOST | NI_NUMERICSERV),
+    CHECK_EQ(bine_getnameinfo((struct sockaddr *)&address, sizeof address, text, sizeof text, port,
+                              sizeof port, NI_NUMERICHOST | NI_NUMERICSERV),
              0);
     CHECK_STRING(text, "10.1.2.3");
     CHECK_STRING(port, "99");
@@ -215,7 +217,8 @@ TEST(a_scope_ends_the_wait)
     make_slow();
     struct question question = {.node = "slow.example"};
     bine_timeout scope;
-    CHECK_OK(bine_timeout_begin(&scope, 20 * BINE_MS * harness_slower())); /* the server has been asked by then */
+    /* The server has been asked by then. */
+    CHECK_OK(bine_timeout_begin(&scope, 20 * BINE_MS * harness_slower()));
     ask(&question);
     CHECK_EQ(question.status, EAI_SYSTEM);
     CHECK_EQ(question.error, ETIMEDOUT);
@@ -229,7 +232,8 @@ TEST(a_scope_ends_the_wait)
 TEST(killing_one_of_those_who_share_leaves_the_others_waiting)
 {
     make_slow();
-    struct question questions[3] = {{.node = "x.example"}, {.node = "x.example"}, {.node = "x.example"}};
+    struct question questions[3] = {
+        {.node = "x.example"}, {.node = "x.example"}, {.node = "x.example"}};
     bine_greenlet *all[3];
     for (int i = 0; i < 3; i++)
         CHECK_NE(all[i] = bine_spawn(ask, &questions[i]), NULL);
@@ -288,7 +292,7 @@ TEST(after_fork_the_child_joins_no_lookup_of_the_parent)
     freeaddrinfo(question.result);
 }
 
-/* ---- against libc -------------------------------------------------------------------------------------- */
+/* ---- against libc ---------------------------------------------------------------------------- */
 
 static void check_same_addresses(const struct addrinfo *ours, const struct addrinfo *theirs)
 {
@@ -342,12 +346,15 @@ TEST(real_lookups_answer_as_libc_does)
 TEST(getnameinfo_answers_as_libc_does, .seconds = 60)
 {
     CHECK_NE(bine_getcurrent(), NULL);
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(25), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(25), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     struct sockaddr strange = {.sa_family = 200};
     const struct sockaddr *addresses[] = {(struct sockaddr *)&v4, (struct sockaddr *)&v6, &strange};
     socklen_t lengths[] = {sizeof v4, sizeof v6, sizeof strange};
-    int flags[] = {0, NI_NUMERICHOST, NI_NUMERICSERV, NI_DGRAM, NI_NAMEREQD, NI_NUMERICHOST | NI_NUMERICSERV};
+    int flags[] = {0,        NI_NUMERICHOST, NI_NUMERICSERV,
+                   NI_DGRAM, NI_NAMEREQD,    NI_NUMERICHOST | NI_NUMERICSERV};
     socklen_t sizes[] = {0, 1, 4, 200};
     for (int a = 0; a < 3; a++)
         for (int f = 0; f < 6; f++)
@@ -355,11 +362,12 @@ TEST(getnameinfo_answers_as_libc_does, .seconds = 60)
                 for (int s = 0; s < 4; s++) {
                     if (!(flags[f] & NI_NUMERICHOST) && (s == 1 || s == 2))
                         continue;
-                    char our_host[200] = "?", our_service[200] = "?", host[200] = "?", service[200] = "?";
-                    int ours =
-                        bine_getnameinfo(addresses[a], lengths[a], our_host, sizes[h], our_service, sizes[s], flags[f]);
-                    int theirs =
-                        bine_libc.getnameinfo(addresses[a], lengths[a], host, sizes[h], service, sizes[s], flags[f]);
+                    char our_host[200] = "?", our_service[200] = "?", host[200] = "?",
+                         service[200] = "?";
+                    int ours = bine_getnameinfo(addresses[a], lengths[a], our_host, sizes[h],
+                                                our_service, sizes[s], flags[f]);
+                    int theirs = bine_libc.getnameinfo(addresses[a], lengths[a], host, sizes[h],
+                                                       service, sizes[s], flags[f]);
                     CHECK_EQ(ours, theirs);
                     if (ours == 0) {
                         CHECK_STRING(our_host, host);
@@ -382,7 +390,8 @@ TEST(reentrant_forms_fill_the_buffer_as_libc_does)
         for (size_t skew = 0; skew < 3; skew++) {
             struct passwd our_user, their_user, *our_result, *their_result;
             int our_status = bine_getpwnam_r("root", &our_user, ours + skew, size, &our_result);
-            int their_status = bine_libc.getpwnam_r("root", &their_user, theirs + skew, size, &their_result);
+            int their_status =
+                bine_libc.getpwnam_r("root", &their_user, theirs + skew, size, &their_result);
             CHECK_EQ(our_status, their_status);
             CHECK_EQ(!our_result, !their_result);
             if (our_result) {
@@ -394,10 +403,10 @@ TEST(reentrant_forms_fill_the_buffer_as_libc_does)
             }
             struct hostent our_host, their_host, *our_found, *their_found;
             int our_error = 0, their_error = 0;
-            our_status =
-                bine_gethostbyname2_r("localhost", AF_INET, &our_host, ours + skew, size, &our_found, &our_error);
-            their_status = bine_libc.gethostbyname2_r("localhost", AF_INET, &their_host, theirs + skew, size,
-                                                      &their_found, &their_error);
+            our_status = bine_gethostbyname2_r("localhost", AF_INET, &our_host, ours + skew, size,
+                                               &our_found, &our_error);
+            their_status = bine_libc.gethostbyname2_r(
+                "localhost", AF_INET, &their_host, theirs + skew, size, &their_found, &their_error);
             CHECK_EQ(our_status, their_status);
             CHECK_EQ(our_error, their_error);
             CHECK_EQ(!our_found, !their_found);
@@ -408,8 +417,10 @@ TEST(reentrant_forms_fill_the_buffer_as_libc_does)
                 check_inside(our_host.h_addr_list[0], ours + skew, size);
             }
             struct servent our_service, their_service, *our_port, *their_port;
-            our_status = bine_getservbyname_r("http", "tcp", &our_service, ours + skew, size, &our_port);
-            their_status = bine_libc.getservbyname_r("http", "tcp", &their_service, theirs + skew, size, &their_port);
+            our_status =
+                bine_getservbyname_r("http", "tcp", &our_service, ours + skew, size, &our_port);
+            their_status = bine_libc.getservbyname_r("http", "tcp", &their_service, theirs + skew,
+                                                     size, &their_port);
             CHECK_EQ(our_status, their_status);
             CHECK_EQ(!our_port, !their_port);
             if (our_port) {

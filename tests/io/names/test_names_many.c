@@ -1,4 +1,5 @@
-/* Many look-ups at once, of names that strangers have chosen and whose name server does not answer. */
+/* Many look-ups at once, of names that strangers have chosen and whose name server does not
+ * answer. */
 #include "harness.h"
 
 #include <arpa/inet.h>
@@ -29,8 +30,8 @@ static int slow_getaddrinfo(const char *node, const char *service, const struct 
     return EAI_NONAME;
 }
 
-static int slow_getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size,
-                            char *service, socklen_t service_size, int flags)
+static int slow_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+                            socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
     return slow_getaddrinfo(NULL, NULL, NULL, NULL);
 }
@@ -68,8 +69,8 @@ static void *look_up_backwards(void *number)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char host[64];
-    outcomes[(intptr_t)number] =
-        bine_getnameinfo((struct sockaddr *)&address, sizeof address, host, sizeof host, NULL, 0, NI_NAMEREQD);
+    outcomes[(intptr_t)number] = bine_getnameinfo((struct sockaddr *)&address, sizeof address, host,
+                                                  sizeof host, NULL, 0, NI_NAMEREQD);
     return NULL;
 }
 

@@ -1,4 +1,5 @@
-/* The offload pool: growth, bound, idle end, cancelling, thread creation that fails, fork, hubs that end. */
+/* The offload pool: growth, bound, idle end, cancelling, thread creation that fails, fork, hubs
+ * that end. */
 #include "harness.h"
 
 #include <bine.h>
@@ -137,8 +138,8 @@ TEST(pool_threads_block_signals)
     CHECK_NE(bine_getcurrent(), NULL);
     CHECK_OK(bine_offload(blocked_signals, &mask, NULL));
     for (int signal = 1; signal < 32; signal++) {
-        bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
-                     signal == SIGTRAP || signal == SIGSYS;
+        bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE ||
+                     signal == SIGILL || signal == SIGTRAP || signal == SIGSYS;
         if (signal != SIGKILL && signal != SIGSTOP)
             CHECK_EQ(sigismember(&mask, signal), !fault);
     }
@@ -334,7 +335,8 @@ static void *offload_owned(void *gate)
     struct owned *owned = calloc(1, sizeof *owned);
     owned->job.run = run_owned;
     owned->gate = gate;
-    int error = bine_offload_detached(bine_offload_hub(), &owned->job, discard_owned, "test", 0, INT64_MAX);
+    int error =
+        bine_offload_detached(bine_offload_hub(), &owned->job, discard_owned, "test", 0, INT64_MAX);
     if (error)
         bine_fail(error);
     free(owned);
@@ -361,7 +363,8 @@ TEST(a_detached_job_lets_its_killed_caller_go)
     CHECK_EQ(discarded, 1);
 }
 
-static int refuse_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+static int refuse_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *arg)
 {
     return EAGAIN;
 }
@@ -494,7 +497,7 @@ TEST(idle_threads_of_the_pool_hide_no_deadlock)
     CHECK_ERROR(bine_sleep(BINE_FOREVER), EDEADLK);
 }
 
-/* ---- fork inside a job, and clocks -------------------------------------------------------------------------------- */
+/* ---- fork inside a job, and clocks ----------------------------------------------------------- */
 
 /* In the child: when the job has ended and its thread has been idle, the pool has no thread. */
 static void *look_at_pool(void *arg)
@@ -527,10 +530,12 @@ TEST(hazard_114_a_job_that_forks_is_counted_in_the_child)
     CHECK_EQ(status, 0);
 }
 
-static int (*real_timedwait)(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
+static int (*real_timedwait)(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                             const struct timespec *until);
 static atomic_uint waits, waits_by_wall_clock;
 
-static int timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+static int timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                     const struct timespec *until)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

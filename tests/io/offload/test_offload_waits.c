@@ -142,7 +142,8 @@ static void *abandon_reader(void *fd)
     return NULL;
 }
 
-TEST(a_thread_that_ends_interrupts_what_can_be, .leaves = "a thread that ends with parked greenlets is the subject")
+TEST(a_thread_that_ends_interrupts_what_can_be,
+     .leaves = "a thread that ends with parked greenlets is the subject")
 {
     int ends[2];
     CHECK_OK(pipe(ends));

@@ -1,4 +1,5 @@
-/* What the tests of the pollers share. Everything is real: operations are run by greenlets on the hub's poller. */
+/* What the tests of the pollers share. Everything is real: operations are run by greenlets on the
+ * hub's poller. */
 #ifndef BINE_TESTS_POLLERS_H
 #define BINE_TESTS_POLLERS_H
 
@@ -51,7 +52,8 @@ struct waiter {
 static inline void *run_waiter(void *argument)
 {
     struct waiter *waiter = argument;
-    struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = waiter->fd, .events = waiter->events};
+    struct bine_operation operation = {
+        .kind = BINE_OP_POLL, .fd = waiter->fd, .events = waiter->events};
     if (waiter->buffer) {
         operation.kind = BINE_OP_RECV;
         operation.buffer = waiter->buffer;
@@ -69,7 +71,8 @@ static inline bine_greenlet *spawn(struct waiter *waiter)
     return g;
 }
 
-/* Let others run until so many operations have been begun (under simulation nobody says who runs first). */
+/* Let others run until so many operations have been begun (under simulation nobody says who runs
+ * first). */
 static inline void until_pending(size_t count)
 {
     while (poller()->pending < count)

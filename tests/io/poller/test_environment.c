@@ -32,8 +32,9 @@ TEST(what_a_set_user_id_program_sees, .only_by_name = true)
     CHECK_EQ(pthread_attr_init(&attributes), 0);
     CHECK_EQ(pthread_attr_getstacksize(&attributes, &size), 0);
     CHECK_EQ(pthread_attr_destroy(&attributes), 0);
-    printf("secure %lu poller %s guard %s stacks of threads %s\n", getauxval(AT_SECURE), bine_poller_why(),
-           bine_guard_name(), bine_stacks_thread_size() == size ? "libc's" : "BINE_STACK_SIZE");
+    printf("secure %lu poller %s guard %s stacks of threads %s\n", getauxval(AT_SECURE),
+           bine_poller_why(), bine_guard_name(),
+           bine_stacks_thread_size() == size ? "libc's" : "BINE_STACK_SIZE");
     char *wanted[] = {"BINE_POLLER", "BINE_GUARD", "BINE_STACK_SIZE", "BINE_OFFLOAD_THREADS"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         CHECK(getenv(wanted[i]) != NULL);
@@ -98,8 +99,9 @@ TEST(hazard_86_a_set_user_id_program_does_not_listen_to_the_environment)
     rmdir(directory);
     if (strstr(said, "secure 0"))
         SKIP("the temporary folder is mounted nosuid");
-    if (!strstr(said, "secure 1") || strstr(said, "BINE_POLLER") || strstr(said, "guard mprotect") ||
-        strstr(said, "BINE_STACK_SIZE") || !strstr(said, "# 1 passed"))
+    if (!strstr(said, "secure 1") || strstr(said, "BINE_POLLER") ||
+        strstr(said, "guard mprotect") || strstr(said, "BINE_STACK_SIZE") ||
+        !strstr(said, "# 1 passed"))
         FAIL("the program says: %s", said);
 }
 

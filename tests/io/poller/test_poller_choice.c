@@ -1,4 +1,5 @@
-/* Which poller a hub gets, why, and how little each costs: system calls that must not happen are made deadly. */
+/* Which poller a hub gets, why, and how little each costs: system calls that must not happen are
+ * made deadly. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -252,7 +253,8 @@ TEST(epoll_keeps_what_an_edge_said_until_it_is_told)
     CHECK_OK(bine_sleep(BINE_MS)); /* the edge comes while nobody waits */
     CHECK_EQ(poller->class->hint(poller, pair[0], POLLIN), 1);
     CHECK_EQ(wait_for(pair[0], POLLIN, BINE_FOREVER), POLLIN);
-    CHECK_EQ(bine_libc.recv(pair[0], buffer, 2, 0), 2); /* some is left, and no edge will tell of it */
+    /* Some is left, and no edge will tell of it. */
+    CHECK_EQ(bine_libc.recv(pair[0], buffer, 2, 0), 2);
     CHECK_EQ(wait_for(pair[0], POLLIN, BINE_FOREVER), POLLIN);
     CHECK_EQ(bine_libc.recv(pair[0], buffer, 2, 0), 1);
     /* Nobody said that this was all: a wait must not believe the old news. */
@@ -294,13 +296,18 @@ TEST(uring_does_every_kind_of_operation)
     CHECK_GE(fd, 0);
     CHECK_EQ(write(fd, "Jello", 5), 5);
     CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_FSYNC, .fd = fd, .flags = 1}), 0);
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_READ, .fd = fd, .buffer = data, .size = 8, .offset = 0}), 5);
+    CHECK_EQ(run((struct bine_operation){
+                 .kind = BINE_OP_READ, .fd = fd, .buffer = data, .size = 8, .offset = 0}),
+             5);
     CHECK_MEMORY(data, "Jello", 5);
     struct iovec parts[2] = {{"ab", 2}, {"cd", 2}};
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_WRITEV, .fd = fd, .buffer = parts, .size = 2, .offset = -1}),
+    CHECK_EQ(run((struct bine_operation){
+                 .kind = BINE_OP_WRITEV, .fd = fd, .buffer = parts, .size = 2, .offset = -1}),
              4);
     struct iovec into[2] = {{data, 3}, {data + 3, 5}};
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_READV, .fd = fd, .buffer = into, .size = 2, .offset = 1}), 8);
+    CHECK_EQ(run((struct bine_operation){
+                 .kind = BINE_OP_READV, .fd = fd, .buffer = into, .size = 2, .offset = 1}),
+             8);
     CHECK_MEMORY(data, "elloabcd", 8);
     close(fd);
     close(made);
@@ -313,26 +320,41 @@ TEST(uring_does_every_kind_of_operation)
     CHECK_OK(bind(listener, (struct sockaddr *)&address, sizeof(struct sockaddr_in6)));
     CHECK_OK(listen(listener, 1));
     CHECK_OK(getsockname(listener, (struct sockaddr *)&address, &size));
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_CONNECT, .fd = client, .buffer = &address, .size = size}), 0);
-    int server = (int)run((struct bine_operation){
-        .kind = BINE_OP_ACCEPT, .fd = listener, .buffer = &peer, .address_length = &peer_size, .flags = SOCK_CLOEXEC});
+    CHECK_EQ(run((struct bine_operation){
+                 .kind = BINE_OP_CONNECT, .fd = client, .buffer = &address, .size = size}),
+             0);
+    int server = (int)run((struct bine_operation){.kind = BINE_OP_ACCEPT,
+                                                  .fd = listener,
+                                                  .buffer = &peer,
+                                                  .address_length = &peer_size,
+                                                  .flags = SOCK_CLOEXEC});
     CHECK_GE(server, 0);
     CHECK_EQ(peer.ss_family, AF_INET);
     CHECK_EQ(fcntl(server, F_GETFD), FD_CLOEXEC);
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_SEND, .fd = client, .buffer = "ping", .size = 4}), 4);
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_RECV, .fd = server, .buffer = data, .size = 8}), 4);
+    CHECK_EQ(run((struct bine_operation){
+                 .kind = BINE_OP_SEND, .fd = client, .buffer = "ping", .size = 4}),
+             4);
+    CHECK_EQ(
+        run((struct bine_operation){.kind = BINE_OP_RECV, .fd = server, .buffer = data, .size = 8}),
+        4);
     CHECK_MEMORY(data, "ping", 4);
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_SENDMSG, .fd = server, .buffer = &message}), 4);
+    CHECK_EQ(
+        run((struct bine_operation){.kind = BINE_OP_SENDMSG, .fd = server, .buffer = &message}), 4);
     message.msg_iov = into;
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_RECVMSG, .fd = client, .buffer = &message}), 4);
+    CHECK_EQ(
+        run((struct bine_operation){.kind = BINE_OP_RECVMSG, .fd = client, .buffer = &message}), 4);
     CHECK_MEMORY(data, "abcd", 4);
     close(server);
-    CHECK_EQ(run((struct bine_operation){.kind = BINE_OP_RECV, .fd = client, .buffer = data, .size = 8}), 0);
-    run((struct bine_operation){.kind = BINE_OP_SEND, .fd = client, .buffer = "x", .size = 1, .flags = MSG_NOSIGNAL});
-    CHECK_EQ(run((struct bine_operation){
-                 .kind = BINE_OP_SEND, .fd = client, .buffer = "x", .size = 1, .flags = MSG_NOSIGNAL}),
-             -EPIPE);
+    CHECK_EQ(
+        run((struct bine_operation){.kind = BINE_OP_RECV, .fd = client, .buffer = data, .size = 8}),
+        0);
+    run((struct bine_operation){
+        .kind = BINE_OP_SEND, .fd = client, .buffer = "x", .size = 1, .flags = MSG_NOSIGNAL});
+    CHECK_EQ(
+        run((struct bine_operation){
+            .kind = BINE_OP_SEND, .fd = client, .buffer = "x", .size = 1, .flags = MSG_NOSIGNAL}),
+        -EPIPE);
     close(client);
     close(listener);
 }

@@ -1,4 +1,5 @@
-/* The simulator: one seed, one run; other seeds, other runs; and everything that may happen does happen. */
+/* The simulator: one seed, one run; other seeds, other runs; and everything that may happen does
+ * happen. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -106,7 +107,8 @@ TEST(virtual_days_pass_in_no_time)
     for (int i = 0; i < 100; i++) {
         struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = ends[0], .events = POLLIN};
         int64_t deadline = bine_hub_deadline(bine_hub_get(), 3600 * BINE_SECOND);
-        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "poll fd", deadline, 0), BINE_OPERATION_CUT_BY(ETIME));
+        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "poll fd", deadline, 0),
+                 BINE_OPERATION_CUT_BY(ETIME));
         CHECK_OK(bine_sleep(3600 * BINE_SECOND));
     }
     CHECK_GE(bine_hub_now(bine_hub_get()) - virtual, 200 * 3600 * BINE_SECOND);
@@ -136,8 +138,10 @@ static void *receive_all(void *argument)
     size_t total = 0;
     (void)argument;
     while (total < sizeof data) {
-        struct bine_operation operation = {
-            .kind = BINE_OP_RECV, .fd = pair[0], .buffer = data + total, .size = sizeof data - total};
+        struct bine_operation operation = {.kind = BINE_OP_RECV,
+                                           .fd = pair[0],
+                                           .buffer = data + total,
+                                           .size = sizeof data - total};
         int64_t got = bine_operation_run(bine_hub_get(), &operation, "recv fd", INT64_MAX, 0);
         if (got == -EAGAIN) {
             figures.stale++;
@@ -201,7 +205,8 @@ TEST(a_message_is_never_cut_in_two)
         CHECK_EQ(bine_libc.send(pair[1], data, sizeof data, 0), (ssize_t)sizeof data);
         int64_t result;
         do {
-            struct bine_operation operation = {.kind = BINE_OP_RECV, .fd = pair[0], .buffer = got, .size = sizeof got};
+            struct bine_operation operation = {
+                .kind = BINE_OP_RECV, .fd = pair[0], .buffer = got, .size = sizeof got};
             result = bine_operation_run(bine_hub_get(), &operation, "recv fd", INT64_MAX, 0);
         } while (result == -EAGAIN);
         CHECK_EQ(result, (int64_t)sizeof got);

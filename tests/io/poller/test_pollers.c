@@ -72,7 +72,8 @@ TEST(a_hang_up_ends_every_wait)
 {
     int pair[2];
     make_pair(pair);
-    struct waiter waiters[2] = {{.fd = pair[0], .events = POLLIN}, {.fd = pair[0], .events = POLLPRI}};
+    struct waiter waiters[2] = {{.fd = pair[0], .events = POLLIN},
+                                {.fd = pair[0], .events = POLLPRI}};
     bine_greenlet *all[2] = {spawn(&waiters[0]), spawn(&waiters[1])};
     CHECK_OK(bine_sleep(2 * BINE_MS));
     shut(pair[1]);
@@ -164,7 +165,8 @@ TEST(hazard_27_a_wait_never_ends_before_its_deadline)
     CHECK_OK(pipe2(ends, O_CLOEXEC));
     struct bine_hub *hub = bine_hub_get();
     poller();
-    static const int64_t durations[] = {1, 999, 1001, 123456, 999999, 1000001, 1500000, 3999999, 7654321};
+    static const int64_t durations[] = {1,       999,     1001,    123456, 999999,
+                                        1000001, 1500000, 3999999, 7654321};
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
         int64_t deadline = bine_hub_now(hub) + durations[i];
         CHECK_EQ(wait_until(ends[0], POLLIN, deadline), BINE_OPERATION_CUT_BY(ETIME));
@@ -241,7 +243,8 @@ TEST(hazard_24_a_wait_returns_only_when_the_kernel_has_let_go)
         struct bine_operation operation = {
             .kind = BINE_OP_RECV, .fd = pair[0], .buffer = buffer, .size = sizeof buffer};
         int64_t deadline = bine_hub_now(bine_hub_get()) + (round % 5) * 100 * BINE_US;
-        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "recv fd", deadline, 0), BINE_OPERATION_CUT_BY(ETIME));
+        CHECK_EQ(bine_operation_run(bine_hub_get(), &operation, "recv fd", deadline, 0),
+                 BINE_OPERATION_CUT_BY(ETIME));
         put(pair[1], "late", 4);
         CHECK_OK(bine_sleep(0));
         CHECK_EQ(buffer[0], 0);

@@ -1,4 +1,5 @@
-/* Pollers and the world around them: closed and reused descriptors, other threads, signals, fork. */
+/* Pollers and the world around them: closed and reused descriptors, other threads, signals,
+ * fork. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,9 +17,10 @@ TEST(hazard_15_forgetting_a_descriptor_ends_its_waits_with_EBADF)
     char buffer[8];
     make_pair(pair);
     bool receives = bine_poller_supports(poller(), BINE_OP_RECV);
-    struct waiter waiters[3] = {{.fd = pair[0], .events = POLLIN},
-                                {.fd = pair[0], .events = POLLPRI},
-                                {.fd = pair[0], .buffer = buffer, .size = sizeof buffer, .events = POLLIN}};
+    struct waiter waiters[3] = {
+        {.fd = pair[0], .events = POLLIN},
+        {.fd = pair[0], .events = POLLPRI},
+        {.fd = pair[0], .buffer = buffer, .size = sizeof buffer, .events = POLLIN}};
     if (!receives)
         waiters[2].buffer = NULL;
     for (int submitted = 0; submitted < 2; submitted++) {
@@ -57,7 +59,8 @@ TEST(hazard_15_a_reused_number_waits_for_the_new_file)
         make_pair(second);
         CHECK_EQ(second[0], number);
         put(first[1], "old", 3);
-        CHECK_EQ(wait_until(number, POLLIN, bine_hub_now(bine_hub_get()) + 2 * BINE_MS), BINE_OPERATION_CUT_BY(ETIME));
+        CHECK_EQ(wait_until(number, POLLIN, bine_hub_now(bine_hub_get()) + 2 * BINE_MS),
+                 BINE_OPERATION_CUT_BY(ETIME));
         put(second[1], "new", 3);
         CHECK_EQ(wait_for(number, POLLIN), POLLIN);
         close(copy);
@@ -77,7 +80,8 @@ static void heal(bool by_hand, bool reuse, bool receive)
         return;
     make_pair(pair);
     make_pair(other);
-    struct waiter waiter = {.fd = pair[0], .events = POLLIN, .buffer = receive ? buffer : NULL, .size = sizeof buffer};
+    struct waiter waiter = {
+        .fd = pair[0], .events = POLLIN, .buffer = receive ? buffer : NULL, .size = sizeof buffer};
     bine_greenlet *g = spawn(&waiter);
     CHECK_OK(bine_sleep(BINE_MS));
     CHECK(!waiter.ended);
@@ -219,8 +223,9 @@ static void *receive(void *fd)
     return NULL;
 }
 
-/* A poller may wait for as many events as came at once the last time, but must not insist: then only a re-check of operations that
- * have been waiting for long would end this. On a machine that stands still for so long that happens by itself, so once in five is enough. */
+/* A poller may wait for as many events as came at once the last time, but must not insist: then
+ * only a re-check of operations that have been waiting for long would end this. On a machine that
+ * stands still for so long that happens by itself, so once in five is enough. */
 TEST(a_single_event_after_many_at_once_is_not_waited_for_in_vain)
 {
     bine_greenlet *all[CROWD];
@@ -237,7 +242,8 @@ TEST(a_single_event_after_many_at_once_is_not_waited_for_in_vain)
         CHECK_OK(bine_joinall(all, CROWD / 2, BINE_FOREVER));
         pthread_t other;
         if (round % 2 == 0) { /* one of those who are left */
-            CHECK_EQ(pthread_create(&other, NULL, put_outside, (void *)(intptr_t)pairs[left][1]), 0);
+            CHECK_EQ(pthread_create(&other, NULL, put_outside, (void *)(intptr_t)pairs[left][1]),
+                     0);
             CHECK_OK(bine_join(all[left++], NULL, BINE_FOREVER));
         } else { /* another thread */
             bine_event *done = bine_event_new(0);
@@ -321,7 +327,8 @@ TEST(a_signal_interrupts_a_wait_of_the_root)
     CHECK_EQ(pthread_create(&thread, NULL, signal_often, &signaller), 0);
     for (int i = 0; i < 10; i++) {
         struct bine_operation operation = {.kind = BINE_OP_POLL, .fd = ends[0], .events = POLLIN};
-        int64_t result = bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
+        int64_t result =
+            bine_operation_run(bine_hub_get(), &operation, "poll fd", INT64_MAX, BINE_PARK_SIGNALS);
         CHECK_EQ(result, BINE_OPERATION_CUT_BY(EINTR));
     }
     atomic_store(&signaller.stop, true);
@@ -347,7 +354,8 @@ TEST(hazard_25_parent_and_child_go_on_apart_after_fork)
             CHECK_OK(bine_go(write_later, (void *)(intptr_t)own[1]));
             if (wait_for(own[0], POLLIN) != POLLIN)
                 _exit(2);
-            if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) != BINE_OPERATION_CUT_BY(ETIME))
+            if (wait_until(pair[0], POLLIN, bine_hub_now(bine_hub_get()) + BINE_MS) !=
+                BINE_OPERATION_CUT_BY(ETIME))
                 _exit(3);
             if (waiter.ended)
                 _exit(4);
@@ -428,8 +436,8 @@ struct unended {
 
 static void begin(struct told *told, int fd, struct bine_greenlet *waiter)
 {
-    told->operation =
-        (struct bine_operation){.kind = BINE_OP_POLL, .fd = fd, .events = POLLIN, .done = tell, .waiter = waiter};
+    told->operation = (struct bine_operation){
+        .kind = BINE_OP_POLL, .fd = fd, .events = POLLIN, .done = tell, .waiter = waiter};
     CHECK_EQ(poller()->class->start(poller(), &told->operation), 0);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Seccomp filters that answer EPERM or ENOSYS to calls which the program never made: the runtime's own ways to read, write and wait. The
- * program's calls do what they would do without the runtime.
+ * Seccomp filters that answer EPERM or ENOSYS to calls which the program never made: the runtime's
+ * own ways to read, write and wait. The program's calls do what they would do without the runtime.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -121,7 +121,8 @@ static void check_all(void)
     check_processes();
 }
 
-/* The filter comes first, as under systemd or in a container; or the runtime does, as where a program confines itself. */
+/* The filter comes first, as under systemd or in a container; or the runtime does, as where a
+ * program confines itself. */
 static void refuse(const long *calls, size_t count, int error)
 {
     harness_not_under_emulator("it passes these calls on in ways of its own");
@@ -150,7 +151,8 @@ static void refuse(const long *calls, size_t count, int error)
 static const long transfers[] = {SYS_preadv2, SYS_pwritev2};
 static const long messages[] = {SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg};
 /* Calls that stand in for others, or that nobody asked for. */
-static const long others[] = {SYS_pidfd_open, SYS_epoll_pwait2, SYS_process_madvise, SYS_fstat, SYS_fstatfs};
+static const long others[] = {SYS_pidfd_open, SYS_epoll_pwait2, SYS_process_madvise, SYS_fstat,
+                              SYS_fstatfs};
 
 TEST(hazard_72_a_filter_that_refuses_preadv2_by_EPERM)
 {

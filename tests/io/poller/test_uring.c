@@ -1,4 +1,5 @@
-/* The io_uring poller and liburing: which inner fields are relied upon, and what the ring lets pass. */
+/* The io_uring poller and liburing: which inner fields are relied upon, and what the ring lets
+ * pass. */
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
@@ -133,7 +134,9 @@ TEST(hazard_83_the_ring_lets_only_those_operations_pass_that_are_used)
     CHECK_EQ(result_of(&uring), -EACCES);
     io_uring_prep_poll_add(io_uring_get_sqe(&uring.ring), wake, POLLIN);
     CHECK_EQ(result_of(&uring), POLLIN);
-    CHECK_ERROR((int)syscall(SYS_io_uring_register, uring.ring.ring_fd, IORING_REGISTER_EVENTFD, &wake, 1), EACCES);
+    CHECK_ERROR(
+        (int)syscall(SYS_io_uring_register, uring.ring.ring_fd, IORING_REGISTER_EVENTFD, &wake, 1),
+        EACCES);
     close(wake);
     bine_uring_close(&uring);
 }

@@ -1,4 +1,5 @@
-/* Watching descriptors without a greenlet (io/poller/watch.h), and what keeps a hub whose greenlets all wait. */
+/* Watching descriptors without a greenlet (io/poller/watch.h), and what keeps a hub whose greenlets
+ * all wait. */
 #include <errno.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -263,7 +264,8 @@ TEST(a_descriptor_that_is_closed_while_armed_is_not_held)
     make_pair(pair);
     bine_unwatch(watch(pair[0], POLLIN, &news));
     CHECK_OK(bine_close(pair[0]));
-    CHECK_EQ(bine_read(pair[1], &byte, 1), 0); /* the end of the stream: nobody holds the other end */
+    /* The end of the stream: nobody holds the other end. */
+    CHECK_EQ(bine_read(pair[1], &byte, 1), 0);
     CHECK_EQ(news.calls, 0);
     for (int i = 0; i < 1000 && poller()->pending; i++)
         CHECK_OK(bine_sleep(BINE_MS));

@@ -31,7 +31,8 @@ static void finish(bine_greenlet *heart)
     done = true;
     CHECK_OK(bine_join(heart, NULL, BINE_FOREVER));
     siginfo_t info;
-    CHECK_EQ(bine_libc.waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1); /* no child is left */
+    /* No child is left. */
+    CHECK_EQ(bine_libc.waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
     CHECK_EQ(errno, ECHILD);
 }
 
@@ -39,7 +40,8 @@ static void finish(bine_greenlet *heart)
 static void rest(unsigned milliseconds)
 {
     milliseconds *= harness_slower();
-    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * BINE_MS};
+    struct timespec time = {.tv_sec = milliseconds / 1000,
+                            .tv_nsec = milliseconds % 1000 * BINE_MS};
     bine_libc.nanosleep(&time, NULL);
 }
 
@@ -80,7 +82,9 @@ TEST(children_are_waited_for_in_the_order_in_which_they_end)
         int status;
         struct rusage usage;
         memset(&usage, 255, sizeof usage);
-        CHECK_OK(i == 1 ? wait(&status) : i == 2 ? wait3(&status, 0, &usage) : wait4(-1, &status, 0, &usage));
+        CHECK_OK(i == 1   ? wait(&status)
+                 : i == 2 ? wait3(&status, 0, &usage)
+                          : wait4(-1, &status, 0, &usage));
         CHECK_EQ(WEXITSTATUS(status), i);
         if (i > 1)
             CHECK_GE(usage.ru_maxrss, 0);
@@ -225,7 +229,8 @@ TEST(killed_while_waiting_the_child_is_left_to_others)
 {
     bine_greenlet *heart = start();
     pid_t child = child_after(200, 6);
-    bine_greenlet *victims[] = {bine_spawn(wait_for_one, (void *)(intptr_t)child), bine_spawn(wait_for_any, NULL)};
+    bine_greenlet *victims[] = {bine_spawn(wait_for_one, (void *)(intptr_t)child),
+                                bine_spawn(wait_for_any, NULL)};
     CHECK_OK(bine_sleep(20 * BINE_MS));
     CHECK_OK(bine_killall(victims, 2, BINE_FOREVER));
     for (int i = 0; i < 2; i++) {
@@ -251,7 +256,7 @@ TEST(a_scope_ends_the_wait)
     finish(heart);
 }
 
-/* ---- system --------------------------------------------------------------------------------------------- */
+/* ---- system ---------------------------------------------------------------------------------- */
 
 static unsigned shells, most_shells; /* running now, and at most at the same time */
 
@@ -301,7 +306,7 @@ TEST(killing_the_caller_of_system_kills_the_shell)
     finish(heart);
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 struct message {
     long type;
@@ -415,7 +420,8 @@ TEST(semop_waits_while_others_run)
     unsigned before = beats;
     CHECK_ERROR(semtimedop(set, &down, 1, &moment), EAGAIN);
     CHECK_GT(beats, before);
-    struct sembuf mixed[] = {{.sem_num = 0, .sem_op = 1}, {.sem_num = 1, .sem_op = -1, .sem_flg = IPC_NOWAIT}};
+    struct sembuf mixed[] = {{.sem_num = 0, .sem_op = 1},
+                             {.sem_num = 1, .sem_op = -1, .sem_flg = IPC_NOWAIT}};
     CHECK_ERROR(semop(set, mixed, 2), EAGAIN);
     CHECK_ERROR(semop(set, &down, 0), EINVAL);
     CHECK_OK(bine_join(poster, NULL, BINE_FOREVER));

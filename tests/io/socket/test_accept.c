@@ -1,6 +1,7 @@
 /*
- * A listener of several processes, by a poller that cannot accept by itself: between "there is a connection" and the call that
- * fetches it another process may have been quicker, and the next one may never come.
+ * A listener of several processes, by a poller that cannot accept by itself: between "there is a
+ * connection" and the call that fetches it another process may have been quicker, and the next one
+ * may never come.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -65,7 +66,8 @@ TEST(who_is_too_late_can_be_killed)
     CHECK_OK(bine_kill(g));
     CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_EQ(call.error, ECANCELED);
-    int client = client_of(&address), next = bine_accept4(call.fd, NULL, NULL, SOCK_CLOEXEC); /* nothing is lost */
+    /* Nothing is lost. */
+    int client = client_of(&address), next = bine_accept4(call.fd, NULL, NULL, SOCK_CLOEXEC);
     CHECK_OK(next);
     CHECK_OK(bine_close(next));
     CHECK_OK(bine_close(client));
@@ -112,7 +114,8 @@ TEST(a_thread_that_ends_meanwhile_leaves_the_listener_to_others)
     CHECK(bine_getcurrent() != NULL); /* this thread has a hub, too */
     CHECK_EQ(pthread_create(&thread, NULL, end_in_vain, &address), 0);
     CHECK_EQ(pthread_join(thread, &listener), 0);
-    int client = client_of(&address), made = bine_accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
+    int client = client_of(&address),
+        made = bine_accept4((int)(intptr_t)listener, NULL, NULL, SOCK_CLOEXEC);
     CHECK_OK(made);
     CHECK_OK(bine_close(made));
     CHECK_OK(bine_close(client));
@@ -147,7 +150,7 @@ TEST(many_greenlets_do_not_need_many_threads)
     CHECK_OK(bine_close(listener));
 }
 
-/* ---- two processes that both mean it ------------------------------------------------------------------- */
+/* ---- two processes that both mean it --------------------------------------------------------- */
 
 enum {
     ROUNDS = 300
@@ -173,7 +176,8 @@ static void become_worker(struct one_call *call)
 TEST(two_processes_accept_on_one_listener, .seconds = 60)
 {
     struct sockaddr_in address;
-    struct one_call here = {.fd = tcp_listener(&address, 8), .buffer = "p"}, there = {.fd = here.fd, .buffer = "c"};
+    struct one_call here = {.fd = tcp_listener(&address, 8), .buffer = "p"},
+                    there = {.fd = here.fd, .buffer = "c"};
     pid_t child = fork();
     CHECK_OK(child);
     if (child == 0)

@@ -60,7 +60,8 @@ TEST(accept_tells_the_peer_s_address_and_takes_flags)
     int listener = tcp_listener(&address, 4);
     int fd = tcp_socket();
     CHECK_OK(bine_connect(fd, (struct sockaddr *)&address, sizeof address));
-    int made = bine_accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int made =
+        bine_accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     CHECK_OK(made);
     CHECK_OK(getsockname(fd, (struct sockaddr *)&own, &own_length));
     CHECK_EQ(length, sizeof peer);
@@ -144,7 +145,8 @@ TEST(a_connect_that_hangs_obeys_so_sndtimeo_kill_and_close)
     CHECK_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
     CHECK_OK(bine_close(fd));
 
-    struct connecting call = {.fd = tcp_socket(), .address = address, .length = sizeof full.address};
+    struct connecting call = {
+        .fd = tcp_socket(), .address = address, .length = sizeof full.address};
     bine_greenlet *g = bine_spawn(call_connect, &call);
     let_run();
     CHECK(!call.done);
@@ -153,7 +155,8 @@ TEST(a_connect_that_hangs_obeys_so_sndtimeo_kill_and_close)
     CHECK_EQ(call.error, ECANCELED);
     CHECK_OK(bine_close(call.fd));
 
-    call = (struct connecting){.fd = tcp_socket(), .address = address, .length = sizeof full.address};
+    call =
+        (struct connecting){.fd = tcp_socket(), .address = address, .length = sizeof full.address};
     g = bine_spawn(call_connect, &call);
     let_run();
     CHECK(!call.done);
@@ -166,7 +169,8 @@ TEST(a_connect_that_hangs_obeys_so_sndtimeo_kill_and_close)
 static struct sockaddr_un unix_address(const char *tag)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "bine-test-%s-%d", tag, (int)getpid());
+    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "bine-test-%s-%d", tag,
+             (int)getpid());
     return address;
 }
 
@@ -178,9 +182,10 @@ TEST(a_unix_connect_waits_for_room_in_the_backlog)
     CHECK_OK(listen(listener, 0));
     int first = announced(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET);
     CHECK_EQ(bine_connect(first, (struct sockaddr *)&address, sizeof address), 0);
-    struct connecting call = {.fd = announced(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET),
-                              .address = (struct sockaddr *)&address,
-                              .length = sizeof address};
+    struct connecting call = {
+        .fd = announced(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), BINE_FD_SOCKET),
+        .address = (struct sockaddr *)&address,
+        .length = sizeof address};
     bine_greenlet *g = bine_spawn(call_connect, &call);
     let_run();
     CHECK(!call.done);
@@ -292,7 +297,8 @@ static void *close_some(void *arg)
 
 TEST(hazard_29_accept_without_descriptors_backs_off_and_goes_on)
 {
-    harness_not_under_valgrind("it accepts the connection, and then closes it because of the limit");
+    harness_not_under_valgrind(
+        "it accepts the connection, and then closes it because of the limit");
     struct sockaddr_in address;
     int listener = tcp_listener(&address, 4);
     int client = tcp_socket(), spare[1] = {tcp_socket()};

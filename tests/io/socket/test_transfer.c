@@ -8,7 +8,7 @@
 #include "core/hub/hub.h"
 #include "io/one_call.h"
 
-/* ---- readers and writers ----------------------------------------------------------------------- */
+/* ---- readers and writers --------------------------------------------------------------------- */
 
 TEST(several_greenlets_read_one_descriptor_and_each_byte_arrives_once)
 {
@@ -155,8 +155,10 @@ TEST(descriptors_travel_and_are_known_to_be_shared)
     unix_pair(fds);
     unix_pair(files);
     struct iovec vector = {&byte, 1};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -169,7 +171,8 @@ TEST(descriptors_travel_and_are_known_to_be_shared)
     CHECK((header = CMSG_FIRSTHDR(&message)) != NULL);
     memcpy(&received, CMSG_DATA(header), sizeof(int));
     CHECK_OK(received);
-    /* Whoever holds the other end of it may make it non-blocking: nothing that was remembered is believed. */
+    /* Whoever holds the other end of it may make it non-blocking: nothing that was remembered is
+     * believed. */
     CHECK_OK(fcntl(received, F_SETFL, O_RDWR | O_NONBLOCK));
     CHECK_ERROR(bine_read(files[0], &byte, 1), EAGAIN);
     CHECK_ERROR(bine_read(received, &byte, 1), EAGAIN);
@@ -193,7 +196,8 @@ TEST(an_eventfd_counts_across_greenlets)
     CHECK_EQ(call.result, 8);
     CHECK_EQ(value, 3u);
     /* Too small a buffer is refused, with or without something to read. */
-    harness_not_under_emulator("it has no preadv2, and a read that polls first waits for something");
+    harness_not_under_emulator(
+        "it has no preadv2, and a read that polls first waits for something");
     CHECK_ERROR(bine_read(fd, &value, 4), EINVAL);
     CHECK_OK(bine_close(fd));
 }
@@ -274,7 +278,7 @@ TEST(bad_arguments_get_libc_s_errors)
     close_pair(fds);
 }
 
-/* ---- SIGPIPE ------------------------------------------------------------------------------------- */
+/* ---- SIGPIPE --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t pipe_signals;
 
@@ -326,7 +330,7 @@ TEST(a_broken_pipe_sends_one_sigpipe_unless_told_not_to)
     bine_descriptor_trust(false);
 }
 
-/* ---- kill, timeout scopes, signals ---------------------------------------------------------------- */
+/* ---- kill, timeout scopes, signals ----------------------------------------------------------- */
 
 TEST(a_killed_reader_fails_with_ecanceled_and_so_does_its_next_wait)
 {
@@ -411,7 +415,7 @@ TEST(a_timeout_scope_ends_a_read)
     close_pair(fds);
 }
 
-/* ---- O_NONBLOCK and timeouts ----------------------------------------------------------------------- */
+/* ---- O_NONBLOCK and timeouts ----------------------------------------------------------------- */
 
 TEST(hazard_16_o_nonblock_is_never_changed)
 {
@@ -467,7 +471,8 @@ TEST(hazard_17_so_rcvtimeo_holds_to_the_microsecond)
     struct timeval timeout = {0, 12345};
     CHECK_OK(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout));
     socklen_t length = sizeof timeout;
-    CHECK_OK(getsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, &length)); /* the kernel rounds up to its ticks */
+    /* The kernel rounds up to its ticks. */
+    CHECK_OK(getsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, &length));
     bine_descriptor_option_changed(fds[0], SOL_SOCKET, SO_RCVTIMEO);
     for (int i = 0; i < 3; i++) {
         int64_t begun = clock_now();
@@ -504,95 +509,5 @@ TEST(hazard_17_so_sndtimeo_reports_what_went)
     CHECK_LT(sent, (ssize_t)size);
     CHECK_ERROR(bine_write(fds[1], data, size), EAGAIN);
     free(data);
-    close_pair(fds);
-}
-
-/* ---- fairness -------------------------------------------------------------------------------------- */
-
-static void *count_turns(void *arg)
-{
-    for (;;) {
-        ++*(unsigned *)arg;
-        if (bine_sleep(0) < 0)
-            return NULL;
-    }
-}
-
-static void check_others_run(void (*call)(int fd), int fd)
-{
-    unsigned turns = 0;
-    bine_greenlet *g = bine_spawn(count_turns, &turns);
-    for (int i = 0; i < 1000; i++)
-        call(fd);
-    CHECK_GE(turns, 5u);
-    CHECK_OK(bine_kill(g));
-    CHECK_OK(bine_join(g, NULL, BINE_SECOND));
-}
-
-static void poll_nothing(int fd)
-{
-    struct pollfd question = {.fd = fd, .events = POLLIN};
-    CHECK_EQ(bine_poll(&question, 1, 0), 0);
-}
-
-static void select_nothing(int fd)
-{
-    fd_set set;
-    struct timeval zero = {0, 0};
-    FD_ZERO(&set);
-    FD_SET(fd, &set);
-    CHECK_EQ(bine_select(fd + 1, &set, NULL, NULL, &zero), 0);
-}
-
-static void send_datagram_to_nobody(int fd)
-{
-    CHECK_EQ(bine_send(fd, "", 0, 0), 0);
-}
-
-static void receive_nothing(int fd)
-{
-    char byte;
-    CHECK_ERROR(bine_recv(fd, &byte, 1, MSG_DONTWAIT), EAGAIN);
-}
-
-static void read_zeros(int fd)
-{
-    char bytes[16];
-    CHECK_EQ(bine_read(fd, bytes, sizeof bytes), 16);
-}
-
-TEST(hazard_26_calls_that_never_wait_let_others_run)
-{
-    int fds[2];
-    unix_pair(fds);
-    check_others_run(poll_nothing, fds[0]);
-    check_others_run(select_nothing, fds[0]);
-    check_others_run(receive_nothing, fds[0]);
-    check_others_run(send_datagram_to_nobody, fds[0]);
-    close_pair(fds);
-    int zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-    CHECK_OK(zeros);
-    check_others_run(read_zeros, zeros);
-    CHECK_OK(bine_close(zeros));
-}
-
-static void *spin(void *arg)
-{
-    char byte;
-    while (bine_recv(*(int *)arg, &byte, 1, MSG_PEEK) == 1)
-        continue;
-    CHECK_EQ(errno, ECANCELED);
-    return NULL;
-}
-
-TEST(hazard_26_a_killed_greenlet_that_never_waits_ends)
-{
-    int fds[2];
-    unix_pair(fds);
-    CHECK_EQ(bine_write(fds[1], "x", 1), 1);
-    bine_greenlet *g = bine_spawn(spin, &fds[0]);
-    CHECK_OK(bine_sleep(0));
-    CHECK_OK(bine_kill(g));
-    CHECK_OK(bine_join(g, NULL, 5 * BINE_SECOND));
     close_pair(fds);
 }

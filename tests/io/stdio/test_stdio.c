@@ -1,6 +1,6 @@
 /*
- * stdio over what can wait: the calls of this very program are patched, and what they do is compared with what libc
- * does on files with the same bytes.
+ * stdio over what can wait: the calls of this very program are patched, and what they do is
+ * compared with what libc does on files with the same bytes.
  */
 #include "harness.h"
 
@@ -30,7 +30,7 @@ static void patched_pipe(void)
     CHECK_NE(writer = fdopen(ends[1], "w"), NULL);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Writes a text into the pipe in pieces, with others running in between. */
 struct feed {
@@ -52,9 +52,9 @@ static void *feed(void *arg)
     return NULL;
 }
 
-static const char text[] =
-    "first line\n\nthird: 12 -7 0x1f 3.5e2 word\nno\0byte lost\n"
-    "a rather long line that does not fit into the small buffers of some of the readers below\nlast";
+static const char text[] = "first line\n\nthird: 12 -7 0x1f 3.5e2 word\nno\0byte lost\n"
+                           "a rather long line that does not fit into the small buffers of some of "
+                           "the readers below\nlast";
 
 /* Each reads the whole stream by one function and leaves a protocol of what it got. */
 typedef void read_function(FILE *file, FILE *protocol);
@@ -153,10 +153,13 @@ static void by_scanf(FILE *file, FILE *protocol)
     int decimal = 0, negative = 0, hexadecimal = 0, count = -1;
     double real = 0;
     fprintf(protocol, "%d", fscanf(file, "%31s %31s", first, second));
-    fprintf(protocol, " %d", fscanf(file, " third: %d%d%i%lf%n", &decimal, &negative, &hexadecimal, &real, &count));
+    fprintf(protocol, " %d",
+            fscanf(file, " third: %d%d%i%lf%n", &decimal, &negative, &hexadecimal, &real, &count));
     fprintf(protocol, " %d", fscanf(file, "%31[a-z ]", word));
-    fprintf(protocol, " %d", fscanf(file, "%d", &decimal)); /* matches nothing: stops at the word's end */
-    fprintf(protocol, "|%s|%s|%d %d %d %g %d|%s|", first, second, decimal, negative, hexadecimal, real, count, word);
+    /* Matches nothing: stops at the word's end. */
+    fprintf(protocol, " %d", fscanf(file, "%d", &decimal));
+    fprintf(protocol, "|%s|%s|%d %d %d %g %d|%s|", first, second, decimal, negative, hexadecimal,
+            real, count, word);
     by_getc(file, protocol);
     fprintf(protocol, " %d", fscanf(file, "%d", &decimal));
 }
@@ -192,8 +195,9 @@ static char *protocol_of(read_function *read, FILE *file, size_t *size)
 TEST(every_way_of_reading_gives_what_libc_gives, .seconds = 60)
 {
     static read_function *const functions[] = {
-        by_getc,  by_fgetc_and_ungetc, by_getc_unlocked, by_small_fgets, by_large_fgets, by_getline, by_getdelim,
-        by_fread, by_one_large_fread,  by_scanf,         by_all_in_turn};
+        by_getc,       by_fgetc_and_ungetc, by_getc_unlocked, by_small_fgets,     by_large_fgets,
+        by_getline,    by_getdelim,         by_fread,         by_one_large_fread, by_scanf,
+        by_all_in_turn};
     static const int modes[] = {_IOFBF, _IOLBF, _IONBF};
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         /* What libc makes of it, from a file that it reads itself. */
@@ -323,7 +327,7 @@ TEST(hazard_01_readers_of_one_stream_take_turns)
     fclose(writer);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct sink {
     char *data;

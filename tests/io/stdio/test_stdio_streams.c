@@ -16,7 +16,7 @@
 #include "io/heart.h"
 #include "libc/libc.h"
 
-/* ---- streams over other things ---------------------------------------------------------------------------- */
+/* ---- streams over other things --------------------------------------------------------------- */
 
 static void *echo_lines(void *fd)
 {
@@ -89,7 +89,8 @@ static void *open_for_writing(void *unused)
     return NULL;
 }
 
-/* open_memstream leaves the number of the descriptor as it finds it in the memory that it gets: it may be any. */
+/* open_memstream leaves the number of the descriptor as it finds it in the memory that it gets: it
+ * may be any. */
 TEST(a_stream_in_memory_has_no_descriptor)
 {
     CHECK_OK(bine_patch_all());
@@ -132,7 +133,7 @@ TEST(opening_a_fifo_waits_for_the_other_end)
     unlink(fifo);
 }
 
-/* ---- popen ------------------------------------------------------------------------------------------------- */
+/* ---- popen ----------------------------------------------------------------------------------- */
 
 TEST(popen_reads_and_pclose_waits_while_others_run)
 {

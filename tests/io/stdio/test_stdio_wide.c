@@ -1,6 +1,6 @@
 /*
- * Wide-character stdio over what can wait: the calls of this very program are patched, and what they do is compared with
- * what libc does on files with the same bytes.
+ * Wide-character stdio over what can wait: the calls of this very program are patched, and what
+ * they do is compared with what libc does on files with the same bytes.
  */
 #include "harness.h"
 
@@ -27,7 +27,7 @@ static void patched_pipe(void)
     CHECK_NE(writer = fdopen(ends[1], "w"), NULL);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const char text[] = "gr\xc3\xbc\xc3\x9f\n\ndritte: 12 \xe2\x82\xac -7 wort\n\xf0\x9f\x90\x9d"
                            "a rather long line that does not fit into small buffers\nlast";
@@ -104,7 +104,8 @@ static char *protocol_of(read_function *read, FILE *file)
 
 TEST(every_way_of_reading_gives_what_libc_gives, .seconds = 60)
 {
-    static read_function *const functions[] = {by_getwc, by_unlocked, by_fgetws, by_fwscanf, by_ungetwc};
+    static read_function *const functions[] = {by_getwc, by_unlocked, by_fgetws, by_fwscanf,
+                                               by_ungetwc};
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         CHECK_NE(setlocale(LC_ALL, "C.UTF-8"), NULL);
         /* What libc makes of it, from a file that it reads itself. */
@@ -227,7 +228,7 @@ TEST(a_stream_that_the_caller_has_locked)
     fclose(writer);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum {
     MANY = 100000
@@ -237,7 +238,8 @@ static void *read_slowly(void *unused)
 {
     static char block[4096];
     size_t sum = 0;
-    for (ssize_t got; (got = bine_read(fileno(reader), block, sizeof block)) > 0; sum += (size_t)got)
+    for (ssize_t got; (got = bine_read(fileno(reader), block, sizeof block)) > 0;
+         sum += (size_t)got)
         CHECK_OK(bine_sleep(100 * BINE_US));
     return (void *)sum;
 }
@@ -261,13 +263,15 @@ static void by_fputws(void)
 static void by_fwprintf(void)
 {
     for (int i = 0; i < MANY / 1000; i++)
-        CHECK_EQ(fwprintf(writer, L"\n%0990d\xe4\xe4\xe4\xe4\xe4\xe4\xe4\xe4%ls", 7, L"\xe4"), 1000);
+        CHECK_EQ(fwprintf(writer, L"\n%0990d\xe4\xe4\xe4\xe4\xe4\xe4\xe4\xe4%ls", 7, L"\xe4"),
+                 1000);
 }
 
 TEST(every_way_of_writing_waits_for_room, .seconds = 60)
 {
     static void (*const functions[])(void) = {by_fputwc, by_fputws, by_fwprintf};
-    static const size_t sizes[] = {2 * MANY - MANY / 100, 2 * MANY - MANY / 100, MANY + MANY / 1000 * 9};
+    static const size_t sizes[] = {2 * MANY - MANY / 100, 2 * MANY - MANY / 100,
+                                   MANY + MANY / 1000 * 9};
     for (size_t f = 0; f < 3; f++)
         for (int mode = f == 0 ? _IOFBF : _IOLBF; mode >= _IOFBF; mode--) {
             patched_pipe();

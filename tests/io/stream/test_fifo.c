@@ -1,6 +1,6 @@
 /*
- * A FIFO that several processes read: it knows no RWF_NOWAIT, so it is asked first, and another process may be quicker than the read that
- * follows.
+ * A FIFO that several processes read: it knows no RWF_NOWAIT, so it is asked first, and another
+ * process may be quicker than the read that follows.
  */
 #include <stdatomic.h>
 #include <stdlib.h>

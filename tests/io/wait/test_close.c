@@ -150,7 +150,8 @@ TEST(hazard_15_close_wakes_poll_select_and_epoll_wait)
 {
     int fds[2];
     unix_pair(fds);
-    struct polling polling = {.fds = {{.fd = fds[1], .events = POLLIN}, {.fd = fds[0], .events = POLLIN}}};
+    struct polling polling = {
+        .fds = {{.fd = fds[1], .events = POLLIN}, {.fd = fds[0], .events = POLLIN}}};
     bine_greenlet *g = bine_spawn(call_poll, &polling);
     let_run();
     CHECK(!polling.done);
@@ -206,7 +207,7 @@ TEST(shutdown_wakes_whoever_waits)
     CHECK_OK(bine_close(call.fd));
 }
 
-/* ---- other threads ------------------------------------------------------------------------------- */
+/* ---- other threads --------------------------------------------------------------------------- */
 
 struct elsewhere {
     struct one_call call;
@@ -279,7 +280,7 @@ TEST(hazard_15_a_descriptor_that_two_hubs_wait_for_wakes_both)
     CHECK_OK(bine_close(fds[1]));
 }
 
-/* ---- SO_LINGER ------------------------------------------------------------------------------------ */
+/* ---- SO_LINGER ------------------------------------------------------------------------------- */
 
 /* Send all that goes into the socket and its peer's, who does not read. Returns how much. */
 static size_t fill(int fd)
@@ -340,7 +341,8 @@ static void check_lingering(bool killed)
     let_run();
     CHECK(!call.done);
     CHECK_EQ(drain(fds[1]), sent);
-    CHECK_OK(bine_join(g, NULL, BINE_FOREVER)); /* the simulator's clock does not wait for threads */
+    /* The simulator's clock does not wait for threads. */
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
     CHECK_OK(call.result);
     CHECK_EQ(call.error, ENOTTY);
     CHECK_EQ(call.then, killed ? ECANCELED : 0);

@@ -22,7 +22,8 @@ static void *write_after_a_while(void *arg)
     return NULL;
 }
 
-/* Any descriptor above those of standard input and output, which a test may find closed or redirected. */
+/* Any descriptor above those of standard input and output, which a test may find closed or
+ * redirected. */
 static void make(int fds[2])
 {
     CHECK(bine_getcurrent() != NULL);
@@ -35,7 +36,8 @@ TEST(poll_waits_for_the_first_of_several)
     make(a);
     make(b);
     bine_greenlet *g = bine_spawn(write_after_a_while, &b[1]);
-    struct pollfd fds[] = {{a[0], POLLIN, 77}, {-1, POLLIN, 77}, {b[0], POLLIN | POLLPRI, 77}, {-100, 0, 77}};
+    struct pollfd fds[] = {
+        {a[0], POLLIN, 77}, {-1, POLLIN, 77}, {b[0], POLLIN | POLLPRI, 77}, {-100, 0, 77}};
     CHECK_EQ(bine_poll(fds, 4, -1), 1);
     CHECK_EQ(fds[0].revents, 0);
     CHECK_EQ(fds[1].revents, 0);
@@ -51,8 +53,10 @@ TEST(poll_reports_one_descriptor_as_often_as_it_is_asked)
     int fds[2];
     make(fds);
     bine_greenlet *g = bine_spawn(write_after_a_while, &fds[1]);
-    struct pollfd asked[] = {
-        {fds[0], POLLIN, 0}, {fds[0], POLLRDNORM | POLLOUT, 0}, {fds[0], 0, 0}, {fds[0], POLLPRI, 0}};
+    struct pollfd asked[] = {{fds[0], POLLIN, 0},
+                             {fds[0], POLLRDNORM | POLLOUT, 0},
+                             {fds[0], 0, 0},
+                             {fds[0], POLLPRI, 0}};
     CHECK_EQ(bine_poll(asked, 4, 1000), 1); /* room to write there is at once */
     CHECK_EQ(asked[1].revents, POLLOUT);
     asked[1].events = POLLRDNORM;
@@ -267,7 +271,7 @@ TEST(epoll_wait_waits_on_the_program_s_own_epoll)
     close_pair(fds);
 }
 
-/* ---- signals -------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t signals;
 

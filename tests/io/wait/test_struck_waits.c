@@ -1,4 +1,5 @@
-/* Waits for what the kernel has (children, file locks, messages, semaphores), each struck at each moment: see ../sync/struck.h. */
+/* Waits for what the kernel has (children, file locks, messages, semaphores), each struck at each
+ * moment: see ../sync/struck.h. */
 #include <bine.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 #include "libc/libc.h"
 #include "sync/struck.h"
 
-/* ---- children ---------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static pid_t child;
 
@@ -62,7 +63,7 @@ static void nothing(void)
 {
 }
 
-/* ---- file locks -------------------------------------------------------------------------------- */
+/* ---- file locks ------------------------------------------------------------------------------ */
 
 static char path[64];
 static int held, wanted;
@@ -99,7 +100,8 @@ static int flock_it(int fd, bool wait)
 static int ofd_lock_it(int fd, bool wait)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return wait ? bine_fcntl_lock(fd, F_OFD_SETLKW, &lock) : bine_libc.fcntl(fd, F_OFD_SETLK, &lock);
+    return wait ? bine_fcntl_lock(fd, F_OFD_SETLKW, &lock)
+                : bine_libc.fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 static void begin_flock(void)
@@ -145,7 +147,7 @@ static bool ofd_locked(void)
     return locked_by(ofd_lock_it);
 }
 
-/* ---- messages and semaphores of System V --------------------------------------------------------- */
+/* ---- messages and semaphores of System V ----------------------------------------------------- */
 
 static int ipc;
 static struct message {
@@ -182,7 +184,8 @@ static bool received(void)
 static void begin_full_queue(void)
 {
     begin_queue();
-    while (bine_libc.msgsnd(ipc, &(struct message){.type = 1}, sizeof message.bytes, IPC_NOWAIT) == 0)
+    while (bine_libc.msgsnd(ipc, &(struct message){.type = 1}, sizeof message.bytes, IPC_NOWAIT) ==
+           0)
         continue;
 }
 
@@ -221,7 +224,8 @@ static int64_t call_semop(void)
 /* The kernel makes it, on a thread of the pool. */
 static int64_t call_mixed_semop(void)
 {
-    struct sembuf both[] = {{.sem_num = 0, .sem_op = -1}, {.sem_num = 1, .sem_op = -1, .sem_flg = IPC_NOWAIT}};
+    struct sembuf both[] = {{.sem_num = 0, .sem_op = -1},
+                            {.sem_num = 1, .sem_op = -1, .sem_flg = IPC_NOWAIT}};
     return bine_semop(ipc, both, 2);
 }
 
@@ -237,16 +241,18 @@ static bool decremented(void)
 
 TEST(hazard_46_a_wait_for_children_succeeds_or_is_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"waitpid", begin_child, call_waitpid, end_of_child, reaped, nothing},
-                                      {"wait", begin_child, call_wait, end_of_child, reaped, nothing},
-                                      {"waitid", begin_child, call_waitid, end_of_child, reaped, nothing}};
+    static const struct wait all[] = {
+        {"waitpid", begin_child, call_waitpid, end_of_child, reaped, nothing},
+        {"wait", begin_child, call_wait, end_of_child, reaped, nothing},
+        {"waitid", begin_child, call_waitid, end_of_child, reaped, nothing}};
     CHECK_WAITS(all);
 }
 
 TEST(hazard_46_a_wait_for_file_locks_succeeds_or_is_cut_short, .seconds = 60)
 {
-    static const struct wait all[] = {{"flock", begin_flock, call_flock, complete_flock, flocked, close_file},
-                                      {"F_OFD_SETLKW", begin_ofd, call_ofd, complete_ofd, ofd_locked, close_file}};
+    static const struct wait all[] = {
+        {"flock", begin_flock, call_flock, complete_flock, flocked, close_file},
+        {"F_OFD_SETLKW", begin_ofd, call_ofd, complete_ofd, ofd_locked, close_file}};
     CHECK_WAITS(all);
 }
 

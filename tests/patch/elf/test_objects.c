@@ -1,4 +1,5 @@
-/* However an object reaches libc and whenever it is loaded, its calls step aside once patched (hazards 11 and 13). */
+/* However an object reaches libc and whenever it is loaded, its calls step aside once patched
+ * (hazards 11 and 13). */
 #include <bine.h>
 #include <sys/wait.h>
 
@@ -157,8 +158,8 @@ TEST(hazard_13_every_original_is_there_or_its_symbol_is_left_alone)
         const struct bine_symbol *symbol = &bine_symbols[i];
         CHECK(symbol->hook != NULL);
         CHECK_EQ(bine_symbol_find(symbol->name), symbol);
-        /* Some names are for old programs only, and dlsym does not find them: their original is that of the usual
-         * name. */
+        /* Some names are for old programs only, and dlsym does not find them: their original is
+         * that of the usual name. */
         if (dlsym(RTLD_DEFAULT, symbol->name))
             CHECK(*symbol->original != NULL);
     }
@@ -187,12 +188,13 @@ static void format_name(char *room, size_t size, const char *form, const char *n
     snprintf(room, size, "%.*s%s%s", (int)(place - form), form, name, place + 2);
 }
 
-/* Compilers, headers and _FORTIFY_SOURCE turn one name into another: none of those may be missing. */
+/* Compilers, headers and _FORTIFY_SOURCE turn one name into another: none of those may be
+ * missing. */
 TEST(hazard_04_every_variant_of_a_patched_name_is_known)
 {
-    static const char *const forms[] = {"__%s",        "%s64",   "__%s_chk", "__%s64",    "__%s64_chk",
-                                        "_IO_%s",      "__%s_2", "__%s64_2", "__libc_%s", "%s_unlocked",
-                                        "__isoc99_%s", "%sv2",   "_%s"};
+    static const char *const forms[] = {
+        "__%s",     "%s64",      "__%s_chk",    "__%s64",      "__%s64_chk", "_IO_%s", "__%s_2",
+        "__%s64_2", "__libc_%s", "%s_unlocked", "__isoc99_%s", "%sv2",       "_%s"};
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
     CHECK(libc != NULL);
     unsigned missing = 0;
@@ -245,7 +247,8 @@ TEST(with_an_include_rule_only_those_are_patched)
     CHECK_OK(bine_patch_include("liblazy.so"));
     check_addresses(wanted, true);
     check_addresses(other, false);
-    CHECK_EQ((void *)dlsym(RTLD_DEFAULT, "usleep"), bine_original("usleep")); /* the program is not included */
+    /* The program is not included. */
+    CHECK_EQ((void *)dlsym(RTLD_DEFAULT, "usleep"), bine_original("usleep"));
     CHECK_OK(bine_patch_include(""));
     CHECK_EQ((void *)dlsym(RTLD_DEFAULT, "usleep"), (void *)hook_usleep);
     CHECK_OK(bine_unpatch_all());

@@ -1,5 +1,5 @@
-/* The ELF engine: which slots it finds, that it restores them byte for byte, and that it fails as a whole or not at
- * all. */
+/* The ELF engine: which slots it finds, that it restores them byte for byte, and that it fails as a
+ * whole or not at all. */
 #include <bine.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,7 +19,8 @@ enum {
 
 /* ---- failing on demand ----------------------------------------------------------------------- */
 
-/* The linker sends the program's calls of these here (--wrap). -1: never; 0: the next call fails. */
+/* The linker sends the program's calls of these here (--wrap). -1: never; 0: the next call
+ * fails. */
 static long memory_calls_left = -1, protect_calls_left = -1;
 
 void *__real_malloc(size_t size);
@@ -304,8 +305,8 @@ TEST(when_a_page_cannot_be_opened_nothing_is_patched)
     load_variants();
     take(&before);
     size_t size = protections(maps_before, sizeof maps_before);
-    /* Odd calls close a page again. A refusal there is undone by opening it once more, so that page stays open if
-     * the kernel refuses that, too; ours refuses once. */
+    /* Odd calls close a page again. A refusal there is undone by opening it once more, so that page
+     * stays open if the kernel refuses that, too; ours refuses once. */
     long calls = 0;
     for (;; calls++) {
         CHECK_LT(calls, 10000);
@@ -349,7 +350,7 @@ TEST(a_pointer_that_the_program_set_itself_is_left_alone)
     CHECK_EQ(library->from_open_table(), mine);
 }
 
-/* ---- other threads call through the slots meanwhile -------------------------------------------- */
+/* ---- other threads call through the slots meanwhile ------------------------------------------ */
 
 static atomic_bool done;
 
@@ -383,7 +384,7 @@ TEST(threads_call_through_slots_while_they_are_rewritten, .seconds = 60)
     }
 }
 
-/* ---- the engine's lock ---------------------------------------------------------------------------- */
+/* ---- the engine's lock ----------------------------------------------------------------------- */
 
 static void patch_in_link(bine_greenlet *g, void *unused)
 {
@@ -406,7 +407,8 @@ static void *do_nothing(void *unused)
     return unused;
 }
 
-/* The holder's hub may not park; what that hub was allowed before must not be given to a hub that came meanwhile. */
+/* The holder's hub may not park; what that hub was allowed before must not be given to a hub that
+ * came meanwhile. */
 TEST(hazard_116_a_hub_made_while_its_thread_patches_may_park)
 {
     bine_greenlet *g = bine_spawn(do_nothing, NULL);

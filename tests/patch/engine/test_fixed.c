@@ -1,7 +1,7 @@
 /*
- * A program at fixed addresses (not position independent): it lends the addresses of its own jump stubs out as
- * addresses of libc's functions, to every library. And one that comes with functions of its own named like libc's.
- * (Hazards 12 and 13.)
+ * A program at fixed addresses (not position independent): it lends the addresses of its own jump
+ * stubs out as addresses of libc's functions, to every library. And one that comes with functions
+ * of its own named like libc's. (Hazards 12 and 13.)
  */
 #include <bine.h>
 #include <time.h>
@@ -38,7 +38,8 @@ static int nap_directly(unsigned microseconds)
     return usleep(microseconds);
 }
 
-/* The address as an immediate operand: at fixed addresses that can only be one in the program itself. */
+/* The address as an immediate operand: at fixed addresses that can only be one in the program
+ * itself. */
 static int nap_by_address(unsigned microseconds)
 {
     int (*volatile address)(useconds_t) = usleep;

@@ -65,7 +65,7 @@ TEST(hazard_10_a_limit_of_three_lets_three_in)
     CHECK_OK(bine_patch_limit("libaffine*", 0));
 }
 
-/* ---- who is inside already ---------------------------------------------------------------------- */
+/* ---- who is inside already ------------------------------------------------------------------- */
 
 static void *call_in_again(void *arg)
 {
@@ -151,7 +151,7 @@ TEST(a_killed_greenlet_leaves_the_library_usable)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- how calls get there --------------------------------------------------------------------------- */
+/* ---- how calls get there --------------------------------------------------------------------- */
 
 static int (*looked_up)(int count, ...);
 

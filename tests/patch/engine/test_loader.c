@@ -1,6 +1,6 @@
 /*
- * A hooked dlopen must not change which caller the loader sees (hazard 35): the caller's RUNPATH and $ORIGIN,
- * RTLD_NEXT and namespaces resolve as they did before.
+ * A hooked dlopen must not change which caller the loader sees (hazard 35): the caller's RUNPATH
+ * and $ORIGIN, RTLD_NEXT and namespaces resolve as they did before.
  */
 #include <bine.h>
 #include <link.h>
@@ -155,7 +155,8 @@ TEST(errno_survives_a_successful_load)
     CHECK_EQ(errno, 77);
 }
 
-/* Loading takes a good deal of stack and the loader's lock: greenlets may do it, and others meanwhile. */
+/* Loading takes a good deal of stack and the loader's lock: greenlets may do it, and others
+ * meanwhile. */
 static void *load_and_nap(void *arg)
 {
     for (int i = 0; i < 10; i++) {

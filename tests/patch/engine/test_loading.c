@@ -1,6 +1,6 @@
 /*
- * Constructors, destructors and callbacks of libc that wait: other greenlets run meanwhile, and find libc's loader closed as other
- * threads would.
+ * Constructors, destructors and callbacks of libc that wait: other greenlets run meanwhile, and
+ * find libc's loader closed as other threads would.
  */
 #include <bine.h>
 #include <link.h>
@@ -177,7 +177,7 @@ TEST(hazard_38_a_constructor_that_waits_and_loads)
     end();
 }
 
-/* ---- other threads ----------------------------------------------------------------------------- */
+/* ---- other threads --------------------------------------------------------------------------- */
 
 struct other {
     pthread_barrier_t parked;
@@ -252,7 +252,8 @@ static void *load_as_thread(void *arg)
     return NULL;
 }
 
-/* A thread without a hub waits in a constructor: the greenlet that loads parks, its thread goes on. */
+/* A thread without a hub waits in a constructor: the greenlet that loads parks, its thread goes
+ * on. */
 TEST(hazard_38_a_thread_inside)
 {
     begin();
@@ -271,7 +272,7 @@ TEST(hazard_38_a_thread_inside)
     end();
 }
 
-/* ---- the loader's list --------------------------------------------------------------------------- */
+/* ---- the loader's list ----------------------------------------------------------------------- */
 
 static int walk_and_wait(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -309,7 +310,7 @@ TEST(hazard_38_a_walk_of_the_objects_that_waits)
     end();
 }
 
-/* ---- look-ups and fork inside -------------------------------------------------------------------- */
+/* ---- look-ups and fork inside ---------------------------------------------------------------- */
 
 static void look_up_there(const char *where)
 {
@@ -380,7 +381,7 @@ TEST(hazard_38_fork_in_a_constructor)
     end();
 }
 
-/* ---- a C++ runtime that comes late --------------------------------------------------------------- */
+/* ---- a C++ runtime that comes late ----------------------------------------------------------- */
 
 static int (*late_static)(int (*wait)(void *arg), void *arg, int value);
 

@@ -1,4 +1,5 @@
-/* A wrapper that stands before libc in the search order, as a preloaded one does: it goes on seeing the calls. */
+/* A wrapper that stands before libc in the search order, as a preloaded one does: it goes on seeing
+ * the calls. */
 #include <bine.h>
 
 #include "patch/common.h"
@@ -36,7 +37,8 @@ TEST(hazard_11_a_wrapper_before_libc_and_patching_do_not_hinder_each_other)
     CHECK_OK(bine_patch_all());
     check("abc"); /* greenlets step aside: the wrapper has nothing to do */
     CHECK_EQ(wrapper_calls, 1);
-    /* Calling around Bine reaches what an ordinary call would reach: the wrapper, and libc by way of it. */
+    /* Calling around Bine reaches what an ordinary call would reach: the wrapper, and libc by way
+     * of it. */
     CHECK_EQ(((int (*)(useconds_t))bine_original("usleep"))(1), 0);
     CHECK_EQ(wrapper_calls, 2);
     CHECK_OK(bine_unpatch_all());

@@ -1,4 +1,5 @@
-/* An allocator that calls libc, and dlsym, from within: patching must not recurse into itself (hazard 12). */
+/* An allocator that calls libc, and dlsym, from within: patching must not recurse into itself
+ * (hazard 12). */
 #include <bine.h>
 
 #include "patch/common.h"
@@ -47,7 +48,8 @@ static void *load_and_unload(void *arg)
     return NULL;
 }
 
-/* An allocator that sleeps is called in the middle of patching and of dlopen: others may not run there. */
+/* An allocator that sleeps is called in the middle of patching and of dlopen: others may not run
+ * there. */
 TEST(hazard_12_patching_is_not_put_aside)
 {
     if (SANITIZED)

@@ -154,7 +154,7 @@ TEST(hazard_38_scans_of_directories_whose_callback_waits)
     run_four_in_directory(scan);
 }
 
-/* ---- fork's handlers ----------------------------------------------------------------------------- */
+/* ---- fork's handlers ------------------------------------------------------------------------- */
 
 static int prepared, forked, beats;
 static bool beating;
@@ -218,7 +218,7 @@ TEST(hazard_38_handlers_of_fork_that_wait)
     CHECK_GT(beats, 3);
 }
 
-/* ---- the end of the process ----------------------------------------------------------------------- */
+/* ---- the end of the process ------------------------------------------------------------------ */
 
 static int report = -1;
 

@@ -1,6 +1,7 @@
 /*
- * Every patched name of the socket and select families steps aside when it would block: also the fortified ones and
- * glibc's other names, which programs import without anybody having written them (hazard 4).
+ * Every patched name of the socket and select families steps aside when it would block: also the
+ * fortified ones and glibc's other names, which programs import without anybody having written them
+ * (hazard 4).
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ struct way {
     void (*call)(void);
 };
 
-/* ---- one byte arrives later ------------------------------------------------------------------- */
+/* ---- one byte arrives later ------------------------------------------------------------------ */
 
 static char byte;
 
@@ -113,7 +114,7 @@ static void by_recvmmsg(void)
     check_byte(message.msg_len);
 }
 
-/* ---- waiting for the byte, and taking it then ------------------------------------------------------- */
+/* ---- waiting for the byte, and taking it then ------------------------------------------------ */
 
 static void take_byte(void)
 {
@@ -234,10 +235,11 @@ static void by_epoll_pwait2(void)
     }
 
 static const struct way receiving[] = {
-    WAY(read),       WAY(__read),         WAY(__read_chk),   WAY(readv),    WAY(recv),     WAY(__recv_chk),
-    WAY(recvfrom),   WAY(__recvfrom_chk), WAY(recvmsg),      WAY(recvmmsg), WAY(poll),     WAY(__poll),
-    WAY(__poll_chk), WAY(ppoll),          WAY(__ppoll_chk),  WAY(select),   WAY(__select), WAY(pselect),
-    WAY(epoll_wait), WAY(epoll_pwait),    WAY(epoll_pwait2),
+    WAY(read),         WAY(__read),   WAY(__read_chk),     WAY(readv),      WAY(recv),
+    WAY(__recv_chk),   WAY(recvfrom), WAY(__recvfrom_chk), WAY(recvmsg),    WAY(recvmmsg),
+    WAY(poll),         WAY(__poll),   WAY(__poll_chk),     WAY(ppoll),      WAY(__ppoll_chk),
+    WAY(select),       WAY(__select), WAY(pselect),        WAY(epoll_wait), WAY(epoll_pwait),
+    WAY(epoll_pwait2),
 };
 
 static void *wait_for_byte(void *arg)
@@ -262,7 +264,8 @@ TEST(hazard_04_whatever_waits_for_a_byte_steps_aside)
     for (size_t i = 0; i < sizeof receiving / sizeof *receiving; i++) {
         order[0] = '\0';
         open_pair();
-        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&receiving[i]), bine_spawn(send_byte, NULL)};
+        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&receiving[i]),
+                                 bine_spawn(send_byte, NULL)};
         CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
         if (strcmp(order, "abc") != 0)
             FAIL("%s: %s", receiving[i].name, order);
@@ -271,7 +274,7 @@ TEST(hazard_04_whatever_waits_for_a_byte_steps_aside)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- a full buffer empties later -------------------------------------------------------------- */
+/* ---- a full buffer empties later ------------------------------------------------------------- */
 
 static char block[1 << 20];
 
@@ -357,7 +360,8 @@ TEST(hazard_04_whatever_waits_for_room_steps_aside)
     for (size_t i = 0; i < sizeof sending / sizeof *sending; i++) {
         order[0] = '\0';
         open_pair();
-        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&sending[i]), bine_spawn(drain, NULL)};
+        bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&sending[i]),
+                                 bine_spawn(drain, NULL)};
         CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
         if (strncmp(order, "ab", 2) != 0)
             FAIL("%s: %s", sending[i].name, order);
@@ -366,7 +370,7 @@ TEST(hazard_04_whatever_waits_for_room_steps_aside)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static int listener;
 static struct sockaddr_in address;
@@ -376,7 +380,8 @@ static void open_listener(void)
     socklen_t length = sizeof address;
     listener = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_GE(listener, 0);
-    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     CHECK_EQ(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &length), 0);
     CHECK_EQ(listen(listener, 8), 0);
@@ -403,7 +408,9 @@ static void *connect_both_ways(void *arg)
 {
     strcat(order, "b");
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_EQ((arg ? CALL(__connect) : CALL(connect))(fd, (struct sockaddr *)&address, sizeof address), 0);
+    CHECK_EQ(
+        (arg ? CALL(__connect) : CALL(connect))(fd, (struct sockaddr *)&address, sizeof address),
+        0);
     CHECK_EQ(shutdown(fd, SHUT_RDWR), 0);
     CHECK_EQ(close(fd), 0);
     return NULL;
@@ -424,7 +431,7 @@ TEST(hazard_04_accept_and_connect_step_aside)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- the fortified calls still check ----------------------------------------------------------------- */
+/* ---- the fortified calls still check --------------------------------------------------------- */
 
 static void *overflow(void *arg)
 {
@@ -442,9 +449,10 @@ TEST(hazard_04_a_fortified_call_still_ends_the_program, .signal = SIGABRT)
     bine_join(bine_spawn(overflow, NULL), NULL, BINE_FOREVER);
 }
 
-/* ---- descriptors --------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* However a descriptor is made non-blocking, a call on it never waits; and made blocking again it does. */
+/* However a descriptor is made non-blocking, a call on it never waits; and made blocking again it
+ * does. */
 static void check_nonblocking(int fd)
 {
     char got;
@@ -477,7 +485,8 @@ TEST(hazard_16_nonblocking_descriptors_stay_so)
     CHECK_EQ(ioctl(copy, FIONBIO, &off), 0); /* one open file behind both */
     order[0] = '\0';
     static const struct way reading = {"read", by_read};
-    bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&reading), bine_spawn(send_byte, NULL)};
+    bine_greenlet *both[] = {bine_spawn(wait_for_byte, (void *)&reading),
+                             bine_spawn(send_byte, NULL)};
     CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
     CHECK_STRING(order, "abc");
     CHECK_EQ(close(copy), 0);
@@ -498,7 +507,7 @@ TEST(hazard_17_receive_timeouts_hold)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- scope of threads ------------------------------------------------------------------------------ */
+/* ---- scope of threads ------------------------------------------------------------------------ */
 
 static void *plain_thread(void *arg)
 {

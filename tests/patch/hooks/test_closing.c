@@ -1,6 +1,6 @@
 /*
- * Closing through the patched calls: whoever waits for what is closed, replaced or in the range is told, and a close that waits lets
- * others run.
+ * Closing through the patched calls: whoever waits for what is closed, replaced or in the range is
+ * told, and a close that waits lets others run.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -81,7 +81,7 @@ TEST(hazard_15_so_does_closing_a_range)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- a close that waits ------------------------------------------------------------------------------ */
+/* ---- a close that waits ---------------------------------------------------------------------- */
 
 static void *close_it(void *fd)
 {

@@ -1,4 +1,5 @@
-/* Threads that are confined by themselves: the offload pool does nothing for them that they may not do. */
+/* Threads that are confined by themselves: the offload pool does nothing for them that they may not
+ * do. */
 #include <bine.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -220,7 +221,7 @@ TEST(hazard_82_a_thread_with_descriptors_of_its_own_reads_them_itself)
     close(ends[1]);
 }
 
-/* ---- the rights of the pool's threads ------------------------------------------------------------ */
+/* ---- the rights of the pool's threads -------------------------------------------------------- */
 
 static void *make_call(void *unused)
 {
@@ -228,7 +229,8 @@ static void *make_call(void *unused)
     return (void *)(intptr_t)(bine_libc.syscall(SYS_getppid) < 0 ? errno : 0);
 }
 
-/* The errno of a system call that the pool makes. 0: a filter for getppid does not confine its thread. */
+/* The errno of a system call that the pool makes. 0: a filter for getppid does not confine its
+ * thread. */
 static int error_in_pool(void)
 {
     void *error;
@@ -388,7 +390,8 @@ static void await_threads(size_t count)
 
 TEST(hazard_82_the_pool_takes_the_rights_of_a_thread_that_renews_it)
 {
-    harness_not_under_address_sanitizer("its search for leaks asks for its parent, which the filter refuses");
+    harness_not_under_address_sanitizer(
+        "its search for leaks asks for its parent, which the filter refuses");
     harness_not_under_emulator("its own calls are not the program's");
     begin();
     filter_fails(SYS_getppid, EPERM);
@@ -486,7 +489,7 @@ TEST(hazard_82_the_child_of_a_fork_has_the_rights_of_a_renewed_pool)
     CHECK_EQ(status, 0);
 }
 
-/* ---- which paths are slow --------------------------------------------------------------------------- */
+/* ---- which paths are slow -------------------------------------------------------------------- */
 
 /* Children that nobody has looked at are not in the cache. */
 static void check_uncached(bool slow)

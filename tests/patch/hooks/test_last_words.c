@@ -1,6 +1,7 @@
 /*
- * What came before a close (hazard 63): bytes that had arrived, connections, room, and the end of a stream that was shut down reach the
- * greenlet that waited for them, although another one closes the descriptor before it has run.
+ * What came before a close (hazard 63): bytes that had arrived, connections, room, and the end of a
+ * stream that was shut down reach the greenlet that waited for them, although another one closes
+ * the descriptor before it has run.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static void a_pipe(void)
     CHECK_EQ(pipe(ends), 0);
 }
 
-/* ---- the calls that wait ---------------------------------------------------------------------------- */
+/* ---- the calls that wait --------------------------------------------------------------------- */
 
 static struct iovec vector = {bytes, sizeof bytes};
 
@@ -89,7 +90,8 @@ static ssize_t by_poll(void)
 {
     struct pollfd entry = {.fd = ends[0], .events = POLLIN};
     int count = poll(&entry, 1, -1);
-    return count == 1 && entry.revents & POLLIN ? recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT) : -1;
+    return count == 1 && entry.revents & POLLIN ? recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT)
+                                                : -1;
 }
 
 static ssize_t by_select(void)
@@ -97,8 +99,9 @@ static ssize_t by_select(void)
     fd_set readable;
     FD_ZERO(&readable);
     FD_SET(ends[0], &readable);
-    return select(ends[0] + 1, &readable, NULL, NULL, NULL) == 1 ? recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT)
-                                                                 : -1;
+    return select(ends[0] + 1, &readable, NULL, NULL, NULL) == 1
+               ? recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT)
+               : -1;
 }
 
 struct way {
@@ -115,7 +118,7 @@ static const struct way ways[] = {
     {"select", by_select, true},
 };
 
-/* ---- how it is closed ---------------------------------------------------------------------------------- */
+/* ---- how it is closed ------------------------------------------------------------------------ */
 
 static void by_close(void)
 {
@@ -169,7 +172,8 @@ static void check(void (*make)(void), bool sockets, void (*happens)(void), ssize
             closers[j]();
             CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
             if (result != expected)
-                FAIL("%s, closed in way %zu: %zd (%s) instead of %zd", way->name, j, result, strerror(error), expected);
+                FAIL("%s, closed in way %zu: %zd (%s) instead of %zd", way->name, j, result,
+                     strerror(error), expected);
             close(ends[1]);
         }
 }
@@ -244,7 +248,7 @@ TEST(hazard_63_where_nothing_came_the_wait_fails_as_ever)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- connections ----------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static int listener;
 
@@ -276,7 +280,7 @@ TEST(hazard_63_a_connection_that_came_before_the_close_is_accepted)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- the reader closes, too ------------------------------------------------------------------------------- */
+/* ---- the reader closes, too ------------------------------------------------------------------ */
 
 static int again;
 
@@ -288,7 +292,8 @@ static void *read_and_close(void *arg)
     return arg;
 }
 
-/* Its close comes after the other one, as it would with threads: the number may be another file's by then. */
+/* Its close comes after the other one, as it would with threads: the number may be another file's
+ * by then. */
 TEST(hazard_63_a_reader_that_closes_what_is_being_closed_is_told)
 {
     CHECK_OK(bine_patch_all());

@@ -24,7 +24,8 @@ static void *take_turns(void *unused)
     return NULL;
 }
 
-/* Everything that the databases say, as text. On a thread without a hub all of this is libc's own. */
+/* Everything that the databases say, as text. On a thread without a hub all of this is libc's
+ * own. */
 static void *say_all(void *unused)
 {
     char *text;
@@ -44,7 +45,8 @@ static void *say_all(void *unused)
     endspent();
     setservent(0);
     for (struct servent *service; (service = getservent());)
-        fprintf(out, "service %s %d/%s\n", service->s_name, ntohs((uint16_t)service->s_port), service->s_proto);
+        fprintf(out, "service %s %d/%s\n", service->s_name, ntohs((uint16_t)service->s_port),
+                service->s_proto);
     endservent();
     setprotoent(0);
     for (struct protoent *protocol; (protocol = getprotoent());)

@@ -1,6 +1,7 @@
 /*
- * Sockets that were made non-blocking elsewhere: before patching, before a fork, by another descriptor of the same file, by other calls
- * than fcntl (hazards 56 and 97). Each call gives what is there, and EAGAIN only when there is nothing; it never waits.
+ * Sockets that were made non-blocking elsewhere: before patching, before a fork, by another
+ * descriptor of the same file, by other calls than fcntl (hazards 56 and 97). Each call gives what
+ * is there, and EAGAIN only when there is nothing; it never waits.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -116,7 +117,8 @@ static void check_send(void)
 
 static void *check_all(void *arg)
 {
-    ssize_t (*const calls[])(int fd) = {by_read, by_readv, by_recv, by_recvfrom, by_recvmsg, by_recvmmsg};
+    ssize_t (*const calls[])(int fd) = {by_read,     by_readv,   by_recv,
+                                        by_recvfrom, by_recvmsg, by_recvmmsg};
     check_accept(accept);
     check_accept(with_flags);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
@@ -207,7 +209,8 @@ static void set_by_another_process(int fd)
 
 TEST(hazard_97_sockets_made_non_blocking_by_other_ways)
 {
-    void (*const ways[])(int fd) = {set_by_copy, set_by_ioctl, set_by_ioctl_of_copy, set_by_another_process};
+    void (*const ways[])(int fd) = {set_by_copy, set_by_ioctl, set_by_ioctl_of_copy,
+                                    set_by_another_process};
     CHECK_OK(bine_patch_all());
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         make(0);

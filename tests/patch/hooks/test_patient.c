@@ -1,4 +1,5 @@
-/* A kill or a timeout that meets a greenlet inside a library which aborts at unknown errors waits until the call has returned. */
+/* A kill or a timeout that meets a greenlet inside a library which aborts at unknown errors waits
+ * until the call has returned. */
 #include <bine.h>
 #include <signal.h>
 #include <sys/epoll.h>

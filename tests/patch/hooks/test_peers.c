@@ -1,6 +1,6 @@
 /*
- * With the socket family alone, as Python patches by default: what waits for a peer lets others run (hazard 55). Only what waits for a disk is
- * the file family's.
+ * With the socket family alone, as Python patches by default: what waits for a peer lets others run
+ * (hazard 55). Only what waits for a disk is the file family's.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -16,7 +16,8 @@
 static int pair[2], ends[2], file, other;
 static char path[64], bytes[65536];
 
-/* What the call waits for is done by another greenlet of this thread: a call that blocks the thread never ends. */
+/* What the call waits for is done by another greenlet of this thread: a call that blocks the thread
+ * never ends. */
 static void *read_all(void *arg)
 {
     for (size_t got = 0; got < 20 * sizeof bytes;) {

@@ -1,6 +1,7 @@
 /*
- * Loops that ask by calls which return at once (hazard 52): whatever a greenlet asks, the others get on. Each patched call that can
- * succeed or fail at once is made in a loop by one greenlet, while another one's heart must beat.
+ * Loops that ask by calls which return at once (hazard 52): whatever a greenlet asks, the others
+ * get on. Each patched call that can succeed or fail at once is made in a loop by one greenlet,
+ * while another one's heart must beat.
  */
 #include <bine.h>
 #include <fcntl.h>
@@ -66,7 +67,8 @@ static void check(const struct question *all, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         beats = 0;
-        bine_greenlet *both[] = {bine_spawn(beat, NULL), bine_spawn(ask_again_and_again, (void *)&all[i])};
+        bine_greenlet *both[] = {bine_spawn(beat, NULL),
+                                 bine_spawn(ask_again_and_again, (void *)&all[i])};
         CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
     }
 }
@@ -82,7 +84,7 @@ static void check(const struct question *all, size_t count)
 static const struct timespec long_ago = {1, 0}, nothing = {0, 0};
 static char bytes[65536];
 
-/* ---- descriptors ------------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static int full[2], empty[2], packets[2], event, listener, set;
 static struct iovec vector = {bytes, sizeof bytes};
@@ -171,13 +173,14 @@ TEST(hazard_52_asking_descriptors_lets_others_run, .seconds = 60)
     CHECK_EQ(listen(listener, 1), 0);
     set = epoll_create1(0);
     CHECK_ALL(descriptors);
-    int all[] = {empty[0], empty[1], full[0], full[1], packets[0], packets[1], event, listener, set};
+    int all[] = {empty[0],   empty[1], full[0],  full[1], packets[0],
+                 packets[1], event,    listener, set};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         close(all[i]);
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- files -------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int file, locked, ends[2];
 static char path[64];
@@ -213,7 +216,8 @@ ASK(splice, splice(ends[0], NULL, file, NULL, 1, SPLICE_F_NONBLOCK))
 ASK(tee, tee(ends[0], ends[1], 1, SPLICE_F_NONBLOCK))
 ASK(vmsplice, vmsplice(ends[0], &vector, 1, SPLICE_F_NONBLOCK))
 ASK(sendfile, sendfile(full[0], file, NULL, 1))
-ASK(getaddrinfo, getaddrinfo("999", "x", &(struct addrinfo){.ai_flags = AI_NUMERICHOST}, &(struct addrinfo *){NULL}))
+ASK(getaddrinfo, getaddrinfo("999", "x", &(struct addrinfo){.ai_flags = AI_NUMERICHOST},
+                             &(struct addrinfo *){NULL}))
 ASK(getc, (clearerr(stream), getc(stream)))
 ASK(fgets, (clearerr(stream), fgets(bytes, 10, stream)))
 ASK(fread, (clearerr(stream), fread(bytes, 1, 1, stream)))
@@ -257,8 +261,9 @@ static const struct question files[] = {
 };
 
 static const struct question streams[] = {
-    {"getc", ask_getc},     {"fgets", ask_fgets},     {"fread", ask_fread}, {"getline", ask_getline},
-    {"fflush", ask_fflush}, {"fprintf", ask_fprintf}, {"fputs", ask_fputs}, {"fopen", ask_fopen},
+    {"getc", ask_getc},       {"fgets", ask_fgets},   {"fread", ask_fread},
+    {"getline", ask_getline}, {"fflush", ask_fflush}, {"fprintf", ask_fprintf},
+    {"fputs", ask_fputs},     {"fopen", ask_fopen},
 };
 
 static const struct question locked_stream[] = {{"ftrylockfile", ask_ftrylockfile}};
@@ -303,7 +308,7 @@ TEST(hazard_52_asking_streams_lets_others_run, .seconds = 60)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- processes, signals, time ---------------------------------------------------------------------------- */
+/* ---- processes, signals, time ---------------------------------------------------------------- */
 
 static int queue, full_queue, semaphores;
 static mqd_t posix_queue;
@@ -381,7 +386,7 @@ TEST(hazard_52_asking_for_processes_and_time_lets_others_run, .seconds = 60)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, own = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
@@ -397,8 +402,8 @@ ASK(tryrdlock, pthread_rwlock_tryrdlock(&rwlock))
 ASK(trywrlock, pthread_rwlock_trywrlock(&rwlock))
 ASK(timedrdlock, pthread_rwlock_timedrdlock(&rwlock, &long_ago))
 ASK(timedwrlock, pthread_rwlock_timedwrlock(&rwlock, &long_ago))
-ASK(cond_timedwait,
-    (pthread_mutex_lock(&own), pthread_cond_timedwait(&condition, &own, &long_ago), pthread_mutex_unlock(&own)))
+ASK(cond_timedwait, (pthread_mutex_lock(&own), pthread_cond_timedwait(&condition, &own, &long_ago),
+                     pthread_mutex_unlock(&own)))
 ASK(mtx_trylock, mtx_trylock(&c11))
 ASK(mtx_timedlock, mtx_timedlock(&c11, &long_ago))
 ASK(sem_trywait, sem_trywait(&semaphore))
@@ -453,7 +458,7 @@ TEST(hazard_52_trying_locks_lets_others_run, .seconds = 60)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- Bine's own ------------------------------------------------------------------------------------------------ */
+/* ---- Bine's own ------------------------------------------------------------------------------ */
 
 static bine_event *an_event;
 static bine_async_result *a_result;

@@ -1,4 +1,5 @@
-/* BINE_SAME_CALLS: under a filter that kills who makes other system calls than read and write. The environment has it set. */
+/* BINE_SAME_CALLS: under a filter that kills who makes other system calls than read and write. The
+ * environment has it set. */
 #include <bine.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,11 +16,13 @@
 
 static int fds[2];
 
-/* As sshd's filter before authentication has it: reading and writing is allowed, the calls of sockets are not. */
+/* As sshd's filter before authentication has it: reading and writing is allowed, the calls of
+ * sockets are not. */
 static void forbid(void)
 {
-#define FORBID(number) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define FORBID(number)                                 \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         FORBID(SYS_sendto),

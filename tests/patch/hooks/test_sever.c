@@ -1,4 +1,5 @@
-/* A library that keeps a connection whose question was cut short: nobody gets the answer that comes late. */
+/* A library that keeps a connection whose question was cut short: nobody gets the answer that comes
+ * late. */
 #include <bine.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* Calls that never wait, with work in between (hazard 53): timers are not held up for as many calls as fit into a run of them. Not in a
- * simulation, where no call takes long. */
+/* Calls that never wait, with work in between (hazard 53): timers are not held up for as many calls
+ * as fit into a run of them. Not in a simulation, where no call takes long. */
 #include <bine.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,8 +48,8 @@ static int yield(void)
     return bine_sleep(0);
 }
 
-/* A beat comes a millisecond after the one before. One whose time has come is not kept for long, however few the calls are. The first streak is
- * as long as any. */
+/* A beat comes a millisecond after the one before. One whose time has come is not kept for long,
+ * however few the calls are. The first streak is as long as any. */
 static void check_slow(int (*call)(void), unsigned others)
 {
     bine_greenlet *all[5];

@@ -21,7 +21,8 @@ static void *take_turns(void *unused)
     return NULL;
 }
 
-/* In a process whose terminal is the pair's other end: 0 if all is well, else which check failed. */
+/* In a process whose terminal is the pair's other end: 0 if all is well, else which check
+ * failed. */
 static int ask_user(void)
 {
     if (bine_patch_all() != 0 || bine_spawn(take_turns, NULL) == NULL)

@@ -1,4 +1,5 @@
-/* The time family against the real calls: what they return, what they write, and how long they take at least. */
+/* The time family against the real calls: what they return, what they write, and how long they take
+ * at least. */
 #include <bine.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -60,7 +61,8 @@ static void *sleeps_long_enough(void *arg)
         }
         CHECK_EQ(clock_nanosleep(clocks[i], TIMER_ABSTIME, &until, NULL), 0);
         CHECK_EQ(clock_gettime(clocks[i], &now), 0);
-        CHECK(now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
+        CHECK(now.tv_sec > until.tv_sec ||
+              (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
         /* A moment that has passed is no wait. */
         CHECK_EQ(clock_nanosleep(clocks[i], TIMER_ABSTIME, &until, NULL), 0);
     }
@@ -171,14 +173,15 @@ TEST(others_run_while_one_sleeps)
     CHECK_OK(bine_patch_all());
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         order[0] = '\0';
-        bine_greenlet *both[] = {bine_spawn(sleep_in_turn, (void *)ways[i]), bine_spawn(note, NULL)};
+        bine_greenlet *both[] = {bine_spawn(sleep_in_turn, (void *)ways[i]),
+                                 bine_spawn(note, NULL)};
         CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
         CHECK_STRING(order, "abc");
     }
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- ends before its time ---------------------------------------------------------------------- */
+/* ---- ends before its time -------------------------------------------------------------------- */
 
 static void *sleep_for_long(void *arg)
 {
@@ -186,7 +189,8 @@ static void *sleep_for_long(void *arg)
     CHECK_ERROR(nanosleep(&(struct timespec){.tv_sec = 100}, &left), ECANCELED);
     CHECK_GE(left.tv_sec, 90);
     CHECK_LE(left.tv_sec, 100);
-    CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_sec = 100}, NULL), ECANCELED);
+    CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_sec = 100}, NULL),
+             ECANCELED);
     CHECK_ERROR(usleep(100000000), ECANCELED);
     errno = 0;
     CHECK_EQ(sleep(100), 0); /* or the usual loop would never end */
@@ -240,7 +244,7 @@ TEST(sleep_tells_the_seconds_that_are_left_as_libc_does)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- falling through --------------------------------------------------------------------------- */
+/* ---- falling through ------------------------------------------------------------------------- */
 
 static void *without_hub(void *arg)
 {

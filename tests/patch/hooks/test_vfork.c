@@ -1,4 +1,5 @@
-/* vfork's child shares the parent's memory: what it does to its descriptors must not reach the parent's greenlets. */
+/* vfork's child shares the parent's memory: what it does to its descriptors must not reach the
+ * parent's greenlets. */
 #include <bine.h>
 #include <sched.h>
 #include <signal.h>
@@ -43,7 +44,8 @@ static pid_t by_clone(void)
 }
 
 #if defined(__x86_64__)
-/* As some runtimes do: in the midst of a function, whose frame the child uses until it is another program. */
+/* As some runtimes do: in the midst of a function, whose frame the child uses until it is another
+ * program. */
 static __attribute__((noinline)) pid_t by_system_call(void)
 {
     long pid;

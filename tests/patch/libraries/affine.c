@@ -29,7 +29,8 @@ PUBLIC void affine_reset(void)
     inside = affine_most = 0;
 }
 
-PUBLIC double affine_sum(int a, long b, double c, int d, int e, int f, int g, long h, double i, const char *j)
+PUBLIC double affine_sum(int a, long b, double c, int d, int e, int f, int g, long h, double i,
+                         const char *j)
 {
     enter();
     double sum = a + b + c + d + e + f + g + h + i + j[0];

@@ -1,4 +1,5 @@
-/* A library that reports a failed call and keeps its connection, as libpq does, and is called as libpq is in wheels. Each call: 0, or the errno. */
+/* A library that reports a failed call and keeps its connection, as libpq does, and is called as
+ * libpq is in wheels. Each call: 0, or the errno. */
 #ifndef BINE_TESTS_ASKS_H
 #define BINE_TESTS_ASKS_H
 

@@ -1,6 +1,6 @@
 /*
- * A library that knows nothing of Bine and reaches libc in every way a compiler knows. Built several times, with
- * different flags (see meson.build). It counts on nothing but being loaded.
+ * A library that knows nothing of Bine and reaches libc in every way a compiler knows. Built
+ * several times, with different flags (see meson.build). It counts on nothing but being loaded.
  */
 #include <dlfcn.h>
 #include <stddef.h>

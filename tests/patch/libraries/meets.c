@@ -1,4 +1,5 @@
-/* A library whose constructor and destructor meet the test, which may wait there, before they are done. */
+/* A library whose constructor and destructor meet the test, which may wait there, before they are
+ * done. */
 #include "meeting.h"
 
 int meets_state(void);

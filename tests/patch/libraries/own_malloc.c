@@ -1,4 +1,5 @@
-/* A memory allocator as programs bring along: it finds libc's by dlsym at the first call, and calls libc in between. */
+/* A memory allocator as programs bring along: it finds libc's by dlsym at the first call, and calls
+ * libc in between. */
 #include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
@@ -75,9 +76,11 @@ __attribute__((visibility("default"))) void *realloc(void *old, size_t size)
         void *memory = malloc(size);
         if (memory)
             memcpy(memory, old,
-                   size < (size_t)(early + sizeof early - (char *)old) ? size
-                                                                       : (size_t)(early + sizeof early - (char *)old));
+                   size < (size_t)(early + sizeof early - (char *)old)
+                       ? size
+                       : (size_t)(early + sizeof early - (char *)old));
         return memory;
     }
-    return real_realloc(old, size); /* NOLINT(clang-analyzer-core.CallAndMessage): look() has found it */
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): look() has found it */
+    return real_realloc(old, size);
 }

@@ -1,4 +1,5 @@
-/* A library with a function of its own that has the name of one of libc's: it must go on reaching its own. */
+/* A library with a function of its own that has the name of one of libc's: it must go on reaching
+ * its own. */
 #include <stddef.h>
 
 __attribute__((visibility("default"))) int usleep(unsigned microseconds);

@@ -1,4 +1,5 @@
-/* Found only by a loader that knows who asked: it lies in a directory that the asking library's RUNPATH names. */
+/* Found only by a loader that knows who asked: it lies in a directory that the asking library's
+ * RUNPATH names. */
 #include <unistd.h>
 
 __attribute__((visibility("default"))) int plugin_nap(unsigned microseconds);

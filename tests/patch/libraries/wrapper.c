@@ -1,4 +1,5 @@
-/* A preloaded wrapper in the usual manner: its own function, and the next one of that name for the rest. */
+/* A preloaded wrapper in the usual manner: its own function, and the next one of that name for the
+ * rest. */
 #include <dlfcn.h>
 #include <stddef.h>
 #include <unistd.h>

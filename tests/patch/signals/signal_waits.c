@@ -15,7 +15,8 @@ enum moment {
     MOMENTS
 };
 
-static const char *const moments[] = {"while it is parked", "when its pause is over", "while it is ready"};
+static const char *const moments[] = {"while it is parked", "when its pause is over",
+                                      "while it is ready"};
 
 static pthread_t caller;
 static volatile sig_atomic_t handled;
@@ -110,15 +111,18 @@ void signal_waits_compare(const struct waiting *all, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (int restart = 0; restart < 2; restart++) {
-            struct sigaction action = {.sa_handler = signal_waits_handle, .sa_flags = restart ? SA_RESTART : 0};
+            struct sigaction action = {.sa_handler = signal_waits_handle,
+                                       .sa_flags = restart ? SA_RESTART : 0};
             sigemptyset(&action.sa_mask);
             CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
             int expected = by_libc(&all[i]);
             for (enum moment moment = WHILE_PARKED; moment < MOMENTS; moment++) {
                 int got = patched(&all[i], moment);
                 if (got != expected)
-                    FAIL("%s, a signal%s %s: libc %s, patched %s", all[i].name, restart ? " with SA_RESTART" : "",
-                         moments[moment], expected ? strerror(expected) : "goes on", got ? strerror(got) : "goes on");
+                    FAIL("%s, a signal%s %s: libc %s, patched %s", all[i].name,
+                         restart ? " with SA_RESTART" : "", moments[moment],
+                         expected ? strerror(expected) : "goes on",
+                         got ? strerror(got) : "goes on");
             }
         }
 }

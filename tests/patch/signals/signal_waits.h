@@ -14,8 +14,9 @@ struct waiting {
     void (*end)(void);
 };
 
-/* Each call is made by libc first, while a thread sends the signal; then patched, with the signal raised by another greenlet at the moments
- * when it could be lost. What the call says must be the same: EINTR, or, where it goes on after the handler, what it was waiting for. */
+/* Each call is made by libc first, while a thread sends the signal; then patched, with the signal
+ * raised by another greenlet at the moments when it could be lost. What the call says must be the
+ * same: EINTR, or, where it goes on after the handler, what it was waiting for. */
 void signal_waits_compare(const struct waiting *all, size_t count);
 #define COMPARE(all) signal_waits_compare(all, sizeof(all) / sizeof *(all))
 

@@ -18,7 +18,7 @@ static void close_both(int pair[2])
     close(pair[1]);
 }
 
-/* ---- descriptors ---------------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static char block[65536];
 
@@ -220,7 +220,7 @@ TEST(hazard_50_a_signal_ends_a_wait_for_a_connection_as_in_libc, .seconds = 60)
     COMPARE(connections);
 }
 
-/* ---- several at once, and copies ---------------------------------------------------------------------------- */
+/* ---- several at once, and copies ------------------------------------------------------------- */
 
 static int64_t call_poll(void)
 {

@@ -1,4 +1,5 @@
-/* What of signals belongs to the greenlet: SIGPIPE's disposition and the mask (hazard 9); and waiting for signals. */
+/* What of signals belongs to the greenlet: SIGPIPE's disposition and the mask (hazard 9); and
+ * waiting for signals. */
 #include <bine.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ static void open_pipe(void)
     CHECK_EQ(pipe(ends), 0);
 }
 
-/* ---- SIGPIPE ------------------------------------------------------------------------------------------- */
+/* ---- SIGPIPE --------------------------------------------------------------------------------- */
 
 /* What libcurl does around a transfer. */
 static void *write_ignoring(void *arg)
@@ -54,7 +55,8 @@ TEST(hazard_09_what_sigpipe_does_belongs_to_the_greenlet)
     open_pipe();
     CHECK_EQ(close(ends[0]), 0);
     /* The first to begin is the first to restore, in the middle of the second. */
-    bine_greenlet *both[] = {bine_spawn(write_ignoring, (void *)5), bine_spawn(write_ignoring, (void *)15)};
+    bine_greenlet *both[] = {bine_spawn(write_ignoring, (void *)5),
+                             bine_spawn(write_ignoring, (void *)15)};
     CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
     struct sigaction now;
     CHECK_EQ(((__typeof__(sigaction) *)bine_original("sigaction"))(SIGPIPE, NULL, &now), 0);
@@ -116,7 +118,7 @@ TEST(hazard_09_the_roots_setting_is_the_processs)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------------ */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 static bool is_blocked(int number)
 {
@@ -128,7 +130,9 @@ static bool is_blocked(int number)
 static bool kernel_blocks(int number)
 {
     sigset_t mask;
-    CHECK_EQ(((__typeof__(pthread_sigmask) *)bine_original("pthread_sigmask"))(SIG_BLOCK, NULL, &mask), 0);
+    CHECK_EQ(
+        ((__typeof__(pthread_sigmask) *)bine_original("pthread_sigmask"))(SIG_BLOCK, NULL, &mask),
+        0);
     return sigismember(&mask, number) == 1;
 }
 
@@ -166,7 +170,8 @@ TEST(hazard_09_the_signal_mask_belongs_to_the_greenlet)
 {
     CHECK_OK(bine_patch_all());
     install(SIGUSR1, count_it, 0);
-    bine_greenlet *all[] = {bine_spawn(block_for_a_while, (void *)5), bine_spawn(block_for_a_while, (void *)12),
+    bine_greenlet *all[] = {bine_spawn(block_for_a_while, (void *)5),
+                            bine_spawn(block_for_a_while, (void *)12),
                             bine_spawn(not_blocked_here, NULL)};
     CHECK_OK(bine_joinall(all, 3, BINE_FOREVER));
     CHECK(!is_blocked(SIGUSR1) && !kernel_blocks(SIGUSR1));
@@ -211,7 +216,7 @@ TEST(the_roots_mask_is_the_threads)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- waiting for signals ------------------------------------------------------------------------------------ */
+/* ---- waiting for signals --------------------------------------------------------------------- */
 
 static volatile bool not_yet; /* the waiter still has something to do that no signal may disturb */
 
@@ -290,7 +295,8 @@ static void *wait_for_mine(void *arg)
     return wait_by_sigwait(arg);
 }
 
-/* Blocked by the waiting greenlet alone: while it waits the others must not take the signal away from it. */
+/* Blocked by the waiting greenlet alone: while it waits the others must not take the signal away
+ * from it. */
 TEST(a_signal_that_only_the_waiting_greenlet_blocks_reaches_it)
 {
     CHECK_OK(bine_patch_all());
@@ -352,7 +358,7 @@ TEST(pausing_lets_others_run_and_ends_with_a_handler)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- fork ------------------------------------------------------------------------------------------------ */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static void *wait_for_ever(void *arg)
 {
@@ -368,7 +374,8 @@ static int in_child(void)
     struct sigaction now;
     if (kernel_blocks(SIGUSR1)) /* held for a greenlet that is not here */
         return 1;
-    if (sigaction(SIGPIPE, NULL, &now) != 0 || now.sa_handler != SIG_IGN) /* what the greenlet that forked had set */
+    /* What the greenlet that forked had set. */
+    if (sigaction(SIGPIPE, NULL, &now) != 0 || now.sa_handler != SIG_IGN)
         return 2;
     if (!kernel_blocks(SIGTERM) || !is_blocked(SIGTERM))
         return 3;

@@ -1,4 +1,5 @@
-/* A signal at every wait of the root for locks, other processes, children and time, compared with libc (hazard 50). */
+/* A signal at every wait of the root for locks, other processes, children and time, compared with
+ * libc (hazard 50). */
 #include <bine.h>
 #include <signal.h>
 
@@ -12,7 +13,7 @@ static char path[64];
 static sem_t *shared;
 static mqd_t messages;
 
-/* ---- locks of files --------------------------------------------------------------------------------- */
+/* ---- locks of files -------------------------------------------------------------------------- */
 
 static void make_file(void)
 {
@@ -125,11 +126,12 @@ static const struct waiting open_file_locks[] = {
 
 TEST(hazard_50_a_signal_ends_a_wait_for_an_open_files_lock_as_in_libc, .seconds = 60)
 {
-    harness_not_under_valgrind("it takes F_OFD_SETLKW for a call that does not wait, and lets no signal in");
+    harness_not_under_valgrind(
+        "it takes F_OFD_SETLKW for a call that does not wait, and lets no signal in");
     COMPARE(open_file_locks);
 }
 
-/* ---- between processes -------------------------------------------------------------------------------- */
+/* ---- between processes ----------------------------------------------------------------------- */
 
 struct text {
     long type;
@@ -324,7 +326,7 @@ TEST(hazard_50_a_signal_ends_a_wait_for_a_semaphore_as_in_libc, .seconds = 60)
     COMPARE(semaphores);
 }
 
-/* ---- children, FIFOs, time ------------------------------------------------------------------------------------ */
+/* ---- children, FIFOs, time ------------------------------------------------------------------- */
 
 static void begin_child(void)
 {
@@ -407,7 +409,10 @@ static int64_t call_sigtimedwait(void)
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, SIGUSR2);
-    return sigtimedwait(&one, NULL, &(struct timespec){.tv_nsec = 300 * BINE_MS}) < 0 && errno != EAGAIN ? -1 : 0;
+    return sigtimedwait(&one, NULL, &(struct timespec){.tv_nsec = 300 * BINE_MS}) < 0 &&
+                   errno != EAGAIN
+               ? -1
+               : 0;
 }
 
 static const struct waiting children[] = {
@@ -433,7 +438,7 @@ TEST(hazard_50_a_signal_ends_a_sleep_as_in_libc, .seconds = 60)
     COMPARE(sleeps);
 }
 
-/* ---- while the root itself asks ---------------------------------------------------------------------------------- */
+/* ---- while the root itself asks -------------------------------------------------------------- */
 
 static int (*real_flock)(int fd, int operation);
 static unsigned questions;

@@ -42,7 +42,7 @@ static void close_pipe(void)
     close(ends[1]);
 }
 
-/* ---- stacks ----------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static volatile uintptr_t frame;
 
@@ -122,7 +122,7 @@ TEST(hazard_32_a_small_alternate_stack_gives_way_to_a_large_one)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- what the program sees of its settings ------------------------------------------------------ */
+/* ---- what the program sees of its settings --------------------------------------------------- */
 
 static void with_info(int number, siginfo_t *info, void *context)
 {
@@ -213,7 +213,7 @@ TEST(unpatching_gives_the_kernel_back_what_the_program_set)
     CHECK_EQ(count, 1);
 }
 
-/* ---- who is woken -------------------------------------------------------------------------------- */
+/* ---- who is woken ---------------------------------------------------------------------------- */
 
 static void *write_later(void *arg)
 {
@@ -310,7 +310,7 @@ TEST(sleeping_is_interrupted_with_the_time_that_is_left)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- handlers and greenlets -------------------------------------------------------------------------- */
+/* ---- handlers and greenlets ------------------------------------------------------------------ */
 
 static sigjmp_buf back;
 
@@ -372,7 +372,7 @@ TEST(a_handler_never_switches)
     CHECK_OK(bine_unpatch_all());
 }
 
-/* ---- handlers where the family is not patched ------------------------------------------------------- */
+/* ---- handlers where the family is not patched ------------------------------------------------ */
 
 static int turns_of_others, turns_in_handler;
 
@@ -394,7 +394,8 @@ static void let_others_run(int number)
     turns_in_handler += turns_of_others - before;
 }
 
-/* A handler runs where it interrupts, perhaps in the middle of the queues: nothing may be switched from there. */
+/* A handler runs where it interrupts, perhaps in the middle of the queues: nothing may be switched
+ * from there. */
 static void handle_without_the_family(bool before_patching)
 {
     struct sigaction action = {.sa_handler = let_others_run};

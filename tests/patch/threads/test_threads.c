@@ -29,7 +29,8 @@ TEST(threads_load_and_unload_while_patched, .seconds = 60)
 {
     static char paths[4][8192];
     pthread_t threads[4];
-    harness_not_under_emulator("threads that load and unload crash it or hang, without Bine as well");
+    harness_not_under_emulator(
+        "threads that load and unload crash it or hang, without Bine as well");
     CHECK_OK(bine_patch_all());
     for (int i = 0; i < 4; i++) {
         snprintf(paths[i], sizeof paths[i], "%s", beside(files[i]));
