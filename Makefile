@@ -18,7 +18,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb build-dir clean
+.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -160,9 +160,13 @@ abi: all ## say that a change of the public interface is meant: renew the dumps 
 install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
 	@meson install -C build --no-rebuild --quiet
 
+docs: ## the documentation site, into build-docs/html; every link within it is checked
+	@tools/setup docs
+	@tools/docs build-docs
+
 deb: ## packages for this Debian, into build-deb/; lintian looks at them
 	@tools/setup deb
 	@JOBS=$(JOBS) tools/deb build-deb
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb
+	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb build-docs

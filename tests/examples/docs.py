@@ -30,7 +30,9 @@ INSIDE = {"debugging", "design", "hazards", "limits", "performance", "python", "
 
 
 def pages():
-    return sorted(DOCS.rglob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "NOTES.md"]
+    # The landing page of the site has the links of the site, which tools/docs looks at.
+    found = [page for page in sorted(DOCS.rglob("*.md")) if DOCS / "site" not in page.parents]
+    return found + [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "NOTES.md"]
 
 
 def lines(text):
