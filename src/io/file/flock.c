@@ -10,18 +10,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "core/hub/park.h"
-#include "core/hub/signalled.h"
 #include "core/hub/waitable.h"
+#include "io/wait/backoff.h"
 #include "io/wait/wait.h"
 #include "libc/libc.h"
 
-enum {
-    FIRST_PAUSE_MS = 1,
-    LONGEST_PAUSE_MS = 50
-};
+#define LONGEST_PAUSE (50 * BINE_MS)
 
-/* Greenlets of this hub between two questions. */
+/* Greenlets of this hub that pause between two attempts. */
 static __thread struct bine_waiters waiting;
 
 __attribute__((noinline)) static struct bine_waiters *waiting_here(void)
@@ -41,41 +37,26 @@ __attribute__((constructor)) static void flock_set_up(void)
     bine_hub_on_end(forget_waiting);
 }
 
-/* A lock was given back here: those of this hub need not sit out their pause. */
+/* A lock was given back by this thread: greenlets of its hub try again at once. */
 static void given_back(void)
 {
     for (struct bine_waiter *waiter; (waiter = bine_waiters_pop(waiting_here()));)
         bine_waiter_wake(waiter);
 }
 
-/* A call that asks again and again. */
-struct asking {
-    const char *verb;
-    int fd;
-    unsigned milliseconds; /* of the next pause */
-    bine_signal_mark signals;
-};
-
-static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int fd)
+static struct bine_backoff flock_begin(const struct bine_hub *hub, const char *verb, int fd)
 {
-    return (struct asking){verb, fd, FIRST_PAUSE_MS, bine_signals_now(hub)};
+    return bine_backoff_begin(hub, verb, (uintptr_t)fd, LONGEST_PAUSE, BINE_PARK_RESTARTS);
 }
 
-/* Wait before asking again. 0 or an error number. */
-static int flock_pause_a_while(struct bine_hub *hub, struct asking *asking)
+/* Waits before the next attempt. Returns 0 or an error number. */
+static int flock_pause(struct bine_hub *hub, struct bine_backoff *backoff)
 {
-    unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS,
-             milliseconds = asking->milliseconds;
-    if (bine_signals_since(hub, asking->signals, flags))
-        return EINTR;
     struct bine_waiter waiter = {.greenlet = hub->current};
     bine_waiters_push(waiting_here(), &waiter);
-    int error = bine_park(hub, asking->verb, (uintptr_t)asking->fd,
-                          bine_hub_deadline(hub, milliseconds * BINE_MS), flags);
+    int error = bine_backoff_pause(hub, backoff);
     bine_waiters_remove(&waiter);
-    asking->milliseconds =
-        milliseconds * 2 < LONGEST_PAUSE_MS ? milliseconds * 2 : LONGEST_PAUSE_MS;
-    return error == ETIME ? 0 : error;
+    return error;
 }
 
 int bine_flock(int fd, int operation)
@@ -90,11 +71,11 @@ int bine_flock(int fd, int operation)
             given_back();
         return result;
     }
-    for (struct asking asking = begin_asking(hub, "flock fd", fd);;) {
+    for (struct bine_backoff backoff = flock_begin(hub, "flock fd", fd);;) {
         int result = bine_libc.flock(fd, operation | LOCK_NB);
         if (result == 0 || errno != EWOULDBLOCK)
             return result;
-        error = flock_pause_a_while(hub, &asking);
+        error = flock_pause(hub, &backoff);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -114,11 +95,11 @@ int bine_fcntl_lock(int fd, int command, struct flock *lock)
         return result;
     }
     int attempt = command == F_SETLKW ? F_SETLK : F_OFD_SETLK;
-    for (struct asking asking = begin_asking(hub, "fcntl lock fd", fd);;) {
+    for (struct bine_backoff backoff = flock_begin(hub, "fcntl lock fd", fd);;) {
         int result = bine_libc.fcntl(fd, attempt, lock);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        error = flock_pause_a_while(hub, &asking);
+        error = flock_pause(hub, &backoff);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -136,11 +117,11 @@ int bine_lockf(int fd, int command, off_t size)
             given_back();
         return result;
     }
-    for (struct asking asking = begin_asking(hub, "lockf fd", fd);;) {
+    for (struct bine_backoff backoff = flock_begin(hub, "lockf fd", fd);;) {
         int result = bine_libc.lockf(fd, F_TLOCK, size);
         if (result == 0 || (errno != EAGAIN && errno != EACCES))
             return result;
-        error = flock_pause_a_while(hub, &asking);
+        error = flock_pause(hub, &backoff);
         if (error)
             return (int)bine_io_fail(error);
     }

@@ -8,52 +8,23 @@
 #include <time.h>
 
 #include "io/offload/offload.h"
+#include "io/wait/backoff.h"
 #include "io/wait/wait.h"
 #include "libc/libc.h"
 
-enum {
-    FIRST_PAUSE_MS = 1,
-    LONGEST_PAUSE_MS = 20
-};
+#define LONGEST_PAUSE (20 * BINE_MS)
 
-/* A call that asks again and again. */
-struct asking {
-    const char *verb;
-    int object;
-    unsigned milliseconds; /* of the next pause */
-    int64_t deadline;
-    bine_signal_mark signals;
-    bool asked; /* it was there a moment ago, and the arguments were good */
-};
-
-static struct asking begin_asking(const struct bine_hub *hub, const char *verb, int object,
-                                  int64_t deadline)
+/* A signal handler ends the wait whatever its flags say, as in libc (signal(7)). */
+static struct bine_backoff ipc_begin(const struct bine_hub *hub, const char *verb, int object)
 {
-    return (struct asking){verb, object, FIRST_PAUSE_MS, deadline, bine_signals_now(hub), false};
+    return bine_backoff_begin(hub, verb, (uintptr_t)object, LONGEST_PAUSE, 0);
 }
 
-/* Between two questions to what the kernel cannot be waited for by. 0 or an error number; ETIME at
- * the deadline. As in libc a signal handler ends the wait whatever its flags say (signal(7)). */
-static int ipc_pause_a_while(struct bine_hub *hub, struct asking *asking)
+/* The kernel reports EINVAL for a queue or set that was removed between two attempts, as for one
+ * that never was. A waiter in the kernel would be told EIDRM. */
+static int removed(const struct bine_backoff *backoff)
 {
-    const unsigned flags = BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS;
-    if (bine_signals_since(hub, asking->signals, flags))
-        return EINTR;
-    int64_t until = bine_hub_deadline(hub, asking->milliseconds * BINE_MS);
-    asking->milliseconds =
-        asking->milliseconds * 2 < LONGEST_PAUSE_MS ? asking->milliseconds * 2 : LONGEST_PAUSE_MS;
-    bool last = asking->deadline <= until;
-    int error = bine_park(hub, asking->verb, (uintptr_t)asking->object,
-                          last ? asking->deadline : until, flags);
-    asking->asked = true;
-    return error == ETIME && !last ? 0 : error;
-}
-
-/* The kernel says the same of a queue or set that was removed between two questions as of one that
- * never was (EINVAL). A waiter in the kernel would be told EIDRM. */
-static int removed(const struct asking *asking)
-{
-    if (asking->asked && errno == EINVAL)
+    if (backoff->paused && errno == EINVAL)
         errno = EIDRM;
     return -1;
 }
@@ -66,13 +37,13 @@ int bine_msgsnd(int queue, const void *message, size_t size, int flags)
         return (int)bine_io_fail(error);
     if (!hub || flags & IPC_NOWAIT)
         return bine_libc.msgsnd(queue, message, size, flags);
-    for (struct asking asking = begin_asking(hub, "msgsnd", queue, INT64_MAX);;) {
+    for (struct bine_backoff backoff = ipc_begin(hub, "msgsnd", queue);;) {
         int result = bine_libc.msgsnd(queue, message, size, flags | IPC_NOWAIT);
         if (result == 0)
             return result;
         if (errno != EAGAIN)
-            return removed(&asking);
-        error = ipc_pause_a_while(hub, &asking);
+            return removed(&backoff);
+        error = bine_backoff_pause(hub, &backoff);
         if (error)
             return (int)bine_io_fail(error);
     }
@@ -86,13 +57,13 @@ ssize_t bine_msgrcv(int queue, void *message, size_t size, long type, int flags)
         return bine_io_fail(error);
     if (!hub || flags & (IPC_NOWAIT | MSG_COPY))
         return bine_libc.msgrcv(queue, message, size, type, flags);
-    for (struct asking asking = begin_asking(hub, "msgrcv", queue, INT64_MAX);;) {
+    for (struct bine_backoff backoff = ipc_begin(hub, "msgrcv", queue);;) {
         ssize_t result = bine_libc.msgrcv(queue, message, size, type, flags | IPC_NOWAIT);
         if (result >= 0)
             return result;
         if (errno != ENOMSG)
-            return removed(&asking);
-        error = ipc_pause_a_while(hub, &asking);
+            return removed(&backoff);
+        error = bine_backoff_pause(hub, &backoff);
         if (error)
             return bine_io_fail(error);
     }
@@ -177,18 +148,19 @@ int bine_semtimedop(int set, struct sembuf *operations, size_t count,
         return (int)bine_io_fail(error);
     if (count > FEW_OPERATIONS || must_not_wait(operations, count))
         return operate_on_pool(hub, set, operations, count, timeout);
-    int64_t deadline =
+    struct bine_backoff backoff = ipc_begin(hub, "semop", set);
+    backoff.deadline =
         timeout ? bine_hub_deadline(hub, timeout->tv_sec > INT32_MAX
                                              ? BINE_FOREVER
                                              : timeout->tv_sec * BINE_SECOND + timeout->tv_nsec)
                 : INT64_MAX;
-    for (struct asking asking = begin_asking(hub, "semop", set, deadline);;) {
+    for (;;) {
         int result = try_operations(set, operations, count);
         if (result == 0)
             return result;
         if (errno != EAGAIN)
-            return removed(&asking);
-        error = ipc_pause_a_while(hub, &asking);
+            return removed(&backoff);
+        error = bine_backoff_pause(hub, &backoff);
         if (error)
             return (int)bine_io_fail(error == ETIME ? EAGAIN : error);
     }

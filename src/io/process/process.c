@@ -10,6 +10,7 @@
 
 #include "io/descriptor/descriptor.h"
 #include "io/offload/offload.h"
+#include "io/wait/backoff.h"
 #include "io/wait/wait.h"
 #include "libc/libc.h"
 
@@ -19,47 +20,25 @@
 
 /* ---- one child ------------------------------------------------------------------------------- */
 
-/* Without pidfds (Linux before 5.3, or no descriptor left) look again, ever less often. */
-static int process_pause_a_while(struct bine_hub *hub, pid_t pid, unsigned *milliseconds)
+/* Without a pidfd (Linux before 5.3, or no descriptor left) the call looks at the child again and
+ * again. */
+static struct bine_backoff process_begin(const struct bine_hub *hub, id_t id)
 {
-    int error =
-        bine_park(hub, "wait pid", (uintptr_t)pid, bine_hub_deadline(hub, *milliseconds * BINE_MS),
-                  BINE_PARK_EXTERNAL | BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
-    *milliseconds = *milliseconds * 2 < 50 ? *milliseconds * 2 : 50;
-    return error == ETIME ? 0 : error;
+    return bine_backoff_begin(hub, "wait pid", id, 50 * BINE_MS, BINE_PARK_RESTARTS);
 }
 
-/* What the wait of one call remembers from one look to the next. */
-struct awaiting {
-    struct bine_hub *hub;
-    unsigned pause; /* milliseconds */
-    bine_signal_mark signals;
-};
-
-static struct awaiting begin_awaiting(struct bine_hub *hub)
+/* Waits until the child may have ended. Returns 0 or an error number. */
+static int await_pid(struct bine_hub *hub, struct bine_backoff *backoff, pid_t pid)
 {
-    return (struct awaiting){hub, 1, bine_signals_now(hub)};
-}
-
-static bool interrupted(const struct awaiting *awaiting)
-{
-    return bine_signals_since(awaiting->hub, awaiting->signals,
-                              BINE_PARK_SIGNALS | BINE_PARK_RESTARTS);
-}
-
-/* Until the child has ended (or may have). 0 or an error number. */
-static int await_pid(struct awaiting *awaiting, pid_t pid)
-{
-    struct bine_hub *hub = awaiting->hub;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
-        return process_pause_a_while(hub, pid, &awaiting->pause);
+        return bine_backoff_pause(hub, backoff);
     bine_descriptor_fresh(fd, BINE_FD_STREAM, 0);
     struct bine_wait wait;
     bine_wait_begin(&wait, hub, fd, "wait pidfd");
     int error = bine_wait_ready(&wait, POLLIN);
     bine_close(fd);
-    return error == EPERM ? process_pause_a_while(hub, pid, &awaiting->pause) : error;
+    return error == EPERM ? bine_backoff_pause(hub, backoff) : error;
 }
 
 static int await_pidfd(struct bine_hub *hub, int fd)
@@ -104,14 +83,13 @@ static int await_any(struct bine_hub *hub, idtype_t type, id_t id, int options)
 /* ---- the calls ------------------------------------------------------------------------------- */
 
 /* The same children and changes as wait4's arguments, in waitid's words. */
-static int await_change(struct awaiting *awaiting, pid_t pid, int options)
+static int await_change(struct bine_hub *hub, struct bine_backoff *backoff, pid_t pid, int options)
 {
-    struct bine_hub *hub = awaiting->hub;
-    if (interrupted(awaiting))
+    if (bine_backoff_interrupted(hub, backoff))
         return EINTR;
     bool stops = options & (WUNTRACED | WCONTINUED);
     if (pid > 0 && !stops)
-        return await_pid(awaiting, pid);
+        return await_pid(hub, backoff, pid);
     int changes = WEXITED | (options & WUNTRACED ? WSTOPPED : 0) | (options & WCONTINUED) |
                   (options & (__WALL | __WCLONE | __WNOTHREAD));
     if (pid > 0)
@@ -129,11 +107,11 @@ pid_t bine_wait4(pid_t pid, int *status, int options, struct rusage *usage)
         return (pid_t)bine_io_fail(error);
     if (!hub || options & WNOHANG)
         return bine_libc.wait4(pid, status, options, usage);
-    for (struct awaiting awaiting = begin_awaiting(hub);;) {
+    for (struct bine_backoff backoff = process_begin(hub, (id_t)pid);;) {
         pid_t found = bine_libc.wait4(pid, status, options | WNOHANG, usage);
         if (found != 0)
             return found;
-        error = await_change(&awaiting, pid, options);
+        error = await_change(hub, &backoff, pid, options);
         /* The child's end and its SIGCHLD come together: as in the kernel the child is looked at
          * first. */
         if (error == EINTR && (found = bine_libc.wait4(pid, status, options | WNOHANG, usage)) != 0)
@@ -155,13 +133,13 @@ int bine_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
     if (!info)
         info = &own;
     bool ends_only = !(options & (WSTOPPED | WCONTINUED));
-    for (struct awaiting awaiting = begin_awaiting(hub);;) {
+    for (struct bine_backoff backoff = process_begin(hub, id);;) {
         info->si_pid = 0;
         int result = bine_libc.waitid(type, id, info, options | WNOHANG);
         if (result != 0 || info->si_pid != 0)
             return result;
-        error = interrupted(&awaiting)                   ? EINTR
-                : ends_only && type == P_PID             ? await_pid(&awaiting, (pid_t)id)
+        error = bine_backoff_interrupted(hub, &backoff)  ? EINTR
+                : ends_only && type == P_PID             ? await_pid(hub, &backoff, (pid_t)id)
                 : ends_only && type == (idtype_t)P_PIDFD ? await_pidfd(hub, (int)id)
                                                          : await_any(hub, type, id, options);
         if (error == EINTR) {
