@@ -61,9 +61,12 @@ int bine_dump(int fd)
     char line[200];
     if (!hub)
         return 0;
+    size_t greenlets = hub->greenlets;
+    unsigned long switches = bine_hub_switches(hub);
     int length =
-        snprintf(line, sizeof line, "%zu greenlets besides the root, %s poller, %lu switches\n",
-                 hub->greenlets, hub->driver->name, (unsigned long)bine_hub_switches(hub));
+        snprintf(line, sizeof line, "%zu greenlet%s besides the root, %s poller, %lu switch%s\n",
+                 greenlets, greenlets == 1 ? "" : "s", hub->driver->name, switches,
+                 switches == 1 ? "" : "es");
     if (put(fd, line, (size_t)length) < 0)
         return -1;
     /* The list is newest first; people read oldest first. */

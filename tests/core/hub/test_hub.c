@@ -284,14 +284,10 @@ TEST(hazard_14_exit_while_greenlets_are_parked)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
-TEST(dump_names_everybody)
+static const char *dumped(void)
 {
-    bine_spawn_options options = {.name = "the-waiter"};
-    bine_greenlet *g = bine_spawn_with(&options, waits_for_ever, NULL),
-                  *late = bine_spawn_later(BINE_SECOND, count_to, NULL);
-    bine_sleep(0);
+    static char text[4000];
     int pipes[2];
-    char text[4000];
     CHECK_OK(pipe(pipes));
     CHECK_OK(bine_dump(pipes[1]));
     close(pipes[1]);
@@ -299,6 +295,18 @@ TEST(dump_names_everybody)
     close(pipes[0]);
     CHECK_GT(n, 0);
     text[n] = 0;
+    return text;
+}
+
+TEST(dump_names_everybody)
+{
+    bine_spawn_options options = {.name = "the-waiter"};
+    bine_greenlet *g = bine_spawn_with(&options, waits_for_ever, NULL);
+    CHECK(strstr(dumped(), "1 greenlet besides the root") != NULL);
+    bine_greenlet *late = bine_spawn_later(BINE_SECOND, count_to, NULL);
+    bine_sleep(0);
+    const char *text = dumped();
+    CHECK(strstr(text, "2 greenlets besides the root") != NULL);
     CHECK(strstr(text, "the-waiter>: parked in sleep") != NULL);
     CHECK(strstr(text, "not started, until") != NULL);
     CHECK(strstr(text, "root>: running") != NULL);
