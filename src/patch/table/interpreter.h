@@ -22,11 +22,14 @@ struct bine_hub;
  * bine_patch(). */
 int bine_patch_keys_always(void);
 
-/* Is a pthread_cond_timedwait at that return address a wait for the global lock? NULL: there is
- * none. Its caller looks again at what it waits for whenever the time is up, and gives up the mutex
- * for nothing else. A pthread_cond_wait there waits until another thread has taken the lock, after
- * that thread asked for it. That wait is not for ever either, as the other may be a greenlet of
- * this thread. */
+/* `caller` is the return address of a call of pthread_cond_wait or pthread_cond_timedwait. Is that
+ * call a wait of the global lock's? NULL if there is no such runtime.
+ *
+ * The timed wait is made by a thread that wants the lock. It looks at the lock again whenever the
+ * time is up. The wait without a time is made by a thread that gives the lock up on demand: it
+ * waits until the thread that asked for the lock has taken it. That may be a greenlet of the same
+ * thread, so the hook ends this wait after some time, too. The runtime takes the mutex for these
+ * waits only, so the hook may release it while other greenlets run. */
 extern bool (*bine_condition_stays_real)(const void *caller);
 /* Is a sem_wait at that return address, in the current greenlet, one for a lock of the runtime's
  * own? */
