@@ -16,6 +16,8 @@ import sys
 import sysconfig
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from . import _bine
+
 __all__ = ["Finding", "examine", "main"]
 
 MISSING, DIFFERS, GAINS = "missing", "differs", "gains"
@@ -184,7 +186,7 @@ def _of_import(name: str, path: str, line: int) -> Iterator[Finding]:
 def _of_interpreter() -> Iterator[Finding]:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         yield Finding(DIFFERS, "this CPython", "a free-threaded build: Bine has it turn the GIL on", sys.executable, 0)
-    if os.environ.get("BINE_DISABLE"):
+    if _bine.disabled():
         yield Finding(DIFFERS, "BINE_DISABLE", "is set: nothing is patched", "environment", 0)
 
 

@@ -68,6 +68,14 @@ def run(*args, **kwargs):
                           universal_newlines=True, **kwargs)
 
 
+def test_bine_turned_off():
+    folder = program(main="import gevent\n")
+    for value, off in ("1", True), ("0", False), ("", False):
+        ran = subprocess.run([sys.executable, "-m", "bine.doctor", os.path.join(folder, "main.py")], stdout=subprocess.PIPE,
+                             env=dict(os.environ, BINE_DISABLE=value), timeout=60)
+        assert (b"BINE_DISABLE" in ran.stdout) == off, (value, ran.stdout)
+
+
 def test_the_command():
     folder = program(main="import gevent.libuv, psycopg2\n", clean="import os\n", package={"__init__": "", "__main__": "import pycurl\n"})
     done = run(os.path.join(folder, "main.py"))
