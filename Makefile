@@ -157,7 +157,11 @@ lint: ## clang-format, clang-tidy, cppcheck, ruff, mypy, shellcheck and the hous
 abi: all ## say that a change of the public interface is meant: renew the dumps in packaging/abi
 	@tests/install/abi.py --renew $(CURDIR) $(wildcard build/libbine.so build/src/tls/libbine-tls.so build/src/http/libbine-http.so)
 
-install: all ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
+# What is installed is built, and nothing else.
+installed = meson introspect build --targets | python3 -c 'import json, sys; print(*(file for target in json.load(sys.stdin) if target["installed"] for file in target["filename"]))'
+
+install: build-dir ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
+	@$(NINJA) --quiet -C build $$($(installed) | xargs realpath --relative-to=build)
 	@meson install -C build --no-rebuild --quiet
 
 docs: ## the documentation site, into build-docs/html; every link within it is checked
