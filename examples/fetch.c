@@ -3,6 +3,9 @@
  * greenlets: libcurl's easy interface, which blocks until the page is there. After bine_patch_all()
  * only the greenlet that called it waits.
  *
+ * tutorial/fetch.c is the short form. This one needs no network, as it can serve the pages itself,
+ * and it shows the time and the number of threads that it took.
+ *
  *     fetch            three pages of a small server in this same process (pages.c)
  *     fetch URL...     these
  */
