@@ -1,4 +1,4 @@
-/* The Greenlet type: gevent's, on carriers. */
+/* The Greenlet type: gevent's, on carriers. Its files: greenlet_parts.h. */
 #ifndef BINE_EXT_GREENLET_H
 #define BINE_EXT_GREENLET_H
 

@@ -1,7 +1,9 @@
 /*
  * What the files of the Greenlet type share:
  *
- * greenlet.c                  making, starting, waiting for it; the type
+ * greenlet_type.c             the type: which function is which method
+ * greenlet.c                  making and starting
+ * greenlet_wait.c             waiting for it
  * greenlet_run.c              its life in a carrier, and its end
  * greenlet_end.c              ending it from outside
  * greenlet_link.c             links
@@ -18,6 +20,16 @@
 
 typedef struct bine_py_greenlet Greenlet;
 
+PyObject *bine_greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int bine_greenlet_initialise(PyObject *object, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_start(PyObject *self, PyObject *unused);
+PyObject *bine_greenlet_start_later(PyObject *self, PyObject *seconds);
+PyObject *bine_greenlet_spawn(PyObject *class, PyObject *const *args, Py_ssize_t count,
+                              PyObject *names);
+PyObject *bine_greenlet_spawn_later(PyObject *class, PyObject *args, PyObject *kwargs);
+PyObject *bine_greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names);
+PyObject *bine_greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs);
 /* 0: it has ended; ETIME; -1 with an exception. `timeout`: the argument of the call, of which the
  * deadline was made. */
 int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout);

@@ -2,6 +2,7 @@
  * gets. */
 #include "base/arguments.h"
 #include "greenlet/hub_object.h"
+#include "objects.h"
 #include "queue_parts.h"
 
 static PyObject *channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -162,7 +163,7 @@ static PyGetSetDef channel_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyTypeObject bine_Channel_Type = {
+static PyTypeObject Channel_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "bine.queue.Channel",
     .tp_basicsize = sizeof(Queue),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
@@ -179,3 +180,8 @@ PyTypeObject bine_Channel_Type = {
     .tp_getset = channel_getset,
     .tp_weaklistoffset = offsetof(Queue, weak_references),
 };
+
+int bine_channel_init(PyObject *module)
+{
+    return PyModule_AddType(module, &Channel_Type);
+}

@@ -9,6 +9,7 @@ struct bine_waitable;
 int bine_event_init(PyObject *module);
 int bine_semaphore_init(PyObject *module);
 int bine_queue_init(PyObject *module);
+int bine_channel_init(PyObject *module);
 int bine_wait_many_init(PyObject *module);
 
 /* The waitable record inside the object, NULL if it is none of these types. */

@@ -475,8 +475,8 @@ int bine_queue_init(PyObject *module)
     if (!bine_queue_shut_error ||
         PyModule_AddObjectRef(module, "ShutDown", bine_queue_shut_error) < 0)
         return -1;
-    PyTypeObject *types[] = {&Queue_Type, &LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type,
-                             &bine_Channel_Type};
+    PyTypeObject *types[] = {&Queue_Type, &LifoQueue_Type, &PriorityQueue_Type,
+                             &JoinableQueue_Type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0)
             return -1;

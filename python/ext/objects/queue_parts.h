@@ -52,10 +52,6 @@ int bine_queue_set_items(PyObject *object, PyObject *items, void *unused);
 PyObject *bine_queue_copy(PyObject *object, PyObject *unused);
 PyObject *bine_queue_of(PyObject *class, PyObject *parameters);
 
-/* ---- channel.c ------------------------------------------------------------------------------- */
-
-extern PyTypeObject bine_Channel_Type;
-
 /* ---- queue.c --------------------------------------------------------------------------------- */
 
 /* Arguments `[item], block, timeout` of put and get. 0, or -1 with an exception. */
