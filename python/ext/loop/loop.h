@@ -2,11 +2,12 @@
  * The event loop that gevent's programs see: watchers, on libbine's poller and timers. See
  * docs/design.md.
  *
- *   loop.c           the loop and the greenlet that calls its callbacks      loop_callback.c
- *                    run_callback()
- *   loop_watcher.c   what all watchers have in common                        loop_queue.c   being
- *                    called
- *   loop_io.c, loop_timer.c, loop_async.c, loop_moment.c   watchers
+ *   loop_type.c       the type: making and ending, methods
+ *   loop.c            the greenlet that calls the callbacks
+ *   loop_callback.c   run_callback()
+ *   loop_watcher.c    what all watchers have in common
+ *   loop_queue.c      how watchers are called
+ *   loop_io.c, loop_timer.c, loop_async.c, loop_moment.c   the watchers
  *
  * What a loop keeps belongs to its hub's thread. Turns of the hub, which have no GIL, queue
  * watchers there (bine_watcher_fire); everything else is done with the GIL. Other threads send
@@ -109,6 +110,8 @@ int bine_loop_timer_init(PyObject *module);
 int bine_loop_async_init(PyObject *module);
 int bine_loop_moment_init(PyObject *module);
 
+/* Calls callbacks until the loop is destroyed: the function of its greenlet. */
+PyObject *bine_loop_serve(PyObject *loop, PyObject *unused);
 /* The calling thread's loops, until they are destroyed: owned. */
 extern _Thread_local struct bine_loop *bine_loops_here;
 /* Nobody else has anything to do: idle watchers are called. */
