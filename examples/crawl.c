@@ -3,8 +3,7 @@
  * a joinable queue; ten greenlets take from it and put in the links that they find; when every
  * address has been dealt with, the queue's join returns and the crawl is over.
  *
- *     crawl            a site of a hundred pages in this same process, each of which takes 20 ms to
- *                      answer
+ *     crawl            a site of a hundred pages in this same process, 20 ms each
  *     crawl URL        the site at this address: only links that begin with it are followed
  */
 #include <bine.h>

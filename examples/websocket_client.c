@@ -1,7 +1,7 @@
 /*
- * Says each line that it reads to a websocket, and prints what that answers:   websocket_client
- * [URL]
+ * Sends each line that it reads to a websocket, and prints what the server answers.
  *
+ *     websocket_client [URL]
  *     websocket_client ws://127.0.0.1:8080/echo      beside: websocket
  */
 #include <bine.h>

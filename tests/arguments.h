@@ -7,8 +7,7 @@
  *      HARMLESS(bine_event_is_set, false, NULL);       a value, for functions that only look
  *      IGNORED(bine_imap_end, NULL);                   for functions that return nothing
  *      EXCEPTED(bine_now, "has no arguments");
- *      arguments_of_header("event.h")                  how many functions it has; one that is in no
- *                                                      table is wrong
+ *      arguments_of_header("event.h")                  its number of functions; all are in a table
  */
 #ifndef BINE_TESTS_ARGUMENTS_H
 #define BINE_TESTS_ARGUMENTS_H

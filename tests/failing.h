@@ -11,8 +11,7 @@
  *      {
  *          bine_greenlet *g = bine_spawn(f, NULL);
  *          if (!g)
- *              return failing_excuse();    // errno is ENOMEM or EAGAIN, and an allocation has
- *              indeed failed
+ *              return failing_excuse();    // errno says so, and an allocation has failed
  *          CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
  *      }
  *      TEST(spawn_reports_exhaustion) { CHECK_GT(failing_each(scenario), 3u); }

@@ -15,8 +15,8 @@
  *          CHECK_EQ(1 + 2, 2 + 1);
  *      }
  *
- *      TEST(a_slow_thing, .seconds = 60) { ... } TEST(a_process_that_ends_with_greenlets_parked,
- *      .leaves = "exit with parked greenlets is the subject") { ... }
+ *      TEST(a_slow_thing, .seconds = 60) { ... }
+ *      TEST(a_process_that_ends_with_parked_ones, .leaves = "this is the subject") { ... }
  *
  * The program prints one line per test ("ok NAME", "FAIL NAME: why", "skip NAME: why") and ends
  * with "# N passed, N failed, N skipped". Its arguments are shell patterns of tests to run; --list

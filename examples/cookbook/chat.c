@@ -2,8 +2,9 @@
  * A chat server that no client can hold up: what one types, all others see, and who does not read
  * is put out.
  *
- *     chat [PORT [BACKLOG]]      then, from several terminals: nc 127.0.0.1 PORT, or chat_client
- *     127.0.0.1:PORT
+ *     chat [PORT [BACKLOG]]
+ *
+ * Then, from several terminals: nc 127.0.0.1 PORT, or chat_client 127.0.0.1:PORT.
  *
  * One greenlet of each client reads what it types, another writes what the others typed, from a
  * bounded queue. To tell all something never waits: a client whose queue is full (BACKLOG lines,

@@ -3,11 +3,11 @@
  * begun are answered, idle connections are closed. SIGHUP, a second SIGTERM, or the end of the time
  * of grace ends what is left at once.
  *
- *     graceful [PORT [GRACE]]      GRACE in seconds (30); then: nc 127.0.0.1 PORT, and type a
- *     number of milliseconds
+ *     graceful [PORT [GRACE]]      GRACE in seconds (30)
  *
- * A request is a line with a number of milliseconds; the answer, "done", comes after so long. Exit
- * status: 0 if all requests were answered, 1 if some were cut short.
+ * Then: nc 127.0.0.1 PORT, and type a number of milliseconds. A request is a line with a number of
+ * milliseconds; the answer, "done", comes after so long. Exit status: 0 if all requests were
+ * answered, 1 if some were cut short.
  */
 #include <bine.h>
 #include <errno.h>

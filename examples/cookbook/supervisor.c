@@ -3,10 +3,10 @@
  * each time; one that ends too often takes the whole program down, so that whoever started it
  * (systemd) knows.
  *
- *     supervisor [FAILURES]      a demonstration: the service "flaky" fails so many times (3), then
- *     runs on
+ *     supervisor [FAILURES]
  *
- * SIGTERM ends all services and then the program.
+ * This is a demonstration: the service "flaky" fails FAILURES times (3), then runs on. SIGTERM ends
+ * all services and then the program.
  */
 #include <bine.h>
 #include <errno.h>

@@ -1,8 +1,11 @@
 /*
  * TLS on both sides: a server that echoes lines, and its client.
  *
- *     tls_echo serve ADDRESS CERTIFICATE               PEM: certificate and key; prints where it
- *     listens tls_echo ask HOST:PORT AUTHORITIES LINE...       PEM: whom to trust
+ *     tls_echo serve ADDRESS CERTIFICATE
+ *     tls_echo ask HOST:PORT AUTHORITIES LINE...
+ *
+ * CERTIFICATE is a PEM file with the certificate and its key, AUTHORITIES one with the certificates
+ * to trust. The server prints where it listens.
  *
  * Each step has a time limit, so that a client that does not shake hands, does not send or does not
  * read costs nothing but a while; the server ends by SIGTERM, after the connections that it has.

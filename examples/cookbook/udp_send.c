@@ -2,11 +2,11 @@
  * Lines over UDP that arrive although datagrams are lost: each is sent again until it is answered,
  * at most 32 are under way at a time, and each has a deadline.
  *
- *     udp_send PORT [LOSS [SECONDS]] < LINES      to udp_receive at 127.0.0.1:PORT; LOSS: percent
- *     to throw away, for trying
+ *     udp_send PORT [LOSS [SECONDS]] < LINES
  *
- * A line that is not answered within SECONDS (10) counts as lost. SIGTERM ends it. Exit status: 0
- * if no line was lost. It shows datagrams and time limits; for real use there is QUIC.
+ * They go to udp_receive at 127.0.0.1:PORT. LOSS percent are thrown away, for trying. A line that
+ * is not answered within SECONDS (10) counts as lost. SIGTERM ends it. Exit status: 0 if no line
+ * was lost. It shows datagrams and time limits; for real use there is QUIC.
  */
 #include <errno.h>
 #include <signal.h>

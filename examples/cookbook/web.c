@@ -2,8 +2,9 @@
  * A small HTTP/1.1 server: keep-alive, pipelining, limits on what a client may send, slow clients
  * cut off, one hub per core, and a graceful end on Ctrl-C.
  *
- *     web [PORT [WORKERS [SECONDS]]]      then: curl http://127.0.0.1:PORT/   or: wrk -c100
- *     http://127.0.0.1:PORT/
+ *     web [PORT [WORKERS [SECONDS]]]
+ *
+ * Then: curl http://127.0.0.1:PORT/, or wrk -c100 http://127.0.0.1:PORT/.
  *
  * A client has SECONDS (10) for a request, from its first byte to the last one of the answer, and
  * six times as long between two requests.
