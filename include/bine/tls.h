@@ -9,8 +9,8 @@
  * Threads may share contexts. A failure of the protocol itself has errno EPROTO, and
  * bine_tls_reason says more.
  *
- * A connection keeps its failures: once it has failed for good, later calls fail as well. It then
- * sends nothing that would make the other side take a message that was cut for a whole one.
+ * Once a connection has failed for good, later calls fail as well. It then sends nothing more: the
+ * other side could otherwise mistake a truncated message for a complete one.
  */
 #ifndef BINE_TLS_H
 #define BINE_TLS_H
@@ -74,8 +74,8 @@ BINE_API bine_tls *bine_tls_connect(bine_tls_context *context, int fd, const cha
  * Otherwise returns -1 with EINVAL, EPROTO, ECONNRESET (the peer hung up without announcing the
  * end: the data may have been cut), ETIMEDOUT, ECANCELED, or as recv(2). An error that ended only
  * the caller's wait loses nothing, and the next read continues: ETIMEDOUT of a limit, ECANCELED,
- * EINTR, EAGAIN, and the error given to bine_interrupt. All others are for good, also ETIMEDOUT of
- * a TCP that gave up. Switches: maybe. */
+ * EINTR, EAGAIN, and the error given to bine_interrupt. All other errors are permanent, ETIMEDOUT
+ * of a TCP connection that gave up included. Switches: maybe. */
 BINE_API ssize_t bine_tls_read(bine_tls *tls, void *buffer, size_t size);
 /* Write all `size` bytes. Bytes that other greenlets write come before or after them. Returns
  * size, or -1 with EINVAL, EPROTO, EPIPE (writing is over: an earlier write was cut short, and

@@ -18,8 +18,8 @@ typedef struct bine_workers bine_workers;
  * Start n threads that each run run(arg) as their root greenlet. With n 0 there is one for each
  * processor that this process may use. Once run has returned, or has called bine_exit, the
  * greenlets that are left on that hub are killed, and the worker ends when they have ended. A
- * greenlet that does not end in spite of its kill keeps the worker alive. Greenlets that their
- * cleanup spawns are killed as well, up to 16 generations of them.
+ * greenlet that does not end in spite of its kill keeps the worker alive. Greenlets that are
+ * spawned while others clean up are killed as well, up to 16 generations of them.
  *
  * Returns the workers. Fails with EINVAL (run is NULL, or n is over 4096), ENOMEM, or EAGAIN
  * (threads or hubs could not be made); no worker runs then. It blocks the thread until all workers

@@ -1,6 +1,6 @@
 /*
- * Names the C++ runtime of this object to Bine. A program or library that is linked with
- * -static-libstdc++ needs it. bine.hpp includes it.
+ * Tells Bine where the C++ runtime of this program or library is. Bine does not find a runtime that
+ * was linked with -static-libstdc++. bine.hpp includes this header.
  */
 #ifndef BINE_CPP_RUNTIME_HPP
 #define BINE_CPP_RUNTIME_HPP
@@ -15,11 +15,11 @@ namespace bine
 {
 namespace detail
 {
-/* The runtime's function by a name of Bine's, since not each runtime's headers declare it. */
+/* The runtime's function __cxa_get_globals. The headers of some runtimes do not declare it. */
 extern "C" void *bine_cxx_get_globals() __asm__("__cxa_get_globals");
 
-/* Hidden, so that each object has its own: otherwise the loader would let one object's copy serve
- * all of them. */
+/* Hidden, so that each program or library has its own. Otherwise the loader would choose one copy
+ * for all of them. */
 __attribute__((visibility("hidden"))) inline bool name_runtime() noexcept
 {
     if (bine_cxx_runtime_add(bine_cxx_get_globals) == 0)

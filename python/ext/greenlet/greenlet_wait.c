@@ -8,7 +8,7 @@
 #include "wait/sleeper.h"
 #include "wait/timeout.h"
 
-/* 0: it has ended; ETIME; -1 with an exception. */
+/* Parks until the greenlet has ended. Returns 0, ETIME, or -1 with an exception. */
 static int greenlet_wait_until(Greenlet *self, int64_t deadline)
 {
     if (bine_py_ended(self))
@@ -17,7 +17,7 @@ static int greenlet_wait_until(Greenlet *self, int64_t deadline)
     if (!carrier)
         return -1;
     if (self == carrier->running || self == carrier->face) {
-        /* It may have killed itself before. */
+        /* If it has killed itself before, that exception is raised. */
         if (bine_carrier_pending(carrier) && bine_pending_raise() < 0)
             return -1;
         PyErr_SetString(PyExc_RuntimeError, "a greenlet cannot wait for itself");
@@ -43,7 +43,7 @@ int bine_greenlet_wait(Greenlet *self, int64_t deadline, PyObject *timeout)
                : bine_py_timeout_waited(timeout, greenlet_wait_until(self, deadline));
 }
 
-/* join(timeout=None), parsed by hand as sleep() is. */
+/* join(timeout=None). Its arguments are parsed by hand, as sleep()'s are, which is faster. */
 PyObject *bine_greenlet_join(PyObject *self, PyObject *const *args, Py_ssize_t count,
                              PyObject *names)
 {

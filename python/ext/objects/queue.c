@@ -1,5 +1,5 @@
-/* Queue, LifoQueue, PriorityQueue and JoinableQueue. gevent's semantics: see gevent.queue's
- * documentation. */
+/* Queue, LifoQueue, PriorityQueue and JoinableQueue. They behave as gevent.queue's documentation
+ * says. */
 #include <stddef.h>
 
 #include "base/arguments.h"
@@ -25,7 +25,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-/* Which of the types that do without Python's hooks is it, or derived from? */
+/* Returns the type of this file that the object has, or that its class is derived from. */
 static PyTypeObject *queue_kind_of(PyObject *object)
 {
     PyTypeObject *kinds[] = {&LifoQueue_Type, &PriorityQueue_Type, &JoinableQueue_Type};
@@ -104,7 +104,7 @@ static void queue_dealloc(PyObject *object)
         PyObject_ClearWeakRefs(object);
     queue_clear(object);
     bine_py_items_free(&self->items);
-    Py_TYPE(object)->tp_free(object); /* nobody waits: a waiter has a reference */
+    Py_TYPE(object)->tp_free(object); /* no greenlet waits for it: each would have a reference */
 }
 
 static int ready(Queue *self)
@@ -139,7 +139,7 @@ int bine_queue_parse_block(PyObject *args, PyObject *kwargs, const char *format,
     return 0;
 }
 
-/* For a queue with hooks: the method of bine._hooked by that name. */
+/* If the queue has hooks, returns what the function of bine._hooked by that name returns. */
 #define BY_HOOKS(name, object, args, kwargs)                         \
     do {                                                             \
         if (__builtin_expect(((Queue *)(object))->hooks != NULL, 0)) \
@@ -328,14 +328,14 @@ static Py_ssize_t queue_length(PyObject *self)
     return length;
 }
 
-/* A queue is true even when it is empty, as gevent's. */
+/* A queue is true even when it is empty, as in gevent. */
 static int queue_bool(PyObject *self)
 {
     (void)self;
     return 1;
 }
 
-/* for item in queue: until the item is StopIteration. */
+/* `for item in queue` takes items until one is StopIteration. */
 static PyObject *queue_next(PyObject *self)
 {
     PyObject *item = ((Queue *)self)->hooks ? bine_queue_by_hooks("get", self, NULL, NULL)
@@ -454,7 +454,7 @@ KIND(JoinableQueue_Type, "bine.queue.JoinableQueue",
 
 struct bine_waitable *bine_py_queue_waitable(PyObject *object)
 {
-    /* One with hooks has none. */
+    /* A queue with hooks has no record that could be waited for. */
     return PyObject_TypeCheck(object, &Queue_Type) && !((Queue *)object)->hooks
                ? &((Queue *)object)->waitable
                : NULL;

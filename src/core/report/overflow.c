@@ -17,8 +17,8 @@
 #include "core/stack/guard.h"
 #include "libc/libc.h"
 
-/* Handlers of the program run here too, once signals are patched; only what they touch costs
- * memory. A guard page lies below. */
+/* While signals are patched, the program's handlers run on this stack, too. Pages that no handler
+ * has touched take no memory. A guard page lies below it. */
 enum {
     SIGNAL_STACK_SIZE = 256 * 1024
 };
@@ -29,7 +29,7 @@ static int once_error;
 
 static __attribute__((tls_model("initial-exec"))) _Thread_local void *signal_stack;
 
-/* Only what is async-signal-safe. */
+/* The handler may call this and the next two functions: they are async-signal-safe. */
 static void say(const char *text)
 {
     (void)!bine_libc.write(STDERR_FILENO, text, strlen(text));
@@ -67,8 +67,8 @@ static uintptr_t stack_pointer(const ucontext_t *context)
 #endif
 }
 
-/* Did the current greenlet's frames meet a guard: its own, or, with a frame larger than the guard,
- * another stack's? */
+/* Did g overflow its stack? Then the address of the fault lies in the stack's guard. If a frame was
+ * larger than the guard, the stack pointer lies beyond it. */
 static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info,
                        const ucontext_t *context)
 {
@@ -77,8 +77,9 @@ static bool overflowed(const struct bine_greenlet *g, const siginfo_t *info,
             bine_stack_overran(g->stack, stack_pointer(context)));
 }
 
-/* Run the handler that was there before ours as the kernel would have run it. The mask needs no
- * undoing: the return from our own handler does that. Only SA_ONSTACK is not up to it. */
+/* Runs the handler that was set before ours as the kernel would have run it. The mask is restored
+ * when our own handler returns. One thing differs: the handler runs on this signal stack, with
+ * SA_ONSTACK or without. */
 static void chain(const struct sigaction *action, int signal_number, siginfo_t *info, void *context)
 {
     sigset_t mask = action->sa_mask;
@@ -95,7 +96,8 @@ static void chain(const struct sigaction *action, int signal_number, siginfo_t *
         action->sa_handler(signal_number);
 }
 
-/* What is to be done with a signal that is not ours. SA_RESETHAND: it counts once. */
+/* Returns the action that was set before ours, for a signal that is no overflow. An action with
+ * SA_RESETHAND is returned once, and the default action after that. */
 static struct sigaction before_us(void)
 {
     static atomic_flag used = ATOMIC_FLAG_INIT;
@@ -118,12 +120,12 @@ static void overflow_handle(int signal_number, siginfo_t *info, void *context)
             chain(&action, signal_number, info, context);
             return;
         }
-        /* a fault cannot be ignored, one that was sent can */
+        /* SIG_IGN ignores a signal that a process sent, but no fault. */
         if (action.sa_handler == SIG_IGN && info->si_code <= 0)
             return;
     }
-    /* Back to the default and return: the instruction faults again and the process ends as it would
-     * have without us; a SIGSEGV that was sent is sent again. */
+    /* The default action is set, and the handler returns. A fault happens again then, and the
+     * process ends as it would have without Bine. A signal that was sent is sent again. */
     struct sigaction default_action = {.sa_handler = SIG_DFL};
     bine_libc.sigaction(signal_number, &default_action, NULL);
     if (info->si_code <= 0)
@@ -139,7 +141,8 @@ static void install(void)
         once_error = errno;
 }
 
-/* The stack that the thread had before is kept above ours, away from where ours ends. */
+/* Where the thread's previous signal stack is noted: above the top of ours, so that no handler
+ * overwrites it. */
 static stack_t *stack_before(void *bottom)
 {
     return (stack_t *)((char *)bottom + SIGNAL_STACK_SIZE - 64);
@@ -152,9 +155,9 @@ int bine_overflow_watch_thread(void)
         errno = once_error;
         return -1;
     }
-    /* The program, a sanitizer or a language runtime may have one already. Theirs are for handlers
-     * that do next to nothing, often 8 KiB: one that cannot hold the program's own handlers gives
-     * way to ours while the hub lives. */
+    /* The program, a sanitizer or a language runtime may have set a signal stack already. Such a
+     * stack is often 8 KiB, for handlers that do little. Ours replaces it while the hub lives if it
+     * is too small for the program's own handlers. */
     stack_t old;
     if (sigaltstack(NULL, &old) < 0)
         old = (stack_t){.ss_flags = SS_DISABLE};

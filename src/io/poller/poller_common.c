@@ -1,4 +1,4 @@
-/* The common part of the pollers. See poller_common.h. It does not know how the kernel is asked. */
+/* The common part of the pollers. See poller_common.h. It calls neither io_uring nor epoll. */
 #include "poller_common.h"
 
 #include <assert.h>
@@ -14,24 +14,26 @@
 #include "libc/libc.h"
 #include "libc/spin.h"
 
-#define VERIFY_EVERY (2 * BINE_SECOND) /* a poller looks after its own descriptors */
+/* How often a poller checks that nobody has closed its own descriptors. */
+#define VERIFY_EVERY (2 * BINE_SECOND)
 
-/* Every poller that was ever opened, of all threads; those that are closed are used again. */
+/* Every poller that was ever opened, by any thread. Closed ones are opened again for other hubs. */
 static struct bine_poller *all_pollers;
 static struct bine_spin all_pollers_lock;
 
-/* The parent's ring or epoll set must not be touched: only our references to it go (hazard 25). */
+/* In the child of a fork. The child drops its references to the parent's ring or epoll set, and
+ * changes nothing in it (hazard 25). */
 static void poller_abandon(struct bine_poller *poller)
 {
-    /* close must not look at what is in flight; the waiters exist only in the parent */
+    /* The operations and their waiters are the parent's: close must not look at them. */
     poller->closing = true;
     poller->oldest = poller->newest = NULL;
     poller->pending = 0;
     atomic_store(&poller->waking, 0);
 }
 
-/* In the child: the pollers of the other threads, which are gone, would keep the parent's rings
- * alive. */
+/* In the child of a fork. The other threads do not exist there, but their pollers would keep the
+ * parent's rings alive. */
 static void close_those_of_other_threads(void)
 {
     struct bine_hub *here = bine_hub_here();
@@ -39,7 +41,7 @@ static void close_those_of_other_threads(void)
     for (struct bine_poller *poller = all_pollers; poller; poller = poller->next_of_all)
         if (poller->open && !(here && here->driver == &poller->driver)) {
             poller_abandon(poller);
-            if (poller->driver.close) /* else it was just being opened */
+            if (poller->driver.close) /* NULL: a thread was opening it during the fork */
                 poller->driver.close(&poller->driver);
             else
                 bine_poller_free(poller);
@@ -48,7 +50,7 @@ static void close_those_of_other_threads(void)
 
 static void watch_forks(void)
 {
-    /* After core's own handler, which made the forking thread's hub begin anew. */
+    /* Core has set its handler before, so it runs first: the hub of this thread is new by then. */
     pthread_atfork(NULL, NULL, close_those_of_other_threads);
 }
 
@@ -65,7 +67,7 @@ bool bine_poller_verify_wake(struct bine_poller *poller)
         return false;
     int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fresh < 0)
-        return false; /* perhaps at the next look */
+        return false; /* the next check tries again */
     note_wake(poller, fresh);
     return true;
 }
@@ -100,8 +102,8 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
         all_pollers = poller;
         bine_spin_unlock(&all_pollers_lock);
     }
-    /* Not by memset: a late waker of the poller that was here before may be reading wake_fd and
-     * counting in `waking`. */
+    /* The common part is set field by field. A late waker of the previous poller in this memory may
+     * still read wake_fd, and count in `waking`: memset would write to both. */
     memset((char *)poller + sizeof *poller, 0, size - sizeof *poller);
     poller->driver = (struct bine_driver){
         .name = class->name,
@@ -123,8 +125,8 @@ struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struc
     return poller;
 }
 
-/* Waiters have gone with the hub, and their operations with them. The owners of the others are
- * told. */
+/* The hub ends. Operations with a waiter end with the waiter. The owners of all others are told
+ * that theirs are over. */
 static void orphan_all(struct bine_poller *poller)
 {
     for (struct bine_operation *operation = poller->oldest, *next; operation; operation = next) {
@@ -139,8 +141,8 @@ static void orphan_all(struct bine_poller *poller)
 void bine_poller_free(struct bine_poller *poller)
 {
     orphan_all(poller);
-    /* A thread that read `waking` hub in time may still be about to write: it counts itself before
-     * it looks. */
+    /* Another thread may be about to write to the eventfd. It counts itself in `waking` before it
+     * reads the number, so this loop waits for it. */
     struct bine_own wake = poller->wake;
     bine_own_note(&poller->wake, -1);
     while (atomic_load(&poller->waking) != 0)
@@ -164,8 +166,8 @@ void bine_poller_wake(struct bine_driver *driver)
     atomic_fetch_add(&poller->waking, 1);
     int wake_fd = atomic_load(&poller->wake.fd);
     uint64_t one = 1;
-    /* Not into a file that has the number by now. EAGAIN: 2^64 - 2 wakes are waiting, one more is
-     * not missed. */
+    /* The number may mean a file of the program's by now: then nothing is written. EAGAIN means
+     * that 2^64 - 2 wakes are waiting, so this one is not missed. */
     if (wake_fd >= 0 && (!bine_own_still(&poller->wake) ||
                          (bine_libc.write(wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)))
         atomic_fetch_add(&bine_own_losses, 1);
@@ -180,7 +182,7 @@ size_t bine_poller_pending(struct bine_driver *driver)
 
 void bine_poller_forked(struct bine_driver *driver)
 {
-    /* The child opens its own at its first wait for a descriptor. */
+    /* The child opens a poller of its own when a greenlet first waits for a descriptor. */
     struct bine_poller *poller = (struct bine_poller *)driver;
     bine_spin_unlock(&all_pollers_lock);
     poller_abandon(poller);
@@ -312,7 +314,7 @@ void bine_poller_end(struct bine_poller *poller, struct bine_operation *operatio
 
 enum {
     RECHECK_AT_MOST = 1024, /* operations per re-check: about 0.1 ms */
-    RECHECK_BATCH = 64,     /* per poll(2): this is on some greenlet's stack */
+    RECHECK_BATCH = 64,     /* per poll(2): the array is on the stack of some greenlet */
 };
 #define RECHECK_FIRST (200 * BINE_MS)
 #define RECHECK_LAST (2 * BINE_SECOND)
@@ -329,8 +331,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
         return operation->offset < 0 ? POLLOUT : 0;
     case BINE_OP_RECV:
     case BINE_OP_RECVMSG:
-        /* With MSG_WAITALL it may wait although there is something; out-of-band data is not what
-         * POLLIN says. */
+        /* With MSG_WAITALL the call waits although some bytes are there. POLLIN says nothing of
+         * out-of-band data. */
         return operation->flags & (MSG_WAITALL | MSG_OOB) ? 0 : POLLIN;
     case BINE_OP_ACCEPT:
         return POLLIN;
@@ -344,8 +346,8 @@ uint32_t bine_operation_events(const struct bine_operation *operation)
     }
 }
 
-/* The operations of one batch that are no longer what they seem go to the front of the list,
- * marked; returns how many. */
+/* poll(2) found events for operations that still wait. Marks these, and moves them to the front of
+ * the list. */
 static void mark_suspects(struct bine_poller *poller, struct bine_operation **operations,
                           const struct pollfd *fds, size_t count)
 {
@@ -364,7 +366,8 @@ static void mark_suspects(struct bine_poller *poller, struct bine_operation **op
     }
 }
 
-/* One at a time, from the front: what is called when one ends may end others. */
+/* Takes the marked operations back, one at a time from the front, as the function that one calls
+ * at its end may end others. Returns how many it took. */
 static size_t retract_suspects(struct bine_poller *poller)
 {
     size_t found = 0;
@@ -483,8 +486,7 @@ int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline)
     return deadline > now ? deadline - now : 0;
 }
 
-/* Look after the poller's own descriptors when that is due. How long to wait until the next
- * time. */
+/* Checks the poller's own descriptors if that is due. Returns the time until the next check. */
 static int64_t poller_verify(struct bine_poller *poller, int64_t now)
 {
     unsigned losses = atomic_load(&bine_own_losses);
@@ -498,8 +500,7 @@ static int64_t poller_verify(struct bine_poller *poller, int64_t now)
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found)
 {
     int64_t wait, now;
-    /* A hub that always has something ready never waits: look at the clock now and then all the
-     * same. */
+    /* A hub that always has a ready greenlet never waits. It reads the clock at each 256th look. */
     if (deadline == 0 && (++poller->looks & 255) != 0)
         return 0;
     now = bine_hub_now(poller->hub);
@@ -509,7 +510,7 @@ int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_
             poller->recheck_interval = RECHECK_FIRST;
             poller->recheck_at = now + RECHECK_FIRST;
         } else if (now >= poller->recheck_at) {
-            /* age 2: it has been waiting for a whole interval at least */
+            /* Age 2: the operation has waited for a whole interval at least. */
             *found += recheck(poller, RECHECK_AT_MOST, 2);
             if (poller->recheck_interval < RECHECK_LAST)
                 poller->recheck_interval *= 2;
