@@ -1,5 +1,5 @@
-/* Choices that are more than takers and watchers at objects of the greenlet's own hub. These are
- * made as parties. */
+/* The long path of bine_choose, for choices with an object of another hub, or with an operation
+ * that the short path (choose.c) does not know. A choice is a party here (src/sync/party.h). */
 #ifndef BINE_CHOOSE_CHOOSING_H
 #define BINE_CHOOSE_CHOOSING_H
 

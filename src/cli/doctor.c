@@ -113,7 +113,8 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Of Bine or the C library, whose own calls are never patched: their callers' calls of them are. */
+/* Is the object part of Bine or of the C library? Their own calls are never patched, only the calls
+ * that others make of them. */
 static bool is_beneath(const char *path)
 {
     static const char *const beginnings[] = {"libc.so",    "libc-2",     "ld-linux",   "ld-2",
@@ -195,7 +196,7 @@ static struct verdict examine_object(const struct binary *binary, const char *pa
 
 /* ---- a file with all that it loads ----------------------------------------------------------- */
 
-/* What is found is the worst of these, which are the exit status, too, but for PARTLY. */
+/* The worst of these is the result for a file, and the exit status. */
 enum {
     COVERED = 0,
     MISSING = 1,
@@ -219,7 +220,7 @@ static void add_verdict(struct findings *findings, struct verdict verdict)
     findings->partly |= verdict.partly > 0;
 }
 
-/* Takes over `binary`. */
+/* `binary` belongs to the list of dependencies afterwards, which frees it. */
 static void examine_with_dependencies(const struct binary *binary, bool verbose,
                                       struct findings *findings)
 {
@@ -241,7 +242,7 @@ static void examine_with_dependencies(const struct binary *binary, bool verbose,
     dependencies_free(&dependencies);
 }
 
-/* A bare name is a program's, as in a shell; a file of that name here only if there is none. */
+/* A name without a slash is a program of PATH, as in a shell, or else a file of this folder. */
 static const char *find_file(const char *name, char *room, size_t size)
 {
     const char *path = getenv("PATH");

@@ -32,11 +32,11 @@ static int bind_without_umask(void *arg)
 }
 
 /*
- * bind makes the file with the socket's own mode, less the umask. The umask belongs to the process,
- * and a chmod behind bind would follow whatever stands under that name by then. So a child that has
- * a umask of its own binds: it shares memory and runs while this thread stands still, as with
- * vfork, and sends no SIGCHLD. qemu-user makes no child without one (EINVAL), and shares no memory:
- * there the signal is sent, and the status says how it went.
+ * bind makes the file with the socket's mode, less the umask. The umask belongs to the process, and
+ * a chmod after bind might change another file that has the name by then. So a child with a umask
+ * of its own calls bind. It shares the memory, as with vfork, this thread waits for it, and no
+ * SIGCHLD is sent. qemu-user makes no child without SIGCHLD (EINVAL), and its children share no
+ * memory: there the signal is sent, and the child's status is the result.
  */
 static int bind_in_child(struct binding *binding)
 {
@@ -44,7 +44,7 @@ static int bind_in_child(struct binding *binding)
     sigset_t all, before;
     sigfillset(&all);
     bine_libc.pthread_sigmask(SIG_SETMASK, &all, &before);
-    binding->error = EAGAIN; /* if it is killed */
+    binding->error = EAGAIN; /* stays if the child is killed */
     pid_t child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK, binding);
     if (child < 0 && errno == EINVAL)
         child = clone(bind_without_umask, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD,
@@ -77,8 +77,8 @@ static bool same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* A look and an unlink would be two steps, with another server's file between them. So the file is
- * moved aside first, looked at, and put back if it is another. */
+/* Another server could replace the file between a check and the unlink. So the file is renamed
+ * first, then checked, and renamed back if it is another one. */
 bool bine_unix_remove(const char *path, const struct stat *file)
 {
     static atomic_uint number;
@@ -88,7 +88,7 @@ bool bine_unix_remove(const char *path, const struct stat *file)
         return false;
     snprintf(aside, sizeof aside, "%s.%d-%u~", path, (int)getpid(), atomic_fetch_add(&number, 1));
     if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) != 0)
-        /* a file system that cannot do it in one step */
+        /* EINVAL: the file system has no RENAME_NOREPLACE */
         return errno == EINVAL && unlink(path) == 0;
     if (lstat(aside, &status) == 0 && same(&status, file))
         return unlink(aside) == 0;
@@ -96,8 +96,8 @@ bool bine_unix_remove(const char *path, const struct stat *file)
     return false;
 }
 
-/* A server that is alive may be too busy to take another connection, which must not hold us up:
- * hence the non-blocking probe. */
+/* Does nobody listen there? The probe does not block, as a server that lives may be too busy to
+ * take another connection. */
 static bool refuses(int file, const struct sockaddr_un *address, socklen_t length, int type)
 {
     struct sockaddr_un exactly = {.sun_family = AF_UNIX};

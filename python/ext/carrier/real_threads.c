@@ -9,10 +9,11 @@
 #include "patch/threads/thread_greenlets.h"
 
 /*
- * faulthandler.dump_traceback_later() starts a thread that must run while Python does not give way,
- * so not every thread of the interpreter can be a greenlet. From 3.12 on those that Python code
- * starts are announced by an audit event, right before; faulthandler's is not. Earlier versions
- * announce none: there bine.monkey has that function called by call_with_real_threads().
+ * faulthandler.dump_traceback_later() starts a thread that must run even while no greenlet yields.
+ * So a thread that the interpreter starts may have to stay a real one. From CPython 3.12 on an
+ * audit event comes before each thread that Python code starts, and none before faulthandler's.
+ * Earlier versions have no such event: there bine.monkey calls that function by
+ * call_with_real_threads().
  */
 #if PY_VERSION_HEX >= 0x030C0000
 
@@ -21,7 +22,7 @@ static _Thread_local bool announced;
 static int hear(const char *event, PyObject *args, void *data)
 {
     (void)args, (void)data;
-    /* _new_thread; from 3.13 on also _joinable_thread. */
+    /* _thread.start_new_thread, and from 3.13 on also _thread.start_joinable_thread. */
     if (strncmp(event, "_thread.start_", 14) == 0)
         announced = true;
     return 0;
@@ -64,8 +65,8 @@ PyObject *bine_py_call_with_real_threads(PyObject *module, PyObject *args, PyObj
 
 #endif
 
-/* Nobody waits for one of Python's locks with the GIL, or without a thread state, or without having
- * tried to get it before. */
+/* Is it a lock of the interpreter's own? A thread that waits for a lock of the program's has a
+ * thread state, has released the GIL, and has tried to take the lock before. */
 static bool waits_for_the_runtime(const void *caller, const void *semaphore)
 {
     if (!bine_inside_interpreter(caller))
@@ -88,7 +89,7 @@ int bine_real_threads_init(void)
     listening = true;
 #endif
     bine_thread_stays_real = stays_real;
-    /* The only conditions in there are the GIL's. */
+    /* The interpreter has no conditions but the GIL's. */
     bine_condition_stays_real = bine_inside_interpreter;
     bine_semaphore_stays_real = waits_for_the_runtime;
     return 0;

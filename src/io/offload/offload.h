@@ -31,8 +31,9 @@ struct bine_offload_job {
     void (*done)(struct bine_offload_job *job);
     void (*orphaned)(struct bine_offload_job *job);
 
-    /* The call may wait for ever for something outside (a peer, a child). Then it does not count
-     * towards the bound: otherwise the calls that would end its wait might find the pool full. */
+    /* The call may wait for ever for something outside (a peer, a child). Such a job does not count
+     * towards the bound of the pool. Otherwise these jobs might fill the pool, and the calls that
+     * end their waits could not run. */
     bool lingers;
     /* The job uses only descriptors, memory and children: no path, no name, no identifier of a
      * namespace. So it may run on a thread that is confined in another way than the caller
@@ -43,8 +44,8 @@ struct bine_offload_job {
      * (bine_offload_takes_names). */
     bool name;
     /* run is a system call that a signal ends with EINTR. It may be repeated unless `interrupted`
-     * is set. When the caller of bine_offload_firm is killed, the call is interrupted first. It has
-     * always ended, one way or the other, before the caller is told. */
+     * is set. When the caller of bine_offload_firm is killed, the call is interrupted, and the
+     * caller is told when the call has ended. */
     bool interruptible;
     atomic_bool interrupted;
     /* run may hold locks of libc's that the child of a fork would find held for ever (the
@@ -65,8 +66,8 @@ struct bine_offload_job {
 
 /* Returns the hub of this thread if one of its greenlets may park now and the pool may act for it
  * (confine.h). Else returns NULL, and the caller calls libc directly. Also returns NULL inside the
- * loader (a constructor): a job that loads a library, as look-ups do, would wait for the very
- * greenlet that waits for it. */
+ * loader (a constructor): a job that loads a library, as look-ups do, would wait for the
+ * loader's lock, which the waiting greenlet holds. */
 struct bine_hub *bine_offload_hub(void);
 
 /* Hands a job to the pool. It never fails: if no thread can be made the job runs here and now.
@@ -91,9 +92,9 @@ void bine_offload_interrupt(struct bine_offload_job *job);
 /*
  * Runs a job whose memory is on the caller's stack. Once the job has begun, always waits for its
  * end. `verb` and `object` are as for bine_park. Returns 0 with job->error set. Returns an error
- * number (ECANCELED, ETIMEDOUT, ...) when the job was cancelled before it began, or, if it is
- * interruptible, at any time: then the caller must look at what it has done all the same. This call
- * sets the callbacks done and orphaned.
+ * number (ECANCELED, ETIMEDOUT, ...) when the job was cancelled before it began. An interruptible
+ * job may be cancelled at any time: the caller then looks at what the job has done nevertheless.
+ * This call sets the callbacks done and orphaned.
  */
 int bine_offload_firm(struct bine_hub *hub, struct bine_offload_job *job, const char *verb,
                       uintptr_t object);

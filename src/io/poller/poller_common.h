@@ -34,12 +34,12 @@ enum {
     BINE_OPERATION_FLAG = 1 << 1,    /* from here on the bits are the poller's own */
 };
 
-/* Makes a poller with its eventfd. It is filled in except for the driver's turn and close. `close`
- * is set last, when there is something to close, because another thread may fork meanwhile. `size`
- * is that of the structure around the poller. Returns NULL for ENOMEM, EMFILE, ENFILE. */
+/* Makes a poller with its eventfd. The caller sets the driver's turn, and at last `close`: another
+ * thread may fork meanwhile, and the child closes only what has `close`. `size` is that of the
+ * structure around the poller. Returns NULL for ENOMEM, EMFILE, ENFILE. */
 struct bine_poller *bine_poller_new(const struct bine_poller_class *class, struct bine_hub *hub,
                                     size_t size);
-/* Gives it back. Its memory is kept for the next poller of the class, because a thread that wants
+/* Closes a poller. Its memory is kept for the next poller of the class, because a thread that wants
  * to wake the hub may still hold the address. */
 void bine_poller_free(struct bine_poller *poller);
 
@@ -70,9 +70,10 @@ static inline struct bine_poller_slot *bine_poller_slot_make(struct bine_poller 
 }
 
 /*
- * How a turn delivers its events. Each event leads to a greenlet that is out of the cache: to its
- * operation on its stack, then to its record. So what the later ones need is fetched while the
- * earlier ones are delivered. Of `later` only the parts are read that must be in the cache by now.
+ * A turn delivers many events. Each leads to an operation on a greenlet's stack, and from there to
+ * the greenlet's record, and neither is in the cache. So the turn fetches them ahead: the operation
+ * six events before its turn, the greenlet three. These functions read nothing of `later` that has
+ * not been fetched.
  */
 enum {
     BINE_POLLER_OPERATION_AHEAD = 6,
@@ -97,11 +98,12 @@ static inline __attribute__((always_inline)) void bine_poller_fetch_greenlet(
 void bine_poller_begin(struct bine_poller *poller, struct bine_operation *operation,
                        struct bine_poller_slot *slot);
 
-/* Takes it out of the book, and tells its waiter. The record may be gone when this returns. */
+/* Takes an operation out of the book, and wakes its waiter or calls `done`. The operation may be
+ * gone when this returns. */
 void bine_poller_end(struct bine_poller *poller, struct bine_operation *operation, int64_t result);
 
-/* Change its place in the list of all. Walks that call others move the operations that they are
- * going to visit to the front, and take each from there. */
+/* Change an operation's place in the list of all. A walk during which operations may end moves
+ * those that it will visit to the front first, and then takes each from there. */
 void bine_poller_move_first(struct bine_poller *poller, struct bine_operation *operation);
 void bine_poller_move_last(struct bine_poller *poller, struct bine_operation *operation);
 
@@ -127,8 +129,8 @@ static inline bool bine_under_valgrind(void)
 #endif
 }
 
-/* The first set of flags that the io_uring poller tries. 0: what Linux 6.1 knows. 1: 5.19. 2: 5.11.
- * For tests. */
+/* The first set of flags that the io_uring poller tries: 0 for those of Linux 6.1, 1 for 5.19, 2
+ * for 5.11. Tests set it. */
 extern unsigned bine_poller_uring_rung;
 
 #endif

@@ -1,4 +1,4 @@
-/* See uring_ring.h. */
+/* Opening and closing a ring: see uring_ring.h. */
 #include "uring_ring.h"
 
 #include <errno.h>
@@ -12,14 +12,14 @@
 #include "uring_layout.h"
 
 enum {
-    SUBMISSIONS = 256, /* 16 KiB; when full, submitted early */
-    /* 32 KiB; beyond that the kernel keeps them until there is room (IORING_FEAT_NODROP) */
+    SUBMISSIONS = 256, /* 16 KiB; a full queue is submitted early */
+    /* 32 KiB; the kernel keeps what does not fit until there is room (IORING_FEAT_NODROP) */
     COMPLETIONS = 2048,
 };
 
 #define REGISTER_BY_INDEX (1U << 31) /* IORING_REGISTER_USE_REGISTERED_RING, Linux 6.3 */
 
-/* Of each kind of operation. No other opcode passes, whatever may get hold of the ring. */
+/* The opcode of each kind of operation. The ring is restricted to these opcodes. */
 static const uint8_t opcodes[BINE_OP_KINDS] = {
     [BINE_OP_POLL] = IORING_OP_POLL_ADD,   [BINE_OP_READ] = IORING_OP_READ,
     [BINE_OP_READV] = IORING_OP_READV,     [BINE_OP_WRITEV] = IORING_OP_WRITEV,
@@ -29,12 +29,13 @@ static const uint8_t opcodes[BINE_OP_KINDS] = {
     [BINE_OP_FSYNC] = IORING_OP_FSYNC,
 };
 
-/* Touched before a ring is unmapped and after one is mapped: the kernel orders the two, but a race
- * detector cannot know when one thread's ring takes the place of another's. */
+/* Counted up before a ring is unmapped and after one is mapped. One thread's ring may be mapped
+ * where another's was: the kernel orders the two, and this shows the order to a race detector. */
 static atomic_uint rings;
 
 /*
- * From best to plainest. The next is tried when the kernel does not know a flag (EINVAL).
+ * The flags of a ring, the best first. The next are tried when the kernel does not know a flag
+ * (EINVAL).
  *   6.1  DEFER_TASKRUN: the kernel works completions off when the poller asks, and not inside
  *        other code
  *   5.19 COOP_TASKRUN: no interrupt tells of completions; TASKRUN_FLAG: a bit says that there are
@@ -47,7 +48,7 @@ static const unsigned ladder[] = {
     0,
 };
 
-/* Where to begin; tests step down to what older kernels give. */
+/* The index of the flags that are tried first. Tests set it to get what older kernels have. */
 unsigned bine_poller_uring_rung;
 
 static int open_ring(struct bine_uring *uring)
@@ -108,13 +109,14 @@ static int probe(struct bine_uring *uring, uint32_t *supported)
     return enough ? 0 : ENOSYS;
 }
 
-/* Is it entered by its place in the thread's table of rings, and not by its descriptor? */
+/* Do system calls name the ring by its index in the thread's table of rings, instead of by its
+ * descriptor? */
 static bool by_index(const struct bine_uring *uring)
 {
     return uring->ring.enter_ring_fd != uring->ring.ring_fd;
 }
 
-/* From here on the ring does what the poller does with it, and nothing else. */
+/* From now on the kernel refuses everything on this ring that the poller does not do itself. */
 static int restrict_ring(struct bine_uring *uring, uint32_t supported)
 {
     struct io_uring_restriction allowed[BINE_OP_KINDS + 3] = {
@@ -127,7 +129,7 @@ static int restrict_ring(struct bine_uring *uring, uint32_t supported)
         if (supported >> kind & 1)
             allowed[count++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
                                                              .sqe_op = opcodes[kind]};
-    if (by_index(uring)) /* for the end; where it is not, the kernel may not know of it */
+    if (by_index(uring)) /* needed at the end; a kernel without the table may not know the call */
         allowed[count++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_REGISTER_OP,
                                                          .register_op = IORING_UNREGISTER_RING_FDS};
     /* liburing 2.3 declares both calls and lacks them. */
@@ -146,8 +148,8 @@ int bine_uring_open(struct bine_uring *uring, uint32_t *supported)
     error = probe(uring, supported);
     if (!error)
         error = -io_uring_ring_dontfork(&uring->ring);
-    /* Saves the look-up of the descriptor in each system call, and survives its closing; not every
-     * kernel has it (5.18). */
+    /* System calls then need not look the descriptor up, and work after it was closed. Linux has it
+     * since 5.18. */
     if (!error && bine_poller_uring_rung < 2)
         io_uring_register_ring_fd(&uring->ring);
     if (!error)
@@ -160,8 +162,8 @@ int bine_uring_open(struct bine_uring *uring, uint32_t *supported)
     return 0;
 }
 
-/* The number names another file by now, so it must not be closed. The index tells the thread's
- * table of rings. */
+/* The ring's number names another file by now, so it must not be closed. The ring is removed from
+ * the thread's table by its index. */
 static void drop_number(struct bine_uring *uring)
 {
     if (by_index(uring)) {

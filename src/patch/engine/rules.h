@@ -24,13 +24,14 @@ enum bine_variant {
     BINE_VARIANT_SEVERING,
 };
 
-/* Adds a rule. Returns 0, or ENOMEM. The pattern is copied. `families` counts for BINE_RULE_ONLY.
- * Callers hold the patching lock. */
+/* Adds a rule. Returns 0, or ENOMEM. The pattern is copied. `families` is used for BINE_RULE_ONLY
+ * only. Callers hold the patching lock. */
 int bine_rules_add(enum bine_rule_kind kind, const char *pattern, unsigned families);
 /* Takes the newest rule back, because it could not be put into effect. */
 void bine_rules_drop_newest(void);
 
-/* Is there an object that a rule lets change descriptors without Bine's knowledge? */
+/* Is there an object whose calls on descriptors stay libc's because of a rule? Such an object may
+ * change descriptors without Bine's knowledge. */
 bool bine_rules_leaves_out(void);
 
 /* May the object with this file name be patched? Exclude rules are stronger than include rules. */
@@ -39,7 +40,7 @@ bool bine_rules_allows(const char *name);
 /* Are the thread-local variables of the object with this file name to be greenlet-local? */
 bool bine_rules_local_tls(const char *name);
 
-/* Is there a rule of that kind? Any thread, without the lock. */
+/* Is there a rule BINE_RULE_LOCAL_TLS? Any thread may call it, without the lock. */
 bool bine_rules_any_local_tls(void);
 
 /* Returns which of these families (inner ones included) are to be patched in the object with this
