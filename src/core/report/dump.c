@@ -63,10 +63,9 @@ int bine_dump(int fd)
         return 0;
     size_t greenlets = hub->greenlets;
     unsigned long switches = bine_hub_switches(hub);
-    int length =
-        snprintf(line, sizeof line, "%zu greenlet%s besides the root, %s poller, %lu switch%s\n",
-                 greenlets, greenlets == 1 ? "" : "s", hub->driver->name, switches,
-                 switches == 1 ? "" : "es");
+    int length = snprintf(
+        line, sizeof line, "%zu greenlet%s besides the root, %s poller, %lu switch%s\n", greenlets,
+        greenlets == 1 ? "" : "s", hub->driver->name, switches, switches == 1 ? "" : "es");
     if (put(fd, line, (size_t)length) < 0)
         return -1;
     /* The list is newest first; people read oldest first. */

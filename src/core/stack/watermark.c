@@ -57,10 +57,9 @@ void bine_watermark_report(int fd)
     char line[300];
     for (struct site *site = sites; site; site = site->next) {
         const char *place = site->site + strlen(site->site) + 1;
-        int length = snprintf(line, sizeof line,
-                              "stack of %s, spawned at %s: at most %zu bytes in %zu greenlet%s\n",
-                              site->site, place, site->most, site->greenlets,
-                              site->greenlets == 1 ? "" : "s");
+        int length = snprintf(
+            line, sizeof line, "stack of %s, spawned at %s: at most %zu bytes in %zu greenlet%s\n",
+            site->site, place, site->most, site->greenlets, site->greenlets == 1 ? "" : "s");
         if (length > 0)
             (void)!bine_libc.write(fd, line,
                                    (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
