@@ -222,12 +222,10 @@ static PyMethodDef functions[] = {
      "waits."},
     {"call_blocking", py_call_blocking, METH_VARARGS,
      "call_blocking(function, *args)\n--\n\nCall it so that its calls of libc block the thread, "
-     "whatever is patched. "
-     "It may not wait for other greenlets."},
+     "whatever is patched. It may not wait for other greenlets."},
     {"simulate", py_simulate, METH_O,
      "simulate(seed)\n--\n\nFrom now on hubs whose poller is not open yet are simulated, for "
-     "tests: the clock jumps to "
-     "the next timer, and\n"
+     "tests: the clock jumps to the next timer, and\n"
      "ready greenlets run in an order drawn from the seed, an integer. Any thread. Does not "
      "switch."},
     {"poller_name", py_poller_name, METH_NOARGS,
@@ -238,8 +236,7 @@ static PyMethodDef functions[] = {
     {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
     {"sleep", BINE_FAST_NAMED(py_sleep),
      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many "
-     "seconds; 0 lets the "
-     "others run."},
+     "seconds; 0 lets the others run."},
     {"idle", py_idle, METH_VARARGS,
      "idle(priority=0)\n--\n\nWait until there is nothing else to do."},
 #if PY_VERSION_HEX < 0x030C0000

@@ -25,8 +25,7 @@ static void set_up(void)
     snprintf(certificate, sizeof certificate, "/tmp/bine-fuzz-%d.pem", (int)getpid());
     snprintf(command, sizeof command,
              "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key "
-             "-out %s -days 2 "
-             "-subj /CN=fuzz >/dev/null 2>&1 && cat %s.key >>%s",
+             "-out %s -days 2 -subj /CN=fuzz >/dev/null 2>&1 && cat %s.key >>%s",
              certificate, certificate, certificate, certificate);
     if (system(command) != 0)
         abort();

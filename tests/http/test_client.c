@@ -215,8 +215,7 @@ static const struct {
     {"until the end", "HTTP/1.1 200 OK\r\n\r\nabc", 0, "abc", 0},
     {"behind others",
      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 "
-     "OK\r\nContent-Length: "
-     "3\r\n\r\nabc",
+     "OK\r\nContent-Length: 3\r\n\r\nabc",
      0, "abc", 0},
     {"no body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", 0, "", 0},
     {"cut", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", 0, NULL, ECONNRESET},

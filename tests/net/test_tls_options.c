@@ -25,8 +25,7 @@ static const char *signed_certificate(const char *name, int from, int until)
 {
     const char *path = tls_file(name);
     run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s.csr "
-        "-subj /CN=%s "
-        ">/dev/null 2>&1",
+        "-subj /CN=%s >/dev/null 2>&1",
         path, path, name);
     run("touch %s.index && printf "
         "'[ca]\\ndefault_ca=d\\n[d]\\ndatabase=%s.index\\nrand_serial=yes\\ndefault_md=sha256\\n"
@@ -37,9 +36,8 @@ static const char *signed_certificate(const char *name, int from, int until)
         path, path, name, path);
     run("openssl ca -batch -notext -config %s.conf -cert %s -keyfile %s.key -in %s.csr -out %s "
         "-startdate $(date -u -d '%d days' +%%Y%%m%%d%%H%%M%%SZ) -enddate $(date -u -d '%d days' "
-        "+%%Y%%m%%d%%H%%M%%SZ) "
-        ">/dev/null 2>&1 && rm -f /tmp/$(openssl x509 -in %s -noout -serial | cut -d= -f2).pem && "
-        "cat %s.key >>%s",
+        "+%%Y%%m%%d%%H%%M%%SZ) >/dev/null 2>&1 && rm -f /tmp/$(openssl x509 -in %s -noout -serial "
+        "| cut -d= -f2).pem && cat %s.key >>%s",
         path, authority, authority, path, path, from, until, path, path, path);
     return path;
 }

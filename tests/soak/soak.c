@@ -380,9 +380,7 @@ int main(int count, char **arguments)
         check(most_pages < 2 * pages + (32 << 20), "mapped memory leaks");
         if (time(NULL) >= next_report) {
             printf("soak: %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld "
-                   "connections cut, %ld forks, "
-                   "%zu bytes "
-                   "in use, %zu MB mapped in\n",
+                   "connections cut, %ld forks, %zu bytes in use, %zu MB mapped in\n",
                    rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked,
                    heap.uordblks, resident() >> 20);
             fflush(stdout);
@@ -390,10 +388,8 @@ int main(int count, char **arguments)
         }
     }
     printf("soak: passed, %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld "
-           "connections cut, %ld forks; %d "
-           "descriptors; heap %zu bytes after the first rounds, %zu at most later; mapped in %zu "
-           "MB then, %zu at most "
-           "later\n",
+           "connections cut, %ld forks; %d descriptors; heap %zu bytes after the first rounds, %zu "
+           "at most later; mapped in %zu MB then, %zu at most later\n",
            rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked, files,
            memory, most, pages >> 20, most_pages >> 20);
     return 0;

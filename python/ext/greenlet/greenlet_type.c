@@ -88,21 +88,17 @@ static PyMethodDef greenlet_methods[] = {
      "passed."},
     {"get", BINE_KEYWORDS(bine_greenlet_get),
      "get(block=True, timeout=None)\n--\n\nWait for and return the greenlet's result, or raise its "
-     "exception; Timeout "
-     "if it takes longer."},
+     "exception; Timeout if it takes longer."},
     {"kill", BINE_KEYWORDS(bine_greenlet_kill),
      "kill(exception=GreenletExit, block=True, timeout=None)\n--\n\nRaise the exception in the "
-     "greenlet wherever it "
-     "waits, and wait for its end. In the current greenlet it is raised at once, or with "
-     "block=False at the next "
-     "wait."},
+     "greenlet wherever it waits, and wait for its end. In the current greenlet it is raised at "
+     "once, or with block=False at the next wait."},
     {"throw", bine_greenlet_throw, METH_VARARGS,
      "throw(type=GreenletExit, value=None, traceback=None)\n--\n\nRaise an exception in the "
      "greenlet."},
     {"switch", BINE_KEYWORDS(bine_greenlet_switch),
      "switch(*args, **kwargs)\n--\n\nHave the greenlet go on that waits in hub.switch(), which "
-     "returns the argument, "
-     "or start one that was not started with these arguments.\n"
+     "returns the argument, or start one that was not started with these arguments.\n"
      "Then wait until somebody switches to the caller; a callback of the event loop goes on at "
      "once."},
     {"_hand", bine_greenlet_hand, METH_O,
@@ -129,25 +125,20 @@ static PyMethodDef greenlet_methods[] = {
     {"_move_to", bine_greenlet_move_to, METH_O, NULL},
     {"run", bine_greenlet_run_here, METH_NOARGS,
      "run()\n--\n\nCall its function and keep the result or the exception. The greenlet does so "
-     "itself: a subclass "
-     "that overrides "
-     "run() calls this one. Called from elsewhere it runs the function at once, in the caller; "
-     "never twice."},
+     "itself: a subclass that overrides run() calls this one. Called from elsewhere it runs the "
+     "function at once, in the caller; never twice."},
     {"_run", bine_greenlet_run_nothing, METH_NOARGS,
      "_run()\n--\n\nWhat the greenlet does if it was given no function: subclasses override it."},
     {"add_spawn_callback", bine_greenlet_add_spawn_callback, METH_O | METH_STATIC,
      "add_spawn_callback(callback)\n--\n\nCall callback(greenlet) for each Greenlet that is "
-     "started from now on, in "
-     "the greenlet that starts it, of any thread."},
+     "started from now on, in the greenlet that starts it, of any thread."},
     {"remove_spawn_callback", bine_greenlet_remove_spawn_callback, METH_O | METH_STATIC,
      "remove_spawn_callback(callback)\n--\n\nDo not call it any more. No effect if it was not "
      "added."},
     {"settrace", bine_py_set_switch_tracer, METH_O | METH_STATIC,
      "settrace(function)\n--\n\nCall function(event, (origin, target)) after each switch between "
-     "greenlets of this "
-     "thread, in the target; event is 'switch' or 'throw'. None: no more. The function may not "
-     "switch. Returns the one "
-     "before."},
+     "greenlets of this thread, in the target; event is 'switch' or 'throw'. None: no more. The "
+     "function may not switch. Returns the one before."},
     {"gettrace", bine_py_get_switch_tracer, METH_NOARGS | METH_STATIC,
      "gettrace()\n--\n\nThe function that settrace() has set in this thread, or None."},
     {"getcurrent", bine_greenlet_getcurrent, METH_NOARGS | METH_STATIC,

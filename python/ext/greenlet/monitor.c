@@ -145,22 +145,18 @@ static PyMethodDef functions[] = {
      "switch."},
     {"look", py_look, METH_O,
      "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, "
-     "the one that runs "
-     "now, its frame). None for the latter\n"
+     "the one that runs now, its frame). None for the latter\n"
      "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any "
      "thread."},
     {"waits_for", py_waits_for, METH_O,
      "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, "
-     "and the descriptor "
-     "or the object. None if it does not wait."},
+     "and the descriptor or the object. None if it does not wait."},
     {"set_hidden", py_set_hidden, METH_O,
      "set_hidden(hidden)\n--\n\nIs the current greenlet a helper, which wait() without objects "
-     "does not wait for? Take "
-     "it back before the greenlet ends."},
+     "does not wait for? Take it back before the greenlet ends."},
     {"start_real_thread", py_start_real_thread, METH_O,
      "start_real_thread(function)\n--\n\nCall it on a new OS thread, which stays one whatever is "
-     "patched, and has no "
-     "signals. It is not waited for when the\n"
+     "patched, and has no signals. It is not waited for when the\n"
      "interpreter exits. OSError EAGAIN if there can be no more threads."},
     {NULL, NULL, 0, NULL},
 };

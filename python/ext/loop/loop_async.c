@@ -99,8 +99,7 @@ static PyMethodDef methods[] = {
     BINE_WATCHER_METHODS,
     {"send", async_send, METH_NOARGS,
      "send()\n--\n\nHave the callback called soon, once for all that was sent before. Any thread. "
-     "No effect if it is "
-     "not active."},
+     "No effect if it is not active."},
     {"send_ignoring_arg", async_send, METH_O,
      "send_ignoring_arg(unused)\n--\n\nThe same as send(), for those who pass an argument."},
     {NULL, NULL, 0, NULL},
@@ -123,8 +122,7 @@ PyTypeObject bine_LoopAsync_Type = {
     .tp_basicsize = sizeof(Async),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "async_(loop, ref=True, priority=None)\n--\n\nA watcher that is called after send(), "
-              "which any thread "
-              "may call.",
+              "which any thread may call.",
     .tp_init = async_init,
     .tp_traverse = bine_watcher_traverse,
     .tp_clear = bine_watcher_clear,

@@ -241,8 +241,7 @@ PyTypeObject bine_LoopIo_Type = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "io(loop, fd, events, ref=True, priority=None)\n--\n\n"
               "A watcher that is called whenever the descriptor is ready for `events`, READ, WRITE "
-              "or both: again and "
-              "again while it is.",
+              "or both: again and again while it is.",
     .tp_init = io_init,
     .tp_traverse = bine_watcher_traverse,
     .tp_clear = bine_watcher_clear,

@@ -294,8 +294,7 @@ static PyMethodDef methods[] = {
      "WRITE or both."},
     {"timer", BINE_FAST_NAMED(loop_timer),
      "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA watcher of the time: after so "
-     "many seconds, then each "
-     "`repeat` seconds if that is not 0."},
+     "many seconds, then each `repeat` seconds if that is not 0."},
     {"async_", BINE_FAST_NAMED(loop_async),
      "async_(ref=True, priority=None)\n--\n\nA watcher that send() calls from any thread."},
     {"run_callback", BINE_FAST(bine_loop_run_callback),
@@ -315,8 +314,7 @@ static PyMethodDef methods[] = {
     {"unref", loop_unref, METH_NOARGS, "unref()\n--\n\nTake one ref() back."},
     {"closing_fd", loop_closing_fd, METH_O,
      "closing_fd(fd)\n--\n\nThe descriptor is about to be closed: watchers of it are called once "
-     "more, and stop. True "
-     "if there were any."},
+     "more, and stop. True if there were any."},
     {"_serve", bine_loop_serve, METH_NOARGS,
      "_serve()\n--\n\nCall callbacks until the loop is destroyed: the function of its greenlet."},
     {NULL, NULL, 0, NULL},
@@ -344,8 +342,7 @@ PyTypeObject bine_Loop_Type = {
     .tp_basicsize = sizeof(Loop),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Loop(flags=None, default=None)\n--\n\nThe event loop of the calling thread's hub, "
-              "as far as it has "
-              "watchers and callbacks.",
+              "as far as it has watchers and callbacks.",
     .tp_new = loop_new,
     .tp_init = loop_init,
     .tp_traverse = loop_traverse,

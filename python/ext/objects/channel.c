@@ -140,13 +140,11 @@ static PyObject *get_maxsize(PyObject *self, void *unused)
 static PyMethodDef channel_methods[] = {
     {"put", BINE_KEYWORDS(channel_put),
      "put(item, block=True, timeout=None)\n--\n\nPut an item, waiting until it is taken; Full if "
-     "nobody takes it "
-     "within timeout (seconds)."},
+     "nobody takes it within timeout (seconds)."},
     {"put_nowait", channel_put_nowait, METH_O, "put_nowait(item)\n--\n\nput(item, False)"},
     {"get", BINE_KEYWORDS(channel_get),
      "get(block=True, timeout=None)\n--\n\nThe next item, waiting for it; Empty if there is none "
-     "within timeout "
-     "(seconds)."},
+     "within timeout (seconds)."},
     {"get_nowait", channel_get_nowait, METH_NOARGS, "get_nowait()\n--\n\nget(False)"},
     {"next", channel_next_item, METH_NOARGS,
      "next()\n--\n\nget(), but StopIteration if that class is the item."},

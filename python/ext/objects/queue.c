@@ -403,8 +403,7 @@ static PyGetSetDef queue_getset[] = {
     {"maxsize", get_maxsize, NULL, "Items at most, None: no limit.", NULL},
     {"queue", bine_queue_get_items, bine_queue_set_items,
      "A copy of the items: a deque, or a list for LifoQueue and PriorityQueue. In a subclass with "
-     "hooks what those "
-     "keep.",
+     "hooks what those keep.",
      NULL},
     {"hub", bine_py_get_hub, NULL, "The hub of the calling thread.", NULL},
     {"is_shutdown", get_is_shutdown, NULL, "True after shutdown().", NULL},

@@ -310,15 +310,14 @@ static PyObject *py_joinall(PyObject *module, PyObject *args, PyObject *kwargs)
 static PyMethodDef functions[] = {
     {"wait", BINE_KEYWORDS(py_wait),
      "wait(objects=None, timeout=None, count=None)\n--\n\nWait until objects are ready; the list "
-     "of those that are. "
-     "Without objects: until all other greenlets have ended or can never go on."},
+     "of those that are. Without objects: until all other greenlets have ended or can never go "
+     "on."},
     {"iwait", BINE_KEYWORDS(py_iwait),
      "iwait(objects=None, timeout=None, count=None)\n--\n\nIterate over objects as they become "
      "ready."},
     {"joinall", BINE_KEYWORDS(py_joinall),
      "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\nWait for greenlets; "
-     "the list of those "
-     "that ended."},
+     "the list of those that ended."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -141,20 +141,17 @@ static PyObject *py_write_fd(PyObject *module, PyObject *args)
 static PyMethodDef functions[] = {
     {"wait_fd", py_wait_fd, METH_VARARGS,
      "wait_fd(fd, events, seconds=None)\n--\n\nWait until the descriptor has one of the events of "
-     "poll(2). The events "
-     "that came; 0 when the time has\n"
+     "poll(2). The events that came; 0 when the time has\n"
      "passed. OSError EBADF if it is closed, or another greenlet closes it. Switches."},
     {"read_fd", py_read_fd, METH_VARARGS,
      "read_fd(fd, size)\n--\n\nAt most `size` bytes, as soon as there is one; b'' at the end. Only "
-     "this greenlet "
-     "waits, whether or not the descriptor\n"
+     "this greenlet waits, whether or not the descriptor\n"
      "is non-blocking; a regular file blocks the thread. OSError as of read(2). May switch."},
     {"read_fd_into", py_read_fd_into, METH_VARARGS,
      "read_fd_into(fd, buffer)\n--\n\nAs read_fd(), into a writable buffer. The number of bytes."},
     {"write_fd", py_write_fd, METH_VARARGS,
      "write_fd(fd, buffer)\n--\n\nWrite bytes. Their number, which on a non-blocking descriptor "
-     "may be less than the "
-     "buffer has. Only this greenlet waits.\n"
+     "may be less than the buffer has. Only this greenlet waits.\n"
      "OSError as of write(2). May switch."},
     {NULL, NULL, 0, NULL},
 };

@@ -468,9 +468,8 @@ static PyMethodDef timeout_methods[] = {
      "start_new(timeout=None, exception=None, ref=True)\n--\n\nMake a started Timeout."},
     {"_on_expiration", timeout_on_expiration, METH_VARARGS,
      "_on_expiration(greenlet, exception)\n--\n\nThe timeout is due: throw the exception into the "
-     "greenlet that "
-     "started it. A subclass that "
-     "overrides it is called by the event loop, where it may not wait."},
+     "greenlet that started it. A subclass that overrides it is called by the event loop, where it "
+     "may not wait."},
     {"__enter__", timeout_enter, METH_NOARGS, NULL},
     {"__exit__", timeout_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

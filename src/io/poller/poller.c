@@ -22,8 +22,7 @@ static const char *reason(int error)
     switch (error) {
     case ENOSYS:
         return "io_uring: ENOSYS: the kernel has no io_uring, or one older than 5.11, or a seccomp "
-               "filter hides "
-               "it";
+               "filter hides it";
     case EPERM:
     case EACCES:
         return "io_uring: EPERM: a seccomp filter or kernel.io_uring_disabled forbids it";

@@ -178,23 +178,21 @@ static void *keeps_registers(void *arg)
         /* bine_sleep(0): a call from asm clobbers what the ABI lets it clobber. The stack is
          * 16-byte aligned there. */
         __asm__ volatile(
-            "movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\tpushq "
-            "%%rbp\n\tpushq %%rbx\n\t"
-            "pushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\tpushq %[seed]\n\t"
-            "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\tleaq 3(%%rbx), "
-            "%%r13\n\t"
-            "leaq 4(%%rbx), %%r14\n\tleaq 5(%%rbx), %%r15\n\t"
+            "movq %%rsp, %%rax\n\tsubq $136, %%rsp\n\tandq $-16, %%rsp\n\tpushq %%rax\n\t"
+            "pushq %%rbp\n\tpushq %%rbx\n\tpushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\t"
+            "pushq %%r15\n\tpushq %[seed]\n\t"
+            "movq (%%rsp), %%rbx\n\tleaq 1(%%rbx), %%rbp\n\tleaq 2(%%rbx), %%r12\n\t"
+            "leaq 3(%%rbx), %%r13\n\tleaq 4(%%rbx), %%r14\n\tleaq 5(%%rbx), %%r15\n\t"
             "xorl %%edi, %%edi\n\tcall bine_sleep@PLT\n\t"
-            "popq %%rcx\n\txorl %%eax, %%eax\n\tsubq %%rcx, %%rbx\n\torq %%rbx, %%rax\n\t"
-            "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\tsubq %%rcx, %%r12\n\tsubq $2, "
-            "%%r12\n\torq %%r12, "
-            "%%rax\n\t"
-            "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\tsubq %%rcx, %%r14\n\tsubq "
-            "$4, %%r14\n\torq "
-            "%%r14, %%rax\n\t"
+            "popq %%rcx\n\txorl %%eax, %%eax\n\t"
+            "subq %%rcx, %%rbx\n\torq %%rbx, %%rax\n\t"
+            "subq %%rcx, %%rbp\n\tdecq %%rbp\n\torq %%rbp, %%rax\n\t"
+            "subq %%rcx, %%r12\n\tsubq $2, %%r12\n\torq %%r12, %%rax\n\t"
+            "subq %%rcx, %%r13\n\tsubq $3, %%r13\n\torq %%r13, %%rax\n\t"
+            "subq %%rcx, %%r14\n\tsubq $4, %%r14\n\torq %%r14, %%rax\n\t"
             "subq %%rcx, %%r15\n\tsubq $5, %%r15\n\torq %%r15, %%rax\n\t"
-            "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq "
-            "%%rbp\n\tpopq %%rsp\n\t"
+            "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbx\n\tpopq %%rbp\n\t"
+            "popq %%rsp\n\t"
             : "=&a"(bad), [seed] "+D"(seed)
             :
             : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2",
