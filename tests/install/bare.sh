@@ -16,11 +16,25 @@ hidden=$(sed -n '/^    test) /,/^END/p' "$source/tools/setup" | awk '$2 ~ /^[a-z
 [ "$(wc -w <<<"$hidden")" -gt 3 ] || { echo "FAIL configures: tools/setup names no programs of tests"; exit 1; }
 for name in $hidden; do rm -f "$place/bin/$name"; done
 
-if PATH=$place/bin meson setup "$place/build" "$source" >"$place/log" 2>&1; then
-    echo "ok configures_with_the_programs_of_the_set_build"
-    echo "# 1 passed, 0 failed, 0 skipped"
-else
+# Meson would ask it where Debian's libraries are.
+rm -f "$place/bin/dpkg-architecture"
+
+if ! PATH=$place/bin "$source/tools/configure" "$place/build" >"$place/log" 2>&1; then
     echo "FAIL configures_with_the_programs_of_the_set_build:"
     cat "$place/log"
     exit 1
+fi
+echo "ok configures_with_the_programs_of_the_set_build"
+if [ -e /etc/debian_version ]; then
+    multiarch=$(${CC:-cc} -print-multiarch)
+    libdir=$(meson introspect "$place/build" --buildoptions |
+        python3 -c 'import json, sys; print(*(o["value"] for o in json.load(sys.stdin) if o["name"] == "libdir"))')
+    if [ "$libdir" != "lib/$multiarch" ]; then
+        echo "FAIL libraries_go_where_the_loader_looks: into $libdir"
+        exit 1
+    fi
+    echo "ok libraries_go_where_the_loader_looks"
+    echo "# 2 passed, 0 failed, 0 skipped"
+else
+    echo "# 1 passed, 0 failed, 0 skipped"
 fi
