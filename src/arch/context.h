@@ -18,6 +18,22 @@ struct bine_arch_context {
     int saved_errno;
 } __attribute__((packed, aligned(4)));
 
+/* Where a saved context holds the caller's registers, from its sp upwards: the program counter, the
+ * size of all, then ROW(number, offset) for each register by DWARF's number. For readers from
+ * outside (libc/layout.h). */
+#if defined(__x86_64__)
+#define BINE_CONTEXT_PC 56
+#define BINE_CONTEXT_SIZE 64
+#define BINE_CONTEXT_REGISTERS(ROW) ROW(15, 8) ROW(14, 16) ROW(13, 24) ROW(12, 32) ROW(3, 40) ROW(6, 48)
+#elif defined(__aarch64__)
+#define BINE_CONTEXT_PC 8
+#define BINE_CONTEXT_SIZE 176
+#define BINE_CONTEXT_REGISTERS(ROW)                                                                            \
+    ROW(29, 0)                                                                                                 \
+    ROW(30, 8) ROW(19, 16) ROW(20, 24) ROW(21, 32) ROW(22, 40) ROW(23, 48) ROW(24, 56) ROW(25, 64) ROW(26, 72) \
+        ROW(27, 80) ROW(28, 88)
+#endif
+
 /* Where errno lies, as a distance from the thread pointer. It is the same for all threads. It must
  * be set before the first switch. */
 extern __attribute__((visibility("hidden"))) ptrdiff_t bine_arch_errno;

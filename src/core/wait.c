@@ -11,6 +11,7 @@
 #include "core/hub/schedule.h"
 #include "core/hub/streak.h"
 #include "core/report/dump.h"
+#include "libc/layout.h"
 
 struct watch {
     struct bine_waiter waiter; /* first */
@@ -32,6 +33,16 @@ struct bine_iwait {
 };
 
 const char bine_wait_verb[] = "wait";
+
+BINE_LAYOUT(wait_rows) = {
+    BINE_ADDRESS("verb.wait", bine_wait_verb),
+    BINE_FIELD("iteration", struct bine_iwait, n),
+    BINE_START("iteration.watches", struct bine_iwait, watches),
+    BINE_SIZE("watch", struct watch),
+    BINE_FIELD_AS("watch", "queue", struct watch, waiter.queue),
+    BINE_FIELD("watch", struct watch, object),
+    BINE_FIELD("watch", struct watch, scout),
+};
 
 size_t bine_wait_describe(uintptr_t address, char *text, size_t size)
 {

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "libc/layout.h"
 #include "libc/libc.h"
 #include "parking_lot.h"
 #include "posix_clock.h"
@@ -80,6 +81,14 @@ static inline bool is_marked(int kind)
 
 _Static_assert(sizeof(((pthread_mutex_t *)0)->__data.__list) >= 2 * sizeof(void *),
                "two words of our own");
+
+BINE_LAYOUT(mutex_rows) = {
+    BINE_FIELD_AS("mutex", "lock", pthread_mutex_t, __data.__lock),
+    BINE_FIELD_AS("mutex", "thread", pthread_mutex_t, __data.__owner),
+    BINE_FIELD_AS("mutex", "kind", pthread_mutex_t, __data.__kind),
+    BINE_FIELD_AS("mutex", "greenlet", pthread_mutex_t, __data.__list),
+    BINE_ADDRESS("debug_locks", bine_debug_locks),
+};
 
 /* The holder of the lock sets and clears it. Any thread may compare it. */
 static inline void **owner_word(pthread_mutex_t *mutex)

@@ -11,12 +11,19 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "libc/layout.h"
 #include "libc/libc.h"
 #include "parking_lot.h"
 #include "posix_clock.h"
 #include "posix_debug.h"
 #include "posix_tsan.h"
 #include "surprise.h"
+
+BINE_LAYOUT(posix_rwlock_rows) = {
+    BINE_FIELD_AS("posix_rwlock", "thread", pthread_rwlock_t, __data.__cur_writer),
+    BINE_FIELD_AS("posix_rwlock", "readers", pthread_rwlock_t, __data.__readers),
+    BINE_FIELD_AS("posix_rwlock", "greenlet", pthread_rwlock_t, __data.__pad3),
+};
 
 enum mode {
     READ,

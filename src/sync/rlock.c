@@ -4,6 +4,11 @@
 
 #include <limits.h>
 
+#include "libc/layout.h"
+
+BINE_LAYOUT(rlock_rows) = {BINE_FIELD("rlock", struct bine_rlock, owner),
+                           BINE_FIELD("rlock", struct bine_rlock, depth)};
+
 static bool rlock_ready(const struct bine_waitable *object)
 {
     return bine_rlock_owner((const struct bine_rlock *)object) == NULL;

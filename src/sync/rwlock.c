@@ -6,6 +6,7 @@
 #include <bine/lock.h>
 #include <limits.h>
 
+#include "libc/layout.h"
 #include "object.h"
 
 enum {
@@ -19,6 +20,9 @@ struct bine_rwlock {
     struct bine_greenlet *writer; /* a reference; one of another thread keeps it itself */
     unsigned readers;
 };
+
+BINE_LAYOUT(rwlock_rows) = {BINE_FIELD("rwlock", struct bine_rwlock, writer),
+                            BINE_FIELD("rwlock", struct bine_rwlock, readers)};
 
 static bool rwlock_ready(const struct bine_waitable *object)
 {

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "libc/layout.h"
 #include "remote.h"
 
 struct bine_semaphore {
@@ -14,6 +15,9 @@ struct bine_semaphore {
     unsigned permits;
     unsigned maximum;
 };
+
+BINE_LAYOUT(semaphore_rows) = {BINE_FIELD("semaphore", struct bine_semaphore, permits),
+                               BINE_FIELD("semaphore", struct bine_semaphore, maximum)};
 
 static bool semaphore_ready(const struct bine_waitable *object)
 {

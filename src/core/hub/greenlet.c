@@ -11,6 +11,7 @@
 #include "exceptions.h"
 #include "fiber.h"
 #include "libc/free.h"
+#include "libc/layout.h"
 #include "name.h"
 #include "park.h"
 #include "renew.h"
@@ -20,6 +21,47 @@
  * record, not foreign memory, and spawning costs no malloc. */
 enum {
     CHUNK_RECORDS = 64
+};
+
+BINE_LAYOUT(greenlet_rows) = {
+    BINE_SIZE("greenlet", struct bine_greenlet),
+    BINE_ADDRESS("greenlet.class", bine_greenlet_class),
+    BINE_FIELD_AS("greenlet", "sp", struct bine_greenlet, context.sp),
+    BINE_FIELD("greenlet", struct bine_greenlet, timer),
+    BINE_FIELD("greenlet", struct bine_greenlet, hub),
+    BINE_FIELD("greenlet", struct bine_greenlet, state),
+    BINE_FIELD("greenlet", struct bine_greenlet, flags),
+    BINE_FIELD("greenlet", struct bine_greenlet, park_flags),
+    BINE_FIELD("greenlet", struct bine_greenlet, attention),
+    BINE_FIELD("greenlet", struct bine_greenlet, run),
+    BINE_FIELD("greenlet", struct bine_greenlet, verb),
+    BINE_FIELD("greenlet", struct bine_greenlet, object),
+    BINE_FIELD("greenlet", struct bine_greenlet, arg),
+    BINE_FIELD("greenlet", struct bine_greenlet, site),
+    BINE_FIELD("greenlet", struct bine_greenlet, all_next),
+    BINE_FIELD("greenlet", struct bine_greenlet, all_previous),
+    BINE_FIELD("greenlet", struct bine_greenlet, stack),
+    BINE_FIELD("greenlet", struct bine_greenlet, spawner),
+    BINE_FIELD("greenlet", struct bine_greenlet, name),
+    BINE_FIELD("greenlet", struct bine_greenlet, slots),
+    BINE_NUMBER("state.new", BINE_NEW),
+    BINE_NUMBER("state.ready", BINE_READY),
+    BINE_NUMBER("state.parked", BINE_PARKED),
+    BINE_NUMBER("flag.root", BINE_G_ROOT),
+    BINE_NUMBER("flag.named", BINE_G_NAMED),
+    BINE_NUMBER("flag.hidden", BINE_G_HIDDEN),
+    BINE_NUMBER("attention.killed", BINE_A_KILLED),
+    BINE_NUMBER("park.firm", BINE_PARK_FIRM),
+    BINE_NUMBER("park.external", BINE_PARK_EXTERNAL),
+    BINE_NUMBER("park.timed", BINE_PARK_TIMED),
+    BINE_NUMBER("slot.python", BINE_SLOT_PYTHON),
+    BINE_NUMBER("context.pc", BINE_CONTEXT_PC),
+    BINE_NUMBER("context.size", BINE_CONTEXT_SIZE),
+#define CONTEXT_ROW(number, offset) BINE_NUMBER("context." #number, offset),
+    BINE_CONTEXT_REGISTERS(CONTEXT_ROW)
+#undef CONTEXT_ROW
+        BINE_FIELD("waitable", struct bine_waitable, class),
+    BINE_FIELD("waitable_class", struct bine_waitable_class, name),
 };
 
 static void (*end_hooks[BINE_SLOTS])(struct bine_greenlet *g);
@@ -75,11 +117,9 @@ static inline struct bine_greenlet *record_new(struct bine_hub *hub)
     g->hub = hub;
     g->state = BINE_NEW;
     g->flags = g->park_flags = g->attention = 0;
-    g->references = 1;
     g->all_next = first;
     g->all_previous = NULL;
     g->stack = NULL;
-    g->error = 0;
     g->shields = 0;
     g->timeouts = NULL;
     g->sanitizer = (struct bine_sanitizer){};
@@ -178,6 +218,8 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
     root->state = BINE_READY;
     root->flags = BINE_G_ROOT;
     root->site = "main\0";
+    root->spawner = UINT32_MAX;
+    root->references = 1;
 #ifdef BINE_ASAN
     pthread_attr_t attributes;
     void *bottom = NULL;
@@ -230,6 +272,7 @@ static inline __attribute__((always_inline)) struct bine_greenlet *prepare(int c
     g->run = run;
     g->arg = arg;
     g->site = site;
+    g->spawner = hub->current->timer | -(uint32_t)hub->no_park;
     g->references = 2; /* the spawner's, and its own until it has ended */
     hub->greenlets++;
     return g;
@@ -239,7 +282,7 @@ bine_greenlet *bine_spawn_at(bine_run *run, void *arg, const char *site)
 {
     struct bine_greenlet *g = prepare(-1, run, arg, site);
     if (g)
-        bine_ready_push(&g->hub->ready, g);
+        bine_ready_push(&bine_hub_of_thread->ready, g);
     return g;
 }
 
@@ -554,7 +597,7 @@ void *bine_value(const bine_greenlet *g)
 
 int bine_error(const bine_greenlet *g)
 {
-    return g ? g->error : EINVAL;
+    return !g ? EINVAL : g->state == BINE_DEAD ? g->error : 0;
 }
 
 size_t bine_stack_high_water(const bine_greenlet *g)

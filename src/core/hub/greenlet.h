@@ -69,7 +69,13 @@ struct bine_greenlet {
     /* the hub's list of greenlets that have not ended */
     struct bine_greenlet *all_next, *all_previous;
     struct bine_stack *stack; /* NULL if it has none, or runs on the thread's own */
-    int error;
+    union {
+        int error; /* after its end */
+        /* Until then, the number of the timer of the greenlet that spawned it. A record that was
+         * given to another greenlet since is told by the order of the hub's list: a greenlet is
+         * older than those that it spawns. UINT32_MAX: a callback spawned it. */
+        uint32_t spawner;
+    };
     uint16_t shields;
     uint8_t stack_class;
     /* The error number with which the next park that can be interrupted fails, once. 0: none. */

@@ -12,9 +12,11 @@
 #include "driver_futex.h"
 #include "exceptions.h"
 #include "fiber.h"
+#include "libc/layout.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "park.h"
+#include "park_times.h"
 #include "schedule.h"
 #include "streak.h"
 
@@ -29,6 +31,42 @@ static struct bine_spin hubs_lock;
 static pthread_key_t thread_end_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
+
+BINE_LAYOUT(hub_rows) = {
+    BINE_ADDRESS("hubs", all_records),
+    BINE_SIZE("hub", struct bine_hub),
+    BINE_FIELD("hub", struct bine_hub, next_record),
+    BINE_FIELD_AS("hub", "inbox", struct bine_hub, inbox.first),
+    BINE_NUMBER("inbox.closed", BINE_INBOX_CLOSED),
+    BINE_FIELD_AS("hub", "inbox_waiting", struct bine_hub, inbox.waiting),
+    BINE_FIELD("hub", struct bine_hub, life),
+    BINE_FIELD("hub", struct bine_hub, over),
+    BINE_FIELD("hub", struct bine_hub, tid),
+    BINE_FIELD("hub", struct bine_hub, thread),
+    BINE_FIELD("hub", struct bine_hub, current),
+    BINE_FIELD("hub", struct bine_hub, root),
+    BINE_FIELD("hub", struct bine_hub, all),
+    BINE_FIELD("hub", struct bine_hub, greenlets),
+    BINE_FIELD("hub", struct bine_hub, records_made),
+    BINE_FIELD("hub", struct bine_hub, turns),
+    BINE_FIELD("hub", struct bine_hub, switches),
+    BINE_FIELD("hub", struct bine_hub, turn_at),
+    BINE_FIELD("hub", struct bine_hub, driver),
+    BINE_FIELD_AS("hub", "ready_slots", struct bine_hub, ready.slots),
+    BINE_FIELD_AS("hub", "ready_head", struct bine_hub, ready.head),
+    BINE_FIELD_AS("hub", "ready_tail", struct bine_hub, ready.tail),
+    BINE_FIELD_AS("hub", "ready_mask", struct bine_hub, ready.mask),
+    BINE_FIELD_AS("hub", "timers_heap", struct bine_hub, timers.heap),
+    BINE_FIELD_AS("hub", "timers_places", struct bine_hub, timers.places),
+    BINE_FIELD_AS("hub", "timers_count", struct bine_hub, timers.count),
+    BINE_FIELD_AS("hub", "timers_room", struct bine_hub, timers.room),
+    BINE_SIZE("timer_entry", struct bine_timer_entry),
+    BINE_FIELD("timer_entry", struct bine_timer_entry, deadline),
+    BINE_FIELD("timer_entry", struct bine_timer_entry, timer),
+    BINE_FIELD("driver", struct bine_driver, name),
+};
+/* A program with hubs has the table. */
+static struct bine_layout *const table __attribute__((used)) = &bine_layout;
 
 enum {
     HOOKS = 24
@@ -208,6 +246,7 @@ static void hub_after_fork_in_child(void)
     hub->no_park = no_park;
     hub->root = self;
     hub->main_thread = true;
+    hub->tid = getpid();
     if (ending) {
         self->state = BINE_READY;
         self->all_next = self->all_previous = NULL;
@@ -349,7 +388,8 @@ bine_hub *bine_hub_get(void)
     hub->current = hub->root;
     hub->thread = pthread_self();
     hub->default_stack_class = bine_stacks_class(0, false);
-    hub->main_thread = getpid() == (pid_t)syscall(SYS_gettid);
+    hub->tid = (pid_t)syscall(SYS_gettid);
+    hub->main_thread = getpid() == hub->tid;
     bine_hub_of_thread = hub;
     bine_fibers_begin(hub);
     bine_exceptions_find();
@@ -388,8 +428,8 @@ void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
 
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 {
-    hub->around = around;
-    hub->attended = around || hub->exception_globals;
+    hub->around = bine_park_times_around(hub, around);
+    hub->attended = hub->around || hub->exception_globals;
 }
 
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/stack/stack.h"
 #include "greenlet.h"
@@ -189,12 +190,19 @@ struct bine_hub {
     void *io;                  /* the I/O layer's state for this hub */
     struct bine_hub *next_hub; /* the next record whose thread has ended */
     pthread_t thread;
+    pid_t tid;                     /* the kernel's id of the thread, for readers from outside */
     struct trip *trips;            /* errands for which greenlets of this hub wait (errand.c) */
     struct bine_scope *scopes;     /* the open ones, the youngest first (sync/scope.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next_free */
     /* How many records there are, in use or free. The ready queue has room for so many, and each
      * has a timer. */
     size_t records_made;
+    /* When each greenlet parked last, by its number, if `timed` (park_times.h). `around` is then
+     * what notes it, and around_timed what bine_hub_set_around was given. */
+    int64_t *park_times;
+    size_t park_times_room;
+    bool timed;
+    const struct bine_around *around_timed;
     int default_stack_class;
     struct bine_driver futex_driver; /* driver_futex.c */
     atomic_int futex_woken;
@@ -235,6 +243,11 @@ void bine_hub_let_go(struct bine_hub *hub);
 
 /* Sets what is called around each switch from now on. NULL: nothing is. */
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around);
+/* What was set last. */
+static inline const struct bine_around *bine_hub_get_around(const struct bine_hub *hub)
+{
+    return hub->timed ? hub->around_timed : hub->around;
+}
 
 /* Sets the exchange whose `pass` is called at each switch from now on. NULL: none. `exchange` must
  * live as long as it is set. Only the hub's own thread may call this. */

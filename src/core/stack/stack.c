@@ -27,6 +27,7 @@
 
 #include "guard.h"
 #include "libc/free.h"
+#include "libc/layout.h"
 
 enum {
     SMALLEST_SHIFT = 14, /* 16 KiB */
@@ -64,6 +65,12 @@ struct bine_slab {
     bool wide;
     size_t guard, stride; /* bytes of each guard; from one slot to the next */
     struct bine_stack slots[];
+};
+
+BINE_LAYOUT(stack_rows) = {
+    BINE_FIELD("stack", struct bine_stack, slab),  BINE_FIELD("stack", struct bine_stack, top),
+    BINE_FIELD("stack", struct bine_stack, index), BINE_FIELD("slab", struct bine_slab, base),
+    BINE_FIELD("slab", struct bine_slab, guard),   BINE_FIELD("slab", struct bine_slab, stride),
 };
 
 struct bine_stacks *bine_stacks_new(void)

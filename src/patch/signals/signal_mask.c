@@ -116,8 +116,8 @@ static struct masks *masks_of(struct bine_hub *hub)
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
     }
-    if (hub->around != &masks->around) {
-        masks->inner = hub->around;
+    if (bine_hub_get_around(hub) != &masks->around) {
+        masks->inner = bine_hub_get_around(hub);
         bine_hub_set_around(hub, &masks->around);
     }
     return masks;
@@ -136,7 +136,7 @@ static void signal_mask_hub_ended(struct bine_hub *hub)
     struct masks *masks = masks_here;
     if (!masks)
         return;
-    if (hub->around == &masks->around)
+    if (bine_hub_get_around(hub) == &masks->around)
         bine_hub_set_around(hub, masks->inner);
     masks_here = NULL;
     free(masks);

@@ -1,0 +1,91 @@
+/* See park_times.h. The times lie beside the records, by the greenlets' numbers. */
+#include "park_times.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub.h"
+#include "libc/free.h"
+#include "libc/layout.h"
+
+BINE_LAYOUT(park_time_rows) = {
+    BINE_FIELD("hub", struct bine_hub, park_times),
+    BINE_FIELD("hub", struct bine_hub, park_times_room),
+};
+
+static void note(struct bine_hub *hub, const struct bine_greenlet *g)
+{
+    size_t number = g->timer / 2;
+    if (number >= hub->park_times_room) {
+        size_t room = hub->records_made > number ? hub->records_made : number + 1;
+        int64_t *wider = realloc(hub->park_times, room * sizeof *wider);
+        if (!wider)
+            return; /* then it is not known */
+        memset(wider + hub->park_times_room, 0, (room - hub->park_times_room) * sizeof *wider);
+        hub->park_times = wider;
+        hub->park_times_room = room;
+    }
+    hub->park_times[number] = bine_hub_now(hub);
+}
+
+static void *times_leave(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    const struct bine_around *inner = hub->around_timed;
+    note(hub, g);
+    return inner ? inner->leave(hub, g) : NULL;
+}
+
+static void times_back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
+{
+    const struct bine_around *inner = hub->around_timed;
+    if (inner)
+        inner->back(hub, g, left, error);
+}
+
+static int times_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+{
+    const struct bine_around *inner = hub->around_timed;
+    return inner ? inner->refuse(hub, g, error, object, flags) : error;
+}
+
+static void times_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    const struct bine_around *inner = hub->around_timed;
+    if (inner)
+        inner->interrupted(hub, g);
+}
+
+static const struct bine_around times = {times_leave, times_back, times_refuse, times_interrupted};
+
+const struct bine_around *bine_park_times_around(struct bine_hub *hub, const struct bine_around *around)
+{
+    if (!hub->timed)
+        return around;
+    hub->around_timed = around;
+    return &times;
+}
+
+static int times_begin(struct bine_hub *hub)
+{
+    hub->timed = true;
+    bine_hub_set_around(hub, NULL);
+    return 0;
+}
+
+static void times_end(struct bine_hub *hub)
+{
+    hub->timed = false;
+    bine_hub_set_around(hub, hub->around_timed);
+    bine_free(hub->park_times);
+    hub->park_times = NULL;
+    hub->park_times_room = 0;
+}
+
+__attribute__((constructor)) static void read_environment(void)
+{
+    const char *text = secure_getenv("BINE_PARK_TIMES");
+    if (!text || !*text || strcmp(text, "0") == 0)
+        return;
+    bine_hub_on_start(times_begin);
+    bine_hub_on_end(times_end);
+}
