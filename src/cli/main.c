@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "inspect/commands.h"
 
 static const struct {
     const char *name;
@@ -13,6 +14,8 @@ static const struct {
     {"doctor", doctor,
      "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are "
      "covered"},
+    {"ps", inspect_ps,
+     "ps PID|CORE             the greenlets of a process or a core: what each waits for"},
 };
 
 static int usage(FILE *out, int status)

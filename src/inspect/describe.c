@@ -1,0 +1,255 @@
+/* See describe.h. */
+#include "describe.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "python.h"
+#include "sockets.h"
+
+void inspect_id(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                char *text, size_t size)
+{
+    snprintf(text, size, "%u.%u", snapshot->hubs[g->hub].number, g->number);
+}
+
+/* A site is "function", a zero byte, "file:line". */
+static void site_of(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                    char *function, size_t function_size, char *place, size_t place_size)
+{
+    *place = '\0';
+    if (inspect_text(snapshot->target, g->site, function, function_size) && place_size)
+        inspect_text(snapshot->target, g->site + strlen(function) + 1, place, place_size);
+}
+
+void inspect_place(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                   char *text, size_t size)
+{
+    char function[200];
+    site_of(snapshot, g, function, sizeof function, text, size);
+}
+
+void inspect_name(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                  char *text, size_t size)
+{
+    char place[1];
+    if (g->root) {
+        snprintf(text, size, "root");
+        return;
+    }
+    if (g->name && inspect_text(snapshot->target, g->name, text, size)) {
+        /* Either the bare name, or "<Greenlet at 0x...: NAME>". */
+        const char *bare =
+            !g->named && strncmp(text, "<Greenlet at ", 13) == 0 ? strstr(text, ": ") : NULL;
+        size_t length = strlen(text);
+        if (bare && text[length - 1] == '>') {
+            text[length - 1] = '\0';
+            memmove(text, bare + 2, strlen(bare + 2) + 1);
+        }
+        return;
+    }
+    if (g->python && inspect_python_name(snapshot, g, text, size))
+        return;
+    site_of(snapshot, g, text, size, place, sizeof place);
+    int64_t argument = (int64_t)g->arg;
+    inspect_append(text, size,
+                   argument > -4096 && argument < 65536 ? "(%" PRId64 ")" : "(%#" PRIx64 ")",
+                   argument);
+}
+
+void inspect_verb(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                  char *text, size_t size)
+{
+    *text = '\0';
+    if (g->state == INSPECT_PARKED && !inspect_text(snapshot->target, g->verb, text, size))
+        snprintf(text, size, "?");
+}
+
+const char *inspect_state_name(const struct inspect_greenlet *g)
+{
+    static const char *const names[] = {"new", "running", "ready", "parked"};
+    return names[g->state];
+}
+
+/* ---- what it waits for ----------------------------------------------------------------------- */
+
+static void add_holder(struct inspect_wait *wait, const struct inspect_greenlet *greenlet,
+                       pid_t thread)
+{
+    if ((greenlet || thread) && wait->holder_count < INSPECT_MOST_HOLDERS)
+        wait->holders[wait->holder_count++] = (struct inspect_holder){greenlet, thread};
+}
+
+/* The name of the class of an object of libbine at this address. Empty if none is there. */
+static void class_of(const struct inspect_snapshot *snapshot, const struct inspect_table *table,
+                     uint64_t object, char *text, size_t size)
+{
+    uint64_t class, name;
+    *text = '\0';
+    if (inspect_fetch(snapshot->target, &table->waitable_class, object, &class) &&
+        inspect_mapping_of(snapshot->target, class) &&
+        inspect_fetch(snapshot->target, &table->waitable_class_name, class, &name))
+        inspect_text(snapshot->target, name, text, size);
+    for (const char *at = text; *at; at++)
+        if ((*at < 'a' || *at > 'z') && *at != ' ' && *at != '_') {
+            *text = '\0';
+            return;
+        }
+}
+
+static void object_of_libbine(const struct inspect_snapshot *snapshot,
+                              const struct inspect_table *table, uint64_t object,
+                              struct inspect_wait *wait)
+{
+    struct inspect_target *target = snapshot->target;
+    uint64_t value, more;
+    wait->kind = INSPECT_OBJECT;
+    /* The verb names the class as a rule: "acquire rlock". */
+    bool named = strstr(wait->verb, wait->class);
+    snprintf(wait->object, sizeof wait->object, "%s%s%#" PRIx64, named ? "" : wait->class,
+             named ? "" : " ", object);
+    if (strcmp(wait->class, "rlock") == 0 &&
+        inspect_fetch(target, &table->rlock_owner, object, &value))
+        add_holder(wait, inspect_find_greenlet(snapshot, value), 0);
+    else if (strcmp(wait->class, "rwlock") == 0 &&
+             inspect_fetch(target, &table->rwlock_writer, object, &value)) {
+        add_holder(wait, inspect_find_greenlet(snapshot, value), 0);
+        if (!value && inspect_fetch(target, &table->rwlock_readers, object, &value) && value)
+            inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " readers hold it)",
+                           value);
+    } else if (strcmp(wait->class, "semaphore") == 0 &&
+               inspect_fetch(target, &table->semaphore_permits, object, &value))
+        inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " permits)", value);
+    else if (strcmp(wait->class, "queue") == 0 &&
+             inspect_fetch(target, &table->queue_ring_count, object, &value) &&
+             inspect_fetch(target, &table->queue_heap_count, object, &more))
+        inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " items)", value + more);
+}
+
+static void mutex(const struct inspect_snapshot *snapshot, const struct inspect_row *greenlet_row,
+                  const struct inspect_row *thread_row, uint64_t object, struct inspect_wait *wait)
+{
+    uint64_t owner = 0, thread = 0;
+    snprintf(wait->object, sizeof wait->object, "%#" PRIx64, object);
+    if (greenlet_row->there)
+        inspect_word(snapshot->target, object + greenlet_row->value, &owner);
+    inspect_fetch(snapshot->target, thread_row, object, &thread);
+    const struct inspect_greenlet *g = inspect_find_greenlet(snapshot, owner);
+    add_holder(wait, g, g ? 0 : (pid_t)thread);
+}
+
+/* A Python greenlet's object, or a record. */
+static const struct inspect_greenlet *joined(const struct inspect_snapshot *snapshot,
+                                             uint64_t object)
+{
+    const struct inspect_greenlet *g = inspect_find_greenlet(snapshot, object);
+    return g ? g : inspect_find_python(snapshot, object);
+}
+
+static void several(const struct inspect_snapshot *snapshot, const struct inspect_table *table,
+                    uint64_t iteration, struct inspect_wait *wait)
+{
+    uint64_t n = 0, object, queue, scout, left = 0;
+    wait->kind = INSPECT_SEVERAL;
+    wait->any = true;
+    if (!inspect_fetch(snapshot->target, &table->iteration_n, iteration, &n) ||
+        !table->iteration_watches.there)
+        return;
+    for (uint64_t i = 0; i < n && i < 4096; i++) {
+        uint64_t watch = iteration + table->iteration_watches.value + i * table->watch.size;
+        char class[24];
+        if (!inspect_fetch(snapshot->target, &table->watch_queue, watch, &queue) ||
+            !inspect_fetch(snapshot->target, &table->watch_scout, watch, &scout) ||
+            !inspect_fetch(snapshot->target, &table->watch_object, watch, &object))
+            break;
+        if ((!queue && !scout) || left++ >= 3)
+            continue;
+        class_of(snapshot, table, object, class, sizeof class);
+        const struct inspect_greenlet *g = inspect_find_greenlet(snapshot, object);
+        add_holder(wait, g, 0);
+        if (!g)
+            inspect_append(wait->object, sizeof wait->object, "%s%s %#" PRIx64,
+                           *wait->object ? ", " : "for ", *class ? class : "object", object);
+    }
+    if (left > 3)
+        inspect_append(wait->object, sizeof wait->object, " and %" PRIu64 " more", left - 3);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), of_end = strlen(end);
+    return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+static void describe(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                     struct inspect_wait *wait)
+{
+    const struct inspect_table *table = inspect_table_of(snapshot, g);
+    if (ends_with(wait->verb, " fd")) {
+        char what[120];
+        wait->kind = INSPECT_DESCRIPTOR;
+        inspect_descriptor(snapshot->target, g->object, what, sizeof what);
+        snprintf(wait->object, sizeof wait->object, *what ? "%" PRIu64 " (%s)" : "%" PRIu64,
+                 g->object, what);
+    } else if (strcmp(wait->verb, "mutex") == 0) {
+        wait->kind = INSPECT_MUTEX;
+        mutex(snapshot, &table->mutex_greenlet, &table->mutex_thread, g->object, wait);
+    } else if (strcmp(wait->verb, "read lock") == 0 || strcmp(wait->verb, "write lock") == 0) {
+        wait->kind = INSPECT_POSIX_RWLOCK;
+        mutex(snapshot, &table->posix_rwlock_greenlet, &table->posix_rwlock_thread, g->object,
+              wait);
+    } else if (strncmp(wait->verb, "join", 4) == 0 && joined(snapshot, g->object)) {
+        wait->kind = INSPECT_GREENLET;
+        add_holder(wait, joined(snapshot, g->object), 0);
+    } else if (g->verb == table->verb_wait.value && table->verb_wait.there)
+        several(snapshot, table, g->object, wait);
+    else if (strcmp(wait->verb, "wait pid") == 0) {
+        wait->kind = INSPECT_PROCESS;
+        snprintf(wait->object, sizeof wait->object, "%d", (int)g->object);
+    } else if (strcmp(wait->verb, "getaddrinfo") == 0 && g->object) {
+        char name[100];
+        wait->kind = INSPECT_NAME;
+        inspect_text(snapshot->target, g->object, name, sizeof name);
+        snprintf(wait->object, sizeof wait->object, "\"%s\"", name);
+    } else if (g->object >= 65536) {
+        class_of(snapshot, table, g->object, wait->class, sizeof wait->class);
+        if (*wait->class)
+            object_of_libbine(snapshot, table, g->object, wait);
+        else
+            snprintf(wait->object, sizeof wait->object, "%#" PRIx64, g->object);
+    } else if (g->object)
+        snprintf(wait->object, sizeof wait->object, "%" PRIu64, g->object);
+}
+
+void inspect_wait(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                  struct inspect_wait *wait)
+{
+    *wait->object = *wait->class = '\0';
+    wait->kind = INSPECT_OTHER;
+    wait->holder_count = 0;
+    wait->any = false;
+    inspect_verb(snapshot, g, wait->verb, sizeof wait->verb);
+    if (*wait->verb)
+        describe(snapshot, g, wait);
+}
+
+void inspect_holder(const struct inspect_snapshot *snapshot, const struct inspect_wait *wait,
+                    const struct inspect_holder *holder, char *text, size_t size)
+{
+    const char *how = wait->kind == INSPECT_GREENLET  ? "of"
+                      : wait->kind == INSPECT_SEVERAL ? "for"
+                                                      : "held by";
+    char id[32], name[100];
+    if (holder->greenlet) {
+        inspect_id(snapshot, holder->greenlet, id, sizeof id);
+        inspect_name(snapshot, holder->greenlet, name, sizeof name);
+        snprintf(text, size, "%s %s (%s)", how, id, name);
+        return;
+    }
+    for (size_t i = 0; i < snapshot->hub_count; i++)
+        if (snapshot->hubs[i].tid == holder->thread) {
+            snprintf(text, size, "%s a greenlet of hub %u", how, snapshot->hubs[i].number);
+            return;
+        }
+    snprintf(text, size, "%s thread %d", how, holder->thread);
+}

@@ -1,0 +1,11 @@
+/* What the Python extension knows of a greenlet. */
+#ifndef BINE_INSPECT_PYTHON_H
+#define BINE_INSPECT_PYTHON_H
+
+#include "snapshot.h"
+
+/* The name of the function that a Python greenlet runs. Returns false if it cannot be told. */
+bool inspect_python_name(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                         char *text, size_t size);
+
+#endif

@@ -1,0 +1,76 @@
+/* The hubs and greenlets of a target, as they were when they were read. */
+#ifndef BINE_INSPECT_SNAPSHOT_H
+#define BINE_INSPECT_SNAPSHOT_H
+
+#include "table.h"
+
+#define INSPECT_NEVER INT64_MAX
+#define INSPECT_NOBODY SIZE_MAX
+
+enum inspect_state {
+    INSPECT_NEW,     /* has not begun */
+    INSPECT_RUNNING, /* has the processor, or is the one in whose turn the hub waits for events */
+    INSPECT_READY,
+    INSPECT_PARKED,
+};
+
+struct inspect_greenlet {
+    uint64_t address;
+    size_t hub;      /* its place among the snapshot's hubs */
+    uint32_t number; /* within its hub, the same for its whole life */
+    enum inspect_state state;
+    bool current; /* its registers are the thread's, whatever its state */
+    bool root, hidden, killed, named;
+    uint64_t verb, object; /* of the wait, if it is parked */
+    uint64_t site, arg, name, stack, sp, python;
+    int64_t deadline; /* absolute, CLOCK_MONOTONIC; INSPECT_NEVER: it has none */
+    int64_t since;    /* when it parked, if that is recorded; -1: it is not */
+    uint32_t spawner_number;
+    size_t spawner;       /* its place among the greenlets, or INSPECT_NOBODY */
+    uint64_t top, bottom; /* of its stack; 0: it has none, or runs on the thread's */
+};
+
+struct inspect_hub {
+    uint64_t address;
+    const struct inspect_table *table;
+    unsigned number; /* 1 is the oldest */
+    pid_t tid;
+    bool waiting; /* for events, in the kernel */
+    uint64_t current, root;
+    uint64_t turns, switches;
+    uint32_t ready;
+    char driver[16];
+    size_t first, count; /* its greenlets in the snapshot */
+    bool incomplete;     /* its list changed while it was read, or is damaged */
+};
+
+struct inspect_snapshot {
+    struct inspect_target *target;
+    struct inspect_table *tables;
+    size_t table_count;
+    struct inspect_hub *hubs; /* the oldest first */
+    size_t hub_count;
+    struct inspect_greenlet *greenlets; /* by hub, the oldest first */
+    size_t greenlet_count;
+    /* the places of the greenlets, sorted by address and by Python's object */
+    uint32_t *by_address, *by_python;
+};
+
+/* Reads all. Returns NULL after saying why not. A process that changes too quickly is stopped
+ * for as long as this takes; see stop.h. */
+struct inspect_snapshot *inspect_snapshot(struct inspect_target *target);
+void inspect_snapshot_free(struct inspect_snapshot *snapshot);
+
+/* The greenlet whose record lies there, or NULL. */
+const struct inspect_greenlet *inspect_find_greenlet(const struct inspect_snapshot *snapshot,
+                                                     uint64_t address);
+/* The greenlet that runs this Greenlet object of Python, or NULL. */
+const struct inspect_greenlet *inspect_find_python(const struct inspect_snapshot *snapshot,
+                                                   uint64_t object);
+static inline const struct inspect_table *inspect_table_of(const struct inspect_snapshot *snapshot,
+                                                           const struct inspect_greenlet *g)
+{
+    return snapshot->hubs[g->hub].table;
+}
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * A program to look into. It puts greenlets into known states, writes "ready" and its addresses, and
+ * stays until its standard input ends.
+ *
+ *     subject           greenlets of each kind, on two hubs
+ *     subject many N    N greenlets that sleep
+ *     subject deadlock  greenlets that wait for each other; no report ends the wait
+ *     subject spin      one greenlet computes, others are ready
+ *     subject crash     aborts with greenlets parked
+ *     subject busy      greenlets that begin and end all the time
+ *     subject leak      a greenlet waits for an event that nothing can reach any more
+ */
+#include <bine.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void must(int ok, const char *what)
+{
+    if (ok)
+        return;
+    perror(what);
+    exit(1);
+}
+
+static void *sleeper(void *arg)
+{
+    bine_sleep(1000 * BINE_SECOND);
+    return arg;
+}
+
+static void *receiver(void *arg)
+{
+    char byte;
+    bine_recv((int)(intptr_t)arg, &byte, 1, 0);
+    return NULL;
+}
+
+static void *joiner(void *arg)
+{
+    bine_join(arg, NULL, BINE_FOREVER);
+    return NULL;
+}
+
+static void *holder(void *arg)
+{
+    bine_rlock_acquire(arg, BINE_FOREVER);
+    bine_sleep(1000 * BINE_SECOND);
+    return NULL;
+}
+
+static void *locker(void *arg)
+{
+    bine_rlock_acquire(arg, BINE_FOREVER);
+    return NULL;
+}
+
+static void *getter(void *arg)
+{
+    void *item;
+    bine_queue_get(arg, &item, BINE_FOREVER);
+    return NULL;
+}
+
+static void *waiter(void *arg)
+{
+    bine_wait(arg, 2, NULL, 1, 500 * BINE_SECOND);
+    return NULL;
+}
+
+static void *parent(void *arg)
+{
+    bine_detach(bine_spawn(sleeper, arg));
+    bine_sleep(1000 * BINE_SECOND);
+    return NULL;
+}
+
+static void *gone(void *arg)
+{
+    bine_detach(bine_spawn(sleeper, arg));
+    return NULL;
+}
+
+static void named(const char *name, bine_run *run, void *arg)
+{
+    bine_detach(bine_spawn_with(&(bine_spawn_options){.name = name}, run, arg));
+}
+
+static void *other_hub(void *arg)
+{
+    named("on the second hub", sleeper, NULL);
+    bine_sleep(1000 * BINE_SECOND);
+    return arg;
+}
+
+/* Stays, so that other greenlets run, until standard input ends. */
+static int stay(void)
+{
+    char byte;
+    puts("ready");
+    fflush(stdout);
+    while (bine_read(STDIN_FILENO, &byte, 1) > 0) {
+    }
+    _exit(0);
+}
+
+static int kinds(void)
+{
+    static void *objects[2];
+    int pair[2];
+    pthread_t thread;
+    bine_rlock *lock = bine_rlock_new(0);
+    bine_queue *queue = bine_queue_new(0, 0);
+    bine_event *event = bine_event_new(0);
+    bine_greenlet *sleeping = bine_spawn(sleeper, (void *)5);
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+    must(lock && queue && event && sleeping, "objects");
+    named("receiver", receiver, (void *)(intptr_t)pair[0]);
+    named("joiner", joiner, sleeping);
+    named("holder", holder, lock);
+    named("locker", locker, lock);
+    named("getter", getter, queue);
+    objects[0] = event;
+    objects[1] = sleeping;
+    named("waiter of several", waiter, objects);
+    named("parent", parent, (void *)6);
+    named("gone", gone, (void *)7);
+    bine_detach(bine_spawn_with(
+        &(bine_spawn_options){.name = "later\033[2J", .delay = 900 * BINE_SECOND}, sleeper, NULL));
+    must(pthread_create(&thread, NULL, other_hub, NULL) == 0, "pthread_create");
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
+static int many(long n)
+{
+    for (long i = 0; i < n; i++)
+        must(bine_go(sleeper, (void *)i) == 0, "bine_go");
+    bine_sleep(BINE_MS);
+    return stay();
+}
+
+static bine_rlock *first, *second;
+
+static void *one_way(void *arg)
+{
+    bine_rlock_acquire(first, BINE_FOREVER);
+    bine_sleep(BINE_MS);
+    bine_rlock_acquire(second, BINE_FOREVER);
+    return arg;
+}
+
+static void *other_way(void *arg)
+{
+    bine_rlock_acquire(second, BINE_FOREVER);
+    bine_sleep(BINE_MS);
+    bine_rlock_acquire(first, BINE_FOREVER);
+    return arg;
+}
+
+static int deadlock(void)
+{
+    first = bine_rlock_new(0);
+    second = bine_rlock_new(0);
+    named("one way", one_way, NULL);
+    named("other way", other_way, NULL);
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
+static volatile unsigned long counter;
+
+static __attribute__((noinline)) void compute_for_ever(void)
+{
+    for (;;)
+        counter++;
+}
+
+static void *spinner(void *arg)
+{
+    puts("ready");
+    fflush(stdout);
+    compute_for_ever();
+    return arg;
+}
+
+static int spin(void)
+{
+    named("asleep", sleeper, NULL);
+    bine_sleep(0);
+    named("spinner", spinner, NULL);
+    named("starved", sleeper, NULL);
+    bine_sleep(BINE_SECOND);
+    return 0;
+}
+
+static int crash(void)
+{
+    named("asleep", sleeper, NULL);
+    bine_sleep(BINE_MS);
+    abort();
+}
+
+static void *brief(void *arg)
+{
+    bine_sleep(0);
+    return arg;
+}
+
+static _Noreturn void busy(void)
+{
+    named("asleep", sleeper, NULL);
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        for (int i = 0; i < 100; i++)
+            bine_go(brief, NULL);
+        bine_sleep(0);
+    }
+}
+
+static void *lost(void *arg)
+{
+    bine_event_wait(arg, BINE_FOREVER);
+    return NULL;
+}
+
+static bine_event *kept;
+
+static __attribute__((noinline)) void lose(void)
+{
+    named("lost", lost, bine_event_new(0));
+    kept = bine_event_new(0);
+    named("kept", lost, kept);
+}
+
+static __attribute__((noinline)) void overwrite(void)
+{
+    volatile char room[4096];
+    memset((char *)room, 0, sizeof room);
+}
+
+static int leak(void)
+{
+    lose();
+    overwrite();
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "kinds";
+    setvbuf(stdout, NULL, _IONBF, 0);
+    if (strcmp(mode, "many") == 0 && argc > 2)
+        return many(atol(argv[2]));
+    if (strcmp(mode, "deadlock") == 0)
+        return deadlock();
+    if (strcmp(mode, "spin") == 0)
+        return spin();
+    if (strcmp(mode, "crash") == 0)
+        return crash();
+    if (strcmp(mode, "busy") == 0)
+        busy();
+    if (strcmp(mode, "leak") == 0)
+        return leak();
+    return kinds();
+}
