@@ -6,6 +6,18 @@
 #include "doctor.h"
 #include "inspect/commands.h"
 
+#ifdef BINE_WITH_LIBDW
+#define stack inspect_stack
+#else
+static int stack(int count, char **arguments)
+{
+    (void)count, (void)arguments;
+    fprintf(stderr,
+            "bine: this command was built without elfutils (libdw), which reads backtraces\n");
+    return 2;
+}
+#endif
+
 static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
@@ -15,7 +27,11 @@ static const struct {
      "doctor [-v] [FILE...]   what this machine gives, and which calls of a program or library are "
      "covered"},
     {"ps", inspect_ps,
-     "ps PID|CORE             the greenlets of a process or a core: what each waits for"},
+     "ps PID|CORE             the greenlets of a process or a core: what each waits for, who holds "
+     "it"},
+    {"stack", stack, "stack PID|CORE [ID...]  their backtraces, equal ones together"},
+    {"waits", inspect_waits, "waits PID|CORE          who waits for whom, and deadlocks"},
+    {"tree", inspect_tree, "tree PID|CORE           who spawned whom"},
 };
 
 static int usage(FILE *out, int status)

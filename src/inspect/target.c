@@ -8,7 +8,7 @@
 
 /* The cache has a fixed size, whatever is read. Each page has one place. */
 enum {
-    PLACES = 8192
+    PLACES = 2048
 };
 
 struct inspect_page {

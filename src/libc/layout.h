@@ -50,10 +50,12 @@ struct bine_layout {
 
 #define BINE_LAYOUT_MAGIC "BineLook"
 
-#define BINE_LAYOUT(rows) __attribute__((section("bine_layout"), used)) static struct bine_layout_row rows[]
-#define BINE_FIELD_AS(structure, name, type, member)                                                         \
-    {                                                                                                        \
-        structure "." name, offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), BINE_LAYOUT_FIELD \
+#define BINE_LAYOUT(rows) \
+    __attribute__((section("bine_layout"), used)) static struct bine_layout_row rows[]
+#define BINE_FIELD_AS(structure, name, type, member)                                       \
+    {                                                                                      \
+        structure "." name, offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), \
+            BINE_LAYOUT_FIELD                                                              \
     }
 #define BINE_FIELD(structure, type, member) BINE_FIELD_AS(structure, #member, type, member)
 /* An array at the end of a structure that says elsewhere how long it is. */

@@ -12,9 +12,10 @@
 #include "libc/layout.h"
 #include "remote.h"
 
-BINE_LAYOUT(queue_rows) = {BINE_FIELD_AS("queue", "ring_count", struct bine_queue_object, ring.count),
-                           BINE_FIELD_AS("queue", "heap_count", struct bine_queue_object, heap.count),
-                           BINE_FIELD("queue", struct bine_queue_object, capacity)};
+BINE_LAYOUT(queue_rows) = {
+    BINE_FIELD_AS("queue", "ring_count", struct bine_queue_object, ring.count),
+    BINE_FIELD_AS("queue", "heap_count", struct bine_queue_object, heap.count),
+    BINE_FIELD("queue", struct bine_queue_object, capacity)};
 
 static size_t count_of(const struct bine_queue_object *queue)
 {

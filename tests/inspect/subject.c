@@ -5,6 +5,9 @@
  *     subject           greenlets of each kind, on two hubs
  *     subject many N    N greenlets that sleep
  *     subject deadlock  greenlets that wait for each other; no report ends the wait
+ *     subject mutexes   the same with mutexes of pthreads
+ *     subject hubs      the same with two hubs
+ *     subject thread    the same with a hub and a thread without one
  *     subject spin      one greenlet computes, others are ready
  *     subject crash     aborts with greenlets parked
  *     subject busy      greenlets that begin and end all the time
@@ -171,6 +174,69 @@ static int deadlock(void)
     return stay();
 }
 
+static pthread_mutex_t mutexes[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+static pthread_barrier_t both;
+
+/* Takes one mutex and then the other. */
+static __attribute__((noinline)) void take_both(pthread_mutex_t *one, pthread_mutex_t *other,
+                                                void (*between)(void))
+{
+    pthread_mutex_lock(one);
+    between();
+    pthread_mutex_lock(other);
+    pthread_mutex_unlock(other);
+    pthread_mutex_unlock(one);
+}
+
+static void nap(void)
+{
+    bine_sleep(BINE_MS);
+}
+
+static void meet(void)
+{
+    pthread_barrier_wait(&both);
+}
+
+static void *forth(void *arg)
+{
+    take_both(&mutexes[0], &mutexes[1], arg ? meet : nap);
+    return NULL;
+}
+
+static void *back(void *arg)
+{
+    take_both(&mutexes[1], &mutexes[0], arg ? meet : nap);
+    return NULL;
+}
+
+static int lock_mutexes(void)
+{
+    must(bine_patch_all() == 0, "bine_patch_all");
+    named("forth", forth, NULL);
+    named("back", back, NULL);
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
+static void *second_hub(void *arg)
+{
+    named("back", back, arg);
+    bine_sleep(1000 * BINE_SECOND);
+    return NULL;
+}
+
+static int lock_across(void *(*thread)(void *arg))
+{
+    pthread_t id;
+    must(bine_patch_all() == 0, "bine_patch_all");
+    pthread_barrier_init(&both, NULL, 2);
+    must(pthread_create(&id, NULL, thread, &both) == 0, "pthread_create");
+    named("forth", forth, &both);
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
 static volatile unsigned long counter;
 
 static __attribute__((noinline)) void compute_for_ever(void)
@@ -259,6 +325,12 @@ int main(int argc, char **argv)
         return many(atol(argv[2]));
     if (strcmp(mode, "deadlock") == 0)
         return deadlock();
+    if (strcmp(mode, "mutexes") == 0)
+        return lock_mutexes();
+    if (strcmp(mode, "hubs") == 0)
+        return lock_across(second_hub);
+    if (strcmp(mode, "thread") == 0)
+        return lock_across(back);
     if (strcmp(mode, "spin") == 0)
         return spin();
     if (strcmp(mode, "crash") == 0)

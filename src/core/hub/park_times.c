@@ -42,7 +42,8 @@ static void times_back(struct bine_hub *hub, struct bine_greenlet *g, void *left
         inner->back(hub, g, left, error);
 }
 
-static int times_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object, unsigned flags)
+static int times_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
+                        unsigned flags)
 {
     const struct bine_around *inner = hub->around_timed;
     return inner ? inner->refuse(hub, g, error, object, flags) : error;
@@ -57,7 +58,8 @@ static void times_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
 
 static const struct bine_around times = {times_leave, times_back, times_refuse, times_interrupted};
 
-const struct bine_around *bine_park_times_around(struct bine_hub *hub, const struct bine_around *around)
+const struct bine_around *bine_park_times_around(struct bine_hub *hub,
+                                                 const struct bine_around *around)
 {
     if (!hub->timed)
         return around;

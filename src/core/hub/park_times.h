@@ -12,6 +12,7 @@ struct bine_around;
 struct bine_hub;
 
 /* Returns what hub->around has to be, so that `around` is called and the times are noted. */
-const struct bine_around *bine_park_times_around(struct bine_hub *hub, const struct bine_around *around);
+const struct bine_around *bine_park_times_around(struct bine_hub *hub,
+                                                 const struct bine_around *around);
 
 #endif
