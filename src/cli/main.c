@@ -32,6 +32,7 @@ static const struct {
     {"stack", stack, "stack PID|CORE [ID...]  their backtraces, equal ones together"},
     {"waits", inspect_waits, "waits PID|CORE          who waits for whom, and deadlocks"},
     {"tree", inspect_tree, "tree PID|CORE           who spawned whom"},
+    {"leaks", inspect_leaks, "leaks PID|CORE          greenlets that nothing can wake any more"},
 };
 
 static int usage(FILE *out, int status)

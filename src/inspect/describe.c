@@ -71,7 +71,8 @@ const char *inspect_state_name(const struct inspect_greenlet *g)
     return names[g->state];
 }
 
-/* ---- what it waits for ----------------------------------------------------------------------- */
+/* ---- what it waits for
+ * ----------------------------------------------------------------------- */
 
 static void add_holder(struct inspect_wait *wait, const struct inspect_greenlet *greenlet,
                        pid_t thread)
@@ -80,9 +81,10 @@ static void add_holder(struct inspect_wait *wait, const struct inspect_greenlet 
         wait->holders[wait->holder_count++] = (struct inspect_holder){greenlet, thread};
 }
 
-/* The name of the class of an object of libbine at this address. Empty if none is there. */
-static void class_of(const struct inspect_snapshot *snapshot, const struct inspect_table *table,
-                     uint64_t object, char *text, size_t size)
+/* The name of the class of an object of libbine at this address. Empty if none
+ * is there. */
+void inspect_class_of(const struct inspect_snapshot *snapshot, const struct inspect_table *table,
+                      uint64_t object, char *text, size_t size)
 {
     uint64_t class, name;
     *text = '\0';
@@ -164,7 +166,7 @@ static void several(const struct inspect_snapshot *snapshot, const struct inspec
             break;
         if ((!queue && !scout) || left++ >= 3)
             continue;
-        class_of(snapshot, table, object, class, sizeof class);
+        inspect_class_of(snapshot, table, object, class, sizeof class);
         const struct inspect_greenlet *g = inspect_find_greenlet(snapshot, object);
         add_holder(wait, g, 0);
         if (!g)
@@ -212,7 +214,7 @@ static void describe(const struct inspect_snapshot *snapshot, const struct inspe
         inspect_text(snapshot->target, g->object, name, sizeof name);
         snprintf(wait->object, sizeof wait->object, "\"%s\"", name);
     } else if (g->object >= 65536) {
-        class_of(snapshot, table, g->object, wait->class, sizeof wait->class);
+        inspect_class_of(snapshot, table, g->object, wait->class, sizeof wait->class);
         if (*wait->class)
             object_of_libbine(snapshot, table, g->object, wait);
         else

@@ -19,6 +19,10 @@ void inspect_verb(const struct inspect_snapshot *snapshot, const struct inspect_
                   char *text, size_t size);
 const char *inspect_state_name(const struct inspect_greenlet *g);
 
+/* The name of the class of an object of libbine at this address. Empty if none is there. */
+void inspect_class_of(const struct inspect_snapshot *snapshot, const struct inspect_table *table,
+                      uint64_t object, char *text, size_t size);
+
 /* What a wait is for, as far as it can be told. */
 enum inspect_kind {
     INSPECT_OTHER,

@@ -21,7 +21,9 @@ static void *more(void *array, size_t count, size_t size)
     return count & (count - 1) ? array : realloc(array, (count ? 2 * count : 1) * size);
 }
 
-/* ---- greenlets ------------------------------------------------------------------------------- */
+/* ---- greenlets
+ * -------------------------------------------------------------------------------
+ */
 
 static int64_t deadline_of(struct inspect_target *target, const struct inspect_table *table,
                            const unsigned char *hub, uint32_t timer)
@@ -76,6 +78,7 @@ static void read_greenlet(struct inspect_target *target, const struct inspect_hu
     g->root = flags & table->flag_root.value;
     g->hidden = flags & table->flag_hidden.value;
     g->named = flags & table->flag_named.value;
+    g->park_flags = (uint8_t)GET(greenlet_park_flags);
     g->killed = GET(greenlet_attention) & table->attention_killed.value;
     if (g->state == INSPECT_PARKED) {
         g->verb = GET(greenlet_verb);
@@ -98,12 +101,16 @@ static void read_greenlet(struct inspect_target *target, const struct inspect_hu
     if (table->greenlet_slots.there && table->slot_python.there && table->slot_python.value < 16 &&
         slots + table->slot_python.value * 8 + 8 <= table->greenlet.size)
         memcpy(&g->python, record + slots + table->slot_python.value * 8, 8);
+    if (g->python && (!table->carrier_running.there ||
+                      !inspect_fetch(target, &table->carrier_running, g->python, &g->python)))
+        g->python = 0;
     read_stack(target, table, g);
 #undef GET
 }
 
-/* The list is newest first. Each record must name the one before it and the hub, so a list that
- * runs in a circle, or has changed meanwhile, is noticed. Returns false for lack of memory. */
+/* The list is newest first. Each record must name the one before it and the
+ * hub, so a list that runs in a circle, or has changed meanwhile, is noticed.
+ * Returns false for lack of memory. */
 static bool read_greenlets(struct inspect_snapshot *snapshot, struct inspect_hub *hub,
                            const unsigned char *hub_record)
 {
@@ -143,15 +150,17 @@ static bool read_greenlets(struct inspect_snapshot *snapshot, struct inspect_hub
     return true;
 }
 
-/* A spawner is older than what it spawned. If the record with its number is not, it belongs to
- * another greenlet by now. */
+/* A spawner is older than what it spawned. If the record with its number is
+ * not, it belongs to another greenlet by now. */
 static bool find_spawners(struct inspect_snapshot *snapshot, const struct inspect_hub *hub)
 {
     uint32_t most = 0;
+    if (!hub->count)
+        return true;
     struct inspect_greenlet *all = snapshot->greenlets + hub->first;
     for (size_t i = 0; i < hub->count; i++)
         most = all[i].number > most ? all[i].number : most;
-    if (!hub->count || most > MOST_GREENLETS)
+    if (most > MOST_GREENLETS)
         return true;
     uint32_t *places = calloc((size_t)most + 1, sizeof *places);
     if (!places)
@@ -166,7 +175,9 @@ static bool find_spawners(struct inspect_snapshot *snapshot, const struct inspec
     return true;
 }
 
-/* ---- hubs ------------------------------------------------------------------------------------ */
+/* ---- hubs
+ * ------------------------------------------------------------------------------------
+ */
 
 static bool read_hub_record(struct inspect_target *target, const struct inspect_table *table,
                             uint64_t address, unsigned char *record)
@@ -252,7 +263,9 @@ static bool complete(const struct inspect_snapshot *snapshot)
     return true;
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding
+ * ---------------------------------------------------------------------------------
+ */
 
 static int by_address(const void *one, const void *other, void *greenlets)
 {

@@ -9,7 +9,8 @@
 
 enum inspect_state {
     INSPECT_NEW,     /* has not begun */
-    INSPECT_RUNNING, /* has the processor, or is the one in whose turn the hub waits for events */
+    INSPECT_RUNNING, /* has the processor, or is the one in whose turn the hub
+                      waits for events */
     INSPECT_READY,
     INSPECT_PARKED,
 };
@@ -21,6 +22,7 @@ struct inspect_greenlet {
     enum inspect_state state;
     bool current; /* its registers are the thread's, whatever its state */
     bool root, hidden, killed, named;
+    uint8_t park_flags;
     uint64_t verb, object; /* of the wait, if it is parked */
     uint64_t site, arg, name, stack, sp, python;
     int64_t deadline; /* absolute, CLOCK_MONOTONIC; INSPECT_NEVER: it has none */
@@ -56,8 +58,8 @@ struct inspect_snapshot {
     uint32_t *by_address, *by_python;
 };
 
-/* Reads all. Returns NULL after saying why not. A process that changes too quickly is stopped
- * for as long as this takes; see stop.h. */
+/* Reads all. Returns NULL after saying why not. A process that changes too
+ * quickly is stopped for as long as this takes; see stop.h. */
 struct inspect_snapshot *inspect_snapshot(struct inspect_target *target);
 void inspect_snapshot_free(struct inspect_snapshot *snapshot);
 

@@ -15,17 +15,23 @@ enum {
 static int pagemap = -1;
 static pid_t opened_for;
 
+static bool open_pagemap(const struct inspect_target *target)
+{
+    char path[64];
+    if (pagemap >= 0 && opened_for == target->pid)
+        return true;
+    inspect_stack_use_free();
+    snprintf(path, sizeof path, "/proc/%d/pagemap", target->pid);
+    pagemap = open(path, O_RDONLY | O_CLOEXEC);
+    opened_for = target->pid;
+    return pagemap >= 0;
+}
+
 static uint64_t lowest_page(const struct inspect_target *target, const struct inspect_greenlet *g)
 {
     uint64_t entries[ENTRIES], page = (uint64_t)sysconf(_SC_PAGESIZE);
-    char path[64];
-    if (pagemap < 0 || opened_for != target->pid) {
-        inspect_stack_use_free();
-        snprintf(path, sizeof path, "/proc/%d/pagemap", target->pid);
-        pagemap = open(path, O_RDONLY | O_CLOEXEC);
-        opened_for = target->pid;
-    }
-    for (uint64_t at = g->bottom / page; pagemap >= 0 && at * page < g->top;) {
+    bool opened = open_pagemap(target);
+    for (uint64_t at = g->bottom / page; opened && at * page < g->top;) {
         ssize_t n = pread(pagemap, entries, sizeof entries, (off_t)(at * sizeof *entries));
         if (n < (ssize_t)sizeof *entries)
             break;
@@ -34,6 +40,24 @@ static uint64_t lowest_page(const struct inspect_target *target, const struct in
                 return at * page;
     }
     return g->top;
+}
+
+bool inspect_touched(const struct inspect_target *target, uint64_t address)
+{
+    static uint64_t entries[ENTRIES], first = UINT64_MAX;
+    static ssize_t read_bytes;
+    uint64_t at = address / (uint64_t)sysconf(_SC_PAGESIZE);
+    if (!target->live)
+        return true;
+    if (at < first || at - first >= ENTRIES) {
+        first = at;
+        read_bytes = open_pagemap(target)
+                         ? pread(pagemap, entries, sizeof entries, (off_t)(at * sizeof *entries))
+                         : -1;
+    }
+    /* If it cannot be told, the page is not read. */
+    return read_bytes >= (ssize_t)((at - first + 1) * sizeof *entries) &&
+           entries[at - first] & PRESENT;
 }
 
 void inspect_stack_use(struct inspect_target *target, const struct inspect_greenlet *g,

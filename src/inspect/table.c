@@ -55,7 +55,8 @@ static const char *read_rows(struct inspect_target *target, struct inspect_table
         return "its layout table is damaged";
     if (head.version > BINE_LAYOUT_VERSION) {
         snprintf(why, size,
-                 "its layout table has the version %u and this command knows %d: it takes a newer "
+                 "its layout table has the version %u and this command knows %d: "
+                 "it takes a newer "
                  "command",
                  head.version, BINE_LAYOUT_VERSION);
         return why;
@@ -83,7 +84,8 @@ static const char *read_rows(struct inspect_target *target, struct inspect_table
     return NULL;
 }
 
-/* The address that the note in these bytes leads to, or 0. `address` is where the bytes are. */
+/* The address that the note in these bytes leads to, or 0. `address` is where
+ * the bytes are. */
 static uint64_t leads_to(const unsigned char *notes, size_t size, uint64_t address)
 {
     size_t at = 0;
@@ -106,7 +108,8 @@ static uint64_t leads_to(const unsigned char *notes, size_t size, uint64_t addre
     return 0;
 }
 
-/* Does an ELF object that is mapped from here on have a table? Its address, or 0. */
+/* Does an ELF object that is mapped from here on have a table? Its address, or
+ * 0. */
 static uint64_t table_of_object(struct inspect_target *target, uint64_t base)
 {
     Elf64_Ehdr header;
@@ -146,7 +149,8 @@ struct inspect_table *inspect_find_tables(struct inspect_target *target, size_t 
     *count = 0;
     for (size_t i = 0; tables && i < target->mapping_count && *count < MOST_TABLES; i++) {
         const struct inspect_mapping *mapping = &target->mappings[i];
-        /* Only files: to read a page that was never touched would give it memory. */
+        /* Only files: to read a page that was never touched would give it memory.
+     */
         bool object = *mapping->path && mapping->offset == 0 && mapping->readable;
         uint64_t address = object ? table_of_object(target, mapping->start) : 0;
         if (!address)

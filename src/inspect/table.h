@@ -1,4 +1,5 @@
-/* The layout table (libc/layout.h) of a copy of libbine in the target, as rows that can be used. */
+/* The layout table (libc/layout.h) of a copy of libbine in the target, as rows
+ * that can be used. */
 #ifndef BINE_INSPECT_TABLE_H
 #define BINE_INSPECT_TABLE_H
 
@@ -10,7 +11,8 @@ struct inspect_row {
     uint64_t value; /* offset, number or address */
 };
 
-/* The name of each row that the reader knows, and whether it cannot do without. */
+/* The name of each row that the reader knows, and whether it cannot do without.
+ */
 #define INSPECT_ROWS(ROW)                                      \
     ROW(hubs, "hubs", true)                                    \
     ROW(version_row, "version", false)                         \
@@ -69,6 +71,24 @@ struct inspect_row {
     ROW(slot_python, "slot.python", false)                     \
     ROW(context_pc, "context.pc", false)                       \
     ROW(context_size, "context.size", false)                   \
+    ROW(carrier_running, "carrier.running", false)             \
+    ROW(py_greenlet_run, "py_greenlet.run", false)             \
+    ROW(py_greenlet_name, "py_greenlet.name", false)           \
+    ROW(py_object_type, "py_object.type", false)               \
+    ROW(py_type_name, "py_type.name", false)                   \
+    ROW(py_function_type, "py_function_type", false)           \
+    ROW(py_method_type, "py_method_type", false)               \
+    ROW(py_unicode_type, "py_unicode_type", false)             \
+    ROW(py_function_name, "py_function.name", false)           \
+    ROW(py_method_function, "py_method.function", false)       \
+    ROW(py_ascii_length, "py_ascii.length", false)             \
+    ROW(py_ascii, "py_ascii", false)                           \
+    ROW(hub_timers_users, "hub.timers_users", false)           \
+    ROW(hub_ready_slots, "hub.ready_slots", false)             \
+    ROW(hub_ready_mask, "hub.ready_mask", false)               \
+    ROW(park_external, "park.external", false)                 \
+    ROW(object_next, "object.next", false)                     \
+    ROW(object_previous, "object.previous", false)             \
     ROW(waitable_class, "waitable.class", false)               \
     ROW(waitable_class_name, "waitable_class.name", false)     \
     ROW(stack_slab, "stack.slab", false)                       \
@@ -107,12 +127,13 @@ struct inspect_table {
     struct inspect_row context[INSPECT_REGISTERS]; /* "context.3": where register 3 is saved */
 };
 
-/* Finds the tables in the target. A process may have several: of the library and of the Python
- * extension. Returns an array of *count, to be freed, or NULL after saying why there is none. */
+/* Finds the tables in the target. A process may have several: of the library
+ * and of the Python extension. Returns an array of *count, to be freed, or NULL
+ * after saying why there is none. */
 struct inspect_table *inspect_find_tables(struct inspect_target *target, size_t *count);
 
-/* What a row says of a record whose first `size` bytes are here. 0 if the row or the bytes are not
- * there. */
+/* What a row says of a record whose first `size` bytes are here. 0 if the row
+ * or the bytes are not there. */
 uint64_t inspect_get(const struct inspect_row *row, const void *record, size_t size);
 /* Does the same with a record that is still in the target. */
 bool inspect_fetch(struct inspect_target *target, const struct inspect_row *row, uint64_t record,

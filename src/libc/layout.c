@@ -1,9 +1,10 @@
 /* The head of the layout table, and the note that leads to it. See layout.h. */
 #include "layout.h"
 
-/* The linker defines these at the ends of the section. */
-extern const struct bine_layout_row __start_bine_layout[] __attribute__((visibility("hidden")));
-extern const struct bine_layout_row __stop_bine_layout[] __attribute__((visibility("hidden")));
+/* The linker defines these at the ends of the section. The section may not have the name of a
+ * variable: an assembler would take one for the other. */
+extern const struct bine_layout_row __start_bine_rows[] __attribute__((visibility("hidden")));
+extern const struct bine_layout_row __stop_bine_rows[] __attribute__((visibility("hidden")));
 
 /* Not const: it holds addresses, and a core file holds what is writable, whatever the kernel was
  * told to leave out. */
@@ -13,8 +14,8 @@ __attribute__((visibility("hidden"), used)) struct bine_layout bine_layout = {
     .size = sizeof bine_layout,
     .row_size = sizeof(struct bine_layout_row),
     .word_size = sizeof(void *),
-    .rows = __start_bine_layout,
-    .end = __stop_bine_layout,
+    .rows = __start_bine_rows,
+    .end = __stop_bine_rows,
 };
 
 /* The note's content is the distance from it to the table. */

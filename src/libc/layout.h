@@ -51,7 +51,7 @@ struct bine_layout {
 #define BINE_LAYOUT_MAGIC "BineLook"
 
 #define BINE_LAYOUT(rows) \
-    __attribute__((section("bine_layout"), used)) static struct bine_layout_row rows[]
+    __attribute__((section("bine_rows"), used)) static struct bine_layout_row rows[]
 #define BINE_FIELD_AS(structure, name, type, member)                                       \
     {                                                                                      \
         structure "." name, offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), \

@@ -2,7 +2,11 @@
  * object.h. */
 #include "object.h"
 
+#include "libc/layout.h"
 #include "remote.h"
+
+BINE_LAYOUT(object_rows) = {BINE_FIELD("object", struct bine_object, next),
+                            BINE_FIELD("object", struct bine_object, previous)};
 
 /* Every object of this thread, so that the child of a fork can forget waiters whose stacks are
  * gone. */

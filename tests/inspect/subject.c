@@ -294,7 +294,7 @@ static void *lost(void *arg)
     return NULL;
 }
 
-static bine_event *kept;
+static bine_event *volatile kept;
 
 static __attribute__((noinline)) void lose(void)
 {

@@ -58,6 +58,7 @@ BINE_LAYOUT(hub_rows) = {
     BINE_FIELD_AS("hub", "ready_mask", struct bine_hub, ready.mask),
     BINE_FIELD_AS("hub", "timers_heap", struct bine_hub, timers.heap),
     BINE_FIELD_AS("hub", "timers_places", struct bine_hub, timers.places),
+    BINE_FIELD_AS("hub", "timers_users", struct bine_hub, timers.users),
     BINE_FIELD_AS("hub", "timers_count", struct bine_hub, timers.count),
     BINE_FIELD_AS("hub", "timers_room", struct bine_hub, timers.room),
     BINE_SIZE("timer_entry", struct bine_timer_entry),

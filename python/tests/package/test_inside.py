@@ -1,0 +1,68 @@
+"""python -m bine: the command that looks inside, and what it says of Python's greenlets."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = pathlib.Path(__file__).resolve().parents[3] / "build/src/cli/bine"
+PROGRAM = """
+import sys, bine, bine.event
+class Worker:
+    def wait(self, event):
+        event.wait()
+def sleep():
+    bine.sleep(1000)
+event = bine.event.Event()
+bine.spawn(sleep)
+waiter = bine.spawn(Worker().wait, event)
+named = bine.spawn(len, [])
+bine.spawn(waiter.join)
+bine.sleep(0.01)
+print("ready", flush=True)
+bine.sleep(1000)
+"""
+
+
+def look(*arguments, **settings):
+    return subprocess.run([sys.executable, "-m", "bine", *arguments], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **settings})
+
+
+@pytest.fixture
+def program():
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+def test_greenlets_have_their_functions_names(program):
+    done = look("ps", "--json", str(program), BINE_COMMAND=str(COMMAND))
+    assert done.returncode == 0, done.stderr
+    found = {greenlet["name"]: greenlet for greenlet in json.loads(done.stdout)["greenlets"]}
+    assert found["sleep"]["verb"] == "sleep"
+    assert found["Worker.wait"]["verb"] == "wait for event"
+    (joiner,) = (greenlet for greenlet in found.values() if greenlet.get("verb") == "join")
+    assert joiner["holders"] == [{"greenlet": found["Worker.wait"]["id"]}]
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+def test_stacks_of_greenlets_are_shown(program):
+    done = look("stack", str(program), BINE_COMMAND=str(COMMAND))
+    assert done.returncode == 0, done.stderr
+    assert "bine_park" in done.stdout
+
+
+def test_another_command_of_that_name_is_not_called(tmp_path):
+    other = tmp_path / "bine"
+    other.write_text("#!/bin/sh\necho other\n")
+    other.chmod(0o755)
+    done = look("ps", "1", BINE_COMMAND=str(other))
+    assert done.returncode == 2
+    assert "not installed" in done.stderr
+    assert "other" not in done.stdout
