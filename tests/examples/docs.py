@@ -26,7 +26,7 @@ PROGRAM = re.compile(r"```(c|cpp)\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
 
 ROOT = DOCS.parent
 # Of these pages the subject is the inside.
-INSIDE = {"debugging", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING", "glossary", "NOTES"}
+INSIDE = {"debugging", "inspect", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING", "glossary", "NOTES"}
 
 
 def pages():
