@@ -24,10 +24,8 @@ static int show(const struct inspect_snapshot *snapshot)
 {
     size_t count = 0, considered = 0;
     struct inspect_reach *reach = inspect_reach_new(snapshot);
-    if (!reach) {
-        fprintf(stderr, "bine: there is not enough memory\n");
+    if (!reach)
         return 1;
-    }
     for (size_t i = 0; i < snapshot->greenlet_count; i++) {
         const struct inspect_greenlet *g = &snapshot->greenlets[i];
         char id[32], name[160], place[200];

@@ -8,6 +8,7 @@
  */
 #include "reach.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ enum {
     SMALLEST_BLOCK = 32,
     MOST_STACK = 64 << 20, /* bytes of one that are searched */
     WORDS = 512,           /* read at a time */
+    MOST_PAGES = 4 << 20,  /* looked at in all */
+    MOST_ROUNDS = 1000,    /* of greenlets that wait for greenlets */
 };
 
 struct block {
@@ -42,7 +45,10 @@ struct inspect_reach {
     size_t todo_count;
     uint64_t first_object; /* the first of libbine's list of objects, if one word leads to it */
     unsigned leads;        /* how many words of the roots do */
-    bool failed;
+    size_t pages;
+    uint64_t *thread_stacks; /* the lowest frame on the stack of each hub's thread */
+    bool failed;             /* there is not enough memory */
+    bool too_large;
 };
 
 bool inspect_may_leak(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g)
@@ -220,6 +226,10 @@ static void search(struct inspect_reach *reach, uint64_t start, uint64_t end, bo
 {
     uint64_t words[WORDS];
     for (uint64_t at = (start + 7) & ~UINT64_C(7); at < end && !reach->failed;) {
+        if (at % INSPECT_PAGE == 0 && ++reach->pages > MOST_PAGES) {
+            reach->too_large = reach->failed = true;
+            return;
+        }
         size_t size = end - at < sizeof words ? (size_t)(end - at) : sizeof words;
         if (at % INSPECT_PAGE + size > INSPECT_PAGE)
             size = INSPECT_PAGE - at % INSPECT_PAGE;
@@ -316,8 +326,10 @@ static bool reach_waiting(struct inspect_reach *reach)
     return some;
 }
 
+/* Each round is linear, so their number is bounded: what is left then counts as reached. */
 static void follow(struct inspect_reach *reach)
 {
+    unsigned rounds = 0;
     do
         while (reach->todo_count && !reach->failed) {
             size_t item = reach->todo[--reach->todo_count];
@@ -326,19 +338,30 @@ static void follow(struct inspect_reach *reach)
             else
                 search_greenlet(reach, &reach->snapshot->greenlets[item - reach->block_count]);
         }
-    while (!reach->failed && reach_waiting(reach));
+    while (!reach->failed && reach_waiting(reach) && rounds++ < MOST_ROUNDS);
+    if (rounds >= MOST_ROUNDS)
+        memset(reach->greenlets, true, reach->snapshot->greenlet_count);
 }
 
 /* The stacks of threads are searched as stacks of roots. */
+static bool find_thread_stacks(struct inspect_reach *reach)
+{
+    const struct inspect_snapshot *snapshot = reach->snapshot;
+    reach->thread_stacks = calloc(snapshot->hub_count + 1, sizeof *reach->thread_stacks);
+    for (size_t i = 0; reach->thread_stacks && i < snapshot->hub_count; i++) {
+        const struct inspect_greenlet *root =
+            inspect_find_greenlet(snapshot, snapshot->hubs[i].root);
+        reach->thread_stacks[i] = root ? lowest_frame(snapshot, root) : 0;
+    }
+    return reach->thread_stacks != NULL;
+}
+
 static bool is_thread_stack(const struct inspect_reach *reach,
                             const struct inspect_mapping *mapping)
 {
-    for (size_t i = 0; i < reach->snapshot->greenlet_count; i++) {
-        const struct inspect_greenlet *g = &reach->snapshot->greenlets[i];
-        uint64_t sp = g->root ? lowest_frame(reach->snapshot, g) : 0;
-        if (sp >= mapping->start && sp < mapping->end)
+    for (size_t i = 0; i < reach->snapshot->hub_count; i++)
+        if (reach->thread_stacks[i] >= mapping->start && reach->thread_stacks[i] < mapping->end)
             return true;
-    }
     return false;
 }
 
@@ -370,6 +393,9 @@ static void search_all(struct inspect_reach *reach)
             heap = mapping;
     }
     leave_out_runtime(reach);
+    reach->failed |= !find_thread_stacks(reach);
+    if (reach->failed)
+        return;
     find_first_object(reach);
     for (size_t i = 0; i < snapshot->greenlet_count; i++)
         if (!inspect_may_leak(snapshot, &snapshot->greenlets[i]))
@@ -389,8 +415,10 @@ static void search_all(struct inspect_reach *reach)
 struct inspect_reach *inspect_reach_new(const struct inspect_snapshot *snapshot)
 {
     struct inspect_reach *reach = calloc(1, sizeof *reach);
-    if (!reach)
+    if (!reach) {
+        fprintf(stderr, "bine: there is not enough memory\n");
         return NULL;
+    }
     reach->snapshot = snapshot;
     reach->greenlets = calloc(snapshot->greenlet_count + 1, sizeof *reach->greenlets);
     reach->failed = !reach->greenlets;
@@ -398,6 +426,8 @@ struct inspect_reach *inspect_reach_new(const struct inspect_snapshot *snapshot)
         search_all(reach);
     if (!reach->failed)
         return reach;
+    fprintf(stderr, reach->too_large ? "bine: there is too much memory to be searched\n"
+                                     : "bine: there is not enough memory\n");
     inspect_reach_free(reach);
     return NULL;
 }
@@ -410,6 +440,7 @@ void inspect_reach_free(struct inspect_reach *reach)
     free(reach->ranges);
     free(reach->greenlets);
     free(reach->todo);
+    free(reach->thread_stacks);
     free(reach);
 }
 

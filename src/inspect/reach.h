@@ -10,7 +10,7 @@
 
 struct inspect_reach;
 
-/* Returns NULL for lack of memory. */
+/* Returns NULL after saying why: there is not enough memory, or the target has too much. */
 struct inspect_reach *inspect_reach_new(const struct inspect_snapshot *snapshot);
 void inspect_reach_free(struct inspect_reach *reach);
 /* The greenlet at this place in the snapshot. */
