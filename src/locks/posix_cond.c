@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stddef.h>
 
 #include "libc/libc.h"
 #include "parking_lot.h"
@@ -25,9 +27,20 @@ enum {
     WAITERS_SHIFT = 3,
 };
 
+/* Where __wrefs lies. glibc 2.41 moved it from byte 36 to byte 28, so the libc that is loaded may
+ * keep it elsewhere than the headers say that this file was compiled with. bine_cond_surprise finds
+ * the place before conditions are patched. */
+static const size_t state_places[] = {offsetof(pthread_cond_t, __data.__wrefs), 36, 28};
+static _Atomic size_t state_place = offsetof(pthread_cond_t, __data.__wrefs);
+
+static inline unsigned cond_state_at(const pthread_cond_t *condition, size_t place)
+{
+    return __atomic_load_n((const unsigned *)((const char *)condition + place), __ATOMIC_RELAXED);
+}
+
 static inline unsigned cond_state_of(const pthread_cond_t *condition)
 {
-    return __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED);
+    return cond_state_at(condition, atomic_load_explicit(&state_place, memory_order_relaxed));
 }
 
 static int cond_wait_until(struct bine_hub *hub, pthread_cond_t *condition, pthread_mutex_t *mutex,
@@ -137,7 +150,14 @@ const char *bine_cond_surprise(void)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&other, &attributes);
     pthread_condattr_destroy(&attributes);
-    bool known = cond_state_of(&plain) == 0 && cond_state_of(&other) == (SHARED | MONOTONIC);
+    bool known = false;
+    for (size_t i = 0; !known && i < sizeof state_places / sizeof *state_places; i++) {
+        size_t place = state_places[i];
+        known = cond_state_at(&plain, place) == 0 &&
+                cond_state_at(&other, place) == (SHARED | MONOTONIC);
+        if (known)
+            atomic_store_explicit(&state_place, place, memory_order_relaxed);
+    }
     pthread_cond_destroy(&plain);
     pthread_cond_destroy(&other);
     return known ? NULL : "the clock of a condition";

@@ -9,6 +9,7 @@
 
 #include "harness.h"
 #include "libc/libc.h"
+#include "locks/posix.h"
 #include "patch/surprise.h"
 
 /* Each of these works as libc's does, as far as manuals say. */
@@ -95,6 +96,54 @@ SURPRISE(a_once_that_is_done_otherwise, pthread_once, once, BINE_PATCH_THREAD, "
 SURPRISE(a_stream_that_writes_otherwise, fwrite, writes, BINE_PATCH_STDIO, "writes")
 SURPRISE(a_stream_that_reads_otherwise, getc, reads, BINE_PATCH_STDIO, "reads")
 SURPRISE(a_wide_stream_that_reads_otherwise, fgetwc, reads_wide, BINE_PATCH_STDIO, "wide")
+
+/* Where libc keeps a condition's clock: as the headers say that this was compiled with, or where
+ * glibc before 2.41 kept it, or since then. It does what libc's function does otherwise. */
+static bool elsewhere;
+
+int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attributes)
+{
+    int shared = PTHREAD_PROCESS_PRIVATE;
+    clockid_t clock = CLOCK_REALTIME;
+    size_t place = offsetof(pthread_cond_t, __data.__wrefs);
+    if (attributes) {
+        pthread_condattr_getpshared(attributes, &shared);
+        pthread_condattr_getclock(attributes, &clock);
+    }
+    memset(condition, 0, sizeof *condition);
+    if (elsewhere)
+        place = place == 36 ? 28 : 36;
+    *(unsigned *)((char *)condition + place) =
+        (shared == PTHREAD_PROCESS_SHARED ? 1u : 0) | (clock == CLOCK_MONOTONIC ? 2u : 0);
+    return 0;
+}
+
+/* A program that was compiled beside glibc 2.36 runs beside 2.41, which keeps the clock elsewhere. */
+TEST(a_condition_that_keeps_its_clock_elsewhere_is_found)
+{
+    pthread_cond_t condition;
+    pthread_condattr_t attributes;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    struct timespec until;
+    const char *what;
+
+    bine_getcurrent();
+    elsewhere = true;
+    CHECK_EQ(bine_patch_surprise(BINE_PATCH_THREAD, &what), 0);
+    CHECK(what == NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* By the wrong clock this moment passed decades ago, and the wait would end at once. */
+    int64_t deadline = bine_now() + 30 * BINE_MS;
+    until.tv_sec = deadline / BINE_SECOND;
+    until.tv_nsec = deadline % BINE_SECOND;
+    CHECK_EQ(pthread_mutex_lock(&mutex), 0);
+    CHECK_EQ(bine_pthread_cond_timedwait(&condition, &mutex, &until), ETIMEDOUT);
+    CHECK(bine_now() >= deadline);
+    CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
+}
 
 TEST(semaphores_alone_are_refused_too)
 {
