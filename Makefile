@@ -12,13 +12,14 @@ SEED =
 TESTS =
 PYTHONS =
 MACHINES =
+SUITES =
 SETS = test python lint
 MESON_OPTIONS =
 # Patterns of tests are run-tests' to expand, not the shell's.
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs build-dir clean
+.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -145,6 +146,10 @@ test-wheels: ## try the wheels of dist/ in bare roots without compiler and heade
 	@tools/setup wheels
 	@tools/wheels/test $(PYTHONS)
 
+first-minutes: ## what a newcomer does, in bare Debians: from packages, wheels and source (SUITES="bookworm trixie")
+	@tools/setup roots
+	@tools/first-minutes $(SUITES)
+
 format: ## lay out the C sources that lint looks at
 	@tools/setup format
 	@git ls-files '*.[ch]' '*.[ch]pp' '*.cc' | xargs clang-format -i
@@ -173,4 +178,4 @@ deb: ## packages for this Debian, into build-deb/; lintian looks at them
 	@JOBS=$(JOBS) tools/deb build-deb
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb build-docs
+	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb build-docs build-roots
