@@ -29,6 +29,7 @@
 #include "bine/server.h"
 #include "bine/signal.h"
 #include "bine/wait.h"
+#include "bine/watchdog.h"
 #include "bine/workers.h"
 
 #endif

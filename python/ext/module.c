@@ -12,6 +12,7 @@
 #include "greenlet/greenlet.h"
 #include "greenlet/hub_object.h"
 #include "greenlet/monitor.h"
+#include "greenlet/watchdog.h"
 #include "io/names/localhost.h"
 #include "libc/libc.h"
 #include "loop/loop.h"
@@ -267,8 +268,9 @@ static int init(PyObject *module)
         bine_sleepers_init() < 0 || bine_io_init(module) < 0)
         return -1;
     if (bine_greenlet_init(module) < 0 || bine_monitor_init(module) < 0 ||
-        bine_event_init(module) < 0 || bine_semaphore_init(module) < 0 ||
-        bine_queue_init(module) < 0 || bine_channel_init(module) < 0 ||
+        bine_watchdog_init(module) < 0 || bine_event_init(module) < 0 ||
+        bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
+        bine_channel_init(module) < 0 ||
         bine_wait_many_init(module) < 0)
         return -1;
     if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 ||

@@ -402,6 +402,7 @@ bine_hub *bine_hub_get(void)
         errno = ENOMEM;
         return NULL;
     }
+    bine_watchdog_meet();
     errno = saved_errno;
     return hub;
 

@@ -47,6 +47,17 @@ struct bine_driver {
     /* A random number that picks among the ready greenlets. NULL: first in, first out. Only the
      * simulator has it. */
     uint32_t (*random)(struct bine_driver *driver);
+    /* Would a turn bring or begin anything? Any thread, as long as the hub has not ended. The answer
+     * may be out of date at once. NULL: it is not known. */
+    bool (*due)(struct bine_driver *driver);
+};
+
+/* What the watchdog saw of a hub at its last look (core/watch). Only its thread touches it. */
+struct bine_watched {
+    uint32_t head;     /* of the ready queue: it moves with each switch */
+    int64_t since;     /* when `head` was first seen; 0: the hub was asleep */
+    int64_t processor; /* the processor time that the hub's thread had used then */
+    bool reported;
 };
 
 /*
@@ -127,7 +138,7 @@ struct bine_hub {
             union {
                 struct {
                     bool simulated;  /* driver->random is set */
-                    bool exchanging; /* exchange, fibers or further is set */
+                    bool exchanging; /* exchange, fibers, further or trace is set */
                 };
                 uint16_t
                     /* Either of these is set: the path from a greenlet that has ended to the next
@@ -215,6 +226,14 @@ struct bine_hub {
     unsigned runtimes;
     unsigned further;
     struct bine_exception_globals *further_globals[BINE_CXX_RUNTIMES - 1];
+    pid_t tid; /* the kernel's number of the thread */
+    /* The hub waits inside a turn: nobody waits for it. Other threads may look. */
+    atomic_bool asleep;
+    /* The watchdog's signal interrupted that wait. It is no signal of the program's. */
+    atomic_bool looked_into;
+    struct bine_watched watched;
+    struct bine_trace *trace;  /* NULL: events are not recorded (trace.h) */
+    uint32_t trace_generation; /* the last request for or against a trace that the hub has obeyed */
 };
 
 /* Returns the calling thread's hub, or NULL. The compiler never keeps it across a switch. A caller
@@ -286,6 +305,10 @@ void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
 /* across/errand.c: called when the hub ends. No greenlet waits for the errands of its greenlets any
  * more, and its inbox is closed. */
 void bine_errands_end(struct bine_hub *hub);
+
+/* watch/watchdog.c: called on the thread of a hub that has been made. Starts what BINE_WATCHDOG asks
+ * for, once for the process. */
+void bine_watchdog_meet(void);
 
 /* Adds `change` (+1 or -1) to the number of threads that belong to the runtime (offload). The
  * deadlock check ignores them: they never wake a greenlet on their own. */

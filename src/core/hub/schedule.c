@@ -140,7 +140,8 @@ static void turn_driver(struct bine_hub *hub, int64_t deadline)
     bool outer = hub->no_park;
     hub->no_park = true;
     hub->turns++;
-    if (hub->driver->turn(hub->driver, deadline) < 0)
+    if (hub->driver->turn(hub->driver, deadline) < 0 &&
+        !atomic_exchange_explicit(&hub->looked_into, false, memory_order_relaxed))
         bine_hub_signalled_unknown(hub);
     hub->no_park = outer;
 }
@@ -197,7 +198,9 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
         }
         /* See bine_hub_send: announce the wait, then look once more. */
         BINE_STORE_THEN_LOOK(&hub->inbox.waiting, true);
+        atomic_store_explicit(&hub->asleep, true, memory_order_relaxed);
         turn_driver(hub, atomic_load(&hub->inbox.first) ? 0 : deadline);
+        atomic_store_explicit(&hub->asleep, false, memory_order_relaxed);
         atomic_store_explicit(&hub->inbox.waiting, false, memory_order_relaxed);
         if (hub->recess)
             hub->recess->over(hub);

@@ -322,6 +322,12 @@ static bool epoll_verify(struct bine_poller *base)
     return true;
 }
 
+static bool epoll_due(struct bine_driver *driver)
+{
+    struct pollfd look = {.fd = set_of((struct epoll_poller *)driver), .events = POLLIN};
+    return bine_libc.poll(&look, 1, 0) > 0;
+}
+
 static struct bine_poller *open_poller(struct bine_hub *hub)
 {
     struct bine_poller *poller =
@@ -329,6 +335,7 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
     if (!poller)
         return NULL;
     poller->driver.turn = epoll_turn;
+    poller->driver.due = epoll_due;
     epoll_of(poller)->milliseconds = bine_under_valgrind();
     if (make_set(epoll_of(poller)) == 0) {
         poller->driver.close = epoll_close_poller;
