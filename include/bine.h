@@ -28,6 +28,7 @@
 #include "bine/semaphore.h"
 #include "bine/server.h"
 #include "bine/signal.h"
+#include "bine/trace.h"
 #include "bine/wait.h"
 #include "bine/watchdog.h"
 #include "bine/workers.h"

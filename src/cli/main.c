@@ -5,6 +5,7 @@
 
 #include "doctor.h"
 #include "inspect/commands.h"
+#include "trace.h"
 
 #ifdef BINE_WITH_LIBDW
 #define stack inspect_stack
@@ -33,6 +34,8 @@ static const struct {
     {"waits", inspect_waits, "waits PID|CORE          who waits for whom, and deadlocks"},
     {"tree", inspect_tree, "tree PID|CORE           who spawned whom"},
     {"leaks", inspect_leaks, "leaks PID|CORE          greenlets that nothing can wake any more"},
+    {"trace", trace,
+     "trace PID [-o FILE] [-t SECONDS]   what its greenlets do, as a file for Perfetto"},
 };
 
 static int usage(FILE *out, int status)

@@ -5,6 +5,7 @@
 #include "core/hub/park.h"
 #include "core/hub/schedule.h"
 #include "core/hub/streak.h"
+#include "core/hub/trace.h"
 
 static void kill_here(void *g)
 {
@@ -34,6 +35,7 @@ int bine_kill(bine_greenlet *g)
     if (g->state == BINE_DEAD || (g->attention & BINE_A_KILLED))
         return 0;
     g->attention |= BINE_A_KILLED;
+    bine_trace_event(hub, BINE_TRACE_KILL, g, hub->current);
     if (g->state == BINE_NEW) {
         /* It never runs. If it is in the ready queue already, the record stays there, dead, until
          * it is popped and its reference dropped. If it waits for its delay, nothing else refers to

@@ -4,10 +4,9 @@
 #include "core/hub/park.h"
 #include "core/hub/switch.h"
 
-static __attribute__((noinline)) int sleep_slowly(int64_t duration)
+static __attribute__((noinline)) int sleep_slowly(struct bine_hub *hub, int64_t duration)
 {
-    struct bine_hub *hub = bine_hub_get();
-    if (!hub)
+    if (!hub && !(hub = bine_hub_get()))
         return -1;
     if (duration == 0) {
         int error = __builtin_expect(hub->current->attention, 0) ? bine_cancelled(hub) : 0;
@@ -37,7 +36,7 @@ int bine_sleep(int64_t duration)
         if (__builtin_expect(next != NULL, 1))
             return bine_switch_over(hub, hub->current, next);
     }
-    return sleep_slowly(duration);
+    return sleep_slowly(hub, duration);
 }
 
 int bine_idle(void)

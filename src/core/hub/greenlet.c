@@ -16,6 +16,7 @@
 #include "park.h"
 #include "renew.h"
 #include "switch.h"
+#include "trace.h"
 
 /* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead
  * record, not foreign memory, and spawning costs no malloc. */
@@ -475,6 +476,7 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
 {
     struct bine_greenlet *next =
         hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
+    bine_trace_switch(hub, hub->current, next);
     if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
     bine_exceptions_drop(hub);

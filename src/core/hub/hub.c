@@ -19,6 +19,7 @@
 #include "park_times.h"
 #include "schedule.h"
 #include "streak.h"
+#include "trace.h"
 
 _Thread_local struct bine_hub *bine_hub_of_thread;
 
@@ -248,6 +249,8 @@ static void hub_after_fork_in_child(void)
     hub->root = self;
     hub->main_thread = true;
     hub->tid = getpid();
+    if (hub->trace)
+        hub->trace->tid = hub->tid;
     if (ending) {
         self->state = BINE_READY;
         self->all_next = self->all_previous = NULL;
@@ -403,6 +406,8 @@ bine_hub *bine_hub_get(void)
         return NULL;
     }
     bine_watchdog_meet();
+    bine_trace_meet();
+    bine_trace_look(hub);
     errno = saved_errno;
     return hub;
 
@@ -437,7 +442,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
 {
     hub->exchange = exchange;
-    hub->exchanging = exchange || hub->fibers || hub->further;
+    hub->exchanging = exchange || hub->fibers || hub->further || hub->trace;
 }
 
 /* ---- reaching a hub from other threads ------------------------------------------------------- */

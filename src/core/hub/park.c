@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "switch.h"
+#include "trace.h"
 
 /* Does this park listen to kill, scopes and interrupts? */
 static inline bool listens(const struct bine_greenlet *g, unsigned flags)
@@ -139,6 +140,8 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     const struct bine_around *around = hub->around;
     void *left = around ? around->leave(hub, g) : NULL;
     g->state = BINE_PARKED;
+    if (__builtin_expect(hub->trace != NULL, 0))
+        hub->trace->parks = true;
     bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
     int error = end(hub, g);
     if (around)

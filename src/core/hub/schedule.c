@@ -7,6 +7,7 @@
 #include "exceptions.h"
 #include "fiber.h"
 #include "park.h"
+#include "trace.h"
 
 /* On the stack that `to` has taken. */
 static inline __attribute__((always_inline)) void start(struct bine_hub *hub,
@@ -48,11 +49,10 @@ static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from,
         *hub->exception_globals = exceptions;
 }
 
-void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
-                            struct bine_greenlet *to)
+static __attribute__((noinline)) void switch_with_exchange(struct bine_hub *hub,
+                                                           struct bine_greenlet *from,
+                                                           struct bine_greenlet *to)
 {
-    if (from == to)
-        return;
     _Alignas(16) char room[hub->exchange ? hub->exchange->room + 1 : 1];
     if (hub->exchange)
         hub->exchange->pass(hub, from, to, room);
@@ -65,6 +65,19 @@ void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
     bine_exceptions_return(hub, &away);
     /* The room is in use until here. */
     __asm__ volatile("" : : "r"(room) : "memory");
+}
+
+void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to)
+{
+    bine_trace_switch(hub, from, to);
+    if (from == to)
+        return;
+    if (!hub->exchange && !hub->fibers && !hub->further) {
+        bine_switch_unchanged(hub, from, to);
+        return;
+    }
+    switch_with_exchange(hub, from, to);
 }
 
 BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub,
@@ -132,6 +145,7 @@ static bool deliver_messages(struct bine_hub *hub)
         first = next;
     }
     hub->no_park = outer;
+    bine_trace_ready(hub, BINE_TRACE_BY_MESSAGE);
     return true;
 }
 
@@ -143,6 +157,7 @@ static void turn_driver(struct bine_hub *hub, int64_t deadline)
     if (hub->driver->turn(hub->driver, deadline) < 0 &&
         !atomic_exchange_explicit(&hub->looked_into, false, memory_order_relaxed))
         bine_hub_signalled_unknown(hub);
+    bine_trace_ready(hub, BINE_TRACE_BY_POLLER);
     hub->no_park = outer;
 }
 
@@ -157,6 +172,7 @@ static bool fire_timers(struct bine_hub *hub)
     hub->no_park = true;
     bine_timers_fire(&hub->timers, now, BINE_SLICE_MAX);
     hub->ready.slept = hub->ready.tail;
+    bine_trace_ready(hub, BINE_TRACE_BY_TIMER);
     hub->no_park = outer;
     return true;
 }
@@ -183,6 +199,9 @@ static void attend_to_signals(struct bine_hub *hub)
 void bine_schedule_turn(struct bine_hub *hub, bool wait)
 {
     int saved_errno = errno;
+    bine_trace_look(hub);
+    bine_trace_ready(hub, (uintptr_t)hub->current);
+    bine_trace_event(hub, BINE_TRACE_TURN, NULL, NULL);
     bool some = deliver_messages(hub);
     some |= fire_timers(hub);
     if (wait && hub->recess && !some && bine_ready_empty(&hub->ready))
@@ -211,6 +230,7 @@ void bine_schedule_turn(struct bine_hub *hub, bool wait)
     }
     attend_to_signals(hub);
     bine_exceptions_follow(hub);
+    bine_trace_event(hub, BINE_TRACE_TURNED, NULL, NULL);
     renew_slice(hub);
     errno = saved_errno;
 }

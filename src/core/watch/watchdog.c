@@ -8,6 +8,7 @@
 #include <bine/watchdog.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include "core/hub/hub.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
+#include "trace_file.h"
 
 enum {
     LOOKS = 2,      /* in the time of the limit */
@@ -162,6 +164,7 @@ static void report(const struct bine_stuck *stuck)
 {
     static struct bine_sample sample;
     static int tries;
+    static char file[PATH_MAX];
     struct bine_maps maps;
     char *cause = NULL;
     uint32_t head = stuck->hub->watched.head;
@@ -180,6 +183,11 @@ static void report(const struct bine_stuck *stuck)
             write_all(text);
         free(text);
         free(cause);
+        if (bine_trace_save(file, sizeof file) && !report_to) {
+            write_all("  the trace is in ");
+            write_all(file);
+            write_all("\n");
+        }
     }
     bine_maps_free(&maps);
 }

@@ -18,6 +18,7 @@
 
 #include "confine.h"
 #include "libc/container_of.h"
+#include "core/hub/trace.h"
 #include "libc/libc.h"
 #include "offload_pool.h"
 
@@ -104,6 +105,7 @@ static void offload_deliver(struct bine_message *message)
     unsigned rights = atomic_load_explicit(&short_of_threads, memory_order_relaxed);
     if (rights && rights == bine_confine_rights())
         add_missing_thread();
+    bine_trace_event(job->hub, BINE_TRACE_OFFLOADED, job, NULL);
     job->done(job);
 }
 
@@ -409,6 +411,7 @@ void bine_offload_submit(struct bine_hub *hub, struct bine_offload_job *job)
 {
     int saved = errno;
     job->hub = hub;
+    bine_trace_event(hub, BINE_TRACE_OFFLOAD, job, hub->current);
     bine_pool_lock();
     if (bine_pool.bound == 0)
         offload_set_up();

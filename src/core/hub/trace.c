@@ -1,0 +1,136 @@
+/* Recording. See trace.h. */
+#include "trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct bine_trace_control bine_trace_control = {
+    .magic = BINE_TRACE_MAGIC,
+    .self = &bine_trace_control,
+    .version = BINE_TRACE_VERSION,
+    .room = BINE_TRACE_ROOM,
+    .greenlet_name = offsetof(struct bine_greenlet, name),
+    .greenlet_flags = offsetof(struct bine_greenlet, flags),
+    .greenlet_site = offsetof(struct bine_greenlet, site),
+    .greenlet_arg = offsetof(struct bine_greenlet, arg),
+    .flag_named = BINE_G_NAMED,
+    .flag_belongings = BINE_G_BELONGINGS,
+    .flag_root = BINE_G_ROOT,
+};
+
+static inline __attribute__((always_inline)) void put(struct bine_trace *trace, uint64_t ticks,
+                                                      enum bine_trace_kind kind, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t at = atomic_load_explicit(&trace->written, memory_order_relaxed);
+    struct bine_trace_event *event = &trace->events[at & (trace->room - 1)];
+    event->when = (ticks - trace->began_ticks) << 8 | (unsigned)kind;
+    event->a = a;
+    event->b = b;
+    event->c = c;
+    atomic_store_explicit(&trace->written, at + 1, memory_order_release);
+}
+
+void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b, uintptr_t c)
+{
+    put(hub->trace, bine_trace_ticks(), kind, a, b, c);
+}
+
+/* The name that the spawn was given: it may be gone when the ring is read. */
+static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64_t ticks, const struct bine_greenlet *g)
+{
+    put(trace, ticks, BINE_TRACE_SPAWN, (uintptr_t)g, (uintptr_t)g->site, (uintptr_t)g->arg);
+    if (!(g->flags & BINE_G_NAMED))
+        return;
+    size_t size = strlen(g->name);
+    for (size_t at = 0; at < size && at < 64; at += 16) {
+        uint64_t words[2] = {0};
+        memcpy(words, g->name + at, size - at < 16 ? size - at : 16);
+        put(trace, ticks, BINE_TRACE_NAME, (uintptr_t)g, words[0], words[1]);
+    }
+}
+
+static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub, struct bine_trace *trace,
+                                                            uint64_t ticks, uintptr_t by)
+{
+    const struct bine_ready *ready = &hub->ready;
+    for (; trace->seen != ready->tail; trace->seen++) {
+        const struct bine_greenlet *g = ready->slots[trace->seen & ready->mask];
+        if (g->state == BINE_NEW)
+            put_spawn(trace, ticks, g);
+        else if ((uintptr_t)g != by) /* else it yields */
+            put(trace, ticks, BINE_TRACE_WAKE, (uintptr_t)g, by, 0);
+    }
+}
+
+void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by)
+{
+    put_ready(hub, hub->trace, bine_trace_ticks(), by);
+}
+
+void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+{
+    struct bine_trace *trace = hub->trace;
+    uint64_t ticks = bine_trace_ticks();
+    put_ready(hub, trace, ticks, (uintptr_t)from);
+    if (__builtin_expect(from->state == BINE_DEAD, 0))
+        put(trace, ticks, BINE_TRACE_END, (uintptr_t)from, 0, 0);
+    if (!trace->parks) {
+        put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, 0, 0);
+        return;
+    }
+    trace->parks = false;
+    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, (uintptr_t)from->verb, from->object);
+}
+
+/* ---- on and off ------------------------------------------------------------------------------ */
+
+static struct bine_trace *ring_of(const struct bine_hub *hub)
+{
+    for (struct bine_trace *trace = atomic_load(&bine_trace_control.rings); trace; trace = trace->next)
+        if (trace->hub == hub)
+            return trace;
+    return NULL;
+}
+
+/* NULL: there is no memory, and the hub records nothing. */
+static struct bine_trace *make_ring(struct bine_hub *hub)
+{
+    struct bine_trace *trace = calloc(1, sizeof *trace);
+    size_t room = 1024;
+    while (room < bine_trace_control.room && room < (size_t)1 << 24)
+        room *= 2;
+    struct bine_trace_event *events = trace ? calloc(room, sizeof *events) : NULL;
+    if (!events) {
+        free(trace);
+        return NULL;
+    }
+    trace->hub = hub;
+    trace->events = events;
+    trace->room = room;
+    trace->next = atomic_load(&bine_trace_control.rings);
+    while (!atomic_compare_exchange_weak(&bine_trace_control.rings, &trace->next, trace)) {
+    }
+    return trace;
+}
+
+void bine_trace_obey(struct bine_hub *hub)
+{
+    hub->trace_generation = atomic_load(&bine_trace_control.wanted);
+    struct bine_trace *trace = NULL;
+    if (hub->trace_generation & 1 && !(trace = ring_of(hub)))
+        trace = make_ring(hub);
+    if (trace) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        atomic_store(&trace->written, 0);
+        trace->began_ticks = bine_trace_ticks();
+        trace->began = now.tv_sec * BINE_SECOND + now.tv_nsec;
+        trace->tid = hub->tid;
+        trace->seen = hub->ready.tail;
+    }
+    hub->trace = trace;
+    bine_hub_set_exchange(hub, hub->exchange);
+    if (trace)
+        bine_trace_note_switch(hub, hub->current, hub->current);
+}
