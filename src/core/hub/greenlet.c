@@ -476,7 +476,10 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
 {
     struct bine_greenlet *next =
         hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub);
-    bine_trace_switch(hub, hub->current, next);
+    if (__builtin_expect(hub->trace != NULL, 0)) {
+        bine_trace_note_end(hub, hub->current);
+        bine_trace_note_switch(hub, hub->current, next);
+    }
     if (hub->exchange)
         hub->exchange->pass(hub, NULL, next, NULL);
     bine_exceptions_drop(hub);

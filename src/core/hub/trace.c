@@ -19,6 +19,19 @@ struct bine_trace_control bine_trace_control = {
     .flag_root = BINE_G_ROOT,
 };
 
+/* In a section of its own, as tracers expect. */
+#ifdef BINE_PROBE_SEMAPHORE
+__attribute__((section(".probes"))) volatile unsigned short bine_probes;
+BINE_PROBE_SEMAPHORE(spawn)
+BINE_PROBE_SEMAPHORE(switch)
+BINE_PROBE_SEMAPHORE(park)
+BINE_PROBE_SEMAPHORE(wake)
+BINE_PROBE_SEMAPHORE(end)
+BINE_PROBE_SEMAPHORE(kill)
+#else
+volatile unsigned short bine_probes;
+#endif
+
 static inline __attribute__((always_inline)) void put(struct bine_trace *trace, uint64_t ticks,
                                                       enum bine_trace_kind kind, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -34,12 +47,15 @@ static inline __attribute__((always_inline)) void put(struct bine_trace *trace, 
 void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b, uintptr_t c)
 {
     put(hub->trace, bine_trace_ticks(), kind, a, b, c);
+    if (kind == BINE_TRACE_KILL)
+        BINE_PROBE(kill, a, b, c);
 }
 
 /* The name that the spawn was given: it may be gone when the ring is read. */
 static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64_t ticks, const struct bine_greenlet *g)
 {
     put(trace, ticks, BINE_TRACE_SPAWN, (uintptr_t)g, (uintptr_t)g->site, (uintptr_t)g->arg);
+    BINE_PROBE(spawn, g, g->site, g->arg);
     if (!(g->flags & BINE_G_NAMED))
         return;
     size_t size = strlen(g->name);
@@ -58,8 +74,10 @@ static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub
         const struct bine_greenlet *g = ready->slots[trace->seen & ready->mask];
         if (g->state == BINE_NEW)
             put_spawn(trace, ticks, g);
-        else if ((uintptr_t)g != by) /* else it yields */
+        else if ((uintptr_t)g != by) { /* else it yields */
             put(trace, ticks, BINE_TRACE_WAKE, (uintptr_t)g, by, 0);
+            BINE_PROBE(wake, g, by, 0);
+        }
     }
 }
 
@@ -73,14 +91,20 @@ void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from, st
     struct bine_trace *trace = hub->trace;
     uint64_t ticks = bine_trace_ticks();
     put_ready(hub, trace, ticks, (uintptr_t)from);
-    if (__builtin_expect(from->state == BINE_DEAD, 0))
-        put(trace, ticks, BINE_TRACE_END, (uintptr_t)from, 0, 0);
-    if (!trace->parks) {
-        put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, 0, 0);
-        return;
-    }
+    bool parks = trace->parks;
     trace->parks = false;
-    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, (uintptr_t)from->verb, from->object);
+    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, parks ? (uintptr_t)from->verb : 0, parks ? from->object : 0);
+    if (parks)
+        BINE_PROBE(park, from, from->verb, from->object);
+    BINE_PROBE(switch, from, to, 0);
+}
+
+void bine_trace_note_end(struct bine_hub *hub, struct bine_greenlet *from)
+{
+    uint64_t ticks = bine_trace_ticks();
+    put_ready(hub, hub->trace, ticks, (uintptr_t)from);
+    put(hub->trace, ticks, BINE_TRACE_END, (uintptr_t)from, 0, 0);
+    BINE_PROBE(end, from, from->arg, from->error);
 }
 
 /* ---- on and off ------------------------------------------------------------------------------ */
@@ -116,9 +140,10 @@ static struct bine_trace *make_ring(struct bine_hub *hub)
 
 void bine_trace_obey(struct bine_hub *hub)
 {
-    hub->trace_generation = atomic_load(&bine_trace_control.wanted);
+    hub->trace_generation = bine_trace_asked();
     struct bine_trace *trace = NULL;
-    if (hub->trace_generation & 1 && !(trace = ring_of(hub)))
+    /* A probe needs no ring, but what calls it does. */
+    if (hub->trace_generation & 3 && !(trace = ring_of(hub)))
         trace = make_ring(hub);
     if (trace) {
         struct timespec now;

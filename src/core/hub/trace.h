@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "hub.h"
+#include "probe.h"
 
 enum bine_trace_kind {
     BINE_TRACE_SWITCH = 1, /* to a greenlet; the verb (0: a yield) and the object of the one that is left */
@@ -93,13 +94,18 @@ static inline uint64_t bine_trace_ticks(void)
  * the process. */
 void bine_trace_meet(void);
 
-/* The hub does what bine_trace_control.wanted asks for. */
+/* What is asked for: the word of the control block, and whether a tracer is attached to a probe. */
+static inline uint32_t bine_trace_asked(void)
+{
+    return (uint32_t)atomic_load_explicit(&bine_trace_control.wanted, memory_order_relaxed) << 1 | (bine_probes != 0);
+}
+
+/* The hub does what is asked for. */
 void bine_trace_obey(struct bine_hub *hub);
 
 static inline void bine_trace_look(struct bine_hub *hub)
 {
-    if (__builtin_expect(
-            hub->trace_generation != atomic_load_explicit(&bine_trace_control.wanted, memory_order_relaxed), 0))
+    if (__builtin_expect(hub->trace_generation != bine_trace_asked(), 0))
         bine_trace_obey(hub);
 }
 
@@ -109,6 +115,7 @@ void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t 
 /* What is new in the ready queue was woken by this greenlet or cause. */
 void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by);
 void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+void bine_trace_note_end(struct bine_hub *hub, struct bine_greenlet *from);
 
 static inline void bine_trace_event(struct bine_hub *hub, enum bine_trace_kind kind, const void *a, const void *b)
 {

@@ -128,3 +128,15 @@ TEST(memory_that_lies_ends_the_reader_in_order)
     CHECK_EQ(write_all((uintptr_t)&control), EPROTO);
     CHECK_EQ(write_all(8), EFAULT);
 }
+
+TEST(a_tracer_at_a_probe_lets_hubs_leave_the_short_path)
+{
+    struct bine_hub *hub = bine_hub_get();
+    CHECK(!hub->trace);
+    bine_probes++; /* as the kernel does it */
+    CHECK_OK(bine_sleep(1));
+    CHECK(hub->trace);
+    bine_probes--;
+    CHECK_OK(bine_sleep(1));
+    CHECK(!hub->trace);
+}
