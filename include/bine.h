@@ -16,6 +16,7 @@
 #include "bine/io.h"
 #include "bine/lock.h"
 #include "bine/mailbox.h"
+#include "bine/metrics.h"
 #include "bine/names.h"
 #include "bine/object.h"
 #include "bine/offload.h"

@@ -4,6 +4,7 @@
 #include <bine/dial.h>
 #include <bine/greenlet.h>
 #include <bine/hub.h>
+#include <bine/metrics.h>
 #include <bine/reader.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -64,6 +65,14 @@ static bool show_figures(int fd)
         hub->timers.count, bine_version());
 }
 
+static bool show_metrics(int fd)
+{
+    char *text = bine_metrics();
+    bool sent = text ? bine_send_all(fd, text, strlen(text)) == 0 : say(fd, "%s\n", bine_strerror(errno));
+    free(text);
+    return sent;
+}
+
 /* By address as the list shows it; only what is in the hub's list of living greenlets is
  * touched. */
 static bool kill_greenlet(int fd, const char *address)
@@ -90,6 +99,8 @@ static bool obey(int fd, const char *line)
         return list_greenlets(fd);
     if (strcmp(line, "figures") == 0)
         return show_figures(fd);
+    if (strcmp(line, "metrics") == 0)
+        return show_metrics(fd);
     if (strncmp(line, "kill ", 5) == 0)
         return kill_greenlet(fd, line + 5);
     if (strcmp(line, "quit") == 0 || strcmp(line, "exit") == 0)
@@ -99,6 +110,7 @@ static bool obey(int fd, const char *line)
     return say(fd, "commands:\n"
                    "  greenlets       who is there and what each waits for\n"
                    "  figures         of this thread's hub\n"
+                   "  metrics         of all hubs, for Prometheus\n"
                    "  kill ADDRESS    cancel a greenlet\n"
                    "  help\n"
                    "  quit\n");

@@ -26,6 +26,7 @@ static void exchanges_of_nothing(void)
     REFUSED(bine_http_begin, NULL, 200, NULL, 0);
     REFUSED(bine_http_write, NULL, "x", 1);
     REFUSED(bine_http_abort, NULL);
+    IGNORED(bine_http_metrics, NULL, NULL);
     REFUSED(bine_http_status, NULL);
     NOTHING(bine_http_url, NULL);
     HARMLESS(bine_http_close, 0, NULL);

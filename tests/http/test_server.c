@@ -37,6 +37,22 @@ TEST(http_answers_what_came_at_once_in_order)
     stop();
 }
 
+TEST(http_answers_with_figures_for_prometheus)
+{
+    start(bine_http_metrics);
+    HAS(talk(LAST("/metrics")), "HTTP/1.1 200 OK");
+    HAS(heard, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+    HAS(heard, "\n# TYPE bine_switches counter\n");
+    CHECK(strcmp(heard + strlen(heard) - 6, "# EOF\n") == 0);
+    /* this thread's hub, whose greenlets are the server's and this connection's at least */
+    char hub[64];
+    snprintf(hub, sizeof hub, "\nbine_greenlets{hub=\"%d\"} ", (int)getpid());
+    const char *line = strstr(heard, hub);
+    CHECK(line != NULL);
+    CHECK_GE(atoi(line + strlen(hub)), 2);
+    stop();
+}
+
 TEST(http_takes_requests_in_pieces)
 {
     static const char request[] = "\r\n" GET("/");

@@ -143,6 +143,13 @@ static void hubs(void)
     EXCEPTED(bine_simulate, "takes any seed");
     EXCEPTED(bine_guard_name, "has no arguments");
     EXCEPTED(bine_version, "has no arguments");
+    REFUSED(bine_watchdog_start, BINE_MS - 1, NULL, NULL);
+    REFUSED(bine_watchdog_start, -1, NULL, NULL);
+    EXCEPTED(bine_watchdog_stop, "has no arguments");
+    REFUSED(bine_trace_start, SIZE_MAX);
+    EXCEPTED(bine_trace_stop, "has no arguments");
+    EXCEPTED(bine_trace_write, "errno of write(2)");
+    EXCEPTED(bine_metrics, "has no arguments");
     EXCEPTED(bine_now, "has no arguments");
     REFUSED(bine_deadline, -1);
     HARMLESS(bine_left, 0, -1);

@@ -5,9 +5,11 @@
  */
 #include "monitor.h"
 
+#include <bine/metrics.h>
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "core/report/dump.h"
@@ -21,6 +23,17 @@ static PyObject *py_dump(PyObject *module, PyObject *unused)
     if (!bine_carrier_current()) /* the first call on this thread makes its hub */
         return NULL;
     return bine_py_dump_text();
+}
+
+static PyObject *py_metrics(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    char *text = bine_metrics();
+    if (!text)
+        return PyErr_NoMemory();
+    PyObject *result = PyUnicode_FromString(text);
+    free(text);
+    return result;
 }
 
 /*
@@ -143,6 +156,9 @@ static PyMethodDef functions[] = {
     {"dump", py_dump, METH_NOARGS,
      "dump()\n--\n\nThe greenlets of this thread and what each waits for, as text. Does not "
      "switch."},
+    {"metrics", py_metrics, METH_NOARGS,
+     "metrics()\n--\n\nThe figures of all hubs of the process as OpenMetrics text, which "
+     "Prometheus reads. Any thread; does not switch."},
     {"look", py_look, METH_O,
      "look(greenlet)\n--\n\nThe thread of that greenlet: (how often its greenlets have switched, "
      "the one that runs now, its frame). None for the latter\n"
