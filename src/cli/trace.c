@@ -65,10 +65,11 @@ static bool parse(int count, char **arguments, struct wish *wish)
 
 static int complain(pid_t pid, int error)
 {
-    const char *what = error == EPERM || error == EACCES ? "this user may not trace it (ptrace(2), Yama's ptrace_scope)"
-                       : error == ESRCH                  ? "there is no such process"
-                       : error == ENOENT                 ? "it has no libbine with a trace of this version"
-                                                         : strerror(error);
+    const char *what = error == EPERM || error == EACCES
+                           ? "this user may not trace it (ptrace(2), Yama's ptrace_scope)"
+                       : error == ESRCH  ? "there is no such process"
+                       : error == ENOENT ? "it has no libbine with a trace of this version"
+                                         : strerror(error);
     fprintf(stderr, "bine trace: process %d: %s\n", (int)pid, what);
     return 1;
 }
@@ -76,7 +77,8 @@ static int complain(pid_t pid, int error)
 static int set_wanted(pid_t pid, uintptr_t control, uint32_t wanted)
 {
     struct iovec local = {&wanted, sizeof wanted},
-                 remote = {(void *)(control + offsetof(struct bine_trace_control, wanted)), sizeof wanted};
+                 remote = {(void *)(control + offsetof(struct bine_trace_control, wanted)),
+                           sizeof wanted};
     return process_vm_writev(pid, &local, 1, &remote, 1, 0) == (ssize_t)sizeof wanted ? 0 : errno;
 }
 

@@ -68,7 +68,8 @@ static bool show_figures(int fd)
 static bool show_metrics(int fd)
 {
     char *text = bine_metrics();
-    bool sent = text ? bine_send_all(fd, text, strlen(text)) == 0 : say(fd, "%s\n", bine_strerror(errno));
+    bool sent =
+        text ? bine_send_all(fd, text, strlen(text)) == 0 : say(fd, "%s\n", bine_strerror(errno));
     free(text);
     return sent;
 }

@@ -75,7 +75,8 @@ static void add(struct bine_hub *hub, void *arg)
     read_figures(hub, &all->hubs[all->count++]);
 }
 
-#define FAMILY(out, name, type, help) fprintf(out, "# TYPE " name " " type "\n# HELP " name " " help "\n")
+#define FAMILY(out, name, type, help) \
+    fprintf(out, "# TYPE " name " " type "\n# HELP " name " " help "\n")
 
 #define EACH(out, all, name, type, help, suffix, member)                              \
     do {                                                                              \
@@ -91,17 +92,22 @@ static void write_metrics(FILE *out, const struct all *all)
     fprintf(out, "bine_info{version=\"%s\",guard=\"%s\"} 1\n", bine_version(), bine_guard_name());
     FAMILY(out, "bine_hub", "info", "The poller of each hub.");
     for (size_t i = 0; i < all->count; i++)
-        fprintf(out, "bine_hub_info{hub=\"%d\",poller=\"%s\"} 1\n", (int)all->hubs[i].tid, all->hubs[i].poller);
+        fprintf(out, "bine_hub_info{hub=\"%d\",poller=\"%s\"} 1\n", (int)all->hubs[i].tid,
+                all->hubs[i].poller);
     EACH(out, all, "bine_greenlets", "gauge", "Greenlets that have not ended.", "", greenlets);
-    EACH(out, all, "bine_ready_greenlets", "gauge", "Greenlets that wait for the processor.", "", ready);
+    EACH(out, all, "bine_ready_greenlets", "gauge", "Greenlets that wait for the processor.", "",
+         ready);
     EACH(out, all, "bine_timers", "gauge", "Timers that run.", "", timers);
-    EACH(out, all, "bine_operations", "gauge", "Operations of the poller in flight.", "", operations);
+    EACH(out, all, "bine_operations", "gauge", "Operations of the poller in flight.", "",
+         operations);
     EACH(out, all, "bine_hub_asleep", "gauge", "1 while the hub waits for events.", "", asleep);
-    EACH(out, all, "bine_switches", "counter", "Switches from one greenlet to the next.", "_total", switches);
+    EACH(out, all, "bine_switches", "counter", "Switches from one greenlet to the next.", "_total",
+         switches);
     EACH(out, all, "bine_turns", "counter", "Looks at timers and poller.", "_total", turns);
     FAMILY(out, "bine_offload_threads", "gauge", "Threads of the offload pool.");
     fprintf(out, "bine_offload_threads %zu\n", bine_offload_threads());
-    FAMILY(out, "bine_offload_queued", "gauge", "Calls that wait for a thread of the offload pool.");
+    FAMILY(out, "bine_offload_queued", "gauge",
+           "Calls that wait for a thread of the offload pool.");
     fprintf(out, "bine_offload_queued %zu\n# EOF\n", bine_offload_queued());
 }
 

@@ -23,7 +23,8 @@ static void write_stack(int fd)
     if (!Py_IsInitialized() || !hub)
         return; /* the interpreter ends */
     const struct bine_carrier *carrier = bine_carrier_of(hub->current);
-    PyThreadState *state = carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
+    PyThreadState *state =
+        carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
     if (state)
         traceback(fd, state);
 }
@@ -47,9 +48,11 @@ static PyObject *py_watchdog(PyObject *module, PyObject *seconds)
 
 static PyMethodDef functions[] = {
     {"watchdog", py_watchdog, METH_O,
-     "watchdog(seconds)\n--\n\nReport on standard error each greenlet that lets no other one run for so long while "
+     "watchdog(seconds)\n--\n\nReport on standard error each greenlet that lets no other one run "
+     "for so long while "
      "others wait: what it does, its "
-     "C stack and its Python\nstack. Watches all threads. None: no more. ValueError if seconds is less than 0.001. Any "
+     "C stack and its Python\nstack. Watches all threads. None: no more. ValueError if seconds is "
+     "less than 0.001. Any "
      "thread; does not switch."},
     {NULL, NULL, 0, NULL},
 };

@@ -14,8 +14,9 @@
 #include <sys/sdt.h>
 #define BINE_PROBE(name, ...) BINE_PROBE_OF(name, __VA_ARGS__)
 #define BINE_PROBE_OF(name, a, b, c) DTRACE_PROBE3(bine, name, a, b, c)
-#define BINE_PROBE_SEMAPHORE(name) \
-    extern __attribute__((alias("bine_probes"), visibility("hidden"))) volatile unsigned short bine_##name##_semaphore;
+#define BINE_PROBE_SEMAPHORE(name)              \
+    extern __attribute__((alias("bine_probes"), \
+                          visibility("hidden"))) volatile unsigned short bine_##name##_semaphore;
 #else
 #define BINE_PROBE(name, a, b, c) ((void)(a), (void)(b), (void)(c))
 #endif

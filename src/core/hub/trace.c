@@ -33,7 +33,8 @@ volatile unsigned short bine_probes;
 #endif
 
 static inline __attribute__((always_inline)) void put(struct bine_trace *trace, uint64_t ticks,
-                                                      enum bine_trace_kind kind, uint64_t a, uint64_t b, uint64_t c)
+                                                      enum bine_trace_kind kind, uint64_t a,
+                                                      uint64_t b, uint64_t c)
 {
     uint64_t at = atomic_load_explicit(&trace->written, memory_order_relaxed);
     struct bine_trace_event *event = &trace->events[at & (trace->room - 1)];
@@ -44,7 +45,8 @@ static inline __attribute__((always_inline)) void put(struct bine_trace *trace, 
     atomic_store_explicit(&trace->written, at + 1, memory_order_release);
 }
 
-void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b, uintptr_t c)
+void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b,
+                     uintptr_t c)
 {
     put(hub->trace, bine_trace_ticks(), kind, a, b, c);
     if (kind == BINE_TRACE_KILL)
@@ -52,7 +54,8 @@ void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t 
 }
 
 /* The name that the spawn was given: it may be gone when the ring is read. */
-static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64_t ticks, const struct bine_greenlet *g)
+static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64_t ticks,
+                                                const struct bine_greenlet *g)
 {
     put(trace, ticks, BINE_TRACE_SPAWN, (uintptr_t)g, (uintptr_t)g->site, (uintptr_t)g->arg);
     BINE_PROBE(spawn, g, g->site, g->arg);
@@ -66,7 +69,8 @@ static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64
     }
 }
 
-static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub, struct bine_trace *trace,
+static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub,
+                                                            struct bine_trace *trace,
                                                             uint64_t ticks, uintptr_t by)
 {
     const struct bine_ready *ready = &hub->ready;
@@ -86,14 +90,16 @@ void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by)
     put_ready(hub, hub->trace, bine_trace_ticks(), by);
 }
 
-void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to)
 {
     struct bine_trace *trace = hub->trace;
     uint64_t ticks = bine_trace_ticks();
     put_ready(hub, trace, ticks, (uintptr_t)from);
     bool parks = trace->parks;
     trace->parks = false;
-    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, parks ? (uintptr_t)from->verb : 0, parks ? from->object : 0);
+    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, parks ? (uintptr_t)from->verb : 0,
+        parks ? from->object : 0);
     if (parks)
         BINE_PROBE(park, from, from->verb, from->object);
     BINE_PROBE(switch, from, to, 0);
@@ -111,7 +117,8 @@ void bine_trace_note_end(struct bine_hub *hub, struct bine_greenlet *from)
 
 static struct bine_trace *ring_of(const struct bine_hub *hub)
 {
-    for (struct bine_trace *trace = atomic_load(&bine_trace_control.rings); trace; trace = trace->next)
+    for (struct bine_trace *trace = atomic_load(&bine_trace_control.rings); trace;
+         trace = trace->next)
         if (trace->hub == hub)
             return trace;
     return NULL;

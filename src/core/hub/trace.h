@@ -20,16 +20,17 @@
 #include "probe.h"
 
 enum bine_trace_kind {
-    BINE_TRACE_SWITCH = 1, /* to a greenlet; the verb (0: a yield) and the object of the one that is left */
-    BINE_TRACE_WAKE,       /* of a greenlet, by a greenlet or a cause */
-    BINE_TRACE_SPAWN,      /* of a greenlet, at a site, with an argument */
-    BINE_TRACE_NAME,       /* of a greenlet: the next 16 bytes of its name */
-    BINE_TRACE_END,        /* of a greenlet */
-    BINE_TRACE_KILL,       /* of a greenlet, by a greenlet */
-    BINE_TRACE_TURN,       /* begins */
-    BINE_TRACE_TURNED,     /* the turn is over */
-    BINE_TRACE_OFFLOAD,    /* of a greenlet, begins */
-    BINE_TRACE_OFFLOADED,  /* it is over */
+    BINE_TRACE_SWITCH =
+        1, /* to a greenlet; the verb (0: a yield) and the object of the one that is left */
+    BINE_TRACE_WAKE,      /* of a greenlet, by a greenlet or a cause */
+    BINE_TRACE_SPAWN,     /* of a greenlet, at a site, with an argument */
+    BINE_TRACE_NAME,      /* of a greenlet: the next 16 bytes of its name */
+    BINE_TRACE_END,       /* of a greenlet */
+    BINE_TRACE_KILL,      /* of a greenlet, by a greenlet */
+    BINE_TRACE_TURN,      /* begins */
+    BINE_TRACE_TURNED,    /* the turn is over */
+    BINE_TRACE_OFFLOAD,   /* of a greenlet, begins */
+    BINE_TRACE_OFFLOADED, /* it is over */
 };
 
 /* What woke a greenlet, if no greenlet did. */
@@ -97,7 +98,8 @@ void bine_trace_meet(void);
 /* What is asked for: the word of the control block, and whether a tracer is attached to a probe. */
 static inline uint32_t bine_trace_asked(void)
 {
-    return (uint32_t)atomic_load_explicit(&bine_trace_control.wanted, memory_order_relaxed) << 1 | (bine_probes != 0);
+    return (uint32_t)atomic_load_explicit(&bine_trace_control.wanted, memory_order_relaxed) << 1 |
+           (bine_probes != 0);
 }
 
 /* The hub does what is asked for. */
@@ -111,13 +113,16 @@ static inline void bine_trace_look(struct bine_hub *hub)
 
 /* The following record only if the hub has a ring, and so may be called anywhere outside of hot
  * paths. */
-void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b, uintptr_t c);
+void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t a, uintptr_t b,
+                     uintptr_t c);
 /* What is new in the ready queue was woken by this greenlet or cause. */
 void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by);
-void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to);
+void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to);
 void bine_trace_note_end(struct bine_hub *hub, struct bine_greenlet *from);
 
-static inline void bine_trace_event(struct bine_hub *hub, enum bine_trace_kind kind, const void *a, const void *b)
+static inline void bine_trace_event(struct bine_hub *hub, enum bine_trace_kind kind, const void *a,
+                                    const void *b)
 {
     if (__builtin_expect(hub->trace != NULL, 0))
         bine_trace_note(hub, kind, (uintptr_t)a, (uintptr_t)b, 0);
@@ -129,7 +134,8 @@ static inline void bine_trace_ready(struct bine_hub *hub, uintptr_t by)
         bine_trace_note_ready(hub, by);
 }
 
-static inline void bine_trace_switch(struct bine_hub *hub, struct bine_greenlet *from, struct bine_greenlet *to)
+static inline void bine_trace_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                                     struct bine_greenlet *to)
 {
     if (__builtin_expect(hub->trace != NULL, 0))
         bine_trace_note_switch(hub, from, to);

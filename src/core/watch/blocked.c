@@ -16,7 +16,8 @@ enum {
 /* libc's own objects: a call is made by the first frame outside of them. */
 static bool of_libc(const char *object)
 {
-    static const char *const names[] = {"libc.so", "libc-", "libpthread", "ld-linux", "ld-2", "[vdso]"};
+    static const char *const names[] = {"libc.so",  "libc-", "libpthread",
+                                        "ld-linux", "ld-2",  "[vdso]"};
     const char *base = bine_place_base(object);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(base, names[i], strlen(names[i])) == 0)
@@ -49,7 +50,8 @@ static void describe_place(const struct bine_place *place, bool exactly, char *t
     if (!place->function[0])
         snprintf(text, size, "%s+%#lx", object, (unsigned long)place->offset);
     else if (exactly)
-        snprintf(text, size, "%s+%#lx in %s", place->function, (unsigned long)place->offset, object);
+        snprintf(text, size, "%s+%#lx in %s", place->function, (unsigned long)place->offset,
+                 object);
     else
         snprintf(text, size, "%s in %s", place->function, object);
 }
@@ -58,9 +60,10 @@ static void describe_place(const struct bine_place *place, bool exactly, char *t
 static void describe_descriptor(const struct bine_sample *sample, char *text, size_t size)
 {
     static const long by_descriptor[] = {
-        SYS_read,    SYS_write,  SYS_readv,   SYS_writev,    SYS_pread64,   SYS_pwrite64,  SYS_recvfrom,
-        SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_accept,    SYS_accept4,   SYS_connect,   SYS_flock,
-        SYS_fcntl,   SYS_ioctl,  SYS_fsync,   SYS_fdatasync, SYS_fallocate, SYS_ftruncate,
+        SYS_read,     SYS_write,    SYS_readv,     SYS_writev,    SYS_pread64,
+        SYS_pwrite64, SYS_recvfrom, SYS_recvmsg,   SYS_sendto,    SYS_sendmsg,
+        SYS_accept,   SYS_accept4,  SYS_connect,   SYS_flock,     SYS_fcntl,
+        SYS_ioctl,    SYS_fsync,    SYS_fdatasync, SYS_fallocate, SYS_ftruncate,
     };
     *text = 0;
     for (size_t i = 0; i < sizeof by_descriptor / sizeof *by_descriptor; i++) {
@@ -70,13 +73,15 @@ static void describe_descriptor(const struct bine_sample *sample, char *text, si
         snprintf(path, sizeof path, "/proc/self/fd/%d", (int)sample->arguments[0]);
         ssize_t n = readlink(path, target, sizeof target - 1);
         target[n > 0 ? n : 0] = 0;
-        snprintf(text, size, "  descriptor %d%s%s\n", (int)sample->arguments[0], n > 0 ? ": " : "", target);
+        snprintf(text, size, "  descriptor %d%s%s\n", (int)sample->arguments[0], n > 0 ? ": " : "",
+                 target);
     }
 }
 
 /* glibc keeps the number of a mutex's owner 8 bytes behind its futex word. It is believed if there
  * is such a thread. */
-static void describe_owner(const struct bine_sample *sample, const char *function, char *text, size_t size)
+static void describe_owner(const struct bine_sample *sample, const char *function, char *text,
+                           size_t size)
 {
     *text = 0;
     if (sample->call != SYS_futex || !strstr(function, "mutex"))
@@ -92,7 +97,8 @@ static void describe_owner(const struct bine_sample *sample, const char *functio
     if (fgets(name, sizeof name, file))
         name[strcspn(name, "\n")] = 0;
     fclose(file);
-    snprintf(text, size, "  the lock %#lx is held by thread %d (%s)\n", sample->arguments[0], owner, name);
+    snprintf(text, size, "  the lock %#lx is held by thread %d (%s)\n", sample->arguments[0], owner,
+             name);
 }
 
 /* Where the sample was taken, sorted by what matters. */
@@ -103,7 +109,8 @@ struct scene {
     bool in_libc, has_caller;
 };
 
-static void set_scene(const struct bine_sample *sample, const struct bine_maps *maps, struct scene *scene)
+static void set_scene(const struct bine_sample *sample, const struct bine_maps *maps,
+                      struct scene *scene)
 {
     *scene = (struct scene){0};
     for (int i = 0; i < sample->count && !scene->has_caller; i++) {
@@ -126,10 +133,12 @@ static void set_scene(const struct bine_sample *sample, const struct bine_maps *
 
 static bool is_bine(const struct bine_place *place)
 {
-    return strncmp(bine_place_base(place->object), "libbine", 7) == 0 || strncmp(place->function, "bine_", 5) == 0;
+    return strncmp(bine_place_base(place->object), "libbine", 7) == 0 ||
+           strncmp(place->function, "bine_", 5) == 0;
 }
 
-static void describe_cause(const struct bine_sample *sample, const struct scene *scene, char *text, size_t size)
+static void describe_cause(const struct bine_sample *sample, const struct scene *scene, char *text,
+                           size_t size)
 {
     char caller[LINE / 2], number[32];
     const char *call = bine_sample_call_name(sample->call), *function = plain_name(&scene->call);
@@ -141,27 +150,35 @@ static void describe_cause(const struct bine_sample *sample, const struct scene 
     if (!sample->count)
         snprintf(text, size, "what it does could not be read");
     else if (!sample->in_call && scene->in_libc && scene->has_caller)
-        snprintf(text, size, "it computes in %s(), called by %s", *function ? function : "libc", caller);
+        snprintf(text, size, "it computes in %s(), called by %s", *function ? function : "libc",
+                 caller);
     else if (!sample->in_call)
         snprintf(text, size, "it computes in %s", caller);
     else if (!scene->in_libc)
-        snprintf(text, size, "%s, a system call that %s makes itself, so it cannot be patched", call, caller);
+        snprintf(text, size, "%s, a system call that %s makes itself, so it cannot be patched",
+                 call, caller);
     else if (!scene->has_caller)
         snprintf(text, size, "%s, a system call inside libc", call);
     else if (strcmp(function, "syscall") == 0)
-        snprintf(text, size, "%s by syscall(), called by %s, which is not patched: see `bine doctor`", call, caller);
+        snprintf(text, size,
+                 "%s by syscall(), called by %s, which is not patched: see `bine doctor`", call,
+                 caller);
     else if (is_bine(&scene->caller))
-        snprintf(text, size, "%s(), which Bine called for it: the kernel can not wait for this one otherwise",
+        snprintf(text, size,
+                 "%s(), which Bine called for it: the kernel can not wait for this one otherwise",
                  *function ? function : call);
     else if (can_be_patched(function) || can_be_patched(scene->call.function))
-        snprintf(text, size, "%s() called by %s, which is not patched: see `bine doctor`", function, caller);
+        snprintf(text, size, "%s() called by %s, which is not patched: see `bine doctor`", function,
+                 caller);
     else
-        snprintf(text, size, "%s() called by %s (system call %s)", *function ? function : call, caller, call);
+        snprintf(text, size, "%s() called by %s (system call %s)", *function ? function : call,
+                 caller, call);
 }
 
 static void put_frames(FILE *out, const struct bine_sample *sample, const struct bine_maps *maps)
 {
-    fprintf(out, "  stack%s:\n", sample->exact ? "" : " (return addresses found on it, some may be old)");
+    fprintf(out, "  stack%s:\n",
+            sample->exact ? "" : " (return addresses found on it, some may be old)");
     for (int i = 0; i < sample->count; i++) {
         struct bine_place place;
         char text[LINE];
@@ -191,11 +208,15 @@ char *bine_blocked_report(const struct bine_stuck *stuck, const struct bine_maps
     describe_owner(sample, scene.call.function, detail, sizeof detail);
     fputs(detail, out);
     if (sample->state == 'D')
-        fprintf(out, "  the kernel lets nothing interrupt it: it waits for a disk, as a rule (state D)\n");
+        fprintf(
+            out,
+            "  the kernel lets nothing interrupt it: it waits for a disk, as a rule (state D)\n");
     if (stuck->processor >= 0)
-        fprintf(out, "  of that time it computed for %.3f s\n", (double)stuck->processor / BINE_SECOND);
+        fprintf(out, "  of that time it computed for %.3f s\n",
+                (double)stuck->processor / BINE_SECOND);
     fprintf(out, "  %u greenlet%s ready%s%s\n", stuck->ready, stuck->ready == 1 ? " is" : "s are",
-            stuck->timer_due ? ", a timer is due" : "", stuck->events_due ? ", the poller has events" : "");
+            stuck->timer_due ? ", a timer is due" : "",
+            stuck->events_due ? ", the poller has events" : "");
     put_frames(out, sample, maps);
     if (sample->runtime[0])
         fprintf(out, "  the interpreter's stack:\n%s%s", sample->runtime,

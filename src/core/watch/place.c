@@ -100,8 +100,9 @@ static bool better_name(const char *name, const char *than)
     return strspn(name, "_") < strspn(than, "_");
 }
 
-static void look_through(const struct file *file, const Elf64_Shdr *symbols, const Elf64_Shdr *strings,
-                         uintptr_t address, struct bine_place *place, uintptr_t *best)
+static void look_through(const struct file *file, const Elf64_Shdr *symbols,
+                         const Elf64_Shdr *strings, uintptr_t address, struct bine_place *place,
+                         uintptr_t *best)
 {
     const char *text = part(file, strings->sh_offset, strings->sh_size);
     uint64_t count = symbols->sh_size / sizeof(Elf64_Sym);
@@ -112,14 +113,16 @@ static void look_through(const struct file *file, const Elf64_Shdr *symbols, con
         Elf64_Sym symbol;
         memcpy(&symbol, table + i * sizeof symbol, sizeof symbol);
         unsigned type = ELF64_ST_TYPE(symbol.st_info);
-        if ((type != STT_FUNC && type != STT_GNU_IFUNC) || !symbol.st_value || symbol.st_value > address ||
-            symbol.st_name >= strings->sh_size)
+        if ((type != STT_FUNC && type != STT_GNU_IFUNC) || !symbol.st_value ||
+            symbol.st_value > address || symbol.st_name >= strings->sh_size)
             continue;
-        if (symbol.st_size ? address - symbol.st_value >= symbol.st_size : address - symbol.st_value > 65536)
+        if (symbol.st_size ? address - symbol.st_value >= symbol.st_size
+                           : address - symbol.st_value > 65536)
             continue;
         const char *name = text + symbol.st_name;
         if (!*name || (place->function[0] &&
-                       (symbol.st_value < *best || (symbol.st_value == *best && !better_name(name, place->function)))))
+                       (symbol.st_value < *best ||
+                        (symbol.st_value == *best && !better_name(name, place->function)))))
             continue;
         *best = symbol.st_value;
         snprintf(place->function, sizeof place->function, "%s", name);
@@ -138,19 +141,23 @@ static void name_function(const struct file *file, uintptr_t offset, struct bine
     if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_phentsize != sizeof(Elf64_Phdr) || header.e_shentsize != sizeof(Elf64_Shdr))
         return;
-    const char *segments = part(file, header.e_phoff, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr));
-    const char *sections = part(file, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr));
+    const char *segments =
+        part(file, header.e_phoff, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr));
+    const char *sections =
+        part(file, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr));
     uintptr_t address = UINTPTR_MAX, best = 0;
     for (unsigned i = 0; segments && i < header.e_phnum; i++) {
         Elf64_Phdr segment;
         memcpy(&segment, segments + i * sizeof segment, sizeof segment);
-        if (segment.p_type == PT_LOAD && offset >= segment.p_offset && offset - segment.p_offset < segment.p_filesz)
+        if (segment.p_type == PT_LOAD && offset >= segment.p_offset &&
+            offset - segment.p_offset < segment.p_filesz)
             address = offset - segment.p_offset + segment.p_vaddr;
     }
     for (unsigned i = 0; sections && address != UINTPTR_MAX && i < header.e_shnum; i++) {
         Elf64_Shdr section, strings;
         memcpy(&section, sections + i * sizeof section, sizeof section);
-        if ((section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) || section.sh_link >= header.e_shnum)
+        if ((section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) ||
+            section.sh_link >= header.e_shnum)
             continue;
         memcpy(&strings, sections + section.sh_link * sizeof strings, sizeof strings);
         look_through(file, &section, &strings, address, place, &best);

@@ -22,8 +22,9 @@
 
 enum {
     SIGNAL = SIGURG,
-    PATIENCE_MS = 100, /* so long a handler may take to run; a thread that waits for a disk runs none */
-    SCANNED = 16384,   /* bytes of a stack that are searched for return addresses */
+    PATIENCE_MS =
+        100, /* so long a handler may take to run; a thread that waits for a disk runs none */
+    SCANNED = 16384, /* bytes of a stack that are searched for return addresses */
 };
 
 /* What the handler is asked for, and what it has found. */
@@ -37,7 +38,8 @@ static struct {
 
 static struct sigaction previous;
 static atomic_bool prepared;
-static int words = -1; /* a file without name, for the runtime's words; open while a handler may run */
+static int words =
+    -1; /* a file without name, for the runtime's words; open while a handler may run */
 static void (*runtime_stack)(int fd);
 
 void bine_sample_on_runtime(void (*write_stack)(int fd))
@@ -88,7 +90,8 @@ int bine_sample_prepare(void)
         return 0;
     void *frame[1];
     backtrace(frame, 1); /* loads the unwinder, which a handler could not do */
-    struct sigaction action = {.sa_sigaction = sample_handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = sample_handle,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
     if (bine_libc.sigaction(SIGNAL, &action, &previous) < 0)
         return errno;
@@ -254,7 +257,8 @@ static bool after_a_call(uintptr_t address)
 #endif
 }
 
-static void walk_by_search(uintptr_t sp, uintptr_t pc, const struct bine_maps *maps, struct bine_sample *sample)
+static void walk_by_search(uintptr_t sp, uintptr_t pc, const struct bine_maps *maps,
+                           struct bine_sample *sample)
 {
     static uintptr_t stack[SCANNED / sizeof(uintptr_t)];
     sample->frames[sample->count++] = pc;

@@ -28,7 +28,8 @@ static void change(bool on)
     uint_least32_t wanted = atomic_load(&bine_trace_control.wanted), next;
     do
         next = (wanted + 1) | 1;
-    while (!atomic_compare_exchange_weak(&bine_trace_control.wanted, &wanted, on ? next : next + 1));
+    while (
+        !atomic_compare_exchange_weak(&bine_trace_control.wanted, &wanted, on ? next : next + 1));
     if (bine_hub_of_thread)
         bine_trace_look(bine_hub_of_thread);
 }
@@ -39,7 +40,8 @@ int bine_trace_start(size_t events)
         errno = EINVAL;
         return -1;
     }
-    __atomic_store_n(&bine_trace_control.room, events ? (uint32_t)events : BINE_TRACE_ROOM, __ATOMIC_RELAXED);
+    __atomic_store_n(&bine_trace_control.room, events ? (uint32_t)events : BINE_TRACE_ROOM,
+                     __ATOMIC_RELAXED);
     change(true);
     return 0;
 }
@@ -104,7 +106,8 @@ static __attribute__((noreturn)) void *save_on_request(void *arg)
     bine_hub_runtime_thread();
     for (unsigned seen = 0;; seen++) {
         while (atomic_load(&requests) == seen)
-            bine_libc.syscall(SYS_futex, &requests, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen, NULL, NULL, 0);
+            bine_libc.syscall(SYS_futex, &requests, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen, NULL,
+                              NULL, 0);
         bine_trace_save(name, sizeof name);
     }
 }

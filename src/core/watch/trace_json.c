@@ -67,15 +67,17 @@ static void put_text(FILE *out, const char *text)
 
 static void begin_event(struct writer *writer, const char *kind, uint64_t track, double when)
 {
-    fprintf(writer->out, "%s\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%llu,\"ts\":%.3f", writer->any ? "," : "", kind,
-            (int)writer->pid, (unsigned long long)track, when);
+    fprintf(writer->out, "%s\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%llu,\"ts\":%.3f",
+            writer->any ? "," : "", kind, (int)writer->pid, (unsigned long long)track, when);
     writer->any = true;
 }
 
-static void put_span(struct writer *writer, uint64_t track, double from, double to, const char *kind, const char *name)
+static void put_span(struct writer *writer, uint64_t track, double from, double to,
+                     const char *kind, const char *name)
 {
     begin_event(writer, "X", track, from);
-    fprintf(writer->out, ",\"dur\":%.3f,\"cat\":\"%s\",\"name\":\"", to > from ? to - from : 0, kind);
+    fprintf(writer->out, ",\"dur\":%.3f,\"cat\":\"%s\",\"name\":\"", to > from ? to - from : 0,
+            kind);
     put_text(writer->out, name);
     fputs("\"}", writer->out);
 }
@@ -88,11 +90,12 @@ static void put_name(struct writer *writer, uint64_t track, const char *name)
     fputs("\"}}", writer->out);
 }
 
-static void put_arrow(struct writer *writer, const char *end, uint64_t track, double when, uint64_t arrow)
+static void put_arrow(struct writer *writer, const char *end, uint64_t track, double when,
+                      uint64_t arrow)
 {
     begin_event(writer, end, track, when);
-    fprintf(writer->out, ",\"id\":%llu,\"cat\":\"wake\",\"name\":\"wake\"%s}", (unsigned long long)arrow,
-            *end == 'f' ? ",\"bp\":\"e\"" : "");
+    fprintf(writer->out, ",\"id\":%llu,\"cat\":\"wake\",\"name\":\"wake\"%s}",
+            (unsigned long long)arrow, *end == 'f' ? ",\"bp\":\"e\"" : "");
 }
 
 /* ---- greenlets ------------------------------------------------------------------------------- */
@@ -126,7 +129,8 @@ static void name_by_site(const struct writer *writer, uint64_t site, uint64_t ar
 {
     char function[NAME / 2];
     bine_trace_read_text(writer->pid, site, function, sizeof function);
-    snprintf(name, NAME, (int64_t)arg > -4096 && arg < 65536 ? "%s(%lld)" : "%s(%#llx)", function, (long long)arg);
+    snprintf(name, NAME, (int64_t)arg > -4096 && arg < 65536 ? "%s(%lld)" : "%s(%#llx)", function,
+             (long long)arg);
 }
 
 /* Of a greenlet whose spawn is not in the ring. Its record says more, if it has not ended. */
@@ -180,7 +184,8 @@ static void end_span(struct writer *writer, struct track *track, double when)
         put_span(writer, track->number, track->since, when, "ready", "ready");
     } else if (track->span == PARKED) {
         bine_trace_read_text(writer->pid, track->verb, verb, sizeof verb);
-        snprintf(name, sizeof name, track->object < 65536 ? "%s %lld" : "%s %#llx", verb, (long long)track->object);
+        snprintf(name, sizeof name, track->object < 65536 ? "%s %lld" : "%s %#llx", verb,
+                 (long long)track->object);
         put_span(writer, track->number, track->since, when, "park", name);
     }
 }
@@ -213,19 +218,22 @@ static void on_wake(struct writer *writer, struct track *track, uint64_t by, dou
     put_arrow(writer, "s", from, when > 0.001 ? when - 0.001 : when, track->arrow);
 }
 
-static void on_spawn(struct writer *writer, struct track *track, const struct bine_trace_event *event, double when)
+static void on_spawn(struct writer *writer, struct track *track,
+                     const struct bine_trace_event *event, double when)
 {
     char name[NAME];
     name_by_site(writer, event->b, event->c, name);
     if (track->span != NOTHING)
         end_span(writer, track, when);
     /* The record may have served another greenlet before. */
-    *track = (struct track){.greenlet = event->a, .number = writer->next_track++, .span = NOTHING, .since = when};
+    *track = (struct track){
+        .greenlet = event->a, .number = writer->next_track++, .span = NOTHING, .since = when};
     put_name(writer, track->number, name);
     on_wake(writer, track, writer->current ? writer->current->greenlet : 0, when);
 }
 
-static void leave(struct writer *writer, struct track *from, const struct bine_trace_event *event, double when)
+static void leave(struct writer *writer, struct track *from, const struct bine_trace_event *event,
+                  double when)
 {
     enum span span = from->span;
     if (span == RUNNING)
@@ -237,7 +245,8 @@ static void leave(struct writer *writer, struct track *from, const struct bine_t
         change(writer, from, READY, from->woken);
 }
 
-static void on_switch(struct writer *writer, struct track *to, const struct bine_trace_event *event, double when)
+static void on_switch(struct writer *writer, struct track *to, const struct bine_trace_event *event,
+                      double when)
 {
     if (writer->current)
         leave(writer, writer->current, event, when);
@@ -271,7 +280,8 @@ static void resume(struct writer *writer)
     }
 }
 
-static void put_mark(struct writer *writer, const struct track *track, double when, const char *name)
+static void put_mark(struct writer *writer, const struct track *track, double when,
+                     const char *name)
 {
     begin_event(writer, "i", track->number, when);
     fprintf(writer->out, ",\"s\":\"t\",\"name\":\"%s\"}", name);
@@ -280,7 +290,8 @@ static void put_mark(struct writer *writer, const struct track *track, double wh
 static void put_offload(struct writer *writer, const char *end, uint64_t job, double when)
 {
     begin_event(writer, end, writer->hub_track, when);
-    fprintf(writer->out, ",\"id\":\"%#llx\",\"cat\":\"offload\",\"name\":\"offload\"}", (unsigned long long)job);
+    fprintf(writer->out, ",\"id\":\"%#llx\",\"cat\":\"offload\",\"name\":\"offload\"}",
+            (unsigned long long)job);
 }
 
 /* A name comes in parts of 16 bytes, right behind the spawn. */
@@ -291,7 +302,8 @@ static void on_name(struct writer *writer, const struct track *track, uint64_t a
         writer->events[at + 1].a == track->greenlet)
         return; /* the last part puts all of it */
     uint64_t first = at;
-    while (at - first < 4 && first > 0 && (uint8_t)writer->events[first - 1].when == BINE_TRACE_NAME &&
+    while (at - first < 4 && first > 0 &&
+           (uint8_t)writer->events[first - 1].when == BINE_TRACE_NAME &&
            writer->events[first - 1].a == track->greenlet)
         first--;
     for (uint64_t i = first; i <= at && i - first < 4; i++)
@@ -348,7 +360,8 @@ static int read_events(struct writer *writer, uintptr_t address)
     writer->events = malloc(room * sizeof *writer->events);
     struct bine_trace after;
     int error = !ordered || !writer->events ? ENOMEM : 0;
-    if (!error && (!bine_trace_read(writer->pid, (uintptr_t)ring->events, writer->events, room * sizeof *ordered) ||
+    if (!error && (!bine_trace_read(writer->pid, (uintptr_t)ring->events, writer->events,
+                                    room * sizeof *ordered) ||
                    !bine_trace_read(writer->pid, address, &after, sizeof after)))
         error = errno;
     if (error) {
@@ -371,8 +384,10 @@ static int read_events(struct writer *writer, uintptr_t address)
 
 static void end_all(struct writer *writer)
 {
-    double when = writer->count ? writer->began + (double)(writer->events[writer->count - 1].when >> 8) * writer->rate
-                                : writer->began;
+    double when =
+        writer->count
+            ? writer->began + (double)(writer->events[writer->count - 1].when >> 8) * writer->rate
+            : writer->began;
     for (size_t i = 0; i < writer->room; i++)
         if (writer->tracks[i].number && writer->tracks[i].span != NOTHING)
             end_span(writer, &writer->tracks[i], when);

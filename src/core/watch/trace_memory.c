@@ -29,7 +29,8 @@ void bine_trace_read_text(pid_t pid, uintptr_t from, char *to, size_t size)
 {
     memset(to, 0, size);
     /* No part passes the end of a page. */
-    for (size_t done = 0, part = 32 - from % 32; done < size - 1 && !memchr(to, 0, done); part = 32) {
+    for (size_t done = 0, part = 32 - from % 32; done < size - 1 && !memchr(to, 0, done);
+         part = 32) {
         if (part > size - 1 - done)
             part = size - 1 - done;
         if (!bine_trace_read(pid, from + done, to + done, part))
@@ -46,7 +47,8 @@ enum {
 static bool is_control(pid_t pid, uintptr_t address)
 {
     struct bine_trace_control control;
-    return bine_trace_read(pid, address, &control, sizeof control) && (uintptr_t)control.self == address;
+    return bine_trace_read(pid, address, &control, sizeof control) &&
+           (uintptr_t)control.self == address;
 }
 
 static bool search(pid_t pid, uintptr_t begin, uintptr_t end, uintptr_t *found)
@@ -79,8 +81,8 @@ int bine_trace_find_control(pid_t pid, uintptr_t *control)
         char *at;
         uintptr_t begin = strtoull(line, &at, 16), end = *at == '-' ? strtoull(at + 1, &at, 16) : 0;
         /* initialised data of an object: private, writable, of a file */
-        if (strncmp(at, " rw-p", 5) == 0 && strchr(line, '/') && end - begin <= (uintptr_t)64 << 20 &&
-            search(pid, begin, end, control))
+        if (strncmp(at, " rw-p", 5) == 0 && strchr(line, '/') &&
+            end - begin <= (uintptr_t)64 << 20 && search(pid, begin, end, control))
             error = 0;
     }
     free(line);

@@ -57,7 +57,8 @@ static void peek_text(const char *from, char *to, size_t size)
 {
     memset(to, 0, size);
     /* A part after which no page begins is there, or is not. */
-    for (size_t done = 0, part = 32 - (uintptr_t)from % 32; done < size - 1 && !memchr(to, 0, done); part = 32) {
+    for (size_t done = 0, part = 32 - (uintptr_t)from % 32; done < size - 1 && !memchr(to, 0, done);
+         part = 32) {
         if (part > size - 1 - done)
             part = size - 1 - done;
         if (!bine_sample_peek(from + done, to + done, part))
@@ -72,12 +73,14 @@ static BINE_NO_SANITIZE void peek_name(const struct bine_greenlet *g, char *name
     char given[160], argument[32];
     if (g->name && g->flags & BINE_G_BELONGINGS) {
         peek_text(g->name, given, sizeof given);
-        snprintf(name, size, g->flags & BINE_G_NAMED ? "<Greenlet at %2$p: %1$s>" : "%s", given, (const void *)g);
+        snprintf(name, size, g->flags & BINE_G_NAMED ? "<Greenlet at %2$p: %1$s>" : "%s", given,
+                 (const void *)g);
     } else if (g->flags & BINE_G_ROOT) {
         snprintf(name, size, "<Greenlet at %p: root>", (const void *)g);
     } else {
         intptr_t number = (intptr_t)g->arg;
-        snprintf(argument, sizeof argument, number > -4096 && number < 65536 ? "%ld" : "%#lx", (long)number);
+        snprintf(argument, sizeof argument, number > -4096 && number < 65536 ? "%ld" : "%#lx",
+                 (long)number);
         peek_text(g->site, given, sizeof given);
         snprintf(name, size, "<Greenlet at %p: %s(%s)>", (const void *)g, given, argument);
     }
@@ -86,7 +89,8 @@ static BINE_NO_SANITIZE void peek_name(const struct bine_greenlet *g, char *name
 static BINE_NO_SANITIZE bool timer_due(const struct bine_hub *hub, int64_t time)
 {
     struct bine_timer_entry first;
-    return hub->timers.count && bine_sample_peek(hub->timers.heap, &first, sizeof first) && first.deadline <= time;
+    return hub->timers.count && bine_sample_peek(hub->timers.heap, &first, sizeof first) &&
+           first.deadline <= time;
 }
 
 /* Does anybody wait for the hub? */
@@ -267,7 +271,8 @@ static void before_first_start(void)
     pthread_atfork(NULL, NULL, watch_in_child);
 }
 
-int bine_watchdog_start(int64_t duration, void (*function)(const bine_blocked *blocked, void *arg), void *arg)
+int bine_watchdog_start(int64_t duration, void (*function)(const bine_blocked *blocked, void *arg),
+                        void *arg)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (duration < BINE_MS) {

@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "confine.h"
-#include "libc/container_of.h"
 #include "core/hub/trace.h"
+#include "libc/container_of.h"
 #include "libc/libc.h"
 #include "offload_pool.h"
 

@@ -113,12 +113,15 @@ TEST(memory_that_lies_ends_the_reader_in_order)
         struct bine_trace_control control = bine_trace_control;
         control.greenlet_name = (uint32_t)lie(events);
         for (int i = 0; i < ROOM; i++)
-            events[i] = (struct bine_trace_event){lie(events) << 8 | any() % 12, lie(events), lie(rings), lie(events)};
+            events[i] = (struct bine_trace_event){lie(events) << 8 | any() % 12, lie(events),
+                                                  lie(rings), lie(events)};
         for (int i = 0; i < 3; i++) {
             rings[i].events = any() % 8 ? events : (struct bine_trace_event *)lie(events);
             rings[i].room = any() % 8 ? ROOM : lie(events);
             atomic_store(&rings[i].written, any() % 4 ? any() % (2 * ROOM) : lie(events));
-            rings[i].next = i < 2 ? &rings[i + 1] : any() % 4 ? NULL : (struct bine_trace *)lie(rings);
+            rings[i].next = i < 2       ? &rings[i + 1]
+                            : any() % 4 ? NULL
+                                        : (struct bine_trace *)lie(rings);
         }
         atomic_store(&control.rings, &rings[0]);
         write_all((uintptr_t)&control); /* whatever it returns */

@@ -84,7 +84,8 @@ static __attribute__((noinline)) void *block_in_read(void *arg)
 
 TEST(a_call_that_is_not_patched_is_named_with_its_caller)
 {
-    expect(block_in_read, NULL, "read() called by block_in_read in core-watchdog, which is not patched", "pipe:");
+    expect(block_in_read, NULL,
+           "read() called by block_in_read in core-watchdog, which is not patched", "pipe:");
 }
 
 static void *block_in_module(void *arg)
@@ -99,8 +100,8 @@ TEST(a_library_that_was_loaded_late_is_named)
 {
     void *module = dlopen(BINE_WATCH_MODULE, RTLD_NOW);
     CHECK(module);
-    expect(block_in_module, dlsym(module, "module_read"), "read() called by module_read in libwatch-module.so",
-           "block_in_module");
+    expect(block_in_module, dlsym(module, "module_read"),
+           "read() called by module_read in libwatch-module.so", "block_in_module");
     dlclose(module);
 }
 
@@ -126,8 +127,8 @@ static __attribute__((noinline)) void *block_in_raw_call(void *arg)
                      : "a"(SYS_read), "D"(release[0]), "S"(&byte), "d"(1)
                      : "rcx", "r11", "memory");
 #else
-    register long x8 __asm__("x8") = SYS_read, x0 __asm__("x0") = release[0], x1 __asm__("x1") = (long)&byte,
-                     x2 __asm__("x2") = 1;
+    register long x8 __asm__("x8") = SYS_read, x0 __asm__("x0") = release[0],
+                     x1 __asm__("x1") = (long)&byte, x2 __asm__("x2") = 1;
     __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
     got = x0;
 #endif
@@ -137,8 +138,8 @@ static __attribute__((noinline)) void *block_in_raw_call(void *arg)
 
 TEST(a_system_call_without_libc_is_named)
 {
-    expect(block_in_raw_call, NULL, "read, a system call that block_in_raw_call in core-watchdog makes itself",
-           "pipe:");
+    expect(block_in_raw_call, NULL,
+           "read, a system call that block_in_raw_call in core-watchdog makes itself", "pipe:");
 }
 
 static __attribute__((noinline)) void *loop(void *arg)

@@ -57,7 +57,8 @@ static void *killed(void *arg)
 static void work(void *rounds)
 {
     bine_greenlet *all[] = {
-        bine_spawn_with(&(bine_spawn_options){.name = "the \"reader\" with a long name"}, reader, NULL),
+        bine_spawn_with(&(bine_spawn_options){.name = "the \"reader\" with a long name"}, reader,
+                        NULL),
         bine_spawn(writer, rounds), bine_spawn(killed, (void *)7)};
     bine_sleep(BINE_MS);
     must(bine_kill(all[2]) == 0);
