@@ -75,18 +75,23 @@ int bine_trace_write(int fd)
 
 /* ---- to a file ------------------------------------------------------------------------------- */
 
-static char file_name[PATH_MAX];
+static bool asked_for_file;
+static char file_name[PATH_MAX]; /* empty: one with the number of the process */
 static atomic_uint requests;
 
 bool bine_trace_save(char *name, size_t size)
 {
-    if (!(atomic_load(&bine_trace_control.wanted) & 1) || !file_name[0])
+    if (!(atomic_load(&bine_trace_control.wanted) & 1) || !asked_for_file)
         return false;
-    int fd = bine_libc.open(file_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* A forked child has a number of its own. */
+    if (file_name[0])
+        snprintf(name, size, "%s", file_name);
+    else
+        snprintf(name, size, "bine-trace-%d.json", (int)getpid());
+    int fd = bine_libc.open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool written = fd >= 0 && bine_trace_write(fd) == 0;
     if (fd >= 0)
         bine_libc.close(fd);
-    snprintf(name, size, "%s", file_name);
     return written;
 }
 
@@ -148,10 +153,9 @@ static void obey_environment(void)
                *signal_name = secure_getenv("BINE_TRACE_SIGNAL");
     if (!on || strcmp(on, "ring") != 0)
         return;
-    if (file && *file)
+    asked_for_file = true;
+    if (file)
         snprintf(file_name, sizeof file_name, "%s", file);
-    else
-        snprintf(file_name, sizeof file_name, "bine-trace-%d.json", (int)getpid());
     if (signal_name && (strcmp(signal_name, "USR1") == 0 || strcmp(signal_name, "USR2") == 0))
         save_on(signal_name[3] == '1' ? SIGUSR1 : SIGUSR2);
     bine_trace_start(0);
