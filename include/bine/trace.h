@@ -28,10 +28,10 @@ BINE_API int bine_trace_start(size_t events);
  * Switches: no. */
 BINE_API void bine_trace_stop(void);
 
-/* Write what the rings hold to a descriptor. The call blocks the thread while it writes. Hubs may go
- * on recording meanwhile; events that they overwrite are left out. Returns 0, or -1 with ENOMEM,
- * with EPERM (the process may not read its memory by process_vm_readv), or with what write(2) fails
- * with. Any thread may call it. Switches: no. */
+/* Write what the rings hold to a descriptor. The call blocks the thread while it writes. Hubs
+ * may go on recording meanwhile; events that they overwrite are left out. Returns 0, or -1 with
+ * ENOMEM, with EPERM (the process may not read its memory by process_vm_readv), or with what
+ * write(2) fails with. Any thread may call it. Switches: no. */
 BINE_API int bine_trace_write(int fd);
 
 BINE_END

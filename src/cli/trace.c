@@ -1,10 +1,11 @@
 /*
  * bine trace PID: what the hubs of a running process do, as a file for Perfetto.
  *
- * The process is asked by one word of its memory (bine_trace_control.wanted), which process_vm_writev
- * changes, and its rings are read by process_vm_readv. The kernel allows both to a user who may
- * trace the process by ptrace(2), and to nobody else. So there is no socket to guard and no signal to
- * choose, and the process need not have prepared anything. A hub looks at the word in each turn.
+ * The process is asked by one word of its memory (bine_trace_control.wanted), which
+ * process_vm_writev changes, and its rings are read by process_vm_readv. The kernel allows both to
+ * a user who may trace the process by ptrace(2), and to nobody else. So there is no socket to guard
+ * and no signal to choose, and the process need not have prepared anything. A hub looks at the word
+ * in each turn.
  */
 #include "trace.h"
 

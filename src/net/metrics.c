@@ -20,8 +20,8 @@ enum {
     TRIES = 8
 };
 
-/* Three words make up the count of switches. Its thread changes two of them together at the end of a
- * turn, so they are read until two readings agree. */
+/* Three words make up the count of switches. Its thread changes two of them together at the end
+ * of a turn, so they are read until two readings agree. */
 static BINE_NO_SANITIZE uint64_t read_switches(const struct bine_hub *hub)
 {
     uint64_t base, total = 0;

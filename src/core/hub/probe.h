@@ -3,8 +3,8 @@
  * kill. docs/debugging.md lists their arguments.
  *
  * They lie in what records the trace, so no hot path has even the nop of a probe. A tracer that
- * attaches to one counts up its semaphore, which the kernel does for bpftrace and perf. The hubs see
- * that in their next turn and leave the short path. All semaphores are one word.
+ * attaches to one counts up its semaphore, which the kernel does for bpftrace and perf. The hubs
+ * see that in their next turn and leave the short path. All semaphores are one word.
  */
 #ifndef BINE_CORE_HUB_PROBE_H
 #define BINE_CORE_HUB_PROBE_H

@@ -91,8 +91,8 @@ static inline uint64_t bine_trace_ticks(void)
 #endif
 }
 
-/* watch/trace_control.c: called on the thread of a hub that has been made. Obeys BINE_TRACE, once for
- * the process. */
+/* watch/trace_control.c: called on the thread of a hub that has been made. Obeys BINE_TRACE,
+ * once for the process. */
 void bine_trace_meet(void);
 
 /* What is asked for: the word of the control block, and whether a tracer is attached to a probe. */

@@ -16,8 +16,8 @@ struct bine_stuck {
     bool timer_due, events_due;
 };
 
-/* Returns the report, and stores its line that says why in *cause. The caller frees both. Returns NULL
- * if there is no memory. */
+/* Returns the report, and stores its line that says why in *cause. The caller frees both.
+ * Returns NULL if there is no memory. */
 char *bine_blocked_report(const struct bine_stuck *stuck, const struct bine_maps *maps,
                           const struct bine_sample *sample, char **cause);
 

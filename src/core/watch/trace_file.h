@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes the trace to its file and stores the file's name. Returns false if nothing is traced, or no
- * file is named, or it could not be written. Any thread. */
+/* Writes the trace to its file and stores the file's name. Returns false if nothing is traced,
+ * or no file is named, or it could not be written. Any thread. */
 bool bine_trace_save(char *name, size_t size);
 
 #endif

@@ -1,4 +1,5 @@
-/* The trace as the hub sees it, and its reader on memory that lies. tests/core/watch/trace.py reads whole traces. */
+/* The trace as the hub sees it, and its reader on memory that lies. tests/core/watch/trace.py
+ * reads whole traces. */
 #include <bine.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,8 @@ static uint64_t any(void)
     return state ^= state << 17;
 }
 
-/* Numbers that are wrong in all ways that matter: addresses that exist or not, kinds, small ones. */
+/* Numbers that are wrong in all ways that matter: addresses that exist or not, kinds, small
+ * ones. */
 static uint64_t lie(const void *there)
 {
     switch (any() % 5) {

@@ -1,8 +1,8 @@
 /*
  * The program whose trace trace.py reads:   traced self FILE | until-eof | block FILE
  *
- * `self` traces itself. `until-eof` works until its standard input ends, and is traced from outside.
- * `block` blocks its hub until FILE holds a whole trace.
+ * `self` traces itself. `until-eof` works until its standard input ends, and is traced from
+ * outside. `block` blocks its hub until FILE holds a whole trace.
  */
 #include <bine.h>
 #include <fcntl.h>
