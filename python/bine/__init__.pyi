@@ -5,9 +5,9 @@ from typing import Any, Callable, Tuple
 from . import (event as event, exceptions as exceptions, hub as hub, local as local, lock as lock, pool as pool,
                queue as queue, timeout as timeout)
 from ._bine import (Greenlet as Greenlet, GreenletExit as GreenletExit, Timeout as Timeout, getcurrent as getcurrent,
-                    idle as idle, iwait as iwait, joinall as joinall, metrics as metrics, sleep as sleep, wait as wait,
-                    watchdog as watchdog)
+                    idle as idle, iwait as iwait, joinall as joinall, metrics as metrics, sleep as sleep, wait as wait)
 from .greenlet import killall as killall, spawn_raw as spawn_raw
+from ._watchdog import watchdog as watchdog
 from .hub import get_hub as get_hub, kill as kill, reinit as reinit, signal_handler as signal_handler
 from .timeout import with_timeout as with_timeout
 

@@ -1,8 +1,6 @@
 /*
- * bine.watchdog: the library's watchdog, whose reports get the Python stack of the greenlet that blocks.
- *
- * The stack is written in a signal handler of the greenlet's thread, by the function of CPython that faulthandler uses. It takes no lock and
- * allocates nothing. CPython 3.13 and newer do not export it; there a report has the C stack only.
+ * bine.watchdog: the library's watchdog. The Python stack of a report comes from faulthandler, which
+ * python/bine/_watchdog.py sets up.
  */
 #include "watchdog.h"
 
@@ -10,24 +8,7 @@
 #include <errno.h>
 
 #include "base/error.h"
-#include "carrier/carrier.h"
 #include "core/watch/sample.h"
-#include "libc/libc.h"
-
-typedef void write_traceback(int fd, PyThreadState *state);
-static write_traceback *traceback;
-
-static void write_stack(int fd)
-{
-    struct bine_hub *hub = bine_hub_here();
-    if (!Py_IsInitialized() || !hub)
-        return; /* the interpreter ends */
-    const struct bine_carrier *carrier = bine_carrier_of(hub->current);
-    PyThreadState *state =
-        carrier && carrier->state ? carrier->state : PyGILState_GetThisThreadState();
-    if (state)
-        traceback(fd, state);
-}
 
 static PyObject *py_watchdog(PyObject *module, PyObject *seconds)
 {
@@ -46,21 +27,26 @@ static PyObject *py_watchdog(PyObject *module, PyObject *seconds)
     Py_RETURN_NONE;
 }
 
+static PyObject *py_watchdog_stack(PyObject *module, PyObject *arguments)
+{
+    int signal_number, fd;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "ii:watchdog_stack", &signal_number, &fd))
+        return NULL;
+    bine_sample_on_runtime(signal_number, fd);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"watchdog", py_watchdog, METH_O,
-     "watchdog(seconds)\n--\n\nReport on standard error each greenlet that lets no other one run "
-     "for so long while "
-     "others wait: what it does, its "
-     "C stack and its Python\nstack. Watches all threads. None: no more. ValueError if seconds is "
-     "less than 0.001. Any "
-     "thread; does not switch."},
+     "watchdog(seconds)\n--\n\nStart the watchdog; None: stop it. See bine.watchdog."},
+    {"watchdog_stack", py_watchdog_stack, METH_VARARGS,
+     "watchdog_stack(signal_number, fd)\n--\n\nThe handler of this signal writes the Python stack "
+     "to this file."},
     {NULL, NULL, 0, NULL},
 };
 
 int bine_watchdog_init(PyObject *module)
 {
-    *(void **)&traceback = bine_libc.dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
-    if (traceback)
-        bine_sample_on_runtime(write_stack);
     return PyModule_AddFunctions(module, functions);
 }

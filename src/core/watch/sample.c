@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -34,17 +33,18 @@ static struct {
     int count;
     void *frames[BINE_SAMPLE_FRAMES + 8];
     uintptr_t pc;
+    int runtime; /* the signal of the language runtime's, or 0 */
 } request;
 
 static struct sigaction previous;
 static atomic_bool prepared;
-static int words =
-    -1; /* a file without name, for the runtime's words; open while a handler may run */
-static void (*runtime_stack)(int fd);
+/* The language runtime's: see bine_sample_on_runtime. */
+static atomic_int runtime_signal, words = -1;
 
-void bine_sample_on_runtime(void (*write_stack)(int fd))
+void bine_sample_on_runtime(int signal_number, int fd)
 {
-    runtime_stack = write_stack;
+    atomic_store(&words, fd);
+    atomic_store(&runtime_signal, signal_number);
 }
 
 static uintptr_t interrupted_at(const ucontext_t *context)
@@ -77,8 +77,8 @@ static BINE_NO_SANITIZE void sample_handle(int signal_number, siginfo_t *info, v
             atomic_store_explicit(&hub->looked_into, true, memory_order_relaxed);
         request.pc = interrupted_at(context);
         request.count = backtrace(request.frames, BINE_SAMPLE_FRAMES + 8);
-        if (runtime_stack && words >= 0)
-            runtime_stack(words);
+        if (request.runtime) /* it is handled before the call returns */
+            bine_libc.syscall(SYS_tgkill, getpid(), self, request.runtime);
         atomic_store(&request.done, 1);
     }
     errno = saved;
@@ -201,20 +201,21 @@ static bool ask_handler(pid_t tid)
     return true;
 }
 
-static void read_words(struct bine_sample *sample)
+static void read_words(int fd, struct bine_sample *sample)
 {
-    ssize_t n = pread(words, sample->runtime, sizeof sample->runtime - 1, 0);
+    ssize_t n = pread(fd, sample->runtime, sizeof sample->runtime - 1, 0);
     sample->runtime[n > 0 ? n : 0] = 0;
 }
 
 static bool walk_by_signal(pid_t tid, struct bine_sample *sample)
 {
-    words = runtime_stack ? memfd_create("bine stack", MFD_CLOEXEC) : -1;
+    int fd = atomic_load(&words);
+    request.runtime = atomic_load(&runtime_signal);
+    if (request.runtime && (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0))
+        request.runtime = 0;
     bool walked = ask_handler(tid);
-    if (words >= 0) {
-        read_words(sample);
-        bine_libc.close(words);
-    }
+    if (walked && request.runtime)
+        read_words(fd, sample);
     if (!walked)
         return false;
     int first = 0; /* the handler's own frames come before */

@@ -32,7 +32,7 @@ struct bine_sample {
     uintptr_t frames[BINE_SAMPLE_FRAMES]; /* the innermost first */
     int count;
     bool exact; /* the frames were walked, not guessed */
-    /* what the language runtime said of its own stack; may be empty */
+    /* what the language runtime wrote of its own stack; may be empty */
     char runtime[4096];
 };
 
@@ -49,9 +49,10 @@ bool bine_sample_peek(const void *from, void *to, size_t size);
 /* Returns the processor time in ns that the thread has used, or -1. */
 int64_t bine_sample_processor(pid_t tid);
 
-/* A language runtime writes the stack of the current greenlet's code to a descriptor. The function
- * is called in a signal handler of the greenlet's thread. */
-void bine_sample_on_runtime(void (*write_stack)(int fd));
+/* A language runtime writes the stack of its code to this descriptor, a file of its own, in the
+ * handler of this signal. The handler runs on the thread that is looked at, within the handler of
+ * SIGURG. 0: no runtime does so any more. */
+void bine_sample_on_runtime(int signal_number, int fd);
 
 /* Returns the name of a system call, or NULL for those that never take long. */
 const char *bine_sample_call_name(long number);
