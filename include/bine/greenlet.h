@@ -100,8 +100,38 @@ typedef struct bine_spawn_options {
      * failed: `arg` stays the caller's. It is not called in the child of a fork either, where
      * greenlets are left as threads are. */
     void (*discard)(void *arg);
-    uintptr_t reserved[4]; /* 0; more fields may be added here */
+    /* 1 gives the greenlet a thread of its own: see below. */
+    uintptr_t own_thread;
+    uintptr_t reserved[3]; /* 0; more fields may be added here */
 } bine_spawn_options;
+
+/*
+ * A greenlet with a thread of its own is a thread to everything that it calls, although it runs on
+ * the OS thread of its hub like any other greenlet. libc makes the thread: the greenlet has
+ * thread-local variables, errno, pthread keys, cleanup handlers and a pthread_self of its own. It
+ * is for libraries that keep state per thread and would mix up greenlets. The kernel knows nothing
+ * of the thread, so gettid answers for the OS thread.
+ *
+ * It is switched, killed, timed out, joined and dumped like any other greenlet. What differs:
+ *
+ *  - Making it takes some 10 times as long as another spawn, and a switch to it longer.
+ *  - `stack_size` is that of a stack made by libc, with libc's guard of one page.
+ *  - One that is killed before it began ends when it would have begun, and run is not called.
+ *  - bine_exit and pthread_exit both end it. pthread_exit runs cleanup handlers. Its value is the
+ *    greenlet's only if the calling object is patched by bine_patch_own_threads.
+ *  - libc's calls that ask the kernel about a pthread_t fail with ESRCH for it: pthread_kill,
+ *    pthread_getattr_np, affinity and scheduling. They work in objects that are patched so.
+ *  - Destructors of keys and thread-local variables may wait. They cannot make a child by vfork.
+ *
+ * bine_spawn_with fails with EINVAL for a `delay`. It fails with ENOTSUP where own threads cannot
+ * be had, and bine_own_thread_refusal says why.
+ */
+
+/* Returns NULL if greenlets of the calling thread can have threads of their own. Otherwise returns
+ * why not, as a text that is never freed: the kernel is older than Linux 5.11, a seccomp filter
+ * forbids it, the processor is no x86-64, the calling thread is not the main one, or a sanitizer is
+ * at work. It prepares the thread as the first such spawn would. Switches: no. */
+BINE_API const char *bine_own_thread_refusal(void);
 
 /* bine_spawn_with(options, run, arg): the same with options (NULL means all defaults). Fails as
  * bine_spawn and bine_spawn_later do, and with EINVAL for a stack over 1 GiB. Switches: no. */

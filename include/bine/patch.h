@@ -136,6 +136,20 @@ BINE_API int bine_patch_local_tls(const char *object);
 BINE_API int bine_patch_threads_as_greenlets(const char *object);
 
 /*
+ * Do what bine_patch_threads_as_greenlets does, and give each of these greenlets a thread of its
+ * own (see bine_spawn_options): thread-local variables, errno, keys, pthread_self. Its pthread_t is
+ * libc's. So code that was written for threads runs unchanged, on one OS thread. The call holds for
+ * the threads of all objects that were chosen by either function. gettid answers with an invented
+ * number in the objects that match. From now on a wait that nothing can end lasts for ever, as it
+ * does with threads, and is not reported as a deadlock.
+ *
+ * Only the main thread may call it, and only its threads become greenlets; other threads make real
+ * threads. Chooses objects and fails as bine_patch_exclude. It also fails with ENOTSUP where
+ * bine_own_thread_refusal returns a reason. Switches: no.
+ */
+BINE_API int bine_patch_own_threads(const char *object);
+
+/*
  * Let at most `greenlets` greenlets of a thread be inside an object at once. `object` is a pattern
  * that the object's file name matches. 0 lifts the limit. It is for libraries that keep state per
  * thread and do not work if calls are interleaved. Other greenlets that call one of its functions

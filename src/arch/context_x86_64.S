@@ -102,6 +102,7 @@ load_context:
 bine_arch_start:
         .cfi_startproc
         SAVE_CONTEXT
+start_saved:
         movq    %rsi, %rsp
         movl    $0, %fs:(%rax)
         ldmxcsr initial_control(%rip)
@@ -160,5 +161,81 @@ bine_arch_reset:
         ret
         .cfi_endproc
         .size   bine_arch_reset, .-bine_arch_reset
+
+/*
+ * Switches between greenlets of which one has a thread pointer of its own. The thread pointer is
+ * changed between saving and loading, so errno is read from the one block and written to the other.
+ * An instruction does that where the kernel allows it (Linux 5.9, a processor with FSGSBASE), else
+ * a system call.
+ */
+        .hidden bine_arch_fsgsbase
+        .comm   bine_arch_fsgsbase, 1, 1
+
+        /* Sets the thread pointer to \pointer. Changes r10, r11 and rdi. */
+        .macro SET_THREAD_POINTER pointer
+        cmpb    $0, bine_arch_fsgsbase(%rip)
+        je      3f
+        wrfsbase \pointer
+        jmp     4f
+3:      pushq   %rax
+        pushq   %rcx
+        pushq   %rdx
+        pushq   %rsi
+        movq    \pointer, %rsi
+        movl    $0x1002, %edi           /* ARCH_SET_FS */
+        movl    $158, %eax              /* arch_prctl */
+        syscall
+        popq    %rsi
+        popq    %rdx
+        popq    %rcx
+        popq    %rax
+4:
+        .endm
+
+        .globl  bine_arch_switch_thread
+        .hidden bine_arch_switch_thread
+        .type   bine_arch_switch_thread, @function
+        .p2align 4
+bine_arch_switch_thread:
+        .cfi_startproc
+        movq    %rdx, %r11
+        SAVE_CONTEXT
+        leaq    -64(%rsp), %rsp         /* below what was saved */
+        .cfi_adjust_cfa_offset 64
+        movq    %r11, %rdx
+        SET_THREAD_POINTER %rdx
+        jmp     load_context
+        .cfi_endproc
+        .size   bine_arch_switch_thread, .-bine_arch_switch_thread
+
+        .globl  bine_arch_start_thread
+        .hidden bine_arch_start_thread
+        .type   bine_arch_start_thread, @function
+        .p2align 4
+bine_arch_start_thread:
+        .cfi_startproc
+        movq    %rcx, %r11
+        SAVE_CONTEXT
+        leaq    -64(%rsp), %rsp
+        .cfi_adjust_cfa_offset 64
+        movl    %ecx, %r8d
+        movq    %r11, %rcx
+        SET_THREAD_POINTER %rcx
+        movl    %r8d, %ecx
+        jmp     start_saved
+        .cfi_endproc
+        .size   bine_arch_start_thread, .-bine_arch_start_thread
+
+        .globl  bine_arch_set_thread_pointer
+        .hidden bine_arch_set_thread_pointer
+        .type   bine_arch_set_thread_pointer, @function
+        .p2align 4
+bine_arch_set_thread_pointer:
+        .cfi_startproc
+        movq    %rdi, %rdx
+        SET_THREAD_POINTER %rdx
+        ret
+        .cfi_endproc
+        .size   bine_arch_set_thread_pointer, .-bine_arch_set_thread_pointer
 
         .section .note.GNU-stack, "", @progbits

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "choosing.h"
+#include "libc/carrier.h"
 #include "libc/free.h"
 #include "sync/channel.h"
 #include "sync/queue.h"
@@ -152,12 +153,14 @@ static ssize_t choose_wait_for_one(struct bine_hub *hub, bine_choice *choices,
  * part of a rotation only. */
 static size_t draw(struct bine_hub *hub, size_t n)
 {
-    static _Thread_local uint32_t state = 2463534242;
+    static BINE_CARRIED uint32_t state_ = 2463534242;
+    uint32_t state = BINE_OF_CARRIER(state_);
     if (hub->simulated)
         return hub->driver->random(hub->driver) % n;
     state ^= state << 13;
     state ^= state >> 17;
     state ^= state << 5;
+    BINE_OF_CARRIER(state_) = state;
     return ((uint64_t)state * n) >> 32;
 }
 

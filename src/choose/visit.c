@@ -1,5 +1,6 @@
 /* Visits of the chooser's own hub and of others. See visit.h. */
 #include "visit.h"
+#include "libc/carrier.h"
 #include "libc/container_of.h"
 
 enum {
@@ -12,8 +13,10 @@ enum {
 
 /* That wait at objects of this thread for choosers of others; and choosers of this thread that have
  * sent visits. */
-static _Thread_local struct bine_visit *visitors;
-static _Thread_local struct bine_choosing *choosers;
+static BINE_CARRIED struct bine_visit *visitors_;
+#define visitors BINE_OF_CARRIER(visitors_)
+static BINE_CARRIED struct bine_choosing *choosers_;
+#define choosers BINE_OF_CARRIER(choosers_)
 
 static void visit_release(struct bine_choosing *choosing)
 {

@@ -18,8 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/hub/own.h"
 #include "core/hub/signalled.h"
 #include "futex_watch.h"
+#include "libc/carrier.h"
 #include "libc/container_of.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
@@ -34,15 +36,21 @@ enum {
 
 /* ---- the running thread and greenlet --------------------------------------------------------- */
 
-static __thread pid_t cached_thread;
-
 /* Not inlined anywhere: the address of a thread-local may not be kept across a switch. Greenlets
  * stay on their thread, but a fork renames it. */
 __attribute__((noinline)) pid_t bine_lot_thread(void)
 {
-    if (!cached_thread)
-        cached_thread = (pid_t)bine_libc.syscall(SYS_gettid);
-    return cached_thread;
+    if (!bine_thread_number)
+        bine_thread_number = (pid_t)bine_libc.syscall(SYS_gettid);
+    return bine_thread_number;
+}
+
+bool bine_lot_on_thread_of(const struct bine_lot_waiter *waiter, pid_t thread)
+{
+    if (thread == waiter->thread)
+        return true;
+    const struct bine_hub *hub = waiter->hub;
+    return hub && hub->owns && (thread >= BINE_OWN_FIRST_ID || thread == hub->number);
 }
 
 const void *bine_lot_self(void)
@@ -61,6 +69,9 @@ const void *bine_lot_self(void)
 static __attribute__((noinline)) bool in_signal_handler(const struct bine_greenlet *g)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    const struct bine_own *own = bine_own_of(g);
+    if (own)
+        return here - (uintptr_t)own->bottom >= own->size;
     if (g->stack)
         return here - (uintptr_t)bine_stack_bottom(g->stack) >= bine_stack_size(g->stack);
     stack_t stack;
@@ -515,7 +526,7 @@ static bool ends_with_owner(const struct bine_lot_record *record)
 /* Only the forking greenlet lives on, and it waits for nothing. What it holds it still holds. */
 static void lot_after_fork_in_child(void)
 {
-    cached_thread = 0;
+    bine_thread_number = 0;
     struct bine_lot_record *gone = NULL;
     for (size_t i = 0; i < BUCKETS; i++) {
         struct bine_lot_record *next;

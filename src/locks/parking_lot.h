@@ -58,7 +58,7 @@ struct bine_lot_waiter {
     const void *address;
     struct bine_greenlet *greenlet; /* NULL: the waiter is an OS thread without a hub */
     struct bine_hub *hub;
-    pid_t thread;
+    pid_t thread; /* the number by which libc knows it as an owner */
     /* Called under the bucket's lock, on any thread. May not wait. NULL: only bine_lot_wake wakes
      * this waiter. */
     enum bine_lot_answer (*acquire)(struct bine_lot_waiter *waiter);
@@ -196,6 +196,9 @@ void bine_lot_remove(struct bine_lot_bucket *bucket, struct bine_lot_record *rec
 
 /* The kernel's id of this thread, cached. */
 pid_t bine_lot_thread(void);
+/* Does that number belong to a greenlet of the waiter's OS thread, or to the OS thread itself? For
+ * a greenlet with a thread of its own it differs from the waiter's. */
+bool bine_lot_on_thread_of(const struct bine_lot_waiter *waiter, pid_t thread);
 
 /* Returns what runs now: the current greenlet, or the thread if it has no hub. */
 const void *bine_lot_self(void);

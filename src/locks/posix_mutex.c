@@ -184,7 +184,7 @@ static enum bine_lot_answer mutex_acquire(struct bine_lot_waiter *waiter)
     int error = try_for(mutex, mutex_kind_of(mutex), waiter->greenlet, waiter->thread, true);
     /* The lock has passed to another thread, whose unlock may not pass the lot. So the waiter must
      * begin to watch (wait_for). */
-    if (error == EBUSY && !waiter->item && libc_owner(mutex) != waiter->thread)
+    if (error == EBUSY && !waiter->item && !bine_lot_on_thread_of(waiter, libc_owner(mutex)))
         return BINE_LOT_ASK;
     if (error == EBUSY)
         return BINE_LOT_REFUSED;
@@ -217,7 +217,7 @@ static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind
         waiter.acquire = mutex_acquire;
         /* Another thread holds it, which may run code that is not patched. Then its unlock does not
          * pass the lot. */
-        if (libc_owner(mutex) != waiter.thread)
+        if (!bine_lot_on_thread_of(&waiter, libc_owner(mutex)))
             flags |= BINE_LOT_WATCH;
         waiter.item = flags & BINE_LOT_WATCH;
         if ((flags & BINE_LOT_WATCH) && !is_tied(kind))
@@ -242,7 +242,9 @@ static int mutex_wait_for(pthread_mutex_t *mutex, struct bine_hub *hub, int kind
  * waiting would be for ever. */
 static int lock_in_callback(pthread_mutex_t *mutex)
 {
-    return libc_owner(mutex) == bine_lot_thread() ? EDEADLK : bine_libc.pthread_mutex_lock(mutex);
+    struct bine_lot_waiter here = {.hub = bine_hub_here(), .thread = bine_lot_thread()};
+    return bine_lot_on_thread_of(&here, libc_owner(mutex)) ? EDEADLK
+                                                           : bine_libc.pthread_mutex_lock(mutex);
 }
 
 static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, int kind)

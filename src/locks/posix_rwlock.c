@@ -127,7 +127,7 @@ static int rwlock_wait_for(pthread_rwlock_t *lock, enum mode mode, struct bine_h
         flags |= BINE_PARK_EXTERNAL;
     /* The readers are unknown, and so is whether the unlock will pass the lot. Only of a writer of
      * this thread it is certain. */
-    if (libc_writer(lock) != waiter.thread)
+    if (!bine_lot_on_thread_of(&waiter, libc_writer(lock)))
         flags |= BINE_LOT_WATCH;
     if (bine_debug_locks)
         bine_debug_waits(hub->current, lock, writer_of(lock));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "core/hub/hub.h"
 #include "io/descriptor/descriptor.h"
 #include "io/offload/confine.h"
 #include "patch/engine/engine.h"
@@ -12,6 +13,7 @@
 #include "patch/signals/signals.h"
 #include "patch/table/hook.h"
 #include "patch/table/interpreter.h"
+#include "patch/threads/thread_greenlets.h"
 #include "surprise.h"
 
 atomic_uint bine_patch_active;
@@ -221,6 +223,24 @@ int bine_patch_patient(const char *object)
 int bine_patch_threads_as_greenlets(const char *object)
 {
     return add_rule(BINE_RULE_GREENLETS, object, 0);
+}
+
+int bine_patch_own_threads(const char *object)
+{
+    if (!object) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (bine_own_thread_refusal()) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    if (add_rule(BINE_RULE_GREENLETS, object, 0) != 0)
+        return -1;
+    /* Threads that wait for each other wait for ever, in a program that was written for threads. */
+    if (!atomic_exchange(&bine_threads_own, true))
+        bine_hub_here()->external++;
+    return 0;
 }
 
 int bine_patch_limit(const char *object, unsigned greenlets)

@@ -23,6 +23,7 @@
  */
 #include "mailbox.h"
 
+#include "libc/carrier.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "object.h"
@@ -135,7 +136,8 @@ static bool drained(const struct bine_mailbox *mailbox)
 /* ---- senders that wait ----------------------------------------------------------------------- */
 
 /* Senders of this thread, between begin_sender and end_sender. */
-static _Thread_local struct sender *senders_here;
+static BINE_CARRIED struct sender *senders_here_;
+#define senders_here BINE_OF_CARRIER(senders_here_)
 
 /* Does no thread receive any more? Also in the child of a fork, where the owner's thread does not
  * exist. The record of its hub stays the mailbox's as long as the mailbox lives. */

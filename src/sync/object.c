@@ -2,6 +2,7 @@
  * object.h. */
 #include "object.h"
 
+#include "libc/carrier.h"
 #include "libc/layout.h"
 #include "remote.h"
 
@@ -10,7 +11,8 @@ BINE_LAYOUT(object_rows) = {BINE_FIELD("object", struct bine_object, next),
 
 /* Every object of this thread, so that the child of a fork can forget waiters whose stacks are
  * gone. */
-static _Thread_local struct bine_object *all_objects;
+static BINE_CARRIED struct bine_object *all_objects_;
+#define all_objects BINE_OF_CARRIER(all_objects_)
 
 /* In the child only the greenlet that forked lives on, and it waits for nothing. */
 static void objects_forked(struct bine_hub *hub)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/last.h"
+#include "libc/carrier.h"
 #include "libc/free.h"
 #include "libc/libc.h"
 #include "object.h"
@@ -44,7 +45,8 @@ struct bine_workers {
     struct worker each[];
 };
 
-static _Thread_local int own_number = -1;
+static BINE_CARRIED int own_number_ = -1;
+#define own_number BINE_OF_CARRIER(own_number_)
 
 /* Its run has returned, or has left by bine_exit, or pthread_exit. */
 static void work_over(void *arg)

@@ -7,6 +7,7 @@
 #include <link.h>
 
 #include "libc/libc.h"
+#include "own.h"
 
 typedef void *get_globals(void);
 
@@ -105,11 +106,28 @@ static bool knows(const struct bine_hub *hub, const struct bine_exception_global
     return known;
 }
 
+/* The greenlet that asks may have a thread pointer of its own. */
+static struct bine_exception_globals *globals_of_carrier(struct bine_hub *hub, get_globals *get)
+{
+#if BINE_ARCH_THREADS
+    const struct bine_own *own = hub->owns ? bine_own_of(hub->current) : NULL;
+    if (own) {
+        bine_arch_set_thread_pointer(hub->thread_pointer);
+        struct bine_exception_globals *globals = get();
+        bine_arch_set_thread_pointer(own->thread_pointer);
+        return globals;
+    }
+#endif
+    (void)hub;
+    return get();
+}
+
 void bine_exceptions_update(struct bine_hub *hub)
 {
     unsigned count = atomic_load_explicit(&bine_exceptions_runtimes, memory_order_acquire);
     for (; hub->runtimes < count; hub->runtimes++) {
-        struct bine_exception_globals *globals = atomic_load(&runtimes[hub->runtimes])();
+        struct bine_exception_globals *globals =
+            globals_of_carrier(hub, atomic_load(&runtimes[hub->runtimes]));
         if (!hub->exception_globals)
             hub->exception_globals = globals;
         else if (!knows(hub, globals))

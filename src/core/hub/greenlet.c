@@ -13,6 +13,7 @@
 #include "libc/free.h"
 #include "libc/layout.h"
 #include "name.h"
+#include "own.h"
 #include "park.h"
 #include "renew.h"
 #include "switch.h"
@@ -320,7 +321,8 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
     static const bine_spawn_options defaults;
     if (!options)
         options = &defaults;
-    if (options->delay < 0 || BINE_RESERVED_USED(options)) {
+    if (options->delay < 0 || options->own_thread > 1 ||
+        (options->reserved[0] | options->reserved[1] | options->reserved[2]) != 0) {
         errno = EINVAL;
         return NULL;
     }
@@ -331,6 +333,8 @@ static struct bine_greenlet *spawn_with(const bine_spawn_options *options, bool 
         errno = EAGAIN;
         return NULL;
     }
+    if (options->own_thread)
+        return bine_own_spawn(options, run, arg, site);
     char *name = NULL;
     if (options->name && !(name = strdup(options->name)))
         return NULL;
@@ -362,6 +366,23 @@ struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bi
                                            void *arg, const char *site)
 {
     return spawn_with(options, true, run, arg, site);
+}
+
+struct bine_greenlet *bine_greenlet_new_own(struct bine_hub *hub, const char *site,
+                                            struct bine_own *own)
+{
+    struct bine_greenlet *g = record_new(hub);
+    if (!g) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    g->stack_class = BINE_CLASS_OWN;
+    g->state = BINE_READY;
+    g->site = site;
+    g->references = 2;
+    hub->greenlets++;
+    bine_greenlet_keep(g, BINE_SLOT_APART, own);
+    return g;
 }
 
 /* ---- running and ending ---------------------------------------------------------------------- */
@@ -449,8 +470,8 @@ void bine_greenlet_renew(enum bine_slot kept)
 }
 
 /* What it opened is closed first, then what others keep for it ends. */
-static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct bine_greenlet *g,
-                                                    bool returned)
+__attribute__((noinline)) void bine_greenlet_begin_end(struct bine_hub *hub,
+                                                       struct bine_greenlet *g, bool returned)
 {
     if (g->attention & (BINE_A_SCOPE | BINE_A_SHIELD)) {
         if (returned)
@@ -463,12 +484,18 @@ static __attribute__((noinline)) void end_with_care(struct bine_hub *hub, struct
         bine_watermark_end(g->stack, g->site);
 }
 
+void bine_greenlet_conclude(struct bine_greenlet *g, void *value, int error)
+{
+    conclude(g->hub, g, value, error);
+    bine_greenlet_release(g);
+}
+
 /* What a greenlet does last, still on its stack. */
 static inline void greenlet_end(struct bine_hub *hub, struct bine_greenlet *g, void *value,
                                 int error, bool returned)
 {
     if (__builtin_expect(g->condition & BINE_END_WITH_CARE || bine_watermark_enabled, 0))
-        end_with_care(hub, g, returned);
+        bine_greenlet_begin_end(hub, g, returned);
     conclude(hub, g, value, error);
 }
 
@@ -490,6 +517,11 @@ static __attribute__((noinline)) struct bine_greenlet *next_with_care(struct bin
         /* otherwise it takes over this stack, which is no switch */
         bine_fiber_leave(hub, NULL, next);
     }
+#if BINE_ARCH_THREADS
+    /* What is left to do here is the same with either thread pointer. */
+    if (hub->owns && bine_own_of(next))
+        bine_arch_set_thread_pointer(bine_own_of(next)->thread_pointer);
+#endif
     return next;
 }
 
@@ -533,6 +565,8 @@ void bine_greenlet_finish(struct bine_hub *hub, void *value, int error)
         g->arg = error ? NULL : value;
         pthread_exit(value);
     }
+    if (g->stack_class == BINE_CLASS_OWN)
+        bine_own_leave(g, value, error);
     greenlet_end(hub, g, value, error, false);
     bine_schedule_leave(hub, g, next_to_run(hub));
 }

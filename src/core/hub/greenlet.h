@@ -30,10 +30,12 @@ enum bine_state {
 
 /* Slots for layers above core. Core does not know what they hold. */
 enum bine_slot {
-    BINE_SLOT_PATCH,    /* src/patch: signal mask, thread identity ... */
-    BINE_SLOT_PYTHON,   /* the Python extension: its greenlet object */
-    BINE_SLOT_THREAD,   /* src/patch: what libc keeps in a thread's descriptor */
-    BINE_SLOT_EXCHANGE, /* what hub->exchange has put away for a greenlet that is not running */
+    BINE_SLOT_PATCH,  /* src/patch: signal mask, thread identity ... */
+    BINE_SLOT_PYTHON, /* the Python extension: its greenlet object */
+    BINE_SLOT_THREAD, /* src/patch: what libc keeps in a thread's descriptor */
+    /* What other greenlets of the thread share, and this one has for itself: what hub->exchange has
+     * put away while the greenlet does not run, or a thread of its own (own.h). */
+    BINE_SLOT_APART,
     BINE_SLOTS
 };
 
@@ -125,6 +127,11 @@ enum {
     BINE_A_SHIELD = 1 << 4, /* `shields` is not 0 */
 };
 
+/* The stack_class of a greenlet that runs on the stack of a thread of its own (own.h). */
+enum {
+    BINE_CLASS_OWN = UINT8_MAX
+};
+
 /* A mask for `condition`: if one of these bits is set, the end of the greenlet has more to do than
  * to wake its joiners. */
 #define BINE_END_WITH_CARE \
@@ -148,6 +155,12 @@ void bine_greenlet_show(struct bine_greenlet *g);
  * g->stack->top upwards belong to the greenlet from its first step to its end. */
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run,
                                            void *arg, const char *site);
+
+/* Does it for options that ask for a thread of its own (src/own). */
+struct bine_greenlet *bine_own_spawn(const bine_spawn_options *options, bine_run *run, void *arg,
+                                     const char *site);
+/* bine_exit and bine_fail of such a greenlet (src/own). */
+_Noreturn void bine_own_leave(struct bine_greenlet *g, void *value, int error);
 
 /* Tells g, which is new, not to discard its argument. */
 static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)

@@ -442,7 +442,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 void bine_hub_set_exchange(struct bine_hub *hub, struct bine_exchange *exchange)
 {
     hub->exchange = exchange;
-    hub->exchanging = exchange || hub->fibers || hub->further || hub->trace;
+    hub->exchanging = exchange || hub->fibers || hub->further || hub->trace || hub->owns;
 }
 
 /* ---- reaching a hub from other threads ------------------------------------------------------- */

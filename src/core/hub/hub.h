@@ -138,7 +138,7 @@ struct bine_hub {
             union {
                 struct {
                     bool simulated;  /* driver->random is set */
-                    bool exchanging; /* exchange, fibers, further or trace is set */
+                    bool exchanging; /* exchange, fibers, further, trace or owns is set */
                 };
                 uint16_t
                     /* Either of these is set: the path from a greenlet that has ended to the next
@@ -217,8 +217,12 @@ struct bine_hub {
     int default_stack_class;
     struct bine_driver futex_driver; /* driver_futex.c */
     atomic_int futex_woken;
-    bool fibers;       /* a sanitizer is told of switches (fiber.h) ... */
-    void *root_bottom; /* ... and of the bounds of the thread's own stack */
+    bool owns;                /* greenlets may have threads of their own (own.h); ... */
+    void *thread_pointer;     /* ... all others run on this one, */
+    pid_t number;             /* whose number libc and the kernel know */
+    struct bine_own_hub *own; /* src/own */
+    bool fibers;              /* a sanitizer is told of switches (fiber.h) ... */
+    void *root_bottom;        /* ... and of the bounds of the thread's own stack */
     size_t root_size;
     void *dead_fiber; /* ThreadSanitizer's fiber of the greenlet that ended last */
     /* So many of the process's C++ runtimes are in exception_globals and in further_globals

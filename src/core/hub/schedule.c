@@ -3,9 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "exceptions.h"
 #include "fiber.h"
+#include "own.h"
 #include "park.h"
 #include "trace.h"
 
@@ -49,17 +52,87 @@ static void switch_announced(struct bine_hub *hub, struct bine_greenlet *from,
         *hub->exception_globals = exceptions;
 }
 
+#if BINE_ARCH_THREADS
+/* bine_switch_other between greenlets of different thread pointers; `pointer` is that of `to`. */
+static void switch_pointers(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to, void *pointer)
+{
+    if (__builtin_expect(to->state == BINE_NEW, 0)) {
+        to->stack = bine_stacks_take(hub->stacks, to->stack_class);
+        to->state = BINE_READY;
+        hub->current = to;
+        bine_arch_start_thread(&from->context, to->stack->top, bine_greenlet_entry, pointer);
+    } else {
+        bine_switch_fetch(hub, bine_ready_count(&hub->ready));
+        hub->current = to;
+        bine_arch_switch_thread(&from->context, &to->context, pointer);
+    }
+}
+
+/* What is exchanged is the carrier's. */
+static void pass_on_carrier(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to, void *room)
+{
+    void *pointer = bine_own_pointer(hub, from);
+    if (pointer != hub->thread_pointer)
+        bine_arch_set_thread_pointer(hub->thread_pointer);
+    hub->exchange->pass(hub, from, to, room);
+    if (pointer != hub->thread_pointer)
+        bine_arch_set_thread_pointer(pointer);
+}
+
+/* Exceptions of a greenlet with a thread of its own are in its own variables: it finds the
+ * carrier's empty, and leaves them so. */
+static void switch_owning(struct bine_hub *hub, struct bine_greenlet *from,
+                          struct bine_greenlet *to)
+{
+    void *pointer = bine_own_pointer(hub, to);
+    /* It may park while libc begins or ends its thread (a destructor waits). Others must not find
+     * their system calls caught. */
+    uint8_t dispatch = bine_arch_dispatch;
+    bine_arch_dispatch = 0;
+    struct bine_exception_globals exceptions = {0};
+    if (bine_switch_exceptions(hub)) {
+        exceptions = *hub->exception_globals;
+        *hub->exception_globals = (struct bine_exception_globals){0};
+    }
+    if (pointer != bine_own_pointer(hub, from))
+        switch_pointers(hub, from, to, pointer);
+    else
+        bine_switch_other(hub, from, to);
+    bine_arch_dispatch = dispatch;
+    if (exceptions.caught || exceptions.uncaught)
+        *hub->exception_globals = exceptions;
+}
+
+void bine_own_begin(struct bine_hub *hub)
+{
+    hub->thread_pointer = __builtin_thread_pointer();
+    hub->number = (pid_t)syscall(SYS_gettid);
+    hub->owns = hub->exchanging = true;
+}
+#else
+static void pass_on_carrier(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to, void *room)
+{
+    hub->exchange->pass(hub, from, to, room);
+}
+#define switch_owning bine_switch_unchanged
+#endif
+
 static __attribute__((noinline)) void switch_with_exchange(struct bine_hub *hub,
                                                            struct bine_greenlet *from,
                                                            struct bine_greenlet *to)
 {
     _Alignas(16) char room[hub->exchange ? hub->exchange->room + 1 : 1];
     if (hub->exchange)
-        hub->exchange->pass(hub, from, to, room);
+        pass_on_carrier(hub, from, to, room);
     struct bine_exceptions_away away;
     bine_exceptions_leave(hub, &away);
     if (hub->fibers)
         switch_announced(hub, from, to);
+    else if (hub->owns)
+        switch_owning(hub, from, to);
     else
         bine_switch_unchanged(hub, from, to);
     bine_exceptions_return(hub, &away);
@@ -73,6 +146,10 @@ void bine_switch_exchanging(struct bine_hub *hub, struct bine_greenlet *from,
     bine_trace_switch(hub, from, to);
     if (from == to)
         return;
+    if (hub->owns && !hub->exchange && !hub->further) {
+        switch_owning(hub, from, to);
+        return;
+    }
     if (!hub->exchange && !hub->fibers && !hub->further) {
         bine_switch_unchanged(hub, from, to);
         return;

@@ -16,10 +16,12 @@
 #include "core/hub/park.h"
 #include "core/hub/schedule.h"
 #include "dump.h"
+#include "libc/carrier.h"
 #include "libc/libc.h"
 
 static atomic_int runtime_threads;
-static _Thread_local bool is_runtime_thread;
+static BINE_CARRIED bool is_runtime_thread_;
+#define is_runtime_thread BINE_OF_CARRIER(is_runtime_thread_)
 
 void bine_hub_runtime_threads(int change)
 {

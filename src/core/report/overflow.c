@@ -15,6 +15,7 @@
 
 #include "core/hub/schedule.h"
 #include "core/stack/guard.h"
+#include "libc/carrier.h"
 #include "libc/libc.h"
 
 /* While signals are patched, the program's handlers run on this stack, too. Pages that no handler
@@ -27,7 +28,8 @@ static struct sigaction previous;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
 
-static __attribute__((tls_model("initial-exec"))) _Thread_local void *signal_stack;
+static BINE_CARRIED void *signal_stack_;
+#define signal_stack BINE_OF_CARRIER(signal_stack_)
 
 /* The handler may call this and the next two functions: they are async-signal-safe. */
 static void say(const char *text)

@@ -13,22 +13,23 @@
 #include "core/hub/waitable.h"
 #include "io/wait/backoff.h"
 #include "io/wait/wait.h"
+#include "libc/carrier.h"
 #include "libc/libc.h"
 
 #define LONGEST_PAUSE (50 * BINE_MS)
 
 /* Greenlets of this hub that pause between two attempts. */
-static __thread struct bine_waiters waiting;
+static BINE_CARRIED struct bine_waiters waiting;
 
 __attribute__((noinline)) static struct bine_waiters *waiting_here(void)
 {
-    return &waiting;
+    return &BINE_OF_CARRIER(waiting);
 }
 
 static void forget_waiting(struct bine_hub *hub)
 {
     (void)hub;
-    waiting = (struct bine_waiters){0};
+    *waiting_here() = (struct bine_waiters){0};
 }
 
 __attribute__((constructor)) static void flock_set_up(void)

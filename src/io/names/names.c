@@ -17,6 +17,7 @@
 #include "core/hub/park.h"
 #include "core/hub/streak.h"
 #include "io/offload/offload.h"
+#include "libc/carrier.h"
 #include "libc/free.h"
 #include "libc/libc.h"
 #include "localhost.h"
@@ -86,7 +87,8 @@ enum {
 
 /* One table per thread: a greenlet never leaves its thread, and this is not called across a switch.
  * NULL: no look-up has been listed yet. */
-static __thread struct lookup **lookups;
+static BINE_CARRIED struct lookup **lookups_;
+#define lookups BINE_OF_CARRIER(lookups_)
 
 __attribute__((noinline)) static struct lookup ***lookups_here(void)
 {

@@ -4,6 +4,8 @@
 #include <bine/offload.h>
 #include <stdatomic.h>
 
+#include "libc/carrier.h"
+
 /* Rights have numbers. A thread that has been confined by itself has no number that another thread
  * could share. */
 enum {
@@ -19,10 +21,11 @@ static atomic_uint of_new = FIRST;
 /* Threads that have been seen, those that have ended included. */
 static atomic_uint seen;
 
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
+static BINE_CARRIED struct {
     unsigned rights;
     bool files_apart;
-} here;
+} here_;
+#define here BINE_OF_CARRIER(here_)
 
 static void see(unsigned rights)
 {

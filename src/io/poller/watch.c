@@ -16,6 +16,7 @@
 
 #include "core/hub/message.h"
 #include "io/descriptor/descriptor.h"
+#include "libc/carrier.h"
 #include "libc/libc.h"
 #include "poller.h"
 
@@ -31,18 +32,19 @@ struct bine_watch {
 };
 
 /* The thread's that were given up. */
-static _Thread_local struct {
+static BINE_CARRIED struct {
     struct bine_watch *first;
     struct bine_message turn; /* to the own hub */
     bool sent;
-} given_up;
+} given_up_;
+#define given_up_here BINE_OF_CARRIER(given_up_)
 
 static void strike(struct bine_watch *watch)
 {
     if (watch->previous)
         watch->previous->next = watch->next;
     else
-        given_up.first = watch->next;
+        given_up_here.first = watch->next;
     if (watch->next)
         watch->next->previous = watch->previous;
     watch->given_up = false;
@@ -102,7 +104,7 @@ int bine_watch(struct bine_hub *hub, int fd, uint32_t events, bine_watch_ready *
         return errno;
     struct bine_descriptor *record = bine_descriptor_of(fd);
     struct bine_watch *new =
-        given_up.first ? find_armed(poller, fd, events, generation_of(record)) : NULL;
+        given_up_here.first ? find_armed(poller, fd, events, generation_of(record)) : NULL;
     if (new) {
         strike(new);
         new->taken_over = true;
@@ -146,8 +148,8 @@ static void watch_cancel(struct bine_watch *watch)
 static void cancel_given_up(struct bine_message *message)
 {
     (void)message;
-    given_up.sent = false;
-    for (struct bine_watch *watch; (watch = given_up.first);) {
+    given_up_here.sent = false;
+    for (struct bine_watch *watch; (watch = given_up_here.first);) {
         strike(watch);
         watch_cancel(watch);
     }
@@ -157,8 +159,8 @@ static void cancel_given_up(struct bine_message *message)
 static void watch_forked(struct bine_hub *hub)
 {
     (void)hub;
-    given_up.sent = false;
-    for (struct bine_watch *watch; (watch = given_up.first);) {
+    given_up_here.sent = false;
+    for (struct bine_watch *watch; (watch = given_up_here.first);) {
         strike(watch);
         free(watch);
     }
@@ -171,10 +173,11 @@ __attribute__((constructor)) static void watch_set_up(void)
 
 static bool have_a_turn(struct bine_hub *hub)
 {
-    if (given_up.sent)
+    if (given_up_here.sent)
         return true;
-    given_up.turn = (struct bine_message){.deliver = cancel_given_up, .dropped = cancel_given_up};
-    return given_up.sent = bine_hub_send(hub, &given_up.turn) == 0;
+    given_up_here.turn =
+        (struct bine_message){.deliver = cancel_given_up, .dropped = cancel_given_up};
+    return given_up_here.sent = bine_hub_send(hub, &given_up_here.turn) == 0;
 }
 
 void bine_unwatch(struct bine_watch *watch)
@@ -187,8 +190,8 @@ void bine_unwatch(struct bine_watch *watch)
     }
     watch->given_up = true;
     watch->previous = NULL;
-    watch->next = given_up.first;
-    if (given_up.first)
-        given_up.first->previous = watch;
-    given_up.first = watch;
+    watch->next = given_up_here.first;
+    if (given_up_here.first)
+        given_up_here.first->previous = watch;
+    given_up_here.first = watch;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/hub/park.h"
+#include "libc/carrier.h"
 #include "libc/libc.h"
 
 /* One that is held now, or waited for. There are few at a time, so a list serves. */
@@ -16,7 +17,8 @@ struct held {
     struct held *next;
 };
 
-static __thread struct held *all_held;
+static BINE_CARRIED struct held *all_held_;
+#define all_held BINE_OF_CARRIER(all_held_)
 
 __attribute__((noinline)) static struct held **held_here(void)
 {

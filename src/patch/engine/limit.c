@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/hub/park.h"
+#include "libc/carrier.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "thunk.h"
@@ -80,8 +81,10 @@ struct gate_state {
     struct bine_waiters waiting;
 };
 
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct visit *visits;
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct gate_state *states;
+static BINE_CARRIED struct visit *visits_;
+#define visits BINE_OF_CARRIER(visits_)
+static BINE_CARRIED struct gate_state *states_;
+#define states BINE_OF_CARRIER(states_)
 
 /* Calls through the gate cannot fail: without memory they wait for some. */
 static void *need_memory(struct bine_hub *hub, size_t size)

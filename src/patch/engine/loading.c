@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "libc/carrier.h"
 #include "locks/parking_lot.h"
 #include "patch/table/hook.h"
 
@@ -15,15 +16,18 @@ static struct {
 } loading;
 
 /* Of these, the calling thread's. */
-static __attribute__((tls_model("initial-exec"))) _Thread_local unsigned foreign_here;
+static BINE_CARRIED unsigned foreign_here_;
+#define foreign_here BINE_OF_CARRIER(foreign_here_)
 
 /* Greenlets of this thread that are inside dl_iterate_phdr; those that wait for their end. */
 struct walk {
     struct walk *next;
     const struct bine_greenlet *greenlet;
 };
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct walk *walks;
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct bine_waiters walk_waiters;
+static BINE_CARRIED struct walk *walks_;
+#define walks BINE_OF_CARRIER(walks_)
+static BINE_CARRIED struct bine_waiters walk_waiters_;
+#define walk_waiters BINE_OF_CARRIER(walk_waiters_)
 
 static enum bine_lot_answer loading_take(struct bine_lot_waiter *waiter)
 {

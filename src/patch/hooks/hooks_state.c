@@ -13,7 +13,8 @@ locale_t hook_uselocale(locale_t locale)
 {
     struct bine_hub *hub =
         bine_hook_active(BINE_PATCH_THREAD_OR_GREENLETS) ? bine_hub_here() : NULL;
-    return hub ? bine_exchange_locale(hub, locale) : bine_libc.uselocale(locale);
+    return hub && hub->current->stack_class != BINE_CLASS_OWN ? bine_exchange_locale(hub, locale)
+                                                              : bine_libc.uselocale(locale);
 }
 
 /* Handlers run on the stack that Bine has given the thread, which is larger. The greenlet's own is

@@ -192,6 +192,9 @@ static __attribute__((noinline)) long serve(long number, long a, long b, long c,
         SAME(clock_nanosleep, clock_nanosleep_by_number(a, b, c, d));
         SAME(sched_yield, hook_sched_yield());
         SAME(wait4, hook_wait4((pid_t)a, (int *)b, (int)c, (struct rusage *)d));
+        SAME(gettid, bine_hook_active(BINE_PATCH_GREENLETS)
+                         ? hook_gettid()
+                         : hooks_syscall_pass(number, a, b, c, d, e, f));
         SAME(flock, hook_flock((int)a, (int)b));
         SAME(fsync, hook_fsync((int)a));
         SAME(fdatasync, hook_fdatasync((int)a));
@@ -229,6 +232,7 @@ static const bool served[512] = {
     [SYS_clock_nanosleep] = true,
     [SYS_sched_yield] = true,
     [SYS_wait4] = true,
+    [SYS_gettid] = true,
     [SYS_flock] = true,
     [SYS_fsync] = true,
     [SYS_fdatasync] = true,

@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <bine/wait.h>
 
+#include "own/own.h"
 #include "patch/table/hook.h"
 #include "patch/threads/cancellation.h"
 #include "patch/threads/thread_greenlets.h"
@@ -70,6 +73,17 @@ int hook_thrd_join(thrd_t thread, int *result)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* ENOTSUP: the thread has to be a real one. */
+static int create(struct bine_hub *hub, pthread_t *thread, const pthread_attr_t *attributes,
+                  void *(*run)(void *), void *arg)
+{
+    if (!hub)
+        return ENOTSUP;
+    return atomic_load_explicit(&bine_threads_own, memory_order_relaxed)
+               ? bine_thread_own_create(hub, thread, attributes, run, arg)
+               : bine_thread_greenlet_create(hub, thread, attributes, run, arg);
+}
+
 int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                         void *arg)
 {
@@ -77,8 +91,8 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, voi
     if (bine_hook_active(BINE_PATCH_GREENLETS) &&
         !(bine_thread_stays_real && bine_thread_stays_real()))
         hub = bine_thread_greenlets_hub();
-    return hub ? bine_thread_greenlet_create(hub, thread, attributes, run, arg)
-               : bine_libc.pthread_create(thread, attributes, run, arg);
+    int error = create(hub, thread, attributes, run, arg);
+    return error == ENOTSUP ? bine_libc.pthread_create(thread, attributes, run, arg) : error;
 }
 
 struct c11_start {
@@ -103,15 +117,24 @@ int hook_thrd_create(thrd_t *thread, thrd_start_t run, void *arg)
     if (!start)
         return thrd_nomem;
     *start = (struct c11_start){run, arg};
-    if (bine_thread_greenlet_create(hub, thread, NULL, run_c11, start) == 0)
-        return thrd_success;
-    free(start);
-    return thrd_nomem;
+    int error = create(hub, thread, NULL, run_c11, start);
+    if (error)
+        free(start);
+    return error == ENOTSUP ? bine_libc.thrd_create(thread, run, arg)
+           : error          ? thrd_nomem
+                            : thrd_success;
 }
 
 pthread_t hook_pthread_self(void)
 {
     return bine_thread_greenlet_self();
+}
+
+/* The kernel has no thread for a greenlet: an invented number tells it from others. */
+pid_t hook_gettid(void)
+{
+    pid_t id = bine_own_id(bine_hub_here());
+    return id ? id : (pid_t)bine_libc.syscall(SYS_gettid);
 }
 
 thrd_t hook_thrd_current(void)
@@ -124,6 +147,8 @@ thrd_t hook_thrd_current(void)
 void hook_pthread_exit(void *value)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_GREENLETS);
+    if (bine_own_here(hub))
+        bine_cancellation_exit(hub, value);
     if (hub && !(hub->current->flags & BINE_G_ROOT))
         bine_cleanup_leave(hub, value);
     if (hub)
@@ -172,7 +197,7 @@ void hook_pthread_testcancel(void)
     struct bine_hub *hub = asked();
     if (hub && bine_cancellation_due(hub))
         bine_cancellation_act(hub);
-    if (!hub || hub->current->flags & BINE_G_ROOT)
+    if (!hub || hub->current->flags & BINE_G_ROOT || bine_own_here(hub))
         bine_libc.pthread_testcancel();
 }
 
@@ -194,7 +219,7 @@ int hook_pthread_setcanceltype(int type, int *old)
 static struct bine_hub *hub_of_handlers(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !(hub->current->flags & BINE_G_ROOT) ? hub : NULL;
+    return hub && !(hub->current->flags & BINE_G_ROOT) && !bine_own_here(hub) ? hub : NULL;
 }
 
 void hook___pthread_register_cancel(__pthread_unwind_buf_t *buffer)

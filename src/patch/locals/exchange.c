@@ -138,9 +138,11 @@ static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from,
 {
     struct state *state = (struct state *)hub->exchange;
     bool to_root = to == hub->root, begins = state->arrived != NULL;
-    const struct away *next = to->slots[BINE_SLOT_EXCHANGE];
+    /* A greenlet with a thread of its own has all that is exchanged to itself. */
+    bool shares = to->stack_class != BINE_CLASS_OWN;
+    const struct away *next = shares ? to->slots[BINE_SLOT_APART] : NULL;
     struct away *away = NULL;
-    if (from) {
+    if (from && from->stack_class != BINE_CLASS_OWN) {
         away = room;
         *away = (struct away){0};
     }
@@ -151,11 +153,12 @@ static void exchange_pass(struct bine_hub *hub, struct bine_greenlet *from,
         begin_arrived(state, to_root);
     if (state->locales)
         pass_locale(state, away, next, to_root);
-    to->slots[BINE_SLOT_EXCHANGE] = NULL;
+    if (shares)
+        to->slots[BINE_SLOT_APART] = NULL;
     /* A greenlet without anything put away need not be looked at when it ends; but the root tells
      * by it that it has left before. */
     if (away && (away->kept || away->locale || from == hub->root))
-        bine_greenlet_keep(from, BINE_SLOT_EXCHANGE, away);
+        bine_greenlet_keep(from, BINE_SLOT_APART, away);
 }
 
 void bine_exchange_renew(struct bine_hub *hub)

@@ -166,11 +166,15 @@ static bool have_table_key(void)
     return state == 2;
 }
 
-/* The greenlet whose values count: NULL for the root, whose values are the thread's. */
+/* The greenlet whose values count: NULL for the root, whose values are the thread's, and for one
+ * that has a thread of its own. */
 static struct bine_greenlet *greenlet_here(void)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && !(hub->current->flags & BINE_G_ROOT) ? hub->current : NULL;
+    return hub && !(hub->current->flags & BINE_G_ROOT) &&
+                   hub->current->stack_class != BINE_CLASS_OWN
+               ? hub->current
+               : NULL;
 }
 
 void *bine_local_key_get(pthread_key_t key)

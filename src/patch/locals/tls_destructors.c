@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "exchange.h"
+#include "libc/carrier.h"
 #include "libc/free.h"
 #include "local_tls.h"
 #include "patch/table/hook.h"
@@ -26,7 +27,8 @@ static atomic_int key_state; /* 0 not made, 1 being made, 2 made, 3 could not be
 static atomic_uint forks;
 
 /* What exit runs for the greenlet that calls it is registered with libc once a thread. */
-static __attribute__((tls_model("initial-exec"))) _Thread_local bool exit_registered;
+static BINE_CARRIED bool exit_registered_;
+#define exit_registered BINE_OF_CARRIER(exit_registered_)
 
 /* ---- a greenlet's ---------------------------------------------------------------------------- */
 

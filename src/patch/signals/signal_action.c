@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "libc/carrier.h"
+#include "own/dispatch.h"
 #include "patch/table/hook.h"
 #include "patch/table/interpreter.h"
 
@@ -29,10 +31,11 @@ static _Atomic(uint64_t) asked[NSIG];
 
 /* Handlers that are running on this thread, and whether their hub could not park before the
  * first. */
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct {
+static BINE_CARRIED struct {
     unsigned depth;
     bool no_park;
-} running;
+} running_;
+#define running BINE_OF_CARRIER(running_)
 
 static uint64_t pack(const struct sigaction *action)
 {
@@ -148,6 +151,8 @@ int bine_signal_action_of_process(int number, const struct sigaction *action, st
 
 int bine_signal_action(int number, const struct sigaction *action, struct sigaction *old)
 {
+    if (number == SIGSYS && bine_dispatch_action(action, old))
+        return 0;
     if (number == SIGPIPE) {
         struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
         if (hub && hub->current != hub->root)
@@ -168,6 +173,8 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
  * and calls the one before it. */
 static bool may_be_adopted(int number)
 {
+    if (number == SIGSYS && bine_dispatch_action(NULL, NULL))
+        return false;
     return number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
            (number < 32 || number >= SIGRTMIN);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/carrier.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "signals.h"
@@ -23,7 +24,8 @@ struct masks {
     bool any_held;
 };
 
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct masks *masks_here;
+static BINE_CARRIED struct masks *masks_here_;
+#define masks_here BINE_OF_CARRIER(masks_here_)
 
 /* The 64 signals that Linux has, of a set with room for more: asking for one after the other costs
  * more than the system call. */

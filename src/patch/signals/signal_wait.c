@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "core/hub/signalled.h"
+#include "libc/carrier.h"
 #include "patch/table/hook.h"
 #include "signals.h"
 
@@ -74,7 +75,8 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
 /* ---- pause and sigsuspend -------------------------------------------------------------------- */
 
 /* Those of this thread that wait for a handler to have run. */
-static __attribute__((tls_model("initial-exec"))) _Thread_local struct bine_waiter *pausing;
+static BINE_CARRIED struct bine_waiter *pausing_;
+#define pausing BINE_OF_CARRIER(pausing_)
 
 static void signalled(struct bine_hub *hub)
 {

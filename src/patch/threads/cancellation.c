@@ -7,6 +7,7 @@
 
 #include "core/hub/park.h"
 #include "libc/libc.h"
+#include "own/own.h"
 
 /* ---- the state ------------------------------------------------------------------------------- */
 
@@ -74,9 +75,24 @@ bool bine_cancellation_due(struct bine_hub *hub)
            !is_disabled(g, state);
 }
 
+void bine_cancellation_exit(struct bine_hub *hub, void *value)
+{
+    struct bine_thread_state *state = bine_thread_state_of(hub->current, false);
+    if (state)
+        state->leaving = true;
+    bine_uncancel(hub->current);
+    /* In the child of its fork it is the thread. */
+    if (!(hub->current->flags & BINE_G_ROOT))
+        bine_own_exits(hub, value);
+    bine_libc.pthread_exit(value);
+    __builtin_unreachable();
+}
+
 void bine_cancellation_act(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
+    if (bine_own_here(hub))
+        bine_cancellation_exit(hub, PTHREAD_CANCELED);
     /* Handlers may wait. */
     bine_uncancel(g);
     if (!(g->flags & BINE_G_ROOT))

@@ -41,6 +41,8 @@ int bine_cancellation_of_thread(pthread_t thread);
 
 /* Has the current greenlet been cancelled, and must act now? */
 bool bine_cancellation_due(struct bine_hub *hub);
+/* libc's pthread_exit of the current greenlet, which has a thread of its own. */
+_Noreturn void bine_cancellation_exit(struct bine_hub *hub, void *value);
 /* Carries the cancellation out. */
 _Noreturn void bine_cancellation_act(struct bine_hub *hub);
 

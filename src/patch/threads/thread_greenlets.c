@@ -23,9 +23,12 @@
 #include "libc/libc.h"
 #include "locks/parking_lot.h"
 #include "locks/posix_clock.h"
+#include "own/own.h"
 
 struct thread {
     struct bine_greenlet *greenlet;
+    pthread_t handle; /* the greenlet's address; or libc's, if it has a thread of its own */
+    bool own;
     struct bine_hub *hub;
     pthread_t real;
     void *(*run)(void *);
@@ -60,7 +63,8 @@ static void drop_release(struct bine_message *message)
 /* It belongs to no thread any more. Its bucket is locked, and unlocked here. */
 static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread)
 {
-    bine_lot_remove(bucket, bine_lot_find(bucket, thread->greenlet, BINE_RECORD_THREAD));
+    bine_lot_remove(bucket,
+                    bine_lot_find(bucket, (const void *)thread->handle, BINE_RECORD_THREAD));
     bine_lot_unlock(bucket);
     if (thread->hub == bine_hub_here()) {
         release_here(&thread->release);
@@ -75,6 +79,7 @@ static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread
 /* ---- its life -------------------------------------------------------------------------------- */
 
 bool (*bine_thread_stays_real)(void);
+atomic_bool bine_threads_own;
 atomic_bool bine_identity_sought;
 bool (*bine_identity_is_main)(struct bine_hub *hub);
 unsigned long bine_identity_of_main;
@@ -92,7 +97,8 @@ struct bine_hub *bine_thread_greenlets_hub(void)
 static void pthread_ended(bine_greenlet *g, void *arg)
 {
     struct thread *thread = arg;
-    struct bine_lot_bucket *bucket = bine_lot_lock(g);
+    const void *handle = (const void *)thread->handle;
+    struct bine_lot_bucket *bucket = bine_lot_lock(handle);
     thread->ended = true;
     /* Abandoned before it began: its hub has ended. */
     thread->value = bine_error(g) == ECANCELED ? PTHREAD_CANCELED : bine_value(g);
@@ -101,7 +107,7 @@ static void pthread_ended(bine_greenlet *g, void *arg)
         return;
     }
     bine_lot_unlock(bucket);
-    bine_lot_wake(g, SIZE_MAX);
+    bine_lot_wake(handle, SIZE_MAX);
 }
 
 static void *run_thread(void *arg)
@@ -111,6 +117,27 @@ static void *run_thread(void *arg)
     thread->state.leaving = true;
     bine_uncancel(thread->greenlet);
     return value;
+}
+
+/* Enters it into the lot. It has not run. */
+static bool enter(struct thread *thread)
+{
+    struct bine_greenlet *g = thread->greenlet;
+    const void *handle = (const void *)thread->handle;
+    bine_thread_state_embed(g, &thread->state);
+    struct bine_lot_bucket *bucket = bine_lot_lock(handle);
+    struct bine_lot_record *record = bine_lot_add(bucket, handle, BINE_RECORD_THREAD);
+    if (record)
+        record->item = thread;
+    bine_lot_unlock(bucket);
+    if (record && bine_link(g, pthread_ended, thread) == 0)
+        return true;
+    if (record) {
+        bucket = bine_lot_lock(handle);
+        bine_lot_remove(bucket, record);
+        bine_lot_unlock(bucket);
+    }
+    return false;
 }
 
 /* Code that runs on threads counts on what threads get: what was asked for, or else libc's default,
@@ -151,19 +178,9 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle,
         return EAGAIN;
     }
     thread->greenlet = g;
-    bine_thread_state_embed(g, &thread->state);
-    struct bine_lot_bucket *bucket = bine_lot_lock(g);
-    struct bine_lot_record *record = bine_lot_add(bucket, g, BINE_RECORD_THREAD);
-    if (record)
-        record->item = thread;
-    bine_lot_unlock(bucket);
-    if (!record || bine_link(g, pthread_ended, thread) != 0) {
-        /* It has not run: killed now, it never will. */
-        if (record) {
-            bucket = bine_lot_lock(g);
-            bine_lot_remove(bucket, record);
-            bine_lot_unlock(bucket);
-        }
+    thread->handle = (pthread_t)g;
+    if (!enter(thread)) {
+        /* Killed now, it never runs. */
         bine_kill(g);
         bine_detach(g);
         free(thread);
@@ -172,6 +189,39 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *handle,
     }
     *handle = (pthread_t)g;
     return 0;
+}
+
+int bine_thread_own_create(struct bine_hub *hub, pthread_t *handle,
+                           const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    int saved_errno = errno, state = PTHREAD_CREATE_JOINABLE;
+    struct thread *thread = calloc(1, sizeof *thread);
+    if (!thread)
+        return EAGAIN;
+    *thread = (struct thread){.hub = hub, .real = hub->thread, .run = run, .arg = arg, .own = true};
+    if (attributes)
+        pthread_attr_getdetachstate(attributes, &state);
+    thread->detached = state == PTHREAD_CREATE_DETACHED;
+    int error = bine_own_create(hub, handle, attributes, run_thread, thread,
+                                BINE_SITE(pthread_create), &thread->greenlet);
+    if (error) {
+        free(thread);
+        errno = saved_errno;
+        return error;
+    }
+    thread->handle = *handle;
+    if (!enter(thread)) {
+        /* Killed now, it does not run. Its record stays until it has ended. */
+        bine_kill(thread->greenlet);
+        bine_detach(thread->greenlet);
+        if (!thread->detached)
+            bine_libc.pthread_detach(*handle);
+        thread->greenlet->slots[BINE_SLOT_THREAD] = NULL;
+        free(thread);
+        error = EAGAIN;
+    }
+    errno = saved_errno;
+    return error;
 }
 
 pthread_t bine_thread_greenlet_self(void)
@@ -186,7 +236,8 @@ pthread_t bine_thread_greenlet_self(void)
         hub->current->flags & BINE_G_MAIN_IDENTITY ? hub->root : hub->current;
     /* As a thread that forks does, a greenlet that forked keeps its identity, although it is the
      * child's root. */
-    if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
+    if ((g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT ||
+        g->stack_class == BINE_CLASS_OWN)
         return bine_libc.pthread_self();
     return (pthread_t)g;
 }
@@ -194,7 +245,8 @@ pthread_t bine_thread_greenlet_self(void)
 static bool pthread_is_current(pthread_t thread)
 {
     struct bine_hub *hub = bine_hub_here();
-    return hub && (pthread_t)hub->current == thread;
+    return hub &&
+           (bine_own_here(hub) ? bine_libc.pthread_self() : (pthread_t)hub->current) == thread;
 }
 
 bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
@@ -205,7 +257,7 @@ bool bine_thread_greenlet_known(pthread_t handle, pthread_t *real)
         *real = thread->real;
     bine_lot_unlock(bucket);
     if (!thread && pthread_is_current(handle)) {
-        *real = bine_libc.pthread_self();
+        *real = bine_hub_here()->thread;
         return true;
     }
     return thread != NULL;
@@ -218,11 +270,11 @@ static int wait_once(struct bine_lot_bucket *bucket, struct thread *thread, int6
                      unsigned flags)
 {
     struct bine_lot_waiter waiter;
-    bine_lot_waiter_init(&waiter, bine_hub_here(), thread->greenlet);
+    bine_lot_waiter_init(&waiter, bine_hub_here(), (const void *)thread->handle);
     bine_lot_enqueue_locked(bucket, &waiter, 0);
     bine_lot_unlock(bucket);
     int error = bine_lot_await(&waiter, "join", deadline, flags);
-    bine_lot_lock(thread->greenlet);
+    bine_lot_lock((const void *)thread->handle);
     return error;
 }
 
@@ -266,8 +318,10 @@ int bine_thread_greenlet_join(pthread_t handle, void **value, clockid_t clock,
     }
     if (value)
         *value = thread->value;
+    bool own = thread->own;
     pthread_forget(bucket, thread);
-    return 0;
+    /* libc's thread has ended, or is about to within the reaper's next steps. */
+    return own ? bine_libc.pthread_join(handle, value) : 0;
 }
 
 int bine_thread_greenlet_detach(pthread_t handle)
@@ -280,24 +334,27 @@ int bine_thread_greenlet_detach(pthread_t handle)
     } else if (thread->detached || thread->joining) {
         error = EINVAL;
     } else if (thread->ended) {
+        bool own = thread->own;
         pthread_forget(bucket, thread);
-        return 0;
+        return own ? bine_libc.pthread_detach(handle) : 0;
     } else {
         thread->detached = true;
+        if (thread->own)
+            bine_libc.pthread_detach(handle);
     }
     bine_lot_unlock(bucket);
     return error;
 }
 
 /* On its hub's thread. It may have ended and been forgotten meanwhile. */
-static void cancel_there(void *greenlet)
+static void cancel_there(void *handle)
 {
-    struct bine_lot_bucket *bucket = bine_lot_lock(greenlet);
-    struct thread *thread = thread_of(bucket, (pthread_t)greenlet);
-    bool alive = thread && !thread->ended;
+    struct bine_lot_bucket *bucket = bine_lot_lock(handle);
+    struct thread *thread = thread_of(bucket, (pthread_t)handle);
+    struct bine_greenlet *g = thread && !thread->ended ? thread->greenlet : NULL;
     bine_lot_unlock(bucket);
-    if (alive)
-        bine_cancellation_request(greenlet);
+    if (g)
+        bine_cancellation_request(g);
 }
 
 int bine_thread_greenlet_cancel(pthread_t handle)
@@ -305,16 +362,18 @@ int bine_thread_greenlet_cancel(pthread_t handle)
     struct bine_lot_bucket *bucket = bine_lot_lock((const void *)handle);
     struct thread *thread = thread_of(bucket, handle);
     struct bine_hub *hub = thread && !thread->ended ? thread->hub : NULL;
+    struct bine_greenlet *g = hub ? thread->greenlet : NULL;
     bine_lot_unlock(bucket);
     int saved_errno = errno, error = 0;
     if (!thread) {
         if (!pthread_is_current(handle))
             return ESRCH;
-        if (!bine_thread_state_of((struct bine_greenlet *)handle, true))
+        g = bine_hub_here()->current;
+        if (!bine_thread_state_of(g, true))
             return ENOMEM;
-        bine_cancellation_request((struct bine_greenlet *)handle);
+        bine_cancellation_request(g);
     } else if (hub && hub == bine_hub_here()) {
-        bine_cancellation_request((struct bine_greenlet *)handle);
+        bine_cancellation_request(g);
     } else if (hub && bine_post(hub, cancel_there, (void *)handle) != 0 && errno != ESRCH) {
         error = errno;
     }
@@ -324,17 +383,42 @@ int bine_thread_greenlet_cancel(pthread_t handle)
 
 /* ---- facts about it -------------------------------------------------------------------------- */
 
+/* The greenlet of that handle, if it is one of this hub. *known: it is one of some hub. */
+static struct bine_greenlet *greenlet_of(pthread_t handle, pthread_t *real, bool *known)
+{
+    struct bine_hub *hub = bine_hub_here();
+    struct bine_lot_bucket *bucket = bine_lot_lock((const void *)handle);
+    struct thread *thread = thread_of(bucket, handle);
+    struct bine_greenlet *g = thread && thread->hub == hub ? thread->greenlet : NULL;
+    if (thread)
+        *real = thread->real;
+    *known = thread != NULL;
+    bine_lot_unlock(bucket);
+    if (!*known && pthread_is_current(handle)) {
+        *real = hub->thread;
+        *known = true;
+        g = hub->current;
+    }
+    return g;
+}
+
 int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes)
 {
     pthread_t real;
-    if (!bine_thread_greenlet_known(handle, &real))
+    bool known;
+    struct bine_greenlet *g = greenlet_of(handle, &real, &known);
+    if (!known)
         return ESRCH;
+    if (g && g->stack_class == BINE_CLASS_OWN) {
+        bine_own_lend_id(g);
+        int result = bine_libc.pthread_getattr_np(handle, attributes);
+        bine_own_return_id(g);
+        return result;
+    }
     int error = pthread_attr_init(attributes);
     if (error)
         return error;
-    struct bine_hub *hub = bine_hub_here();
-    struct bine_greenlet *g = (struct bine_greenlet *)handle;
-    if (hub && g->hub == hub && g->stack)
+    if (g && g->stack)
         error = pthread_attr_setstack(attributes, bine_stack_bottom(g->stack),
                                       bine_stack_size(g->stack));
     return error;
@@ -343,14 +427,14 @@ int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes
 int bine_thread_greenlet_set_name(pthread_t handle, const char *name)
 {
     pthread_t real;
-    if (!bine_thread_greenlet_known(handle, &real))
+    bool known;
+    struct bine_greenlet *g = greenlet_of(handle, &real, &known);
+    if (!known)
         return ESRCH;
     if (strlen(name) > 15)
         return ERANGE; /* as libc's */
-    struct bine_hub *hub = bine_hub_here();
-    struct bine_greenlet *g = (struct bine_greenlet *)handle;
     int saved_errno = errno;
-    int failed = hub && g->hub == hub ? bine_set_name(g, name) : 0;
+    int failed = g ? bine_set_name(g, name) : 0;
     errno = saved_errno;
     return failed ? ENOMEM : 0;
 }
@@ -358,13 +442,13 @@ int bine_thread_greenlet_set_name(pthread_t handle, const char *name)
 int bine_thread_greenlet_name(pthread_t handle, char *name, size_t size)
 {
     pthread_t real;
-    if (!bine_thread_greenlet_known(handle, &real))
+    bool known;
+    struct bine_greenlet *g = greenlet_of(handle, &real, &known);
+    if (!known)
         return ESRCH;
     if (size < 16)
         return ERANGE;
-    struct bine_hub *hub = bine_hub_here();
-    struct bine_greenlet *g = (struct bine_greenlet *)handle;
-    if (!hub || g->hub != hub || !(g->flags & BINE_G_NAMED))
+    if (!g || !(g->flags & BINE_G_NAMED))
         return bine_libc.pthread_getname_np(real, name, size);
     /* "<Greenlet at ADDRESS: NAME>" */
     const char *full = bine_name(g), *start = strstr(full, ": ");

@@ -1,7 +1,7 @@
 /*
  * Threads that are greenlets. pthread_create of chosen objects spawns a greenlet, and the calls
  * that take or give a pthread_t answer for it. Its pthread_t is the address of the greenlet, which
- * no thread has.
+ * no thread has, or libc's own if it has a thread of its own.
  *
  * Each function tells by its result whether the thread is such a greenlet. ESRCH means that it is
  * not, and the call is libc's.
@@ -10,6 +10,7 @@
 #define BINE_PATCH_THREADS_THREAD_GREENLETS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -25,6 +26,13 @@ struct bine_hub *bine_thread_greenlets_hub(void);
 
 int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *thread,
                                 const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
+
+/* Do threads that are greenlets have threads of their own (src/own)? Set for good. */
+extern atomic_bool bine_threads_own;
+/* Does what bine_thread_greenlet_create does, for such a thread. *thread is libc's. ENOTSUP: this
+ * hub cannot have them. */
+int bine_thread_own_create(struct bine_hub *hub, pthread_t *thread,
+                           const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 
 /* Returns the current greenlet as a pthread_t. In the root and on threads without a hub it returns
  * libc's answer. */
