@@ -21,6 +21,20 @@ BINE_API bine_hub *bine_hub_get(void);
  * Switches: no. */
 BINE_API bool bine_hub_exists(void);
 
+/* What the calling thread's hub has done so far. */
+typedef struct bine_hub_figures {
+    uint64_t switches;    /* from one greenlet to the next */
+    uint64_t turns;       /* looks at the poller */
+    uint64_t own_threads; /* greenlets with a thread of their own that were made */
+    uint64_t
+        blocking_calls; /* patched calls of the process that blocked, made where none may wait */
+} bine_hub_figures;
+
+/* Store the figures of the calling thread's hub, as many as fit into `size` bytes; what the library
+ * does not know becomes 0. Returns 0, or -1 with EINVAL (figures is NULL) or ESRCH (the thread has
+ * no hub). Switches: no. */
+BINE_API int bine_hub_read_figures(bine_hub_figures *figures, size_t size);
+
 /* Have the hub's thread run function(arg) soon, between two greenlets. The function must not block;
  * it may spawn. Functions that one thread posts run in the order of posting. Any thread may call
  * it. Returns 0, or -1 with EINVAL, ENOMEM, or ESRCH (the hub's thread has ended). Switches: no. */

@@ -25,6 +25,7 @@
 #include "own_calls.h"
 #include "patch/surprise.h"
 #include "patch/table/table.h"
+#include "runnable.h"
 #include "system_calls.h"
 
 static const struct {
@@ -258,6 +259,17 @@ static const char *find_file(const char *name, char *room, size_t size)
     return name;
 }
 
+/* A library is not asked about. */
+static void examine_runnable(const char *path)
+{
+    char room[4096];
+    const char *refusal = access(path, X_OK) == 0 ? runnable_refusal(path, room, sizeof room) : "";
+    if (!refusal)
+        printf("bine run: can run it\n");
+    else if (*refusal && !strstr(refusal, "a library"))
+        printf("bine run: cannot run it: %s\n", refusal);
+}
+
 static void examine(const char *name, bool verbose, struct findings *findings)
 {
     char room[4096];
@@ -274,6 +286,7 @@ static void examine(const char *name, bool verbose, struct findings *findings)
         binary_close(&binary);
     } else {
         examine_with_dependencies(&binary, verbose, findings);
+        examine_runnable(path);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "doctor.h"
 #include "inspect/commands.h"
+#include "run.h"
 #include "trace.h"
 
 #ifdef BINE_WITH_LIBDW
@@ -36,6 +37,8 @@ static const struct {
     {"leaks", inspect_leaks, "leaks PID|CORE          greenlets that nothing can wake any more"},
     {"trace", trace,
      "trace PID [-o FILE] [-t SECONDS]   what its greenlets do, as a file for Perfetto"},
+    {"run", run,
+     "run [OPTION...] PROGRAM [ARGUMENT...]   its threads as greenlets of one OS thread"},
 };
 
 static int usage(FILE *out, int status)
