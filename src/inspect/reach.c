@@ -8,6 +8,7 @@
  */
 #include "reach.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "describe.h"
 #include "stack_use.h"
 #include "unwind.h"
-#include <elf.h>
 
 enum {
     SMALLEST_BLOCK = 32,
