@@ -4,8 +4,9 @@
 #include "core/hub/park.h"
 #include "core/hub/switch.h"
 
-static __attribute__((noinline)) int sleep_slowly(struct bine_hub *hub, int64_t duration)
+static __attribute__((noinline)) int sleep_slowly(int64_t duration)
 {
+    struct bine_hub *hub = bine_hub_of_thread;
     if (!hub && !(hub = bine_hub_get()))
         return -1;
     if (duration == 0) {
@@ -36,7 +37,7 @@ int bine_sleep(int64_t duration)
         if (__builtin_expect(next != NULL, 1))
             return bine_switch_over(hub, hub->current, next);
     }
-    return sleep_slowly(hub, duration);
+    return sleep_slowly(duration);
 }
 
 int bine_idle(void)
