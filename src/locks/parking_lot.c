@@ -50,7 +50,7 @@ bool bine_lot_on_thread_of(const struct bine_lot_waiter *waiter, pid_t thread)
     if (thread == waiter->thread)
         return true;
     const struct bine_hub *hub = waiter->hub;
-    return hub && hub->owns && (thread >= BINE_OWN_FIRST_ID || thread == hub->number);
+    return hub && hub->owns && (thread >= BINE_OWN_FIRST_ID || thread == hub->tid);
 }
 
 const void *bine_lot_self(void)

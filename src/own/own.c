@@ -260,7 +260,6 @@ static void own_hub_forked(struct bine_hub *hub)
     hub->own->ended = NULL;
     hub->own->making = NULL;
     hub->thread_pointer = __builtin_thread_pointer();
-    hub->number = getpid();
     /* Its id is the process's now. */
     if (bine_own_here(hub))
         own_of(hub->current)->birth.id = 0;
@@ -355,17 +354,19 @@ struct bine_greenlet *bine_own_spawn(const bine_spawn_options *options, bine_run
     char *name = NULL;
     if (!error)
         error = own_attributes(&attributes, options->stack_size);
+    bool have_attributes = !error;
     if (!error && options->name && !(name = strdup(options->name)))
         error = ENOMEM;
     pthread_t thread;
     if (!error)
         error = bine_own_create(hub, &thread, &attributes, run, arg, site, &g);
+    if (have_attributes)
+        pthread_attr_destroy(&attributes);
     if (error) {
         free(name);
         errno = error == EAGAIN ? ENOMEM : error;
         return NULL;
     }
-    pthread_attr_destroy(&attributes);
     if (name)
         bine_greenlet_take_name(g, name);
     own_of(g)->discard = options->discard;

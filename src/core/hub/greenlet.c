@@ -218,6 +218,7 @@ struct bine_greenlet *bine_greenlet_new_root(struct bine_hub *hub)
     if (!root)
         return NULL;
     root->state = BINE_READY;
+    root->stack_class = 0; /* the record may have been that of a greenlet with its own thread */
     root->flags = BINE_G_ROOT;
     root->site = "main\0";
     root->spawner = UINT32_MAX;

@@ -201,7 +201,7 @@ struct bine_hub {
     void *io;                  /* the I/O layer's state for this hub */
     struct bine_hub *next_hub; /* the next record whose thread has ended */
     pthread_t thread;
-    pid_t tid;                     /* the kernel's id of the thread, for readers from outside */
+    pid_t tid;                     /* the kernel's number of the thread */
     struct trip *trips;            /* errands for which greenlets of this hub wait (errand.c) */
     struct bine_scope *scopes;     /* the open ones, the youngest first (sync/scope.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next_free */
@@ -218,8 +218,7 @@ struct bine_hub {
     struct bine_driver futex_driver; /* driver_futex.c */
     atomic_int futex_woken;
     bool owns;                /* greenlets may have threads of their own (own.h); ... */
-    void *thread_pointer;     /* ... all others run on this one, */
-    pid_t number;             /* whose number libc and the kernel know */
+    void *thread_pointer;     /* ... all others run on this one */
     struct bine_own_hub *own; /* src/own */
     bool fibers;              /* a sanitizer is told of switches (fiber.h) ... */
     void *root_bottom;        /* ... and of the bounds of the thread's own stack */
@@ -230,7 +229,6 @@ struct bine_hub {
     unsigned runtimes;
     unsigned further;
     struct bine_exception_globals *further_globals[BINE_CXX_RUNTIMES - 1];
-    pid_t tid; /* the kernel's number of the thread */
     /* The hub waits inside a turn: nobody waits for it. Other threads may look. */
     atomic_bool asleep;
     /* The watchdog's signal interrupted that wait. It is no signal of the program's. */

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "exceptions.h"
 #include "fiber.h"
@@ -108,7 +106,6 @@ static void switch_owning(struct bine_hub *hub, struct bine_greenlet *from,
 void bine_own_begin(struct bine_hub *hub)
 {
     hub->thread_pointer = __builtin_thread_pointer();
-    hub->number = (pid_t)syscall(SYS_gettid);
     hub->owns = hub->exchanging = true;
 }
 #else
