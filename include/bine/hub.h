@@ -26,8 +26,8 @@ typedef struct bine_hub_figures {
     uint64_t switches;    /* from one greenlet to the next */
     uint64_t turns;       /* looks at the poller */
     uint64_t own_threads; /* greenlets with a thread of their own that were made */
-    uint64_t
-        blocking_calls; /* patched calls of the process that blocked, made where none may wait */
+    /* patched calls of the process that blocked, because they were made where none may wait */
+    uint64_t blocking_calls;
 } bine_hub_figures;
 
 /* Store the figures of the calling thread's hub, as many as fit into `size` bytes; what the library

@@ -65,7 +65,7 @@ static void handlers_keep_their_own()
         tasks.push_back(
             bine::spawn([i] { return i % 3 ? handled_in_both(i) : plugin.handles(i, wait); }));
     for (int i = 0; i < 20; i++)
-        CHECK_EQ(tasks[i].get(), i);
+        CHECK_EQ(tasks[static_cast<size_t>(i)].get(), i);
 }
 
 TEST(handlers_in_two_runtimes_keep_their_own_exceptions)

@@ -150,6 +150,8 @@ static void hubs(void)
     EXCEPTED(bine_trace_stop, "has no arguments");
     EXCEPTED(bine_trace_write, "errno of write(2)");
     EXCEPTED(bine_metrics, "has no arguments");
+    EXCEPTED(bine_own_thread_refusal, "has no arguments");
+    REFUSED(bine_hub_read_figures, NULL, sizeof(bine_hub_figures));
     EXCEPTED(bine_now, "has no arguments");
     REFUSED(bine_deadline, -1);
     HARMLESS(bine_left, 0, -1);
@@ -525,6 +527,7 @@ static void patching(void)
     REFUSED(bine_patch_local_keys, NULL);
     REFUSED(bine_patch_local_tls, NULL);
     REFUSED(bine_patch_threads_as_greenlets, NULL);
+    REFUSED(bine_patch_own_threads, NULL);
     REFUSED(bine_patch_limit, NULL, 1);
     REFUSED(bine_patch_patient, NULL);
     REFUSED(bine_cxx_runtime_add, NULL);

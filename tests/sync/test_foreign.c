@@ -196,6 +196,8 @@ static const char *const without_object[] = {
     "bine_offload_threads",
     "bine_offload_confine",
     "bine_offload_renew",
+    "bine_hub_read_figures",
+    "bine_own_thread_refusal",
     "bine_datagram_reply", /* of the datagram that its handler is given: sendto */
 };
 /* Headers of which no function takes an object of Bine's; a TLS connection is used by one greenlet at a time. */

@@ -31,8 +31,10 @@ static void on_datagram(bine_datagram *datagram, void *arg)
 
 /* Call with options in which one word of `reserved` after the other is set. */
 #define NEWER_FAILS(call, ...)                         \
-    for (int word = 0; word < 4; word++) {             \
+    for (size_t word = 0;; word++) {                   \
         __typeof__(__VA_ARGS__) options = __VA_ARGS__; \
+        if (word == sizeof options.reserved / 8)       \
+            break;                                     \
         options.reserved[word] = (uintptr_t)1 << 63;   \
         errno = 0;                                     \
         CHECK((call) == 0);                            \
