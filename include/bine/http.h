@@ -280,8 +280,8 @@ BINE_API int bine_http_files_send(bine_http_files *files, bine_http *http, const
 /* ---- figures --------------------------------------------------------------------------------- */
 
 /* This is a handler whose arg is not used. It answers with the figures of all hubs of the process,
- * as Prometheus reads them (bine/metrics.h), and with status 503 if there is no memory. Put it on an
- * address of its own, or call it from a handler. Switches: maybe. */
+ * as Prometheus reads them (bine/metrics.h), and with status 503 if there is no memory. Put it on
+ * an address of its own, or call it from a handler. Switches: maybe. */
 BINE_API void bine_http_metrics(bine_http *http, void *unused);
 
 /* ---- websockets ------------------------------------------------------------------------------ */

@@ -270,8 +270,7 @@ static int init(PyObject *module)
     if (bine_greenlet_init(module) < 0 || bine_monitor_init(module) < 0 ||
         bine_watchdog_init(module) < 0 || bine_event_init(module) < 0 ||
         bine_semaphore_init(module) < 0 || bine_queue_init(module) < 0 ||
-        bine_channel_init(module) < 0 ||
-        bine_wait_many_init(module) < 0)
+        bine_channel_init(module) < 0 || bine_wait_many_init(module) < 0)
         return -1;
     if (bine_carriers_init(module) < 0 || bine_hub_object_init(module) < 0 ||
         bine_loops_init(module) < 0)

@@ -29,11 +29,12 @@ struct bine_arch_context {
 #elif defined(__aarch64__)
 #define BINE_CONTEXT_PC 8
 #define BINE_CONTEXT_SIZE 176
-#define BINE_CONTEXT_REGISTERS(ROW)                                                     \
-    ROW(29, 0)                                                                          \
-    ROW(30, 8)                                                                          \
-    ROW(19, 16) ROW(20, 24) ROW(21, 32) ROW(22, 40) ROW(23, 48) ROW(24, 56) ROW(25, 64) \
-        ROW(26, 72) ROW(27, 80) ROW(28, 88)
+/* clang-format changes its own layout of these rows each time. */
+/* clang-format off */
+#define BINE_CONTEXT_REGISTERS(ROW) \
+    ROW(29, 0) ROW(30, 8) ROW(19, 16) ROW(20, 24) ROW(21, 32) ROW(22, 40) ROW(23, 48) \
+    ROW(24, 56) ROW(25, 64) ROW(26, 72) ROW(27, 80) ROW(28, 88)
+/* clang-format on */
 #endif
 
 /* Where errno lies, as a distance from the thread pointer. It is the same for all threads. It must

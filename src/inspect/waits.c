@@ -34,8 +34,8 @@ static void name_node(const struct inspect_graph *graph, size_t node, char *text
     snprintf(text, size, "%s %s", id, name);
 }
 
-/* Does the wait end by itself? Not that of a lock of pthreads: its timer may only serve to look at the
- * lock from time to time. */
+/* Does the wait end by itself? Not that of a lock of pthreads: its timer may only serve to look at
+ * the lock from time to time. */
 static bool limited(const struct inspect_graph *graph, size_t node)
 {
     struct inspect_wait wait;

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/steps.sh"
 source=$PWD
 mkdir -p /tmp/project
-cd /tmp/project
+cd /tmp/project || exit 1
 "$source/tests/install/readme-program" "$source/README.md" >program.c
 
 step "apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev pkg-config cmake make /debs/libbine*.deb /debs/bine_*.deb"

@@ -10,9 +10,9 @@ if command -v cc gcc; then
     exit 1
 fi
 mkdir -p /tmp/project
-cd /tmp/project
+cd /tmp/project || exit 1
 cp "$source"/python/examples/*.py .
-begun=$(date +%s)
+begin
 
 step "python3 -m venv env"
 step 'env/bin/pip install --find-links /dist "pybine[gevent]"'

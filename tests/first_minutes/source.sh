@@ -5,7 +5,7 @@
 apt-get update >/dev/null
 apt-get install -y --no-install-recommends make git >/dev/null 2>&1
 tests/install/readme-program README.md >/tmp/program.c
-begun=$(date +%s)
+begin
 
 step "make install MESON_OPTIONS='-Dtests=false -Dbench=false' && ldconfig"
 # shellcheck disable=SC2016 # the step's shell expands it

@@ -5,6 +5,10 @@ set -eu
 steps=0
 begun=$(date +%s)
 
+begin() { # the time counts from here
+    begun=$(date +%s)
+}
+
 step() { # a command, as it is typed
     steps=$((steps + 1))
     echo "\$ $1"

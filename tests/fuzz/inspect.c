@@ -1,16 +1,19 @@
 /*
- * What the commands that look inside read of a core: whatever it says, they end, and read no memory of their own
- * that is not theirs.
+ * What the commands that look inside read of a core: whatever it says, they end, and read no memory
+ * of their own that is not theirs.
  *
- * The core is made here. This process parks a few greenlets and looks into itself. The pages that were read for it, its
- * threads and its mappings become a small core file. An input changes that file. Each eight bytes name a place, mostly
- * a word that is not 0, and what is written there. The sum of all bytes begins a row of random edits, so that short
- * inputs change much, too. So nearly every input is still a core, and most of them differ in what matters.
+ * The core is made here. This process parks a few greenlets and looks into itself. The pages that
+ * were read for it, its threads and its mappings become a small core file. An input changes that
+ * file. Each eight bytes name a place, mostly a word that is not 0, and what is written there. The
+ * sum of all bytes begins a row of random edits, so that short inputs change much, too. So nearly
+ * every input is still a core, and most of them differ in what matters.
  *
- * SOURCES: src/inspect/core.c src/inspect/describe.c src/inspect/graph.c src/inspect/leaks.c src/inspect/live.c src/inspect/options.c
- * SOURCES: src/inspect/ps.c src/inspect/python.c src/inspect/registers.c src/inspect/rules.c src/inspect/snapshot.c
- * SOURCES: src/inspect/reach.c src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c src/inspect/table.c
- * SOURCES: src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c src/inspect/waits.c
+ * SOURCES: src/inspect/core.c src/inspect/describe.c src/inspect/graph.c src/inspect/leaks.c
+ * SOURCES: src/inspect/live.c src/inspect/options.c src/inspect/ps.c src/inspect/python.c
+ * SOURCES: src/inspect/registers.c src/inspect/rules.c src/inspect/snapshot.c src/inspect/reach.c
+ * SOURCES: src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c
+ * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
+ * SOURCES: src/inspect/waits.c
  * LIBRARIES: -Isrc -lbine -ldw -lelf
  * SANITIZE: address,undefined
  */
@@ -214,7 +217,8 @@ static void edit(unsigned char *file, uint32_t where, uint32_t what)
     place *= 8;
     uint64_t word;
     memcpy(&word, file + place, 8);
-    /* Words that are there already lead elsewhere in the core: circles, and lists in places where there are none. */
+    /* Words that are there already lead elsewhere in the core: circles, and lists in places where
+     * there are none. */
     static const uint64_t extremes[4] = {0, UINT64_MAX, INT64_MAX, UINT64_C(1) << 63};
     switch (where & 7) {
     case 0:

@@ -1,6 +1,6 @@
 /*
- * A program to look into. It puts greenlets into known states, writes "ready" and its addresses, and
- * stays until its standard input ends.
+ * A program to look into. It puts greenlets into known states, writes "ready" and its addresses,
+ * and stays until its standard input ends.
  *
  *     subject           greenlets of each kind, on two hubs
  *     subject many N    N greenlets that sleep

@@ -118,7 +118,8 @@ int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attri
     return 0;
 }
 
-/* A program that was compiled beside glibc 2.36 runs beside 2.41, which keeps the clock elsewhere. */
+/* A program that was compiled beside glibc 2.36 runs beside 2.41, which keeps the clock
+ * elsewhere. */
 TEST(a_condition_that_keeps_its_clock_elsewhere_is_found)
 {
     pthread_cond_t condition;

@@ -1,6 +1,6 @@
 /*
- * bine.watchdog: the library's watchdog. The Python stack of a report comes from faulthandler, which
- * python/bine/_watchdog.py sets up.
+ * bine.watchdog: the library's watchdog. The Python stack of a report comes from faulthandler,
+ * which python/bine/_watchdog.py sets up.
  */
 #include "watchdog.h"
 

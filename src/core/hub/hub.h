@@ -47,8 +47,8 @@ struct bine_driver {
     /* A random number that picks among the ready greenlets. NULL: first in, first out. Only the
      * simulator has it. */
     uint32_t (*random)(struct bine_driver *driver);
-    /* Would a turn bring or begin anything? Any thread, as long as the hub has not ended. The answer
-     * may be out of date at once. NULL: it is not known. */
+    /* Would a turn bring or begin anything? Any thread, as long as the hub has not ended. The
+     * answer may be out of date at once. NULL: it is not known. */
     bool (*due)(struct bine_driver *driver);
 };
 
@@ -308,8 +308,8 @@ void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
  * more, and its inbox is closed. */
 void bine_errands_end(struct bine_hub *hub);
 
-/* watch/watchdog.c: called on the thread of a hub that has been made. Starts what BINE_WATCHDOG asks
- * for, once for the process. */
+/* watch/watchdog.c: called on the thread of a hub that has been made. Starts what BINE_WATCHDOG
+ * asks for, once for the process. */
 void bine_watchdog_meet(void);
 
 /* Adds `change` (+1 or -1) to the number of threads that belong to the runtime (offload). The
