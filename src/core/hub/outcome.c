@@ -4,7 +4,7 @@
 
 #include "core/stack/watermark.h"
 #include "greenlet.h"
-#include "hub.h"
+#include "switch.h"
 
 void bine_exit(void *value)
 {
