@@ -74,7 +74,7 @@ ARGUMENTS = {
     "cancel_waits_close_and_then": ([], KeyError, "cancelled", nothing), "switch_args": (), "set_hub": (None,), "set_default_hub_class": (bine.hub.Hub,),
     "switch": (), "Waiter.get": (), "Waiter.throw": (KeyError("thrown"),),
     # functions
-    "fork": None, "get_hub": (), "getcurrent": (), "getswitchinterval": (), "setswitchinterval": (0.005,), "idle": (), "reinit": (), "sleep": (0.01,),
+    "fork": None, "metrics": (), "watchdog": (0.5,), "get_hub": (), "getcurrent": (), "getswitchinterval": (), "setswitchinterval": (0.005,), "idle": (), "reinit": (), "sleep": (0.01,),
     "spawn_raw": (nothing,), "with_timeout": (0.05, bine.sleep, 0.01), "kill()": lambda: (VICTIM[0],), "killall": lambda: ([VICTIM[0]],),
     "joinall": lambda: ([VICTIM[0]], 0.05), "iwait": lambda: ([VICTIM[0]], 0.05), "wait()": lambda: ([VICTIM[0]], 0.05),
 }

@@ -1,10 +1,12 @@
 """python -m bine: the command that looks inside, and what it says of Python's greenlets."""
 
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -32,8 +34,8 @@ def look(*arguments, **settings):
                           env={**os.environ, **settings})
 
 
-@pytest.fixture
-def program():
+@contextlib.contextmanager
+def running():
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         yield process.pid
@@ -41,8 +43,9 @@ def program():
 
 
 @pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
-def test_greenlets_have_their_functions_names(program):
-    done = look("ps", "--json", str(program), BINE_COMMAND=str(COMMAND))
+def test_greenlets_have_their_functions_names():
+    with running() as program:
+        done = look("ps", "--json", str(program), BINE_COMMAND=str(COMMAND))
     assert done.returncode == 0, done.stderr
     found = {greenlet["name"]: greenlet for greenlet in json.loads(done.stdout)["greenlets"]}
     assert found["sleep"]["verb"] == "sleep"
@@ -52,17 +55,19 @@ def test_greenlets_have_their_functions_names(program):
 
 
 @pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
-def test_stacks_of_greenlets_are_shown(program):
-    done = look("stack", str(program), BINE_COMMAND=str(COMMAND))
+def test_stacks_of_greenlets_are_shown():
+    with running() as program:
+        done = look("stack", str(program), BINE_COMMAND=str(COMMAND))
     assert done.returncode == 0, done.stderr
-    assert "bine_park" in done.stdout
+    assert "bine_greenlet_enter" in done.stdout and "event_wait" in done.stdout
 
 
-def test_another_command_of_that_name_is_not_called(tmp_path):
-    other = tmp_path / "bine"
-    other.write_text("#!/bin/sh\necho other\n")
-    other.chmod(0o755)
-    done = look("ps", "1", BINE_COMMAND=str(other))
+def test_another_command_of_that_name_is_not_called():
+    with tempfile.TemporaryDirectory() as folder:
+        other = pathlib.Path(folder) / "bine"
+        other.write_text("#!/bin/sh\necho other\n")
+        other.chmod(0o755)
+        done = look("ps", "1", BINE_COMMAND=str(other))
     assert done.returncode == 2
     assert "not installed" in done.stderr
     assert "other" not in done.stdout
