@@ -105,9 +105,18 @@ static void describe_owner(const struct bine_sample *sample, const char *functio
 struct scene {
     struct bine_place at;     /* the innermost frame */
     struct bine_place call;   /* the outermost frame inside libc: the function that was called */
-    struct bine_place caller; /* the first frame outside of libc */
+    struct bine_place caller; /* the first frame outside of libc and the sanitizer */
     bool in_libc, has_caller;
 };
+
+/* A sanitizer stands between the program and libc: its function is not the caller that can be
+ * named for a mend. */
+static bool of_sanitizer(const struct bine_place *place)
+{
+    const char *base = bine_place_base(place->object);
+    return strncmp(base, "libasan", 7) == 0 || strncmp(base, "libtsan", 7) == 0 ||
+           strncmp(place->function, "__interceptor_", 14) == 0;
+}
 
 static void set_scene(const struct bine_sample *sample, const struct bine_maps *maps,
                       struct scene *scene)
@@ -124,7 +133,7 @@ static void set_scene(const struct bine_sample *sample, const struct bine_maps *
             if (place.function[0] || !scene->call.function[0])
                 scene->call = place;
             scene->in_libc = true;
-        } else {
+        } else if (!scene->in_libc || !of_sanitizer(&place)) {
             scene->caller = place;
             scene->has_caller = true;
         }
