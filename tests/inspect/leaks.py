@@ -43,4 +43,4 @@ def looking_for_leaks_gives_no_page_memory() -> None:
         assert pages_with_memory(pid) == before
 
 
-looking.main()
+looking.main(needs_plain_memory=True)

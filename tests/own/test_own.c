@@ -323,6 +323,8 @@ TEST(a_filter_that_forbids_prctl_is_named)
 #ifndef __x86_64__
     SKIP("not on this processor");
 #endif
+    if (harness_instrumented())
+        SKIP("a sanitizer is the reason that is named first");
     harness_refuse(SYS_prctl, false);
     int error;
     CHECK_ERROR(bine_spawn_with(&(bine_spawn_options){.own_thread = 1}, sleep_long, &error),
