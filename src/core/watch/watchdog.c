@@ -164,6 +164,12 @@ static void look_again(struct bine_hub *hub)
     bine_spin_unlock(&lock);
 }
 
+/* The hub changes it without a lock, and each value that can be read will do. */
+static BINE_NO_SANITIZE uint32_t head_of(const struct bine_hub *hub)
+{
+    return __atomic_load_n(&hub->ready.head, __ATOMIC_RELAXED);
+}
+
 static void report(const struct bine_stuck *stuck)
 {
     static struct bine_sample sample;
@@ -174,7 +180,7 @@ static void report(const struct bine_stuck *stuck)
     uint32_t head = stuck->hub->watched.head;
     bine_maps_read(&maps);
     bine_sample_take(stuck->hub->tid, &maps, &sample);
-    bool moved = __atomic_load_n(&stuck->hub->ready.head, __ATOMIC_RELAXED) != head;
+    bool moved = head_of(stuck->hub) != head;
     if (moved || (!sample.count && ++tries < TRIES)) {
         look_again(stuck->hub);
     } else {
