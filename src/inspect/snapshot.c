@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "stop.h"
 
@@ -12,6 +13,7 @@ enum {
     MOST_GREENLETS = 20000000,
     RECORD_ROOM = 4096, /* of a hub's or greenlet's record */
     ATTEMPTS = 3,       /* to read a list that changes, before the process is stopped */
+    STOPS = 4,          /* a stop may come while the list is being changed */
 };
 
 static const char *const out_of_memory = "there is not enough memory";
@@ -346,8 +348,13 @@ struct inspect_snapshot *inspect_snapshot(struct inspect_target *target)
         return NULL;
     }
     why = read_all(snapshot);
-    for (int i = 1; !why && target->live && !complete(snapshot) && i <= ATTEMPTS; i++) {
-        if (i == ATTEMPTS)
+    for (int i = 1; !why && target->live && !complete(snapshot) && i < ATTEMPTS + STOPS; i++) {
+        if (i > ATTEMPTS) {
+            inspect_continue(target);
+            /* or it would be stopped again where it was */
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        if (i >= ATTEMPTS)
             inspect_stop(target);
         inspect_forget(target);
         why = read_all(snapshot);
