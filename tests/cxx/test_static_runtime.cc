@@ -33,7 +33,7 @@ static void handlers_keep_their_own()
             return own;
         }));
     for (int i = 0; i < 20; i++)
-        CHECK_EQ(tasks[i].get(), i);
+        CHECK_EQ(tasks[static_cast<size_t>(i)].get(), i);
 }
 
 TEST(the_runtime_is_linked_statically)
