@@ -66,6 +66,7 @@ CROSS_THREAD_TESTS = core/* sync/* choose/* net/* io/names io/offload io/pollers
 test-tsan: ## what several threads touch, under ThreadSanitizer
 	@tools/setup test
 	@tools/configure build-tsan -Db_sanitize=thread -Db_lundef=false -Dbench=false
+	@$(NINJA) --quiet -C build-tsan build.ninja
 	@$(NINJA) --quiet -C build-tsan $$(tools/run-tests --targets build-tsan $(call quoted,$(or $(TESTS),$(CROSS_THREAD_TESTS))))
 	@TSAN_OPTIONS=halt_on_error=1:report_mutex_bugs=0:detect_deadlocks=0:die_after_fork=0 \
 		tools/run-tests -j$(JOBS) --slower 5 build-tsan $(call quoted,$(or $(TESTS),$(CROSS_THREAD_TESTS)))
@@ -89,6 +90,7 @@ AARCH64_TESTS = harness/* core/* io/* sync/* choose/* net/* locks/* patch/*
 test-aarch64: ## the library's tests, cross-compiled, under qemu
 	@tools/setup aarch64
 	@tools/configure build-aarch64 --cross-file tools/aarch64-linux-gnu.ini -Dbench=false
+	@$(NINJA) --quiet -C build-aarch64 build.ninja
 	@$(NINJA) --quiet -C build-aarch64 $$(tools/run-tests --targets build-aarch64 $(call quoted,$(or $(TESTS),$(AARCH64_TESTS))))
 	@tools/run-tests -j$(JOBS) --slower 10 --wrapper qemu-aarch64 build-aarch64 $(call quoted,$(or $(TESTS),$(AARCH64_TESTS)))
 

@@ -71,8 +71,7 @@ const char *inspect_state_name(const struct inspect_greenlet *g)
     return names[g->state];
 }
 
-/* ---- what it waits for
- * ----------------------------------------------------------------------- */
+/* ---- what it waits for ----------------------------------------------------------------------- */
 
 static void add_holder(struct inspect_wait *wait, const struct inspect_greenlet *greenlet,
                        pid_t thread)

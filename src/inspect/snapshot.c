@@ -23,9 +23,7 @@ static void *more(void *array, size_t count, size_t size)
     return count & (count - 1) ? array : realloc(array, (count ? 2 * count : 1) * size);
 }
 
-/* ---- greenlets
- * -------------------------------------------------------------------------------
- */
+/* ---- greenlets ------------------------------------------------------------------------------- */
 
 static int64_t deadline_of(struct inspect_target *target, const struct inspect_table *table,
                            const unsigned char *hub, uint32_t timer)
@@ -177,9 +175,7 @@ static bool find_spawners(struct inspect_snapshot *snapshot, const struct inspec
     return true;
 }
 
-/* ---- hubs
- * ------------------------------------------------------------------------------------
- */
+/* ---- hubs ------------------------------------------------------------------------------------ */
 
 static bool read_hub_record(struct inspect_target *target, const struct inspect_table *table,
                             uint64_t address, unsigned char *record)
@@ -265,9 +261,7 @@ static bool complete(const struct inspect_snapshot *snapshot)
     return true;
 }
 
-/* ---- finding
- * ---------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static int by_address(const void *one, const void *other, void *greenlets)
 {

@@ -64,8 +64,6 @@ static void conclude(struct own *own)
 {
     int *id_word = own->birth.id_word;
     struct bine_greenlet *g = own->greenlet;
-    g->slots[BINE_SLOT_APART] = NULL;
-    g->stack_class = 0;
     bine_greenlet_conclude(g, own->value, own->error);
     free(own);
     if (!id_word)
@@ -235,7 +233,6 @@ int bine_own_create(struct bine_hub *hub, pthread_t *thread, const pthread_attr_
     error = make_thread(hub, own, thread, attributes);
     if (error) {
         free(own);
-        g->slots[BINE_SLOT_APART] = NULL;
         bine_greenlet_conclude(g, NULL, error);
         bine_greenlet_release(g);
         return error;

@@ -487,6 +487,8 @@ __attribute__((noinline)) void bine_greenlet_begin_end(struct bine_hub *hub,
 
 void bine_greenlet_conclude(struct bine_greenlet *g, void *value, int error)
 {
+    g->slots[BINE_SLOT_APART] = NULL;
+    g->stack_class = 0; /* the record may become a root's */
     conclude(g->hub, g, value, error);
     bine_greenlet_release(g);
 }

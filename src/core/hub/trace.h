@@ -20,8 +20,8 @@
 #include "probe.h"
 
 enum bine_trace_kind {
-    BINE_TRACE_SWITCH =
-        1, /* to a greenlet; the verb (0: a yield) and the object of the one that is left */
+    /* to a greenlet; the verb (0: a yield) and the object of the one that is left */
+    BINE_TRACE_SWITCH = 1,
     BINE_TRACE_WAKE,      /* of a greenlet, by a greenlet or a cause */
     BINE_TRACE_SPAWN,     /* of a greenlet, at a site, with an argument */
     BINE_TRACE_NAME,      /* of a greenlet: the next 16 bytes of its name */
