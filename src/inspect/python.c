@@ -6,8 +6,8 @@
 
 /* Python keeps a text of ASCII behind its head, with a zero byte at its end.
  * Other texts, and what is no text, are not shown. */
-static bool read_text(struct inspect_target *target, const struct inspect_table *table,
-                      uint64_t object, char *text, size_t size)
+bool inspect_python_text(struct inspect_target *target, const struct inspect_table *table,
+                         uint64_t object, char *text, size_t size)
 {
     uint64_t type, length;
     unsigned char zero = 1;
@@ -33,7 +33,7 @@ bool inspect_python_name(const struct inspect_snapshot *snapshot, const struct i
     if (!table->py_ascii.there || !table->py_unicode_type.there)
         return false;
     if (inspect_fetch(target, &table->py_greenlet_name, g->python, &name) &&
-        read_text(target, table, name, text, size))
+        inspect_python_text(target, table, name, text, size))
         return true;
     if (!inspect_fetch(target, &table->py_greenlet_run, g->python, &run) ||
         !inspect_fetch(target, &table->py_object_type, run, &type))
@@ -44,7 +44,7 @@ bool inspect_python_name(const struct inspect_snapshot *snapshot, const struct i
         return false;
     if (type == table->py_function_type.value &&
         inspect_fetch(target, &table->py_function_name, run, &name))
-        return read_text(target, table, name, text, size);
+        return inspect_python_text(target, table, name, text, size);
     /* A function in C, a class, a partial ... */
     if (!inspect_fetch(target, &table->py_type_name, type, &name) ||
         !inspect_text(target, name, text, size) || !*text)

@@ -7,5 +7,8 @@
 /* The name of the function that a Python greenlet runs. Returns false if it cannot be told. */
 bool inspect_python_name(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                          char *text, size_t size);
+/* The text of a str object, if it is ASCII and fits. */
+bool inspect_python_text(struct inspect_target *target, const struct inspect_table *table,
+                         uint64_t object, char *text, size_t size);
 
 #endif

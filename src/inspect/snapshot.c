@@ -101,9 +101,11 @@ static void read_greenlet(struct inspect_target *target, const struct inspect_hu
     if (table->greenlet_slots.there && table->slot_python.there && table->slot_python.value < 16 &&
         slots + table->slot_python.value * 8 + 8 <= table->greenlet.size)
         memcpy(&g->python, record + slots + table->slot_python.value * 8, 8);
-    if (g->python && (!table->carrier_running.there ||
-                      !inspect_fetch(target, &table->carrier_running, g->python, &g->python)))
-        g->python = 0;
+    uint64_t carrier = g->python;
+    if (carrier) {
+        inspect_fetch(target, &table->carrier_running, carrier, &g->python);
+        inspect_fetch(target, &table->carrier_state, carrier, &g->python_state);
+    }
     read_stack(target, table, g);
 #undef GET
 }

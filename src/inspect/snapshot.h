@@ -24,7 +24,8 @@ struct inspect_greenlet {
     bool root, hidden, killed, named;
     uint8_t park_flags;
     uint64_t verb, object; /* of the wait, if it is parked */
-    uint64_t site, arg, name, stack, sp, python;
+    uint64_t site, arg, name, stack, sp;
+    uint64_t python, python_state; /* its Greenlet and PyThreadState, or 0 */
     int64_t deadline; /* absolute, CLOCK_MONOTONIC; INSPECT_NEVER: it has none */
     int64_t since;    /* when it parked, if that is recorded; -1: it is not */
     uint32_t spawner_number;

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "describe.h"
 #include "options.h"
+#include "python_frames.h"
 #include "stop.h"
 #include "unwind.h"
 
@@ -20,37 +21,53 @@ enum {
     NAMES = 8 /* of greenlets, in front of a backtrace that many share */
 };
 
-struct traced {
-    size_t place; /* of the greenlet in the snapshot */
-    const struct inspect_trace *trace;
+struct trace {
+    struct inspect_trace c;
+    struct inspect_python_stack python;
 };
 
-static bool same_trace(const struct inspect_trace *one, const struct inspect_trace *other)
+struct traced {
+    size_t place; /* of the greenlet in the snapshot */
+    const struct trace *trace;
+};
+
+static bool same_trace(const struct trace *one, const struct trace *other)
 {
-    return one->count == other->count && one->whole == other->whole &&
-           memcmp(one->pcs, other->pcs, one->count * sizeof *one->pcs) == 0;
+    const struct inspect_python_stack *python = &one->python;
+    return one->c.count == other->c.count && one->c.whole == other->c.whole &&
+           python->count == other->python.count &&
+           memcmp(one->c.pcs, other->c.pcs, one->c.count * sizeof *one->c.pcs) == 0 &&
+           memcmp(python->frames, other->python.frames, python->count * sizeof *python->frames) ==
+               0;
 }
 
 /* ---- the traces ------------------------------------------------------------------------------ */
 
 /* Traces that were found, each once. */
 struct traces {
-    const struct inspect_trace **table;
+    const struct trace **table;
     size_t room, count;
 };
 
-static uint64_t hash_of(const struct inspect_trace *trace)
+static uint64_t mix(uint64_t hash, uint64_t word)
 {
-    uint64_t hash = trace->count;
-    for (size_t i = 0; i < trace->count; i++)
-        hash = (hash ^ trace->pcs[i]) * UINT64_C(0x9E3779B97F4A7C15) ^ hash >> 29;
+    return (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15) ^ hash >> 29;
+}
+
+static uint64_t hash_of(const struct trace *trace)
+{
+    uint64_t hash = trace->c.count;
+    for (size_t i = 0; i < trace->c.count; i++)
+        hash = mix(hash, trace->c.pcs[i]);
+    for (size_t i = 0; i < trace->python.count; i++)
+        hash = mix(hash, trace->python.frames[i].instruction);
     return hash;
 }
 
 static bool widen(struct traces *traces)
 {
     struct traces wider = {NULL, traces->room ? 2 * traces->room : 64, traces->count};
-    wider.table = calloc(wider.room, sizeof(struct inspect_trace *));
+    wider.table = calloc(wider.room, sizeof(struct trace *));
     if (!wider.table)
         return false;
     for (size_t i = 0; i < traces->room; i++) {
@@ -67,7 +84,7 @@ static bool widen(struct traces *traces)
 }
 
 /* The one that is kept of all that are equal to this. */
-static const struct inspect_trace *keep(struct traces *traces, const struct inspect_trace *trace)
+static const struct trace *keep(struct traces *traces, const struct trace *trace)
 {
     if (2 * traces->count >= traces->room && !widen(traces))
         return NULL;
@@ -75,7 +92,7 @@ static const struct inspect_trace *keep(struct traces *traces, const struct insp
     for (; traces->table[place]; place = (place + 1) & (traces->room - 1))
         if (same_trace(traces->table[place], trace))
             return traces->table[place];
-    struct inspect_trace *kept = malloc(sizeof *kept);
+    struct trace *kept = malloc(sizeof *kept);
     if (!kept)
         return NULL;
     *kept = *trace;
@@ -92,16 +109,17 @@ static void free_traces(struct traces *traces)
 
 static void trace_greenlet(const struct inspect_snapshot *snapshot,
                            struct inspect_unwinder *unwinder, const struct inspect_greenlet *g,
-                           struct inspect_trace *trace)
+                           struct trace *trace)
 {
     struct inspect_target *target = snapshot->target;
     struct inspect_registers registers;
     bool known =
         g->current ? inspect_thread_registers(target, snapshot->hubs[g->hub].tid, &registers)
                    : inspect_saved_registers(target, inspect_table_of(snapshot, g), g, &registers);
-    *trace = (struct inspect_trace){0};
+    trace->c = (struct inspect_trace){0};
     if (known)
-        inspect_unwind(unwinder, registers, trace);
+        inspect_unwind(unwinder, registers, &trace->c);
+    inspect_python_stack(snapshot, g, &trace->python);
 }
 
 /* Can the traces of those that run on threads be read without stopping the process? */
@@ -109,11 +127,11 @@ static bool threads_blocked(const struct inspect_snapshot *snapshot,
                             struct inspect_unwinder *unwinder)
 {
     for (size_t i = 0; i < snapshot->greenlet_count; i++) {
-        struct inspect_trace trace;
+        struct trace trace;
         if (!snapshot->greenlets[i].current)
             continue;
         trace_greenlet(snapshot, unwinder, &snapshot->greenlets[i], &trace);
-        if (!trace.whole)
+        if (!trace.c.whole)
             return false;
     }
     return true;
@@ -164,34 +182,130 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void put_frames(struct inspect_unwinder *unwinder, const struct inspect_trace *trace)
+/* A frame of C or of Python, by its place in the trace. */
+struct frame {
+    bool python;
+    size_t at;
+};
+
+struct frames {
+    size_t count;
+    struct frame list[INSPECT_FRAMES + INSPECT_PYTHON_FRAMES];
+};
+
+/* The Python frames that one call of the interpreter runs, from the place `next` on. Returns where
+ * those of the next call are. */
+static size_t add_python(const struct trace *trace, size_t next, struct frames *frames)
 {
-    for (size_t i = 0; i < trace->count; i++) {
-        const struct inspect_symbol *symbol =
-            inspect_symbol(unwinder, trace->pcs[i], trace->exact[i]);
-        printf("    %#018" PRIx64 " ", trace->pcs[i]);
-        if (*symbol->function)
-            printf("%s+%#" PRIx64, symbol->function, symbol->offset);
+    while (next < trace->python.count && trace->python.frames[next].code)
+        frames->list[frames->count++] = (struct frame){true, next++};
+    return next + 1;
+}
+
+/* All frames, the innermost first. Python frames stand where the function of the interpreter that
+ * runs them has its frame. */
+static void merge(struct inspect_unwinder *unwinder, const struct trace *trace,
+                  struct frames *frames)
+{
+    size_t next = 0;
+    frames->count = 0;
+    for (size_t i = 0; i < trace->c.count; i++) {
+        const char *function =
+            next < trace->python.count
+                ? inspect_symbol(unwinder, trace->c.pcs[i], trace->c.exact[i])->function
+                : "";
+        if (strncmp(function, "_PyEval_EvalFrameDefault", 24) == 0)
+            next = add_python(trace, next, frames);
         else
-            printf("??");
-        if (*symbol->file)
-            printf(" at %s:%d", symbol->file, symbol->line);
-        else if (*symbol->object)
-            printf(*symbol->function ? " in %s" : " in %s+%#" PRIx64, base_of(symbol->object),
-                   symbol->offset);
-        putchar('\n');
+            frames->list[frames->count++] = (struct frame){false, i};
     }
-    if (!trace->count)
+    while (next < trace->python.count)
+        next = add_python(trace, next, frames);
+}
+
+static void put_c_frame(const struct inspect_symbol *symbol, uint64_t pc)
+{
+    printf("    %#018" PRIx64 " ", pc);
+    if (*symbol->function)
+        printf("%s+%#" PRIx64, symbol->function, symbol->offset);
+    else
+        printf("??");
+    if (*symbol->file)
+        printf(" at %s:%d", symbol->file, symbol->line);
+    else if (*symbol->object)
+        printf(*symbol->function ? " in %s" : " in %s+%#" PRIx64, base_of(symbol->object),
+               symbol->offset);
+    putchar('\n');
+}
+
+static void put_frames(const struct inspect_snapshot *snapshot, struct inspect_unwinder *unwinder,
+                       const struct traced *traced)
+{
+    const struct trace *trace = traced->trace;
+    struct frames frames;
+    merge(unwinder, trace, &frames);
+    for (size_t i = 0; i < frames.count; i++) {
+        size_t at = frames.list[i].at;
+        if (frames.list[i].python) {
+            struct inspect_python_place place;
+            inspect_python_place(snapshot, &snapshot->greenlets[traced->place],
+                                 &trace->python.frames[at], &place);
+            printf("    %-18s %s at %s:%d\n", "Python", *place.function ? place.function : "??",
+                   *place.file ? place.file : "??", place.line);
+        } else
+            put_c_frame(inspect_symbol(unwinder, trace->c.pcs[at], trace->c.exact[at]),
+                        trace->c.pcs[at]);
+    }
+    if (!trace->c.count)
         printf("    (it has no frames yet, or its registers cannot be read)\n");
-    else if (!trace->whole)
+    else if (!trace->c.whole)
         printf("    ... the rest cannot be read\n");
+}
+
+static void put_json_place(const char *function, const char *file, int line)
+{
+    if (*function) {
+        printf(", \"function\": ");
+        inspect_json_text(stdout, function);
+    }
+    if (*file) {
+        printf(", \"file\": ");
+        inspect_json_text(stdout, file);
+        printf(", \"line\": %d", line);
+    }
+}
+
+static void put_json_frames(const struct inspect_snapshot *snapshot,
+                            struct inspect_unwinder *unwinder, const struct traced *traced)
+{
+    const struct trace *trace = traced->trace;
+    struct frames frames;
+    merge(unwinder, trace, &frames);
+    for (size_t i = 0; i < frames.count; i++) {
+        size_t at = frames.list[i].at;
+        printf(i ? ",\n  " : "\n  ");
+        if (frames.list[i].python) {
+            struct inspect_python_place place;
+            inspect_python_place(snapshot, &snapshot->greenlets[traced->place],
+                                 &trace->python.frames[at], &place);
+            printf("{\"language\": \"python\"");
+            put_json_place(place.function, place.file, place.line);
+        } else {
+            const struct inspect_symbol *symbol =
+                inspect_symbol(unwinder, trace->c.pcs[at], trace->c.exact[at]);
+            printf("{\"pc\": \"%#" PRIx64 "\", \"object\": ", trace->c.pcs[at]);
+            inspect_json_text(stdout, symbol->object);
+            printf(", \"offset\": %" PRIu64, symbol->offset);
+            put_json_place(symbol->function, symbol->file, symbol->line);
+        }
+        putchar('}');
+    }
 }
 
 static void put_json_group(const struct inspect_snapshot *snapshot,
                            struct inspect_unwinder *unwinder, const struct traced *group,
                            size_t count)
 {
-    const struct inspect_trace *trace = group->trace;
     char text[200];
     printf("{\"greenlets\": [");
     for (size_t i = 0; i < count; i++) {
@@ -204,24 +318,8 @@ static void put_json_group(const struct inspect_snapshot *snapshot,
         printf(", \"verb\": ");
         inspect_json_text(stdout, text);
     }
-    printf(", \"complete\": %s, \"frames\": [", trace->whole ? "true" : "false");
-    for (size_t i = 0; i < trace->count; i++) {
-        const struct inspect_symbol *symbol =
-            inspect_symbol(unwinder, trace->pcs[i], trace->exact[i]);
-        printf("%s{\"pc\": \"%#" PRIx64 "\", \"object\": ", i ? ",\n  " : "\n  ", trace->pcs[i]);
-        inspect_json_text(stdout, symbol->object);
-        if (*symbol->function) {
-            printf(", \"function\": ");
-            inspect_json_text(stdout, symbol->function);
-        }
-        printf(", \"offset\": %" PRIu64, symbol->offset);
-        if (*symbol->file) {
-            printf(", \"file\": ");
-            inspect_json_text(stdout, symbol->file);
-            printf(", \"line\": %d", symbol->line);
-        }
-        putchar('}');
-    }
+    printf(", \"complete\": %s, \"frames\": [", group->trace->c.whole ? "true" : "false");
+    put_json_frames(snapshot, unwinder, group);
     printf("]}");
 }
 
@@ -280,7 +378,7 @@ static void show_all(const struct inspect_options *options, const struct inspect
         }
         printf(i ? "\n" : "");
         put_heading(snapshot, first, groups[i].count);
-        put_frames(unwinder, first->trace);
+        put_frames(snapshot, unwinder, first);
     }
     if (options->json)
         printf("]\n");
@@ -332,7 +430,7 @@ static int show_traces(const struct inspect_options *options,
     size_t count = 0;
     bool right = traced && groups;
     for (size_t i = 0; right && i < snapshot->greenlet_count; i++) {
-        struct inspect_trace trace;
+        struct trace trace;
         if (!chosen(options, snapshot, &snapshot->greenlets[i]))
             continue;
         trace_greenlet(snapshot, unwinder, &snapshot->greenlets[i], &trace);

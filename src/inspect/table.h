@@ -72,6 +72,8 @@ struct inspect_row {
     ROW(context_pc, "context.pc", false)                       \
     ROW(context_size, "context.size", false)                   \
     ROW(carrier_running, "carrier.running", false)             \
+    ROW(carrier_state, "carrier.state", false)                 \
+    ROW(py_runtime, "py_runtime", false)                       \
     ROW(py_greenlet_run, "py_greenlet.run", false)             \
     ROW(py_greenlet_name, "py_greenlet.name", false)           \
     ROW(py_object_type, "py_object.type", false)               \

@@ -6,8 +6,18 @@
 #include "libc/layout.h"
 
 /* For readers from outside, which name a greenlet by the function that it runs. */
+#if PY_VERSION_HEX >= 0x030D0000
+/* The interpreter's structure, which begins with where things are for readers from outside. It is
+ * exported, but declared in internal headers only. */
+extern const char _PyRuntime[] __attribute__((weak)); /* NOLINT(bugprone-reserved-identifier) */
+#endif
+
 BINE_LAYOUT(python_rows) = {
     BINE_FIELD("carrier", struct bine_carrier, running),
+    BINE_FIELD("carrier", struct bine_carrier, state),
+#if PY_VERSION_HEX >= 0x030D0000
+    {"py_runtime", (uintptr_t)_PyRuntime, 0, BINE_LAYOUT_ADDRESS},
+#endif
     BINE_FIELD_AS("py_greenlet", "run", Greenlet, run),
     BINE_FIELD_AS("py_greenlet", "name", Greenlet, name),
     BINE_FIELD_AS("py_object", "type", PyObject, ob_type),

@@ -35,8 +35,8 @@ def look(*arguments, **settings):
 
 
 @contextlib.contextmanager
-def running():
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE) as process:
+def running(text=PROGRAM):
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         yield process.pid
         process.kill()
@@ -60,6 +60,50 @@ def test_stacks_of_greenlets_are_shown():
         done = look("stack", str(program), BINE_COMMAND=str(COMMAND))
     assert done.returncode == 0, done.stderr
     assert "bine_greenlet_enter" in done.stdout and "event_wait" in done.stdout
+
+
+NESTED = """
+import bine, bine.event
+def inner(seconds):
+    if seconds:
+        bine.sleep(
+            seconds)
+
+def generate():
+    for each in (0, 1000):
+        yield inner(each)
+
+def outer():
+    sorted([1], key=lambda item:
+           list(generate()))
+
+bine.spawn(outer)
+bine.sleep(0.01)
+def main():
+    print("ready", flush=True)
+    bine.sleep(1000)
+
+main()
+"""
+NESTED_FRAMES = [("inner", 5), ("generate", 10), ("outer.<locals>.<lambda>", 14), ("outer", 13)]
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="CPython says from 3.13 on where its frames are")
+def test_stacks_have_python_frames_where_the_interpreter_ran_them():
+    with running(NESTED) as program:
+        done = look("stack", "--json", str(program), BINE_COMMAND=str(COMMAND))
+        text = look("stack", str(program), BINE_COMMAND=str(COMMAND)).stdout
+    assert done.returncode == 0, done.stderr
+    stacks = [group["frames"] for group in json.loads(done.stdout)]
+    pythons = [[(frame["function"], frame["line"]) for frame in frames if frame.get("language") == "python"] for frames in stacks]
+    assert NESTED_FRAMES in pythons
+    assert [("main", 20), ("<module>", 22)] in pythons
+    names = [frame["function"] for frame in stacks[pythons.index(NESTED_FRAMES)]]
+    assert "_PyEval_EvalFrameDefault" not in names
+    order = [names.index(name) for name in ("bine_park", "inner", "generate", "list_extend", "outer.<locals>.<lambda>", "outer", "bine_greenlet_enter") if name in names]
+    assert order == sorted(order) and len(order) >= 5, names
+    assert "Python             inner at <string>:5" in text
 
 
 def test_another_command_of_that_name_is_not_called():
