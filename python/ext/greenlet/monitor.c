@@ -64,6 +64,42 @@ static PyObject *py_look(PyObject *module, PyObject *object)
     return result;
 }
 
+static PyObject *frames_of_states; /* sys._current_frames as CPython has it */
+
+struct frames {
+    PyObject *by_ident;
+    bool failed;
+};
+
+static void put_running(struct bine_hub *hub, void *arg)
+{
+    struct frames *frames = arg;
+    struct bine_greenlet *current = hub->current;
+    struct bine_carrier *carrier = current ? bine_carrier_of(current) : NULL;
+    PyThreadState *state = carrier ? carrier->state : NULL;
+    if (!state || frames->failed)
+        return;
+    unsigned long ident = state->thread_id;
+    PyObject *frame = (PyObject *)PyThreadState_GetFrame(state);
+    PyObject *key = frame ? PyLong_FromUnsignedLong(ident) : NULL;
+    frames->failed = frame && (!key || PyDict_SetItem(frames->by_ident, key, frame) < 0);
+    Py_XDECREF(key);
+    Py_XDECREF(frame);
+}
+
+/* Greenlets of one thread have its identity where threads are not patched. CPython would answer
+ * with the frame of the thread's oldest state, which is that of its main greenlet. */
+static PyObject *py_current_frames(PyObject *module, PyObject *unused)
+{
+    struct frames frames = {PyObject_CallNoArgs(frames_of_states), false};
+    (void)module, (void)unused;
+    if (frames.by_ident && PyDict_Check(frames.by_ident))
+        bine_hub_each(put_running, &frames);
+    if (frames.failed)
+        Py_CLEAR(frames.by_ident);
+    return frames.by_ident;
+}
+
 static PyObject *py_waits_for(PyObject *module, PyObject *object)
 {
     (void)module;
@@ -164,6 +200,10 @@ static PyMethodDef functions[] = {
      "the one that runs now, its frame). None for the latter\n"
      "two if all wait, and for the frame of a main greenlet; None if the thread has ended. Any "
      "thread."},
+    {"_current_frames", py_current_frames, METH_NOARGS,
+     "_current_frames()\n--\n\nsys._current_frames: for each thread the frame of the greenlet that "
+     "runs, or in whose turn the thread waits for events. Greenlets that have an identity of their "
+     "own, as those of patched threads, have an entry of their own. Any thread; does not switch."},
     {"waits_for", py_waits_for, METH_O,
      "waits_for(greenlet)\n--\n\nWhat a greenlet of this thread waits for, as text: what it does, "
      "and the descriptor or the object. None if it does not wait."},
@@ -179,5 +219,15 @@ static PyMethodDef functions[] = {
 
 int bine_monitor_init(PyObject *module)
 {
-    return PyModule_AddFunctions(module, functions);
+    PyObject *frames, *original = PySys_GetObject("_current_frames"); /* borrowed */
+    if (PyModule_AddFunctions(module, functions) < 0)
+        return -1;
+    if (!original || frames_of_states)
+        return 0;
+    Py_INCREF(original);
+    frames_of_states = original;
+    frames = PyObject_GetAttrString(module, "_current_frames");
+    int status = frames ? PySys_SetObject("_current_frames", frames) : -1;
+    Py_XDECREF(frames);
+    return status;
 }

@@ -489,6 +489,27 @@ print(len(finalized))
 """) == "400"
 
 
+def test_current_frames_have_the_greenlet_that_runs():
+    assert run("""
+import bine, sys, threading, time
+main, seen, until = threading.get_ident(), [], time.monotonic() + 20
+def running():
+    return sys._current_frames()[main].f_code.co_name
+def sample():
+    while not seen and time.monotonic() < until:
+        if running() == "compute":
+            seen.append("compute")
+def compute():
+    while not seen and time.monotonic() < until:
+        pass
+thread = threading.Thread(target=sample)
+thread.start()
+bine.spawn(compute).join()
+thread.join()
+print(seen, bine.spawn(running).get(), running())
+""") == "['compute'] running running"
+
+
 def test_profilers_and_tracers_see_the_greenlets_own_frames():
     assert run(PATCH + """
 import cProfile, pstats, io
