@@ -54,12 +54,11 @@ static void advance(struct iovec **vector, int *count, size_t size)
     }
 }
 
-static int send_plain(const struct bine_http_stream *stream, struct iovec *vector, int count,
-                      int flags)
+static int send_plain(const struct bine_http_stream *stream, struct iovec *vector, int count)
 {
     while (count > 0) {
         struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
-        ssize_t sent = bine_sendmsg(stream->fd, &message, MSG_NOSIGNAL | flags);
+        ssize_t sent = bine_sendmsg(stream->fd, &message, MSG_NOSIGNAL);
         if (sent < 0)
             return -1;
         advance(&vector, &count, (size_t)sent);
@@ -126,7 +125,7 @@ int bine_http_stream_send(const struct bine_http_stream *stream, struct iovec *v
         if (bine_timeout_begin(&scope, time) != 0)
             return -1;
         int result =
-            stream->tls ? send_tls(stream, piece, pieces) : send_plain(stream, piece, pieces, 0);
+            stream->tls ? send_tls(stream, piece, pieces) : send_plain(stream, piece, pieces);
         bine_timeout_end(&scope);
         if (result != 0)
             return -1;
@@ -202,6 +201,27 @@ static int wait_writable(int fd)
     return bine_poll(&writable, 1, -1) < 0 ? -1 : 0;
 }
 
+/* The head of an answer whose file follows. The socket does not block, so that the head leaves at
+ * once: with io_uring it would wait for the ring's turn, and the file for it. */
+static int send_head(int fd, struct iovec head, int64_t time)
+{
+    bine_timeout scope;
+    int result = bine_timeout_begin(&scope, time);
+    if (result != 0)
+        return -1;
+    while (result == 0 && head.iov_len > 0) {
+        ssize_t sent = bine_send(fd, head.iov_base, head.iov_len, MSG_NOSIGNAL | MSG_MORE);
+        if (sent >= 0) {
+            head.iov_base = (char *)head.iov_base + sent;
+            head.iov_len -= (size_t)sent;
+        } else if ((errno != EAGAIN && errno != EINTR) || wait_writable(fd) != 0) {
+            result = -1;
+        }
+    }
+    bine_timeout_end(&scope);
+    return result;
+}
+
 /* What has been sent is taken from offset and size. The socket does not block. */
 static int send_piece_of_file(int fd, int file, off_t *offset, size_t size)
 {
@@ -242,17 +262,14 @@ int bine_http_stream_send_file(const struct bine_http_stream *stream, struct iov
 {
     if (stream->tls || size <= COPIED)
         return send_copy(stream, head, file, offset, size, time);
-    bine_timeout scope;
-    if (bine_timeout_begin(&scope, time) != 0)
-        return -1;
-    int result = send_plain(stream, &head, 1, MSG_MORE);
-    bine_timeout_end(&scope);
     /* A sendfile to a blocking socket blocks the thread when the socket is full: no flag of the
      * call says otherwise. */
-    int flags = result == 0 ? fcntl(stream->fd, F_GETFL) : -1;
+    int flags = fcntl(stream->fd, F_GETFL);
     if (flags < 0 || fcntl(stream->fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return -1;
-    result = send_from_file(stream->fd, file, offset, size, time);
+    int result = send_head(stream->fd, head, time);
+    if (result == 0)
+        result = send_from_file(stream->fd, file, offset, size, time);
     int error = errno;
     fcntl(stream->fd, F_SETFL, flags);
     errno = error;
