@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "newer.h"
 
 /* Counts down; the offload pool's threads allocate, too. */
 static atomic_uint left;

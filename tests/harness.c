@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "newer.h"
+
 size_t bine_hub_greenlets(void) __attribute__((weak));
 int bine_dump(int fd) __attribute__((weak));
 void bine_simulate(uint64_t seed) __attribute__((weak));

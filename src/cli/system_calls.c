@@ -2,7 +2,8 @@
 #include "system_calls.h"
 
 #include <stddef.h>
-#include <sys/syscall.h>
+
+#include "libc/kernel.h"
 
 const char *blocking_system_call(unsigned number)
 {
@@ -54,9 +55,7 @@ const char *blocking_system_call(unsigned number)
 #ifdef SYS_pause
         CALL(pause)
 #endif
-#ifdef SYS_epoll_pwait2
         CALL(epoll_pwait2)
-#endif
     default:
         return NULL;
     }

@@ -3,22 +3,17 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "libc/kernel.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "parking_lot.h"
-
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449 /* the same on all architectures */
-#endif
 
 enum {
     MOST = 120, /* the kernel takes 128 at a time; one is our own */

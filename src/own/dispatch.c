@@ -7,10 +7,10 @@
 #include <linux/sched.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "libc/kernel.h"
 #include "libc/libc.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -22,9 +22,6 @@
 #endif
 #ifndef SYS_rseq
 #define SYS_rseq 334
-#endif
-#ifndef SYS_clone3
-#define SYS_clone3 435
 #endif
 
 enum {

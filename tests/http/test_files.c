@@ -1,11 +1,11 @@
 /* Static files: what is served, in which parts, and what is not found. */
+#include "newer.h"
 #include "talk.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static char root[64];

@@ -17,6 +17,7 @@
 #include "io/descriptor/descriptor.h"
 #include "io/poller/poller.h"
 #include "io/poller/poller_sim.h"
+#include "newer.h"
 #include "patch/table/hook.h"
 
 void transcript_add(struct transcript *transcript, const char *format, ...)

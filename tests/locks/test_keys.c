@@ -9,6 +9,10 @@
 #include "keys.h"
 #include "locks.h"
 
+#ifndef ERR_raise /* OpenSSL 3 */
+#define ERR_raise(library, reason) ERR_put_error(library, 0, reason, __FILE__, __LINE__)
+#endif
+
 /* ---- a library that asked for it ------------------------------------------------------------- */
 
 static void *count_up(void *n)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "newer.h"
 #include "soak.h"
 
 enum {
@@ -382,7 +383,7 @@ int main(int count, char **arguments)
             printf("soak: %ld rounds, %ld kills, %ld waits timed out, %ld cut short, %ld "
                    "connections cut, %ld forks, %zu bytes in use, %zu MB mapped in\n",
                    rounds, killed, atomic_load(&timed_out), atomic_load(&interrupted), cut, forked,
-                   heap.uordblks, resident() >> 20);
+                   (size_t)heap.uordblks, resident() >> 20);
             fflush(stdout);
             next_report += 60;
         }

@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/offload/confine.h"
+#include "libc/kernel.h"
 #include "libc/libc.h"
 
 #ifndef RESOLVE_CACHED

@@ -11,9 +11,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 
 #include "io/descriptor/descriptor.h"
+#include "libc/kernel.h"
 #include "libc/libc.h"
 #include "poller_common.h"
 

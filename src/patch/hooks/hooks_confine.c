@@ -6,11 +6,11 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hooks_confine.h"
 #include "io/offload/confine.h"
+#include "libc/kernel.h"
 #include "patch/table/hook.h"
 
 /* New processes and clocks aside, all that unshare and setns change is looked at by path or by
@@ -95,9 +95,7 @@ void bine_confine_by_number(long number, const long arguments[6])
     case SYS_unshare:
         namespaces_changed((int)arguments[0]);
         break;
-#ifdef SYS_landlock_restrict_self
     case SYS_landlock_restrict_self:
-#endif
     case SYS_setns:
     case SYS_capset:
     case SYS_setfsuid:

@@ -14,6 +14,7 @@
 #include "harness.h"
 #include "io/descriptor/own.h"
 #include "io/poller/poller_common.h"
+#include "newer.h"
 
 enum {
     MOST = 16
@@ -233,7 +234,7 @@ TEST(hazard_59_the_hooks_notice_at_once)
     CHECK_OK(bine_patch_all());
     struct numbers own = of_the_poller();
     unsigned before = atomic_load(&bine_own_losses);
-    CHECK_OK(close_range((unsigned)own.fds[0], (unsigned)own.fds[own.count - 1], 0));
+    CHECK_OK(newer_close_range((unsigned)own.fds[0], (unsigned)own.fds[own.count - 1], 0));
     CHECK_EQ(atomic_load(&bine_own_losses) - before, (unsigned)own.count);
     int64_t start = bine_hub_now(bine_hub_get());
     check_works();

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 
+#include "newer.h"
 #include "patch/common.h"
 
 static char order[64];
@@ -72,10 +73,10 @@ TEST(hazard_15_so_does_closing_a_range)
     bine_greenlet *g = bine_spawn(read_pair, NULL);
     CHECK_OK(bine_sleep(BINE_MS));
     int flags = 1 << 2; /* CLOSE_RANGE_CLOEXEC: closes nothing now */
-    CHECK_OK(close_range((unsigned)pair[0], (unsigned)pair[0], flags));
+    CHECK_OK(newer_close_range((unsigned)pair[0], (unsigned)pair[0], flags));
     CHECK_OK(bine_sleep(BINE_MS));
     CHECK(!bine_dead(g));
-    CHECK_OK(close_range((unsigned)pair[0], (unsigned)pair[0], 0));
+    CHECK_OK(newer_close_range((unsigned)pair[0], (unsigned)pair[0], 0));
     CHECK_EQ(wait_result(g), (void *)-EBADF);
     CHECK_EQ(close(pair[1]), 0);
     CHECK_OK(bine_unpatch_all());

@@ -17,6 +17,7 @@
 
 #include "harness.h"
 #include "io/pairs.h"
+#include "newer.h"
 
 static int ends[2]; /* ends[0] is waited for, and closed */
 static char bytes[65536];
@@ -135,7 +136,7 @@ static void by_dup2(void)
 
 static void by_close_range(void)
 {
-    CHECK_EQ(close_range((unsigned)ends[0], (unsigned)ends[0], 0), 0);
+    CHECK_EQ(newer_close_range((unsigned)ends[0], (unsigned)ends[0], 0), 0);
 }
 
 static void by_fclose(void)

@@ -3,6 +3,7 @@
 
 #include <bine.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "core/hub/hub.h"
 #include "harness.h"
