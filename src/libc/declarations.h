@@ -171,6 +171,14 @@ int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
 #undef pthread_yield
 int pthread_yield(void);
+int __xstat(int version, const char *path, struct stat *status);
+int __xstat64(int version, const char *path, struct stat64 *status);
+int __lxstat(int version, const char *path, struct stat *status);
+int __lxstat64(int version, const char *path, struct stat64 *status);
+int __fxstat(int version, int fd, struct stat *status);
+int __fxstat64(int version, int fd, struct stat64 *status);
+int __fxstatat(int version, int directory, const char *path, struct stat *status, int flags);
+int __fxstatat64(int version, int directory, const char *path, struct stat64 *status, int flags);
 
 /* Signals: names that the headers hide, redirect or leave out. */
 __typeof__(sigaction) __sigaction;

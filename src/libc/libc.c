@@ -83,12 +83,14 @@ void bine_libc_resolve(void)
     *(void **)&bine_libc.name = original(#name, libc, pthread, interceptors);
 #include "libc.def"
 #undef BINE_LIBC
-    /* Names that only old programs may use (__res_query) are hidden from us: they are the same
-     * function. */
+    /* Names that only old programs may use (__res_query) are hidden from us, and older versions of
+     * libc have no others: they are the same function. */
 #define BINE_LIBC(family, name)
-#define BINE_LIBC_AS(family, name, like) \
-    if (!bine_libc.name)                 \
-        *(void **)&bine_libc.name = *(void **)&bine_libc.like;
+#define BINE_LIBC_AS(family, name, like)                       \
+    if (!bine_libc.name)                                       \
+        *(void **)&bine_libc.name = *(void **)&bine_libc.like; \
+    else if (!bine_libc.like)                                  \
+        *(void **)&bine_libc.like = *(void **)&bine_libc.name;
 #include "libc.def"
 #undef BINE_LIBC
 }

@@ -4,6 +4,7 @@
  */
 #include "io.h"
 
+#include "libc/kernel.h"
 #include "poll_set.h"
 #include "wait.h"
 
@@ -67,9 +68,10 @@ int bine_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct
 {
     struct bine_hub *hub = bine_io_hub();
     if (!hub || (timeout && !bine_timespec_valid(timeout))) {
+        /* glibc has it from 2.35 on. A program may call it by its number. */
         if (bine_libc.epoll_pwait2)
             return bine_libc.epoll_pwait2(fd, events, size, timeout, mask);
-        return (int)bine_io_fail(ENOSYS);
+        return (int)bine_libc.syscall(SYS_epoll_pwait2, fd, events, size, timeout, mask, _NSIG / 8);
     }
     int error = bine_streak(hub);
     if (error)

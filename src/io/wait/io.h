@@ -10,7 +10,7 @@
 
 int bine_epoll_pwait(int fd, struct epoll_event *events, int size, int milliseconds,
                      const sigset_t *mask);
-/* Fails with ENOSYS where libc has no such function and the call would be libc's. */
+/* Where libc has no such function and the call would be libc's, it is the system call. */
 int bine_epoll_pwait2(int fd, struct epoll_event *events, int size, const struct timespec *timeout,
                       const sigset_t *mask);
 

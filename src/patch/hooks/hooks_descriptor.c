@@ -7,13 +7,13 @@
 #include <bine/file.h>
 #include <bine/io.h>
 #include <errno.h>
-#include <linux/close_range.h>
 #include <stdarg.h>
 #include <sys/resource.h>
 
 #include "core/hub/schedule.h"
 #include "io/descriptor/descriptor.h"
 #include "io/wait/close.h"
+#include "libc/kernel.h"
 #include "patch/table/hook.h"
 
 /* A call that makes descriptors failed: a loop may try until there is room for more. */
@@ -256,7 +256,9 @@ int hook_close_range(unsigned first, unsigned last, int flags)
     if (bine_hook_active(BINE_PATCH_DESCRIPTOR) && first <= last &&
         !((unsigned)flags & CLOSE_RANGE_CLOEXEC))
         range_gone(first, last);
-    return bine_libc.close_range(first, last, flags);
+    /* glibc has it from 2.34 on. A program may call it by its number. */
+    return bine_libc.close_range ? bine_libc.close_range(first, last, flags)
+                                 : (int)bine_libc.syscall(SYS_close_range, first, last, flags);
 }
 
 void hook_closefrom(int first)

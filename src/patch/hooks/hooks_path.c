@@ -81,6 +81,43 @@ int hook_fstatat64(int directory, const char *path, struct stat64 *status, int f
                                  : bine_libc.fstatat64(directory, path, status, flags);
 }
 
+/* Before glibc 2.33 `stat` and its relatives were functions of the program, which call these with the
+ * version of the structure: the kernel's has one number. */
+#if defined(__x86_64__)
+#define STATUS_VERSION 1
+#else
+#define STATUS_VERSION 0
+#endif
+
+#define VERSIONED(suffix)                                                                   \
+    int hook___xstat##suffix(int version, const char *path, struct stat##suffix *status)    \
+    {                                                                                       \
+        return version == STATUS_VERSION && slow(AT_FDCWD, path)                            \
+                   ? status_slowly(AT_FDCWD, path, status, 0)                               \
+                   : bine_libc.__xstat##suffix(version, path, status);                      \
+    }                                                                                       \
+    int hook___lxstat##suffix(int version, const char *path, struct stat##suffix *status)   \
+    {                                                                                       \
+        return version == STATUS_VERSION && slow(AT_FDCWD, path)                            \
+                   ? status_slowly(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW)             \
+                   : bine_libc.__lxstat##suffix(version, path, status);                     \
+    }                                                                                       \
+    int hook___fxstat##suffix(int version, int fd, struct stat##suffix *status)             \
+    {                                                                                       \
+        return version == STATUS_VERSION && slow_file(fd)                                   \
+                   ? (int)BINE_FILE_CALL("fstat fd", fd, SYS_fstat, fd, (long)status)       \
+                   : bine_libc.__fxstat##suffix(version, fd, status);                       \
+    }                                                                                       \
+    int hook___fxstatat##suffix(int version, int directory, const char *path,               \
+                                struct stat##suffix *status, int flags)                     \
+    {                                                                                       \
+        return version == STATUS_VERSION && slow(directory, path)                           \
+                   ? status_slowly(directory, path, status, flags)                          \
+                   : bine_libc.__fxstatat##suffix(version, directory, path, status, flags); \
+    }
+VERSIONED()
+VERSIONED(64)
+
 int hook_statx(int directory, const char *path, int flags, unsigned mask, struct statx *status)
 {
     return slow(directory, path) ? (int)BINE_FILE_CALL("statx", path, SYS_statx, directory,

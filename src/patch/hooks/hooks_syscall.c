@@ -7,24 +7,14 @@
  * came.
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "hooks_confine.h"
 #include "io/offload/offload.h"
+#include "io/wait/io.h"
+#include "libc/kernel.h"
 #include "locks/futex.h"
 #include "patch/table/hook.h"
-
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449 /* the same on all architectures */
-#endif
-#ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2 441
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 
 /* A variadic function and one with seven words are called alike on the architectures that Bine
  * knows. */
@@ -113,9 +103,9 @@ static long wait_for_descriptors(long number, long a, long b, long c, long d, lo
     if (number == SYS_epoll_pwait)
         return hook_epoll_pwait((int)a, (struct epoll_event *)b, (int)c, (int)d,
                                 mask_of(mask, &room));
-    if (!bine_libc.epoll_pwait2)
+    if (!bine_hook_here(BINE_PATCH_SELECT))
         return hooks_syscall_pass(number, a, b, c, d, e, f);
-    return hook_epoll_pwait2((int)a, (struct epoll_event *)b, (int)c, (const struct timespec *)d,
+    return bine_epoll_pwait2((int)a, (struct epoll_event *)b, (int)c, (const struct timespec *)d,
                              mask_of(mask, &room));
 }
 
@@ -251,9 +241,7 @@ static const bool served[512] = {
     [SYS_setresuid] = true,
     [SYS_setresgid] = true,
     [SYS_setgroups] = true,
-#ifdef SYS_landlock_restrict_self
     [SYS_landlock_restrict_self] = true,
-#endif
 #ifdef SYS_dup2
     [SYS_dup2] = true,
 #endif

@@ -33,7 +33,7 @@ const size_t bine_symbol_count = sizeof bine_symbols / sizeof *bine_symbols;
 /* Open addressing, at most a quarter full. Entries are row numbers plus one. The first thread
  * builds it: two threads that build it at once write the same values. */
 enum {
-    BUCKETS = 2048
+    BUCKETS = 4096
 };
 _Static_assert(sizeof bine_symbols / sizeof *bine_symbols < BUCKETS / 4, "more buckets are needed");
 static _Atomic(uint16_t) buckets[BUCKETS];
