@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/filter.h"
+#include "libc/kernel.h"
 #include "locks.h"
 #include "locks/posix.h"
 
@@ -356,4 +358,37 @@ TEST(hazard_33_greenlets_that_time_out_swallow_no_wake_of_other_processes, .seco
     int left;
     sem_getvalue(permits, &left);
     CHECK_EQ(left, 1);
+}
+
+/* The waiter looks at the semaphore from time to time. */
+static void check_heard_without_waitv(int error)
+{
+    harness_not_under_emulator("it passes this call on in a way of its own");
+    sem_t *ball = shared_semaphores(2);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 3; i++) {
+            sem_wait(&ball[0]);
+            nap(20 * BINE_MS);
+            sem_post(&ball[1]);
+        }
+        _exit(0);
+    }
+    filter_fails(SYS_futex_waitv, error);
+    bine_getcurrent();
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(bine_sem_post(&ball[0]));
+        CHECK_OK(bine_sem_wait(&ball[1]));
+    }
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+TEST(hazard_33_posts_are_heard_in_a_kernel_without_futex_waitv)
+{
+    check_heard_without_waitv(ENOSYS);
+}
+
+TEST(hazard_33_posts_are_heard_where_a_filter_forbids_futex_waitv)
+{
+    check_heard_without_waitv(EPERM);
 }

@@ -2,9 +2,10 @@
  * How guards are made.
  *
  * MADV_GUARD_INSTALL (Linux 6.13) marks pages as faulting inside the page table. That splits no
- * mapping, so guards do not count against vm.max_map_count (65,530). Older kernels answer EINVAL.
- * There mprotect splits the mapping in two for each stack, and some 32,000 stacks are the limit.
- * Beyond it spawning fails with ENOMEM rather than run a stack without a guard (hazard 18).
+ * mapping, so guards do not count against vm.max_map_count (65,530). Older kernels answer EINVAL,
+ * and filters may answer EPERM or ENOSYS. There mprotect splits the mapping in two for each stack,
+ * and some 32,000 stacks are the limit. Beyond it spawning fails with ENOMEM rather than run a
+ * stack without a guard (hazard 18).
  *
  * process_madvise installs many guards in one system call. The kernel must know PIDFD_SELF, the
  * process's own (6.18 does). It is much quicker than one call for each guard (bench/NOTES.md).
@@ -20,19 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "libc/kernel.h"
+
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
-#endif
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
-#ifndef PIDFD_SELF_THREAD_GROUP
-#define PIDFD_SELF_THREAD_GROUP (-10001)
 #endif
 
 enum mechanism {
@@ -77,34 +72,42 @@ static ptrdiff_t install_many(char *base, size_t size, size_t stride, size_t cou
     return done < (ssize_t)size ? -1 : done / (ssize_t)size;
 }
 
+static enum mechanism first_choice(void)
+{
+    const char *wanted = secure_getenv("BINE_GUARD");
+    /* valgrind takes what madvise guards for accessible, and its unwinder runs into it. */
+    if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
+        return MPROTECT;
+    return wanted && strcmp(wanted, "madvise") == 0 ? MADVISE : MADVISE_MANY;
+}
+
+/* Older kernels and filters answer so. A filter may come at any time: programs confine
+ * themselves. */
+static bool refused(void)
+{
+    return errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EACCES;
+}
+
 static ptrdiff_t install(char *base, size_t size, size_t stride, size_t count)
 {
-    bool many = mechanism == MADVISE_MANY;
-    if (mechanism == UNPROBED) {
-        const char *wanted = secure_getenv("BINE_GUARD");
-        /* valgrind takes what madvise guards for accessible, and its unwinder runs into it. */
-        if ((wanted && strcmp(wanted, "mprotect") == 0) || under_valgrind())
-            mechanism = MPROTECT;
-        else
-            many = !wanted || strcmp(wanted, "madvise") != 0;
-    }
-    if (many) {
+    enum mechanism known = mechanism, way = known == UNPROBED ? first_choice() : known;
+    if (way == MADVISE_MANY) {
         ptrdiff_t installed = install_many(base, size, stride, count);
-        if (installed > 0)
+        if (installed > 0 && known == UNPROBED)
             mechanism = MADVISE_MANY;
-        /* Otherwise it may be refused (older kernels, seccomp) although madvise is not. */
-        if (installed > 0 || mechanism == MADVISE_MANY)
+        if (installed > 0 || (known == MADVISE_MANY && !refused()))
             return installed;
+        way = MADVISE;
     }
-    if (mechanism != MPROTECT) {
+    if (way == MADVISE) {
         if (madvise(base, size, MADV_GUARD_INSTALL) == 0) {
             mechanism = MADVISE;
             return 1;
         }
-        if (errno != EINVAL || mechanism == MADVISE)
+        if (!refused())
             return -1;
-        mechanism = MPROTECT;
     }
+    mechanism = MPROTECT;
     return mprotect(base, size, PROT_NONE) < 0 ? -1 : 1;
 }
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "io/filter.h"
+#include "newer.h"
 
 static size_t status_kilobytes(const char *field)
 {
@@ -156,11 +158,14 @@ static void *tells_where_it_is(void *arg)
     return (void *)(intptr_t)here;
 }
 
+enum {
+    GUARD_INSTALL = 102 /* MADV_GUARD_INSTALL, which headers before Linux 6.13 have not */
+};
+
 static bool madvise_guards(int writable)
 {
     enum {
-        PAGE = 4096,
-        GUARD_INSTALL = 102
+        PAGE = 4096
     };
     void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(page != MAP_FAILED);
@@ -217,6 +222,43 @@ TEST(hazard_18_so_it_has_where_many_at_once_are_refused)
 {
     harness_refuse(SYS_process_madvise, false);
     every_stack_has_its_guard();
+}
+
+static void *overflows_not(void *nothing)
+{
+    return nothing;
+}
+
+/* The filter comes before the first stack, or after some: programs confine themselves. */
+static void guards_by_mprotect(int error, bool late)
+{
+    harness_not_under_emulator("it passes these calls on in ways of its own");
+    if (late)
+        CHECK_OK(bine_join(bine_spawn(overflows_not, NULL), NULL, BINE_FOREVER));
+    filter_fails(SYS_process_madvise, error);
+    filter_argument_fails(SYS_madvise, 2, GUARD_INSTALL, error);
+    every_stack_has_its_guard();
+    CHECK_STRING(bine_guard_name(), "mprotect");
+}
+
+TEST(hazard_18_so_it_has_in_a_kernel_that_knows_no_guards)
+{
+    guards_by_mprotect(EINVAL, false);
+}
+
+TEST(hazard_18_so_it_has_where_a_filter_forbids_guards)
+{
+    guards_by_mprotect(EPERM, false);
+}
+
+TEST(hazard_18_so_it_has_where_a_filter_does_not_know_guards)
+{
+    guards_by_mprotect(ENOSYS, false);
+}
+
+TEST(hazard_18_so_it_has_where_a_filter_forbids_guards_later)
+{
+    guards_by_mprotect(EPERM, true);
 }
 
 TEST(hazard_18_so_it_has_one_at_a_time)

@@ -16,6 +16,7 @@
 #include "io/filter.h"
 #include "io/poller/poller.h"
 #include "libc/libc.h"
+#include "newer.h"
 
 static struct bine_poller *open_poller(const char *choice)
 {
@@ -130,9 +131,9 @@ TEST(hazard_23_only_registering_is_forbidden)
     check_refused(SYS_io_uring_register, EPERM, "EPERM");
 }
 
-TEST(epoll_without_pwait2_rounds_up_to_milliseconds)
+static void check_rounding(int error)
 {
-    filter_fails(SYS_epoll_pwait2, ENOSYS);
+    filter_fails(SYS_epoll_pwait2, error);
     open_poller("epoll");
     check_works();
     int ends[2];
@@ -144,6 +145,16 @@ TEST(epoll_without_pwait2_rounds_up_to_milliseconds)
     }
     close(ends[0]);
     close(ends[1]);
+}
+
+TEST(epoll_without_pwait2_rounds_up_to_milliseconds)
+{
+    check_rounding(ENOSYS);
+}
+
+TEST(epoll_with_pwait2_forbidden_rounds_up_to_milliseconds)
+{
+    check_rounding(EPERM);
 }
 
 TEST(no_descriptors_left_is_an_error_and_not_an_end)

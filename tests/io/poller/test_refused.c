@@ -12,6 +12,8 @@
 #include <bine.h>
 
 #include "io/filter.h"
+#include "libc/libc.h"
+#include "newer.h"
 
 static void *write_later(void *fd)
 {
@@ -107,8 +109,10 @@ static void check_processes(void)
 {
     int status;
     pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
+        bine_libc.usleep(10000); /* so that it is waited for */
         _exit(3);
+    }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 }
