@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 /* The cache has a fixed size, whatever is read. Each page has one place. */
 enum {
     PLACES = 2048
 };
 
 struct inspect_page {
-    uint64_t number; /* the page's number + 1; 0: nothing is here */
+    uint64_t number;  /* the page's number + 1; 0: nothing is here */
+    unsigned reading; /* of the target when it was read */
     bool there;
     unsigned char bytes[INSPECT_PAGE];
 };
@@ -57,8 +60,9 @@ static const struct inspect_page *page_of(struct inspect_target *target, uint64_
 {
     uint64_t number = address / INSPECT_PAGE;
     struct inspect_page *page = &target->pages[(number ^ number >> 13) % PLACES];
-    if (page->number != number + 1) {
+    if (page->number != number + 1 || page->reading != target->reading) {
         page->number = number + 1;
+        page->reading = target->reading;
         page->there = target->source->page(target, number * INSPECT_PAGE, page->bytes);
     }
     return page->there ? page : NULL;
@@ -66,8 +70,7 @@ static const struct inspect_page *page_of(struct inspect_target *target, uint64_
 
 void inspect_forget(struct inspect_target *target)
 {
-    for (size_t i = 0; i < PLACES; i++)
-        target->pages[i].number = 0;
+    target->reading++;
 }
 
 bool inspect_read(struct inspect_target *target, uint64_t address, void *buffer, size_t size)
@@ -97,11 +100,13 @@ bool inspect_word(struct inspect_target *target, uint64_t address, uint64_t *wor
 
 void inspect_disarm(char *text)
 {
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        if (*at < ' ' || *at == 0x7f)
+    for (unsigned char *at = (unsigned char *)text; *at;) {
+        size_t length = inspect_character(at);
+        if (*at < ' ' || *at == 0x7f || !length)
             *at = '?';
-        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+        else if (at[0] == 0xc2 && at[1] < 0xa0)
             at[0] = at[1] = '?';
+        at += length ? length : 1;
     }
 }
 

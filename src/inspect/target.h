@@ -61,6 +61,7 @@ struct inspect_target {
     struct inspect_thread *threads;
     size_t thread_count;
     struct inspect_page *pages; /* what was read before */
+    unsigned reading;           /* inspect_forget has been called so often */
 };
 
 /* Opens the process with this number or the core file with this name. Returns NULL after saying on
@@ -80,7 +81,7 @@ void inspect_forget(struct inspect_target *target);
 const struct inspect_mapping *inspect_mapping_of(const struct inspect_target *target,
                                                  uint64_t address);
 
-/* Replaces control characters in a text that will be shown. */
+/* Replaces control characters, and what is not UTF-8, in a text that will be shown. */
 void inspect_disarm(char *text);
 
 /* For the sources. They append to the target, or return false for lack of memory. */

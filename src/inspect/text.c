@@ -14,8 +14,7 @@ void inspect_append(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-/* The length of the character of UTF-8 that begins here; 0 if none does. */
-static size_t character(const unsigned char *at)
+size_t inspect_character(const unsigned char *at)
 {
     size_t length = *at < 0x80                  ? 1
                     : *at >= 0xc2 && *at < 0xe0 ? 2
@@ -35,7 +34,7 @@ void inspect_json_text(FILE *out, const char *text)
 {
     putc('"', out);
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
-        size_t length = character(at);
+        size_t length = inspect_character(at);
         if (*at == '"' || *at == '\\')
             fprintf(out, "\\%c", *at);
         else if (*at < ' ')

@@ -16,6 +16,8 @@ enum {
 void inspect_append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The length of the character of UTF-8 that begins here. 0 if none does. */
+size_t inspect_character(const unsigned char *at);
 /* Writes a text as JSON does, with its quotes. */
 void inspect_json_text(FILE *out, const char *text);
 
