@@ -254,3 +254,26 @@ void inspect_holder(const struct inspect_snapshot *snapshot, const struct inspec
         }
     snprintf(text, size, "%s thread %d", how, holder->thread);
 }
+
+void inspect_wait_text(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                       char *text, size_t size)
+{
+    struct inspect_wait wait;
+    inspect_wait(snapshot, g, &wait);
+    *text = '\0';
+    if (*wait.verb)
+        inspect_append(text, size, "%s%s%s", wait.verb, *wait.object ? " " : "", wait.object);
+    for (size_t i = 0; i < wait.holder_count && i < 3; i++) {
+        char holder[160];
+        inspect_holder(snapshot, &wait, &wait.holders[i], holder, sizeof holder);
+        inspect_append(text, size, "%s%s", i ? ", " : " ", holder);
+    }
+    if (wait.holder_count > 3)
+        inspect_append(text, size, ", %zu more", wait.holder_count - 3);
+    if (g->killed)
+        inspect_append(text, size, "%skilled", *text ? ", " : "");
+    if (g->current && g->state == INSPECT_PARKED && snapshot->hubs[g->hub].waiting)
+        inspect_append(text, size, " [its thread waits for events]");
+    if (g->state == INSPECT_NEW && g->deadline != INSPECT_NEVER)
+        inspect_append(text, size, "its start");
+}

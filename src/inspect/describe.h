@@ -63,4 +63,8 @@ void inspect_wait(const struct inspect_snapshot *snapshot, const struct inspect_
 void inspect_holder(const struct inspect_snapshot *snapshot, const struct inspect_wait *wait,
                     const struct inspect_holder *holder, char *text, size_t size);
 
+/* The wait and its holders: "acquire rlock 0x... held by 1.3 (name)". Empty if it does not wait. */
+void inspect_wait_text(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
+                       char *text, size_t size);
+
 #endif

@@ -27,29 +27,6 @@ struct line {
     char id[32], wait[INSPECT_SHORT], since[32], until[32], stack[64], name[200], spawned[300];
 };
 
-static void describe_wait(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
-                          const struct inspect_hub *hub, char *text, size_t size)
-{
-    struct inspect_wait wait;
-    inspect_wait(snapshot, g, &wait);
-    *text = '\0';
-    if (*wait.verb)
-        inspect_append(text, size, "%s%s%s", wait.verb, *wait.object ? " " : "", wait.object);
-    for (size_t i = 0; i < wait.holder_count && i < 3; i++) {
-        char holder[160];
-        inspect_holder(snapshot, &wait, &wait.holders[i], holder, sizeof holder);
-        inspect_append(text, size, "%s%s", i ? ", " : " ", holder);
-    }
-    if (wait.holder_count > 3)
-        inspect_append(text, size, ", %zu more", wait.holder_count - 3);
-    if (g->killed)
-        inspect_append(text, size, "%skilled", *text ? ", " : "");
-    if (g->current && g->state == INSPECT_PARKED && hub->waiting)
-        inspect_append(text, size, " [its thread waits for events]");
-    if (g->state == INSPECT_NEW && g->deadline != INSPECT_NEVER)
-        inspect_append(text, size, "its start");
-}
-
 static void describe_stack(struct inspect_target *target, const struct inspect_greenlet *g,
                            char *text, size_t size)
 {
@@ -84,7 +61,7 @@ static void describe_line(const struct inspect_snapshot *snapshot, const struct 
     int64_t now = snapshot->target->now;
     inspect_id(snapshot, g, line->id, sizeof line->id);
     inspect_name(snapshot, g, line->name, sizeof line->name);
-    describe_wait(snapshot, g, &snapshot->hubs[g->hub], line->wait, sizeof line->wait);
+    inspect_wait_text(snapshot, g, line->wait, sizeof line->wait);
     describe_stack(snapshot->target, g, line->stack, sizeof line->stack);
     describe_spawn(snapshot, g, line->spawned, sizeof line->spawned);
     snprintf(line->since, sizeof line->since, "-");

@@ -11,9 +11,10 @@
 enum {
     MOST_HUBS = 65536,
     MOST_GREENLETS = 20000000,
-    RECORD_ROOM = 4096, /* of a hub's or greenlet's record */
-    ATTEMPTS = 3,       /* to read a list that changes, before the process is stopped */
-    STOPS = 4,          /* a stop may come while the list is being changed */
+    RECORD_ROOM = INSPECT_RECORD,
+    ATTEMPTS = 3, /* to read a list that changes, before the process is stopped */
+    STOPS = 4,    /* a stop may come while the list is being changed */
+    RETRIES = 64, /* to read on in a list that changes, in a process that is not stopped */
 };
 
 static const char *const out_of_memory = "there is not enough memory";
@@ -110,24 +111,53 @@ static void read_greenlet(struct inspect_target *target, const struct inspect_hu
 #undef GET
 }
 
-/* The list is newest first. Each record must name the one before it and the
- * hub, so a list that runs in a circle, or has changed meanwhile, is noticed.
- * Returns false for lack of memory. */
-static bool read_greenlets(struct inspect_snapshot *snapshot, struct inspect_hub *hub,
-                           const unsigned char *hub_record)
+bool inspect_read_greenlet(struct inspect_target *target, const struct inspect_hub *hub,
+                           const unsigned char *hub_record, struct inspect_greenlet *g)
 {
-    const struct inspect_table *table = hub->table;
     unsigned char record[RECORD_ROOM] = {0};
-    uint64_t previous = 0, address = inspect_get(&table->hub_all, hub_record, RECORD_ROOM);
-    uint64_t most = inspect_get(&table->hub_records_made, hub_record, RECORD_ROOM);
-    hub->first = snapshot->greenlet_count;
+    if (!inspect_read(target, g->address, record, hub->table->greenlet.size) ||
+        inspect_get(&hub->table->greenlet_hub, record, RECORD_ROOM) != hub->address)
+        return false;
+    read_greenlet(target, hub, hub_record, record, g);
+    return true;
+}
+
+struct walk {
+    const struct inspect_row *forth, *back;
+    unsigned retries;
+};
+
+/* Is a greenlet of the hub here, and was `before` read before it? Then a list that runs in a
+ * circle, or has changed meanwhile, is noticed. */
+static bool follows(struct inspect_target *target, const struct inspect_hub *hub,
+                    const struct walk *walk, uint64_t address, uint64_t before,
+                    unsigned char *record)
+{
+    return inspect_read(target, address, record, hub->table->greenlet.size) &&
+           inspect_get(walk->back, record, RECORD_ROOM) == before &&
+           inspect_get(&hub->table->greenlet_hub, record, RECORD_ROOM) == hub->address;
+}
+
+/* Reads the list from one end on. Returns false for lack of memory. */
+static bool read_list(struct inspect_snapshot *snapshot, struct inspect_hub *hub,
+                      const unsigned char *hub_record, struct walk walk, uint64_t address)
+{
+    struct inspect_target *target = snapshot->target;
+    unsigned char record[RECORD_ROOM] = {0};
+    uint64_t before = 0;
+    uint64_t most = inspect_get(&hub->table->hub_records_made, hub_record, RECORD_ROOM);
     while (address) {
-        if (hub->count >= most || snapshot->greenlet_count >= MOST_GREENLETS ||
-            !inspect_read(snapshot->target, address, record, table->greenlet.size) ||
-            inspect_get(&table->greenlet_previous, record, RECORD_ROOM) != previous ||
-            inspect_get(&table->greenlet_hub, record, RECORD_ROOM) != hub->address) {
+        if (hub->count >= most || snapshot->greenlet_count >= MOST_GREENLETS) {
             hub->incomplete = true;
             break;
+        }
+        if (!follows(target, hub, &walk, address, before, record)) {
+            inspect_forget(target);
+            hub->incomplete =
+                !walk.retries-- || !before || !inspect_fetch(target, walk.forth, before, &address);
+            if (hub->incomplete)
+                break;
+            continue;
         }
         struct inspect_greenlet *all =
             more(snapshot->greenlets, snapshot->greenlet_count, sizeof *all);
@@ -137,18 +167,40 @@ static bool read_greenlets(struct inspect_snapshot *snapshot, struct inspect_hub
         struct inspect_greenlet *g = &all[snapshot->greenlet_count++];
         *g = (struct inspect_greenlet){
             .address = address, .hub = (size_t)(hub - snapshot->hubs), .spawner = INSPECT_NOBODY};
-        read_greenlet(snapshot->target, hub, hub_record, record, g);
+        read_greenlet(target, hub, hub_record, record, g);
         hub->count++;
-        previous = address;
-        address = inspect_get(&table->greenlet_next, record, RECORD_ROOM);
+        before = address;
+        address = inspect_get(walk.forth, record, RECORD_ROOM);
     }
-    /* People read the oldest first. */
+    return true;
+}
+
+/* People read the oldest first. */
+static void turn_round(struct inspect_snapshot *snapshot, const struct inspect_hub *hub)
+{
     for (size_t i = 0; i < hub->count / 2; i++) {
         struct inspect_greenlet *one = &snapshot->greenlets[hub->first + i], kept = *one;
         struct inspect_greenlet *other = &snapshot->greenlets[hub->first + hub->count - 1 - i];
         *one = *other;
         *other = kept;
     }
+}
+
+/* The list is newest first. A process that is not stopped is read from the old end, which is the
+ * quiet one. Returns false for lack of memory. */
+static bool read_greenlets(struct inspect_snapshot *snapshot, struct inspect_hub *hub,
+                           const unsigned char *hub_record)
+{
+    const struct inspect_row *next = &hub->table->greenlet_next,
+                             *previous = &hub->table->greenlet_previous;
+    hub->first = snapshot->greenlet_count;
+    if (snapshot->running)
+        return read_list(snapshot, hub, hub_record, (struct walk){previous, next, RETRIES},
+                         hub->root);
+    if (!read_list(snapshot, hub, hub_record, (struct walk){next, previous, 0},
+                   inspect_get(&hub->table->hub_all, hub_record, RECORD_ROOM)))
+        return false;
+    turn_round(snapshot, hub);
     return true;
 }
 
@@ -187,23 +239,29 @@ static bool read_hub_record(struct inspect_target *target, const struct inspect_
            inspect_read(target, address, record, table->hub.size);
 }
 
-static void read_hub(struct inspect_target *target, struct inspect_hub *hub,
-                     const unsigned char *record)
+bool inspect_read_hub(struct inspect_target *target, struct inspect_hub *hub, unsigned char *record)
 {
     const struct inspect_table *table = hub->table;
     uint64_t driver, name;
+    if (!read_hub_record(target, table, hub->address, record) ||
+        inspect_get(&table->hub_inbox, record, RECORD_ROOM) == table->inbox_closed.value)
+        return false;
 #define GET(row) inspect_get(&table->row, record, RECORD_ROOM)
     hub->tid = (pid_t)GET(hub_tid);
     hub->current = GET(hub_current);
     hub->root = GET(hub_root);
     hub->turns = GET(hub_turns);
     hub->switches = GET(hub_switches) - (uint32_t)(GET(hub_turn_at) - GET(hub_ready_head));
-    hub->ready = (uint32_t)(GET(hub_ready_tail) - GET(hub_ready_head));
+    hub->ready_head = (uint32_t)GET(hub_ready_head);
+    hub->ready_tail = (uint32_t)GET(hub_ready_tail);
+    hub->ready = hub->ready_tail - hub->ready_head;
+    hub->greenlets = GET(hub_greenlets);
     hub->waiting = GET(hub_waiting);
     driver = GET(hub_driver);
 #undef GET
     if (driver && inspect_fetch(target, &table->driver_name, driver, &name))
         inspect_text(target, name, hub->driver, sizeof hub->driver);
+    return true;
 }
 
 static const char *find_hubs(struct inspect_snapshot *snapshot, const struct inspect_table *table)
@@ -244,11 +302,10 @@ static const char *read_all(struct inspect_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->hub_count; i++) {
         struct inspect_hub *hub = &snapshot->hubs[i];
         hub->number = (unsigned)i + 1;
-        if (!read_hub_record(snapshot->target, hub->table, hub->address, record)) {
+        if (!inspect_read_hub(snapshot->target, hub, record)) {
             hub->incomplete = true;
             continue;
         }
-        read_hub(snapshot->target, hub, record);
         if (!read_greenlets(snapshot, hub, record) || !find_spawners(snapshot, hub))
             return out_of_memory;
     }
@@ -331,20 +388,14 @@ const struct inspect_greenlet *inspect_find_python(const struct inspect_snapshot
     return NULL;
 }
 
-struct inspect_snapshot *inspect_snapshot(struct inspect_target *target)
+/* Reads it again if it was not complete, from a process that is stopped if need be. */
+static const char *read_again(struct inspect_snapshot *snapshot)
 {
-    struct inspect_snapshot *snapshot = calloc(1, sizeof *snapshot);
-    const char *why = out_of_memory;
-    if (!snapshot)
-        goto failed;
-    snapshot->target = target;
-    snapshot->tables = inspect_find_tables(target, &snapshot->table_count);
-    if (!snapshot->tables) {
-        inspect_snapshot_free(snapshot);
-        return NULL;
-    }
-    why = read_all(snapshot);
+    struct inspect_target *target = snapshot->target;
+    const char *why = NULL;
     for (int i = 1; !why && target->live && !complete(snapshot) && i < ATTEMPTS + STOPS; i++) {
+        if (snapshot->running && i >= ATTEMPTS)
+            break;
         if (i > ATTEMPTS) {
             inspect_continue(target);
             /* or it would be stopped again where it was */
@@ -355,6 +406,25 @@ struct inspect_snapshot *inspect_snapshot(struct inspect_target *target)
         inspect_forget(target);
         why = read_all(snapshot);
     }
+    return why;
+}
+
+static struct inspect_snapshot *take_snapshot(struct inspect_target *target, bool running)
+{
+    struct inspect_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    const char *why = out_of_memory;
+    if (!snapshot)
+        goto failed;
+    snapshot->target = target;
+    snapshot->running = running;
+    snapshot->tables = inspect_find_tables(target, &snapshot->table_count);
+    if (!snapshot->tables) {
+        inspect_snapshot_free(snapshot);
+        return NULL;
+    }
+    why = read_all(snapshot);
+    if (!why)
+        why = read_again(snapshot);
     if (!why && !index_greenlets(snapshot))
         why = out_of_memory;
     if (!why)
@@ -363,6 +433,16 @@ failed:
     fprintf(stderr, "bine: %s\n", why);
     inspect_snapshot_free(snapshot);
     return NULL;
+}
+
+struct inspect_snapshot *inspect_snapshot(struct inspect_target *target)
+{
+    return take_snapshot(target, false);
+}
+
+struct inspect_snapshot *inspect_snapshot_running(struct inspect_target *target)
+{
+    return take_snapshot(target, true);
 }
 
 void inspect_snapshot_free(struct inspect_snapshot *snapshot)

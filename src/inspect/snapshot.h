@@ -42,6 +42,8 @@ struct inspect_hub {
     uint64_t current, root;
     uint64_t turns, switches;
     uint32_t ready;
+    uint32_t ready_head, ready_tail; /* they only grow: so many were ever ready */
+    uint64_t greenlets;              /* so many it has by its own count, without the root */
     char driver[16];
     size_t first, count; /* its greenlets in the snapshot */
     bool incomplete;     /* its list changed while it was read, or is damaged */
@@ -49,6 +51,7 @@ struct inspect_hub {
 
 struct inspect_snapshot {
     struct inspect_target *target;
+    bool running; /* the process is never stopped for it */
     struct inspect_table *tables;
     size_t table_count;
     struct inspect_hub *hubs; /* the oldest first */
@@ -62,6 +65,9 @@ struct inspect_snapshot {
 /* Reads all. Returns NULL after saying why not. A process that changes too
  * quickly is stopped for as long as this takes; see stop.h. */
 struct inspect_snapshot *inspect_snapshot(struct inspect_target *target);
+/* Does the same, and never stops the process. If a hub's list changes too quickly, the hub is
+ * incomplete, and its youngest greenlets are missing. */
+struct inspect_snapshot *inspect_snapshot_running(struct inspect_target *target);
 void inspect_snapshot_free(struct inspect_snapshot *snapshot);
 
 /* The greenlet whose record lies there, or NULL. */
@@ -70,6 +76,20 @@ const struct inspect_greenlet *inspect_find_greenlet(const struct inspect_snapsh
 /* The greenlet that runs this Greenlet object of Python, or NULL. */
 const struct inspect_greenlet *inspect_find_python(const struct inspect_snapshot *snapshot,
                                                    uint64_t object);
+
+enum {
+    INSPECT_RECORD = 4096 /* the room for a hub's or a greenlet's record */
+};
+
+/* Reads the record of a hub, and what it says of the hub itself. Returns false if it is not there,
+ * or its thread has ended. */
+bool inspect_read_hub(struct inspect_target *target, struct inspect_hub *hub,
+                      unsigned char *record);
+/* Reads one greenlet of a hub whose record was read. g->address and g->hub say which. Returns false
+ * if no greenlet of this hub lies there. */
+bool inspect_read_greenlet(struct inspect_target *target, const struct inspect_hub *hub,
+                           const unsigned char *hub_record, struct inspect_greenlet *g);
+
 static inline const struct inspect_table *inspect_table_of(const struct inspect_snapshot *snapshot,
                                                            const struct inspect_greenlet *g)
 {

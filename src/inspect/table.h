@@ -25,6 +25,7 @@ struct inspect_row {
     ROW(hub_current, "hub.current", true)                      \
     ROW(hub_root, "hub.root", true)                            \
     ROW(hub_all, "hub.all", true)                              \
+    ROW(hub_greenlets, "hub.greenlets", false)                 \
     ROW(hub_records_made, "hub.records_made", true)            \
     ROW(hub_turns, "hub.turns", false)                         \
     ROW(hub_switches, "hub.switches", false)                   \
@@ -117,7 +118,14 @@ struct inspect_row {
     ROW(semaphore_permits, "semaphore.permits", false)         \
     ROW(queue_ring_count, "queue.ring_count", false)           \
     ROW(queue_heap_count, "queue.heap_count", false)           \
-    ROW(queue_capacity, "queue.capacity", false)
+    ROW(queue_capacity, "queue.capacity", false)               \
+    ROW(pool_crews, "pool.crews", false)                       \
+    ROW(pool_running, "pool.running", false)                   \
+    ROW(running_next, "running.next", false)                   \
+    ROW(crew_next, "crew.next", false)                         \
+    ROW(crew_jobs, "crew.jobs", false)                         \
+    ROW(crew_names, "crew.names", false)                       \
+    ROW(crew_threads, "crew.threads", false)
 
 struct inspect_table {
     uint64_t address;
