@@ -1,4 +1,4 @@
-"""What the command `bine` does, for those who have the package: python -m bine ps PID, stack, waits, tree, doctor.
+"""What the command `bine` does, for those who have the package: python -m bine ps PID, stack, waits, tree, top, doctor.
 
 The command itself does it, since it looks into a process from outside. It is looked for beside this Python and on the
 path. BINE_COMMAND names another one.

@@ -35,6 +35,8 @@ static const struct {
     {"waits", inspect_waits, "waits PID|CORE          who waits for whom, and deadlocks"},
     {"tree", inspect_tree, "tree PID|CORE           who spawned whom"},
     {"leaks", inspect_leaks, "leaks PID|CORE          greenlets that nothing can wake any more"},
+    {"top", inspect_top,
+     "top PID                 hubs and greenlets live in a terminal, or once as text (--once)"},
     {"trace", trace,
      "trace PID [-o FILE] [-t SECONDS]   what its greenlets do, as a file for Perfetto"},
     {"run", run,

@@ -8,5 +8,6 @@ int inspect_stack(int count, char **arguments);
 int inspect_waits(int count, char **arguments);
 int inspect_tree(int count, char **arguments);
 int inspect_leaks(int count, char **arguments);
+int inspect_top(int count, char **arguments);
 
 #endif

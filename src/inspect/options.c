@@ -7,11 +7,12 @@
 
 #include "describe.h"
 
-static bool takes(const struct inspect_options *options, const char *flag)
+/* Is the word one of these, which spaces part? */
+static bool one_of(const char *words, const char *word)
 {
-    size_t length = strlen(flag);
-    for (const char *at = options->flags; at && (at = strstr(at, flag)); at += length)
-        if ((at == options->flags || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+    size_t length = strlen(word);
+    for (const char *at = words; length && at && (at = strstr(at, word)); at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
             return true;
     return false;
 }
@@ -42,17 +43,42 @@ static int wrong(const struct inspect_options *options, const char *what, const 
 
 static int check_words(const struct inspect_options *options)
 {
-    static const char *const states[] = {"new", "running", "ready", "parked"};
-    static const char *const keys[] = {"id", "age", "until", "stack", "verb", "name"};
-    bool known = !options->state;
-    for (size_t i = 0; !known && i < sizeof states / sizeof *states; i++)
-        known = strcmp(states[i], options->state) == 0;
-    if (!known)
+    const char *keys = options->keys ? options->keys : "id age until stack verb name";
+    if (options->state && !one_of("new running ready parked", options->state))
         return wrong(options, "there is no state", options->state);
-    known = !options->sort;
-    for (size_t i = 0; !known && i < sizeof keys / sizeof *keys; i++)
-        known = strcmp(keys[i], options->sort) == 0;
-    return known ? -1 : wrong(options, "greenlets cannot be sorted by", options->sort);
+    if (options->sort && !one_of(keys, options->sort))
+        return wrong(options, "greenlets cannot be sorted by", options->sort);
+    return -1;
+}
+
+static bool parse_number(const char *text, long most, long *number)
+{
+    char *end;
+    *number = strtol(text, &end, 10);
+    return end != text && !*end && *number > 0 && *number <= most;
+}
+
+/* Returns -1, or an exit status. */
+static int take_value(struct inspect_options *options, const char *flag, const char *value)
+{
+    if (strcmp(flag, "--state") == 0)
+        options->state = value;
+    else if (strcmp(flag, "--verb") == 0)
+        options->verb = value;
+    else if (strcmp(flag, "--sort") == 0)
+        options->sort = value;
+    else if (strcmp(flag, "--rate") == 0)
+        return parse_number(value, 1000, &options->rate)
+                   ? -1
+                   : wrong(options, "this is not a number from 1 to 1000:", value);
+    else if (strcmp(flag, "--rows") == 0)
+        return parse_number(value, 100000000, &options->rows)
+                   ? -1
+                   : wrong(options, "this is not a number of rows:", value);
+    else if (!parse_duration(value, strcmp(flag, "--interval") == 0 ? &options->interval
+                                                                    : &options->older))
+        return wrong(options, "this is not a duration such as 10s:", value);
+    return -1;
 }
 
 int inspect_parse(struct inspect_options *options, int count, char **arguments)
@@ -64,23 +90,19 @@ int inspect_parse(struct inspect_options *options, int count, char **arguments)
             printf("usage: bine %s", options->usage);
             return 0;
         }
-        if (strncmp(flag, "--", 2) != 0 || !takes(options, flag + 2))
+        if (strncmp(flag, "--", 2) != 0 || !one_of(options->flags, flag + 2))
             return wrong(options, "there is no option", flag);
-        if (strcmp(flag, "--json") == 0) {
-            options->json = true;
+        if (strcmp(flag, "--json") == 0 || strcmp(flag, "--once") == 0) {
+            options->json |= flag[2] == 'j';
+            options->once |= flag[2] == 'o';
             continue;
         }
         if (!value)
             return wrong(options, "an argument is missing after", flag);
         at++;
-        if (strcmp(flag, "--state") == 0)
-            options->state = value;
-        else if (strcmp(flag, "--verb") == 0)
-            options->verb = value;
-        else if (strcmp(flag, "--sort") == 0)
-            options->sort = value;
-        else if (!parse_duration(value, &options->older))
-            return wrong(options, "this is not a duration such as 10s:", value);
+        int status = take_value(options, flag, value);
+        if (status >= 0)
+            return status;
     }
     if (at == count)
         return wrong(options, "it takes the number of a process or the name of a core file", "");

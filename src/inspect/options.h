@@ -7,6 +7,7 @@
 struct inspect_options {
     const char *usage; /* the text of --help, which begins with the line of arguments */
     const char *flags; /* those that the command takes: "json state older verb sort" */
+    const char *keys;  /* the values of --sort; NULL: those of bine ps */
     const char *target;
     char **rest; /* what follows the target */
     int rest_count;
@@ -14,6 +15,9 @@ struct inspect_options {
     bool several; /* the command takes arguments after the target */
     const char *state, *verb, *sort;
     int64_t older; /* ns; 0: any age */
+    bool once;
+    int64_t interval; /* ns; 0: not given */
+    long rate, rows;  /* 0: not given */
 };
 
 /* Returns -1, or the exit status with which the command shall end at once. */

@@ -13,7 +13,8 @@
  * SOURCES: src/inspect/registers.c src/inspect/rules.c src/inspect/snapshot.c src/inspect/reach.c
  * SOURCES: src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c
  * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
- * SOURCES: src/inspect/waits.c
+ * SOURCES: src/inspect/waits.c src/inspect/delays.c src/inspect/pool.c src/inspect/view.c
+ * SOURCES: src/inspect/window.c
  * LIBRARIES: -Isrc -lbine -ldw -lelf
  * SANITIZE: address,undefined
  */
@@ -34,6 +35,7 @@
 #include "../../src/inspect/commands.h"
 #include "../../src/inspect/describe.h"
 #include "../../src/inspect/unwind.h"
+#include "../../src/inspect/view.h"
 
 enum {
     MOST_PAGES = 4096
@@ -254,6 +256,34 @@ static void look(int (*command)(int count, char **arguments), char *path, char *
     command(option ? 2 : 1, arguments);
 }
 
+/* What bine top does with a process: some looks, a snapshot, and what it shows of both. */
+static void look_again_and_again(const char *path)
+{
+    static const struct inspect_options any;
+    static const char *const sorts[] = {"cpu", "waits", "age", "name", "id"};
+    struct inspect_target *target = inspect_open(path);
+    struct inspect_snapshot *snapshot = target ? inspect_snapshot_running(target) : NULL;
+    struct inspect_window window = {0};
+    struct inspect_view view = {0};
+    bool right = snapshot && inspect_window_begin(&window, snapshot, NULL);
+    for (int i = 0; right && i < 3; i++)
+        right = inspect_window_look(&window, snapshot);
+    for (int i = 0; right && i < 5; i++) {
+        struct inspect_choice choice = {&any, sorts[i], i ? "1" : ""};
+        inspect_view_free(&view);
+        right = inspect_view_make(&view, snapshot, &window, &choice);
+    }
+    if (right) {
+        inspect_view_put_heading(&view, stdout);
+        for (size_t i = 0; i < view.row_count && i < 1000; i++)
+            inspect_view_put_row(&view, i, stdout);
+    }
+    inspect_view_free(&view);
+    inspect_window_free(&window);
+    inspect_snapshot_free(snapshot);
+    inspect_close(target);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
@@ -294,7 +324,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!getenv("INSPECT_FUZZ_LOUD"))
         dup2(null, 2);
-    switch (random % 6) {
+    switch (random % 7) {
     case 0:
         look(inspect_ps, path, NULL);
         break;
@@ -309,6 +339,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 4:
         look(inspect_leaks, path, NULL);
+        break;
+    case 5:
+        look_again_and_again(path);
         break;
     default:
         look(inspect_stack, path, random & 1 ? "--json" : NULL);

@@ -11,6 +11,11 @@
  *     subject spin      one greenlet computes, others are ready
  *     subject crash     aborts with greenlets parked
  *     subject busy      greenlets that begin and end all the time
+ *     subject yield N   N greenlets that yield all the time
+ *     subject block     a greenlet blocks its thread in a system call, and another one is ready
+ *     subject pool N    N calls in the offload pool that do not end
+ *     subject names     greenlets with names that a terminal must not get
+ *     subject become    becomes the program sleep when a byte comes
  *     subject leak      a greenlet waits for an event that nothing can reach any more
  */
 #include <bine.h>
@@ -19,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static void must(int ok, const char *what)
@@ -288,6 +295,89 @@ static _Noreturn void busy(void)
     }
 }
 
+static void *yielder(void *arg)
+{
+    for (;;)
+        bine_sleep(0);
+    return arg;
+}
+
+/* The root writes "ready" and then parks for good, so that only they are ready. */
+static int yield(long n)
+{
+    for (long i = 0; i < n; i++)
+        must(bine_go(yielder, (void *)i) == 0, "bine_go");
+    bine_sleep(0);
+    puts("ready");
+    fflush(stdout);
+    bine_sleep(1000 * BINE_SECOND);
+    return 0;
+}
+
+static void *blocker(void *arg)
+{
+    puts("ready");
+    fflush(stdout);
+    syscall(SYS_nanosleep, &(struct timespec){1000, 0}, NULL);
+    return arg;
+}
+
+static int block(void)
+{
+    named("blocker", blocker, NULL);
+    named("starved", sleeper, NULL);
+    bine_sleep(BINE_SECOND);
+    return 0;
+}
+
+static void *never(void *arg)
+{
+    for (;;)
+        sleep(1000);
+    return arg;
+}
+
+static void *caller(void *arg)
+{
+    bine_offload(never, arg, NULL);
+    return NULL;
+}
+
+static int fill_pool(long n)
+{
+    for (long i = 0; i < n; i++)
+        must(bine_go(caller, NULL) == 0, "bine_go");
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
+static int names(void)
+{
+    named("clear\033[2J\rx", sleeper, NULL);
+    named("c1 \xc2\x9b"
+          "5m",
+          sleeper, NULL);
+    named("turned \xe2\x80\xae"
+          "round",
+          sleeper, NULL);
+    named("broken \xff\xc3", sleeper, NULL);
+    named("wide \xe6\xbc\xa2\xe5\xad\x97", sleeper, NULL);
+    named("a name that is longer than any column of any table that is shown of it", sleeper, NULL);
+    bine_sleep(BINE_MS);
+    return stay();
+}
+
+static int become(void)
+{
+    char byte;
+    named("asleep", sleeper, NULL);
+    puts("ready");
+    fflush(stdout);
+    bine_read(STDIN_FILENO, &byte, 1);
+    execlp("sleep", "sleep", "1000", (char *)NULL);
+    return 1;
+}
+
 static void *lost(void *arg)
 {
     bine_event_wait(arg, BINE_FOREVER);
@@ -323,6 +413,16 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IONBF, 0);
     if (strcmp(mode, "many") == 0 && argc > 2)
         return many(atol(argv[2]));
+    if (strcmp(mode, "yield") == 0 && argc > 2)
+        return yield(atol(argv[2]));
+    if (strcmp(mode, "block") == 0)
+        return block();
+    if (strcmp(mode, "pool") == 0 && argc > 2)
+        return fill_pool(atol(argv[2]));
+    if (strcmp(mode, "become") == 0)
+        return become();
+    if (strcmp(mode, "names") == 0)
+        return names();
     if (strcmp(mode, "deadlock") == 0)
         return deadlock();
     if (strcmp(mode, "mutexes") == 0)

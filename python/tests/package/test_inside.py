@@ -115,3 +115,11 @@ def test_another_command_of_that_name_is_not_called():
     assert done.returncode == 2
     assert "not installed" in done.stderr
     assert "other" not in done.stdout
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+def test_top_shows_them_too():
+    with running() as program:
+        done = look("top", "--once", "--interval", "50ms", str(program), BINE_COMMAND=str(COMMAND))
+    assert done.returncode == 0, done.stderr
+    assert "Worker.wait" in done.stdout and "wait for event" in done.stdout, done.stdout

@@ -19,6 +19,7 @@
 #include "confine.h"
 #include "core/hub/trace.h"
 #include "libc/container_of.h"
+#include "libc/layout.h"
 #include "libc/libc.h"
 #include "offload_pool.h"
 
@@ -42,6 +43,16 @@ struct bine_pool bine_pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
                               .finished = PTHREAD_COND_INITIALIZER,
                               .crew = &first,
                               .crews = &outside};
+
+BINE_LAYOUT(pool_rows) = {
+    BINE_ADDRESS("pool.crews", bine_pool.crews),
+    BINE_ADDRESS("pool.running", bine_pool.running),
+    BINE_FIELD("running", struct bine_running, next),
+    BINE_FIELD("crew", struct bine_crew, next),
+    BINE_FIELD_AS("crew", "jobs", struct bine_crew, jobs.count),
+    BINE_FIELD_AS("crew", "names", struct bine_crew, names.count),
+    BINE_FIELD("crew", struct bine_crew, threads),
+};
 
 _Thread_local struct bine_running *bine_running_here;
 
