@@ -10,7 +10,8 @@
  *
  * SOURCES: src/inspect/core.c src/inspect/describe.c src/inspect/graph.c src/inspect/leaks.c
  * SOURCES: src/inspect/live.c src/inspect/options.c src/inspect/ps.c src/inspect/python.c
- * SOURCES: src/inspect/registers.c src/inspect/rules.c src/inspect/snapshot.c src/inspect/reach.c
+ * SOURCES: src/inspect/python_frames.c src/inspect/registers.c src/inspect/rules.c
+ * SOURCES: src/inspect/snapshot.c src/inspect/reach.c
  * SOURCES: src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c
  * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
  * SOURCES: src/inspect/waits.c src/inspect/delays.c src/inspect/pool.c src/inspect/view.c
