@@ -206,6 +206,28 @@ void inspect_unwind(struct inspect_unwinder *unwinder, struct inspect_registers 
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+/* clang leaves out the index by address (.debug_aranges). Then the units are asked one by one. */
+static const char *file_by_units(Dwfl_Module *module, uint64_t pc, int *number)
+{
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = NULL;
+    while ((unit = dwfl_module_nextcu(module, unit, &bias))) {
+        Dwarf_Line *line =
+            dwarf_haspc(unit, pc - bias) > 0 ? dwarf_getsrc_die(unit, pc - bias) : NULL;
+        if (line && dwarf_lineno(line, number) == 0)
+            return dwarf_linesrc(line, NULL, NULL);
+    }
+    return NULL;
+}
+
+/* The source file and the number of the line, or NULL. */
+static const char *file_of(Dwfl_Module *module, uint64_t pc, int *number)
+{
+    Dwfl_Line *line = dwfl_module_getsrc(module, pc);
+    return line ? dwfl_lineinfo(line, NULL, number, NULL, NULL, NULL)
+                : file_by_units(module, pc, number);
+}
+
 static void name_symbol(struct inspect_unwinder *unwinder, uint64_t pc,
                         struct inspect_symbol *symbol)
 {
@@ -225,8 +247,7 @@ static void name_symbol(struct inspect_unwinder *unwinder, uint64_t pc,
         inspect_disarm(symbol->function);
         symbol->offset = offset;
     }
-    Dwfl_Line *line = module ? dwfl_module_getsrc(module, pc) : NULL;
-    const char *file = line ? dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL) : NULL;
+    const char *file = module ? file_of(module, pc, &symbol->line) : NULL;
     if (file) {
         snprintf(symbol->file, sizeof symbol->file, "%s", file);
         inspect_disarm(symbol->file);

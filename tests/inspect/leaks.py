@@ -2,17 +2,20 @@
 """bine leaks: leaks.py BINE SUBJECT STATIC_SUBJECT."""
 
 import looking
-from looking import bine, by_name, ps, subject, test
+from looking import bine, ps, subject, test
 
 
 @test
 def only_what_nothing_can_reach_is_a_leak() -> None:
     with subject("leak") as pid:
-        found = by_name(ps(pid))
+        lost = [greenlet["id"] for greenlet in ps(pid)["greenlets"] if greenlet.get("name") == "lost"]
         text = bine("leaks", pid)
-        assert text.startswith(f"{found['lost']['id']} lost  in wait for event"), text
+        told = [id for id in lost if f"{id} lost  in wait for event" in text]
+        assert len(lost) == 8
+        # A word that a function has left behind on a stack may lead to one of them.
+        assert len(told) >= 7, text
         assert "kept" not in text, "a global variable leads to it"
-        assert "1 of 2 greenlets" in text, text
+        assert f"{len(told)} of 9 greenlets" in text, text
         looking.continues(pid)
 
 

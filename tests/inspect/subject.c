@@ -107,7 +107,7 @@ static void *other_hub(void *arg)
 }
 
 /* Stays, so that other greenlets run, until standard input ends. */
-static int stay(void)
+static __attribute__((noinline)) int stay(void)
 {
     char byte;
     puts("ready");
@@ -388,7 +388,8 @@ static bine_event *volatile kept;
 
 static __attribute__((noinline)) void lose(void)
 {
-    named("lost", lost, bine_event_new(0));
+    for (int i = 0; i < 8; i++)
+        named("lost", lost, bine_event_new(0));
     kept = bine_event_new(0);
     named("kept", lost, kept);
 }
