@@ -46,8 +46,9 @@ struct inspect_reach {
     uint64_t first_object; /* the first of libbine's list of objects, if one word leads to it */
     unsigned leads;        /* how many words of the roots do */
     size_t pages;
-    uint64_t *thread_stacks; /* the lowest frame on the stack of each hub's thread */
-    bool failed;             /* there is not enough memory */
+    uint64_t *thread_stacks;           /* the lowest frame on the stack of each hub's thread */
+    struct inspect_unwinder *unwinder; /* NULL without elfutils: stacks are searched as a whole */
+    bool failed;                       /* there is not enough memory */
     bool too_large;
 };
 
@@ -292,13 +293,46 @@ static uint64_t lowest_frame(const struct inspect_snapshot *snapshot,
                : g->bottom;
 }
 
+/* Waits leave words in libbine's own frames that lead to other greenlets, as the one that ran next.
+ * So the search is of the program's frames, with the registers of the moment when the program
+ * called libbine. Returns false if these are not found. */
+static bool find_frames(struct inspect_reach *reach, const struct inspect_greenlet *g,
+                        uint64_t *start, uint64_t *end)
+{
+#ifdef BINE_WITH_LIBDW
+    struct inspect_target *target = reach->snapshot->target;
+    const struct inspect_table *table = inspect_table_of(reach->snapshot, g);
+    const struct inspect_mapping *object = inspect_mapping_of(target, table->address);
+    struct inspect_registers registers;
+    unsigned stack = target->machine == EM_X86_64 ? 7 : 31;
+    bool known =
+        g->current ? inspect_thread_registers(target, reach->snapshot->hubs[g->hub].tid, &registers)
+                   : inspect_saved_registers(target, table, g, &registers);
+    if (!reach->unwinder || !object || !known ||
+        !inspect_program_frames(reach->unwinder, object->path, &registers, end) ||
+        !(registers.known >> stack & 1))
+        return false;
+    for (unsigned i = 0; i < INSPECT_REGISTERS; i++)
+        if (registers.known >> i & 1 && i != stack)
+            reach_address(reach, registers.values[i]);
+    *start = registers.values[stack];
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* What a greenlet can use when it runs again. */
 static void search_greenlet(struct inspect_reach *reach, const struct inspect_greenlet *g)
 {
-    uint64_t start = lowest_frame(reach->snapshot, g), end = g->top;
+    uint64_t start, end = 0;
+    if (!find_frames(reach, g, &start, &end))
+        start = lowest_frame(reach->snapshot, g);
+    if (!end)
+        end = g->top;
     reach_address(reach, g->arg);
     reach_address(reach, g->object);
-    if (!g->top) { /* on the stack of a thread */
+    if (!end) { /* on the stack of a thread */
         const struct inspect_mapping *mapping = inspect_mapping_of(reach->snapshot->target, start);
         end = mapping ? mapping->end : 0;
     }
@@ -420,6 +454,9 @@ struct inspect_reach *inspect_reach_new(const struct inspect_snapshot *snapshot)
         return NULL;
     }
     reach->snapshot = snapshot;
+#ifdef BINE_WITH_LIBDW
+    reach->unwinder = inspect_unwinder_new(snapshot->target);
+#endif
     reach->greenlets = calloc(snapshot->greenlet_count + 1, sizeof *reach->greenlets);
     reach->failed = !reach->greenlets;
     if (!reach->failed)
@@ -441,6 +478,9 @@ void inspect_reach_free(struct inspect_reach *reach)
     free(reach->greenlets);
     free(reach->todo);
     free(reach->thread_stacks);
+#ifdef BINE_WITH_LIBDW
+    inspect_unwinder_free(reach->unwinder);
+#endif
     free(reach);
 }
 

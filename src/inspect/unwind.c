@@ -204,6 +204,45 @@ void inspect_unwind(struct inspect_unwinder *unwinder, struct inspect_registers 
     }
 }
 
+/* Makes the registers those of the caller. `exact` as in struct inspect_trace. */
+static bool leave(struct inspect_unwinder *unwinder, struct inspect_registers *registers,
+                  bool *exact, bool *whole)
+{
+    const struct inspect_rules *rules = rules_of(unwinder, registers->pc - !*exact);
+    if (rules && rules->there) {
+        *exact = rules->signal;
+        return inspect_leave_frame(unwinder->target, rules, registers, whole);
+    }
+    *exact = false;
+    return leave_by_pointer(unwinder->target, registers);
+}
+
+bool inspect_program_frames(struct inspect_unwinder *unwinder, const char *object,
+                            struct inspect_registers *registers, uint64_t *end)
+{
+    struct inspect_registers at = *registers;
+    bool exact = true, whole = false, entered = false, found = false;
+    unsigned stack = unwinder->target->machine == EM_X86_64 ? 7 : 31;
+    *end = 0;
+    for (int i = 0; i < INSPECT_FRAMES && at.pc; i++) {
+        const struct inspect_mapping *mapping = inspect_mapping_of(unwinder->target, at.pc);
+        bool inside = mapping && strcmp(mapping->path, object) == 0;
+        if (entered && !inside) {
+            if (!found)
+                *registers = at;
+            found = true;
+            *end = 0;
+        } else if (found && !*end)
+            *end = at.values[stack];
+        entered |= inside;
+        if (!leave(unwinder, &at, &exact, &whole))
+            break;
+    }
+    if (!whole)
+        *end = 0;
+    return found;
+}
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* clang leaves out the index by address (.debug_aranges). Then the units are asked one by one. */

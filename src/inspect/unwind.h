@@ -46,6 +46,13 @@ bool inspect_thread_registers(struct inspect_target *target, pid_t tid,
 void inspect_unwind(struct inspect_unwinder *unwinder, struct inspect_registers registers,
                     struct inspect_trace *trace);
 
+/* Which part of a stack holds the program's frames, without those of the object at this path that
+ * are innermost and outermost. `registers` become those of the innermost one. *end is where the
+ * outermost one ends, or 0 if that is not known. Returns false, with any registers, if there are no
+ * such frames. */
+bool inspect_program_frames(struct inspect_unwinder *unwinder, const char *object,
+                            struct inspect_registers *registers, uint64_t *end);
+
 struct inspect_symbol {
     char function[200]; /* empty: not known */
     char file[200];     /* empty: not known */

@@ -16,7 +16,7 @@
  * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
  * SOURCES: src/inspect/waits.c src/inspect/delays.c src/inspect/pool.c src/inspect/view.c
  * SOURCES: src/inspect/window.c
- * LIBRARIES: -Isrc -lbine -ldw -lelf
+ * LIBRARIES: -Isrc -DBINE_WITH_LIBDW -lbine -ldw -lelf
  * SANITIZE: address,undefined
  */
 #include <bine.h>
