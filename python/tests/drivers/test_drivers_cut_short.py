@@ -7,15 +7,16 @@ from test_drivers import port
 
 PATCHED = True
 
-# -- one class per driver: ask(text, seconds) -> text, so many seconds later
+# -- one class per driver: ask(text, seconds) -> text, so many seconds later. Where there is no server, there is no driver either: port skips.
 
 
 class Psycopg2:
     def __init__(self):
+        number = port("POSTGRES")
         import psycopg2
 
         self.failure = psycopg2.Error
-        self.connection = psycopg2.connect(host="127.0.0.1", port=port("POSTGRES"), user="bine", dbname="postgres")
+        self.connection = psycopg2.connect(host="127.0.0.1", port=number, user="bine", dbname="postgres")
         self.cursor = self.connection.cursor()
 
     def ask(self, text, seconds):
@@ -25,10 +26,11 @@ class Psycopg2:
 
 class Psycopg:
     def __init__(self):
+        number = port("POSTGRES")
         import psycopg
 
         self.failure = psycopg.Error
-        self.connection = psycopg.connect("host=127.0.0.1 port=%d user=bine dbname=postgres" % port("POSTGRES"))
+        self.connection = psycopg.connect("host=127.0.0.1 port=%d user=bine dbname=postgres" % number)
 
     def ask(self, text, seconds):
         return self.connection.execute("SELECT %s FROM pg_sleep(%s)", (text, seconds)).fetchone()[0]
@@ -36,13 +38,14 @@ class Psycopg:
 
 class Mysqlclient:
     def __init__(self):
+        number = port("MARIADB")
         import MySQLdb
 
-        self.open(MySQLdb)
+        self.open(MySQLdb, number)
 
-    def open(self, module):
+    def open(self, module, number):
         self.failure = module.Error
-        self.connection = module.connect(host="127.0.0.1", port=port("MARIADB"), user="root", password="")
+        self.connection = module.connect(host="127.0.0.1", port=number, user="root", password="")
 
     def ask(self, text, seconds):
         cursor = self.connection.cursor()
@@ -52,17 +55,19 @@ class Mysqlclient:
 
 class Pymysql(Mysqlclient):
     def __init__(self):
+        number = port("MARIADB")
         import pymysql
 
-        self.open(pymysql)
+        self.open(pymysql, number)
 
 
 class Redis:
     def __init__(self):
+        number = port("REDIS")
         import redis
 
         self.failure = redis.RedisError
-        self.client = redis.Redis(port=port("REDIS"))
+        self.client = redis.Redis(port=number)
 
     def ask(self, text, seconds):
         if seconds:
@@ -107,6 +112,7 @@ def all_failed(answers):
 
 
 def test_hazard_124_psycopg2_loses_the_connection():
+    port("POSTGRES")
     import psycopg2
 
     answers = check(Psycopg2)
@@ -135,6 +141,7 @@ def test_hazard_124_psycopg2_loses_it_in_the_midst_of_copy():
 
 
 def test_psycopg2_with_a_wait_callback_closes_the_connection():
+    port("POSTGRES")
     import bine.gevent
 
     bine.gevent.install()
@@ -151,9 +158,10 @@ def test_a_pool_of_psycopg2_that_is_told_to_close_the_connection():
     """docs/python-compatibility.md's recipe."""
     import contextlib
 
+    number = port("POSTGRES")
     import psycopg2.pool
 
-    pool = psycopg2.pool.SimpleConnectionPool(1, 1, host="127.0.0.1", port=port("POSTGRES"), user="bine", dbname="postgres")
+    pool = psycopg2.pool.SimpleConnectionPool(1, 1, host="127.0.0.1", port=number, user="bine", dbname="postgres")
 
     @contextlib.contextmanager
     def connection():
@@ -180,9 +188,10 @@ def test_a_pool_of_psycopg2_that_is_told_to_close_the_connection():
 
 
 def test_sqlalchemys_pool_replaces_the_connection():
+    number = port("POSTGRES")
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" % port("POSTGRES"), pool_size=1, max_overflow=0)
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" % number, pool_size=1, max_overflow=0)
 
     def ask(text, seconds):
         with engine.connect() as connection:
