@@ -14,9 +14,11 @@ from . import _free_threading
 
 _free_threading.load()
 
-# No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a look-up in a module that has one.
+# No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a
+# look-up in a module that has one.
 from . import _report, event, exceptions, hub, local, lock, pool, queue, timeout
-from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, metrics, sleep, version, wait)
+from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, metrics,
+                    sleep, version, wait)
 from .greenlet import killall, spawn_raw
 from ._watchdog import watchdog
 from .hub import get_hub, kill, reinit, signal_handler
@@ -35,6 +37,8 @@ __version__ = version
 version_info = tuple(int(part) for part in version.split("."))
 
 __all__ = [
-    "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval", "idle", "iwait", "joinall", "kill", "killall", "metrics",
-    "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "watchdog", "with_timeout",
+    "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval",
+    "idle", "iwait", "joinall", "kill", "killall", "metrics",
+    "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw",
+    "wait", "watchdog", "with_timeout",
 ]

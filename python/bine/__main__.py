@@ -1,7 +1,8 @@
-"""What the command `bine` does, for those who have the package: python -m bine ps PID, stack, waits, tree, top, doctor.
+"""What the command `bine` does, for those who have the package: python -m bine ps PID, stack,
+waits, tree, top, doctor.
 
-The command itself does it, since it looks into a process from outside. It is looked for beside this Python and on the
-path. BINE_COMMAND names another one.
+The command itself does it, since it looks into a process from outside. It is looked for beside this
+Python and on the path. BINE_COMMAND names another one.
 """
 
 import os
@@ -26,7 +27,8 @@ def _candidates() -> Iterator[str]:
 def _is_ours(path: str) -> bool:
     """Another project's command may have the name."""
     try:
-        said = subprocess.run([path, "--help"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout
+        said = subprocess.run([path, "--help"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         return False
     return b"bine doctor" in said and b"bine ps" in said
@@ -37,7 +39,8 @@ def main(arguments: List[str]) -> int:
         if os.access(path, os.X_OK) and _is_ours(path):
             os.execv(path, [path, *arguments])
     print(
-        "bine: `python -m bine` calls the command `bine`, which is not installed here. It comes with the C library: "
+        "bine: `python -m bine` calls the command `bine`, which is not installed here. It comes "
+        "with the C library: "
         "docs/install.md. BINE_COMMAND=PATH names it.",
         file=sys.stderr,
     )

@@ -1,8 +1,9 @@
 """Forking in a greenlet that threading knows, up to CPython 3.12.
 
-threading.current_thread() makes an object for a thread that it did not start, as greenlets are. In a child that such a thread made by fork,
-threading takes this object for the main thread's and fails at its end. Greenlets that log meet that always. So the object is put aside
-for the moment of the fork, and the child gets a real one.
+threading.current_thread() makes an object for a thread that it did not start, as greenlets are. In
+a child that such a thread made by fork, threading takes this object for the main thread's and fails
+at its end. Greenlets that log meet that always. So the object is put aside for the moment of the
+fork, and the child gets a real one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Queues whose class overrides _put, _get or another hook: the calls of the queue types in _bine come here for them.
+"""Queues whose class overrides _put, _get or another hook: the calls of the queue types in
+_bine come here for them.
 
-The items lie where the hooks put them. Who waits, the limit and the unfinished tasks are here, in the queue's `_hooks`. Any thread may use a queue:
-the hooks are called by one greenlet at a time, which has the queue's lock. They may use the queue, and they may wait.
+The items lie where the hooks put them. Who waits, the limit and the unfinished tasks are here, in
+the queue's `_hooks`. Any thread may use a queue: the hooks are called by one greenlet at a time,
+which has the queue's lock. They may use the queue, and they may wait.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def _refuse(reason: Type[Exception]) -> NoReturn:
 
 
 class _Line:
-    """Those who wait for the same thing, first come, first served. Each of its operations is one of a deque: no lock is needed."""
+    """Those who wait for the same thing, first come, first served. Each of its operations is one of
+    a deque: no lock is needed."""
 
     def __init__(self) -> None:
         self.events: Deque[Event] = collections.deque()
@@ -45,7 +48,8 @@ class _Line:
             self.wake()
 
     def enter(self, again: Optional[Event] = None) -> Event:
-        """An event to wait for. `again`: it was woken, but the next one who came had been quicker."""
+        """An event to wait for. `again`: it was woken, but the next one who came
+        had been quicker."""
         event = again or Event()
         event.clear()
         (self.events.appendleft if again else self.events.append)(event)
@@ -88,7 +92,8 @@ def _forked() -> None:
 os.register_at_fork(after_in_child=_forked)
 
 
-def init(queue: Any, maxsize: Optional[int] = None, items: Collection[Any] = (), unfinished_tasks: Optional[int] = None) -> None:
+def init(queue: Any, maxsize: Optional[int] = None, items: Collection[Any] = (),
+         unfinished_tasks: Optional[int] = None) -> None:
     """queue.__init__, after its `_hooks` became State(maxsize)."""
     if items:
         items = list(items)
@@ -157,8 +162,10 @@ def _go_on(queue: Any) -> None:
         state.putters.wake()
 
 
-def _exchange(queue: Any, line: _Line, attempt: Callable[[], Any], block: bool, timeout: Optional[float], otherwise: Type[Exception]) -> Any:
-    """What attempt() returns, which is called with the lock until that is not `_wait`; or `otherwise` is raised, after `timeout` seconds."""
+def _exchange(queue: Any, line: _Line, attempt: Callable[[], Any], block: bool,
+              timeout: Optional[float], otherwise: Type[Exception]) -> Any:
+    """What attempt() returns, which is called with the lock until that is not `_wait`; or
+    `otherwise` is raised, after `timeout` seconds."""
     lock, timer = queue._hooks.lock, None
     event: Any = None
     try:

@@ -1,4 +1,5 @@
-"""What Greenlet.link() makes of a callback: it is called in a greenlet of its own. And what is waited for in place of objects that are not Bine's."""
+"""What Greenlet.link() makes of a callback: it is called in a greenlet of its own. And what is
+waited for in place of objects that are not Bine's."""
 
 import os
 import select
@@ -47,8 +48,9 @@ class FailureSpawnedLink(SpawnedLink):
 
 
 def end_of(popen: Any) -> int:
-    """Wait for the end of the process of a subprocess.Popen, and return its exit status; it switches. popen.wait() would hold a lock of the Popen
-    meanwhile, which blocks the thread of the next who calls it where threads are not patched, and waitpid() where processes are not."""
+    """Wait for the end of the process of a subprocess.Popen, and return its exit status; it
+    switches. popen.wait() would hold a lock of the Popen meanwhile, which blocks the thread of the
+    next who calls it where threads are not patched, and waitpid() where processes are not."""
     try:
         if popen.returncode is None:
             _wait_for(popen.pid)
@@ -82,7 +84,8 @@ def _wait_for(pid: int) -> None:
 
 
 class StandIn:
-    """wait(), iwait() and joinall() wait for `ready` in place of an object that has rawlink() or add_done_callback(), or is a subprocess.Popen."""
+    """wait(), iwait() and joinall() wait for `ready` in place of an object that has rawlink() or
+    add_done_callback(), or is a subprocess.Popen."""
 
     __slots__ = ("ready", "_object", "_callback")
 

@@ -1,4 +1,5 @@
-"""The event loop that gevent's programs see as hub.loop. Watchers of descriptors, timers and async_ are C (bine._bine); the rest is made of them here."""
+"""The event loop that gevent's programs see as hub.loop. Watchers of descriptors, timers and async_
+are C (bine._bine); the rest is made of them here."""
 
 import os
 import signal as _signal
@@ -6,16 +7,18 @@ import sys
 import threading
 
 from . import _bine
-from ._bine import Greenlet, LoopExit, _moment, _throw_into_main, async_, callback, io, poller_name, sleep, timer, wait, watcher
+from ._bine import (Greenlet, LoopExit, _moment, _throw_into_main, async_, callback, io,
+                    poller_name, sleep, timer, wait, watcher)
 
 __all__ = [
-    "MAXPRI", "MINPRI", "READ", "WRITE", "async_", "callback", "check", "child", "fork", "idle", "io", "loop", "prepare", "signal", "stat",
-    "timer", "watcher",
+    "MAXPRI", "MINPRI", "READ", "WRITE", "async_", "callback", "check", "child", "fork", "idle",
+    "io", "loop", "prepare", "signal", "stat", "timer", "watcher",
 ]
 
 MINPRI, MAXPRI = -2, 2
 READ, WRITE, TIMER, SIGNAL, CHILD, STAT = 1, 2, 0x100, 0x400, 0x800, 0x1000
-IDLE, PREPARE, CHECK, EMBED, FORK, CLEANUP, ASYNC, CUSTOM = 0x2000, 0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x1000000
+IDLE, PREPARE, CHECK, EMBED, FORK, CLEANUP, ASYNC, CUSTOM = (
+    0x2000, 0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x1000000)
 
 
 EVBREAK_CANCEL, EVBREAK_ONE, EVBREAK_ALL = 0, 1, 2
@@ -44,7 +47,8 @@ class check(_moment):
 class idle(_moment):
     """idle(loop, ref=True, priority=None)
 
-    A watcher that is called whenever there is nothing else to do. While one is active the loop does not wait, and takes a whole processor."""
+    A watcher that is called whenever there is nothing else to do. While one is active the loop does
+    not wait, and takes a whole processor."""
 
     _moment = 2
 
@@ -52,8 +56,8 @@ class idle(_moment):
 class signal(watcher):
     """signal(loop, signum, ref=True, priority=None)
 
-    A watcher that is called when the signal arrives. Starting one takes Python's handler of the signal away until the last one is stopped; only the
-    main thread may do that (ValueError)."""
+    A watcher that is called when the signal arrives. Starting one takes Python's handler of the
+    signal away until the last one is stopped; only the main thread may do that (ValueError)."""
 
     _watched = {}  # by number: the handler that was there, and the active watchers
 
@@ -92,8 +96,10 @@ class signal(watcher):
 class child(watcher):
     """child(loop, pid, trace=0, ref=True)
 
-    A watcher that is called when the child process ends, with its status in `rstatus` (as os.waitpid's) and its pid in `rpid`. The child is reaped by that.
-    With trace it is called when the child stops and goes on, too. pid 0: any child. If somebody else reaps the child it is not called."""
+    A watcher that is called when the child process ends, with its status in `rstatus` (as
+    os.waitpid's) and its pid in `rpid`. The child is reaped by that. With trace it is
+    called when the child stops and goes on, too. pid 0: any child. If somebody else reaps
+    the child it is not called."""
 
     def __init__(self, loop, pid, trace=0, ref=True):
         if pid < 0:
@@ -107,7 +113,8 @@ class child(watcher):
         return " pid=%r rstatus=%r" % (self.pid, self.rstatus)
 
     def _open(self):
-        """A descriptor that is readable when the child has ended; None where the kernel has none, or more than an end is of interest."""
+        """A descriptor that is readable when the child has ended; None where the kernel has none,
+        or more than an end is of interest."""
         if self.pid and not self.trace and hasattr(os, "pidfd_open"):
             try:
                 return os.pidfd_open(self.pid)
@@ -175,8 +182,9 @@ os.register_at_fork(after_in_child=fork._forked)
 class stat(watcher):
     """stat(loop, path, interval=0.0, ref=True, priority=None)
 
-    A watcher that is called when what os.stat(path) says has changed, or the file has come or gone. It looks each `interval` seconds; 0: each second.
-    `attr` and `prev` are what it said now and before, None where there is no file."""
+    A watcher that is called when what os.stat(path) says has changed, or the file has come or gone.
+    It looks each `interval` seconds; 0: each second. `attr` and `prev` are what it said now and
+    before, None where there is no file."""
 
     def __init__(self, loop, path, interval=0.0, ref=True, priority=None):
         if not isinstance(path, (str, bytes)):
@@ -218,16 +226,19 @@ class stat(watcher):
         if one is None or other is None:
             return one is other
         return all(getattr(one, name) == getattr(other, name)
-                   for name in ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size", "st_mtime_ns", "st_ctime_ns"))
+                   for name in ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid",
+                                "st_size", "st_mtime_ns", "st_ctime_ns"))
 
 
 class loop(_bine.Loop):
     """loop(flags=None, default=None)
 
-    The event loop of the calling thread. Bine turns it by itself: greenlets and descriptors need no loop. It calls the callbacks of watchers, in the greenlet
-    of the thread's Hub, between two other greenlets. What a callback may not do is wait: BlockingSwitchOutError.
+    The event loop of the calling thread. Bine turns it by itself: greenlets and descriptors need no
+    loop. It calls the callbacks of watchers, in the greenlet of the thread's Hub, between two other
+    greenlets. What a callback may not do is wait: BlockingSwitchOutError.
 
-    Its methods are for its own thread but for run_callback_threadsafe() and async_'s send(). flags are accepted and mean nothing."""
+    Its methods are for its own thread but for run_callback_threadsafe() and async_'s send(). flags
+    are accepted and mean nothing."""
 
     MINPRI, MAXPRI = MINPRI, MAXPRI
     WatcherType = watcher
@@ -237,7 +248,8 @@ class loop(_bine.Loop):
 
     def __init__(self, flags=None, default=None):
         _bine.Loop.__init__(self, flags, default)
-        self.default = bool(default) if default is not None else threading.get_native_id() == os.getpid()
+        self.default = (bool(default) if default is not None
+                        else threading.get_native_id() == os.getpid())
         self.origflags = [] if flags is None else flags
 
     def __repr__(self):
@@ -246,11 +258,13 @@ class loop(_bine.Loop):
     def _format(self):
         if self.destroyed:
             return "destroyed"
-        return "%s%s pending=%s ref=%s" % (self.backend, " default" if self.default else "", self.pendingcnt, self.activecnt)
+        return "%s%s pending=%s ref=%s" % (self.backend, " default" if self.default else "",
+                                           self.pendingcnt, self.activecnt)
 
     @property
     def backend(self):
-        """Which poller the thread uses: "uring", "epoll", "sim"; "none" while it has not waited for a descriptor."""
+        """Which poller the thread uses: "uring", "epoll", "sim"; "none" while it has not
+        waited for a descriptor."""
         return poller_name()
 
     @property
@@ -303,25 +317,28 @@ class loop(_bine.Loop):
         """Nothing to do."""
 
     def run(self, nowait=False, once=False):
-        """Let the others run: with nowait or once for one turn, else until nothing is left that could (as hub.join())."""
+        """Let the others run: with nowait or once for one turn, else until nothing is left that
+        could (as hub.join())."""
         if nowait or once:
             sleep(0)
         else:
             self._host.join() if self._host is not None else wait()
 
     def break_(self, how=EVBREAK_ONE):
-        """Have run() and hub.join() return in the main greenlet. If that waits for something else, that wait raises LoopExit; if it runs, its next one
-        does. EVBREAK_CANCEL: do nothing."""
+        """Have run() and hub.join() return in the main greenlet. If that waits for something else,
+        that wait raises LoopExit; if it runs, its next one does. EVBREAK_CANCEL: do nothing."""
         if how != EVBREAK_CANCEL:
             _throw_into_main(Broken("The event loop was told to break", self._host, []))
 
     @property
     def depth(self):
-        """How many calls of run() are under way, as programs see it: 0 before the first turn of the loop, then 1."""
+        """How many calls of run() are under way, as programs see it: 0 before the first turn
+        of the loop, then 1."""
         return 1 if self.iteration else 0
 
     def handle_error(self, context, type, value, tb):
-        """A callback failed; `context` is the watcher, or what run_callback() returned. Tells error_handler, which is the hub as a rule."""
+        """A callback failed; `context` is the watcher, or what run_callback() returned. Tells
+        error_handler, which is the hub as a rule."""
         if self.error_handler is not None:
             self.error_handler.handle_error(context, type, value, tb)
         else:

@@ -1,6 +1,8 @@
-"""PyPI's greenlet, if it is installed. Bine takes GreenletExit from it, and puts it aside until the program imports it.
+"""PyPI's greenlet, if it is installed. Bine takes GreenletExit from it, and puts it aside until
+the program imports it.
 
-From then on its thread-local variables are greenlet-local, which makes each switch a little longer. Imported by bine._bine, before that is there.
+From then on its thread-local variables are greenlet-local, which makes each switch a little longer.
+Imported by bine._bine, before that is there.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ _aside: Dict[str, ModuleType] = {}  # its modules until the program imports it
 
 
 class _Finder:
-    """Gives the program the modules that were put aside. It has no base of importlib.abc, whose import
-    brings pathlib, tempfile and random with it on some CPythons."""
+    """Gives the program the modules that were put aside. It has no base of importlib.abc, whose
+    import brings pathlib, tempfile and random with it on some CPythons."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
         loader: Any = self
@@ -47,7 +49,8 @@ class _Finder:
 
 
 def _modules() -> Dict[str, ModuleType]:
-    return {name: module for name, module in sys.modules.items() if name == "greenlet" or name.startswith("greenlet.")}
+    return {name: module for name, module in sys.modules.items()
+            if name == "greenlet" or name.startswith("greenlet.")}
 
 
 def _look() -> None:

@@ -17,7 +17,8 @@ def failure(greenlet: Any, exception: BaseException) -> None:
 
 
 def child_ended(exception: Optional[BaseException]) -> int:
-    """In a child, the greenlet that forked has ended, and the process does: what a main program does then. The exit status."""
+    """In a child, the greenlet that forked has ended, and the process does: what a main program
+    does then. The exit status."""
     import atexit
 
     status = 0 if exception is None else 1

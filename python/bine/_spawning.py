@@ -1,4 +1,5 @@
-"""Where greenlets were spawned (Greenlet.spawning_stack). Nothing is noted before track() asks for it."""
+"""Where greenlets were spawned (Greenlet.spawning_stack). Nothing is noted before
+track() asks for it."""
 
 from types import CodeType
 from typing import Optional
@@ -17,10 +18,11 @@ class Frame:
         self.f_code, self.f_lineno, self.f_back = f_code, f_lineno, f_back
 
     def __repr__(self) -> str:
-        return "<frame of %s, line %d of %s>" % (self.f_code.co_name, self.f_lineno, self.f_code.co_filename)
+        return "<frame of %s, line %d of %s>" % (self.f_code.co_name, self.f_lineno,
+                                                 self.f_code.co_filename)
 
 
 def track(wanted: bool) -> None:
-    """From now on note for each new greenlet the innermost frames of its spawner, `spawning_stack_limit` of its class at most;
-    False: no more."""
+    """From now on note for each new greenlet the innermost frames of its spawner,
+    `spawning_stack_limit` of its class at most; False: no more."""
     _bine.track_spawning(wanted)

@@ -15,8 +15,9 @@ _file = -1
 
 
 def prepare() -> None:
-    """faulthandler writes the stack of the thread that gets a signal, without the GIL and without a lock, to a file that only the watchdog reads.
-    The watchdog sends the signal to a thread that blocks. It is a real-time signal that nobody handles."""
+    """faulthandler writes the stack of the thread that gets a signal, without the GIL and without a
+    lock, to a file that only the watchdog reads. The watchdog sends the signal to a thread that
+    blocks. It is a real-time signal that nobody handles."""
     global _prepared, _file
     if _prepared is not None:
         return
@@ -33,8 +34,9 @@ def prepare() -> None:
 
 
 def watchdog(seconds: Optional[float]) -> None:
-    """Report on standard error each greenlet that lets no other one run for so long while others wait: what it does, its C stack and its Python
-    stack. Watches all threads. None: no more. ValueError if seconds is less than 0.001. Any thread; does not switch."""
+    """Report on standard error each greenlet that lets no other one run for so long while others
+    wait: what it does, its C stack and its Python stack. Watches all threads. None: no more.
+    ValueError if seconds is less than 0.001. Any thread; does not switch."""
     if seconds is not None:
         prepare()
     _bine.watchdog(seconds)

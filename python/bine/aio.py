@@ -7,13 +7,17 @@
         rows = await bine.aio.to_greenlet(query, "SELECT ...")
         await bine.aio.future(event)
 
-wait() has the coroutine run by an event loop that a greenlet of this thread drives; it is started when it is first needed, and is the same for all
-greenlets of the thread. Libraries of asyncio (aiohttp and others) keep to that loop: make their sessions and pools in a coroutine that wait() runs.
-A program may as well have its own loop, by asyncio.run() in any greenlet: future() and to_greenlet() work in the coroutines of every loop.
+wait() has the coroutine run by an event loop that a greenlet of this thread drives; it is started
+when it is first needed, and is the same for all greenlets of the thread. Libraries of asyncio
+(aiohttp and others) keep to that loop: make their sessions and pools in a coroutine that wait()
+runs. A program may as well have its own loop, by asyncio.run() in any greenlet: future() and
+to_greenlet() work in the coroutines of every loop.
 
-Cancellation crosses in both directions. A Timeout or a kill that strikes a greenlet in wait() cancels the task, and is raised when the task has ended. A
-task that is cancelled while it awaits a greenlet kills it, and CancelledError is raised when the greenlet has ended; asyncio.shield() leaves it
-alone. A coroutine begins with the contextvars of the greenlet that waits for it, and a greenlet with those of the task that awaits it.
+Cancellation crosses in both directions. A Timeout or a kill that strikes a greenlet in wait()
+cancels the task, and is raised when the task has ended. A task that is cancelled while it awaits a
+greenlet kills it, and CancelledError is raised when the greenlet has ended; asyncio.shield() leaves
+it alone. A coroutine begins with the contextvars of the greenlet that waits for it, and a greenlet
+with those of the task that awaits it.
 """
 
 import asyncio
@@ -24,7 +28,8 @@ import selectors
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple, TypeVar
 
 from . import monkey
-from ._bine import AsyncResult, Event, Greenlet, GreenletExit, getcurrent, set_hidden, sleep, thread_ident
+from ._bine import (AsyncResult, Event, Greenlet, GreenletExit, getcurrent, set_hidden,
+                    sleep, thread_ident)
 
 __all__ = ["close", "future", "loop", "new_event_loop", "to_greenlet", "wait"]
 
@@ -32,11 +37,13 @@ T = TypeVar("T")
 
 
 class _Wake(BaseException):
-    """Thrown into the greenlet that drives a loop, while it waits for descriptors: there is something to do."""
+    """Thrown into the greenlet that drives a loop, while it waits for descriptors:
+    there is something to do."""
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type,unused-ignore]
-    """Waits until a descriptor is ready or wake() is called. A wake costs no system call, unlike the pipe that asyncio has for it."""
+    """Waits until a descriptor is ready or wake() is called. A wake costs no system call, unlike
+    the pipe that asyncio has for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +80,8 @@ class _Loop(asyncio.SelectorEventLoop):
         self._home = Greenlet()  # never started: it stands for the thread
         super().__init__(self._waits)
 
-    def post(self, callback: Callable[..., Any], *args: Any, context: Optional[contextvars.Context] = None) -> None:
+    def post(self, callback: Callable[..., Any], *args: Any,
+             context: Optional[contextvars.Context] = None) -> None:
         """Call it in the loop, from any greenlet of this thread, or from another thread."""
         if self._home._is_here() and not self.get_debug():
             self.call_soon(callback, *args, context=context)
@@ -82,17 +90,21 @@ class _Loop(asyncio.SelectorEventLoop):
             self.call_soon_threadsafe(callback, *args, context=context)
 
     def abandon(self) -> None:
-        """Free the descriptors of a loop that nobody runs any more, although asyncio takes it for one that runs."""
+        """Free the descriptors of a loop that nobody runs any more, although asyncio takes
+        it for one that runs."""
         self._thread_id = None
         self.close()
 
 
-def _post(loop: Any, callback: Callable[..., Any], *args: Any, context: Optional[contextvars.Context] = None) -> None:
-    (loop.post if isinstance(loop, _Loop) else loop.call_soon_threadsafe)(callback, *args, context=context)
+def _post(loop: Any, callback: Callable[..., Any], *args: Any,
+          context: Optional[contextvars.Context] = None) -> None:
+    (loop.post if isinstance(loop, _Loop)
+     else loop.call_soon_threadsafe)(callback, *args, context=context)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop that greenlets of its thread wake without a system call: for asyncio.Runner(loop_factory=...). Other loops work as well."""
+    """An event loop that greenlets of its thread wake without a system call: for
+    asyncio.Runner(loop_factory=...). Other loops work as well."""
     monkey._patch("socket", "select", "dns")
     return _Loop()
 
@@ -119,7 +131,8 @@ def _drive(loop: _Loop) -> None:
 
 
 def _cancel_all(loop: _Loop) -> None:
-    """Cancel the tasks, those of wait() calls too whose start has only been posted, and wait for their end."""
+    """Cancel the tasks, those of wait() calls too whose start has only been posted,
+    and wait for their end."""
     while True:
         loop.call_soon(loop.stop)
         loop.run_forever()
@@ -154,7 +167,8 @@ _left_behind: List[_Thread] = []  # a parent's, in its child
 
 
 def loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs what this thread's greenlets wait for. Started when it is first asked for, and anew after close()."""
+    """The event loop that runs what this thread's greenlets wait for. Started when it is first
+    asked for, and anew after close()."""
     ident = thread_ident()
     thread = _threads.get(ident)
     if thread is None or thread.driver.ready() or thread.loop.is_closed():
@@ -164,7 +178,8 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def close(timeout: Optional[float] = None) -> None:
-    """Cancel all tasks of this thread's loop, wait for their end (`timeout` seconds at most), and close the loop. Switches."""
+    """Cancel all tasks of this thread's loop, wait for their end (`timeout` seconds at most), and
+    close the loop. Switches."""
     thread = _threads.pop(thread_ident(), None)
     if thread is not None:
         thread.driver.kill(timeout=timeout)
@@ -184,7 +199,8 @@ atexit.register(close, 1.0)
 
 
 async def _outcome(awaitable: Awaitable[T]) -> Tuple[Optional[T], Optional[BaseException]]:
-    """What it ends with. SystemExit and KeyboardInterrupt are for the greenlet that waits: they would end the loop."""
+    """What it ends with. SystemExit and KeyboardInterrupt are for the greenlet that waits:
+    they would end the loop."""
     try:
         return await awaitable, None
     except (SystemExit, KeyboardInterrupt) as exception:
@@ -229,16 +245,20 @@ class _Waiting:
             self.task.cancel()
 
 
-def wait(awaitable: Awaitable[T], timeout: Any = None, loop: Optional[asyncio.AbstractEventLoop] = None) -> T:
-    """The result of a coroutine, or of another awaitable, which an event loop runs while this greenlet waits.
+def wait(awaitable: Awaitable[T], timeout: Any = None,
+         loop: Optional[asyncio.AbstractEventLoop] = None) -> T:
+    """The result of a coroutine, or of another awaitable, which an event loop runs while
+    this greenlet waits.
 
-    `timeout`: seconds or a Timeout; bine.Timeout is raised when it has passed, and the task is cancelled. `loop`: None for loop(), or one that
-    runs, in any thread. What the coroutine raises is raised here; asyncio.CancelledError if somebody else cancelled it. RuntimeError in the greenlet
-    that drives the loop: a coroutine awaits. Switches."""
+    `timeout`: seconds or a Timeout; bine.Timeout is raised when it has passed, and the task is
+    cancelled. `loop`: None for loop(), or one that runs, in any thread. What the coroutine raises
+    is raised here; asyncio.CancelledError if somebody else cancelled it. RuntimeError in the
+    greenlet that drives the loop: a coroutine awaits. Switches."""
     chosen: Any = _own_loop() if loop is None else loop
     if asyncio._get_running_loop() is chosen:
         _drop(awaitable)
-        raise RuntimeError("wait() would keep the loop from running, which this greenlet drives: await it")
+        raise RuntimeError(
+            "wait() would keep the loop from running, which this greenlet drives: await it")
     waiting = _Waiting(chosen, awaitable)
     _post(chosen, waiting.start, context=contextvars.copy_context())
     try:
@@ -263,7 +283,8 @@ _own_loop = loop
 
 
 class _Future(asyncio.Future):  # type: ignore[type-arg]
-    """Settled when a greenlet or an event is. cancel() kills the greenlet, and its end cancels the future."""
+    """Settled when a greenlet or an event is. cancel() kills the greenlet, and its
+    end cancels the future."""
 
     _greenlet: Optional[Greenlet] = None
     _cancelling = False
@@ -319,10 +340,12 @@ def _watch(object: Any, unwrap: bool) -> "asyncio.Future[Any]":
 
 
 def future(object: Any) -> "asyncio.Future[Any]":
-    """A future of the running loop for a greenlet (its value, or what it raised), an AsyncResult (likewise) or an Event (True when it is set).
+    """A future of the running loop for a greenlet (its value, or what it raised), an AsyncResult
+    (likewise) or an Event (True when it is set).
 
-    A task that is cancelled while it awaits the future of a greenlet kills the greenlet. TypeError for other objects: to_greenlet(queue.get) waits for those.
-    RuntimeError if no loop runs in this greenlet. Does not switch."""
+    A task that is cancelled while it awaits the future of a greenlet kills the greenlet. TypeError
+    for other objects: to_greenlet(queue.get) waits for those. RuntimeError if no loop runs in this
+    greenlet. Does not switch."""
     if not isinstance(object, (Greenlet, AsyncResult, Event)):
         raise TypeError("neither a greenlet nor an event nor a result: %r" % (object,))
     return _watch(object, False)
@@ -338,8 +361,10 @@ def _run(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 def to_greenlet(function: Callable[..., T], *args: Any, **kwargs: Any) -> "asyncio.Future[T]":
-    """A future for function(*args, **kwargs), which runs in a new greenlet of this thread, where it may block: as asyncio.to_thread(), without a thread.
+    """A future for function(*args, **kwargs), which runs in a new greenlet of this thread, where it
+    may block: as asyncio.to_thread(), without a thread.
 
-    A task that is cancelled while it awaits kills the greenlet. RuntimeError if no loop runs in this greenlet. Does not switch."""
+    A task that is cancelled while it awaits kills the greenlet. RuntimeError if no loop runs in
+    this greenlet. Does not switch."""
     asyncio.get_running_loop()
     return _watch(Greenlet.spawn(_run, function, args, kwargs), True)

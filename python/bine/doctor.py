@@ -1,11 +1,13 @@
-"""What will differ when a program of gevent's runs on Bine: read from its source, without running it.
+"""What will differ when a program of gevent's runs on Bine: read from its source,
+without running it.
 
     python -m bine.doctor program.py            a script
     python -m bine.doctor -m package.module     a module of sys.path
     python -m bine.doctor folder                all .py files below
 
-The imports of the program are followed, into installed packages as well, but not into the standard library. What is imported by a computed name is
-not seen. Exit status: 0; 1 if something is missing; 2 if the program cannot be read.
+The imports of the program are followed, into installed packages as well, but not into the standard
+library. What is imported by a computed name is not seen. Exit status: 0; 1 if something is missing;
+2 if the program cannot be read.
 """
 
 import ast
@@ -29,14 +31,19 @@ _HEADINGS = {
 
 # What is known of packages that programs import.
 _PACKAGES = {
-    "grpc": (DIFFERS, "its own threads do not fit with patched ones: monkey.patch_all(thread=False), and several calls at once by bine.threadpool"),
-    "eventlet": (DIFFERS, "another library of greenlets, with a hub and patches of its own: its greenlets and Bine's do not wait for each other"),
+    "grpc": (DIFFERS,
+             "its own threads do not fit with patched ones: monkey.patch_all(thread=False), and "
+             "several calls at once by bine.threadpool"),
+    "eventlet": (DIFFERS,
+                 "another library of greenlets, with a hub and patches of its own: its greenlets "
+                 "and Bine's do not wait for each other"),
     "psycogreen": (DIFFERS, "not needed: psycopg2 is cooperative without it, and faster"),
     "psycopg2": (GAINS, "cooperative with no patch of its own"),
     "MySQLdb": (GAINS, "mysqlclient is cooperative"),
     "pycurl": (GAINS, "cooperative"),
     "sqlite3": (GAINS, "waiting for another process's lock parks the greenlet"),
-    "aiohttp": (GAINS, "asyncio.run() works in each greenlet, and bine.aio joins both in one thread"),
+    "aiohttp": (GAINS,
+                "asyncio.run() works in each greenlet, and bine.aio joins both in one thread"),
     "multiprocessing": (GAINS, "works in all its start methods"),
     "_xxsubinterpreters": (DIFFERS, "greenlets run in the main interpreter only"),
     "_interpreters": (DIFFERS, "greenlets run in the main interpreter only"),
@@ -45,12 +52,15 @@ _PACKAGES = {
 # Names of gevent's that are there and do something else.
 _NAMES = {
     "gevent.monkey.get_original": "answers the object that is there, since patching replaces none",
-    "gevent.monkey.patch_all": "replaces no Python object, and works at any time: it points libc's calls at the runtime",
+    "gevent.monkey.patch_all":
+        "replaces no Python object, and works at any time: it points libc's calls at the runtime",
     "gevent.config.loop": "accepted without effect: BINE_POLLER chooses",
     "gevent.config.libev_backend": "accepted without effect: BINE_POLLER chooses",
     "gevent.util.assert_switches": "any switch counts, hub_only means nothing",
-    "gevent.exceptions.ConcurrentObjectUseError": "never raised: several greenlets may wait on one socket",
-    "gevent.exceptions.LoopExit": "raised in the main greenlet only, and carries a dump of who waits for what",
+    "gevent.exceptions.ConcurrentObjectUseError":
+        "never raised: several greenlets may wait on one socket",
+    "gevent.exceptions.LoopExit":
+        "raised in the main greenlet only, and carries a dump of who waits for what",
 }
 
 
@@ -69,7 +79,8 @@ class _Sources:
 
     def __init__(self, first: str) -> None:
         self._path = [first] + [entry for entry in sys.path if entry]
-        self._standard = {os.path.realpath(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib")}
+        self._standard = {os.path.realpath(sysconfig.get_paths()[name])
+                          for name in ("stdlib", "platstdlib")}
 
     def find(self, name: str) -> Optional[importlib.machinery.ModuleSpec]:
         """The spec of a module, by its whole name."""
@@ -86,14 +97,16 @@ class _Sources:
         return spec
 
     def source(self, name: str) -> Optional[str]:
-        """The file to read for a module; None for the standard library's, for Bine's and gevent's own, and for those that have no source."""
+        """The file to read for a module; None for the standard library's, for Bine's and gevent's
+        own, and for those that have no source."""
         if name.split(".")[0] in ("bine", "gevent", "greenlet"):
             return None
         spec = self.find(name)
         if spec is None or not spec.origin or not spec.origin.endswith(".py"):
             return None
         folder = os.path.realpath(os.path.dirname(spec.origin))
-        if "site-packages" not in folder and any(folder == one or folder.startswith(one + os.sep) for one in self._standard):
+        if ("site-packages" not in folder and
+            any(folder == one or folder.startswith(one + os.sep) for one in self._standard)):
             return None
         return spec.origin
 
@@ -154,7 +167,8 @@ def _read(path: str, package: str) -> Optional[_Reader]:
 
 
 def _missing(name: str) -> Optional[str]:
-    """The part of a dotted name of gevent's that Bine does not have, or None. Only modules count, and what lies right in one."""
+    """The part of a dotted name of gevent's that Bine does not have, or None. Only modules count,
+    and what lies right in one."""
     parts = name.split(".")
     module: Any = importlib.import_module("bine.gevent")
     for depth, part in enumerate(parts[1:], 2):
@@ -172,7 +186,8 @@ def _missing(name: str) -> Optional[str]:
 def _of_name(name: str, path: str, line: int) -> Iterator[Finding]:
     missing = _missing(name)
     if missing:
-        yield Finding(MISSING, missing, "private, and not there" if "._" in missing else "not there: docs/gevent.md says what to use", path, line)
+        yield Finding(MISSING, missing, "private, and not there" if "._" in missing
+                      else "not there: docs/gevent.md says what to use", path, line)
     elif name in _NAMES:
         yield Finding(DIFFERS, name, _NAMES[name], path, line)
 
@@ -185,14 +200,16 @@ def _of_import(name: str, path: str, line: int) -> Iterator[Finding]:
 
 def _of_interpreter() -> Iterator[Finding]:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        yield Finding(DIFFERS, "this CPython", "a free-threaded build: Bine has it turn the GIL on", sys.executable, 0)
+        yield Finding(DIFFERS, "this CPython", "a free-threaded build: Bine has it turn the GIL on",
+                      sys.executable, 0)
     if _bine.disabled():
         yield Finding(DIFFERS, "BINE_DISABLE", "is set: nothing is patched", "environment", 0)
 
 
 def examine(paths: List[str], first: Optional[str] = None) -> List[Finding]:
-    """What programs should know whose main files these are. `first`: the folder that imports look in first (None: that of the first file). Imports
-    modules of Bine only; runs nothing of the program. OSError if a path cannot be read."""
+    """What programs should know whose main files these are. `first`: the folder that imports look
+    in first (None: that of the first file). Imports modules of Bine only; runs nothing of the
+    program. OSError if a path cannot be read."""
     sources = _Sources(first or os.path.dirname(os.path.abspath(paths[0])))
     waiting = [(path, "") for path in paths]
     for path in paths:
@@ -216,7 +233,8 @@ def examine(paths: List[str], first: Optional[str] = None) -> List[Finding]:
         for name, _ in reader.imports:
             origin = sources.source(name)
             if origin:
-                waiting.append((origin, name if os.path.basename(origin) == "__init__.py" else name.rpartition(".")[0]))
+                waiting.append((origin, name if os.path.basename(origin) == "__init__.py"
+                                else name.rpartition(".")[0]))
     return list(found.values())
 
 
@@ -232,18 +250,21 @@ def _paths(args: List[str]) -> List[str]:
         raise OSError("usage: python -m bine.doctor program.py | folder | -m module")
     if not os.path.isdir(args[0]):
         return args
-    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(args[0]) for name in names if name.endswith(".py"))
+    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(args[0])
+                   for name in names if name.endswith(".py"))
     if not paths:
         raise OSError("no .py file in %s" % args[0])
     return paths
 
 
 def main(args: Optional[List[str]] = None) -> int:
-    """Print what differs for the program that the arguments name (None: sys.argv). The exit status."""
+    """Print what differs for the program that the arguments name (None: sys.argv).
+    The exit status."""
     given = sys.argv[1:] if args is None else args
     try:
         paths = _paths(given)
-        found = examine(paths, given[0] if os.path.isdir(given[0]) else os.getcwd() if given[0] == "-m" else None)
+        found = examine(paths, given[0] if os.path.isdir(given[0])
+                        else os.getcwd() if given[0] == "-m" else None)
     except OSError as error:
         print("bine.doctor: %s" % error, file=sys.stderr)
         return 2

@@ -2,7 +2,8 @@
 
 from ._bine import BlockingSwitchOutError, GreenletExit, LoopExit
 
-__all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed", "InvalidSwitchError", "InvalidThreadUseError", "LoopExit"]
+__all__ = ["BlockingSwitchOutError", "ConcurrentObjectUseError", "HubDestroyed",
+           "InvalidSwitchError", "InvalidThreadUseError", "LoopExit"]
 
 
 def _hub_of(exit):
@@ -15,7 +16,8 @@ def _hub_of(exit):
     return get_hub()
 
 
-LoopExit.hub = property(_hub_of, doc="The hub that has nothing to wait for: the calling thread's. None if a program made the exception without one.")
+LoopExit.hub = property(_hub_of, doc="The hub that has nothing to wait for: the calling thread's. "
+                        "None if a program made the exception without one.")
 
 
 class InvalidThreadUseError(RuntimeError):

@@ -1,4 +1,5 @@
-from ._bine import BlockingSwitchOutError as BlockingSwitchOutError, GreenletExit, LoopExit as LoopExit
+from ._bine import (BlockingSwitchOutError as BlockingSwitchOutError, GreenletExit,
+                    LoopExit as LoopExit)
 
 class InvalidThreadUseError(RuntimeError): ...
 class ConcurrentObjectUseError(AssertionError): ...

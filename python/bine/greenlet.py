@@ -14,7 +14,8 @@ def spawn_raw(function, *args, **kwargs):
 
 
 def killall(greenlets, exception=GreenletExit, block=True, timeout=None):
-    """Raise ``exception`` in all of them; if ``block``, wait for their ends, at most ``timeout`` seconds (then Timeout)."""
+    """Raise ``exception`` in all of them; if ``block``, wait for their ends, at most ``timeout``
+    seconds (then Timeout)."""
     greenlets = list(greenlets)
     for greenlet in greenlets:
         greenlet.kill(exception, block=False)

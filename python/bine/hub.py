@@ -3,29 +3,33 @@
 import sys
 import time
 
-from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _throw_into_main, _wait_for_switch, getcurrent, poller_name, sleep,
-                    thread_ident, wait)
+from ._bine import (Greenlet, GreenletExit, LoopExit, _hub, _root, _set_hub, _throw_into_main,
+                    _wait_for_switch, getcurrent, poller_name, sleep, thread_ident, wait)
 from .exceptions import InvalidSwitchError
 from .greenlet import spawn_raw
 
 __all__ = [
-    "Hub", "LoopExit", "Waiter", "get_hub", "getcurrent", "kill", "reinit", "set_default_hub_class", "set_hub", "signal_handler", "sleep", "spawn_raw",
+    "Hub", "LoopExit", "Waiter", "get_hub", "getcurrent", "kill", "reinit", "set_default_hub_class",
+    "set_hub", "signal_handler", "sleep", "spawn_raw",
 ]
 
 
 def _settings():
-    """gevent.config if the program has imported gevent's package, whose import makes some calls cooperative; else None."""
+    """gevent.config if the program has imported gevent's package, whose import makes some calls
+    cooperative; else None."""
     module = sys.modules.get("bine.gevent._config")
     return getattr(module, "config", None)
 
 
 class Hub(Greenlet):
-    """What programs find as the hub of an OS thread. Bine's greenlets need no hub to switch to: this is the greenlet that calls the callbacks of
-    hub.loop, and keeps what a thread has one of.
+    """What programs find as the hub of an OS thread. Bine's greenlets need no hub to switch to:
+    this is the greenlet that calls the callbacks of hub.loop, and keeps what a thread has one of.
 
-    Hub(loop=None, default=None): loop, an object to be hub.loop. Each thread has one that get_hub() makes."""
+    Hub(loop=None, default=None): loop, an object to be hub.loop. Each thread has one
+    that get_hub() makes."""
 
-    # The thread's event loop; None once the hub is destroyed. In a slot, as each use of a watcher begins with it, and a property is a call.
+    # The thread's event loop; None once the hub is destroyed. In a slot, as each use of a watcher
+    # begins with it, and a property is a call.
     __slots__ = ("loop",)
 
     NOT_ERROR = (GreenletExit, SystemExit)
@@ -45,7 +49,8 @@ class Hub(Greenlet):
         self._threadpool = self._resolver = None
         if loop is None or isinstance(loop, (bool, str, list, tuple)):
             loop = self._loops.pop(self.thread_ident, None)
-            if loop is None or loop.destroyed:  # the latter is of a thread that has ended, whose identity this one has got
+            # The latter is of a thread that has ended, whose identity this one has got.
+            if loop is None or loop.destroyed:
                 loop = self.loop_class(default=default)
         self.loop = loop
         settings = _settings()
@@ -53,13 +58,15 @@ class Hub(Greenlet):
             self.start_periodic_monitoring_thread()
 
     def __repr__(self):
-        state = "destroyed" if self.dead else self.loop._format() if self.loop is not None else poller_name()
-        return "<%s %r at 0x%x %s thread_ident=0x%x>" % (type(self).__name__, self.name, id(self), state, self.thread_ident)
+        state = ("destroyed" if self.dead else self.loop._format() if self.loop is not None
+                 else poller_name())
+        return "<%s %r at 0x%x %s thread_ident=0x%x>" % (type(self).__name__, self.name, id(self),
+                                                         state, self.thread_ident)
 
     def __bool__(self):
         return not self.dead
 
-    # ---- the loop ----------------------------------------------------------------------------------------------
+    # ---- the loop --------------------------------------------------------------------------------
 
     @property
     def loop_class(self):
@@ -69,7 +76,8 @@ class Hub(Greenlet):
         return loop
 
     def __setattr__(self, name, value):
-        """A loop that is assigned is the thread's from then on, and callbacks of the one before are not called any more. AttributeError: it is none."""
+        """A loop that is assigned is the thread's from then on, and callbacks of the one before are
+        not called any more. AttributeError: it is none."""
         if name == "loop" and value is not None:
             before = getattr(self, "loop", None)
             value.error_handler = self
@@ -90,14 +98,16 @@ class Hub(Greenlet):
 
     def _run(self):
         served = None
-        while self.loop is not None and self.loop is not served:  # it ends when the loop is destroyed, and goes on with another one that was assigned
+        # It ends when the loop is destroyed, and goes on with another one that was assigned.
+        while self.loop is not None and self.loop is not served:
             served = self.loop
             served._serve()
 
     run = _run
 
     def switch(self, *unused):
-        """Wait until somebody switches to the current greenlet, by its switch() or throw(): what was passed is returned. LoopExit if nobody can."""
+        """Wait until somebody switches to the current greenlet, by its switch() or throw(): what
+        was passed is returned. LoopExit if nobody can."""
         return _wait_for_switch()
 
     def throw(self, *error):
@@ -108,18 +118,21 @@ class Hub(Greenlet):
         """Nothing happens: destroy() ends a hub."""
 
     def wait(self, watcher):
-        """Wait until the event of `watcher`, which must not be started, happens. InvalidSwitchError if somebody else switches to the caller meanwhile."""
+        """Wait until the event of `watcher`, which must not be started, happens. InvalidSwitchError
+        if somebody else switches to the caller meanwhile."""
         waiter = Waiter(self)
         watcher.start(waiter.switch, waiter)
         try:
             result = waiter.get()
             if result is not waiter:
-                raise InvalidSwitchError("Invalid switch into %s: %r (expected %r)" % (getcurrent(), result, waiter))
+                raise InvalidSwitchError("Invalid switch into %s: %r (expected %r)" %
+                                         (getcurrent(), result, waiter))
         finally:
             watcher.stop()
 
     def cancel_wait(self, watcher, error, close_watcher=False):
-        """Soon raise `error` in the greenlet that waits for `watcher` (None: nothing happens), and close that if close_watcher."""
+        """Soon raise `error` in the greenlet that waits for `watcher` (None: nothing happens), and
+        close that if close_watcher."""
         if watcher is None:
             return
         if watcher.callback is not None:
@@ -128,8 +141,11 @@ class Hub(Greenlet):
             watcher.close()
 
     def cancel_waits_close_and_then(self, watchers, exc_kind, exc_arg, then, *then_args):
-        """Soon raise exc_kind(exc_arg) in those who wait for the watchers, close these, and call then(*then_args)."""
-        self.loop.run_callback(self._cancel_waits_then, [one for one in watchers if one is not None], exc_kind, exc_arg, then, then_args)
+        """Soon raise exc_kind(exc_arg) in those who wait for the watchers, close these, and
+        call then(*then_args)."""
+        self.loop.run_callback(self._cancel_waits_then,
+                               [one for one in watchers if one is not None], exc_kind, exc_arg,
+                               then, then_args)
 
     def _cancel_waits_then(self, watchers, exc_kind, exc_arg, then, then_args):
         for watcher in watchers:
@@ -144,8 +160,9 @@ class Hub(Greenlet):
             waits.throw(error)
 
     def join(self, timeout=None):
-        """Wait until neither another greenlet nor an active watcher with `ref` is left, or none that can ever go on; True if so, or if loop.break_() was
-        called. False if the timeout (seconds) passed."""
+        """Wait until neither another greenlet nor an active watcher with `ref` is left, or
+        none that can ever go on; True if so, or if loop.break_() was called. False if the
+        timeout (seconds) passed."""
         try:
             return wait(timeout=timeout)
         except LoopExit as error:
@@ -156,8 +173,9 @@ class Hub(Greenlet):
             return True
 
     def destroy(self, destroy_loop=None):
-        """The hub is of no use any more; get_hub() makes a new one. Its threads end. destroy_loop: its loop's watchers are stopped; the next hub of the thread has
-        a new loop. Else it takes over this one, as it does by default in the main thread."""
+        """The hub is of no use any more; get_hub() makes a new one. Its threads end. destroy_loop:
+        its loop's watchers are stopped; the next hub of the thread has a new loop. Else it takes
+        over this one, as it does by default in the main thread."""
         if self.dead:
             return
         self.dead = True
@@ -181,7 +199,7 @@ class Hub(Greenlet):
         if _hub() is self:
             _set_hub(None)
 
-    # ---- what a thread has one of -------------------------------------------------------------------------------
+    # ---- what a thread has one of ----------------------------------------------------------------
 
     @property
     def threadpool_class(self):
@@ -242,8 +260,9 @@ class Hub(Greenlet):
         return sys.stderr
 
     def handle_error(self, context, type, value, tb):
-        """Called when `context` (a greenlet, a watcher; None: nobody who could be asked for it) failed. Override it to be told; this one prints what is an
-        error, and raises it in the main greenlet if there is no context or it is one of SYSTEM_ERROR."""
+        """Called when `context` (a greenlet, a watcher; None: nobody who could be asked for it)
+        failed. Override it to be told; this one prints what is an error, and raises it in the main
+        greenlet if there is no context or it is one of SYSTEM_ERROR."""
         if value is None or not issubclass(type, self.NOT_ERROR):
             self.print_exception(context, type, value, tb)
         if context is None or issubclass(type, self.SYSTEM_ERROR):
@@ -268,11 +287,13 @@ class Hub(Greenlet):
             traceback.print_exception(t, v, tb, file=stream)
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if context is not None:
-            stream.write("%s %s failed with %s\n\n" % (when, self._text_of(context), getattr(t, "__name__", t)))
+            stream.write("%s %s failed with %s\n\n" % (when, self._text_of(context),
+                                                       getattr(t, "__name__", t)))
 
     @property
     def format_context(self):
-        """The function that makes text of the context in a report: gevent.config's as a rule. It can be set."""
+        """The function that makes text of the context in a report: gevent.config's as a
+        rule. It can be set."""
         settings = _settings()
         return self._format_context or (settings.format_context if settings else repr)
 
@@ -332,7 +353,8 @@ def reinit(hub=None):
 
 
 class signal_handler:
-    """Call handler(*args, **kwargs) in a new greenlet when the signal arrives; cancel() ends that. What it raises is raised in the main greenlet.
+    """Call handler(*args, **kwargs) in a new greenlet when the signal arrives; cancel() ends that.
+    What it raises is raised in the main greenlet.
 
     Of the main thread only (ValueError). `ref`: it keeps hub.join() waiting; False at first."""
 
@@ -372,7 +394,8 @@ _nothing = object()
 
 
 class Waiter:
-    """One greenlet waits in get() for what another, or a callback of the loop, passes to switch() or throw(). What is passed before is kept."""
+    """One greenlet waits in get() for what another, or a callback of the loop, passes to switch()
+    or throw(). What is passed before is kept."""
 
     __slots__ = ("hub", "greenlet", "value", "_exception")
 
@@ -389,7 +412,8 @@ class Waiter:
     def __repr__(self):
         state = "" if self.greenlet is None else " greenlet=%r" % (self.greenlet,)
         if self._exception is not _nothing:
-            state += " value=%r" % (self.value,) if self._exception is None else " exc_info=%r" % (self.exc_info,)
+            state += (" value=%r" % (self.value,) if self._exception is None
+                      else " exc_info=%r" % (self.exc_info,))
         return "<%s at 0x%x%s>" % (type(self).__name__, id(self), state)
 
     def ready(self):

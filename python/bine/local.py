@@ -1,6 +1,7 @@
 """Greenlet-local attributes (gevent.local's name).
 
-A greenlet has a thread state of its own, so threading.local is greenlet-local already, patched or not. This one can be copied, too.
+A greenlet has a thread state of its own, so threading.local is greenlet-local already, patched or
+not. This one can be copied, too.
 """
 
 import weakref
@@ -11,13 +12,16 @@ from ._bine import getcurrent
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 
-_all = weakref.WeakValueDictionary()  # by id: a subclass may not be hashable, or not before its __init__
+# By id: a subclass may not be hashable, or not before its __init__.
+_all = weakref.WeakValueDictionary()
 
 
 def all_local_dicts_for_greenlet(greenlet):
-    """What the `local` objects keep for the current greenlet: a list of ((type, id), dict), without those that keep nothing.
+    """What the `local` objects keep for the current greenlet: a list of ((type, id), dict), without
+    those that keep nothing.
 
-    ValueError for another greenlet: CPython does not tell what an object keeps for another thread state."""
+    ValueError for another greenlet: CPython does not tell what an object keeps for
+    another thread state."""
     if greenlet is not getcurrent():
         raise ValueError("only the current greenlet's can be told")
     living = [one for one in (reference() for reference in _all.valuerefs()) if one is not None]
@@ -26,7 +30,8 @@ def all_local_dicts_for_greenlet(greenlet):
 
 
 class local(_local):
-    """threading.local with gevent's copy.copy(): a new object with the current greenlet's attributes."""
+    """threading.local with gevent's copy.copy(): a new object with the current
+    greenlet's attributes."""
 
     __slots__ = ("_made_with",)
 

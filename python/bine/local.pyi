@@ -4,7 +4,8 @@ from _thread import _local
 
 from ._bine import Greenlet
 
-def all_local_dicts_for_greenlet(greenlet: Greenlet) -> List[Tuple[Tuple[type, int], Dict[str, Any]]]: ...
+def all_local_dicts_for_greenlet(
+    greenlet: Greenlet) -> List[Tuple[Tuple[type, int], Dict[str, Any]]]: ...
 
 class local(_local):
     def __copy__(self) -> "local": ...

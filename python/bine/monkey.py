@@ -1,8 +1,9 @@
 """Monkey patching with gevent's names and flags, one level down.
 
-Bine replaces nothing in Python (but ``faulthandler.dump_traceback_later`` up to 3.11, whose thread must stay a real one): it points libc
-calls at the runtime, in every library of the process. So it works whenever it is called, also after ``import ssl, socket, requests``,
-and C extensions become cooperative too. The flags of gevent's functions choose families of libc calls.
+Bine replaces nothing in Python (but ``faulthandler.dump_traceback_later`` up to 3.11, whose thread
+must stay a real one): it points libc calls at the runtime, in every library of the process. So it
+works whenever it is called, also after ``import ssl, socket, requests``, and C extensions become
+cooperative too. The flags of gevent's functions choose families of libc calls.
 
     python -m bine.monkey script.py args      runs a script with everything patched
 """
@@ -14,13 +15,15 @@ from . import _bine
 from ._patched_names import NAMES as _names
 
 _families = {
-    "socket": _bine.PATCH_SOCKET, "dns": _bine.PATCH_DNS, "time": _bine.PATCH_TIME, "select": _bine.PATCH_SELECT,
+    "socket": _bine.PATCH_SOCKET, "dns": _bine.PATCH_DNS, "time": _bine.PATCH_TIME,
+    "select": _bine.PATCH_SELECT,
     "file": _bine.PATCH_FILE, "stdio": _bine.PATCH_STDIO, "process": _bine.PATCH_PROCESS,
     "thread": _bine.PATCH_THREAD, "signal": _bine.PATCH_SIGNAL, "semaphore": _bine.PATCH_SEMAPHORE,
 }
 
 _prepared = False
-_asked = 0  # the families that a patch function was asked for; importing gevent.socket patches some, too
+# The families that a patch function was asked for; importing gevent.socket patches some, too.
+_asked = 0
 
 # Functions that are called when the family thread is patched.
 _on_thread = []
@@ -35,12 +38,15 @@ def _prepare():
     if _prepared:
         return
     _prepared = True
-    # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they stay libc's, with breaks.
-    families = _bine.PATCH_ALL & ~_bine.PATCH_THREAD | _bine.PATCH_SEMAPHORE | _bine.PATCH_INTERPRETER
+    # Python's locks are semaphores. The mutex and the condition in there are the GIL's own: they
+    # stay libc's, with breaks.
+    families = (_bine.PATCH_ALL & ~_bine.PATCH_THREAD | _bine.PATCH_SEMAPHORE |
+                _bine.PATCH_INTERPRETER)
     for name in (_bine.interpreter_object(), "_multiprocessing*.so"):
         _bine.patch_only(name, families)
         _bine.patch_threads_as_greenlets(name)
-    # Greenlets of a thread share connections, and their calls are not to come between the parts of a commit: the thread waits for SQLite's disk.
+    # Greenlets of a thread share connections, and their calls are not to come between the parts of
+    # a commit: the thread waits for SQLite's disk.
     for name in ("libsqlite3.so*", "_sqlite3.*so"):
         _bine.patch_time_and_locks(name)
     if sys.version_info < (3, 12):
@@ -48,13 +54,15 @@ def _prepare():
 
 
 def _leave_watchdog():
-    """The one function that is replaced, where CPython does not tell faulthandler's thread, which stays a real one, from others."""
+    """The one function that is replaced, where CPython does not tell faulthandler's thread, which
+    stays a real one, from others."""
     import faulthandler
     from functools import partial, wraps
 
     original = faulthandler.dump_traceback_later
     saved["faulthandler"] = {"dump_traceback_later": original}
-    faulthandler.dump_traceback_later = wraps(original)(partial(_bine.call_with_real_threads, original))
+    faulthandler.dump_traceback_later = wraps(original)(
+        partial(_bine.call_with_real_threads, original))
 
 
 def _patch(*names):
@@ -86,16 +94,19 @@ def _ask(*names):
     for name in names:
         _asked |= _families[name]
     if "thread" in names:
-        # Greenlets have identities of their own. Programs that ask for the original want the OS thread's.
+        # Greenlets have identities of their own. Programs that ask for the original
+        # want the OS thread's.
         for module in ("_thread", "threading"):
             saved.setdefault(module, {})["get_ident"] = _bine.thread_ident
-        for module, name in (("_thread", "start_new_thread"), ("_thread", "start_new"), ("threading", "_start_new_thread")):
+        for module, name in (("_thread", "start_new_thread"), ("_thread", "start_new"),
+                             ("threading", "_start_new_thread")):
             saved.setdefault(module, {})[name] = _start_real_thread
 
 
 def _start_real_thread(function, args=(), kwargs={}):  # noqa: B006 (as in _thread; it is only read)
-    """_thread.start_new_thread() for those who ask for the original: function(*args, **kwargs) runs on an OS thread, whose identity this returns.
-    TypeError, RuntimeError if no thread can be started. It switches until the thread runs."""
+    """_thread.start_new_thread() for those who ask for the original: function(*args, **kwargs) runs
+    on an OS thread, whose identity this returns. TypeError, RuntimeError if no thread can be
+    started. It switches until the thread runs."""
     if not callable(function):
         raise TypeError("first arg must be callable")
     if not isinstance(args, tuple):
@@ -121,7 +132,8 @@ def _start_real_thread(function, args=(), kwargs={}):  # noqa: B006 (as in _thre
 
 
 def _adopt_handlers():
-    """Handlers that Python installed before now are installed again, through the hook, so that they wake the main greenlet."""
+    """Handlers that Python installed before now are installed again, through the hook, so that they
+    wake the main greenlet."""
     import signal
 
     for number in signal.valid_signals():
@@ -133,16 +145,20 @@ def _adopt_handlers():
             pass
 
 
-def patch_all(socket=True, dns=True, time=True, select=True, thread=True, os=True, ssl=True, subprocess=True, sys=False,
-              aggressive=True, Event=True, builtins=True, signal=True, queue=True, contextvars=True, file=False, **kwargs):
-    """Make every blocking call of Python and of all C extensions cooperative; flags leave families out.
+def patch_all(socket=True, dns=True, time=True, select=True, thread=True, os=True, ssl=True,
+              subprocess=True, sys=False, aggressive=True, Event=True, builtins=True, signal=True,
+              queue=True, contextvars=True, file=False, **kwargs):
+    """Make every blocking call of Python and of all C extensions cooperative; flags
+    leave families out.
 
-    ``file``: also opening and syncing of regular files (gevent leaves these blocking). FIFOs, file locks and ``sendfile`` never block.
+    ``file``: also opening and syncing of regular files (gevent leaves these blocking). FIFOs, file
+    locks and ``sendfile`` never block.
     """
     if kwargs:
         raise TypeError("unknown flags: %s" % ", ".join(sorted(kwargs)))
-    chosen = {"socket": socket or ssl, "dns": dns, "time": time, "select": select, "stdio": socket, "process": os or subprocess,
-              "thread": thread, "semaphore": queue, "signal": signal, "file": file}
+    chosen = {"socket": socket or ssl, "dns": dns, "time": time, "select": select, "stdio": socket,
+              "process": os or subprocess, "thread": thread, "semaphore": queue,
+              "signal": signal, "file": file}
     _ask(*(name for name, wanted in chosen.items() if wanted))
     return True
 
@@ -167,12 +183,14 @@ def patch_selectors(aggressive=True):
     _ask("select")
 
 
-def patch_thread(threading=True, _threading_local=True, Event=True, logging=True, existing_locks=True):
+def patch_thread(threading=True, _threading_local=True, Event=True, logging=True,
+                 existing_locks=True):
     _ask("thread")
 
 
 def patch_queue():
-    """Python's locks let other greenlets run, of which its queues are made. Threads stay threads."""
+    """Python's locks let other greenlets run, of which its queues are made. Threads
+    stay threads."""
     _ask("semaphore")
 
 
@@ -214,19 +232,23 @@ def unpatch_all():
 
 
 def exclude(library):
-    """Leave an extension or library alone: its calls block the thread. A shell pattern of its file name: "libfoo.so*"."""
+    """Leave an extension or library alone: its calls block the thread. A shell pattern of its
+    file name: "libfoo.so*"."""
     _bine.patch_exclude(library)
 
 
 def patient(library):
-    """In this library a kill, an exception that is thrown or a timeout ends no wait: it is raised at the greenlet's next wait outside. For
-    libraries that end the process at an error that they do not know; libzmq, nng, nanomsg, libuv and uvloop are known. A call that never
-    returns by itself is never ended. A shell pattern of its file name: "libfoo.so*". MemoryError; OSError (EPERM) if pages cannot be written."""
+    """In this library a kill, an exception that is thrown or a timeout ends no wait: it is raised
+    at the greenlet's next wait outside. For libraries that end the process at an error that they do
+    not know; libzmq, nng, nanomsg, libuv and uvloop are known. A call that never returns by itself
+    is never ended. A shell pattern of its file name: "libfoo.so*". MemoryError; OSError (EPERM) if
+    pages cannot be written."""
     _bine.patch_patient(library)
 
 
 def is_module_patched(mod_name):
-    """Has patching of this module of the standard library been asked for, and are the libc calls behind it patched?
+    """Has patching of this module of the standard library been asked for, and are the libc
+    calls behind it patched?
 
     False for modules that no family stands behind: sys, builtins, contextvars."""
     names = _names.get("_thread" if mod_name == "thread" else mod_name, ((), ()))[0]
@@ -235,8 +257,10 @@ def is_module_patched(mod_name):
 
 
 def is_object_patched(mod_name, item_name):
-    """No Python object is replaced for it: true if the module is patched and gevent would replace this name of it."""
-    return is_module_patched(mod_name) and item_name in _names["_thread" if mod_name == "thread" else mod_name][1]
+    """No Python object is replaced for it: true if the module is patched and gevent would
+    replace this name of it."""
+    return (is_module_patched(mod_name) and
+            item_name in _names["_thread" if mod_name == "thread" else mod_name][1])
 
 
 def is_anything_patched():
@@ -247,8 +271,10 @@ def is_anything_patched():
 def get_original(mod_name, item_name):
     """The object before patching; for a list of names a list of objects.
 
-    Bine replaces but one object (see `_leave_watchdog`), so this is mostly the object that is there, which is cooperative. `get_ident` of _thread and
-    threading is a function that answers with the OS thread's identity in all of its greenlets, and `start_new_thread` of _thread starts an OS thread."""
+    Bine replaces but one object (see `_leave_watchdog`), so this is mostly the object that is
+    there, which is cooperative. `get_ident` of _thread and threading is a function that answers
+    with the OS thread's identity in all of its greenlets, and `start_new_thread` of _thread
+    starts an OS thread."""
     import importlib
 
     module, kept = importlib.import_module(mod_name), saved.get(mod_name, {})
@@ -258,9 +284,11 @@ def get_original(mod_name, item_name):
 
 
 def options(args, known):
-    """What `args` of a command line say before the program: (flags for patch_all, is the program a module, verbose, the program and its arguments).
+    """What `args` of a command line say before the program: (flags for patch_all, is the program a
+    module, verbose, the program and its arguments).
 
-    --no-NAME leaves one of the `known` names out. With --NAME only the names given so are patched. ValueError names an option that is neither."""
+    --no-NAME leaves one of the `known` names out. With --NAME only the names given so are patched.
+    ValueError names an option that is neither."""
     flags, only, module, verbose = {}, set(), False, False
     args = list(args)
     while args and args[0].startswith("-"):
@@ -285,7 +313,8 @@ def options(args, known):
 
 
 def run(args, module):
-    """Run the program args[0], a path or (with `module`) a module's name, as __main__ with the arguments `args`."""
+    """Run the program args[0], a path or (with `module`) a module's name, as __main__ with
+    the arguments `args`."""
     import runpy
 
     sys.argv[:] = args
@@ -297,7 +326,8 @@ def run(args, module):
 
 
 def main():
-    """python -m bine.monkey [--no-NAME ... | --NAME ...] [--verbose] [-m module | script.py] args"""
+    """python -m bine.monkey [--no-NAME ... | --NAME ...] [--verbose]
+    [-m module | script.py] args"""
     known = patch_all.__code__.co_varnames[:patch_all.__code__.co_argcount]
     try:
         flags, module, verbose, args = options(sys.argv[1:], known)
@@ -306,7 +336,8 @@ def main():
     if not args:
         sys.exit("usage: %s" % main.__doc__)
     if verbose:
-        print("bine.monkey: patch_all(%s)" % ", ".join("%s=%s" % flag for flag in flags.items()), file=sys.stderr)
+        print("bine.monkey: patch_all(%s)" % ", ".join("%s=%s" % flag for flag in flags.items()),
+              file=sys.stderr)
     patch_all(**flags)
     run(args, module)
 

@@ -52,7 +52,8 @@ class IMapUnordered(Greenlet):
         return self._function(*item) if self._star else self._function(item)
 
     def _ended(self, index, greenlet):
-        self.queue.put((index, greenlet.value if greenlet.successful() else _Failure(greenlet.exception)))
+        self.queue.put((index,
+                        greenlet.value if greenlet.successful() else _Failure(greenlet.exception)))
 
     _star = False
 
@@ -224,7 +225,8 @@ class Group:
     # -- functions on iterables
 
     def apply(self, func, args=None, kwds=None):
-        """Run func(*args, **kwds) in the group and return its result; directly if called from within the group."""
+        """Run func(*args, **kwds) in the group and return its result; directly if called
+        from within the group."""
         if self._apply_directly():
             return func(*(args or ()), **(kwds or {}))
         return self.spawn(func, *(args or ()), **(kwds or {})).get()

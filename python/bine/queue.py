@@ -7,6 +7,6 @@ from ._bine import Channel, JoinableQueue, LifoQueue, PriorityQueue, Queue, Shut
 SimpleQueue = UnboundQueue = Queue
 
 __all__ = [
-    "Channel", "Empty", "Full", "JoinableQueue", "LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue",
-    "UnboundQueue",
+    "Channel", "Empty", "Full", "JoinableQueue", "LifoQueue", "PriorityQueue", "Queue", "ShutDown",
+    "SimpleQueue", "UnboundQueue",
 ]

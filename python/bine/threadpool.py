@@ -14,7 +14,8 @@ _worker = threading.local()  # in a thread that runs a task: `pools`, whose task
 
 
 class _Room:
-    """A semaphore whose limit changes: who is inside stays, and who waits comes in as soon as there is room."""
+    """A semaphore whose limit changes: who is inside stays, and who waits comes in as
+    soon as there is room."""
 
     def __init__(self, limit):
         self._permits, self._debt, self.used = Semaphore(limit), 0, 0
@@ -43,10 +44,12 @@ class _Room:
 
 
 class ThreadPool(Group):
-    """Runs functions on OS threads, at most ``maxsize`` at a time, while only the caller's greenlet waits.
+    """Runs functions on OS threads, at most ``maxsize`` at a time, while only the
+    caller's greenlet waits.
 
-    spawn() returns an AsyncResult. A function that runs cannot be interrupted. Any thread may use the pool, its own workers among them: its
-    greenlets belong to the thread that made the pool (to the caller's, once that has ended), so tasks begin when that thread waits.
+    spawn() returns an AsyncResult. A function that runs cannot be interrupted. Any thread may use
+    the pool, its own workers among them: its greenlets belong to the thread that made the pool (to
+    the caller's, once that has ended), so tasks begin when that thread waits.
     """
 
     manager = None  # gevent's greenlet that starts and ends threads; there is nothing for it to do
@@ -60,7 +63,8 @@ class ThreadPool(Group):
 
     @property
     def maxsize(self):
-        """The most tasks that run at a time. It can be set; tasks that run go on. ValueError if it is negative."""
+        """The most tasks that run at a time. It can be set; tasks that run go on.
+        ValueError if it is negative."""
         return self._maxsize
 
     @maxsize.setter
@@ -74,8 +78,9 @@ class ThreadPool(Group):
 
     @property
     def size(self):
-        """How many tasks run: a thread is taken from those of the process for each. Setting it only checks the number, as there is
-        nothing to start beforehand: ValueError if it is negative or greater than `maxsize`."""
+        """How many tasks run: a thread is taken from those of the process for each. Setting it only
+        checks the number, as there is nothing to start beforehand: ValueError if it is negative or
+        greater than `maxsize`."""
         return self._room.used
 
     @size.setter
@@ -83,7 +88,8 @@ class ThreadPool(Group):
         if size < 0:
             raise ValueError("Size of the pool cannot be negative: %r" % (size,))
         if size > self._maxsize:
-            raise ValueError("Size of the pool cannot be bigger than maxsize: %r > %r" % (size, self._maxsize))
+            raise ValueError("Size of the pool cannot be bigger than maxsize: %r > %r" %
+                             (size, self._maxsize))
 
     @property
     def hub(self):
@@ -94,11 +100,14 @@ class ThreadPool(Group):
 
     @property
     def task_queue(self):
-        """A new queue of the tasks that have not begun: its qsize(), unfinished_tasks and empty() tell how many there are."""
-        return Queue(items=[greenlet for greenlet in self.greenlets if not getattr(greenlet, "_task_began", False)])
+        """A new queue of the tasks that have not begun: its qsize(), unfinished_tasks and empty()
+        tell how many there are."""
+        return Queue(items=[greenlet for greenlet in self.greenlets
+                            if not getattr(greenlet, "_task_began", False)])
 
     def adjust(self):
-        """Start or end threads to fit `maxsize`. Nothing to do: they come with the tasks, and go when they have been idle."""
+        """Start or end threads to fit `maxsize`. Nothing to do: they come with the tasks, and go
+        when they have been idle."""
 
     def __repr__(self):
         return "<%s at 0x%x tasks=%s size=%s maxsize=%s hub=%r>" % (
@@ -123,19 +132,21 @@ class ThreadPool(Group):
         Group.start(self, greenlet)
 
     def spawn(self, function, *args, **kwargs):
-        """An AsyncResult of function(*args, **kwargs), run on an OS thread: get() waits for it, or raises what the function raised. That is reported
-        as well."""
+        """An AsyncResult of function(*args, **kwargs), run on an OS thread: get() waits for it, or
+        raises what the function raised. That is reported as well."""
         greenlet, result = Greenlet(self._work, function, args, kwargs), AsyncResult()
         greenlet.rawlink(result)
         self.start(greenlet)
         return result
 
     def apply_async(self, func, args=None, kwds=None, callback=None):
-        """The greenlet that waits for func(*args, **kwds), run on an OS thread; callback(result) when it succeeded."""
+        """The greenlet that waits for func(*args, **kwds), run on an OS thread;
+        callback(result) when it succeeded."""
         return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
 
     def apply(self, func, args=None, kwds=None):
-        """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not the pool's, as in gevent.
+        """The result of func(*args, **kwds), run on an OS thread; on the caller's if that is not
+        the pool's, as in gevent.
 
         A Timeout or a kill ends the wait at once; the function goes on."""
         if not self._home._is_here():
@@ -154,7 +165,8 @@ class ThreadPool(Group):
             return None, exception
 
     def join(self, timeout=None, raise_error=False):
-        """Wait until no task is left; True if so. RuntimeError in a task of this pool without a timeout, which would wait for itself."""
+        """Wait until no task is left; True if so. RuntimeError in a task of this pool without a
+        timeout, which would wait for itself."""
         if timeout is None and self in getattr(_worker, "pools", ()):
             raise RuntimeError("a task cannot wait for the end of all tasks of its pool")
         return Group.join(self, timeout, raise_error)
@@ -166,9 +178,11 @@ class ThreadPool(Group):
 
 
 class ThreadResult:
-    """ThreadResult(receiver, hub, call_when_ready): the outcome of what an OS thread does for a hub's thread, where this is made.
+    """ThreadResult(receiver, hub, call_when_ready): the outcome of what an OS thread does for a
+    hub's thread, where this is made.
 
-    That other thread calls set() or handle_error(), once. Then the loop of `hub` calls call_when_ready() and receiver(self)."""
+    That other thread calls set() or handle_error(), once. Then the loop of `hub` calls
+    call_when_ready() and receiver(self)."""
 
     def __init__(self, receiver, hub, call_when_ready):
         self.receiver, self.hub, self.context = receiver, hub, None
@@ -192,7 +206,8 @@ class ThreadResult:
         self.async_watcher.send()
 
     def handle_error(self, context, exc_info):
-        """It failed in `context`, with what sys.exc_info() was. From any thread. The hub reports it."""
+        """It failed in `context`, with what sys.exc_info() was. From any thread.
+        The hub reports it."""
         self.context, self.exc_info = context, exc_info
         self.async_watcher.send()
 
@@ -245,7 +260,8 @@ class _Future(Future):
 
 
 class ThreadPoolExecutor(_Executor):
-    """concurrent.futures.ThreadPoolExecutor whose workers are OS threads even when threads are patched to be greenlets."""
+    """concurrent.futures.ThreadPoolExecutor whose workers are OS threads even when threads are
+    patched to be greenlets."""
 
     def __init__(self, max_workers=10, *args, **kwargs):
         _Executor.__init__(self, max_workers, *args, **kwargs)

@@ -5,7 +5,8 @@ from ._bine import AsyncResult, Queue
 from .pool import Group
 
 class ThreadPool(Group):
-    def __init__(self, maxsize: int = ..., hub: Any = ..., idle_task_timeout: float = ...) -> None: ...
+    def __init__(self, maxsize: int = ..., hub: Any = ...,
+                 idle_task_timeout: float = ...) -> None: ...
     maxsize: int
     size: int
     @property
@@ -14,7 +15,8 @@ class ThreadPool(Group):
     def task_queue(self) -> Queue[Any]: ...
     manager: Any
     def adjust(self) -> None: ...
-    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult: ...  # type: ignore[override]
+    def spawn(  # type: ignore[override]
+        self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult: ...
 
 class ThreadResult:
     receiver: Any
@@ -23,7 +25,8 @@ class ThreadResult:
     value: Any
     exc_info: Tuple[Any, ...]
     async_watcher: Any
-    def __init__(self, receiver: Callable[[ThreadResult], Any], hub: Any, call_when_ready: Callable[[], Any]) -> None: ...
+    def __init__(self, receiver: Callable[[ThreadResult], Any], hub: Any,
+                 call_when_ready: Callable[[], Any]) -> None: ...
     @property
     def exception(self) -> Optional[BaseException]: ...
     def successful(self) -> bool: ...

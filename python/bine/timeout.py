@@ -17,8 +17,8 @@ def _watch(timeout, exception):
 
 
 def with_timeout(seconds, function, *args, **kwds):
-    """Call ``function(*args, **kwds)``; if it takes longer than ``seconds``, a number or a Timeout, return ``timeout_value`` if that was given,
-    else raise the Timeout."""
+    """Call ``function(*args, **kwds)``; if it takes longer than ``seconds``, a number or a Timeout,
+    return ``timeout_value`` if that was given, else raise the Timeout."""
     timeout_value = kwds.pop("timeout_value", _none)
     timeout = Timeout.start_new(seconds)
     try:

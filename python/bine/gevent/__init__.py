@@ -3,8 +3,8 @@
     python -m bine.gevent script.py args         runs a program that imports gevent, on Bine
     import bine.gevent; bine.gevent.install()    makes ``import gevent`` mean Bine in this process
 
-`gevent` and `gevent.X` are then other names of `bine.gevent` and `bine.gevent.X`: the same module objects. Without that the modules can be imported
-under their own names as well.
+`gevent` and `gevent.X` are then other names of `bine.gevent` and `bine.gevent.X`: the same module
+objects. Without that the modules can be imported under their own names as well.
 """
 
 from collections import namedtuple
@@ -14,13 +14,16 @@ from . import event, exceptions, greenlet, hub, os, timeout
 from ._config import config
 from ._place import install as install
 from .greenlet import Greenlet, joinall, killall
-from .hub import GreenletExit, get_hub, getcurrent, idle, iwait, kill, reinit, signal_handler, sleep, spawn_raw, wait
+from .hub import (GreenletExit, get_hub, getcurrent, idle, iwait, kill, reinit, signal_handler,
+                  sleep, spawn_raw, wait)
 from .os import fork
 from .timeout import Timeout, with_timeout
 
 __all__ = [
-    "Greenlet", "GreenletExit", "Timeout", "config", "fork", "get_hub", "getcurrent", "getswitchinterval", "idle", "iwait", "joinall", "kill",
-    "killall", "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait", "with_timeout",
+    "Greenlet", "GreenletExit", "Timeout", "config", "fork", "get_hub", "getcurrent",
+    "getswitchinterval", "idle", "iwait", "joinall", "kill",
+    "killall", "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later",
+    "spawn_raw", "wait", "with_timeout",
 ]
 
 # The gevent whose names and semantics these are.

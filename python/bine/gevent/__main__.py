@@ -1,6 +1,8 @@
-"""python -m bine.gevent [-m module | script.py] args: run a program for which ``import gevent`` means Bine.
+"""python -m bine.gevent [-m module | script.py] args: run a program for which ``import
+gevent`` means Bine.
 
-With --enable [--user], --disable or --status instead: have it so for all programs of the environment, see _environment.
+With --enable [--user], --disable or --status instead: have it so for all programs of the
+environment, see _environment.
 """
 
 import os
@@ -16,7 +18,8 @@ _usage = """usage: python -m bine.gevent [-m module | script.py] args
 
 
 def main() -> None:
-    """Run the program that sys.argv names, in this process. SystemExit: there is none, or the arguments are wrong."""
+    """Run the program that sys.argv names, in this process. SystemExit: there is none, or the
+    arguments are wrong."""
     args = sys.argv[1:]
     if args[:1] in (["-h"], ["--help"]):
         print(_usage)

@@ -1,7 +1,8 @@
 """gevent's settings: the object that is `gevent.config`.
 
-Each setting is an attribute. Its value is what the program assigned; else what the environment says, which is looked at when the setting is first
-read; else the default. A value that makes no sense raises ValueError (ImportError where a class is named) when it is assigned or first read, and
+Each setting is an attribute. Its value is what the program assigned; else what the environment
+says, which is looked at when the setting is first read; else the default. A value that makes no
+sense raises ValueError (ImportError where a class is named) when it is assigned or first read, and
 the error names the setting and its variable in the environment. Any thread; nothing here switches.
 """
 
@@ -73,7 +74,8 @@ def _track(wanted: bool) -> None:
 
 
 def _monitor(wanted: bool) -> None:
-    """Watch the thread that says so; hubs of other threads look at the setting when they are made."""
+    """Watch the thread that says so; hubs of other threads look at the setting when
+    they are made."""
     if wanted:
         from .hub import get_hub
 
@@ -85,14 +87,16 @@ def _as_it_is(value: Any) -> Any:
 
 
 class Setting(Generic[T]):
-    """One setting: an attribute of Config. `name` and `environment_key` say how it is called, __doc__ what it does."""
+    """One setting: an attribute of Config. `name` and `environment_key` say how it is called,
+    __doc__ what it does."""
 
     name: str
 
     def __init__(self, environment_key: str, default: Any, convert: Callable[[Any], T], doc: str,
                  apply: Optional[Callable[[T], None]] = None) -> None:
         """`apply` is called with what the program or the environment says, not with the default."""
-        self.environment_key, self.default, self._convert, self.__doc__ = environment_key, default, convert, doc
+        self.environment_key, self.default, self._convert, self.__doc__ = (
+            environment_key, default, convert, doc)
         self._apply = apply
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -120,7 +124,8 @@ class Setting(Generic[T]):
             self._apply(checked)
 
     def check(self, value: Any) -> T:
-        """The value as the setting keeps it. ValueError, TypeError or ImportError, which names the setting."""
+        """The value as the setting keeps it. ValueError, TypeError or ImportError,
+        which names the setting."""
         try:
             return self._convert(value)
         except (ValueError, TypeError, ImportError) as error:
@@ -128,8 +133,9 @@ class Setting(Generic[T]):
 
 
 class _Importable:
-    """A class or function: itself, or how it is called (a short name or package.module.name), or several of these of which the first
-    that can be imported is taken (in the environment with commas between)."""
+    """A class or function: itself, or how it is called (a short name or package.module.name),
+    or several of these of which the first that can be imported is taken (in the environment
+    with commas between)."""
 
     def __init__(self, **short: str) -> None:
         self.short = {name.replace("_", "-"): path for name, path in short.items()}
@@ -137,12 +143,14 @@ class _Importable:
     def _load(self, name: str) -> Any:
         module, _, attribute = self.short.get(name, name).rpartition(".")
         if not module:
-            raise ImportError("cannot import %r: give package.module.name, or one of %s" % (name, ", ".join(sorted(self.short)) or "-"))
+            raise ImportError("cannot import %r: give package.module.name, or one of %s" %
+                              (name, ", ".join(sorted(self.short)) or "-"))
         loaded = importlib.import_module(module)
         try:
             return getattr(loaded, attribute)
         except AttributeError:
-            raise ImportError("cannot import %r: %s has no %s" % (name, module, attribute)) from None
+            raise ImportError("cannot import %r: %s has no %s" %
+                              (name, module, attribute)) from None
 
     def __call__(self, value: Any) -> Any:
         names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -169,60 +177,83 @@ class Config:
     """gevent's settings by name. Further attributes may be assigned; Bine looks at none of them."""
 
     resolver = Setting[Any]("GEVENT_RESOLVER", "bine", _Importable(
-        bine=_HERE + ".resolver.bine.Resolver", thread=_HERE + ".resolver.thread.Resolver", block=_HERE + ".resolver.blocking.Resolver",
-        blocking=_HERE + ".resolver.blocking.Resolver", dnspython=_HERE + ".resolver.dnspython.Resolver", ares=_HERE + ".resolver.ares.Resolver"),
-        "The class of hub.resolver: bine (the default: the runtime's own look-ups), thread, block, dnspython, or ares (by the package pycares).")
-    resolver_nameservers = Setting[Optional[List[str]]]("GEVENT_RESOLVER_NAMESERVERS", None, _strings,
-        "Addresses of the name servers that dnspython and ares ask, in the environment with commas between. None: those of /etc/resolv.conf.")
+        bine=_HERE + ".resolver.bine.Resolver", thread=_HERE + ".resolver.thread.Resolver",
+        block=_HERE + ".resolver.blocking.Resolver", blocking=_HERE + ".resolver.blocking.Resolver",
+        dnspython=_HERE + ".resolver.dnspython.Resolver", ares=_HERE + ".resolver.ares.Resolver"),
+        "The class of hub.resolver: bine (the default: the runtime's own look-ups), thread, block, "
+        "dnspython, or ares (by the package pycares).")
+    resolver_nameservers = Setting[Optional[List[str]]](
+        "GEVENT_RESOLVER_NAMESERVERS", None, _strings,
+        "Addresses of the name servers that dnspython and ares ask, in the environment with commas "
+        "between. None: those of /etc/resolv.conf.")
     resolver_timeout = Setting[Optional[float]]("GEVENT_RESOLVER_TIMEOUT", None, _optional_seconds,
         "Seconds that dnspython and ares spend on a look-up. None: their own default.")
     threadpool = Setting[Any]("GEVENT_THREADPOOL", _HERE + ".threadpool.ThreadPool", _Importable(),
         "The class of hub.threadpool, called with the number of threads and hub=.")
-    threadpool_idle_task_timeout = Setting[float]("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0, _number,
-        "Accepted. Threads are shared by all pools of the process, and the runtime ends those that are idle.")
+    threadpool_idle_task_timeout = Setting[float](
+        "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0, _number,
+        "Accepted. Threads are shared by all pools of the process, and the runtime ends those "
+        "that are idle.")
     loop = Setting[Any]("GEVENT_LOOP", "libev-cext", _Importable(
         libev_cext=_loop, libev_cffi=_loop, libuv_cffi=_loop, libuv=_loop, bine=_loop),
-        "The class of hub.loop. All of gevent's names mean Bine's; the poller is chosen by BINE_POLLER.")
+        "The class of hub.loop. All of gevent's names mean Bine's; the poller is chosen by "
+        "BINE_POLLER.")
     libev_backend = Setting[Optional[str]]("GEVENT_BACKEND", None, _as_it_is,
         "Accepted. The poller is chosen by BINE_POLLER.")
     fileobject = Setting[Any]("GEVENT_FILE", "posix", _Importable(
-        posix=_HERE + ".fileobject.FileObjectPosix", thread=_HERE + ".fileobject.FileObjectThread", block=_HERE + ".fileobject.FileObjectBlock"),
-        "What gevent.fileobject.FileObject is, from the import of that module on: posix, thread or block.")
-    format_context = Setting[Callable[[Any], str]]("GEVENT_FORMAT_CONTEXT", "pprint.saferepr", _Importable(),
-        "The function that makes text of a failed greenlet, or another context, for the hub's reports.")
+        posix=_HERE + ".fileobject.FileObjectPosix", thread=_HERE + ".fileobject.FileObjectThread",
+        block=_HERE + ".fileobject.FileObjectBlock"),
+        "What gevent.fileobject.FileObject is, from the import of that module on: posix, "
+        "thread or block.")
+    format_context = Setting[Callable[[Any], str]](
+        "GEVENT_FORMAT_CONTEXT", "pprint.saferepr", _Importable(),
+        "The function that makes text of a failed greenlet, or another context, for the "
+        "hub's reports.")
     disable_watch_children = Setting[bool]("GEVENT_NOWAITPID", False, _boolean,
-        "Accepted. Children are waited for by their descriptors (pidfd); nobody's SIGCHLD is touched.")
+        "Accepted. Children are waited for by their descriptors (pidfd); nobody's SIGCHLD "
+        "is touched.")
     trace_malloc = Setting[Optional[bool]]("PYTHONTRACEMALLOC", None, _frames,
         "Accepted. The interpreter itself obeys PYTHONTRACEMALLOC.")
     track_greenlet_tree = Setting[bool]("GEVENT_TRACK_GREENLET_TREE", True, _boolean,
-        "Do greenlets note where they were spawned (spawning_stack)? That takes longer than a spawn, so only if the program or the environment says so."
+        "Do greenlets note where they were spawned (spawning_stack)? That takes longer than a "
+        "spawn, so only if the program or the environment says so."
         " They note who spawned them (spawning_greenlet, spawn_tree_locals) in any case.", _track)
     monitor_thread = Setting[bool]("GEVENT_MONITOR_THREAD_ENABLE", False, _boolean,
-        "Does each hub start a thread that watches it (max_blocking_time, max_memory_usage)? hub.start_periodic_monitoring_thread() does so later.",
-        _monitor)
+        "Does each hub start a thread that watches it (max_blocking_time, max_memory_usage)? "
+        "hub.start_periodic_monitoring_thread() does so later.", _monitor)
     max_blocking_time = Setting[float]("GEVENT_MAX_BLOCKING_TIME", 0.1, _seconds,
-        "Seconds that a greenlet may run without letting others run before the monitor thread reports it. 0: it never does.")
+        "Seconds that a greenlet may run without letting others run before the monitor thread "
+        "reports it. 0: it never does.")
     print_blocking_reports = Setting[bool]("GEVENT_MONITOR_PRINT_BLOCKING_REPORTS", True, _boolean,
-        "Does the monitor thread print its reports to the hub's exception stream? The event EventLoopBlocked is sent in any case.")
+        "Does the monitor thread print its reports to the hub's exception stream? The event "
+        "EventLoopBlocked is sent in any case.")
     memory_monitor_period = Setting[float]("GEVENT_MONITOR_MEMORY_PERIOD", 5.0, _seconds,
         "Seconds between two looks of the monitor thread at the memory of the process; at least 2.")
     max_memory_usage = Setting[Optional[int]]("GEVENT_MONITOR_MEMORY_MAX", None, _size,
-        "Bytes (text may end with kb, mb, gb). Above it the monitor thread sends MemoryUsageThresholdExceeded. None: it does not look.")
+        "Bytes (text may end with kb, mb, gb). Above it the monitor thread sends "
+        "MemoryUsageThresholdExceeded. None: it does not look.")
     ares_flags = Setting[Any]("GEVENTARES_FLAGS", None, _as_it_is, "Flags of c-ares.")
-    ares_timeout = Setting[Any]("GEVENTARES_TIMEOUT", None, _optional_seconds, "As resolver_timeout, for ares only.")
-    ares_tries = Setting[Any]("GEVENTARES_TRIES", None, _as_it_is, "How often ares asks each name server.")
-    ares_ndots = Setting[Any]("GEVENTARES_NDOTS", None, _as_it_is, "From how many dots on ares asks for a name as it is first.")
-    ares_udp_port = Setting[Any]("GEVENTARES_UDP_PORT", None, _as_it_is, "The port of the name servers that ares asks.")
+    ares_timeout = Setting[Any]("GEVENTARES_TIMEOUT", None, _optional_seconds,
+                                "As resolver_timeout, for ares only.")
+    ares_tries = Setting[Any]("GEVENTARES_TRIES", None, _as_it_is,
+                              "How often ares asks each name server.")
+    ares_ndots = Setting[Any]("GEVENTARES_NDOTS", None, _as_it_is,
+                              "From how many dots on ares asks for a name as it is first.")
+    ares_udp_port = Setting[Any]("GEVENTARES_UDP_PORT", None, _as_it_is,
+                                 "The port of the name servers that ares asks.")
     ares_tcp_port = Setting[Any]("GEVENTARES_TCP_PORT", None, _as_it_is, "The same for TCP.")
-    ares_servers = Setting[Optional[List[str]]]("GEVENTARES_SERVERS", None, _strings, "As resolver_nameservers, for ares only.")
+    ares_servers = Setting[Optional[List[str]]]("GEVENTARES_SERVERS", None, _strings,
+                                                "As resolver_nameservers, for ares only.")
 
     @property
     def settings(self) -> Dict[str, "Setting[Any]"]:
         """All settings by name."""
-        return {name: value for name, value in vars(type(self)).items() if isinstance(value, Setting)}
+        return {name: value
+                for name, value in vars(type(self)).items() if isinstance(value, Setting)}
 
     def __repr__(self) -> str:
-        return "<%s %s>" % (type(self).__name__, " ".join("%s=%r" % pair for pair in sorted(vars(self).items())))
+        return "<%s %s>" % (type(self).__name__,
+                            " ".join("%s=%r" % pair for pair in sorted(vars(self).items())))
 
 
 config = Config()

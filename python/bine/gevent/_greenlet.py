@@ -1,8 +1,10 @@
-"""The module greenlet where PyPI's package of that name is not installed: what programs ask of it, on Bine's greenlets.
+"""The module greenlet where PyPI's package of that name is not installed: what programs ask of it,
+on Bine's greenlets.
 
-Each `greenlet` here is one of Bine's, and switch() is a message to one and a wait for the next message to oneself. That is several times slower than the
-package, which `pip install "pybine[gevent]"` brings. One that is suspended and that nobody refers to any more stays suspended; the package
-throws GreenletExit into it.
+Each `greenlet` here is one of Bine's, and switch() is a message to one and a wait for the next
+message to oneself. That is several times slower than the package, which `pip install
+"pybine[gevent]"` brings. One that is suspended and that nobody refers to any more stays suspended;
+the package throws GreenletExit into it.
 """
 
 from types import TracebackType
@@ -22,7 +24,8 @@ gettrace = Greenlet.gettrace
 
 
 class _Box:
-    """Where one greenlet waits for the message that lets it run again: (value, None), or (None, exception)."""
+    """Where one greenlet waits for the message that lets it run again: (value, None),
+    or (None, exception)."""
 
     __slots__ = ("message", "came", "waits")
 
@@ -74,13 +77,16 @@ class _Kind(type):
 
 
 class greenlet(metaclass=_Kind):
-    """greenlet(run=None, parent=None): runs run(*args, **kwargs), the arguments of the first switch(), and goes on in `parent` at its end.
+    """greenlet(run=None, parent=None): runs run(*args, **kwargs), the arguments of the first
+    switch(), and goes on in `parent` at its end.
 
-    A greenlet and those that it switches with belong to one OS thread. Each switch lets other greenlets of Bine's run as well.
+    A greenlet and those that it switches with belong to one OS thread. Each switch lets other
+    greenlets of Bine's run as well.
     """
 
     error, GreenletExit = error, GreenletExit
-    getcurrent, settrace, gettrace = staticmethod(getcurrent), staticmethod(settrace), staticmethod(gettrace)
+    getcurrent, settrace, gettrace = (staticmethod(getcurrent), staticmethod(settrace),
+                                      staticmethod(gettrace))
 
     def __init__(self, run: Optional[Callable[..., Any]] = None, parent: Any = None) -> None:
         if run is not None:
@@ -103,25 +109,29 @@ class greenlet(metaclass=_Kind):
         return self._carrier and self._carrier.gr_context
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
-        """Go on in this greenlet, whose switch() returns the arguments. Returns what the caller is switched to with, or raises what is thrown into it."""
+        """Go on in this greenlet, whose switch() returns the arguments. Returns what the caller is
+        switched to with, or raises what is thrown into it."""
         return self._switch(args, kwargs, None)
 
-    def throw(self, type: Union[Type[BaseException], BaseException] = GreenletExit, value: Any = None,
-              traceback: Optional[TracebackType] = None) -> Any:
+    def throw(self, type: Union[Type[BaseException], BaseException] = GreenletExit,
+              value: Any = None, traceback: Optional[TracebackType] = None) -> Any:
         """switch(), but this greenlet raises the exception."""
         if isinstance(type, BaseException):
             exception = type
         else:
-            exception = value if isinstance(value, BaseException) else type() if value is None else type(value)
+            exception = (value if isinstance(value, BaseException) else type() if value is None
+                         else type(value))
         return self._switch((), {}, exception.with_traceback(traceback) if traceback else exception)
 
-    def _switch(self, args: Tuple[Any, ...], kwargs: Any, exception: Optional[BaseException]) -> Any:
+    def _switch(self, args: Tuple[Any, ...], kwargs: Any,
+                exception: Optional[BaseException]) -> Any:
         target: Any = self
         while isinstance(target, Greenlet) is False and target.dead:
             if isinstance(exception, GreenletExit):
                 args, exception = (exception,), None
             target = target.parent
-        value = kwargs if kwargs and not args else (args, kwargs) if kwargs else args[0] if len(args) == 1 else args
+        value = (kwargs if kwargs and not args else (args, kwargs) if kwargs
+                 else args[0] if len(args) == 1 else args)
         current = getcurrent()
         if target is current:
             return _outcome((value, exception))
@@ -137,7 +147,8 @@ class greenlet(metaclass=_Kind):
             raise
         return box.wait()
 
-    def _begin(self, args: Tuple[Any, ...], kwargs: Any, exception: Optional[BaseException]) -> None:
+    def _begin(self, args: Tuple[Any, ...], kwargs: Any,
+               exception: Optional[BaseException]) -> None:
         self._carrier = Greenlet(self._live, args, kwargs, exception)
         self._carrier._greenlet = self  # type: ignore
         self._carrier.start()

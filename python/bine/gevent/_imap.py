@@ -1,4 +1,5 @@
-"""Where gevent keeps what imap() makes: tracers look for the classes here, and put their own in their place."""
+"""Where gevent keeps what imap() makes: tracers look for the classes here, and put
+their own in their place."""
 
 from ..pool import IMap, IMapUnordered
 from .greenlet import Greenlet

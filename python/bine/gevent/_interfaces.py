@@ -1,4 +1,5 @@
-"""What loops, watchers and callbacks are, for programs that ask by isinstance or read (gevent._interfaces)."""
+"""What loops, watchers and callbacks are, for programs that ask by isinstance or read
+(gevent._interfaces)."""
 
 from abc import ABCMeta
 from typing import Any

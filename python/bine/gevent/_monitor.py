@@ -1,7 +1,8 @@
 """The thread that watches a hub: hub.start_periodic_monitoring_thread(), or config.monitor_thread.
 
-It is a real thread, whatever is patched, and looks whether the hub's greenlets let each other run (config.max_blocking_time) and how much memory the
-process uses (config.max_memory_usage). Further functions can be added, by hub.periodic_monitoring_thread.add_monitoring_function(). It costs the
+It is a real thread, whatever is patched, and looks whether the hub's greenlets let each other run
+(config.max_blocking_time) and how much memory the process uses (config.max_memory_usage). Further
+functions can be added, by hub.periodic_monitoring_thread.add_monitoring_function(). It costs the
 greenlets nothing but the GIL, which it takes for each look.
 """
 
@@ -31,7 +32,8 @@ class _Entry:
 
 @events.implementer(events.IPeriodicMonitorThread)
 class PeriodicMonitoringThread:
-    """Watches a hub from a real thread. Its functions are called on that thread, with the hub; one that fails is told, and is called again."""
+    """Watches a hub from a real thread. Its functions are called on that thread, with the hub; one
+    that fails is told, and is called again."""
 
     inactive_sleep_time = 2.0  # seconds between two looks when there is nothing to look at
     min_sleep_time = 0.005
@@ -57,7 +59,9 @@ class PeriodicMonitoringThread:
         return self._hub()
 
     def __repr__(self) -> str:
-        return "<%s at 0x%x in process %d for %r%s>" % (type(self).__name__, id(self), self.pid, self.hub, "" if self.should_run else " ended")
+        return "<%s at 0x%x in process %d for %r%s>" % (type(self).__name__, id(self),
+                                                        self.pid, self.hub,
+                                                        "" if self.should_run else " ended")
 
     def kill(self) -> None:
         """End soon. Does not wait."""
@@ -73,9 +77,10 @@ class PeriodicMonitoringThread:
         self._blocking.period = limit / 2
         return [self._blocking] + self._added
 
-    def add_monitoring_function(self, function: Callable[[Any], Any], period: Optional[float]) -> None:
-        """Call function(hub) on this thread about every `period` seconds from now on. None: no more. ValueError if the period is not positive. Any
-        thread."""
+    def add_monitoring_function(self, function: Callable[[Any], Any],
+                                period: Optional[float]) -> None:
+        """Call function(hub) on this thread about every `period` seconds from now on. None: no
+        more. ValueError if the period is not positive. Any thread."""
         if not callable(function):
             raise ValueError("function must be callable: %r" % (function,))
         others = [entry for entry in self._added if entry.function != function]
@@ -125,10 +130,12 @@ class PeriodicMonitoringThread:
         self._ignored.discard(getcurrent())
 
     def monitor_blocking(self, hub: Any) -> Optional[Tuple[Any, List[str]]]:
-        """Report the greenlet that runs if it has done so for longer than config.max_blocking_time: once. The greenlet and the lines, or None."""
+        """Report the greenlet that runs if it has done so for longer than config.max_blocking_time:
+        once. The greenlet and the lines, or None."""
         seconds, meter = self._meter.look(), self._meter
         greenlet, frame, switches = meter.running, meter.frame, meter.switches
-        if not seconds or seconds < config.max_blocking_time or greenlet is None or switches == self._reported or greenlet in self._ignored:
+        if (not seconds or seconds < config.max_blocking_time or greenlet is None or
+            switches == self._reported or greenlet in self._ignored):
             return None
         self._reported = switches
         lines = self._report(hub, greenlet, frame, seconds)
@@ -144,9 +151,11 @@ class PeriodicMonitoringThread:
         if frame is None:  # a main greenlet: its thread's own state
             frame = sys._current_frames().get(getattr(hub, "thread_ident", None) or 0)
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        lines = ["=" * 80, "%s : Greenlet %r appears to be blocked: it has let nobody run for %.3f s" % (when, greenlet, seconds),
-                 "    Reported by %r" % (self,), "Blocked Stack:"]
-        lines += "".join(traceback.format_stack(frame)).splitlines() if frame is not None else ["    (not known)"]
+        lines = ["=" * 80,
+                 "%s : Greenlet %r appears to be blocked: it has let nobody run for %.3f s" %
+                 (when, greenlet, seconds), "    Reported by %r" % (self,), "Blocked Stack:"]
+        lines += ("".join(traceback.format_stack(frame)).splitlines() if frame is not None
+                  else ["    (not known)"])
         lines.append("Info:")
         util.format_greenlets(lines, False, None, greenlet)
         return lines
@@ -159,10 +168,12 @@ class PeriodicMonitoringThread:
 
     def install_monitor_memory_usage(self) -> None:
         """Look at the memory every config.memory_monitor_period seconds, at least 2."""
-        self.add_monitoring_function(self.monitor_memory_usage, max(config.memory_monitor_period, MIN_MEMORY_MONITOR_PERIOD))
+        self.add_monitoring_function(self.monitor_memory_usage,
+                                     max(config.memory_monitor_period, MIN_MEMORY_MONITOR_PERIOD))
 
     def monitor_memory_usage(self, _hub: Any) -> Any:
-        """Send an event if the memory has passed config.max_memory_usage, has grown since, or is below it again. The event, or None."""
+        """Send an event if the memory has passed config.max_memory_usage, has grown since, or is
+        below it again. The event, or None."""
         limit, used = config.max_memory_usage, _memory()
         if not limit or used is None:
             return None
@@ -181,7 +192,8 @@ class PeriodicMonitoringThread:
 
 
 def _memory() -> Optional[Tuple[int, Any]]:
-    """Bytes that the process alone uses, and more about it: psutil's answer if it is installed, else what /proc says of resident memory."""
+    """Bytes that the process alone uses, and more about it: psutil's answer if it is installed,
+    else what /proc says of resident memory."""
     try:
         import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
@@ -209,7 +221,8 @@ def start(hub: Any) -> PeriodicMonitoringThread:
 
 
 def _in_child() -> None:
-    """The thread that forked is the only one in the child: the monitor of its hub begins anew, others have ended."""
+    """The thread that forked is the only one in the child: the monitor of its hub begins
+    anew, others have ended."""
     for monitor in list(_all):
         if monitor.should_run and monitor._meter.here():
             monitor.pid = os.getpid()

@@ -1,7 +1,9 @@
-"""`gevent` and `gevent.X` become other names of bine.gevent's modules: the same objects, in sys.modules under both names.
+"""`gevent` and `gevent.X` become other names of bine.gevent's modules: the same objects, in
+sys.modules under both names.
 
-`install` adds a finder to sys.meta_path. The finder answers for the names of gevent by importing bine.gevent's module, and it sees to it
-that a module of bine.gevent that is imported under its own name is known under gevent's name at once.
+`install` adds a finder to sys.meta_path. The finder answers for the names of gevent by importing
+bine.gevent's module, and it sees to it that a module of bine.gevent that is imported under its own
+name is known under gevent's name at once.
 """
 
 import importlib
@@ -67,7 +69,8 @@ class _Alias:
 
 
 def _run_as(ours: str, namespace: Dict[str, Any]) -> None:
-    """Run the module's body as a program. runpy takes it for a module of the package gevent, from where its relative imports lead nowhere."""
+    """Run the module's body as a program. runpy takes it for a module of the package gevent, from
+    where its relative imports lead nowhere."""
     spec = importlib.util.find_spec(ours)
     loader: Any = spec and spec.loader
     namespace.update(__spec__=spec, __package__=spec and spec.parent)
@@ -82,7 +85,8 @@ def _spec(name: str, ours: str, origin: Optional[str] = None) -> ModuleSpec:
 class Finder:
     """Finds gevent's modules in bine.gevent. Any thread may import by it."""
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(self, name: str, path: Optional[Sequence[str]] = None,
+                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
         if name.startswith(_OURS + "."):
             spec = importlib.machinery.PathFinder.find_spec(name, path, target)
             if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
@@ -103,9 +107,11 @@ class Finder:
 
 
 class _StandIn:
-    """Finds the module greenlet in bine.gevent._greenlet. It comes last, so that PyPI's package is found before it."""
+    """Finds the module greenlet in bine.gevent._greenlet. It comes last, so that PyPI's
+    package is found before it."""
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(self, name: str, path: Optional[Sequence[str]] = None,
+                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
         if name != "greenlet":
             return None
         return _spec(name, _OURS + "._greenlet")
@@ -114,7 +120,8 @@ class _StandIn:
 def begin() -> Optional[ModuleSpec]:
     """`install` in the midst of an import of gevent. The spec that this import goes on with."""
     install()
-    # A name that appears while importlib looks for it would be loaded once more, as importlib takes it for half imported.
+    # A name that appears while importlib looks for it would be loaded once more, as importlib takes
+    # it for half imported.
     sys.modules.pop(_THEIRS)
     return Finder().find_spec(_THEIRS)
 

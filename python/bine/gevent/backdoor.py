@@ -2,9 +2,10 @@
 
     BackdoorServer(("127.0.0.1", 5001), banner="Hello", locals={"app": app}).start()
 
-Whoever can connect can run code: listen on loopback or on a Unix path only. What one client prints goes to that client, other greenlets print where
-they did: while clients are connected sys.stdin, sys.stdout and sys.stderr are objects that ask which greenlet writes. quit(), exit() and
-the end of the input end the connection. Code that computes or blocks stops the program, as any greenlet does.
+Whoever can connect can run code: listen on loopback or on a Unix path only. What one client prints
+goes to that client, other greenlets print where they did: while clients are connected sys.stdin,
+sys.stdout and sys.stderr are objects that ask which greenlet writes. quit(), exit() and the end of
+the input end the connection. Code that computes or blocks stops the program, as any greenlet does.
 """
 
 import io
@@ -21,7 +22,8 @@ _NAMES = ("stdin", "stdout", "stderr")
 
 
 class _ByGreenlet:
-    """Stands in sys for a standard stream: the client's for the greenlets of clients, else what was there."""
+    """Stands in sys for a standard stream: the client's for the greenlets of clients,
+    else what was there."""
 
     def __init__(self, original: Any, index: int) -> None:
         self.__dict__.update(_original=original, _index=index)
@@ -140,9 +142,12 @@ class _Console(InteractiveConsole):
 class BackdoorServer(StreamServer):
     """Serves each client that connects with a Python prompt, in a greenlet of its own."""
 
-    def __init__(self, listener: Any, locals: Optional[Dict[str, Any]] = None, banner: Optional[str] = None, **server_args: Any) -> None:
-        """`listener`: as of StreamServer: (host, port), a Unix path or a listening socket. `locals`: the names that each client's session begins
-        with; what it adds is its own. `banner`: text that is sent first; None: the interpreter's version. Further arguments: StreamServer's."""
+    def __init__(self, listener: Any, locals: Optional[Dict[str, Any]] = None,
+                 banner: Optional[str] = None, **server_args: Any) -> None:
+        """`listener`: as of StreamServer: (host, port), a Unix path or a listening socket.
+        `locals`: the names that each client's session begins with; what it adds is its own.
+        `banner`: text that is sent first; None: the interpreter's version. Further
+        arguments: StreamServer's."""
         super().__init__(listener, spawn=server_args.pop("spawn", "default"), **server_args)
         self.locals = {"__doc__": None, "__name__": "__console__"}
         self.locals.update(locals or {})
@@ -155,7 +160,8 @@ class BackdoorServer(StreamServer):
         """Serve one client until it leaves. Switches."""
         streams = (_Input(conn), _Output(conn), _Output(conn))
         _enter(streams)
-        # From CPython 3.13 on interact() removes the prompts that it set, which other clients' sessions still read.
+        # From CPython 3.13 on interact() removes the prompts that it set, which other clients'
+        # sessions still read.
         sys.ps1, sys.ps2 = getattr(sys, "ps1", ">>> "), getattr(sys, "ps2", "... ")
         try:
             _Console(self._create_interactive_locals()).interact(self.banner, "")
@@ -174,7 +180,8 @@ def _main() -> None:
     from .. import monkey
 
     monkey.patch_all()
-    parser = argparse.ArgumentParser(prog="python -m gevent.backdoor", description="Serve a Python prompt on 127.0.0.1.")
+    parser = argparse.ArgumentParser(prog="python -m gevent.backdoor",
+                                     description="Serve a Python prompt on 127.0.0.1.")
     parser.add_argument("port", type=int)
     parser.add_argument("banner", nargs="?", help="what is sent first")
     options = parser.parse_args()

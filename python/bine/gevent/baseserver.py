@@ -1,9 +1,11 @@
-"""What servers have in common (gevent.baseserver): a listener, a greenlet that accepts, a way to spawn handlers.
+"""What servers have in common (gevent.baseserver): a listener, a greenlet that accepts, a
+way to spawn handlers.
 
     class Echo(BaseServer): ...        see gevent.server for the servers of streams and of datagrams
 
-One greenlet for each started server waits in `do_read` and passes what it gave to `do_handle`. While the pool is full it waits for room instead, so
-that connections stay in the kernel's queue, where another process may take them.
+One greenlet for each started server waits in `do_read` and passes what it gave to `do_handle`.
+While the pool is full it waits for room instead, so that connections stay in the kernel's queue,
+where another process may take them.
 """
 
 import errno
@@ -30,9 +32,10 @@ def _family_of(host: str) -> Tuple[int, str]:
 def parse_address(address: Any) -> Tuple[int, Any]:
     """(family, address) for what a server may be told to listen on.
 
-    (host, port) is IPv6 if the host has a colon or is empty; "host:port" and "[host]:port" are taken apart; a number, or a string that is one, is a
-    port on all interfaces. "unix:PATH" and a string with a slash are paths of Unix sockets, which gevent does not take. ValueError for a string
-    that is none of these, TypeError for other objects.
+    (host, port) is IPv6 if the host has a colon or is empty; "host:port" and "[host]:port" are
+    taken apart; a number, or a string that is one, is a port on all interfaces. "unix:PATH" and a
+    string with a slash are paths of Unix sockets, which gevent does not take. ValueError for a
+    string that is none of these, TypeError for other objects.
     """
     if isinstance(address, tuple):
         host = address[0]
@@ -56,19 +59,22 @@ def parse_address(address: Any) -> Tuple[int, Any]:
 class BaseServer:
     """A server without a protocol: subclasses say what is read and how a listener is made.
 
-    listener: a socket that is bound (and listens, if it is one of streams), or an address for parse_address.
-    handle: called for each connection in a greenlet of its own; or the subclass has a method of that name. What it was called with is closed
-    when it returns.
-    spawn: "default" (a Greenlet each), "raw", a number (the size of a Pool), a Pool or anything with spawn() and full(), a function that is called
-    like gevent.spawn, or None: in the greenlet that accepts, which accepts no other connection meanwhile.
+    listener: a socket that is bound (and listens, if it is one of streams), or an address for
+    parse_address. handle: called for each connection in a greenlet of its own; or the subclass has
+    a method of that name. What it was called with is closed when it returns. spawn: "default" (a
+    Greenlet each), "raw", a number (the size of a Pool), a Pool or anything with spawn() and
+    full(), a function that is called like gevent.spawn, or None: in the greenlet that accepts,
+    which accepts no other connection meanwhile.
 
     A server belongs to the OS thread that started it. Leaving a ``with`` block stops it.
     """
 
-    #: How long the server pauses after an error of accept or spawn, in seconds; twice as long after each further one, up to max_delay.
+    #: How long the server pauses after an error of accept or spawn, in seconds; twice as long after
+    #: each further one, up to max_delay.
     min_delay = 0.01
     max_delay = 1
-    #: How many connections are accepted before other greenlets run. 1 where several processes accept on one socket.
+    #: How many connections are accepted before other greenlets run. 1 where several processes
+    #: accept on one socket.
     max_accept = 100
     #: How many seconds stop() gives to the handlers in the pool.
     stop_timeout: Optional[float] = 1
@@ -84,7 +90,8 @@ class BaseServer:
     _unbegun: int  # handlers that were spawned and have not run yet
     _made_path: Optional[str] = None
 
-    def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None, spawn: Any = "default") -> None:
+    def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None,
+                 spawn: Any = "default") -> None:
         self._acceptor, self._reading, self._unbegun = None, False, 0
         self._stop_event = Event()
         self._stop_event.set()
@@ -110,7 +117,8 @@ class BaseServer:
     # -- what it is made of
 
     def set_listener(self, listener: Any) -> None:
-        """Take a bound socket, or the address to bind when the server starts. ValueError, TypeError: it is no address."""
+        """Take a bound socket, or the address to bind when the server starts. ValueError,
+        TypeError: it is no address."""
         if hasattr(listener, "accept"):
             self.family = listener.family
             self.address = listener.getsockname()
@@ -133,12 +141,14 @@ class BaseServer:
         elif spawn is None or callable(spawn):
             self._spawn = spawn
         else:
-            raise TypeError("spawn must be 'default', 'raw', None, a number, a pool or a function, not %r" % (spawn,))
+            raise TypeError("spawn must be 'default', 'raw', None, a number, a pool or a function, "
+                            "not %r" % (spawn,))
         if hasattr(spawn, "full"):
             self.full = spawn.full  # type: ignore[method-assign]
 
     def set_handle(self, handle: Optional[Callable[..., Any]]) -> None:
-        """Set the function for connections that come from now on. TypeError: neither it nor a method `handle` is there."""
+        """Set the function for connections that come from now on. TypeError: neither it nor a
+        method `handle` is there."""
         if handle is not None:
             self.handle = handle
         if not hasattr(self, "handle"):
@@ -158,7 +168,8 @@ class BaseServer:
             self._acceptor.start()
 
     def stop_accepting(self) -> None:
-        """End the greenlet that accepts. A connection that it has accepted by now is handled all the same."""
+        """End the greenlet that accepts. A connection that it has accepted by now is
+        handled all the same."""
         acceptor, self._acceptor = self._acceptor, None
         if acceptor is not None and acceptor is not getcurrent() and self._reading:
             acceptor.kill(block=False)
@@ -215,7 +226,8 @@ class BaseServer:
         return True
 
     def _go_on_if_killed(self, me: Greenlet) -> None:
-        """Let another greenlet accept if `me` was killed by somebody else than stop_accepting, as by a killall of all greenlets."""
+        """Let another greenlet accept if `me` was killed by somebody else than stop_accepting, as
+        by a killall of all greenlets."""
         if self._acceptor is me:
             self._acceptor = None
             self.start_accepting()
@@ -229,7 +241,8 @@ class BaseServer:
         return False
 
     def _failed(self, context: Any, error: BaseException) -> None:
-        """Report the error. A report that fails, as without a descriptor to read a source file by, does not end the server."""
+        """Report the error. A report that fails, as without a descriptor to read a source file by,
+        does not end the server."""
         try:
             get_hub().handle_error(context, type(error), error, error.__traceback__)
         except Exception as another:
@@ -241,7 +254,8 @@ class BaseServer:
         sleep(delay)
 
     def do_read(self) -> Optional[Tuple[Any, ...]]:
-        """Wait for something to handle; the arguments for `handle`, or None to try again. Subclasses have it."""
+        """Wait for something to handle; the arguments for `handle`, or None to try
+        again. Subclasses have it."""
         raise NotImplementedError()
 
     def do_handle(self, *arguments: Any) -> None:
@@ -253,13 +267,15 @@ class BaseServer:
                 self._run_handler(handle, self.do_close, arguments)
             except get_hub().SYSTEM_ERROR:
                 raise
-            except BaseException as error:  # a Timeout or GreenletExit ends the handler, not the greenlet that accepts
+            except BaseException as error:
+                # A Timeout or GreenletExit ends the handler, not the greenlet that accepts.
                 self._failed(self, error)
         else:
             spawn(self._run_handler, handle, self.do_close, arguments)
             self._unbegun += 1
 
-    def _run_handler(self, handle: Any, close: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
+    def _run_handler(self, handle: Any, close: Callable[..., Any],
+                     arguments: Tuple[Any, ...]) -> Any:
         self._unbegun -= 1
         try:
             return handle(*arguments)
@@ -301,9 +317,12 @@ class BaseServer:
         return "socket" not in self.__dict__
 
     def start(self) -> None:
-        """Begin to accept, after binding the address if one was given. OSError: it cannot be bound. Does not switch."""
+        """Begin to accept, after binding the address if one was given. OSError: it cannot be
+        bound. Does not switch."""
         monkey._patch("socket", "dns", "select")
-        get_hub()  # it imports modules, which it could not do any more when the server runs out of descriptors
+        # It imports modules, which it could not do any more when the server runs
+        # out of descriptors.
+        get_hub()
         self.init_socket()
         self._stop_event.clear()
         self._unbegun = 0
@@ -314,8 +333,9 @@ class BaseServer:
             raise
 
     def close(self) -> None:
-        """Stop accepting and close the listening socket. Handlers go on. May switch: handlers of connections that were accepted begin
-        before the socket is closed, as gunicorn's ask it for its name."""
+        """Stop accepting and close the listening socket. Handlers go on. May switch:
+        handlers of connections that were accepted begin before the socket is closed, as
+        gunicorn's ask it for its name."""
         self._stop_event.set()
         acceptor = self._acceptor
         self.stop_accepting()
@@ -352,7 +372,8 @@ class BaseServer:
             pass
 
     def stop(self, timeout: Optional[float] = None) -> None:
-        """close(), then wait for the handlers in the pool, `timeout` seconds (stop_timeout if None), and kill those that are left.
+        """close(), then wait for the handlers in the pool, `timeout` seconds (stop_timeout if
+        None), and kill those that are left.
 
         Handlers that run in no pool go on until they end by themselves.
         """
@@ -365,7 +386,8 @@ class BaseServer:
                 self.pool.kill(block=True, timeout=1)
 
     def serve_forever(self, stop_timeout: Optional[float] = None) -> None:
-        """start() if need be, and wait until the server is stopped. What ends the wait otherwise, as KeyboardInterrupt, stops the server."""
+        """start() if need be, and wait until the server is stopped. What ends the wait otherwise,
+        as KeyboardInterrupt, stops the server."""
         if not self.started:
             self.start()
         try:
@@ -391,7 +413,8 @@ class BaseServer:
         handle = self.__dict__.get("handle")
         if handle is not None:
             owner = getattr(handle, "__self__", None)
-            parts.append("handle=%s" % ("<bound method of the server>" if owner is self else repr(handle)))
+            parts.append("handle=%s" %
+                         ("<bound method of the server>" if owner is self else repr(handle)))
         return " ".join(parts)
 
     def __repr__(self) -> str:

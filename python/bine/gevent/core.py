@@ -1,15 +1,17 @@
 """The event loop and its watchers (gevent.core).
 
-``get_hub().loop`` is the calling thread's loop; it makes watchers (``io``, ``timer``, ``async_``, ``signal``, ``child``, ``fork``, ``prepare``, ``check``,
-``idle``, ``stat``), whose ``start(callback, *args)`` has the callback called at each event, between two greenlets. A callback may not wait
-(BlockingSwitchOutError). READ and WRITE are the events of ``io``.
+``get_hub().loop`` is the calling thread's loop; it makes watchers (``io``, ``timer``, ``async_``,
+``signal``, ``child``, ``fork``, ``prepare``, ``check``, ``idle``, ``stat``), whose
+``start(callback, *args)`` has the callback called at each event, between two greenlets. A callback
+may not wait (BlockingSwitchOutError). READ and WRITE are the events of ``io``.
 """
 
 from typing import Any, List
 
 from .. import _loop
 from .._bine import poller_name, version
-from .._loop import (ASYNC, CHECK, CHILD, CLEANUP, CUSTOM, EMBED, FORK, IDLE, MAXPRI, MINPRI, PREPARE, READ, SIGNAL, STAT, TIMER, WRITE, async_, callback,
+from .._loop import (ASYNC, CHECK, CHILD, CLEANUP, CUSTOM, EMBED, FORK, IDLE, MAXPRI, MINPRI,
+                     PREPARE, READ, SIGNAL, STAT, TIMER, WRITE, async_, callback,
                      check, child, fork, idle, io, loop, prepare, signal, stat, timer, watcher)
 
 READWRITE = READ | WRITE
@@ -33,9 +35,11 @@ EVENTS = _Events()
 globals()["async"] = async_  # a keyword by now
 
 __all__ = [
-    "BACKEND_EPOLL", "BACKEND_IOURING", "BACKEND_POLL", "BACKEND_SELECT", "EVENTS", "MAXPRI", "MINPRI", "READ", "READWRITE", "WRITE", "async_",
-    "callback", "check", "child", "embeddable_backends", "fork", "get_header_version", "get_version", "idle", "io", "loop", "prepare",
-    "recommended_backends", "signal", "stat", "supported_backends", "time", "timer", "watcher",
+    "BACKEND_EPOLL", "BACKEND_IOURING", "BACKEND_POLL", "BACKEND_SELECT", "EVENTS", "MAXPRI",
+    "MINPRI", "READ", "READWRITE", "WRITE", "async_", "callback", "check", "child",
+    "embeddable_backends", "fork", "get_header_version", "get_version", "idle", "io", "loop",
+    "prepare", "recommended_backends", "signal", "stat", "supported_backends", "time", "timer",
+    "watcher",
 ]
 
 

@@ -1,12 +1,14 @@
 """Events of the runtime's life (gevent.events): patching, a hub that is blocked, memory that grows.
 
-A subscriber is a function of one argument, the event, in the list `subscribers`; where the package zope.event is installed that list is its own, so
-that zope's handlers hear of the events too. A package can also declare entry points in the groups that the events' classes name
-(ENTRY_POINT_NAME): such a function is called before the subscribers. A subscriber of an event that says "will patch" may raise
-DoNotPatch. Any other exception goes to the caller of notify().
+A subscriber is a function of one argument, the event, in the list `subscribers`; where the package
+zope.event is installed that list is its own, so that zope's handlers hear of the events too. A
+package can also declare entry points in the groups that the events' classes name
+(ENTRY_POINT_NAME): such a function is called before the subscribers. A subscriber of an event that
+says "will patch" may raise DoNotPatch. Any other exception goes to the caller of notify().
 
-Events of the monitor thread are sent on that thread, whose greenlets are not the hub's; everything else on the thread that causes it.
-Where zope.interface is installed, the interfaces are interfaces of it. Nothing here switches.
+Events of the monitor thread are sent on that thread, whose greenlets are not the hub's; everything
+else on the thread that causes it. Where zope.interface is installed, the interfaces are interfaces
+of it. Nothing here switches.
 """
 
 import sys
@@ -15,11 +17,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = [
-    "DoNotPatch", "EventLoopBlocked", "GeventDidPatchAllEvent", "GeventDidPatchBuiltinModulesEvent", "GeventDidPatchModuleEvent",
-    "GeventPatchEvent", "GeventWillPatchAllEvent", "GeventWillPatchEvent", "GeventWillPatchModuleEvent", "IEventLoopBlocked",
-    "IGeventDidPatchAllEvent", "IGeventDidPatchBuiltinModulesEvent", "IGeventDidPatchEvent", "IGeventDidPatchModuleEvent",
-    "IGeventPatchEvent", "IGeventWillPatchAllEvent", "IGeventWillPatchEvent", "IGeventWillPatchModuleEvent", "IMemoryUsageThresholdExceeded",
-    "IMemoryUsageUnderThreshold", "IPeriodicMonitorThread", "IPeriodicMonitorThreadStartedEvent", "MemoryUsageThresholdExceeded",
+    "DoNotPatch", "EventLoopBlocked", "GeventDidPatchAllEvent", "GeventDidPatchBuiltinModulesEvent",
+    "GeventDidPatchModuleEvent", "GeventPatchEvent", "GeventWillPatchAllEvent",
+    "GeventWillPatchEvent", "GeventWillPatchModuleEvent", "IEventLoopBlocked",
+    "IGeventDidPatchAllEvent", "IGeventDidPatchBuiltinModulesEvent", "IGeventDidPatchEvent",
+    "IGeventDidPatchModuleEvent",
+    "IGeventPatchEvent", "IGeventWillPatchAllEvent", "IGeventWillPatchEvent",
+    "IGeventWillPatchModuleEvent", "IMemoryUsageThresholdExceeded", "IMemoryUsageUnderThreshold",
+    "IPeriodicMonitorThread", "IPeriodicMonitorThreadStartedEvent", "MemoryUsageThresholdExceeded",
     "MemoryUsageUnderThreshold", "PeriodicMonitorThreadStartedEvent", "subscribers",
 ]
 
@@ -37,9 +42,11 @@ except ImportError:
 
 
 def notify_and_call_entry_points(event: Any) -> None:
-    """Call the functions that installed packages declared for the event, then each subscriber. ImportError if one cannot be imported.
+    """Call the functions that installed packages declared for the event, then each subscriber.
+    ImportError if one cannot be imported.
 
-    A gevent that is installed besides declares functions of its own modules: these speak of its own patching, and are left out.
+    A gevent that is installed besides declares functions of its own modules: these speak of its own
+    patching, and are left out.
     """
     for entry in _entry_points(event.ENTRY_POINT_NAME):
         entry.load()(event)
@@ -48,7 +55,8 @@ def notify_and_call_entry_points(event: Any) -> None:
 
 @lru_cache(maxsize=1)
 def _installed(path: Tuple[str, ...]) -> Any:
-    """The entry points of the packages in the folders of `path`. Each package has a file that is read, and patch_all() sends many events."""
+    """The entry points of the packages in the folders of `path`. Each package has a file that is
+    read, and patch_all() sends many events."""
     from importlib import metadata
 
     return metadata.entry_points()
@@ -56,8 +64,10 @@ def _installed(path: Tuple[str, ...]) -> Any:
 
 def _entry_points(group: str) -> List[Any]:
     found = _installed(tuple(sys.path))
-    entries = found.select(group=group) if hasattr(found, "select") else found.get(group, ())  # the latter up to CPython 3.9
-    return [entry for entry in entries if entry.value.partition(":")[0].partition(".")[0] != "gevent"]
+    # The latter up to CPython 3.9.
+    entries = found.select(group=group) if hasattr(found, "select") else found.get(group, ())
+    return [entry for entry in entries
+            if entry.value.partition(":")[0].partition(".")[0] != "gevent"]
 
 
 class _Declared(type):
@@ -67,7 +77,8 @@ class _Declared(type):
         return cls.implementedBy(type(object))
 
     def implementedBy(cls, kind: type) -> bool:
-        return any(issubclass(declared, cls) for base in kind.__mro__ for declared in vars(base).get("_implements", ()))
+        return any(issubclass(declared, cls) for base in kind.__mro__
+                   for declared in vars(base).get("_implements", ()))
 
 
 if TYPE_CHECKING:
@@ -99,14 +110,18 @@ def implementer(*interfaces: Any) -> Callable[[type], type]:
 
 
 if _zope is not None:
-    globals().update(Interface=_zope.Interface, Attribute=_zope.Attribute, implementer=_zope.implementer)
+    globals().update(Interface=_zope.Interface, Attribute=_zope.Attribute,
+                     implementer=_zope.implementer)
 
 
 class IPeriodicMonitorThread(Interface):
     """The thread that watches a hub: hub.periodic_monitoring_thread."""
 
-    def add_monitoring_function(function: Callable[[Any], Any], period: Optional[float]) -> None:  # type: ignore[misc]  # interfaces name no self
-        """Have the thread call function(hub) about every `period` seconds. None: no more. ValueError if the period is not positive."""
+    # Interfaces name no self.
+    def add_monitoring_function(  # type: ignore[misc]
+            function: Callable[[Any], Any], period: Optional[float]) -> None:
+        """Have the thread call function(hub) about every `period` seconds. None: no more.
+        ValueError if the period is not positive."""
 
 
 class IPeriodicMonitorThreadStartedEvent(Interface):
@@ -138,7 +153,8 @@ class IEventLoopBlocked(Interface):
 class EventLoopBlocked:
     """Sent on the monitor thread."""
 
-    def __init__(self, greenlet: Any, blocking_time: float, info: List[str], *, hub: Any = None) -> None:
+    def __init__(self, greenlet: Any, blocking_time: float, info: List[str], *,
+                 hub: Any = None) -> None:
         self.greenlet, self.blocking_time, self.info, self.hub = greenlet, blocking_time, info, hub
 
 
@@ -147,7 +163,8 @@ class IMemoryUsageThresholdExceeded(Interface):
 
     mem_usage = Attribute("Bytes in use.")
     max_allowed = Attribute("Bytes of config.max_memory_usage.")
-    memory_info = Attribute("More about it: what psutil says if it is installed, else a named tuple with `rss` and `vms`.")
+    memory_info = Attribute("More about it: what psutil says if it is installed, else a named "
+                            "tuple with `rss` and `vms`.")
 
 
 class _MemoryEvent:
@@ -155,12 +172,14 @@ class _MemoryEvent:
         self.mem_usage, self.max_allowed, self.memory_info = mem_usage, max_allowed, memory_info
 
     def __repr__(self) -> str:
-        return "<%s used=%d max=%d details=%r>" % (type(self).__name__, self.mem_usage, self.max_allowed, self.memory_info)
+        return "<%s used=%d max=%d details=%r>" % (type(self).__name__, self.mem_usage,
+                                                   self.max_allowed, self.memory_info)
 
 
 @implementer(IMemoryUsageThresholdExceeded)
 class MemoryUsageThresholdExceeded(_MemoryEvent):
-    """Sent on the monitor thread when the limit is passed, and again when the memory has grown since."""
+    """Sent on the monitor thread when the limit is passed, and again when the
+    memory has grown since."""
 
 
 class IMemoryUsageUnderThreshold(Interface):
@@ -221,7 +240,8 @@ class IGeventWillPatchModuleEvent(IGeventWillPatchEvent):
     """A module is about to be patched."""
 
     module_name = Attribute("Its name.")
-    target_item_names = Attribute("The names that are about to be patched; a subscriber may change the list.")
+    target_item_names = Attribute(
+        "The names that are about to be patched; a subscriber may change the list.")
 
 
 @implementer(IGeventWillPatchModuleEvent)
@@ -230,7 +250,8 @@ class GeventWillPatchModuleEvent(GeventWillPatchEvent):
 
     ENTRY_POINT_NAME = "gevent.plugins.monkey.will_patch_module"
 
-    def __init__(self, module_name: str, source: ModuleType, target: ModuleType, items: List[str]) -> None:
+    def __init__(self, module_name: str, source: ModuleType, target: ModuleType,
+                 items: List[str]) -> None:
         super().__init__(source, target)
         self.module_name, self.target_item_names = module_name, items
 
@@ -255,7 +276,8 @@ class GeventDidPatchModuleEvent(GeventDidPatchEvent):
 class _PatchAll:
     """What the events around patch_all() have in common: its arguments."""
 
-    def __init__(self, patch_all_arguments: Dict[str, Any], patch_all_kwargs: Dict[str, Any]) -> None:
+    def __init__(self, patch_all_arguments: Dict[str, Any],
+                 patch_all_kwargs: Dict[str, Any]) -> None:
         self.source = self.target = None
         self._arguments, self._kwargs = patch_all_arguments, patch_all_kwargs
 
@@ -298,7 +320,8 @@ class IGeventDidPatchBuiltinModulesEvent(IGeventDidPatchEvent):
     """patch_all() has patched the standard library's modules."""
 
     patch_all_arguments = Attribute("The arguments that patch_all() knows, by name.")
-    patch_all_kwargs = Attribute("The further arguments: a subscriber patches further modules by them.")
+    patch_all_kwargs = Attribute(
+        "The further arguments: a subscriber patches further modules by them.")
 
 
 @implementer(IGeventDidPatchBuiltinModulesEvent)

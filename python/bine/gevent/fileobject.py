@@ -1,13 +1,17 @@
 """Files whose reads and writes let other greenlets run (gevent.fileobject).
 
-FileObjectPosix waits for descriptors that can be waited for: pipes, sockets, terminals. Reads of a regular file block the thread, as in gevent.
-FileObjectThread makes each call on a thread of the pool. FileObjectBlock is an ordinary file, whose calls are cooperative as far as the process is
-patched. FileObject is the one that `config.fileobject` names. Nothing needs to be patched for the first two.
+FileObjectPosix waits for descriptors that can be waited for: pipes, sockets, terminals. Reads
+of a regular file block the thread, as in gevent. FileObjectThread makes each call on a thread
+of the pool. FileObjectBlock is an ordinary file, whose calls are cooperative as far as the
+process is patched. FileObject is the one that `config.fileobject` names. Nothing needs to be
+patched for the first two.
 
-All take the arguments of io.open(): `fobj` (a path, a descriptor, or an object with fileno()), `mode` ("r" by default: text), `buffering` (bytes; 0:
-none, also for text), `encoding`, `errors`, `newline`, and `closefd` (False: close() leaves the descriptor open). `bufsize` and `close` are older
-names of `buffering` and `closefd`. They have the methods of the file they stand for, can be iterated and used in with-blocks. close() writes
-what is buffered; another greenlet that waits in a read gets OSError EBADF then. Errors are those of io.open() and of the calls.
+All take the arguments of io.open(): `fobj` (a path, a descriptor, or an object with fileno()),
+`mode` ("r" by default: text), `buffering` (bytes; 0: none, also for text), `encoding`, `errors`,
+`newline`, and `closefd` (False: close() leaves the descriptor open). `bufsize` and `close` are
+older names of `buffering` and `closefd`. They have the methods of the file they stand for, can be
+iterated and used in with-blocks. close() writes what is buffered; another greenlet that waits in a
+read gets OSError EBADF then. Errors are those of io.open() and of the calls.
 """
 
 import io
@@ -21,8 +25,8 @@ from ._config import config
 
 __all__ = ["FileObject", "FileObjectBlock", "FileObjectPosix", "FileObjectThread"]
 
-_METHODS = ("read", "read1", "readinto", "readline", "readlines", "write", "writelines", "flush", "seek", "tell", "truncate", "fileno", "isatty",
-            "readable", "writable", "seekable")
+_METHODS = ("read", "read1", "readinto", "readline", "readlines", "write", "writelines", "flush",
+            "seek", "tell", "truncate", "fileno", "isatty", "readable", "writable", "seekable")
 
 
 class FileObjectClosed(OSError):
@@ -42,28 +46,34 @@ class _Closed:
 class _Arguments:
     """The arguments of io.open(), checked."""
 
-    def __init__(self, fobj: Any, mode: str = "r", bufsize: Optional[int] = None, close: Optional[bool] = None,
-                 encoding: Optional[str] = None, errors: Optional[str] = None, newline: Optional[str] = None,
+    def __init__(self, fobj: Any, mode: str = "r", bufsize: Optional[int] = None,
+                 close: Optional[bool] = None, encoding: Optional[str] = None,
+                 errors: Optional[str] = None, newline: Optional[str] = None,
                  buffering: Optional[int] = None, closefd: Optional[bool] = None) -> None:
         if buffering is None:
             buffering = bufsize
-        self.closefd = bool(close) if closefd is None and close is not None else closefd is None or bool(closefd)
+        self.closefd = (bool(close) if closefd is None and close is not None
+                        else closefd is None or bool(closefd))
         self.fobj, self.encoding, self.errors, self.newline = fobj, encoding, errors, newline
         plain = mode.replace("U", "").replace("b", "").replace("t", "")
         if "U" in mode and "r" not in plain:
             plain = "r" + plain
         both = "".join(sorted(plain)) == "rw"  # a pipe of two ways, where io.open() knows "r+" only
         self.raw_mode = "r+" if both else plain
-        if len(set(mode)) != len(mode) or set(mode) - set("rwaxbtU+") or sum(map(self.raw_mode.count, "rwax")) != 1 or {"b", "t"} <= set(mode):
+        if (len(set(mode)) != len(mode) or set(mode) - set("rwaxbtU+") or
+            sum(map(self.raw_mode.count, "rwax")) != 1 or {"b", "t"} <= set(mode)):
             raise ValueError("invalid mode: %r" % (mode,))
         self.binary = "b" in mode
         if self.binary and (encoding is not None or errors is not None or newline is not None):
-            raise ValueError("binary mode takes neither encoding nor errors nor newline: that is text's")
+            raise ValueError(
+                "binary mode takes neither encoding nor errors nor newline: that is text's")
         self.readable, self.writable = "r" in self.raw_mode or "+" in mode, self.raw_mode != "r"
         self.line_buffering = buffering == 1 and not self.binary
         if buffering == 1 and self.binary:
-            warnings.warn("line buffering is for text: the default size is used", RuntimeWarning, stacklevel=5)
-        self.buffering = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 or buffering == 1 else buffering
+            warnings.warn("line buffering is for text: the default size is used",
+                          RuntimeWarning, stacklevel=5)
+        self.buffering = (io.DEFAULT_BUFFER_SIZE
+                          if buffering is None or buffering < 0 or buffering == 1 else buffering)
         self.unbuffered = buffering == 0
 
     def layers(self, raw: Any) -> Any:
@@ -84,7 +94,8 @@ class _Arguments:
 
     def text(self, buffer: Any) -> Any:
         """Text on a buffer."""
-        text = io.TextIOWrapper(buffer, self.encoding, self.errors, self.newline, self.line_buffering, write_through=self.unbuffered)
+        text = io.TextIOWrapper(buffer, self.encoding, self.errors, self.newline,
+                                self.line_buffering, write_through=self.unbuffered)
         text.mode = self.raw_mode  # type: ignore[misc]
         return text
 
@@ -115,7 +126,8 @@ class _Base:
         return isinstance(self._io, _Closed)
 
     def close(self) -> None:
-        """Write what is buffered and close the file, and the descriptor unless `closefd` was False. Again: nothing. May switch."""
+        """Write what is buffered and close the file, and the descriptor unless `closefd` was False.
+        Again: nothing. May switch."""
         if self.closed:
             return
         file, self._io = self._io, _Closed()
@@ -152,7 +164,9 @@ class _Base:
         return True
 
     def __repr__(self) -> str:
-        return "<%s at 0x%x %s_fobj=%r%s>" % (type(self).__name__, id(self), "closed" if self.closed else "", self._io, self._extra_repr())
+        return "<%s at 0x%x %s_fobj=%r%s>" % (type(self).__name__, id(self),
+                                              "closed" if self.closed else "", self._io,
+                                              self._extra_repr())
 
 
 class GreenFileDescriptorIO(io.RawIOBase):
@@ -236,7 +250,8 @@ class GreenFileDescriptorIO(io.RawIOBase):
                 os.close(self._fd)
 
     def __repr__(self) -> str:
-        return "<%s at 0x%x fileno=%s mode=%r>" % (type(self).__name__, id(self), "closed" if self.closed else self._fd, self.mode)
+        return "<%s at 0x%x fileno=%s mode=%r>" % (type(self).__name__, id(self),
+                                                   "closed" if self.closed else self._fd, self.mode)
 
 
 def _descriptor_of(arguments: _Arguments) -> GreenFileDescriptorIO:
@@ -256,7 +271,8 @@ def _descriptor_of(arguments: _Arguments) -> GreenFileDescriptorIO:
 
 
 class FileObjectPosix(_Base):
-    """A file on a descriptor that is waited for: blocking or not, only the greenlet that reads or writes waits. Arguments: see the module."""
+    """A file on a descriptor that is waited for: blocking or not, only the greenlet that reads or
+    writes waits. Arguments: see the module."""
 
     def __init__(self, fobj: Any, mode: str = "r", *args: Any, **kwargs: Any) -> None:
         arguments = _Arguments(fobj, mode, *args, **kwargs)
@@ -270,15 +286,18 @@ class FileObjectPosix(_Base):
             if self.fileio.writable():
                 file.flush()
         finally:
-            # First the descriptor: a greenlet that waits in a read holds the buffer's lock until then.
+            # First the descriptor: a greenlet that waits in a read holds the
+            # buffer's lock until then.
             self.fileio.close()
 
 
 class FileObjectThread(_Base):
-    """A file whose calls are made on threads of `threadpool` (None: the hub's), one at a time unless `lock` is False. A Timeout or a kill ends the
-    wait, not the call. Other arguments: see the module; `fobj` may be any file object."""
+    """A file whose calls are made on threads of `threadpool` (None: the hub's), one at a time
+    unless `lock` is False. A Timeout or a kill ends the wait, not the call. Other arguments: see
+    the module; `fobj` may be any file object."""
 
-    def __init__(self, fobj: Any, mode: str = "r", *args: Any, lock: bool = True, threadpool: Any = None, **kwargs: Any) -> None:
+    def __init__(self, fobj: Any, mode: str = "r", *args: Any, lock: bool = True,
+                 threadpool: Any = None, **kwargs: Any) -> None:
         from .lock import DummySemaphore, Semaphore
 
         arguments = _Arguments(fobj, mode, *args, **kwargs)
@@ -323,7 +342,8 @@ def _plain_file(arguments: _Arguments) -> Any:
     fobj = arguments.fobj
     if not isinstance(fobj, int) and hasattr(fobj, "read" if arguments.readable else "write"):
         return fobj if arguments.binary or isinstance(fobj, io.TextIOBase) else arguments.text(fobj)
-    return arguments.layers(io.FileIO(fobj if isinstance(fobj, int) else os.fspath(fobj), arguments.raw_mode, arguments.closefd))
+    return arguments.layers(io.FileIO(fobj if isinstance(fobj, int) else os.fspath(fobj),
+                                      arguments.raw_mode, arguments.closefd))
 
 
 def _finish(file: Any, closefd: bool) -> None:

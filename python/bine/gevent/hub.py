@@ -5,13 +5,15 @@ from typing import Any
 from .._bine import Greenlet as RawGreenlet
 from .._bine import GreenletExit, idle, iwait, wait
 from ..exceptions import HubDestroyed
-from ..hub import (Hub, LoopExit, Waiter, get_hub, getcurrent, kill, reinit, set_default_hub_class, set_hub, signal_handler, sleep, spawn_raw)
+from ..hub import (Hub, LoopExit, Waiter, get_hub, getcurrent, kill, reinit, set_default_hub_class,
+                   set_hub, signal_handler, sleep, spawn_raw)
 
 signal = signal_handler
 
 __all__ = [
-    "GreenletExit", "Hub", "HubDestroyed", "LoopExit", "Waiter", "get_hub", "get_loop", "getcurrent", "idle", "iwait", "kill", "reinit",
-    "set_default_hub_class", "set_hub", "set_loop", "signal", "signal_handler", "sleep", "spawn_raw", "wait",
+    "GreenletExit", "Hub", "HubDestroyed", "LoopExit", "Waiter", "get_hub", "get_loop",
+    "getcurrent", "idle", "iwait", "kill", "reinit", "set_default_hub_class", "set_hub", "set_loop",
+    "signal", "signal_handler", "sleep", "spawn_raw", "wait",
 ]
 
 

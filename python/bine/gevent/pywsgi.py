@@ -6,8 +6,10 @@
 
     WSGIServer(("127.0.0.1", 8000), application).serve_forever()
 
-httptools, which is Node's llhttp, parses request heads and chunks. The classes may be subclassed as gevent's may: each method of WSGIHandler is called at
-the moment, and with the arguments, that gevent's documentation says. The attributes of WSGIServer limit what a client may send and how slowly.
+httptools, which is Node's llhttp, parses request heads and chunks. The classes may be
+subclassed as gevent's may: each method of WSGIHandler is called at the moment, and with the
+arguments, that gevent's documentation says. The attributes of WSGIServer limit what a client
+may send and how slowly.
 """
 
 import socket as _socket
@@ -22,7 +24,8 @@ from ._wsgi.input import Input as Input
 from ._wsgi.watch import Watcher
 from .server import StreamServer
 
-__all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler", "WSGISecureEnviron", "WSGIServer"]
+__all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler",
+           "WSGISecureEnviron", "WSGIServer"]
 
 MAX_REQUEST_LINE = 8192
 
@@ -30,11 +33,12 @@ MAX_REQUEST_LINE = 8192
 class WSGIServer(StreamServer):
     """A server of a WSGI application, over HTTP or, with ssl_args, HTTPS.
 
-    listener, backlog, spawn, ssl_args: see StreamServer. log, error_log: an object with write(), a logging.Logger, None for no log; standard error by
-    default. handler_class: WSGIHandler or a subclass. environ: variables for each request's environment.
+    listener, backlog, spawn, ssl_args: see StreamServer. log, error_log: an object with write(), a
+    logging.Logger, None for no log; standard error by default. handler_class: WSGIHandler or a
+    subclass. environ: variables for each request's environment.
 
-    After close() the requests that are under way are answered, each connection is closed after its next answer, and those that wait for
-    a request a moment later.
+    After close() the requests that are under way are answered, each connection is closed after its
+    next answer, and those that wait for a request a moment later.
     """
 
     handler_class = WSGIHandler
@@ -43,12 +47,14 @@ class WSGIServer(StreamServer):
     log: Any = None
     error_log: Any = None
 
-    #: Limits, in bytes: of the request line (414), of the whole head (431), of the body (413; None: none), and how many headers there may be (431).
+    #: Limits, in bytes: of the request line (414), of the whole head (431), of the body (413; None:
+    #: none), and how many headers there may be (431).
     max_request_line = MAX_REQUEST_LINE
     max_header_size = 65536
     max_headers = 100
     max_body_size: Optional[int] = None
-    #: How many seconds a client may take for the head of a request, may wait before it begins one, and may send or take nothing of a body. None: no limit.
+    #: How many seconds a client may take for the head of a request, may wait before it begins one,
+    #: and may send or take nothing of a body. None: no limit.
     header_timeout: Optional[float] = 60
     keepalive_timeout: Optional[float] = 300
     body_timeout: Optional[float] = 60
@@ -56,7 +62,8 @@ class WSGIServer(StreamServer):
 
     base_env: Dict[str, Any] = {
         "GATEWAY_INTERFACE": "CGI/1.1",
-        "SERVER_SOFTWARE": "gevent/26.9 bine/%s Python/%d.%d" % ((_bine_version,) + sys.version_info[:2]),
+        "SERVER_SOFTWARE": "gevent/26.9 bine/%s Python/%d.%d" %
+        ((_bine_version,) + sys.version_info[:2]),
         "SCRIPT_NAME": "",
         "wsgi.version": (1, 0),
         "wsgi.multithread": False,
@@ -64,10 +71,13 @@ class WSGIServer(StreamServer):
         "wsgi.run_once": False,
     }
 
-    def __init__(self, listener: Any, application: Any = None, backlog: Optional[int] = None, spawn: Any = "default", log: Any = "default",
-                 error_log: Any = "default", handler_class: Any = None, environ: Optional[Dict[str, Any]] = None, **ssl_args: Any) -> None:
+    def __init__(self, listener: Any, application: Any = None, backlog: Optional[int] = None,
+                 spawn: Any = "default", log: Any = "default", error_log: Any = "default",
+                 handler_class: Any = None, environ: Optional[Dict[str, Any]] = None,
+                 **ssl_args: Any) -> None:
         if "handle" in ssl_args:
-            raise TypeError("WSGIServer has no argument 'handle': subclass it, or give it a handler_class")
+            raise TypeError(
+                "WSGIServer has no argument 'handle': subclass it, or give it a handler_class")
         StreamServer.__init__(self, listener, backlog=backlog, spawn=spawn, **ssl_args)
         self._clients = Watcher(self)
         if application is not None:
@@ -102,7 +112,8 @@ class WSGIServer(StreamServer):
         StreamServer.init_socket(self)
         self._clients.draining = False
         try:
-            # Connections inherit it. Answers are one write each; the parts of a streamed one must not wait for each other's acknowledgements.
+            # Connections inherit it. Answers are one write each; the parts of a streamed one must
+            # not wait for each other's acknowledgements.
             if self.family != _socket.AF_UNIX:
                 self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         except OSError:
@@ -157,9 +168,11 @@ def _main() -> None:
     from .. import monkey
 
     monkey.patch_all()
-    parser = argparse.ArgumentParser(prog="python -m gevent.pywsgi", description="Serve a WSGI application.")
+    parser = argparse.ArgumentParser(prog="python -m gevent.pywsgi",
+                                     description="Serve a WSGI application.")
     parser.add_argument("application", help="module:name")
-    parser.add_argument("-b", "--bind", default="127.0.0.1:8000", help="host:port or unix:path (127.0.0.1:8000)")
+    parser.add_argument("-b", "--bind", default="127.0.0.1:8000",
+                        help="host:port or unix:path (127.0.0.1:8000)")
     options = parser.parse_args()
     module, _, name = options.application.partition(":")
     sys.path.insert(0, "")

@@ -15,7 +15,8 @@ complete(globals(), _real, "select")
 
 
 class GeventSelector(_real.DefaultSelector):  # type: ignore[misc,valid-type,unused-ignore]
-    """selectors.DefaultSelector under gevent's name: select() lets other greenlets run. Several greenlets may use one."""
+    """selectors.DefaultSelector under gevent's name: select() lets other greenlets run. Several
+    greenlets may use one."""
 
     def __init__(self, hub: Any = None) -> None:
         """`hub` means nothing: a selector belongs to no hub."""

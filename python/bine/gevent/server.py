@@ -6,7 +6,8 @@
 
     StreamServer(("127.0.0.1", 7000), echo).serve_forever()
 
-Handlers get the standard library's sockets, made cooperative from below. A handler that returns or fails has its socket closed.
+Handlers get the standard library's sockets, made cooperative from below. A handler that returns or
+fails has its socket closed.
 """
 
 import errno
@@ -23,7 +24,8 @@ __all__ = ["DatagramServer", "StreamServer"]
 
 
 def _bound(address: Any, kind: int, family: int, reuse_addr: Optional[int]) -> Any:
-    """A socket of this kind, bound to the address. OSError tells which address could not be bound."""
+    """A socket of this kind, bound to the address. OSError tells which address
+    could not be bound."""
     try:
         listener = _socket.socket(family, kind)
     except OSError as error:
@@ -65,9 +67,11 @@ def _remove_stale(path: str, kind: int) -> None:
             pass
 
 
-def _context(keyfile: Optional[str] = None, certfile: Optional[str] = None, cert_reqs: Any = None, ssl_version: Any = None,
+def _context(keyfile: Optional[str] = None, certfile: Optional[str] = None,
+             cert_reqs: Any = None, ssl_version: Any = None,
              ca_certs: Optional[str] = None, ciphers: Optional[str] = None) -> Any:
-    """The context that these arguments, which ssl.wrap_socket had up to CPython 3.11, describe. Errors of ssl and OSError: a file that is wrong."""
+    """The context that these arguments, which ssl.wrap_socket had up to CPython 3.11, describe.
+    Errors of ssl and OSError: a file that is wrong."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version is None else ssl_version)
@@ -86,25 +90,29 @@ def _context(keyfile: Optional[str] = None, certfile: Optional[str] = None, cert
 class StreamServer(BaseServer):
     """A server of TCP or Unix sockets: handle(socket, address) for each connection.
 
-    listener, handle, spawn: see BaseServer. backlog: how many connections the kernel keeps that are not accepted yet; only with an address.
-    ssl_args: either ssl_context (an ssl.SSLContext) and arguments of its wrap_socket, or keyfile, certfile, cert_reqs, ssl_version, ca_certs,
-    ciphers. The handshake runs in the handler's greenlet, before `handle`: a client that is slow there holds up no other one.
+    listener, handle, spawn: see BaseServer. backlog: how many connections the kernel keeps that
+    are not accepted yet; only with an address. ssl_args: either ssl_context (an ssl.SSLContext)
+    and arguments of its wrap_socket, or keyfile, certfile, cert_reqs, ssl_version, ca_certs,
+    ciphers. The handshake runs in the handler's greenlet, before `handle`: a client that is slow
+    there holds up no other one.
     """
 
     backlog = 128
     reuse_addr: Optional[int] = 1
-    #: A client that has not finished the TLS handshake after so many seconds is cut off; None waits for ever.
+    #: A client that has not finished the TLS handshake after so many seconds is cut off;
+    #: None waits for ever.
     handshake_timeout: Optional[float] = 60
 
-    def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None, backlog: Optional[int] = None, spawn: Any = "default",
-                 **ssl_args: Any) -> None:
+    def __init__(self, listener: Any, handle: Optional[Callable[..., Any]] = None,
+                 backlog: Optional[int] = None, spawn: Any = "default", **ssl_args: Any) -> None:
         self.ssl_args: Optional[dict[str, Any]] = None
         if ssl_args:
             ssl_args.setdefault("server_side", True)
             context = ssl_args.pop("ssl_context", None)
             if context is None:
                 names = ("keyfile", "certfile", "cert_reqs", "ssl_version", "ca_certs", "ciphers")
-                context = _context(**{name: ssl_args.pop(name) for name in names if name in ssl_args})
+                context = _context(**{name: ssl_args.pop(name)
+                                      for name in names if name in ssl_args})
             self.wrap_socket = context.wrap_socket
             self.ssl_args = ssl_args
         if backlog is not None:
@@ -129,7 +137,8 @@ class StreamServer(BaseServer):
             self._handle = self.wrap_socket_and_handle
 
     def init_socket(self) -> None:
-        """Make the listening socket out of the address, if none was given. OSError: it cannot be bound."""
+        """Make the listening socket out of the address, if none was given. OSError:
+        it cannot be bound."""
         if self.closed:
             self.socket = self.get_listener(self.address, self.backlog, self.family)
             self.address = self.socket.getsockname()
@@ -137,7 +146,8 @@ class StreamServer(BaseServer):
                 self._made_path = self.address
 
     @classmethod
-    def get_listener(cls, address: Any, backlog: Optional[int] = None, family: Optional[int] = None) -> Any:
+    def get_listener(cls, address: Any, backlog: Optional[int] = None,
+                     family: Optional[int] = None) -> Any:
         """A socket that listens on the address. OSError: it cannot be bound."""
         if family is None:
             family, address = baseserver.parse_address(address)
@@ -158,9 +168,10 @@ class StreamServer(BaseServer):
         return _socket.socket(kind[0], kind[1], kind[2], descriptor), address
 
     def _learn_kind(self, listener: Any) -> None:
-        """Note what connections of this listener are, which socket.accept() asks for at each of them. A listener of another class has an accept()
-        of its own."""
-        self._kind = (int(listener.family), int(listener.type), listener.proto) if listener.__class__ is _socket.socket else None
+        """Note what connections of this listener are, which socket.accept() asks for at each of
+        them. A listener of another class has an accept() of its own."""
+        self._kind = (int(listener.family), int(listener.type),
+                      listener.proto) if listener.__class__ is _socket.socket else None
         self._listener = listener
 
     def do_close(self, sock: Any, *arguments: Any) -> None:
@@ -168,9 +179,11 @@ class StreamServer(BaseServer):
         sock.close()
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
-        """Do the TLS handshake, then call `handle` with the wrapped socket. A handshake that fails is one line on standard error."""
+        """Do the TLS handshake, then call `handle` with the wrapped socket. A handshake that fails
+        is one line on standard error."""
         try:
-            with Timeout(self.handshake_timeout, TimeoutError("it took more than %s s" % self.handshake_timeout)):
+            with Timeout(self.handshake_timeout,
+                         TimeoutError("it took more than %s s" % self.handshake_timeout)):
                 wrapped = self.wrap_socket(client_socket, **(self.ssl_args or {}))
         except (OSError, ValueError) as error:  # ssl.SSLError among them
             client_socket.close()
@@ -187,7 +200,8 @@ class StreamServer(BaseServer):
 
 
 def end_of_tls(wrapped: Any) -> None:
-    """Send TLS's close_notify, by which the client knows that nothing was cut off, without waiting for the client's."""
+    """Send TLS's close_notify, by which the client knows that nothing was cut off, without
+    waiting for the client's."""
     try:
         wrapped.settimeout(0)
         wrapped.unwrap()
@@ -200,7 +214,8 @@ def end_of_tls(wrapped: Any) -> None:
 
 
 class DatagramServer(BaseServer):
-    """A server of UDP or Unix datagram sockets: handle(data, address) for each datagram; answers go out by sendto()."""
+    """A server of UDP or Unix datagram sockets: handle(data, address) for each datagram;
+    answers go out by sendto()."""
 
     reuse_addr: Optional[int] = 1
 
@@ -230,7 +245,8 @@ class DatagramServer(BaseServer):
         return datagram
 
     def sendto(self, *args: Any) -> int:
-        """socket.sendto(data, [flags,] address), by one greenlet at a time: how many bytes were sent. May switch. OSError."""
+        """socket.sendto(data, [flags,] address), by one greenlet at a time: how many bytes were
+        sent. May switch. OSError."""
         with self._writelock:
             sent: int = self.socket.sendto(*args)
             return sent

@@ -1,7 +1,8 @@
 """Processes (gevent.subprocess): the module subprocess under gevent's name.
 
-The objects are the standard library's own, made cooperative from below. Popen has three names more from the import of this module on: `result`, an
-AsyncResult of the exit status, and rawlink(callback) and unlink(callback).
+The objects are the standard library's own, made cooperative from below. Popen has three names more
+from the import of this module on: `result`, an AsyncResult of the exit status, and
+rawlink(callback) and unlink(callback).
 """
 
 import subprocess as _real
@@ -17,7 +18,8 @@ complete(globals(), _real, "process")
 
 
 class _Result:
-    """Popen.result: an AsyncResult of the exit status, from the first look on. Programs may put something else in its place."""
+    """Popen.result: an AsyncResult of the exit status, from the first look on. Programs may put
+    something else in its place."""
 
     def __get__(self, popen: Any, owner: Any = None) -> Any:
         from .event import AsyncResult

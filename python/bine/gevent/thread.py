@@ -1,7 +1,8 @@
 """Low-level threads and locks (gevent.thread): the module _thread under gevent's name.
 
-Where threads are patched the objects are the standard library's own, made cooperative from below. Before that, and where they are not, the names that
-gevent has are Bine's: allocate_lock() gives locks that park the greenlet, and start_new_thread() spawns one.
+Where threads are patched the objects are the standard library's own, made cooperative from below.
+Before that, and where they are not, the names that gevent has are Bine's: allocate_lock() gives
+locks that park the greenlet, and start_new_thread() spawns one.
 """
 
 import _thread as _real
@@ -23,7 +24,8 @@ class _Lock:
         self._free = Semaphore(1)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock; False if that takes longer than `timeout` seconds (-1: for ever), or if it is taken and `blocking` is False. Switches."""
+        """Take the lock; False if that takes longer than `timeout` seconds (-1: for ever), or if it
+        is taken and `blocking` is False. Switches."""
         if not blocking and timeout != -1:
             raise ValueError("can't specify a timeout for a non-blocking call")
         if timeout < 0 and timeout != -1:
@@ -52,7 +54,8 @@ class _Lock:
         return "<%s lock at 0x%x>" % ("locked" if self.locked() else "unlocked", id(self))
 
 
-def _start_new_thread(function: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None) -> int:
+def _start_new_thread(function: Callable[..., Any], args: Tuple[Any, ...] = (),
+                      kwargs: Optional[Dict[str, Any]] = None) -> int:
     """Spawn a greenlet: its identity, as of get_ident()."""
     return id(Greenlet.spawn(function, *args, **(kwargs or {})))
 
@@ -68,7 +71,8 @@ def _exit() -> None:
 
 
 _unpatched = {
-    "LockType": _Lock, "allocate": _Lock, "allocate_lock": _Lock, "exit": _exit, "exit_thread": _exit, "get_ident": _get_ident,
+    "LockType": _Lock, "allocate": _Lock, "allocate_lock": _Lock, "exit": _exit,
+    "exit_thread": _exit, "get_ident": _get_ident,
     "start_new": _start_new_thread, "start_new_thread": _start_new_thread,
 }
 
@@ -76,7 +80,8 @@ _unpatched = {
 def _choose() -> None:
     """Have the names that fit what is patched now."""
     if _bine.patched() & _bine.PATCH_THREAD:
-        globals().update((name, getattr(_real, name)) for name in _unpatched if hasattr(_real, name))
+        globals().update((name, getattr(_real, name))
+                         for name in _unpatched if hasattr(_real, name))
     else:
         globals().update(_unpatched)
 

@@ -1,7 +1,8 @@
 """Looking at greenlets, and small helpers (gevent.util).
 
-print_run_info() tells where each thread and each greenlet is, and what each greenlet waits for. A greenlet that never lets others run is found by
-assert_switches() in tests, and by the monitor thread (hub.start_periodic_monitoring_thread()) in production.
+print_run_info() tells where each thread and each greenlet is, and what each greenlet waits for. A
+greenlet that never lets others run is found by assert_switches() in tests, and by the monitor
+thread (hub.start_periodic_monitoring_thread()) in production.
 """
 
 import functools
@@ -25,7 +26,8 @@ _DEFAULT: Any = object()
 
 
 class wrap_errors:
-    """A function as `func`, but exceptions of the kinds `errors` (a class or a tuple) are returned, not raised."""
+    """A function as `func`, but exceptions of the kinds `errors` (a class or a tuple) are
+    returned, not raised."""
 
     def __init__(self, errors: Any, func: Callable[..., Any]) -> None:
         self._errors, self._func = errors, func
@@ -49,9 +51,11 @@ class wrap_errors:
         return getattr(self._func, name)
 
 
-def print_run_info(thread_stacks: bool = True, greenlet_stacks: bool = True, limit: Any = _DEFAULT, file: Any = None) -> None:
+def print_run_info(thread_stacks: bool = True, greenlet_stacks: bool = True, limit: Any = _DEFAULT,
+                   file: Any = None) -> None:
     """Print what format_run_info() tells to `file` (None: standard error as it is now)."""
-    lines = format_run_info(thread_stacks=thread_stacks, greenlet_stacks=greenlet_stacks, limit=limit)
+    lines = format_run_info(thread_stacks=thread_stacks,
+                            greenlet_stacks=greenlet_stacks, limit=limit)
     stream = sys.stderr if file is None else file
     for line in lines:
         print(line, file=stream)
@@ -59,13 +63,16 @@ def print_run_info(thread_stacks: bool = True, greenlet_stacks: bool = True, lim
 
 def format_run_info(thread_stacks: bool = True, greenlet_stacks: bool = True, limit: Any = _DEFAULT,
                     current_thread_ident: Optional[int] = None) -> List[str]:
-    """Lines about all threads, the greenlets of all threads, and what each greenlet of this thread waits for.
+    """Lines about all threads, the greenlets of all threads, and what each greenlet of
+    this thread waits for.
 
-    `thread_stacks`, `greenlet_stacks`: their stacks as well, at most `limit` frames of each (20; None: all). `current_thread_ident`: which thread to
-    mark as the current one (None: the caller's). Does not switch."""
+    `thread_stacks`, `greenlet_stacks`: their stacks as well, at most `limit` frames of each (20;
+    None: all). `current_thread_ident`: which thread to mark as the current one (None: the
+    caller's). Does not switch."""
     limit = _STACK_LIMIT if limit is _DEFAULT else limit
     lines: List[str] = []
-    _format_threads(lines, thread_stacks, limit, threading.get_ident() if current_thread_ident is None else current_thread_ident)
+    _format_threads(lines, thread_stacks, limit,
+                    threading.get_ident() if current_thread_ident is None else current_thread_ident)
     format_greenlets(lines, greenlet_stacks, limit, getcurrent())
     lines += [_LINE, "* Who waits for what", _LINE] + _bine.dump().splitlines()
     return lines
@@ -80,29 +87,34 @@ def _stack(frame: Optional[FrameType], limit: Optional[int]) -> List[str]:
     """The frames with the innermost last, at most `limit` of those."""
     if frame is None:
         return []
-    return "".join(traceback.format_list(traceback.extract_stack(frame, None if limit is None else max(limit, 0)))).splitlines()
+    return "".join(traceback.format_list(traceback.extract_stack(frame, None if limit is None
+                                                                 else max(limit, 0)))).splitlines()
 
 
 def _format_threads(lines: List[str], stacks: bool, limit: Optional[int], current: int) -> None:
     lines += [_LINE, "* Threads", _LINE]
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, frame in sys._current_frames().items():
-        lines.append("Thread 0x%x (%s)%s" % (ident, names.get(ident, "?"), " (CURRENT)" if ident == current else ""))
+        lines.append("Thread 0x%x (%s)%s" % (ident, names.get(ident, "?"),
+                                             " (CURRENT)" if ident == current else ""))
         if stacks:
             lines += _stack(frame, limit)
         lines.append("")
 
 
 def format_greenlets(lines: List[str], stacks: bool, limit: Optional[int], current: Any) -> None:
-    """Add the trees of all greenlets to the lines. On a thread that has no greenlets as well, if stacks are not asked for."""
+    """Add the trees of all greenlets to the lines. On a thread that has no greenlets as well, if
+    stacks are not asked for."""
     lines += [_LINE, "* Greenlets", _LINE]
-    details = dict(GreenletTree.DEFAULT_DETAILS, running_stacks=stacks, spawning_stacks=stacks, running_stack_limit=limit)
+    details = dict(GreenletTree.DEFAULT_DETAILS, running_stacks=stacks, spawning_stacks=stacks,
+                   running_stack_limit=limit)
     for tree in GreenletTree._forest(current):
         lines += tree.format_lines(details=details)
 
 
 def frame_of(greenlet: Any) -> Optional[FrameType]:
-    """Where a greenlet is: the frame that it runs or waits in, None if it has not begun or has ended, and for a main greenlet of another thread."""
+    """Where a greenlet is: the frame that it runs or waits in, None if it has not begun or has
+    ended, and for a main greenlet of another thread."""
     if greenlet is getcurrent():
         return sys._getframe(1)
     frame: Optional[FrameType] = greenlet.gr_frame
@@ -110,10 +122,13 @@ def frame_of(greenlet: Any) -> Optional[FrameType]:
 
 
 class GreenletTree:
-    """A greenlet and those that it spawned: `greenlet`, and the trees of the latter, `child_trees`."""
+    """A greenlet and those that it spawned: `greenlet`, and the trees of the
+    latter, `child_trees`."""
 
-    # What format(details=True) shows: where each is (at most so many frames; None: all), where it was spawned, spawn_tree_locals.
-    DEFAULT_DETAILS: Dict[str, Any] = {"running_stacks": True, "running_stack_limit": None, "spawning_stacks": True, "locals": True}
+    # What format(details=True) shows: where each is (at most so many frames; None: all), where it
+    # was spawned, spawn_tree_locals.
+    DEFAULT_DETAILS: Dict[str, Any] = {"running_stacks": True, "running_stack_limit": None,
+                                       "spawning_stacks": True, "locals": True}
 
     def __init__(self, greenlet: Any) -> None:
         self.greenlet = greenlet
@@ -121,7 +136,8 @@ class GreenletTree:
         self.is_current_tree = False
 
     def add_child(self, tree: "GreenletTree") -> None:
-        """Add the tree of a greenlet that this one spawned. One that is there already is not added again."""
+        """Add the tree of a greenlet that this one spawned. One that is there
+        already is not added again."""
         if tree is not self and tree not in self.child_trees:
             self.child_trees.append(tree)
 
@@ -132,16 +148,19 @@ class GreenletTree:
 
     @classmethod
     def forest(cls) -> List["GreenletTree"]:
-        """The trees of all greenlets that live, of all threads: each tree begins with a main greenlet, or with one whose spawner has ended. Asks the
-        garbage collector for all objects, which takes a moment in a large program."""
+        """The trees of all greenlets that live, of all threads: each tree begins with a main
+        greenlet, or with one whose spawner has ended. Asks the garbage collector for all objects,
+        which takes a moment in a large program."""
         return cls._forest(getcurrent())
 
     @classmethod
     def _forest(cls, current: Any) -> List["GreenletTree"]:
-        living = [found for found in gc.get_objects() if isinstance(found, Greenlet) and _lives(found)]
+        living = [found
+                  for found in gc.get_objects() if isinstance(found, Greenlet) and _lives(found)]
         if not any(found is current for found in living):
             living.append(current)
-        trees = {id(found): cls(found) for found in sorted(living, key=lambda found: found.minimal_ident)}
+        trees = {id(found): cls(found)
+                 for found in sorted(living, key=lambda found: found.minimal_ident)}
         roots = []
         for tree in trees.values():
             spawner = _spawner(tree.greenlet)
@@ -168,7 +187,8 @@ class GreenletTree:
             yield from child._all()
 
     def format_lines(self, details: Union[bool, Dict[str, Any]] = True) -> List[str]:
-        """The tree as lines. `details`: False: names only; a dict as DEFAULT_DETAILS, with what differs from it."""
+        """The tree as lines. `details`: False: names only; a dict as DEFAULT_DETAILS, with
+        what differs from it."""
         chosen: Dict[str, Any] = {}
         if details:
             chosen = dict(self.DEFAULT_DETAILS, **(details if isinstance(details, dict) else {}))
@@ -197,9 +217,11 @@ class GreenletTree:
             waits = _bine.waits_for(self.greenlet)
             if waits:
                 lines.append("Waits: " + waits)
-            lines += _titled("Running:", _stack(frame_of(self.greenlet), details.get("running_stack_limit")))
+            lines += _titled("Running:",
+                             _stack(frame_of(self.greenlet), details.get("running_stack_limit")))
         if details.get("spawning_stacks"):
-            lines += _titled("Spawned at:", _stack_of_spawn(getattr(self.greenlet, "spawning_stack", None)))
+            lines += _titled("Spawned at:",
+                             _stack_of_spawn(getattr(self.greenlet, "spawning_stack", None)))
         shared = getattr(self.greenlet, "spawn_tree_locals", None)
         if details.get("locals") and shared and not self._inherited(shared):
             lines += _titled("Spawn Tree Locals", pprint.pformat(shared).splitlines())
@@ -234,7 +256,8 @@ class _FailedToSwitch(AssertionError):
 
 
 class Meter:
-    """How long the greenlets of one thread have run without letting others run, as far as look() is called often enough. Any thread."""
+    """How long the greenlets of one thread have run without letting others run, as far as look() is
+    called often enough. Any thread."""
 
     def __init__(self) -> None:
         self._home = Greenlet()  # never started: it stands for the thread
@@ -249,7 +272,8 @@ class Meter:
         return self._home._is_here()
 
     def look(self) -> Optional[float]:
-        """Seconds that the greenlet `running`, which is in `frame`, has run in a piece. 0 if all wait; None if the thread has ended."""
+        """Seconds that the greenlet `running`, which is in `frame`, has run in a piece. 0 if all
+        wait; None if the thread has ended."""
         seen, now = _bine.look(self._home), time.perf_counter()
         if seen is None:
             return None
@@ -260,7 +284,8 @@ class Meter:
 
 
 class _Watch:
-    """The longest time that the current thread's greenlets run in a piece, found from a real thread beside, which looks every `period` seconds."""
+    """The longest time that the current thread's greenlets run in a piece, found from a real thread
+    beside, which looks every `period` seconds."""
 
     def __init__(self, period: Optional[float]) -> None:
         self.longest, self.ended = 0.0, False
@@ -289,9 +314,11 @@ class _Watch:
 class assert_switches:
     """A block (or a function) that must let other greenlets run, else AssertionError.
 
-    `max_blocking_time`: seconds that it may run in a piece; a block that is over sooner need not switch at all. None: it has to switch at least once.
-    A wait, or a sleep(0), lets others run, whether there are any or not. `hub_only` means nothing: Bine has no hub that is switched to. With
-    max_blocking_time an OS thread looks from beside meanwhile; one that is kept from running sees less."""
+    `max_blocking_time`: seconds that it may run in a piece; a block that is over sooner need
+    not switch at all. None: it has to switch at least once. A wait, or a sleep(0), lets others
+    run, whether there are any or not. `hub_only` means nothing: Bine has no hub that is
+    switched to. With max_blocking_time an OS thread looks from beside meanwhile; one that is
+    kept from running sees less."""
 
     def __init__(self, max_blocking_time: Optional[float] = None, hub_only: bool = False) -> None:
         self.max_blocking_time, self.hub_only = max_blocking_time, hub_only
@@ -301,7 +328,8 @@ class assert_switches:
         self._watch = _Watch(None if self.max_blocking_time is None else self.max_blocking_time / 4)
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], tb: Optional[TracebackType]) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                 tb: Optional[TracebackType]) -> None:
         watch, self._watch = self._watch, None
         if watch is None:
             return
@@ -310,7 +338,8 @@ class assert_switches:
             return
         if self.max_blocking_time is None:
             if not switched:
-                raise _FailedToSwitch("%r did not let others run, in %.4f seconds" % (getcurrent(), watch.longest))
+                raise _FailedToSwitch("%r did not let others run, in %.4f seconds" %
+                                      (getcurrent(), watch.longest))
         elif watch.longest > self.max_blocking_time:
             raise _FailedToSwitch("%r let nobody run for %.4f seconds (max_blocking_time: %.4f)" % (
                 getcurrent(), watch.longest, self.max_blocking_time))
@@ -335,5 +364,6 @@ def clear_stack_frames(frame: Optional[FrameType]) -> None:
 
 
 def is_idle_threadpool_worker(frame: Any) -> bool:
-    """gevent asks this of the frames of threads; threads of Bine's pools have no frame while they are idle."""
+    """gevent asks this of the frames of threads; threads of Bine's pools have no frame
+    while they are idle."""
     return False

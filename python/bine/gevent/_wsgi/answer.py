@@ -1,4 +1,5 @@
-"""What pywsgi answers: status lines, the date, checks of what applications give, and how a connection is ended."""
+"""What pywsgi answers: status lines, the date, checks of what applications give, and how a
+connection is ended."""
 
 import socket as _socket
 import time
@@ -7,19 +8,23 @@ from typing import Any, Dict, List, Tuple, Union
 from ..._bine import Timeout
 from ..server import end_of_tls
 
-# After an answer to a request whose rest nobody reads, so much of it is taken in, and for so long, lest the client lose the answer by a reset.
+# After an answer to a request whose rest nobody reads, so much of it is taken in, and for so long,
+# lest the client lose the answer by a reset.
 _LINGER_BYTES, _LINGER_SECONDS = 1 << 20, 2.0
 
 Headers = List[Tuple[str, str]]
 
 ERRORS = {
-    400: "400 Bad Request", 408: "408 Request Timeout", 413: "413 Content Too Large", 414: "414 URI Too Long", 417: "417 Expectation Failed",
-    431: "431 Request Header Fields Too Large", 500: "500 Internal Server Error", 501: "501 Not Implemented", 505: "505 HTTP Version Not Supported",
+    400: "400 Bad Request", 408: "408 Request Timeout", 413: "413 Content Too Large",
+    414: "414 URI Too Long", 417: "417 Expectation Failed",
+    431: "431 Request Header Fields Too Large", 500: "500 Internal Server Error",
+    501: "501 Not Implemented", 505: "505 HTTP Version Not Supported",
 }
 
 
 def error_response(status: int) -> bytes:
-    return ("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % ERRORS.get(status, ERRORS[400])).encode("latin-1")
+    return ("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
+            ERRORS.get(status, ERRORS[400])).encode("latin-1")
 
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -29,7 +34,9 @@ _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "O
 def format_date_time(timestamp: float) -> bytes:
     """The time, in seconds since 1970, as HTTP's header Date has it."""
     year, month, day, hour, minute, second, weekday = time.gmtime(timestamp)[:7]
-    return b"%s, %02d %3s %4d %02d:%02d:%02d GMT" % (_WEEKDAYS[weekday].encode(), day, _MONTHS[month].encode(), year, hour, minute, second)
+    return b"%s, %02d %3s %4d %02d:%02d:%02d GMT" % (_WEEKDAYS[weekday].encode(), day,
+                                                     _MONTHS[month].encode(), year, hour,
+                                                     minute, second)
 
 
 _date: Tuple[int, str] = (0, "")
@@ -61,8 +68,10 @@ class _Kinds(Dict[str, int]):
     def __missing__(self, name: str) -> int:
         if not (name.isascii() and name.isprintable()):
             return ODD
-        kind = {"content-length": LENGTH, "date": DATE, "connection": CONNECTION, "transfer-encoding": TRANSFER}.get(name.lower(), PLAIN)
-        if len(self) < 512:  # applications choose the names, and may choose them anew for each response
+        kind = {"content-length": LENGTH, "date": DATE, "connection": CONNECTION,
+                "transfer-encoding": TRANSFER}.get(name.lower(), PLAIN)
+        # Applications choose the names, and may choose them anew for each response.
+        if len(self) < 512:
             self[name] = kind
         return kind
 
@@ -82,7 +91,8 @@ def complain(status: str, headers: Headers) -> None:
 
 
 def linger_on(sock: Any) -> None:
-    """Say that nothing more comes, and take in what the client still sends: a reset would cost it the answer it has not read yet."""
+    """Say that nothing more comes, and take in what the client still sends: a reset would cost it
+    the answer it has not read yet."""
     plain = _socket.socket
     if hasattr(sock, "unwrap"):
         end_of_tls(sock)

@@ -1,4 +1,5 @@
-"""What pywsgi has besides its server: environment dicts that keep secrets out of logs, and adapters for logs."""
+"""What pywsgi has besides its server: environment dicts that keep secrets out of logs,
+and adapters for logs."""
 
 from typing import Any, Iterable, Iterator, Tuple
 
@@ -18,10 +19,12 @@ class Environ(dict):  # type: ignore[type-arg]
 
 
 class SecureEnviron(Environ):
-    """An environment whose values do not appear when it is printed, as they may be passwords and cookies.
+    """An environment whose values do not appear when it is printed, as they may be
+    passwords and cookies.
 
-    secure_repr = False prints it as a dict. whitelist_keys: a container of keys that are printed; print_masked_keys says whether the others' names
-    are. The default_ attributes of the class are what a new one has.
+    secure_repr = False prints it as a dict. whitelist_keys: a container of keys that are
+    printed; print_masked_keys says whether the others' names are. The default_ attributes of the
+    class are what a new one has.
     """
 
     default_secure_repr = True
@@ -40,7 +43,8 @@ class SecureEnviron(Environ):
             return dict.__repr__(self)
         shown = self.whitelist_keys
         if not shown:
-            return "<pywsgi.%s dict (keys: %d) at %s>" % (self.__class__.__name__, len(self), id(self))
+            return "<pywsgi.%s dict (keys: %d) at %s>" % (self.__class__.__name__,
+                                                          len(self), id(self))
         if self.print_masked_keys:
             return repr({key: value if key in shown else "<MASKED>" for key, value in self.items()})
         known = {key: value for key, value in self.items() if key in shown}
@@ -60,7 +64,8 @@ class WSGISecureEnviron(SecureEnviron):
 
 
 class LoggingLogAdapter:
-    """Makes of a logging.Logger a log that WSGIServer writes to, at `level`. Other attributes are the logger's own, read and written."""
+    """Makes of a logging.Logger a log that WSGIServer writes to, at `level`. Other attributes are
+    the logger's own, read and written."""
 
     __slots__ = ("_logger", "_level")
 

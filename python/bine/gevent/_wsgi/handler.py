@@ -9,7 +9,8 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
 from ...hub import get_hub
-from .answer import CONNECTION, DATE, ERRORS, KINDS, LENGTH, PLAIN, TRANSFER, Headers, complain, date_now, error_response, linger_on, native
+from .answer import (CONNECTION, DATE, ERRORS, KINDS, LENGTH, PLAIN, TRANSFER, Headers, complain,
+                     date_now, error_response, linger_on, native)
 from .environ import NoLog
 from .input import IDLE, SENDING, WORKING, Input, InvalidClientInput, InvalidClientRequest, Reader
 from .request import HeadParser, check_coding, read_length, split_target
@@ -17,7 +18,8 @@ from .state import HandlerState
 
 _INTERNAL_ERROR_BODY = b"Internal Server Error"
 
-# So much of a body that the application left unread is read before the next request; with more left the connection is closed.
+# So much of a body that the application left unread is read before the next request; with more left
+# the connection is closed.
 _MOST_UNREAD = 1 << 18
 # Larger bodies are not copied behind their head.
 _JOINED = 1 << 16
@@ -28,8 +30,8 @@ _log_time: Tuple[int, str] = (0, "")
 class WSGIHandler(HandlerState):
     """Serves the requests of one connection.
 
-    sock, address: the connection. server: the WSGIServer, which has the application, the environment, the logs and the limits. rfile: a file to read
-    from instead of the socket.
+    sock, address: the connection. server: the WSGIServer, which has the application, the
+    environment, the logs and the limits. rfile: a file to read from instead of the socket.
     """
 
     protocol_version = "HTTP/1.1"
@@ -91,7 +93,8 @@ class WSGIHandler(HandlerState):
         self.log_request()
 
     def _close(self) -> None:
-        """End the connection, so that the client gets the last answer whatever it has sent meanwhile."""
+        """End the connection, so that the client gets the last answer whatever it
+        has sent meanwhile."""
         sock = self.socket
         try:
             if self._linger and sock is not None:
@@ -109,7 +112,8 @@ class WSGIHandler(HandlerState):
             self.environ = None
 
     def handle_one_request(self) -> Any:
-        """Serve one request. True: the next one may come; None: the connection is to be closed; (status, response): refuse the request so, and close."""
+        """Serve one request. True: the next one may come; None: the connection is to be closed;
+        (status, response): refuse the request so, and close."""
         self.time_start = 0
         try:
             self.requestline = self.read_requestline()
@@ -132,7 +136,8 @@ class WSGIHandler(HandlerState):
     def _handle_client_error(self, ex: Exception) -> Tuple[str, bytes]:
         """The answer to a request that could not be read."""
         if not isinstance(ex, (ValueError, InvalidClientInput)):
-            get_hub().handle_error(None if not hasattr(self, "environ") else self._context(), type(ex), ex, ex.__traceback__)
+            get_hub().handle_error(None if not hasattr(self, "environ") else self._context(),
+                                   type(ex), ex, ex.__traceback__)
         message = getattr(ex, "formatted_message", None) or ex
         self.log_error("(from %s) %s", self.client_address, message)
         status = getattr(ex, "status", 400)
@@ -141,10 +146,12 @@ class WSGIHandler(HandlerState):
     # -- the request
 
     def read_requestline(self) -> str:
-        """The request's first line with its line end, or "" if the client sends no further request. May switch. ValueError: it is refused."""
+        """The request's first line with its line end, or "" if the client sends no further request.
+        May switch. ValueError: it is refused."""
         if self._head:
             # Read before, and not given to read_request: a subclass takes lines of its own off.
-            head = self._head[len(self._line or ""):] or self.rfile.head(self._most_line(), self.server.max_header_size)
+            head = (self._head[len(self._line or ""):] or
+                    self.rfile.head(self._most_line(), self.server.max_header_size))
         else:
             server = self.server
             head = self.rfile.head(server.max_request_line, server.max_header_size)
@@ -158,10 +165,12 @@ class WSGIHandler(HandlerState):
         return most
 
     def read_request(self, raw_requestline: str) -> bool:
-        """Parse the head that begins with this line. True, or ValueError: the request is refused."""
+        """Parse the head that begins with this line. True, or ValueError: the
+        request is refused."""
         head, self._head = self._head, b""
         if raw_requestline is not self._line:
-            rest = head[len(self._line or ""):] or self.rfile.head(self._most_line(), self.server.max_header_size)
+            rest = (head[len(self._line or ""):] or
+                    self.rfile.head(self._most_line(), self.server.max_header_size))
             head = raw_requestline.encode("latin-1") + rest
         server = self.server
         self.requestline = line = raw_requestline.rstrip("\r\n")
@@ -174,7 +183,8 @@ class WSGIHandler(HandlerState):
             raise InvalidClientRequest("Invalid HTTP request line: %r" % line[:200])
         self.command, self.path, self.request_version = words
         if self.request_version != "HTTP/1.1" and self.request_version != "HTTP/1.0":
-            raise InvalidClientRequest("Invalid http version: %r" % line[:200], 505 if words[2].startswith("HTTP/") else 400)
+            raise InvalidClientRequest("Invalid http version: %r" % line[:200],
+                                       505 if words[2].startswith("HTTP/") else 400)
         if "#" in words[1] or not words[0].isalpha() and "\n" in words[0]:
             raise InvalidClientRequest("Invalid HTTP request line: %r" % line[:200])
         self._headers = None
@@ -192,8 +202,10 @@ class WSGIHandler(HandlerState):
             self.close_connection = self.request_version != "HTTP/1.1"
         else:
             connection = connection.lower()
-            tokens = (connection,) if connection.isalpha() else [token.strip() for token in connection.split(",")]
-            self.close_connection = "close" in tokens or self.request_version != "HTTP/1.1" and "keep-alive" not in tokens
+            tokens = ((connection,) if connection.isalpha()
+                      else [token.strip() for token in connection.split(",")])
+            self.close_connection = ("close" in tokens or self.request_version != "HTTP/1.1" and
+                                     "keep-alive" not in tokens)
         self._connection = connection
         if self.command == "CONNECT":
             self.close_connection = True
@@ -217,7 +229,8 @@ class WSGIHandler(HandlerState):
                 if expected.lower() != "100-continue":
                     raise InvalidClientRequest("Expect: %r" % expected[:40], 417)
                 sock = self.socket
-        body = self.wsgi_input = Input(self.rfile, self.content_length) if coding is None else Input(self.rfile, None, None, True)
+        body = self.wsgi_input = (Input(self.rfile, self.content_length) if coding is None
+                                  else Input(self.rfile, None, None, True))
         if sock is not None:
             body.socket = sock
         most = self.server.max_body_size
@@ -244,7 +257,8 @@ class WSGIHandler(HandlerState):
         self._headers = value
 
     def get_environ(self) -> Dict[str, Any]:
-        """The environment of this request: the server's, and what the request says. read_request has been called before."""
+        """The environment of this request: the server's, and what the request says. read_request
+        has been called before."""
         environ: Dict[str, Any] = self.server.get_environ()
         environ["REQUEST_METHOD"] = self.command
         path, _, query = self.path.partition("?")  # type: ignore[union-attr]
@@ -265,12 +279,14 @@ class WSGIHandler(HandlerState):
         return environ
 
     def _connection_upgrade_requested(self) -> bool:
-        return self._connection is not None and "upgrade" in [token.strip() for token in self._connection.split(",")]
+        return (self._connection is not None and
+                "upgrade" in [token.strip() for token in self._connection.split(",")])
 
     # -- the response
 
     def handle_one_response(self) -> None:
-        """Run the application for the request in `environ` and log it. Errors of the application end here."""
+        """Run the application for the request in `environ` and log it. Errors of the
+        application end here."""
         self.time_start = time.time()
         self.status = self._orig_status = None
         self.headers_sent = False
@@ -332,8 +348,10 @@ class WSGIHandler(HandlerState):
             finally:
                 self.result = None
 
-    def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
-        """WSGI's start_response: write(data). ValueError: there are line ends in what would be sent; TypeError, UnicodeError: it is no text of latin-1."""
+    def start_response(self, status: str, headers: Headers,
+                       exc_info: Any = None) -> Callable[[bytes], None]:
+        """WSGI's start_response: write(data). ValueError: there are line ends in what would be
+        sent; TypeError, UnicodeError: it is no text of latin-1."""
         if exc_info:
             try:
                 if self.headers_sent:
@@ -382,7 +400,8 @@ class WSGIHandler(HandlerState):
         return self.write
 
     def write(self, data: Any) -> None:
-        """Send a part of the body, after the headers if it is the first. May switch. OSError: the client is gone."""
+        """Send a part of the body, after the headers if it is the first. May switch.
+        OSError: the client is gone."""
         if self.headers_sent:
             self._write(data)
         else:
@@ -395,7 +414,8 @@ class WSGIHandler(HandlerState):
         if self.provided_date is None:
             self.response_headers.append(("Date", date_now(self.time_start or time.time())))
         code = self.code
-        self._no_body = code != 200 and (code == 204 or code == 304 or code < 200) or self.command == "HEAD"
+        self._no_body = (code != 200 and (code == 204 or code == 304 or code < 200) or
+                         self.command == "HEAD")
         length = self.provided_content_length
         if length is None and code != 304 and code != 204 and code >= 200:
             result = self.result
@@ -422,7 +442,8 @@ class WSGIHandler(HandlerState):
         for name, _ in self.response_headers:
             if len(name) == 10 and name.lower() == "connection":
                 return
-        self.response_headers.append(("Connection", "close" if self.close_connection else "keep-alive"))
+        self.response_headers.append(("Connection",
+                                      "close" if self.close_connection else "keep-alive"))
 
     def _write_with_headers(self, data: Any) -> None:
         code = self.code
@@ -467,7 +488,8 @@ class WSGIHandler(HandlerState):
             size = len(data)
             if size > left:
                 self.close_connection = True
-                self.log_error("The application sends more than the %s bytes of its Content-Length", self.provided_content_length)
+                self.log_error("The application sends more than the %s bytes of its Content-Length",
+                               self.provided_content_length)
                 data = data[:left]
                 size = left
             self._left = left - size
@@ -492,7 +514,8 @@ class WSGIHandler(HandlerState):
     def process_result(self) -> None:
         """Send each part of `result`, what has to follow, and the headers if there was no part."""
         result = self.result
-        if (result.__class__ is list or result.__class__ is tuple) and len(result) > 1 and not self.headers_sent and self.status:
+        if ((result.__class__ is list or result.__class__ is tuple) and len(result) > 1 and
+            not self.headers_sent and self.status):
             result = [b"".join(result)]
             self.result = result
         for data in result:
@@ -503,10 +526,12 @@ class WSGIHandler(HandlerState):
         if self.response_use_chunked and not self._no_body:
             self._sendall(b"0\r\n\r\n")
         elif not self.status:
-            self.close_connection = True  # no response: an application that took the connection over
+            # No response: an application that took the connection over.
+            self.close_connection = True
         elif self._left and not self._no_body:
             self.close_connection = True
-            self.log_error("The application sent %s bytes fewer than its Content-Length", self._left)
+            self.log_error("The application sent %s bytes fewer than its Content-Length",
+                           self._left)
 
     def _send_error_response_if_possible(self, error_code: int) -> None:
         """Answer with this status if nothing was sent yet; the connection is closed in any case."""
@@ -517,7 +542,8 @@ class WSGIHandler(HandlerState):
         self.result = [body]
         try:
             self.start_response(ERRORS.get(error_code, ERRORS[400]), [
-                ("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", str(len(body)))])
+                ("Content-Type", "text/plain"), ("Connection", "close"),
+                ("Content-Length", str(len(body)))])
             self.write(body)
         except OSError:
             pass
@@ -542,7 +568,9 @@ class WSGIHandler(HandlerState):
         line = self.requestline or ""
         if not line.isprintable() or '"' in line:
             line = ascii(line)[1:-1].replace('"', '\\"')
-        return '%s - - [%s] "%s" %s %s %s' % (client or "-", _log_time[1], line, str(self._orig_status or self.status or "000").split()[0],
+        return '%s - - [%s] "%s" %s %s %s' % (client or "-", _log_time[1], line,
+                                              str(self._orig_status or
+                                                  self.status or "000").split()[0],
                                               self.response_length or "-", delta)
 
     def log_error(self, msg: str, *args: Any) -> None:
@@ -562,7 +590,8 @@ class WSGIHandler(HandlerState):
         return environ if environ is None or isinstance(environ, kind) else kind(environ)
 
     def handle_error(self, t: Any, v: Any, tb: Any) -> None:
-        """Called with what the application raised: report it to the hub, and answer 500 if that is still possible.
+        """Called with what the application raised: report it to the hub, and answer 500 if
+        that is still possible.
 
         A kill and SystemExit are not reported, end the connection, and are raised again.
         """

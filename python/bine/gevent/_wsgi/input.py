@@ -5,14 +5,15 @@ from typing import Any, Iterator, List, Optional
 try:
     from httptools import HttpParserError, HttpRequestParser
 except ImportError as error:
-    raise ImportError('gevent.pywsgi parses HTTP with httptools, which is not installed: pip install "pybine[gevent]"') from error
+    raise ImportError('gevent.pywsgi parses HTTP with httptools, which is not installed: pip '
+                      'install "pybine[gevent]"') from error
 
 # What a connection waits for: the watcher (watch.py) gives each its time.
 IDLE, HEAD, BODY, SENDING, WORKING = range(5)
 
 _BLOCK = 65536
-# What is around the chunks of a body, extensions and trailers too, may take six bytes for each of the body's, which is a chunk for each byte, and
-# so many more.
+# What is around the chunks of a body, extensions and trailers too, may take six bytes for each of
+# the body's, which is a chunk for each byte, and so many more.
 _MOST_FRAMING = 16384
 
 
@@ -39,12 +40,14 @@ class _Raw:
 
 
 class Reader:
-    """The receiving side of a connection, buffered: a file that is read, and what the watcher needs to know.
+    """The receiving side of a connection, buffered: a file that is read, and what the
+    watcher needs to know.
 
     All methods that read may switch, and raise what recv() of the socket raises.
     """
 
-    __slots__ = ("closed", "stage", "step", "cut", "seen_step", "seen_since", "acknowledged", "_recv", "_data", "_sock")
+    __slots__ = ("closed", "stage", "step", "cut", "seen_step", "seen_since", "acknowledged",
+                 "_recv", "_data", "_sock")
 
     def __init__(self, sock: Any, recv: Any = None) -> None:
         self._sock = sock
@@ -54,7 +57,8 @@ class Reader:
         self.stage = HEAD  # a client that connects and says nothing is slow with its first request
         self.step = 0
         self.cut: Optional[str] = None
-        # Of the watcher: the step it saw last, since when in seconds of monotonic(), and how many bytes the client had confirmed.
+        # Of the watcher: the step it saw last, since when in seconds of monotonic(), and how many
+        # bytes the client had confirmed.
         self.seen_step = -1
         self.seen_since = 0.0
         self.acknowledged: Optional[int] = -1
@@ -65,7 +69,8 @@ class Reader:
         return _Raw(self._sock)
 
     def head(self, longest_line: int, longest: int) -> bytes:
-        """The head of the next request up to and with its empty line; b"" at the end of the stream. InvalidClientRequest: it is too long."""
+        """The head of the next request up to and with its empty line; b"" at the end of the stream.
+        InvalidClientRequest: it is too long."""
         data = self._data
         if not data:
             data = self._recv(_BLOCK)
@@ -138,7 +143,8 @@ class Reader:
                 return data[:size]
             self._data = b""
             return data
-        return b"" if size == 0 or self.closed else self._more(_BLOCK if size < 0 else min(size, 4 * _BLOCK))
+        return (b"" if size == 0 or self.closed
+                else self._more(_BLOCK if size < 0 else min(size, 4 * _BLOCK)))
 
     def read(self, size: Optional[int] = -1) -> bytes:
         """`size` bytes, fewer only at the end of the stream; all up to there if it is negative."""
@@ -196,8 +202,9 @@ class _Events:
 
 
 class _Chunks:
-    """Takes the chunks of a body apart. The parser does not tell where in its input the message ended, but a chunked message ends with an empty
-    line: it is fed up to one empty line at a time."""
+    """Takes the chunks of a body apart. The parser does not tell where in its input the
+    message ended, but a chunked message ends with an empty line: it is fed up to one
+    empty line at a time."""
 
     __slots__ = ("_parser", "_parts", "_open", "_last", "_framing")
 
@@ -217,7 +224,8 @@ class _Chunks:
         return not self._open
 
     def feed(self, reader: Reader) -> bytes:
-        """Bytes of the body that arrive next; b"" if it has ended. What follows it stays in the reader."""
+        """Bytes of the body that arrive next; b"" if it has ended. What follows it
+        stays in the reader."""
         while self._open:
             data = reader.read1()
             if not data:
@@ -257,8 +265,9 @@ class _Chunks:
 class Input:
     """wsgi.input: the body of one request, by its length or in chunks, never a byte more.
 
-    A body that ends too early or is malformed raises an IOError, which the handler answers with 400 if the application lets it through. The
-    first read of a body that the client holds back until it is asked (Expect: 100-continue) asks it. Reading may switch.
+    A body that ends too early or is malformed raises an IOError, which the handler answers with 400
+    if the application lets it through. The first read of a body that the client holds back until it
+    is asked (Expect: 100-continue) asks it. Reading may switch.
     """
 
     socket: Any = None  # to say 100 Continue on, once
@@ -269,7 +278,8 @@ class Input:
     _chunks: Optional[_Chunks] = None
     _pending = b""
 
-    def __init__(self, rfile: Any, content_length: Optional[int], socket: Any = None, chunked_input: bool = False) -> None:
+    def __init__(self, rfile: Any, content_length: Optional[int], socket: Any = None,
+                 chunked_input: bool = False) -> None:
         self.rfile = rfile
         self.content_length = content_length
         if socket is not None:
@@ -283,7 +293,8 @@ class Input:
             sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _some(self, most: int = -1) -> bytes:
-        """Bytes of the body that come next, at most `most` unless it is negative; b"" at its end."""
+        """Bytes of the body that come next, at most `most` unless it is negative;
+        b"" at its end."""
         data = self._pending
         if data:
             self._pending = b""
@@ -313,7 +324,8 @@ class Input:
             return b""
         data = self.rfile.read1(left if most < 0 else min(left, most))
         if not data:
-            raise InvalidClientInput("unexpected end of file while reading request at position %s" % self.position)
+            raise InvalidClientInput("unexpected end of file while reading request at position %s" %
+                                     self.position)
         self.position += len(data)
         return data
 
@@ -382,7 +394,8 @@ class Input:
     next = __next__
 
     def _finish(self, most: int) -> bool:
-        """Read what the application left of the body, at most about `most` bytes. False: more is left, and the connection must be closed."""
+        """Read what the application left of the body, at most about `most` bytes. False: more is
+        left, and the connection must be closed."""
         if not self.chunked_input and self.position >= (self.content_length or 0):
             return True
         if self.socket is not None:

@@ -4,12 +4,14 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from .input import InvalidClientRequest
 
-from httptools import (HttpParserError, HttpParserInvalidMethodError, HttpParserInvalidURLError, HttpParserUpgrade,  # isort: skip
+from httptools import (HttpParserError, HttpParserInvalidMethodError, HttpParserInvalidURLError,
+                       HttpParserUpgrade,  # isort: skip
                        HttpRequestParser)
 
 
 class _Names(Dict[bytes, Optional[str]]):
-    """The environment's key for a header's name; None for names with an underscore, which would look like others with a hyphen."""
+    """The environment's key for a header's name; None for names with an underscore, which would
+    look like others with a hyphen."""
 
     def __missing__(self, name: bytes) -> Optional[str]:
         key: Optional[str] = None
@@ -26,16 +28,18 @@ _names = _Names()
 
 
 class _Events:
-    """What a parser reports to. It asks for each of these once, when it is made, and keeps no reference to the object. Bound methods of built-in
-    objects cost it no Python frame."""
+    """What a parser reports to. It asks for each of these once, when it is made, and keeps no
+    reference to the object. Bound methods of built-in objects cost it no Python frame."""
 
     __slots__ = ("on_header",)
-    on_url = on_headers_complete = on_body = on_message_begin = on_message_complete = on_chunk_header = on_chunk_complete = None
+    on_url = on_headers_complete = on_body = on_message_begin = on_message_complete = None
+    on_chunk_header = on_chunk_complete = None
     on_header: Callable[..., Any]
 
 
 class HeadParser(_Events):
-    """Parses request heads of one connection. Names and values of the last one are in `fields`; each name once, unless `pairs` is not None."""
+    """Parses request heads of one connection. Names and values of the last one are in `fields`;
+    each name once, unless `pairs` is not None."""
 
     __slots__ = ("fields", "pairs", "_parser")
 
@@ -62,15 +66,18 @@ class HeadParser(_Events):
             self._again(head, error)
         variables = {_names[name]: value.decode("latin-1") for name, value in fields.items()}
         # find(), as `in` first makes an exception that says bytes are no number.
-        if len(variables) != head.count(b"\r\n") - 2 or head.find(b" \r\n") >= 0 or head.find(b"\t\r\n") >= 0:
+        if (len(variables) != head.count(b"\r\n") - 2 or head.find(b" \r\n") >= 0 or
+            head.find(b"\t\r\n") >= 0):
             return self._collect(head)
         return variables
 
     def _again(self, head: bytes, error: HttpParserError) -> None:
-        """What the parser refuses and we accept: bytes beyond ASCII in the target, as gevent does."""
+        """What the parser refuses and we accept: bytes beyond ASCII in the target,
+        as gevent does."""
         if isinstance(error, HttpParserInvalidMethodError):
             method = head.split(b" ", 1)[0]
-            raise InvalidClientRequest("Invalid HTTP method: %r" % method[:40], 501 if method.isalnum() else 400) from None
+            raise InvalidClientRequest("Invalid HTTP method: %r" % method[:40],
+                                       501 if method.isalnum() else 400) from None
         line, rest = head.split(b"\r\n", 1)
         if isinstance(error, HttpParserInvalidURLError) and not line.isascii():
             quoted = b"".join(b"%%%02X" % byte if byte > 126 else bytes((byte,)) for byte in line)
@@ -90,7 +97,8 @@ class HeadParser(_Events):
         events.on_header = lambda name, value: pairs.append((name, value.rstrip(b" \t")))
         line, rest = head.split(b"\r\n", 1)
         try:
-            HttpRequestParser(events).feed_data((b"GET / HTTP/1.1" if not line.isascii() else line) + b"\r\n" + rest)
+            HttpRequestParser(events).feed_data((b"GET / HTTP/1.1" if not line.isascii()
+                                                 else line) + b"\r\n" + rest)
         except HttpParserUpgrade:
             pass
         variables: Dict[Optional[str], str] = {}
@@ -114,7 +122,8 @@ class HeadParser(_Events):
 
 
 def check_coding(coding: str, length: Optional[str], version: Optional[str]) -> None:
-    """InvalidClientRequest: a Transfer-Encoding that two servers may read differently, or that we do not have."""
+    """InvalidClientRequest: a Transfer-Encoding that two servers may read differently, or
+    that we do not have."""
     if length is not None:
         raise InvalidClientRequest("Transfer-Encoding and Content-Length")
     if version != "HTTP/1.1":

@@ -4,16 +4,19 @@ from typing import Any, ClassVar, Dict, FrozenSet, Optional
 
 
 class HandlerState:
-    """The attributes of WSGIHandler. In slots, as CPython reads and writes those without a dict, and a class attribute as their default would hide that
-    way from it. WSGIHandler sets each of them when it is made, but for those that a subclass has as attributes of its class: these are the values
-    until a request sets others. Subclasses may add attributes of their own."""
+    """The attributes of WSGIHandler. In slots, as CPython reads and writes those without a dict,
+    and a class attribute as their default would hide that way from it. WSGIHandler sets each of
+    them when it is made, but for those that a subclass has as attributes of its class: these are
+    the values until a request sets others. Subclasses may add attributes of their own."""
 
     __slots__ = (
         "socket", "client_address", "server", "rfile", "connection_upgraded", "close_connection",
-        "requestline", "command", "path", "request_version", "content_length", "environ", "wsgi_input", "application", "time_start", "time_finish",
-        "result", "status", "_orig_status", "code", "response_headers", "response_length", "response_use_chunked", "headers_sent",
-        "provided_date", "provided_content_length",
-        "_parser", "_watcher", "_head", "_line", "_headers", "_variables", "_connection", "_linger", "_no_body", "_left", "_send_error",
+        "requestline", "command", "path", "request_version",
+        "content_length", "environ", "wsgi_input", "application", "time_start", "time_finish",
+        "result", "status", "_orig_status", "code", "response_headers", "response_length",
+        "response_use_chunked", "headers_sent", "provided_date", "provided_content_length",
+        "_parser", "_watcher", "_head", "_line", "_headers", "_variables", "_connection", "_linger",
+        "_no_body", "_left", "_send_error",
     )
 
     socket: Any
@@ -57,7 +60,8 @@ class HandlerState:
     _left: Optional[int]  # bytes of the body that Content-Length still promises
     _send_error: Optional[OSError]
 
-    _own: ClassVar[FrozenSet[str]] = frozenset()  # the slots whose names stand for something else in a subclass
+    # The slots whose names stand for something else in a subclass.
+    _own: ClassVar[FrozenSet[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -70,12 +74,15 @@ class HandlerState:
             self._begin_but_own()
             return
         self.requestline = self.command = self.path = self.request_version = None
-        self.application = self.environ = self.wsgi_input = self.result = self.status = self._orig_status = self.code = None
+        self.application = self.environ = self.wsgi_input = self.result = None
+        self.status = self._orig_status = self.code = None
         self.response_headers = self.provided_date = self.provided_content_length = None
-        self.close_connection = self.connection_upgraded = self.headers_sent = self.response_use_chunked = False
+        self.close_connection = self.connection_upgraded = False
+        self.headers_sent = self.response_use_chunked = False
         self.content_length = self.response_length = 0
         self.time_start = self.time_finish = 0
-        self._watcher = self._line = self._headers = self._connection = self._left = self._send_error = None
+        self._watcher = self._line = self._headers = self._connection = None
+        self._left = self._send_error = None
         self._linger = self._no_body = False
         self._head = b""
         self._variables = {}

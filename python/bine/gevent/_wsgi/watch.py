@@ -1,7 +1,8 @@
 """The greenlet that cuts off clients which keep a server waiting.
 
-Connections count the steps they take (Reader.step) and say what they wait for (Reader.stage). The watcher looks at all of them now and then: one
-that has taken no step within the time for what it waits for is cut off. So no request pays for a timer. While the server drains, after close(),
+Connections count the steps they take (Reader.step) and say what they wait for (Reader.stage). The
+watcher looks at all of them now and then: one that has taken no step within the time for what it
+waits for is cut off. So no request pays for a timer. While the server drains, after close(),
 connections that wait for a request have a short time only.
 """
 
@@ -27,10 +28,11 @@ def _acknowledged(sock: Any) -> Optional[int]:
 
 
 class Watcher:
-    """Watches the connections of one server: `server` has the attributes header_timeout, keepalive_timeout, body_timeout, send_timeout, in
-    seconds, or None."""
+    """Watches the connections of one server: `server` has the attributes header_timeout,
+    keepalive_timeout, body_timeout, send_timeout, in seconds, or None."""
 
-    #: A connection that waits for a request is closed after so many seconds once the server takes no new ones.
+    #: A connection that waits for a request is closed after so many seconds once the
+    #: server takes no new ones.
     grace = 2.0
 
     def __init__(self, server: Any) -> None:
@@ -94,7 +96,8 @@ class Watcher:
                 reader.seen_step, reader.seen_since, reader.acknowledged = reader.step, now, -1
                 continue
             limit = limits[reader.stage]
-            if limit is not None and now - reader.seen_since >= limit and not self._progresses(reader, now):
+            if (limit is not None and now - reader.seen_since >= limit and
+                not self._progresses(reader, now)):
                 self._cut_off(reader, limit)
 
     @staticmethod
@@ -111,7 +114,8 @@ class Watcher:
     @staticmethod
     def _cut_off(reader: Reader, limit: float) -> None:
         reader.cut = "%g s" % limit
-        # Of socket.socket, as SSLSocket's own takes TLS down first. The side that the handler waits on ends.
+        # Of socket.socket, as SSLSocket's own takes TLS down first. The side that the
+        # handler waits on ends.
         how = _socket.SHUT_RD if reader.stage in (IDLE, HEAD, BODY) else _socket.SHUT_RDWR
         try:
             _socket.socket.shutdown(reader._sock, how)

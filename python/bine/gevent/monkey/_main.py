@@ -17,7 +17,8 @@ Run the program with everything patched, as by patch_all().
 
 
 def main() -> None:
-    """Run the program that sys.argv names, patched as its options say; SystemExit with a message if they say nothing that can be done."""
+    """Run the program that sys.argv names, patched as its options say; SystemExit with a message if
+    they say nothing that can be done."""
     code = patch_all.__code__
     known = code.co_varnames[:code.co_argcount]
     if {"-h", "--help"} & set(sys.argv[1:2]):
@@ -31,6 +32,7 @@ def main() -> None:
         print(_usage, end="")
         return
     if verbose:
-        print("gevent.monkey.patch_all(%s)" % ", ".join("%s=%s" % flag for flag in sorted(flags.items())), file=sys.stderr)
+        print("gevent.monkey.patch_all(%s)" %
+              ", ".join("%s=%s" % flag for flag in sorted(flags.items())), file=sys.stderr)
     patch_all(**flags)
     _bine.run(args, module)

@@ -17,7 +17,8 @@ _done: Dict[str, bool] = {}  # the arguments of the patch_all() calls until now
 
 
 def _module(name: str, *families: str) -> bool:
-    """Patch what is behind a module of the standard library, which `families` of libc calls are (those of the table if none are given)."""
+    """Patch what is behind a module of the standard library, which `families` of libc calls are
+    (those of the table if none are given)."""
     target = import_module(name)
     source = import_module("bine.gevent." + _SOURCES.get(name, name))
     of_module, names = NAMES[name]
@@ -37,7 +38,8 @@ def patch_os() -> None:
 
 
 def patch_queue() -> None:
-    """Make the queues of the module queue cooperative: Python's locks become so, of which they are made. Threads stay threads."""
+    """Make the queues of the module queue cooperative: Python's locks become so, of which they are
+    made. Threads stay threads."""
     _module("queue")
 
 
@@ -50,9 +52,10 @@ def patch_contextvars() -> None:
     """Nothing to do: contextvars belong to the greenlet by construction."""
 
 
-def patch_thread(threading: bool = True, _threading_local: bool = True, Event: bool = True, logging: bool = True,
-                 existing_locks: bool = True) -> None:
-    """Make locks cooperative and new threads greenlets, whatever the flags say, which gevent needs: locks that exist and those of logging as well."""
+def patch_thread(threading: bool = True, _threading_local: bool = True, Event: bool = True,
+                 logging: bool = True, existing_locks: bool = True) -> None:
+    """Make locks cooperative and new threads greenlets, whatever the flags say, which gevent needs:
+    locks that exist and those of logging as well."""
     if _module("_thread"):
         if threading:
             _module("threading")
@@ -77,7 +80,8 @@ def patch_ssl() -> None:
 
 
 def patch_select(aggressive: bool = True) -> None:
-    """Make select, poll and epoll cooperative. `aggressive` removes nothing: gevent takes away what it cannot make cooperative."""
+    """Make select, poll and epoll cooperative. `aggressive` removes nothing: gevent takes away what
+    it cannot make cooperative."""
     _module("select")
     _module("selectors")
 
@@ -97,7 +101,8 @@ def patch_builtins() -> None:
 
 
 def patch_signal() -> None:
-    """Have handlers of signals run while greenlets wait, and the module signal work in every greenlet of the main thread."""
+    """Have handlers of signals run while greenlets wait, and the module signal work in every
+    greenlet of the main thread."""
     _module("signal")
 
 
@@ -106,14 +111,19 @@ def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> N
     _bine.patch_sys(stdin, stdout, stderr)
 
 
-def patch_all(socket: bool = True, dns: bool = True, time: bool = True, select: bool = True, thread: bool = True, os: bool = True,
-              ssl: bool = True, subprocess: bool = True, sys: bool = False, aggressive: bool = True, Event: bool = True, builtins: bool = True,
-              signal: bool = True, queue: bool = True, contextvars: bool = True, **kwargs: Any) -> bool:
-    """Make every blocking call of Python and of all C extensions cooperative; flags leave families out.
+def patch_all(socket: bool = True, dns: bool = True, time: bool = True, select: bool = True,
+              thread: bool = True, os: bool = True, ssl: bool = True, subprocess: bool = True,
+              sys: bool = False, aggressive: bool = True, Event: bool = True, builtins: bool = True,
+              signal: bool = True, queue: bool = True, contextvars: bool = True,
+              **kwargs: Any) -> bool:
+    """Make every blocking call of Python and of all C extensions cooperative; flags
+    leave families out.
 
-    Further arguments reach the subscribers of the events, `file=True` this function too: then opening and syncing of regular files lets
-    other greenlets run. True if it was done. False if a subscriber of GeventWillPatchAllEvent raised DoNotPatch, or an earlier call did
-    all this. A call with other flags than an earlier one adds to it, with a MonkeyPatchWarning. Any thread. It does not switch.
+    Further arguments reach the subscribers of the events, `file=True` this function too: then
+    opening and syncing of regular files lets other greenlets run. True if it was done. False if
+    a subscriber of GeventWillPatchAllEvent raised DoNotPatch, or an earlier call did all this.
+    A call with other flags than an earlier one adds to it, with a MonkeyPatchWarning. Any
+    thread. It does not switch.
     """
     from .. import events
 
@@ -121,7 +131,8 @@ def patch_all(socket: bool = True, dns: bool = True, time: bool = True, select: 
     if _done and flags == _done and not kwargs:
         return False
     if _done and flags != _done:
-        warnings.warn("Patching more than once patches the union of what the calls ask for", MonkeyPatchWarning, stacklevel=2)
+        warnings.warn("Patching more than once patches the union of what the calls ask for",
+                      MonkeyPatchWarning, stacklevel=2)
     try:
         events.notify_and_call_entry_points(events.GeventWillPatchAllEvent(flags, kwargs))
     except events.DoNotPatch:
@@ -138,7 +149,8 @@ def patch_all(socket: bool = True, dns: bool = True, time: bool = True, select: 
 def _patch_standard(flags: Dict[str, bool]) -> None:
     """In gevent's order."""
     this = _sys.modules[__name__]
-    for name in ("os", "thread", "time", "socket", "select", "ssl", "subprocess", "builtins", "signal", "queue", "contextvars", "sys"):
+    for name in ("os", "thread", "time", "socket", "select", "ssl", "subprocess", "builtins",
+                 "signal", "queue", "contextvars", "sys"):
         if name == "socket" and flags["socket"]:
             patch_socket(dns=flags["dns"])
         elif flags[name]:

@@ -1,10 +1,12 @@
 """Look-ups of names (gevent.resolver): the kinds of hub.resolver.
 
-`config.resolver` (GEVENT_RESOLVER) chooses one: bine (the default), thread, block, dnspython, ares. A program that calls socket.getaddrinfo() gets
-the runtime's own look-ups in any case; hub.resolver is for programs that ask a resolver by name, and for those that want another one.
+`config.resolver` (GEVENT_RESOLVER) chooses one: bine (the default), thread, block, dnspython, ares.
+A program that calls socket.getaddrinfo() gets the runtime's own look-ups in any case; hub.resolver
+is for programs that ask a resolver by name, and for those that want another one.
 
-Each has gethostbyname, gethostbyname_ex, getaddrinfo, gethostbyaddr and getnameinfo with the arguments, results and exceptions of the module socket
-(socket.gaierror, socket.herror; TypeError and UnicodeError for arguments that make no sense), and close().
+Each has gethostbyname, gethostbyname_ex, getaddrinfo, gethostbyaddr and getnameinfo with the
+arguments, results and exceptions of the module socket (socket.gaierror, socket.herror; TypeError
+and UnicodeError for arguments that make no sense), and close().
 """
 
 import socket
@@ -14,9 +16,11 @@ __all__ = ["AbstractResolver"]
 
 
 class AbstractResolver:
-    """What the resolvers that ask name servers themselves have in common. A subclass has _addresses() and _name().
+    """What the resolvers that ask name servers themselves have in common. A subclass has
+    _addresses() and _name().
 
-    Numeric hosts and services, and names of /etc/hosts, are answered without a question. Switches: maybe."""
+    Numeric hosts and services, and names of /etc/hosts, are answered without a
+    question. Switches: maybe."""
 
     def __init__(self, hub: Any = None) -> None:
         """`hub`: whose resolver it is (None: the current one)."""
@@ -29,7 +33,8 @@ class AbstractResolver:
         return "<%s.%s at 0x%x>" % (type(self).__module__, type(self).__name__, id(self))
 
     def _addresses(self, host: str, family: int) -> Tuple[str, List[str], List[Tuple[int, str]]]:
-        """The canonical name, the other names, and (family, address) of each address, of AF_INET, AF_INET6 or both (AF_UNSPEC). socket.gaierror."""
+        """The canonical name, the other names, and (family, address) of each address, of AF_INET,
+        AF_INET6 or both (AF_UNSPEC). socket.gaierror."""
         raise NotImplementedError
 
     def _name(self, address: str) -> Tuple[str, List[str]]:
@@ -48,20 +53,26 @@ class AbstractResolver:
         canonical, aliases, addresses = self._addresses(name, socket.AF_INET)
         return canonical, aliases, [address for _, address in addresses]
 
-    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> List[Any]:
+    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0,
+                    flags: int = 0) -> List[Any]:
         """As socket.getaddrinfo()."""
-        if not host or flags & socket.AI_NUMERICHOST or family not in (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6):
-            return socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST if host else flags)
+        if (not host or flags & socket.AI_NUMERICHOST or
+            family not in (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6)):
+            return socket.getaddrinfo(host, port, family, type, proto,
+                                      flags | socket.AI_NUMERICHOST if host else flags)
         name = _text(host)
         numeric = _numeric(name, family)
         if numeric is not None:
-            return socket.getaddrinfo(name, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+            return socket.getaddrinfo(name, port, family, type, proto,
+                                      flags | socket.AI_NUMERICHOST)
         # First the port: a service that does not exist is told before anybody is asked.
-        socket.getaddrinfo("::1" if family == socket.AF_INET6 else "127.0.0.1", port, 0, type, proto, socket.AI_NUMERICHOST)
+        socket.getaddrinfo("::1" if family == socket.AF_INET6 else "127.0.0.1", port, 0, type,
+                           proto, socket.AI_NUMERICHOST)
         canonical, _, addresses = self._addresses(name, family)
         found: List[Any] = []
         for kind, address in addresses:
-            found.extend(socket.getaddrinfo(address, port, kind, type, proto, socket.AI_NUMERICHOST))
+            found.extend(socket.getaddrinfo(address, port, kind, type, proto,
+                                            socket.AI_NUMERICHOST))
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         if flags & socket.AI_CANONNAME:
@@ -81,7 +92,8 @@ class AbstractResolver:
         """As socket.getnameinfo()."""
         if flags & socket.NI_NUMERICHOST or not isinstance(sockaddr, tuple):
             return socket.getnameinfo(sockaddr, flags)
-        host, service = socket.getnameinfo(sockaddr, flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST)
+        host, service = socket.getnameinfo(sockaddr,
+                                           flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST)
         try:
             host = self._name(host.partition("%")[0])[0]
         except socket.herror:
@@ -93,7 +105,8 @@ class AbstractResolver:
 def _text(name: Any) -> str:
     """The name as text that name servers know. TypeError, UnicodeError."""
     if isinstance(name, str):
-        return name.encode("ascii").decode() if name.isascii() else name.encode("idna").decode("ascii")
+        return (name.encode("ascii").decode() if name.isascii()
+                else name.encode("idna").decode("ascii"))
     if isinstance(name, (bytes, bytearray)):
         return bytes(name).decode("ascii")
     raise TypeError("a name is str or bytes, not %s" % type(name).__name__)

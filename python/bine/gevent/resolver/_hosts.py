@@ -5,11 +5,13 @@ import socket
 from typing import Dict, List, Optional, Tuple
 
 PATH = "/etc/hosts"
-Entry = Tuple[str, List[str], List[Tuple[int, str]]]  # the first name, the others, (family, address) of each
+# The first name, the others, (family, address) of each.
+Entry = Tuple[str, List[str], List[Tuple[int, str]]]
 
 
 class Hosts:
-    """The file as it is when somebody asks: it is read again when it has changed. Does not switch."""
+    """The file as it is when somebody asks: it is read again when it has changed.
+    Does not switch."""
 
     def __init__(self, path: str = PATH) -> None:
         self._path = path

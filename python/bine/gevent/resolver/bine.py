@@ -1,4 +1,5 @@
-"""The runtime's own look-ups (config.resolver = "bine"): libc's, made on threads of the runtime, equal ones of a thread's greenlets only once."""
+"""The runtime's own look-ups (config.resolver = "bine"): libc's, made on threads of the runtime,
+equal ones of a thread's greenlets only once."""
 
 import socket
 from typing import Any, List, Tuple
@@ -22,7 +23,8 @@ class Resolver(AbstractResolver):
         """As socket.gethostbyname_ex()."""
         return socket.gethostbyname_ex(hostname)
 
-    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> List[Any]:
+    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0,
+                    flags: int = 0) -> List[Any]:
         """As socket.getaddrinfo()."""
         return socket.getaddrinfo(host, port, family, type, proto, flags)
 

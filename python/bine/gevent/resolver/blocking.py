@@ -1,4 +1,5 @@
-"""Look-ups that block the thread (config.resolver = "block"): for programs that may not have threads, before they fork for instance."""
+"""Look-ups that block the thread (config.resolver = "block"): for programs that may not have
+threads, before they fork for instance."""
 
 import socket
 from typing import Any, List, Tuple
@@ -20,7 +21,8 @@ class Resolver(AbstractResolver):
         """As socket.gethostbyname_ex()."""
         return _bine.call_blocking(socket.gethostbyname_ex, hostname)
 
-    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> List[Any]:
+    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0,
+                    flags: int = 0) -> List[Any]:
         """As socket.getaddrinfo()."""
         return _bine.call_blocking(socket.getaddrinfo, host, port, family, type, proto, flags)
 

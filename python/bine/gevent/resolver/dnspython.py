@@ -1,7 +1,8 @@
-"""Look-ups by the package dnspython (config.resolver = "dnspython"): its own questions to the name servers, without threads.
+"""Look-ups by the package dnspython (config.resolver = "dnspython"): its own questions to the name
+servers, without threads.
 
-config.resolver_nameservers and config.resolver_timeout count. The order of addresses is the name server's, IPv4 first; libc would sort them.
-ImportError if dnspython is not installed.
+config.resolver_nameservers and config.resolver_timeout count. The order of addresses is the name
+server's, IPv4 first; libc would sort them. ImportError if dnspython is not installed.
 """
 
 import socket
@@ -22,7 +23,8 @@ monkey._patch("socket", "select", "dns")
 
 
 class Resolver(AbstractResolver):
-    """Asks the name servers of /etc/resolv.conf or of config.resolver_nameservers, after /etc/hosts. Only the caller's greenlet waits."""
+    """Asks the name servers of /etc/resolv.conf or of config.resolver_nameservers, after
+    /etc/hosts. Only the caller's greenlet waits."""
 
     def __init__(self, hub: Any = None) -> None:
         super().__init__(hub)
@@ -51,13 +53,16 @@ class Resolver(AbstractResolver):
                 if family in (socket.AF_UNSPEC, kind):
                     answer = self._ask(host, name)
                     found += [(int(kind), str(record.address)) for record in answer.rrset or ()]
-                    canonical = answer.canonical_name.to_text(omit_final_dot=True) if answer.rrset else canonical
+                    canonical = (answer.canonical_name.to_text(omit_final_dot=True) if answer.rrset
+                                 else canonical)
         except dns.resolver.NXDOMAIN:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
         except dns.exception.Timeout as error:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution") from error
+            raise socket.gaierror(socket.EAI_AGAIN,
+                                  "Temporary failure in name resolution") from error
         except dns.resolver.NoNameservers as error:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution") from error
+            raise socket.gaierror(socket.EAI_AGAIN,
+                                  "Temporary failure in name resolution") from error
         except dns.exception.DNSException as error:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from error
         if not found:
@@ -74,7 +79,8 @@ class Resolver(AbstractResolver):
             raise socket.herror(2, "Host name lookup failure") from error
         except dns.exception.DNSException:
             answer = None
-        names = [] if answer is None else [record.target.to_text(omit_final_dot=True) for record in answer.rrset or ()]
+        names = ([] if answer is None
+                 else [record.target.to_text(omit_final_dot=True) for record in answer.rrset or ()])
         if not names:
             raise socket.herror(1, "Unknown host")
         return names[0], names[1:]

@@ -25,16 +25,19 @@ class Resolver(AbstractResolver):
 
     def gethostbyname_ex(self, hostname: Any) -> Tuple[str, List[str], List[str]]:
         """As socket.gethostbyname_ex()."""
-        found: Tuple[str, List[str], List[str]] = self.pool.apply(socket.gethostbyname_ex, (hostname,))
+        found: Tuple[str, List[str], List[str]] = self.pool.apply(
+            socket.gethostbyname_ex, (hostname,))
         return found
 
-    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> List[Any]:
+    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0,
+                    flags: int = 0) -> List[Any]:
         """As socket.getaddrinfo()."""
         return list(self.pool.apply(socket.getaddrinfo, (host, port, family, type, proto, flags)))
 
     def gethostbyaddr(self, ip_address: Any) -> Tuple[str, List[str], List[str]]:
         """As socket.gethostbyaddr()."""
-        found: Tuple[str, List[str], List[str]] = self.pool.apply(socket.gethostbyaddr, (ip_address,))
+        found: Tuple[str, List[str], List[str]] = self.pool.apply(
+            socket.gethostbyaddr, (ip_address,))
         return found
 
     def getnameinfo(self, sockaddr: Any, flags: int) -> Tuple[str, str]:
