@@ -175,11 +175,32 @@ static int send_range(struct bine_http *http, int file, const struct stat *about
     return bine_http_answer_file(http, file, (off_t)begin, (size_t)size);
 }
 
+static char *put_hex(char *to, uint64_t number)
+{
+    int shift = 60;
+    while (shift > 0 && !(number >> shift))
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *to++ = "0123456789abcdef"[number >> shift & 15];
+    return to;
+}
+
+/* The file's time and size. `tag` has room for three numbers of 16 digits, and five more bytes. */
+static void format_tag(const struct stat *about, char *tag)
+{
+    *tag++ = '"';
+    tag = put_hex(tag, (uint64_t)about->st_mtim.tv_sec);
+    *tag++ = '.';
+    tag = put_hex(tag, (uint64_t)about->st_mtim.tv_nsec);
+    *tag++ = '-';
+    tag = put_hex(tag, (uint64_t)about->st_size);
+    memcpy(tag, "\"", 2);
+}
+
 static int send_file(struct bine_http *http, int file, const struct stat *about, const char *name)
 {
-    char tag[48], changed[BINE_HTTP_DATE + 1];
-    snprintf(tag, sizeof tag, "\"%llx.%lx-%llx\"", (unsigned long long)about->st_mtim.tv_sec,
-             (unsigned long)about->st_mtim.tv_nsec, (unsigned long long)about->st_size);
+    char tag[3 * 16 + 5], changed[BINE_HTTP_DATE + 1];
+    format_tag(about, tag);
     bine_http_date_format(about->st_mtim.tv_sec, changed);
     if (bine_http_set_header(http, "Last-Modified", changed) != 0 ||
         bine_http_set_header(http, "ETag", tag) != 0)
