@@ -35,6 +35,23 @@ typedef struct bine_hub_figures {
  * no hub). Switches: no. */
 BINE_API int bine_hub_read_figures(bine_hub_figures *figures, size_t size);
 
+/* How often greenlets parked for one reason. */
+typedef struct bine_park_count {
+    const char *verb; /* "recv fd", "mutex", "sleep" ...; a constant */
+    uint64_t parks;
+} bine_park_count;
+
+/* Count from now on how often greenlets of the calling thread park, by verb. Without this call
+ * nothing is counted, and parks cost nothing for it. Makes the thread's hub if there is none.
+ * Returns 0, also if it counts already, or -1 with ENOMEM or EAGAIN. Switches: no. */
+BINE_API int bine_hub_count_parks(void);
+
+/* Store what was counted for the calling thread in `counts`, the verb with the most parks first,
+ * at most `room` of them. "yield" counts greenlets that let others run and stayed ready. Returns
+ * how many verbs there are, which may be more than `room`, or 0 if nothing was counted. `counts`
+ * may be NULL if room is 0. Switches: no. */
+BINE_API size_t bine_hub_read_park_counts(bine_park_count *counts, size_t room);
+
 /* Have the hub's thread run function(arg) soon, between two greenlets. The function must not block;
  * it may spawn. Functions that one thread posts run in the order of posting. Any thread may call
  * it. Returns 0, or -1 with EINVAL, ENOMEM, or ESRCH (the hub's thread has ended). Switches: no. */

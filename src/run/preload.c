@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum {
-    CANNOT_RUN = 126 /* as a shell's */
+    CANNOT_RUN = 126, /* as a shell's */
+    PARKS = 20,       /* verbs that --stats prints, those with the most parks */
 };
 
 static pid_t process;
@@ -42,6 +43,7 @@ static void forget_preload(const char *own)
 static void print_figures(void)
 {
     bine_hub_figures figures;
+    bine_park_count parks[PARKS];
     /* Not for its children, which have written nothing of the parent's either. */
     if (getpid() != process || bine_hub_read_figures(&figures, sizeof figures) != 0)
         return;
@@ -51,6 +53,10 @@ static void print_figures(void)
             (unsigned long long)figures.own_threads, (unsigned long long)figures.switches,
             bine_poller_name(), (unsigned long long)figures.turns,
             (unsigned long long)figures.blocking_calls);
+    size_t count = bine_hub_read_park_counts(parks, PARKS);
+    for (size_t i = 0; i < count && i < PARKS; i++)
+        dprintf(STDERR_FILENO, "bine run: parked %llu times: %s\n",
+                (unsigned long long)parks[i].parks, parks[i].verb);
 }
 
 __attribute__((constructor)) static void run_begin(void)
@@ -68,8 +74,10 @@ __attribute__((constructor)) static void run_begin(void)
     }
     process = getpid();
     const char *printer = getenv("BINE_RUN_STATS");
-    if (printer && atoi(printer) == process)
+    if (printer && atoi(printer) == process) {
+        bine_hub_count_parks();
         atexit(print_figures);
+    }
     if (getenv("BINE_RUN_NO_CHILDREN")) {
         forget_preload(own);
         unsetenv("BINE_RUN_NO_CHILDREN");

@@ -79,6 +79,8 @@ wait "$server"
 check echo_status 7 $?
 server=
 contains figures "threads made 301" "$(cat "$work/figures")"
+contains parks_by_verb "times: recv fd" "$(cat "$work/figures")"
+contains parks_of_the_root "times: accept fd" "$(cat "$work/figures")"
 
 echo "# $passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]

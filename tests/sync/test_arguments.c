@@ -138,6 +138,8 @@ static void hubs(void)
     EXCEPTED(bine_strerror, "has words for every number");
     EXCEPTED(bine_hub_get, "has no arguments");
     EXCEPTED(bine_hub_exists, "has no arguments");
+    EXCEPTED(bine_hub_count_parks, "has no arguments");
+    EXCEPTED(bine_hub_read_park_counts, "NULL with no room is allowed");
     EXCEPTED(bine_hub_greenlets, "has no arguments");
     EXCEPTED(bine_poller_name, "has no arguments");
     EXCEPTED(bine_simulate, "takes any seed");

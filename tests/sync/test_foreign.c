@@ -183,6 +183,8 @@ static const char *const without_object[] = {
     "bine_dump",
     "bine_hub_get",
     "bine_hub_exists",
+    "bine_hub_count_parks",
+    "bine_hub_read_park_counts",
     "bine_check",
     "bine_error_passes",
     "bine_interruptions",

@@ -16,7 +16,7 @@
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "park.h"
-#include "park_times.h"
+#include "park_notes.h"
 #include "schedule.h"
 #include "streak.h"
 #include "trace.h"
@@ -435,7 +435,7 @@ void bine_hub_set_driver(struct bine_hub *hub, struct bine_driver *driver)
 
 void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 {
-    hub->around = bine_park_times_around(hub, around);
+    hub->around = bine_park_notes_around(hub, around);
     hub->attended = hub->around || hub->exception_globals;
 }
 

@@ -208,12 +208,14 @@ struct bine_hub {
     /* How many records there are, in use or free. The ready queue has room for so many, and each
      * has a timer. */
     size_t records_made;
-    /* When each greenlet parked last, by its number, if `timed` (park_times.h). `around` is then
-     * what notes it, and around_timed what bine_hub_set_around was given. */
+    /* When each greenlet parked last, by its number, if `timed` (park_times.h). */
     int64_t *park_times;
     size_t park_times_room;
     bool timed;
-    const struct bine_around *around_timed;
+    struct bine_park_counts *park_counts; /* NULL: parks are not counted (park_counts.c) */
+    /* What bine_hub_set_around was given, if parks are noted: `around` is then what notes them
+     * (park_notes.h). */
+    const struct bine_around *around_noted;
     int default_stack_class;
     struct bine_driver futex_driver; /* driver_futex.c */
     atomic_int futex_woken;
@@ -267,7 +269,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 /* What was set last. */
 static inline const struct bine_around *bine_hub_get_around(const struct bine_hub *hub)
 {
-    return hub->timed ? hub->around_timed : hub->around;
+    return hub->timed || hub->park_counts ? hub->around_noted : hub->around;
 }
 
 /* Sets the exchange whose `pass` is called at each switch from now on. NULL: none. `exchange` must

@@ -168,7 +168,11 @@ void bine_yield(struct bine_hub *hub)
         return;
     hub->streak = 0;
     const struct bine_around *around = hub->around;
-    void *left = around ? around->leave(hub, g) : NULL;
+    void *left = NULL;
+    if (around) {
+        g->verb = NULL; /* it does not park */
+        left = around->leave(hub, g);
+    }
     /* Not before `leave`, which may make others ready. */
     bine_ready_push(&hub->ready, g);
     bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));

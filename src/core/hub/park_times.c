@@ -7,13 +7,14 @@
 #include "hub.h"
 #include "libc/free.h"
 #include "libc/layout.h"
+#include "park_notes.h"
 
 BINE_LAYOUT(park_time_rows) = {
     BINE_FIELD("hub", struct bine_hub, park_times),
     BINE_FIELD("hub", struct bine_hub, park_times_room),
 };
 
-static void note(struct bine_hub *hub, const struct bine_greenlet *g)
+void bine_park_times_note(struct bine_hub *hub, const struct bine_greenlet *g)
 {
     size_t number = g->timer / 2;
     if (number >= hub->park_times_room) {
@@ -28,56 +29,18 @@ static void note(struct bine_hub *hub, const struct bine_greenlet *g)
     hub->park_times[number] = bine_hub_now(hub);
 }
 
-static void *times_leave(struct bine_hub *hub, struct bine_greenlet *g)
-{
-    const struct bine_around *inner = hub->around_timed;
-    note(hub, g);
-    return inner ? inner->leave(hub, g) : NULL;
-}
-
-static void times_back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
-{
-    const struct bine_around *inner = hub->around_timed;
-    if (inner)
-        inner->back(hub, g, left, error);
-}
-
-static int times_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
-                        unsigned flags)
-{
-    const struct bine_around *inner = hub->around_timed;
-    return inner ? inner->refuse(hub, g, error, object, flags) : error;
-}
-
-static void times_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
-{
-    const struct bine_around *inner = hub->around_timed;
-    if (inner)
-        inner->interrupted(hub, g);
-}
-
-static const struct bine_around times = {times_leave, times_back, times_refuse, times_interrupted};
-
-const struct bine_around *bine_park_times_around(struct bine_hub *hub,
-                                                 const struct bine_around *around)
-{
-    if (!hub->timed)
-        return around;
-    hub->around_timed = around;
-    return &times;
-}
-
 static int times_begin(struct bine_hub *hub)
 {
     hub->timed = true;
-    bine_hub_set_around(hub, NULL);
+    bine_park_notes_changed(hub, NULL);
     return 0;
 }
 
 static void times_end(struct bine_hub *hub)
 {
+    const struct bine_around *around = bine_hub_get_around(hub);
     hub->timed = false;
-    bine_hub_set_around(hub, hub->around_timed);
+    bine_park_notes_changed(hub, around);
     bine_free(hub->park_times);
     hub->park_times = NULL;
     hub->park_times_room = 0;

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -502,4 +503,43 @@ TEST(errors_have_words)
     CHECK_STRING(bine_strerror(ENODATA), "The stream ended in the middle");
     CHECK_STRING(bine_strerror(ENOENT), strerror(ENOENT));
     CHECK_STRING(bine_strerror(99999), strerror(99999));
+}
+
+/* ---- parks by verb --------------------------------------------------------------------------- */
+
+static uint64_t parks_of(const char *verb)
+{
+    bine_park_count counts[32];
+    size_t count = bine_hub_read_park_counts(counts, 32);
+    CHECK_LE(count, (size_t)32);
+    for (size_t i = 1; i < count; i++)
+        CHECK_GE(counts[i - 1].parks, counts[i].parks);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(counts[i].verb, verb) == 0)
+            return counts[i].parks;
+    return 0;
+}
+
+static void *sleep_thrice(void *arg)
+{
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(bine_sleep(1));
+    return arg;
+}
+
+TEST(parks_are_counted_by_verb_once_that_is_asked_for)
+{
+    CHECK_OK(bine_sleep(1));
+    CHECK_EQ(bine_hub_read_park_counts(NULL, 0), (size_t)0);
+    CHECK_OK(bine_hub_count_parks());
+    CHECK_OK(bine_hub_count_parks());
+    bine_greenlet *g = bine_spawn(sleep_thrice, NULL);
+    CHECK_OK(bine_join(g, NULL, BINE_FOREVER));
+    CHECK_EQ(parks_of("sleep"), (uint64_t)3);
+    CHECK_EQ(parks_of("join"), (uint64_t)1);
+    uint64_t yields = parks_of("yield");
+    CHECK_OK(bine_sleep(0));
+    CHECK_EQ(parks_of("yield"), yields + 1);
+    CHECK_EQ(parks_of("sleep"), (uint64_t)3);
+    CHECK_GE(bine_hub_read_park_counts(NULL, 0), (size_t)3);
 }
