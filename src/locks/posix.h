@@ -52,6 +52,10 @@ int bine_pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mute
 int bine_pthread_cond_signal(pthread_cond_t *condition);
 int bine_pthread_cond_broadcast(pthread_cond_t *condition);
 
+/* Another greenlet may hold it while it waits for something else, so one that finds it taken lets
+ * others run. */
+int bine_pthread_spin_lock(pthread_spinlock_t *lock);
+
 int bine_sem_wait(sem_t *semaphore);
 int bine_sem_timedwait(sem_t *semaphore, const struct timespec *until);
 int bine_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until);

@@ -138,6 +138,8 @@ static long answer(const ucontext_t *context)
     case SYS_vfork:
         return -ENOSYS;
     case SYS_set_robust_list: /* the kernel's are the carrier's */
+        bine_dispatch_robust((void *)r[REG_RDI]);
+        return 0;
     case SYS_rseq:
         return 0;
     case SYS_sched_setaffinity: /* of a thread that is being made, by its attributes */
@@ -167,7 +169,7 @@ static void caught(int number, siginfo_t *info, void *context)
     } else {
         struct sigaction usual = {.sa_handler = SIG_DFL};
         bine_libc.sigaction(number, &usual, NULL);
-        raise(number);
+        bine_libc.raise(number);
     }
 }
 

@@ -39,6 +39,8 @@ struct bine_birth {
 /* Called in the handler when libc asks for a thread. Returns the record to fill in, or NULL if the
  * current greenlet is not making one. */
 struct bine_birth *bine_dispatch_birth(void);
+/* Called in the handler when the thread names the list of robust locks that it holds. */
+void bine_dispatch_robust(void *head);
 /* Called in the handler when the thread calls exit. */
 _Noreturn void bine_dispatch_exit(void);
 

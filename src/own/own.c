@@ -19,6 +19,8 @@
 static const char *refusal = BINE_ARCH_THREADS ? "the library is built with a sanitizer"
                                                : "Bine knows how to make them on x86-64 only";
 
+void (*bine_own_begins)(struct bine_hub *hub);
+
 #if BINE_OWN_THREADS
 
 #include <linux/futex.h>
@@ -34,7 +36,8 @@ struct own {
     void (*discard)(void *);
     void *value;
     int error;
-    bool born;
+    bool born, begun, over;
+    struct robust_list_head *robust;
     jmp_buf leave; /* to the frame below that of `run` */
 };
 
@@ -88,12 +91,50 @@ static void *reap(void *arg)
     return NULL;
 }
 
+/* What the kernel does with locks whose owner ends (set_robust_list(2)): the next one that takes
+ * them is told. */
+static void give_up_robust(struct robust_list_head *head, const struct robust_list *entry, pid_t id)
+{
+    unsigned *word =
+        (unsigned *)(((uintptr_t)entry & ~(uintptr_t)1) + (uintptr_t)head->futex_offset);
+    unsigned was = __atomic_load_n(word, __ATOMIC_RELAXED);
+    do {
+        if ((was & FUTEX_TID_MASK) != (unsigned)id)
+            return;
+    } while (!__atomic_compare_exchange_n(word, &was, (was & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
+                                          false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    if (was & FUTEX_WAITERS)
+        bine_libc.syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void end_robust(struct robust_list_head *head, pid_t id)
+{
+    const struct robust_list *pending = head ? head->list_op_pending : NULL;
+    const struct robust_list *entry = head ? head->list.next : NULL;
+    for (int i = 0; entry && entry != &head->list && i < ROBUST_LIST_LIMIT; i++) {
+        const struct robust_list *next = entry->next; /* the lock may be another's from here on */
+        if (entry != pending)
+            give_up_robust(head, entry, id);
+        entry = (const struct robust_list *)((uintptr_t)next & ~(uintptr_t)1);
+    }
+    if (pending)
+        give_up_robust(head, pending, id);
+}
+
+void bine_dispatch_robust(void *head)
+{
+    struct bine_hub *hub = bine_hub_here();
+    if (bine_own_here(hub))
+        own_of(hub->current)->robust = head;
+}
+
 /* On the stack that is given up: nothing may be done with it before another greenlet runs. */
 void bine_dispatch_exit(void)
 {
     struct bine_hub *hub = bine_hub_here();
     struct bine_greenlet *g = hub->current;
     struct own *own = own_of(g);
+    end_robust(own->robust, own->birth.id);
     /* What destructors have made anew. */
     bine_greenlet_begin_end(hub, g, false);
     g->attention = 0;
@@ -113,6 +154,7 @@ static void run_is_over(void *arg)
     /* In the child of its fork it is the thread. */
     if (g->flags & BINE_G_ROOT)
         return;
+    own->over = true;
     bine_greenlet_begin_end(g->hub, g, true);
     bine_dispatch_catch();
 }
@@ -122,7 +164,10 @@ static void *begin(void *arg)
     struct own *own = arg;
     struct bine_greenlet *g = own->greenlet;
     bine_dispatch_pass();
+    own->begun = true;
     pthread_cleanup_push(run_is_over, own);
+    if (bine_own_begins)
+        bine_own_begins(g->hub);
     if (g->attention & BINE_A_KILLED) {
         own->error = ECANCELED;
         if (own->discard)
@@ -299,6 +344,16 @@ int bine_own_ready(struct bine_hub *hub)
     return 0;
 }
 
+bool bine_own_lives(const struct bine_greenlet *g)
+{
+    return g->stack_class == BINE_CLASS_OWN && !own_of(g)->over;
+}
+
+bool bine_own_takes_signals(const struct bine_greenlet *g)
+{
+    return g->flags & BINE_G_ROOT || (bine_own_lives(g) && own_of(g)->begun);
+}
+
 uint64_t bine_own_made(const struct bine_hub *hub)
 {
     return hub->own ? hub->own->made : 0;
@@ -391,6 +446,17 @@ pid_t bine_own_id(const struct bine_hub *hub)
 {
     (void)hub;
     return 0;
+}
+
+bool bine_own_lives(const struct bine_greenlet *g)
+{
+    (void)g;
+    return false;
+}
+
+bool bine_own_takes_signals(const struct bine_greenlet *g)
+{
+    return g->flags & BINE_G_ROOT;
 }
 
 uint64_t bine_own_made(const struct bine_hub *hub)

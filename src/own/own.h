@@ -37,6 +37,15 @@ static inline bool bine_own_here(const struct bine_hub *hub)
     return hub && hub->current->stack_class == BINE_CLASS_OWN;
 }
 
+/* Does g, a greenlet with a thread of its own, not end yet? */
+bool bine_own_lives(const struct bine_greenlet *g);
+/* Can handlers of signals run as g? It is the root, or has a thread of its own which runs the
+ * program's code. */
+bool bine_own_takes_signals(const struct bine_greenlet *g);
+/* Set by a layer above: called in each greenlet with a thread of its own before it runs code of the
+ * program. */
+extern void (*bine_own_begins)(struct bine_hub *hub);
+
 /* How many were made on this hub. */
 uint64_t bine_own_made(const struct bine_hub *hub);
 

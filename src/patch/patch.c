@@ -238,8 +238,10 @@ int bine_patch_own_threads(const char *object)
     if (add_rule(BINE_RULE_GREENLETS, object, 0) != 0)
         return -1;
     /* Threads that wait for each other wait for ever, in a program that was written for threads. */
-    if (!atomic_exchange(&bine_threads_own, true))
-        bine_hub_here()->external++;
+    if (!atomic_exchange(&bine_threads_own, true)) {
+        bine_thread_own_hub_of_main = bine_hub_here();
+        bine_thread_own_hub_of_main->external++;
+    }
     return 0;
 }
 

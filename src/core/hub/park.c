@@ -231,14 +231,18 @@ int bine_interrupt(bine_greenlet *g, int error)
     return 0;
 }
 
+void bine_greenlet_signalled(struct bine_greenlet *g, bool restart)
+{
+    if (g->state != BINE_PARKED || !(g->park_flags & BINE_PARK_SIGNALS))
+        return;
+    if (restart && (g->park_flags & BINE_PARK_RESTARTS))
+        return;
+    bine_end_wait(g, EINTR);
+}
+
 void bine_hub_signalled(struct bine_hub *hub, bool restart)
 {
-    struct bine_greenlet *root = hub->root;
-    if (root->state != BINE_PARKED || !(root->park_flags & BINE_PARK_SIGNALS))
-        return;
-    if (restart && (root->park_flags & BINE_PARK_RESTARTS))
-        return;
-    bine_end_wait(root, EINTR);
+    bine_greenlet_signalled(hub->root, restart);
 }
 
 static void (*signal_hook)(struct bine_hub *hub);

@@ -99,6 +99,9 @@ void bine_yield(struct bine_hub *hub);
  * only notes the fact and wakes the driver. */
 void bine_hub_signalled(struct bine_hub *hub, bool restart);
 
+/* The same for any greenlet of the calling thread, whose handler ran or is about to. */
+void bine_greenlet_signalled(struct bine_greenlet *g, bool restart);
+
 /* A handler that Bine does not know of interrupted the driver (signals are not patched). Ends only
  * parks that no handler restarts. */
 static inline void bine_hub_signalled_unknown(struct bine_hub *hub)

@@ -131,7 +131,7 @@ static void overflow_handle(int signal_number, siginfo_t *info, void *context)
     struct sigaction default_action = {.sa_handler = SIG_DFL};
     bine_libc.sigaction(signal_number, &default_action, NULL);
     if (info->si_code <= 0)
-        raise(signal_number);
+        bine_libc.raise(signal_number);
 }
 
 static void install(void)

@@ -207,6 +207,13 @@ int hook_pthread_cond_broadcast(pthread_cond_t *condition)
     return bine_pthread_cond_broadcast(condition);
 }
 
+int hook_pthread_spin_lock(pthread_spinlock_t *lock)
+{
+    if (!bine_hook_here(BINE_PATCH_THREAD))
+        return bine_libc.pthread_spin_lock(lock);
+    return bine_pthread_spin_lock(lock);
+}
+
 int hook_pthread_barrier_wait(pthread_barrier_t *barrier)
 {
     if (!bine_hook_active(BINE_PATCH_THREAD))

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "patch/signals/signals.h"
+#include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
+#include "patch/threads/thread_greenlets.h"
 
 /* ---- handlers ------------------------------------------------------------------------------- */
 
@@ -257,4 +259,32 @@ int hook_sigpause(int bits)
 int hook___sigpause(int number_or_bits, int is_number)
 {
     return is_number ? hook___xpg_sigpause(number_or_bits) : hook_sigpause(number_or_bits);
+}
+
+/* ---- of the thread that calls ---------------------------------------------------------------- */
+
+int hook_raise(int number)
+{
+    pthread_t self = bine_libc.pthread_self();
+    struct bine_hub *hub =
+        bine_hook_active(BINE_PATCH_SIGNAL) && !bine_vforked ? bine_thread_own_hub(self) : NULL;
+    if (!hub || hub != bine_hub_here())
+        return bine_libc.raise(number);
+    int error = bine_signal_directed(hub, self, number, SI_TKILL, (union sigval){0});
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
+}
+
+int hook_sigpending(sigset_t *set)
+{
+    struct bine_hub *hub = bine_hook_active(BINE_PATCH_SIGNAL) ? bine_hub_here() : NULL;
+    int result = bine_libc.sigpending(set);
+    uint64_t directed =
+        hub ? bine_signal_directed_pending(bine_greenlet_state_of(hub->current, false)) : 0;
+    for (int number = 1; result == 0 && directed; number++, directed >>= 1)
+        if (directed & 1)
+            sigaddset(set, number);
+    return result;
 }

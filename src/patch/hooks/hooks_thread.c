@@ -11,6 +11,7 @@
 #include <bine/wait.h>
 
 #include "own/own.h"
+#include "patch/signals/signals.h"
 #include "patch/table/hook.h"
 #include "patch/threads/cancellation.h"
 #include "patch/threads/thread_greenlets.h"
@@ -279,11 +280,17 @@ static pthread_t real(pthread_t thread)
 
 int hook_pthread_kill(pthread_t thread, int signal)
 {
+    struct bine_hub *hub = bine_thread_own_hub(thread);
+    if (hub)
+        return bine_signal_directed(hub, thread, signal, SI_TKILL, (union sigval){0});
     return bine_libc.pthread_kill(real(thread), signal);
 }
 
 int hook_pthread_sigqueue(pthread_t thread, int signal, const union sigval value)
 {
+    struct bine_hub *hub = bine_thread_own_hub(thread);
+    if (hub)
+        return bine_signal_directed(hub, thread, signal, SI_QUEUE, value);
     return bine_libc.pthread_sigqueue(real(thread), signal, value);
 }
 

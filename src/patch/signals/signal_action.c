@@ -75,6 +75,14 @@ void bine_signal_call(const struct sigaction *action, int number, siginfo_t *inf
     }
 }
 
+bool bine_signal_for_itself;
+
+bool bine_signal_handler_runs(void)
+{
+    struct bine_hub *hub = bine_hub_here();
+    return running.depth && !(hub && bine_signal_handler_was_left(hub)) && running.depth;
+}
+
 bool bine_signal_handler_was_left(struct bine_hub *hub)
 {
     if (running.depth == 0)
@@ -111,7 +119,10 @@ static void signal_action_run(int number, siginfo_t *info, void *context)
     struct sigaction action = {.sa_flags = 0};
     unpack(packed, &action);
     struct bine_hub *hub = bine_hub_here();
-    if (hub)
+    bool for_itself = hub && bine_signal_for_itself && hub->main_thread;
+    if (for_itself)
+        bine_signal_for_itself = false;
+    else if (hub)
         signal_action_note(hub, (packed >> FLAGS_SHIFT) & RESTART);
     if (!bine_signal_has_handler(&action))
         return;

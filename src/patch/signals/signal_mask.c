@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "libc/carrier.h"
+#include "own/own.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "signals.h"
@@ -54,10 +55,17 @@ __attribute__((constructor)) static void signal_mask_register_ends(void)
     bine_hub_on_fork(signal_mask_hub_forked);
 }
 
-static const sigset_t *own_mask(struct bine_greenlet *g)
+static const sigset_t *own_mask(const struct bine_greenlet *g)
 {
-    struct bine_greenlet_state *state = g->slots[BINE_SLOT_PATCH];
+    const struct bine_greenlet_state *state = g->slots[BINE_SLOT_PATCH];
     return state && state->has_mask ? &state->mask : NULL;
+}
+
+/* Has g a mask that is not the thread's? */
+static bool differs(const struct masks *masks, const struct bine_greenlet *g)
+{
+    const sigset_t *own = own_mask(g);
+    return own && bits_of(own) != bits_of(&masks->base);
 }
 
 /* ---- the kernel's mask ----------------------------------------------------------------------- */
@@ -78,7 +86,7 @@ static void set_kernel(const struct masks *masks, const sigset_t *mask)
 static void *signal_mask_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct masks *masks = masks_here;
-    if (own_mask(g))
+    if (differs(masks, g))
         set_kernel(masks, &masks->base);
     return masks->inner ? masks->inner->leave(hub, g) : NULL;
 }
@@ -88,9 +96,8 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
     struct masks *masks = masks_here;
     if (masks->inner)
         masks->inner->back(hub, g, left, error);
-    const sigset_t *own = own_mask(g);
-    if (own)
-        set_kernel(masks, own);
+    if (differs(masks, g))
+        set_kernel(masks, own_mask(g));
 }
 
 static int signal_mask_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error,
@@ -105,6 +112,20 @@ static void interrupted(struct bine_hub *hub, struct bine_greenlet *g)
         masks_here->inner->interrupted(hub, g);
 }
 
+/* A thread has a mask of its own, which the main thread's changes do not change. Those that began
+ * before there was a record have the one that the thread had so far. */
+static void give_masks(struct bine_hub *hub, const sigset_t *mask)
+{
+    for (struct bine_greenlet *g = hub->all; g; g = g->all_next) {
+        struct bine_greenlet_state *state =
+            bine_own_lives(g) ? bine_greenlet_state_of(g, true) : NULL;
+        if (state) {
+            state->mask = *mask;
+            state->has_mask = true;
+        }
+    }
+}
+
 /* This thread's masks with the hub told to call us. NULL: ENOMEM. */
 static struct masks *masks_of(struct bine_hub *hub)
 {
@@ -117,6 +138,7 @@ static struct masks *masks_of(struct bine_hub *hub)
             (struct bine_around){signal_mask_leave, back, signal_mask_refuse, interrupted};
         bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &masks->base);
         masks_here = masks;
+        give_masks(hub, &masks->base);
     }
     if (bine_hub_get_around(hub) != &masks->around) {
         masks->inner = bine_hub_get_around(hub);
@@ -127,15 +149,16 @@ static struct masks *masks_of(struct bine_hub *hub)
 
 static void signal_mask_greenlet_ended(struct bine_greenlet *g, struct bine_greenlet_state *state)
 {
-    (void)g;
-    if (state->has_mask)
+    if (state->has_mask && differs(masks_here, g))
         set_kernel(masks_here, &masks_here->base);
+    bine_signal_directed_drop(state);
     bine_signal_pipe_ended(state);
 }
 
 static void signal_mask_hub_ended(struct bine_hub *hub)
 {
     struct masks *masks = masks_here;
+    bine_signal_directed_drop(hub->root->slots[BINE_SLOT_PATCH]);
     if (!masks)
         return;
     if (bine_hub_get_around(hub) == &masks->around)
@@ -159,6 +182,7 @@ static void signal_mask_hub_forked(struct bine_hub *hub)
     }
     bine_signal_pipe_forked(state);
     bine_signal_wait_forked();
+    bine_signal_directed_drop(state);
     if (state)
         state->has_mask = state->has_pipe = false;
 }
@@ -191,11 +215,17 @@ static int combine(int how, const sigset_t *set, uint64_t *now)
     return 0;
 }
 
-static int mask_of_root(int how, const sigset_t *set, sigset_t *old)
+static const sigset_t *current_mask(const struct masks *masks, struct bine_hub *hub)
 {
-    struct masks *masks = masks_here;
+    const sigset_t *own = own_mask(hub->current);
+    return own ? own : &masks->base;
+}
+
+static int mask_of_root(struct bine_hub *hub, int how, const sigset_t *set, sigset_t *old)
+{
+    struct masks *masks = set && hub->owns ? masks_of(hub) : masks_here;
     if (!masks)
-        return bine_libc.pthread_sigmask(how, set, old);
+        return set && hub->owns ? ENOMEM : bine_libc.pthread_sigmask(how, set, old);
     uint64_t now = bits_of(&masks->base);
     int error = set ? combine(how, set, &now) : 0; /* first: `old` may be `set` */
     if (error)
@@ -209,14 +239,11 @@ static int mask_of_root(int how, const sigset_t *set, sigset_t *old)
     return 0;
 }
 
-int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
+static int mask_of_current(struct bine_hub *hub, int how, const sigset_t *set, sigset_t *old)
 {
-    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
-    if (!hub)
-        return bine_libc.pthread_sigmask(how, set, old);
     struct bine_greenlet *g = hub->current;
     if (g == hub->root)
-        return mask_of_root(how, set, old);
+        return mask_of_root(hub, how, set, old);
     struct masks *masks = masks_of(hub);
     struct bine_greenlet_state *state = masks ? bine_greenlet_state_of(g, true) : NULL;
     if (!state)
@@ -230,19 +257,66 @@ int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
         *old = *before;
     if (set) {
         set_bits(&state->mask, now);
-        state->has_mask = now != bits_of(&masks->base);
+        state->has_mask = now != bits_of(&masks->base) || bine_own_lives(g);
         set_kernel(masks, &state->mask);
     }
     return 0;
 }
 
-/* ---- for greenlets that wait ----------------------------------------------------------------- */
-
-static const sigset_t *current_mask(const struct masks *masks, struct bine_hub *hub)
+int bine_signal_mask(int how, const sigset_t *set, sigset_t *old)
 {
-    const sigset_t *own = own_mask(hub->current);
-    return own ? own : &masks->base;
+    struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
+    if (!hub)
+        return bine_libc.pthread_sigmask(how, set, old);
+    int error = mask_of_current(hub, how, set, old);
+    const struct bine_greenlet_state *state = hub->current->slots[BINE_SLOT_PATCH];
+    if (!error && state && state->directed)
+        bine_signal_directed_unblocked(hub);
+    return error;
 }
+
+uint64_t bine_signal_mask_of(const struct bine_greenlet *g)
+{
+    const struct bine_greenlet_state *state = g->slots[BINE_SLOT_PATCH];
+    sigset_t now;
+    if (state && state->suspended)
+        return state->suspended_mask;
+    if (state && state->has_mask)
+        return bits_of(&state->mask);
+    if (masks_here)
+        return bits_of(&masks_here->base);
+    bine_libc.pthread_sigmask(SIG_SETMASK, NULL, &now);
+    return bits_of(&now);
+}
+
+uint64_t bine_signal_mask_held(void)
+{
+    const struct masks *masks = masks_here;
+    uint64_t bits = 0;
+    for (int number = 1; masks && masks->any_held && number < NSIG; number++)
+        if (masks->held[number])
+            bits |= bit_of(number);
+    return bits;
+}
+
+void bine_signal_mask_inherit(struct bine_hub *hub, struct bine_greenlet *g)
+{
+    const struct masks *masks = masks_here;
+    struct bine_greenlet_state *state = masks ? bine_greenlet_state_of(g, true) : NULL;
+    if (!state)
+        return;
+    state->mask = *current_mask(masks, hub);
+    state->has_mask = true;
+}
+
+void bine_signal_thread_begins(struct bine_hub *hub)
+{
+    if (masks_here && differs(masks_here, hub->current))
+        set_kernel(masks_here, own_mask(hub->current));
+    bine_signal_directed_unblocked(hub);
+}
+
+/* ---- for greenlets that wait ----------------------------------------------------------------- */
 
 static void change_held(struct masks *masks, const sigset_t *set, int by)
 {

@@ -68,7 +68,7 @@ static void signal_pipe_run(int number, siginfo_t *info, void *context)
     struct sigaction end = {.sa_handler = SIG_DFL};
     sigemptyset(&end.sa_mask);
     bine_libc.sigaction(SIGPIPE, &end, NULL);
-    raise(SIGPIPE);
+    bine_libc.raise(SIGPIPE);
 }
 
 static int put_aside(void)

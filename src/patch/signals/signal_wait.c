@@ -8,15 +8,27 @@
  */
 #include <bine/io.h>
 #include <errno.h>
+#include <string.h>
 
 #include "core/hub/signalled.h"
 #include "libc/carrier.h"
+#include "own/own.h"
+#include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "signals.h"
 
-static int signal_wait_take(const sigset_t *set, siginfo_t *info)
+static uint64_t bits_of(const sigset_t *set)
 {
-    return bine_libc.sigtimedwait(set, info, &(struct timespec){0, 0});
+    uint64_t bits;
+    memcpy(&bits, set, sizeof bits);
+    return bits;
+}
+
+/* What was sent to the thread comes first. */
+static int signal_wait_take(struct bine_greenlet_state *state, const sigset_t *set, siginfo_t *info)
+{
+    int number = bine_signal_directed_take(state, bits_of(set), info);
+    return number ? number : bine_libc.sigtimedwait(set, info, &(struct timespec){0, 0});
 }
 
 /* 0, or an error number: ETIME (the deadline), EINTR, ECANCELED, ETIMEDOUT ... */
@@ -46,7 +58,9 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
         return bine_libc.sigtimedwait(set, info, timeout);
     bine_streak_firmly(hub);
     int saved = errno;
-    int number = signal_wait_take(set, info);
+    struct bine_greenlet_state *state =
+        bine_greenlet_state_of(hub->current, bine_own_takes_signals(hub->current));
+    int number = signal_wait_take(state, set, info);
     if (number > 0 || errno != EAGAIN || (timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
         return number;
     int64_t deadline = INT64_MAX;
@@ -58,13 +72,17 @@ int bine_signal_timedwait(const sigset_t *set, siginfo_t *info, const struct tim
         return -1;
     }
     bine_signal_mark signals = bine_signals_now(hub);
+    if (state)
+        state->awaited = bits_of(set);
     int fd = bine_libc.signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     do {
         error = bine_signals_since(hub, signals, BINE_PARK_SIGNALS)
                     ? EINTR
                     : wait_until_pending(hub, fd, deadline);
-        number = signal_wait_take(set, info);
+        number = signal_wait_take(state, set, info);
     } while (number < 0 && errno == EAGAIN && !error);
+    if (state)
+        state->awaited = 0;
     if (fd >= 0)
         bine_close(fd);
     bine_signal_mask_unhold(hub, set);
@@ -80,7 +98,7 @@ static BINE_CARRIED struct bine_waiter *pausing_;
 
 static void signalled(struct bine_hub *hub)
 {
-    (void)hub;
+    bine_signal_directed_noted(hub);
     struct bine_waiter *waiter = pausing;
     pausing = NULL;
     while (waiter) {
@@ -112,6 +130,24 @@ static void signal_wait_forget(struct bine_waiter *waiter)
         }
 }
 
+/* Has the current greenlet's list a signal that this mask lets through? Then it gets it, errno is
+ * EINTR, and the call is over. Otherwise what is sent to it ends the wait that follows. */
+static bool suspend_gets_directed(struct bine_hub *hub, struct bine_greenlet_state *state,
+                                  const sigset_t *mask)
+{
+    state->suspended_mask = mask ? bits_of(mask) : bine_signal_mask_of(hub->current);
+    state->suspended = true;
+    if (!(bine_signal_directed_pending(state) & ~state->suspended_mask))
+        return false;
+    sigset_t before;
+    bine_libc.pthread_sigmask(SIG_SETMASK, mask, &before);
+    bine_signal_directed_unblocked(hub);
+    bine_libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+    state->suspended = false;
+    errno = EINTR;
+    return true;
+}
+
 int bine_signal_suspend(const sigset_t *mask)
 {
     struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
@@ -120,7 +156,11 @@ int bine_signal_suspend(const sigset_t *mask)
     /* What ran before this call does not end it. */
     if (atomic_load(&hub->signals))
         bine_hub_take_signals(hub);
-    struct bine_waiter waiter = {.greenlet = hub->current, .next = pausing};
+    struct bine_greenlet *g = hub->current;
+    struct bine_greenlet_state *state = bine_greenlet_state_of(g, bine_own_takes_signals(g));
+    if (state && suspend_gets_directed(hub, state, mask))
+        return -1;
+    struct bine_waiter waiter = {.greenlet = g, .next = pausing};
     pausing = &waiter;
     sigset_t before;
     int error = mask ? bine_signal_mask_lend(hub, mask, &before) : 0;
@@ -129,6 +169,8 @@ int bine_signal_suspend(const sigset_t *mask)
         if (mask)
             bine_signal_mask_return(hub, &before);
     }
+    if (state)
+        state->suspended = false;
     signal_wait_forget(&waiter);
     errno = error ? error : EINTR;
     return -1;

@@ -1,5 +1,5 @@
 /*
- * Signals in a patched process: what the hooks of the signal family are made of. There are four
+ * Signals in a patched process: what the hooks of the signal family are made of. There are five
  * concepts, a file for each:
  *
  *   signal_action.c  handlers run on the alternate stack, never on a greenlet's small one, and wake
@@ -8,6 +8,7 @@
  *                    restore it (hazard 9)
  *   signal_mask.c    the signal mask belongs to the greenlet, too
  *   signal_wait.c    waiting for signals
+ *   signal_directed.c  what is sent to one thread that is a greenlet with a thread of its own
  *
  * All functions have libc's signatures and results and may be called on any thread. Threads without
  * a hub get libc's own behaviour.
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 struct bine_hub;
@@ -37,6 +39,10 @@ void bine_signals_adopt(void);
 void bine_signals_release(void);
 /* Runs an action's handler as the kernel would. */
 void bine_signal_call(const struct sigaction *action, int number, siginfo_t *info, void *context);
+/* Does a handler run on this thread that the kernel has called? */
+bool bine_signal_handler_runs(void);
+/* The signal that comes next was sent by the greenlet to itself: it ends no wait of the root. */
+extern bool bine_signal_for_itself;
 static inline bool bine_signal_has_handler(const struct sigaction *action)
 {
     return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
@@ -66,6 +72,35 @@ int bine_signal_mask_hold(struct bine_hub *hub, const sigset_t *set);
 void bine_signal_mask_unhold(struct bine_hub *hub, const sigset_t *set);
 int bine_signal_mask_lend(struct bine_hub *hub, const sigset_t *mask, sigset_t *before);
 void bine_signal_mask_return(struct bine_hub *hub, const sigset_t *before);
+
+/* The signals that g, a greenlet of this hub, blocks. Signal N is the bit 1 << (N - 1).
+ * Those that greenlets wait for are held, and blocked in the kernel. */
+uint64_t bine_signal_mask_of(const struct bine_greenlet *g);
+uint64_t bine_signal_mask_held(void);
+/* g, which begins, gets the mask of the current greenlet for its own, as threads do. */
+void bine_signal_mask_inherit(struct bine_hub *hub, struct bine_greenlet *g);
+/* In a thread of its own, before its first step: its mask is in force, and it gets what was sent to
+ * it already. */
+void bine_signal_thread_begins(struct bine_hub *hub);
+
+/* ---- signal_directed.c ---- */
+
+/* Sends a signal to a thread of this hub, a greenlet with a thread of its own or the root. `code`
+ * is SI_TKILL or SI_QUEUE. The handler may run before it returns. Any thread. Returns 0, EINVAL or
+ * EAGAIN. */
+int bine_signal_directed(struct bine_hub *hub, pthread_t thread, int number, int code,
+                         union sigval value);
+/* thread_greenlets.c: the greenlet of this hub that has this pthread_t, or NULL. */
+extern struct bine_greenlet *(*bine_signal_target)(struct bine_hub *hub, pthread_t thread);
+/* The signals in its list; takes one of `wanted` out of it (0: there is none); empties it. `state`
+ * may be NULL. */
+uint64_t bine_signal_directed_pending(const struct bine_greenlet_state *state);
+int bine_signal_directed_take(struct bine_greenlet_state *state, uint64_t wanted, siginfo_t *info);
+void bine_signal_directed_drop(struct bine_greenlet_state *state);
+/* Delivers what the current greenlet does not block any more. */
+void bine_signal_directed_unblocked(struct bine_hub *hub);
+/* In the hub's turn: sends what handlers have noted. */
+void bine_signal_directed_noted(struct bine_hub *hub);
 
 /* ---- signal_wait.c ---- */
 

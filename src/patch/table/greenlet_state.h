@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct bine_greenlet;
 
@@ -15,6 +16,10 @@ struct bine_greenlet_state {
     bool limited; /* has been inside a library with a limit: see engine/limit.h */
     sigset_t mask;
     struct sigaction pipe;
+    struct bine_signal_item *directed; /* signals sent to it that it has not got yet */
+    uint64_t awaited;                  /* those that it waits for, in sigwait */
+    bool suspended;                    /* it is in sigsuspend or pause ... */
+    uint64_t suspended_mask;           /* ... with this mask */
     stack_t stack; /* sigaltstack of a thread that is a greenlet: remembered and not used */
 };
 

@@ -24,6 +24,7 @@
 #include "locks/parking_lot.h"
 #include "locks/posix_clock.h"
 #include "own/own.h"
+#include "patch/signals/signals.h"
 
 struct thread {
     struct bine_greenlet *greenlet;
@@ -80,6 +81,7 @@ static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread
 
 bool (*bine_thread_stays_real)(void);
 atomic_bool bine_threads_own;
+struct bine_hub *bine_thread_own_hub_of_main;
 atomic_bool bine_identity_sought;
 bool (*bine_identity_is_main)(struct bine_hub *hub);
 unsigned long bine_identity_of_main;
@@ -210,6 +212,7 @@ int bine_thread_own_create(struct bine_hub *hub, pthread_t *handle,
         return error;
     }
     thread->handle = *handle;
+    bine_signal_mask_inherit(hub, thread->greenlet);
     if (!enter(thread)) {
         /* Killed now, it does not run. Its record stays until it has ended. */
         bine_kill(thread->greenlet);
@@ -400,6 +403,39 @@ static struct bine_greenlet *greenlet_of(pthread_t handle, pthread_t *real, bool
         g = hub->current;
     }
     return g;
+}
+
+/* For signal_directed.c. */
+static struct bine_greenlet *signal_target(struct bine_hub *hub, pthread_t handle)
+{
+    pthread_t real;
+    bool known;
+    if (pthread_equal(handle, hub->thread))
+        return hub->root;
+    struct bine_greenlet *g = greenlet_of(handle, &real, &known);
+    return g && bine_own_lives(g) ? g : NULL;
+}
+
+__attribute__((constructor)) static void signal_target_set_up(void)
+{
+    bine_signal_target = signal_target;
+    bine_own_begins = bine_signal_thread_begins;
+}
+
+struct bine_hub *bine_thread_own_hub(pthread_t handle)
+{
+    struct bine_hub *main = bine_thread_own_hub_of_main, *hub = NULL;
+    if (!main || pthread_equal(handle, main->thread))
+        return main;
+    /* A handler may have interrupted whoever holds the lock of the bucket. */
+    if (main == bine_hub_here() && bine_signal_handler_runs())
+        return main;
+    struct bine_lot_bucket *bucket = bine_lot_lock((const void *)handle);
+    struct thread *thread = thread_of(bucket, handle);
+    if (thread && thread->own)
+        hub = thread->hub;
+    bine_lot_unlock(bucket);
+    return hub ? hub : pthread_is_current(handle) && bine_own_here(main) ? main : NULL;
 }
 
 int bine_thread_greenlet_attributes(pthread_t handle, pthread_attr_t *attributes)

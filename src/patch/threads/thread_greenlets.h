@@ -29,6 +29,11 @@ int bine_thread_greenlet_create(struct bine_hub *hub, pthread_t *thread,
 
 /* Do threads that are greenlets have threads of their own (src/own)? Set for good. */
 extern atomic_bool bine_threads_own;
+/* The main thread's hub, once they have. */
+extern struct bine_hub *bine_thread_own_hub_of_main;
+/* Returns the hub to whose thread a signal for this one goes, or NULL: it is a real thread. Any
+ * thread, also in handlers. */
+struct bine_hub *bine_thread_own_hub(pthread_t thread);
 /* Does what bine_thread_greenlet_create does, for such a thread. *thread is libc's. ENOTSUP: this
  * hub cannot have them. */
 int bine_thread_own_create(struct bine_hub *hub, pthread_t *thread,
