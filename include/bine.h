@@ -22,6 +22,7 @@
 #include "bine/offload.h"
 #include "bine/patch.h"
 #include "bine/pool.h"
+#include "bine/preempt.h"
 #include "bine/process.h"
 #include "bine/queue.h"
 #include "bine/reader.h"

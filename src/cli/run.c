@@ -29,13 +29,22 @@ static const char help[] =
     "docs/run.md says what is served and what is not.\n"
     "\n"
     "  --no-children  programs that it starts run as usual\n"
+    "  --preempt=MS   threads that compute for MS milliseconds let others run\n"
     "  --stats        print figures at the end, on standard error\n"
     "\n"
     "The exit status is the program's, 126 if it cannot be run so, and 127 if there is none.\n";
 
 struct options {
     bool no_children, stats;
+    const char *preempt; /* milliseconds, or NULL */
 };
+
+/* Milliseconds from 1 to 10,000, in digits. */
+static bool is_limit(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits && digits <= 5 && !text[digits] && atoi(text) >= 1 && atoi(text) <= 10000;
+}
 
 /* Returns the index of the program's name, or the exit status as a negative number; 0 is help's. */
 static int read_options(int count, char **arguments, struct options *options)
@@ -54,8 +63,10 @@ static int read_options(int count, char **arguments, struct options *options)
             options->no_children = true;
         } else if (strcmp(arguments[i], "--stats") == 0) {
             options->stats = true;
+        } else if (strncmp(arguments[i], "--preempt=", 10) == 0 && is_limit(arguments[i] + 10)) {
+            options->preempt = arguments[i] + 10;
         } else {
-            fprintf(stderr, "bine run: unknown option %s\n%s", arguments[i], help);
+            fprintf(stderr, "bine run: unknown option, or a bad value: %s\n%s", arguments[i], help);
             return -USAGE;
         }
     }
@@ -97,6 +108,8 @@ static int set_environment(const char *library, struct options options)
     if (asprintf(&all, "%s%s%s", library, before && *before ? ":" : "", before ? before : "") < 0)
         return -1;
     int failed = setenv("LD_PRELOAD", all, 1) || setenv("BINE_RUN", library, 1) ||
+                 (options.preempt ? setenv("BINE_RUN_PREEMPT", options.preempt, 1)
+                                  : unsetenv("BINE_RUN_PREEMPT")) ||
                  (options.no_children && setenv("BINE_RUN_NO_CHILDREN", "1", 1)) ||
                  (options.stats && setenv("BINE_RUN_STATS", own, 1));
     free(all);

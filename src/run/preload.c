@@ -72,6 +72,13 @@ __attribute__((constructor)) static void run_begin(void)
         say("the program cannot be patched", strerror(errno));
         _exit(CANNOT_RUN);
     }
+    const char *limit = getenv("BINE_RUN_PREEMPT");
+    if (limit && bine_preempt_start(atoi(limit) * BINE_MS) != 0) {
+        say("threads that compute cannot be interrupted",
+            errno == ENOTSUP ? "the program has an allocator of its own, or the processor no XSAVE"
+                             : strerror(errno));
+        _exit(CANNOT_RUN);
+    }
     process = getpid();
     const char *printer = getenv("BINE_RUN_STATS");
     if (printer && atoi(printer) == process) {
@@ -82,6 +89,7 @@ __attribute__((constructor)) static void run_begin(void)
         forget_preload(own);
         unsetenv("BINE_RUN_NO_CHILDREN");
         unsetenv("BINE_RUN_STATS");
+        unsetenv("BINE_RUN_PREEMPT");
         unsetenv("BINE_RUN");
     }
     errno = saved;

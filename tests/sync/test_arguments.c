@@ -148,6 +148,8 @@ static void hubs(void)
     REFUSED(bine_watchdog_start, BINE_MS - 1, NULL, NULL);
     REFUSED(bine_watchdog_start, -1, NULL, NULL);
     EXCEPTED(bine_watchdog_stop, "has no arguments");
+    REFUSED(bine_preempt_start, BINE_MS - 1);
+    EXCEPTED(bine_preempt_stop, "has no arguments");
     REFUSED(bine_trace_start, SIZE_MAX);
     EXCEPTED(bine_trace_stop, "has no arguments");
     EXCEPTED(bine_trace_write, "errno of write(2)");

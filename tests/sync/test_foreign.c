@@ -205,8 +205,8 @@ static const char *const without_object[] = {
 /* Headers of which no function takes an object of Bine's; a TLS connection is used by one greenlet
  * at a time. */
 static const char *const headers_without_objects[] = {
-    "clock.h", "io.h",     "file.h", "names.h",   "process.h", "patch.h",   "tls.h",
-    "dial.h",  "reader.h", "http.h", "metrics.h", "trace.h",   "watchdog.h"};
+    "clock.h", "io.h",     "file.h", "names.h",   "process.h", "patch.h",    "tls.h",
+    "dial.h",  "reader.h", "http.h", "metrics.h", "trace.h",   "watchdog.h", "preempt.h"};
 
 static bine_iwait *begun;
 

@@ -14,6 +14,7 @@
 
 #include "libc/carrier.h"
 #include "own/dispatch.h"
+#include "own/preempt.h"
 #include "patch/table/hook.h"
 #include "patch/table/interpreter.h"
 
@@ -162,7 +163,8 @@ int bine_signal_action_of_process(int number, const struct sigaction *action, st
 
 int bine_signal_action(int number, const struct sigaction *action, struct sigaction *old)
 {
-    if (number == SIGSYS && bine_dispatch_action(action, old))
+    if ((number == SIGSYS && bine_dispatch_action(action, old)) ||
+        bine_preempt_action(number, action, old))
         return 0;
     if (number == SIGPIPE) {
         struct bine_hub *hub = bine_hook_here(BINE_PATCH_SIGNAL);
@@ -184,7 +186,8 @@ int bine_signal_action(int number, const struct sigaction *action, struct sigact
  * and calls the one before it. */
 static bool may_be_adopted(int number)
 {
-    if (number == SIGSYS && bine_dispatch_action(NULL, NULL))
+    if ((number == SIGSYS && bine_dispatch_action(NULL, NULL)) ||
+        bine_preempt_action(number, NULL, NULL))
         return false;
     return number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
            (number < 32 || number >= SIGRTMIN);

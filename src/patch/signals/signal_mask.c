@@ -12,6 +12,7 @@
 
 #include "libc/carrier.h"
 #include "own/own.h"
+#include "own/preempt.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"
 #include "signals.h"
@@ -211,7 +212,7 @@ static int combine(int how, const sigset_t *set, uint64_t *now)
     default:
         return EINVAL;
     }
-    *now &= ~(bit_of(SIGKILL) | bit_of(SIGSTOP));
+    *now &= ~(bit_of(SIGKILL) | bit_of(SIGSTOP) | bine_preempt_unblocked());
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "core/hub/park.h"
 #include "libc/libc.h"
 #include "own/own.h"
+#include "own/preempt.h"
 
 /* ---- the state ------------------------------------------------------------------------------- */
 
@@ -100,6 +101,19 @@ void bine_cancellation_act(struct bine_hub *hub)
     bine_thread_state_of(g, false)->leaving = true;
     bine_libc.pthread_exit(PTHREAD_CANCELED);
     __builtin_unreachable();
+}
+
+/* Between two instructions. */
+static void act_if_asynchronous(struct bine_hub *hub)
+{
+    const struct bine_thread_state *state = bine_thread_state_of(hub->current, false);
+    if (state && state->asynchronous && bine_own_here(hub) && bine_cancellation_due(hub))
+        bine_cancellation_act(hub);
+}
+
+__attribute__((constructor)) static void cancellation_set_up(void)
+{
+    bine_preempt_resumes = act_if_asynchronous;
 }
 
 int bine_cancellation_set_state(struct bine_hub *hub, int wanted, int *old)
