@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# bine run: programs that know nothing of Bine, as they are.   run.sh BINE ECHO CXX STATIC URING
+# bine run: programs that know nothing of Bine, as they are.   run.sh BINE ECHO CXX STATIC URING CXX20 SPINS
 set -uo pipefail
 bine=$(realpath "$1") echo_server=$(realpath "$2") cxx=$(realpath "$3") static=$(realpath "$4") uring=$(realpath "$5")
+cxx20=$(realpath "$6") spins=$(realpath "$7")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 cleanup() {
@@ -65,6 +66,17 @@ output=$("$bine" run "$cxx" 2>&1)
 check cxx_status 3 $?
 check cxx_bad "" "$(grep -v '^good' <<<"$output" | grep -v '^Threads')"
 check cxx_one_thread 1 "$(sed -n 's/^Threads:[^0-9]*//p' <<<"$output")"
+
+output=$("$bine" run "$cxx20" 2>&1)
+check cxx20_status 4 $?
+check cxx20_bad "" "$(grep -v '^good' <<<"$output")"
+
+# ---- --preempt
+check spins "done" "$("$bine" run --preempt=2 "$spins" 2>&1)"
+"$bine" run --preempt=0 true 2>/dev/null
+check bad_limit 125 $?
+"$bine" run --preempt=2s true 2>/dev/null
+check no_number 125 $?
 
 "$bine" run --stats "$echo_server" >"$work/out" 2>"$work/figures" &
 server=$!
