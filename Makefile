@@ -19,7 +19,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
+.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -98,6 +98,12 @@ bench: ## measure Bine beside the raw limits and the peers that are installed (Q
 	@tools/setup bench
 	@tools/configure build $(MESON_OPTIONS)
 	@bench/run build $(if $(QUICK),--quick)
+
+bench-run: ## measure programs with threads under `bine run` beside plain threads (ROUNDS=5)
+	@tools/setup bench
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build bench/load bench/bine-server bench/threads-server bench/threads-core src/cli/bine src/run/libbine-run.so
+	@bench/threads/run build $(ROUNDS)
 
 bench-peers: ## install the peers (State Threads, Boost, Pth, Go), then bench
 	@tools/setup bench-peers
