@@ -158,7 +158,11 @@ static long answer(const ucontext_t *context)
  * through. */
 static void caught(int number, siginfo_t *info, void *context)
 {
-    if (info->si_code == SYS_USER_DISPATCH) {
+    if (info->si_code == SYS_USER_DISPATCH && info->si_syscall == SYS_rt_sigreturn) {
+        /* A handler of the program's has come meanwhile, and returns by libc's code. The kernel
+         * finds what was interrupted at the stack pointer of that call. */
+        ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)bine_arch_restorer;
+    } else if (info->si_code == SYS_USER_DISPATCH) {
         bine_arch_dispatch = 0;
         ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = answer(context);
         bine_arch_dispatch = 1;

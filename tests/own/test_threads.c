@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <threads.h>
 #include <unistd.h>
 
@@ -293,4 +294,37 @@ TEST(a_program_has_its_own_handler_of_sigsys)
     CHECK_EQ(handled, SIGSYS);
     CHECK_OK(sigaction(SIGSYS, NULL, &old));
     CHECK(old.sa_handler == handler);
+}
+
+static void *return_it(void *arg)
+{
+    return arg;
+}
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number)
+{
+    alarms++;
+    getppid(); /* a call that is caught, at times */
+    (void)number;
+}
+
+/* They come in the middle of what libc does for a thread, too. */
+TEST(signals_come_while_threads_begin_and_end)
+{
+    patch();
+    struct sigaction action = {.sa_handler = count_alarm, .sa_flags = SA_RESTART};
+    struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    CHECK_OK(sigaction(SIGALRM, &action, NULL));
+    CHECK_OK(setitimer(ITIMER_REAL, &often, NULL));
+    for (int i = 0; i < 3000; i++) {
+        pthread_t thread;
+        void *value;
+        CHECK_EQ(pthread_create(&thread, NULL, return_it, &steps), 0);
+        CHECK_EQ(pthread_join(thread, &value), 0);
+        CHECK(value == &steps);
+    }
+    CHECK_OK(setitimer(ITIMER_REAL, &never, NULL));
+    CHECK_GT(alarms, 10);
 }
