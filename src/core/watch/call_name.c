@@ -34,6 +34,8 @@ const char *bine_sample_call_name(long number)
         CALL(pselect6),
         CALL(epoll_pwait),
         CALL(nanosleep),
+        /* a sleep, poll or wait for a futex that io_uring or a stop has interrupted */
+        {SYS_restart_syscall, "restart_syscall (a wait that goes on)"},
         CALL(clock_nanosleep),
         CALL(futex),
         CALL(wait4),
