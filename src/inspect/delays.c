@@ -92,6 +92,21 @@ static size_t divide(const struct inspect_delays *delays, struct span *spans)
     return count;
 }
 
+/* Delays shorter than the time between two looks are chance: in most looks the queue is empty, and
+ * in some it is not. Their sum is not chance (Little's law), and so each counts as their average. */
+static void even_out(struct span *spans, size_t count, int64_t resolution)
+{
+    double sum = 0, greenlets = 0;
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].delay < resolution) {
+            sum += (double)spans[i].delay * (double)spans[i].greenlets;
+            greenlets += (double)spans[i].greenlets;
+        }
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].delay < resolution)
+            spans[i].delay = (int64_t)(sum / greenlets);
+}
+
 static int by_delay(const void *one, const void *other)
 {
     int64_t a = ((const struct span *)one)->delay, b = ((const struct span *)other)->delay;
@@ -115,6 +130,8 @@ bool inspect_delays_find(const struct inspect_delays *delays, int64_t *median, i
     size_t count = spans ? divide(delays, spans) : 0;
     double greenlets = 0;
     if (count) {
+        const struct inspect_delay_look *last = &delays->looks[delays->count - 1];
+        even_out(spans, count, (last->when - delays->looks->when) / (int64_t)(delays->count - 1));
         qsort(spans, count, sizeof *spans, by_delay);
         for (size_t i = 0; i < count; i++)
             greenlets += (double)spans[i].greenlets;

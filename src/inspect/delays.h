@@ -3,8 +3,8 @@
  *
  * The queue is first in, first out, and both of its ends only grow. So the greenlet in place n
  * became ready when the tail passed n, and ran when the head did. Both are known as well as the
- * looks are close: between two looks the counters are taken to grow evenly. A delay that is much
- * shorter than the time between two looks is an average over that time.
+ * looks are close: between two looks the counters are taken to grow evenly. Delays that are shorter
+ * than the time between two looks are not told apart: each counts as the average of all of them.
  */
 #ifndef BINE_INSPECT_DELAYS_H
 #define BINE_INSPECT_DELAYS_H

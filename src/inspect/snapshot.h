@@ -26,8 +26,8 @@ struct inspect_greenlet {
     uint64_t verb, object; /* of the wait, if it is parked */
     uint64_t site, arg, name, stack, sp;
     uint64_t python, python_state; /* its Greenlet and PyThreadState, or 0 */
-    int64_t deadline; /* absolute, CLOCK_MONOTONIC; INSPECT_NEVER: it has none */
-    int64_t since;    /* when it parked, if that is recorded; -1: it is not */
+    int64_t deadline;              /* absolute, CLOCK_MONOTONIC; INSPECT_NEVER: it has none */
+    int64_t since;                 /* when it parked, if that is recorded; -1: it is not */
     uint32_t spawner_number;
     size_t spawner;       /* its place among the greenlets, or INSPECT_NOBODY */
     uint64_t top, bottom; /* of its stack; 0: it has none, or runs on the thread's */

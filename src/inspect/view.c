@@ -236,17 +236,19 @@ static void share(char *text, size_t size, double part, double whole)
 /* In three digits. */
 static void brief(char *text, size_t size, int64_t ns)
 {
-    if (ns < 10000000)
-        snprintf(text, size,
-                 ns < 10000     ? "%.2fus"
-                 : ns < 100000  ? "%.1fus"
-                 : ns < 1000000 ? "%.0fus"
-                                : "%.2fms",
-                 (double)ns / (ns < 1000000 ? 1e3 : 1e6));
-    else if (ns < 1000000000)
-        snprintf(text, size, ns < 100000000 ? "%.1fms" : "%.0fms", (double)ns / 1e6);
-    else
-        snprintf(text, size, "%.2fs", (double)ns / 1e9);
+    static const struct {
+        int64_t below;
+        const char *format;
+        double unit;
+    } forms[] = {
+        {10, "%.0fus", 1e3},         {10000, "%.2fus", 1e3},    {100000, "%.1fus", 1e3},
+        {1000000, "%.0fus", 1e3},    {10000000, "%.2fms", 1e6}, {100000000, "%.1fms", 1e6},
+        {1000000000, "%.0fms", 1e6}, {INT64_MAX, "%.2fs", 1e9},
+    };
+    size_t i = 0;
+    while (ns >= forms[i].below && forms[i].below != INT64_MAX)
+        i++;
+    snprintf(text, size, forms[i].format, (double)ns / forms[i].unit);
 }
 
 static void put_hub(const struct inspect_view *view, const struct inspect_hub *hub, FILE *out)

@@ -49,6 +49,16 @@ TEST(a_queue_shorter_than_what_runs_between_two_looks_is_resolved_too)
     CHECK(about(median, ms / 100));
 }
 
+TEST(delays_shorter_than_the_time_between_two_looks_count_as_their_average)
+{
+    struct inspect_delays delays = {0};
+    for (uint32_t i = 0; i <= 100; i++) /* 1000 a ms; at each tenth look 100 are ready */
+        CHECK(inspect_delays_add(&delays, i * ms, i * 1000, i * 1000 + (i % 10 == 5 ? 100 : 0)));
+    CHECK(find(&delays));
+    CHECK(about(median, ms / 100));
+    CHECK_EQ(most, median);
+}
+
 TEST(counters_may_wrap)
 {
     struct inspect_delays delays = {0};
