@@ -19,7 +19,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
+.PHONY: all help setup demo demo-inside test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -37,6 +37,11 @@ setup: ## install what the targets need, after saying what it is and what for (S
 demo: build-dir ## run the tutorial's programs (URLS="https://a https://b")
 	@$(NINJA) --quiet -C build examples
 	@tools/demo build $(URLS)
+
+demo-inside: build-dir ## look into a web server with faults, under load: bine ps, waits, leaks, top, trace, the watchdog
+	@tools/setup test
+	@$(NINJA) --quiet -C build examples src/cli/bine
+	@tools/demo-inside build
 
 test: ## build and run all tests (TESTS="io/* core/spawn": some)
 	@tools/setup test
