@@ -1,13 +1,17 @@
-"""What programs do with servers, on Bine, gevent, plain threads, and asyncio with uvloop: interleaved rounds, medians, ratios.
+"""What programs do with servers, on Bine, gevent, plain threads, and asyncio with uvloop:
+interleaved rounds, medians, ratios.
 
-    tests/libraries/servers.py postgres,redis,nginx python3 python/bench/clients.py [--rounds N] [--json FILE] [WORK...]
+    tests/libraries/servers.py postgres,redis,nginx python3 python/bench/clients.py [--rounds N]
+        [--json FILE] [WORK...]
 
     redis      100 workers ask one Redis by redis-py, GET and SET by turns; commands/s
     requests   50 workers fetch a page of nginx by requests (asyncio: aiohttp); requests/s
-    postgres   gunicorn with Flask, psycopg2 and a pool of 100 connections under wrk with 100 connections (asyncio: uvicorn and psycopg); requests/s
+    postgres   gunicorn with Flask, psycopg2 and a pool of 100 connections under wrk with 100
+               connections (asyncio: uvicorn and psycopg); requests/s
     celery     1,000 tasks that add two numbers, by one worker with 100 at a time, on Redis; tasks/s
 
-Bine, gevent and threads run the same code; asyncio has code of its own. A runtime whose packages are not installed is left out.
+Bine, gevent and threads run the same code; asyncio has code of its own. A runtime whose packages
+are not installed is left out.
 """
 
 import argparse
@@ -24,10 +28,14 @@ from typing import Any
 from measuring import Program, free_port, on, save, wrk
 
 RUNTIMES = ("bine", "gevent", "threads", "uvloop")
-WORKS = {"redis": "commands/s", "requests": "requests/s", "postgres": "requests/s", "celery": "tasks/s"}
-NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp", ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool",
-         ("postgres", "gevent"): "gevent flask gunicorn psycopg2 psycogreen", ("postgres", "bine"): "httptools flask gunicorn psycopg2"}
-PACKAGES = {"redis": "redis", "requests": "requests", "postgres": "flask gunicorn psycopg2", "celery": "celery redis"}
+WORKS = {"redis": "commands/s", "requests": "requests/s", "postgres": "requests/s",
+         "celery": "tasks/s"}
+NEEDS = {("redis", "uvloop"): "uvloop redis", ("requests", "uvloop"): "uvloop aiohttp",
+         ("postgres", "uvloop"): "uvloop uvicorn psycopg psycopg_pool",
+         ("postgres", "gevent"): "gevent flask gunicorn psycopg2 psycogreen",
+         ("postgres", "bine"): "httptools flask gunicorn psycopg2"}
+PACKAGES = {"redis": "redis", "requests": "requests", "postgres": "flask gunicorn psycopg2",
+            "celery": "celery redis"}
 TASKS = 1000
 POSTGRES = "host=127.0.0.1 port=%s user=bine dbname=postgres"
 
@@ -61,7 +69,8 @@ def redis_client(runtime: str, workers: int = 100, each: int = 300) -> float:
         import uvloop
 
         async def main() -> float:
-            client = redis.asyncio.Redis(port=int(os.environ["BINE_REDIS_PORT"]), max_connections=workers)
+            client = redis.asyncio.Redis(port=int(os.environ["BINE_REDIS_PORT"]),
+                                         max_connections=workers)
 
             async def work(number: int) -> None:
                 for turn in range(each // 2):
@@ -139,7 +148,8 @@ def pages() -> Any:
     import psycopg2.pool
 
     free = threading.BoundedSemaphore(100)  # the pool raises an error if it is empty
-    pool = psycopg2.pool.ThreadedConnectionPool(100, 100, POSTGRES % os.environ["BINE_POSTGRES_PORT"])
+    pool = psycopg2.pool.ThreadedConnectionPool(100, 100,
+                                                POSTGRES % os.environ["BINE_POSTGRES_PORT"])
     application = flask.Flask("bench")
 
     def page() -> str:
@@ -167,12 +177,15 @@ class AsyncPages:
         if self.pool is None:
             from psycopg_pool import AsyncConnectionPool
 
-            self.pool = AsyncConnectionPool(POSTGRES % os.environ["BINE_POSTGRES_PORT"], min_size=100, max_size=100, open=False)
+            self.pool = AsyncConnectionPool(POSTGRES % os.environ["BINE_POSTGRES_PORT"],
+                                            min_size=100, max_size=100, open=False)
             await self.pool.open(wait=True)
         async with self.pool.connection() as connection, connection.cursor() as cursor:
             await cursor.execute("select 40 + %s", (2,))
             body = str((await cursor.fetchone())[0]).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html"), (b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": [(b"content-type", b"text/html"),
+                                (b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
 
 
@@ -181,13 +194,15 @@ async_pages = AsyncPages()
 
 @functools.lru_cache(None)
 def worker() -> Any:
-    """celery's application. The worker measures itself from its 100th task on. It does not wait for the last 100: celery on Redis sometimes lost one."""
+    """celery's application. The worker measures itself from its 100th task on. It does not wait for
+    the last 100: celery on Redis sometimes lost one."""
     import redis
     from celery import Celery
 
     address = "redis://127.0.0.1:" + os.environ.get("BINE_REDIS_PORT", "0")
     application = Celery("bench", broker=address + "/8")
-    application.conf.update(worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True, task_default_queue="bench", task_ignore_result=True)
+    application.conf.update(worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True,
+                            task_default_queue="bench", task_ignore_result=True)
     application.client = redis.Redis.from_url(address + "/9", socket_timeout=None)
     times: list[float] = []
 
@@ -205,7 +220,8 @@ def __getattr__(name: str) -> Any:
     if name == "celery_application":
         return worker()
     if name == "flask_application":
-        if os.environ.get("BENCH_RUNTIME") == "gevent":  # C drivers block gevent unless this is done
+        # C drivers block gevent unless this is done.
+        if os.environ.get("BENCH_RUNTIME") == "gevent":
             from psycogreen.gevent import patch_psycopg
 
             patch_psycopg()
@@ -216,10 +232,13 @@ def __getattr__(name: str) -> Any:
 def measure_postgres(runtime: str, seconds: int = 4) -> float:
     port = free_port()
     if runtime == "uvloop":
-        command = on(runtime, "uvicorn", "--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "error", "clients:async_pages")
+        command = on(runtime, "uvicorn", "--host", "127.0.0.1", "--port", str(port),
+                     "--no-access-log", "--log-level", "error", "clients:async_pages")
     else:
-        kind = ("-k", "gthread", "--threads", "100") if runtime == "threads" else ("-k", "gevent", "--worker-connections", "1000")
-        command = on(runtime, "gunicorn", *kind, "-b", "127.0.0.1:%d" % port, "--keep-alive", "60", "clients:flask_application")
+        kind = (("-k", "gthread", "--threads", "100") if runtime == "threads"
+                else ("-k", "gevent", "--worker-connections", "1000"))
+        command = on(runtime, "gunicorn", *kind, "-b", "127.0.0.1:%d" % port, "--keep-alive", "60",
+                     "clients:flask_application")
     with Program(command, runtime, port):
         wrk(port, 2, 100)
         return wrk(port, seconds, 100)[1]
@@ -232,7 +251,8 @@ def measure_celery(runtime: str) -> float:
     for number in range(TASKS):
         application.tasks["add"].delay(number, number)
     pool = "threads" if runtime == "threads" else "gevent"
-    command = on(runtime, "celery", "-A", "clients:celery_application", "worker", "-P", pool, "-c", "100", "--without-gossip", "--without-mingle")
+    command = on(runtime, "celery", "-A", "clients:celery_application", "worker", "-P", pool, "-c",
+                 "100", "--without-gossip", "--without-mingle")
     with Program(command, runtime):
         answer = application.client.blpop("rate", timeout=120)
     if answer is None:
@@ -245,7 +265,8 @@ def measure(work: str, runtime: str) -> float:
         return measure_postgres(runtime)
     if work == "celery":
         return measure_celery(runtime)
-    out = subprocess.run([sys.executable, os.path.abspath(__file__), "--client", runtime, work], stdout=subprocess.PIPE, timeout=300, check=True,
+    out = subprocess.run([sys.executable, os.path.abspath(__file__), "--client", runtime, work],
+                         stdout=subprocess.PIPE, timeout=300, check=True,
                          env=dict(os.environ, BINE_GEVENT="off"))
     return float(out.stdout.split()[-1])
 
@@ -254,7 +275,8 @@ def possible(work: str, runtime: str) -> bool:
     """Can this be measured here?"""
     if (work, runtime) == ("celery", "uvloop"):
         return False
-    needed = (NEEDS.get((work, runtime)) or PACKAGES[work] + (" gevent" if runtime == "gevent" else "")).split()
+    needed = (NEEDS.get((work, runtime)) or
+              PACKAGES[work] + (" gevent" if runtime == "gevent" else "")).split()
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         print("%s on %s is left out: %s is not installed" % (work, runtime, ", ".join(missing)))
@@ -262,7 +284,8 @@ def possible(work: str, runtime: str) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", metavar="WORK", help="some of: " + ", ".join(WORKS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json")
@@ -271,19 +294,23 @@ def main() -> None:
     if options.client:
         client(*options.client)
         return
-    pairs = [(work, runtime) for work in options.works or WORKS for runtime in RUNTIMES if possible(work, runtime)]
+    pairs = [(work, runtime) for work in options.works or WORKS
+             for runtime in RUNTIMES if possible(work, runtime)]
     figures: dict[tuple[str, str], list[float]] = {}
     for _ in range(options.rounds):
         for work, runtime in pairs:
             figures.setdefault((work, runtime), []).append(measure(work, runtime))
-    print("CPython %s, %d interleaved rounds: median (min - max), and Bine's ratio to it" % (sys.version.split()[0], options.rounds))
+    print("CPython %s, %d interleaved rounds: median (min - max), and Bine's ratio to it" %
+          (sys.version.split()[0], options.rounds))
     for work, runtime in pairs:
         values = figures[work, runtime]
         median = statistics.median(values)
         mine = statistics.median(figures.get((work, "bine"), [median]))
-        print("%-10s %-8s %10.0f %s  (%.0f - %.0f)   %.2f" % (work, runtime, median, WORKS[work], min(values), max(values), mine / median))
+        print("%-10s %-8s %10.0f %s  (%.0f - %.0f)   %.2f" %
+              (work, runtime, median, WORKS[work], min(values), max(values), mine / median))
     if options.json:
-        save(options.json, {(work, runtime, WORKS[work]): values for (work, runtime), values in figures.items()})
+        save(options.json,
+             {(work, runtime, WORKS[work]): values for (work, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":

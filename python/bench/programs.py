@@ -1,8 +1,9 @@
 """One measurement per call:   programs.py RUNTIME WORK [PORT]     prints one figure.
 
-RUNTIME: bine, gevent, asyncio, uvloop. WORK: switch, spawn, queue (nanoseconds); memory, memory_deep, memory_queue, memory_recv (bytes resident
-per parked greenlet: in sleep, in sleep below four functions, in a queue's get, in a socket's recv); server (an echo server on PORT until
-its standard input ends).
+RUNTIME: bine, gevent, asyncio, uvloop. WORK: switch, spawn, queue (nanoseconds); memory,
+memory_deep, memory_queue, memory_recv (bytes resident per parked greenlet: in sleep, in sleep below
+four functions, in a queue's get, in a socket's recv); server (an echo server on PORT until its
+standard input ends).
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def greenlets(work: str, g: Any) -> float:
         levels = 3 if work == "memory_deep" else 0
         g.joinall([g.spawn(g.sleep, 0.001) for _ in range(10)])
         before = resident()
-        parked = [g.spawn(g.sleep, 1000) if work == "memory" else g.spawn(deep, levels) for _ in range(n)]
+        parked = [g.spawn(g.sleep, 1000) if work == "memory" else g.spawn(deep, levels)
+                  for _ in range(n)]
         # gevent starts only so many at a time: until all have come to where they wait.
         while work != "memory" and started[0] < n:
             g.sleep(0.1)
@@ -171,7 +173,8 @@ async def asynchronous(work: str) -> float:
             n = PAIRS
         levels = 3 if work == "memory_deep" else 0
         before = resident()
-        parked = [asyncio.ensure_future(asyncio.sleep(1000) if work == "memory" else deep(levels)) for _ in range(n)]
+        parked = [asyncio.ensure_future(asyncio.sleep(1000) if work == "memory" else deep(levels))
+                  for _ in range(n)]
         await asyncio.sleep(2)
         figure = (resident() - before) / n
         for task in parked:

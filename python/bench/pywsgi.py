@@ -1,10 +1,12 @@
-"""gevent.pywsgi on Bine beside other HTTP servers for Python, under wrk: interleaved rounds, medians, ratios.
+"""gevent.pywsgi on Bine beside other HTTP servers for Python, under wrk: interleaved
+rounds, medians, ratios.
 
     pywsgi.py [--rounds N] [--seconds S] [--connections N] [--json FILE] [SERVER...]
 
-Each server runs one process. Figures are requests per second, and microseconds of the server's processor time for each request, which other
-load on the machine changes less. "close" is without keep-alive: gevent sends headers and body apart there, too, but Nagle's algorithm does not hold the body
-back. Servers that are not installed are left out.
+Each server runs one process. Figures are requests per second, and microseconds of the server's
+processor time for each request, which other load on the machine changes less. "close" is without
+keep-alive: gevent sends headers and body apart there, too, but Nagle's algorithm does not hold the
+body back. Servers that are not installed are left out.
 """
 
 import argparse
@@ -29,7 +31,8 @@ def bare(environ: Any, start_response: Any) -> list[bytes]:
 
 async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain"), (b"content-length", b"5")]})
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": [(b"content-type", b"text/plain"), (b"content-length", b"5")]})
         await send({"type": "http.response.body", "body": b"hello"})
 
 
@@ -44,27 +47,39 @@ def __getattr__(name: str) -> Any:
 
 
 def _gunicorn(runtime: str, kind: str, *arguments: str) -> Command:
-    return lambda port, application: on(runtime, "gunicorn", "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket", "--keep-alive", "60",
-                                        "--worker-connections", "1000", *arguments, "pywsgi:" + application)
+    return (lambda port, application: on(runtime, "gunicorn", "-k", kind, "-b",
+                                         "127.0.0.1:%d" % port, "--no-control-socket",
+                                         "--keep-alive", "60", "--worker-connections", "1000",
+                                         *arguments, "pywsgi:" + application))
 
 
 def _own(runtime: str) -> Command:
-    return lambda port, application: [sys.executable, os.path.abspath(__file__), "--serve", runtime, application, str(port)]
+    return lambda port, application: [sys.executable, os.path.abspath(__file__), "--serve", runtime,
+                                      application, str(port)]
 
 
-# name, whose first word is "bine" if it runs on Bine: (what has to be installed, command, applications)
+# name, whose first word is "bine" if it runs on Bine: (what has to be installed,
+# command, applications)
 SERVERS: dict[str, tuple[str, Command, tuple[str, ...]]] = {
     "bine pywsgi": ("httptools", _own("bine"), ("bare", "flask")),
     "gevent pywsgi": ("gevent", _own("gevent"), ("bare", "flask")),
     "bine gunicorn gevent": ("gunicorn httptools", _gunicorn("bine", "gevent"), ("bare", "flask")),
     "gevent gunicorn gevent": ("gunicorn gevent", _gunicorn("gevent", "gevent"), ("bare", "flask")),
-    "gunicorn gthread": ("gunicorn", _gunicorn("threads", "gthread", "--threads", "50"), ("bare", "flask")),
-    "granian": ("granian", lambda port, application: on("granian", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-                                                        "--workers", "1", "--no-access-log", "pywsgi:" + application), ("bare", "flask")),
-    "uvicorn": ("uvicorn uvloop httptools", lambda port, application: on("uvicorn", "uvicorn", "--host", "127.0.0.1", "--port", str(port),
-                                                                         "--no-access-log", "--log-level", "error", "pywsgi:bare_asgi"), ("bare",)),
-    "waitress": ("waitress", lambda port, application: on("waitress", "waitress-serve", "--listen", "127.0.0.1:%d" % port, "--threads", "8",
-                                                          "pywsgi:" + application), ("bare", "flask")),
+    "gunicorn gthread": ("gunicorn", _gunicorn("threads", "gthread", "--threads", "50"),
+                         ("bare", "flask")),
+    "granian": ("granian",
+                lambda port, application: on("granian", "granian", "--interface", "wsgi", "--host",
+                                             "127.0.0.1", "--port", str(port), "--workers", "1",
+                                             "--no-access-log", "pywsgi:" + application),
+                ("bare", "flask")),
+    "uvicorn": ("uvicorn uvloop httptools",
+                lambda port, application: on("uvicorn", "uvicorn", "--host", "127.0.0.1", "--port",
+                                             str(port), "--no-access-log", "--log-level", "error",
+                                             "pywsgi:bare_asgi"), ("bare",)),
+    "waitress": ("waitress", lambda port, application: on("waitress", "waitress-serve", "--listen",
+                                                          "127.0.0.1:%d" % port, "--threads", "8",
+                                                          "pywsgi:" + application),
+                 ("bare", "flask")),
 }
 
 
@@ -82,7 +97,8 @@ def serve(runtime: str, application: str, port: int) -> None:
     WSGIServer(("127.0.0.1", port), called, log=None, error_log=None).serve_forever()
 
 
-def measure(name: str, application: str, close: bool, options: argparse.Namespace) -> tuple[float, float]:
+def measure(name: str, application: str, close: bool,
+            options: argparse.Namespace) -> tuple[float, float]:
     """(requests per second, microseconds of processor time for each)."""
     port, extra = free_port(), ("-H", "Connection: close") if close else ()
     with Program(SERVERS[name][1](port, application), name.split()[0], port) as server:
@@ -93,7 +109,8 @@ def measure(name: str, application: str, close: bool, options: argparse.Namespac
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="*", help="some of: " + ", ".join(SERVERS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
@@ -108,7 +125,8 @@ def main() -> None:
         sys.exit("wrk is needed: apt-get install wrk")
     names = []
     for name in options.servers or SERVERS:
-        missing = [package for package in SERVERS[name][0].split() if importlib.util.find_spec(package) is None]
+        missing = [package for package in SERVERS[name][0].split()
+                   if importlib.util.find_spec(package) is None]
         if missing:
             print("%s is left out: %s is not installed" % (name, ", ".join(missing)))
         else:
@@ -122,19 +140,26 @@ def main() -> None:
             for name in names:
                 if application in SERVERS[name][2]:
                     label = application + (", close" if close else "")
-                    figures.setdefault((label, name), []).append(measure(name, application, close, options))
+                    figures.setdefault((label, name),
+                                       []).append(measure(name, application, close, options))
     report(figures)
     if options.json:
-        save(options.json, {(work, name, unit): [value[column] for value in values] for column, unit in enumerate(("requests/s", "us of processor a request"))
-                            for (work, name), values in figures.items()})
+        save(options.json,
+             {(work, name, unit): [value[column] for value in values]
+              for column, unit in enumerate(("requests/s", "us of processor a request"))
+              for (work, name), values in figures.items()})
 
 
 def report(figures: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
-    medians = {key: tuple(statistics.median(column) for column in zip(*values)) for key, values in figures.items()}
-    print("| work | server | requests/s | us of processor a request | Bine's pywsgi over it |\n| --- | --- | --- | --- | --- |")
+    medians = {key: tuple(statistics.median(column) for column in zip(*values))
+               for key, values in figures.items()}
+    print("| work | server | requests/s | us of processor a request | Bine's pywsgi over it |\n"
+          "| --- | --- | --- | --- | --- |")
     for (work, name), (rate, taken) in medians.items():
         ours = medians.get((work, "bine pywsgi"))
-        print("| %s | %s | %s | %.1f | %s |" % (work, name, "{:,.0f}".format(rate), taken, "%.2f" % (ours[0] / rate) if ours and ours[0] != rate else ""))
+        print("| %s | %s | %s | %.1f | %s |" %
+              (work, name, "{:,.0f}".format(rate), taken,
+               "%.2f" % (ours[0] / rate) if ours and ours[0] != rate else ""))
 
 
 if __name__ == "__main__":

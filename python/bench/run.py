@@ -1,4 +1,5 @@
-"""The Python package beside gevent, asyncio and uvloop, in one run: interleaved rounds, medians, ratios.
+"""The Python package beside gevent, asyncio and uvloop, in one run: interleaved
+rounds, medians, ratios.
 
     run.py [--rounds N] [--json FILE]
 """
@@ -16,19 +17,22 @@ from measuring import HERE, free_port, processor_time, save
 
 PROGRAMS = os.path.join(HERE, "programs.py")
 RUNTIMES = ("bine", "gevent", "asyncio", "uvloop")
-UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "memory_deep": "bytes", "memory_queue": "bytes", "memory_recv": "bytes",
-         "echo": "requests/s"}
+UNITS = {"switch": "ns", "spawn": "ns", "queue": "ns", "memory": "bytes", "memory_deep": "bytes",
+         "memory_queue": "bytes", "memory_recv": "bytes", "echo": "requests/s"}
 
 
 def measure(runtime: str, work: str) -> float:
-    out = subprocess.run([sys.executable, PROGRAMS, runtime, work], stdout=subprocess.PIPE, timeout=120, check=True)
+    out = subprocess.run([sys.executable, PROGRAMS, runtime, work], stdout=subprocess.PIPE,
+                         timeout=120, check=True)
     return float(out.stdout.split()[-1])
 
 
 def echo(runtime: str, connections: int = 100, requests: int = 40000) -> tuple[float, float]:
-    """Requests per second of 100 connections, one 64-byte request in flight on each; the load runs in this process."""
+    """Requests per second of 100 connections, one 64-byte request in flight on each; the load
+    runs in this process."""
     port = free_port()
-    server = subprocess.Popen([sys.executable, PROGRAMS, runtime, "server", str(port)], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    server = subprocess.Popen([sys.executable, PROGRAMS, runtime, "server", str(port)],
+                              stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         assert server.stdout
         if server.stdout.readline().strip() != b"ready":
@@ -58,7 +62,8 @@ def echo(runtime: str, connections: int = 100, requests: int = 40000) -> tuple[f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -79,16 +84,19 @@ def main() -> None:
                     figures.setdefault(("echo cpu us/request", runtime), []).append(cpu)
                 else:
                     figures.setdefault((work, runtime), []).append(measure(runtime, work))
-    print("CPython %s, %d interleaved rounds: median (min - max), and Bine's ratio to it" % (sys.version.split()[0], options.rounds))
+    print("CPython %s, %d interleaved rounds: median (min - max), and Bine's ratio to it" %
+          (sys.version.split()[0], options.rounds))
     for work in list(UNITS) + ["echo cpu us/request"]:
         print("%s %s" % (work, UNITS.get(work, "")))
         mine = statistics.median(figures[work, "bine"])
         for runtime in runtimes:
             all_figures = figures[work, runtime]
             median = statistics.median(all_figures)
-            print("    %-8s %12.1f  (%.1f - %.1f)   %.2f" % (runtime, median, min(all_figures), max(all_figures), mine / median))
+            print("    %-8s %12.1f  (%.1f - %.1f)   %.2f" % (runtime, median, min(all_figures),
+                                                             max(all_figures), mine / median))
     if options.json:
-        save(options.json, {(work, runtime, UNITS.get(work, "")): values for (work, runtime), values in figures.items()})
+        save(options.json, {(work, runtime, UNITS.get(work, "")): values
+                            for (work, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":

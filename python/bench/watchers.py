@@ -1,12 +1,14 @@
 """hub.loop's watchers and zmq.green on Bine beside gevent: interleaved rounds, medians, ratios.
 
     watchers.py [--rounds N] [--json FILE]          all of it
-    watchers.py RUNTIME WORK                        one measurement: RUNTIME bine or gevent; prints seconds by the clock and of processor time
-                                                    for each operation
+    watchers.py RUNTIME WORK                        one measurement: RUNTIME bine or gevent;
+                                                    prints seconds by the clock and of
+                                                    processor time for each operation
 
-WORK: timer (start and stop one), io (the same of a descriptor), fire (a timer of 0 s, from start to callback), ready (a descriptor that is ready, again and
-again), wait (hub.wait for one), callback (run_callback), async (send from another greenlet), requests and messages over TCP on loopback and inproc
-(zmq.green REQ and REP, PUSH and PULL).
+WORK: timer (start and stop one), io (the same of a descriptor), fire (a timer of 0 s, from start to
+callback), ready (a descriptor that is ready, again and again), wait (hub.wait for one), callback
+(run_callback), async (send from another greenlet), requests and messages over TCP on loopback and
+inproc (zmq.green REQ and REP, PUSH and PULL).
 """
 
 import argparse
@@ -20,11 +22,13 @@ from typing import Any
 
 from measuring import save
 
-WORKS = ("timer", "io", "fire", "ready", "wait", "callback", "async", "requests_tcp", "requests_inproc", "messages_tcp", "messages_inproc")
+WORKS = ("timer", "io", "fire", "ready", "wait", "callback", "async", "requests_tcp",
+         "requests_inproc", "messages_tcp", "messages_inproc")
 
 
 def count_of(work: str) -> int:
-    return {"timer": 500000, "io": 500000, "callback": 500000, "requests_tcp": 10000, "requests_inproc": 10000}.get(work, 50000)
+    return {"timer": 500000, "io": 500000, "callback": 500000, "requests_tcp": 10000,
+            "requests_inproc": 10000}.get(work, 50000)
 
 
 def repeated(work: str, n: int, gevent: Any) -> None:
@@ -32,8 +36,8 @@ def repeated(work: str, n: int, gevent: Any) -> None:
     hub = gevent.get_hub()
     done, left = gevent.event.Event(), [n]
     one, other = socket.socketpair()
-    watcher = {"fire": lambda: hub.loop.timer(0), "ready": lambda: hub.loop.io(one.fileno(), 2), "async": hub.loop.async_,
-               "callback": lambda: None}[work]()
+    watcher = {"fire": lambda: hub.loop.timer(0), "ready": lambda: hub.loop.io(one.fileno(), 2),
+               "async": hub.loop.async_, "callback": lambda: None}[work]()
 
     def called() -> None:
         left[0] -= 1
@@ -78,7 +82,8 @@ def zmq(work: str, n: int, gevent: Any) -> None:
     import zmq.green
 
     context = zmq.green.Context()
-    one, other = context.socket(zmq.green.REQ if "requests" in work else zmq.green.PUSH), context.socket(zmq.green.REP if "requests" in work else zmq.green.PULL)
+    one, other = (context.socket(zmq.green.REQ if "requests" in work else zmq.green.PUSH),
+                  context.socket(zmq.green.REP if "requests" in work else zmq.green.PULL))
     if "tcp" in work:
         other.connect("tcp://127.0.0.1:%d" % one.bind_to_random_port("tcp://127.0.0.1"))
     else:
@@ -123,7 +128,8 @@ def run(runtime: str, work: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -131,18 +137,22 @@ def main() -> None:
     for _ in range(options.rounds):
         for work in WORKS:
             for runtime in ("bine", "gevent"):
-                out = subprocess.run([sys.executable, os.path.abspath(__file__), runtime, work], stdout=subprocess.PIPE, timeout=120, check=True,
+                out = subprocess.run([sys.executable, os.path.abspath(__file__), runtime, work],
+                                     stdout=subprocess.PIPE, timeout=120, check=True,
                                      env=dict(os.environ, BINE_GEVENT="off"))
                 for kind, figure in zip(("clock", "processor"), out.stdout.split()):
                     figures.setdefault((work, kind, runtime), []).append(float(figure) * 1e6)
-    print("CPython %s, %d interleaved rounds: medians in microseconds an operation, and how many times as fast Bine is" %
-          (sys.version.split()[0], options.rounds))
+    print("CPython %s, %d interleaved rounds: medians in microseconds an operation, and how many "
+          "times as fast Bine is" % (sys.version.split()[0], options.rounds))
     for work in WORKS:
         for kind in ("clock", "processor"):
-            mine, theirs = (statistics.median(figures[work, kind, runtime]) for runtime in ("bine", "gevent"))
-            print("%-16s %-9s  bine %8.2f   gevent %8.2f   %.2f" % (work, kind, mine, theirs, theirs / mine))
+            mine, theirs = (statistics.median(figures[work, kind, runtime])
+                            for runtime in ("bine", "gevent"))
+            print("%-16s %-9s  bine %8.2f   gevent %8.2f   %.2f" %
+                  (work, kind, mine, theirs, theirs / mine))
     if options.json:
-        save(options.json, {("%s %s" % (work, kind), runtime, "microseconds"): values for (work, kind, runtime), values in figures.items()})
+        save(options.json, {("%s %s" % (work, kind), runtime, "microseconds"): values
+                            for (work, kind, runtime), values in figures.items()})
 
 
 if __name__ == "__main__":

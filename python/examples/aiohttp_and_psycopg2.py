@@ -1,9 +1,12 @@
-"""aiohttp and psycopg2 in one program and one OS thread: a library of asyncio and a blocking C driver, neither of them changed.
+"""aiohttp and psycopg2 in one program and one OS thread: a library of asyncio and a blocking C
+driver, neither of them changed.
 
-    python aiohttp_and_psycopg2.py "host=127.0.0.1 user=bine dbname=postgres" http://127.0.0.1:8000/1
+    python aiohttp_and_psycopg2.py "host=127.0.0.1 user=bine dbname=postgres"
+        http://127.0.0.1:8000/1
 
-A greenlet asks the database, then has aiohttp fetch a page with what it got; a coroutine fetches pages, and has greenlets store their lengths. 20 of each
-run at once, each on a query that takes 0.1 s.
+A greenlet asks the database, then has aiohttp fetch a page with what it got; a coroutine
+fetches pages, and has greenlets store their lengths. 20 of each run at once, each on a
+query that takes 0.1 s.
 """
 
 import sys

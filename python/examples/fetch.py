@@ -39,7 +39,8 @@ def run(urls: List[str]) -> int:
     bine.joinall([bine.spawn(tried, url) for url in urls])
     print("wall time: %.2f s" % (time.monotonic() - begin))
     with open("/proc/self/status") as status:
-        print(next(line for line in status if line.startswith("Threads:")).strip().replace("\t", " "))
+        print(next(line
+                   for line in status if line.startswith("Threads:")).strip().replace("\t", " "))
     return 1 if failures else 0
 
 

@@ -1,4 +1,5 @@
-"""The same program as gevent's users write it. Run it with:   python -m bine.gevent gevent_fetch.py URL..."""
+"""The same program as gevent's users write it.
+Run it with:   python -m bine.gevent gevent_fetch.py URL..."""
 
 from gevent import monkey
 

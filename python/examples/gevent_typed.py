@@ -1,4 +1,5 @@
-"""gevent's names with types: type checkers know them as bine.gevent. Run it with:   python gevent_typed.py"""
+"""gevent's names with types: type checkers know them as bine.gevent.
+Run it with:   python gevent_typed.py"""
 
 import time
 from typing import List
@@ -29,7 +30,8 @@ def main() -> None:
         gevent.joinall(greenlets, raise_error=True)
     result.set(sum(greenlet.get() for greenlet in greenlets))
     print(sorted(done.get() for _ in greenlets), result.get(), started.wait(1))
-    print(Pool(2).map(abs, [-1, -2]), ThreadPool(2).apply(abs, (-3,)), gevent.version_info.major, monkey.is_module_patched("socket"))
+    print(Pool(2).map(abs, [-1, -2]), ThreadPool(2).apply(abs, (-3,)), gevent.version_info.major,
+          monkey.is_module_patched("socket"))
 
 
 if __name__ == "__main__":

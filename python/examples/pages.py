@@ -42,7 +42,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Pages:
-    """``with Pages(secure, delays) as pages:`` serves pages.urls, each after its delay in seconds."""
+    """``with Pages(secure, delays) as pages:`` serves pages.urls, each after its
+    delay in seconds."""
 
     def __init__(self, secure: bool, delays: Sequence[float]) -> None:
         self.delays = delays
@@ -51,20 +52,24 @@ class Pages:
         if secure:
             self._make_secure()
         scheme = "https" if secure else "http"
-        self.urls = ["%s://127.0.0.1:%d/page/%d" % (scheme, self.server.server_port, i) for i in range(len(delays))]
+        self.urls = ["%s://127.0.0.1:%d/page/%d" % (scheme, self.server.server_port, i)
+                     for i in range(len(delays))]
 
     def _make_secure(self) -> None:
         """A certificate for this run only, which urllib in this process trusts."""
         with tempfile.TemporaryDirectory() as folder:
-            key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1",
-                            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            key, certificate = os.path.join(folder,
+                                            "key.pem"), os.path.join(folder, "certificate.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+                            "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                            "-keyout", key, "-out", certificate],
                            check=True, stderr=subprocess.DEVNULL)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate, key)
             trusting = ssl.create_default_context(cafile=certificate)
         # The handshake belongs to the thread of the connection, not to accept.
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                 do_handshake_on_connect=False)
         handler = urllib.request.HTTPSHandler(context=trusting)
         urllib.request.install_opener(urllib.request.build_opener(handler))
 

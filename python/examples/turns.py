@@ -1,4 +1,5 @@
-"""Three greenlets, one after another, since nothing in their loop waits. alternate.py has one line more."""
+"""Three greenlets, one after another, since nothing in their loop waits.
+alternate.py has one line more."""
 
 import bine
 

@@ -1,6 +1,7 @@
-"""Each test runs in a process of its own with a time limit: patching concerns a whole process, and a crash in one test must not
-hide another's result. A test is a plain function; what it prints is shown when it fails. In modules that say PATCHED = True everything is
-patched first, after the module's imports."""
+"""Each test runs in a process of its own with a time limit: patching concerns a whole process,
+and a crash in one test must not hide another's result. A test is a plain function; what it
+prints is shown when it fails. In modules that say PATCHED = True everything is patched first,
+after the module's imports."""
 
 import os
 import signal
@@ -39,8 +40,8 @@ def pytest_configure(config):
 
 def _run(command, seconds):
     """As subprocess.run(). Nothing that the test started outlives a test that fails."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-                               start_new_session=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, errors="replace", start_new_session=True)
     try:
         output, _ = process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(command, process.returncode, output)
@@ -57,13 +58,15 @@ def _run(command, seconds):
 def pytest_pyfunc_call(pyfuncitem):
     marker = pyfuncitem.get_closest_marker("seconds")
     seconds = marker.args[0] if marker else 60
-    command = [sys.executable, "-c", _run_one, pyfuncitem.module.__name__, pyfuncitem.function.__name__, os.path.dirname(pyfuncitem.path), HERE]
+    command = [sys.executable, "-c", _run_one, pyfuncitem.module.__name__,
+               pyfuncitem.function.__name__, os.path.dirname(pyfuncitem.path), HERE]
     try:
         done = _run(command, seconds)
     except subprocess.TimeoutExpired as expired:
         output = expired.stdout or b""
         pytest.fail("still running after %d s\n%s" % (seconds, output.decode(errors="replace")
-                                                       if isinstance(output, bytes) else output), pytrace=False)
+                                                       if isinstance(output, bytes) else output),
+                    pytrace=False)
     if done.returncode == 77:
         pytest.skip(done.stdout.strip().rpartition("SKIPPED: ")[2])
     if done.returncode:

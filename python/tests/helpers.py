@@ -71,8 +71,9 @@ def at_once(functions):
 
 
 def longest_gap(wait):
-    """The longest pause in seconds of a greenlet that ticks while `wait` runs, which takes half a second. The best of three: the whole machine
-    may pause once, but a call that blocks does so each time."""
+    """The longest pause in seconds of a greenlet that ticks while `wait` runs, which takes
+    half a second. The best of three: the whole machine may pause once, but a call that
+    blocks does so each time."""
     best = 1e9
     for _ in range(3):
         gaps, last = [], time.monotonic()

@@ -1,4 +1,7 @@
-"""An application that runs on several machines:   gunicorn -k gevent -w 2 -b 127.0.0.1:8001 pages:application"""
+"""An application that runs on several machines:
+
+    gunicorn -k gevent -w 2 -b 127.0.0.1:8001 pages:application
+"""
 
 import os
 import time

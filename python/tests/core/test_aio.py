@@ -47,7 +47,8 @@ def test_a_greenlet_waits_for_a_coroutine_while_others_run():
 
 def test_what_a_coroutine_raises_is_raised_in_the_greenlet():
     for error in (KeyError("x"), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()):
-        assert raises(type(error), aio.wait, fail(error)) is error or isinstance(error, asyncio.CancelledError)
+        assert (raises(type(error), aio.wait, fail(error)) is error or
+                isinstance(error, asyncio.CancelledError))
     assert aio.wait(add(1, 1)) == 2, "the loop goes on"
 
 
@@ -95,7 +96,8 @@ def test_a_kill_cancels_the_task():
     bine.sleep(0.01)
     g.kill()
     assert steps == ["cancelled"] and isinstance(g.value, bine.GreenletExit)
-    # Before it begins, as well; and a coroutine that goes on in spite of it does not keep the kill from the greenlet.
+    # Before it begins, as well; and a coroutine that goes on in spite of it does not keep the
+    # kill from the greenlet.
     g = bine.spawn(aio.wait, add(1, 1))
     bine.sleep(0)
     g.kill()
@@ -174,7 +176,8 @@ def test_uvloops_loop_in_a_greenlet():
     loop = uvloop.new_event_loop()
     bine.spawn(loop.run_forever)
     bine.sleep(0.01)
-    assert aio.wait(add(1, 2), loop=loop) == 3 and aio.wait(aio_to(time.sleep, 0.01), loop=loop) is None
+    assert (aio.wait(add(1, 2), loop=loop) == 3 and
+            aio.wait(aio_to(time.sleep, 0.01), loop=loop) is None)
     assert raises(bine.Timeout, aio.wait, asyncio.sleep(30), 0.02, loop)
     loop.stop()
 
@@ -206,7 +209,8 @@ def test_a_coroutine_awaits_a_greenlet_an_event_and_a_result():
 
     for run in (aio.wait, asyncio.run):
         assert run(main()) == ["value", True, "result", 2]
-    assert raises(TypeError, aio.wait, at_once(aio.future, 3)) and raises(RuntimeError, aio.future, event)
+    assert (raises(TypeError, aio.wait, at_once(aio.future, 3)) and
+            raises(RuntimeError, aio.future, event))
     assert raises(RuntimeError, aio.to_greenlet, add, 1, 2)
 
 
@@ -219,7 +223,8 @@ def test_a_coroutine_waits_for_a_queue_and_whatever_blocks():
 
     async def main():
         bine.spawn_later(0.01, queue.put, "item")
-        item, slept = await asyncio.gather(aio.to_greenlet(queue.get, timeout=10), aio.to_greenlet(bine.sleep, 0.01))
+        item, slept = await asyncio.gather(aio.to_greenlet(queue.get, timeout=10),
+                                           aio.to_greenlet(bine.sleep, 0.01))
         try:
             await aio.to_greenlet(queue.get, timeout=0.01)
         except bine.queue.Empty:
@@ -317,7 +322,8 @@ def test_a_timeout_crosses_both_bridges():
         finally:
             steps.append("coroutine")
 
-    assert raises(bine.Timeout, aio.wait, middle(), timeout=0.02) and steps == ["greenlet", "coroutine"]
+    assert (raises(bine.Timeout, aio.wait, middle(), timeout=0.02) and
+            steps == ["greenlet", "coroutine"])
 
 
 def test_a_greenlet_begins_with_the_tasks_context():
@@ -365,7 +371,8 @@ def test_close_ends_tasks_and_a_new_loop_begins():
     bine.sleep(0.01)
     old = aio.loop()
     aio.close()
-    assert steps == ["ended"] and old.is_closed() and isinstance(g.exception, asyncio.CancelledError)
+    assert (steps == ["ended"] and old.is_closed() and
+            isinstance(g.exception, asyncio.CancelledError))
     assert aio.wait(add(1, 2)) == 3 and aio.loop() is not old
     aio.close()
     aio.close()
@@ -391,7 +398,8 @@ def test_threads_that_end_leave_no_loops():
     for _ in range(20):
         run()
     with bine.Timeout(20):
-        while len(os.listdir("/proc/self/fd")) > before:  # join() does not wait for all of a thread's end
+        # join() does not wait for all of a thread's end.
+        while len(os.listdir("/proc/self/fd")) > before:
             bine.sleep(0.01)
 
 
@@ -442,5 +450,7 @@ def test_the_interpreter_ends_with_a_loop_and_tasks():
     code = ("import asyncio, bine\nfrom bine import aio\n"
             "async def slow():\n    try: await asyncio.sleep(100)\n    finally: print('cleanup')\n"
             "bine.spawn(aio.wait, slow())\nbine.sleep(0.05)\n")
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=50)
-    assert done.returncode == 0 and done.stdout == b"cleanup\n" and b"never retrieved" not in done.stderr, done
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=50)
+    assert (done.returncode == 0 and done.stdout == b"cleanup\n" and
+            b"never retrieved" not in done.stderr), done

@@ -1,4 +1,5 @@
-"""An exception that is thrown into a greenlet, or whose Timeout is due, is raised exactly once, by a wait that then has not succeeded."""
+"""An exception that is thrown into a greenlet, or whose Timeout is due, is raised exactly once, by
+a wait that then has not succeeded."""
 
 import multiprocessing
 import os
@@ -34,7 +35,8 @@ def nap(dice):
     time.sleep(dice.choice((0, 0, 0.0001, 0.0005)))
 
 
-# ---- objects: each kind has a use, in which exceptions may come anywhere, and says what must hold in the end -----------------------
+# ---- objects: each kind has a use, in which exceptions may come anywhere, and says what must
+# hold in the end
 
 
 class Locked:
@@ -237,7 +239,8 @@ def model(kind, seed):
     thing = KINDS[kind]()
     victims = [Victim(thing, dice) for _ in range(3)]
     for _ in range(25):
-        dice.choice((lambda: bine.sleep(0), lambda: time.sleep(0.0001), lambda: bine.sleep(0.0003)))()
+        dice.choice((lambda: bine.sleep(0), lambda: time.sleep(0.0001),
+                     lambda: bine.sleep(0.0003)))()
         for victim in dice.sample(victims, dice.randrange(3)):
             victim.hit()
     for victim in victims:
@@ -246,7 +249,8 @@ def model(kind, seed):
     for victim in victims:
         victim.greenlet.get(timeout=10)
         # What came too late for the last wait is nobody's.
-        assert victim.seen in (list(range(victim.thrown)), list(range(victim.thrown - 1))), (victim.seen, victim.thrown)
+        assert victim.seen in (list(range(victim.thrown)),
+                               list(range(victim.thrown - 1))), (victim.seen, victim.thrown)
     helper.kill()
     thing.check()
 
@@ -365,7 +369,8 @@ def test_hazard_46_a_kill_of_a_greenlet_that_is_ready_is_for_its_next_wait():
         "bine.sleep": lambda: bine.sleep(30),
         "bine.Event": lambda: bine.event.Event().wait(30),
     }
-    waits["thread"] = lambda: (thread := threading.Thread(target=locked.acquire, daemon=True)).start() or thread.join()
+    waits["thread"] = lambda: (thread := threading.Thread(target=locked.acquire,
+                                                          daemon=True)).start() or thread.join()
     for name, wait in waits.items():
         greenlet = thrown_when_woken(wait)
         began = time.monotonic()
@@ -393,7 +398,8 @@ def test_hazard_46_a_timeout_that_is_due_while_others_run_is_for_the_next_wait()
             time.sleep(0)
 
     others = [bine.spawn(noise) for _ in range(3)]
-    for between in (lambda: bine.sleep(0), lambda: time.sleep(0), locked, sent, os.sched_yield, bine.idle, lambda: None):
+    for between in (lambda: bine.sleep(0), lambda: time.sleep(0), locked, sent, os.sched_yield,
+                    bine.idle, lambda: None):
         end = time.monotonic() + 0.05
         pair[:] = socket.socketpair()  # without what a cut call has left
 
@@ -440,7 +446,9 @@ def test_hazard_48_the_identity_is_a_greenlets_own_while_an_exception_is_pending
     held.acquire()
 
     def look():
-        return threading.get_ident() != main, threading.current_thread() is not threading.main_thread(), held.acquire(blocking=False)
+        return (threading.get_ident() != main,
+                threading.current_thread() is not threading.main_thread(),
+                held.acquire(blocking=False))
 
     assert thrown_when_woken(look).get(timeout=20) == (True, True, False)
 
@@ -476,11 +484,13 @@ def test_hazard_48_locks_entered_while_an_exception_is_pending_are_left():
     for then in with_lock, with_condition, lambda: logger.warning("x"), with_database:
         greenlet = thrown_when_woken(then)
         greenlet.join(20)
-        assert greenlet.dead and (greenlet.successful() or isinstance(greenlet.exception, Late)), greenlet.exception
+        assert (greenlet.dead and
+                (greenlet.successful() or isinstance(greenlet.exception, Late))), greenlet.exception
     last = bine.spawn(logger.warning, "y")
     last.join(20)
     assert last.successful()
-    assert bine.spawn(lock.acquire, timeout=1).get() and bine.spawn(condition.acquire, timeout=1).get()
+    assert (bine.spawn(lock.acquire, timeout=1).get() and
+            bine.spawn(condition.acquire, timeout=1).get())
 
 
 def test_hazard_47_a_wait_succeeds_or_raises_interpreters_locks():
@@ -488,7 +498,8 @@ def test_hazard_47_a_wait_succeeds_or_raises_interpreters_locks():
 
 
 def test_hazard_47_a_wait_succeeds_or_raises_queues():
-    run_model(("Queue", "SimpleQueue", "bine.queue.Queue", "bine.lock.Semaphore", "bine.lock.RLock"))
+    run_model(("Queue", "SimpleQueue", "bine.queue.Queue", "bine.lock.Semaphore",
+               "bine.lock.RLock"))
 
 
 def test_hazard_47_a_wait_succeeds_or_raises_locks_of_processes():
@@ -511,7 +522,8 @@ test_delivery.run_model([kind for kind in test_delivery.KINDS if "multi" not in 
 print(_bine.poller_name())
 """
     for seed in range(1, SEEDS):
-        assert subprocess.check_output([sys.executable, "-c", code % (sys.path, seed, seed)], timeout=60) == b"sim\n"
+        assert subprocess.check_output([sys.executable, "-c", code % (sys.path, seed, seed)],
+                                       timeout=60) == b"sim\n"
 
 
 def test_hazard_47_a_lock_that_the_interpreter_must_have_is_waited_for():

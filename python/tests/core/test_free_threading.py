@@ -1,4 +1,5 @@
-"""Builds of CPython without a GIL: what an import says there. What sys answers there is simulated, on any build."""
+"""Builds of CPython without a GIL: what an import says there. What sys answers there is
+simulated, on any build."""
 
 import subprocess
 import sys
@@ -16,13 +17,15 @@ with warnings.catch_warnings(record=True) as said:
         print("ImportError", "GIL" in str(error), "bine._bine" in sys.modules)
     else:
         import bine.event
-        print([(w.category.__name__, "GIL" in str(w.message), w.filename) for w in said], bine.spawn(lambda: 5).get())
+        print([(w.category.__name__, "GIL" in str(w.message), w.filename) for w in said],
+              bine.spawn(lambda: 5).get())
 """
 
 
 def imported(answers, **options):
     command = [sys.executable, "-c", _program % (answers, options)]
-    return subprocess.run(command, stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout.strip()
+    return subprocess.run(command, stdout=subprocess.PIPE, universal_newlines=True,
+                          check=True).stdout.strip()
 
 
 def test_an_import_that_turns_the_gil_on_says_so_once():

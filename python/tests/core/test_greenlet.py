@@ -51,7 +51,8 @@ def test_value_exception_and_states():
 
     g = bine.spawn(fail)
     assert str(raises(ValueError, g.get)) == "wrong"
-    assert not g.successful() and isinstance(g.exception, ValueError) and g.exc_info[0] is ValueError
+    assert (not g.successful() and isinstance(g.exception, ValueError) and
+            g.exc_info[0] is ValueError)
     assert g.exc_info[2] is not None
 
 
@@ -64,7 +65,8 @@ def test_a_failure_prints_a_traceback_and_the_rest_goes_on():
     bine.joinall([g, h])
     sys.stderr = sys.__stderr__
     assert h.value == 7
-    assert "ZeroDivisionError" in text.getvalue() and "failed with ZeroDivisionError" in text.getvalue()
+    assert ("ZeroDivisionError" in text.getvalue() and
+            "failed with ZeroDivisionError" in text.getvalue())
 
 
 def test_subclass_with_run():
@@ -189,7 +191,8 @@ def test_links():
     g.link(lambda source: seen.append("late"))
     bine.sleep(0.01)
     assert seen[-1] == "late"
-    result = bine.event.AsyncResult() if hasattr(bine, "event") else __import__("bine.event").event.AsyncResult()
+    result = (bine.event.AsyncResult() if hasattr(bine, "event")
+              else __import__("bine.event").event.AsyncResult())
     bine.spawn(lambda: 9).link(result)
     assert result.get() == 9
 
@@ -229,7 +232,8 @@ def test_joinall_counts_and_raises():
     gs = [bine.spawn(bine.sleep, x) for x in (0.03, 0.001, 5)]
     done = bine.joinall(gs, count=2)
     assert done == [gs[1], gs[0]]
-    assert bine.joinall(gs, timeout=0.01) == [gs[0], gs[1]] or len(bine.joinall(gs, timeout=0.01)) == 2
+    assert (bine.joinall(gs, timeout=0.01) == [gs[0], gs[1]] or
+            len(bine.joinall(gs, timeout=0.01)) == 2)
     gs[2].kill()
     sys.stderr = open("/dev/null", "w")
     raises(ZeroDivisionError, bine.joinall, [bine.spawn(lambda: 1 / 0)], raise_error=True)
@@ -457,7 +461,8 @@ def test_timeout_with_a_remark_and_with_something_that_cannot_be_raised():
     timeout = bine.Timeout(0.01, "too slow")
     with timeout:
         assert raises(bine.Timeout, bine.sleep, 1) is timeout and str(timeout).endswith("too slow")
-    assert str(bine.Timeout(1, False)) == "1 second (silent)" and str(bine.Timeout(2)) == "2 seconds"
+    assert (str(bine.Timeout(1, False)) == "1 second (silent)" and
+            str(bine.Timeout(2)) == "2 seconds")
     with bine.Timeout(0.01, 42):
         raises(TypeError, bine.sleep, 1)
 
@@ -485,15 +490,19 @@ def test_spawn_later_without_a_function():
 
 
 def test_sleep_and_join_take_what_gevents_do():
-    for call in (lambda: bine.sleep(), lambda: bine.sleep(0), lambda: bine.sleep(0.001), lambda: bine.sleep(0, False),
-                 lambda: bine.sleep(seconds=0.001), lambda: bine.sleep(ref=True), lambda: bine.sleep(0, ref=False)):
+    for call in (lambda: bine.sleep(), lambda: bine.sleep(0), lambda: bine.sleep(0.001),
+                 lambda: bine.sleep(0, False), lambda: bine.sleep(seconds=0.001),
+                 lambda: bine.sleep(ref=True), lambda: bine.sleep(0, ref=False)):
         assert call() is None
-    for call in (lambda: bine.sleep(0, True, 1), lambda: bine.sleep(0, seconds=0), lambda: bine.sleep(wrong=1),
-                 lambda: bine.sleep(0, True, ref=1), lambda: bine.sleep("long")):
+    for call in (lambda: bine.sleep(0, True, 1), lambda: bine.sleep(0, seconds=0),
+                 lambda: bine.sleep(wrong=1), lambda: bine.sleep(0, True, ref=1),
+                 lambda: bine.sleep("long")):
         raises(TypeError, call)
     greenlet = bine.spawn(bine.sleep, 100)
-    assert greenlet.join(0.001) is None and greenlet.join(timeout=0.001) is None and not greenlet.dead
-    for call in (lambda: greenlet.join(1, 2), lambda: greenlet.join(1, timeout=2), lambda: greenlet.join(wrong=1)):
+    assert (greenlet.join(0.001) is None and greenlet.join(timeout=0.001) is None and
+            not greenlet.dead)
+    for call in (lambda: greenlet.join(1, 2), lambda: greenlet.join(1, timeout=2),
+                 lambda: greenlet.join(wrong=1)):
         raises(TypeError, call)
     greenlet.kill()
     assert greenlet.join() is None

@@ -18,7 +18,8 @@ PATCHED = True
 def test_hazard_02_thread_state_is_the_greenlets_own():
     import ctypes
 
-    # PyGILState_GetThisThreadState answers with the current greenlet's state, so a callback through ctypes finds it.
+    # PyGILState_GetThisThreadState answers with the current greenlet's state, so a callback
+    # through ctypes finds it.
     get = ctypes.pythonapi.PyGILState_GetThisThreadState
     get.restype = ctypes.c_void_p
     callback = ctypes.CFUNCTYPE(ctypes.c_long)(lambda: threading.get_ident() % (1 << 62))
@@ -44,7 +45,8 @@ def test_hazard_08_openssl_errors_are_the_greenlets_own():
         context = ssl.create_default_context()
         bine.spawn(lambda: (b.recv(1000), b.sendall(b"garbage, no TLS at all\n" * 10)))
         error = raises(ssl.SSLError, context.wrap_socket, a, server_hostname="localhost")
-        assert "WRONG_VERSION_NUMBER" in str(error) or "record layer failure" in str(error).lower(), error
+        assert ("WRONG_VERSION_NUMBER" in str(error) or
+                "record layer failure" in str(error).lower()), error
         a.close()
         b.close()
 
@@ -52,7 +54,8 @@ def test_hazard_08_openssl_errors_are_the_greenlets_own():
         a, b = socket.socketpair()
         context = ssl.create_default_context()
         bine.spawn(lambda: (b.recv(1000), b.close()))
-        error = raises((ssl.SSLError, ConnectionError), context.wrap_socket, a, server_hostname="localhost")
+        error = raises((ssl.SSLError, ConnectionError), context.wrap_socket, a,
+                       server_hostname="localhost")
         assert "WRONG_VERSION" not in str(error), error
         a.close()
 
@@ -95,7 +98,8 @@ def resident():
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 frames are objects of their own")
+@pytest.mark.skipif(sys.version_info < (3, 11),
+                    reason="before 3.11 frames are objects of their own")
 def test_hazard_31_frames_of_a_parked_greenlet_share_a_page_with_its_c_stack():
     never = bine.event.Event()
 
@@ -117,7 +121,8 @@ def test_hazard_31_frames_outgrow_their_room_and_come_back():
         return deep(levels - 1) + 1 if levels else bine.sleep(0) or 0
 
     for _ in range(3):
-        assert [g.get() for g in [bine.spawn(deep, levels) for levels in (1, 100, 500, 3)]] == [1, 100, 500, 3]
+        assert [g.get() for g in [bine.spawn(deep, levels) for levels in (1, 100, 500, 3)]] == [
+            1, 100, 500, 3]
 
 
 def test_hazard_32_a_signal_wakes_a_parked_main():
@@ -153,7 +158,8 @@ def test_hazard_33_process_shared_semaphores():
 
 
 def test_hazard_34_keys_made_before_patching():
-    # libcrypto made its pthread keys at `import ssl`; greenlets that used them end without leaving errors to the next.
+    # libcrypto made its pthread keys at `import ssl`; greenlets that used them end without
+    # leaving errors to the next.
     code = """
 import ssl, hashlib, os
 ssl.RAND_bytes(8)
@@ -227,10 +233,12 @@ nested = []
 for _ in range(100000): nested = [nested]
 other = []
 for _ in range(100000): other = [other]
-KINDS = [lambda: plain(0), lambda: by_sorted(0), lambda: by_map(0), lambda: by_sub(0), lambda: by_exec(0), lambda: by_eval(0),
-         lambda: by_reduce(0), lambda: list(by_generators(0)), lambda: by_class(0), lambda: repr(R()), lambda: R() == R(),
-         lambda: R().a, lambda: f"{R()}", lambda: bool(R()), R(), lambda: isinstance(3, Checked), lambda: json.dumps(nested),
-         lambda: json.loads("[" * 100000), lambda: repr(nested), lambda: copy.deepcopy(nested), lambda: pickle.dumps(nested),
+KINDS = [lambda: plain(0), lambda: by_sorted(0), lambda: by_map(0), lambda: by_sub(0),
+         lambda: by_exec(0), lambda: by_eval(0), lambda: by_reduce(0),
+         lambda: list(by_generators(0)), lambda: by_class(0), lambda: repr(R()), lambda: R() == R(),
+         lambda: R().a, lambda: f"{R()}", lambda: bool(R()), R(), lambda: isinstance(3, Checked),
+         lambda: json.dumps(nested), lambda: json.loads("[" * 100000), lambda: repr(nested),
+         lambda: copy.deepcopy(nested), lambda: pickle.dumps(nested),
          lambda: nested == other, lambda: ast.literal_eval("+" * 3000 + "1")]
 def work():
     for number, kind in enumerate(KINDS):
@@ -254,7 +262,8 @@ def test_hazard_41_unbounded_recursion_of_any_kind_ends_in_recursion_error():
 
 
 def test_hazard_41_so_it_does_in_a_thread_that_is_a_greenlet():
-    recurse_in_every_way("import threading; thread = threading.Thread(target=work); thread.start(); thread.join()")
+    recurse_in_every_way(
+        "import threading; thread = threading.Thread(target=work); thread.start(); thread.join()")
 
 
 def test_hazard_98_threads_and_greenlets_have_the_stacks_that_threads_get():
@@ -271,8 +280,10 @@ class Attributes(ctypes.Structure):
 def size():
     libc.pthread_self.restype = ctypes.c_ulong
     attributes, bottom, found = Attributes(), ctypes.c_void_p(), ctypes.c_size_t()
-    assert libc.pthread_getattr_np(ctypes.c_ulong(libc.pthread_self()), ctypes.byref(attributes)) == 0
-    assert libc.pthread_attr_getstack(ctypes.byref(attributes), ctypes.byref(bottom), ctypes.byref(found)) == 0
+    assert libc.pthread_getattr_np(ctypes.c_ulong(libc.pthread_self()),
+                                   ctypes.byref(attributes)) == 0
+    assert libc.pthread_attr_getstack(ctypes.byref(attributes), ctypes.byref(bottom),
+                                      ctypes.byref(found)) == 0
     return found.value
 
 def in_thread():
@@ -368,13 +379,15 @@ def test_real_threads_beside_greenlets():
         return sum(i * i for i in range(n))
 
     gs = [pool.spawn(crunch, 20000) for _ in range(20)]
-    bine.joinall([bine.spawn(lambda: [bine.sleep(0) for _ in range(1000)]) for _ in range(10)], raise_error=True)
+    bine.joinall([bine.spawn(lambda: [bine.sleep(0) for _ in range(1000)]) for _ in range(10)],
+                 raise_error=True)
     bine.joinall(gs, raise_error=True)
     assert len({g.value for g in gs}) == 1 and _thread and not total
 
 
 def test_threads_that_are_greenlets_begin_and_end_beside_real_ones():
-    """The interpreter's list of thread states has a lock of its own: no greenlet may have it while it does not run."""
+    """The interpreter's list of thread states has a lock of its own: no greenlet may have it
+    while it does not run."""
     from bine.threadpool import ThreadPool
 
     def start():
@@ -394,7 +407,8 @@ def test_threads_that_are_greenlets_begin_and_end_beside_real_ones():
 
 
 def test_threads_and_signals_get_their_share_while_greenlets_take_turns():
-    """Greenlets hand the GIL over to each other without releasing it: nobody else may starve for that."""
+    """Greenlets hand the GIL over to each other without releasing it: nobody else
+    may starve for that."""
     import signal
 
     from bine._bine import offload
@@ -434,7 +448,8 @@ def test_hazard_44_a_subinterpreter_made_without_a_thread_state():
     except ImportError:
         pytest.skip("this CPython is without its test modules")
     # run_in_subinterp() leaves its own thread state before it makes the other interpreter.
-    code = "import threading, time; threading.Thread(target=time.sleep, args=(0.01,)).start(); time.sleep(0.005)"
+    code = ("import threading, time; threading.Thread(target=time.sleep, args=(0.01,)).start(); "
+            "time.sleep(0.005)")
     ticks = []
     ticker = bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.001)) for _ in range(10000)])
     for _ in range(5):
@@ -483,7 +498,8 @@ def test_subinterpreters_beside_greenlets():
     from bine.threadpool import ThreadPool
 
     assert ThreadPool(2).map(lambda n: (time.sleep(0.01), n)[1], range(4)) == [0, 1, 2, 3]
-    # Nor is it known whether an extension keeps the GIL. Then it stops the others, but not for ever.
+    # Nor is it known whether an extension keeps the GIL. Then it stops the others,
+    # but not for ever.
     import ctypes
 
     keeps = ctypes.PyDLL(None).usleep
@@ -517,10 +533,14 @@ def test_hazard_45_no_running_loop_is_left_to_the_next_greenlet():
     async def nothing():
         pass
 
-    # asyncio caches the running loop by the identity of the thread state, which the next greenlet gets.
-    leave = [lambda: asyncio.run(nothing()), lambda: asyncio._set_running_loop(asyncio.new_event_loop()), lambda: asyncio._set_running_loop(object())]
+    # asyncio caches the running loop by the identity of the thread state, which the
+    # next greenlet gets.
+    leave = [lambda: asyncio.run(nothing()),
+             lambda: asyncio._set_running_loop(asyncio.new_event_loop()),
+             lambda: asyncio._set_running_loop(object())]
     for i in range(600):
-        first, rest = bine.spawn(leave[i % 3]), [bine.Greenlet(asyncio._get_running_loop) for _ in range(3)]
+        first, rest = bine.spawn(leave[i % 3]), [bine.Greenlet(asyncio._get_running_loop)
+                                                 for _ in range(3)]
         first.join()
         for g in rest:
             g.start()

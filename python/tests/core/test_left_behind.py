@@ -1,4 +1,5 @@
-"""What a greenlet leaves in its thread state, its C greenlet or its keys never reaches the next one, although both run on the same carrier."""
+"""What a greenlet leaves in its thread state, its C greenlet or its keys never reaches the next
+one, although both run on the same carrier."""
 
 import asyncio
 import ctypes
@@ -15,7 +16,8 @@ api = ctypes.pythonapi
 
 
 def left_by(leave, look):
-    """What `look` sees in three greenlets, each right after one that called `leave`, on its carrier."""
+    """What `look` sees in three greenlets, each right after one that called
+    `leave`, on its carrier."""
     seen = []
     for _ in range(3):
         first = bine.spawn(lambda: (leave(), threading.get_ident())[1])
@@ -33,8 +35,10 @@ def test_hazard_65_trace_and_profile_functions_end_with_their_greenlet():
 
 def test_hazard_65_hooks_of_generators_and_coroutines_end_with_their_greenlet():
     hooks = tuple(sys.get_asyncgen_hooks())
-    assert left_by(lambda: sys.set_asyncgen_hooks(print, print), lambda: tuple(sys.get_asyncgen_hooks())) == [hooks] * 3
-    assert left_by(lambda: sys.set_coroutine_origin_tracking_depth(3), sys.get_coroutine_origin_tracking_depth) == [0] * 3
+    assert left_by(lambda: sys.set_asyncgen_hooks(print, print),
+                   lambda: tuple(sys.get_asyncgen_hooks())) == [hooks] * 3
+    assert left_by(lambda: sys.set_coroutine_origin_tracking_depth(3),
+                   sys.get_coroutine_origin_tracking_depth) == [0] * 3
 
 
 def test_hazard_65_event_loops_end_with_their_greenlet():
@@ -79,13 +83,15 @@ def test_hazard_65_the_signal_mask_ends_with_its_greenlet():
     def mask():
         return signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
-    assert left_by(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]), mask) == [set()] * 3
+    assert left_by(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]),
+                   mask) == [set()] * 3
     assert mask() == set()
 
 
 def test_hazard_65_current_thread_is_not_a_dead_greenlets():
     before = len(threading._active)
-    names = left_by(lambda: setattr(threading.current_thread(), "name", "mine"), lambda: threading.current_thread().name)
+    names = left_by(lambda: setattr(threading.current_thread(), "name", "mine"),
+                    lambda: threading.current_thread().name)
     assert "mine" not in names, names
     # All of a carrier's greenlets have ended: nothing of them is left.
     assert len(threading._active) == before and threading.active_count() == before
@@ -96,7 +102,8 @@ def test_hazard_65_current_thread_is_not_a_dead_greenlets():
 
 def test_hazard_65_threads_of_threading_stay_known():
     inside = []
-    thread = threading.Thread(target=lambda: (bine.spawn(threading.current_thread).join(), inside.append(threading.current_thread())))
+    thread = threading.Thread(target=lambda: (bine.spawn(threading.current_thread).join(),
+                                              inside.append(threading.current_thread())))
     thread.start()
     bine.spawn(threading.current_thread).join()
     thread.join()
@@ -105,7 +112,8 @@ def test_hazard_65_threads_of_threading_stay_known():
 
 def test_hazard_65_an_exception_for_an_ended_greenlet_is_not_the_next_ones():
     def later(ident):
-        return api.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(ZeroDivisionError))
+        return api.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident),
+                                             ctypes.py_object(ZeroDivisionError))
 
     def steps():
         total = 0
@@ -128,12 +136,14 @@ def test_hazard_65_values_of_thread_specific_storage_end_with_their_greenlet():
     key = (ctypes.c_char * 16)()
     ctypes.c_int.from_buffer(key).value = 0
     for function, result, arguments in (
-            ("create", ctypes.c_int, [ctypes.c_void_p]), ("set", ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p]),
+            ("create", ctypes.c_int, [ctypes.c_void_p]),
+            ("set", ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p]),
             ("get", ctypes.c_void_p, [ctypes.c_void_p])):
         f = getattr(api, "PyThread_tss_" + function)
         f.restype, f.argtypes = result, arguments
     assert api.PyThread_tss_create(key) == 0
-    assert left_by(lambda: api.PyThread_tss_set(key, 4711), lambda: api.PyThread_tss_get(key)) == [None] * 3
+    assert left_by(lambda: api.PyThread_tss_set(key, 4711),
+                   lambda: api.PyThread_tss_get(key)) == [None] * 3
 
     def keeps():
         api.PyThread_tss_set(key, 4712)
@@ -161,10 +171,12 @@ def test_hazard_65_contexts_and_decimals_end_with_their_greenlet():
     variable = contextvars.ContextVar("variable", default=0)
     precision = decimal.DefaultContext.prec
     assert left_by(lambda: variable.set(1), variable.get) == [0] * 3
-    assert left_by(lambda: setattr(decimal.getcontext(), "prec", 3), lambda: decimal.getcontext().prec) == [precision] * 3
+    assert left_by(lambda: setattr(decimal.getcontext(), "prec", 3),
+                   lambda: decimal.getcontext().prec) == [precision] * 3
     # The root's is not theirs, either, once it has one.
     decimal.getcontext().prec = precision + 1
-    assert left_by(lambda: setattr(decimal.getcontext(), "prec", 3), lambda: decimal.getcontext().prec) == [precision + 1] * 3
+    assert left_by(lambda: setattr(decimal.getcontext(), "prec", 3),
+                   lambda: decimal.getcontext().prec) == [precision + 1] * 3
     assert decimal.getcontext().prec == precision + 1
     # Links run outside the greenlet's context: what one sets there is gone as well.
     seen = []

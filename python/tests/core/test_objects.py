@@ -42,10 +42,12 @@ def test_async_result():
     g = bine.spawn(result.get)
     bine.sleep(0)
     result.set("value")
-    assert g.get() == "value" and result.get() == "value" and result.value == "value" and result.successful()
+    assert (g.get() == "value" and result.get() == "value" and result.value == "value" and
+            result.successful())
     result = AsyncResult()
     result.set_exception(ValueError("x"))
-    assert str(raises(ValueError, result.get)) == "x" and not result.successful() and result.wait() is None
+    assert (str(raises(ValueError, result.get)) == "x" and not result.successful() and
+            result.wait() is None)
     assert result.exc_info[0] is ValueError
 
 
@@ -59,7 +61,8 @@ def test_semaphore_is_fifo_and_hands_over():
 
     bine.joinall([bine.spawn(work, n) for n in range(10)])
     assert order == list(range(10)) and semaphore.counter == 1
-    assert semaphore.acquire(timeout=0.01) and not semaphore.acquire(timeout=0.01) and not semaphore.acquire(blocking=False)
+    assert (semaphore.acquire(timeout=0.01) and not semaphore.acquire(timeout=0.01) and
+            not semaphore.acquire(blocking=False))
     assert semaphore.locked()
     bounded = BoundedSemaphore(1)
     raises(ValueError, bounded.release)
@@ -243,7 +246,8 @@ def test_events_results_and_semaphores_are_used_from_any_thread():
     from bine.threadpool import ThreadPool
 
     pool = ThreadPool(3)
-    for there in (True, False):  # who waits in another OS thread, who acts here, and the other way round
+    # Who waits in another OS thread, who acts here, and the other way round.
+    for there in (True, False):
         event, result, semaphore = Event(), AsyncResult(), Semaphore(0)
 
         def waits():
@@ -252,7 +256,8 @@ def test_events_results_and_semaphores_are_used_from_any_thread():
             with bine.Timeout(0.01, False):
                 event.wait()
                 raise AssertionError
-            return event.wait(50), result.get(timeout=50), semaphore.acquire(timeout=50), threading.get_ident()
+            return (event.wait(50), result.get(timeout=50), semaphore.acquire(timeout=50),
+                    threading.get_ident())
 
         def acts():
             event.set()

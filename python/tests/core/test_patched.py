@@ -20,8 +20,10 @@ PATCHED = True
 
 
 def threads():
-    """OS threads of this process; the kernel's own workers of io_uring ("iou-") are listed there, too."""
-    names = [open("/proc/self/task/%s/comm" % task).read() for task in os.listdir("/proc/self/task")]
+    """OS threads of this process; the kernel's own workers of io_uring ("iou-") are
+    listed there, too."""
+    names = [open("/proc/self/task/%s/comm" % task).read()
+             for task in os.listdir("/proc/self/task")]
     return sum(1 for name in names if not name.startswith("iou-"))
 
 
@@ -49,7 +51,8 @@ def test_sleep_select_poll_and_sockets_step_aside():
             assert selector.select(0.2) == []
 
     c, d = socket.socketpair()
-    assert at_once([lambda: time.sleep(0.2), selects, polls, epolls, receives, selectors_select] * 3)
+    assert at_once([lambda: time.sleep(0.2), selects, polls, epolls, receives,
+                    selectors_select] * 3)
     assert threads() == 1
 
 
@@ -66,7 +69,8 @@ def test_threads_are_greenlets():
         thread.start()
     for thread in all_threads:
         thread.join()
-    assert overlap.most == 10 and sorted(n for n, _, _ in seen) == list(range(10)) and len({ident for _, ident, _ in seen}) == 10
+    assert (overlap.most == 10 and sorted(n for n, _, _ in seen) == list(range(10)) and
+            len({ident for _, ident, _ in seen}) == 10)
     assert all(count == 1 for _, _, count in seen)
 
 
@@ -134,7 +138,8 @@ def test_kill_and_timeout_raise_wherever_it_waits():
     reading, writing = os.pipe()
     child = subprocess.Popen(["sleep", "60"])
     waits = {
-        "recv": lambda: a.recv(1), "accept": listener.accept, "sleep": lambda: time.sleep(60), "lock": lock.acquire,
+        "recv": lambda: a.recv(1), "accept": listener.accept, "sleep": lambda: time.sleep(60),
+        "lock": lock.acquire,
         "queue": queue.Queue().get, "select": lambda: select.select([a], [], []), "join": join,
         "read": lambda: os.read(reading, 1), "process": child.wait, "event": threading.Event().wait,
         "condition": condition,
@@ -190,7 +195,8 @@ print(sys.stdin.readline().strip(), len(seen) > count, flush=True)
 count = len(seen)
 print(sys.stdin.buffer.read(), len(seen) > count)
 """
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
     for line, answer in ((b"one\n", b"one\n"), (b"two\n", b"two True\n")):
         time.sleep(0.1)
         child.stdin.write(line)
@@ -228,7 +234,8 @@ def test_asyncio_inside_greenlets():
 
 
 def test_keyboard_interrupt_and_handlers_reach_the_main_greenlet():
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+    # Ignored where the tests run in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     busy = bine.spawn(lambda: [bine.sleep(0.001) for _ in range(100000)])
     timer = bine.spawn_later(0.05, os.kill, os.getpid(), signal.SIGINT)
     raises(KeyboardInterrupt, time.sleep, 10)
@@ -291,21 +298,25 @@ def test_starting_with_patched_families_only():
     import faulthandler
 
     watch = monkey.get_original("faulthandler", "dump_traceback_later")
-    assert (watch is faulthandler.dump_traceback_later) == (sys.version_info >= (3, 12)) and watch.__self__ is faulthandler
+    assert ((watch is faulthandler.dump_traceback_later) == (sys.version_info >= (3, 12)) and
+            watch.__self__ is faulthandler)
     assert monkey.get_original("faulthandler", ["enable"]) == [faulthandler.enable]
 
 
 def test_output_of_an_exit_with_parked_greenlets():
-    code = "from bine import monkey; monkey.patch_all(); import bine, threading, time\n" \
-           "bine.spawn(bine.sleep, 100); bine.spawn(time.sleep, 100); bine.sleep(0)\n" \
-           "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\nbine.sleep(0)\nprint('done')"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    code = ("from bine import monkey; monkey.patch_all(); import bine, threading, time\n"
+            "bine.spawn(bine.sleep, 100); bine.spawn(time.sleep, 100); bine.sleep(0)\n"
+            "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n"
+            "bine.sleep(0)\nprint('done')")
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b""), done
 
 
 def test_disabled_by_the_environment():
     code = "from bine import monkey; monkey.patch_all(); print(monkey.is_anything_patched())"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=dict(os.environ, BINE_DISABLE="1"))
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          env=dict(os.environ, BINE_DISABLE="1"))
     assert done.stdout == b"False\n"
 
 
@@ -313,16 +324,19 @@ def test_command_line():
     import tempfile
 
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
-        script.write("import sys\nfrom gevent import monkey\nimport gevent\nprint(sys.argv[1:], gevent.spawn(lambda: 5).get())\n")
+        script.write("import sys\nfrom gevent import monkey\nimport gevent\n"
+                     "print(sys.argv[1:], gevent.spawn(lambda: 5).get())\n")
         script.flush()
         out = subprocess.check_output([sys.executable, "-m", "bine.gevent", script.name, "a", "b"])
         assert out == b"['a', 'b'] 5\n", out
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
-        script.write("import sys\nfrom bine import monkey\nprint(sys.argv[1:], monkey.is_module_patched('socket'))\n")
+        script.write("import sys\nfrom bine import monkey\n"
+                     "print(sys.argv[1:], monkey.is_module_patched('socket'))\n")
         script.flush()
         out = subprocess.check_output([sys.executable, "-m", "bine.monkey", script.name, "a"])
         assert out == b"['a'] True\n", out
-        out = subprocess.check_output([sys.executable, "-m", "bine.monkey", "--no-socket", "--no-ssl", script.name])
+        out = subprocess.check_output([sys.executable, "-m", "bine.monkey", "--no-socket",
+                                       "--no-ssl", script.name])
         assert out == b"[] False\n", out
 
 

@@ -22,9 +22,11 @@ class Loop:
         self.uv = ctypes.CDLL(name)
         self.loop = ctypes.create_string_buffer(self.uv.uv_loop_size())
         self.timer = ctypes.create_string_buffer(self.uv.uv_handle_size(TIMER))
-        assert self.uv.uv_loop_init(self.loop) == 0 and self.uv.uv_timer_init(self.loop, self.timer) == 0
+        assert (self.uv.uv_loop_init(self.loop) == 0 and
+                self.uv.uv_timer_init(self.loop, self.timer) == 0)
         # A callback in C: ctypes drops what is raised in one of Python.
-        assert self.uv.uv_timer_start(self.timer, self.uv.uv_timer_stop, ctypes.c_uint64(milliseconds), ctypes.c_uint64(0)) == 0
+        assert self.uv.uv_timer_start(self.timer, self.uv.uv_timer_stop,
+                                      ctypes.c_uint64(milliseconds), ctypes.c_uint64(0)) == 0
 
     @property
     def fired(self):

@@ -1,4 +1,5 @@
-"""Queues that several OS threads use, and greenlets in each. Nothing is patched here: threads are real ones."""
+"""Queues that several OS threads use, and greenlets in each. Nothing is patched here:
+threads are real ones."""
 
 import functools
 import gc
@@ -78,7 +79,8 @@ def test_hazard_57_a_thread_waits_for_an_item_that_a_greenlet_puts(kind):
     assert in_thread(lambda: queue.get(timeout=10)) == 6
     soon(queue.put, StopIteration)
     assert in_thread(lambda: list(queue)) == []
-    assert in_thread(raises, bine.queue.Empty, queue.get_nowait) and in_thread(lambda: raises(bine.queue.Empty, queue.get, timeout=0.01))
+    assert (in_thread(raises, bine.queue.Empty, queue.get_nowait) and
+            in_thread(lambda: raises(bine.queue.Empty, queue.get, timeout=0.01)))
 
 
 @for_each(*((kind,) for kind in ALL))
@@ -86,7 +88,8 @@ def test_hazard_57_a_thread_waits_for_room_and_to_look_and_to_join(kind):
     queue = kind(1)
     soon(queue.put, 1)
     assert in_thread(queue.peek) == 1 and in_thread(queue.peek_nowait) == 1 and queue.qsize() == 1
-    assert in_thread(raises, bine.queue.Full, queue.put_nowait, 2) and in_thread(lambda: raises(bine.queue.Full, queue.put, 2, timeout=0.01))
+    assert (in_thread(raises, bine.queue.Full, queue.put_nowait, 2) and
+            in_thread(lambda: raises(bine.queue.Full, queue.put, 2, timeout=0.01)))
     soon(queue.get)
     in_thread(queue.put, 3)
     assert in_thread(lambda: queue.join(timeout=0.01)) is False and queue.unfinished_tasks == 2
@@ -110,7 +113,8 @@ def test_hazard_57_a_shutdown_ends_the_waits_of_all_threads(kind):
     queue = kind(1)
     soon(queue.shutdown)
     assert in_thread(raises, bine.queue.ShutDown, queue.get)
-    assert in_thread(raises, bine.queue.ShutDown, queue.put, 1) and in_thread(lambda: queue.is_shutdown)
+    assert (in_thread(raises, bine.queue.ShutDown, queue.put, 1) and
+            in_thread(lambda: queue.is_shutdown))
     queue = kind(1, [1])
     soon(in_thread, lambda: queue.shutdown(immediate=True))
     assert in_thread(raises, bine.queue.ShutDown, queue.put, 2) and queue.empty() and queue.join(1)
@@ -254,14 +258,16 @@ def test_hazard_57_threads_and_greenlets_lose_and_double_nothing(kind, maxsize):
                    for first in range(3 * number, 3 * number + 3)]
         # Some come in between, who wait and are killed.
         for _ in range(5):
-            victims = [bine.spawn(queue.put, -1) for _ in range(2)] if kind is bine.queue.Channel else []
+            victims = ([bine.spawn(queue.put, -1) for _ in range(2)] if kind is bine.queue.Channel
+                       else [])
             bine.killall(victims)
         bine.joinall(putters, raise_error=True)
         done.append(number)
         bine.joinall(getters, raise_error=True)
 
     done = []
-    all_threads = [threading.Thread(target=one_thread, args=(n,), daemon=True) for n in range(threads)]
+    all_threads = [threading.Thread(target=one_thread, args=(n,), daemon=True)
+                   for n in range(threads)]
     for thread in all_threads:
         thread.start()
     patience(lambda: len(done) == threads)
@@ -321,13 +327,16 @@ class Slow:
         return self.number < other.number
 
 
-@for_each(*((wait, maxsize) for wait in (lambda: time.sleep(0), lambda: bine.sleep(0)) for maxsize in (0, 2)))
+@for_each(*((wait, maxsize) for wait in (lambda: time.sleep(0), lambda: bine.sleep(0))
+            for maxsize in (0, 2)))
 def test_hazard_57_a_heap_stays_one_while_its_items_are_compared(wait, maxsize):
     queue, got = bine.queue.PriorityQueue(maxsize or None), []
 
     def one_thread(first):
-        putters = [bine.spawn(lambda k: [queue.put(Slow(n, wait)) for n in range(k, 60, 6)], k) for k in (first, first + 3)]
-        getters = [bine.spawn(lambda: [got.append(queue.get().number) for _ in range(10)]) for _ in range(2)]
+        putters = [bine.spawn(lambda k: [queue.put(Slow(n, wait)) for n in range(k, 60, 6)], k)
+                   for k in (first, first + 3)]
+        getters = [bine.spawn(lambda: [got.append(queue.get().number) for _ in range(10)])
+                   for _ in range(2)]
         bine.joinall(putters + getters, raise_error=True)
         done.append(first)
 
@@ -362,7 +371,8 @@ def test_hazard_57_a_comparison_that_raises_leaves_the_queue_as_it_was():
 
     queue = bine.queue.PriorityQueue(items=[Sometimes(n) for n in (5, 3, 4, 1)])
     Sometimes.broken = True
-    assert raises(KeyError, queue.get) and raises(KeyError, queue.put, Sometimes(0)) and queue.qsize() == 4
+    assert (raises(KeyError, queue.get) and raises(KeyError, queue.put, Sometimes(0)) and
+            queue.qsize() == 4)
     Sometimes.broken = False
     assert [queue.get() for _ in range(4)] == [1, 3, 4, 5]
 

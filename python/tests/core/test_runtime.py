@@ -1,13 +1,16 @@
-"""What lies under the greenlets: their memory, other threads, fork, the end of the interpreter, the tools that look into it. Each in a process of
-its own, most in one more: they end it, or count what it has."""
+"""What lies under the greenlets: their memory, other threads, fork, the end of the
+interpreter, the tools that look into it. Each in a process of its own, most in one more: they
+end it, or count what it has."""
 
 import subprocess
 import sys
 
 
 def run(code, *, status=0, seconds=50, options=()):
-    """What a program prints; it must end by itself, with that status, and say nothing on standard error."""
-    done = subprocess.run([sys.executable, *options, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
+    """What a program prints; it must end by itself, with that status, and say
+    nothing on standard error."""
+    done = subprocess.run([sys.executable, *options, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=seconds)
     assert done.returncode == status and not done.stderr, done
     return done.stdout.decode().strip()
 
@@ -19,7 +22,8 @@ PATCH = "from bine import monkey; monkey.patch_all()\nimport bine, os, sys\n"
 
 
 def test_a_parked_greenlet_needs_little_more_than_a_page():
-    # One page holds the C frames and the Python frames, also when the greenlet waits deep in Python functions.
+    # One page holds the C frames and the Python frames, also when the greenlet waits deep
+    # in Python functions.
     print(run(PATCH + """
 def resident():
     with open("/proc/self/statm") as statm:
@@ -65,7 +69,8 @@ def test_deep_recursion_without_patching():
 
 
 def test_what_a_greenlet_drops_is_freed_at_once():
-    # CPython puts the end of objects off when it thinks that the stack is nearly used up: it must know the greenlet's.
+    # CPython puts the end of objects off when it thinks that the stack is nearly used up: it must
+    # know the greenlet's.
     assert run("""
 import bine, weakref
 class Thing: pass
@@ -107,9 +112,11 @@ def test_threads_that_used_greenlets_leave_no_thread_states():
     assert run("""
 import bine, ctypes, gc, threading
 api = ctypes.pythonapi
-api.PyInterpreterState_Main.restype = api.PyInterpreterState_ThreadHead.restype = api.PyThreadState_Next.restype = ctypes.c_void_p
+for function in "PyInterpreterState_Main", "PyInterpreterState_ThreadHead", "PyThreadState_Next":
+    getattr(api, function).restype = ctypes.c_void_p
 def states():
-    count, state = 0, api.PyInterpreterState_ThreadHead(ctypes.c_void_p(api.PyInterpreterState_Main()))
+    count, state = 0, api.PyInterpreterState_ThreadHead(
+        ctypes.c_void_p(api.PyInterpreterState_Main()))
     while state:
         count, state = count + 1, api.PyThreadState_Next(ctypes.c_void_p(state))
     return count
@@ -187,7 +194,8 @@ print("fine")
 
 
 def test_what_is_thrown_ends_a_call_in_greenlets_of_other_threads():
-    # CPython would run a signal's handler in the main thread only: nothing but what was thrown is seen.
+    # CPython would run a signal's handler in the main thread only: nothing but what
+    # was thrown is seen.
     assert run(PATCH + """
 import socket
 from bine.threadpool import ThreadPool
@@ -203,7 +211,8 @@ def there():
         except OSError as error:
             seen.append("the error itself: %r" % error)
         except (bine.Timeout, Thrown) as thrown:
-            seen.append((type(thrown).__name__, timeout in (thrown, None), type(thrown.__context__).__name__))
+            seen.append((type(thrown).__name__, timeout in (thrown, None),
+                         type(thrown.__context__).__name__))
         seen.append(sys.gettrace())
     bine.spawn(waits, lambda: bine.Timeout.start_new(0.05)).join()
     g = bine.spawn(waits, lambda: None)
@@ -211,7 +220,8 @@ def there():
     g.kill(Thrown)
     assert bine.spawn(lambda: sum(range(10))).get() == 45
     return seen
-assert ThreadPool(1).spawn(there).get() == [("Timeout", True, "NoneType"), None, ("Thrown", True, "NoneType"), None]
+assert ThreadPool(1).spawn(there).get() == [("Timeout", True, "NoneType"), None,
+                                            ("Thrown", True, "NoneType"), None]
 print("fine")
 """) == "fine"
 
@@ -341,7 +351,8 @@ if __name__ == "__main__":
         path = os.path.join(folder, "program.py")
         with open(path, "w") as file:
             file.write(program)
-        done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, timeout=55, check=True)
+        done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE,
+                              timeout=55, check=True)
     assert done.stdout.split() == [b"fork", b"spawn", b"forkserver"], done
 
 
@@ -370,14 +381,16 @@ sys.exit(3)
 
 
 def test_keyboard_interrupt_reaches_a_main_program_that_waits():
-    for wait in ("bine.sleep(100)", "bine.spawn(bine.sleep, 100).join()", "a.recv(1)", "lock.acquire()",
-                 "bine.queue.Queue().get()", "select.select([], [], [], 100)", "time.sleep(100)"):
+    for wait in ("bine.sleep(100)", "bine.spawn(bine.sleep, 100).join()", "a.recv(1)",
+                 "lock.acquire()", "bine.queue.Queue().get()", "select.select([], [], [], 100)",
+                 "time.sleep(100)"):
         assert run(PATCH + """
 import select, signal, socket, threading, time, bine.queue
 lock = threading.Lock()
 lock.acquire()
 a, b = socket.socketpair()
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts us in the background may have it ignored
+# Whoever starts us in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 bine.spawn(bine.sleep, 1000)
 def busy():
     bine.sleep(0.1)
@@ -524,7 +537,8 @@ def profiled():
     if sys.version_info < (3, 12):
         profile.runcall(work)
         stats = pstats.Stats(profile).stats
-        profiles.append([count for (file, line, name), (count, *rest) in stats.items() if name == "step"])
+        profiles.append([count
+                         for (file, line, name), (count, *rest) in stats.items() if name == "step"])
     else:
         work()
         profiles.append([3])

@@ -47,7 +47,8 @@ def test_hazard_51_a_handler_runs_while_a_greenlet_computes():
         sender = soon(signal.SIGUSR1)
         greenlet = bine.spawn(computes)
         assert greenlet.get() is True
-        assert got == [(signal.SIGUSR1, greenlet, identities[0], "compute")] and identities[0] != threading.main_thread().ident
+        assert (got == [(signal.SIGUSR1, greenlet, identities[0], "compute")] and
+                identities[0] != threading.main_thread().ident)
         sender.wait()
 
 
@@ -75,8 +76,10 @@ def spin():
 print("go", flush=True)
 %s
 """
-    for wait in "bine.spawn(spin).join()", "import threading; t = threading.Thread(target=spin); t.start(); t.join()":
-        child = subprocess.Popen([sys.executable, "-c", code % wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for wait in ("bine.spawn(spin).join()",
+                 "import threading; t = threading.Thread(target=spin); t.start(); t.join()"):
+        child = subprocess.Popen([sys.executable, "-c", code % wait], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
         try:
             child.stdout.readline()
             time.sleep(0.3)
@@ -112,7 +115,8 @@ def test_hazard_51_a_signal_that_comes_right_before_a_park_is_for_the_greenlet_t
 
         del got[:]
         greenlet = bine.spawn(lambda: (bine.sleep(0), compute(got, 5))[1])
-        bine.spawn(at_once, strike, functools.partial(bine.sleep, 0.001)).join(0.0001)  # another one's
+        # Another one's.
+        bine.spawn(at_once, strike, functools.partial(bine.sleep, 0.001)).join(0.0001)
         assert greenlet.get() is True
 
 
@@ -245,7 +249,8 @@ bine.sleep(0.05)
 """
     used = subprocess.run([sys.executable, "-c", code, "used"], stdout=subprocess.PIPE, timeout=30)
     assert (used.returncode, used.stdout) == (0, b"got\n")
-    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -(signal.SIGRTMAX - 2)
+    assert subprocess.run([sys.executable, "-c", code],
+                          timeout=30).returncode == -(signal.SIGRTMAX - 2)
 
 
 def test_hazard_51_what_a_handler_greenlet_raises_is_raised_in_the_main_one():

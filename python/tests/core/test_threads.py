@@ -14,7 +14,8 @@ from helpers import raises
 
 
 def in_thread(function, *args):
-    """Run the function in an OS thread while this thread's greenlets run: its result, or its exception is raised. None of them may take 20 s."""
+    """Run the function in an OS thread while this thread's greenlets run: its result, or its
+    exception is raised. None of them may take 20 s."""
     box = []
 
     def run():
@@ -139,7 +140,8 @@ def test_hazard_40_the_greenlets_of_an_ended_thread_count_as_killed():
     made, called = [], []
 
     def thread():
-        parked, later, new = bine.spawn(bine.sleep, 100), bine.spawn_later(100, bine.sleep), bine.Greenlet(lambda: "ran")
+        parked, later, new = (bine.spawn(bine.sleep, 100), bine.spawn_later(100, bine.sleep),
+                              bine.Greenlet(lambda: "ran"))
         bine.sleep(0.01)
         timer = bine.Timeout(100)
         timer.start()
@@ -167,7 +169,8 @@ def test_hazard_40_the_greenlets_of_an_ended_thread_count_as_killed():
 
 
 def test_hazard_57_what_is_free_is_taken_on_any_thread():
-    semaphore, bounded, lock = bine.lock.Semaphore(1), bine.lock.BoundedSemaphore(2), bine.lock.RLock()
+    semaphore, bounded, lock = (bine.lock.Semaphore(1), bine.lock.BoundedSemaphore(2),
+                                bine.lock.RLock())
     event, result = bine.event.Event(), bine.event.AsyncResult()
 
     def use():
@@ -178,14 +181,16 @@ def test_hazard_57_what_is_free_is_taken_on_any_thread():
                 assert one.acquire(blocking=False) is (one is not semaphore)
                 if one is not semaphore:
                     one.release()
-        assert semaphore.wait() == 1 and bine.wait([semaphore, bounded, lock]) == [semaphore, bounded, lock]
+        assert (semaphore.wait() == 1 and
+                bine.wait([semaphore, bounded, lock]) == [semaphore, bounded, lock])
         event.set()
         result.set("value")
         assert event.wait() and result.get() == "value"
         event.clear()
         return "used"
 
-    assert in_thread_alone(use) == "used" and not event.is_set() and result.get(block=False) == "value"
+    assert (in_thread_alone(use) == "used" and not event.is_set() and
+            result.get(block=False) == "value")
 
 
 def test_hazard_57_a_queue_takes_word_of_other_threads():
@@ -213,7 +218,8 @@ def test_hazard_57_a_queue_takes_word_of_other_threads():
 
 
 def test_hazard_57_a_waiter_depends_on_the_releaser_only():
-    for make in lambda: bine.lock.Semaphore(0), lambda: bine.lock.BoundedSemaphore(1), bine.lock.RLock:
+    for make in (lambda: bine.lock.Semaphore(0), lambda: bine.lock.BoundedSemaphore(1),
+                 bine.lock.RLock):
         lock, order = make(), []
         if not isinstance(lock, bine.lock.Semaphore) or lock.counter:
             lock.acquire()
@@ -246,7 +252,8 @@ def test_hazard_57_a_waiter_depends_on_the_releaser_only():
 
 def test_hazard_57_events_wake_all_threads():
     event, result, woken = bine.event.Event(), bine.event.AsyncResult(), []
-    waits = [lambda: woken.append(event.wait(20)), lambda: woken.append(result.get(timeout=20)), lambda: woken.append(len(bine.wait([event, result], timeout=20)))]
+    waits = [lambda: woken.append(event.wait(20)), lambda: woken.append(result.get(timeout=20)),
+             lambda: woken.append(len(bine.wait([event, result], timeout=20)))]
     threads = [threading.Thread(target=wait, daemon=True) for wait in waits * 2]
     greenlets = [bine.spawn(wait) for wait in waits]
     for thread in threads:
@@ -264,7 +271,8 @@ def test_hazard_57_a_waiter_whose_thread_ends_gets_nothing():
     semaphore, event = bine.lock.Semaphore(0), bine.event.Event()
 
     def thread():
-        # Its greenlets wait for both when the thread ends, and one was given a permit that it never used.
+        # Its greenlets wait for both when the thread ends, and one was given a
+        # permit that it never used.
         bine.spawn(semaphore.acquire)
         bine.spawn(event.wait)
         bine.sleep(0.01)
@@ -365,4 +373,5 @@ def test_hazard_62_a_thread_pool_is_used_from_other_threads():
     # Of a thread that has ended.
     for _ in range(5):
         lost = in_thread(lambda: bine.threadpool.ThreadPool(1))
-        assert lost.spawn(lambda: "found").get(timeout=20) == "found" and lost.apply(lambda: "found") == "found"
+        assert (lost.spawn(lambda: "found").get(timeout=20) == "found" and
+                lost.apply(lambda: "found") == "found")

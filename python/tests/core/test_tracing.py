@@ -1,4 +1,5 @@
-"""Trace and profile functions reach greenlets: threading's hooks, what traces the spawner, and coverage.py with them."""
+"""Trace and profile functions reach greenlets: threading's hooks, what traces the spawner, and
+coverage.py with them."""
 
 import collections
 import json
@@ -127,7 +128,8 @@ def test_hazard_66_functions_for_all_threads_reach_running_greenlets():
 
 
 def test_hazard_66_a_kill_of_a_driver_in_a_traced_greenlet():
-    # The cut of a C extension is told by a trace function, too; spawned meanwhile, a greenlet must not begin with that one.
+    # The cut of a C extension is told by a trace function, too; spawned meanwhile, a greenlet must
+    # not begin with that one.
     import socket
 
     a, b = socket.socketpair()
@@ -147,14 +149,16 @@ def test_hazard_66_a_kill_of_a_driver_in_a_traced_greenlet():
 
 
 def test_hazard_66_a_tracer_written_in_c_hears_that_another_greenlet_goes_on():
-    # coverage.py's looks which greenlet runs where a function is called or returns. The waits of Bine are no Python functions.
+    # coverage.py's looks which greenlet runs where a function is called or returns. The waits of
+    # Bine are no Python functions.
     import ctypes
     import functools
     import socket
 
     wrong, counts, current, name = [], collections.Counter(), [None], None
 
-    @ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object, ctypes.c_int, ctypes.c_void_p)
+    @ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object, ctypes.c_int,
+                       ctypes.c_void_p)
     def trace(argument, frame, what, unused):
         if what in (0, 3):  # PyTrace_CALL, PyTrace_RETURN
             current[0] = bine.getcurrent()
@@ -192,7 +196,8 @@ def test_hazard_66_a_tracer_written_in_c_hears_that_another_greenlet_goes_on():
         set_trace(None, None)
         assert all(g.value == 1 for g in greenlets)
     ours.close(), theirs.close()
-    assert not wrong and counts["lines"] >= 3 * 4 * len(waits) and counts[0] and counts[3], (wrong, counts)
+    assert not wrong and counts["lines"] >= 3 * 4 * len(waits) and counts[0] and counts[3], (wrong,
+                                                                                             counts)
 
 
 _program = """
@@ -220,9 +225,10 @@ def measured(concurrency, *options):
             file.write(_program.format(name="gevent"))
         runner = [sys.executable, "-m", "bine.gevent", "-m", "coverage"]
         environment = dict(os.environ, COVERAGE_CORE="ctrace")
-        subprocess.run(runner + ["run", "--concurrency", concurrency, *options, "program.py"], cwd=folder, check=True, env=environment)
-        report = subprocess.run([sys.executable, "-m", "coverage", "json", "-o", "-"], cwd=folder, check=True, stdout=subprocess.PIPE,
-                                universal_newlines=True)
+        subprocess.run(runner + ["run", "--concurrency", concurrency, *options, "program.py"],
+                       cwd=folder, check=True, env=environment)
+        report = subprocess.run([sys.executable, "-m", "coverage", "json", "-o", "-"], cwd=folder,
+                                check=True, stdout=subprocess.PIPE, universal_newlines=True)
     (result,) = json.loads(report.stdout)["files"].values()
     return result["missing_lines"]
 
@@ -230,6 +236,7 @@ def measured(concurrency, *options):
 @pytest.mark.seconds(120)
 def test_hazard_66_coverage_sees_the_lines_of_greenlets():
     pytest.importorskip("coverage")
-    for how in (("gevent",), ("gevent", "--branch"), ("thread",), ("thread", "--branch"), ("thread", "--timid")):
+    for how in (("gevent",), ("gevent", "--branch"), ("thread",), ("thread", "--branch"),
+                ("thread", "--timid")):
         missing = measured(*how)
         assert missing == [], (how, missing)

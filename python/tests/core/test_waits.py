@@ -1,4 +1,5 @@
-"""Waits that look as if they were none: loops that only try, calls that wait for a peer, signals between two looks."""
+"""Waits that look as if they were none: loops that only try, calls that wait for a peer,
+signals between two looks."""
 
 import fcntl
 import queue
@@ -58,7 +59,8 @@ def is_brought_about(tries, other):
 
 
 def test_hazard_52_loops_that_only_try_a_lock_let_others_run():
-    for lock in threading.Lock(), bine.lock.Semaphore(), bine.lock.BoundedSemaphore(), threading.Semaphore():
+    for lock in (threading.Lock(), bine.lock.Semaphore(), bine.lock.BoundedSemaphore(),
+                 threading.Semaphore()):
         lock.acquire()
         is_brought_about(lambda: lock.acquire(blocking=False), lock.release)
     for lock in bine.lock.Semaphore(), bine.lock.BoundedSemaphore():
@@ -69,7 +71,8 @@ def test_hazard_52_loops_that_only_try_a_lock_let_others_run():
 
 
 def test_hazard_52_loops_that_only_try_what_threads_share_let_others_run():
-    lock, items, condition, event = threading.RLock(), queue.SimpleQueue(), threading.Condition(), threading.Event()
+    lock, items, condition, event = (threading.RLock(), queue.SimpleQueue(), threading.Condition(),
+                                     threading.Event())
     go, some = threading.Event(), []
 
     def holds():
@@ -194,7 +197,8 @@ except KeyboardInterrupt:
         fcntl.flock(held, fcntl.LOCK_EX)
         for _ in range(3):
             child = subprocess.Popen(
-                [sys.executable, "-c", program, held.name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                [sys.executable, "-c", program, held.name], stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True
             )
             assert child.stdout.readline() == "waiting\n"
             time.sleep(0.1)

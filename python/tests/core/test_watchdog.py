@@ -61,8 +61,10 @@ else:
 
 def run(function, prepare=""):
     program = PROGRAM % {"function": function, "prepare": prepare}
-    for _ in range(5):  # a busy machine may keep the greenlet from blocking for longer than the limit
-        text = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60, check=True).stderr.decode()
+    # A busy machine may keep the greenlet from blocking for longer than the limit.
+    for _ in range(5):
+        text = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60,
+                              check=True).stderr.decode()
         if "in " + function in text:
             break
     return text

@@ -1,7 +1,10 @@
-"""Run one module of CPython's own suite and write down what became of each test.   PYTHON run_module.py RESULTS MODULE [--plain] [--only ID...]
+"""Run one module of CPython's own suite and write down what became of each test.
 
-A line of RESULTS is an outcome (begin, ok, FAIL, skip) and a test's name, written at once: what a crash or a hang leaves is known. Everything is patched
-first, but with --plain. Tests that RESULTS has already are left out.
+    PYTHON run_module.py RESULTS MODULE [--plain] [--only ID...]
+
+A line of RESULTS is an outcome (begin, ok, FAIL, skip) and a test's name, written at once: what a
+crash or a hang leaves is known. Everything is patched first, but with --plain. Tests that RESULTS
+has already are left out.
 """
 
 import os
@@ -84,7 +87,8 @@ def main():
     from test import support
 
     faulthandler.enable()
-    support.use_resources = ["subprocess"]  # as regrtest without -u: no network, nothing that takes long
+    # As regrtest without -u: no network, nothing that takes long.
+    support.use_resources = ["subprocess"]
     support.verbose = 0
     done = set()
     if os.path.exists(results):
@@ -93,7 +97,8 @@ def main():
     with open(results, "a") as Recorder.results, tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            suite = chosen(unittest.defaultTestLoader.loadTestsFromName("test." + module), done, only)
+            suite = chosen(unittest.defaultTestLoader.loadTestsFromName("test." + module), done,
+                           only)
         except unittest.SkipTest as reason:
             print("skipped:", reason)
             Recorder.results.write("skip test.%s\n" % module)

@@ -1,6 +1,8 @@
-"""Real drivers from PyPI on real servers: tests/libraries/servers.py starts these (tools/test-python does it).
+"""Real drivers from PyPI on real servers: tests/libraries/servers.py starts these
+(tools/test-python does it).
 
-For each: slow queries take the time of one; a heartbeat goes on while the server stalls; a kill in mid-query leaves the process healthy.
+For each: slow queries take the time of one; a heartbeat goes on while the server stalls; a kill in
+mid-query leaves the process healthy.
 """
 
 import os
@@ -23,7 +25,8 @@ def port(name):
 
 
 class Proxy:
-    """To a server on loopback; holds the answers of each connection back once, after their first byte, for `stall` seconds."""
+    """To a server on loopback; holds the answers of each connection back once, after their first
+    byte, for `stall` seconds."""
 
     def __init__(self, upstream, stall):
         self.upstream, self.stall = upstream, stall
@@ -76,7 +79,8 @@ def ask_psycopg(number, slow):
     import psycopg
 
     with psycopg.connect("host=127.0.0.1 port=%d user=bine dbname=postgres" % number) as connection:
-        return connection.execute("SELECT 42 FROM pg_sleep(%s)", (0.3 if slow else 0,)).fetchone()[0]
+        return connection.execute("SELECT 42 FROM pg_sleep(%s)",
+                                  (0.3 if slow else 0,)).fetchone()[0]
 
 
 def ask_mysqlclient(number, slow):
@@ -143,7 +147,8 @@ def ask_requests_https(number, slow):
 
     session = requests.Session()
     session.trust_env = False
-    return _check_page(session.get("https://127.0.0.1:%d/1" % number, verify=os.environ["BINE_CERTIFICATE"]).text)
+    return _check_page(session.get("https://127.0.0.1:%d/1" % number,
+                                   verify=os.environ["BINE_CERTIFICATE"]).text)
 
 
 def ask_httpx(number, slow):
@@ -191,7 +196,8 @@ def check(server, ask, server_can_be_slow=True):
     gs = [bine.spawn(slow) for _ in range(10)]
     assert [g.get(timeout=60) for g in gs] == [42] * 10
     taken = time.monotonic() - begin  # as long as all of them together, did they come one by one
-    assert taken >= 0.3 and min(durations) >= 0.25 and taken < sum(durations) / 3, (taken, durations)
+    assert taken >= 0.3 and min(durations) >= 0.25 and taken < sum(durations) / 3, (taken,
+                                                                                    durations)
 
     # a heartbeat goes on while the server stalls in the middle of an answer
     def stalled():
@@ -201,13 +207,15 @@ def check(server, ask, server_can_be_slow=True):
 
     # a kill, and a timeout, in mid-query
     g = bine.spawn(ask, Proxy(number, 100).port, False)
-    h = bine.spawn(lambda: bine.with_timeout(0.1, ask, Proxy(number, 100).port, False, timeout_value="late"))
+    h = bine.spawn(lambda: bine.with_timeout(0.1, ask, Proxy(number, 100).port, False,
+                                             timeout_value="late"))
     bine.sleep(0.1)
     g.kill(timeout=30)
     assert g.dead and not isinstance(g.value, int), (g.value, g.exception)
     assert h.get(timeout=30) == "late"
 
-    # the driver's error does not come before the timeout, even where nothing but an `except` clause looks
+    # the driver's error does not come before the timeout, even where nothing but an
+    # `except` clause looks
     def late():
         timeout = bine.Timeout.start_new(0.1)
         try:
@@ -245,8 +253,10 @@ def test_hazard_49_several_cut_in_one_turn_all_raise_what_was_thrown():
         bine.killall(greenlets, timeout=10)
         with bine.Timeout(20):
             greenlets = [bine.spawn(lambda: bine.with_timeout(0.5, ask)) for _ in range(5)]
-            assert all(type(raises(bine.Timeout, greenlet.get)) is bine.Timeout for greenlet in greenlets)
-    assert len(seen) == 20 and {raised for raised, _ in seen} == {bine.GreenletExit, bine.Timeout}, seen
+            assert all(type(raises(bine.Timeout, greenlet.get)) is bine.Timeout
+                       for greenlet in greenlets)
+    assert (len(seen) == 20 and
+            {raised for raised, _ in seen} == {bine.GreenletExit, bine.Timeout}), seen
     assert all(issubclass(context, psycopg2.Error) for _, context in seen), seen
 
 
@@ -302,11 +312,13 @@ def test_aiohttp_and_psycopg2_in_one_thread():
 
     program = os.path.join(ROOT, "python", "examples", "aiohttp_and_psycopg2.py")
     dsn = "host=127.0.0.1 port=%d user=bine dbname=postgres" % port("POSTGRES")
-    done = subprocess.run([sys.executable, program, dsn, "http://127.0.0.1:%d/1" % port("HTTP")], stdout=subprocess.PIPE, universal_newlines=True,
-                          timeout=50)
+    done = subprocess.run([sys.executable, program, dsn, "http://127.0.0.1:%d/1" % port("HTTP")],
+                          stdout=subprocess.PIPE, universal_newlines=True, timeout=50)
     greenlets, coroutines, seconds = done.stdout.splitlines()
-    assert greenlets == "greenlets %r" % [(n, 7000) for n in range(20)] and coroutines == "coroutines %r" % ([7000] * 20)
-    assert float(seconds.split()[0]) < 4, "40 queries of 0.1 s, one after the other, take 4 s: " + seconds
+    assert (greenlets == "greenlets %r" % [(n, 7000) for n in range(20)] and
+            coroutines == "coroutines %r" % ([7000] * 20))
+    assert float(seconds.split()[0]) < 4, ("40 queries of 0.1 s, one after the other, take 4 s: " +
+                                           seconds)
 
 
 def test_sqlite3_waits_for_another_process():
@@ -318,9 +330,11 @@ def test_sqlite3_waits_for_another_process():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "db")
         sqlite3.connect(path).execute("CREATE TABLE t (n)")
-        holder = subprocess.Popen([sys.executable, "-c", "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-                                   "c.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); time.sleep(0.4); c.execute('COMMIT')", path],
-                                  stdout=subprocess.PIPE)
+        holder = subprocess.Popen(
+            [sys.executable, "-c",
+             "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+             "c.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); time.sleep(0.4); "
+             "c.execute('COMMIT')", path], stdout=subprocess.PIPE)
         holder.stdout.readline()
         ticks = []
         ticker = bine.spawn(lambda: [(ticks.append(1), bine.sleep(0.005)) for _ in range(10000)])
@@ -332,6 +346,7 @@ def test_sqlite3_waits_for_another_process():
             connection.close()
 
         bine.joinall([bine.spawn(insert, n) for n in range(5)], raise_error=True)
-        assert len(ticks) > 20 and sqlite3.connect(path).execute("SELECT count(*) FROM t").fetchone() == (5,)
+        assert (len(ticks) > 20 and
+                sqlite3.connect(path).execute("SELECT count(*) FROM t").fetchone() == (5,))
         ticker.kill()
         holder.wait()

@@ -1,5 +1,6 @@
-"""Drivers from PyPI on real servers, whose question a kill or a Timeout cuts short: the next one on that connection gets its own answer or the
-driver's error, and never the answer that comes late. tests/libraries/servers.py starts the servers."""
+"""Drivers from PyPI on real servers, whose question a kill or a Timeout cuts short: the next one on
+that connection gets its own answer or the driver's error, and never the answer that comes late.
+tests/libraries/servers.py starts the servers."""
 
 import bine
 from helpers import raises, until
@@ -7,7 +8,8 @@ from test_drivers import port
 
 PATCHED = True
 
-# -- one class per driver: ask(text, seconds) -> text, so many seconds later. Where there is no server, there is no driver either: port skips.
+# -- one class per driver: ask(text, seconds) -> text, so many seconds later. Where there is no
+# server, there is no driver either: port skips.
 
 
 class Psycopg2:
@@ -16,7 +18,8 @@ class Psycopg2:
         import psycopg2
 
         self.failure = psycopg2.Error
-        self.connection = psycopg2.connect(host="127.0.0.1", port=number, user="bine", dbname="postgres")
+        self.connection = psycopg2.connect(host="127.0.0.1", port=number, user="bine",
+                                           dbname="postgres")
         self.cursor = self.connection.cursor()
 
     def ask(self, text, seconds):
@@ -30,7 +33,8 @@ class Psycopg:
         import psycopg
 
         self.failure = psycopg.Error
-        self.connection = psycopg.connect("host=127.0.0.1 port=%d user=bine dbname=postgres" % number)
+        self.connection = psycopg.connect("host=127.0.0.1 port=%d user=bine dbname=postgres" %
+                                          number)
 
     def ask(self, text, seconds):
         return self.connection.execute("SELECT %s FROM pg_sleep(%s)", (text, seconds)).fetchone()[0]
@@ -134,7 +138,8 @@ def test_hazard_124_psycopg2_loses_it_in_the_midst_of_copy():
 
     driver = Psycopg2()
     driver.connection.autocommit = True
-    greenlet = bine.spawn(driver.cursor.copy_expert, "COPY (SELECT 'old' FROM pg_sleep(1)) TO STDOUT", io.StringIO())
+    greenlet = bine.spawn(driver.cursor.copy_expert,
+                          "COPY (SELECT 'old' FROM pg_sleep(1)) TO STDOUT", io.StringIO())
     bine.sleep(0.3)
     greenlet.kill()
     raises(driver.failure, driver.ask, "new", 0)
@@ -161,7 +166,8 @@ def test_a_pool_of_psycopg2_that_is_told_to_close_the_connection():
     number = port("POSTGRES")
     import psycopg2.pool
 
-    pool = psycopg2.pool.SimpleConnectionPool(1, 1, host="127.0.0.1", port=number, user="bine", dbname="postgres")
+    pool = psycopg2.pool.SimpleConnectionPool(1, 1, host="127.0.0.1", port=number, user="bine",
+                                              dbname="postgres")
 
     @contextlib.contextmanager
     def connection():
@@ -191,11 +197,13 @@ def test_sqlalchemys_pool_replaces_the_connection():
     number = port("POSTGRES")
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" % number, pool_size=1, max_overflow=0)
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" % number,
+                                      pool_size=1, max_overflow=0)
 
     def ask(text, seconds):
         with engine.connect() as connection:
-            return connection.execute(sqlalchemy.text("SELECT '%s' FROM pg_sleep(%s)" % (text, seconds))).scalar()
+            return connection.execute(sqlalchemy.text("SELECT '%s' FROM pg_sleep(%s)" %
+                                                      (text, seconds))).scalar()
 
     for text in "first", "second", "third":
         assert ask(text, 0) == text

@@ -46,7 +46,8 @@ def test_hazard_51_a_connection_outlives_the_greenlet_that_made_it():
 def test_hazard_51_a_connection_is_refused_in_a_real_thread():
     connection = new_connection()
     pool = bine.threadpool.ThreadPool(1)
-    assert "same thread" in str(raises(sqlite3.ProgrammingError, pool.apply, numbers, (connection,)))
+    assert "same thread" in str(raises(sqlite3.ProgrammingError, pool.apply, numbers,
+                                       (connection,)))
     theirs = pool.apply(new_connection)
     assert "same thread" in str(raises(sqlite3.ProgrammingError, numbers, theirs))
     assert pool.apply(numbers, (theirs,)) == []

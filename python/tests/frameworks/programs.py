@@ -1,4 +1,5 @@
-"""Programs as their users start them, each in a process group of its own that ends with the test."""
+"""Programs as their users start them, each in a process group of its own that ends
+with the test."""
 
 import os
 import signal
@@ -41,10 +42,12 @@ def wait_for(condition, seconds=20):
 
 
 class Program:
-    """A running command. `with Program("gunicorn", "-k", "gevent", "app:app", cwd=folder, port=8000) as program:` waits until it listens.
+    """A running command. `with Program("gunicorn", "-k", "gevent", "app:app", cwd=folder,
+    port=8000) as program:` waits until it listens.
 
-    The command's first word is looked up in the environment's own folder of programs. `files` are written into the folder first. With
-    `place=False` gevent is what is installed under this name. What the program prints is in `output()`, and shown if the test fails.
+    The command's first word is looked up in the environment's own folder of programs. `files` are
+    written into the folder first. With `place=False` gevent is what is installed under this name.
+    What the program prints is in `output()`, and shown if the test fails.
     """
 
     def __init__(self, *command, files=None, port=None, cwd=None, env=None, place=True):
@@ -55,11 +58,13 @@ class Program:
         own = os.path.join(BIN, command[0])
         self.command = [own if os.path.exists(own) else command[0], *map(str, command[1:])]
         self.log = tempfile.TemporaryFile("w+")
-        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1", PATH=BIN + os.pathsep + os.environ["PATH"])
+        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1",
+                           PATH=BIN + os.pathsep + os.environ["PATH"])
         environment.update(env or {})
         if not place:
             environment["BINE_GEVENT"] = "off"
-        self.process = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen(self.command, cwd=self.folder, env=environment,
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True)
         self.pid = self.process.pid
         if port:
@@ -72,7 +77,8 @@ class Program:
     def listens(self, port):
         """Does the port take connections? An error if the program has ended."""
         if self.process.poll() is not None:
-            raise AssertionError("%s ended with status %d:\n%s" % (self.command, self.process.returncode, self.output()))
+            raise AssertionError("%s ended with status %d:\n%s" %
+                                 (self.command, self.process.returncode, self.output()))
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return True

@@ -15,13 +15,15 @@ import os, random, time
 from celery import Celery, current_task
 
 app = Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
-app.conf.update(worker_prefetch_multiplier=4, task_default_queue=os.environ["QUEUE"], broker_connection_retry_on_startup=True)
+app.conf.update(worker_prefetch_multiplier=4, task_default_queue=os.environ["QUEUE"],
+                broker_connection_retry_on_startup=True)
 
 inside = 0
 
 @app.task(bind=True)
 def who(self, number):
-    """The id that the task takes for its own, before and after it waited, and how many tasks waited at the same time."""
+    """The id that the task takes for its own, before and after it waited, and how many tasks
+    waited at the same time."""
     global inside
     before = self.request.id
     inside += 1
@@ -52,7 +54,8 @@ class Worker(Program):
 
     def __init__(self, broker):
         redis = "redis://127.0.0.1:%d" % port("redis")
-        broker = redis + "/1" if broker == "redis" else "amqp://guest:guest@127.0.0.1:%d//" % port("rabbitmq")
+        broker = (redis + "/1" if broker == "redis"
+                  else "amqp://guest:guest@127.0.0.1:%d//" % port("rabbitmq"))
         folder = tempfile.mkdtemp(prefix="bine-celery-")
         settings = {"BROKER": broker, "BACKEND": redis + "/2", "QUEUE": "q%d" % os.getpid()}
         with open(os.path.join(folder, "tasks.py"), "w") as file:
@@ -62,8 +65,8 @@ class Worker(Program):
         import tasks
 
         self.tasks = tasks
-        super().__init__("celery", "-A", "tasks", "worker", "-P", "gevent", "-c", "100", "-l", "info", "-n", "w%d@localhost" % os.getpid(), cwd=folder,
-                         env=settings)
+        super().__init__("celery", "-A", "tasks", "worker", "-P", "gevent", "-c", "100", "-l",
+                         "info", "-n", "w%d@localhost" % os.getpid(), cwd=folder, env=settings)
         try:
             wait_for(lambda: " ready." in self.output() or self.process.poll() is not None)
             assert self.process.poll() is None, self.output()
@@ -139,7 +142,8 @@ def test_the_pool_grows_and_shrinks():
         assert size() == 120
         worker.control.pool_shrink(70, destination=name, reply=True)
         assert size() == 50
-        assert [task.get(timeout=20) for task in [worker.tasks.nap.delay(0.1) for _ in range(100)]] == [0.1] * 100
+        assert [task.get(timeout=20)
+                for task in [worker.tasks.nap.delay(0.1) for _ in range(100)]] == [0.1] * 100
 
 
 @pytest.mark.seconds(120)

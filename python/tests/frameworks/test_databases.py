@@ -31,7 +31,8 @@ def test_psycogreen_and_a_wait_callback():
             inside[0] -= 1
             return cursor.fetchone()[1]
 
-    assert [job.get() for job in [gevent.spawn(ask, number) for number in range(20)]] == list(range(20))
+    assert [job.get()
+            for job in [gevent.spawn(ask, number) for number in range(20)]] == list(range(20))
     assert inside[1] > 1
     with pytest.raises(gevent.Timeout):
         with gevent.Timeout(0.3):
@@ -47,13 +48,17 @@ def test_a_pool_of_ten_connections_serves_two_hundred_queries():
     import gevent
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" % port("postgres"), pool_size=10, max_overflow=0)
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://bine@127.0.0.1:%d/postgres" %
+                                      port("postgres"), pool_size=10, max_overflow=0)
 
     def ask(number):
         with engine.connect() as connection:
-            return connection.execute(sqlalchemy.text("select :n + 0 * length(pg_sleep(0.02)::text)"), {"n": number}).scalar()
+            return connection.execute(sqlalchemy.text("select "
+                                                      ":n + 0 * length(pg_sleep(0.02)::text)"),
+                                      {"n": number}).scalar()
 
-    assert [job.get() for job in [gevent.spawn(ask, number) for number in range(200)]] == list(range(200))
+    assert [job.get()
+            for job in [gevent.spawn(ask, number) for number in range(200)]] == list(range(200))
     assert engine.pool.checkedout() == 0
 
 
@@ -72,7 +77,8 @@ def test_sqlalchemy_asyncio_in_forty_greenlets_waits_inside_run_sync():
 
     def query(connection, number):
         gevent.sleep(0.02)  # a wait of the greenlet in the midst of SQLAlchemy's own greenlet
-        first = connection.execute(sqlalchemy.text("select %d + 0 * length(pg_sleep(0.02)::text)" % number)).scalar()
+        first = connection.execute(sqlalchemy.text("select %d + 0 * length(pg_sleep(0.02)::text)" %
+                                                   number)).scalar()
         gevent.sleep(0.02)
         return first + connection.execute(sqlalchemy.text("select 1000")).scalar()
 

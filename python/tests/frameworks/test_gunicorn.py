@@ -1,4 +1,5 @@
-"""gunicorn with its gevent workers, as users start it, under load that notices each request that is lost."""
+"""gunicorn with its gevent workers, as users start it, under load that notices each
+request that is lost."""
 
 import contextlib
 import http.client
@@ -79,7 +80,8 @@ def with_each_kind(function):
 
 def gunicorn(kind, *arguments, files=APP, application="app:application"):
     port = free_port()
-    program = Program("gunicorn", "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket", *arguments, application, files=files, port=port)
+    program = Program("gunicorn", "-k", kind, "-b", "127.0.0.1:%d" % port, "--no-control-socket",
+                      *arguments, application, files=files, port=port)
     program.port = port
     return program
 
@@ -94,7 +96,8 @@ def fetch(port, path="/", body=None):
 
 
 class Load:
-    """Threads that ask without a pause on kept connections. A request without its whole answer is an error."""
+    """Threads that ask without a pause on kept connections. A request without its
+    whole answer is an error."""
 
     def __init__(self, port, path="/", threads=8, keep=True):
         self.port, self.path, self.done, self.errors, self.answers = port, path, 0, [], set()
@@ -143,7 +146,8 @@ def test_connections_are_kept_and_bodies_arrive(kind):
         connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=60)
         connection.connect()
         first = connection.sock
-        for path, body, expected in (("/", None, b"hello"), ("/post", b"x" * 300_000, b"x" * 300_000), ("/", None, b"hello"),
+        for path, body, expected in (("/", None, b"hello"), ("/post", b"x" * 300_000,
+                                                             b"x" * 300_000), ("/", None, b"hello"),
                                      ("/post", iter([b"in ", b"chunks"]), b"in chunks")):
             connection.request("GET" if body is None else "POST", path, body)
             assert connection.getresponse().read() == expected
@@ -163,10 +167,12 @@ def test_requests_that_wait_do_so_at_the_same_time(kind):
 def test_tls(kind):
     folder = tempfile.mkdtemp(prefix="bine-frameworks-")
     cert, key = folder + "/cert.pem", folder + "/key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
                    check=True, stderr=subprocess.DEVNULL)
     with gunicorn(kind, "--certfile", cert, "--keyfile", key) as program:
-        connection = http.client.HTTPSConnection("localhost", program.port, timeout=60, context=ssl.create_default_context(cafile=cert))
+        connection = http.client.HTTPSConnection("localhost", program.port, timeout=60,
+                                                 context=ssl.create_default_context(cafile=cert))
         connection.request("GET", "/scheme")
         assert connection.getresponse().read() == b"https"
 
@@ -188,9 +194,11 @@ def test_hup_under_load_loses_no_request(kind):
 @with_each_kind
 def test_term_answers_what_is_under_way(kind):
     with gunicorn(kind) as program:
-        assert fetch(program.port) == b"hello"  # a worker that has not booted yet takes SIGTERM for its parent's
+        # A worker that has not booted yet takes SIGTERM for its parent's.
+        assert fetch(program.port) == b"hello"
         answers = []
-        asking = [threading.Thread(target=lambda: answers.append(fetch(program.port, "/sleep"))) for _ in range(10)]
+        asking = [threading.Thread(target=lambda: answers.append(fetch(program.port, "/sleep")))
+                  for _ in range(10)]
         for thread in asking:
             thread.start()
         time.sleep(0.5)
@@ -202,7 +210,8 @@ def test_term_answers_what_is_under_way(kind):
 
 
 def test_idle_connections_do_not_hold_up_the_end_of_gevent_pywsgi():
-    """gunicorn's own HTTP of the gevent worker waits for such clients, as long as graceful-timeout says."""
+    """gunicorn's own HTTP of the gevent worker waits for such clients, as long as
+    graceful-timeout says."""
     with gunicorn("gevent_pywsgi", "--graceful-timeout", "1000") as program:
         idle = http.client.HTTPConnection("127.0.0.1", program.port, timeout=60)
         idle.request("GET", "/")
@@ -222,7 +231,8 @@ def test_max_requests_replaces_workers_and_loses_no_request():
 def test_a_stuck_worker_is_ended_with_its_traceback(kind):
     with gunicorn(kind, "-w", "1", "-t", "3", "-c", "conf.py") as program:
         stuck, = wait_for(lambda: workers(program))  # it listens before the worker is there
-        # gunicorn ends it by SystemExit, which pywsgi, as gevent's does, may still answer with status 500.
+        # gunicorn ends it by SystemExit, which pywsgi, as gevent's does, may still
+        # answer with status 500.
         with contextlib.suppress(http.client.HTTPException, OSError):
             assert b"Internal Server Error" in fetch(program.port, "/stuck")
         assert fetch(program.port) == b"hello"
@@ -258,7 +268,8 @@ application = flask.Flask(__name__)
 def greet(name):
     return "hello " + name
 """}
-    with gunicorn(kind, "--keep-alive", "20", files=files) as program, Load(program.port, "/you") as load:
+    with gunicorn(kind, "--keep-alive", "20",
+                  files=files) as program, Load(program.port, "/you") as load:
         load.more(200)
         assert load.answers == {b"hello you"} and not load.errors
 
@@ -279,7 +290,8 @@ def application(environ, start_response):
 """}
     with gunicorn("geventwebsocket.gunicorn.workers.GeventWebSocketWorker", files=files) as program:
         assert fetch(program.port) == b"plain"
-        clients = [websocket.create_connection("ws://127.0.0.1:%d/" % program.port, timeout=60) for _ in range(5)]
+        clients = [websocket.create_connection("ws://127.0.0.1:%d/" % program.port, timeout=60)
+                   for _ in range(5)]
         for text in ("hello", "x" * 100_000, ""):
             for client in clients:
                 client.send(text)
@@ -291,9 +303,11 @@ def application(environ, start_response):
 
 
 def test_gthread_with_everything_patched():
-    files = dict(APP, **{"app.py": "from gevent import monkey\nmonkey.patch_all()\n" + APP["app.py"],
-                         "conf.py": "from gevent import monkey\nmonkey.patch_all()\n"})
-    with gunicorn("gthread", "--threads", "20", "-c", "conf.py", "--keep-alive", "20", files=files) as program:
+    files = dict(APP,
+                 **{"app.py": "from gevent import monkey\nmonkey.patch_all()\n" + APP["app.py"],
+                    "conf.py": "from gevent import monkey\nmonkey.patch_all()\n"})
+    with gunicorn("gthread", "--threads", "20", "-c", "conf.py", "--keep-alive", "20",
+                  files=files) as program:
         with Load(program.port, "/sleep", threads=10) as load:
             wait_for(lambda: load.done >= 20, 60)
         assert not load.errors, load.errors

@@ -1,4 +1,5 @@
-"""kazoo's handler for gevent. No ZooKeeper is asked: Debian's needs Java; a server of the test's own speaks the handshake and pings."""
+"""kazoo's handler for gevent. No ZooKeeper is asked: Debian's needs Java; a server of the test's
+own speaks the handshake and pings."""
 
 from loops import run
 
@@ -70,7 +71,8 @@ def session(socket, address):
 
 server = gevent.server.StreamServer(("127.0.0.1", 0), session)
 server.start()
-client = KazooClient(hosts="127.0.0.1:%d" % server.server_port, handler=SequentialGeventHandler(), timeout=2)
+client = KazooClient(hosts="127.0.0.1:%d" % server.server_port,
+                     handler=SequentialGeventHandler(), timeout=2)
 states = []
 client.add_listener(states.append)
 client.start(timeout=10)

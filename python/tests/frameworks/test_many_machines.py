@@ -1,4 +1,5 @@
-"""The examples of docs/many-machines.md: several processes, one of which is killed, and nothing is lost. (locust's workers: test_locust.py)"""
+"""The examples of docs/many-machines.md: several processes, one of which is killed, and nothing is
+lost. (locust's workers: test_locust.py)"""
 
 import concurrent.futures
 import os
@@ -14,7 +15,8 @@ import pytest
 
 from programs import Program, free_port, port, wait_for
 
-EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "many_machines")
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples",
+                        "many_machines")
 
 
 def copy():
@@ -30,13 +32,15 @@ def three_workers(broker):
 
     try:
         for number in range(3):
-            workers.append(Program("celery", "-A", "tasks", "worker", "-P", "gevent", "-c", "10", "-l", "info", "-n", "m%d-%d@localhost" % (os.getpid(), number),
+            workers.append(Program("celery", "-A", "tasks", "worker", "-P", "gevent", "-c", "10",
+                                   "-l", "info", "-n", "m%d-%d@localhost" % (os.getpid(), number),
                                    cwd=folder, env=settings))
         wait_for(lambda: all(" ready." in worker.output() for worker in workers), 60)
         asked = [tasks.square.delay(number) for number in range(300)]
         wait_for(lambda: sum(result.ready() for result in asked[:60]) > 20)
         os.kill(workers[0].pid, signal.SIGKILL)
-        assert [result.get(timeout=90) for result in asked] == [number * number for number in range(300)]
+        assert [result.get(timeout=90)
+                for result in asked] == [number * number for number in range(300)]
     finally:
         for worker in workers:
             worker.end()
@@ -72,20 +76,24 @@ def test_a_gunicorn_behind_nginx_dies_and_no_request_is_lost():
                 pids.add(answer.read())
         return pids
 
-    machines = [Program("gunicorn", "-k", "gevent", "-w", "2", "-b", "127.0.0.1:%d" % at, "pages:application", cwd=folder, port=at) for at in ports[1:]]
+    machines = [Program("gunicorn", "-k", "gevent", "-w", "2", "-b", "127.0.0.1:%d" % at,
+                        "pages:application", cwd=folder, port=at) for at in ports[1:]]
     nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     try:
-        with Program(nginx, "-p", folder, "-c", configuration, cwd=folder, port=ports[0]), concurrent.futures.ThreadPoolExecutor(20) as pool:
+        with Program(nginx, "-p", folder, "-c", configuration, cwd=folder,
+                     port=ports[0]), concurrent.futures.ThreadPoolExecutor(20) as pool:
             clients = [pool.submit(client, number) for number in range(20)]
             try:
                 time.sleep(3)
-                os.killpg(machines[0].pid, signal.SIGKILL)  # the master and its workers: the machine is gone
+                # The master and its workers: the machine is gone.
+                os.killpg(machines[0].pid, signal.SIGKILL)
                 time.sleep(3)
             finally:
                 stop = True
             pids = {int(pid) for one in clients for pid in one.result(60)}
         for machine in machines:  # both have answered
-            assert pids & {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", machine.output())}, pids
+            assert pids & {int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)",
+                                                          machine.output())}, pids
     finally:
         for machine in machines:
             machine.end()

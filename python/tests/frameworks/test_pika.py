@@ -32,7 +32,8 @@ def on_channel(channel):
 
     channel.queue_declare("", exclusive=True, callback=declared)
 
-connection = GeventConnection(pika.ConnectionParameters("127.0.0.1", int(sys.argv[1]), heartbeat=2), on_open_callback=opened,
+connection = GeventConnection(pika.ConnectionParameters("127.0.0.1", int(sys.argv[1]), heartbeat=2),
+                              on_open_callback=opened,
                               on_close_callback=lambda *why: closed.set())
 beats = []
 beat = gevent.spawn(lambda: [gevent.sleep(0.001) or beats.append(1) for _ in range(100000)])
@@ -40,7 +41,8 @@ assert finished.wait(30) and seen == list(range(MESSAGES)), len(seen)
 gevent.sleep(5)  # longer than the broker would wait without heartbeats
 assert connection.is_open
 later = gevent.event.Event()
-connection.ioloop.add_callback_threadsafe(later.set) if hasattr(connection.ioloop, "add_callback_threadsafe") else connection.ioloop.add_callback(later.set)
+connection.ioloop.add_callback_threadsafe(later.set) if hasattr(
+    connection.ioloop, "add_callback_threadsafe") else connection.ioloop.add_callback(later.set)
 assert later.wait(5)
 connection.close()
 assert closed.wait(10) and len(beats) > 10

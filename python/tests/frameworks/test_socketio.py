@@ -1,4 +1,5 @@
-"""Flask-SocketIO, python-socketio and python-engineio on gevent.pywsgi, with real clients over polling and websockets."""
+"""Flask-SocketIO, python-socketio and python-engineio on gevent.pywsgi, with real clients over
+polling and websockets."""
 
 import pytest
 from programs import Program, free_port, wait_for
@@ -10,7 +11,8 @@ import sys
 from gevent import monkey
 monkey.patch_all()
 if sys.argv[2] == "simple":
-    sys.modules["geventwebsocket"] = sys.modules["geventwebsocket.handler"] = None  # as where it is not installed
+    # As where it is not installed.
+    sys.modules["geventwebsocket"] = sys.modules["geventwebsocket.handler"] = None
 import flask, flask_socketio, gevent
 
 application = flask.Flask(__name__)
@@ -55,7 +57,8 @@ engine = engineio.Server(async_mode="gevent")
 def message(sid, data):
     engine.send(sid, data)
 
-pywsgi.WSGIServer(("127.0.0.1", int(sys.argv[1])), engineio.WSGIApp(engine), handler_class=WebSocketHandler, log=None).serve_forever()
+pywsgi.WSGIServer(("127.0.0.1", int(sys.argv[1])), engineio.WSGIApp(engine),
+                  handler_class=WebSocketHandler, log=None).serve_forever()
 """
 
 
@@ -131,7 +134,8 @@ def test_engineio_begins_by_polling_and_goes_over_to_a_websocket():
                 client.send("%d" % i)
             client.send(b"binary")
         wait_for(lambda: len(got) == 84, 60)
-        assert sorted(map(str, got)) == sorted([str(i) for i in range(20)] * 4 + [str(b"binary")] * 4)
+        assert sorted(map(str,
+                          got)) == sorted([str(i) for i in range(20)] * 4 + [str(b"binary")] * 4)
         for client in clients:
             client.disconnect()
         assert "Traceback" not in program.output()
@@ -141,8 +145,8 @@ def test_flask_socketio_under_gunicorn():
     source = FLASK[:FLASK.index("socketio.run")].replace("sys.argv[2]", '"gevent"')
     for worker in ("geventwebsocket.gunicorn.workers.GeventWebSocketWorker", "gevent"):
         port = free_port()
-        with Program("gunicorn", "-k", worker, "-b", "127.0.0.1:%d" % port, "--no-control-socket", "app:application", files={"app.py": source},
-                     port=port) as program:
+        with Program("gunicorn", "-k", worker, "-b", "127.0.0.1:%d" % port, "--no-control-socket",
+                     "app:application", files={"app.py": source}, port=port) as program:
             # gunicorn's own HTTP of the plain gevent worker has no websockets for gevent-websocket.
             talk("http://127.0.0.1:%d" % port, "polling" if worker == "gevent" else "websocket")
             assert "Traceback" not in program.output()

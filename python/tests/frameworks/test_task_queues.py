@@ -28,7 +28,8 @@ def note(path, seconds):
     time.sleep(seconds)
     inside -= 1
     with open(path + ".part", "w") as file:
-        file.write("%%s %%s %%d %%d" %% (before, CurrentMessage.get_current_message().message_id, together, os.getpid()))
+        after = CurrentMessage.get_current_message().message_id
+        file.write("%%s %%s %%d %%d" %% (before, after, together, os.getpid()))
     os.rename(path + ".part", path)
 
 @dramatiq.actor(queue_name=os.environ["QUEUE"], max_retries=0, time_limit=1000)
@@ -43,13 +44,16 @@ def limited(path):
 
 def dramatiq_worker(kind):
     folder = tempfile.mkdtemp(prefix="bine-dramatiq-")
-    address = "redis://127.0.0.1:%d/3" % port("redis") if kind == "redis" else "amqp://guest:guest@127.0.0.1:%d/" % port("rabbitmq")
+    address = ("redis://127.0.0.1:%d/3" % port("redis") if kind == "redis"
+               else "amqp://guest:guest@127.0.0.1:%d/" % port("rabbitmq"))
     settings = {"BROKER": address, "QUEUE": "d%d" % os.getpid()}
     os.environ.update(settings)
     with open(os.path.join(folder, "actors.py"), "w") as file:
-        file.write(ACTORS % {"kind": kind, "broker": "RedisBroker" if kind == "redis" else "RabbitmqBroker"})
+        file.write(ACTORS % {"kind": kind,
+                             "broker": "RedisBroker" if kind == "redis" else "RabbitmqBroker"})
     sys.path.insert(0, folder)
-    return Program("dramatiq-gevent", "actors", "--processes", "1", "--threads", "64", cwd=folder, env=settings)
+    return Program("dramatiq-gevent", "actors", "--processes", "1", "--threads", "64",
+                   cwd=folder, env=settings)
 
 
 def two_hundred(kind):
@@ -128,10 +132,12 @@ def test_huey():
     with open(os.path.join(folder, "jobs.py"), "w") as file:
         file.write(JOBS)
     sys.path.insert(0, folder)
-    with Program("huey_consumer", "jobs.huey", "-k", "greenlet", "-w", "50", cwd=folder, env=settings) as consumer:
+    with Program("huey_consumer", "jobs.huey", "-k", "greenlet", "-w", "50", cwd=folder,
+                 env=settings) as consumer:
         import jobs
 
-        answers = [result.get(blocking=True, timeout=60) for result in [jobs.nap(number) for number in range(100)]]
+        answers = [result.get(blocking=True, timeout=60)
+                   for result in [jobs.nap(number) for number in range(100)]]
         assert [answer[0] for answer in answers] == list(range(100))
         assert max(answer[1] for answer in answers) > 1
         once = os.path.join(folder, "once")

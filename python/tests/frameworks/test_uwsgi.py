@@ -28,18 +28,21 @@ def application(environ, start):
         raise ValueError("wrong")
     start("200 OK", [("Content-Type", "application/json")])
     running[path] -= 1
-    answer = json.dumps({"pid": os.getpid(), "size": len(body), "most": most[path], "greenlet": hex(id(gevent.getcurrent())), "gevent": gevent.__file__})
+    answer = json.dumps({"pid": os.getpid(), "size": len(body), "most": most[path],
+                         "greenlet": hex(id(gevent.getcurrent())), "gevent": gevent.__file__})
     return [answer.encode()]
 '''
 
 
 def start(number, *options):
-    return Program("uwsgi", "--http-socket", "127.0.0.1:%d" % number, "--gevent", "50", "--module", "app", "--master", "--die-on-term",
-                   "--disable-logging", "--worker-reload-mercy", "5", *options, files={"app.py": APPLICATION}, port=number)
+    return Program("uwsgi", "--http-socket", "127.0.0.1:%d" % number, "--gevent", "50", "--module",
+                   "app", "--master", "--die-on-term", "--disable-logging", "--worker-reload-mercy",
+                   "5", *options, files={"app.py": APPLICATION}, port=number)
 
 
 def ask(number, path="/", data=None):
-    with urllib.request.urlopen("http://127.0.0.1:%d%s" % (number, path), data=data, timeout=20) as answer:
+    with urllib.request.urlopen("http://127.0.0.1:%d%s" % (number, path), data=data,
+                                timeout=20) as answer:
         return json.load(answer)
 
 
@@ -54,7 +57,8 @@ def test_requests_wait_beside_each_other_and_bodies_arrive():
         assert "bine" in ask(number)["gevent"]
         for path in ("/sleep", "/time"):
             answers = at_once(number, path, 30)
-            assert max(answer["most"] for answer in answers) >= 10 and len({answer["greenlet"] for answer in answers}) > 1, (path, answers)
+            assert (max(answer["most"] for answer in answers) >= 10 and
+                    len({answer["greenlet"] for answer in answers}) > 1), (path, answers)
         assert ask(number, data=b"x" * 300000)["size"] == 300000
         try:
             ask(number, "/fail")

@@ -12,7 +12,8 @@ from gevent import monkey; monkey.patch_all()
 import gevent, sentry_sdk, sys, time
 
 events = []
-sentry_sdk.init(dsn="http://key@127.0.0.1:%s/1" % sys.argv[1], traces_sample_rate=1.0, default_integrations=True,
+sentry_sdk.init(dsn="http://key@127.0.0.1:%s/1" % sys.argv[1], traces_sample_rate=1.0,
+                default_integrations=True,
                 before_send=lambda event, hint: events.append(event) or event)
 
 def work(number):
@@ -27,7 +28,8 @@ def work(number):
 
 gevent.joinall([gevent.spawn(work, number) for number in range(50)], raise_error=True)
 sentry_sdk.flush(10)
-seen = sorted((event["tags"]["number"], event["exception"]["values"][0]["value"]) for event in events)
+seen = sorted((event["tags"]["number"], event["exception"]["values"][0]["value"])
+              for event in events)
 assert seen == sorted((str(number), "of %d" % number) for number in range(50)), seen
 print("fine", flush=True)
 '''
@@ -51,7 +53,8 @@ def test_sentry_keeps_each_greenlets_scope_and_sends_in_the_background():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with Program("python", "watched.py", server.server_port, files={"watched.py": SENTRY}) as program:
+    with Program("python", "watched.py", server.server_port,
+                 files={"watched.py": SENTRY}) as program:
         assert program.wait(40) == 0, program.output()
         assert "fine" in program.output()
     assert len(arrived) >= 50 and set(arrived) == {"/api/1/envelope/"}, arrived[:3]
@@ -84,7 +87,10 @@ print("fine", flush=True)
 
 @pytest.mark.seconds(60)
 def test_ddtrace_keeps_each_greenlets_spans():
-    settings = {"DD_TRACE_AGENT_URL": "http://127.0.0.1:%d" % free_port(), "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false", "DD_REMOTE_CONFIGURATION_ENABLED": "false"}
-    with Program("ddtrace-run", "python", "traced.py", files={"traced.py": DDTRACE}, env=settings) as program:
+    settings = {"DD_TRACE_AGENT_URL": "http://127.0.0.1:%d" % free_port(),
+                "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
+                "DD_REMOTE_CONFIGURATION_ENABLED": "false"}
+    with Program("ddtrace-run", "python", "traced.py", files={"traced.py": DDTRACE},
+                 env=settings) as program:
         assert program.wait(50) == 0, program.output()
         assert "fine" in program.output()

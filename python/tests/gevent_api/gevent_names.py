@@ -1,8 +1,10 @@
-"""Lists the public names of gevent: one line for each module, class and kind of object, with the names that it has.
+"""Lists the public names of gevent: one line for each module, class and kind of object, with
+the names that it has.
 
     python gevent_names.py [PACKAGE]        PACKAGE: gevent, or bine.gevent
 
-gevent_names.txt beside it is what this printed for the gevent that docs/gevent.md names, on CPython 3.11 with pycares. test_gevent_all_names.py compares it with ours.
+gevent_names.txt beside it is what this printed for the gevent that docs/gevent.md names, on CPython
+3.11 with pycares. test_gevent_all_names.py compares it with ours.
 """
 
 import importlib
@@ -11,15 +13,20 @@ import sys
 import tempfile
 
 MODULES = (
-    "ares backdoor baseserver builtins contextvars core event events exceptions fileobject greenlet hub local lock monkey os pool pywsgi queue resolver "
-    "resolver.ares resolver.blocking resolver.cares resolver.dnspython resolver.thread resolver_ares resolver_thread select selectors server signal socket ssl "
+    "ares backdoor baseserver builtins contextvars core event events exceptions fileobject "
+    "greenlet hub local lock monkey os pool pywsgi queue resolver "
+    "resolver.ares resolver.blocking resolver.cares resolver.dnspython resolver.thread "
+    "resolver_ares resolver_thread select selectors server signal socket ssl "
     "subprocess thread threading threadpool time timeout util").split()
-# Their names are the standard library's, of which some differ from version to version, and what gevent adds.
-STANDARD = "builtins contextvars os select selectors signal socket ssl subprocess thread threading time".split()
+# Their names are the standard library's, of which some differ from version to version,
+# and what gevent adds.
+STANDARD = ("builtins contextvars os select selectors signal socket ssl subprocess thread "
+            "threading time".split())
 
 
 def public(names):
-    return sorted(name for name in names if not name.startswith("_") and name != "add_note")  # exceptions have this from CPython 3.11 on
+    # Exceptions have this from CPython 3.11 on.
+    return sorted(name for name in names if not name.startswith("_") and name != "add_note")
 
 
 class Lister:
@@ -40,7 +47,8 @@ class Lister:
             except ImportError:
                 self.not_imported.append(name)
                 continue
-            names = getattr(module, "__extensions__", []) if name in STANDARD else getattr(module, "__all__", [])
+            names = (getattr(module, "__extensions__", []) if name in STANDARD
+                     else getattr(module, "__all__", []))
             self.found["gevent." + name] = module, names
             for each in names:
                 kind = getattr(module, each)
@@ -56,7 +64,8 @@ class Lister:
     def objects(self):
         hub = self.instance("hub.Hub", self.gevent.get_hub)
         loop = self.instance("core.loop", lambda: hub.loop)
-        watchers = {"io": (0, 1), "timer": (1,), "async_": (), "signal": (10,), "fork": (), "prepare": (), "check": (), "idle": (), "stat": ("/tmp",)}
+        watchers = {"io": (0, 1), "timer": (1,), "async_": (), "signal": (10,), "fork": (),
+                    "prepare": (), "check": (), "idle": (), "stat": ("/tmp",)}
         for kind, arguments in watchers.items():
             self.instance("hub.loop." + kind, getattr(loop, kind), *arguments)
         loop.install_sigchld()
@@ -67,7 +76,8 @@ class Lister:
         self.instance("signal_handler", self.gevent.signal_handler, 12, int)
         for module in "event", "lock", "queue":
             for kind in self.module(module).__all__:
-                if isinstance(getattr(self.module(module), kind), type) and not kind.endswith(("Empty", "Full", "ShutDown")):
+                if (isinstance(getattr(self.module(module), kind), type) and
+                    not kind.endswith(("Empty", "Full", "ShutDown"))):
                     self.instance(module + "." + kind, getattr(self.module(module), kind))
         self.instance("config", lambda: self.gevent.config)
         self.instance("hub.Waiter", self.module("hub").Waiter)
@@ -80,8 +90,11 @@ class Lister:
         self.instance("pool.Group", pool.Group)
         self.instance("pool.Pool.imap", pool.Pool(2).imap, len, ["a"])
         self.instance("pool.Pool.imap_unordered", pool.Pool(2).imap_unordered, len, ["a"])
-        self.instance("threadpool.ThreadPool.spawn", self.instance("threadpool.ThreadPool", threads.ThreadPool, 2).spawn, int)
-        self.instance("threadpool.ThreadPoolExecutor.submit", self.instance("threadpool.ThreadPoolExecutor", threads.ThreadPoolExecutor, 2).submit, int)
+        self.instance("threadpool.ThreadPool.spawn",
+                      self.instance("threadpool.ThreadPool", threads.ThreadPool, 2).spawn, int)
+        self.instance("threadpool.ThreadPoolExecutor.submit",
+                      self.instance("threadpool.ThreadPoolExecutor", threads.ThreadPoolExecutor,
+                                    2).submit, int)
         self.instance("threadpool.ThreadResult", threads.ThreadResult, int, hub, int)
 
     def servers(self):
@@ -105,7 +118,8 @@ class Lister:
         started = pywsgi.WSGIServer(address, application, handler_class=Handler, log=None)
         started.start()
         self.instance("pywsgi.WSGIServer", lambda: started)
-        client = self.instance("socket.create_connection", self.module("socket").create_connection, ("127.0.0.1", started.server_port))
+        client = self.instance("socket.create_connection", self.module("socket").create_connection,
+                               ("127.0.0.1", started.server_port))
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         while client.recv(1000):
             pass
@@ -116,7 +130,8 @@ class Lister:
         files, select = self.module("fileobject"), self.module("select")
         for kind in "FileObjectPosix", "FileObjectThread", "FileObjectBlock":
             with tempfile.TemporaryFile() as file:
-                self.instance("fileobject." + kind, getattr(files, kind), os.dup(file.fileno()), "rb")
+                self.instance("fileobject." + kind, getattr(files, kind),
+                              os.dup(file.fileno()), "rb")
         self.instance("select.poll", select.poll)
         self.instance("selectors.DefaultSelector", self.module("selectors").DefaultSelector)
         self.instance("subprocess.Popen", self.module("subprocess").Popen, ["true"]).wait()
@@ -131,17 +146,21 @@ class Lister:
             return switches
 
         self.instance("util.assert_switches", asserted)
-        for name in {"resolver.thread", "resolver.dnspython", "resolver.blocking"} - set(self.not_imported):
+        for name in {"resolver.thread", "resolver.dnspython",
+                     "resolver.blocking"} - set(self.not_imported):
             self.instance(name + ".Resolver", self.module(name).Resolver)
         for name in {"ares", "resolver.cares"} - set(self.not_imported):
-            self.instance(name + ".channel", self.module(name).channel, self.gevent.get_hub().loop).destroy()
-        self.instance("get_hub().start_periodic_monitoring_thread", self.gevent.get_hub().start_periodic_monitoring_thread)
+            self.instance(name + ".channel", self.module(name).channel,
+                          self.gevent.get_hub().loop).destroy()
+        self.instance("get_hub().start_periodic_monitoring_thread",
+                      self.gevent.get_hub().start_periodic_monitoring_thread)
 
 
 def listed(package):
     """A Lister that has looked."""
     lister = Lister(package)
-    for part in lister.modules, lister.objects, lister.pools, lister.servers, lister.files_and_processes, lister.tools:
+    for part in (lister.modules, lister.objects, lister.pools, lister.servers,
+                 lister.files_and_processes, lister.tools):
         part()
     return lister
 

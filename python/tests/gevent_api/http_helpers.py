@@ -1,4 +1,5 @@
-"""A WSGI server in the test's own process, and a client that sends bytes and shows what comes back."""
+"""A WSGI server in the test's own process, and a client that sends bytes and shows
+what comes back."""
 
 import io
 import socket
@@ -16,7 +17,8 @@ class Served:
         self.access, self.errors = io.StringIO(), io.StringIO()
         kwargs.setdefault("log", self.access)
         kwargs.setdefault("error_log", self.errors)
-        limits = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith("max_") or name.endswith("_timeout")}
+        limits = {name: kwargs.pop(name)
+                  for name in list(kwargs) if name.startswith("max_") or name.endswith("_timeout")}
         self.server = server_class(listener, application, **kwargs)
         for name, value in limits.items():
             setattr(self.server, name, value)
@@ -38,7 +40,8 @@ class Served:
         return client
 
     def exchange(self, data, end=True):
-        """All that the server answers to these bytes until it closes the connection; the client sends no more, and says so if `end`."""
+        """All that the server answers to these bytes until it closes the connection; the client
+        sends no more, and says so if `end`."""
         with self.connect() as client:
             client.sendall(data)
             if end:
@@ -71,7 +74,8 @@ def read_response(client):
         assert more, data
         data += more
     head, body = data.split(b"\r\n\r\n", 1)
-    length = int([line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")][0].split(b":")[1])
+    length = int([line for line in head.lower().split(b"\r\n")
+                  if line.startswith(b"content-length:")][0].split(b":")[1])
     while len(body) < length:
         more = client.recv(65536)
         assert more, data
@@ -90,7 +94,8 @@ def status(answer):
 
 
 def bodies(answer):
-    """The bodies of responses, one after the other, each with Content-Length or in chunks; their heads."""
+    """The bodies of responses, one after the other, each with Content-Length or in
+    chunks; their heads."""
     heads, found = [], []
     while answer:
         head, answer = answer.split(b"\r\n\r\n", 1)
@@ -131,8 +136,9 @@ def answering(headers=(), parts=(b"hello",), code="200 OK", seen=None):
 def certificate(folder):
     """(certfile, keyfile) for localhost, signed by itself."""
     certfile, keyfile = "%s/cert.pem" % folder, "%s/key.pem" % folder
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", keyfile,
-                    "-out", certfile], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", keyfile, "-out", certfile], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return certfile, keyfile
 
 

@@ -1,6 +1,7 @@
 """What gevent cannot do: docs/why-bine-if-you-have-gevent.md has a line for each of these.
 
-C drivers on real servers are in test_drivers.py, SQLAlchemy's asyncio in many greenlets in test_greenlet_package.py.
+C drivers on real servers are in test_drivers.py, SQLAlchemy's asyncio in many greenlets in
+test_greenlet_package.py.
 """
 
 import asyncio
@@ -59,7 +60,8 @@ def test_patching_after_the_imports():
 
 
 def test_a_c_library_that_blocks_is_cooperative():
-    library = ctypes.PyDLL(None)  # called with the GIL held, as an extension does that forgets to release it
+    # Called with the GIL held, as an extension does that forgets to release it.
+    library = ctypes.PyDLL(None)
     r, w = os.pipe()
     bine.spawn_later(0.5, os.write, w, b"x")
     buffer = ctypes.create_string_buffer(1)
@@ -84,7 +86,8 @@ def test_asyncio_to_thread_under_patching():
         pytest.skip("asyncio.to_thread is of 3.9")
 
     async def main():
-        return await asyncio.gather(*[asyncio.to_thread(lambda n=n: time.sleep(0.05) or n) for n in range(5)])
+        return await asyncio.gather(*[asyncio.to_thread(lambda n=n: time.sleep(0.05) or n)
+                                      for n in range(5)])
 
     assert asyncio.run(main()) == list(range(5))
     g = bine.spawn(asyncio.run, main())
@@ -107,13 +110,17 @@ def square(n):
 def test_multiprocessing_in_all_start_methods():
     folder = tempfile.mkdtemp()
     with open(os.path.join(folder, "program.py"), "w") as file:
-        file.write("import bine, multiprocessing, sys\nfrom bine import monkey\nmonkey.patch_all()\n"
+        file.write("import bine, multiprocessing, sys\nfrom bine import monkey\n"
+                   "monkey.patch_all()\n"
                    "def square(n):\n    return n * n\n"
                    "if __name__ == '__main__':\n    multiprocessing.set_start_method(sys.argv[1])\n"
-                   "    with multiprocessing.Pool(2) as pool:\n        ticks = bine.spawn(lambda: [bine.sleep(0.001) for _ in range(20)])\n"
-                   "        assert pool.map(square, range(10)) == [n * n for n in range(10)]\n        ticks.get()\n    print('done')\n")
+                   "    with multiprocessing.Pool(2) as pool:\n"
+                   "        ticks = bine.spawn(lambda: [bine.sleep(0.001) for _ in range(20)])\n"
+                   "        assert pool.map(square, range(10)) == [n * n for n in range(10)]\n"
+                   "        ticks.get()\n    print('done')\n")
     for method in multiprocessing.get_all_start_methods():
-        done = subprocess.run([sys.executable, os.path.join(folder, "program.py"), method], stdout=subprocess.PIPE, timeout=50)
+        done = subprocess.run([sys.executable, os.path.join(folder, "program.py"), method],
+                              stdout=subprocess.PIPE, timeout=50)
         assert done.stdout == b"done\n" and done.returncode == 0, method
 
 
@@ -180,7 +187,8 @@ def test_native_threads_wake_greenlets():
     from bine._bine import start_real_thread
 
     event, result = bine.event.Event(), bine.event.AsyncResult()
-    start_real_thread(lambda: (monkey.get_original("time", "sleep")(0.02), event.set(), result.set(5)))
+    start_real_thread(lambda: (monkey.get_original("time", "sleep")(0.02), event.set(),
+                               result.set(5)))
     assert event.wait(30) and result.get(timeout=30) == 5
 
 
@@ -228,7 +236,8 @@ def test_py_spy_sees_every_greenlet():
     for _ in range(3):
         bine.spawn(a_function_that_waits)
     bine.sleep(0.01)
-    done = subprocess.run([spy, "dump", "--pid", str(os.getpid())], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run([spy, "dump", "--pid", str(os.getpid())], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
     if done.returncode:
         pytest.skip("py-spy may not look: %s" % done.stderr.decode()[:200])
     assert done.stdout.count(b"a_function_that_waits") == 3

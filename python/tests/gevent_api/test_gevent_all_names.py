@@ -47,10 +47,13 @@ def test_each_public_name_is_there_or_said_to_be_missing():
         there = {name for name in names if name in ours or hasattr(value, name)}
         missing = set(MISSING.get(label, "").split())
         wrong += ["%s has no %s" % (label, name) for name in sorted(set(names) - there - missing)]
-        wrong += ["%s has %s, said to be missing" % (label, name) for name in sorted(there & missing)]
+        wrong += ["%s has %s, said to be missing" % (label, name)
+                  for name in sorted(there & missing)]
     assert not wrong, wrong
     assert len(lister.found) > 100
-    assert set(lister.not_imported) <= {"resolver.dnspython", "ares", "resolver_ares", "resolver.ares", "resolver.cares"}  # without dnspython, pycares
+    # Without dnspython, pycares.
+    assert set(lister.not_imported) <= {"resolver.dnspython", "ares", "resolver_ares",
+                                        "resolver.ares", "resolver.cares"}
 
 
 def test_what_is_missing_stands_in_the_documentation():

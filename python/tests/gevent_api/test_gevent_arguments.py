@@ -41,13 +41,15 @@ def hooked(base):
 
 
 def test_hazard_69_hooks_of_queue_subclasses_are_called():
-    for base in (bine.queue.Queue, bine.queue.LifoQueue, bine.queue.PriorityQueue, bine.queue.JoinableQueue, bine.queue.SimpleQueue):
+    for base in (bine.queue.Queue, bine.queue.LifoQueue, bine.queue.PriorityQueue,
+                 bine.queue.JoinableQueue, bine.queue.SimpleQueue):
         queue = hooked(base)()
         for item in (2, 2, 1):
             queue.put(item)
         assert queue.qsize() == len(queue) == 2 and not queue.empty() and not queue.full() and queue
         assert queue.peek() == 2 and [queue.get(), queue.get_nowait()] == [2, 1]
-        assert raises(bine.queue.Empty, queue.get, False) and raises(bine.queue.Empty, queue.get, timeout=0.01)
+        assert (raises(bine.queue.Empty, queue.get, False) and
+                raises(bine.queue.Empty, queue.get, timeout=0.01))
         assert hooked(base)(None, [3, 3, 4]).qsize() == 2
 
 
@@ -88,7 +90,8 @@ def test_hazard_69_queues_with_hooks_wait_and_wake():
     putters = [bine.spawn(queue.put, n) for n in range(6)]
     bine.joinall(getters, timeout=5, raise_error=True)
     assert sorted(item for _, item in order) == [0, 1, 2] and len(queue) == 2
-    assert raises(bine.queue.Full, queue.put, 9, timeout=0.01) and raises(bine.queue.Full, queue.put_nowait, 9)
+    assert (raises(bine.queue.Full, queue.put, 9, timeout=0.01) and
+            raises(bine.queue.Full, queue.put_nowait, 9))
     assert [queue.get() for _ in range(3)] == [3, 4, 5]
     bine.joinall(putters, timeout=5, raise_error=True)
     # A getter that is killed after it was woken loses nothing.
@@ -108,7 +111,8 @@ def test_hazard_69_queues_with_hooks_wait_and_wake():
     waiting = bine.spawn(raises, bine.queue.ShutDown, queue.get)
     bine.sleep(0)
     queue.shutdown()
-    assert waiting.get(timeout=5) and raises(bine.queue.ShutDown, queue.put, 1) and queue.is_shutdown
+    assert (waiting.get(timeout=5) and raises(bine.queue.ShutDown, queue.put, 1) and
+            queue.is_shutdown)
 
 
 def test_hazard_69_queues_with_hooks_count_tasks():
@@ -199,7 +203,8 @@ CALLS = {
     "killall": (lambda t: bine.killall([stubborn()], timeout=t), RAISES),
     "Group.join": (lambda t: with_members(bine.pool.Group(), sleeper()).join(timeout=t), False),
     "Group.kill": (lambda t: with_members(bine.pool.Group(), stubborn()).kill(timeout=t), None),
-    "Pool.wait_available": (lambda t: with_members(bine.pool.Pool(1), sleeper()).wait_available(timeout=t), 0),
+    "Pool.wait_available": (lambda t: with_members(bine.pool.Pool(1),
+                                                   sleeper()).wait_available(timeout=t), 0),
     "with_timeout": (lambda t: bine.with_timeout(t, bine.sleep, 30), RAISES),
     # gevent takes only numbers here.
     "joinall": (lambda t: bine.joinall([sleeper()], timeout=t), []),
@@ -211,7 +216,8 @@ CALLS = {
 
 def test_hazard_69_a_timeout_object_as_timeout():
     for name, (call, value) in CALLS.items():
-        for make in (lambda: Timeout(0.01), lambda: Timeout(0.01, False), lambda: Timeout(0.01, "why"), lambda: Timeout.start_new(0.01)):
+        for make in (lambda: Timeout(0.01), lambda: Timeout(0.01, False),
+                     lambda: Timeout(0.01, "why"), lambda: Timeout.start_new(0.01)):
             timeout = make()
             try:
                 result = call(timeout)

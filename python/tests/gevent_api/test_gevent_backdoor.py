@@ -41,10 +41,13 @@ def test_a_prompt_with_the_programs_objects():
     for newline in (b"\n", b"\r\n"):
         client = Client(server, newline)
         assert client.until(b">>> ") == "Hello\n>>> "
-        assert client.ask("app['answer']") == "42\n>>> " and client.ask("print('ä', 1)") == "ä 1\n>>> "
+        assert (client.ask("app['answer']") == "42\n>>> " and
+                client.ask("print('ä', 1)") == "ä 1\n>>> ")
         assert "ZeroDivisionError" in client.ask("1 / 0")
-        assert client.ask("if 1:", b"... ") == "... " and client.ask("    5", b"... ") == "... " and client.ask("") == "5\n>>> "
-        assert client.ask("x = 7") == ">>> " and client.ask("import bine; bine.sleep(0.01); x") == "7\n>>> "
+        assert (client.ask("if 1:", b"... ") == "... " and
+                client.ask("    5", b"... ") == "... " and client.ask("") == "5\n>>> ")
+        assert (client.ask("x = 7") == ">>> " and
+                client.ask("import bine; bine.sleep(0.01); x") == "7\n>>> ")
         assert client.ask("__name__") == "'__console__'\n>>> "
         client.socket.close()
 
@@ -88,7 +91,8 @@ def test_a_client_that_goes_while_it_is_written_to_harms_nobody():
     server = serve(banner="")
     client = Client(server)
     client.until(b">>> ")
-    client.socket.sendall(b"import bine; bine.sleep(0.05); print('x' * 100000)\nprint('y' * 100000)\n")
+    client.socket.sendall(b"import bine; bine.sleep(0.05); print('x' * 100000)\n"
+                          b"print('y' * 100000)\n")
     client.socket.close()
     while backdoor._clients:
         bine.sleep(0.01)

@@ -33,7 +33,8 @@ def test_the_plugins_that_an_installed_gevent_declares_for_itself_are_left_out()
         with open(os.path.join(folder, "other-1.dist-info", "METADATA"), "w") as file:
             file.write("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
         with open(os.path.join(folder, "other-1.dist-info", "entry_points.txt"), "w") as file:
-            file.write("[%s]\nits_own = gevent.monkey:_of_its_own\nanother = gevent_other:called\n" % events.GeventWillPatchAllEvent.ENTRY_POINT_NAME)
+            file.write("[%s]\nits_own = gevent.monkey:_of_its_own\nanother = "
+                       "gevent_other:called\n" % events.GeventWillPatchAllEvent.ENTRY_POINT_NAME)
         with open(os.path.join(folder, "gevent_other.py"), "w") as file:
             file.write("calls = []\ncalled = calls.append\n")
         sys.path.insert(0, folder)

@@ -79,7 +79,8 @@ def test_regular_files_as_io_open_reads_and_writes_them():
             file.writelines(["zwei ä\n", "drei"])
         assert open(path, "rb").read() == "eins\r\nzwei ä\r\ndrei".encode("utf-8")
         with kind(path, "r", encoding="utf-8") as file:
-            assert file.readline() == "eins\n" and list(file) == ["zwei ä\n", "drei"] and file.seek(0) == 0
+            assert (file.readline() == "eins\n" and list(file) == ["zwei ä\n", "drei"] and
+                    file.seek(0) == 0)
             assert file.read() == open(path, encoding="utf-8").read()
         with kind(path, "r+b") as file:
             file.seek(2)
@@ -106,7 +107,8 @@ def test_close_flushes_and_what_is_closed_says_so():
         file.close()
         file.close()
         assert file.closed and os.read(r, 10) == b"late" and "closed" in repr(file)
-        for call in (lambda: file.write("x"), file.__next__, lambda: file.fileno(), lambda: file.flush()):
+        for call in (lambda: file.write("x"), file.__next__, lambda: file.fileno(),
+                     lambda: file.flush()):
             assert raises(OSError, call).errno == 9
         assert raises(OSError, os.fstat, w)
         os.close(r)
@@ -157,7 +159,8 @@ def test_file_objects_are_taken_as_they_are():
     file.close()
     assert opened.closed
     for kind in KINDS[1:]:
-        assert kind(io.BytesIO(b"x\n"), "r").read() == "x\n" and kind(io.BytesIO(b"x"), "rb").read() == b"x"
+        assert (kind(io.BytesIO(b"x\n"), "r").read() == "x\n" and
+                kind(io.BytesIO(b"x"), "rb").read() == b"x")
         assert kind(io.StringIO("y")).read() == "y"
     assert raises(io.UnsupportedOperation, fileobject.FileObjectPosix, io.BytesIO(b"x"))
 
@@ -167,9 +170,12 @@ def test_wrong_arguments():
     for kind in KINDS:
         for mode in ("q", "rw+a", "", "rbt", "rr"):
             assert raises(ValueError, kind, path, mode)
-        assert raises(ValueError, kind, path, "rb", encoding="utf-8") and raises(TypeError, kind, 3.5) and raises(TypeError, kind, path, nothing=1)
-        assert raises(OSError, kind, 10000, "rb").errno == 9 and raises(FileNotFoundError, kind, path + "-")
-        assert kind(path, "rU").read() == "x" and kind(path, "r", buffering=0).read() == "x" and kind(path, "rb", bufsize=10).read() == b"x"
+        assert (raises(ValueError, kind, path, "rb", encoding="utf-8") and
+                raises(TypeError, kind, 3.5) and raises(TypeError, kind, path, nothing=1))
+        assert (raises(OSError, kind, 10000, "rb").errno == 9 and
+                raises(FileNotFoundError, kind, path + "-"))
+        assert (kind(path, "rU").read() == "x" and kind(path, "r", buffering=0).read() == "x" and
+                kind(path, "rb", bufsize=10).read() == b"x")
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             kind(path, "rb", buffering=1).close()
@@ -180,7 +186,8 @@ def test_wrong_arguments():
 def test_calls_of_a_thread_file_come_one_after_the_other_and_in_its_pool():
     pool = bine.hub.get_hub().threadpool
     r, w = os.pipe()
-    reader, writer = fileobject.FileObjectThread(r, "rb", threadpool=pool), fileobject.FileObjectThread(w, "wb", 0, lock=False)
+    reader, writer = (fileobject.FileObjectThread(r, "rb", threadpool=pool),
+                      fileobject.FileObjectThread(w, "wb", 0, lock=False))
     assert reader.threadpool is pool and writer.threadpool is pool
     gs = [bine.spawn(reader.read, 1) for _ in range(3)]
     bine.sleep(0.01)

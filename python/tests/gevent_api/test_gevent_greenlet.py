@@ -1,4 +1,5 @@
-"""What gevent's greenlets have beside waiting and ending: their text, frame, context, spawner, callbacks, tracing."""
+"""What gevent's greenlets have beside waiting and ending: their text, frame, context,
+spawner, callbacks, tracing."""
 
 import contextlib
 import contextvars
@@ -44,7 +45,8 @@ def test_the_text_names_the_call():
 def test_the_text_has_the_name_once_it_was_asked_for():
     g = bine.spawn(nothing, 5)
     assert text(g) == "<Greenlet at 0x: nothing(5)>"
-    assert g.name == "Greenlet-%d" % g.minimal_ident and text(g) == '<Greenlet "%s" at 0x: nothing(5)>' % g.name
+    assert (g.name == "Greenlet-%d" % g.minimal_ident and
+            text(g) == '<Greenlet "%s" at 0x: nothing(5)>' % g.name)
     g.name = "its own"
     assert text(g) == '<Greenlet "its own" at 0x: nothing(5)>'
 
@@ -126,7 +128,8 @@ def test_the_frame_in_which_a_greenlet_waits():
     bine.sleep(0)
     assert g.gr_frame.f_code.co_name == "inner" and g.gr_frame.f_back.f_code.co_name == "outer"
     assert "in outer" in "".join(traceback.format_stack(g.gr_frame))
-    assert bine.getcurrent().gr_frame is None and bine.spawn(lambda: bine.getcurrent().gr_frame).get() is None
+    assert (bine.getcurrent().gr_frame is None and
+            bine.spawn(lambda: bine.getcurrent().gr_frame).get() is None)
     g.kill()
     assert g.gr_frame is None
 
@@ -162,7 +165,8 @@ def test_the_context_of_a_greenlet():
 
 def test_the_spawner_is_a_weak_reference():
     g = bine.spawn(nothing)
-    assert isinstance(g.spawning_greenlet, weakref.ref) and g.spawning_greenlet() is bine.getcurrent()
+    assert (isinstance(g.spawning_greenlet, weakref.ref) and
+            g.spawning_greenlet() is bine.getcurrent())
     spawner = bine.spawn(lambda: bine.spawn(nothing))
     child = spawner.get()
     assert child.spawning_greenlet() is spawner
@@ -247,7 +251,8 @@ def test_as_many_frames_of_the_spawner_are_noted_as_the_class_wants():
     def depth(greenlet):
         frames, frame = 0, greenlet.spawning_stack
         while frame is not None:
-            assert frame.f_code is deep.__code__ and frame.f_lineno == deep.__code__.co_firstlineno + 1
+            assert (frame.f_code is deep.__code__ and
+                    frame.f_lineno == deep.__code__.co_firstlineno + 1)
             frames, frame = frames + 1, frame.f_back
         return frames
 
@@ -264,7 +269,8 @@ def test_as_many_frames_of_the_spawner_are_noted_as_the_class_wants():
 
 
 def test_the_class_has_the_names_of_the_package_greenlet():
-    assert bine.Greenlet.GreenletExit is bine.GreenletExit and issubclass(bine.Greenlet.error, Exception)
+    assert (bine.Greenlet.GreenletExit is bine.GreenletExit and
+            issubclass(bine.Greenlet.error, Exception))
     assert bine.Greenlet.getcurrent() is bine.spawn(nothing).getcurrent() is bine.getcurrent()
 
 
@@ -297,7 +303,8 @@ def test_a_greenlet_calls_the_run_that_a_subclass_overrides():
     killed.start()
     bine.sleep(0)
     killed.kill()
-    assert isinstance(killed.value, bine.GreenletExit) and killed.successful() and len(killed.heard) == 2
+    assert (isinstance(killed.value, bine.GreenletExit) and killed.successful() and
+            len(killed.heard) == 2)
 
     class Alone(bine.Greenlet):
         def run(self):
@@ -380,7 +387,8 @@ def test_settrace_hears_of_each_switch():
     assert bine.Greenlet.settrace(trace) is None and bine.Greenlet.gettrace() is trace
     one, two = bine.spawn(bine.sleep, 0), bine.spawn(bine.sleep, 0)
     bine.joinall([one, two])
-    assert heard == [("switch", main, one), ("switch", one, two), ("switch", two, one), ("switch", one, two), ("switch", two, main)]
+    assert heard == [("switch", main, one), ("switch", one, two), ("switch", two, one),
+                     ("switch", one, two), ("switch", two, main)]
     left, right = socket.socketpair()
     sender = bine.spawn_later(0.01, right.send, b"x")  # this wait gives the interpreter's lock away
     del heard[:]
@@ -445,11 +453,13 @@ def test_the_smallest_ident_that_is_free_is_given():
     kept = [bine.Greenlet(int) for _ in range(200)]
     first = [greenlet.minimal_ident for greenlet in kept]
     assert len(set(first)) == 200 and first == sorted(first) and max(first) < 300
-    assert bine.Greenlet(int).minimal_ident == bine.Greenlet(int).minimal_ident  # the first of them was gone
+    # The first of them was gone.
+    assert bine.Greenlet(int).minimal_ident == bine.Greenlet(int).minimal_ident
     free = sorted([first[3], first[150]])
     del kept[150], kept[3]
     assert [greenlet.minimal_ident for greenlet in [bine.Greenlet(int), bine.Greenlet(int)]] == free
-    assert [greenlet.minimal_ident for greenlet in kept] == [ident for ident in first if ident not in free]
+    assert [greenlet.minimal_ident
+            for greenlet in kept] == [ident for ident in first if ident not in free]
 
 
 def test_a_report_names_the_function():

@@ -1,4 +1,5 @@
-"""gevent.pywsgi and clients that mean harm, or are broken: what they send, what comes back, and that the server goes on without a loss."""
+"""gevent.pywsgi and clients that mean harm, or are broken: what they send, what comes back, and
+that the server goes on without a loss."""
 
 import gc
 import os
@@ -12,7 +13,8 @@ import pytest
 pytest.importorskip("httptools")
 
 import bine
-from http_helpers import Served, bodies, certificate, errors_to, eventually, get, hello, read_all, read_response, status
+from http_helpers import (Served, bodies, certificate, errors_to, eventually, get, hello, read_all,
+                          read_response, status)
 
 PATCHED = True
 
@@ -24,7 +26,8 @@ def echo(environ, start_response):
 
 
 def request(*lines, method="GET / HTTP/1.1"):
-    return b"\r\n".join(line if isinstance(line, bytes) else line.encode("latin-1") for line in (method, "Host: x") + lines + ("", ""))
+    return b"\r\n".join(line if isinstance(line, bytes) else line.encode("latin-1")
+                        for line in (method, "Host: x") + lines + ("", ""))
 
 
 def post(*lines, body=b""):
@@ -38,50 +41,82 @@ def chunked(body):
 # What is sent, and the status that comes back; the connection is closed after each but 200.
 HEADS = [
     # lines
-    (b"GET / HTTP/1.1\nHost: x\n\n", 400), (b"GET / HTTP/1.1\r\nHost: x\n\r\n", 400), (b"GET / HTTP/1.1\nHost: x\r\n\r\n", 400),
-    (b"GET / HTTP/1.1\r\nHost: x\r\n\n", 400), (b"GET / HTTP/1.1\rHost: x\r\n\r\n", 400), (request("A: 1\rB: 2"), 400), (request("A: 1\nB: 2"), 400),
-    (b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n", 400), (b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\nHost: x\n\n", 400), (b"GET / HTTP/1.1\r\nHost: x\n\r\n", 400),
+    (b"GET / HTTP/1.1\nHost: x\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: x\r\n\n", 400),
+    (b"GET / HTTP/1.1\rHost: x\r\n\r\n", 400), (request("A: 1\rB: 2"), 400),
+    (request("A: 1\nB: 2"), 400), (b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n", 400),
+    (b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n", 400),
     (b"\r\n" + get("/"), 200),
     # request lines
-    (b"\r\n\r\n", 400), (b"GET\r\n\r\n", 400), (b"GET /\r\n\r\n", 400), (b"GET  / HTTP/1.1\r\n\r\n", 400), (b"GET /  HTTP/1.1\r\n\r\n", 400),
-    (b"GET / HTTP/1.1 \r\n\r\n", 400), (b" GET / HTTP/1.1\r\n\r\n", 400), (b"GET /a b HTTP/1.1\r\n\r\n", 400), (b"GET\t/\tHTTP/1.1\r\n\r\n", 400),
-    (b"GET / HTTP/2.0\r\n\r\n", 505), (b"GET / HTTP/0.9\r\n\r\n", 505), (b"GET / HTTP/1.2\r\n\r\n", 505), (b"GET / HTTP/1.10\r\n\r\n", 505),
-    (b"GET / http/1.1\r\n\r\n", 400), (b"GET / HTTP/11\r\n\r\n", 505), (b"GET / ICE/1.0\r\n\r\n", 400), (b"ANNOUNCE / RTSP/1.0\r\n\r\n", 400),
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), (b"get / HTTP/1.1\r\n\r\n", 501), (b"NONSENSE / HTTP/1.1\r\n\r\n", 501), (b"G@T / HTTP/1.1\r\n\r\n", 400),
-    (b"GET /\0 HTTP/1.1\r\n\r\n", 400), (b"GET /\x7f HTTP/1.1\r\n\r\n", 400), (b"GET x HTTP/1.1\r\n\r\n", 400), (b"GET /#part HTTP/1.1\r\n\r\n", 400),
-    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414), (b"x" * 100_000, 414), (b"GET /" + b"x" * 100_000, 414),
-    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 506, 400), (b"\0" * 20, 400), (b"SSH-2.0-OpenSSH\r\n", 400),
+    (b"\r\n\r\n", 400), (b"GET\r\n\r\n", 400), (b"GET /\r\n\r\n", 400),
+    (b"GET  / HTTP/1.1\r\n\r\n", 400), (b"GET /  HTTP/1.1\r\n\r\n", 400),
+    (b"GET / HTTP/1.1 \r\n\r\n", 400), (b" GET / HTTP/1.1\r\n\r\n", 400),
+    (b"GET /a b HTTP/1.1\r\n\r\n", 400), (b"GET\t/\tHTTP/1.1\r\n\r\n", 400),
+    (b"GET / HTTP/2.0\r\n\r\n", 505), (b"GET / HTTP/0.9\r\n\r\n", 505),
+    (b"GET / HTTP/1.2\r\n\r\n", 505), (b"GET / HTTP/1.10\r\n\r\n", 505),
+    (b"GET / http/1.1\r\n\r\n", 400), (b"GET / HTTP/11\r\n\r\n", 505),
+    (b"GET / ICE/1.0\r\n\r\n", 400), (b"ANNOUNCE / RTSP/1.0\r\n\r\n", 400),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), (b"get / HTTP/1.1\r\n\r\n", 501),
+    (b"NONSENSE / HTTP/1.1\r\n\r\n", 501), (b"G@T / HTTP/1.1\r\n\r\n", 400),
+    (b"GET /\0 HTTP/1.1\r\n\r\n", 400), (b"GET /\x7f HTTP/1.1\r\n\r\n", 400),
+    (b"GET x HTTP/1.1\r\n\r\n", 400), (b"GET /#part HTTP/1.1\r\n\r\n", 400),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
+    (b"x" * 100_000, 414), (b"GET /" + b"x" * 100_000, 414),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 506, 400), (b"\0" * 20, 400),
+    (b"SSH-2.0-OpenSSH\r\n", 400),
     # header fields
-    (request("A : 1"), 400), (request(" A: 1"), 400), (request("A: 1", " folded"), 400), (request("A: 1", "\tfolded"), 400), (request("A"), 400),
-    (request(": 1"), 400), (request("A(b): 1"), 400), (request(b"A\xff: 1"), 400), (request("A\0: 1"), 400), (request("A: a\0b"), 400),
-    (request("A: a\x01b"), 400), (request("A: a\x7fb"), 400), (request(b"A: \xe9"), 200), (request("A\tB: 1"), 400), (request("Host: y"), 400),
-    (request("A: " + "y" * 70_000), 431), (request(*["A%d: 1" % i for i in range(200)]), 431), (request(*["A: " + "y" * 60] * 2000), 431),
-    (request(*["A: 1"] * 50), 200),
+    (request("A : 1"), 400), (request(" A: 1"), 400), (request("A: 1", " folded"), 400),
+    (request("A: 1", "\tfolded"), 400), (request("A"), 400), (request(": 1"), 400),
+    (request("A(b): 1"), 400), (request(b"A\xff: 1"), 400), (request("A\0: 1"), 400),
+    (request("A: a\0b"), 400), (request("A: a\x01b"), 400), (request("A: a\x7fb"), 400),
+    (request(b"A: \xe9"), 200), (request("A\tB: 1"), 400), (request("Host: y"), 400),
+    (request("A: " + "y" * 70_000), 431), (request(*["A%d: 1" % i for i in range(200)]), 431),
+    (request(*["A: " + "y" * 60] * 2000), 431), (request(*["A: 1"] * 50), 200),
     # two ways to say how long the body is
-    (post("Content-Length: 1", "Content-Length: 1", body=b"x"), 400), (post("Content-Length: 1", "Content-Length: 2", body=b"xy"), 400),
-    (post("Content-Length: 1, 1", body=b"x"), 400), (post("Content-Length: +1", body=b"x"), 400), (post("Content-Length: -1"), 400),
-    (post("Content-Length: 0x1", body=b"x"), 400), (post("Content-Length: 1_0", body=b"x" * 10), 400), (post("Content-Length: 1 0", body=b"x"), 400),
-    (post("Content-Length:"), 400), (post("Content-Length: 99999999999999999999"), 400), (post("Content-Length : 1", body=b"x"), 400),
-    (post(b"Content-Length: \xb2", body=b"xx"), 400), (post("Content-Length: 1", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
-    (post("Transfer-Encoding: chunked", "Content-Length: 5", body=b"0\r\n\r\n"), 400), (post("content-length: 1", "CONTENT-LENGTH: 1", body=b"x"), 400),
-    (post("Content-Length: 1\x0b", body=b"x"), 400), (post("Content-Length: 5", "Transfer_Encoding: chunked", body=b"0\r\n\r\n"), 200),
+    (post("Content-Length: 1", "Content-Length: 1", body=b"x"), 400),
+    (post("Content-Length: 1", "Content-Length: 2", body=b"xy"), 400),
+    (post("Content-Length: 1, 1", body=b"x"), 400), (post("Content-Length: +1", body=b"x"), 400),
+    (post("Content-Length: -1"), 400), (post("Content-Length: 0x1", body=b"x"), 400),
+    (post("Content-Length: 1_0", body=b"x" * 10), 400),
+    (post("Content-Length: 1 0", body=b"x"), 400),
+    (post("Content-Length:"), 400), (post("Content-Length: 99999999999999999999"), 400),
+    (post("Content-Length : 1", body=b"x"), 400), (post(b"Content-Length: \xb2", body=b"xx"), 400),
+    (post("Content-Length: 1", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: chunked", "Content-Length: 5", body=b"0\r\n\r\n"), 400),
+    (post("content-length: 1", "CONTENT-LENGTH: 1", body=b"x"), 400),
+    (post("Content-Length: 1\x0b", body=b"x"), 400),
+    (post("Content-Length: 5", "Transfer_Encoding: chunked", body=b"0\r\n\r\n"), 200),
     (post("Content_Length: 50"), 200),
     # Transfer-Encoding
-    (post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"), 400), (post("Transfer-Encoding: identity"), 400),
-    (post("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 501), (post("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"), 400),
-    (post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400), (post("Transfer-Encoding:\x0bchunked", body=b"0\r\n\r\n"), 400),
-    (post("Transfer-Encoding: chunked", "Transfer-Encoding: identity", body=b"0\r\n\r\n"), 400), (post('Transfer-Encoding: "chunked"', body=b"0\r\n\r\n"), 400),
-    (post("Transfer-Encoding : chunked", body=b"0\r\n\r\n"), 400), (post("Transfer-Encoding: chunked ", body=b"0\r\n\r\n"), 200),
-    (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400), (post("Transfer-Encoding:", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: identity"), 400),
+    (post("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 501),
+    (post("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding:\x0bchunked", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: chunked", "Transfer-Encoding: identity", body=b"0\r\n\r\n"), 400),
+    (post('Transfer-Encoding: "chunked"', body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding : chunked", body=b"0\r\n\r\n"), 400),
+    (post("Transfer-Encoding: chunked ", body=b"0\r\n\r\n"), 200),
+    (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (post("Transfer-Encoding:", body=b"0\r\n\r\n"), 400),
     # chunks
-    (chunked(b"3\r\nabc\r\n0\r\n\r\n"), 200), (chunked(b"3\nabc\n0\n\n"), 400), (chunked(b"3\r\nabcX\r\n0\r\n\r\n"), 400), (chunked(b"3 \r\nabc\r\n0\r\n\r\n"), 400),
-    (chunked(b"0x3\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"-1\r\n"), 400), (chunked(b"+3\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"fffffffffffffffff\r\nx"), 400),
-    (chunked(b"g\r\n"), 400), (chunked(b"\r\nabc"), 400), (chunked(b"3\r\nabc0\r\n\r\n"), 400), (chunked(b"3\r\nab"), 400), (chunked(b""), 400),
-    (chunked(b"3\r\nabc\r\n"), 400), (chunked(b"3\r\nabc\r\n0\r\n"), 400), (chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"3\r\r\nabc\r\n0\r\n\r\n"), 400),
-    (chunked(b"3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n"), 400), (chunked(b"3\r\nabc\r\n0\r\nA : b\r\n\r\n"), 400), (chunked(b"3\r\nabc\r\n0\r\nA: b\n\r\n"), 400),
-    (chunked(b"1;" + b"x" * 50_000 + b"\r\na\r\n0\r\n\r\n"), 400), (chunked(b"0\r\n" + b"A: b\r\n" * 20_000 + b"\r\n"), 400),
+    (chunked(b"3\r\nabc\r\n0\r\n\r\n"), 200), (chunked(b"3\nabc\n0\n\n"), 400),
+    (chunked(b"3\r\nabcX\r\n0\r\n\r\n"), 400), (chunked(b"3 \r\nabc\r\n0\r\n\r\n"), 400),
+    (chunked(b"0x3\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"-1\r\n"), 400),
+    (chunked(b"+3\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"fffffffffffffffff\r\nx"), 400),
+    (chunked(b"g\r\n"), 400), (chunked(b"\r\nabc"), 400),
+    (chunked(b"3\r\nabc0\r\n\r\n"), 400), (chunked(b"3\r\nab"), 400), (chunked(b""), 400),
+    (chunked(b"3\r\nabc\r\n"), 400), (chunked(b"3\r\nabc\r\n0\r\n"), 400),
+    (chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"), 400), (chunked(b"3\r\r\nabc\r\n0\r\n\r\n"), 400),
+    (chunked(b"3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n"), 400),
+    (chunked(b"3\r\nabc\r\n0\r\nA : b\r\n\r\n"), 400),
+    (chunked(b"3\r\nabc\r\n0\r\nA: b\n\r\n"), 400),
+    (chunked(b"1;" + b"x" * 50_000 + b"\r\na\r\n0\r\n\r\n"), 400),
+    (chunked(b"0\r\n" + b"A: b\r\n" * 20_000 + b"\r\n"), 400),
     # ends
-    (b"", None), (b"GET / HT", 400), (b"GET / HTTP/1.1\r\nHost: x\r\n", 400), (post("Content-Length: 5", body=b"abc"), 400),
+    (b"", None), (b"GET / HT", 400), (b"GET / HTTP/1.1\r\nHost: x\r\n", 400),
+    (post("Content-Length: 5", body=b"abc"), 400),
 ]
 
 
@@ -92,18 +127,23 @@ def test_each_hostile_request_is_refused_and_smuggles_nothing():
             served.access.truncate()
             served.errors.seek(0)
             served.errors.truncate()
-            answer = served.exchange(sent + (get("/smuggled") if sent.endswith(b"\r\n\r\n") else b""))
+            answer = served.exchange(sent +
+                                     (get("/smuggled") if sent.endswith(b"\r\n\r\n") else b""))
             label = sent[:120]
             if expected is None:
                 assert answer == b"", label
             elif expected == 200:
-                assert all(status(b"%b\r\n" % head) == 200 for head in bodies(answer)[0]), (label, answer)
+                assert all(status(b"%b\r\n" % head) == 200
+                           for head in bodies(answer)[0]), (label, answer)
             else:
                 assert status(answer) == expected, (label, answer)
-                assert answer.count(b"HTTP/1.1") == 1 and b"Connection: close\r\n" in answer, (label, answer)
+                assert (answer.count(b"HTTP/1.1") == 1 and
+                        b"Connection: close\r\n" in answer), (label, answer)
                 assert "/smuggled" not in served.access.getvalue(), label
-                assert " %d " % expected in served.access.getvalue() and "(from ('127.0.0.1'" in served.errors.getvalue(), label
-                assert served.errors.getvalue().count("\n") == 1 and served.errors.getvalue().isascii(), served.errors.getvalue()
+                assert (" %d " % expected in served.access.getvalue() and
+                        "(from ('127.0.0.1'" in served.errors.getvalue()), label
+                assert (served.errors.getvalue().count("\n") == 1 and
+                        served.errors.getvalue().isascii()), served.errors.getvalue()
             assert served.alive(), label
     assert not str(reported), str(reported)
 
@@ -127,7 +167,8 @@ def test_hostile_requests_in_pieces_have_the_same_answers():
 
 
 def test_limits_are_attributes():
-    with Served(echo, max_request_line=50, max_header_size=200, max_headers=5, max_body_size=10) as served:
+    with Served(echo, max_request_line=50, max_header_size=200, max_headers=5,
+                max_body_size=10) as served:
         assert status(served.exchange(get("/" + "x" * 60))) == 414
         assert status(served.exchange(get("/", "A: %s\r\n" % ("y" * 200)))) == 431
         assert status(served.exchange(get("/", "".join("A%d: 1\r\n" % i for i in range(9))))) == 431
@@ -141,8 +182,10 @@ def test_limits_are_attributes():
 
 def test_slow_clients_are_cut_off():
     with Served(echo, header_timeout=0.2, keepalive_timeout=0.2, body_timeout=0.2) as served:
-        for sent, expected in ((b"", b""), (b"GET / HT", b"HTTP/1.1 408 "), (get("/", method="HEAD"), b"HTTP/1.1 200 "),
-                               (post("Content-Length: 5", body=b"ab"), b"HTTP/1.1 408 "), (chunked(b"5\r\nab"), b"HTTP/1.1 408 ")):
+        for sent, expected in ((b"", b""), (b"GET / HT", b"HTTP/1.1 408 "),
+                               (get("/", method="HEAD"), b"HTTP/1.1 200 "),
+                               (post("Content-Length: 5", body=b"ab"), b"HTTP/1.1 408 "),
+                               (chunked(b"5\r\nab"), b"HTTP/1.1 408 ")):
             answer = served.exchange(sent, end=False)
             assert answer[:13] == expected, (sent, answer)
         # Bytes that trickle in do not make a head last longer.
@@ -199,7 +242,8 @@ def test_clients_that_vanish_leave_one_line_at_most():
         client.close()
 
     with errors_to() as reported, Served(application, spawn=20) as served:
-        for sent in (b"", b"GET", get("/"), get("/") * 5, post("Content-Length: 100", body=b"x"), chunked(b"5\r\nab")):
+        for sent in (b"", b"GET", get("/"), get("/") * 5, post("Content-Length: 100", body=b"x"),
+                     chunked(b"5\r\nab")):
             for end in (reset, socket.socket.close):
                 client = served.connect()
                 client.sendall(sent)
@@ -249,17 +293,20 @@ def test_rubbish_on_a_tls_port_is_one_line_in_the_error_log():
     with tempfile.TemporaryDirectory() as folder:
         certfile, keyfile = certificate(folder)
         trust = ssl.create_default_context(cafile=certfile)
-        with errors_to() as reported, Served(hello, certfile=certfile, keyfile=keyfile, max_body_size=1000) as served:
+        with errors_to() as reported, Served(hello, certfile=certfile, keyfile=keyfile,
+                                             max_body_size=1000) as served:
             for rubbish in (get("/"), b"\x16\x03\x01\x02\x00" + os.urandom(600), b""):
                 served.exchange(rubbish)
             with trust.wrap_socket(served.connect(), server_hostname="localhost") as client:
                 client.sendall(b"bad\r\n\r\n" + b"x" * 100_000)
                 assert status(read_all(client)) == 400
-            with trust.wrap_socket(served.connect(), server_hostname="localhost", suppress_ragged_eofs=False) as client:
+            with trust.wrap_socket(served.connect(), server_hostname="localhost",
+                                   suppress_ragged_eofs=False) as client:
                 client.sendall(post("Content-Length: 900000", body=b"x" * 600_000))
                 assert status(read_all(client)) == 413  # and its end is TLS's
             lines = served.errors.getvalue().splitlines()
-            assert len(lines) == 5 and sum("TLS handshake with" in line for line in lines) == 3, lines
+            assert (len(lines) == 5 and
+                    sum("TLS handshake with" in line for line in lines) == 3), lines
         assert not str(reported)
 
 
@@ -299,7 +346,9 @@ def test_nothing_is_left_of_many_requests():
                 reported.text.truncate(0)
             gc.collect()
             eventually(lambda: not served.server._clients._seen)
-            figures.append((len(os.listdir("/proc/self/fd")), sum(isinstance(thing, bine.Greenlet) for thing in gc.get_objects()), _resident()))
+            figures.append((len(os.listdir("/proc/self/fd")),
+                            sum(isinstance(thing, bine.Greenlet) for thing in gc.get_objects()),
+                            _resident()))
     descriptors, greenlets, resident = zip(*figures)
     assert descriptors[-1] <= descriptors[0], figures
     assert greenlets[-1] <= greenlets[0] + 5, figures

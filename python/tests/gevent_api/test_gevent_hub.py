@@ -11,11 +11,12 @@ import bine
 import bine.gevent.hub
 from bine.gevent import core
 from bine.gevent.exceptions import InvalidSwitchError
-from bine.gevent.hub import Hub, LoopExit, Waiter, get_hub, set_default_hub_class, set_hub, signal_handler
+from bine.gevent.hub import (Hub, LoopExit, Waiter, get_hub, set_default_hub_class, set_hub,
+                             signal_handler)
 from helpers import at_once, raises, raising, until
 
 
-# ---- switching by hand ------------------------------------------------------------------------------------------------
+# ---- switching by hand ---------------------------------------------------------------------------
 
 
 def test_a_watcher_that_switches_to_a_greenlet_passes_what_it_was_given():
@@ -38,7 +39,8 @@ def test_a_watcher_that_switches_to_a_greenlet_passes_what_it_was_given():
 
 def test_what_switch_passes_depends_on_its_arguments():
     hub, current, loop = get_hub(), bine.getcurrent(), get_hub().loop
-    for args, kwargs, value in (((), {}, ()), ((1,), {}, 1), ((1, 2), {}, (1, 2)), ((), {"a": 1}, {"a": 1}), ((1,), {"a": 1}, ((1,), {"a": 1}))):
+    for args, kwargs, value in (((), {}, ()), ((1,), {}, 1), ((1, 2), {}, (1, 2)),
+                                ((), {"a": 1}, {"a": 1}), ((1,), {"a": 1}, ((1,), {"a": 1}))):
         loop.run_callback(lambda args=args, kwargs=kwargs: current.switch(*args, **kwargs))
         assert hub.switch() == value
     assert current.switch("itself") == "itself"
@@ -81,14 +83,15 @@ def test_nobody_who_could_switch_is_a_loop_exit():
         get_hub().switch()
 
 
-# ---- Waiter ---------------------------------------------------------------------------------------------------------------
+# ---- Waiter --------------------------------------------------------------------------------------
 
 
 def test_a_waiter_gives_what_was_passed_before_or_comes_later():
     waiter = Waiter()
     assert not waiter.ready() and not waiter.successful() and waiter.exc_info is None
     waiter.switch("before")
-    assert waiter.ready() and waiter.successful() and waiter.value == "before" and waiter.get() == "before"
+    assert (waiter.ready() and waiter.successful() and waiter.value == "before" and
+            waiter.get() == "before")
     waiter = Waiter(get_hub())
     bine.spawn(waiter.switch, "later")
     assert waiter.get() == "later"
@@ -102,7 +105,9 @@ def test_a_waiter_gives_what_was_passed_before_or_comes_later():
 
 
 def test_a_waiter_raises_what_was_thrown():
-    for throw in (lambda w: w.throw(KeyError("x")), lambda w: w.throw(KeyError), lambda w: w.throw(KeyError, "x"), lambda w: w.throw(KeyError, KeyError("x"), None)):
+    for throw in (lambda w: w.throw(KeyError("x")), lambda w: w.throw(KeyError),
+                  lambda w: w.throw(KeyError, "x"),
+                  lambda w: w.throw(KeyError, KeyError("x"), None)):
         waiter = Waiter()
         throw(waiter)
         assert waiter.ready() and not waiter.successful() and waiter.exc_info[0] is KeyError
@@ -137,7 +142,7 @@ def test_a_waiter_may_be_passed_something_by_another_thread():
     assert waiter.get() == 7
 
 
-# ---- hub.wait ----------------------------------------------------------------------------------------------------------------
+# ---- hub.wait ------------------------------------------------------------------------------------
 
 
 def test_wait_waits_for_a_watcher_and_stops_it():
@@ -184,7 +189,7 @@ def test_somebody_elses_switch_does_not_pass_for_the_event():
     assert "expected" in str(greenlet.get(timeout=5))
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 
 
 def test_a_system_error_of_a_callback_or_a_greenlet_is_raised_in_the_main_one():
@@ -215,22 +220,27 @@ def test_errors_of_callbacks_are_printed_with_their_context():
     raises(bine.GreenletExit, bine.sleep, 0.1)
     bine.sleep(0.001)
     printed, sys.stderr = sys.stderr.getvalue(), sys.__stderr__
-    assert "KeyError: 'missing'" in printed and "<timer at" in printed and "GreenletExit" not in printed
+    assert ("KeyError: 'missing'" in printed and "<timer at" in printed and
+            "GreenletExit" not in printed)
 
 
-# ---- the hub itself ---------------------------------------------------------------------------------------------------------------
+# ---- the hub itself ------------------------------------------------------------------------------
 
 
 def test_each_thread_has_its_own_hub():
     hub, seen = get_hub(), []
-    assert hub is get_hub() and bine.spawn(get_hub).get() is hub and isinstance(hub, Hub) and hub.main_hub
-    assert hub.thread_ident == threading.get_ident() and hub.name == "" and not hub.dead and hub and hub.parent is bine.getcurrent()
-    assert bine.spawn(lambda: bine.getcurrent().parent).get() is hub and bine.spawn(int).loop is hub.loop
+    assert (hub is get_hub() and bine.spawn(get_hub).get() is hub and
+            isinstance(hub, Hub) and hub.main_hub)
+    assert (hub.thread_ident == threading.get_ident() and hub.name == "" and not hub.dead and
+            hub and hub.parent is bine.getcurrent())
+    assert (bine.spawn(lambda: bine.getcurrent().parent).get() is hub and
+            bine.spawn(int).loop is hub.loop)
 
     def work():
         mine = get_hub()
         mine.name = "mine"
-        seen.append((mine, mine.main_hub, mine.thread_ident == threading.get_ident(), repr(mine), mine.parent is bine.getcurrent()))
+        seen.append((mine, mine.main_hub, mine.thread_ident == threading.get_ident(), repr(mine),
+                     mine.parent is bine.getcurrent()))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -278,7 +288,8 @@ def test_a_loop_that_was_left_for_a_next_hub_is_not_taken_by_another_thread():
             thread.start()
             thread.join()
     assert not any(destroyed for _, destroyed in found), found
-    assert set(left) & {ident for ident, _ in found}, "no thread had the identity of another: this test shows nothing"
+    assert set(left) & {ident for ident, _ in found}, (
+        "no thread had the identity of another: this test shows nothing")
 
 
 def test_hubs_may_be_of_another_class_and_set_by_hand():
@@ -293,7 +304,8 @@ def test_hubs_may_be_of_another_class_and_set_by_hand():
     greenlet = bine.spawn(lambda: 1 / 0)
     callback = get_hub().loop.run_callback(lambda: {}[0])
     bine.sleep(0.001)
-    assert sorted(map(str, seen)) == sorted(map(str, [(greenlet, ZeroDivisionError), (callback, KeyError)]))
+    assert sorted(map(str, seen)) == sorted(map(str, [(greenlet, ZeroDivisionError),
+                                                      (callback, KeyError)]))
     set_default_hub_class(Hub)
     other = Hub()
     set_hub(other)
@@ -385,7 +397,8 @@ def test_a_report_formats_its_context_as_the_hub_says():
         sys.stderr = before
         del hub._format_context
     lines = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines() if "failed" in line]
-    assert lines == ["a context of 7 failed with ValueError", "a text failed with ValueError", "<class 'object'> failed with ValueError"]
+    assert lines == ["a context of 7 failed with ValueError", "a text failed with ValueError",
+                     "<class 'object'> failed with ValueError"]
 
 
 def test_a_hub_takes_the_classes_that_the_config_or_its_type_names():
@@ -394,7 +407,8 @@ def test_a_hub_takes_the_classes_that_the_config_or_its_type_names():
     from bine.hub import Hub
 
     hub = bine.gevent.get_hub()
-    assert hub.threadpool_class is bine.gevent.config.threadpool and hub.resolver_class is bine.gevent.config.resolver
+    assert (hub.threadpool_class is bine.gevent.config.threadpool and
+            hub.resolver_class is bine.gevent.config.resolver)
 
     class Pool(ThreadPool):
         pass

@@ -1,4 +1,5 @@
-"""hub.loop itself: its callbacks, what keeps it, its threads and forks, as gevent documents them."""
+"""hub.loop itself: its callbacks, what keeps it, its threads and forks, as gevent
+documents them."""
 
 import io
 import os
@@ -26,13 +27,14 @@ def errors_seen():
     return seen
 
 
-# ---- callbacks of the loop -----------------------------------------------------------------------------------------
+# ---- callbacks of the loop -----------------------------------------------------------------------
 
 
 def test_run_callback_calls_soon_and_in_order():
     seen = []
     callbacks = [loop.run_callback(seen.append, number) for number in range(3)]
-    assert seen == [] and all(callback.pending for callback in callbacks) and callbacks[1].args == (1,)
+    assert (seen == [] and all(callback.pending for callback in callbacks) and
+            callbacks[1].args == (1,))
     callbacks[1].stop()
     turns()
     assert seen == [0, 2] and not any(callback.pending for callback in callbacks)
@@ -55,7 +57,8 @@ def test_what_a_callback_adds_is_for_the_next_round_and_greenlets_run_between():
 
 
 def test_callbacks_that_add_callbacks_for_ever_keep_nobody_from_running():
-    """Neither a timer, nor a descriptor, nor another thread, although no other greenlet is ready when the next round begins."""
+    """Neither a timer, nor a descriptor, nor another thread, although no other greenlet is ready
+    when the next round begins."""
     one, other = socket.socketpair()
     seen, going = set(), [True]
 
@@ -73,7 +76,8 @@ def test_callbacks_that_add_callbacks_for_ever_keep_nobody_from_running():
     timer, readable = loop.timer(0.01), loop.io(one.fileno(), 1)
     timer.start(came, "timer")
     readable.start(lambda: (readable.stop(), came("descriptor")))
-    thread = threading.Thread(target=lambda: (other.send(b"x"), loop.run_callback_threadsafe(came, "thread")))
+    thread = threading.Thread(target=lambda: (other.send(b"x"),
+                                              loop.run_callback_threadsafe(came, "thread")))
     loop.run_callback(again)
     thread.start()
     assert done.wait(30)
@@ -82,7 +86,8 @@ def test_callbacks_that_add_callbacks_for_ever_keep_nobody_from_running():
 
 def test_run_callback_threadsafe_from_another_thread():
     seen = []
-    thread = threading.Thread(target=loop.run_callback_threadsafe, args=(lambda: seen.append(threading.get_ident()),))
+    thread = threading.Thread(target=loop.run_callback_threadsafe,
+                              args=(lambda: seen.append(threading.get_ident()),))
     thread.start()
     until(lambda: seen)
     thread.join()
@@ -99,7 +104,8 @@ def test_callbacks_run_in_the_hub():
 def test_a_callback_that_would_wait_is_told_so():
     errors = errors_seen()
     event, lock = bine.event.Event(), bine.lock.Semaphore(0)
-    waits = [lambda: bine.sleep(0.01), lambda: bine.sleep(0), event.wait, lock.acquire, lambda: bine.spawn(int).join(), lambda: bine.queue.Queue().get()]
+    waits = [lambda: bine.sleep(0.01), lambda: bine.sleep(0), event.wait, lock.acquire,
+             lambda: bine.spawn(int).join(), lambda: bine.queue.Queue().get()]
     for wait in waits:
         loop.run_callback(wait)
     turns()
@@ -185,7 +191,7 @@ def test_an_error_handler_may_be_anybody():
     assert seen == [ZeroDivisionError]
 
 
-# ---- what keeps the loop ----------------------------------------------------------------------------------------------------
+# ---- what keeps the loop -------------------------------------------------------------------------
 
 
 def test_ref_decides_whether_join_waits():
@@ -232,7 +238,8 @@ def test_destroy_stops_everything():
     loop.destroy()
     bine.sleep(0.01)
     assert seen == [] and not timer.active and loop.destroyed and "destroyed" in repr(loop)
-    for use in (lambda: loop.timer(1), lambda: loop.run_callback(print), lambda: timer.start(print)):
+    for use in (lambda: loop.timer(1), lambda: loop.run_callback(print),
+                lambda: timer.start(print)):
         try:
             use()
         except ValueError:
@@ -240,7 +247,7 @@ def test_destroy_stops_everything():
         raise AssertionError
 
 
-# ---- threads and fork ---------------------------------------------------------------------------------------------------------
+# ---- threads and fork ----------------------------------------------------------------------------
 
 
 def test_each_thread_has_a_hub_and_a_loop_of_its_own():
@@ -264,13 +271,15 @@ def test_each_thread_has_a_hub_and_a_loop_of_its_own():
     thread.start()
     thread.join()
     hub, ident, mine = seen[0]
-    assert hub is not bine.get_hub() and sorted(map(str, mine)) == sorted(map(str, [ident, b"x"])) and hub.thread_ident == ident
+    assert (hub is not bine.get_hub() and
+            sorted(map(str, mine)) == sorted(map(str, [ident, b"x"])) and hub.thread_ident == ident)
 
 
 def test_a_watcher_may_be_started_and_stopped_by_another_thread():
     seen = []
     timer = loop.timer(0.001)
-    thread = threading.Thread(target=timer.start, args=(lambda: seen.append(threading.get_ident()),))
+    thread = threading.Thread(target=timer.start,
+                              args=(lambda: seen.append(threading.get_ident()),))
     thread.start()
     thread.join()
     until(lambda: seen)
@@ -298,7 +307,8 @@ def test_a_child_process_has_the_watchers_of_its_parent():
         with bine.Timeout(5):
             while len(seen) < 4:
                 bine.sleep(0.01)
-        os._exit(0 if sorted(map(str, seen)) == sorted(map(str, ["fork", "callback", b"x", "timer"])) else 1)
+        os._exit(0 if sorted(map(str, seen)) ==
+                 sorted(map(str, ["fork", "callback", b"x", "timer"])) else 1)
     watcher.stop()  # the byte is the child's
     assert os.waitpid(pid, 0)[1] == 0
     until(lambda: len(seen) == 2)
@@ -343,15 +353,18 @@ def test_a_subclass_of_loop_may_do_without_its_init():
     assert plain.destroyed
 
 
-# ---- gevent.core ----------------------------------------------------------------------------------------------------------------
+# ---- gevent.core ---------------------------------------------------------------------------------
 
 
 def test_core_has_the_names_of_gevents():
     assert core.READ == 1 and core.WRITE == 2 and (core.MINPRI, core.MAXPRI) == (-2, 2)
     assert "epoll" in core.supported_backends() and core.recommended_backends()
-    assert isinstance(loop, core.loop) and isinstance(loop.timer(1), core.timer) and isinstance(loop.timer(1), core.watcher)
-    assert isinstance(loop.run_callback(int), core.callback) and getattr(core, "async") is core.async_
-    assert ILoop.providedBy(loop) and isinstance(loop.io(0, 1), IWatcher) and isinstance(loop.run_callback(int), ICallback)
+    assert (isinstance(loop, core.loop) and isinstance(loop.timer(1), core.timer) and
+            isinstance(loop.timer(1), core.watcher))
+    assert (isinstance(loop.run_callback(int), core.callback) and
+            getattr(core, "async") is core.async_)
+    assert (ILoop.providedBy(loop) and isinstance(loop.io(0, 1), IWatcher) and
+            isinstance(loop.run_callback(int), ICallback))
     before = loop.now()
     loop.update_now()
     assert 0 <= loop.now() - before < 5 and loop.fileno() is None and loop.default

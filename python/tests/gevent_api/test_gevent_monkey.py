@@ -29,7 +29,8 @@ def _run(program, *options):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(program)
         script.flush()
-        done = subprocess.run([sys.executable, "-m", "bine.gevent", "-m", "gevent.monkey", *options, script.name, "an argument"],
+        done = subprocess.run([sys.executable, "-m", "bine.gevent", "-m",
+                               "gevent.monkey", *options, script.name, "an argument"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     return done.stdout.decode()
 
@@ -38,14 +39,16 @@ def test_gevents_modules_are_in_sys_modules_as_soon_as_they_are_imported():
     assert "gevent.monkey" not in sys.modules
     gevent = _gevent()
     for name in ("event", "exceptions", "greenlet", "hub", "os", "timeout"):
-        assert sys.modules["gevent." + name] is getattr(gevent, name) is sys.modules["bine.gevent." + name], name
+        assert (sys.modules["gevent." + name] is getattr(gevent, name) is
+                sys.modules["bine.gevent." + name]), name
     import bine.gevent.monkey  # by its own name
 
     assert sys.modules["gevent.monkey"] is gevent.monkey is bine.gevent.monkey
     from gevent import queue  # by gevent's
 
     assert sys.modules["bine.gevent.queue"] is queue is gevent.queue
-    for name in "socket select ssl subprocess os selectors time signal thread threading builtins contextvars".split():
+    for name in ("socket select ssl subprocess os selectors time signal thread threading builtins "
+                 "contextvars".split()):
         module = __import__("gevent." + name, fromlist=["*"])
         assert type(module) is type(sys) and sys.modules["gevent." + name] is module, name
 
@@ -56,7 +59,8 @@ def test_a_module_that_fails_to_import_is_known_under_neither_name():
 
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "broken.py"), "w") as file:
-            file.write("import sys\nassert sys.modules['gevent.broken'] is sys.modules['bine.gevent.broken']\n1 / 0\n")
+            file.write("import sys\nassert sys.modules['gevent.broken'] is "
+                       "sys.modules['bine.gevent.broken']\n1 / 0\n")
         bine.gevent.__path__.append(folder)
         for name in ("gevent.broken", "bine.gevent.broken"):
             raises(ZeroDivisionError, __import__, name)
@@ -66,7 +70,8 @@ def test_a_module_that_fails_to_import_is_known_under_neither_name():
 
 def test_the_version_is_one_of_gevents():
     gevent = _gevent()
-    assert gevent.__version__ == "26.9.0" and gevent.version_info[0] == 26 and gevent.version_info.major == 26
+    assert (gevent.__version__ == "26.9.0" and gevent.version_info[0] == 26 and
+            gevent.version_info.major == 26)
     assert gevent.version_info >= (26, 9)
 
 
@@ -90,14 +95,17 @@ def test_saved_names_what_is_patched():
     assert _saved() == {"time": {"sleep": time.sleep}}
     assert monkey.is_module_patched("time") and not monkey.is_module_patched("socket")
     assert monkey.patch_all() is True
-    assert monkey.saved["socket"]["socket"] is socket.socket and monkey.saved["select"]["poll"] is select.poll
+    assert (monkey.saved["socket"]["socket"] is socket.socket and
+            monkey.saved["select"]["poll"] is select.poll)
     assert monkey.saved["threading"]["Thread"] is threading.Thread
-    assert set(monkey.saved) >= {"os", "_thread", "threading", "time", "socket", "select", "selectors", "ssl", "subprocess", "signal", "queue"}
+    assert set(monkey.saved) >= {"os", "_thread", "threading", "time", "socket", "select",
+                                 "selectors", "ssl", "subprocess", "signal", "queue"}
     for name in _saved():
         assert monkey.is_module_patched(name), name
     for name in ("sys", "builtins", "contextvars", "no_such_module"):
         assert not monkey.is_module_patched(name), name
-    assert monkey.is_object_patched("threading", "local") and monkey.is_object_patched("socket", "socket")
+    assert (monkey.is_object_patched("threading", "local") and
+            monkey.is_object_patched("socket", "socket"))
     assert not monkey.is_object_patched("socket", "timeout")
 
 
@@ -138,17 +146,22 @@ def test_patch_all_tells_its_subscribers():
         "GeventWillPatchAllEvent", "GeventDidPatchBuiltinModulesEvent", "GeventDidPatchAllEvent"]
     for event in (heard[0], heard[-2], heard[-1]):
         assert event.patch_all_kwargs == {"mylib_futures": 3}
-        assert event.patch_all_arguments["sys"] is True and event.patch_all_arguments["thread"] is True
+        assert (event.patch_all_arguments["sys"] is True and
+                event.patch_all_arguments["thread"] is True)
         assert set(event.patch_all_arguments) == {
-            "socket", "dns", "time", "select", "thread", "os", "ssl", "subprocess", "sys", "aggressive", "Event", "builtins", "signal", "queue",
-            "contextvars"}
+            "socket", "dns", "time", "select", "thread", "os", "ssl", "subprocess", "sys",
+            "aggressive", "Event", "builtins", "signal", "queue", "contextvars"}
     will = [event for event in heard if isinstance(event, events.GeventWillPatchModuleEvent)]
     assert [event.module_name for event in will] == [
-        "os", "_thread", "threading", "_threading_local", "time", "socket", "select", "selectors", "ssl", "subprocess", "signal", "queue"]
-    assert will[0].target is real_os and will[0].source is sys.modules["gevent.os"] and "fork" in will[0].target_item_names
-    did = [event.module_name for event in heard if isinstance(event, events.GeventDidPatchModuleEvent)]
+        "os", "_thread", "threading", "_threading_local", "time", "socket", "select", "selectors",
+        "ssl", "subprocess", "signal", "queue"]
+    assert (will[0].target is real_os and will[0].source is sys.modules["gevent.os"] and
+            "fork" in will[0].target_item_names)
+    did = [event.module_name
+           for event in heard if isinstance(event, events.GeventDidPatchModuleEvent)]
     assert did == [event.module_name for event in will]
-    assert "fork" in vars(sys.modules["gevent.os"]) and all(event.target is sys.modules[event.module_name] for event in will)
+    assert ("fork" in vars(sys.modules["gevent.os"]) and
+            all(event.target is sys.modules[event.module_name] for event in will))
 
 
 def test_a_subscriber_keeps_patch_all_from_patching():
@@ -176,7 +189,8 @@ def test_a_subscriber_keeps_threads_as_they_are():
 
     events.subscribers.append(refuse)
     assert monkey.patch_all() is True
-    assert not monkey.is_module_patched("threading") and monkey.is_module_patched("queue") and monkey.is_module_patched("time")
+    assert (not monkey.is_module_patched("threading") and monkey.is_module_patched("queue") and
+            monkey.is_module_patched("time"))
     thread = threading.Thread(target=lambda: natives.append(threading.get_native_id()))
     natives = [threading.get_native_id()]
     thread.start()
@@ -196,7 +210,8 @@ def test_patch_all_twice():
         events.subscribers.append(heard.append)
         assert not monkey.patch_all(thread=False) and not heard and not seen
         assert monkey.patch_all(time=False)
-    assert [warning.category for warning in seen] == [monkey.MonkeyPatchWarning] and seen[0].filename == __file__
+    assert ([warning.category for warning in seen] == [monkey.MonkeyPatchWarning] and
+            seen[0].filename == __file__)
     assert issubclass(monkey.MonkeyPatchWarning, RuntimeWarning)
     assert monkey.is_module_patched("threading") and monkey.is_module_patched("time")
     with warnings.catch_warnings(record=True) as seen:
@@ -209,11 +224,14 @@ def test_plugins_of_installed_packages_are_called():
         os.mkdir(os.path.join(folder, "plugin-1.dist-info"))
         with open(os.path.join(folder, "plugin-1.dist-info", "METADATA"), "w") as file:
             file.write("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
-        groups = ("will_patch_all", "will_patch_module", "did_patch_module", "did_patch_builtins", "did_patch_all")
+        groups = ("will_patch_all", "will_patch_module", "did_patch_module", "did_patch_builtins",
+                  "did_patch_all")
         with open(os.path.join(folder, "plugin-1.dist-info", "entry_points.txt"), "w") as file:
-            file.write("".join("[gevent.plugins.monkey.%s]\nit = a_plugin:%s\n" % (group, group) for group in groups))
+            file.write("".join("[gevent.plugins.monkey.%s]\nit = a_plugin:%s\n" % (group, group)
+                               for group in groups))
         with open(os.path.join(folder, "a_plugin.py"), "w") as file:
-            file.write("calls = []\n" + "".join("def %s(event): calls.append((%r, event))\n" % (group, group) for group in groups))
+            file.write("calls = []\n" + "".join("def %s(event): calls.append((%r, event))\n" %
+                                                (group, group) for group in groups))
         sys.path.insert(0, folder)
         _gevent()
         from gevent import monkey
@@ -222,7 +240,8 @@ def test_plugins_of_installed_packages_are_called():
         monkey.patch_all(subprocess=False)
         names = [name for name, event in a_plugin.calls]
         assert names[:3] == ["will_patch_all", "will_patch_module", "did_patch_module"], names
-        assert names[-2:] == ["did_patch_builtins", "did_patch_all"] and names.count("will_patch_module") == names.count("did_patch_module") == 11
+        assert (names[-2:] == ["did_patch_builtins", "did_patch_all"] and
+                names.count("will_patch_module") == names.count("did_patch_module") == 11)
 
 
 def test_the_files_of_installed_packages_are_read_once_for_all_events():
@@ -251,14 +270,19 @@ def test_patch_module_replaces_attributes_of_any_module():
     sys.modules["theirs"] = theirs
     theirs.work, theirs.play = "their work", "their play"
     ours.__implements__, ours.work, ours.play = ["work"], "our work", "our play"
-    ours._gevent_will_monkey_patch = lambda target, items, warn: said.append(("will", target, list(items), target.work))
-    ours._gevent_did_monkey_patch = lambda target, items, warn: said.append(("did", target, list(items), target.work))
+    ours._gevent_will_monkey_patch = lambda target, items, warn: said.append(
+        ("will", target, list(items), target.work))
+    ours._gevent_did_monkey_patch = lambda target, items, warn: said.append(
+        ("did", target, list(items), target.work))
     events.subscribers.append(said.append)
     assert monkey.patch_module(theirs, ours) is True
     assert (theirs.work, theirs.play) == ("our work", "their play")
-    assert said[0] == ("will", theirs, ["work"], "their work") and said[2] == ("did", theirs, ["work"], "our work")
-    assert [type(event) for event in said[1::2]] == [events.GeventWillPatchModuleEvent, events.GeventDidPatchModuleEvent]
-    assert monkey.saved["theirs"] == {"work": "their work"} and monkey.get_original("theirs", "work") == "their work"
+    assert (said[0] == ("will", theirs, ["work"], "their work") and
+            said[2] == ("did", theirs, ["work"], "our work"))
+    assert [type(event) for event in said[1::2]] == [events.GeventWillPatchModuleEvent,
+                                                     events.GeventDidPatchModuleEvent]
+    assert (monkey.saved["theirs"] == {"work": "their work"} and
+            monkey.get_original("theirs", "work") == "their work")
     assert monkey.patch_module(theirs, ours, items=["play"]) is True and theirs.play == "our play"
 
     def refuse(event):
@@ -275,24 +299,28 @@ def test_patch_module_replaces_attributes_of_any_module():
 _says = """
 import sys
 from gevent import monkey
-print(sys.argv[1:], __name__, [name for name in ("socket", "time", "threading", "os") if monkey.is_module_patched(name)])
+print(sys.argv[1:], __name__,
+      [name for name in ("socket", "time", "threading", "os") if monkey.is_module_patched(name)])
 """
 
 
 def test_a_program_is_run_with_everything_patched():
     assert _run(_says) == "['an argument'] __main__ ['socket', 'time', 'threading', 'os']\n"
-    assert _run(_says, "--no-socket", "--no-ssl", "--no-thread") == "['an argument'] __main__ ['time', 'os']\n"
+    assert _run(_says, "--no-socket", "--no-ssl",
+                "--no-thread") == "['an argument'] __main__ ['time', 'os']\n"
     assert _run(_says, "--time") == "['an argument'] __main__ ['time']\n"
     assert "patch_all(thread=False)\n['an argument']" in _run(_says, "--verbose", "--no-thread")
     for option in ("--no-frob", "--frob", "-x"):
-        assert "cannot patch: " + option in _run(_says, option) and "__main__" not in _run(_says, option)
+        assert ("cannot patch: " + option in _run(_says, option) and
+                "__main__" not in _run(_says, option))
     assert _run(_says, "--help").startswith("usage: python -m gevent.monkey")
 
 
 def test_a_module_is_run_with_everything_patched():
     for option in ("--module", "-m"):
-        out = subprocess.check_output([sys.executable, "-m", "bine.gevent.monkey", option, "timeit", "-n1", "-r1",
-                                       "from gevent import monkey; print(monkey.is_module_patched('time'))"], timeout=60)
+        out = subprocess.check_output(
+            [sys.executable, "-m", "bine.gevent.monkey", option, "timeit", "-n1", "-r1",
+             "from gevent import monkey; print(monkey.is_module_patched('time'))"], timeout=60)
         assert out.startswith(b"True\n"), out
 
 
@@ -344,7 +372,8 @@ def test_patch_queue_leaves_threads():
 
     monkey.patch_queue()
     gevent.spawn(_queues_are_cooperative).get()
-    assert monkey.is_module_patched("queue") and not monkey.is_module_patched("threading") and not monkey.is_module_patched("time")
+    assert (monkey.is_module_patched("queue") and not monkey.is_module_patched("threading") and
+            not monkey.is_module_patched("time"))
 
 
 def test_queues_can_be_left_out():
@@ -366,13 +395,16 @@ def test_the_original_of_start_new_thread_starts_an_os_thread():
     done, told, start = gevent.event.Event(), [], monkey.get_original("_thread", "start_new_thread")
 
     def run(word, other):
-        told.append((word, other, threading.get_native_id() != main, monkey.get_original("_thread", "get_ident")()))
+        told.append((word, other, threading.get_native_id() != main,
+                     monkey.get_original("_thread", "get_ident")()))
         done.set()
         raise SystemExit
 
     main = threading.get_native_id()
     ident = start(run, ("a word",), {"other": 2})
-    assert done.wait(10) and told == [("a word", 2, True, ident)] and ident != monkey.get_original("_thread", "get_ident")()
-    assert monkey.get_original("threading", "_start_new_thread") is start is not _thread.start_new_thread
+    assert (done.wait(10) and told == [("a word", 2, True, ident)] and
+            ident != monkey.get_original("_thread", "get_ident")())
+    assert monkey.get_original("threading",
+                               "_start_new_thread") is start is not _thread.start_new_thread
     for arguments in (("no function", ()), (run, [1]), (run, (), [])):
         raises(TypeError, start, *arguments)

@@ -32,7 +32,8 @@ def test_a_subclass_of_timeout_is_asked_when_it_is_due():
 
     expired = raises(Asks, wait)
     greenlet, exception, caller = asked.pop()
-    assert greenlet is bine.getcurrent() and exception is expired and caller is get_hub() and not expired.pending
+    assert (greenlet is bine.getcurrent() and exception is expired and caller is get_hub() and
+            not expired.pending)
     wait(False)  # the block ends silently
     assert asked.pop()[1].exception is False
     raises(ValueError, wait, ValueError)
@@ -89,14 +90,16 @@ def test_a_loop_tells_its_depth_and_io_its_events():
     until(lambda: seen)
     assert seen == [1] and loop.depth == 1
     r, w = os.pipe()
-    assert loop.io(r, 1).events_str == "READ" and loop.io(w, 2).events_str == "WRITE" and loop.io(w, 3).events_str == "READ|WRITE"
+    assert (loop.io(r, 1).events_str == "READ" and loop.io(w, 2).events_str == "WRITE" and
+            loop.io(w, 3).events_str == "READ|WRITE")
     assert getattr(loop, "async")().active is False and abs(core.time() - time.time()) < 60
     os.close(r), os.close(w)
 
 
 def test_loop_exit_names_the_hub():
     assert raises(exceptions.LoopExit, Event().wait).hub is get_hub()
-    assert exceptions.LoopExit("made by hand").hub is None and exceptions.LoopExit("text", 7, []).hub == 7
+    assert (exceptions.LoopExit("made by hand").hub is None and
+            exceptions.LoopExit("text", 7, []).hub == 7)
     assert Event().hub is AsyncResult().hub is queue.Channel().hub is get_hub()
 
 
@@ -111,12 +114,14 @@ def test_imap_has_next_and_says_when_it_has_taken_all():
 def test_a_thread_pools_results_are_async_results():
     threads, release = threadpool.ThreadPool(2), threading.Event()
     result = threads.spawn(lambda: 5)
-    assert isinstance(result, AsyncResult) and result.wait() == result.get() == result.get_nowait() == result.result() == 5
+    assert (isinstance(result, AsyncResult) and
+            result.wait() == result.get() == result.get_nowait() == result.result() == 5)
     assert result.done() and result.successful() and not result.cancel() and not result.cancelled()
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         failed = threads.spawn(lambda: [].pop())
-        assert failed.wait() is None and isinstance(failed.exception, IndexError) and not failed.successful()
+        assert (failed.wait() is None and isinstance(failed.exception, IndexError) and
+                not failed.successful())
         raises(IndexError, failed.get)
     assert "IndexError" in told.getvalue()
     slow = threads.spawn(release.wait)
@@ -128,7 +133,8 @@ def test_a_thread_pools_results_are_async_results():
     slow.rawlink(linked.append)
     assert threads.join() and slow.get() is True and bine.wait([slow], timeout=5) == [slow]
     until(lambda: linked)
-    assert threads.apply_async(len, ("ab",)).get() == 2 and threads.map(len, ["a", "bb"]) == [1, 2] and threads.manager is None
+    assert (threads.apply_async(len, ("ab",)).get() == 2 and
+            threads.map(len, ["a", "bb"]) == [1, 2] and threads.manager is None)
     calls = []
     threads.apply_async(len, ("abc",), callback=calls.append).get()
     until(lambda: calls == [3])
@@ -144,9 +150,11 @@ def test_a_thread_result_crosses_to_the_hubs_thread():
     assert result.successful() and result.exc_info == () and result.value is None
     threading.Thread(target=result.set, args=(5,)).start()
     until(lambda: len(got) == 2)
-    assert got == ["ready", (5, None, True, got[1][3])] and result.value is None and result.receiver is None
+    assert (got == ["ready", (5, None, True, got[1][3])] and result.value is None and
+            result.receiver is None)
     del got[:]
-    result, told = threadpool.ThreadResult(receive, get_hub(), lambda: got.append("ready")), io.StringIO()
+    result, told = threadpool.ThreadResult(receive, get_hub(),
+                                           lambda: got.append("ready")), io.StringIO()
 
     def fail():
         try:
@@ -157,7 +165,8 @@ def test_a_thread_result_crosses_to_the_hubs_thread():
     with contextlib.redirect_stderr(told):
         threading.Thread(target=fail).start()
         until(lambda: len(got) == 2)
-    assert got[0] == "ready" and isinstance(got[1][1], KeyError) and not got[1][2] and "its task failed with KeyError" in told.getvalue()
+    assert (got[0] == "ready" and isinstance(got[1][1], KeyError) and not got[1][2] and
+            "its task failed with KeyError" in told.getvalue())
     threadpool.ThreadResult(receive, get_hub(), int).destroy_in_main_thread()
     assert here == threading.get_ident()
 
@@ -199,13 +208,16 @@ def test_next_of_a_channel_gets_until_the_item_is_stopiteration():
 
 
 def test_modules_are_found_where_gevent_had_them():
-    assert importlib.import_module("bine.gevent.resolver_thread").Resolver is importlib.import_module("bine.gevent.resolver.thread").Resolver
-    names = "bine.gevent.ares", "bine.gevent.resolver_ares", "bine.gevent.resolver.cares", "bine.gevent.resolver.ares"
+    assert (importlib.import_module("bine.gevent.resolver_thread").Resolver is
+            importlib.import_module("bine.gevent.resolver.thread").Resolver)
+    names = ("bine.gevent.ares", "bine.gevent.resolver_ares", "bine.gevent.resolver.cares",
+             "bine.gevent.resolver.ares")
     try:
         import pycares  # noqa: F401
     except ImportError:
         for name in names:
-            assert 'pip install "pycares>=5"' in str(raises(ImportError, importlib.import_module, name))
+            assert 'pip install "pycares>=5"' in str(raises(ImportError,
+                                                            importlib.import_module, name))
     else:
         for name in names:
             importlib.import_module(name)
@@ -213,7 +225,8 @@ def test_modules_are_found_where_gevent_had_them():
 
 def test_the_channel_of_c_ares_calls_back():
     pytest.importorskip("pycares")
-    ares, cares = importlib.import_module("bine.gevent.ares"), importlib.import_module("bine.gevent.resolver.cares")
+    ares, cares = (importlib.import_module("bine.gevent.ares"),
+                   importlib.import_module("bine.gevent.resolver.cares"))
     channel, got = ares.channel(get_hub().loop, timeout=2), []
 
     def ask(method, *args):
@@ -224,7 +237,8 @@ def test_the_channel_of_c_ares_calls_back():
 
     name, aliases, addresses = ask("gethostbyname", b"localhost").get()
     assert addresses == ["127.0.0.1"] and got[0].value.family == 2 and got[0].successful()
-    assert any(entry[4] == ("127.0.0.1", 80) for entry in ask("getaddrinfo", b"localhost", b"80").get())
+    assert any(entry[4] == ("127.0.0.1", 80)
+               for entry in ask("getaddrinfo", b"localhost", b"80").get())
     assert "127.0.0.1" in ask("gethostbyaddr", b"127.0.0.1").get()[2]
     assert ask("getnameinfo", ("127.0.0.1", 80), 0).get()[1] == "http"
     raises(cares.InvalidIP, channel.gethostbyaddr, got.append, b"xx")
@@ -233,6 +247,7 @@ def test_the_channel_of_c_ares_calls_back():
     channel.destroy()
     raises(OSError, channel.gethostbyname, got.append, b"localhost")
     failed = cares.Result(None, KeyError(4))
-    assert not failed.successful() and repr(failed) == "Result(exception=KeyError(4))" and repr(cares.Result(5)) == "Result(5)"
+    assert (not failed.successful() and repr(failed) == "Result(exception=KeyError(4))" and
+            repr(cares.Result(5)) == "Result(5)")
     raises(KeyError, failed.get)
     assert config.resolver is not None

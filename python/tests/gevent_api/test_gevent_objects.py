@@ -1,4 +1,5 @@
-"""What gevent's locks, queues, pools and locals have beside waiting: links, counters, items, limits that change."""
+"""What gevent's locks, queues, pools and locals have beside waiting: links, counters,
+items, limits that change."""
 
 import collections
 import concurrent.futures
@@ -56,7 +57,8 @@ def test_links_of_a_semaphore_come_after_those_who_wait_for_it():
     assert waiting.get() and semaphore.counter == 0
     bine.sleep(0)
     assert called == []
-    semaphore.rawlink(lambda source: source.acquire())  # takes the one permit: the link after it waits
+    # Takes the one permit: the link after it waits.
+    semaphore.rawlink(lambda source: source.acquire())
     semaphore.rawlink(called.append)
     semaphore.release()
     bine.sleep(0)
@@ -146,12 +148,15 @@ def test_an_rlock_is_used_from_another_thread():
 def test_arguments_by_name_and_by_place():
     result, event, semaphore = AsyncResult(), Event(), bine.lock.Semaphore(1)
     result.set(value=1)
-    assert result.get(timeout=0, block=True) == result.get(False, 0) == result.wait(0) == result.result(timeout=0) == 1
+    assert (result.get(timeout=0, block=True) == result.get(False, 0) == result.wait(0) ==
+            result.result(timeout=0) == 1)
     assert event.wait(timeout=0) is event.wait(0) is False
     assert semaphore.acquire(timeout=0, blocking=True) and not semaphore.acquire(False)
     for wrong in (
-        lambda: result.get(1, 0, 0), lambda: result.get(True, block=True), lambda: result.get(now=True), lambda: event.wait(0, timeout=0),
-        lambda: event.wait(block=False), lambda: result.set(1, 2), lambda: semaphore.acquire(wait=1),
+        lambda: result.get(1, 0, 0), lambda: result.get(True, block=True),
+        lambda: result.get(now=True), lambda: event.wait(0, timeout=0),
+        lambda: event.wait(block=False), lambda: result.set(1, 2),
+        lambda: semaphore.acquire(wait=1),
     ):
         raises(TypeError, wrong)
 
@@ -166,7 +171,8 @@ def test_arguments_by_name_and_by_place():
 def test_seconds_that_no_long_holds_are_for_ever():
     event = Event()
     event.set()
-    assert event.wait(2 ** 70) and bine.lock.Semaphore(1).acquire(timeout=2 ** 70) and bine.lock.RLock().acquire(timeout=2 ** 70)
+    assert (event.wait(2 ** 70) and bine.lock.Semaphore(1).acquire(timeout=2 ** 70) and
+            bine.lock.RLock().acquire(timeout=2 ** 70))
 
 
 def test_events_count_their_links():
@@ -180,7 +186,8 @@ def test_events_count_their_links():
 
 def test_the_semaphore_of_a_pool_is_never_none():
     unlimited = Pool()
-    assert isinstance(unlimited._semaphore, DummySemaphore) and unlimited.free_count() == 1 and not unlimited.full()
+    assert (isinstance(unlimited._semaphore, DummySemaphore) and unlimited.free_count() == 1 and
+            not unlimited.full())
     assert unlimited.wait_available() == 1 and unlimited.map(abs, [-1, -2]) == [1, 2]
     limited = Pool(2)
     assert limited._semaphore.counter == limited.free_count() == 2
@@ -199,8 +206,10 @@ def test_the_results_of_an_imap_lie_in_its_queue():
 
 
 def test_the_items_of_a_queue():
-    assert Queue(items=[1, 2]).queue == collections.deque([1, 2]) and JoinableQueue(items=[1]).queue == collections.deque([1])
-    assert LifoQueue(items=[3, 1]).queue == [3, 1] and sorted(PriorityQueue(items=[3, 1]).queue) == [1, 3]
+    assert (Queue(items=[1, 2]).queue == collections.deque([1, 2]) and
+            JoinableQueue(items=[1]).queue == collections.deque([1]))
+    assert (LifoQueue(items=[3, 1]).queue == [3, 1] and
+            sorted(PriorityQueue(items=[3, 1]).queue) == [1, 3])
     queue = Queue()
     raises(AttributeError, setattr, queue, "queue", [])
     assert queue.hub is bine.get_hub() and Queue[int].__args__ == (int,)
@@ -227,7 +236,8 @@ def test_a_copy_of_a_queue():
         other = queue.copy()
         assert type(other) is kind and other.maxsize == 5
         assert [other.get() for _ in range(3)] == [queue.get() for _ in range(3)]
-        assert queue.empty() and other.empty() and other.unfinished_tasks == queue.unfinished_tasks == 3
+        assert (queue.empty() and other.empty() and
+                other.unfinished_tasks == queue.unfinished_tasks == 3)
 
 
 def test_the_limit_of_a_thread_pool_changes():
@@ -302,7 +312,8 @@ def test_what_locals_keep_for_a_greenlet():
 
     def run():
         one.y, other.z = 2, 3
-        return sorted(tuple(kept.items()) for _, kept in all_local_dicts_for_greenlet(bine.getcurrent()))
+        return sorted(tuple(kept.items())
+                      for _, kept in all_local_dicts_for_greenlet(bine.getcurrent()))
 
     assert bine.spawn(run).get() == [(("y", 2),), (("z", 3),)]
     raises(ValueError, all_local_dicts_for_greenlet, bine.spawn(nothing))

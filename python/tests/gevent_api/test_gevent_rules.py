@@ -1,4 +1,5 @@
-"""gevent's own rules, where programs rely on them: what gevent 26.9 does in each of these cases was looked at beside it."""
+"""gevent's own rules, where programs rely on them: what gevent 26.9 does in each of these cases was
+looked at beside it."""
 
 import os
 import signal
@@ -32,8 +33,9 @@ def test_hazard_67_killing_oneself_without_blocking_strikes_at_the_next_wait():
         wait()
         steps.append("after wait")
 
-    for wait in (lambda: bine.sleep(0), lambda: bine.sleep(0.01), lambda: time.sleep(0.01), bine.event.Event().wait,
-                 lambda: bine.getcurrent().join(), lambda: bine.joinall([bine.getcurrent()])):
+    for wait in (lambda: bine.sleep(0), lambda: bine.sleep(0.01), lambda: time.sleep(0.01),
+                 bine.event.Event().wait, lambda: bine.getcurrent().join(),
+                 lambda: bine.joinall([bine.getcurrent()])):
         steps.clear()
         g = bine.spawn(kills_itself, wait)
         g.join(5)
@@ -99,7 +101,8 @@ def test_hazard_67_a_member_kills_its_group():
     assert everybody(in_group(block=False)) == everyone
     assert everybody(in_group(timeout=3)) == everyone
     assert everybody(lambda greenlets: bine.killall(greenlets)) == everyone
-    assert everybody(lambda greenlets: (bine.killall(greenlets, block=False), bine.sleep(0))) == everyone
+    assert everybody(lambda greenlets: (bine.killall(greenlets, block=False),
+                                        bine.sleep(0))) == everyone
     assert group.join(timeout=5)
 
     def kills_one():
@@ -119,8 +122,10 @@ class Thing:
 
 def test_hazard_68_nothing_is_left_of_a_later_greenlet_that_was_killed():
     kept = []
-    for kill in (lambda g: g.kill(), lambda g: g.kill(block=False), lambda g: g.throw(bine.GreenletExit), lambda g: bine.killall([g])):
-        for start in (lambda thing: bine.spawn_later(600, id, thing), lambda thing: bine.spawn(id, thing), start_later):
+    for kill in (lambda g: g.kill(), lambda g: g.kill(block=False),
+                 lambda g: g.throw(bine.GreenletExit), lambda g: bine.killall([g])):
+        for start in (lambda thing: bine.spawn_later(600, id, thing),
+                      lambda thing: bine.spawn(id, thing), start_later):
             thing = Thing()
             g = start(thing)
             kept += [weakref.ref(thing), weakref.ref(g)]
@@ -165,14 +170,17 @@ import bine, bine.queue, time
 begun = time.monotonic()
 bine.spawn(bine.queue.Queue().get)
 bine.spawn(bine.sleep, 0.05)
-print(bine.wait(), bine.get_hub().join(), bine.wait(timeout=30), list(bine.iwait()), bine.get_hub().join(timeout=30))
+print(bine.wait(), bine.get_hub().join(), bine.wait(timeout=30), list(bine.iwait()),
+      bine.get_hub().join(timeout=30))
 bine.spawn(bine.sleep, 0.05)
 print(bine.spawn(bine.wait).get(), time.monotonic() - begun < 20)
 bine.spawn(bine.sleep, 0.5)
 print(bine.wait(timeout=0.01), bine.wait(timeout=0))
 """
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=50)
-    assert done.stdout.decode() == "True True True [] True\nTrue True\nFalse False\n", done.stdout.decode()
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=50)
+    assert (done.stdout.decode() ==
+            "True True True [] True\nTrue True\nFalse False\n"), done.stdout.decode()
 
 
 def test_hazard_70_processes_can_be_waited_for():
@@ -182,7 +190,8 @@ def test_hazard_70_processes_can_be_waited_for():
         assert bine.wait([slow, bine.spawn(int)], timeout=5, count=1)[0] is not slow
         assert slow.poll() is None
         slow.terminate()
-        assert bine.joinall([slow], timeout=5, raise_error=True) == [slow] and slow.returncode == -signal.SIGTERM
+        assert (bine.joinall([slow], timeout=5, raise_error=True) == [slow] and
+                slow.returncode == -signal.SIGTERM)
         assert list(bine.iwait([quick, slow])) == [quick, slow] or slow.returncode is not None
     finally:
         slow.kill()
@@ -212,8 +221,10 @@ with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
     bine.joinall(waits, raise_error=True)
 print(order[0], sorted(order[1:]), killed.value, "gevent.subprocess" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=50)
-    assert done.stdout.decode() == "others run [('first', 0), ('second', 0)]  False\n", done.stdout.decode()
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=50)
+    assert (done.stdout.decode() ==
+            "others run [('first', 0), ('second', 0)]  False\n"), done.stdout.decode()
 
 
 def test_hazard_70_what_has_rawlink_can_be_waited_for():
@@ -338,19 +349,23 @@ def test_hazard_70_errors_of_signal_handlers_reach_the_main_greenlet():
 
 def test_hazard_70_gevents_modules_are_found_from_gevent():
     bine.gevent.install()
-    from gevent import event, signal as gevents_signal, socket as gevents_socket, subprocess as gevents_subprocess
+    from gevent import (event, signal as gevents_signal, socket as gevents_socket,
+                        subprocess as gevents_subprocess)
     import gevent
     import gevent.os
     import gevent.threading
     import socket
 
-    assert gevent is bine.gevent and gevents_socket is bine.gevent.socket and gevent.socket is gevents_socket is not socket
+    assert (gevent is bine.gevent and gevents_socket is bine.gevent.socket and
+            gevent.socket is gevents_socket is not socket)
     assert gevents_socket.socket is socket.socket and gevents_subprocess.Popen is subprocess.Popen
     assert gevents_signal.SIGTERM == signal.SIGTERM and gevent.signal is gevents_signal
-    assert gevent.spawn == bine.spawn and event.Event is bine.event.Event and gevent.threading.Thread is threading.Thread
+    assert (gevent.spawn == bine.spawn and event.Event is bine.event.Event and
+            gevent.threading.Thread is threading.Thread)
     names = {}
     exec("from gevent import *; from gevent.socket import *; from gevent.os import *", names)
-    assert names["spawn"] == bine.spawn and names["create_connection"] is socket.create_connection and names["fork"] is os.fork
+    assert (names["spawn"] == bine.spawn and
+            names["create_connection"] is socket.create_connection and names["fork"] is os.fork)
 
 
 def test_hazard_70_locals_can_be_copied():
@@ -375,7 +390,8 @@ def test_hazard_70_locals_can_be_copied():
     made.shared = 3
     assert bine.spawn(lambda: (made.args, made.shared, made.y)).get() == ((1,), 3, 5)
     made.args = "changed"
-    assert copy.copy(made).args == "changed" and bine.spawn(lambda: copy.copy(made).args).get() == (1,)
+    assert (copy.copy(made).args == "changed" and
+            bine.spawn(lambda: copy.copy(made).args).get() == (1,))
     assert raises(TypeError, local, 1).args[1] == (1,)
 
 
@@ -397,9 +413,12 @@ def test_hazard_71_a_wait_for_a_pools_thread_is_cut_short():
             raise AssertionError("it was not cut")
         return time.monotonic() - begun
 
-    waits = [lambda: pool.apply(blocks), lambda: pool.spawn(blocks).get(), lambda: pool.map(lambda _: blocks(), [1, 2]),
-             lambda: list(pool.imap(lambda _: blocks(), [1])), lambda: pool.apply_async(blocks).get(),
-             lambda: list(pool.imap_unordered(lambda _: blocks(), [1])), lambda: bine.threadpool.ThreadPool(2).apply(blocks),
+    waits = [lambda: pool.apply(blocks), lambda: pool.spawn(blocks).get(),
+             lambda: pool.map(lambda _: blocks(), [1, 2]),
+             lambda: list(pool.imap(lambda _: blocks(), [1])),
+             lambda: pool.apply_async(blocks).get(),
+             lambda: list(pool.imap_unordered(lambda _: blocks(), [1])),
+             lambda: bine.threadpool.ThreadPool(2).apply(blocks),
              lambda: bine.threadpool.ThreadPoolExecutor(2).submit(blocks).result()]
     begun = time.monotonic()
     for wait in waits:
@@ -449,5 +468,6 @@ def work():
 for _ in range(2):
     print(bine.spawn(work).get())
 """
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=50)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=50)
     assert done.stdout.decode() == "(5, 6)\n(5, 6)\n", done

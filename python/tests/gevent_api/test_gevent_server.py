@@ -39,9 +39,11 @@ def knock(address):
 
 def test_addresses_are_parsed_as_gevent_does():
     inet, inet6, unix = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
-    for address, expected in ((("h", 1), (inet, ("h", 1))), (("::1", 1), (inet6, ("::1", 1))), (("", 1), (inet6, ("", 1))), (1, (inet6, ("", 1))),
-                              ("1", (inet6, ("", 1))), ("127.0.0.1:80", (inet, ("127.0.0.1", 80))), ("[::1]:80", (inet6, ("::1", 80))),
-                              (":80", (inet, ("", 80))), ("/run/x", (unix, "/run/x")), ("unix:x", (unix, "x"))):
+    for address, expected in ((("h", 1), (inet, ("h", 1))), (("::1", 1), (inet6, ("::1", 1))),
+                              (("", 1), (inet6, ("", 1))), (1, (inet6, ("", 1))),
+                              ("1", (inet6, ("", 1))), ("127.0.0.1:80", (inet, ("127.0.0.1", 80))),
+                              ("[::1]:80", (inet6, ("::1", 80))), (":80", (inet, ("", 80))),
+                              ("/run/x", (unix, "/run/x")), ("unix:x", (unix, "x"))):
         assert parse_address(address) == expected, address
     raises(ValueError, parse_address, "nothing")
     for address in (b"x", None, 1.5, object()):
@@ -50,14 +52,17 @@ def test_addresses_are_parsed_as_gevent_does():
 
 def test_a_stream_server_serves_and_says_what_it_is():
     served = StreamServer(("127.0.0.1", 0), echo)
-    assert (served.started, served.closed, served.address, served.family) == (False, True, ("127.0.0.1", 0), socket.AF_INET)
+    assert (served.started, served.closed, served.address,
+            served.family) == (False, True, ("127.0.0.1", 0), socket.AF_INET)
     served.init_socket()
     assert (served.started, served.closed) == (False, False) and served.server_port != 0
     with served:
         served.start()
         assert (served.started, served.closed, served.server_host) == (True, False, "127.0.0.1")
-        assert [bine.spawn(ask, served.address, b"%d" % i).get() for i in range(20)] == [b"%d" % i for i in range(20)]
-        assert "fileno=%d address=127.0.0.1:%d handle=<function echo" % (served.socket.fileno(), served.server_port) in repr(served)
+        assert [bine.spawn(ask, served.address, b"%d" % i).get()
+                for i in range(20)] == [b"%d" % i for i in range(20)]
+        assert ("fileno=%d address=127.0.0.1:%d handle=<function echo" %
+                (served.socket.fileno(), served.server_port) in repr(served))
         served.start_accepting()  # a no-op
         assert ask(served.address) == b"ping"
     assert (served.started, served.closed) == (False, True)
@@ -78,7 +83,8 @@ def test_sockets_of_all_kinds_are_served():
                 try:
                     served.start()
                 except OSError as error:
-                    assert listener == ("::1", 0) and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT), error
+                    assert (listener == ("::1", 0) and
+                            error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)), error
                     continue
                 with socket.socket(served.family) as client:
                     client.connect(served.address)
@@ -122,7 +128,8 @@ def test_ways_to_spawn():
         calls.append(len(args))
         return bine.spawn(function, *args)
 
-    for spawn, name in (("default", b"Greenlet"), ("raw", b"Greenlet"), (None, b"Greenlet"), (3, b"Greenlet"), (Pool(2, greenlet_class=Own), b"Own"),
+    for spawn, name in (("default", b"Greenlet"), ("raw", b"Greenlet"), (None, b"Greenlet"),
+                        (3, b"Greenlet"), (Pool(2, greenlet_class=Own), b"Own"),
                         (counted, b"Greenlet"), (Own.spawn, b"Own")):
         with StreamServer(("127.0.0.1", 0), where, spawn=spawn) as served:
             served.start()
@@ -263,24 +270,28 @@ def test_a_handler_in_the_accepting_greenlet_may_end_by_any_exception():
 
 def test_a_server_goes_on_when_somebody_kills_the_greenlet_that_accepts():
     def greenlets():
-        return [found for found in gc.get_objects() if isinstance(found, bine.Greenlet) and found not in (bine.getcurrent(), bine.get_hub())]
+        return [found for found in gc.get_objects() if isinstance(found, bine.Greenlet) and
+                found not in (bine.getcurrent(), bine.get_hub())]
 
     before = greenlets()
     for spawn in ("default", None, 1):
-        with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"), spawn=spawn) as served:
+        with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"),
+                          spawn=spawn) as served:
             served.start()
             bine.sleep(0)
             bine.killall([found for found in greenlets() if found not in before], timeout=20)
             assert served.started and knock(served.address) == b"ok"
     # A pool that is full when the connection has been accepted.
     pool = Pool(1)
-    with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"), spawn=pool) as served:
+    with StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"ok"),
+                      spawn=pool) as served:
         served.start()
         bine.sleep(0)
         occupant = pool.spawn(bine.sleep, 60)
         with socket.create_connection(served.address, 20) as client:
             eventually(lambda: not served._reading)
-            bine.killall([found for found in greenlets() if found not in before and found is not occupant], timeout=20)
+            bine.killall([found for found in greenlets()
+                          if found not in before and found is not occupant], timeout=20)
             occupant.kill()
             assert client.recv(1) == b"" and knock(served.address) == b"ok"
 
@@ -434,7 +445,8 @@ def test_max_accept_lets_others_run():
 def test_datagrams():
     with tempfile.TemporaryDirectory() as folder:
         for listener in (("127.0.0.1", 0), folder + "/server"):
-            served = DatagramServer(listener, lambda data, address: served.sendto(data.upper(), address))
+            served = DatagramServer(listener,
+                                    lambda data, address: served.sendto(data.upper(), address))
             with served:
                 served.start()
                 with socket.socket(served.family, socket.SOCK_DGRAM) as client:
@@ -461,7 +473,8 @@ def test_a_datagram_handler_that_fails_does_not_end_the_server():
         served.sendto(data, address)
 
     served = DatagramServer(("127.0.0.1", 0), handle)
-    with errors_to() as reported, served, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    with errors_to() as reported, served, socket.socket(socket.AF_INET,
+                                                        socket.SOCK_DGRAM) as client:
         served.start()
         client.settimeout(20)
         client.sendto(b"bad", served.address)
@@ -474,27 +487,33 @@ def test_tls_serves_and_survives_what_is_not_tls():
     with tempfile.TemporaryDirectory() as folder:
         certfile, keyfile = certificate(folder)
         trust = ssl.create_default_context(cafile=certfile)
-        with errors_to() as reported, StreamServer(("127.0.0.1", 0), echo, certfile=certfile, keyfile=keyfile) as served:
+        with errors_to() as reported, StreamServer(("127.0.0.1", 0), echo, certfile=certfile,
+                                                   keyfile=keyfile) as served:
             served.start()
             assert served.ssl_enabled
-            for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00" + os.urandom(600), b"\0" * 100, b"", b"\x16\x03"):
+            for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00" + os.urandom(600),
+                            b"\0" * 100, b"", b"\x16\x03"):
                 with socket.create_connection(served.address, 20) as client:
                     client.sendall(rubbish)
                     client.shutdown(socket.SHUT_WR)
                     read_all(client)
-            with trust.wrap_socket(socket.create_connection(served.address, 20), server_hostname="localhost") as client:
+            with trust.wrap_socket(socket.create_connection(served.address, 20),
+                                   server_hostname="localhost") as client:
                 client.sendall(b"secret")
                 assert client.recv(100) == b"secret"
         lines = str(reported).splitlines()
-        assert len(lines) >= 4 and all("TLS handshake with ('127.0.0.1', " in line for line in lines), lines
-        raises(OSError, StreamServer, ("127.0.0.1", 0), echo, certfile=folder + "/none", keyfile=keyfile)
+        assert (len(lines) >= 4 and
+                all("TLS handshake with ('127.0.0.1', " in line for line in lines)), lines
+        raises(OSError, StreamServer, ("127.0.0.1", 0), echo, certfile=folder + "/none",
+               keyfile=keyfile)
         raises(ValueError, StreamServer, ("127.0.0.1", 0), echo, keyfile=keyfile)
 
 
 def test_a_slow_handshake_is_cut_off_and_holds_up_nobody():
     with tempfile.TemporaryDirectory() as folder:
         certfile, keyfile = certificate(folder)
-        with errors_to() as reported, StreamServer(("127.0.0.1", 0), echo, certfile=certfile, keyfile=keyfile) as served:
+        with errors_to() as reported, StreamServer(("127.0.0.1", 0), echo, certfile=certfile,
+                                                   keyfile=keyfile) as served:
             served.handshake_timeout = 0.2
             served.start()
             with socket.create_connection(served.address, 20) as client:
@@ -505,7 +524,8 @@ def test_a_slow_handshake_is_cut_off_and_holds_up_nobody():
 
 def test_nothing_is_left_of_connections_and_servers():
     def living():
-        return sum(isinstance(thing, bine.Greenlet) and not thing.dead for thing in gc.get_objects())
+        return sum(isinstance(thing, bine.Greenlet) and not thing.dead
+                   for thing in gc.get_objects())
 
     for round in range(4):
         gc.collect()

@@ -1,4 +1,5 @@
-"""gevent's modules with the standard library's names, and what gevent adds to them. Nothing is patched but what their import does."""
+"""gevent's modules with the standard library's names, and what gevent adds to them. Nothing is
+patched but what their import does."""
 
 import os
 import select
@@ -28,23 +29,31 @@ from helpers import raises
 def test_what_is_the_standard_librarys_is_the_same_object():
     import threading
 
-    from bine.gevent import contextvars, select as gselect, signal as gsignal, subprocess as gsubprocess
+    from bine.gevent import (contextvars, select as gselect, signal as gsignal,
+                             subprocess as gsubprocess)
     from bine.gevent import threading as gthreading, time as gtime
 
-    pairs = ((gsocket.socket, socket.socket), (gsocket.timeout, socket.timeout), (gsocket.create_connection, socket.create_connection),
-             (gssl.SSLContext, ssl.SSLContext), (gssl.SSLSocket, ssl.SSLSocket), (gselect.select, select.select), (gselect.epoll, select.epoll),
-             (gsubprocess.Popen, subprocess.Popen), (gsubprocess.run, subprocess.run), (gos.fork, os.fork), (gos.waitpid, os.waitpid),
-             (gos.path, os.path), (gsignal.signal, signal.signal), (gtime.sleep, time.sleep), (gthreading.Thread, threading.Thread),
+    pairs = ((gsocket.socket, socket.socket), (gsocket.timeout, socket.timeout),
+             (gsocket.create_connection, socket.create_connection),
+             (gssl.SSLContext, ssl.SSLContext), (gssl.SSLSocket, ssl.SSLSocket),
+             (gselect.select, select.select), (gselect.epoll, select.epoll),
+             (gsubprocess.Popen, subprocess.Popen),
+             (gsubprocess.run, subprocess.run), (gos.fork, os.fork), (gos.waitpid, os.waitpid),
+             (gos.path, os.path), (gsignal.signal, signal.signal), (gtime.sleep, time.sleep),
+             (gthreading.Thread, threading.Thread),
              (contextvars.ContextVar, sys.modules["contextvars"].ContextVar))
     for ours, theirs in pairs:
         assert ours is theirs, theirs
 
 
 def test_nothing_is_added_to_the_standard_librarys_modules():
-    code = ("import importlib, sys\nnames = %r\nbefore = {n: set(vars(importlib.import_module(n))) for n in names}\n"
+    code = ("import importlib, sys\nnames = %r\n"
+            "before = {n: set(vars(importlib.import_module(n))) for n in names}\n"
             "for n in names: importlib.import_module('bine.gevent.' + n)\n"
-            "added = {n: set(vars(sys.modules[n])) - before[n] - {'__warningregistry__'} for n in names}\nassert not any(added.values()), added\n")
-    names = ["socket", "ssl", "select", "selectors", "subprocess", "os", "signal", "time", "threading", "contextvars", "builtins"]
+            "added = {n: set(vars(sys.modules[n])) - before[n] - {'__warningregistry__'} for n in "
+            "names}\nassert not any(added.values()), added\n")
+    names = ["socket", "ssl", "select", "selectors", "subprocess", "os", "signal", "time",
+             "threading", "contextvars", "builtins"]
     assert subprocess.run([sys.executable, "-c", code % names]).returncode == 0
 
 
@@ -52,7 +61,8 @@ def test_nb_read_and_nb_write_wait_in_their_greenlet_only():
     for blocking in (True, False):
         r, w = os.pipe()
         if not blocking:
-            assert gos.make_nonblocking(r) is True and not gos.make_nonblocking(r) and gos.make_nonblocking(w)
+            assert (gos.make_nonblocking(r) is True and not gos.make_nonblocking(r) and
+                    gos.make_nonblocking(w))
         steps = []
         reader = bine.spawn(lambda: steps.append(gos.nb_read(r, 10)))
         bine.sleep(0.01)
@@ -71,7 +81,8 @@ def test_nb_read_and_nb_write_wait_in_their_greenlet_only():
         got = iter(lambda: gos.nb_read(r, 65536), b"")
         assert sum(map(len, got)) == 200000 and g.get() is None
         os.close(r)
-    for call in (lambda: gos.nb_read(r, 1), lambda: gos.nb_write(w, b"x"), lambda: gos.make_nonblocking(9999)):
+    for call in (lambda: gos.nb_read(r, 1), lambda: gos.nb_write(w, b"x"),
+                 lambda: gos.make_nonblocking(9999)):
         assert raises(OSError, call).errno == 9
     assert raises(OSError, gos.nb_read, 0, -1).errno == 22
 
@@ -86,7 +97,8 @@ def test_tp_read_and_tp_write_block_a_thread_of_the_pool():
 
 def test_closing_a_descriptor_wakes_those_who_wait_for_it():
     r, w = os.pipe()
-    waiters = [bine.spawn(gos.nb_read, r, 1), bine.spawn(gsocket.wait_read, r), bine.spawn(gsocket.wait_readwrite, r, 10)]
+    waiters = [bine.spawn(gos.nb_read, r, 1), bine.spawn(gsocket.wait_read, r),
+               bine.spawn(gsocket.wait_readwrite, r, 10)]
     bine.sleep(0.02)
     os.close(r)
     bine.joinall(waiters, timeout=10)
@@ -96,9 +108,11 @@ def test_closing_a_descriptor_wakes_those_who_wait_for_it():
 def test_a_failing_import_race_tells_each_failure():
     # Two greenlets that fail one after the other are both told, also the first time.
     code = ("import bine, os\nfrom bine.gevent import os as gos\nr, w = os.pipe()\n"
-            "gs = [bine.spawn(gos.nb_read, r, 1) for _ in range(3)]\nbine.sleep(0.01)\nos.close(r)\nbine.joinall(gs)\n")
+            "gs = [bine.spawn(gos.nb_read, r, 1) for _ in range(3)]\nbine.sleep(0.01)\n"
+            "os.close(r)\nbine.joinall(gs)\n")
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE)
-    assert done.stderr.count(b"failed with OSError") == 3 and b"circular" not in done.stderr, done.stderr.decode()
+    assert (done.stderr.count(b"failed with OSError") == 3 and
+            b"circular" not in done.stderr), done.stderr.decode()
 
 
 def test_fork_and_watch_calls_back_with_the_status():
@@ -117,7 +131,8 @@ def test_fork_and_watch_calls_back_with_the_status():
     while len(ended) < 3:
         bine.sleep(0.01)
     status = {child.pid: child.rstatus for child in ended}
-    assert status == {children[0]: 0, children[1]: 3 << 8, children[2]: signal.SIGTERM} and all(child.rpid == child.pid for child in ended)
+    assert (status == {children[0]: 0, children[1]: 3 << 8, children[2]: signal.SIGTERM} and
+            all(child.rpid == child.pid for child in ended))
     assert [os.waitpid(pid, 0) for pid in children] == [(pid, status[pid]) for pid in children]
 
 
@@ -158,10 +173,15 @@ def test_forkpty_and_watch():
 def test_wait_read_and_its_like_time_out():
     r, w = os.pipe()
     wait = gsocket.wait_read
-    assert str(raises(socket.timeout, wait, r, 0.01)) == "timed out" and raises(socket.timeout, wait, r, 0)
-    assert raises(bine.Timeout, wait, r, 0.01, None).seconds == 0.01 and wait(r, 0.01, False) is None
-    assert raises(KeyError, wait, r, 0.01, KeyError) and raises(ValueError, wait, r, timeout=0.01, timeout_exc=ValueError("x"))
-    assert gsocket.wait_write(w) is None and gsocket.wait_write(w, timeout=1, event=None) is None and gsocket.wait_readwrite(w, 1) is None
+    assert (str(raises(socket.timeout, wait, r, 0.01)) == "timed out" and
+            raises(socket.timeout, wait, r, 0))
+    assert (raises(bine.Timeout, wait, r, 0.01, None).seconds == 0.01 and
+            wait(r, 0.01, False) is None)
+    assert (raises(KeyError, wait, r, 0.01, KeyError) and
+            raises(ValueError, wait, r, timeout=0.01, timeout_exc=ValueError("x")))
+    assert (gsocket.wait_write(w) is None and
+            gsocket.wait_write(w, timeout=1, event=None) is None and
+            gsocket.wait_readwrite(w, 1) is None)
     assert raises(OSError, gsocket.wait_read, 9999).errno == 9
     waiter = bine.spawn(gsocket.wait_read, r, -1)
     bine.sleep(0.01)
@@ -187,7 +207,8 @@ def test_a_timeout_of_the_callers_or_a_kill_ends_a_wait():
 def test_waiting_for_a_watcher_and_cancelling_that():
     r, w = os.pipe()
     hub = bine.get_hub()
-    for error, kind in ((gsocket.cancel_wait_ex, gsocket.cancel_wait_ex), (KeyError, KeyError), (KeyError("x"), KeyError)):
+    for error, kind in ((gsocket.cancel_wait_ex, gsocket.cancel_wait_ex), (KeyError, KeyError),
+                        (KeyError("x"), KeyError)):
         watcher = hub.loop.io(r, 1)
         waiter = bine.spawn(gsocket.wait, watcher)
         bine.sleep(0.01)
@@ -195,7 +216,8 @@ def test_waiting_for_a_watcher_and_cancelling_that():
         waiter.join(10)
         assert type(waiter.exception) is kind and not watcher.active
     watcher = hub.loop.io(r, 1)
-    assert raises(socket.timeout, gsocket.wait, watcher, 0.01) and raises(bine.Timeout, gsocket.wait, watcher, 0.01, None)
+    assert (raises(socket.timeout, gsocket.wait, watcher, 0.01) and
+            raises(bine.Timeout, gsocket.wait, watcher, 0.01, None))
     assert raises(KeyError, gsocket.wait, watcher, 0.01, KeyError)
     waiter = bine.spawn(gsocket.wait, watcher, -1)
     bine.sleep(0.01)
@@ -249,8 +271,10 @@ def test_select_lets_others_run():
 def test_wrap_socket_is_there_in_every_version():
     if not shutil.which("openssl"):
         pytest.skip("no openssl, which makes the certificate")
-    key, certificate = [os.path.join(tempfile.mkdtemp(), name) for name in ("key.pem", "certificate.pem")]
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout %s -out %s" % (key, certificate)
+    key, certificate = [os.path.join(tempfile.mkdtemp(), name)
+                        for name in ("key.pem", "certificate.pem")]
+    command = ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout %s "
+               "-out %s" % (key, certificate))
     subprocess.run(command.split(), check=True, stderr=subprocess.DEVNULL)
     a, b = socket.socketpair()
     server = bine.spawn(gssl.wrap_socket, a, key, certificate, True)
@@ -258,7 +282,8 @@ def test_wrap_socket_is_there_in_every_version():
     assert isinstance(client, ssl.SSLSocket) and client.getpeercert(True)
     server.get().sendall(b"hello")
     assert client.recv(10) == b"hello"
-    assert raises(ValueError, gssl.wrap_socket, a, server_side=True) and raises(ValueError, gssl.wrap_socket, a, keyfile=key)
+    assert (raises(ValueError, gssl.wrap_socket, a, server_side=True) and
+            raises(ValueError, gssl.wrap_socket, a, keyfile=key))
 
 
 def test_popen_can_be_linked_and_waited_for():
@@ -282,7 +307,8 @@ def test_locks_and_threads_of_gevent_thread_are_cooperative_without_patching():
     from bine.gevent import thread
 
     lock, steps = thread.allocate_lock(), []
-    assert isinstance(lock, thread.LockType) and lock.acquire() and lock.locked() and "locked" in repr(lock)
+    assert (isinstance(lock, thread.LockType) and lock.acquire() and lock.locked() and
+            "locked" in repr(lock))
 
     def other():
         steps.append("waits")
@@ -292,11 +318,13 @@ def test_locks_and_threads_of_gevent_thread_are_cooperative_without_patching():
 
     ident = thread.start_new_thread(other, ())
     bine.sleep(0.01)
-    assert steps == ["waits"] and ident != thread.get_ident() and not lock.acquire(False) and not lock.acquire(timeout=0.01)
+    assert (steps == ["waits"] and ident != thread.get_ident() and not lock.acquire(False) and
+            not lock.acquire(timeout=0.01))
     lock.release()
     bine.sleep(0.01)
     assert steps == ["waits", "has it"] and not lock.locked()
-    assert raises(RuntimeError, lock.release) and raises(ValueError, lock.acquire, False, 1) and raises(ValueError, lock.acquire, True, -2)
+    assert (raises(RuntimeError, lock.release) and raises(ValueError, lock.acquire, False, 1) and
+            raises(ValueError, lock.acquire, True, -2))
 
 
 def test_the_main_native_thread():
@@ -304,7 +332,8 @@ def test_the_main_native_thread():
 
     from bine.gevent import threading as gthreading
 
-    assert bine.spawn(gthreading.main_native_thread).get() is threading.main_thread() and gthreading.getcurrent is bine.getcurrent
+    assert (bine.spawn(gthreading.main_native_thread).get() is threading.main_thread() and
+            gthreading.getcurrent is bine.getcurrent)
 
 
 def test_patching_makes_gevent_thread_the_standard_librarys():
@@ -323,5 +352,6 @@ def test_tracers_find_and_replace_what_imap_makes():
     import bine.gevent
     from bine.gevent import pool
 
-    assert bine.gevent._imap.IMap is pool.IMap and bine.gevent._imap.IMapUnordered is pool.IMapUnordered
+    assert (bine.gevent._imap.IMap is pool.IMap and
+            bine.gevent._imap.IMapUnordered is pool.IMapUnordered)
     assert bine.gevent._imap.Greenlet is pool.Greenlet is bine.Greenlet

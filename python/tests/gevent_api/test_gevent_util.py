@@ -42,10 +42,12 @@ def test_a_tree_shows_who_spawned_whom():
     (below,) = [t for t in tree.child_trees if t.greenlet is parent]
     assert len(below.child_trees) == 2 and not below.child_trees[0].child_trees
     lines = str(tree).splitlines()
-    assert lines[0] == repr(bine.getcurrent()) and sum("child" in line for line in lines) == 2 and "parent" in lines[1] and len(lines) == 4
+    assert (lines[0] == repr(bine.getcurrent()) and sum("child" in line for line in lines) == 2 and
+            "parent" in lines[1] and len(lines) == 4)
     assert lines[1].startswith(" +--- ") and lines[2].startswith("      +--- ")
     full = tree.format()
-    assert "value of the tree" in full and full.count("Spawn Tree Locals") >= 1 and "in parent" in full and "Waits: sleep" in full
+    assert ("value of the tree" in full and full.count("Spawn Tree Locals") >= 1 and
+            "in parent" in full and "Waits: sleep" in full)
     assert tree.format(details={"running_stacks": False, "locals": False}).count("in parent") == 0
     below.add_child(below.child_trees[0])
     below.add_child(below)
@@ -60,7 +62,8 @@ def test_a_forest_has_a_tree_for_each_that_has_no_spawner_any_more():
     gc.collect()
     bine.sleep(0)
     forest = util.GreenletTree.forest()
-    assert orphan in [tree.greenlet for tree in forest] and bine.getcurrent() in [tree.greenlet for tree in forest]
+    assert (orphan in [tree.greenlet for tree in forest] and
+            bine.getcurrent() in [tree.greenlet for tree in forest])
     assert [tree.is_current_tree for tree in forest].count(True) == 1
 
 
@@ -73,8 +76,10 @@ def test_run_info_tells_threads_greenlets_and_waits():
     thread.start()
     lines = util.format_run_info()
     text = "\n".join(lines)
-    assert "* Threads" in lines and "* Greenlets" in lines and "* Who waits for what" in lines and "a thread of mine" in text
-    assert "(CURRENT)" in text and "in child" in text and "test_run_info_tells_threads_greenlets_and_waits" in text and "parked in sleep" in text
+    assert ("* Threads" in lines and "* Greenlets" in lines and "* Who waits for what" in lines and
+            "a thread of mine" in text)
+    assert ("(CURRENT)" in text and "in child" in text and
+            "test_run_info_tells_threads_greenlets_and_waits" in text and "parked in sleep" in text)
     short = "\n".join(util.format_run_info(thread_stacks=False, greenlet_stacks=False))
     assert "in child" not in short and '"parent"' in short and len(short) < len(text)
     out = io.StringIO()
@@ -109,7 +114,8 @@ def test_assert_switches_with_a_limit_wants_short_pieces():
         pass
     with util.assert_switches(max_blocking_time=0.5):
         bine.sleep(0.8), bine.sleep(0)
-    for block in (lambda: time.sleep(0.3), lambda: burn(0.3), lambda: (bine.sleep(0), burn(0.3), bine.sleep(0))):
+    for block in (lambda: time.sleep(0.3), lambda: burn(0.3),
+                  lambda: (bine.sleep(0), burn(0.3), bine.sleep(0))):
         with raising_assertion() as caught:
             with util.assert_switches(max_blocking_time=0.05):
                 block()
@@ -138,8 +144,10 @@ def test_wrap_errors_returns_what_it_is_told():
         return 1 / x
 
     wrapped = util.wrap_errors((ZeroDivisionError,), divide)
-    assert wrapped(1) == 1 and isinstance(wrapped(0), ZeroDivisionError) and raises(TypeError, wrapped, "x")
-    assert wrapped.__name__ == "divide" and wrapped.__doc__ == "1 / x" and repr(wrapped) == repr(divide) and str(wrapped) == str(divide)
+    assert (wrapped(1) == 1 and isinstance(wrapped(0), ZeroDivisionError) and
+            raises(TypeError, wrapped, "x"))
+    assert (wrapped.__name__ == "divide" and wrapped.__doc__ == "1 / x" and
+            repr(wrapped) == repr(divide) and str(wrapped) == str(divide))
     assert isinstance(util.wrap_errors(TypeError, divide)("x"), TypeError)
 
 
@@ -200,13 +208,16 @@ def test_a_greenlet_that_blocks_is_reported_once_with_its_stack():
     hub, monitor = watched()
     greenlet = bine.spawn(blocks, stop)
     greenlet.name = "culprit"
-    threading.Thread(target=lambda: (heard.of(events.EventLoopBlocked), time.sleep(0.4), stop.append(1))).start()
+    threading.Thread(target=lambda: (heard.of(events.EventLoopBlocked), time.sleep(0.4),
+                                     stop.append(1))).start()
     greenlet.join()
     (event,) = [e for e in heard if isinstance(e, events.EventLoopBlocked)]
     assert event.greenlet is greenlet and event.blocking_time >= 0.1 and event.hub is hub
-    assert any("in blocks" in line for line in event.info) and any("culprit" in line for line in event.info), event.info
+    assert (any("in blocks" in line for line in event.info) and
+            any("culprit" in line for line in event.info)), event.info
     text = sys.stderr.getvalue()
-    assert "appears to be blocked" in text and "in blocks" in text and text.count("appears to be blocked") == 1
+    assert ("appears to be blocked" in text and "in blocks" in text and
+            text.count("appears to be blocked") == 1)
     monitor.kill()
 
 
@@ -244,7 +255,8 @@ def test_functions_of_the_programs_own():
         calls.append(hub)
         raise KeyError("told, and called again")
 
-    assert monitor.monitoring_functions() == [] and monitor.calculate_sleep_time() == monitor.inactive_sleep_time
+    assert (monitor.monitoring_functions() == [] and
+            monitor.calculate_sleep_time() == monitor.inactive_sleep_time)
     monitor.inactive_sleep_time = 0.01
     monitor.add_monitoring_function(fails, 0.01)
     end = time.monotonic() + 20
@@ -253,7 +265,8 @@ def test_functions_of_the_programs_own():
     assert calls[:3] == [hub] * 3 and "told, and called again" in sys.stderr.getvalue()
     monitor.add_monitoring_function(fails, None)
     assert monitor.monitoring_functions() == []
-    assert raises(ValueError, monitor.add_monitoring_function, fails, 0) and raises(ValueError, monitor.add_monitoring_function, 3, 1)
+    assert (raises(ValueError, monitor.add_monitoring_function, fails, 0) and
+            raises(ValueError, monitor.add_monitoring_function, 3, 1))
 
 
 def test_memory_above_and_below_the_limit():
@@ -261,9 +274,11 @@ def test_memory_above_and_below_the_limit():
     hub, monitor = watched()
     used = [50]
     _monitor._memory = lambda: (used[-1], "info")
-    assert monitor.can_monitor_memory_usage() and monitor.monitor_memory_usage(hub) is None, "no limit is set"
+    assert (monitor.can_monitor_memory_usage() and
+            monitor.monitor_memory_usage(hub) is None), "no limit is set"
     config.max_memory_usage = 100
-    for amount, kind in ((50, None), (150, events.MemoryUsageThresholdExceeded), (150, None), (200, events.MemoryUsageThresholdExceeded),
+    for amount, kind in ((50, None), (150, events.MemoryUsageThresholdExceeded), (150, None),
+                         (200, events.MemoryUsageThresholdExceeded),
                          (120, None), (90, events.MemoryUsageUnderThreshold), (80, None)):
         used.append(amount)
         event = monitor.monitor_memory_usage(hub)
@@ -320,11 +335,15 @@ def test_it_stays_a_real_thread_when_everything_is_patched():
 def test_the_setting_starts_it_for_each_hub():
     code = ("import os, threading\n%s\nimport bine\nfrom bine.gevent import config, get_hub\n%s\n"
             "found = [get_hub().periodic_monitoring_thread]\n"
-            "t = threading.Thread(target=lambda: found.append(get_hub().periodic_monitoring_thread))\nt.start(); t.join()\n"
+            "t = threading.Thread(target=lambda: "
+            "found.append(get_hub().periodic_monitoring_thread))\nt.start(); t.join()\n"
             "print([one is not None for one in found], found[0] is not found[1])\n")
-    for before, after, expected in (("os.environ['GEVENT_MONITOR_THREAD_ENABLE'] = '1'", "", "[True, True] True"),
-                                    ("", "config.monitor_thread = True", "[True, True] True"), ("", "", "[False, False] False")):
-        done = subprocess.run([sys.executable, "-c", code % (before, after)], stdout=subprocess.PIPE, universal_newlines=True)
+    for before, after, expected in (("os.environ['GEVENT_MONITOR_THREAD_ENABLE'] = '1'", "",
+                                     "[True, True] True"),
+                                    ("", "config.monitor_thread = True", "[True, True] True"),
+                                    ("", "", "[False, False] False")):
+        done = subprocess.run([sys.executable, "-c", code % (before, after)],
+                              stdout=subprocess.PIPE, universal_newlines=True)
         assert done.stdout.strip() == expected, done
 
 
@@ -336,4 +355,5 @@ def test_config_chooses_the_hubs_pool_and_resolver():
 
     config.threadpool, config.resolver = Pool, "block"
     hub = bine.hub.get_hub()
-    assert type(hub.threadpool) is Pool and hub.threadpool.maxsize == 10 and type(hub.resolver) is Resolver
+    assert (type(hub.threadpool) is Pool and hub.threadpool.maxsize == 10 and
+            type(hub.resolver) is Resolver)

@@ -20,7 +20,7 @@ from helpers import raising, turns, until
 loop = bine.get_hub().loop
 
 
-# ---- timers ------------------------------------------------------------------------------------------------------
+# ---- timers --------------------------------------------------------------------------------------
 
 
 def test_a_timer_calls_its_callback_once():
@@ -106,7 +106,7 @@ def test_repeat_is_never_negative():
         loop.timer(1, repeat=-1)
 
 
-# ---- descriptors --------------------------------------------------------------------------------------------------
+# ---- descriptors ---------------------------------------------------------------------------------
 
 
 def test_an_io_watcher_is_called_while_its_descriptor_is_ready():
@@ -262,7 +262,7 @@ def test_starting_and_stopping_many_times_leaves_nothing():
     assert loop.activecnt == active and loop.pendingcnt == 0
 
 
-# ---- watchers in general --------------------------------------------------------------------------------------------
+# ---- watchers in general -------------------------------------------------------------------------
 
 
 def test_a_watcher_may_be_stopped_and_closed_in_its_callback():
@@ -403,7 +403,7 @@ def test_start_raises_what_the_argument_pass_events_raises():
     assert not watcher.active
 
 
-# ---- async_ ----------------------------------------------------------------------------------------------------------
+# ---- async_ --------------------------------------------------------------------------------------
 
 
 def test_async_is_called_once_for_what_was_sent_before():
@@ -463,7 +463,7 @@ def test_async_from_many_threads():
     assert 0 < len(seen) <= 200 and set(seen) == {threading.get_ident()}
 
 
-# ---- signals and children ---------------------------------------------------------------------------------------------
+# ---- signals and children ------------------------------------------------------------------------
 
 
 def test_signal_watchers_are_all_called_and_give_the_handler_back():
@@ -488,7 +488,8 @@ def test_a_child_watcher_has_the_status_of_the_child():
 
 
 def child_status(anybody):
-    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read(); sys.exit(7)"], stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read(); sys.exit(7)"],
+                               stdin=subprocess.PIPE)
     seen = []
     watcher = loop.child(0 if anybody else process.pid)
     watcher.start(lambda: seen.append((watcher.rpid, os.WEXITSTATUS(watcher.rstatus))))
@@ -514,7 +515,7 @@ def test_a_child_that_has_ended_before_is_seen():
     assert seen == [3]
 
 
-# ---- the loop's own moments ---------------------------------------------------------------------------------------------
+# ---- the loop's own moments ----------------------------------------------------------------------
 
 
 def test_prepare_and_check_are_called_around_a_wait():
@@ -544,7 +545,8 @@ def test_stat_is_called_when_the_file_changes():
     tmp_path = pathlib.Path(tempfile.mkdtemp())
     path, seen = tmp_path / "file", []
     watcher = loop.stat(str(path), 0.1)
-    watcher.start(lambda: seen.append((watcher.prev and watcher.prev.st_size, watcher.attr and watcher.attr.st_size)))
+    watcher.start(lambda: seen.append((watcher.prev and watcher.prev.st_size,
+                                       watcher.attr and watcher.attr.st_size)))
     bine.sleep(0.01)
     path.write_text("abc")
     until(lambda: seen, 10)

@@ -1,4 +1,5 @@
-"""gevent.pywsgi's server and its handler as programs have them: arguments, logs, methods that subclasses override, TLS, and ends of servers."""
+"""gevent.pywsgi's server and its handler as programs have them: arguments, logs, methods that
+subclasses override, TLS, and ends of servers."""
 
 import logging
 import os
@@ -18,7 +19,8 @@ from bine.gevent import pywsgi
 from bine.gevent.pywsgi import WSGIHandler, WSGIServer
 from bine.pool import Pool
 from helpers import raises
-from http_helpers import Served, answering, bodies, certificate, errors_to, eventually, get, hello, read_all, read_response, status
+from http_helpers import (Served, answering, bodies, certificate, errors_to, eventually, get, hello,
+                          read_all, read_response, status)
 
 PATCHED = True
 
@@ -40,7 +42,8 @@ def test_logs_of_all_kinds():
     with Served(hello) as served:
         served.exchange(get('/x"y'))
         line = served.access.getvalue()
-    assert re.fullmatch(r'127\.0\.0\.1 - - \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] "GET /x\\"y HTTP/1\.1" 200 106 \d\.\d{6}\n', line), line
+    assert re.fullmatch(r'127\.0\.0\.1 - - \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] "GET /x\\"y '
+                        r'HTTP/1\.1" 200 106 \d\.\d{6}\n', line), line
     with Served(hello, log=None, error_log=None) as served:
         assert served.alive() and status(served.exchange(b"bad\r\n\r\n")) == 400
     records = []
@@ -54,7 +57,8 @@ def test_logs_of_all_kinds():
     with Served(hello, log=logger, error_log=logger) as served:
         assert served.alive() and status(served.exchange(b"bad\r\n\r\n")) == 400
         assert served.server.log.name == "pywsgi"
-    assert [level for level, _ in records] == ["INFO", "ERROR", "INFO"] and not records[0][1].endswith("\n")
+    assert ([level for level, _ in records] == ["INFO", "ERROR", "INFO"] and
+            not records[0][1].endswith("\n"))
     with errors_to() as reported:
         with Served(hello, log="default") as served:
             assert served.alive()
@@ -71,8 +75,10 @@ def test_environments_that_keep_secrets():
     assert str(environ) == "{'a': 1, (hidden keys: 1)}"
     environ.secure_repr = False
     assert str(environ) == "{'a': 1, 'b': 'secret'}"
-    assert type(environ.copy()) is pywsgi.SecureEnviron and list(environ.iteritems()) == [("a", 1), ("b", "secret")]
-    assert repr(pywsgi.WSGISecureEnviron({"REMOTE_ADDR": "::1", "HTTP_AUTHORIZATION": "x"})) == "{'REMOTE_ADDR': '::1', (hidden keys: 1)}"
+    assert (type(environ.copy()) is pywsgi.SecureEnviron and
+            list(environ.iteritems()) == [("a", 1), ("b", "secret")])
+    assert (repr(pywsgi.WSGISecureEnviron({"REMOTE_ADDR": "::1", "HTTP_AUTHORIZATION": "x"})) ==
+            "{'REMOTE_ADDR': '::1', (hidden keys: 1)}")
 
 
 def test_the_hooks_are_called_in_order_with_their_arguments():
@@ -88,8 +94,9 @@ def test_the_hooks_are_called_in_order_with_their_arguments():
 
         setattr(Handler, name, method)
 
-    for name in ("handle", "handle_one_request", "read_requestline", "read_request", "get_environ", "handle_one_response", "run_application",
-                 "start_response", "process_result", "write", "finalize_headers", "log_request", "format_request", "handle_error"):
+    for name in ("handle", "handle_one_request", "read_requestline", "read_request", "get_environ",
+                 "handle_one_response", "run_application", "start_response", "process_result",
+                 "write", "finalize_headers", "log_request", "format_request", "handle_error"):
         spy(name)
 
     def application(environ, start_response):
@@ -98,18 +105,23 @@ def test_the_hooks_are_called_in_order_with_their_arguments():
             raise RuntimeError()
         return [b"body"]
 
-    one = ["handle_one_request", "read_requestline", "read_request", "get_environ", "handle_one_response", "run_application", "start_response",
+    one = ["handle_one_request", "read_requestline", "read_request", "get_environ",
+           "handle_one_response", "run_application", "start_response",
            "process_result", "write", "finalize_headers", "log_request", "format_request"]
     with Served(application, handler_class=Handler) as served:
         served.exchange(get("/p"))
-        assert [call[0] for call in calls] == ["handle"] + one + ["handle_one_request", "read_requestline"]
+        assert [call[0]
+                for call in calls] == ["handle"] + one + ["handle_one_request", "read_requestline"]
         by_name = {call[0]: call[1:] for call in calls}
         assert by_name["read_request"] == ("GET /p HTTP/1.1\r\n",)
-        assert by_name["start_response"] == ("200 OK", [("X", "1")]) and by_name["write"] == (b"body",)
+        assert (by_name["start_response"] == ("200 OK", [("X", "1")]) and
+                by_name["write"] == (b"body",))
         calls.clear()
         with errors_to():
             served.exchange(get("/fail"))
-        assert [call[0] for call in calls][6:] == ["run_application", "start_response", "handle_error", "start_response", "write", "finalize_headers",
+        assert [call[0] for call in calls][6:] == ["run_application", "start_response",
+                                                   "handle_error", "start_response", "write",
+                                                   "finalize_headers",
                                                    "log_request", "format_request"]
 
 
@@ -128,16 +140,20 @@ def test_subclasses_read_and_change_what_gevent_lets_them():
             self.response_headers.append(("X-Own", "1"))
 
         def log_request(self):
-            seen.update(status=self.status, code=self.code, length=self.response_length, took=self.time_finish - self.time_start, command=self.command,
-                        requestline=self.requestline, version=self.request_version, headers=dict(self.headers.items()), path=self.path,
-                        sent=self.headers_sent, response=dict(self.response_headers), environ=self.environ["RAW_URI"])
+            seen.update(status=self.status, code=self.code, length=self.response_length,
+                        took=self.time_finish - self.time_start, command=self.command,
+                        requestline=self.requestline, version=self.request_version,
+                        headers=dict(self.headers.items()), path=self.path, sent=self.headers_sent,
+                        response=dict(self.response_headers), environ=self.environ["RAW_URI"])
 
     with Served(hello, handler_class=Handler) as served:
         answer = served.exchange(get("/a?b", "X-Y: 1\r\n"))
     assert b"\r\nX-Own: 1\r\n" in answer
     assert 0 <= seen.pop("took") < 20 and seen.pop("response")["X-Own"] == "1"
-    assert seen == {"status": "200 OK", "code": 200, "length": len(answer), "command": "GET", "requestline": "GET /a?b HTTP/1.1", "version": "HTTP/1.1",
-                    "headers": {"Host": "x", "X-Y": "1"}, "path": "/a?b", "sent": True, "environ": "/a?b"}
+    assert seen == {"status": "200 OK", "code": 200, "length": len(answer),
+                    "command": "GET", "requestline": "GET /a?b HTTP/1.1", "version": "HTTP/1.1",
+                    "headers": {"Host": "x", "X-Y": "1"}, "path": "/a?b", "sent": True,
+                    "environ": "/a?b"}
 
 
 def test_a_handler_may_take_lines_of_its_own_before_the_request():
@@ -151,14 +167,17 @@ def test_a_handler_may_take_lines_of_its_own_before_the_request():
 
     seen = []
     with Served(answering(seen=seen), handler_class=Proxied) as served:
-        answer = served.exchange(b"PROXY TCP4 10.0.0.1 10.0.0.2 5 6\r\n" + get("/in") + get("/again"))
+        answer = served.exchange(b"PROXY TCP4 10.0.0.1 10.0.0.2 5 6\r\n" + get("/in") +
+                                 get("/again"))
     assert len(bodies(answer)[1]) == 2
-    assert [(e["REMOTE_ADDR"], e["REMOTE_PORT"], e["PATH_INFO"]) for e in seen] == [("10.0.0.1", "5", "/in"), ("10.0.0.1", "5", "/again")]
+    assert [(e["REMOTE_ADDR"], e["REMOTE_PORT"], e["PATH_INFO"])
+            for e in seen] == [("10.0.0.1", "5", "/in"), ("10.0.0.1", "5", "/again")]
 
 
 def test_an_application_may_take_the_connection_over():
     def application(environ, start_response):
-        start_response("101 Switching Protocols", [("Upgrade", "echo"), ("Connection", "Upgrade")])(b"")
+        start_response("101 Switching Protocols",
+                       [("Upgrade", "echo"), ("Connection", "Upgrade")])(b"")
         sock = environ["wsgi.input"].rfile.raw._sock
         rfile = environ["wsgi.input"].rfile
         sock.sendall(rfile.read(3).upper())
@@ -170,7 +189,8 @@ def test_an_application_may_take_the_connection_over():
         data = b""
         while not data.endswith(b"ABC"):
             data += client.recv(1000)
-        assert data == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\nDate: " + data[76:105] + b"\r\n\r\nABC", data
+        assert (data == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n"
+                b"Connection: Upgrade\r\nDate: " + data[76:105] + b"\r\n\r\nABC"), data
         client.sendall(b"more")
         assert read_all(client) == b"MORE"
 
@@ -184,9 +204,11 @@ def test_https():
         for arguments in ({"certfile": certfile, "keyfile": keyfile}, {"ssl_context": context}):
             seen = []
             with Served(answering(seen=seen, parts=iter([b"hello"])), **arguments) as served:
-                with trust.wrap_socket(served.connect(), server_hostname="localhost", suppress_ragged_eofs=False) as client:
+                with trust.wrap_socket(served.connect(), server_hostname="localhost",
+                                       suppress_ragged_eofs=False) as client:
                     client.sendall(get("/", version="HTTP/1.0"))
-                    assert read_all(client).endswith(b"\r\n\r\nhello")  # its end is TLS's, not a cut
+                    # Its end is TLS's, not a cut.
+                    assert read_all(client).endswith(b"\r\n\r\nhello")
                 assert seen[0]["wsgi.url_scheme"] == "https"
 
 
@@ -269,7 +291,8 @@ def test_stop_kills_what_does_not_end_in_time():
 
 
 def test_arguments_that_make_no_sense():
-    assert isinstance(raises(TypeError, WSGIServer, ("127.0.0.1", 0), hello, handle=hello), TypeError)
+    assert isinstance(raises(TypeError, WSGIServer, ("127.0.0.1", 0), hello, handle=hello),
+                      TypeError)
     listener = socket.create_server(("127.0.0.1", 0))
     raises(TypeError, WSGIServer, listener, hello, backlog=5)
     raises(ValueError, WSGIServer, "not an address", hello)
@@ -279,4 +302,5 @@ def test_arguments_that_make_no_sense():
 def test_without_httptools_the_import_says_what_to_install():
     program = "import sys; sys.modules['httptools'] = None; import bine.gevent.pywsgi"
     done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 1 and 'pip install "pybine[gevent]"' in done.stderr.splitlines()[-1], done.stderr
+    assert (done.returncode == 1 and
+            'pip install "pybine[gevent]"' in done.stderr.splitlines()[-1]), done.stderr

@@ -1,4 +1,5 @@
-"""PyPI's greenlet inside Bine's greenlets, and what is built on it: SQLAlchemy's asyncio, celery's identities."""
+"""PyPI's greenlet inside Bine's greenlets, and what is built on it: SQLAlchemy's asyncio,
+celery's identities."""
 
 import asyncio
 import gc
@@ -74,7 +75,9 @@ def test_hazard_43_each_of_ours_is_a_main_greenlet_of_its_own():
     assert all(main.parent is None for main in mains)
 
 
-@pytest.mark.skipif(greenlet.__version__ < "2", reason="1.x goes by the thread state, which greenlets take over from each other")
+@pytest.mark.skipif(
+    greenlet.__version__ < "2",
+    reason="1.x goes by the thread state, which greenlets take over from each other")
 def test_hazard_43_what_one_leaves_is_not_found_by_the_next():
     def leave(n):
         main = greenlet.getcurrent()
@@ -83,7 +86,8 @@ def test_hazard_43_what_one_leaves_is_not_found_by_the_next():
         return inside, weakref.ref(main)
 
     inside, main = bine.spawn(leave, 1).get()
-    # In a list: the package gives a thread's last reference away that the garbage collector does not see.
+    # In a list: the package gives a thread's last reference away that the garbage
+    # collector does not see.
     again = bine.spawn(lambda: [greenlet.getcurrent()]).get()
     assert again[0] is not main()
     with pytest.raises(greenlet.error):
@@ -135,7 +139,8 @@ def test_hazard_43_a_kill_reaches_one_that_waits_inside():
 
 
 def test_hazard_43_celery_tells_its_tasks_apart():
-    threads = pytest.importorskip("celery.utils.threads", reason="no celery: tools/test-python installs it")
+    threads = pytest.importorskip("celery.utils.threads",
+                                  reason="no celery: tools/test-python installs it")
     stack, identity = threads._LocalStack(), threads.Local()
     stack.__ident_func__ = identity.__ident_func__ = greenlet.getcurrent
 
@@ -151,14 +156,16 @@ def test_hazard_43_celery_tells_its_tasks_apart():
 
 
 def test_hazard_43_sqlalchemy_asyncio_in_many_at_once():
-    aio = pytest.importorskip("sqlalchemy.ext.asyncio", reason="no SQLAlchemy: tools/test-python installs it")
+    aio = pytest.importorskip("sqlalchemy.ext.asyncio",
+                              reason="no SQLAlchemy: tools/test-python installs it")
     pytest.importorskip("aiosqlite", reason="no aiosqlite: tools/test-python installs it")
     from sqlalchemy import text
 
     async def ask(n):
         engine = aio.create_async_engine("sqlite+aiosqlite://")
         async with engine.connect() as connection:
-            values = [(await connection.execute(text("select :a + :b"), {"a": n, "b": i})).scalar() for i in range(5)]
+            values = [(await connection.execute(text("select :a + :b"), {"a": n, "b": i})).scalar()
+                      for i in range(5)]
         await engine.dispose()
         return sum(values)
 
@@ -180,7 +187,8 @@ def run():
     import greenlet
     from greenlet import _greenlet
     assert greenlet.GreenletExit is bine.GreenletExit is _greenlet.GreenletExit
-    assert greenlet.__spec__.name == "greenlet" and greenlet.__file__ and _greenlet is sys.modules["greenlet._greenlet"]
+    assert (greenlet.__spec__.name == "greenlet" and greenlet.__file__ and
+            _greenlet is sys.modules["greenlet._greenlet"])
     return greenlet.getcurrent(), greenlet.greenlet(lambda: 5).switch()
 
 one, other = bine.spawn(run).get(), bine.spawn(run).get()
@@ -188,9 +196,11 @@ import greenlet
 assert one[1] == other[1] == 5 and len({id(one[0]), id(other[0]), id(greenlet.getcurrent())}) == 3
 print("done")
 """
-    imported_before = "import greenlet, sys; greenlet.getcurrent(); import bine\n" + program[program.index("def run"):]
+    imported_before = "import greenlet, sys; greenlet.getcurrent(); import bine\n" + program[
+        program.index("def run"):]
     for source in (program, imported_before):
-        done = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        done = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=60)
         assert done.stdout == b"done\n", done.stdout.decode()
 
 
@@ -227,7 +237,8 @@ def test_a_kill_passes_through_the_packages_greenlets():
     running = bine.spawn(run)
     bine.sleep(0.01)
     running.kill()
-    assert left == [0, 1, 2, 3] and isinstance(running.value, bine.GreenletExit) and running.successful()
+    assert (left == [0, 1, 2, 3] and isinstance(running.value, bine.GreenletExit) and
+            running.successful())
 
 
 def test_bines_greenlets_are_the_packages_in_gevents_place():
@@ -239,7 +250,8 @@ if early:
 import bine.gevent
 bine.gevent.install()
 import gevent, greenlet
-assert isinstance(gevent.getcurrent(), greenlet.greenlet) and isinstance(gevent.spawn(int), greenlet.greenlet)
+assert isinstance(gevent.getcurrent(), greenlet.greenlet)
+assert isinstance(gevent.spawn(int), greenlet.greenlet)
 assert issubclass(gevent.Greenlet, greenlet.greenlet) and not isinstance(5, greenlet.greenlet)
 assert isinstance(greenlet.getcurrent(), greenlet.greenlet)
 class Own(greenlet.greenlet):
@@ -248,15 +260,19 @@ class Own(greenlet.greenlet):
 class Abstract(greenlet.greenlet, abc.ABC):
     pass
 inside = Own(lambda a: greenlet.getcurrent().parent.switch(a + 1) + 5)
-assert isinstance(inside, greenlet.greenlet) and isinstance(inside, Own) and not isinstance(gevent.getcurrent(), Own)
+assert isinstance(inside, greenlet.greenlet) and isinstance(inside, Own)
+assert not isinstance(gevent.getcurrent(), Own)
 assert not isinstance(greenlet.getcurrent(), Own) and not isinstance(inside, gevent.Greenlet)
 assert inside.switch(1) == 2 and inside.switch(3) == 8 and inside.dead
 assert greenlet.greenlet(lambda: greenlet.getcurrent()).switch() is not greenlet.getcurrent()
 assert repr(greenlet.greenlet) == "<class 'greenlet.greenlet'>" and Abstract(int).switch() == 0
 from greenlet import greenlet as kind
 bine.gevent.install()
-assert kind is greenlet.greenlet and gevent.spawn(lambda: greenlet.greenlet(int).switch()).get() == 0
+assert kind is greenlet.greenlet
+assert gevent.spawn(lambda: greenlet.greenlet(int).switch()).get() == 0
 """
     for early in False, True:
         subprocess.run([sys.executable, "-c", program % early], check=True, timeout=60)
-    subprocess.run([sys.executable, "-c", "import bine, greenlet; assert type(greenlet.greenlet) is type"], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c",
+                    "import bine, greenlet; assert type(greenlet.greenlet) is type"],
+                   check=True, timeout=60)

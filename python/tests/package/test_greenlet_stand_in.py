@@ -1,4 +1,5 @@
-"""The module greenlet where PyPI's is not installed. The programs are those of that package's users."""
+"""The module greenlet where PyPI's is not installed. The programs are those of that
+package's users."""
 
 import importlib.util
 import sys
@@ -9,8 +10,10 @@ from helpers import raises
 def _greenlet():
     import bine.gevent
 
-    sys.path[:] = [path for path in sys.path if not path.endswith("site-packages")]  # PyPI's may be there
-    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "bine._package"]
+    # PyPI's may be there.
+    sys.path[:] = [path for path in sys.path if not path.endswith("site-packages")]
+    sys.meta_path[:] = [finder
+                        for finder in sys.meta_path if type(finder).__module__ != "bine._package"]
     sys.modules.pop("greenlet", None)
     bine.gevent.install()
     import greenlet
@@ -28,7 +31,8 @@ def test_it_is_found_only_where_there_is_no_other():
         bine.gevent.install()
         import greenlet
 
-        assert greenlet is not sys.modules.get("bine.gevent._greenlet") and greenlet.GreenletExit is bine.GreenletExit
+        assert (greenlet is not sys.modules.get("bine.gevent._greenlet") and
+                greenlet.GreenletExit is bine.GreenletExit)
     else:
         raises(ModuleNotFoundError, __import__, "greenlet")  # gevent has not been put in place
     assert _greenlet().GreenletExit is bine.GreenletExit
@@ -108,7 +112,8 @@ def test_other_greenlets_run_meanwhile_and_kills_reach_the_outer_one():
 
     ran = []
     bine.spawn(ran.append, "another")
-    assert module.greenlet(lambda: (bine.sleep(0.01), "slept")[1]).switch() == "slept" and ran == ["another"]
+    assert (module.greenlet(lambda: (bine.sleep(0.01), "slept")[1]).switch() == "slept" and
+            ran == ["another"])
 
     def run():
         module.greenlet(lambda: bine.sleep(60)).switch()
@@ -125,7 +130,8 @@ def test_the_current_one():
     module = _greenlet()
     import bine
 
-    assert isinstance(module.getcurrent(), module.greenlet) and isinstance(bine.spawn(len, "x"), module.greenlet)
+    assert (isinstance(module.getcurrent(), module.greenlet) and
+            isinstance(bine.spawn(len, "x"), module.greenlet))
     assert not isinstance(5, module.greenlet) and module.getcurrent() is bine.getcurrent()
     seen = module.greenlet(module.getcurrent).switch()
     assert isinstance(seen, module.greenlet) and seen.dead

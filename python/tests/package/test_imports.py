@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-UNWANTED = {"asyncio", "email", "importlib.abc", "importlib.metadata", "importlib.resources", "inspect", "logging", "pathlib", "random", "runpy",
+UNWANTED = {"asyncio", "email", "importlib.abc", "importlib.metadata", "importlib.resources",
+            "inspect", "logging", "pathlib", "random", "runpy",
             "shutil", "socket", "ssl", "subprocess", "tempfile"}
 if sys.version_info < (3, 10):
     UNWANTED.discard("importlib.abc")  # importlib.util brings it there
@@ -20,7 +21,8 @@ print(*sorted((set(sys.modules) - before) & {unwanted!r}))
 
 def brings(name):
     program = _program.format(path=sys.path, name=name, unwanted=UNWANTED)
-    return subprocess.run([sys.executable, "-S", "-c", program], stdout=subprocess.PIPE, check=True).stdout.split()
+    return subprocess.run([sys.executable, "-S", "-c", program], stdout=subprocess.PIPE,
+                          check=True).stdout.split()
 
 
 def test_the_import_of_bine_brings_no_large_modules():

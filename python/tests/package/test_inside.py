@@ -30,8 +30,8 @@ bine.sleep(1000)
 
 
 def look(*arguments, **settings):
-    return subprocess.run([sys.executable, "-m", "bine", *arguments], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, **settings})
+    return subprocess.run([sys.executable, "-m", "bine", *arguments], capture_output=True,
+                          text=True, timeout=60, env={**os.environ, **settings})
 
 
 @contextlib.contextmanager
@@ -89,19 +89,24 @@ NESTED_FRAMES = [("inner", 5), ("generate", 10), ("outer.<locals>.<lambda>", 14)
 
 
 @pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="CPython says from 3.13 on where its frames are")
+@pytest.mark.skipif(sys.version_info < (3, 13),
+                    reason="CPython says from 3.13 on where its frames are")
 def test_stacks_have_python_frames_where_the_interpreter_ran_them():
     with running(NESTED) as program:
         done = look("stack", "--json", str(program), BINE_COMMAND=str(COMMAND))
         text = look("stack", str(program), BINE_COMMAND=str(COMMAND)).stdout
     assert done.returncode == 0, done.stderr
     stacks = [group["frames"] for group in json.loads(done.stdout)]
-    pythons = [[(frame["function"], frame["line"]) for frame in frames if frame.get("language") == "python"] for frames in stacks]
+    pythons = [[(frame["function"], frame["line"])
+                for frame in frames if frame.get("language") == "python"] for frames in stacks]
     assert NESTED_FRAMES in pythons
     assert [("main", 20), ("<module>", 22)] in pythons
     names = [frame.get("function") for frame in stacks[pythons.index(NESTED_FRAMES)]]
     assert "_PyEval_EvalFrameDefault" not in names
-    order = [names.index(name) for name in ("bine_park", "inner", "generate", "list_extend", "outer.<locals>.<lambda>", "outer", "bine_greenlet_enter") if name in names]
+    order = [names.index(name)
+             for name in ("bine_park", "inner", "generate", "list_extend",
+                          "outer.<locals>.<lambda>", "outer", "bine_greenlet_enter")
+             if name in names]
     assert order == sorted(order) and len(order) >= 5, names
     assert "Python             inner at <string>:5" in text
 

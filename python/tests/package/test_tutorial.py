@@ -23,5 +23,6 @@ def test_the_cookbook():
 def repeat(place):
     import sessions
 
-    os.environ.pop("BINE_POSTGRES_PORT", None)  # no session in Python wants PostgreSQL; with it only those would run
+    # No session in Python wants PostgreSQL; with it only those would run.
+    os.environ.pop("BINE_POSTGRES_PORT", None)
     assert sessions.main(os.path.join(ROOT, "docs", place), "python") == 0

@@ -30,7 +30,8 @@ def test_a_log_names_the_greenlet():
     bine.joinall([bine.spawn(work, number) for number in (1, 2)], raise_error=True)
     log.info("end")
     lines = stream.getvalue().splitlines()
-    assert lines[:4] == ["worker 1: before", "worker 2: before", "worker 1: after", "worker 2: after"]
+    assert lines[:4] == ["worker 1: before", "worker 2: before", "worker 1: after",
+                         "worker 2: after"]
     assert lines[4] == bine.getcurrent().name + ": end"
 
 
