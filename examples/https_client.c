@@ -86,8 +86,10 @@ int main(int count, char **arguments)
         &(bine_tls_options){.authorities = count > 3 && *arguments[3] ? arguments[3] : NULL,
                             .certificate = count > 4 ? arguments[4] : NULL,
                             .protocols = "http/1.1"});
-    if (!context)
+    if (!context) {
+        free(host);
         return complain("certificates");
+    }
     int status = 1, fd = bine_dial(arguments[1], PATIENCE);
     if (fd < 0) {
         perror(arguments[1]);

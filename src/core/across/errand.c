@@ -208,6 +208,7 @@ void bine_errands_end(struct bine_hub *hub)
         atomic_fetch_add(&trip->references, 1);
         if (give_up(trip) && trip->errand.forsaken)
             trip->errand.forsaken(&trip->errand, ESRCH);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the reference taken above keeps it */
         errand_release(trip);
     }
     hub->trips = NULL;

@@ -81,8 +81,8 @@ int hook_fstatat64(int directory, const char *path, struct stat64 *status, int f
                                  : bine_libc.fstatat64(directory, path, status, flags);
 }
 
-/* Before glibc 2.33 `stat` and its relatives were functions of the program, which call these with the
- * version of the structure: the kernel's has one number. */
+/* Before glibc 2.33 `stat` and its relatives were functions of the program, which call these with
+ * the version of the structure: the kernel's has one number. */
 #if defined(__x86_64__)
 #define STATUS_VERSION 1
 #else
