@@ -66,7 +66,8 @@ static int by_text(const void *a, const void *b)
 
 static int by_parks(const void *a, const void *b)
 {
-    uint64_t left = ((const bine_park_count *)a)->parks, right = ((const bine_park_count *)b)->parks;
+    uint64_t left = ((const bine_park_count *)a)->parks,
+             right = ((const bine_park_count *)b)->parks;
     return left != right ? (left < right ? 1 : -1) : by_text(a, b);
 }
 
