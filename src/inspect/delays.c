@@ -93,7 +93,7 @@ static size_t divide(const struct inspect_delays *delays, struct span *spans)
 }
 
 /* Delays shorter than the time between two looks are chance: in most looks the queue is empty, and
- * in some it is not. Their sum is not chance (Little's law), and so each counts as their average. */
+ * in some it is not. Their sum is not chance (Little's law), so each counts as their average. */
 static void even_out(struct span *spans, size_t count, int64_t resolution)
 {
     double sum = 0, greenlets = 0;

@@ -1,8 +1,8 @@
 /*
  * What newer kernels have, for builds with the headers of older ones: numbers of system calls,
  * their flags and structures. The kernel that runs may know all of them or none. It answers ENOSYS
- * or EINVAL to what it does not know. glibc's SYS_ names are those of its own time, so a number may be
- * missing although the kernel's headers have it.
+ * or EINVAL to what it does not know. glibc's SYS_ names are those of its own time, so a number may
+ * be missing although the kernel's headers have it.
  */
 #ifndef BINE_LIBC_KERNEL_H
 #define BINE_LIBC_KERNEL_H
