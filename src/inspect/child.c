@@ -17,8 +17,6 @@ enum {
     MOST = 1 << 20 /* bytes; the rest is not read */
 };
 
-extern char **environ;
-
 static pid_t begin(const char *const *arguments, int out)
 {
     posix_spawn_file_actions_t actions;
