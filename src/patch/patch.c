@@ -235,10 +235,15 @@ int bine_patch_own_threads(const char *object)
         errno = ENOTSUP;
         return -1;
     }
-    if (add_rule(BINE_RULE_GREENLETS, object, 0) != 0)
+    /* Before the rule: what the objects get depends on it. */
+    bool first = !atomic_exchange(&bine_threads_own, true);
+    if (add_rule(BINE_RULE_GREENLETS, object, 0) != 0) {
+        if (first)
+            atomic_store(&bine_threads_own, false);
         return -1;
+    }
     /* Threads that wait for each other wait for ever, in a program that was written for threads. */
-    if (!atomic_exchange(&bine_threads_own, true)) {
+    if (first) {
         bine_thread_own_hub_of_main = bine_hub_here();
         bine_thread_own_hub_of_main->external++;
     }

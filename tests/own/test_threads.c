@@ -1,6 +1,8 @@
 /* bine_patch_own_threads: pthread_create makes greenlets that are threads to everything. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -243,6 +245,41 @@ TEST(c11_threads)
         int result;
         CHECK_EQ(thrd_join(all[i], &result), thrd_success);
         CHECK_EQ(result, values[i] + 1);
+    }
+}
+
+/* ---- waits for a word of the thread ---------------------------------------------------------- */
+
+static void (*waits_wait)(void);
+static atomic_uint *(*waits_word)(void);
+static void (*waits_wake)(atomic_uint *of);
+
+static void *wait_for_own_word(void *arg)
+{
+    *(atomic_uint **)arg = waits_word();
+    waits_wait();
+    return arg;
+}
+
+/* Libraries of this name are otherwise left to wait as threads: greenlets would share the word. */
+TEST(abseils_waits_let_other_threads_run)
+{
+    patch();
+    void *library = dlopen(OWN_LIBRARIES "/libabsl_waits.so", RTLD_NOW);
+    if (!library)
+        SKIP("%s", dlerror());
+    *(void **)&waits_wait = dlsym(library, "waits_wait");
+    *(void **)&waits_word = dlsym(library, "waits_word");
+    *(void **)&waits_wake = dlsym(library, "waits_wake");
+    pthread_t all[3];
+    atomic_uint *words[3] = {NULL};
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&all[i], NULL, wait_for_own_word, &words[i]), 0);
+    for (int i = 2; i >= 0; i--) {
+        while (!words[i])
+            usleep(100);
+        waits_wake(words[i]);
+        CHECK_EQ(pthread_join(all[i], NULL), 0);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "patch/table/table.h"
+#include "patch/threads/thread_greenlets.h"
 
 struct rule {
     struct rule *next;
@@ -127,8 +128,7 @@ unsigned bine_rules_families(const char *name, unsigned families)
     /* Semaphores without the other locks are for the objects whose rules name them. */
     if (!(families & BINE_PATCH_THREAD))
         ordinary &= ~(unsigned)BINE_PATCH_SEMAPHORE;
-    if (matches_any(name, wait_per_thread))
-        ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
+    bool own_threads = false;
     for (const struct rule *rule = newest; rule; rule = rule->next) {
         if (rule->kind == BINE_RULE_EXCLUDE || rule->kind == BINE_RULE_INCLUDE ||
             rule->kind == BINE_RULE_LOCAL_TLS || rule->kind == BINE_RULE_PATIENT ||
@@ -139,14 +139,18 @@ unsigned bine_rules_families(const char *name, unsigned families)
         else if (rule->kind == BINE_RULE_TIME_AND_LOCKS)
             ordinary &=
                 BINE_PATCH_TIME | BINE_PATCH_THREAD | BINE_PATCH_SEMAPHORE | BINE_PATCH_LOADER;
-        else if (rule->kind == BINE_RULE_GREENLETS)
+        else if (rule->kind == BINE_RULE_GREENLETS) {
             /* Threads have their own keys. */
             special |= BINE_PATCH_GREENLETS |
                        (families & BINE_PATCH_GREENLETS ? BINE_PATCH_LOCAL_KEYS : 0);
-        else {
+            own_threads = atomic_load(&bine_threads_own);
+        } else {
             ordinary &= bine_families_with_inner(rule->families);
             special |= rule->families & BINE_PATCH_SEMAPHORE;
         }
     }
+    /* A greenlet with a thread of its own has a word of its own. */
+    if (!own_threads && matches_any(name, wait_per_thread))
+        ordinary &= ~(unsigned)BINE_PATCH_SYSCALL;
     return (families & (ordinary | special)) | everywhere;
 }
