@@ -37,6 +37,18 @@ struct bine_arch_context {
 /* clang-format on */
 #endif
 
+/* The thread pointer. gcc's and clang's builtin function is newer on x86-64 (gcc 11). */
+static inline char *bine_arch_thread_pointer(void)
+{
+#if defined(__x86_64__)
+    char *pointer;
+    __asm__ volatile("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+#else
+    return __builtin_thread_pointer();
+#endif
+}
+
 /* Where errno lies, as a distance from the thread pointer. It is the same for all threads. It must
  * be set before the first switch. */
 extern __attribute__((visibility("hidden"))) ptrdiff_t bine_arch_errno;

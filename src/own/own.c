@@ -208,7 +208,7 @@ struct bine_birth *bine_dispatch_birth(void)
 /* The library's variables of the new thread: its hub, the way to the carrier's, its number. */
 static void plant(struct bine_hub *hub, char *pointer, pid_t id)
 {
-    char *here = __builtin_thread_pointer();
+    char *here = bine_arch_thread_pointer();
     *(struct bine_hub **)(pointer + ((char *)&bine_hub_of_thread - here)) = hub;
     *(ptrdiff_t *)(pointer + ((char *)&bine_carrier_distance - here)) =
         here + bine_carrier_distance - pointer;
@@ -301,7 +301,7 @@ static void own_hub_forked(struct bine_hub *hub)
     hub->own->reaper = NULL;
     hub->own->ended = NULL;
     hub->own->making = NULL;
-    hub->thread_pointer = __builtin_thread_pointer();
+    hub->thread_pointer = bine_arch_thread_pointer();
     /* Its id is the process's now. */
     if (bine_own_here(hub))
         own_of(hub->current)->birth.id = 0;

@@ -307,7 +307,7 @@ static struct bine_hub *hub_record(void)
  * library is linked statically. */
 __attribute__((constructor(101))) static void find_errno(void)
 {
-    bine_arch_errno = (char *)&errno - (char *)__builtin_thread_pointer();
+    bine_arch_errno = (char *)&errno - bine_arch_thread_pointer();
 }
 
 static void clear(struct bine_hub *hub, size_t from, size_t to)

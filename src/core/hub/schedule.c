@@ -105,7 +105,7 @@ static void switch_owning(struct bine_hub *hub, struct bine_greenlet *from,
 
 void bine_own_begin(struct bine_hub *hub)
 {
-    hub->thread_pointer = __builtin_thread_pointer();
+    hub->thread_pointer = bine_arch_thread_pointer();
     hub->owns = hub->exchanging = true;
 }
 #else
