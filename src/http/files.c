@@ -16,6 +16,10 @@
 #include "exchange.h"
 #include "path.h"
 
+#ifndef SYS_openat2 /* glibc's headers before 2.32 */
+#define SYS_openat2 437
+#endif
+
 #define INDEX "index.html"
 
 struct bine_http_files {
