@@ -5,7 +5,11 @@
 #   make help       the other targets
 
 JOBS := $(shell nproc 2>/dev/null || echo 2)
-NINJA = ninja -j$(JOBS)
+# What tools/setup has put into build-tools, the system's being too old, comes before the system's own (tools/paths). make itself would not
+# look there.
+export PATH := $(CURDIR)/build-tools/bin:$(PATH)
+export PKG_CONFIG_PATH := $(CURDIR)/build-tools/liburing/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
+NINJA = env ninja -j$(JOBS)
 URLS =
 SECONDS =
 SEED =
@@ -180,7 +184,7 @@ installed = meson introspect build --targets | python3 -c 'import json, sys; pri
 
 install: build-dir ## headers, libraries, the files of pkg-config and CMake (DESTDIR=, MESON_OPTIONS=--prefix=/usr)
 	@$(NINJA) --quiet -C build $$($(installed) | xargs realpath --relative-to=build)
-	@meson install -C build --no-rebuild --quiet
+	@env meson install -C build --no-rebuild --quiet
 
 docs: ## the documentation site, into build-docs/html; every link within it is checked
 	@tools/setup docs
@@ -191,4 +195,4 @@ deb: ## packages for this Debian, into build-deb/; lintian looks at them
 	@JOBS=$(JOBS) tools/deb build-deb
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb build-docs build-roots
+	@rm -rf build build-asan build-tsan build-aarch64 build-wheels build-deb build-docs build-roots build-tools
