@@ -23,7 +23,7 @@ MESON_OPTIONS =
 quoted = $(foreach word,$(1),'$(word)')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup demo demo-inside test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels format lint abi install deb docs first-minutes build-dir clean
+.PHONY: all help setup demo demo-inside test test-asan test-clang test-tsan test-sim test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python test-frameworks test-cpython bench-python plots wheels test-wheels test-debians format lint abi install deb docs first-minutes build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -162,6 +162,10 @@ wheels: ## wheels and an sdist into dist/, for each CPython and machine (PYTHONS
 test-wheels: ## try the wheels of dist/ in bare roots without compiler and headers (PYTHONS="3.11": only these)
 	@tools/setup wheels
 	@tools/wheels/test $(PYTHONS)
+
+test-debians: ## build and try Bine in bare Debians, 11 to 13 and sid, by gcc and by clang (SUITES="bullseye trixie": only these)
+	@tools/setup roots
+	@tools/test-debians $(SUITES)
 
 first-minutes: ## what a newcomer does, in bare Debians: from packages, wheels and source (SUITES="bookworm trixie")
 	@tools/setup roots
