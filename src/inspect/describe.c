@@ -258,7 +258,7 @@ void inspect_holder(const struct inspect_snapshot *snapshot, const struct inspec
 void inspect_wait_text(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                        char *text, size_t size)
 {
-    struct inspect_wait wait;
+    struct inspect_wait wait = {0};
     inspect_wait(snapshot, g, &wait);
     *text = '\0';
     if (*wait.verb)

@@ -149,8 +149,12 @@ static void draw_status(const struct screen *screen)
 static void draw_list(struct screen *screen)
 {
     const struct inspect_view *view = &screen->top->view;
-    char *heading = view->rows ? heading_of(view) : NULL;
-    int y = put_lines(0, LINES / 2, heading ? heading : "looking ...", 0);
+    if (!view->rows) {
+        put_text_line(0, "looking ...", A_NORMAL);
+        return;
+    }
+    char *heading = heading_of(view);
+    int y = put_lines(0, LINES / 2, heading ? heading : "", 0);
     free(heading);
     put_text_line(y + 1, inspect_view_columns, A_UNDERLINE);
     y += 2;

@@ -77,18 +77,19 @@ static struct inspect_runner **place_of(const struct inspect_window *window, siz
 
 static bool grow(struct inspect_window *window)
 {
-    struct inspect_window wider = *window;
-    wider.room = window->room ? 2 * window->room : 64;
-    wider.runners = calloc(wider.room, sizeof(struct inspect_runner *));
-    if (!wider.runners)
+    struct inspect_runner **before = window->runners;
+    size_t room = window->room, wider = room ? 2 * room : 64;
+    struct inspect_runner **runners = calloc(wider, sizeof(struct inspect_runner *));
+    if (!runners)
         return false;
-    for (size_t i = 0; i < window->room; i++) {
-        struct inspect_runner *runner = window->runners[i];
+    window->runners = runners;
+    window->room = wider;
+    for (size_t i = 0; i < room; i++) {
+        struct inspect_runner *runner = before[i];
         if (runner)
-            *place_of(&wider, runner->hub, runner->address, runner->site, runner->arg) = runner;
+            *place_of(window, runner->hub, runner->address, runner->site, runner->arg) = runner;
     }
-    free(window->runners);
-    *window = wider;
+    free(before);
     return true;
 }
 
@@ -100,9 +101,10 @@ static struct inspect_runner *runner_of(struct inspect_window *window,
     if (2 * window->count >= window->room && !grow(window))
         return NULL;
     struct inspect_runner **place = place_of(window, hub, g->address, g->site, g->arg);
-    if (*place)
-        return *place;
-    struct inspect_runner *runner = calloc(1, sizeof *runner);
+    struct inspect_runner *runner = *place;
+    if (runner)
+        return runner;
+    *place = runner = calloc(1, sizeof *runner);
     if (!runner)
         return NULL;
     runner->address = g->address;
@@ -112,7 +114,7 @@ static struct inspect_runner *runner_of(struct inspect_window *window,
     runner->number = g->number;
     inspect_name(snapshot, g, runner->name, sizeof runner->name);
     window->count++;
-    return *place = runner;
+    return runner;
 }
 
 struct inspect_runner *inspect_window_runner(const struct inspect_window *window,
