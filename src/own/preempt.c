@@ -17,6 +17,8 @@
 #include "libc/libc.h"
 #include "own.h"
 
+void (*bine_preempt_resumes)(struct bine_hub *hub);
+
 #if BINE_OWN_THREADS
 
 #include <cpuid.h>
@@ -115,8 +117,6 @@ static void preempt_handle(int number, siginfo_t *info, void *arg)
     registers[REG_RSP] = (greg_t)sp;
     registers[REG_RIP] = (greg_t)(uintptr_t)bine_arch_preempted;
 }
-
-void (*bine_preempt_resumes)(struct bine_hub *hub);
 
 /* In the greenlet, between two instructions of its code. */
 void bine_preempted(void)
@@ -279,6 +279,15 @@ bool bine_preempt_action(int number, const struct sigaction *action, struct siga
 }
 
 #else
+
+#ifdef __x86_64__
+#include "arch/preempt.h"
+
+/* For the assembly, which nothing leads to here. */
+void bine_preempted(void)
+{
+}
+#endif
 
 int bine_preempt_start(int64_t duration)
 {
