@@ -17,9 +17,14 @@ try() { # compiler, standard, further flags
         skipped=$((skipped + 1))
         return
     fi
+    if ! "$compiler" -std="$standard" -fsyntax-only -x c++ /dev/null 2>/dev/null; then
+        echo "skip $name: this $compiler has no $standard"
+        skipped=$((skipped + 1))
+        return
+    fi
     for file in "$top"/tests/cxx/test_*.cc; do
         if ! "$compiler" -std="$standard" "$@" -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -g -I"$top/include" \
-            "$file" "$work/harness.o" -o "$work/program" -L"$build" -lbine -Wl,-rpath,"$build" -pthread >"$work/log" 2>&1; then
+            "$file" "$work/harness.o" -o "$work/program" -L"$build" -lbine -Wl,-rpath,"$build" -pthread -ldl >"$work/log" 2>&1; then
             echo "FAIL $name: ${file##*/}: $(grep -m1 -E 'error|undefined' "$work/log")"
             failed=$((failed + 1))
             return

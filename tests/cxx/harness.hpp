@@ -9,11 +9,13 @@
 #include <string>
 #include <unistd.h>
 
+#pragma push_macro("_Noreturn") // libc's headers may have one
+#undef _Noreturn
 extern "C" {
 #define _Noreturn __attribute__((__noreturn__))
 #include "../harness.h"
-#undef _Noreturn
 }
+#pragma pop_macro("_Noreturn")
 
 #undef CHECK_EQ
 #undef TEST

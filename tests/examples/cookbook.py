@@ -300,7 +300,7 @@ def tls_echo_says_why_it_does_not_trust():
             shown = run("tls_echo", "ask", f"localhost:{server.port}", certificate(other), "one", status=1)
             assert "certificate" in shown, shown
             shown = run("tls_echo", "ask", f"127.0.0.1:{server.port}", os.path.join(directory, "both.pem"), "one", status=1)
-            assert "IP address mismatch" in shown, shown
+            assert "mismatch" in shown, shown
     with peer(lambda connection, number: time.sleep(100)) as silent:
         shown = run("tls_echo", "ask", f"localhost:{silent}", "/nonexistent.pem", "one", status=1)
         assert "tls_echo: " in shown, shown

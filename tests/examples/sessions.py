@@ -105,8 +105,10 @@ def comparable(text):
 
 
 def lacks(block, environment):
-    """The packages of pkg-config's that it uses and that are not here."""
+    """The packages of pkg-config's that it uses and that are not here. A shell splits pkg-config's answer at spaces."""
     wanted = " ".join(re.findall(r"pkg-config --cflags --libs ([\w -]+)", block)).split()
+    if wanted and " " in environment.get("PKG_CONFIG_PATH", ""):
+        return ["path without spaces"]
     return [name for name in wanted if subprocess.run(["pkg-config", "--exists", name], env=environment).returncode]
 
 

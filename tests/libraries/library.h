@@ -21,6 +21,8 @@ struct library {
     bool (*ask)(void *connection, int number, bool slow, char *answer, size_t size);
     void (*close)(void *connection);
     bool server_can_be_slow;
+    /* Why neither a kill nor a time limit ends a request that waits. NULL: they do. */
+    const char *goes_on;
 };
 
 /* (a) N slow requests take the time of one. */

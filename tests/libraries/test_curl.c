@@ -92,7 +92,14 @@ TEST(the_resolver_is_the_one_meant)
     CHECK(version->features & CURL_VERSION_ASYNCHDNS);
 }
 
-static const struct library curl = {CURL_PORT, open_connection, ask, close_connection, false};
+#if LIBCURL_VERSION_NUM < 0x075400
+#define GOES_ON "libcurl before 7.84 waits again after a poll that failed"
+#else
+#define GOES_ON NULL
+#endif
+
+static const struct library curl = {CURL_PORT,        open_connection, ask,
+                                    close_connection, false,           GOES_ON};
 LIBRARY_TESTS(curl)
 
 #ifdef CURL_ARES
@@ -186,6 +193,8 @@ static bool cut_short(CURLcode code)
 TEST(a_kill_and_a_time_limit_are_a_bad_argument_to_libcurl)
 {
     int asked = 0;
+    if (curl.goes_on)
+        SKIP("%s", curl.goes_on);
     CHECK_OK(bine_patch_all());
     bine_server *silent =
         bine_server_new(&(bine_server_options){.address = "127.0.0.1:0"}, say_nothing, &asked);
