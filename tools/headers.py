@@ -1,4 +1,5 @@
-"""Reads the public headers: their comments, and the declarations that the comments speak of. tools/reference and tools/manual use it."""
+"""Reads the public headers: their comments, and the declarations that the comments speak of.
+tools/reference and tools/manual use it."""
 import pathlib
 import re
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ def prose(comment: str) -> str:
 
 
 def blocks(source: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) in order: 'text' for comments between declarations, 'code' for what stands between them."""
+    """(kind, text) in order: 'text' for comments between declarations, 'code' for what
+    stands between them."""
     at = 0
     for match in COMMENT.finditer(source):
         line_start = source.rfind("\n", 0, match.start()) + 1
@@ -34,14 +36,16 @@ def blocks(source: str) -> Iterator[tuple[str, str]]:
 
 
 def depth(source: str) -> int:
-    """How many braces are open, those of extern "C" not counted: inside a struct comments belong to it."""
+    """How many braces are open, those of extern "C" not counted: inside a struct
+    comments belong to it."""
     bare = COMMENT.sub("", source)
     return bare.count("{") - bare.count("}")
 
 
 def declarations(code: str) -> str:
     """Code without preprocessor scaffolding."""
-    code = re.sub(r"#(ifndef|define) BINE_\w+_H\b.*|#include .*|#endif.*|#ifdef __cplusplus|#else|BINE_BEGIN|BINE_END", "", code)
+    code = re.sub(r"#(ifndef|define) BINE_\w+_H\b.*|#include .*|#endif.*|#ifdef "
+                  r"__cplusplus|#else|BINE_BEGIN|BINE_END", "", code)
     return re.sub(r"\bBINE_API ", "", code).strip("\n ")
 
 
@@ -52,7 +56,8 @@ class Declaration(NamedTuple):
     remark: str  # the comment behind it on its line, '' if there is none
 
 
-# One declaration, from the beginning of its line. The body of a struct or of an inline function ends with a brace in the first column.
+# One declaration, from the beginning of its line. The body of a struct or of an inline function
+# ends with a brace in the first column.
 ONE = re.compile(
     r"^(?P<directive>#(?:[^\n\\]|\\\n|\\.)*)\n"
     r"|^(?P<body>(?:typedef |struct |enum |static )[^;{}]*\{.*?^\}[^\n;]*;?)[^\n]*\n"
@@ -64,8 +69,10 @@ def split(code: str) -> Iterator[Declaration]:
     """The declarations in a piece of code of blocks()."""
     code = re.sub(r"^#(?:ifndef|define) BINE_\w+_H\b.*|^BINE_(?:BEGIN|END)$", "", code, flags=re.M)
     for match in ONE.finditer(code):
-        text = next(part for part in (match["directive"], match["body"], match["plain"]) if part is not None)
-        yield Declaration(*classify(text), text.replace("BINE_API ", ""), prose(match["remark"] or ""))
+        text = next(part for part in (match["directive"], match["body"], match["plain"])
+                    if part is not None)
+        yield Declaration(*classify(text), text.replace("BINE_API ", ""),
+                          prose(match["remark"] or ""))
 
 
 def classify(text: str) -> tuple[str, str]:

@@ -1,4 +1,5 @@
-"""A threading HTTP server that knows nothing of Bine. Prints its port as bench/server.h's servers do."""
+"""A threading HTTP server that knows nothing of Bine. Prints its port as
+bench/server.h's servers do."""
 
 import http.server
 import socket

@@ -31,6 +31,7 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#63c79f", "color-brand-content": "#63c79f"},
 }
 
-# Addresses of others are not looked at: the site is checked without a network. Links within it are checked by nitpicky and -W.
+# Addresses of others are not looked at: the site is checked without a network. Links within it are
+# checked by nitpicky and -W.
 nitpicky = True
 linkcheck_ignore = [re.compile(r"https?://").pattern]

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The cookbook's servers of plain TCP, as cookbook.py has the other programs: cookbook_servers.py EXAMPLES [NAME...]"""
+"""The cookbook's servers of plain TCP, as cookbook.py has the other programs:
+cookbook_servers.py EXAMPLES [NAME...]"""
 import collections
 import contextlib
 import signal
@@ -11,7 +12,7 @@ import time
 from programs import LIMIT, SLOWER, Client, Program, main, peer, until
 
 
-# ---- chat --------------------------------------------------------------------------------------------
+# ---- chat ----------------------------------------------------------------------------------------
 
 
 def chatter(port, name, **options):
@@ -30,7 +31,8 @@ def heard(client, text):
 def chat_evicts_who_does_not_read():
     with Program("chat", 0, 20) as server:
         ann = chatter(server.port, "Ann")
-        slow = chatter(server.port, "Slow", receive_buffer=4096)  # noqa: F841 (connected, and never read)
+        # Connected, and never read.
+        slow = chatter(server.port, "Slow", receive_buffer=4096)  # noqa: F841
         heard(ann, "Slow has come")
         bob = chatter(server.port, "Bob")
         heard(ann, "Bob has come")
@@ -65,7 +67,7 @@ def chat_survives_clients_that_leave_and_a_lack_of_descriptors():
         server.end(signal.SIGTERM)
 
 
-# ---- graceful ----------------------------------------------------------------------------------------
+# ---- graceful ------------------------------------------------------------------------------------
 
 
 def graceful_drains_at_sigterm():
@@ -134,7 +136,7 @@ def graceful_serves_beside_slow_and_leaving_clients_and_without_descriptors():
         server.end(signal.SIGHUP, status=1)
 
 
-# ---- proxy -------------------------------------------------------------------------------------------
+# ---- proxy ---------------------------------------------------------------------------------------
 
 
 def backward(connection, number):
@@ -181,7 +183,8 @@ def proxy_closes_what_is_idle_and_not_what_is_busy_in_one_direction():
     with peer(slowly) as target, Program("proxy", 0, f"127.0.0.1:{target}", 1 * SLOWER) as proxy:
         client = Client(proxy.port)
         assert client.stream.read() == b"x" * 15  # then it is idle
-    with peer(lambda connection, number: time.sleep(100)) as target, Program("proxy", 0, f"127.0.0.1:{target}", 0.3 * SLOWER) as proxy:
+    with peer(lambda connection, number: time.sleep(100)) as target, \
+            Program("proxy", 0, f"127.0.0.1:{target}", 0.3 * SLOWER) as proxy:
         client = Client(proxy.port)
         with contextlib.suppress(OSError):
             while True:  # the target reads nothing
@@ -204,7 +207,7 @@ def proxy_gives_grace_at_sigterm():
                 proxy.end(status=status)
 
 
-# ---- rate_limit --------------------------------------------------------------------------------------
+# ---- rate_limit ----------------------------------------------------------------------------------
 
 
 def rate_limit_refuses_one_client_however_often_it_connects():

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""The documentation is true, as far as a machine can tell: docs.py DOCS BUILD INCLUDE CC... [-- CXX...]
+"""The documentation is true, as far as a machine can tell:
+docs.py DOCS BUILD INCLUDE CC... [-- CXX...]
 
- - Every program on a page compiles without a warning and prints what the page says. A page's program is its ```c block with a main;
-   what it prints is the ```text block that follows. Spaces at line ends do not count. Other ```c blocks compile, unless they leave
-   something out (a line of three dots). ```cpp blocks are programs in C++. A block that is the text of a file of examples/, or a piece
-   of one, is left to sessions.py.
- - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the inside, anywhere in the sources.
- - Every link of a page leads to a file, and to a heading in it. Every file of the sources that a page names exists.
- - The map, docs/README.md, leads to every page. docs/environment.md names every variable that the sources read.
+ - Every program on a page compiles without a warning and prints what the page says. A page's
+   program is its ```c block with a main; what it prints is the ```text block that follows. Spaces
+   at line ends do not count. Other ```c blocks compile, unless they leave something out (a line of
+   three dots). ```cpp blocks are programs in C++. A block that is the text of a file of examples/,
+   or a piece of one, is left to sessions.py.
+ - Every bine_ name that a page mentions exists: in the public headers, or, on pages about the
+   inside, anywhere in the sources.
+ - Every link of a page leads to a file, and to a heading in it. Every file of the sources that
+   a page names exists.
+ - The map, docs/README.md, leads to every page. docs/environment.md names every variable
+   that the sources read.
  - The reference can be made from the headers, and explains every public function.
 """
 import os
@@ -26,7 +31,8 @@ PROGRAM = re.compile(r"```(c|cpp)\n(.*?)```\s*(?:```text\n(.*?)```)?", re.S)
 
 ROOT = DOCS.parent
 # Of these pages the subject is the inside.
-INSIDE = {"debugging", "inspect", "design", "hazards", "limits", "performance", "python", "python-compatibility", "CONTRIBUTING", "glossary", "NOTES"}
+INSIDE = {"debugging", "inspect", "design", "hazards", "limits", "performance", "python",
+          "python-compatibility", "CONTRIBUTING", "glossary", "NOTES"}
 
 
 def pages():
@@ -51,8 +57,9 @@ def run(compiler, source, wanted, directory):
     program = os.path.join(directory, "example")
     pathlib.Path(path).write_text(source)
     built = subprocess.run(
-        [*compiler, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-I", INCLUDE, path, "-o", program,
-         *(of_http() if "bine/http.h" in source else ()), "-L", BUILD, "-lbine", f"-Wl,-rpath,{BUILD}", "-pthread"],
+        [*compiler, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-I", INCLUDE, path,
+         "-o", program, *(of_http() if "bine/http.h" in source else ()), "-L", BUILD, "-lbine",
+         f"-Wl,-rpath,{BUILD}", "-pthread"],
         capture_output=True, text=True)
     if built.returncode:
         return "does not compile: " + built.stderr
@@ -71,12 +78,14 @@ def run(compiler, source, wanted, directory):
 
 def compiles(source, directory):
     """A piece of a program: functions as they are, statements in a function's body."""
-    headers = "#include <bine.h>\n#include <bine/tls.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
+    headers = ("#include <bine.h>\n#include <bine/tls.h>\n#include <stdio.h>\n#include <stdlib.h>\n"
+               "#include <string.h>\n")
     if not re.search(r"^\w.*\)\n\{", source, re.M):
         source = "void piece(void)\n{\n" + source + "}\n"
     path = os.path.join(directory, "piece.c")
     pathlib.Path(path).write_text(headers + source)
-    built = subprocess.run([*COMPILER, "-Wall", "-Werror", "-Wno-unused", "-fsyntax-only", "-I", INCLUDE, path],
+    built = subprocess.run([*COMPILER, "-Wall", "-Werror", "-Wno-unused", "-fsyntax-only", "-I",
+                            INCLUDE, path],
                            capture_output=True, text=True)
     return "does not compile: " + built.stderr if built.returncode else None
 
@@ -86,15 +95,17 @@ def names_in(*directories):
     found = set()
     for directory in directories:
         for path in [*directory.rglob("*.[chS]"), *directory.rglob("*.hpp")]:
-            found |= set(re.findall(r"\bbine_\w+", re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)))
+            found |= set(re.findall(r"\bbine_\w+",
+                                    re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)))
     return found
 
 
 def unknown_names(text, known):
-    """The names of a page that do not exist. A name that ends in _ stands for all that begin so; `_rest` behind a name for one
-    that shares its beginning."""
+    """The names of a page that do not exist. A name that ends in _ stands for all that begin so;
+    `_rest` behind a name for one that shares its beginning."""
     for word in set(re.findall(r"\bbine_\w+", text)):
-        if word not in known and not (word.endswith("_") and any(name.startswith(word) for name in known)):
+        if (word not in known and
+            not (word.endswith("_") and any(name.startswith(word) for name in known))):
             yield word
     for line in text.splitlines():
         for cell in line.split(" | ") if line.startswith("|") else ():
@@ -102,7 +113,8 @@ def unknown_names(text, known):
             for word in re.findall(r"`(bine_\w+|_\w+)\b", cell):
                 if word.startswith("bine_"):
                     base = word
-                elif base and not any(base[:end] + word in known for end in range(len("bine"), len(base) + 1)):
+                elif base and not any(base[:end] + word in known
+                                      for end in range(len("bine"), len(base) + 1)):
                     yield f"{base} ... {word}"
 
 
@@ -113,7 +125,8 @@ def headings(page):
 
 
 def lost_links(page, text):
-    """What a page leads to or names, and is not there. Words in capitals stand for names of the reader's choice."""
+    """What a page leads to or names, and is not there. Words in capitals stand for names of
+    the reader's choice."""
     prose = re.sub(r"```.*?```", "", text, flags=re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", prose):
         if re.match(r"\w+:", target):
@@ -122,16 +135,22 @@ def lost_links(page, text):
         file = page.parent / path if path else page
         if not file.exists() or (heading and heading not in headings(file)):
             yield target
-    for path in re.findall(r"(?<![\w/.-])((?:src|include|python|tests|tools|bench|examples|packaging)/[\w./*-]*[\w*])", prose):
+    for path in re.findall(
+            r"(?<![\w/.-])((?:src|include|python|tests|tools|bench|examples|packaging)"
+            r"/[\w./*-]*[\w*])",
+            prose):
         if not re.search(r"[A-Z]{4}", path) and not list(ROOT.glob(path)):
             yield path
 
 
 def variables():
     """The variables of the environment that the sources read."""
-    for path in [*(ROOT / "src").rglob("*.c"), *(ROOT / "python" / "ext").rglob("*.c"), *(ROOT / "python" / "bine").rglob("*.py")]:
+    for path in [*(ROOT / "src").rglob("*.c"), *(ROOT / "python" / "ext").rglob("*.c"),
+                 *(ROOT / "python" / "bine").rglob("*.py")]:
         text = path.read_text()
-        yield from re.findall(r'getenv\("(BINE_\w+)"\)|environ(?:\.get\(|\[)"(BINE_\w+)"|Setting\[.*\]\("(\w+)"', text)
+        yield from re.findall(
+            r'getenv\("(BINE_\w+)"\)|environ(?:\.get\(|\[)"(BINE_\w+)"|Setting\[.*\]\("(\w+)"',
+            text)
 
 
 def reference(directory, public):
@@ -153,7 +172,8 @@ def main():
     passed = failed = skipped = 0
     public = names_in(pathlib.Path(INCLUDE))
     examples = {path.read_text() for path in (ROOT / "examples").rglob("*.c*")}
-    figures = set(re.findall(r"\bbine_\w+", (ROOT / "packaging" / "grafana" / "bine.json").read_text()))
+    figures = set(re.findall(r"\bbine_\w+",
+                             (ROOT / "packaging" / "grafana" / "bine.json").read_text()))
     public |= figures  # of bine_metrics, as a dashboard asks for them
     everything = public | names_in(ROOT / "src", ROOT / "python")
 
@@ -169,13 +189,15 @@ def main():
             for number, (language, source, wanted) in enumerate(PROGRAM.findall(text)):
                 if any(source in example for example in examples):
                     continue
-                if "bine/http.h" in source and not os.path.exists(f"{BUILD}/src/http/libbine-http.so"):
+                if ("bine/http.h" in source and
+                    not os.path.exists(f"{BUILD}/src/http/libbine-http.so")):
                     continue  # not built: it needs libraries that are not here
                 if language == "cpp" and not CXX:
                     skipped += 1
                     print(f"skip {name}_{number}: no C++ compiler")
                 elif "int main(" in source and "bine" in source:
-                    count(f"{name}_{number}", run(CXX if language == "cpp" else COMPILER, source, wanted or None, directory))
+                    count(f"{name}_{number}", run(CXX if language == "cpp" else COMPILER, source,
+                                                  wanted or None, directory))
                 elif not re.search(r"^\s*\.\.\.$", source, re.M):
                     count(f"{name}_{number}", compiles(source, directory))
             unknown = sorted(unknown_names(text, everything if page.stem in INSIDE else public))
@@ -183,11 +205,15 @@ def main():
             lost = sorted(set(lost_links(page, text)))
             count(f"{name}_links", f"leads nowhere: {lost}" if lost else None)
         mapped = set(re.findall(r"\]\(([^)#]+)", (DOCS / "README.md").read_text()))
-        away = sorted({str(page.relative_to(DOCS)) for page in [*DOCS.glob("*.md"), *DOCS.glob("*/README.md")]} - mapped - {"README.md"})
+        away = sorted({str(page.relative_to(DOCS))
+                       for page in [*DOCS.glob("*.md"), *DOCS.glob("*/README.md")]} - mapped -
+                      {"README.md"})
         count("map", f"does not lead to {away}" if away else None)
         text = (DOCS / "environment.md").read_text()
-        short = {"GEVENTARES" + word for word in re.findall(r"`(_[A-Z_]+)`", text)}  # `GEVENTARES_SERVERS`, `_TIMEOUT` ...
-        unnamed = sorted({name for found in variables() for name in found if name and name not in text} - short)
+        # `GEVENTARES_SERVERS`, `_TIMEOUT` ...
+        short = {"GEVENTARES" + word for word in re.findall(r"`(_[A-Z_]+)`", text)}
+        unnamed = sorted({name for found in variables()
+                          for name in found if name and name not in text} - short)
         count("environment", f"docs/environment.md does not name {unnamed}" if unnamed else None)
         count("reference", reference(directory, public))
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")

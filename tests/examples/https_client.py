@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""examples/https_client against Python's TLS server: pages, and certificates that are refused for one reason each."""
+"""examples/https_client against Python's TLS server: pages, and certificates that are refused
+for one reason each."""
 import http.server
 import os
 import ssl
@@ -20,7 +21,8 @@ def check(name, condition, shown):
 
 
 def certificate(name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                     f"{name}.key", "-out", name, "-days", "2", "-subj", f"/CN={name}", "-addext",
                     "subjectAltName=DNS:localhost"], check=True, capture_output=True)
     with open(f"{name}.key") as key, open(name, "a") as both:
@@ -57,29 +59,34 @@ def serve(own, clients=None):
 
 def fetch(*arguments):
     wrapper = os.environ.get("BINE_TEST_WRAPPER", "").split()
-    return subprocess.run([*wrapper, os.path.join(EXAMPLES, "https_client"), *arguments], capture_output=True, text=True,
-                          timeout=60 * SLOWER)
+    return subprocess.run([*wrapper, os.path.join(EXAMPLES, "https_client"), *arguments],
+                          capture_output=True, text=True, timeout=60 * SLOWER)
 
 
 def main():
     own, other = certificate("own"), certificate("other")
     port = serve(own)
     ran = fetch(f"localhost:{port}", "/", own)
-    check("a_page_is_fetched", ran.returncode == 0 and ran.stdout == "HTTP/1.0 200 OK\n6 bytes\n", ran)
+    check("a_page_is_fetched",
+          ran.returncode == 0 and ran.stdout == "HTTP/1.0 200 OK\n6 bytes\n", ran)
     ran = fetch(f"localhost:{port}", "/large", own)
-    check("a_large_page_is_fetched", ran.returncode == 0 and ran.stdout.endswith("100000 bytes\n"), ran)
+    check("a_large_page_is_fetched",
+          ran.returncode == 0 and ran.stdout.endswith("100000 bytes\n"), ran)
     ran = fetch(f"localhost:{port}", "/endless", own)
-    check("a_page_may_end_with_the_connection", ran.stdout.endswith("6 bytes\n") or "ended" in ran.stderr or
-          "reset" in ran.stderr, ran)  # Python's server does not always announce the end
+    # Python's server does not always announce the end.
+    check("a_page_may_end_with_the_connection",
+          ran.stdout.endswith("6 bytes\n") or "ended" in ran.stderr or "reset" in ran.stderr, ran)
     ran = fetch(f"localhost:{port}", "/", other)
     check("another_authority_is_refused", ran.returncode == 1 and "self" in ran.stderr, ran)
     ran = fetch(f"127.0.0.1:{port}", "/", own)
     check("another_name_is_refused", ran.returncode == 1 and "mismatch" in ran.stderr, ran)
     port = serve(own, other)
     ran = fetch(f"localhost:{port}", "/", own, other)
-    check("a_client_shows_its_certificate", ran.returncode == 0 and ran.stdout.endswith("6 bytes\n"), ran)
+    check("a_client_shows_its_certificate",
+          ran.returncode == 0 and ran.stdout.endswith("6 bytes\n"), ran)
     ran = fetch(f"localhost:{port}", "/", own)
-    check("a_client_without_one_is_told", ran.returncode == 1 and "certificate required" in ran.stderr, ran)
+    check("a_client_without_one_is_told",
+          ran.returncode == 1 and "certificate required" in ran.stderr, ran)
     ran = fetch("localhost")
     check("a_malformed_address_is_explained", ran.returncode == 2 and "no port" in ran.stderr, ran)
     print(f"# {passed} passed, {failed} failed, 0 skipped")

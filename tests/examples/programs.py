@@ -1,4 +1,5 @@
-"""Programs of the cookbook as processes, and peers for them: for tests whose first argument is the folder of the examples."""
+"""Programs of the cookbook as processes, and peers for them: for tests whose first argument is the
+folder of the examples."""
 import contextlib
 import os
 import re
@@ -20,9 +21,11 @@ class Program:
     """A program of the cookbook. One that serves says "NAME: ADDRESS:PORT" first."""
 
     def __init__(self, name, *arguments, files=None, serves=True, stdin=subprocess.DEVNULL):
-        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
-        self.process = subprocess.Popen([*WRAPPER, os.path.join(EXAMPLES, name), *map(str, arguments)], stdin=stdin,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit)
+        limit = ((lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files
+                 else None)
+        self.process = subprocess.Popen([*WRAPPER, os.path.join(EXAMPLES, name),
+                                         *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, preexec_fn=limit)
         if serves:
             self.port = int(re.search(rb"127\.0\.0\.1:(\d+)", self.process.stdout.readline())[1])
 
@@ -46,7 +49,8 @@ class Program:
         if number:
             self.send(number)
         output, errors = (text.decode() for text in self.process.communicate(timeout=LIMIT))
-        assert self.process.returncode == status, f"status {self.process.returncode}: {output[-500:]} {errors[-500:]}"
+        assert self.process.returncode == status, (
+            f"status {self.process.returncode}: {output[-500:]} {errors[-500:]}")
         return output + errors
 
 
@@ -86,7 +90,8 @@ def until(condition, what):
 
 @contextlib.contextmanager
 def peer(behave):
-    """A server on a thread, for programs that go out: behave(connection, number) for each connection. Its port."""
+    """A server on a thread, for programs that go out: behave(connection, number) for each
+    connection. Its port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=300)
     counter = iter(range(1000000))
 
@@ -97,7 +102,8 @@ def peer(behave):
     def accept():
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=one, args=(listener.accept()[0], next(counter)), daemon=True).start()
+                threading.Thread(target=one, args=(listener.accept()[0], next(counter)),
+                                 daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:
@@ -108,7 +114,8 @@ def peer(behave):
 
 
 def main(tests, places):
-    """Run those of the tests, functions by their names, that are wanted. places: the program of each by how its tests' names begin."""
+    """Run those of the tests, functions by their names, that are wanted. places: the program of
+    each by how its tests' names begin."""
     wanted = sys.argv[2:]
     passed = failed = skipped = 0
     for name, test in list(tests.items()):

@@ -20,7 +20,8 @@ class Server:
     """A program that says "NAME: ADDRESS:PORT" once it listens, and is killed at the end."""
 
     def __init__(self, name, *arguments):
-        self.process = subprocess.Popen(program(name, *arguments), stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(program(name, *arguments),
+                                        stdout=subprocess.PIPE, text=True)
         self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.process.stdout.readline())[1])
 
     def __enter__(self):
@@ -66,17 +67,20 @@ def echo_serves_many_at_once():
 def portscan_finds_what_listens():
     with Server("echo", 0) as echo:
         first = max(1, echo.port - 300)
-        ran = subprocess.run(program("portscan", first, echo.port), capture_output=True, text=True, check=True,
-                             timeout=60 * SLOWER)
+        ran = subprocess.run(program("portscan", first, echo.port), capture_output=True, text=True,
+                             check=True, timeout=60 * SLOWER)
         assert f"{echo.port} is open\n" in ran.stdout, ran.stdout
-        assert re.search(rf"^[1-9]\d* of {echo.port - first + 1} ports are open$", ran.stdout, re.M), ran.stdout
-    refused = subprocess.run(program("portscan", 5, 2), capture_output=True, text=True, timeout=60 * SLOWER, check=False)
+        assert re.search(rf"^[1-9]\d* of {echo.port - first + 1} ports are open$", ran.stdout,
+                         re.M), ran.stdout
+    refused = subprocess.run(program("portscan", 5, 2), capture_output=True, text=True,
+                             timeout=60 * SLOWER, check=False)
     assert refused.returncode == 2 and "usage" in refused.stderr
 
 
 def http_answers_and_keeps_the_connection():
     with Server("http", 0) as server, connect(server.port) as connection:
-        for target, status, body in ((b"/", b"200 OK", b"hello, world\n"), (b"/x", b"404 Not Found", b"nothing here\n")) * 2:
+        for target, status, body in ((b"/", b"200 OK", b"hello, world\n"),
+                                     (b"/x", b"404 Not Found", b"nothing here\n")) * 2:
             connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             answer = b""
             while not answer.endswith(b"\r\n\r\n" + body):
@@ -85,17 +89,20 @@ def http_answers_and_keeps_the_connection():
 
 
 def crawl_fetches_each_page_once():
-    ran = subprocess.run(program("crawl"), capture_output=True, text=True, timeout=60 * SLOWER, check=True)
-    assert re.match(r"100 pages, \d+ bytes, 0 failed, by 10 greenlets\nThreads: \d+\n$", ran.stdout), ran.stdout
+    ran = subprocess.run(program("crawl"), capture_output=True, text=True,
+                         timeout=60 * SLOWER, check=True)
+    assert re.match(r"100 pages, \d+ bytes, 0 failed, by 10 greenlets\nThreads: \d+\n$",
+                    ran.stdout), ran.stdout
     if SLOWER == 1:
         assert ran.stdout.endswith("Threads: 1\n"), ran.stdout
 
 
 def main():
     passed = failed = skipped = 0
-    for test in (echo_serves_many_at_once, portscan_finds_what_listens, http_answers_and_keeps_the_connection,
-                 crawl_fetches_each_page_once):
-        needed = {crawl_fetches_each_page_once: "crawl", http_answers_and_keeps_the_connection: "http"}.get(test)
+    for test in (echo_serves_many_at_once, portscan_finds_what_listens,
+                 http_answers_and_keeps_the_connection, crawl_fetches_each_page_once):
+        needed = {crawl_fetches_each_page_once: "crawl",
+                  http_answers_and_keeps_the_connection: "http"}.get(test)
         if needed and not os.path.exists(os.path.join(EXAMPLES, needed)):
             print(f"skip {test.__name__}: {needed} was not built")
             skipped += 1

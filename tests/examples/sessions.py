@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""The tutorial's and the cookbook's pages show programs and sessions at a shell. Both are true: sessions.py PAGES BUILD CC...
+"""The tutorial's and the cookbook's pages show programs and sessions at a shell. Both are true:
+sessions.py PAGES BUILD CC...
 sessions.py PAGES python
 
- - A program that follows a link to a file in an examples/ folder is the text of that file, or a piece of it.
- - A ```console block happens as it is shown: a shell gets each command (a line that begins with "$ ") once all that is shown
-   above it has been printed, and prints what is shown below it. Each command succeeds.
+ - A program that follows a link to a file in an examples/ folder is the text of that
+   file, or a piece of it.
+ - A ```console block happens as it is shown: a shell gets each command (a line that begins with
+   "$ ") once all that is shown above it has been printed, and prints what is shown below it.
+   Each command succeeds.
 
-PAGES: the pages or folders of pages, with commas between. The files that a page links lie in the session's folder, and `cc` and
-`pkg-config bine` find the library of BUILD. Sessions in which `python` is called are for the second form alone, which runs them by its
-own interpreter; the first form does the others, and looks at the programs. What differs from one run to the next is compared by its pattern: addresses of greenlets
-by their order, and ports from 7000 to 7999 stand for free ones. Nothing leaves the machine: an HTTP proxy answers for all
-hosts (see Web). Sessions with a database are done when libraries/servers.py has started PostgreSQL, and no others then."""
+PAGES: the pages or folders of pages, with commas between. The files that a page links lie in the
+session's folder, and `cc` and `pkg-config bine` find the library of BUILD. Sessions in which
+`python` is called are for the second form alone, which runs them by its own interpreter; the first
+form does the others, and looks at the programs. What differs from one run to the next is compared
+by its pattern: addresses of greenlets by their order, and ports from 7000 to 7999 stand for free
+ones. Nothing leaves the machine: an HTTP proxy answers for all hosts (see Web). Sessions with a
+database are done when libraries/servers.py has started PostgreSQL, and no others then."""
 import contextlib
 import os
 import pathlib
@@ -43,8 +48,9 @@ with socket.create_connection((sys.argv[1], sys.argv[2]), {limit}) as peer:
 
 
 class Web:
-    """All hosts there are, as an HTTP proxy. Of each URL that a session shows together with "N bytes" it has a page of N bytes. The
-    pages come in the order of the page's lines, and the first when all have been asked for: so they are asked for at the same time."""
+    """All hosts there are, as an HTTP proxy. Of each URL that a session shows together with "N
+    bytes" it has a page of N bytes. The pages come in the order of the page's lines, and the first
+    when all have been asked for: so they are asked for at the same time."""
 
     def __init__(self, shown):
         self.pages = {}
@@ -67,19 +73,23 @@ class Web:
     def accept(self):
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self.answer, args=(self.listener.accept()[0],), daemon=True).start()
+                threading.Thread(target=self.answer, args=(self.listener.accept()[0],),
+                                 daemon=True).start()
 
     def answer(self, connection):
         with connection, contextlib.suppress(OSError):
             url = connection.recv(65536).decode().split()[1]
             if url not in self.pages:
-                connection.sendall(b"HTTP/1.1 404 Not Here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                connection.sendall(b"HTTP/1.1 404 Not Here\r\nContent-Length: 0\r\n"
+                                   b"Connection: close\r\n\r\n")
                 return
             with self.changed:
                 self.asked.add(url)
                 self.changed.notify_all()
-                self.changed.wait_for(lambda: len(self.asked) == len(self.pages) and self.order[self.served] == url)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % self.pages[url])
+                self.changed.wait_for(lambda: len(self.asked) == len(self.pages) and
+                                      self.order[self.served] == url)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n"
+                               b"\r\n" % self.pages[url])
             connection.sendall(b"x" * self.pages[url])
             connection.recv(1)  # until the reader has it all and closes
             with self.changed:
@@ -100,16 +110,19 @@ def free_ports(text):
 def comparable(text):
     """Letters for addresses, in the order in which they appear; no spaces at line ends."""
     letters = {}
-    text = re.sub(r"0x[0-9a-f]+", lambda match: letters.setdefault(match[0], f"@{len(letters)}"), REPORT.sub("", text))
+    text = re.sub(r"0x[0-9a-f]+", lambda match: letters.setdefault(match[0], f"@{len(letters)}"),
+                  REPORT.sub("", text))
     return [line.rstrip() for line in text.splitlines()]
 
 
 def lacks(block, environment):
-    """The packages of pkg-config's that it uses and that are not here. A shell splits pkg-config's answer at spaces."""
+    """The packages of pkg-config's that it uses and that are not here. A shell splits
+    pkg-config's answer at spaces."""
     wanted = " ".join(re.findall(r"pkg-config --cflags --libs ([\w -]+)", block)).split()
     if wanted and " " in environment.get("PKG_CONFIG_PATH", ""):
         return ["path without spaces"]
-    return [name for name in wanted if subprocess.run(["pkg-config", "--exists", name], env=environment).returncode]
+    return [name for name in wanted
+            if subprocess.run(["pkg-config", "--exists", name], env=environment).returncode]
 
 
 def steps(block):
@@ -130,8 +143,10 @@ class Shell:
         ends, self.told = os.pipe()
         self.ends = os.fdopen(ends, "rb", buffering=0)
         self.output = b""
-        self.process = subprocess.Popen(["bash"], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, pass_fds=[self.told], start_new_session=True)
+        self.process = subprocess.Popen(["bash"], cwd=folder, env=environment,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, pass_fds=[self.told],
+                                        start_new_session=True)
         os.close(self.told)
         self.reading = threading.Thread(target=self.read, daemon=True)
         self.reading.start()
@@ -198,12 +213,15 @@ def install(folder, name, text):
 
 
 def tools(folder, build, compiler):
-    """The environment of a session in C: a compiler like the build's and the library of the build."""
+    """The environment of a session in C: a compiler like the build's and the
+    library of the build."""
     wrapper = os.environ.get("BINE_TEST_WRAPPER", "")
-    compile = f"PATH={shlex.quote(os.environ['PATH'])} " + shlex.join(compiler) + ' -Wall -Wextra -Wno-unused-parameter -Werror "$@"'
+    compile = (f"PATH={shlex.quote(os.environ['PATH'])} " + shlex.join(compiler) +
+               ' -Wall -Wextra -Wno-unused-parameter -Werror "$@"')
     wrap = f"""
 for program; do :; done
-mv "$program" ".$program" && printf '#!/bin/sh\\nexec {wrapper} ./.%s "$@"\\n' "$program" > "$program" && chmod +x "$program"
+mv "$program" ".$program" && printf '#!/bin/sh\\nexec {wrapper} ./.%s "$@"\\n' "$program" \
+> "$program" && chmod +x "$program"
 """ if wrapper else ""
     install(folder, "cc", f"#!/bin/sh\n{compile} || exit\n{wrap}")
     places = ":".join([build, f"{build}/src/tls", f"{build}/src/http"])
@@ -235,9 +253,11 @@ def look_at(page, environment, in_python, count):
                 if ("dbname=" in source) != ("PGPORT" in environment):
                     continue  # of a page whose sessions are for those with PostgreSQL, or without
                 missing = lacks(source, environment)
-                count(f"{name}_{number}", None if missing else happens(source, folder, environment), missing)
+                count(f"{name}_{number}",
+                      None if missing else happens(source, folder, environment), missing)
             elif above and not in_python:
-                count(f"{name}_{number}", differs(source, (page.parent / above[-1]).read_text()) and f"is not the text of {above[-1]}")
+                count(f"{name}_{number}", differs(source, (page.parent / above[-1]).read_text()) and
+                      f"is not the text of {above[-1]}")
 
 
 def main(pages, build, *compiler):
@@ -246,12 +266,15 @@ def main(pages, build, *compiler):
 
     def count(name, trouble, missing=()):
         nonlocal passed, failed, skipped
-        passed, failed, skipped = passed + (not trouble and not missing), failed + bool(trouble), skipped + bool(missing)
-        print(f"FAIL {name}: {trouble}" if trouble else f"skip {name}: no {missing}" if missing else f"ok {name}", flush=True)
+        passed, failed, skipped = (passed + (not trouble and not missing), failed + bool(trouble),
+                                   skipped + bool(missing))
+        print(f"FAIL {name}: {trouble}" if trouble else f"skip {name}: no {missing}" if missing
+              else f"ok {name}", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
         if "BINE_POSTGRES_PORT" in os.environ:
-            os.environ.update(PGHOST="127.0.0.1", PGPORT=os.environ["BINE_POSTGRES_PORT"], PGUSER="bine")
+            os.environ.update(PGHOST="127.0.0.1", PGPORT=os.environ["BINE_POSTGRES_PORT"],
+                              PGUSER="bine")
         environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}")
         install(folder, "nc", NC.format(python=sys.executable, limit=LIMIT))
         if in_python:

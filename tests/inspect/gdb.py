@@ -17,9 +17,11 @@ def gdb(arguments: list[str], *commands: str) -> str:
     if not shutil.which("gdb"):
         raise looking.Skip("there is no gdb")
     sets = ["set debuginfod enabled off", "set pagination off", f"source {SCRIPT}"]
-    done = subprocess.run(["gdb", "-nx", "-batch", *arguments, *(word for command in [*sets, *commands] for word in ("-ex", command))],
+    done = subprocess.run(["gdb", "-nx", "-batch", *arguments,
+                           *(word for command in [*sets, *commands] for word in ("-ex", command))],
                           capture_output=True, text=True, timeout=looking.LIMIT, check=False)
-    if "Python scripting is not supported" in done.stderr or "ptrace: Operation not permitted" in done.stderr:
+    if ("Python scripting is not supported" in done.stderr or
+        "ptrace: Operation not permitted" in done.stderr):
         raise looking.Skip("this gdb cannot do it")
     return done.stdout + done.stderr
 
@@ -28,9 +30,11 @@ def check(look: list[str], target: object, names: tuple[str, str]) -> None:
     found = by_name(ps(target))
     sleeper, root = (found[name]["id"] for name in names)
     listed = gdb(look, "bine greenlets")
-    assert re.search(rf"^{re.escape(sleeper)} +parked +sleep 0 +{re.escape(names[0])}", listed, re.M), listed
+    assert re.search(rf"^{re.escape(sleeper)} +parked +sleep 0 +{re.escape(names[0])}",
+                     listed, re.M), listed
     trace = gdb(look, f"bine bt {sleeper}")
-    assert re.search(r"bine_park.*\n(#.*\n)*#\d+ .*sleeper.*\n(#.*\n)*#\d+ .*run_entry", trace), trace
+    assert re.search(r"bine_park.*\n(#.*\n)*#\d+ .*sleeper.*\n(#.*\n)*#\d+ .*run_entry",
+                     trace), trace
     everything = gdb(look, "bine bt all")
     assert "sleeper" in everything, everything
     assert "main" in everything, everything
@@ -63,7 +67,8 @@ def a_program_without_symbols() -> None:
             sleeper = by_name(ps(pid))["sleeper(5)"]["id"]
             trace = gdb(["-p", str(pid)], "bine greenlets", f"bine bt {sleeper}")
             assert "sleeper(5)" in trace, trace
-            assert len(re.findall(r"^#\d+ ", trace.split(f"{sleeper} sleeper(5): parked")[1], re.M)) >= 4, trace
+            assert len(re.findall(r"^#\d+ ", trace.split(f"{sleeper} sleeper(5): parked")[1],
+                                  re.M)) >= 4, trace
 
 
 @test
@@ -77,9 +82,10 @@ def gdb_loads_it_with_the_library() -> None:
         with subject(settings={"LD_LIBRARY_PATH": folder}) as pid:
             if not shutil.which("gdb"):
                 raise looking.Skip("there is no gdb")
-            done = subprocess.run(["gdb", "-nx", "-batch", "-iex", f"add-auto-load-safe-path {folder}", "-p", str(pid),
-                                   "-ex", "bine greenlets"],
-                                  capture_output=True, text=True, timeout=looking.LIMIT, check=False)
+            done = subprocess.run(["gdb", "-nx", "-batch", "-iex",
+                                   f"add-auto-load-safe-path {folder}", "-p", str(pid),
+                                   "-ex", "bine greenlets"], capture_output=True, text=True,
+                                  timeout=looking.LIMIT, check=False)
             assert "sleeper(5)" in done.stdout, done.stdout + done.stderr
 
 

@@ -8,7 +8,8 @@ from looking import bine, ps, subject, test
 @test
 def only_what_nothing_can_reach_is_a_leak() -> None:
     with subject("leak") as pid:
-        lost = [greenlet["id"] for greenlet in ps(pid)["greenlets"] if greenlet.get("name") == "lost"]
+        lost = [greenlet["id"]
+                for greenlet in ps(pid)["greenlets"] if greenlet.get("name") == "lost"]
         text = bine("leaks", pid)
         told = [id for id in lost if f"{id} lost  in wait for event" in text]
         assert len(lost) == 8

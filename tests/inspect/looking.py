@@ -1,7 +1,8 @@
-"""What the tests of looking inside share: programs in known states, the command, and how a test ends.
+"""What the tests of looking inside share: programs in known states, the command,
+and how a test ends.
 
-A test is a function in a file that ends with `looking.main(__doc__)`. The file's arguments are the command and the
-subject programs.
+A test is a function in a file that ends with `looking.main(__doc__)`. The file's arguments are the
+command and the subject programs.
 """
 
 import contextlib
@@ -33,16 +34,19 @@ def test(function: Callable[[], None]) -> Callable[[], None]:
 
 def bine(*arguments: object, status: int = 0) -> str:
     """What the command prints. With another status than 0: what it says on standard error."""
-    done = subprocess.run([BINE, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, check=False)
+    done = subprocess.run([BINE, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=LIMIT, check=False)
     assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
     return done.stderr if status else done.stdout
 
 
 @contextlib.contextmanager
-def subject(*arguments: str, program: str = SUBJECT, settings: dict[str, str] | None = None) -> Iterator[int]:
+def subject(*arguments: str, program: str = SUBJECT,
+            settings: dict[str, str] | None = None) -> Iterator[int]:
     """The process's number, once it is in the state that it was asked for."""
     environment = os.environ | {"BINE_DEADLOCK_DUMP": "0"} | (settings or {})
-    with subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=environment) as process:
         try:
             assert process.stdout
             assert process.stdout.readline() == b"ready\n"
@@ -57,7 +61,8 @@ def core(*arguments: str, program: str = SUBJECT) -> Iterator[str]:
     """A core file of a process that has aborted."""
     with tempfile.TemporaryDirectory() as folder:
         resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
-        subprocess.run([program, *(arguments or ("crash",))], cwd=folder, timeout=LIMIT, check=False)
+        subprocess.run([program, *(arguments or ("crash",))], cwd=folder,
+                       timeout=LIMIT, check=False)
         files = list(pathlib.Path(folder).iterdir())
         if not files:
             raise Skip("this machine leaves no core files")
@@ -82,7 +87,9 @@ def eventually(condition: Callable[[], bool]) -> None:
 def continues(pid: int) -> None:
     """The process is not stopped, and nothing traces it."""
     for task in os.listdir(f"/proc/{pid}/task"):
-        status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/task/{task}/status").read().splitlines() if ":\t" in line)
+        status = dict(line.split(":\t", 1)
+                      for line in open(f"/proc/{pid}/task/{task}/status").read().splitlines()
+                      if ":\t" in line)
         assert status["TracerPid"] == "0", status["TracerPid"]
         assert status["State"][0] not in "tT", status["State"]
 

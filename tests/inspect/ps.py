@@ -65,7 +65,8 @@ def a_pages_memory_is_not_made_by_looking() -> None:
     with subject() as pid:
         first = ps(pid)
         second = ps(pid)
-        water = [[greenlet.get("stack_high_water") for greenlet in look["greenlets"]] for look in (first, second)]
+        water = [[greenlet.get("stack_high_water") for greenlet in look["greenlets"]]
+                 for look in (first, second)]
         assert water[0] == water[1]
         assert max(size for size in water[0] if size) < 65536
 
@@ -83,10 +84,12 @@ def the_table_has_no_control_characters() -> None:
 def filters_choose_and_sort_orders() -> None:
     with subject() as pid:
         assert {greenlet["state"] for greenlet in ps("--state", "new", pid)["greenlets"]} == {"new"}
-        assert {greenlet["verb"] for greenlet in ps("--verb", "recv", pid)["greenlets"]} == {"recv fd"}
+        assert {greenlet["verb"]
+                for greenlet in ps("--verb", "recv", pid)["greenlets"]} == {"recv fd"}
         names = [greenlet["name"] for greenlet in ps("--sort", "name", pid)["greenlets"]]
         assert names == sorted(names)
-        until = [greenlet.get("until_seconds", 1e9) for greenlet in ps("--sort", "until", pid)["greenlets"]]
+        until = [greenlet.get("until_seconds", 1e9)
+                 for greenlet in ps("--sort", "until", pid)["greenlets"]]
         assert until == sorted(until)
 
 
@@ -100,7 +103,8 @@ def ages_are_known_where_they_are_recorded() -> None:
             assert greenlet.get("since_seconds", 0) >= 0
         assert not ps("--older", "1h", pid)["greenlets"]
         assert len(ps("--older", "0.000001s", pid)["greenlets"]) == 13
-        ages = [greenlet["since_seconds"] for greenlet in ps("--sort", "age", "--state", "parked", pid)["greenlets"]]
+        ages = [greenlet["since_seconds"]
+                for greenlet in ps("--sort", "age", "--state", "parked", pid)["greenlets"]]
         assert ages == sorted(ages, reverse=True)
     with subject() as pid:
         assert not ps("--older", "1us", pid)["greenlets"]
@@ -165,8 +169,8 @@ def another_users_process_is_not_permitted() -> None:
         command = folder + "/bine"
         os.chmod(folder, 0o755)
         subprocess.run(["cp", looking.BINE, command], check=True)
-        done = subprocess.run([command, "ps", str(pid)], user=65534, group=65534, extra_groups=[], capture_output=True,
-                              text=True, check=False)
+        done = subprocess.run([command, "ps", str(pid)], user=65534, group=65534, extra_groups=[],
+                              capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "not permitted" in done.stderr, done.stderr
 

@@ -36,7 +36,8 @@ def in_order(names: list[str], wanted: list[str]) -> bool:
 def check_sleeper(group: dict) -> None:
     assert group["complete"], group
     assert group["verb"] == "sleep"
-    assert {"bine_park", "park_with_care"} & set(functions(group)), functions(group)  # the compiler may join the two
+    # The compiler may join the two.
+    assert {"bine_park", "park_with_care"} & set(functions(group)), functions(group)
     assert in_order(functions(group), ["sleeper", "bine_greenlet_enter"]), functions(group)
     (frame,) = (frame for frame in group["frames"] if frame.get("function") == "sleeper")
     assert frame["file"].endswith("subject.c"), frame

@@ -15,11 +15,13 @@ import looking
 from looking import BINE, STATIC_SUBJECT, SUBJECT, bine, core, eventually, subject, test
 
 HUB = re.compile(
-    r" *(?P<hub>\d+) (?P<thread>\d+) +(?P<cpu>\S+) +(?P<busy>\S+) +(?P<ready>\d+) +(?P<median>\S+) +(?P<most>\S+)"
+    r" *(?P<hub>\d+) (?P<thread>\d+) +(?P<cpu>\S+) +(?P<busy>\S+) +(?P<ready>\d+) +(?P<median>\S+) "
+    r"+(?P<most>\S+)"
     r" +(?P<switches>\d+) +(?P<turns>\d+) +(?P<greenlets>\d+) (?P<longest>.*)"
 )
 GREENLET = re.compile(
-    r"(?P<id>\S+) +(?P<state>new|running|ready|parked|ended) +(?P<runs>\S+) +(?P<cpu>\S+) +(?P<since>\S+) (?P<name>.{25}) (?P<wait>.+)"
+    r"(?P<id>\S+) +(?P<state>new|running|ready|parked|ended) +(?P<runs>\S+) +(?P<cpu>\S+) "
+    r"+(?P<since>\S+) (?P<name>.{25}) (?P<wait>.+)"
 )
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1}
 
@@ -53,7 +55,7 @@ def seconds(text: str) -> float:
     return float(number) * UNITS[unit]
 
 
-# ---- as text ------------------------------------------------------------------------------------------------------------
+# ---- as text -------------------------------------------------------------------------------------
 
 
 @test
@@ -77,7 +79,8 @@ def a_greenlet_that_computes_is_seen_running_with_the_processor() -> None:
     with subject("spin") as pid:
         look = once("--interval", "500ms", pid)
         first = look.rows[0]
-        assert (first["name"], first["state"], first["runs"]) == ("spinner", "running", "100%"), look.text
+        assert (first["name"], first["state"],
+                first["runs"]) == ("spinner", "running", "100%"), look.text
         assert percent(first["cpu"]) > 50, look.text
         (hub,) = look.hubs
         assert hub["busy"] == "100%" and hub["switches"] == "0", look.text
@@ -110,7 +113,8 @@ def the_ready_delay_is_the_length_of_the_queue_over_its_rate() -> None:
 @test
 def the_offload_pools_calls_are_counted() -> None:
     with subject("pool", "5", settings={"BINE_OFFLOAD_THREADS": "2"}) as pid:
-        assert "offload pool: 2 threads, 2 calls run, 3 wait for a thread\n" in once("--interval", "50ms", pid).text
+        assert ("offload pool: 2 threads, 2 calls run, 3 wait for a thread\n" in
+                once("--interval", "50ms", pid).text)
 
 
 @test
@@ -119,7 +123,8 @@ def rows_are_sorted_chosen_and_counted() -> None:
         look = once("--interval", "50ms", "--sort", "name", pid)
         names = [row["name"] for row in look.rows]
         assert names == sorted(names) and len(names) == 7, look.text
-        assert [row["name"] for row in once("--interval", "50ms", "--verb", "read", pid).rows] == ["root"]
+        assert [row["name"]
+                for row in once("--interval", "50ms", "--verb", "read", pid).rows] == ["root"]
         assert len(once("--interval", "50ms", "--state", "parked", "--rows", "2", pid).rows) == 2
         assert "and 5 more" in once("--interval", "50ms", "--rows", "2", pid).text
         waits = [row["wait"] for row in once("--interval", "50ms", "--sort", "waits", pid).rows]
@@ -144,7 +149,8 @@ def greenlets_that_come_and_go_are_shown_while_the_process_runs() -> None:
     with subject("busy") as pid:
         look = once("--interval", "300ms", "--rows", "10000", pid)
         assert look.row("asleep") and look.row("root"), look.text
-        assert any(row["name"] == "brief(0)" and percent(row["runs"]) > 0 for row in look.rows), look.text
+        assert any(row["name"] == "brief(0)" and percent(row["runs"]) > 0
+                   for row in look.rows), look.text
         looking.continues(pid)
 
 
@@ -160,7 +166,8 @@ def what_cannot_be_looked_at_is_refused_in_a_sentence() -> None:
     with core() as file:
         assert "bine ps shows a core" in bine("top", "--once", file, status=1)
     with subject() as pid:
-        done = subprocess.run([BINE, "top", str(pid)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run([BINE, "top", str(pid)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
         assert done.returncode == 2 and "--once" in done.stderr, done
         assert not done.stdout
 
@@ -169,16 +176,18 @@ def what_cannot_be_looked_at_is_refused_in_a_sentence() -> None:
 def a_process_that_ends_ends_it_with_a_sentence() -> None:
     with subprocess.Popen([SUBJECT, "spin"], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
-        with subprocess.Popen([BINE, "top", "--once", "--interval", "10min", str(process.pid)], stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True) as top:
-            eventually(lambda: "pidfd" in str([os.readlink(f"/proc/{top.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{top.pid}/fd")]))
+        with subprocess.Popen([BINE, "top", "--once", "--interval", "10min", str(process.pid)],
+                              stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as top:
+            eventually(lambda: "pidfd" in str([os.readlink(f"/proc/{top.pid}/fd/{fd}")
+                                               for fd in os.listdir(f"/proc/{top.pid}/fd")]))
             process.kill()
             process.wait()
             out, said = top.communicate(timeout=looking.LIMIT)
-            assert (top.returncode, out, said) == (1, "", f"bine: process {process.pid} has ended\n")
+            assert (top.returncode, out, said) == (1, "",
+                                                   f"bine: process {process.pid} has ended\n")
 
 
-# ---- in a terminal ------------------------------------------------------------------------------------------------------
+# ---- in a terminal -------------------------------------------------------------------------------
 
 
 class Terminal:
@@ -186,7 +195,8 @@ class Terminal:
         self.socket = socket
 
     def tmux(self, *arguments: object) -> str:
-        done = subprocess.run(["tmux", "-u", "-f", "/dev/null", "-S", self.socket, *map(str, arguments)], capture_output=True,
+        done = subprocess.run(["tmux", "-u", "-f", "/dev/null", "-S", self.socket,
+                               *map(str, arguments)], capture_output=True,
                               text=True, timeout=looking.LIMIT, check=False)
         assert done.returncode == 0, (arguments, done.stderr)
         return done.stdout
@@ -208,19 +218,23 @@ class Terminal:
         return screen
 
     def await_last_line(self, height: int, text: str) -> None:
-        eventually(lambda: any(text in line for line in self.screen().splitlines()[height - 1 : height]))
+        eventually(lambda: any(text in line
+                               for line in self.screen().splitlines()[height - 1 : height]))
 
     def is_in_order(self) -> None:
         """The shell's screen is back, with its cursor, and the terminal echoes lines."""
-        eventually(lambda: self.tmux("display-message", "-p", "-t", "top", "#{alternate_on}#{cursor_flag}") == "01\n")
+        eventually(lambda: self.tmux("display-message", "-p", "-t", "top",
+                                     "#{alternate_on}#{cursor_flag}") == "01\n")
         self.type("stty -a\n")
         settings = self.await_text("isig", "icanon", "echo ", "onlcr")
         assert not re.search("-(isig|icanon|echo|onlcr) ", settings), settings
 
 
 @contextlib.contextmanager
-def terminal(*arguments: object, width: int = 110, height: int = 30, term: str = "") -> Iterator[Terminal]:
-    """A shell that has begun `bine top ARGUMENTS` in a terminal. It tells the exit status afterwards."""
+def terminal(*arguments: object, width: int = 110, height: int = 30,
+             term: str = "") -> Iterator[Terminal]:
+    """A shell that has begun `bine top ARGUMENTS` in a terminal. It tells the exit
+    status afterwards."""
     if not shutil.which("tmux"):
         raise looking.Skip("there is no tmux here")
     with tempfile.TemporaryDirectory() as folder:
@@ -228,12 +242,14 @@ def terminal(*arguments: object, width: int = 110, height: int = 30, term: str =
         # ncurses does not free what it has allocated for a terminal that it then does not know.
         unknown = f"TERM={term} LSAN_OPTIONS=exitcode=0 " if term else ""
         command = f"{unknown}{shlex.join([BINE, 'top', *map(str, arguments)])}; echo status $?"
-        shown.tmux("new-session", "-d", "-s", "top", "-x", width, "-y", height, "env", "PS1=$ ", "LC_ALL=C.UTF-8", "ENV=", "sh")
+        shown.tmux("new-session", "-d", "-s", "top", "-x", width, "-y", height, "env", "PS1=$ ",
+                   "LC_ALL=C.UTF-8", "ENV=", "sh")
         try:
             shown.type(command + "\n")
             yield shown
         finally:
-            subprocess.run(["tmux", "-S", shown.socket, "kill-server"], check=False, stderr=subprocess.DEVNULL)
+            subprocess.run(["tmux", "-S", shown.socket, "kill-server"], check=False,
+                           stderr=subprocess.DEVNULL)
 
 
 def top_process(shown: Terminal) -> int:
@@ -282,7 +298,8 @@ def the_screen_is_refreshed_and_resized() -> None:
             shown.tmux("resize-window", "-t", "top", "-x", width, "-y", height)
             if width >= 40:
                 shown.await_last_line(height, "sorted by")
-                assert all(len(line) <= width for line in shown.await_text("sorted by", "HUB").splitlines())
+                assert all(len(line) <= width
+                           for line in shown.await_text("sorted by", "HUB").splitlines())
         shown.press("Down", "End", "PPage", "Home", "NPage", "q")
         shown.await_text("status 0")
         shown.is_in_order()
@@ -332,7 +349,8 @@ def the_end_of_the_process_ends_it_and_is_told() -> None:
 
 @test
 def a_process_that_becomes_another_program_ends_it_with_a_sentence() -> None:
-    with subprocess.Popen([SUBJECT, "become"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([SUBJECT, "become"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout and process.stdout.readline() == b"ready\n"
         with terminal(process.pid) as shown:
             shown.await_text("asleep")
@@ -384,7 +402,8 @@ def a_hundred_thousand_greenlets_fit_in_a_terminal() -> None:
         shown.press("/")
         shown.type("0x18690")
         shown.press("Enter")
-        eventually(lambda: "sleeper(0x18690)" in shown.screen() and "sleeper(0x1868f)" not in shown.screen())
+        eventually(lambda: "sleeper(0x18690)" in shown.screen() and
+                   "sleeper(0x1868f)" not in shown.screen())
         shown.press("q")
         shown.await_text("status 0")
 

@@ -23,11 +23,13 @@ def a_waiter_has_an_edge_to_the_holder() -> None:
         look = waits(pid)
         assert (found["locker"], found["holder"]) in edges(look)
         assert (found["joiner"], found["sleeper(5)"]) in edges(look)
-        assert found["waiter of several"] not in {one for one, _ in edges(look)}, "any of several ends its wait"
+        assert found["waiter of several"] not in {one for one, _ in edges(look)}, (
+            "any of several ends its wait")
         assert look["deadlocks"] == []
         text = bine("waits", pid)
         assert "deadlock" not in text
-        holder = text.splitlines().index(next(line for line in text.splitlines() if line.startswith(found["holder"])))
+        holder = text.splitlines().index(next(line for line in text.splitlines()
+                                              if line.startswith(found["holder"])))
         assert text.splitlines()[holder + 1].startswith("    " + found["locker"] + " locker")
 
 

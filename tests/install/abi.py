@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Programs that were compiled for the last release run with the libraries of this one.
 
-Arguments: the source directory, then the shared libraries. The dumps of packaging/abi are compared by abidiff with what
-the headers and version scripts say now: a struct that changes its layout, a function that changes its arguments or goes,
-a version node or a soname that changes. New functions are no change. `make abi` (--renew) writes the dumps anew.
+Arguments: the source directory, then the shared libraries. The dumps of packaging/abi are compared
+by abidiff with what the headers and version scripts say now: a struct that changes its layout, a
+function that changes its arguments or goes, a version node or a soname that changes. New functions
+are no change. `make abi` (--renew) writes the dumps anew.
 
-What is dumped are not the libraries but stubs: each public function with an empty body, linked by the version script and
-with the soname of the library. So private structs are not in the dumps, and neither the compiler's options nor the names
-of sources count.
+What is dumped are not the libraries but stubs: each public function with an empty body, linked by
+the version script and with the soname of the library. So private structs are not in the dumps, and
+neither the compiler's options nor the names of sources count.
 """
 
 import re
@@ -17,7 +18,8 @@ import sys
 import tempfile
 from xml.etree import ElementTree
 
-from declarations import ATTRIBUTE, SCRIPTS, c_headers, declared_for, declared_in_c, library_name, run
+from declarations import (ATTRIBUTE, SCRIPTS, c_headers, declared_for, declared_in_c,
+                          library_name, run)
 
 
 def soname(library: str) -> str:
@@ -34,13 +36,15 @@ def stub(top: str, library: str, functions: dict[str, str], place: str) -> str:
         for declaration in functions.values():
             file.write(f"{ATTRIBUTE.sub('', declaration)}\n{{\n    __builtin_trap();\n}}\n")
     # No path of this machine goes into the dump.
-    run("cc", "-std=gnu11", "-w", "-g", "-O0", "-fPIC", "-shared", "-nostdlib", f"-ffile-prefix-map={place}=.", f"-I{top}/include",
-        f"{place}/{name}.c", "-o", path, f"-Wl,--version-script={top}/{SCRIPTS[name]}", f"-Wl,-soname,{soname(library)}")
+    run("cc", "-std=gnu11", "-w", "-g", "-O0", "-fPIC", "-shared", "-nostdlib",
+        f"-ffile-prefix-map={place}=.", f"-I{top}/include", f"{place}/{name}.c", "-o", path,
+        f"-Wl,--version-script={top}/{SCRIPTS[name]}", f"-Wl,-soname,{soname(library)}")
     return path
 
 
 def slim(path: str) -> None:
-    """Keep the names alone of types from elsewhere, such as libc's: they differ between its releases."""
+    """Keep the names alone of types from elsewhere, such as libc's: they differ
+    between its releases."""
     tree = ElementTree.parse(path)
     root = tree.getroot()
     for parent in root.iter("abi-instr"):
@@ -52,7 +56,8 @@ def slim(path: str) -> None:
                 kind.text = None
                 kind.set("is-declaration-only", "yes")
     while True:
-        used = {value for element in root.iter() for name, value in element.items() if name.endswith("type-id")}
+        used = {value for element in root.iter()
+                for name, value in element.items() if name.endswith("type-id")}
         unused = [(parent, element) for parent in root.iter("abi-instr") for element in parent
                   if element.get("id") and element.get("id") not in used]
         if not unused:
@@ -64,8 +69,9 @@ def slim(path: str) -> None:
 
 
 def dump(top: str, path: str, out: str) -> None:
-    run("abidw", "--exported-interfaces-only", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--no-elf-needed",
-        "--no-write-default-sizes", "--no-parameter-names", "--no-architecture", "--out-file", out, path)
+    run("abidw", "--exported-interfaces-only", "--no-corpus-path", "--no-comp-dir-path",
+        "--no-show-locs", "--no-elf-needed", "--no-write-default-sizes", "--no-parameter-names",
+        "--no-architecture", "--out-file", out, path)
     slim(out)
 
 
@@ -87,7 +93,8 @@ def main() -> int:
             if renew:
                 shutil.copy(now, kept)
                 continue
-            done = subprocess.run(["abidiff", "--no-added-syms", kept, now], capture_output=True, text=True)
+            done = subprocess.run(["abidiff", "--no-added-syms", kept, now],
+                                  capture_output=True, text=True)
             word = name.replace("-", "_")
             if done.returncode == 0:
                 print(f"ok {word}_runs_programs_of_the_last_release")

@@ -7,7 +7,8 @@ import subprocess
 
 # The headers that belong to a library of their own; all others are libbine's.
 OWN_HEADERS = {"libbine-tls": ["bine/tls.h"], "libbine-http": ["bine/http.h"]}
-SCRIPTS = {"libbine": "src/bine.map", "libbine-tls": "src/tls/bine-tls.map", "libbine-http": "src/http/bine-http.map"}
+SCRIPTS = {"libbine": "src/bine.map", "libbine-tls": "src/tls/bine-tls.map",
+           "libbine-http": "src/http/bine-http.map"}
 ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\)")
 VISIBLE = 'visibility("default")'
 
@@ -22,7 +23,8 @@ def preprocessed(include: str, language: str, headers: list[str]) -> dict[str, s
     source = "".join(f"#include <{header}>\n" for header in headers)
     texts: dict[str, str] = {}
     name = ""
-    for line in run(*compiler, "-E", "-x", language, f"-I{include}", "-", given=source).splitlines():
+    for line in run(*compiler, "-E", "-x", language, f"-I{include}", "-",
+                    given=source).splitlines():
         marker = re.match(r'# \d+ "(.*?)"', line)
         if marker:
             name = marker.group(1)
@@ -41,7 +43,8 @@ def statements(text: str) -> list[str]:
         elif piece == "}":
             depth -= 1
             # A function's body ends its declaration; a struct's or an initialiser's does not.
-            if depth == 0 and ")" in found[-1] and "=" not in found[-1] and "typedef" not in found[-1]:
+            if (depth == 0 and ")" in found[-1] and "=" not in found[-1] and
+                "typedef" not in found[-1]):
                 found.append("")
         elif depth == 0 and piece == ";":
             found.append("")
@@ -60,7 +63,8 @@ def function_name(statement: str) -> str | None:
 
 
 def c_headers(include: str) -> list[str]:
-    return [os.path.relpath(path, include) for path in sorted(glob.glob(f"{include}/**/*.h", recursive=True))]
+    return [os.path.relpath(path, include)
+            for path in sorted(glob.glob(f"{include}/**/*.h", recursive=True))]
 
 
 def declared_in_c(include: str) -> dict[str, dict[str, str]]:

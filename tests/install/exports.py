@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The libraries export what the public headers declare, and nothing else.
 
-Arguments: the source directory, then the shared libraries. For each library the exported symbols are compared with the
-headers as C and as C++ sees them, with the version script, and with the symbols file of the Debian package.
+Arguments: the source directory, then the shared libraries. For each library the exported symbols
+are compared with the headers as C and as C++ sees them, with the version script, and with the
+symbols file of the Debian package.
 """
 
 import os
@@ -59,8 +60,8 @@ def main() -> int:
         symbols = exported(library)
         everything |= set(symbols)
         word = name.replace("-", "_")
-        check(f"{word}_exports_what_its_headers_declare", declared - set(symbols), set(symbols) - declared,
-              ("declared but not exported", "exported but not declared"))
+        check(f"{word}_exports_what_its_headers_declare", declared - set(symbols),
+              set(symbols) - declared, ("declared but not exported", "exported but not declared"))
         versions = versioned(symbols)
         script = versioned(in_script(os.path.join(top, SCRIPTS[name])))
         check(f"{word}_has_the_versions_of_its_script", script - versions, versions - script,
@@ -71,7 +72,8 @@ def main() -> int:
     cxx = declared_in_cxx(include)
     if len(libraries) == len(SCRIPTS):
         check("cxx_sees_functions_that_are_exported", cxx - everything, set(), ("not exported", ""))
-        check("c_and_cxx_see_the_same_functions", set().union(*by_file.values()) - cxx, set(), ("not visible", ""))
+        check("c_and_cxx_see_the_same_functions", set().union(*by_file.values()) - cxx, set(),
+              ("not visible", ""))
     return 1 if failures else 0
 
 

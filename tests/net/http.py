@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The cookbook's HTTP server against a client that knows the rules, and some that do not: http.py EXAMPLES_DIRECTORY.
+"""The cookbook's HTTP server against a client that knows the rules, and some that do not:
+http.py EXAMPLES_DIRECTORY.
 
 Prints one line per test, as test programs do; exit status 77: the example was not built.
 """
@@ -49,7 +50,8 @@ def answers_pipelined_requests_in_order(port):
     last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = talk(port, REQUEST * 300 + last)
     assert answer.count(b"HTTP/1.1 200 OK") == 300, answer.count(b"200 OK")
-    assert answer.count(b"HTTP/1.1 404") == 1 and answer.rfind(b"200 OK") < answer.find(b"404"), answer[-300:]
+    assert (answer.count(b"HTTP/1.1 404") == 1 and
+            answer.rfind(b"200 OK") < answer.find(b"404")), answer[-300:]
 
 
 def takes_requests_in_pieces(port):
@@ -65,17 +67,21 @@ def refuses_what_is_too_large(port):
                             (414, b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n"),
                             (413, HEAD + b"Content-Length: 2000000\r\n\r\n" + b"x" * 2000000)):
         answer = talk(port, request)
-        assert answer.startswith(b"HTTP/1.1 %d" % status) and b"Connection: close" in answer, (status, answer)
+        assert (answer.startswith(b"HTTP/1.1 %d" % status) and
+                b"Connection: close" in answer), (status, answer)
 
 
 def takes_what_is_just_small_enough(port):
-    assert talk(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"A: x\r\n" * 1300 + b"\r\n").startswith(b"HTTP/1.1 200")
-    assert talk(port, b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
-                + b"x" * 1000000).startswith(b"HTTP/1.1 200")
+    assert talk(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"A: x\r\n" * 1300 +
+                b"\r\n").startswith(b"HTTP/1.1 200")
+    assert talk(port,
+                b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n"
+                b"\r\n" + b"x" * 1000000).startswith(b"HTTP/1.1 200")
 
 
 def closes_when_asked_to(port):
-    for request in (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+    for request in (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                    b"GET / HTTP/1.0\r\n\r\n"):
         answer = talk(port, request)  # until it closes
         assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"hello, world\n"), answer
 
@@ -96,8 +102,10 @@ NO_REQUESTS = {
     "an endless length": HEAD + b"Content-Length: 18446744073709551620\r\n\r\nabcd",
     "another coding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "two codings": HEAD + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
-    "chunked twice": HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunks in HTTP/1.0": b"POST /a HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": HEAD +
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST /a HTTP/1.0\r\nConnection: keep-alive\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a control character": HEAD + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     "space before the colon": HEAD + b"Content-Length : 4\r\n\r\nabcd",
     "a folded line": HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
@@ -122,10 +130,12 @@ NO_REQUESTS = {
     "two empty lines before": b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a bare line feed before": b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "bytes of other character sets in the target": b"GET /\xe9 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a space behind a chunk's size": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n",
+    "a space behind a chunk's size": HEAD +
+        b"Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n",
     "line feeds alone around a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n",
     "NUL in a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: \0\r\n\r\n",
-    "a length in a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 4\r\n\r\n",
+    "a length in a trailer": HEAD +
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 4\r\n\r\n",
     "no colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
 }
 
@@ -134,13 +144,15 @@ def hazard_92_refuses_what_others_may_read_differently(port):
     for what, request in NO_REQUESTS.items():
         answer = talk(port, request + REQUEST)
         status = {"a tunnel": 501, "no version": 505}.get(what, 400)
-        assert answer.startswith(b"HTTP/1.1 %d" % status) and answer.count(b"HTTP/1.1") == 1, (what, answer)
+        assert (answer.startswith(b"HTTP/1.1 %d" % status) and
+                answer.count(b"HTTP/1.1") == 1), (what, answer)
 
 
 def hazard_92_takes_chunks_and_lengths_that_are_right(port):
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive , Close\r\n\r\n"
     body = b"4\r\nabcd\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n"
-    for request in (HEAD + b"Transfer-Encoding: Chunked\r\n\r\n" + body, HEAD + b"Content-Length: \t 4 \r\n\r\nabcd",
+    for request in (HEAD + b"Transfer-Encoding: Chunked\r\n\r\n" + body,
+                    HEAD + b"Content-Length: \t 4 \r\n\r\nabcd",
                     b"\r\n" + HEAD + b"X: \xe9\r\n\r\n"):
         answer = talk(port, request + last)
         assert answer.count(b"HTTP/1.1 404") == 1 and answer.count(b"HTTP/1.1 200") == 1, answer
@@ -200,8 +212,9 @@ def cuts_off_who_does_so_behind_a_whole_request(port):
 
 def cuts_off_who_takes_no_answers(port):
     with socket.socket() as slow:
-        # Before it connects: the kernel has promised more room by then, drops what comes beyond the
-        # smaller buffer, acknowledgements and the reset with it, and waits ever longer to try again.
+        # Before it connects: the kernel has promised more room by then, drops what comes
+        # beyond the smaller buffer, acknowledgements and the reset with it, and waits ever
+        # longer to try again.
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.settimeout(30)
         slow.connect(("127.0.0.1", port))
@@ -238,17 +251,20 @@ def does_not_cut_off_who_always_has_a_request_under_way(port):
 def bears_a_load(port):
     wrk = shutil.which("wrk")
     assert wrk, "wrk is missing"
-    ran = subprocess.run([wrk, "-t2", "-c64", "-d2s", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([wrk, "-t2", "-c64", "-d2s", f"http://127.0.0.1:{port}/"],
+                         capture_output=True, text=True, timeout=60)
     requests = re.search(r"(\d+) requests in", ran.stdout)
     assert ran.returncode == 0 and requests and int(requests[1]) > 100, ran
     assert "Socket errors" not in ran.stdout and "Non-2xx" not in ran.stdout, ran.stdout
 
 
-TESTS = [answers_and_keeps_the_connection, answers_pipelined_requests_in_order, takes_requests_in_pieces,
-         refuses_what_is_too_large, takes_what_is_just_small_enough, closes_when_asked_to, refuses_what_is_not_http,
-         hazard_92_refuses_what_others_may_read_differently, hazard_92_takes_chunks_and_lengths_that_are_right,
-         serves_many_at_once, bears_a_load]
-SLOW_TESTS = [cuts_off_who_sends_a_request_byte_by_byte, cuts_off_who_does_so_behind_a_whole_request,
+TESTS = [answers_and_keeps_the_connection, answers_pipelined_requests_in_order,
+         takes_requests_in_pieces, refuses_what_is_too_large, takes_what_is_just_small_enough,
+         closes_when_asked_to, refuses_what_is_not_http,
+         hazard_92_refuses_what_others_may_read_differently,
+         hazard_92_takes_chunks_and_lengths_that_are_right, serves_many_at_once, bears_a_load]
+SLOW_TESTS = [cuts_off_who_sends_a_request_byte_by_byte,
+              cuts_off_who_does_so_behind_a_whole_request,
               cuts_off_who_takes_no_answers, lets_a_connection_rest_longer_and_cuts_it_off_then,
               does_not_cut_off_who_always_has_a_request_under_way,
               hazard_92_a_request_out_of_time_has_no_answer_and_no_more_time]
@@ -260,7 +276,8 @@ def main():
         return 77
     passed = failed = 0
     for workers, seconds, tests in ((1, 10, TESTS), (2, 10, TESTS), (1, 1, SLOW_TESTS)):
-        server = subprocess.Popen([PROGRAM, "0", str(workers), str(seconds)], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAM, "0", str(workers), str(seconds)],
+                                  stdout=subprocess.PIPE, text=True)
         port = int(server.stdout.readline().split(":")[2].split(",")[0])
         # The slow ones mostly sleep: all at once.
         threads = concurrent.futures.ThreadPoolExecutor(len(tests) if tests is SLOW_TESTS else 1)

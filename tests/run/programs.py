@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Programs with threads as Debian ships them, under `bine run`, with real clients on loopback:   programs.py BINE SERVERS [NAME...]
+"""Programs with threads as Debian ships them, under `bine run`, with real clients on loopback:
+programs.py BINE SERVERS [NAME...]
 
-A program that is not installed is skipped. Each prints a line "ok NAME", "FAIL NAME: why" or "skip NAME: why". docs/run.md has the table.
+A program that is not installed is skipped. Each prints a line "ok NAME", "FAIL NAME: why" or "skip
+NAME: why". docs/run.md has the table.
 """
 import concurrent.futures
 import os
@@ -47,9 +49,11 @@ def check(condition, what):
 
 
 def output_of(command, timeout=60, **more):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, errors="replace", **more)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=timeout, errors="replace", **more)
     if done.returncode != 0:
-        raise AssertionError("%s: exit status %d: %s" % (" ".join(command[:6]), done.returncode, done.stdout[-400:]))
+        raise AssertionError("%s: exit status %d: %s" % (" ".join(command[:6]), done.returncode,
+                                                         done.stdout[-400:]))
     return done.stdout
 
 
@@ -83,7 +87,8 @@ class Place:
         """Starts a server, and waits until it accepts."""
         log = os.path.join(self.folder, "log%d" % len(self.started))
         with open(log, "wb") as file:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=self.folder, start_new_session=True, **more)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                       cwd=self.folder, start_new_session=True, **more)
         self.started.append(process)
         until = time.monotonic() + 30
         while time.monotonic() < until and process.poll() is None:
@@ -121,7 +126,8 @@ def get_many(url, count, wanted, at_once=20):
 
 def memcached(place):
     port = free_port()
-    server = place.start(bine(program("memcached"), "-t", "4", "-p", str(port), "-U", "0", "-l", "127.0.0.1", "-u", "root"), port)
+    server = place.start(bine(program("memcached"), "-t", "4", "-p", str(port), "-U", "0", "-l",
+                              "127.0.0.1", "-u", "root"), port)
 
     def store(number):
         with socket.create_connection(("127.0.0.1", port), 30) as client:
@@ -138,8 +144,10 @@ def memcached(place):
 
 def redis(place, *options):
     port = free_port()
-    place.start(bine(program("redis-server"), "--port", str(port), "--save", "", "--bind", "127.0.0.1", *options[1:], options=options[:1]), port)
-    said = output_of([program("redis-benchmark"), "-p", str(port), "-c", "20", "-n", "2000", "-t", "set,get", "-q"], timeout=120)
+    place.start(bine(program("redis-server"), "--port", str(port), "--save", "", "--bind",
+                     "127.0.0.1", *options[1:], options=options[:1]), port)
+    said = output_of([program("redis-benchmark"), "-p", str(port), "-c", "20", "-n", "2000", "-t",
+                      "set,get", "-q"], timeout=120)
     check("SET" in said and "GET" in said and "rror" not in said, said[-200:])
 
 
@@ -175,9 +183,12 @@ def nginx(place):
     body = os.urandom(300000)
     place.write("file", body)
     port = free_port()
-    path = place.write("nginx.conf", """daemon off; user root; worker_processes 2; thread_pool default threads=8; error_log stderr error; pid {0}/pid;
+    path = place.write("nginx.conf", """daemon off; user root; worker_processes 2;
+thread_pool default threads=8;
+error_log stderr error; pid {0}/pid;
 events {{ worker_connections 512; }}
-http {{ access_log off; aio threads; sendfile off; output_buffers 1 64k; client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0};
+http {{ access_log off; aio threads; sendfile off; output_buffers 1 64k;
+ client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0};
  uwsgi_temp_path {0}; scgi_temp_path {0}; server {{ listen 127.0.0.1:{1}; root {0}; }} }}
 """.format(place.folder, port))
     place.start(bine(program("nginx"), "-c", path, "-p", place.folder), port)
@@ -187,7 +198,9 @@ http {{ access_log off; aio threads; sendfile off; output_buffers 1 64k; client_
 def lighttpd(place):
     place.write("file", "by lighttpd\n")
     port = free_port()
-    path = place.write("lighttpd.conf", 'server.document-root = "%s"\nserver.port = %d\nserver.bind = "127.0.0.1"\n' % (place.folder, port))
+    path = place.write("lighttpd.conf",
+                       'server.document-root = "%s"\nserver.port = %d\n'
+                       'server.bind = "127.0.0.1"\n' % (place.folder, port))
     place.start(bine(program("lighttpd"), "-D", "-f", path), port)
     get_many("http://127.0.0.1:%d/file" % port, 100, b"by lighttpd\n")
 
@@ -196,15 +209,18 @@ def stunnel(place):
     place.write("file", "by TLS\n")
     behind, port = place.http_server(), free_port()
     key, certificate = os.path.join(place.folder, "key"), os.path.join(place.folder, "certificate")
-    output_of([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate])
-    path = place.write("stunnel.conf", "foreground = yes\npid =\n[http]\naccept = 127.0.0.1:%d\nconnect = 127.0.0.1:%d\ncert = %s\nkey = %s\n"
-                       % (port, behind, certificate, key))
+    output_of([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+               "/CN=localhost", "-keyout", key, "-out", certificate])
+    path = place.write("stunnel.conf",
+                       "foreground = yes\npid =\n[http]\naccept = 127.0.0.1:%d\nconnect = "
+                       "127.0.0.1:%d\ncert = %s\nkey = %s\n" % (port, behind, certificate, key))
     place.start(bine(program("stunnel4"), path), port)
     context = ssl.create_default_context(cafile=certificate)
     context.check_hostname = False
 
     def get(number):
-        with urllib.request.urlopen("https://127.0.0.1:%d/file" % port, timeout=30, context=context) as answer:
+        with urllib.request.urlopen("https://127.0.0.1:%d/file" % port, timeout=30,
+                                    context=context) as answer:
             return answer.read()
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
@@ -227,12 +243,17 @@ directory {0}/data
 """.format(place.folder))
     url = "ldap://127.0.0.1:%d" % port
     place.start(bine(slapd_program, "-f", path, "-h", url, "-d", "0"), port)
-    entries = place.write("entries", "dn: dc=test\nobjectClass: dcObject\nobjectClass: organization\no: test\ndc: test\n\n" + "".join(
-        "dn: cn=p%d,dc=test\nobjectClass: person\ncn: p%d\nsn: s%d\n\n" % (n, n, n) for n in range(50)))
-    output_of([program("ldapadd"), "-x", "-H", url, "-D", "cn=admin,dc=test", "-w", "secret", "-f", entries])
+    entries = place.write("entries",
+                          "dn: dc=test\nobjectClass: dcObject\nobjectClass: organization\no: test\n"
+                          "dc: test\n\n" + "".join(
+                              "dn: cn=p%d,dc=test\nobjectClass: person\ncn: p%d\nsn: s%d\n\n" %
+                              (n, n, n) for n in range(50)))
+    output_of([program("ldapadd"), "-x", "-H", url, "-D", "cn=admin,dc=test", "-w", "secret",
+               "-f", entries])
 
     def search(number):
-        return output_of([program("ldapsearch"), "-x", "-LLL", "-H", url, "-b", "dc=test", "(cn=p%d)" % number, "sn"])
+        return output_of([program("ldapsearch"), "-x", "-LLL", "-H", url, "-b", "dc=test",
+                          "(cn=p%d)" % number, "sn"])
 
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         for number, found in enumerate(pool.map(search, range(50))):
@@ -246,44 +267,58 @@ def mosquitto(place):
     publish, subscribe = program("mosquitto_pub"), program("mosquitto_sub")
     there = ["-h", "127.0.0.1", "-p", str(port), "-t", "topic", "-q", "1"]
     # The clients have threads of their own.
-    listening = [subprocess.Popen(bine(subscribe, *there, "-C", "20"), stdout=subprocess.PIPE, text=True) for _ in range(5)]
+    listening = [subprocess.Popen(bine(subscribe, *there, "-C", "20"), stdout=subprocess.PIPE,
+                                  text=True) for _ in range(5)]
     time.sleep(1.5)
-    sender = subprocess.run(bine(publish, *there, "-l"), input="".join("message %d\n" % n for n in range(20)), text=True, timeout=60)
+    sender = subprocess.run(bine(publish, *there, "-l"),
+                            input="".join("message %d\n" % n for n in range(20)),
+                            text=True, timeout=60)
     check(sender.returncode == 0, "mosquitto_pub: %d" % sender.returncode)
     for client in listening:
-        check(client.communicate(timeout=60)[0].split("\n")[:20] == ["message %d" % n for n in range(20)], "a message is lost")
+        check(client.communicate(timeout=60)[0].split("\n")[:20] ==
+              ["message %d" % n for n in range(20)], "a message is lost")
 
 
 def tinyproxy(place):
     place.write("file", "by a proxy\n")
     behind, port = place.http_server(), free_port()
-    path = place.write("tinyproxy.conf", "Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nMaxClients 100\n" % port)
+    path = place.write("tinyproxy.conf",
+                       "Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nMaxClients 100\n" % port)
     place.start(bine(program("tinyproxy"), "-d", "-c", path), port)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": "http://127.0.0.1:%d" % port}))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"http": "http://127.0.0.1:%d" % port}))
     for _ in range(20):
-        check(opener.open("http://127.0.0.1:%d/file" % behind, timeout=30).read() == b"by a proxy\n", "an answer is wrong")
+        check(opener.open("http://127.0.0.1:%d/file" % behind,
+                          timeout=30).read() == b"by a proxy\n", "an answer is wrong")
 
 
 def gunicorn(place):
-    place.write("application.py", "import threading\ndef app(environ, start):\n    start('200 OK', [('Content-Type', 'text/plain')])\n"
+    place.write("application.py",
+                "import threading\ndef app(environ, start):\n"
+                "    start('200 OK', [('Content-Type', 'text/plain')])\n"
                 "    return [threading.current_thread().name.encode()[:16]]\n")
     port = free_port()
-    place.start(bine(program("gunicorn"), "-k", "gthread", "--threads", "20", "-w", "2", "-b", "127.0.0.1:%d" % port, "application:app"), port)
+    place.start(bine(program("gunicorn"), "-k", "gthread", "--threads", "20", "-w", "2", "-b",
+                     "127.0.0.1:%d" % port, "application:app"), port)
 
     def get(number):
         with urllib.request.urlopen("http://127.0.0.1:%d/" % port, timeout=30) as answer:
             return answer.read()
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        check(all(body.startswith(b"ThreadPoolExecut") for body in pool.map(get, range(100))), "an answer is wrong")
+        check(all(body.startswith(b"ThreadPoolExecut") for body in pool.map(get, range(100))),
+              "an answer is wrong")
 
 
 def ruby_webrick(place):
     place.write("file", "by Ruby\n")
     port = free_port()
-    if subprocess.run([program("ruby"), "-e", "require 'webrick'"], stderr=subprocess.DEVNULL).returncode:
+    if subprocess.run([program("ruby"), "-e", "require 'webrick'"],
+                      stderr=subprocess.DEVNULL).returncode:
         raise Skip("ruby-webrick is not installed")
-    place.start(bine(program("ruby"), "-e", "require 'webrick'; WEBrick::HTTPServer.new(BindAddress: '127.0.0.1', Port: %d, DocumentRoot: '.', "
+    place.start(bine(program("ruby"), "-e",
+                     "require 'webrick'; WEBrick::HTTPServer.new(BindAddress: '127.0.0.1', "
+                     "Port: %d, DocumentRoot: '.', "
                      "AccessLog: []).start" % port), port)
     get_many("http://127.0.0.1:%d/file" % port, 60, b"by Ruby\n")
 
@@ -292,15 +327,20 @@ def ruby_webrick(place):
 
 def pgbench(place):
     program("pgbench")
-    said = output_of([SERVERS, "postgres", "sh", "-c", 'export PGHOST=127.0.0.1 PGPORT=$BINE_POSTGRES_PORT PGUSER=bine\n'
-                      '%s && %s' % ("pgbench -i -q postgres", " ".join(bine("pgbench", "-j", "4", "-c", "8", "-t", "50", "postgres")))], timeout=120)
+    said = output_of([SERVERS, "postgres", "sh", "-c",
+                      'export PGHOST=127.0.0.1 PGPORT=$BINE_POSTGRES_PORT PGUSER=bine\n'
+                      '%s && %s' % ("pgbench -i -q postgres",
+                                    " ".join(bine("pgbench", "-j", "4", "-c", "8", "-t", "50",
+                                                  "postgres")))], timeout=120)
     check("400/400" in said, said[-300:])
 
 
 def siege(place):
     place.write("file", "besieged\n")
     port = place.http_server()
-    said = output_of(bine(program("siege"), "-c", "15", "-r", "4", "-b", "http://127.0.0.1:%d/file" % port), env={**os.environ, "HOME": place.folder})
+    said = output_of(bine(program("siege"), "-c", "15", "-r", "4", "-b",
+                          "http://127.0.0.1:%d/file" % port),
+                     env={**os.environ, "HOME": place.folder})
     found = re.search(r'"successful_transactions":\s*(\d+)', said)
     check(found and found.group(1) == "60", said[-300:])
 
@@ -309,7 +349,8 @@ def aria2(place):
     body = os.urandom(6 << 20)
     place.write("file", body)
     port = place.http_server()
-    output_of(bine(program("aria2c"), "-q", "-x", "4", "-s", "4", "-d", place.folder, "-o", "copy", "http://127.0.0.1:%d/file" % port))
+    output_of(bine(program("aria2c"), "-q", "-x", "4", "-s", "4", "-d", place.folder, "-o", "copy",
+                   "http://127.0.0.1:%d/file" % port))
     with open(os.path.join(place.folder, "copy"), "rb") as file:
         check(file.read() == body, "the file is not the same")
 
@@ -370,7 +411,8 @@ def count(request, context):
     for number in range(5):
         yield request + b"%d" % number
 
-handlers = {"double": grpc.unary_unary_rpc_method_handler(double), "count": grpc.unary_stream_rpc_method_handler(count)}
+handlers = {"double": grpc.unary_unary_rpc_method_handler(double),
+            "count": grpc.unary_stream_rpc_method_handler(count)}
 server = grpc.server(concurrent.futures.ThreadPoolExecutor(40))
 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Test", handlers),))
 port = server.add_insecure_port("127.0.0.1:0")
@@ -379,7 +421,8 @@ with grpc.insecure_channel("127.0.0.1:%d" % port) as channel:
     one, many = channel.unary_unary("/test.Test/double"), channel.unary_stream("/test.Test/count")
     def call(number):
         text = b"%d" % number
-        return one(text, timeout=30) == text * 2 and b"".join(many(text, timeout=30)) == b"".join(text + b"%d" % i for i in range(5))
+        return (one(text, timeout=30) == text * 2 and
+                b"".join(many(text, timeout=30)) == b"".join(text + b"%d" % i for i in range(5)))
     with concurrent.futures.ThreadPoolExecutor(30) as pool:
         print(sum(pool.map(call, range(150))))
 server.stop(None).wait()
@@ -389,12 +432,17 @@ server.stop(None).wait()
 
 
 def perl(place):
-    if subprocess.run([program("perl"), "-Mthreads", "-e", "1"], stderr=subprocess.DEVNULL).returncode:
+    if subprocess.run([program("perl"), "-Mthreads", "-e", "1"],
+                      stderr=subprocess.DEVNULL).returncode:
         raise Skip("perl has no threads")
     said = output_of(bine(program("perl"), "-Mthreads", "-MThread::Queue", "-e", """
 my $queue = Thread::Queue->new(1 .. 200);
 $queue->end;
-my @threads = map { threads->create(sub { my $sum = 0; while (defined(my $n = $queue->dequeue)) { $sum += $n; select(undef, undef, undef, 0.001) } $sum }) } 1 .. 20;
+my @threads = map { threads->create(sub {
+    my $sum = 0;
+    while (defined(my $n = $queue->dequeue)) { $sum += $n; select(undef, undef, undef, 0.001) }
+    $sum
+}) } 1 .. 20;
 my $total = 0;
 $total += $_->join for @threads;
 print $total;
@@ -405,7 +453,9 @@ print $total;
 def ruby_threads(place):
     said = output_of(bine(program("ruby"), "-e", """
 queue, done = Queue.new, Queue.new
-threads = 50.times.map { Thread.new { while (n = queue.pop) != :end; sleep 0.001; done << n * 2; end } }
+threads = 50.times.map { Thread.new {
+  while (n = queue.pop) != :end; sleep 0.001; done << n * 2; end
+} }
 200.times { |n| queue << n }
 50.times { queue << :end }
 threads.each(&:join)
@@ -416,12 +466,14 @@ print sum
     check(said == "39800", said)
 
 
-ALL = [memcached, redis_without_io_threads, redis_with_io_threads, haproxy, nginx, lighttpd, stunnel, slapd, mosquitto, tinyproxy, gunicorn,
-       ruby_webrick, pgbench, siege, aria2, python_thread_pool, python_http_server, python_grpc, perl, ruby_threads]
+ALL = [memcached, redis_without_io_threads, redis_with_io_threads, haproxy, nginx, lighttpd,
+       stunnel, slapd, mosquitto, tinyproxy, gunicorn, ruby_webrick, pgbench, siege, aria2,
+       python_thread_pool, python_http_server, python_grpc, perl, ruby_threads]
 
 
 def main():
-    refusal = subprocess.run(bine("true"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    refusal = subprocess.run(bine("true"), stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True)
     if refusal.returncode == 126:
         print("skip everything:", refusal.stdout)
         return 77

@@ -1,10 +1,11 @@
 """Greenlets for gdb: `bine greenlets`, `bine bt N|all`, `bine switch N`, `bine back`.
 
-gdb loads this file by itself with libbine where it is installed. Otherwise: (gdb) source bine-gdb.py
+gdb loads this file by itself with libbine where it is installed. Otherwise:
+(gdb) source bine-gdb.py
 
-It needs no debug symbols: libbine's layout table (src/libc/layout.h) says where everything lies. Registers are never
-written, so core files work, too. A greenlet's frames are shown by an unwinder that leaves the newest frame of the
-thread into the saved context of the greenlet.
+It needs no debug symbols: libbine's layout table (src/libc/layout.h) says where everything lies.
+Registers are never written, so core files work, too. A greenlet's frames are shown by an unwinder
+that leaves the newest frame of the thread into the saved context of the greenlet.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def text(address: int, most: int = 200) -> str:
             found += read(address + len(found), size)
     except gdb.MemoryError:
         pass
-    return "".join(c if c.isprintable() else "?" for c in found.split(b"\0")[0].decode("utf-8", "replace"))
+    return "".join(c if c.isprintable() else "?"
+                   for c in found.split(b"\0")[0].decode("utf-8", "replace"))
 
 
 class Table:
@@ -51,7 +53,8 @@ class Table:
         if magic != b"BineLook":
             raise gdb.GdbError("libbine's layout table is damaged")
         if version > VERSION:
-            raise gdb.GdbError(f"libbine's layout table has the version {version}, and this script knows {VERSION}")
+            raise gdb.GdbError(f"libbine's layout table has the version {version}, and this script "
+                               f"knows {VERSION}")
         self.rows: dict[str, tuple[int, int]] = {}
         content = read(first, min(end - first, row_size * 4096))
         for at in range(0, len(content), row_size):
@@ -74,7 +77,8 @@ def note_of(base: int) -> int | None:
         return None
     (programs,) = struct.unpack_from("<Q", header, 32)
     size, count = struct.unpack_from("<HH", header, 54)
-    entries = [struct.unpack_from("<IIQQQQQQ", read(base + programs + i * size, 56)) for i in range(count)]
+    entries = [struct.unpack_from("<IIQQQQQQ", read(base + programs + i * size, 56))
+               for i in range(count)]
     bias = next((base - (entry[3] - entry[2]) for entry in entries if entry[0] == 1), base)
     for kind, _, _, address, _, _, memory, _ in entries:
         if kind != 4 or memory > 65536:
@@ -108,10 +112,13 @@ def tables() -> list[Table]:
 
 
 class Greenlet:
-    def __init__(self, table: Table, hub: int, tid: int, current: bool, address: int, hub_number: int) -> None:
-        self.table, self.hub, self.tid, self.current, self.address = table, hub, tid, current, address
+    def __init__(self, table: Table, hub: int, tid: int, current: bool, address: int,
+                 hub_number: int) -> None:
+        self.table, self.hub, self.tid, self.current, self.address = (table, hub, tid,
+                                                                      current, address)
         self.number = f"{hub_number}.{self.get('timer') // 2}"
-        self.state = "running" if current and self.get("state") != table.number("state.parked") else STATES[self.get("state")]
+        self.state = ("running" if current and self.get("state") != table.number("state.parked")
+                      else STATES[self.get("state")])
 
     def get(self, name: str) -> int:
         return self.table.get(self.address, "greenlet." + name)
@@ -124,7 +131,8 @@ class Greenlet:
         if name:
             given = text(name)
             match = re.match(r"<Greenlet at 0x[0-9a-f]+: (.*)>$", given)
-            return match.group(1) if match and not flags & self.table.number("flag.named") else given
+            return (match.group(1) if match and not flags & self.table.number("flag.named")
+                    else given)
         argument = self.get("arg")
         return f"{text(self.get('site'))}({argument if argument < 65536 else hex(argument)})"
 
@@ -146,9 +154,11 @@ class Greenlet:
         sp = self.get("sp")
         if self.current or self.state == "new" or not sp:
             return None
-        numbers = {int(name[8:]): row[0] for name, row in self.table.rows.items() if re.match(r"context\.\d+$", name)}
+        numbers = {int(name[8:]): row[0]
+                   for name, row in self.table.rows.items() if re.match(r"context\.\d+$", name)}
         intel = 30 not in numbers
-        found = {X86_64[n] if intel else f"x{n}": word(sp + offset) for n, offset in numbers.items()}
+        found = {X86_64[n] if intel else f"x{n}": word(sp + offset)
+                 for n, offset in numbers.items()}
         found["rsp" if intel else "sp"] = sp + self.table.number("context.size")
         found["rip" if intel else "pc"] = word(sp + self.table.number("context.pc"))
         return found
@@ -203,14 +213,16 @@ class IntoGreenlet(gdb.unwinder.Unwinder):
         info = pending.create_unwind_info(Frame(below, pc))
         for name, value in self.saved.items():
             kind = pending.read_register(name).type
-            info.add_saved_register(name, gdb.Value(value).cast(gdb.lookup_type("unsigned long")).cast(kind))
+            info.add_saved_register(
+                name, gdb.Value(value).cast(gdb.lookup_type("unsigned long")).cast(kind))
         return info
 
     def enter(self, saved: dict[str, int]) -> None:
         self.leave()
         intel = "rip" in saved
         frame = gdb.newest_frame()
-        self.at = (int(frame.read_register("rsp" if intel else "sp")), int(frame.read_register("rip" if intel else "pc")))
+        self.at = (int(frame.read_register("rsp" if intel else "sp")),
+                   int(frame.read_register("rip" if intel else "pc")))
         self.saved = saved
         gdb.invalidate_cached_frames()
 
@@ -271,7 +283,8 @@ class Greenlets(gdb.Command):
 
     def invoke(self, argument: str, from_tty: bool) -> None:
         for greenlet in greenlets():
-            print(f"{greenlet.number:7} {greenlet.state:8} {greenlet.wait:32} {greenlet.name:24} {greenlet.place}")
+            print(f"{greenlet.number:7} {greenlet.state:8} {greenlet.wait:32} {greenlet.name:24} "
+                  f"{greenlet.place}")
 
 
 class Backtrace(gdb.Command):
@@ -290,8 +303,8 @@ class Backtrace(gdb.Command):
 class Switch(gdb.Command):
     """bine switch N: the frames of this greenlet are shown by bt, up and down until `bine back`.
 
-    Frame 0 stays that of the thread; those of the greenlet begin at 1. Nothing is written to the process, and when it
-    continues the switch is over."""
+    Frame 0 stays that of the thread; those of the greenlet begin at 1. Nothing is written to the
+    process, and when it continues the switch is over."""
 
     def __init__(self) -> None:
         super().__init__("bine switch", gdb.COMMAND_STACK)

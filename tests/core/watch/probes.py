@@ -9,8 +9,10 @@ ARGUMENTS = {"spawn": 3, "switch": 3, "park": 3, "wake": 3, "end": 3, "kill": 3}
 
 
 def main():
-    notes = subprocess.run(["readelf", "-nW", sys.argv[1]], stdout=subprocess.PIPE, check=True, text=True).stdout
-    found = re.findall(r"Provider: bine\s+Name: (\w+)\s+Location: (\w+), Base: \w+, Semaphore: (\w+)\s+Arguments: (.*)", notes)
+    notes = subprocess.run(["readelf", "-nW", sys.argv[1]], stdout=subprocess.PIPE, check=True,
+                           text=True).stdout
+    found = re.findall(r"Provider: bine\s+Name: (\w+)\s+Location: (\w+), Base: \w+, Semaphore: "
+                       r"(\w+)\s+Arguments: (.*)", notes)
     assert {name for name, *_ in found} == set(ARGUMENTS), found
     for name, location, semaphore, arguments in found:
         assert int(location, 16) and int(semaphore, 16), (name, location, semaphore)

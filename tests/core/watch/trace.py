@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The trace is JSON as Perfetto reads it, and says what happened:   trace.py TRACED [BINE]
 
-TRACED is traced.c. It is traced by itself, by `bine trace`, on a signal, and with a report of the watchdog.
+TRACED is traced.c. It is traced by itself, by `bine trace`, on a signal, and with a
+report of the watchdog.
 """
 
 import collections
@@ -26,7 +27,8 @@ REQUIRED = {
 
 def check_form(trace, pid):
     """The members that the format wants, of the types that it wants."""
-    assert set(trace) == {"displayTimeUnit", "traceEvents"} and trace["displayTimeUnit"] == "ns", trace.keys()
+    assert (set(trace) == {"displayTimeUnit", "traceEvents"} and
+            trace["displayTimeUnit"] == "ns"), trace.keys()
     for event in trace["traceEvents"]:
         assert REQUIRED[event["ph"]] <= set(event), event
         assert event["pid"] == pid and event["tid"] > 0, event
@@ -51,7 +53,8 @@ def check_spans(events):
 def check_arrows(events):
     """Each arrow ends where a greenlet begins to run, and has begun before."""
     begun = {event["id"]: event["ts"] for event in events if event["ph"] == "s"}
-    running = {(event["tid"], event["ts"]) for event in events if event["ph"] == "X" and event["cat"] == "run"}
+    running = {(event["tid"], event["ts"])
+               for event in events if event["ph"] == "X" and event["cat"] == "run"}
     ends = [event for event in events if event["ph"] == "f"]
     assert ends
     for event in ends:
@@ -77,7 +80,8 @@ def check(path, pid, whole):
         assert reader in names and "killed(7)" in names, names
         marks = collections.Counter(event["name"] for event in events if event["ph"] == "i")
         assert marks == {"killed": 1, "end": 3}, marks
-        phases = [event["ph"] for event in events if event["ph"] in "be" and event["cat"] == "offload"]
+        phases = [event["ph"]
+                  for event in events if event["ph"] in "be" and event["cat"] == "offload"]
         assert phases == ["b", "e"], phases
         check_waker(events)
 
@@ -87,7 +91,8 @@ def check_waker(events):
     tracks = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
     hub = min(tracks.values())
     begins = {event["id"]: event["tid"] for event in events if event["ph"] == "s"}
-    wakers = {begins[event["id"]] for event in events if event["ph"] == "f" and event["tid"] == tracks["root"]}
+    wakers = {begins[event["id"]]
+              for event in events if event["ph"] == "f" and event["tid"] == tracks["root"]}
     assert hub in wakers and len(wakers) > 1, wakers
 
 
@@ -113,9 +118,11 @@ def main():
         check(file, process.pid, True)
         print("ok traced by itself")
 
-        environment = dict(os.environ, BINE_TRACE="ring", BINE_TRACE_FILE=file, BINE_TRACE_SIGNAL="USR2")
+        environment = dict(os.environ, BINE_TRACE="ring", BINE_TRACE_FILE=file,
+                           BINE_TRACE_SIGNAL="USR2")
         os.unlink(file)
-        with subprocess.Popen([traced, "until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        with subprocess.Popen([traced, "until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env=environment) as process:
             process.stdout.readline()
             time.sleep(0.05)
             process.send_signal(signal.SIGUSR2)
@@ -127,25 +134,31 @@ def main():
 
         os.unlink(file)
         environment["BINE_WATCHDOG"] = "50ms"
-        process = subprocess.run([traced, "block", file], env=environment, stderr=subprocess.PIPE, check=True)
-        assert b"the trace is in " + file.encode() in process.stderr or b"has let no other" in process.stderr, process.stderr
+        process = subprocess.run([traced, "block", file], env=environment,
+                                 stderr=subprocess.PIPE, check=True)
+        assert (b"the trace is in " + file.encode() in process.stderr or
+                b"has let no other" in process.stderr), process.stderr
         with open(file) as json_file:
             assert json.load(json_file)["traceEvents"]
         print("ok with a report of the watchdog")
 
         if bine:
             os.unlink(file)
-            with subprocess.Popen([traced, "until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            with subprocess.Popen([traced, "until-eof"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as process:
                 process.stdout.readline()
                 for _ in range(2):  # it can be done again
-                    subprocess.run([bine, "trace", str(process.pid), "-o", file, "-t", "0.3"], check=True)
+                    subprocess.run([bine, "trace", str(process.pid), "-o", file, "-t", "0.3"],
+                                   check=True)
                     check(file, process.pid, False)
                 process.stdin.close()
             assert process.returncode == 0
-            refused = subprocess.run([bine, "trace", str(os.getpid()), "-o", file], stderr=subprocess.PIPE)
+            refused = subprocess.run([bine, "trace", str(os.getpid()), "-o", file],
+                                     stderr=subprocess.PIPE)
             assert refused.returncode == 1 and b"no libbine" in refused.stderr, refused
             for bad in (["x"], [], ["1", "-t", "-1"], ["0"]):
-                assert subprocess.run([bine, "trace", *bad], stderr=subprocess.DEVNULL).returncode == 2, bad
+                assert subprocess.run([bine, "trace", *bad],
+                                      stderr=subprocess.DEVNULL).returncode == 2, bad
             print("ok from outside")
 
 
