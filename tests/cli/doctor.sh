@@ -1,13 +1,16 @@
 #!/bin/sh
-# bine doctor: what it says of libraries as they are installed, and of ones that it must find fault with.
-# Usage: doctor.sh BINE UNCOVERED_LIBRARY RAW_LIBRARY STATIC_PROGRAM STATIC_PIE_PROGRAM HIDDEN_CALL TEXT_RELOCATION
+# bine doctor: what it says of libraries as they are installed, and of ones that it must find fault
+# with.
+# Usage: doctor.sh BINE UNCOVERED_LIBRARY RAW_LIBRARY STATIC_PROGRAM STATIC_PIE_PROGRAM HIDDEN_CALL
+#     TEXT_RELOCATION
 #                  OWN_LOADER_PROGRAM AUDITED_PROGRAM AUDITOR OTHER_LIBC
 set -u
 for file; do # as paths that are right in any folder
     shift
     set -- "$@" "$(realpath "$file")"
 done
-bine=$1 uncovered=$2 raw=$3 static=$4 static_pie=$5 hidden=$6 text_relocation=$7 own_loader=$8 audited=$9
+bine=$1 uncovered=$2 raw=$3 static=$4 static_pie=$5 hidden=$6 text_relocation=$7 own_loader=$8 \
+    audited=$9
 shift 9
 auditor=$1 other_libc=$2
 work=$(mktemp -d) || exit 1
@@ -48,7 +51,8 @@ BINE_POLLER=epoll expect 0 'poller  *epoll'
 expect 0 'locks of libc  *as expected'
 expect 0 'streams of libc  *as expected'
 # A preloaded function makes libc's locks look unlike those that Bine knows.
-LD_PRELOAD=$other_libc expect_as a_libc_that_cannot_be_patched 0 'NOT as expected: the owner of a mutex; the thread family'
+LD_PRELOAD=$other_libc expect_as a_libc_that_cannot_be_patched 0 \
+    'NOT as expected: the owner of a mutex; the thread family'
 expect 2 'unknown option' --nonsense
 expect 0 'Covered, but for' "$bine"
 expect 0 'covered  *close$' -v "$bine"
@@ -67,7 +71,8 @@ expect 2 'cannot be judged: a directory' "$work"
 expect 2 'cannot be judged: not a regular file' /dev/null
 head -c 100 "$uncovered" >"$work/cut"
 expect 2 'cannot be judged: cut short or damaged' "$work/cut"
-# Bytes of the header: class 1 is 32 bits, machine 0xffff nobody's, section header offset and count 0: cut off.
+# Bytes of the header: class 1 is 32 bits, machine 0xffff nobody's, section header offset
+# and count 0: cut off.
 patched() # OFFSET BYTES...: a copy of the uncovered library with these bytes at OFFSET
 {
     cp "$uncovered" "$work/patched" && chmod u+w "$work/patched" &&
@@ -81,7 +86,8 @@ patched 16 '\001'
 expect 2 'cannot be judged: an object file' "$work/patched"
 patched 40 '\000\000\000\000\000\000\000\000'
 printf '\000\000' | dd of="$work/patched" bs=1 seek=60 conv=notrunc 2>/dev/null
-expect_as hazard_74_no_section_headers 1 'NOT covered  *wordexp' "$work/patched" # without section headers, as the loader reads it
+# Without section headers, as the loader reads it.
+expect_as hazard_74_no_section_headers 1 'NOT covered  *wordexp' "$work/patched"
 expect 2 'could not be judged' "$work/text" "$bine"
 
 # Damaged files: any answer but a crash.
@@ -95,8 +101,8 @@ for length in 1 63 64 100 200 500 1000 4000 8000 12000; do
     fi
 done
 
-# hazard_84: nothing of a file that is examined runs: no loader that it names, no auditor. The auditor is
-# seen to leave its trace where the loader is asked.
+# hazard_84: nothing of a file that is examined runs: no loader that it names, no auditor. The
+# auditor is seen to leave its trace where the loader is asked.
 cp "$auditor" "$work/auditor.so"
 printf '#!/bin/sh\n: >was_run\n' >"$work/own_loader.sh" && chmod 755 "$work/own_loader.sh"
 cd "$work" || exit 1
@@ -128,7 +134,8 @@ else
     expect_as hazard_74_bytes_of_a_constant 0 'All covered' "$hidden"
 fi
 expect_as hazard_74_text_relocations 1 'usleep: called where there is no slot' "$text_relocation"
-expect_as hazard_74_a_library_that_uses_syscall 0 'in part  *syscall' "/usr/lib/$(uname -m)-linux-gnu/libcrypto.so.3"
+expect_as hazard_74_a_library_that_uses_syscall 0 'in part  *syscall' \
+    "/usr/lib/$(uname -m)-linux-gnu/libcrypto.so.3"
 
 # More segments than there can be; a table of them that begins outside.
 patched 56 '\377\377'
@@ -139,8 +146,8 @@ mkfifo "$work/fifo"
 expect_as hazard_74_a_fifo_without_a_writer 2 'cannot be judged: not a regular file' "$work/fifo"
 
 # hazard_04: every installed client library is covered, with all that it loads.
-for name in libcurl.so.4 libcurl-gnutls.so.4 libpq.so.5 libhiredis.so.0.14 libmariadb.so.3 libssl.so.3 libldap-2.5.so.0 \
-    libkrb5.so.3 libsqlite3.so.0; do
+for name in libcurl.so.4 libcurl-gnutls.so.4 libpq.so.5 libhiredis.so.0.14 libmariadb.so.3 \
+    libssl.so.3 libldap-2.5.so.0 libkrb5.so.3 libsqlite3.so.0; do
     for directory in /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu; do
         if [ -e "$directory/$name" ] && [ "$(uname -m)-linux-gnu" = "${directory##*/}" ]; then
             expect 0 '^All covered\|^Covered, but' "$directory/$name"
@@ -149,8 +156,9 @@ for name in libcurl.so.4 libcurl-gnutls.so.4 libpq.so.5 libhiredis.so.0.14 libma
 done
 
 # So is every program that comes with them.
-for program in /bin/bash /usr/bin/redis-cli /usr/bin/redis-server /usr/bin/mariadb /usr/sbin/mariadbd /usr/sbin/nginx \
-    /usr/lib/postgresql/*/bin/psql /usr/bin/openssl /usr/bin/python3; do
+for program in /bin/bash /usr/bin/redis-cli /usr/bin/redis-server /usr/bin/mariadb \
+    /usr/sbin/mariadbd /usr/sbin/nginx /usr/lib/postgresql/*/bin/psql \
+    /usr/bin/openssl /usr/bin/python3; do
     if [ -e "$program" ]; then
         expect 0 '^All covered\|^Covered, but' "$program"
     fi

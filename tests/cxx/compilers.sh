@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The tests of bine.hpp, built by each compiler that is here, as a program elsewhere is: with all warnings, with the sanitizers, without
-# RTTI, in the newest C++ that the compiler has. Arguments: the sources' top, the build directory.
+# The tests of bine.hpp, built by each compiler that is here, as a program elsewhere is: with all
+# warnings, with the sanitizers, without RTTI, in the newest C++ that the compiler has. Arguments:
+# the sources' top, the build directory.
 set -u
 top=$1 build=$2
 failed=0 passed=0 skipped=0
@@ -23,8 +24,10 @@ try() { # compiler, standard, further flags
         return
     fi
     for file in "$top"/tests/cxx/test_*.cc; do
-        if ! "$compiler" -std="$standard" "$@" -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -g -I"$top/include" \
-            "$file" "$work/harness.o" -o "$work/program" -L"$build" -lbine -Wl,-rpath,"$build" -pthread -ldl >"$work/log" 2>&1; then
+        if ! "$compiler" -std="$standard" "$@" -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+            -Werror -g -I"$top/include" \
+            "$file" "$work/harness.o" -o "$work/program" -L"$build" -lbine -Wl,-rpath,"$build" \
+            -pthread -ldl >"$work/log" 2>&1; then
             echo "FAIL $name: ${file##*/}: $(grep -m1 -E 'error|undefined' "$work/log")"
             failed=$((failed + 1))
             return

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Two people chat: each types into a pipe, through which the client reads with fgets while messages arrive.
+# Two people chat: each types into a pipe, through which the client reads with fgets
+# while messages arrive.
 set -eu
 examples=$1
 directory=$(mktemp -d)

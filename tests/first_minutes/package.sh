@@ -7,14 +7,17 @@ mkdir -p /tmp/project
 cd /tmp/project || exit 1
 "$source/tests/install/readme-program" "$source/README.md" >program.c
 
-step "apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev pkg-config cmake make /debs/libbine*.deb /debs/bine_*.deb"
+step "apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev pkg-config cmake \
+make /debs/libbine*.deb /debs/bine_*.deb"
 # shellcheck disable=SC2016 # the step's shell expands it
 step 'cc program.c $(pkg-config --cflags --libs bine) -o program'
 step "./program"
 takes_turns
 finished "C from packages, by pkg-config"
 
-printf 'cmake_minimum_required(VERSION 3.16)\nproject(program C)\nfind_package(bine REQUIRED)\nadd_executable(program program.c)\ntarget_link_libraries(program bine::bine)\n' >CMakeLists.txt
+printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(program C)' \
+    'find_package(bine REQUIRED)' 'add_executable(program program.c)' \
+    'target_link_libraries(program bine::bine)' >CMakeLists.txt
 step "cmake -S . -B build && cmake --build build"
 step "build/program"
 takes_turns

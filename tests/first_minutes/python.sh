@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Python from the wheels in /dist: the tutorial, a program of gevent's, gunicorn's gevent worker with Flask. There is no compiler.
+# Python from the wheels in /dist: the tutorial, a program of gevent's, gunicorn's gevent worker
+# with Flask. There is no compiler.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/steps.sh"
 source=$PWD
 apt-get update >/dev/null
-apt-get install -y --no-install-recommends python3 python3-venv openssl >/dev/null 2>&1 # what a machine with Python has
+# What a machine with Python has.
+apt-get install -y --no-install-recommends python3 python3-venv openssl >/dev/null 2>&1
 if command -v cc gcc; then
     echo "FAIL this root has a compiler"
     exit 1

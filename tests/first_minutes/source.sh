@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From a checkout: make install, README's program by pkg-config; the checkout is the folder in which it is begun.
+# From a checkout: make install, README's program by pkg-config; the checkout is the folder
+# in which it is begun.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/steps.sh"
 apt-get update >/dev/null

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# find_package(bine) of CMake, as a project outside uses it: install into a directory of its own, build README's program and
-# programs of the other libraries there, run them.   Usage: cmake.sh BUILD SOURCE LIBRARIES   (LIBRARIES: "", "tls" or "tls http")
+# find_package(bine) of CMake, as a project outside uses it: install into a directory of its own,
+# build README's program and
+# programs of the other libraries there, run them.
+# Usage: cmake.sh BUILD SOURCE LIBRARIES   (LIBRARIES: "", "tls" or "tls http")
 set -eu
 build=$1 source=$2 libraries=$3
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -51,7 +53,8 @@ for name in $libraries; do programs="$programs;uses_$name"; done
 
 export LD_LIBRARY_PATH=${library%/*}
 built=0
-configure "$place/build" "-DPROGRAMS=$programs" "-DCOMPONENTS=${libraries// /;}" >"$place/log" 2>&1 &&
+configure "$place/build" "-DPROGRAMS=$programs" "-DCOMPONENTS=${libraries// /;}" \
+    >"$place/log" 2>&1 &&
     cmake --build "$place/build" >>"$place/log" 2>&1 && built=1
 verdict programs_build_by_cmake $built "$place/log"
 if [ $built = 1 ]; then
@@ -59,9 +62,11 @@ if [ $built = 1 ]; then
     timeout 20 "$place/build/readme" >"$place/printed" 2>&1 || echo "status $?" >>"$place/printed"
     sed 's/.*: \(f(5)\)> /\1 /' "$place/printed" >"$place/turns"
     for turn in 0 1 2 3 4; do for _ in 1 2 3; do echo "f(5) $turn"; done; done >"$place/wanted"
-    verdict readme_program_by_cmake "$(holds cmp -s "$place/turns" "$place/wanted")" "$place/printed"
+    verdict readme_program_by_cmake "$(holds cmp -s "$place/turns" "$place/wanted")" \
+        "$place/printed"
     for name in $libraries; do
-        verdict "${name}_by_cmake" "$(holds timeout 20 "$place/build/uses_$name" 2>"$place/printed")" "$place/printed"
+        verdict "${name}_by_cmake" \
+            "$(holds timeout 20 "$place/build/uses_$name" 2>"$place/printed")" "$place/printed"
     done
 fi
 refused() { # what the reason has to say
@@ -69,10 +74,12 @@ refused() { # what the reason has to say
 }
 status=0
 configure "$place/no" -DPROGRAMS=readme -DCOMPONENTS=nonsense >"$place/log" 2>&1 || status=$?
-verdict a_component_that_is_missing_is_refused "$(holds refused "no component nonsense")" "$place/log"
+verdict a_component_that_is_missing_is_refused "$(holds refused "no component nonsense")" \
+    "$place/log"
 sed 's/bine 0.1/bine 1.0/' "$tests/CMakeLists.txt" >"$place/outside/CMakeLists.txt"
 status=0
 configure "$place/newer" -DPROGRAMS=readme >"$place/log" 2>&1 || status=$?
-verdict a_newer_major_version_is_refused "$(holds refused 'compatible with requested version "1.0"')" "$place/log"
+verdict a_newer_major_version_is_refused \
+    "$(holds refused 'compatible with requested version "1.0"')" "$place/log"
 echo "# $passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

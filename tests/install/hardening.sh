@@ -17,7 +17,10 @@ for file; do
     has "hazard_94_relro_of_$name" "readelf -lW '$file'" GNU_RELRO
     has "hazard_94_immediate_binding_of_$name" "readelf -dW '$file'" 'BIND_NOW\|NOW'
     has "hazard_94_stack_protector_of_$name" "nm -D '$file'" __stack_chk_fail
-    case $name in *tls*) ;; *) has "hazard_94_fortified_calls_of_$name" "nm -D '$file'" "_chk@" ;; esac
+    case $name in
+    *tls*) ;;
+    *) has "hazard_94_fortified_calls_of_$name" "nm -D '$file'" "_chk@" ;;
+    esac
     has "hazard_94_stack_not_executable_of_$name" "readelf -lW '$file' | grep GNU_STACK" 'RW '
 done
 [ $failures -eq 0 ] || exit 1

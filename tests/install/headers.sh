@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Each public header by itself, with all warnings, with every compiler that is here: as C11, and as C++ of several years.
+# Each public header by itself, with all warnings, with every compiler that is here: as C11, and as
+# C++ of several years.
 # Arguments: the headers' directory.
 set -u
 include=$1
@@ -18,7 +19,8 @@ try() { # compiler, language, standard
     for header in ${headers:-bine.h $(cd "$include" && ls bine/*.h bine/cpp/*.h)}; do
         printf '#include <%s>\n#include <%s>\n' "$header" "$header" >"$work/one"
         # shellcheck disable=SC2086 # several options
-        if ! "$1" -std="$3" -Wall -Wextra $warnings -Werror -I"$include" -fsyntax-only -x "$2" "$work/one" >"$work/log" 2>&1; then
+        if ! "$1" -std="$3" -Wall -Wextra $warnings -Werror -I"$include" -fsyntax-only -x "$2" \
+            "$work/one" >"$work/log" 2>&1; then
             [ $bad != 0 ] || echo "FAIL $name: $header: $(grep -m1 error "$work/log")"
             bad=1
         fi
@@ -33,7 +35,9 @@ try() { # compiler, language, standard
 
 # The headers of C++, with more warnings: their templates are compiled in the program's own source.
 try_cxx() { # compiler, standard, further headers
-    local headers; headers="bine.hpp ${3-}" kind=cxx_ warnings="-Wpedantic -Wshadow -Wconversion" try "$1" c++ "$2"
+    local headers
+    headers="bine.hpp ${3-}" kind=cxx_ warnings="-Wpedantic -Wshadow -Wconversion" \
+        try "$1" c++ "$2"
 }
 
 for standard in c++11 c++17 c++20; do

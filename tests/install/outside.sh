@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Install into a directory of its own, then build programs there as somebody outside does: by pkg-config, against the shared
-# library, against the static one, and from C++. Arguments: the build directory.
+# Install into a directory of its own, then build programs there as somebody outside does: by
+# pkg-config, against the shared library, against the static one, and from C++. Arguments:
+# the build directory.
 set -eu
 build=$1
 place=$(mktemp -d "${TMPDIR:-/tmp}/bine-install.XXXXXX")
@@ -22,7 +23,8 @@ try() { # name, then the command that builds ./$name
         echo "FAIL $name: does not build: $*"
         cat "$place/log"
         failed=$((failed + 1))
-    elif got=$(LD_LIBRARY_PATH=${library%/*} timeout 20 "$place/$name" 2>&1) && [ "$got" = "$wanted" ]; then
+    elif got=$(LD_LIBRARY_PATH=${library%/*} timeout 20 "$place/$name" 2>&1) &&
+        [ "$got" = "$wanted" ]; then
         echo "ok $name"
         passed=$((passed + 1))
     else
@@ -42,22 +44,27 @@ verdict() { # name, 1 or 0, why not
 }
 
 cp "$tests/outside.c" "$tests"/outside_*.cc "$place"
-try shared_library_by_pkg_config cc outside.c -o shared_library_by_pkg_config $(pkg-config --cflags --libs bine)
+try shared_library_by_pkg_config cc outside.c -o shared_library_by_pkg_config \
+    $(pkg-config --cflags --libs bine)
 alone=1
 for header in $(cd "$(dirname "$(find "$place" -name bine.h)")" && find . -name '*.h'); do
     echo "#include \"$header\"" |
-        cc -x c -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags bine) - || alone=0
+        cc -x c -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags bine) - ||
+            alone=0
 done
 verdict every_public_header_compiles_alone_as_strict_c11 $alone "see above"
 if command -v c++ >/dev/null; then
-    try shared_library_from_cxx c++ outside_cxx.cc -o shared_library_from_cxx $(pkg-config --cflags --libs bine)
-    try bine_hpp_from_cxx17 c++ -std=c++17 outside_hpp.cc -o bine_hpp_from_cxx17 $(pkg-config --cflags --libs bine)
+    try shared_library_from_cxx c++ outside_cxx.cc -o shared_library_from_cxx \
+        $(pkg-config --cflags --libs bine)
+    try bine_hpp_from_cxx17 c++ -std=c++17 outside_hpp.cc -o bine_hpp_from_cxx17 \
+        $(pkg-config --cflags --libs bine)
 else
     echo "skip shared_library_from_cxx: no C++ compiler"
     skipped=$((skipped + 1))
 fi
 # Without the shared library next to it, -lbine means the archive.
 rm -f "$library"*
-try static_library_by_pkg_config cc outside.c -o static_library_by_pkg_config $(pkg-config --static --cflags --libs bine)
+try static_library_by_pkg_config cc outside.c -o static_library_by_pkg_config \
+    $(pkg-config --static --cflags --libs bine)
 echo "# $passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A system that is not served, or one without liburing, is told so in one sentence, and nothing is left of the attempt but its log.
-# Arguments: the source directory, Meson's command.
+# A system that is not served, or one without liburing, is told so in one sentence, and nothing is
+# left of the attempt but its log. Arguments: the source directory, Meson's command.
 set -u
 source=$1
 shift
@@ -24,7 +24,8 @@ refused() { # name, what the sentence says, Meson's arguments...
 }
 
 machine() { # name, system, family, compiler
-    printf "[binaries]\nc = '%s'\npkg-config = 'pkg-config'\n[host_machine]\nsystem = '%s'\ncpu_family = '%s'\ncpu = '%s'\nendian = 'little'\n" \
+    printf "[binaries]\nc = '%s'\npkg-config = 'pkg-config'
+[host_machine]\nsystem = '%s'\ncpu_family = '%s'\ncpu = '%s'\nendian = 'little'\n" \
         "$4" "$2" "$3" "$3" >"$place/$1.ini"
 }
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# bine run: programs that know nothing of Bine, as they are.   run.sh BINE ECHO CXX STATIC URING SPINS [CXX20]
+# bine run: programs that know nothing of Bine, as they are.
+# Usage: run.sh BINE ECHO CXX STATIC URING SPINS [CXX20]
 set -uo pipefail
-bine=$(realpath "$1") echo_server=$(realpath "$2") cxx=$(realpath "$3") static=$(realpath "$4") uring=$(realpath "$5")
+bine=$(realpath "$1") echo_server=$(realpath "$2") cxx=$(realpath "$3") static=$(realpath "$4") \
+    uring=$(realpath "$5")
 spins=$(realpath "$6") cxx20=${7-}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -36,10 +38,12 @@ check directory "$work" "$(cd "$work" && "$bine" run pwd)"
 check arguments "a|b c|" "$("$bine" run printf '%s|' a 'b c')"
 "$bine" run sh -c 'kill -TERM $$'
 check death_by_a_signal $((128 + 15)) $?
-check children_inherit 1 "$("$bine" run sh -c 'sh -c "grep -c libbine-run.so /proc/self/maps | sed s/[1-9][0-9]*/1/"')"
+check children_inherit 1 \
+    "$("$bine" run sh -c 'sh -c "grep -c libbine-run.so /proc/self/maps | sed s/[1-9][0-9]*/1/"')"
 check no_children 0 "$("$bine" run --no-children sh -c 'grep -c libbine-run.so /proc/self/maps')"
 # shellcheck disable=SC2016
-check other_preloads "x.so" "$(LD_PRELOAD=x.so "$bine" run --no-children sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)"
+check other_preloads "x.so" \
+    "$(LD_PRELOAD=x.so "$bine" run --no-children sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)"
 
 # ---- refused before it starts
 contains static "linked statically" "$("$bine" run "$static" 2>&1)"
