@@ -21,9 +21,9 @@ struct inspect_runner {
     uint64_t address, site, arg;
     size_t hub;         /* its place in the window */
     unsigned number;    /* of the greenlet in its hub */
-    unsigned looks;     /* at which it ran; 0: this place is free */
+    unsigned looks;     /* at which it ran */
     unsigned computing; /* of these, with the processor or waiting for one */
-    bool met;           /* for those who look which of them are still there */
+    bool met;           /* a view has found its greenlet in a snapshot */
     char name[INSPECT_RUNNER_NAME];
 };
 
