@@ -93,8 +93,7 @@ class WSGIHandler(HandlerState):
         self.log_request()
 
     def _close(self) -> None:
-        """End the connection, so that the client gets the last answer whatever it
-        has sent meanwhile."""
+        """End the connection. The client gets the last answer, whatever it has sent meanwhile."""
         sock = self.socket
         try:
             if self._linger and sock is not None:
@@ -165,8 +164,7 @@ class WSGIHandler(HandlerState):
         return most
 
     def read_request(self, raw_requestline: str) -> bool:
-        """Parse the head that begins with this line. True, or ValueError: the
-        request is refused."""
+        """Parse the head that begins with this line. True, or ValueError: it is refused."""
         head, self._head = self._head, b""
         if raw_requestline is not self._line:
             rest = (head[len(self._line or ""):] or
@@ -257,8 +255,7 @@ class WSGIHandler(HandlerState):
         self._headers = value
 
     def get_environ(self) -> Dict[str, Any]:
-        """The environment of this request: the server's, and what the request says. read_request
-        has been called before."""
+        """The environment of this request: the server's, and what read_request has read."""
         environ: Dict[str, Any] = self.server.get_environ()
         environ["REQUEST_METHOD"] = self.command
         path, _, query = self.path.partition("?")  # type: ignore[union-attr]
@@ -285,8 +282,7 @@ class WSGIHandler(HandlerState):
     # -- the response
 
     def handle_one_response(self) -> None:
-        """Run the application for the request in `environ` and log it. Errors of the
-        application end here."""
+        """Run the application for the request in `environ` and log it. Its errors end here."""
         self.time_start = time.time()
         self.status = self._orig_status = None
         self.headers_sent = False
