@@ -155,14 +155,15 @@ static size_t place_of(uint64_t pc)
 
 static const struct inspect_rules *rules_of(struct inspect_unwinder *unwinder, uint64_t pc)
 {
-    struct inspect_rules **place = &unwinder->rules[place_of(pc)];
-    if (*place && (*place)->pc == pc)
-        return *place;
-    if (!*place && !(*place = malloc(sizeof **place)))
+    struct inspect_rules **place = &unwinder->rules[place_of(pc)], *known = *place;
+    if (known && known->pc == pc)
+        return known;
+    if (!known && !(known = malloc(sizeof *known)))
         return NULL;
-    **place = (struct inspect_rules){.pc = pc};
-    look_up(unwinder, *place);
-    return *place;
+    *place = known;
+    *known = (struct inspect_rules){.pc = pc};
+    look_up(unwinder, known);
+    return known;
 }
 
 /* Code without call frame information may keep frame pointers. */

@@ -190,8 +190,9 @@ static bool install(void)
 
 static bool dispatch_turn_on(void)
 {
-    return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, bine_arch_dispatch_begin,
-                 bine_arch_dispatch_end - bine_arch_dispatch_begin, &bine_arch_dispatch) == 0;
+    uintptr_t begin = (uintptr_t)bine_arch_dispatch_begin;
+    return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, begin,
+                 (uintptr_t)bine_arch_dispatch_end - begin, &bine_arch_dispatch) == 0;
 }
 
 const char *bine_dispatch_begin(void)

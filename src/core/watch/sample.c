@@ -234,6 +234,7 @@ static BINE_NO_SANITIZE bool walk_by_signal(pid_t tid, struct bine_sample *sampl
 
 bool bine_sample_peek(const void *from, void *to, size_t size)
 {
+    /* cppcheck-suppress ctuuninitvar; it is written to */
     struct iovec local = {to, size}, remote = {(void *)from, size};
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
