@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,19 @@ enum {
 /* The whole answer of the HTTP works: 13 bytes of text. */
 #define BENCH_HTTP_ANSWER \
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
+
+/* An echo server's connection: blocking calls, whatever they are patched to. */
+static inline void *bench_echo(void *arg)
+{
+    int fd = (int)(intptr_t)arg;
+    char buffer[BENCH_BUFFER];
+    ssize_t n;
+    while ((n = read(fd, buffer, sizeof buffer)) > 0)
+        if (write(fd, buffer, (size_t)n) != n)
+            break;
+    close(fd);
+    return NULL;
+}
 
 static inline void bench_must(int result, const char *what)
 {

@@ -7,18 +7,6 @@
 
 #include "../server.h"
 
-static void *echo(void *arg)
-{
-    int fd = (int)(long)arg;
-    char buffer[BENCH_BUFFER];
-    ssize_t n;
-    while ((n = read(fd, buffer, sizeof buffer)) > 0)
-        if (write(fd, buffer, (size_t)n) != n)
-            break;
-    close(fd);
-    return NULL;
-}
-
 static void *http(void *arg)
 {
     int fd = (int)(long)arg;
@@ -41,6 +29,6 @@ int main(int argc, char **argv)
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         bench_must(fd, "accept");
         bench_no_delay(fd);
-        bench_must(bine_go(is_http ? http : echo, (void *)(long)fd), "bine_go");
+        bench_must(bine_go(is_http ? http : bench_echo, (void *)(long)fd), "bine_go");
     }
 }

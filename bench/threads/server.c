@@ -7,18 +7,6 @@
 
 #include "../server.h"
 
-static void *echo(void *arg)
-{
-    int fd = (int)(intptr_t)arg;
-    char buffer[BENCH_BUFFER];
-    ssize_t n;
-    while ((n = read(fd, buffer, sizeof buffer)) > 0)
-        if (write(fd, buffer, (size_t)n) != n)
-            break;
-    close(fd);
-    return NULL;
-}
-
 int main(void)
 {
     pthread_attr_t attributes;
@@ -31,6 +19,7 @@ int main(void)
         int fd = accept(listener, NULL, NULL);
         bench_must(fd, "accept");
         bench_no_delay(fd);
-        bench_must(-pthread_create(&thread, &attributes, echo, (void *)(intptr_t)fd), "thread");
+        bench_must(-pthread_create(&thread, &attributes, bench_echo, (void *)(intptr_t)fd),
+                   "thread");
     }
 }

@@ -20,7 +20,7 @@ static void put_two(char *text, int number)
     text[1] = (char)('0' + number % 10);
 }
 
-/* Without printf, whose reading of the format takes longer than the rest of an answer's head. */
+/* Without printf, which took a part of an answer that could be seen (bench/NOTES.md). */
 void bine_http_date_format(time_t time, char *text)
 {
     struct tm tm;

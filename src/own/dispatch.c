@@ -217,11 +217,7 @@ bool bine_dispatch_action(const struct sigaction *action, struct sigaction *old)
 {
     if (!on)
         return false;
-    struct sigaction was = before;
-    if (action)
-        before = *action;
-    if (old)
-        *old = was;
+    bine_exchange_action(&before, action, old);
     return true;
 }
 

@@ -54,6 +54,16 @@ void bine_dispatch_forked(void);
 /* sigaction for SIGSYS, whose handler is the dispatch's while that is on. Keeps the program's
  * action for signals that come from elsewhere. Returns false if the dispatch is off. */
 bool bine_dispatch_action(const struct sigaction *action, struct sigaction *old);
+/* What sigaction does with an action that is only kept. */
+static inline void bine_exchange_action(struct sigaction *kept, const struct sigaction *action,
+                                        struct sigaction *old)
+{
+    struct sigaction was = *kept;
+    if (action)
+        *kept = *action;
+    if (old)
+        *old = was;
+}
 
 #if BINE_OWN_THREADS
 

@@ -270,11 +270,7 @@ bool bine_preempt_action(int number, const struct sigaction *action, struct siga
 {
     if (!on || number != SIGNAL)
         return false;
-    struct sigaction was = before;
-    if (action)
-        before = *action;
-    if (old)
-        *old = was;
+    bine_exchange_action(&before, action, old);
     return true;
 }
 

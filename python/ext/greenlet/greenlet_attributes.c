@@ -5,13 +5,13 @@
 #include "hub_object.h"
 #include "libc/layout.h"
 
-/* For readers from outside, which name a greenlet by the function that it runs. */
 #if PY_VERSION_HEX >= 0x030D0000
 /* The interpreter's structure, which begins with where things are for readers from outside. It is
  * exported, but declared in internal headers only. */
 extern const char _PyRuntime[] __attribute__((weak)); /* NOLINT(bugprone-reserved-identifier) */
 #endif
 
+/* For readers from outside, which name a greenlet by the function that it runs. */
 BINE_LAYOUT(python_rows) = {
     BINE_FIELD("carrier", struct bine_carrier, running),
     BINE_FIELD("carrier", struct bine_carrier, state),
