@@ -16,7 +16,7 @@ _free_threading.load()
 
 # No module __getattr__ for those that are not here (monkey, threadpool): CPython does not cache a
 # look-up in a module that has one.
-from . import _report, event, exceptions, hub, local, lock, pool, queue, timeout
+from . import _import_locks, _report, event, exceptions, hub, local, lock, pool, queue, timeout
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, metrics,
                     sleep, version, wait)
 from .greenlet import killall, spawn_raw
@@ -24,6 +24,7 @@ from ._watchdog import watchdog
 from .hub import get_hub, kill, reinit, signal_handler
 from .timeout import with_timeout
 
+_import_locks.install()
 if _python < (3, 13):
     from . import _fork
 

@@ -203,6 +203,16 @@ static PyObject *py_thread_ident(PyObject *module, PyObject *unused)
     return PyLong_FromUnsignedLong((unsigned long)bine_libc.pthread_self());
 }
 
+static PyObject *py_greenlet_ident(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    const struct bine_hub *hub = bine_hub_here();
+    const struct bine_greenlet *g = hub ? hub->current : NULL;
+    if (!g || (g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
+        return PyLong_FromUnsignedLong((unsigned long)bine_libc.pthread_self());
+    return PyLong_FromVoidPtr((void *)g);
+}
+
 static PyObject *py_interpreter_object(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -234,6 +244,10 @@ static PyMethodDef functions[] = {
     {"thread_ident", py_thread_ident, METH_NOARGS,
      "thread_ident()\n--\n\nThe identity of the OS thread: the same in all of its greenlets, where "
      "threading.get_ident() tells them apart."},
+    {"greenlet_ident", py_greenlet_ident, METH_NOARGS,
+     "greenlet_ident()\n--\n\nA number that no other greenlet of any thread has while this one "
+     "lives, whatever is patched. A thread's main greenlet has the OS thread's, also in a thread "
+     "without greenlets. Does not switch."},
     {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
     {"sleep", BINE_FAST_NAMED(py_sleep),
      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many "
