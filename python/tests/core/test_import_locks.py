@@ -1,4 +1,4 @@
-"""Imports that switch, by several greenlets and threads. Nothing is patched unless a test says so."""
+"""Imports that switch, in greenlets and threads. Nothing is patched unless a test does so."""
 
 import importlib
 import os
