@@ -331,7 +331,7 @@ static int engine_scan(const struct bine_image *object, void *arg)
     plan->object = object;
     plan->old = old;
     plan->new = new;
-    plan->wanted = bine_rules_families(object->name, plan->families);
+    plan->wanted = bine_rules_families(object, plan->families);
     plan->variant = bine_rules_variant(object->name);
     bool calls_runtime =
         bine_runtime_call && fnmatch(bine_runtime_call->object, object->name, 0) == 0;

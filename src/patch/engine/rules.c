@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "patch/elf/image.h"
 #include "patch/table/table.h"
 #include "patch/threads/thread_greenlets.h"
 
@@ -115,15 +116,30 @@ enum bine_variant bine_rules_variant(const char *name)
     return matches_any(name, severing) ? BINE_VARIANT_SEVERING : BINE_VARIANT_NONE;
 }
 
-unsigned bine_rules_families(const char *name, unsigned families)
+static bool defines(const struct bine_image *object, const char *name)
 {
+    const ElfW(Sym) *symbol = bine_image_symbol(object, name);
+    return symbol && symbol->st_shndx != SHN_UNDEF;
+}
+
+/* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). It may be
+ * linked into another library statically. An interpreter with OpenSSL inside has keys of its own,
+ * by which it knows its threads. */
+static bool has_openssl(const struct bine_image *object)
+{
+    return fnmatch("libcrypto*.so*", object->name, 0) == 0 ||
+           (defines(object, "ERR_get_error") && !defines(object, "Py_GetVersion"));
+}
+
+unsigned bine_rules_families(const struct bine_image *object, unsigned families)
+{
+    const char *name = object->name;
     /* Destructors of thread-local variables are registered by the C++ runtime for all objects:
      * rules of objects do not count. */
     unsigned everywhere = families & BINE_PATCH_LOCAL_TLS;
     if (!bine_rules_allows(name))
         return everywhere;
-    /* OpenSSL keeps its error queue and its random generators under pthread keys (hazard 8). */
-    unsigned special = fnmatch("libcrypto*.so*", name, 0) == 0 ? BINE_PATCH_LOCAL_KEYS : 0;
+    unsigned special = has_openssl(object) ? BINE_PATCH_LOCAL_KEYS : 0;
     unsigned ordinary = ~(unsigned)(BINE_PATCH_LOCAL_KEYS | BINE_PATCH_GREENLETS);
     /* Semaphores without the other locks are for the objects whose rules name them. */
     if (!(families & BINE_PATCH_THREAD))

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+struct bine_image;
+
 enum bine_rule_kind {
     BINE_RULE_EXCLUDE,
     BINE_RULE_INCLUDE,
@@ -43,9 +45,8 @@ bool bine_rules_local_tls(const char *name);
 /* Is there a rule BINE_RULE_LOCAL_TLS? Any thread may call it, without the lock. */
 bool bine_rules_any_local_tls(void);
 
-/* Returns which of these families (inner ones included) are to be patched in the object with this
- * file name. */
-unsigned bine_rules_families(const char *name, unsigned families);
+/* Returns which of these families (inner ones included) are to be patched in the object. */
+unsigned bine_rules_families(const struct bine_image *object, unsigned families);
 
 /* Returns which hooks the object with this file name has instead of the ordinary ones: by a rule,
  * or because Bine knows the object. */
