@@ -39,7 +39,7 @@ struct world {
     bine_timeout timeout;
 };
 
-#define SHORT (20 * BINE_MS)
+#define SHORT (20 * BINE_MS * harness_slower())
 
 /* ---- calls, each 0 or an error number -------------------------------------------------------- */
 

@@ -63,6 +63,7 @@ static void *spawns(void *arg)
 
 TEST(a_ring_that_is_full_is_read, .seconds = 60)
 {
+    harness_not_under_emulator("it has no process_vm_readv");
     CHECK_OK(bine_trace_start(1024));
     CHECK_OK(bine_join(bine_spawn(spawns, NULL), NULL, BINE_FOREVER));
     CHECK_EQ(write_all((uintptr_t)&bine_trace_control), 0);
@@ -106,6 +107,7 @@ static uint64_t lie(const void *there)
 
 TEST(memory_that_lies_ends_the_reader_in_order)
 {
+    harness_not_under_emulator("it has no process_vm_readv");
     enum {
         ROOM = 256
     };

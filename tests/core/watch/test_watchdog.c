@@ -59,6 +59,7 @@ static void end(void)
  * the report is of what came before, and the call is made again. */
 static void expect(void *block(void *), void *arg, const char *words, const char *function)
 {
+    harness_not_under_emulator("the calls and stacks of the thread are the emulator's");
     begin();
     for (int i = 0; i < 10; i++) {
         bine_greenlet *g = bine_spawn(block, arg), *waits = bine_spawn(nothing, NULL);
@@ -205,6 +206,7 @@ static void *block_in_flock(void *arg)
 
 TEST(a_file_is_named_by_its_path)
 {
+    harness_not_under_emulator("the calls and stacks of the thread are the emulator's");
     char path[] = "/tmp/bine-watchdog-XXXXXX";
     int fds[2] = {mkstemp(path), open(path, O_RDONLY | O_CLOEXEC)};
     expect(block_in_flock, fds, "flock() called by block_in_flock", path);
@@ -301,6 +303,7 @@ static void *have_a_hub(void *arg)
 
 TEST(threads_end_and_children_are_watched)
 {
+    harness_not_under_emulator("a child of a process with threads ends in an assertion of its");
     begin();
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)

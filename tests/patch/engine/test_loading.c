@@ -239,10 +239,15 @@ TEST(hazard_38_greenlets_of_another_thread)
     run_other(&(struct other){.turns = 0});
 }
 
+static void nap_as_thread(unsigned milliseconds)
+{
+    bine_libc.usleep(1000 * milliseconds * harness_slower());
+}
+
 static void hold_as_thread(const char *where)
 {
     if (*where == 'c' && !bine_hub_here())
-        bine_libc.nanosleep(&(struct timespec){.tv_nsec = 100 * BINE_MS * harness_slower()}, NULL);
+        nap_as_thread(100);
 }
 
 static void *load_as_thread(void *arg)
@@ -261,7 +266,7 @@ TEST(hazard_38_a_thread_inside)
     struct other other = {.turns = 0};
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, load_as_thread, &other), 0);
-    bine_libc.nanosleep(&(struct timespec){.tv_nsec = 20 * BINE_MS}, NULL);
+    nap_as_thread(20);
     bine_greenlet *a = bine_spawn(load, "libmeets2.so"), *beat = bine_spawn(take_turns, &other);
     value_of(beat);
     CHECK_STRING(order, "");
