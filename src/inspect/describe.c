@@ -37,6 +37,9 @@ void inspect_name(const struct inspect_snapshot *snapshot, const struct inspect_
         snprintf(text, size, "root");
         return;
     }
+    /* What is kept of its C greenlet's name may be of an earlier one that it carried. */
+    if (g->python && !g->named && inspect_python_name(snapshot, g, text, size))
+        return;
     if (g->name && inspect_text(snapshot->target, g->name, text, size)) {
         /* Either the bare name, or "<Greenlet at 0x...: NAME>". */
         const char *bare =
@@ -48,8 +51,6 @@ void inspect_name(const struct inspect_snapshot *snapshot, const struct inspect_
         }
         return;
     }
-    if (g->python && inspect_python_name(snapshot, g, text, size))
-        return;
     site_of(snapshot, g, text, size, place, sizeof place);
     int64_t argument = (int64_t)g->arg;
     inspect_append(text, size,

@@ -37,8 +37,8 @@ static int show(const struct inspect_snapshot *snapshot)
         inspect_name(snapshot, g, name, sizeof name);
         inspect_place(snapshot, g, place, sizeof place);
         inspect_wait(snapshot, g, &wait);
-        printf("%s %s  in %s%s%s, spawned at %s\n", id, name, wait.verb, *wait.object ? " " : "",
-               wait.object, place);
+        printf("%s %s  in %s%s%s%s%s\n", id, name, wait.verb, *wait.object ? " " : "", wait.object,
+               *place ? ", spawned at " : "", place);
         count++;
     }
     printf("%s%zu of %zu greenlets that wait for others without a limit can be reached by nothing "

@@ -51,7 +51,7 @@ static void describe_spawn(const struct inspect_snapshot *snapshot,
     inspect_append(text, size, "%s", place);
     if (g->spawner != INSPECT_NOBODY) {
         inspect_id(snapshot, &snapshot->greenlets[g->spawner], spawner, sizeof spawner);
-        inspect_append(text, size, " by %s", spawner);
+        inspect_append(text, size, "%sby %s", *place ? " " : "", spawner);
     }
 }
 
@@ -184,7 +184,8 @@ static void put_json_greenlet(const struct inspect_snapshot *snapshot,
         printf(", \"stack_high_water\": %" PRIu64, use.high_water);
     if (!g->root) {
         inspect_place(snapshot, g, text, sizeof text);
-        put_member("spawned_at", text);
+        if (*text)
+            put_member("spawned_at", text);
     }
     if (g->spawner != INSPECT_NOBODY) {
         inspect_id(snapshot, &snapshot->greenlets[g->spawner], text, sizeof text);

@@ -75,17 +75,7 @@ struct inspect_row {
     ROW(carrier_running, "carrier.running", false)             \
     ROW(carrier_state, "carrier.state", false)                 \
     ROW(py_runtime, "py_runtime", false)                       \
-    ROW(py_greenlet_run, "py_greenlet.run", false)             \
-    ROW(py_greenlet_name, "py_greenlet.name", false)           \
-    ROW(py_object_type, "py_object.type", false)               \
-    ROW(py_type_name, "py_type.name", false)                   \
-    ROW(py_function_type, "py_function_type", false)           \
-    ROW(py_method_type, "py_method_type", false)               \
-    ROW(py_unicode_type, "py_unicode_type", false)             \
-    ROW(py_function_name, "py_function.name", false)           \
-    ROW(py_method_function, "py_method.function", false)       \
-    ROW(py_ascii_length, "py_ascii.length", false)             \
-    ROW(py_ascii, "py_ascii", false)                           \
+    ROW(interpreter, "interpreter", false)                     \
     ROW(hub_timers_users, "hub.timers_users", false)           \
     ROW(hub_ready_slots, "hub.ready_slots", false)             \
     ROW(hub_ready_mask, "hub.ready_mask", false)               \

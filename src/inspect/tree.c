@@ -31,7 +31,8 @@ static void put(const struct inspect_snapshot *snapshot, const struct inspect_gr
     inspect_verb(snapshot, g, verb, sizeof verb);
     inspect_place(snapshot, g, place, sizeof place);
     printf("%*s%s %s  %s%s%s%s%s", 4 * depth, "", id, name, inspect_state_name(g),
-           *verb ? " in " : "", verb, g->root ? "" : ", spawned at ", g->root ? "" : place);
+           *verb ? " in " : "", verb, g->root || !*place ? "" : ", spawned at ",
+           g->root ? "" : place);
     if (like)
         printf(", and %zu more like it", like);
     putchar('\n');

@@ -15,7 +15,7 @@
  * SOURCES: src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c
  * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
  * SOURCES: src/inspect/waits.c src/inspect/delays.c src/inspect/pool.c src/inspect/view.c
- * SOURCES: src/inspect/window.c
+ * SOURCES: src/inspect/window.c src/core/hub/interpreter.c
  * LIBRARIES: -Isrc -DBINE_WITH_LIBDW -lbine -ldw -lelf
  * SANITIZE: address,undefined
  */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "core/hub/interpreter.h"
 #include "greenlet_package.h"
 #include "interpreter.h"
 #include "signals.h"
@@ -23,6 +24,9 @@ enum {
 };
 static _Thread_local struct bine_carrier *idle;
 static _Thread_local unsigned idle_count;
+
+/* Of all carriers. The names of those who look come from bine_interpreter. */
+const char bine_carrier_site[] = "Python greenlet\0";
 
 static void *carry(void *arg)
 {
@@ -54,7 +58,7 @@ static void *carry(void *arg)
         carrier->waiting++;
         /* Not cancelled by anybody: nobody has a reference. */
         while (!carrier->running)
-            bine_park(hub, "carrier", 0, INT64_MAX, BINE_PARK_FIRM);
+            bine_park(hub, bine_idle_verb, 0, INT64_MAX, BINE_PARK_FIRM);
         carrier->waiting--;
     }
     g->slots[BINE_SLOT_PYTHON] = NULL;
@@ -85,9 +89,9 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
     }
     bine_spawn_options options = {.delay = delay, .stack_size = stack_size};
     carrier->has_room = bine_frames_wanted(bine_hub_here());
-    struct bine_greenlet *g = carrier->has_room
-                                  ? bine_spawn_with_room(&options, carry, carrier, BINE_SITE(carry))
-                                  : bine_spawn_with(&options, carry, carrier);
+    struct bine_greenlet *g =
+        carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, bine_carrier_site)
+                          : bine_spawn_with_at(&options, carry, carrier, bine_carrier_site);
     if (!g) {
         free(carrier);
         PyErr_SetFromErrno(PyExc_OSError);

@@ -8,6 +8,8 @@
 
 #include "carrier.h"
 
+/* The place at which carriers are spawned, as BINE_SITE makes them. */
+extern const char bine_carrier_site[];
 int bine_carriers_init(PyObject *module);
 /* Have a carrier run the greenlet (it takes a reference of its own) as soon as the caller parks, or
  * after `delay` ns. Returns the carrier's C greenlet, borrowed, or NULL with an exception. */

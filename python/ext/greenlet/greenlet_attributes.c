@@ -3,33 +3,6 @@
 
 #include "greenlet_parts.h"
 #include "hub_object.h"
-#include "libc/layout.h"
-
-#if PY_VERSION_HEX >= 0x030D0000
-/* The interpreter's structure, which begins with where things are for readers from outside. It is
- * exported, but declared in internal headers only. */
-extern const char _PyRuntime[] __attribute__((weak)); /* NOLINT(bugprone-reserved-identifier) */
-#endif
-
-/* For readers from outside, which name a greenlet by the function that it runs. */
-BINE_LAYOUT(python_rows) = {
-    BINE_FIELD("carrier", struct bine_carrier, running),
-    BINE_FIELD("carrier", struct bine_carrier, state),
-#if PY_VERSION_HEX >= 0x030D0000
-    {"py_runtime", (uintptr_t)_PyRuntime, 0, BINE_LAYOUT_ADDRESS},
-#endif
-    BINE_FIELD_AS("py_greenlet", "run", Greenlet, run),
-    BINE_FIELD_AS("py_greenlet", "name", Greenlet, name),
-    BINE_FIELD_AS("py_object", "type", PyObject, ob_type),
-    BINE_FIELD_AS("py_type", "name", PyTypeObject, tp_name),
-    BINE_ADDRESS("py_function_type", PyFunction_Type),
-    BINE_ADDRESS("py_method_type", PyMethod_Type),
-    BINE_ADDRESS("py_unicode_type", PyUnicode_Type),
-    BINE_FIELD_AS("py_function", "name", PyFunctionObject, func_qualname),
-    BINE_FIELD_AS("py_method", "function", PyMethodObject, im_func),
-    BINE_FIELD_AS("py_ascii", "length", PyASCIIObject, length),
-    BINE_SIZE("py_ascii", PyASCIIObject),
-};
 
 static PyObject *call_text(Greenlet *self)
 {

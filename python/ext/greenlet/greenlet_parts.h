@@ -11,6 +11,7 @@
  * greenlet_across.c           other OS threads
  * greenlet_attributes.c       what is known of it
  * greenlet_gevent.c           what gevent's greenlets show beside
+ * greenlet_layout.c           what readers from outside find of it
  * greenlet_spawning_stack.c   where it was spawned
  */
 #ifndef BINE_EXT_GREENLET_PARTS_H
@@ -105,6 +106,9 @@ int bine_greenlet_throw_there(Greenlet *self, PyObject *exception);
 int bine_greenlet_start_there(Greenlet *self, int64_t delay);
 PyObject *bine_greenlet_is_here(PyObject *self, PyObject *unused);
 PyObject *bine_greenlet_move_to(PyObject *object, PyObject *other);
+
+/* greenlet_layout.c: from now on greenlets are named by the functions that they run. */
+void bine_greenlet_show_names(void);
 
 /* Its thread has ended: so has it, as if it was killed. True if it has ended. */
 bool bine_py_ended(Greenlet *self);

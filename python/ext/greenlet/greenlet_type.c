@@ -216,6 +216,7 @@ PyTypeObject bine_Greenlet_Type = {
 int bine_greenlet_init(PyObject *module)
 {
     bine_carriers_on_end(bine_greenlets_end);
+    bine_greenlet_show_names();
     return PyModule_AddType(module, &bine_Greenlet_Type) < 0
                ? -1
                : bine_greenlet_add_names(&bine_Greenlet_Type);

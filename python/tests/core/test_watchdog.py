@@ -72,6 +72,7 @@ def run(function, prepare=""):
 
 def check(text, words, function):
     assert "has let no other greenlet run for 0." in text
+    assert ": %s at <string>:" % function in text.partition("has let")[0], text
     assert words in text
     assert "in " + function in text.partition("the interpreter's stack:")[2], text
 

@@ -48,10 +48,12 @@ def test_greenlets_have_their_functions_names():
         done = look("ps", "--json", str(program), BINE_COMMAND=str(COMMAND))
     assert done.returncode == 0, done.stderr
     found = {greenlet["name"]: greenlet for greenlet in json.loads(done.stdout)["greenlets"]}
-    assert found["sleep"]["verb"] == "sleep"
-    assert found["Worker.wait"]["verb"] == "wait for event"
+    waiter = found["Worker.wait at <string>:4"]
+    assert found["sleep at <string>:6"]["verb"] == "sleep"
+    assert waiter["verb"] == "wait for event"
+    assert not any("spawned_at" in greenlet for greenlet in found.values())
     (joiner,) = (greenlet for greenlet in found.values() if greenlet.get("verb") == "join")
-    assert joiner["holders"] == [{"greenlet": found["Worker.wait"]["id"]}]
+    assert joiner["holders"] == [{"greenlet": waiter["id"]}]
 
 
 @pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
@@ -109,6 +111,69 @@ def test_stacks_have_python_frames_where_the_interpreter_ran_them():
              if name in names]
     assert order == sorted(order) and len(order) >= 5, names
     assert "Python             inner at <string>:5" in text
+
+
+# Each of `first` and `second` runs in the same C greenlet.
+TRACED = """
+import functools, bine
+def first():
+    bine.sleep(0.001)
+class Second:
+    def run(self):
+        bine.sleep(0)
+def named():
+    bine.sleep(0.001)
+print("ready", flush=True)
+while True:
+    bine.spawn(first).join()
+    bine.spawn(Second().run).join()
+    bine.spawn(functools.partial(first)).join()
+    greenlet = bine.spawn(named)
+    greenlet.name = "a name"
+    greenlet.join()
+"""
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+def test_a_trace_names_each_greenlet_by_its_function():
+    with running(TRACED) as program, tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "trace.json"
+        done = look("trace", str(program), "-t", "0.3", "-o", str(file), BINE_COMMAND=str(COMMAND))
+        assert done.returncode == 0, done.stderr
+        events = json.loads(file.read_text())["traceEvents"]
+    names = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
+    function = "Second.run" if sys.version_info >= (3, 11) else "run"
+    wanted = {"first at <string>:3", function + " at <string>:6", "functools.partial object",
+              "a name", "root"}
+    found = {name for name in names.values() if not name.startswith("hub of thread")}
+    assert found == wanted
+    # Each is a greenlet of its own: it ends once, and does not run afterwards.
+    for track in (tid for tid, name in names.items() if name.startswith("first")):
+        ends = [event["ts"] for event in events if event["tid"] == track and event["ph"] == "i"]
+        runs = [event["ts"] for event in events
+                if event["tid"] == track and event.get("cat") == "run"]
+        assert len(ends) <= 1 and all(run <= end for run in runs for end in ends)
+
+
+def test_a_dump_names_them_by_the_functions_of_now():
+    dump = """
+import bine
+def first():
+    bine.sleep(0.001)
+def second():
+    bine.sleep(1000)
+greenlet = bine.spawn(first)
+bine.sleep(0)
+print(bine._bine.dump())
+greenlet.join()
+bine.spawn(second)
+bine.sleep(0)
+print(bine._bine.dump())
+"""
+    text = subprocess.run([sys.executable, "-c", dump], capture_output=True, text=True,
+                          timeout=60, check=True).stdout
+    assert text.count(": first at <string>:3>") == 1 and text.count(": second at <string>:5>") == 1
+    assert "spawned at" not in text
 
 
 def test_another_command_of_that_name_is_not_called():

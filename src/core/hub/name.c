@@ -3,7 +3,8 @@
  * never asked for.
  *
  * While BINE_G_NAMED is set g->name holds the bare name as it was given. Afterwards it holds the
- * full text.
+ * full text. Behind the zero byte of the full text is one more byte: DESCRIBED if the text says what
+ * a greenlet of an interpreter runs. That may be something else by the next time.
  */
 #include "name.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "hub.h"
+#include "interpreter.h"
 
 /* Small integers are what people pass as (void *)5; no object lives in the first page or wraps
  * around the last. */
@@ -67,8 +69,25 @@ void bine_site_describe(const char *site, char *(*describe)(const void *arg))
     }
 }
 
+enum {
+    GIVEN = 'g',
+    DESCRIBED = 'd'
+};
+
+static const struct bine_interpreter *interpreter_of(const struct bine_greenlet *g)
+{
+    const struct bine_interpreter *in = atomic_load(&bine_interpreter);
+    return in && (uintptr_t)g->site == in->site && g->state != BINE_DEAD ? in : NULL;
+}
+
 static char *described(const struct bine_greenlet *g)
 {
+    const struct bine_interpreter *in = interpreter_of(g);
+    char text[BINE_FUNCTION_TEXT];
+    if (in)
+        return bine_function_name(in, bine_peek, NULL, (uintptr_t)g->arg, text, sizeof text)
+                   ? strdup(text)
+                   : NULL;
     for (unsigned i = 0; i < SITES && g->state != BINE_DEAD; i++)
         if (atomic_load(&sites[i].site) == g->site)
             return sites[i].describe(g->arg);
@@ -81,19 +100,20 @@ static char *build(const struct bine_greenlet *g, const char *given)
     int length;
     if (own) {
         disarm(own);
-        length = asprintf(&text, "<Greenlet at %p: %s>", (const void *)g, own);
+        length = asprintf(&text, "<Greenlet at %p: %s>%c%c", (const void *)g, own, 0, DESCRIBED);
         free(own);
     } else if (given) {
-        length = asprintf(&text, "<Greenlet at %p: %s>", (const void *)g, given);
+        length = asprintf(&text, "<Greenlet at %p: %s>%c%c", (const void *)g, given, 0, GIVEN);
     } else if (g->flags & BINE_G_ROOT) {
-        length = asprintf(&text, "<Greenlet at %p: root>", (const void *)g);
+        length = asprintf(&text, "<Greenlet at %p: root>%c%c", (const void *)g, 0, GIVEN);
     } else {
         /* After its end `arg` holds the value. */
         if (g->state == BINE_DEAD)
             argument[0] = 0;
         else
             format_argument(argument, sizeof argument, g->arg);
-        length = asprintf(&text, "<Greenlet at %p: %s(%s)>", (const void *)g, g->site, argument);
+        length = asprintf(&text, "<Greenlet at %p: %s(%s)>%c%c", (const void *)g, g->site, argument,
+                          0, interpreter_of(g) ? DESCRIBED : GIVEN);
     }
     return length < 0 ? NULL : text;
 }
@@ -104,11 +124,16 @@ const char *bine_name(bine_greenlet *g)
         return "<no greenlet>";
     if (bine_greenlet_foreign(g))
         return "<Greenlet of another thread>"; /* its own may be renaming it */
-    if (g->name && !(g->flags & BINE_G_NAMED))
+    bool given = g->flags & BINE_G_NAMED;
+    if (g->name && !given && (g->name[strlen(g->name) + 1] == GIVEN || !interpreter_of(g)))
         return g->name;
-    char *text = build(g, g->name);
+    char *text = build(g, given ? g->name : NULL);
     if (!text)
         return g->name ? g->name : g->site;
+    if (!given && g->name && strcmp(g->name, text) == 0) {
+        free(text);
+        return g->name;
+    }
     free(g->name);
     g->name = text;
     g->flags |= BINE_G_BELONGINGS;

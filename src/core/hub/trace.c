@@ -17,6 +17,7 @@ struct bine_trace_control bine_trace_control = {
     .flag_named = BINE_G_NAMED,
     .flag_belongings = BINE_G_BELONGINGS,
     .flag_root = BINE_G_ROOT,
+    .interpreter = &bine_interpreter,
 };
 
 /* In a section of its own, as tracers expect. */
@@ -53,20 +54,60 @@ void bine_trace_note(struct bine_hub *hub, enum bine_trace_kind kind, uintptr_t 
         BINE_PROBE(kill, a, b, c);
 }
 
+static void put_name(struct bine_trace *trace, uint64_t ticks, const struct bine_greenlet *g,
+                     const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t at = 0; at < size && at < 64; at += 16) {
+        uint64_t words[2] = {0};
+        memcpy(words, name + at, size - at < 16 ? size - at : 16);
+        put(trace, ticks, BINE_TRACE_NAME, (uintptr_t)g, words[0], words[1]);
+    }
+}
+
+/* This thread's greenlets refer to their objects, so these are there. */
+static bool read_here(void *unused, uint64_t from, void *to, size_t size)
+{
+    (void)unused;
+    memcpy(to, (const void *)(uintptr_t)from, size);
+    return true;
+}
+
+/* The code is noted, and not its name: that takes no time, and code is there for long. A name that
+ * the program gave is copied. Another thread may change it now, so it is peeked at. */
+static void put_function(struct bine_trace *trace, uint64_t ticks, const struct bine_greenlet *g,
+                         const struct bine_interpreter *in)
+{
+    struct bine_function function;
+    char name[BINE_FUNCTION_TEXT];
+    uint64_t object;
+    memcpy(&object, (const char *)g->arg + in->running, sizeof object);
+    if (!object || !bine_function_find(in, read_here, NULL, object, &function))
+        return;
+    if (function.name &&
+        bine_interpreter_text(in, bine_peek, NULL, function.name, name, sizeof name))
+        put_name(trace, ticks, g, name);
+    else
+        put(trace, ticks, BINE_TRACE_FUNCTION, (uintptr_t)g, function.code, function.type);
+}
+
 /* The name that the spawn was given: it may be gone when the ring is read. */
 static __attribute__((noinline)) void put_spawn(struct bine_trace *trace, uint64_t ticks,
                                                 const struct bine_greenlet *g)
 {
+    const struct bine_interpreter *in = atomic_load(&bine_interpreter);
     put(trace, ticks, BINE_TRACE_SPAWN, (uintptr_t)g, (uintptr_t)g->site, (uintptr_t)g->arg);
     BINE_PROBE(spawn, g, g->site, g->arg);
-    if (!(g->flags & BINE_G_NAMED))
-        return;
-    size_t size = strlen(g->name);
-    for (size_t at = 0; at < size && at < 64; at += 16) {
-        uint64_t words[2] = {0};
-        memcpy(words, g->name + at, size - at < 16 ? size - at : 16);
-        put(trace, ticks, BINE_TRACE_NAME, (uintptr_t)g, words[0], words[1]);
-    }
+    if (g->flags & BINE_G_NAMED)
+        put_name(trace, ticks, g, g->name);
+    else if (in && (uintptr_t)g->site == in->site)
+        put_function(trace, ticks, g, in);
+}
+
+/* It waits for something new to run, or has just been woken for it. */
+static bool idle(const struct bine_greenlet *g)
+{
+    return g->verb == bine_idle_verb;
 }
 
 static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub,
@@ -76,7 +117,7 @@ static inline __attribute__((always_inline)) void put_ready(struct bine_hub *hub
     const struct bine_ready *ready = &hub->ready;
     for (; trace->seen != ready->tail; trace->seen++) {
         const struct bine_greenlet *g = ready->slots[trace->seen & ready->mask];
-        if (g->state == BINE_NEW)
+        if (g->state == BINE_NEW || (idle(g) && (uintptr_t)g != by))
             put_spawn(trace, ticks, g);
         else if ((uintptr_t)g != by) { /* else it yields */
             put(trace, ticks, BINE_TRACE_WAKE, (uintptr_t)g, by, 0);
@@ -96,7 +137,9 @@ void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
     struct bine_trace *trace = hub->trace;
     uint64_t ticks = bine_trace_ticks();
     put_ready(hub, trace, ticks, (uintptr_t)from);
-    bool parks = trace->parks;
+    bool parks = trace->parks && !idle(from);
+    if (trace->parks && !parks && from != to)
+        put(trace, ticks, BINE_TRACE_END, (uintptr_t)from, 0, 0);
     trace->parks = false;
     put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, parks ? (uintptr_t)from->verb : 0,
         parks ? from->object : 0);

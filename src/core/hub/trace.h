@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "hub.h"
+#include "interpreter.h"
 #include "probe.h"
 
 enum bine_trace_kind {
@@ -25,6 +26,7 @@ enum bine_trace_kind {
     BINE_TRACE_WAKE,      /* of a greenlet, by a greenlet or a cause */
     BINE_TRACE_SPAWN,     /* of a greenlet, at a site, with an argument */
     BINE_TRACE_NAME,      /* of a greenlet: the next 16 bytes of its name */
+    BINE_TRACE_FUNCTION,  /* of a greenlet: the code and the type of bine_function */
     BINE_TRACE_END,       /* of a greenlet */
     BINE_TRACE_KILL,      /* of a greenlet, by a greenlet */
     BINE_TRACE_TURN,      /* begins */
@@ -70,10 +72,11 @@ struct bine_trace_control {
     uint32_t greenlet_name, greenlet_flags, greenlet_site, greenlet_arg; /* offsets in a record */
     uint32_t flag_named, flag_belongings, flag_root;
     _Atomic(struct bine_trace *) rings;
+    _Atomic(const struct bine_interpreter *) *interpreter;
 };
 
 enum {
-    BINE_TRACE_VERSION = 1,
+    BINE_TRACE_VERSION = 2,
     BINE_TRACE_ROOM = 65536
 };
 

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "core/hub/interpreter.h"
 #include "core/hub/schedule.h"
 #include "libc/libc.h"
 
@@ -234,9 +234,7 @@ static BINE_NO_SANITIZE bool walk_by_signal(pid_t tid, struct bine_sample *sampl
 
 bool bine_sample_peek(const void *from, void *to, size_t size)
 {
-    /* cppcheck-suppress ctuuninitvar; it is written to */
-    struct iovec local = {to, size}, remote = {(void *)from, size};
-    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
+    return bine_peek(NULL, (uintptr_t)from, to, size);
 }
 
 /* Does a call stand right before this address? The forms of x86-64 that compilers make, and BL and

@@ -12,7 +12,7 @@
 
 enum {
     MOST_RINGS = 4096,
-    NAME = 160
+    NAME = BINE_FUNCTION_TEXT
 };
 
 enum span {
@@ -38,6 +38,7 @@ struct writer {
     pid_t pid;
     FILE *out;
     struct bine_trace_control control;
+    struct bine_interpreter interpreter; /* all zero: the process has none */
     struct bine_trace ring;
     struct bine_trace_event *events;
     uint64_t count;
@@ -125,6 +126,11 @@ static bool grow(struct writer *writer)
     return true;
 }
 
+static bool read_memory(void *writer, uint64_t from, void *to, size_t size)
+{
+    return bine_trace_read(((const struct writer *)writer)->pid, from, to, size);
+}
+
 static void name_by_site(const struct writer *writer, uint64_t site, uint64_t arg, char *name)
 {
     char function[NAME / 2];
@@ -134,9 +140,10 @@ static void name_by_site(const struct writer *writer, uint64_t site, uint64_t ar
 }
 
 /* Of a greenlet whose spawn is not in the ring. Its record says more, if it has not ended. */
-static void name_by_record(const struct writer *writer, uint64_t greenlet, char *name)
+static void name_by_record(struct writer *writer, uint64_t greenlet, char *name)
 {
     const struct bine_trace_control *control = &writer->control;
+    const struct bine_interpreter *in = &writer->interpreter;
     uint64_t text = 0, site = 0, arg = 0;
     uint8_t flags = 0;
     bool known = bine_trace_read(writer->pid, greenlet + control->greenlet_flags, &flags, 1) &&
@@ -147,6 +154,9 @@ static void name_by_record(const struct writer *writer, uint64_t greenlet, char 
         snprintf(name, NAME, "%#llx", (unsigned long long)greenlet);
     else if (flags & control->flag_root)
         snprintf(name, NAME, "root");
+    else if (site && site == in->site && !(flags & control->flag_named) &&
+             bine_function_name(in, read_memory, writer, arg, name, NAME))
+        return;
     else if (text && flags & control->flag_belongings)
         bine_trace_read_text(writer->pid, text, name, NAME);
     else
@@ -311,6 +321,25 @@ static void on_name(struct writer *writer, const struct track *track, uint64_t a
     put_name(writer, track->number, name);
 }
 
+static void on_function(struct writer *writer, const struct track *track,
+                        const struct bine_trace_event *event)
+{
+    char name[NAME];
+    struct bine_function function = {.code = event->b, .type = event->c};
+    if (bine_function_text(&writer->interpreter, read_memory, writer, &function, name, sizeof name))
+        put_name(writer, track->number, name);
+}
+
+static void read_interpreter(struct writer *writer)
+{
+    uint64_t address = 0;
+    if (!bine_trace_read(writer->pid, (uintptr_t)writer->control.interpreter, &address,
+                         sizeof address) ||
+        !address ||
+        !bine_trace_read(writer->pid, address, &writer->interpreter, sizeof writer->interpreter))
+        writer->interpreter = (struct bine_interpreter){0};
+}
+
 static void convert(struct writer *writer, uint64_t at)
 {
     const struct bine_trace_event *event = &writer->events[at];
@@ -337,6 +366,8 @@ static void convert(struct writer *writer, uint64_t at)
         on_spawn(writer, track, event, when);
     else if (kind == BINE_TRACE_NAME)
         on_name(writer, track, at);
+    else if (kind == BINE_TRACE_FUNCTION)
+        on_function(writer, track, event);
     else if (kind == BINE_TRACE_KILL)
         put_mark(writer, track, when, "killed");
     else if (kind == BINE_TRACE_END) {
@@ -423,6 +454,7 @@ int bine_trace_write_json(pid_t pid, uintptr_t control, FILE *out)
     if (memcmp(writer.control.magic, BINE_TRACE_MAGIC, sizeof BINE_TRACE_MAGIC) != 0 ||
         writer.control.version != BINE_TRACE_VERSION)
         return EPROTO;
+    read_interpreter(&writer);
     fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", out);
     uintptr_t next = (uintptr_t)atomic_load(&writer.control.rings);
     int error = 0;

@@ -22,6 +22,7 @@
 
 #include "blocked.h"
 #include "core/hub/hub.h"
+#include "core/hub/interpreter.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "trace_file.h"
@@ -70,8 +71,12 @@ static void peek_text(const char *from, char *to, size_t size)
 /* bine_name's text. That function is for the hub's own thread, because it makes names. */
 static BINE_NO_SANITIZE void peek_name(const struct bine_greenlet *g, char *name, size_t size)
 {
-    char given[160], argument[32];
-    if (g->name && g->flags & BINE_G_BELONGINGS) {
+    char given[BINE_FUNCTION_TEXT], argument[32];
+    const struct bine_interpreter *in = atomic_load(&bine_interpreter);
+    if (in && (uintptr_t)g->site == in->site && !(g->flags & BINE_G_NAMED) &&
+        bine_function_name(in, bine_peek, NULL, (uintptr_t)g->arg, given, sizeof given)) {
+        snprintf(name, size, "<Greenlet at %p: %s>", (const void *)g, given);
+    } else if (g->name && g->flags & BINE_G_BELONGINGS) {
         peek_text(g->name, given, sizeof given);
         snprintf(name, size, g->flags & BINE_G_NAMED ? "<Greenlet at %2$p: %1$s>" : "%s", given,
                  (const void *)g);
