@@ -40,6 +40,72 @@ static bool may_hand_over(const struct bine_hub *hub)
     return carrier && carrier->left && !(next == hub->root && hub->main_thread);
 }
 
+/* ---- the state that PyGILState finds ---------------------------------------------------------- */
+
+/*
+ * Up to 3.14 PyGILState keeps a thread's state under a key, which is the greenlet's own. From 3.15 on
+ * a thread-local variable has the state that was attached last, by whichever greenlet. So a greenlet
+ * that parks without the GIL hands its own state to `back`, which attaches it for a moment when the
+ * greenlet goes on: a callback from C must find it. A greenlet of C that has not run Python before
+ * has none, and finds another's.
+ */
+enum {
+    WITHOUT_GIL = 1 /* a bit of what carrier_leave returns, which points to the state */
+};
+
+#if PY_VERSION_HEX >= 0x030F0000
+
+static void note_own(struct bine_carrier *carrier, PyThreadState *state)
+{
+    if (carrier)
+        carrier->own = state;
+}
+
+/* Called without the GIL, so the state is only compared: a thread's may be gone. */
+static void *left_without_gil(const struct bine_greenlet *g, const struct bine_carrier *carrier)
+{
+    PyThreadState *state = PyGILState_GetThisThreadState();
+    const PyThreadState *own = !carrier ? NULL : carrier->state ? carrier->state : carrier->own;
+    if (!state || (carrier ? state != own : state->thread_id != (unsigned long)g))
+        return NULL;
+    return (char *)state + WITHOUT_GIL;
+}
+
+static void find_again(PyThreadState *state)
+{
+    if (PyGILState_GetThisThreadState() == state || Py_IsFinalizing())
+        return;
+    int saved = errno;
+    PyEval_RestoreThread(state);
+    PyEval_SaveThread();
+    errno = saved;
+}
+
+#else
+
+static void note_own(struct bine_carrier *carrier, PyThreadState *state)
+{
+    (void)carrier, (void)state;
+}
+
+static void *left_without_gil(const struct bine_greenlet *g, const struct bine_carrier *carrier)
+{
+    (void)g, (void)carrier;
+    return NULL;
+}
+
+static void find_again(PyThreadState *state)
+{
+    (void)state;
+}
+
+#endif
+
+static bool left_with_gil(const void *left)
+{
+    return left && !((uintptr_t)left & WITHOUT_GIL);
+}
+
 static void *carrier_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     struct bine_carrier *carrier = bine_carrier_of(g);
@@ -49,7 +115,8 @@ static void *carrier_leave(struct bine_hub *hub, struct bine_greenlet *g)
         g->park_flags |= BINE_PARK_SIGNALS;
     PyThreadState *state = bine_gil_state(carrier);
     if (!state)
-        return NULL;
+        return left_without_gil(g, carrier);
+    note_own(carrier, state);
     if (may_hand_over(hub)) {
         kept = state;
         atomic_store_explicit(&keeper, hub, memory_order_relaxed);
@@ -84,8 +151,10 @@ static void back(struct bine_hub *hub, struct bine_greenlet *g, void *left, int 
         bine_delivery_struck(carrier, g->object);
     if (carrier)
         carrier->left = false;
-    if (left)
+    if (left_with_gil(left))
         take_again(hub, carrier, left);
+    else if (left)
+        find_again((PyThreadState *)((char *)left - WITHOUT_GIL));
     bine_signal_take_over(hub, carrier);
 }
 
@@ -100,7 +169,7 @@ static void tell_hearers(struct bine_hub *hub)
 static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *left, int error)
 {
     back(hub, g, left, error);
-    if (left) {
+    if (left_with_gil(left)) {
         tell_hearers(hub);
     } else if (bine_carrier_of(g)) { /* it parked without the GIL, in a call of libc's */
         int saved = errno;
@@ -193,6 +262,7 @@ struct bine_carrier *bine_carrier_make(void)
         return NULL;
     }
     carrier->g = hub->current;
+    note_own(carrier, PyThreadState_Get());
     bine_greenlet_keep(hub->current, BINE_SLOT_PYTHON, carrier);
     surround(hub);
     return carrier;

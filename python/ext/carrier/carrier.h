@@ -34,6 +34,9 @@ struct bine_carrier {
     struct bine_greenlet *g;
     PyThreadState *state;             /* NULL for the root and for threads: theirs come and go
                                        * (PyGILState_Ensure) */
+#if PY_VERSION_HEX >= 0x030F0000
+    PyThreadState *own;               /* of these, the one that it parked with last */
+#endif
     struct bine_py_greenlet *running; /* owned reference; NULL for the root and for threads that
                                        * became greenlets */
     struct bine_py_greenlet *face;    /* owned: the object that getcurrent() answers with where
