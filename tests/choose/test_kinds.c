@@ -147,7 +147,8 @@ TEST(choose_finds_a_file_always_ready)
 TEST(choose_knows_the_time)
 {
     bine_channel *channel = bine_channel_new(0, 0);
-    int64_t soon = bine_deadline(50 * BINE_MS * harness_slower()), later = bine_deadline(100 * BINE_SECOND), never = BINE_FOREVER;
+    int64_t soon = bine_deadline(50 * BINE_MS * harness_slower()),
+            later = bine_deadline(100 * BINE_SECOND), never = BINE_FOREVER;
     bine_choice choices[] = {{BINE_CHOOSE_RECEIVE, channel, NULL, 0},
                              {BINE_CHOOSE_TIMER, &later, NULL, 0},
                              {BINE_CHOOSE_TIMER, &never, NULL, 0},

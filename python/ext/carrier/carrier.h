@@ -32,10 +32,10 @@ struct bine_delivery {
 struct bine_carrier {
     struct bine_carrier *next; /* list of idle carriers */
     struct bine_greenlet *g;
-    PyThreadState *state;             /* NULL for the root and for threads: theirs come and go
+    PyThreadState *state; /* NULL for the root and for threads: theirs come and go
                                        * (PyGILState_Ensure) */
 #if PY_VERSION_HEX >= 0x030F0000
-    PyThreadState *own;               /* of these, the one that it parked with last */
+    PyThreadState *own; /* of these, the one that it parked with last */
 #endif
     struct bine_py_greenlet *running; /* owned reference; NULL for the root and for threads that
                                        * became greenlets */
