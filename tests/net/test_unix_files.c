@@ -86,12 +86,26 @@ int chmod(const char *file, mode_t mode)
     return fchmodat(AT_FDCWD, file, mode, 0);
 }
 
-int lstat(const char *restrict file, struct stat *restrict status)
+static int look(const char *file, struct stat *status)
 {
     int result = fstatat(AT_FDCWD, file, status, AT_SYMLINK_NOFOLLOW);
     exchange_once();
     return result;
 }
+
+int lstat(const char *restrict file, struct stat *restrict status)
+{
+    return look(file, status);
+}
+
+#if !__GLIBC_PREREQ(2, 33)
+/* The header of older C libraries makes this call of lstat. */
+int __lxstat(int version, const char *file, struct stat *status)
+{
+    (void)version;
+    return look(file, status);
+}
+#endif
 
 static char victim[80], aside[80];
 
