@@ -11,7 +11,6 @@
 #include <bine.h>
 #include <bine/http.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,7 +76,8 @@ static __attribute__((noinline)) void start_faults(void)
 static __attribute__((noinline)) void overwrite_stack(void)
 {
     volatile char room[4096];
-    memset((char *)room, 0, sizeof room);
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = 0;
 }
 
 int main(int count, char **arguments)

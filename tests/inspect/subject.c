@@ -397,7 +397,8 @@ static __attribute__((noinline)) void lose(void)
 static __attribute__((noinline)) void overwrite(void)
 {
     volatile char room[4096];
-    memset((char *)room, 0, sizeof room);
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = 0;
 }
 
 static int leak(void)
