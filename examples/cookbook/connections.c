@@ -58,8 +58,11 @@ static bool ask(struct slot *slot, const char *sql)
     PGresult *result = PQstatus(connection) == CONNECTION_OK ? PQexec(connection, sql) : NULL;
     ExecStatusType status = PQresultStatus(result);
     bool good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-    if (!good)
-        fprintf(stderr, "connections: %s", PQerrorMessage(connection));
+    if (!good) {
+        const char *reason = PQerrorMessage(connection);
+        /* libpq 17 has no words for a lack of descriptors. */
+        fprintf(stderr, "connections: %s", *reason ? reason : "no connection\n");
+    }
     PQclear(result);
     return good;
 }
