@@ -85,10 +85,13 @@ int main(int count, char **arguments)
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%s", count > 1 ? arguments[1] : "8080");
     bine_http_server_options options = {.listen.address = address};
-    start_faults();
-    overwrite_stack();
     bine_http_server *server = bine_http_server_new(&options, answer, NULL);
-    if (server) {
+    if (server && bine_http_server_start(server) == 0) {
+        /* The greenlet that accepts parks now. Later its stack would begin with words that the
+         * runtime has left there, and one of them might be the event's address. */
+        bine_sleep(0);
+        start_faults();
+        overwrite_stack();
         printf("http: %s\n", bine_http_server_address(server));
         fflush(stdout);
         bine_http_server_serve(server);
