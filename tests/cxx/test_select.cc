@@ -13,7 +13,7 @@ TEST(the_case_that_can_be_done_is_done)
         return bine::select_first(
             bine::on_receive(
                 channel, [&](std::optional<std::string> item) { done = item.value_or("closed"); }),
-            bine::on_get(queue, [&](auto item) { done = std::to_string((*item)->value); }),
+            bine::on_get(queue, [&](auto item) { done = std::to_string(item.value()->value); }),
             bine::on_ready(event, [&] { done = "event"; }),
             bine::otherwise([&] { done = "none"; }));
     };
