@@ -83,10 +83,11 @@ static long give_birth(struct bine_birth *birth, const ucontext_t *context, uint
     birth->mxcsr = context->uc_mcontext.fpregs ? context->uc_mcontext.fpregs->mxcsr : 0x1f80;
     birth->x87_control = context->uc_mcontext.fpregs ? context->uc_mcontext.fpregs->cwd : 0x37f;
     birth->thread_pointer = (void *)thread_pointer;
-    birth->id_word = flags & CLONE_CHILD_CLEARTID ? child_word : NULL;
+    birth->end_word = flags & CLONE_CHILD_CLEARTID ? child_word : NULL;
+    birth->id_word = flags & CLONE_PARENT_SETTID ? parent_word : NULL;
     birth->id = last_id = last_id < BINE_OWN_LAST_ID ? last_id + 1 : BINE_OWN_FIRST_ID + 1;
-    if (flags & CLONE_PARENT_SETTID)
-        *parent_word = birth->id;
+    if (birth->id_word)
+        *birth->id_word = birth->id;
     return birth->id;
 }
 

@@ -30,7 +30,8 @@ struct bine_birth {
     uint32_t mxcsr;
     uint16_t x87_control;
     void *thread_pointer;
-    int *id_word; /* the kernel would clear it and wake its waiters when the thread has ended */
+    int *end_word; /* the kernel would clear it and wake its waiters when the thread has ended */
+    int *id_word;  /* where libc keeps the id: another word in glibc 2.43, before it the same one */
     pid_t id;
     char *stack_bottom; /* NULL: clone does not tell */
     size_t stack_size;

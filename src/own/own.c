@@ -65,15 +65,15 @@ static struct own *own_of(const struct bine_greenlet *g)
 
 static void conclude(struct own *own)
 {
-    int *id_word = own->birth.id_word;
+    int *end_word = own->birth.end_word;
     struct bine_greenlet *g = own->greenlet;
     bine_greenlet_conclude(g, own->value, own->error);
     free(own);
-    if (!id_word)
+    if (!end_word)
         return;
     /* The descriptor may be another thread's from here on. */
-    __atomic_store_n(id_word, 0, __ATOMIC_RELEASE);
-    bine_libc.syscall(SYS_futex, id_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    __atomic_store_n(end_word, 0, __ATOMIC_RELEASE);
+    bine_libc.syscall(SYS_futex, end_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static void *reap(void *arg)
