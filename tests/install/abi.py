@@ -98,6 +98,9 @@ def main() -> int:
             word = name.replace("-", "_")
             if done.returncode == 0:
                 print(f"ok {word}_runs_programs_of_the_last_release")
+            elif "incompatible format version" in done.stdout + done.stderr:
+                print(f"skip: this abidiff does not read the form of {kept}")
+                return 77
             else:
                 failures += 1
                 print(f"FAIL {word}_runs_programs_of_the_last_release: `make abi` if this is meant")
