@@ -184,7 +184,8 @@ static int find_line(struct line_table *table, int64_t line, uint64_t unit)
 {
     for (uint64_t units = 0; table->at < table->end && !table->failed;) {
         unsigned head = next_byte(table), kind = head >> 3 & 15;
-        line += lines_of(table, kind);
+        /* Damaged tables have steps of any size, so this may wrap around. */
+        line = (int64_t)((uint64_t)line + (uint64_t)lines_of(table, kind));
         units += (head & 7) + 1;
         if (units > unit)
             return kind == NOWHERE || table->failed || line < 0 || line > INT32_MAX ? 0 : (int)line;
