@@ -5,8 +5,8 @@
 #include "core/hub/interpreter.h"
 #include "snapshot.h"
 
-/* The name of a Python greenlet, as bine_function_text writes it. Returns false if it cannot be told.
- */
+/* The name of a Python greenlet, as bine_function_text writes it. Returns false if it cannot be
+ * told. */
 bool inspect_python_name(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                          char *text, size_t size);
 /* The text of a str object, if it is ASCII and fits. */

@@ -40,14 +40,14 @@ static bool may_hand_over(const struct bine_hub *hub)
     return carrier && carrier->left && !(next == hub->root && hub->main_thread);
 }
 
-/* ---- the state that PyGILState finds ---------------------------------------------------------- */
+/* ---- the state that PyGILState finds -------------------------------------------------------- */
 
 /*
  * Up to 3.14 PyGILState keeps a thread's state under a key, which is the greenlet's own. From 3.15
  * on a thread-local variable has the state that was attached last, by whichever greenlet. So a
  * greenlet that parks without the GIL hands its own state to `back`, which attaches it for a moment
- * when the greenlet goes on: a callback from C must find it. A greenlet of C that has not run Python
- * before has none, and finds another's.
+ * when the greenlet goes on: a callback from C must find it. A greenlet of C that has not run
+ * Python before has none, and finds another's.
  */
 enum {
     WITHOUT_GIL = 1 /* a bit of what carrier_leave returns, which points to the state */

@@ -1,8 +1,8 @@
 /*
- * Greenlets that run functions of a language's interpreter. All of them are spawned at one place, in
- * C, so their names are those of the interpreter's functions. The interpreter's extension says where
- * its records keep what a name is made of. Readers follow that in this process, in another one
- * (watch/trace_json.c) and in a core (src/inspect/python.c). Nothing is written for them.
+ * Greenlets that run functions of a language's interpreter. All of them are spawned at one place,
+ * in C, so their names are those of the interpreter's functions. The interpreter's extension says
+ * where its records keep what a name is made of. Readers follow that in this process, in another
+ * one (watch/trace_json.c) and in a core (src/inspect/python.c). Nothing is written for them.
  */
 #ifndef BINE_CORE_HUB_INTERPRETER_H
 #define BINE_CORE_HUB_INTERPRETER_H
@@ -43,8 +43,8 @@ typedef bool bine_memory_reader(void *context, uint64_t from, void *to, size_t s
 /* Finds what a greenlet's object runs. Returns false if nothing is known of it. */
 bool bine_function_find(const struct bine_interpreter *in, bine_memory_reader *read, void *context,
                         uint64_t object, struct bine_function *function);
-/* Writes the name that was given, or "Server.handle at app.py:7", or "partial object". Returns false
- * if the objects are none of the interpreter's. */
+/* Writes the name that was given, or "Server.handle at app.py:7", or "partial object". Returns
+ * false if the objects are none of the interpreter's. */
 bool bine_function_text(const struct bine_interpreter *in, bine_memory_reader *read, void *context,
                         const struct bine_function *function, char *text, size_t size);
 /* The characters of a text object, if all of them are printable ASCII and it has room. */

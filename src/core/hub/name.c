@@ -3,8 +3,8 @@
  * never asked for.
  *
  * While BINE_G_NAMED is set g->name holds the bare name as it was given. Afterwards it holds the
- * full text. Behind the zero byte of the full text is one more byte: DESCRIBED if the text says what
- * a greenlet of an interpreter runs. That may be something else by the next time.
+ * full text. Behind the zero byte of the full text is one more byte: DESCRIBED if the text says
+ * what a greenlet of an interpreter runs. That may be something else by the next time.
  */
 #include "name.h"
 
