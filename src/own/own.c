@@ -15,6 +15,7 @@
 #include "dispatch.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"
+#include "libc/valgrind.h"
 
 static const char *refusal = BINE_ARCH_THREADS ? "the library is built with a sanitizer"
                                                : "Bine knows how to make them on x86-64 only";
@@ -323,6 +324,10 @@ int bine_own_ready(struct bine_hub *hub)
     }
     if (hub->fibers) {
         refusal = "the program is built with AddressSanitizer";
+        return ENOTSUP;
+    }
+    if (bine_under_valgrind()) {
+        refusal = "valgrind does not know Syscall User Dispatch";
         return ENOTSUP;
     }
     const char *missing = bine_dispatch_begin();

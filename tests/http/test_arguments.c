@@ -199,7 +199,7 @@ static void live_websockets(void)
     CHECK_EQ(bine_recv(fd, heard, 1, 0), 0);
     CHECK(done);
     CHECK_OK(bine_close(fd));
-    CHECK_OK(bine_http_server_stop(server, 0));
+    CHECK_OK(bine_http_server_stop(server, 10 * BINE_SECOND));
     CHECK_OK(bine_http_server_free(server));
 }
 
@@ -239,7 +239,7 @@ TEST(null_and_impossible_arguments_are_einval_everywhere)
     REFUSED(bine_http_respond, answer, 200, NULL, NULL, 0);
     CHECK_OK(bine_http_close(answer));
     CHECK_OK(bine_http_client_free(client));
-    CHECK_OK(bine_http_server_stop(server, 0));
+    CHECK_OK(bine_http_server_stop(server, 10 * BINE_SECOND));
     CHECK_OK(bine_http_server_free(server));
     bine_http_files_free(files);
     CHECK_GT(arguments_of_header("http.h"), 30);

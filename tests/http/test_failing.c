@@ -4,6 +4,8 @@
 
 #include "failing.h"
 
+#define SOON (BINE_SECOND / 2 * harness_slower())
+
 static void echo(bine_http *http, void *arg)
 {
     size_t size;
@@ -48,7 +50,7 @@ static void fetch(const char *method, const char *path, const char *body, const 
     bine_http *http = bine_http_fetch(
         client,
         &(bine_http_request){.method = method, .url = url, .body = body, .size = strlen(body)},
-        BINE_SECOND / 2);
+        SOON);
     if (!http) {
         CHECK(failing_struck());
         return;
@@ -110,7 +112,7 @@ static void websocket_echo(bine_http *http, void *arg)
 {
     bine_websocket_message message;
     bine_websocket *websocket = bine_websocket_accept(http, NULL);
-    while (websocket && bine_websocket_receive(websocket, &message, BINE_SECOND / 2) == 1)
+    while (websocket && bine_websocket_receive(websocket, &message, SOON) == 1)
         if (bine_websocket_send(websocket, message.kind, message.data, message.size) != 0)
             break;
 }
@@ -130,7 +132,7 @@ static void websocket(void)
         return;
     }
     bine_timeout scope;
-    CHECK_OK(bine_timeout_begin(&scope, BINE_SECOND / 2));
+    CHECK_OK(bine_timeout_begin(&scope, SOON));
     bool echoed =
         bine_send_all(fd, request, sizeof request - 1) == 0 && hear(fd, "\r\n\r\n\x81\x02hi");
     bine_timeout_end(&scope);
@@ -146,11 +148,10 @@ static void websocket_client(void)
     if (!begin(websocket_echo, NULL))
         return;
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", bine_http_server_port(server));
-    bine_websocket *websocket =
-        bine_websocket_connect(client, &(bine_http_request){.url = url},
-                               &(bine_websocket_options){.message = 10}, BINE_SECOND / 2);
+    bine_websocket *websocket = bine_websocket_connect(
+        client, &(bine_http_request){.url = url}, &(bine_websocket_options){.message = 10}, SOON);
     if (!websocket || bine_websocket_send(websocket, BINE_WEBSOCKET_TEXT, "hi", 2) != 0 ||
-        bine_websocket_receive(websocket, &message, BINE_SECOND / 2) != 1)
+        bine_websocket_receive(websocket, &message, SOON) != 1)
         CHECK(failing_struck());
     CHECK_OK(bine_websocket_free(websocket));
     close_all();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "io/offload/confine.h"
+#include "libc/valgrind.h"
 #include "poller_common.h"
 #include "poller_sim.h"
 
@@ -74,6 +75,7 @@ static struct bine_poller *open_chosen(struct bine_hub *hub)
         return bine_poller_epoll.open(hub);
     }
     if (bine_under_valgrind()) {
+        /* It does not know what the kernel writes, and dies when a process with a ring forks. */
         atomic_store(&why, "valgrind does not follow io_uring");
         return bine_poller_epoll.open(hub);
     }

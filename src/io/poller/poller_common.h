@@ -5,10 +5,6 @@
 #ifndef BINE_IO_POLLER_POLLER_COMMON_H
 #define BINE_IO_POLLER_POLLER_COMMON_H
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-
 #include "poller.h"
 
 /* What a poller keeps for each descriptor number. */
@@ -117,17 +113,6 @@ uint32_t bine_operation_events(const struct bine_operation *operation);
 int64_t bine_poller_patience(struct bine_poller *poller, int64_t deadline, size_t *found);
 /* Returns the same, without re-checking anything. */
 int64_t bine_poller_left(const struct bine_poller *poller, int64_t deadline);
-
-/* Valgrind does not know what io_uring writes, does not know epoll_pwait2, and dies when a process
- * with a ring forks. */
-static inline bool bine_under_valgrind(void)
-{
-#ifdef RUNNING_ON_VALGRIND
-    return RUNNING_ON_VALGRIND != 0;
-#else
-    return false;
-#endif
-}
 
 /* The first set of flags that the io_uring poller tries: 0 for those of Linux 6.1, 1 for 5.19, 2
  * for 5.11. Tests set it. */

@@ -15,6 +15,7 @@
 #include "io/descriptor/descriptor.h"
 #include "libc/kernel.h"
 #include "libc/libc.h"
+#include "libc/valgrind.h"
 #include "poller_common.h"
 
 enum {
@@ -336,6 +337,7 @@ static struct bine_poller *open_poller(struct bine_hub *hub)
         return NULL;
     poller->driver.turn = epoll_turn;
     poller->driver.due = epoll_due;
+    /* Valgrind does not know epoll_pwait2. */
     epoll_of(poller)->milliseconds = bine_under_valgrind();
     if (make_set(epoll_of(poller)) == 0) {
         poller->driver.close = epoll_close_poller;

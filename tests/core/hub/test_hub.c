@@ -484,7 +484,7 @@ TEST(hazard_106_the_driver_of_a_hub_can_be_woken_at_any_moment)
     pthread_t watcher, thread;
     atomic_store(&watching, true);
     CHECK_EQ(pthread_create(&watcher, NULL, watch, NULL), 0);
-    for (int lives = 0; lives < 3000; lives++) {
+    for (int lives = 0; lives < 3000 / (int)harness_slower(); lives++) {
         CHECK_EQ(pthread_create(&thread, NULL, live, NULL), 0);
         CHECK_EQ(pthread_join(thread, NULL), 0);
     }

@@ -232,6 +232,7 @@ static void *block_in_the_kernel(void *arg)
 
 TEST(a_wait_that_nothing_interrupts_is_named)
 {
+    harness_not_under_valgrind("it makes a fork of a vfork");
     expect(block_in_the_kernel, NULL, "fork", "(state D)");
 }
 

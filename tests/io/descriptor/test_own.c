@@ -231,6 +231,7 @@ TEST(hazard_110_stacks_whose_buffers_the_kernel_keeps_are_never_unmapped, .secon
 
 TEST(hazard_59_the_hooks_notice_at_once)
 {
+    harness_not_under_valgrind("it keeps the highest descriptors for itself");
     CHECK_OK(bine_patch_all());
     struct numbers own = of_the_poller();
     unsigned before = atomic_load(&bine_own_losses);

@@ -382,7 +382,7 @@ TEST(a_recess_is_told_of_each_turn_that_waits)
 {
     static const struct bine_recess recess = {recess_begins, recess_over};
     bine_hub_get()->recess = &recess;
-    CHECK_OK(bine_sleep(2 * BINE_MS));
+    CHECK_OK(bine_sleep(2 * BINE_MS * harness_slower()));
     CHECK_GT(begun, 0);
     CHECK_EQ(begun, ended);
     bine_hub_get()->recess = NULL;

@@ -351,11 +351,13 @@ static void check_lingering(bool killed)
 
 TEST(close_of_a_socket_that_lingers_lets_others_run)
 {
+    harness_not_under_valgrind("its close() lets no other thread run");
     check_lingering(false);
 }
 
 TEST(close_of_a_socket_that_lingers_goes_on_when_its_greenlet_is_killed)
 {
+    harness_not_under_valgrind("its close() lets no other thread run");
     check_lingering(true);
 }
 
@@ -393,6 +395,7 @@ static void *leave_lingering(void *arg)
 
 TEST(the_end_of_a_thread_does_not_wait_for_a_socket_that_lingers)
 {
+    harness_not_under_valgrind("its close() lets no other thread run");
     int fds[2];
     pthread_t thread;
     tcp_pair(fds);
