@@ -510,6 +510,7 @@ static void check_uncached(bool slow)
 
 TEST(hazard_82_a_path_is_not_slow_because_something_else_is)
 {
+    harness_not_under_valgrind("it does not know openat2");
     need_root();
     if (bine_libc.unshare(CLONE_NEWNS) < 0)
         SKIP("no namespaces here");
