@@ -329,8 +329,13 @@ static void note_signal(int number)
     (void)number;
 }
 
+/* The signal is for the main thread. */
 static void *interrupt_later(void *unused)
 {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    CHECK_EQ(bine_libc.pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
     bine_libc.usleep(20000);
     kill(getpid(), SIGUSR1);
     return unused;
@@ -343,10 +348,6 @@ TEST(hazard_54_a_signal_ends_the_roots_wait_and_no_other)
     CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
     bine_greenlet *g = bine_spawn(wait_private, NULL);
     CHECK_OK(bine_sleep(BINE_MS));
-    /* The signal is for the main thread. */
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
     pthread_t thread = real_thread(interrupt_later, NULL);
     errno = 0;
     CHECK_EQ(futex(&other_word, FUTEX_WAIT | PRIVATE, 0, NULL), -1);
