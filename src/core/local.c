@@ -21,16 +21,6 @@ struct key {
     void (*destructor)(void *);
 };
 
-struct value {
-    unsigned sequence;
-    void *value;
-};
-
-struct bine_locals {
-    unsigned count;
-    struct value values[];
-};
-
 static struct key keys[KEYS];
 
 int bine_key_create(bine_key *key, void (*destructor)(void *))
@@ -77,6 +67,29 @@ void *bine_getspecific(bine_key key)
     return locals->values[key].value;
 }
 
+/* Runs the destructors. They may park: g is still alive. */
+static void locals_destroy(struct bine_greenlet *g)
+{
+    bool again = true;
+    for (int round = 0; round < ROUNDS && again; round++) {
+        again = false;
+        /* A destructor may set values and so move the array: look it up each time. */
+        for (unsigned i = 0; i < g->locals->count; i++) {
+            struct bine_local *value = &g->locals->values[i];
+            void (*destructor)(void *) =
+                value->value && value->sequence == sequence_of(i) ? keys[i].destructor : NULL;
+            if (!destructor)
+                continue;
+            void *old = value->value;
+            value->value = NULL;
+            destructor(old);
+            again = true;
+        }
+    }
+    free(g->locals);
+    g->locals = NULL;
+}
+
 int bine_setspecific(bine_key key, const void *value)
 {
     unsigned sequence = sequence_of(key);
@@ -97,11 +110,12 @@ int bine_setspecific(bine_key key, const void *value)
             return -1;
         locals = larger;
         memset(locals->values + count, 0, (wanted - count) * sizeof *locals->values);
+        locals->destroy = locals_destroy;
         locals->count = wanted;
         hub->current->locals = locals;
         hub->current->flags |= BINE_G_BELONGINGS;
     }
-    locals->values[key] = (struct value){sequence, (void *)value};
+    locals->values[key] = (struct bine_local){sequence, (void *)value};
     return 0;
 }
 
@@ -112,26 +126,4 @@ bool bine_locals_any_but(bine_key except)
         if (i != except && locals->values[i].value && locals->values[i].sequence == sequence_of(i))
             return true;
     return false;
-}
-
-void bine_locals_destroy(struct bine_greenlet *g)
-{
-    bool again = true;
-    for (int round = 0; round < ROUNDS && again; round++) {
-        again = false;
-        /* A destructor may set values and so move the array: look it up each time. */
-        for (unsigned i = 0; i < g->locals->count; i++) {
-            struct value *value = &g->locals->values[i];
-            void (*destructor)(void *) =
-                value->value && value->sequence == sequence_of(i) ? keys[i].destructor : NULL;
-            if (!destructor)
-                continue;
-            void *old = value->value;
-            value->value = NULL;
-            destructor(old);
-            again = true;
-        }
-    }
-    free(g->locals);
-    g->locals = NULL;
 }

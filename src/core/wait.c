@@ -32,10 +32,7 @@ struct bine_iwait {
     struct watch watches[];
 };
 
-const char bine_wait_verb[] = "wait";
-
 BINE_LAYOUT(wait_rows) = {
-    BINE_ADDRESS("verb.wait", bine_wait_verb),
     BINE_FIELD("iteration", struct bine_iwait, n),
     BINE_START("iteration.watches", struct bine_iwait, watches),
     BINE_SIZE("watch", struct watch),
@@ -44,7 +41,7 @@ BINE_LAYOUT(wait_rows) = {
     BINE_FIELD("watch", struct watch, scout),
 };
 
-size_t bine_wait_describe(uintptr_t address, char *text, size_t size)
+static size_t describe(uintptr_t address, char *text, size_t size)
 {
     enum {
         SHOWN = 3
@@ -180,6 +177,7 @@ static int next_ready(struct bine_iwait *iteration, int64_t deadline, void **obj
     struct bine_hub *hub = bine_hub_get();
     if (!hub)
         return errno;
+    atomic_store_explicit(&bine_dump_describe_wait, describe, memory_order_relaxed);
     while (!iteration->ready_first) {
         iteration->waiting = hub->current;
         int error =

@@ -185,7 +185,7 @@ void bine_own_exits(struct bine_hub *hub, void *value)
     own_of(hub->current)->value = value;
 }
 
-void bine_own_leave(struct bine_greenlet *g, void *value, int error)
+static _Noreturn void own_leave(struct bine_greenlet *g, void *value, int error)
 {
     struct own *own = own_of(g);
     own->value = error ? NULL : value;
@@ -274,6 +274,7 @@ int bine_own_create(struct bine_hub *hub, pthread_t *thread, const pthread_attr_
         return EAGAIN;
     }
     own->greenlet = g;
+    own->core.leave = own_leave;
     own->run = run;
     own->arg = g->arg = arg;
     error = make_thread(hub, own, thread, attributes);
@@ -483,12 +484,6 @@ void bine_own_lend_id(struct bine_greenlet *g)
 void bine_own_return_id(struct bine_greenlet *g)
 {
     (void)g;
-}
-
-void bine_own_leave(struct bine_greenlet *g, void *value, int error)
-{
-    (void)g, (void)value, (void)error;
-    abort();
 }
 
 struct bine_greenlet *bine_own_spawn(const bine_spawn_options *options, bine_run *run, void *arg,

@@ -46,6 +46,10 @@ bool bine_own_takes_signals(const struct bine_greenlet *g);
  * program. */
 extern void (*bine_own_begins)(struct bine_hub *hub);
 
+/* Does what bine_spawn_with does, for options that ask for a thread of its own. */
+struct bine_greenlet *bine_own_spawn(const bine_spawn_options *options, bine_run *run, void *arg,
+                                     const char *site);
+
 /* How many were made on this hub. */
 uint64_t bine_own_made(const struct bine_hub *hub);
 

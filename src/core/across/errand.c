@@ -144,16 +144,6 @@ static void not_stopped(struct bine_message *message)
 
 /* ---- here ------------------------------------------------------------------------------------ */
 
-static void link_trip(struct trip *trip)
-{
-    struct bine_hub *hub = trip->from;
-    trip->next = hub->trips;
-    trip->previous = NULL;
-    if (hub->trips)
-        hub->trips->previous = trip;
-    hub->trips = trip;
-}
-
 static void unlink_trip(struct trip *trip)
 {
     if (trip->previous)
@@ -195,7 +185,7 @@ static bool give_up(struct trip *trip)
     return false;
 }
 
-void bine_errands_end(struct bine_hub *hub)
+static void trips_end(struct bine_hub *hub)
 {
     /* A thread that finds no inbox for its answer frees the trip. */
     for (struct trip *trip = hub->trips, *next; trip; trip = next) {
@@ -212,6 +202,17 @@ void bine_errands_end(struct bine_hub *hub)
         errand_release(trip);
     }
     hub->trips = NULL;
+}
+
+static void link_trip(struct trip *trip)
+{
+    struct bine_hub *hub = trip->from;
+    trip->next = hub->trips;
+    trip->previous = NULL;
+    if (hub->trips)
+        hub->trips->previous = trip;
+    hub->trips = trip;
+    hub->trips_end = trips_end;
 }
 
 /* Until it has been answered (true), or given up before it began. *error: why the wait ended early,

@@ -2,6 +2,8 @@
  * fiber.h. */
 #include "fiber.h"
 
+bine_arch_entry *bine_greenlet_entry;
+
 #ifndef BINE_ASAN
 
 #include <pthread.h>
@@ -14,12 +16,17 @@ __attribute__((weak)) void __sanitizer_finish_switch_fiber(void *fake_stack,
                                                            size_t *old_size);
 __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 
-bine_arch_entry *bine_greenlet_entry = bine_greenlet_enter;
+static bine_arch_entry *enter;
 
 static struct bine_arch_context *enter_announced(void)
 {
     __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-    return bine_greenlet_enter();
+    return enter();
+}
+
+void bine_fibers_enter(bine_arch_entry *function)
+{
+    bine_greenlet_entry = enter = function;
 }
 
 void bine_fibers_begin(struct bine_hub *hub)

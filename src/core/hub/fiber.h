@@ -14,9 +14,16 @@
 
 #include "hub.h"
 
+/* The first function on a fresh stack: what bine_fibers_enter was given, or a function that first
+ * announces the arrival and then calls that. */
+extern __attribute__((visibility("hidden"))) bine_arch_entry *bine_greenlet_entry;
+
 #ifdef BINE_ASAN
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
-#define bine_greenlet_entry bine_greenlet_enter
+static inline void bine_fibers_enter(bine_arch_entry *function)
+{
+    bine_greenlet_entry = function;
+}
 static inline void bine_fibers_begin(struct bine_hub *hub)
 {
     (void)hub;
@@ -35,10 +42,8 @@ static inline void bine_fiber_forget(const struct bine_stack *stack)
     __asan_unpoison_memory_region(bine_stack_bottom(stack), bine_stack_size(stack));
 }
 #else
-/* The first function on a fresh stack. It is bine_greenlet_enter, or a function that first
- * announces the arrival and then calls it. */
-extern __attribute__((visibility("hidden"))) bine_arch_entry *bine_greenlet_entry;
-
+/* Sets the first function on each fresh stack, before the first hub is made. */
+void bine_fibers_enter(bine_arch_entry *function);
 /* Called for a new hub, on its thread. Sets hub->fibers if a sanitizer must be told. */
 void bine_fibers_begin(struct bine_hub *hub);
 /* Called right before a switch to a greenlet whose stack is there. `fake_stack` is where to keep

@@ -18,7 +18,17 @@
 
 struct bine_hub;
 struct bine_link;
-struct bine_locals;
+/* A greenlet's values by their keys (core/local.c). */
+struct bine_local {
+    unsigned sequence; /* of the key, when the value was set */
+    void *value;
+};
+struct bine_locals {
+    /* Runs the destructors at the end of g, and frees this. They may park: g is still alive. */
+    void (*destroy)(struct bine_greenlet *g);
+    unsigned count;
+    struct bine_local values[];
+};
 
 enum bine_state {
     BINE_NEW, /* spawned, waiting in the ready queue or for its delay, without a stack */
@@ -156,12 +166,6 @@ void bine_greenlet_show(struct bine_greenlet *g);
 struct bine_greenlet *bine_spawn_with_room(const bine_spawn_options *options, bine_run *run,
                                            void *arg, const char *site);
 
-/* Does it for options that ask for a thread of its own (src/own). */
-struct bine_greenlet *bine_own_spawn(const bine_spawn_options *options, bine_run *run, void *arg,
-                                     const char *site);
-/* bine_exit and bine_fail of such a greenlet (src/own). */
-_Noreturn void bine_own_leave(struct bine_greenlet *g, void *value, int error);
-
 /* Tells g, which is new, not to discard its argument. */
 static inline void bine_greenlet_keep_argument(struct bine_greenlet *g)
 {
@@ -212,6 +216,5 @@ void bine_greenlet_close_open(struct bine_greenlet *g);
 /* Parts of the end of a greenlet that live in files of their own. */
 void bine_links_run(struct bine_greenlet *g);
 void bine_links_free(struct bine_greenlet *g);
-void bine_locals_destroy(struct bine_greenlet *g);
 
 #endif

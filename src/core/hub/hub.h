@@ -18,6 +18,7 @@
 #include "core/stack/stack.h"
 #include "greenlet.h"
 #include "message.h"
+#include "park_notes.h"
 #include "ready.h"
 #include "timer.h"
 
@@ -201,21 +202,24 @@ struct bine_hub {
     void *io;                  /* the I/O layer's state for this hub */
     struct bine_hub *next_hub; /* the next record whose thread has ended */
     pthread_t thread;
-    pid_t tid;                     /* the kernel's number of the thread */
-    struct trip *trips;            /* errands for which greenlets of this hub wait (errand.c) */
+    pid_t tid;          /* the kernel's number of the thread */
+    struct trip *trips; /* errands for which greenlets of this hub wait (errand.c) ... */
+    /* ... and what is called at the hub's end if there are some, when its inbox is closed */
+    void (*trips_end)(struct bine_hub *hub);
     struct bine_scope *scopes;     /* the open ones, the youngest first (sync/scope.c) */
     struct bine_greenlet *records; /* recycled greenlet records, linked by next_free */
     /* How many records there are, in use or free. The ready queue has room for so many, and each
      * has a timer. */
     size_t records_made;
-    /* When each greenlet parked last, by its number, if `timed` (park_times.h). */
+    /* What notes parks, or NULL if none are noted (park_notes.h). Then `around` is this, and
+     * `around_noted` is what bine_hub_set_around was given. */
+    const struct bine_around *notes;
+    const struct bine_around *around_noted;
+    bine_park_note *park_notes[BINE_PARK_NOTES];
+    /* When each greenlet parked last, by its number, if that is noted (park_times.h). */
     int64_t *park_times;
     size_t park_times_room;
-    bool timed;
-    struct bine_park_counts *park_counts; /* NULL: parks are not counted (park_counts.c) */
-    /* What bine_hub_set_around was given, if parks are noted: `around` is then what notes them
-     * (park_notes.h). */
-    const struct bine_around *around_noted;
+    struct bine_park_counts *park_counts; /* NULL: parks are not counted (core/park_counts.c) */
     int default_stack_class;
     struct bine_driver futex_driver; /* driver_futex.c */
     atomic_int futex_woken;
@@ -269,7 +273,7 @@ void bine_hub_set_around(struct bine_hub *hub, const struct bine_around *around)
 /* What was set last. */
 static inline const struct bine_around *bine_hub_get_around(const struct bine_hub *hub)
 {
-    return hub->timed || hub->park_counts ? hub->around_noted : hub->around;
+    return hub->notes ? hub->around_noted : hub->around;
 }
 
 /* Sets the exchange whose `pass` is called at each switch from now on. NULL: none. `exchange` must
@@ -306,20 +310,15 @@ void bine_hub_on_start(int (*started)(struct bine_hub *hub));
 void bine_hub_on_end(void (*ended)(struct bine_hub *hub));
 void bine_hub_on_fork(void (*forked)(struct bine_hub *hub));
 
-/* across/errand.c: called when the hub ends. No greenlet waits for the errands of its greenlets any
- * more, and its inbox is closed. */
-void bine_errands_end(struct bine_hub *hub);
-
-/* watch/watchdog.c: called on the thread of a hub that has been made. Starts what BINE_WATCHDOG
- * asks for, once for the process. */
-void bine_watchdog_meet(void);
-
 /* Adds `change` (+1 or -1) to the number of threads that belong to the runtime (offload). The
  * deadlock check ignores them: they never wake a greenlet on their own. */
 void bine_hub_runtime_threads(int change);
 /* The calling thread belongs to the runtime. A hub that is made on it can be woken by all other
  * threads. */
 void bine_hub_runtime_thread(void);
+/* Returns how many threads of the process may be there although none of the program's is, beside
+ * those that the kernel makes: the calling one if it belongs to the program, and the runtime's. */
+int bine_hub_runtime_threads_beside(void);
 
 /* Sets the function that is called in the turn after signal handlers were noted in hub->signals.
  * The root's park has then been ended if it had to be. The function may unpark and may not park.

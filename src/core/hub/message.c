@@ -2,6 +2,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "hub.h"
 
@@ -33,4 +34,43 @@ void bine_inbox_close(struct bine_inbox *inbox)
             message->dropped(message);
         message = next;
     }
+}
+
+/* ---- functions as messages ------------------------------------------------------------------- */
+
+struct posted {
+    struct bine_message message;
+    void (*function)(void *arg);
+    void *arg;
+};
+
+static void drop_posted(struct bine_message *message)
+{
+    free(message);
+}
+
+static void run_posted(struct bine_message *message)
+{
+    struct posted posted = *(struct posted *)message;
+    free(message);
+    posted.function(posted.arg);
+}
+
+int bine_post(bine_hub *hub, void (*function)(void *arg), void *arg)
+{
+    if (!hub || !function) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct posted *posted = malloc(sizeof *posted);
+    if (!posted)
+        return -1;
+    *posted = (struct posted){{NULL, run_posted, drop_posted}, function, arg};
+    int error = bine_hub_send(hub, &posted->message);
+    if (error) {
+        free(posted);
+        errno = error;
+        return -1;
+    }
+    return 0;
 }

@@ -21,6 +21,8 @@ struct bine_own {
     void *thread_pointer;
     char *bottom; /* of the stack */
     size_t size;
+    /* bine_exit and bine_fail of the greenlet */
+    void (*leave)(struct bine_greenlet *g, void *value, int error) __attribute__((noreturn));
 };
 
 /* NULL: g runs on the carrier's thread pointer. */

@@ -2,16 +2,13 @@
 #include "park_notes.h"
 
 #include "hub.h"
-#include "park_counts.h"
-#include "park_times.h"
 
 static void *notes_leave(struct bine_hub *hub, struct bine_greenlet *g)
 {
     const struct bine_around *inner = hub->around_noted;
-    if (hub->timed)
-        bine_park_times_note(hub, g);
-    if (hub->park_counts)
-        bine_park_counts_note(hub, g);
+    for (int i = 0; i < BINE_PARK_NOTES; i++)
+        if (hub->park_notes[i])
+            hub->park_notes[i](hub, g);
     return inner ? inner->leave(hub, g) : NULL;
 }
 
@@ -38,16 +35,13 @@ static void notes_interrupted(struct bine_hub *hub, struct bine_greenlet *g)
 
 static const struct bine_around notes = {notes_leave, notes_back, notes_refuse, notes_interrupted};
 
-const struct bine_around *bine_park_notes_around(struct bine_hub *hub,
-                                                 const struct bine_around *around)
+void bine_park_notes_set(struct bine_hub *hub, enum bine_park_noted noted, bine_park_note *note)
 {
-    if (!hub->timed && !hub->park_counts)
-        return around;
-    hub->around_noted = around;
-    return &notes;
-}
-
-void bine_park_notes_changed(struct bine_hub *hub, const struct bine_around *around)
-{
+    const struct bine_around *around = bine_hub_get_around(hub);
+    hub->park_notes[noted] = note;
+    hub->notes = NULL;
+    for (int i = 0; i < BINE_PARK_NOTES; i++)
+        if (hub->park_notes[i])
+            hub->notes = &notes;
     bine_hub_set_around(hub, around);
 }

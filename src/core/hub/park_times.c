@@ -7,14 +7,13 @@
 #include "hub.h"
 #include "libc/free.h"
 #include "libc/layout.h"
-#include "park_notes.h"
 
 BINE_LAYOUT(park_time_rows) = {
     BINE_FIELD("hub", struct bine_hub, park_times),
     BINE_FIELD("hub", struct bine_hub, park_times_room),
 };
 
-void bine_park_times_note(struct bine_hub *hub, const struct bine_greenlet *g)
+static void note_time(struct bine_hub *hub, const struct bine_greenlet *g)
 {
     size_t number = g->timer / 2;
     if (number >= hub->park_times_room) {
@@ -31,22 +30,19 @@ void bine_park_times_note(struct bine_hub *hub, const struct bine_greenlet *g)
 
 static int times_begin(struct bine_hub *hub)
 {
-    hub->timed = true;
-    bine_park_notes_changed(hub, NULL);
+    bine_park_notes_set(hub, BINE_PARK_NOTE_TIME, note_time);
     return 0;
 }
 
 static void times_end(struct bine_hub *hub)
 {
-    const struct bine_around *around = bine_hub_get_around(hub);
-    hub->timed = false;
-    bine_park_notes_changed(hub, around);
+    bine_park_notes_set(hub, BINE_PARK_NOTE_TIME, NULL);
     bine_free(hub->park_times);
     hub->park_times = NULL;
     hub->park_times_room = 0;
 }
 
-__attribute__((constructor)) static void read_environment(void)
+void bine_park_times_obey(void)
 {
     const char *text = secure_getenv("BINE_PARK_TIMES");
     if (!text || !*text || strcmp(text, "0") == 0)

@@ -5,10 +5,7 @@
 #ifndef BINE_CORE_HUB_PARK_TIMES_H
 #define BINE_CORE_HUB_PARK_TIMES_H
 
-struct bine_greenlet;
-struct bine_hub;
-
-/* Called where g parks, if hub->timed. */
-void bine_park_times_note(struct bine_hub *hub, const struct bine_greenlet *g);
+/* Called once, before the first hub is made. */
+void bine_park_times_obey(void);
 
 #endif

@@ -185,16 +185,6 @@ BINE_NO_SANITIZE struct bine_arch_context *bine_schedule_succeed(struct bine_hub
     return &to->context;
 }
 
-BINE_NO_SANITIZE void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from,
-                                          struct bine_greenlet *to)
-{
-    struct bine_arch_context over, *context = bine_schedule_succeed(hub, from, to);
-    if (!context)
-        bine_arch_restart(to->stack->top, bine_greenlet_enter);
-    bine_arch_switch(&over, context);
-    __builtin_unreachable();
-}
-
 /* ---- turning --------------------------------------------------------------------------------- */
 
 static bool deliver_messages(struct bine_hub *hub)
@@ -362,6 +352,13 @@ static size_t timers_of_the_last(const struct bine_hub *hub)
     return count;
 }
 
+static bool (*deadlock)(struct bine_hub *hub);
+
+void bine_schedule_on_deadlock(bool (*function)(struct bine_hub *hub))
+{
+    deadlock = function;
+}
+
 /* Nothing is ready. Is there anything to wait for? */
 static bool hopeless(const struct bine_hub *hub)
 {
@@ -394,7 +391,7 @@ struct bine_greenlet *bine_schedule_next(struct bine_hub *hub)
             continue;
         }
         bool idle = !bine_waiters_empty(&hub->idle);
-        if (!idle && hopeless(hub) && bine_deadlock(hub))
+        if (!idle && hopeless(hub) && deadlock(hub))
             continue;
         bine_schedule_turn(hub, !idle);
         if (idle && bine_ready_empty(&hub->ready))

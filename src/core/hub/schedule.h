@@ -69,13 +69,8 @@ void bine_schedule_look(struct bine_hub *hub, int64_t now);
 struct bine_arch_context *bine_schedule_succeed(struct bine_hub *hub, struct bine_greenlet *from,
                                                 struct bine_greenlet *to);
 
-/* Does the same from anywhere on the stack of the greenlet that has ended (bine_exit), and switches
- * to `to`. */
-_Noreturn void bine_schedule_leave(struct bine_hub *hub, struct bine_greenlet *from,
-                                   struct bine_greenlet *to);
-
-/* Nothing can wake any greenlet of this hub: reports that and wakes the root (deadlock.c). Returns
- * false if another thread can still wake one. */
-bool bine_deadlock(struct bine_hub *hub);
+/* Sets the function that is called when nothing can wake any greenlet of a hub. It reports that and
+ * wakes the root, or returns false if another thread can still wake one. There is only one. */
+void bine_schedule_on_deadlock(bool (*function)(struct bine_hub *hub));
 
 #endif

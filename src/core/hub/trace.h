@@ -94,10 +94,6 @@ static inline uint64_t bine_trace_ticks(void)
 #endif
 }
 
-/* watch/trace_control.c: called on the thread of a hub that has been made. Obeys BINE_TRACE,
- * once for the process. */
-void bine_trace_meet(void);
-
 /* What is asked for: the word of the control block, and whether a tracer is attached to a probe. */
 static inline uint32_t bine_trace_asked(void)
 {

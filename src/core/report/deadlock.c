@@ -13,25 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deadlock.h"
+
 #include "core/hub/park.h"
 #include "core/hub/schedule.h"
 #include "dump.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"
-
-static atomic_int runtime_threads;
-static BINE_CARRIED bool is_runtime_thread_;
-#define is_runtime_thread BINE_OF_CARRIER(is_runtime_thread_)
-
-void bine_hub_runtime_threads(int change)
-{
-    atomic_fetch_add(&runtime_threads, change);
-}
-
-void bine_hub_runtime_thread(void)
-{
-    is_runtime_thread = true;
-}
 
 /* io_uring's kernel workers are listed among a process's threads, by names that begin with
  * "iou-". */
@@ -59,7 +47,7 @@ static bool other_threads(void)
     closedir(tasks);
     /* A function that runs on a thread of the runtime may have made a hub there, and wait for the
      * program's threads. */
-    return count > (is_runtime_thread ? 0 : 1) + atomic_load(&runtime_threads);
+    return count > bine_hub_runtime_threads_beside();
 }
 
 static bool waits_for_handlers(const struct bine_hub *hub)

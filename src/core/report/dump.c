@@ -9,7 +9,15 @@
 #include "core/hub/schedule.h"
 #include "core/stack/watermark.h"
 #include "dump.h"
+#include "libc/layout.h"
 #include "libc/libc.h"
+
+const char bine_wait_verb[] = "wait";
+size_t (*_Atomic bine_dump_describe_wait)(uintptr_t iteration, char *text, size_t size);
+
+BINE_LAYOUT(dump_rows) = {
+    BINE_ADDRESS("verb.wait", bine_wait_verb),
+};
 
 static int put(int fd, const char *text, size_t size)
 {
@@ -35,7 +43,8 @@ static int put_greenlet(int fd, struct bine_greenlet *g)
                  g == g->hub->current && g->state == BINE_READY ? "running" : states[g->state]);
     if (g->state == BINE_PARKED && g->verb == bine_wait_verb && length < (int)sizeof line - 16) {
         length += snprintf(line + length, sizeof line - (size_t)length, " in wait for ");
-        length += (int)bine_wait_describe(g->object, line + length, sizeof line - (size_t)length);
+        length +=
+            (int)bine_dump_describe_wait(g->object, line + length, sizeof line - (size_t)length);
     } else if (g->state == BINE_PARKED && length < (int)sizeof line)
         length +=
             snprintf(line + length, sizeof line - (size_t)length,

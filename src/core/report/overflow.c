@@ -17,6 +17,7 @@
 #include "core/stack/guard.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"
+#include "overflow.h"
 
 /* While signals are patched, the program's handlers run on this stack, too. Pages that no handler
  * has touched take no memory. A guard page lies below it. */

@@ -132,9 +132,4 @@ bool bine_stack_guards(const struct bine_stack *stack, const void *address);
  * neighbour's stack? Async-signal-safe. */
 bool bine_stack_overran(const struct bine_stack *stack, uintptr_t pointer);
 
-/* Installs the handler that reports overflows by the greenlet's name, and this thread's alternate
- * signal stack. */
-int bine_overflow_watch_thread(void);
-void bine_overflow_unwatch_thread(void);
-
 #endif

@@ -20,6 +20,7 @@
 #include "core/hub/schedule.h"
 #include "core/hub/trace.h"
 #include "libc/libc.h"
+#include "trace_control.h"
 #include "trace_file.h"
 #include "trace_json.h"
 

@@ -26,6 +26,7 @@
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "trace_file.h"
+#include "watchdog.h"
 
 enum {
     LOOKS = 2,      /* in the time of the limit */

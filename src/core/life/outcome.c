@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "core/hub/greenlet.h"
+#include "core/hub/schedule.h"
 #include "core/stack/watermark.h"
-#include "greenlet.h"
-#include "switch.h"
 
 void bine_exit(void *value)
 {

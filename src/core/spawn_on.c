@@ -2,8 +2,8 @@
  * makes records and stacks. */
 #include <errno.h>
 
+#include "core/across/errand.h"
 #include "core/hub/schedule.h"
-#include "errand.h"
 
 static int spawn_there(struct bine_errand *errand)
 {

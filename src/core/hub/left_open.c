@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/hub/hub.h"
+#include "hub.h"
 #include "libc/libc.h"
 
 static const struct bine_block_class *block_class;

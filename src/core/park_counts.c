@@ -1,13 +1,13 @@
-/* See park_counts.h. Verbs are constants, so a verb is counted by its address. One that is written
- * in several files may have several addresses: the reader adds them up. */
-#include "park_counts.h"
-
+/*
+ * How often greenlets of a hub parked, by verb (bine/hub.h). Verbs are constants, so a verb is
+ * counted by its address. One that is written in several files may have several addresses: the
+ * reader adds them up.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub.h"
-#include "park_notes.h"
+#include "core/hub/hub.h"
 
 enum {
     ROOM = 256, /* verbs: there are fewer, so that one is always found */
@@ -17,7 +17,7 @@ struct bine_park_counts {
     bine_park_count entries[ROOM];
 };
 
-void bine_park_counts_note(struct bine_hub *hub, const struct bine_greenlet *g)
+static void note_verb(struct bine_hub *hub, const struct bine_greenlet *g)
 {
     const char *verb = g->verb ? g->verb : "yield";
     bine_park_count *entries = hub->park_counts->entries;
@@ -34,10 +34,9 @@ void bine_park_counts_note(struct bine_hub *hub, const struct bine_greenlet *g)
 
 static void counts_end(struct bine_hub *hub)
 {
-    const struct bine_around *around = bine_hub_get_around(hub);
+    bine_park_notes_set(hub, BINE_PARK_NOTE_VERB, NULL);
     free(hub->park_counts);
     hub->park_counts = NULL;
-    bine_park_notes_changed(hub, around);
 }
 
 int bine_hub_count_parks(void)
@@ -51,9 +50,8 @@ int bine_hub_count_parks(void)
     struct bine_park_counts *counts = calloc(1, sizeof *counts);
     if (!counts)
         return -1;
-    const struct bine_around *around = bine_hub_get_around(hub);
     hub->park_counts = counts;
-    bine_park_notes_changed(hub, around);
+    bine_park_notes_set(hub, BINE_PARK_NOTE_VERB, note_verb);
     bine_hub_on_end(counts_end);
     errno = saved;
     return 0;

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/hub/hub.h"
+#include "hub.h"
 
 struct bine_link {
     struct bine_link *next;
