@@ -187,6 +187,8 @@ static _Thread_local struct bine_around around = {carrier_leave, back, bine_deli
 static _Thread_local bool surrounded; /* this thread's hub */
 static _Thread_local bool wanted_by[BINE_HEARERS];
 
+struct bine_supplied bine_supplied;
+
 /* ---- the current one ------------------------------------------------------------------------- */
 
 static void carrier_ended(struct bine_greenlet *g)
@@ -196,7 +198,7 @@ static void carrier_ended(struct bine_greenlet *g)
      * before. */
     struct bine_carrier *carrier = g->slots[BINE_SLOT_PYTHON];
     g->slots[BINE_SLOT_PYTHON] = NULL;
-    bine_timeouts_abandon(carrier);
+    bine_supplied.abandon_timeouts(carrier);
     if (!Py_IsInitialized()) {
         free(carrier);
         return;

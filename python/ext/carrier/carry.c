@@ -40,11 +40,11 @@ static void *carry(void *arg)
         struct bine_py_greenlet *greenlet = carrier->running;
         bine_state_check(carrier);
         bine_signal_take_over(hub, carrier);
-        bine_py_run(greenlet);
+        bine_supplied.run(greenlet);
         if (__builtin_expect(carrier->shares_tracer, 0))
             bine_tracing_ended(carrier);
         if (__builtin_expect(g->flags & BINE_G_ROOT, 0))
-            bine_py_exit_child(greenlet);
+            bine_supplied.exit_child(greenlet);
         carrier->running = NULL;
         Py_DECREF(greenlet);
         bine_state_wipe(carrier);

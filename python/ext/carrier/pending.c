@@ -34,7 +34,7 @@ int bine_pending_raise(void)
     if (exception)
         carrier->thrown = NULL;
     else if (carrier && carrier->expired)
-        exception = bine_py_expired_exception(carrier);
+        exception = bine_supplied.expired_exception(carrier);
     if (!exception)
         return PyErr_Occurred() ? -1 : 0;
     bine_pending_done(carrier);

@@ -40,7 +40,7 @@ void bine_switch_tell(struct bine_hub *hub)
     struct bine_carrier *carrier = bine_carrier_of(hub->current);
     if (!tracer || inside || !carrier)
         return;
-    struct bine_py_greenlet *target = bine_py_face_of(carrier), *origin = last;
+    struct bine_py_greenlet *target = bine_supplied.face_of(carrier), *origin = last;
     if (!target) {
         PyErr_Clear();
         return;
@@ -70,7 +70,7 @@ PyObject *bine_py_set_switch_tracer(PyObject *unused, PyObject *function)
     if (function != Py_None && !PyCallable_Check(function))
         return PyErr_Format(PyExc_TypeError, "Expected callable: %R", function);
     struct bine_carrier *carrier = bine_carrier_current();
-    struct bine_py_greenlet *current = carrier ? bine_py_face_of(carrier) : NULL;
+    struct bine_py_greenlet *current = carrier ? bine_supplied.face_of(carrier) : NULL;
     if (!current)
         return NULL;
     PyObject *before = tracer;

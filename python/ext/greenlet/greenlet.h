@@ -3,7 +3,6 @@
 #define BINE_EXT_GREENLET_H
 
 #include "carrier/carrier.h"
-#include "carrier/supplied.h"
 #include "core/hub/waitable.h"
 
 struct bine_py_tracing;
@@ -44,6 +43,9 @@ extern PyTypeObject bine_Greenlet_Type;
 int bine_greenlet_init(PyObject *module);
 /* The object for the current greenlet: borrowed. NULL with an exception. */
 struct bine_py_greenlet *bine_py_current(void);
+/* The object for the carrier's greenlet, which may be one that Python did not spawn (root, thread):
+ * borrowed. NULL with an exception. GIL held. */
+struct bine_py_greenlet *bine_py_face_of(struct bine_carrier *carrier);
 /* Start it, after `delay` ns. No effect if it was started before. -1 with an exception. */
 int bine_greenlet_start_after(struct bine_py_greenlet *self, int64_t delay);
 /* Wait until it is switched to: what was passed, a new reference, or NULL with an exception. */

@@ -40,6 +40,9 @@ void bine_greenlet_end_before_start(Greenlet *self, PyObject *exception);
 PyObject *bine_greenlet_kill(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *bine_greenlet_throw(PyObject *self, PyObject *args);
 PyObject *bine_greenlet_exit(PyObject *object, PyObject *args);
+/* Both for carrier/supplied.h. */
+void bine_greenlet_run(Greenlet *self);
+void bine_greenlet_exit_child(Greenlet *self);
 void bine_greenlet_call_links(Greenlet *self);
 /* In a greenlet of its own. -1 with an exception. */
 int bine_greenlet_call_links_soon(Greenlet *self);

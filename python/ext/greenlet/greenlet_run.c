@@ -5,6 +5,7 @@
 #include "carrier/pending.h"
 #include "carrier/tracing.h"
 #include "greenlet_parts.h"
+#include "wait/timeout.h"
 
 /* gevent's SYSTEM_ERROR: what must not vanish in a greenlet goes to the root, where a program
  * expects it. */
@@ -232,7 +233,7 @@ PyObject *bine_greenlet_run_here(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-void bine_py_run(Greenlet *self)
+void bine_greenlet_run(Greenlet *self)
 {
     PyObject *value = NULL;
     /* Killed, or run by somebody else, before its start. */
@@ -270,7 +271,7 @@ void bine_py_run(Greenlet *self)
 }
 
 /* Not by Py_Exit, which wants the thread state that the main program had in the parent. */
-_Noreturn void bine_py_exit_child(Greenlet *self)
+void bine_greenlet_exit_child(Greenlet *self)
 {
     PyObject *exception = self->exception ? self->exception : Py_None;
     PyObject *report = PyImport_ImportModule("bine._report");

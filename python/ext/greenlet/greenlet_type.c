@@ -3,6 +3,7 @@
 
 #include "base/arguments.h"
 #include "carrier/carry.h"
+#include "carrier/supplied.h"
 #include "carrier/switch_tracer.h"
 #include "carrier/tracing.h"
 #include "greenlet_parts.h"
@@ -215,6 +216,9 @@ PyTypeObject bine_Greenlet_Type = {
 
 int bine_greenlet_init(PyObject *module)
 {
+    bine_supplied.run = bine_greenlet_run;
+    bine_supplied.exit_child = bine_greenlet_exit_child;
+    bine_supplied.face_of = bine_py_face_of;
     bine_carriers_on_end(bine_greenlets_end);
     bine_greenlet_show_names();
     return PyModule_AddType(module, &bine_Greenlet_Type) < 0

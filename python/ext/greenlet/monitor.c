@@ -112,7 +112,7 @@ static PyObject *py_waits_for(PyObject *module, PyObject *object)
         Py_RETURN_NONE;
     if (g->verb == bine_wait_verb) {
         char objects[256];
-        bine_wait_describe(g->object, objects, sizeof objects);
+        bine_dump_describe_wait(g->object, objects, sizeof objects);
         return PyUnicode_FromFormat("%s for %s", g->verb, objects);
     }
     if (g->object == 0)

@@ -165,7 +165,7 @@ static PyObject *exception_of(Timeout *self)
     return exception;
 }
 
-PyObject *bine_py_expired_exception(struct bine_carrier *carrier)
+static PyObject *timeout_expired_exception(struct bine_carrier *carrier)
 {
     return exception_of(carrier->expired);
 }
@@ -506,6 +506,8 @@ PyTypeObject bine_Timeout_Type = {
 
 int bine_timeout_init(PyObject *module)
 {
+    bine_supplied.abandon_timeouts = bine_timeouts_abandon;
+    bine_supplied.expired_exception = timeout_expired_exception;
     bine_Timeout_Type.tp_base = (PyTypeObject *)PyExc_BaseException;
     if (PyModule_AddType(module, &bine_Timeout_Type) < 0)
         return -1;

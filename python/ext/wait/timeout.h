@@ -4,8 +4,13 @@
 
 #include "base/python.h"
 
+struct bine_carrier;
+
 extern PyTypeObject bine_Timeout_Type;
 int bine_timeout_init(PyObject *module);
+/* The carrier's greenlet has ended. What it had started concerns nobody any more. With or without
+ * the GIL, on its hub's thread. */
+void bine_timeouts_abandon(struct bine_carrier *carrier);
 /* The timeout argument of a call, in seconds or a Timeout of the caller's, to an absolute deadline,
  * as bine_py_deadline_of(). -1 with an exception. */
 int bine_py_deadline(PyObject *timeout, int64_t *deadline);
