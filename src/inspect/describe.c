@@ -183,16 +183,44 @@ static bool ends_with(const char *text, const char *end)
     return length >= of_end && strcmp(text + length - of_end, end) == 0;
 }
 
+/* A core has no table of open descriptors. libbine remembers the kind of those that it saw being
+ * made, or asked the kernel about. */
+static const char *remembered_kind(const struct inspect_snapshot *snapshot,
+                                   const struct inspect_table *table, uint64_t fd)
+{
+    uint64_t per = table->descriptor_chunk.value, chunk, kind;
+    if (!table->descriptor_chunks.there || !per ||
+        fd / per >= table->descriptor_chunks.size / sizeof chunk ||
+        !inspect_word(snapshot->target, table->descriptor_chunks.value + fd / per * sizeof chunk,
+                      &chunk) ||
+        !chunk ||
+        !inspect_fetch(snapshot->target, &table->descriptor_kind,
+                       chunk + fd % per * table->descriptor.size, &kind))
+        return "";
+    return table->kind_socket.there && kind == table->kind_socket.value ? "a socket"
+           : table->kind_pipe.there && kind == table->kind_pipe.value   ? "a pipe"
+           : table->kind_file.there && kind == table->kind_file.value   ? "a file"
+                                                                        : "";
+}
+
+static void describe_descriptor(const struct inspect_snapshot *snapshot,
+                                const struct inspect_table *table, uint64_t fd,
+                                struct inspect_wait *wait)
+{
+    char what[120];
+    wait->kind = INSPECT_DESCRIPTOR;
+    inspect_descriptor(snapshot->target, fd, what, sizeof what);
+    if (!snapshot->target->live)
+        snprintf(what, sizeof what, "%s", remembered_kind(snapshot, table, fd));
+    snprintf(wait->object, sizeof wait->object, *what ? "%" PRIu64 " (%s)" : "%" PRIu64, fd, what);
+}
+
 static void describe(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                      struct inspect_wait *wait)
 {
     const struct inspect_table *table = inspect_table_of(snapshot, g);
     if (ends_with(wait->verb, " fd")) {
-        char what[120];
-        wait->kind = INSPECT_DESCRIPTOR;
-        inspect_descriptor(snapshot->target, g->object, what, sizeof what);
-        snprintf(wait->object, sizeof wait->object, *what ? "%" PRIu64 " (%s)" : "%" PRIu64,
-                 g->object, what);
+        describe_descriptor(snapshot, table, g->object, wait);
     } else if (strcmp(wait->verb, "mutex") == 0) {
         wait->kind = INSPECT_MUTEX;
         mutex(snapshot, &table->mutex_greenlet, &table->mutex_thread, g->object, wait);

@@ -96,6 +96,20 @@ static void widen(int *width, const char *text, int most)
         *width = length < most ? length : most;
 }
 
+/* Says so where it would be missed. */
+static void put_limits_of_core(const struct inspect_snapshot *snapshot, const size_t *places,
+                               size_t count)
+{
+    struct inspect_wait wait;
+    for (size_t i = 0; i < count && !snapshot->target->live; i++) {
+        inspect_wait(snapshot, &snapshot->greenlets[places[i]], &wait);
+        if (wait.kind != INSPECT_DESCRIPTOR)
+            continue;
+        puts("\nA core does not say which files and peers descriptors are open to.");
+        return;
+    }
+}
+
 static void put_table(const struct inspect_snapshot *snapshot, const size_t *places, size_t count)
 {
     int id = 2, wait = 9, since = 5, until = 5, stack = 12, name = 4;
@@ -121,6 +135,7 @@ static void put_table(const struct inspect_snapshot *snapshot, const size_t *pla
                wait, *line.wait ? line.wait : "-", since, line.since, until, line.until, stack,
                line.stack, name, line.name, *line.spawned ? line.spawned : "-");
     }
+    put_limits_of_core(snapshot, places, count);
 }
 
 /* ---- as JSON --------------------------------------------------------------------------------- */

@@ -75,6 +75,13 @@ struct inspect_row {
     ROW(carrier_running, "carrier.running", false)             \
     ROW(carrier_state, "carrier.state", false)                 \
     ROW(py_runtime, "py_runtime", false)                       \
+    ROW(descriptor_chunks, "descriptor_chunks", false)         \
+    ROW(descriptor_chunk, "descriptor_chunk", false)           \
+    ROW(descriptor, "descriptor", false)                       \
+    ROW(descriptor_kind, "descriptor.kind", false)             \
+    ROW(kind_socket, "descriptor_kind.socket", false)          \
+    ROW(kind_file, "descriptor_kind.file", false)              \
+    ROW(kind_pipe, "descriptor_kind.pipe", false)              \
     ROW(interpreter, "interpreter", false)                     \
     ROW(hub_timers_users, "hub.timers_users", false)           \
     ROW(hub_ready_slots, "hub.ready_slots", false)             \

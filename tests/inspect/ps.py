@@ -12,7 +12,7 @@ from looking import SUBJECT, STATIC_SUBJECT, by_name, bine, core, ps, subject, t
 def check_kinds(look: dict) -> None:
     found = by_name(look)
     assert [hub["complete"] for hub in look["hubs"]] == [True, True]
-    assert len(look["greenlets"]) == 14, look["greenlets"]
+    assert len(look["greenlets"]) == 15, look["greenlets"]
     sleeping = found["sleeper(5)"]
     assert (sleeping["state"], sleeping["verb"]) == ("parked", "sleep")
     assert found["receiver"]["verb"] == "recv fd"
@@ -20,6 +20,8 @@ def check_kinds(look: dict) -> None:
     assert found["locker"]["verb"] == "acquire rlock"
     assert found["locker"]["holders"] == [{"greenlet": found["holder"]["id"]}]
     assert "0 items" in found["getter"]["object_text"]
+    assert "(0 permits)" in found["taker"]["object_text"]
+    assert found["taker"]["holders"] == [], "nobody owns a semaphore"
     assert found["waiter of several"]["holders"] == [{"greenlet": sleeping["id"]}]
     assert "event" in found["waiter of several"]["object_text"]
     assert found["on the second hub"]["hub"] != sleeping["hub"]
@@ -102,7 +104,7 @@ def ages_are_known_where_they_are_recorded() -> None:
             assert (greenlet["state"] == "parked") == ("since_seconds" in greenlet), greenlet
             assert greenlet.get("since_seconds", 0) >= 0
         assert not ps("--older", "1h", pid)["greenlets"]
-        assert len(ps("--older", "0.000001s", pid)["greenlets"]) == 13
+        assert len(ps("--older", "0.000001s", pid)["greenlets"]) == 14
         ages = [greenlet["since_seconds"]
                 for greenlet in ps("--sort", "age", "--state", "parked", pid)["greenlets"]]
         assert ages == sorted(ages, reverse=True)
@@ -143,6 +145,14 @@ def a_core_is_the_same() -> None:
         assert found["asleep"]["verb"] == "sleep"
         assert found["root"]["state"] == "running"
         assert "asleep" in bine("ps", file)
+        assert "A core does not say" not in bine("ps", "--verb", "sleep", file)
+
+
+@test
+def a_core_says_of_descriptors_what_libbine_knew() -> None:
+    with core() as file:
+        assert by_name(ps(file))["receiver"]["object_text"].endswith(" (a socket)")
+        assert "A core does not say which files and peers" in bine("ps", file)
 
 
 @test

@@ -68,6 +68,12 @@ static void *locker(void *arg)
     return NULL;
 }
 
+static void *taker(void *arg)
+{
+    bine_semaphore_acquire(arg, BINE_FOREVER);
+    return NULL;
+}
+
 static void *getter(void *arg)
 {
     void *item;
@@ -125,14 +131,16 @@ static int kinds(void)
     bine_rlock *lock = bine_rlock_new(0);
     bine_queue *queue = bine_queue_new(0, 0);
     bine_event *event = bine_event_new(0);
+    bine_semaphore *semaphore = bine_semaphore_new(0, 0);
     bine_greenlet *sleeping = bine_spawn(sleeper, (void *)5);
     must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-    must(lock && queue && event && sleeping, "objects");
+    must(lock && queue && event && semaphore && sleeping, "objects");
     named("receiver", receiver, (void *)(intptr_t)pair[0]);
     named("joiner", joiner, sleeping);
     named("holder", holder, lock);
     named("locker", locker, lock);
     named("getter", getter, queue);
+    named("taker", taker, semaphore);
     objects[0] = event;
     objects[1] = sleeping;
     named("waiter of several", waiter, objects);
@@ -272,7 +280,11 @@ static int spin(void)
 
 static int crash(void)
 {
+    int pair[2];
+    must(bine_patch_all() == 0, "patch");
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
     named("asleep", sleeper, NULL);
+    named("receiver", receiver, (void *)(intptr_t)pair[0]);
     bine_sleep(BINE_MS);
     abort();
 }

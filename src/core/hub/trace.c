@@ -138,8 +138,10 @@ void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
     uint64_t ticks = bine_trace_ticks();
     put_ready(hub, trace, ticks, (uintptr_t)from);
     bool parks = trace->parks && !idle(from);
-    if (trace->parks && !parks && from != to)
+    if (trace->parks && !parks && from != to) {
         put(trace, ticks, BINE_TRACE_END, (uintptr_t)from, 0, 0);
+        BINE_PROBE(end, from, 0, 0);
+    }
     trace->parks = false;
     put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, parks ? (uintptr_t)from->verb : 0,
         parks ? from->object : 0);

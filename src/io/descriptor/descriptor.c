@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "libc/layout.h"
 #include "libc/libc.h"
 #include "own.h"
 
@@ -18,6 +19,13 @@ enum {
 };
 
 _Atomic(struct bine_descriptor *) bine_descriptor_chunks[CHUNKS];
+BINE_LAYOUT(descriptor_rows) = {BINE_ADDRESS("descriptor_chunks", bine_descriptor_chunks),
+                                BINE_NUMBER("descriptor_chunk", CHUNK),
+                                BINE_SIZE("descriptor", struct bine_descriptor),
+                                BINE_FIELD("descriptor", struct bine_descriptor, kind),
+                                BINE_NUMBER("descriptor_kind.socket", BINE_FD_SOCKET),
+                                BINE_NUMBER("descriptor_kind.file", BINE_FD_FILE),
+                                BINE_NUMBER("descriptor_kind.pipe", BINE_FD_PIPE)};
 atomic_bool bine_descriptor_trusted;
 atomic_uint bine_descriptor_forks;
 
