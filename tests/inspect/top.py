@@ -64,7 +64,7 @@ def hubs_and_greenlets_are_shown() -> None:
         with subject(program=program) as pid:
             look = once("--interval", "200ms", pid)
             assert f"process {pid}: 2 hubs" in look.text, look.text
-            assert [hub["greenlets"] for hub in look.hubs] == ["11", "1"], look.text
+            assert [hub["greenlets"] for hub in look.hubs] == ["12", "1"], look.text
             assert {hub["ready"] for hub in look.hubs} == {"0"}, look.text
             assert all(percent(hub["busy"]) < 100 for hub in look.hubs), look.text
             assert look.row("locker")["wait"].startswith("acquire rlock"), look.text
