@@ -124,7 +124,7 @@ static const char *wide_surprise(FILE *in, FILE *out)
 
 int bine_stdio_surprise(const char **what)
 {
-    FILE *in, *out;
+    FILE *in = NULL, *out = NULL;
     int error = open_streams(&in, &out);
     if (error)
         return error;

@@ -88,8 +88,8 @@ static ssize_t same_write_all(int fd, const struct iovec *vector, int count, boo
         ssize_t more;
         if (pieces) {
             bine_vector_rest(window, vector, (size_t)count, sent);
-            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): sent < total, so
-             * there is a rest */
+            /* sent < total, so there is a rest. */
+            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
             if (window[0].iov_len > PIECE)
                 window[0].iov_len = PIECE;
             more = flat ? bine_libc.write(fd, window[0].iov_base, window[0].iov_len)
