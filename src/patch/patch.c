@@ -16,10 +16,6 @@
 #include "patch/threads/thread_greenlets.h"
 #include "surprise.h"
 
-atomic_uint bine_patch_active;
-_Thread_local int bine_vforked;
-atomic_ulong bine_patch_from_hub;
-
 /* The families that the user asked for; written with the engine's lock held. */
 static atomic_uint asked;
 /* Inner families that are patched in any case (interpreter.h). */
