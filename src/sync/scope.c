@@ -43,6 +43,7 @@ static void delist(struct bine_scope *scope)
 static struct bine_scope *youngest_of(const struct bine_greenlet *g)
 {
     struct bine_scope *scope = g->hub->scopes;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a scope that was freed is not in the list */
     while (scope && scope->owner != g)
         scope = scope->older;
     return scope;

@@ -77,7 +77,7 @@ TEST(an_ordinary_library_announces_its_switches_to_the_programs_sanitizer, .seco
 
 static void *overflows(void *arg)
 {
-    volatile char room[8];
+    volatile char room[8] = {0};
     volatile int index = 8;
     bine_sleep(0);
     room[index] = 1;

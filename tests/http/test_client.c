@@ -394,7 +394,7 @@ TEST(http_client_is_busy_while_it_connects)
     CHECK_OK(getsockname(listener, (struct sockaddr *)&to, &length));
     for (int i = 0; i < 4; i++) {
         others[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(others[i], (struct sockaddr *)&to, length);
+        (void)connect(others[i], (struct sockaddr *)&to, length);
     }
     client = bine_http_client_new(NULL);
     snprintf(text, sizeof text, "http://127.0.0.1:%d/", ntohs(to.sin_port));

@@ -125,7 +125,7 @@ static const char *peer_of(int fd)
 {
     static char text[64];
     char host[64];
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t length = sizeof address;
     CHECK_OK(getpeername(fd, (struct sockaddr *)&address, &length));
     snprintf(text, sizeof text, "%s %d", inet_ntop(AF_INET, &address.sin_addr, host, sizeof host),
@@ -424,7 +424,7 @@ TEST(if_all_addresses_fail_the_first_error_counts)
 TEST(families_are_tried_in_turn)
 {
     struct listener listener, six = {.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    struct sockaddr_in6 address;
+    struct sockaddr_in6 address = {0};
     socklen_t length = sizeof address;
     if (listen(six.fd, 8) != 0)
         SKIP("no IPv6");

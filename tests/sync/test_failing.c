@@ -247,7 +247,7 @@ static void excuse(int error)
 
 static void visited(void)
 {
-    pthread_t thread;
+    pthread_t thread = 0;
     struct visit it = {.g = bine_spawn(fails_when_interrupted, &it)};
     it.pool = it.g ? bine_pool_new(0, BINE_SHARED) : NULL;
     int error = it.pool ? bine_libc.pthread_create(&thread, NULL, visit, &it) : errno;
