@@ -5,6 +5,10 @@
 #include <bine.h>
 #include <sys/types.h>
 
+/* Why a test that forks while another thread allocates is not run under AddressSanitizer: the
+ * sanitizer's allocator does not know of forks, and the child hangs in it. */
+#define NOT_UNDER_ASAN "another thread may hold the allocator's lock at the fork"
+
 /* I/O, waits, locks, greenlets, look-ups, the offload pool and stdio. Ends the test if any of them
  * fails. */
 void live(void);

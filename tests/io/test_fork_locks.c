@@ -64,6 +64,7 @@ static void *keep_looking_up(void *unused)
  * child. */
 TEST(hazard_60_a_child_looks_up_while_the_pool_does, .seconds = 60)
 {
+    harness_not_under_address_sanitizer(NOT_UNDER_ASAN);
     harness_not_under_emulator("a child of a process with threads ends in an assertion of its");
     CHECK_OK(bine_patch_all());
     bine_greenlet *all[4];

@@ -23,9 +23,6 @@
 #include "harness.h"
 #include "libc/libc.h"
 
-/* The child hangs in its allocator: the sanitizer's does not know of forks. */
-#define NOT_UNDER_ASAN "another thread may hold the allocator's lock at the fork"
-
 /* ---- greenlets parked in each kind of wait --------------------------------------------------- */
 
 static struct {
