@@ -22,7 +22,7 @@ struct bine_own {
     char *bottom; /* of the stack */
     size_t size;
     /* bine_exit and bine_fail of the greenlet */
-    void (*leave)(struct bine_greenlet *g, void *value, int error) __attribute__((noreturn));
+    __attribute__((noreturn)) void (*leave)(struct bine_greenlet *g, void *value, int error);
 };
 
 /* NULL: g runs on the carrier's thread pointer. */

@@ -76,9 +76,11 @@ static int hooks_stdio_scan(scan_function *function, FILE *file, const char *for
                : function(file, format, arguments);
 }
 
-STDIO_HOOKS_SCAN(, scanf, char, hooks_stdio_scan)
-STDIO_HOOKS_SCAN(__isoc99_, scanf, char, hooks_stdio_scan)
-STDIO_HOOKS_SCAN(__isoc23_, scanf, char, hooks_stdio_scan)
+STDIO_HOOKS_SCAN(vfscanf, vscanf, fscanf, scanf, char, hooks_stdio_scan)
+STDIO_HOOKS_SCAN(__isoc99_vfscanf, __isoc99_vscanf, __isoc99_fscanf, __isoc99_scanf,
+                 char, hooks_stdio_scan)
+STDIO_HOOKS_SCAN(__isoc23_vfscanf, __isoc23_vscanf, __isoc23_fscanf, __isoc23_scanf,
+                 char, hooks_stdio_scan)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 

@@ -42,22 +42,21 @@
         return result;                            \
     }
 
-/* The four forms of scanf that one standard has. `prefix` is that of glibc's symbols. What %s, %a
- * and the like mean differs by the standard that the caller was compiled for. `name` is scanf or
- * wscanf, `character` the type of its format, and scan(function, file, format, arguments) the
- * function of this file that chooses. */
-#define STDIO_HOOKS_SCAN(prefix, name, character, scan)                                 \
-    int hook_##prefix##vf##name(FILE *file, const character *format, va_list arguments) \
-    {                                                                                   \
-        return scan(bine_libc.prefix##vf##name, file, format, arguments);               \
-    }                                                                                   \
-    int hook_##prefix##v##name(const character *format, va_list arguments)              \
-    {                                                                                   \
-        return scan(bine_libc.prefix##vf##name, stdin, format, arguments);              \
-    }                                                                                   \
-    STDIO_HOOK_DOTS(prefix##f##name, (FILE * file, const character *format, ...),       \
-                    scan(bine_libc.prefix##vf##name, file, format, arguments))          \
-    STDIO_HOOK_DOTS(prefix##name, (const character *format, ...),                       \
-                    scan(bine_libc.prefix##vf##name, stdin, format, arguments))
+/* The four forms of scanf that one standard has, by glibc's symbols: what %s, %a and the like mean
+ * differs by the standard that the caller was compiled for. `character` is the type of the format,
+ * and scan(function, file, format, arguments) the function of this file that chooses. */
+#define STDIO_HOOKS_SCAN(vfscanf, vscanf, fscanf, scanf, character, scan)      \
+    int hook_##vfscanf(FILE *file, const character *format, va_list arguments) \
+    {                                                                          \
+        return scan(bine_libc.vfscanf, file, format, arguments);               \
+    }                                                                          \
+    int hook_##vscanf(const character *format, va_list arguments)              \
+    {                                                                          \
+        return scan(bine_libc.vfscanf, stdin, format, arguments);              \
+    }                                                                          \
+    STDIO_HOOK_DOTS(fscanf, (FILE * file, const character *format, ...),       \
+                    scan(bine_libc.vfscanf, file, format, arguments))          \
+    STDIO_HOOK_DOTS(scanf, (const character *format, ...),                     \
+                    scan(bine_libc.vfscanf, stdin, format, arguments))
 
 #endif

@@ -45,9 +45,11 @@ static int hooks_stdio_wide_scan(scan_function *function, FILE *file, const wcha
                : function(file, format, arguments);
 }
 
-STDIO_HOOKS_SCAN(, wscanf, wchar_t, hooks_stdio_wide_scan)
-STDIO_HOOKS_SCAN(__isoc99_, wscanf, wchar_t, hooks_stdio_wide_scan)
-STDIO_HOOKS_SCAN(__isoc23_, wscanf, wchar_t, hooks_stdio_wide_scan)
+STDIO_HOOKS_SCAN(vfwscanf, vwscanf, fwscanf, wscanf, wchar_t, hooks_stdio_wide_scan)
+STDIO_HOOKS_SCAN(__isoc99_vfwscanf, __isoc99_vwscanf, __isoc99_fwscanf, __isoc99_wscanf,
+                 wchar_t, hooks_stdio_wide_scan)
+STDIO_HOOKS_SCAN(__isoc23_vfwscanf, __isoc23_vwscanf, __isoc23_fwscanf, __isoc23_wscanf,
+                 wchar_t, hooks_stdio_wide_scan)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
