@@ -5,15 +5,16 @@
  * ends, and what it asks for: whatever they disagree about could be smuggled.
  *
  * SOURCES: src/http/message.c src/http/rules.c tests/fuzz/readers/http_request.c -Isrc
- * -Isubprojects/httptools-0.7.1/vendor/llhttp/include
- * subprojects/httptools-0.7.[1]/vendor/llhttp/src/[a-z]*.c /usr/lib/[a-z]*-linux-gnu/libllhttp.so
+ * SOURCES: -Isubprojects/httptools-0.7.1/vendor/llhttp/include
+ * SOURCES: subprojects/httptools-0.7.[1]/vendor/llhttp/src/[a-z]*.c
+ * SOURCES: /usr/lib/[a-z]*-linux-gnu/libllhttp.so
  * SANITIZE: address,undefined
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/readers/http_request.h"
+#include "readers/http_request.h"
 #include "http/message.h"
 
 enum {

@@ -2,7 +2,8 @@
  * The reader: the first half of the input says which calls are made and in which pieces the second
  * half comes. What the calls give is, in order, what came.
  *
- * SOURCES: src/net/reader.c
+ * SOURCES: -Isrc src/net/reader.c
+ * LIBRARIES: -l:libbine.a -luring
  * SANITIZE: address,undefined
  */
 #include <errno.h>
