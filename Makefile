@@ -138,7 +138,7 @@ soak: ## ten minutes of random kills, timeouts, closes and forks (SECONDS=120, S
 	@$(NINJA) --quiet -C build all meson-test-prereq
 	@build/tests/soak $(or $(SECONDS),600) $(SEED)
 
-fuzz: ## throw inputs at what reads strangers' bytes (SECONDS=600 each, TARGETS="http tls")
+fuzz: ## throw inputs at what reads strangers' bytes (SECONDS=600 each; 0: the seeds only)
 	@tools/setup fuzz
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build
@@ -150,6 +150,8 @@ demo-python: ## the tutorial in Python, by Bine's names and gevent's (URLS="http
 
 test-python: ## the Python tests on every CPython that is found (PYTHONS="python3": only these)
 	@tools/setup python
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build src/cli/bine # which tests of the package call
 	@tools/test-python $(PYTHONS)
 
 test-frameworks: ## what stands on gevent, as its users start it: gunicorn ... (TESTS="-k celery")
