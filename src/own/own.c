@@ -185,7 +185,7 @@ void bine_own_exits(struct bine_hub *hub, void *value)
     own_of(hub->current)->value = value;
 }
 
-static _Noreturn void own_leave(struct bine_greenlet *g, void *value, int error)
+static __attribute__((noreturn)) void own_leave(struct bine_greenlet *g, void *value, int error)
 {
     struct own *own = own_of(g);
     own->value = error ? NULL : value;
