@@ -3,9 +3,9 @@
 #include <errno.h>
 
 #include "core/across/errand.h"
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
-#include "core/hub/streak.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
+#include "core/schedule/streak.h"
 
 static int cancel_end_there(struct bine_errand *errand)
 {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "core/across/errand.h"
-#include "core/hub/streak.h"
-#include "core/hub/switch.h"
+#include "core/schedule/streak.h"
+#include "core/schedule/switch.h"
 
 static int join_fail(int error)
 {

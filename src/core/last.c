@@ -2,7 +2,7 @@
  * them. */
 #include "last.h"
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 
 /* Cleanup may spawn greenlets, whose cleanup may spawn others. A link that spawns a greenlet like
  * its own for ever is stopped here. The greenlets that are left are abandoned with the hub. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/hub/renew.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 
 enum {
     KEYS = 128,

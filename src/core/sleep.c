@@ -1,8 +1,8 @@
 /* bine_sleep and bine_idle. */
 #include <errno.h>
 
-#include "core/hub/park.h"
-#include "core/hub/switch.h"
+#include "core/schedule/park.h"
+#include "core/schedule/switch.h"
 
 static __attribute__((noinline)) int sleep_slowly(int64_t duration)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "core/across/errand.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 
 static int spawn_there(struct bine_errand *errand)
 {

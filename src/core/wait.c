@@ -7,10 +7,10 @@
 
 #include "alone.h"
 #include "core/across/errand.h"
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
-#include "core/hub/streak.h"
 #include "core/report/dump.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
+#include "core/schedule/streak.h"
 #include "libc/layout.h"
 
 struct watch {

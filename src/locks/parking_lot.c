@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "core/hub/own.h"
-#include "core/hub/signalled.h"
+#include "core/schedule/signalled.h"
 #include "futex_watch.h"
 #include "libc/carrier.h"
 #include "libc/container_of.h"

@@ -24,7 +24,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 
 struct bine_lot_waiter;
 struct bine_lot_bucket;

@@ -1,7 +1,7 @@
 /* pthread_spin_lock for greenlets. See posix.h. */
 #include <errno.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "libc/libc.h"
 #include "posix.h"
 

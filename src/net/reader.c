@@ -13,7 +13,7 @@
 #include <bine/greenlet.h>
 #include <bine/io.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 
 enum {
     FIRST = 4096, /* bytes of the buffer at first */

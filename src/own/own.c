@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "core/hub/name.h"
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 #include "dispatch.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"

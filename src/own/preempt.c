@@ -30,8 +30,8 @@ void (*bine_preempt_resumes)(struct bine_hub *hub);
 #include <unistd.h>
 
 #include "arch/preempt.h"
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 
 enum {
     SIGNAL = SIGSTKFLT, /* Linux sends it for nothing */

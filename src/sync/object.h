@@ -17,10 +17,10 @@
 #include <stdlib.h>
 
 #include "core/across/errand.h"
-#include "core/hub/park.h"
 #include "core/hub/sanitizer.h"
-#include "core/hub/streak.h"
-#include "core/hub/switch.h"
+#include "core/schedule/park.h"
+#include "core/schedule/streak.h"
+#include "core/schedule/switch.h"
 
 struct bine_object;
 struct bine_remote;

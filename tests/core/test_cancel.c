@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "harness.h"
 
 static int errors[8], error_count;

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "readers/http_request.h"
 #include "http/message.h"
+#include "readers/http_request.h"
 
 enum {
     MOST = 64 /* messages that are compared */

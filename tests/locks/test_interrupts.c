@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/poller/poller.h"
 #include "io/wait/io.h"
 #include "locks.h"

@@ -4,7 +4,7 @@
 #include <bine.h>
 #include <string.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "harness.h"
 #include "io/poller/poller.h"
 

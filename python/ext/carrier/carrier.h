@@ -11,8 +11,8 @@
 
 #include "base/python.h"
 #include "core/hub/greenlet.h"
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 
 struct bine_py_greenlet;
 struct bine_py_timeout;

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "carrier/pending.h"
-#include "core/hub/streak.h"
+#include "core/schedule/streak.h"
 #include "greenlet/greenlet.h"
 
 typedef struct bine_loop Loop;

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 
 int bine_py_deadline_of(PyObject *seconds, int64_t *deadline)
 {

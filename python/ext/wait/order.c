@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 
 struct order {
     struct bine_message message;

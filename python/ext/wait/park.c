@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "carrier/pending.h"
-#include "core/hub/streak.h"
+#include "core/schedule/streak.h"
 #include "loop_exit.h"
 
 int bine_py_park(const char *verb, uintptr_t object, int64_t deadline)

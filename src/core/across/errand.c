@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 
 enum {
     SENT,

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "schedule.h"
+#include "hub.h"
 
 int64_t bine_hub_now(struct bine_hub *hub)
 {

@@ -1,8 +1,6 @@
 /* The calling thread's hub, and what is asked of it most. */
 #include "hub.h"
 
-#include "schedule.h"
-
 _Thread_local struct bine_hub *bine_hub_of_thread;
 
 struct bine_hub *bine_hub_here(void)

@@ -189,7 +189,7 @@ struct bine_hub {
     _Atomic(uint64_t) handled;
     uint64_t switches; /* the count at the end of the present slice, see bine_hub_switches */
     uint64_t turns;
-    uint64_t streak;          /* calls since the last switch that did not have to wait (streak.h) */
+    uint64_t streak; /* calls in a row that did not have to wait (core/schedule/streak.h) */
     uint64_t streak_switches; /* `switches` when the present streak began, if streak.c began it */
     int64_t streak_began;     /* the time at which it began */
     /* when timers and driver were last looked at, as far as the clock was read for it */
@@ -226,12 +226,12 @@ struct bine_hub {
     bool owns;                /* greenlets may have threads of their own (own.h); ... */
     void *thread_pointer;     /* ... all others run on this one */
     struct bine_own_hub *own; /* src/own */
-    bool fibers;              /* a sanitizer is told of switches (fiber.h) ... */
+    bool fibers;              /* a sanitizer is told of switches (core/schedule/fiber.h) ... */
     void *root_bottom;        /* ... and of the bounds of the thread's own stack */
     size_t root_size;
     void *dead_fiber; /* ThreadSanitizer's fiber of the greenlet that ended last */
     /* So many of the process's C++ runtimes are in exception_globals and in further_globals
-     * (exceptions.h). */
+     * (core/schedule/exceptions.h). */
     unsigned runtimes;
     unsigned further;
     struct bine_exception_globals *further_globals[BINE_CXX_RUNTIMES - 1];
@@ -243,6 +243,11 @@ struct bine_hub {
     struct bine_trace *trace;  /* NULL: events are not recorded (trace.h) */
     uint32_t trace_generation; /* the last request for or against a trace that the hub has obeyed */
 };
+
+/* This thread's hub. Initial-exec makes it one load. The address never changes for a greenlet,
+ * because a greenlet never changes its thread. */
+extern __attribute__((visibility("hidden"),
+                      tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
 
 /* Returns the calling thread's hub, or NULL. The compiler never keeps it across a switch. A caller
  * may: a greenlet never changes its thread, so the hub stays the same for the greenlet's life. */

@@ -9,8 +9,6 @@
 
 #include "libc/layout.h"
 #include "own.h"
-#include "park.h"
-#include "schedule.h"
 
 /* Records are carved from chunks and recycled, never given back: a stale pointer finds a dead
  * record, not foreign memory, and spawning costs no malloc. */
@@ -46,9 +44,6 @@ BINE_LAYOUT(greenlet_rows) = {
     BINE_NUMBER("flag.named", BINE_G_NAMED),
     BINE_NUMBER("flag.hidden", BINE_G_HIDDEN),
     BINE_NUMBER("attention.killed", BINE_A_KILLED),
-    BINE_NUMBER("park.firm", BINE_PARK_FIRM),
-    BINE_NUMBER("park.external", BINE_PARK_EXTERNAL),
-    BINE_NUMBER("park.timed", BINE_PARK_TIMED),
     BINE_NUMBER("slot.python", BINE_SLOT_PYTHON),
     BINE_NUMBER("context.pc", BINE_CONTEXT_PC),
     BINE_NUMBER("context.size", BINE_CONTEXT_SIZE),

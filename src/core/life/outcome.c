@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include "core/hub/greenlet.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "core/stack/watermark.h"
 
 void bine_exit(void *value)

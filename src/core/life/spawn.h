@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "core/hub/record.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 
 /* A new greenlet, not yet in the ready queue. */
 static inline __attribute__((always_inline)) struct bine_greenlet *bine_spawn_prepare(

@@ -15,8 +15,8 @@
 
 #include "deadlock.h"
 
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 #include "dump.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "core/stack/watermark.h"
 #include "dump.h"
 #include "libc/layout.h"

@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "core/stack/guard.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "core/hub/interpreter.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "libc/libc.h"
 
 enum {

@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/hub/schedule.h"
 #include "core/hub/trace.h"
+#include "core/schedule/schedule.h"
 #include "libc/libc.h"
 #include "trace_control.h"
 #include "trace_file.h"

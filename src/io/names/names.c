@@ -14,8 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/hub/park.h"
-#include "core/hub/streak.h"
+#include "core/schedule/park.h"
+#include "core/schedule/streak.h"
 #include "io/offload/offload.h"
 #include "libc/carrier.h"
 #include "libc/free.h"

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hub/park.h"
 #include "core/key.h"
+#include "core/schedule/park.h"
 #include "io/offload/offload.h"
 #include "libc/free.h"
 #include "libc/libc.h"

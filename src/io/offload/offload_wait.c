@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 
 static void wake_waiter(struct bine_offload_job *job)
 {

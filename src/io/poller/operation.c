@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "libc/libc.h"
 #include "poller.h"
 

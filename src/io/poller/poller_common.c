@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/descriptor/descriptor.h"
 #include "libc/libc.h"
 #include "libc/spin.h"

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "libc/libc.h"
 #include "poller_common.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "core/hub/streak.h"
+#include "core/schedule/streak.h"
 #include "io/descriptor/descriptor.h"
 #include "libc/libc.h"
 #include "stdio_buffer.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "libc/carrier.h"
 #include "libc/libc.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/descriptor/descriptor.h"
 #include "io/file/file.h"
 #include "io/offload/offload.h"

@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/descriptor/descriptor.h"
 #include "io/offload/offload.h"
 #include "libc/free.h"

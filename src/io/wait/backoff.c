@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 
 int bine_backoff_pause(struct bine_hub *hub, struct bine_backoff *backoff)
 {

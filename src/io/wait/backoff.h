@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/hub/signalled.h"
+#include "core/schedule/signalled.h"
 
 /* One call. bine_backoff_begin fills it in; the caller may set a deadline afterwards. */
 struct bine_backoff {

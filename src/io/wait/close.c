@@ -8,7 +8,7 @@
 #include <bine/io.h>
 #include <stdlib.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "io/offload/offload.h"
 #include "wait.h"
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "core/hub/signalled.h"
+#include "core/schedule/signalled.h"
 
 /*
  * Parks until one of the descriptors may have become ready, or until `deadline` (absolute ns,

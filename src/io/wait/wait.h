@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "core/hub/park.h"
-#include "core/hub/signalled.h"
-#include "core/hub/streak.h"
+#include "core/schedule/park.h"
+#include "core/schedule/signalled.h"
+#include "core/schedule/streak.h"
 #include "io/descriptor/descriptor.h"
 #include "io/poller/poller.h"
 #include "libc/libc.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "libc/carrier.h"
 #include "patch/table/greenlet_state.h"
 #include "patch/table/hook.h"

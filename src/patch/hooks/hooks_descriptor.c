@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "io/descriptor/descriptor.h"
 #include "io/wait/close.h"
 #include "libc/kernel.h"

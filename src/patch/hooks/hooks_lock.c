@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 
-#include "core/hub/park.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/park.h"
+#include "core/schedule/schedule.h"
 #include "locks/cxx_guard.h"
 #include "locks/posix.h"
 

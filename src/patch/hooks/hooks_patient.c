@@ -13,7 +13,7 @@
  */
 #include <errno.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "patch/engine/variant.h"
 #include "patch/table/hook.h"
 

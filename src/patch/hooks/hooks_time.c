@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "core/hub/signalled.h"
+#include "core/schedule/signalled.h"
 #include "patch/table/hook.h"
 
 static bool valid(const struct timespec *time)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#include "core/hub/exceptions.h"
+#include "core/schedule/exceptions.h"
 #include "patch/engine/engine.h"
 #include "patch/engine/limit.h"
 #include "patch/engine/loading.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/hub/hub.h"
-#include "core/hub/schedule.h"
+#include "core/schedule/schedule.h"
 #include "exchange.h"
 #include "libc/libc.h"
 #include "patch/elf/image.h"

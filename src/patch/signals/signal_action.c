@@ -98,7 +98,7 @@ bool bine_signal_handler_was_left(struct bine_hub *hub)
 
 /* A root that is parked is told in the hub's next turn, which shall not wait. One that runs or is
  * ready may be in the middle of a call that parks again: it sees by hub->handled that the signal
- * came since the call began (core/hub/signalled.h). */
+ * came since the call began (core/schedule/signalled.h). */
 static void signal_action_note(struct bine_hub *hub, bool restart)
 {
     unsigned char what = BINE_SIGNALLED;

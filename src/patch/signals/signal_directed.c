@@ -17,7 +17,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "own/own.h"
 #include "own/visit.h"
 #include "patch/table/greenlet_state.h"

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/hub/signalled.h"
+#include "core/schedule/signalled.h"
 #include "libc/carrier.h"
 #include "own/own.h"
 #include "patch/table/greenlet_state.h"

@@ -18,7 +18,7 @@
 #include <bine/patch.h>
 #include <stdatomic.h>
 
-#include "core/hub/streak.h"
+#include "core/schedule/streak.h"
 #include "libc/libc.h"
 #include "table.h"
 

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "libc/libc.h"
 #include "own/own.h"
 #include "own/preempt.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/offload/offload.h"
 #include "libc/container_of.h"
 #include "libc/libc.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/hub/hub.h"
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "harness.h"
 
 static atomic_int posted;

@@ -11,7 +11,7 @@
 
 #include <bine.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "io/descriptor/descriptor.h"
 #include "io/filter.h"
 #include "io/poller/poller.h"

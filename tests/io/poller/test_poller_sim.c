@@ -9,7 +9,7 @@
 
 #include <bine.h>
 
-#include "core/hub/park.h"
+#include "core/schedule/park.h"
 #include "harness.h"
 #include "io/descriptor/descriptor.h"
 #include "io/poller/poller.h"

@@ -1,9 +1,9 @@
 /* How a greenlet is ended from outside. */
 #include <errno.h>
 
+#include "core/hub/trace.h"
 #include "park.h"
 #include "schedule.h"
-#include "trace.h"
 
 static void kill_here(void *g)
 {

@@ -6,12 +6,12 @@
  * the time or for the kernel end at most about a millisecond late. The clock is not read for each
  * call: a streak that takes long is followed by shorter ones.
  */
-#ifndef BINE_CORE_HUB_STREAK_H
-#define BINE_CORE_HUB_STREAK_H
+#ifndef BINE_CORE_SCHEDULE_STREAK_H
+#define BINE_CORE_SCHEDULE_STREAK_H
 
 #include <errno.h>
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /* So many calls in a row may return without a wait. Then the greenlet yields (hazard 26). */
 enum {

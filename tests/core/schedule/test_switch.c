@@ -10,8 +10,8 @@
 #include <xmmintrin.h>
 #endif
 
-#include "core/hub/exceptions.h"
 #include "core/hub/hub.h"
+#include "core/schedule/exceptions.h"
 #include "harness.h"
 
 static void *keeps_errno(void *value)

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <link.h>
 
+#include "core/hub/own.h"
 #include "libc/libc.h"
-#include "own.h"
 
 typedef void *get_globals(void);
 

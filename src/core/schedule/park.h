@@ -1,10 +1,10 @@
 /*
  * Parking: the one place where a greenlet stops to wait. Everything that blocks is built on it.
  */
-#ifndef BINE_CORE_HUB_PARK_H
-#define BINE_CORE_HUB_PARK_H
+#ifndef BINE_CORE_SCHEDULE_PARK_H
+#define BINE_CORE_SCHEDULE_PARK_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 enum {
     /* Neither kill, nor timeout scope, nor interrupt ends it. Only a wake or its own deadline does:

@@ -1,4 +1,4 @@
-/* How waiters are woken. See waitable.h. */
+/* How waiters are woken. See core/hub/waitable.h. */
 #include "park.h"
 
 void bine_waiter_wake(struct bine_waiter *waiter)

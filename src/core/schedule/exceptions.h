@@ -9,10 +9,10 @@
  * something. This file declares what that path does for the further records. So a process with one
  * runtime pays nothing for the case of several.
  */
-#ifndef BINE_CORE_HUB_EXCEPTIONS_H
-#define BINE_CORE_HUB_EXCEPTIONS_H
+#ifndef BINE_CORE_SCHEDULE_EXCEPTIONS_H
+#define BINE_CORE_SCHEDULE_EXCEPTIONS_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /* How many runtimes are known in the process. The number only grows. */
 extern __attribute__((visibility("hidden"))) atomic_uint bine_exceptions_runtimes;

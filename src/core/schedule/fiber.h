@@ -9,10 +9,10 @@
  * A library that is itself built with a sanitizer announces in the switch (sanitizer.h). Of the
  * functions below only the last one does something there.
  */
-#ifndef BINE_CORE_HUB_FIBER_H
-#define BINE_CORE_HUB_FIBER_H
+#ifndef BINE_CORE_SCHEDULE_FIBER_H
+#define BINE_CORE_SCHEDULE_FIBER_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /* The first function on a fresh stack: what bine_fibers_enter was given, or a function that first
  * announces the arrival and then calls that. */

@@ -5,8 +5,15 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "core/hub/trace.h"
+#include "libc/layout.h"
 #include "switch.h"
-#include "trace.h"
+
+BINE_LAYOUT(park_rows) = {
+    BINE_NUMBER("park.firm", BINE_PARK_FIRM),
+    BINE_NUMBER("park.external", BINE_PARK_EXTERNAL),
+    BINE_NUMBER("park.timed", BINE_PARK_TIMED),
+};
 
 /* Does this park listen to kill, scopes and interrupts? */
 static inline bool listens(const struct bine_greenlet *g, unsigned flags)

@@ -1,5 +1,5 @@
-/* A greenlet's first step and its end. See greenlet.h. */
-#include "greenlet.h"
+/* A greenlet's first step and its end. See core/hub/greenlet.h. */
+#include "core/hub/greenlet.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hub/own.h"
+#include "core/hub/renew.h"
+#include "core/hub/trace.h"
 #include "core/stack/watermark.h"
 #include "exceptions.h"
 #include "fiber.h"
-#include "own.h"
 #include "park.h"
-#include "renew.h"
 #include "switch.h"
-#include "trace.h"
 
 static void (*end_hooks[BINE_SLOTS])(struct bine_greenlet *g);
 

@@ -1,10 +1,10 @@
 /*
  * Which greenlet runs next: the hot path of everything, for core only.
  */
-#ifndef BINE_CORE_HUB_SCHEDULE_H
-#define BINE_CORE_HUB_SCHEDULE_H
+#ifndef BINE_CORE_SCHEDULE_SCHEDULE_H
+#define BINE_CORE_SCHEDULE_SCHEDULE_H
 
-#include "hub.h"
+#include "core/hub/hub.h"
 
 /* The length of a slice, in switches. It is less than BINE_SLICE where switches take long
  * (bine_hub.slice_most). After a slice the driver is looked at although greenlets are ready, so
@@ -15,11 +15,6 @@ enum {
     BINE_SLICE = 128,
     BINE_SLICE_MAX = 1024
 };
-
-/* This thread's hub. Initial-exec makes it one load. The address never changes for a greenlet,
- * because a greenlet never changes its thread. */
-extern __attribute__((visibility("hidden"),
-                      tls_model("initial-exec"))) _Thread_local struct bine_hub *bine_hub_of_thread;
 
 /* Returns the next greenlet to run. Pops the ready queue, and turns the driver when the queue is
  * empty or the slice is used up. Never returns NULL: when nothing can ever become ready, it returns

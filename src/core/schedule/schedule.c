@@ -1,14 +1,14 @@
-/* Which greenlet runs next, and how it gets the processor. See schedule.h and hub.h. */
+/* Which greenlet runs next, and how it gets the processor. See schedule.h and core/hub/hub.h. */
 #include "switch.h"
 
 #include <assert.h>
 #include <errno.h>
 
+#include "core/hub/own.h"
+#include "core/hub/trace.h"
 #include "exceptions.h"
 #include "fiber.h"
-#include "own.h"
 #include "park.h"
-#include "trace.h"
 
 /* On the stack that `to` has taken. */
 static inline __attribute__((always_inline)) void start(struct bine_hub *hub,

@@ -6,8 +6,8 @@
  * root is ready and others run. So it remembers at its beginning which signals had come, and
  * compares before and after each park.
  */
-#ifndef BINE_CORE_HUB_SIGNALLED_H
-#define BINE_CORE_HUB_SIGNALLED_H
+#ifndef BINE_CORE_SCHEDULE_SIGNALLED_H
+#define BINE_CORE_SCHEDULE_SIGNALLED_H
 
 #include "park.h"
 

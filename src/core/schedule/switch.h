@@ -2,8 +2,8 @@
  * The switch itself, inlined into the few places that park. It handles what follows the greenlet
  * beside the registers and errno (C++'s exception globals), and what sanitizers must be told.
  */
-#ifndef BINE_CORE_HUB_SWITCH_H
-#define BINE_CORE_HUB_SWITCH_H
+#ifndef BINE_CORE_SCHEDULE_SWITCH_H
+#define BINE_CORE_SCHEDULE_SWITCH_H
 
 #include "arch/context.h"
 #include "park.h"
