@@ -259,6 +259,15 @@ void harness_not_under_address_sanitizer(const char *why)
 #endif
 }
 
+void harness_not_under_thread_sanitizer(const char *why)
+{
+#if defined(__SANITIZE_THREAD__)
+    SKIP("not under ThreadSanitizer: %s", why);
+#else
+    (void)why;
+#endif
+}
+
 static bool wrapped_by(const char *program)
 {
     const char *wrapper = getenv("BINE_TEST_WRAPPER");

@@ -128,8 +128,9 @@ unsigned harness_seeds(unsigned usual);
 /* True under valgrind, a sanitizer or an emulator: leave out what only native speed or memory can
  * do. */
 bool harness_instrumented(void);
-/* Skip under AddressSanitizer, for this reason. */
+/* Skip under that sanitizer, for this reason. */
 void harness_not_under_address_sanitizer(const char *why);
+void harness_not_under_thread_sanitizer(const char *why);
 /* Skip under an emulator of another processor's programs (qemu-user), for this reason. */
 void harness_not_under_emulator(const char *why);
 /* Skip under valgrind, for this reason. */
