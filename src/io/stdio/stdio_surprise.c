@@ -126,7 +126,7 @@ int bine_stdio_surprise(const char **what)
 {
     FILE *in = NULL, *out = NULL;
     int error = open_streams(&in, &out);
-    if (error)
+    if (error || !in || !out)
         return error;
     *what = bytes_surprise(in, out);
     if (*what)
