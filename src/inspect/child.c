@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "inspect/target/target.h"
 #include "window.h"
 
 enum {

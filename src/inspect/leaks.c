@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "commands.h"
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
+#include "inspect/snapshot/reach.h"
 #include "options.h"
-#include "reach.h"
 
 static const char usage[] =
     "leaks PID|CORE\n"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
 
 /* Is the word one of these, which spaces part? */
 static bool one_of(const char *words, const char *word)

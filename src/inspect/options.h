@@ -2,7 +2,7 @@
 #ifndef BINE_INSPECT_OPTIONS_H
 #define BINE_INSPECT_OPTIONS_H
 
-#include "snapshot.h"
+#include "inspect/snapshot/snapshot.h"
 
 struct inspect_options {
     const char *usage; /* the text of --help, which begins with the line of arguments */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
+#include "inspect/snapshot/stack_use.h"
+#include "inspect/target/sockets.h"
 #include "options.h"
-#include "sockets.h"
-#include "stack_use.h"
 
 static const char usage[] =
     "ps [--json] [--state STATE] [--older TIME] [--verb TEXT] [--sort KEY] PID|CORE\n"

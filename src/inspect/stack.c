@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "commands.h"
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
+#include "inspect/snapshot/python_frames.h"
+#include "inspect/snapshot/unwind.h"
+#include "inspect/target/stop.h"
 #include "options.h"
-#include "python_frames.h"
-#include "stop.h"
-#include "unwind.h"
 
 static const char usage[] =
     "stack [--json] [--state STATE] [--older TIME] [--verb TEXT] PID|CORE [ID...]\n"

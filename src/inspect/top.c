@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "sockets.h"
-#include "stack_use.h"
+#include "inspect/snapshot/stack_use.h"
+#include "inspect/target/sockets.h"
 
 static const char usage[] =
     "top [--once] [--interval TIME] [--rate N] [--rows N] [--sort KEY] [--state STATE]\n"

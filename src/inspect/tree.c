@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
 #include "options.h"
 
 static const char usage[] =

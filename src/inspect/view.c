@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "describe.h"
-#include "pool.h"
-#include "text.h"
+#include "inspect/snapshot/describe.h"
+#include "inspect/snapshot/pool.h"
+#include "inspect/target/text.h"
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 

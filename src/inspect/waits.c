@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "describe.h"
-#include "graph.h"
+#include "inspect/snapshot/describe.h"
+#include "inspect/snapshot/graph.h"
+#include "inspect/target/sockets.h"
 #include "options.h"
-#include "sockets.h"
 
 static const char usage[] =
     "waits [--json] PID|CORE\n"

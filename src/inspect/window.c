@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "describe.h"
+#include "inspect/snapshot/describe.h"
 
 int64_t inspect_now(void)
 {

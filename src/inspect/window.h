@@ -8,8 +8,8 @@
 #ifndef BINE_INSPECT_WINDOW_H
 #define BINE_INSPECT_WINDOW_H
 
-#include "delays.h"
-#include "snapshot.h"
+#include "inspect/snapshot/delays.h"
+#include "inspect/snapshot/snapshot.h"
 
 enum {
     INSPECT_RUNNER_NAME = 100

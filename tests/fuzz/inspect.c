@@ -8,14 +8,16 @@
  * sum of all bytes begins a row of random edits, so that short inputs change much, too. So nearly
  * every input is still a core, and most of them differ in what matters.
  *
- * SOURCES: src/inspect/core.c src/inspect/describe.c src/inspect/graph.c src/inspect/leaks.c
- * SOURCES: src/inspect/live.c src/inspect/options.c src/inspect/ps.c src/inspect/python.c
- * SOURCES: src/inspect/python_frames.c src/inspect/registers.c src/inspect/rules.c
- * SOURCES: src/inspect/snapshot.c src/inspect/reach.c
- * SOURCES: src/inspect/sockets.c src/inspect/stack.c src/inspect/stack_use.c src/inspect/stop.c
- * SOURCES: src/inspect/table.c src/inspect/text.c src/inspect/tree.c src/inspect/unwind.c
- * SOURCES: src/inspect/waits.c src/inspect/delays.c src/inspect/pool.c src/inspect/view.c
- * SOURCES: src/inspect/window.c src/core/hub/interpreter.c
+ * SOURCES: src/core/hub/interpreter.c src/inspect/leaks.c src/inspect/options.c src/inspect/ps.c
+ * SOURCES: src/inspect/snapshot/delays.c src/inspect/snapshot/describe.c
+ * SOURCES: src/inspect/snapshot/graph.c src/inspect/snapshot/pool.c src/inspect/snapshot/python.c
+ * SOURCES: src/inspect/snapshot/python_frames.c src/inspect/snapshot/reach.c
+ * SOURCES: src/inspect/snapshot/registers.c src/inspect/snapshot/rules.c
+ * SOURCES: src/inspect/snapshot/snapshot.c src/inspect/snapshot/stack_use.c
+ * SOURCES: src/inspect/snapshot/unwind.c src/inspect/stack.c src/inspect/target/core.c
+ * SOURCES: src/inspect/target/live.c src/inspect/target/sockets.c src/inspect/target/stop.c
+ * SOURCES: src/inspect/target/table.c src/inspect/target/text.c src/inspect/tree.c
+ * SOURCES: src/inspect/view.c src/inspect/waits.c src/inspect/window.c
  * LIBRARIES: -Isrc -DBINE_WITH_LIBDW -lbine -ldw -lelf
  * SANITIZE: address,undefined
  */
@@ -31,11 +33,11 @@
 #include <unistd.h>
 
 /* The pages that are read become the core. */
-#include "../../src/inspect/target.c"
+#include "../../src/inspect/target/target.c"
 
 #include "../../src/inspect/commands.h"
-#include "../../src/inspect/describe.h"
-#include "../../src/inspect/unwind.h"
+#include "../../src/inspect/snapshot/describe.h"
+#include "../../src/inspect/snapshot/unwind.h"
 #include "../../src/inspect/view.h"
 
 enum {

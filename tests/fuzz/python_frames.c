@@ -7,8 +7,9 @@
  * are kept small. Of the other words those that are odd become addresses within the memory, so that
  * lists, frames and line tables lead somewhere.
  *
- * SOURCES: src/inspect/python_frames.c src/inspect/python.c src/inspect/target.c
- * SOURCES: src/inspect/table.c src/inspect/text.c src/core/hub/interpreter.c
+ * SOURCES: src/core/hub/interpreter.c src/inspect/snapshot/python.c
+ * SOURCES: src/inspect/snapshot/python_frames.c src/inspect/target/table.c
+ * SOURCES: src/inspect/target/target.c src/inspect/target/text.c
  * LIBRARIES: -Isrc
  * SANITIZE: address,undefined
  */
@@ -16,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/inspect/python.h"
-#include "../../src/inspect/python_frames.h"
+#include "../../src/inspect/snapshot/python.h"
+#include "../../src/inspect/snapshot/python_frames.h"
 
 enum {
     SIZE = 65536,

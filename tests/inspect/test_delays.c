@@ -1,5 +1,5 @@
-/* How long greenlets are ready, by the counters of the ready queue: src/inspect/delays.h. */
-#include "inspect/delays.h"
+/* How long greenlets are ready, by the counters of the ready queue: inspect/snapshot/delays.h. */
+#include "inspect/snapshot/delays.h"
 
 #include "harness.h"
 

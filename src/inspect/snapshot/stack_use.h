@@ -1,6 +1,6 @@
 /* How much of its stack a greenlet uses. */
-#ifndef BINE_INSPECT_STACK_USE_H
-#define BINE_INSPECT_STACK_USE_H
+#ifndef BINE_INSPECT_SNAPSHOT_STACK_USE_H
+#define BINE_INSPECT_SNAPSHOT_STACK_USE_H
 
 #include "snapshot.h"
 

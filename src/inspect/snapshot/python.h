@@ -1,6 +1,6 @@
 /* What the Python extension knows of a greenlet. */
-#ifndef BINE_INSPECT_PYTHON_H
-#define BINE_INSPECT_PYTHON_H
+#ifndef BINE_INSPECT_SNAPSHOT_PYTHON_H
+#define BINE_INSPECT_SNAPSHOT_PYTHON_H
 
 #include "core/hub/interpreter.h"
 #include "snapshot.h"

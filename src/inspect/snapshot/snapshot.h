@@ -1,8 +1,8 @@
 /* The hubs and greenlets of a target, as they were when they were read. */
-#ifndef BINE_INSPECT_SNAPSHOT_H
-#define BINE_INSPECT_SNAPSHOT_H
+#ifndef BINE_INSPECT_SNAPSHOT_SNAPSHOT_H
+#define BINE_INSPECT_SNAPSHOT_SNAPSHOT_H
 
-#include "table.h"
+#include "inspect/target/table.h"
 
 #define INSPECT_NEVER INT64_MAX
 #define INSPECT_NOBODY SIZE_MAX

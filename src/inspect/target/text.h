@@ -1,6 +1,6 @@
 /* A text that grows, and JSON. */
-#ifndef BINE_INSPECT_TEXT_H
-#define BINE_INSPECT_TEXT_H
+#ifndef BINE_INSPECT_TARGET_TEXT_H
+#define BINE_INSPECT_TARGET_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

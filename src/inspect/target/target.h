@@ -5,8 +5,8 @@
  * Nothing in that memory is trusted. Each read is checked and may fail, each list that is followed
  * has a bound, and sizes that are found are limits that the reader may refuse.
  */
-#ifndef BINE_INSPECT_TARGET_H
-#define BINE_INSPECT_TARGET_H
+#ifndef BINE_INSPECT_TARGET_TARGET_H
+#define BINE_INSPECT_TARGET_TARGET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * program counter. Thousands of greenlets wait in few places, so nearly all frames are then left by
  * a few additions and reads. Frame pointers are followed only where an object says nothing.
  */
-#ifndef BINE_INSPECT_UNWIND_H
-#define BINE_INSPECT_UNWIND_H
+#ifndef BINE_INSPECT_SNAPSHOT_UNWIND_H
+#define BINE_INSPECT_SNAPSHOT_UNWIND_H
 
 #include "snapshot.h"
 

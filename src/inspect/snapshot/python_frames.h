@@ -2,8 +2,8 @@
  * Python frames of a greenlet, from CPython 3.13 on: there the interpreter says at the beginning of
  * _PyRuntime where its structures keep what a reader from outside needs.
  */
-#ifndef BINE_INSPECT_PYTHON_FRAMES_H
-#define BINE_INSPECT_PYTHON_FRAMES_H
+#ifndef BINE_INSPECT_SNAPSHOT_PYTHON_FRAMES_H
+#define BINE_INSPECT_SNAPSHOT_PYTHON_FRAMES_H
 
 #include "snapshot.h"
 

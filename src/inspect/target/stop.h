@@ -5,8 +5,8 @@
  * was stopped inside epoll_wait or a similar call finds that the call ended with EINTR, as after
  * SIGSTOP and SIGCONT.
  */
-#ifndef BINE_INSPECT_STOP_H
-#define BINE_INSPECT_STOP_H
+#ifndef BINE_INSPECT_TARGET_STOP_H
+#define BINE_INSPECT_TARGET_STOP_H
 
 #include "target.h"
 

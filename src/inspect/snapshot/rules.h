@@ -1,6 +1,6 @@
 /* How the frame at a program counter is left, by the call frame information of its object. */
-#ifndef BINE_INSPECT_RULES_H
-#define BINE_INSPECT_RULES_H
+#ifndef BINE_INSPECT_SNAPSHOT_RULES_H
+#define BINE_INSPECT_SNAPSHOT_RULES_H
 
 #include <elfutils/libdw.h>
 

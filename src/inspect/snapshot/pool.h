@@ -1,6 +1,6 @@
 /* The offload pool of a process, by its figures. */
-#ifndef BINE_INSPECT_POOL_H
-#define BINE_INSPECT_POOL_H
+#ifndef BINE_INSPECT_SNAPSHOT_POOL_H
+#define BINE_INSPECT_SNAPSHOT_POOL_H
 
 #include "snapshot.h"
 

@@ -1,7 +1,7 @@
 /* The layout table (libc/layout.h) of a copy of libbine in the target, as rows
  * that can be used. */
-#ifndef BINE_INSPECT_TABLE_H
-#define BINE_INSPECT_TABLE_H
+#ifndef BINE_INSPECT_TARGET_TABLE_H
+#define BINE_INSPECT_TARGET_TABLE_H
 
 #include "target.h"
 

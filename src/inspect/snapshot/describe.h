@@ -1,9 +1,9 @@
 /* Greenlets and what they wait for, in words, and who could end the wait. */
-#ifndef BINE_INSPECT_DESCRIBE_H
-#define BINE_INSPECT_DESCRIBE_H
+#ifndef BINE_INSPECT_SNAPSHOT_DESCRIBE_H
+#define BINE_INSPECT_SNAPSHOT_DESCRIBE_H
 
+#include "inspect/target/text.h"
 #include "snapshot.h"
-#include "text.h"
 
 /* "1.17": the number of the hub and of the greenlet in it. */
 void inspect_id(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,

@@ -6,8 +6,8 @@
  * looks are close: between two looks the counters are taken to grow evenly. Delays that are shorter
  * than the time between two looks are not told apart: each counts as the average of all of them.
  */
-#ifndef BINE_INSPECT_DELAYS_H
-#define BINE_INSPECT_DELAYS_H
+#ifndef BINE_INSPECT_SNAPSHOT_DELAYS_H
+#define BINE_INSPECT_SNAPSHOT_DELAYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

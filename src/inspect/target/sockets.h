@@ -1,6 +1,6 @@
 /* What a descriptor of a live process is, for people. */
-#ifndef BINE_INSPECT_SOCKETS_H
-#define BINE_INSPECT_SOCKETS_H
+#ifndef BINE_INSPECT_TARGET_SOCKETS_H
+#define BINE_INSPECT_TARGET_SOCKETS_H
 
 #include "target.h"
 

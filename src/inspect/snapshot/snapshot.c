@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "stop.h"
+#include "inspect/target/stop.h"
 
 enum {
     MOST_HUBS = 65536,

@@ -3,8 +3,8 @@
  * greenlets that will run again, and from memory that these lead to. Words that look like addresses
  * count as addresses.
  */
-#ifndef BINE_INSPECT_REACH_H
-#define BINE_INSPECT_REACH_H
+#ifndef BINE_INSPECT_SNAPSHOT_REACH_H
+#define BINE_INSPECT_SNAPSHOT_REACH_H
 
 #include "snapshot.h"
 

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "inspect/target/sockets.h"
 #include "python.h"
-#include "sockets.h"
 
 void inspect_id(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                 char *text, size_t size)

@@ -2,8 +2,8 @@
  * Who waits for whom: greenlets and threads, each with the one that it waits for. A greenlet that
  * waits for any of several has no such edge, because each of them could end its wait.
  */
-#ifndef BINE_INSPECT_GRAPH_H
-#define BINE_INSPECT_GRAPH_H
+#ifndef BINE_INSPECT_SNAPSHOT_GRAPH_H
+#define BINE_INSPECT_SNAPSHOT_GRAPH_H
 
 #include "snapshot.h"
 
