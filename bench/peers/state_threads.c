@@ -43,6 +43,7 @@ static void robin(const char *name, long n, long switches)
     for (long i = 0; i < n; i++)
         st_thread_join(all[i], NULL);
     bench_report(name, (stopped - start) / (double)switches, "ns");
+    free(all);
 }
 
 static void yield_2(long count)
@@ -107,6 +108,7 @@ static void timers(long count)
         st_thread_join(all[i], NULL);
     bench_report("timers", (bench_cpu() - cpu) / 1e9, "s");
     bench_report("timers_wall", (bench_now() - start) / 1e9, "s");
+    free(all);
 }
 
 static void *park(void *arg)
