@@ -2,7 +2,7 @@
  * Greenlets that run functions of a language's interpreter. All of them are spawned at one place,
  * in C, so their names are those of the interpreter's functions. The interpreter's extension says
  * where its records keep what a name is made of. Readers follow that in this process, in another
- * one (watch/trace_json.c) and in a core (src/inspect/snapshot/python.c). Nothing is written for them.
+ * one (watch/trace_json.c) and in a core (inspect/snapshot/python.c). Nothing is written for them.
  */
 #ifndef BINE_CORE_HUB_INTERPRETER_H
 #define BINE_CORE_HUB_INTERPRETER_H
