@@ -2,7 +2,7 @@
 """bine leaks: leaks.py BINE SUBJECT STATIC_SUBJECT."""
 
 import looking
-from looking import bine, ps, subject, test
+from looking import bine, core, ps, subject, test
 
 
 @test
@@ -25,6 +25,15 @@ def what_a_greenlet_holds_that_will_run_is_no_leak() -> None:
     with subject() as pid:
         text = bine("leaks", pid)
         assert text.startswith("0 of "), text
+
+
+@test
+def memory_that_nobody_touched_is_passed_over() -> None:
+    """64 GiB in a core are a hole of the file."""
+    with core("leak", killed=True) as file:
+        text = bine("leaks", file)
+        assert "lost  in wait for event" in text, text
+        assert "kept" not in text, text
 
 
 def pages_with_memory(pid: int) -> int:

@@ -57,12 +57,17 @@ def subject(*arguments: str, program: str = SUBJECT,
 
 
 @contextlib.contextmanager
-def core(*arguments: str, program: str = SUBJECT) -> Iterator[str]:
-    """A core file of a process that has aborted."""
+def core(*arguments: str, program: str = SUBJECT, killed: bool = False) -> Iterator[str]:
+    """A core file of a process that has aborted, or is `killed` in the state that was asked for."""
     with tempfile.TemporaryDirectory() as folder:
         resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
-        subprocess.run([program, *(arguments or ("crash",))], cwd=folder,
-                       timeout=LIMIT, check=False)
+        with subprocess.Popen([program, *(arguments or ("crash",))], cwd=folder,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            if killed:
+                assert process.stdout
+                assert process.stdout.readline() == b"ready\n"
+                process.send_signal(signal.SIGABRT)
+            process.wait(LIMIT)
         files = list(pathlib.Path(folder).iterdir())
         if not files:
             raise Skip("this machine leaves no core files")

@@ -16,13 +16,15 @@
  *     subject pool N    N calls in the offload pool that do not end
  *     subject names     greenlets with names that a terminal must not get
  *     subject become    becomes the program sleep when a byte comes
- *     subject leak      a greenlet waits for an event that nothing can reach any more
+ *     subject leak      a greenlet waits for an event that nothing can reach any more; 64 GiB of
+ *                       memory that nobody has touched lie beside it
  */
 #include <bine.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -415,6 +417,9 @@ static __attribute__((noinline)) void overwrite(void)
 
 static int leak(void)
 {
+    void *reserved = mmap(NULL, UINT64_C(64) << 30, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    must(reserved != MAP_FAILED, "mmap");
     lose();
     overwrite();
     bine_sleep(50 * BINE_MS);

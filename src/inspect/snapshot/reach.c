@@ -21,7 +21,8 @@ enum {
     SMALLEST_BLOCK = 32,
     MOST_STACK = 64 << 20, /* bytes of one that are searched */
     WORDS = 512,           /* read at a time */
-    MOST_PAGES = 4 << 20,  /* looked at in all */
+    MOST_PAGES = 4 << 20,  /* searched in all */
+    MOST_EMPTY = 1 << 28,  /* pages without memory that are passed over one by one */
     MOST_ROUNDS = 1000,    /* of greenlets that wait for greenlets */
 };
 
@@ -45,7 +46,7 @@ struct inspect_reach {
     size_t todo_count;
     uint64_t first_object; /* the first of libbine's list of objects, if one word leads to it */
     unsigned leads;        /* how many words of the roots do */
-    size_t pages;
+    size_t pages, empty_pages;
     uint64_t *thread_stacks;           /* the lowest frame on the stack of each hub's thread */
     struct inspect_unwinder *unwinder; /* NULL without elfutils: stacks are searched as a whole */
     bool failed;                       /* there is not enough memory */
@@ -222,14 +223,26 @@ static size_t range_at(const struct inspect_reach *reach, uint64_t address)
     return low;
 }
 
+/* Returns where to go on searching: the page that begins at this address, or, if it holds nothing,
+ * the next one that may hold something. */
+static uint64_t next_page(struct inspect_reach *reach, uint64_t page)
+{
+    uint64_t next = inspect_next_touched(reach->snapshot->target, page);
+    size_t *count = next == page ? &reach->pages : &reach->empty_pages;
+    if (++*count > (next == page ? (size_t)MOST_PAGES : (size_t)MOST_EMPTY))
+        reach->too_large = reach->failed = true;
+    return next;
+}
+
 static void search(struct inspect_reach *reach, uint64_t start, uint64_t end, bool root,
                    uint64_t skip_one, uint64_t skip_other)
 {
     uint64_t words[WORDS];
     for (uint64_t at = (start + 7) & ~UINT64_C(7); at < end && !reach->failed;) {
-        if (at % INSPECT_PAGE == 0 && ++reach->pages > MOST_PAGES) {
-            reach->too_large = reach->failed = true;
-            return;
+        uint64_t next = at % INSPECT_PAGE == 0 ? next_page(reach, at) : at;
+        if (next != at) {
+            at = next;
+            continue;
         }
         size_t size = end - at < sizeof words ? (size_t)(end - at) : sizeof words;
         if (at % INSPECT_PAGE + size > INSPECT_PAGE)

@@ -60,6 +60,13 @@ bool inspect_touched(const struct inspect_target *target, uint64_t address)
            entries[at - first] & PRESENT;
 }
 
+uint64_t inspect_next_touched(const struct inspect_target *target, uint64_t address)
+{
+    if (target->source->next)
+        return target->source->next(target, address);
+    return inspect_touched(target, address) ? address : address + INSPECT_PAGE;
+}
+
 void inspect_stack_use(struct inspect_target *target, const struct inspect_greenlet *g,
                        struct inspect_stack_use *use)
 {

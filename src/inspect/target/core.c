@@ -62,7 +62,8 @@ static bool in_file(const struct core *core, uint64_t offset, uint64_t size)
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
-static const Elf64_Phdr *segment_of(const struct core *core, uint64_t address)
+/* Returns how many segments begin at or before the address. */
+static size_t segments_before(const struct core *core, uint64_t address)
 {
     size_t low = 0, high = core->segment_count;
     while (low < high) {
@@ -72,9 +73,15 @@ static const Elf64_Phdr *segment_of(const struct core *core, uint64_t address)
         else
             high = middle;
     }
-    if (low == 0)
+    return low;
+}
+
+static const Elf64_Phdr *segment_of(const struct core *core, uint64_t address)
+{
+    size_t before = segments_before(core, address);
+    if (before == 0)
         return NULL;
-    const Elf64_Phdr *segment = &core->segments[low - 1];
+    const Elf64_Phdr *segment = &core->segments[before - 1];
     return address - segment->p_vaddr < segment->p_memsz ? segment : NULL;
 }
 
@@ -148,6 +155,45 @@ static bool core_page(struct inspect_target *target, uint64_t address, void *pag
     return true;
 }
 
+/* How many bytes of the segment the file has. */
+static uint64_t dumped_size(const struct core *core, const Elf64_Phdr *segment)
+{
+    uint64_t left = segment->p_offset < core->size ? core->size - segment->p_offset : 0;
+    uint64_t size = segment->p_filesz < segment->p_memsz ? segment->p_filesz : segment->p_memsz;
+    return (size < left ? size : left) & ~(uint64_t)(INSPECT_PAGE - 1);
+}
+
+/* Of memory that nobody had touched, the core has a hole, or a segment without bytes. Both may be
+ * of any size. */
+static uint64_t core_next(const struct inspect_target *target, uint64_t address)
+{
+    const struct core *core = target->own;
+    for (;;) {
+        const Elf64_Phdr *segment = segment_of(core, address);
+        const struct inspect_mapping *mapping = inspect_mapping_of(target, address);
+        if (mapping && *mapping->path)
+            return address; /* its file may have the page */
+        if (segment) {
+            uint64_t within = address - segment->p_vaddr, size = dumped_size(core, segment);
+            if (within < size) {
+                off_t offset = (off_t)(segment->p_offset + within);
+                off_t data = lseek(core->fd, offset, SEEK_DATA);
+                if (data < 0 && errno != ENXIO)
+                    return address; /* the file system does not know */
+                uint64_t skipped =
+                    data < 0 ? size : (uint64_t)(data - offset) & ~(uint64_t)(INSPECT_PAGE - 1);
+                if (skipped < size - within)
+                    return address + skipped;
+            }
+        }
+        /* Nothing is left in the segment. The next one may begin before its end. */
+        size_t next = segments_before(core, address);
+        if (next == core->segment_count)
+            return UINT64_MAX;
+        address = core->segments[next].p_vaddr;
+    }
+}
+
 static void core_close(struct inspect_target *target)
 {
     struct core *core = target->own;
@@ -163,7 +209,7 @@ static void core_close(struct inspect_target *target)
     free(core);
 }
 
-static const struct inspect_source core_source = {core_page, core_close};
+static const struct inspect_source core_source = {core_page, core_next, core_close};
 
 /* ---- notes ----------------------------------------------------------------------------------- */
 

@@ -28,7 +28,7 @@ static void live_close(struct inspect_target *target)
     (void)target;
 }
 
-static const struct inspect_source live_source = {live_page, live_close};
+static const struct inspect_source live_source = {live_page, NULL, live_close};
 
 static bool read_maps(struct inspect_target *target)
 {

@@ -41,6 +41,9 @@ struct inspect_target;
 struct inspect_source {
     /* Reads one page. Returns false if it is not there. */
     bool (*page)(struct inspect_target *target, uint64_t address, void *page);
+    /* Returns the first page from this one on that may hold something; UINT64_MAX if none does. It
+     * may be this one. NULL: the source does not know. */
+    uint64_t (*next)(const struct inspect_target *target, uint64_t address);
     void (*close)(struct inspect_target *target);
 };
 
