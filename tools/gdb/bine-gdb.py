@@ -111,6 +111,49 @@ def tables() -> list[Table]:
     return found
 
 
+class Interpreter:
+    """Where Python's objects keep what the name of a greenlet is made of: struct bine_interpreter
+    (src/core/hub/interpreter.h)."""
+
+    FORM = "<5Q13I4x"
+
+    def __init__(self, table: Table) -> None:
+        address, size = table.rows["interpreter"]
+        if size != struct.calcsize(self.FORM):
+            raise gdb.MemoryError
+        (_, self.function_type, self.method_type, self.code_type, self.text_type, _, self.name,
+         self.run, self.type, self.type_name, self.method_function, self.function_code,
+         self.function_name, self.code_name, self.code_file, self.code_line, self.text_length,
+         self.text_head) = struct.unpack(self.FORM, read(address, size))
+
+    def text(self, string: int) -> str:
+        """A str of printable ASCII; else ""."""
+        if not string or word(string + self.type) != self.text_type:
+            return ""
+        found = read(string + self.text_head, min(word(string + self.text_length), 200))
+        return found.decode() if found.isascii() and found.decode().isprintable() else ""
+
+    def function(self, function: int) -> str:
+        code = word(function + self.function_code)
+        if not code or word(code + self.type) != self.code_type:
+            return ""
+        name = (self.text(word(function + self.function_name)) or
+                self.text(word(code + self.code_name)))
+        file = self.text(word(code + self.code_file)).rpartition("/")[2]
+        line = int.from_bytes(read(code + self.code_line, 4), "little")
+        return f"{name} at {file}:{line}" if name and file else name
+
+    def name_of(self, greenlet: int) -> str:
+        """What the greenlet's object was named, or "Server.handle at app.py:7"; else ""."""
+        given = self.text(word(greenlet + self.name))
+        called = word(greenlet + self.run) or greenlet
+        if word(called + self.type) == self.method_type:
+            called = word(called + self.method_function)
+        type = word(called + self.type)
+        return given or (self.function(called) if type == self.function_type
+                         else text(word(type + self.type_name)) + " object")
+
+
 class Greenlet:
     def __init__(self, table: Table, hub: int, tid: int, current: bool, address: int,
                  hub_number: int) -> None:
@@ -134,7 +177,21 @@ class Greenlet:
             return (match.group(1) if match and not flags & self.table.number("flag.named")
                     else given)
         argument = self.get("arg")
-        return f"{text(self.get('site'))}({argument if argument < 65536 else hex(argument)})"
+        return self.python_name or f"{text(self.get('site'))}({argument if argument < 65536 else hex(argument)})"
+
+    @property
+    def python_name(self) -> str:
+        """Of a greenlet that runs a function of Python's; else ""."""
+        rows = self.table.rows
+        if not {"interpreter", "slot.python", "carrier.running"} <= rows.keys():
+            return ""
+        try:
+            slot = self.table.number("slot.python")
+            carrier = word(self.address + rows["greenlet.slots"][0] + slot * 8)
+            running = self.table.get(carrier, "carrier.running") if carrier else 0
+            return Interpreter(self.table).name_of(running) if running else ""
+        except gdb.MemoryError:
+            return ""
 
     @property
     def place(self) -> str:
@@ -164,7 +221,9 @@ class Greenlet:
         return found
 
 
-def greenlets() -> list[Greenlet]:
+def greenlets(hidden: bool = False) -> list[Greenlet]:
+    """Those of all hubs. Hidden ones, as the one that waits for Python's next function, only if
+    asked for."""
     found: list[Greenlet] = []
     for table in tables():
         hubs, hub = [], word(table.number("hubs"))
@@ -179,14 +238,16 @@ def greenlets() -> list[Greenlet]:
                 if table.get(address, "greenlet.all_previous") != previous:
                     print(f"the list of hub {number} is damaged: not all greenlets are shown")
                     break
-                of_hub.insert(0, Greenlet(table, hub, tid, address == current, address, number))
+                greenlet = Greenlet(table, hub, tid, address == current, address, number)
+                if hidden or not greenlet.get("flags") & table.number("flag.hidden"):
+                    of_hub.insert(0, greenlet)
                 previous, address = address, table.get(address, "greenlet.all_next")
             found += of_hub
     return found
 
 
 def chosen(argument: str) -> Greenlet:
-    for greenlet in greenlets():
+    for greenlet in greenlets(hidden=True):
         if argument in (greenlet.number, hex(greenlet.address)):
             return greenlet
     raise gdb.GdbError(f"there is no greenlet {argument}: see `bine greenlets`")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -193,3 +194,20 @@ def test_top_shows_them_too():
         done = look("top", "--once", "--interval", "50ms", str(program), BINE_COMMAND=str(COMMAND))
     assert done.returncode == 0, done.stderr
     assert "Worker.wait" in done.stdout and "wait for event" in done.stdout, done.stdout
+
+
+GDB_SCRIPT = COMMAND.parents[3] / "tools/gdb/bine-gdb.py"
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="there is no gdb")
+def test_gdb_names_greenlets_by_their_functions():
+    with running() as program:
+        done = subprocess.run(
+            ["gdb", "-nx", "-batch", "-p", str(program), "-ex", "set debuginfod enabled off",
+             "-ex", f"source {GDB_SCRIPT}", "-ex", "bine greenlets"],
+            capture_output=True, text=True, timeout=60)
+    if "ptrace: Operation not permitted" in done.stderr:
+        pytest.skip("this machine lets no process trace another one")
+    assert "sleep at <string>:6" in done.stdout, done
+    assert "Worker.wait at <string>:4" in done.stdout
+    assert "Python greenlet" not in done.stdout
