@@ -177,7 +177,8 @@ class Greenlet:
             return (match.group(1) if match and not flags & self.table.number("flag.named")
                     else given)
         argument = self.get("arg")
-        return self.python_name or f"{text(self.get('site'))}({argument if argument < 65536 else hex(argument)})"
+        number = argument if argument < 65536 else hex(argument)
+        return self.python_name or f"{text(self.get('site'))}({number})"
 
     @property
     def python_name(self) -> str:
