@@ -132,8 +132,11 @@ TEST(hazard_88_look_ups_beyond_what_may_wait_are_told_to_come_again, .seconds = 
     look_up_in(pool, look_up, 1 + WAITING, 1 + WAITING + 10);
     look_up_in(pool, look_up_backwards, 1 + WAITING + 10, 1 + WAITING + 20);
     look_up_in(pool, look_up_as_of_old, 1 + WAITING + 20, 1 + WAITING + 30);
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
+        while (!outcomes[1 + WAITING + i])
+            CHECK_OK(bine_sleep(BINE_MS));
         CHECK_EQ(outcomes[1 + WAITING + i], i < 20 ? EAI_AGAIN : TRY_AGAIN);
+    }
     CHECK_EQ(bine_offload_queued(), (size_t)WAITING);
     /* They can be killed, oldest or newest first: each is taken out of the queue at once. */
     CHECK_OK(bine_pool_kill(pool, BINE_FOREVER));
