@@ -7,6 +7,7 @@ NAME: why". docs/run.md has the table.
 """
 import concurrent.futures
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -260,6 +261,28 @@ directory {0}/data
             check("sn: s%d\n" % number in found, found)
 
 
+def mariadb(place):
+    server, slap, port = program("mariadbd"), program("mariadb-slap"), free_port()
+    data, user = os.path.join(place.folder, "data"), pwd.getpwuid(os.getuid()).pw_name
+    os.mkdir(data)
+    output_of([program("mariadb-install-db"), "--no-defaults", "--datadir=" + data,
+               "--user=" + user, "--auth-root-authentication-method=normal", "--skip-test-db"])
+    # It writes by threads of its own, not by an io_uring beside Bine's.
+    process = place.start(
+        bine(server, "--no-defaults", "--datadir=" + data, "--port=%d" % port,
+             "--bind-address=127.0.0.1", "--socket=" + os.path.join(data, "socket"),
+             "--user=" + user, "--skip-grant-tables", "--skip-networking=0",
+             "--innodb-use-native-aio=0", "--innodb-flush-log-at-trx-commit=0",
+             "--max-connections=500"), port)
+    output_of([slap, "--no-defaults", "--host=127.0.0.1", "--port=%d" % port, "--user=root",
+               "--concurrency=200", "--iterations=1", "--number-of-queries=4000",
+               "--auto-generate-sql", "--auto-generate-sql-load-type=mixed"], timeout=120)
+    check(threads_of(process) <= 4, "%d threads" % threads_of(process))
+    process.send_signal(signal.SIGTERM)
+    check(process.wait(60) == 0, "exit status %s" % process.returncode)
+    place.started.remove(process)
+
+
 def mosquitto(place):
     port = free_port()
     path = place.write("mosquitto.conf", "listener %d 127.0.0.1\nallow_anonymous true\n" % port)
@@ -467,8 +490,8 @@ print sum
 
 
 ALL = [memcached, redis_without_io_threads, redis_with_io_threads, haproxy, nginx, lighttpd,
-       stunnel, slapd, mosquitto, tinyproxy, gunicorn, ruby_webrick, pgbench, siege, aria2,
-       python_thread_pool, python_http_server, python_grpc, perl, ruby_threads]
+       stunnel, slapd, mariadb, mosquitto, tinyproxy, gunicorn, ruby_webrick, pgbench, siege,
+       aria2, python_thread_pool, python_http_server, python_grpc, perl, ruby_threads]
 
 
 def main():
