@@ -2,9 +2,7 @@
  * A chat server that no client can hold up: what one types, all others see, and who does not read
  * is put out.
  *
- *     chat [PORT [BACKLOG]]
- *
- * Then, from several terminals: nc 127.0.0.1 PORT, or chat_client 127.0.0.1:PORT.
+ *     chat [PORT [BACKLOG]]      then, from several terminals: nc 127.0.0.1 PORT
  *
  * One greenlet of each client reads what it types, another writes what the others typed, from a
  * bounded queue. To tell all something never waits: a client whose queue is full (BACKLOG lines,
@@ -29,11 +27,10 @@ struct client {
 /* A plain list needs no lock: greenlets of one thread take turns, and only where they wait. */
 static struct client *clients;
 
-static void tell_all(const struct client *but, const char *format, const char *name,
-                     const char *text)
+static void tell_all(const struct client *but, const char *form, const char *name, const char *text)
 {
     char line[LINE_SIZE + NAME_SIZE + 16];
-    snprintf(line, sizeof line, format, name, text);
+    snprintf(line, sizeof line, form, name, text);
     for (struct client *client = clients; client; client = client->next) {
         char *copy = client == but ? NULL : strdup(line);
         if (!copy || bine_queue_put_nowait(client->lines, copy) == 0)
@@ -68,8 +65,7 @@ static void take_part(struct client *self, bine_reader *reader)
     bine_greenlet *writer = bine_spawn(write_lines, self);
     if (!writer)
         return;
-    self->next = clients;
-    clients = self;
+    self->next = clients, clients = self;
     tell_all(self, "* %s has come%s\n", self->name, "");
     char *line;
     while (bine_reader_line(reader, &line, NULL) == 1) {
@@ -92,8 +88,7 @@ static void serve(bine_connection *connection, void *arg)
 {
     bine_queue_options options = {.capacity = *(size_t *)arg, .discard = free};
     struct client self = {.fd = connection->fd, .lines = bine_queue_new_with(&options)};
-    /* A longer line ends the connection. */
-    bine_reader *reader = bine_reader_new(connection->fd, LINE_SIZE);
+    bine_reader *reader = bine_reader_new(connection->fd, LINE_SIZE); /* a longer line ends it */
     char *line;
     int named = 0;
     if (self.lines && reader && bine_send_all(self.fd, "Your name? ", 11) == 0)
@@ -114,10 +109,8 @@ int main(int count, char **arguments)
     bine_event *term = bine_signal_event_new(SIGTERM);
     bine_server *server =
         bine_server_new(&(bine_server_options){.address = address, .limit = 1000}, serve, &backlog);
-    if (!term || !server || bine_server_start(server) != 0) {
-        perror("chat");
-        return 1;
-    }
+    if (!term || !server || bine_server_start(server) != 0)
+        return perror("chat"), 1;
     printf("chat: %s\n", bine_server_address(server));
     fflush(stdout);
     bine_event_wait(term, BINE_FOREVER);

@@ -5,8 +5,8 @@
  *     connections CONNINFO SIZE QUERIES SQL
  *
  * Runs SQL so many times, each within two seconds. A connection is opened when it is first needed;
- * one that failed, or was left in the middle of a query by a kill or a time limit, is closed
- * instead of being given to the next. SIGTERM ends it. Exit status: 0 if all queries succeeded.
+ * one that failed, or was left in the middle of a query by a kill or a time limit, is closed, not
+ * given to the next. SIGTERM ends it. Exits 0 if all queries succeeded.
  */
 #include <bine.h>
 #include <libpq-fe.h>
@@ -21,8 +21,7 @@ struct slot {
 };
 
 static const char *conninfo;
-static bine_queue *idle; /* of slots: the last that was used first, so that few are opened if few
-                          * are needed */
+static bine_queue *idle; /* of slots: the last that was used comes first, so that few are opened */
 
 /* NULL: out of time, or killed, while all were in use. */
 static struct slot *borrow(void)
@@ -77,8 +76,7 @@ static void *query(void *sql)
         if (slot)
             give_back(slot);
     }
-    succeeded += good;
-    failed += !good;
+    succeeded += good, failed += !good;
     if (late)
         fprintf(stderr, "connections: too late\n");
     return NULL;
@@ -101,10 +99,8 @@ int main(int count, char **arguments)
 {
     int size = count == 5 ? atoi(arguments[2]) : 0;
     struct slot *slots = size > 0 ? calloc((size_t)size, sizeof *slots) : NULL;
-    if (!slots) {
-        fprintf(stderr, "usage: connections CONNINFO SIZE QUERIES SQL\n");
-        return 2;
-    }
+    if (!slots)
+        return fprintf(stderr, "usage: connections CONNINFO SIZE QUERIES SQL\n"), 2;
     conninfo = arguments[1];
     idle = bine_queue_new_with(&(bine_queue_options){.order = BINE_LIFO});
     for (int i = 0; i < size; i++)

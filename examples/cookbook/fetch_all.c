@@ -1,15 +1,12 @@
 /*
- * Fetch many pages by libcurl: 20 at a time, each tried again where that may help, all within one
- * deadline.
+ * Fetch many pages by libcurl: 20 at a time, tried again where that may help, by one deadline.
  *
  *     fetch_all SECONDS URL...
  *
- * Prints a line for each URL. SIGTERM ends what runs, as the deadline does. Exit status: 0 if all
- * came.
+ * Prints a line for each URL. SIGTERM ends what runs, as the deadline does. Exits 0 if all came.
  */
 #include <bine.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +22,8 @@ struct page {
     int tries;
     const char *trouble; /* NULL: it is here */
 };
+
+static const char out_of_time[] = "out of time";
 
 static size_t take(char *data, size_t size, size_t n, void *arg)
 {
@@ -56,9 +55,8 @@ static bool try_once(struct page *page, CURL *curl)
     return page->trouble && passes(code, status);
 }
 
-static void *fetch(void *item, void *context)
+static void *fetch(void *item)
 {
-    (void)context;
     struct page *page = item;
     CURL *curl = curl_easy_init(); /* NULL: all that follows fails in words */
     curl_easy_setopt(curl, CURLOPT_URL, page->url);
@@ -71,23 +69,20 @@ static void *fetch(void *item, void *context)
         if (bine_sleep((100 * BINE_MS << page->tries) + rand() % 100 * BINE_MS) != 0)
             break;
     curl_easy_cleanup(curl);
-    /* libcurl has no words for a kill ("bad argument"); Bine knows. */
-    if (page->trouble)
-        bine_fail(bine_killed(bine_getcurrent()) ? ECANCELED : EIO);
+    if (page->trouble && bine_killed(bine_getcurrent()))
+        page->trouble = out_of_time; /* libcurl has no words for a kill ("bad argument") */
     return page;
 }
 
 static size_t n, came;
 static struct page *pages;
 static void **items;
-static int *errors;
 static int64_t limit;
 
 static void *fetch_all(void *arg)
 {
     bine_pool *pool = bine_pool_new(AT_A_TIME, 0);
-    bine_map_options options = {.errors = errors};
-    if (!pool || bine_pool_map_with(pool, &options, fetch, items, n, limit) != 0)
+    if (!pool || bine_pool_map(pool, fetch, items, n, NULL, limit) != 0)
         fprintf(stderr, "fetch_all: not all came\n");
     bine_pool_free(pool);
     return arg;
@@ -99,16 +94,13 @@ int main(int count, char **arguments)
     limit = n ? (int64_t)(atof(arguments[1]) * (double)BINE_SECOND) : 0;
     pages = calloc(n + 1, sizeof *pages);
     items = calloc(n + 1, sizeof *items);
-    errors = calloc(n + 1, sizeof *errors);
-    if (limit <= 0 || !pages || !items || !errors)
+    if (limit <= 0 || !pages || !items)
         return fprintf(stderr, "usage: fetch_all SECONDS URL...\n"), 2;
     for (size_t i = 0; i < n; i++) {
-        pages[i].url = arguments[i + 2];
+        pages[i] = (struct page){.url = arguments[i + 2], .trouble = out_of_time};
         items[i] = &pages[i];
-        errors[i] = ECANCELED; /* until it is begun */
     }
-    /* A server that leaves in the middle is an error, not the end of the process. */
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* a server that leaves in the middle is an error, and no more */
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bine_patch_all();
     bine_event *term = bine_signal_event_new(SIGTERM);
@@ -117,12 +109,10 @@ int main(int count, char **arguments)
     bine_killall(&all, 1, BINE_FOREVER); /* nothing if it has ended */
     bine_detach(all);
     for (size_t i = 0; i < n; i++) {
-        const char *trouble = errors[i] == ECANCELED ? "out of time"
-                              : errors[i]            ? pages[i].trouble
-                                                     : "here";
-        printf("%s: %zu bytes, %d tries, %s\n", pages[i].url, pages[i].size, pages[i].tries,
-               trouble);
-        came += errors[i] == 0;
+        const struct page *page = &pages[i];
+        printf("%s: %zu bytes, %d tries, %s\n", page->url, page->size, page->tries,
+               page->trouble ? page->trouble : "here");
+        came += !page->trouble;
     }
     printf("%zu of %zu\n", came, n);
     return came < n;

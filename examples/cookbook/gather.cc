@@ -13,8 +13,7 @@
 
 namespace
 {
-// A descriptor that is closed whatever happens; so are those of a task that is killed in the
-// middle.
+// A descriptor that is closed whatever happens, also to a task that is killed in the middle.
 class connection
 {
   public:
@@ -61,9 +60,7 @@ answer ask(const std::string &address, bine::duration limit)
 }
 
 // A signal as something that select waits for.
-class signal_event
-{
-  public:
+struct signal_event {
     explicit signal_event(int number) : event_(bine::check(bine_signal_event_new(number), "signal"))
     {
     }
@@ -76,8 +73,6 @@ class signal_event
     {
         return event_;
     }
-
-  private:
     bine_event *event_;
 };
 
@@ -93,14 +88,14 @@ int gather(const std::vector<std::string> &addresses, bine::duration limit,
             bine::spawn([&answers, address, limit] { answers.send(ask(address, limit)); }));
     int good = 0;
     bool stopped = false;
+    auto show = [&](std::optional<answer> got) {
+        if (!got)
+            return;
+        std::cout << got->from << ": " << got->text << std::endl;
+        good += got->good;
+    };
     for (std::size_t i = 0; i < addresses.size() && !stopped; i++)
-        bine::select(bine::on_receive(answers,
-                                      [&](std::optional<answer> got) {
-                                          if (!got)
-                                              return;
-                                          std::cout << got->from << ": " << got->text << std::endl;
-                                          good += got->good;
-                                      }),
+        bine::select(bine::on_receive(answers, show),
                      bine::on_ready(term, [&] { stopped = true; }));
     return good;
 }

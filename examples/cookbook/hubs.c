@@ -4,8 +4,7 @@
  *
  *     hubs [LIMIT [HUBS]]      counts the primes below LIMIT (1000000), on 3 hubs
  *
- * SIGTERM stops it between two jobs, and what was counted until then is printed. Exit status: 0 if
- * all jobs were done.
+ * SIGTERM stops it between two jobs; it prints what was counted. Exit status: 0 if all were done.
  */
 #include <bine.h>
 #include <signal.h>
@@ -102,10 +101,8 @@ int main(int count, char **arguments)
     bine_workers *workers =
         jobs && stop && done && term ? bine_workers_start((unsigned)hubs, work, NULL) : NULL;
     if (!workers || bine_go(give_out, &limit) != 0 || bine_go(close_results, workers) != 0 ||
-        bine_go(end_by_signal, term) != 0) {
-        perror("hubs");
-        return 1;
-    }
+        bine_go(end_by_signal, term) != 0)
+        return perror("hubs"), 1;
     void *item;
     unsigned primes = 0, of_hub[64] = {0}, counted = 0;
     while (bine_mailbox_receive(done, &item, BINE_FOREVER) == 0) {

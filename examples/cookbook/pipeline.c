@@ -1,12 +1,10 @@
 /*
- * A pipeline: stages side by side with bounded channels between them, so that a slow one holds up
- * those before it.
+ * A pipeline of stages. The channels between them are bounded: a slow one holds up those before it.
  *
  *     pipeline < LINES      prints each line with its checksum, in any order
  *
- * read -> checksum (four greenlets, each with a thread) -> print. The end of the input closes one
- * channel after the other; SIGTERM between two lines is an end, too. A stage that fails, as print
- * does when its reader has left, ends all of them.
+ * read -> checksum (four greenlets, each with a thread) -> print. The end of the input, or SIGTERM,
+ * closes one channel after the other. A stage that fails ends all of them.
  */
 #include <bine.h>
 #include <errno.h>
@@ -32,11 +30,9 @@ static int next_line(bine_reader *reader, char **text, size_t *size)
     int input = 0;
     bine_choice choices[] = {{.operation = BINE_CHOOSE_READY, .object = term},
                              {.operation = BINE_CHOOSE_READABLE, .object = &input}};
-    if (bine_event_is_set(term))
-        return 0;
-    if (!bine_reader_buffered(reader) && bine_choose_first(choices, 2, BINE_FOREVER) != 1)
-        return 0;
-    return bine_reader_line(reader, text, size);
+    bool end = bine_event_is_set(term) ||
+               (!bine_reader_buffered(reader) && bine_choose_first(choices, 2, BINE_FOREVER) != 1);
+    return end ? 0 : bine_reader_line(reader, text, size);
 }
 
 static void *read_lines(void *arg)

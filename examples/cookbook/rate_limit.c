@@ -1,11 +1,10 @@
 /*
  * A server that limits rates. Each client may ask BURST times at once and RATE times a second; a
  * request too many is refused, with the time after which to ask again. All clients together are
- * answered TOTAL times a second; further requests wait for their turn.
+ * answered TOTAL times a second; further requests wait for their turn. A client is an address,
+ * however often it connects. SIGTERM ends the server.
  *
  *     rate_limit PORT [RATE [BURST]]      then: nc 127.0.0.1 PORT; each line is a request
- *
- * A client is an address, however often it connects. SIGTERM ends the server.
  */
 #include <bine.h>
 #include <netinet/in.h>

@@ -5,10 +5,8 @@
  *     tls_echo ask HOST:PORT AUTHORITIES LINE...
  *
  * CERTIFICATE is a PEM file with the certificate and its key, AUTHORITIES one with the certificates
- * to trust. The server prints where it listens.
- *
- * Each step has a time limit, so that a client that does not shake hands, does not send or does not
- * read costs nothing but a while; the server ends by SIGTERM, after the connections that it has.
+ * to trust. Each step has a time limit, so that a client that does not shake hands, does not send
+ * or does not read costs nothing but a while. SIGTERM ends the server, after its connections.
  */
 #include <bine.h>
 #include <bine/tls.h>
@@ -18,14 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CLIENTS = 1000,
-    LINE_SIZE = 16384
-};
+#define CLIENTS 1000
+#define LINE_SIZE 16384
 #define HANDSHAKE_TIME (2 * BINE_SECOND)
 #define READ_TIME (30 * BINE_SECOND) /* for the first byte of something */
 #define WRITE_TIME (2 * BINE_SECOND) /* for all of it */
-#define GRACE (3 * BINE_SECOND)
 
 static void complain(const char *what)
 {
@@ -64,14 +59,12 @@ static int serve(const char *address, const char *certificate)
         bine_tls_server_new(&(bine_tls_options){.certificate = certificate});
     bine_server_options options = {.address = address, .limit = CLIENTS};
     bine_server *server = context ? bine_server_new(&options, echo, context) : NULL;
-    if (!term || !server || bine_server_start(server) != 0) {
-        complain("server");
-        return 1;
-    }
+    if (!term || !server || bine_server_start(server) != 0)
+        return complain("server"), 1;
     printf("tls_echo: %s\n", bine_server_address(server));
     fflush(stdout);
     bine_event_wait(term, BINE_FOREVER);
-    bine_server_stop(server, GRACE);
+    bine_server_stop(server, 3 * BINE_SECOND);
     bine_server_free(server);
     bine_tls_context_free(context);
     return 0;
@@ -120,7 +113,7 @@ int main(int count, char **arguments)
     if (count > 4 && strcmp(arguments[1], "ask") == 0 && !bine_address_error(arguments[2]) &&
         strrchr(arguments[2], ':'))
         return ask(arguments[2], arguments[3], arguments + 4);
-    fprintf(stderr,
-            "usage: tls_echo serve ADDRESS CERTIFICATE | ask HOST:PORT AUTHORITIES LINE...\n");
+    fputs("usage: tls_echo serve ADDRESS PEM | tls_echo ask HOST:PORT AUTHORITIES LINE...\n",
+          stderr);
     return 2;
 }

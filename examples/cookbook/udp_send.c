@@ -90,10 +90,8 @@ static void *send_lines(void *arg)
 
 int main(int count, char **arguments)
 {
-    if (count < 2) {
-        fprintf(stderr, "usage: udp_send PORT [LOSS [SECONDS]]\n");
-        return 2;
-    }
+    if (count < 2)
+        return fprintf(stderr, "usage: udp_send PORT [LOSS [SECONDS]]\n"), 2;
     loss = count > 2 ? atoi(arguments[2]) : 0;
     patience = count > 3 ? (int64_t)(atof(arguments[3]) * (double)BINE_SECOND) : patience;
     receiver = (struct sockaddr_in){.sin_family = AF_INET,
@@ -105,10 +103,8 @@ int main(int count, char **arguments)
     bine_pool *window = bine_pool_new(WINDOW, 0);
     bine_greenlet *all = bine_spawn(send_lines, window);
     if (!term || !socket_of_ours || !window || !all ||
-        bine_datagram_server_start(socket_of_ours) != 0) {
-        perror("udp_send");
-        return 1;
-    }
+        bine_datagram_server_start(socket_of_ours) != 0)
+        return perror("udp_send"), 1;
     bine_wait((void *[]){all, term}, 2, NULL, 1, BINE_FOREVER);
     bine_killall(&all, 1, BINE_FOREVER);
     bine_pool_kill(window, BINE_FOREVER);

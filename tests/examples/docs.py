@@ -14,6 +14,7 @@ docs.py DOCS BUILD INCLUDE CC... [-- CXX...]
  - The map, docs/README.md, leads to every page. docs/environment.md names every variable
    that the sources read.
  - The reference can be made from the headers, and explains every public function.
+ - The cookbook's programs have fewer than 120 lines each.
 """
 import os
 import pathlib
@@ -216,6 +217,9 @@ def main():
                           for name in found if name and name not in text} - short)
         count("environment", f"docs/environment.md does not name {unnamed}" if unnamed else None)
         count("reference", reference(directory, public))
+        long = [path.name for path in (ROOT / "examples" / "cookbook").glob("*.c*")
+                if path.read_text().count("\n") >= 120]
+        count("cookbook", f"120 lines or more: {long}" if long else None)
     print(f"# {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
 
