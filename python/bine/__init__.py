@@ -18,7 +18,7 @@ _free_threading.load()
 # look-up in a module that has one.
 from . import _import_locks, _report, event, exceptions, hub, local, lock, pool, queue, timeout
 from ._bine import (Greenlet, GreenletExit, Timeout, getcurrent, idle, iwait, joinall, metrics,
-                    sleep, version, wait)
+                    own_thread_refusal, sleep, version, wait)
 from .greenlet import killall, spawn_raw
 from ._watchdog import watchdog
 from .hub import get_hub, kill, reinit, signal_handler
@@ -40,6 +40,7 @@ version_info = tuple(int(part) for part in version.split("."))
 __all__ = [
     "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval",
     "idle", "iwait", "joinall", "kill", "killall", "metrics",
+    "own_thread_refusal",
     "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw",
     "wait", "watchdog", "with_timeout",
 ]

@@ -6,7 +6,8 @@ from . import (event as event, exceptions as exceptions, hub as hub, local as lo
                pool as pool, queue as queue, timeout as timeout)
 from ._bine import (Greenlet as Greenlet, GreenletExit as GreenletExit, Timeout as Timeout,
                     getcurrent as getcurrent, idle as idle, iwait as iwait, joinall as joinall,
-                    metrics as metrics, sleep as sleep, wait as wait)
+                    metrics as metrics, own_thread_refusal as own_thread_refusal, sleep as sleep,
+                    wait as wait)
 from .greenlet import killall as killall, spawn_raw as spawn_raw
 from ._watchdog import watchdog as watchdog
 from .hub import (get_hub as get_hub, kill as kill, reinit as reinit,

@@ -200,7 +200,7 @@ static PyObject *py_poller_name(PyObject *module, PyObject *unused)
 static PyObject *py_thread_ident(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    return PyLong_FromUnsignedLong((unsigned long)bine_libc.pthread_self());
+    return PyLong_FromUnsignedLong(bine_os_thread_identity());
 }
 
 static PyObject *py_greenlet_ident(PyObject *module, PyObject *unused)
@@ -211,6 +211,15 @@ static PyObject *py_greenlet_ident(PyObject *module, PyObject *unused)
     if (!g || (g->flags & (BINE_G_ROOT | BINE_G_FORKED)) == BINE_G_ROOT)
         return PyLong_FromUnsignedLong((unsigned long)bine_libc.pthread_self());
     return PyLong_FromVoidPtr((void *)g);
+}
+
+static PyObject *py_own_thread_refusal(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    const char *refusal = bine_own_thread_refusal();
+    if (!refusal)
+        Py_RETURN_NONE;
+    return PyUnicode_FromString(refusal);
 }
 
 static PyObject *py_interpreter_object(PyObject *module, PyObject *unused)
@@ -248,6 +257,9 @@ static PyMethodDef functions[] = {
      "greenlet_ident()\n--\n\nA number that no other greenlet of any thread has while this one "
      "lives, whatever is patched. A thread's main greenlet has the OS thread's, also in a thread "
      "without greenlets. Does not switch."},
+    {"own_thread_refusal", py_own_thread_refusal, METH_NOARGS,
+     "own_thread_refusal()\n--\n\nNone if greenlets of the calling thread can have threads of "
+     "their own (Greenlet.own_thread); otherwise why not. Does not switch."},
     {"getcurrent", py_getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe greenlet that runs now."},
     {"sleep", BINE_FAST_NAMED(py_sleep),
      "sleep(seconds=0, ref=True)\n--\n\nPut the current greenlet to sleep for at least that many "

@@ -53,6 +53,12 @@ static PyObject *py_threads_as_greenlets(PyObject *module, PyObject *args)
     return by_object(bine_patch_threads_as_greenlets, args);
 }
 
+static PyObject *py_own_threads(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return by_object(bine_patch_own_threads, args);
+}
+
 static PyObject *py_patch_time_and_locks(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -92,6 +98,7 @@ static PyMethodDef functions[] = {
     {"patch_only", py_patch_only, METH_VARARGS, NULL},
     {"patch_exclude", py_exclude, METH_VARARGS, NULL},
     {"patch_threads_as_greenlets", py_threads_as_greenlets, METH_VARARGS, NULL},
+    {"patch_own_threads", py_own_threads, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,6 +13,7 @@
 #include "delivery.h"
 #include "gil.h"
 #include "interpreter.h"
+#include "libc/carrier.h"
 #include "signals.h"
 #include "supplied.h"
 
@@ -182,10 +183,13 @@ static void back_and_tell(struct bine_hub *hub, struct bine_greenlet *g, void *l
 
 /* Others that put themselves around us keep a pointer to this thread's, so what is told changes in
  * here. */
-static _Thread_local struct bine_around around = {carrier_leave, back, bine_delivery_refuse,
+static BINE_CARRIED struct bine_around around_ = {carrier_leave, back, bine_delivery_refuse,
                                                   bine_delivery_interrupted};
-static _Thread_local bool surrounded; /* this thread's hub */
-static _Thread_local bool wanted_by[BINE_HEARERS];
+static BINE_CARRIED bool surrounded_; /* this thread's hub */
+static BINE_CARRIED bool wanted_by_[BINE_HEARERS];
+#define around BINE_OF_CARRIER(around_)
+#define surrounded BINE_OF_CARRIER(surrounded_)
+#define wanted_by BINE_OF_CARRIER(wanted_by_)
 
 struct bine_supplied bine_supplied;
 

@@ -58,6 +58,7 @@ struct bine_carrier {
                            * ... */
     unsigned without_gil; /* ... and in a part of it that has released the GIL, or not taken it
                            * again yet */
+    bool own_thread;      /* its C greenlet has one */
     bool has_room;        /* room above the stack's top (frames.c) ... */
     bool room_taken;      /* ... where its Python frames are */
 };

@@ -2,10 +2,13 @@
 #include "carry.h"
 
 #include <assert.h>
+#include <errno.h>
 
+#include "base/error.h"
 #include "core/hub/interpreter.h"
 #include "greenlet_package.h"
 #include "interpreter.h"
+#include "libc/carrier.h"
 #include "signals.h"
 #include "state.h"
 #include "supplied.h"
@@ -22,8 +25,10 @@ static size_t stack_size;
 enum {
     KEEP = 1000
 };
-static _Thread_local struct bine_carrier *idle;
-static _Thread_local unsigned idle_count;
+static BINE_CARRIED struct bine_carrier *idle_;
+static BINE_CARRIED unsigned idle_count_;
+#define idle BINE_OF_CARRIER(idle_)
+#define idle_count BINE_OF_CARRIER(idle_count_)
 
 /* Of all carriers. The names of those who look come from bine_interpreter. */
 const char bine_carrier_site[] = "Python greenlet\0";
@@ -47,6 +52,10 @@ static void *carry(void *arg)
             bine_supplied.exit_child(greenlet);
         carrier->running = NULL;
         Py_DECREF(greenlet);
+        if (carrier->own_thread) {
+            bine_state_leave(carrier);
+            break;
+        }
         bine_state_wipe(carrier);
         bine_arch_reset();
         if (idle_count >= KEEP)
@@ -67,6 +76,49 @@ static void *carry(void *arg)
     return NULL;
 }
 
+static void spawn_failed(int error)
+{
+    if (error != ENOTSUP) {
+        bine_py_error(error);
+        return;
+    }
+    PyObject *text = PyUnicode_FromFormat("a greenlet cannot have a thread of its own here: %s",
+                                          bine_own_thread_refusal()),
+             *arguments = text ? Py_BuildValue("iO", error, text) : NULL;
+    if (arguments)
+        PyErr_SetObject(PyExc_OSError, arguments);
+    Py_XDECREF(arguments);
+    Py_XDECREF(text);
+}
+
+/* With a new carrier. */
+static struct bine_greenlet *carry_anew(struct bine_py_greenlet *greenlet,
+                                        const bine_spawn_options *options)
+{
+    struct bine_carrier *carrier = calloc(1, sizeof *carrier);
+    if (!carrier) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    carrier->own_thread = options->own_thread;
+    carrier->has_room = !carrier->own_thread && bine_frames_wanted(bine_hub_here());
+    struct bine_greenlet *g = carrier->has_room
+                                  ? bine_spawn_with_room(options, carry, carrier, bine_carrier_site)
+                                  : bine_spawn_with_at(options, carry, carrier, bine_carrier_site);
+    if (!g) {
+        int error = errno;
+        free(carrier);
+        spawn_failed(error);
+        return NULL;
+    }
+    Py_INCREF(greenlet);
+    carrier->g = g;
+    carrier->running = greenlet;
+    bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
+    bine_detach(g); /* it ends by itself */
+    return g;
+}
+
 struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int64_t delay)
 {
     if (!bine_carrier_current()) /* installs `around` on this hub */
@@ -82,27 +134,16 @@ struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int6
         bine_unpark(carrier->g);
         return carrier->g;
     }
-    carrier = calloc(1, sizeof *carrier);
-    if (!carrier) {
-        PyErr_NoMemory();
-        return NULL;
-    }
     bine_spawn_options options = {.delay = delay, .stack_size = stack_size};
-    carrier->has_room = bine_frames_wanted(bine_hub_here());
-    struct bine_greenlet *g =
-        carrier->has_room ? bine_spawn_with_room(&options, carry, carrier, bine_carrier_site)
-                          : bine_spawn_with_at(&options, carry, carrier, bine_carrier_site);
-    if (!g) {
-        free(carrier);
-        PyErr_SetFromErrno(PyExc_OSError);
+    return carry_anew(greenlet, &options);
+}
+
+struct bine_greenlet *bine_carrier_start_own(struct bine_py_greenlet *greenlet)
+{
+    if (!bine_carrier_current())
         return NULL;
-    }
-    Py_INCREF(greenlet);
-    carrier->g = g;
-    carrier->running = greenlet;
-    bine_greenlet_keep(g, BINE_SLOT_PYTHON, carrier);
-    bine_detach(g); /* it ends by itself */
-    return g;
+    bine_spawn_options options = {.stack_size = stack_size, .own_thread = 1};
+    return carry_anew(greenlet, &options);
 }
 
 void bine_carrier_cancel(struct bine_greenlet *g)

@@ -14,6 +14,9 @@ int bine_carriers_init(PyObject *module);
 /* Have a carrier run the greenlet (it takes a reference of its own) as soon as the caller parks, or
  * after `delay` ns. Returns the carrier's C greenlet, borrowed, or NULL with an exception. */
 struct bine_greenlet *bine_carrier_start(struct bine_py_greenlet *greenlet, int64_t delay);
+/* The same, in a C greenlet with a thread of its own, which is not reused. OSError with ENOTSUP
+ * where own threads cannot be had, MemoryError. */
+struct bine_greenlet *bine_carrier_start_own(struct bine_py_greenlet *greenlet);
 /* A greenlet has ended before it began: the C greenlet that would have run it is not needed. No
  * effect if it is about to run. */
 void bine_carrier_cancel(struct bine_greenlet *g);

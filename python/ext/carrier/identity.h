@@ -21,6 +21,11 @@ void bine_identity_end_learning(void);
 /* Find out which places look at signals, once, when threads are patched. GIL held. */
 PyObject *bine_py_learn_identity(PyObject *module, PyObject *unused);
 
+/* ---- os_thread.c -------------------------------------------------------------------------- */
+
+/* The pthread_self of the OS thread, also in a greenlet with a thread of its own. Any thread. */
+unsigned long bine_os_thread_identity(void);
+
 /* ---- sqlite.c ----------------------------------------------------------------------------- */
 
 /* Before the first patching. */

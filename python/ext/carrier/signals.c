@@ -263,7 +263,7 @@ int bine_signals_init(PyObject *module)
         return 0;
     }
     learn_bit();
-    bine_identity_of_main = (unsigned long)bine_libc.pthread_self();
+    bine_identity_of_main = bine_os_thread_identity();
     call_as_main(signals);
     bine_signal_arrives = arrives;
     Py_DECREF(signals);

@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 
 #include "identity.h"
-#include "libc/libc.h"
 #include "patch/table/interpreter.h"
 
 /*
@@ -32,7 +31,7 @@ static unsigned long ident_for_sqlite(void)
 {
     if (!serializes(__builtin_return_address(0)))
         return PyThread_get_thread_ident();
-    return (unsigned long)bine_libc.pthread_self();
+    return bine_os_thread_identity();
 }
 
 static const struct bine_runtime_call call_of_sqlite = {"_sqlite3.*so", "PyThread_get_thread_ident",

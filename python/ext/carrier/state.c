@@ -9,6 +9,7 @@
  */
 #include "state.h"
 
+#include "core/hub/own.h"
 #include "core/hub/renew.h"
 #include "patch/locals/local_keys.h"
 #include "patch/locals/local_tls.h"
@@ -23,10 +24,12 @@
  * Not in 3.14.0. */
 static void tell_stack(const struct bine_carrier *carrier)
 {
+    const struct bine_own *own = bine_own_of(carrier->g);
     const struct bine_stack *stack = carrier->g->stack;
-    if (PyUnstable_ThreadState_SetStackProtection &&
-        PyUnstable_ThreadState_SetStackProtection(carrier->state, bine_stack_bottom(stack),
-                                                  bine_stack_size(stack)) < 0)
+    void *bottom = own ? own->bottom : bine_stack_bottom(stack);
+    size_t size = own ? own->size : bine_stack_size(stack);
+    if (bottom && PyUnstable_ThreadState_SetStackProtection &&
+        PyUnstable_ThreadState_SetStackProtection(carrier->state, bottom, size) < 0)
         Py_FatalError("bine: CPython refuses the stack");
 }
 #else
@@ -165,6 +168,12 @@ void bine_state_wipe(struct bine_carrier *carrier)
     if (belongings)
         bine_greenlet_renew(BINE_SLOT_PYTHON);
     bine_state_new(carrier);
+}
+
+void bine_state_leave(struct bine_carrier *carrier)
+{
+    forget_dummy();
+    stop_tracing(carrier->state);
 }
 
 void bine_state_check(struct bine_carrier *carrier)

@@ -14,6 +14,8 @@ void bine_state_delete(struct bine_carrier *carrier);
 /* Wipe what one greenlet left in the thread state and in the carrier's C greenlet, so that the next
  * greenlet finds them as new. What was left may have destructors, which may switch. */
 void bine_state_wipe(struct bine_carrier *carrier);
+/* A greenlet has ended, and the state is about to be deleted: let go of what names its thread. */
+void bine_state_leave(struct bine_carrier *carrier);
 /* Drop what others put into the state while the carrier was idle (PyEval_SetTraceAllThreads,
  * PyThreadState_SetAsyncExc). */
 void bine_state_check(struct bine_carrier *carrier);

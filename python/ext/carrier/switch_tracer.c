@@ -7,12 +7,15 @@
  */
 #include "switch_tracer.h"
 
+#include "libc/carrier.h"
 #include "supplied.h"
 
-static _Thread_local PyObject *tracer;
-static _Thread_local struct bine_py_greenlet *last; /* whom the last switch led to */
-static _Thread_local bool inside;                   /* a call of the tracer: switches in it are
-                                                     * not told */
+static BINE_CARRIED PyObject *tracer_;
+static BINE_CARRIED struct bine_py_greenlet *last_; /* whom the last switch led to */
+static BINE_CARRIED bool inside_; /* a call of the tracer: switches in it are not told */
+#define tracer BINE_OF_CARRIER(tracer_)
+#define last BINE_OF_CARRIER(last_)
+#define inside BINE_OF_CARRIER(inside_)
 
 static void call(struct bine_hub *hub, struct bine_py_greenlet *origin,
                  struct bine_py_greenlet *target)

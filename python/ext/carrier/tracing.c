@@ -8,6 +8,7 @@
  */
 #include "tracing.h"
 
+#include "libc/carrier.h"
 #include "replace_error.h"
 #include <frameobject.h> /* needs Python.h before it */
 
@@ -87,10 +88,10 @@ static bool has_hooks(void)
  *
  * A trace function written in Python is not told: it is a debugger's, which would stop there.
  */
-static Py_tracefunc trampoline;       /* what CPython calls such functions by; NULL: not learned
-                                       * yet */
-static _Thread_local unsigned shared; /* greenlets that began with their spawner's tracer, or
+static Py_tracefunc trampoline; /* what CPython calls such functions by; NULL: not learned yet */
+static BINE_CARRIED unsigned shared_; /* greenlets that began with their spawner's tracer, or
                                        * spawned such ones */
+#define shared BINE_OF_CARRIER(shared_)
 
 void bine_tracing_ended(struct bine_carrier *carrier)
 {

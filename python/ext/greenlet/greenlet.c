@@ -130,12 +130,22 @@ static int watched(Greenlet *self)
     return __builtin_expect(bine_spawning_watched, 0) ? bine_spawning_started(self) : 0;
 }
 
+struct bine_greenlet *bine_greenlet_carry(Greenlet *self, int64_t delay)
+{
+    return self->own_thread ? bine_carrier_start_own(self) : bine_carrier_start(self, delay);
+}
+
 int bine_greenlet_start_after(Greenlet *self, int64_t delay)
 {
     if (self->state != BINE_PY_NEW)
         return 0; /* once is enough, as in gevent */
     if (!self->args) {
         PyErr_SetString(PyExc_AssertionError, "Greenlet.__init__ was not called");
+        return -1;
+    }
+    if (self->own_thread && delay) {
+        PyErr_SetString(PyExc_ValueError,
+                        "a greenlet with a thread of its own cannot be started later");
         return -1;
     }
     if (!bine_greenlet_here(self)) {
@@ -149,7 +159,7 @@ int bine_greenlet_start_after(Greenlet *self, int64_t delay)
         self->hub = hub; /* its thread has ended before it began: it is this one's now */
         self->life = hub->life;
     }
-    struct bine_greenlet *g = bine_carrier_start(self, delay);
+    struct bine_greenlet *g = bine_greenlet_carry(self, delay);
     if (!g)
         return -1;
     self->carried_by = g;

@@ -29,6 +29,7 @@ struct bine_py_greenlet {
     PyObject *dict, *weak_references;
     unsigned long ident; /* minimal_ident, 0: not asked for yet */
     uint8_t state;       /* enum bine_py_state */
+    bool own_thread;     /* it is to run in a C greenlet with a thread of its own */
     bool called;         /* run() has called its function: value or exception is the outcome */
 };
 

@@ -96,7 +96,7 @@ static void start_there(PyObject *object, PyObject *wanted, bool gone)
             greenlet_across_abandon(self, true);
         return;
     }
-    struct bine_greenlet *g = bine_carrier_start(self, delay);
+    struct bine_greenlet *g = bine_greenlet_carry(self, delay);
     if (g)
         self->carried_by = g;
     else

@@ -210,3 +210,25 @@ PyObject *bine_greenlet_get_loop(PyObject *object, void *unused)
     Py_XDECREF(hub);
     return loop;
 }
+
+PyObject *bine_greenlet_get_own_thread(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((Greenlet *)object)->own_thread);
+}
+
+int bine_greenlet_set_own_thread(PyObject *object, PyObject *wanted, void *unused)
+{
+    Greenlet *self = (Greenlet *)object;
+    (void)unused;
+    if (!wanted || !PyBool_Check(wanted)) {
+        PyErr_SetString(PyExc_TypeError, "own_thread is True or False");
+        return -1;
+    }
+    if (self->state != BINE_PY_NEW) {
+        PyErr_SetString(PyExc_RuntimeError, "own_thread is set before the greenlet is started");
+        return -1;
+    }
+    self->own_thread = wanted == Py_True;
+    return 0;
+}

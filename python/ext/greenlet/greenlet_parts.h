@@ -65,6 +65,8 @@ PyObject *bine_greenlet_get_spawning_greenlet(PyObject *object, void *unused);
 PyObject *bine_greenlet_get_minimal_ident(PyObject *object, void *unused);
 /* At the end of an object that has a minimal_ident: another may have it. */
 void bine_greenlet_give_ident_back(Greenlet *self);
+PyObject *bine_greenlet_get_own_thread(PyObject *object, void *unused);
+int bine_greenlet_set_own_thread(PyObject *object, PyObject *wanted, void *unused);
 PyObject *bine_greenlet_get_name(PyObject *self, void *unused);
 int bine_greenlet_set_name(PyObject *self, PyObject *name, void *unused);
 PyObject *bine_greenlet_has_links(PyObject *object, PyObject *unused);
@@ -105,6 +107,8 @@ PyObject *bine_greenlet_stack_limit(void);
 /* Does it belong to the calling thread? Else the functions below send what is to be done to its
  * thread; an exception is given as an instance. */
 bool bine_greenlet_here(const Greenlet *self);
+/* On its thread: the C greenlet that will run it, borrowed, or NULL with an exception. */
+struct bine_greenlet *bine_greenlet_carry(Greenlet *self, int64_t delay);
 int bine_greenlet_throw_there(Greenlet *self, PyObject *exception);
 int bine_greenlet_start_there(Greenlet *self, int64_t delay);
 PyObject *bine_greenlet_is_here(PyObject *self, PyObject *unused);

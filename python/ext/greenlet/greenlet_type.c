@@ -185,6 +185,11 @@ static PyGetSetDef greenlet_getset[] = {
      "The smallest integer that no other living greenlet has been asked for.", NULL},
     {"name", bine_greenlet_get_name, bine_greenlet_set_name,
      "A name for people: its type and minimal_ident, or what was assigned.", NULL},
+    {"own_thread", bine_greenlet_get_own_thread, bine_greenlet_set_own_thread,
+     "True: to C code the greenlet is a thread, with thread-local variables and pthread_self of "
+     "its own. It can be set before the greenlet is started. start() then fails with OSError "
+     "(ENOTSUP) where bine.own_thread_refusal() says why, and with MemoryError.",
+     NULL},
     {"loop", bine_greenlet_get_loop, NULL, "The event loop of the calling thread's hub.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -2,8 +2,10 @@
 #include "hub_object.h"
 
 #include "greenlet.h"
+#include "libc/carrier.h"
 
-static _Thread_local PyObject *hub_object; /* owned */
+static BINE_CARRIED PyObject *hub_object_; /* owned */
+#define hub_object BINE_OF_CARRIER(hub_object_)
 
 static void hub_object_ended(struct bine_hub *hub)
 {

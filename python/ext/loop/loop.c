@@ -16,7 +16,7 @@
 
 typedef struct bine_loop Loop;
 
-_Thread_local struct bine_loop *bine_loops_here;
+BINE_CARRIED struct bine_loop *bine_loops_here_;
 
 void bine_loop_wake(Loop *loop)
 {

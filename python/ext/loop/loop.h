@@ -19,6 +19,7 @@
 #include "base/arguments.h"
 #include "carrier/carrier.h"
 #include "core/hub/message.h"
+#include "libc/carrier.h"
 
 enum {
     BINE_LOOP_READ = 1,
@@ -113,7 +114,8 @@ int bine_loop_moment_init(PyObject *module);
 /* Calls callbacks until the loop is destroyed: the function of its greenlet. */
 PyObject *bine_loop_serve(PyObject *loop, PyObject *unused);
 /* The calling thread's loops, until they are destroyed: owned. */
-extern _Thread_local struct bine_loop *bine_loops_here;
+extern BINE_CARRIED struct bine_loop *bine_loops_here_;
+#define bine_loops_here BINE_OF_CARRIER(bine_loops_here_)
 /* Nobody else has anything to do: idle watchers are called. */
 void bine_loop_fire_idle(struct bine_loop *loop);
 /* Be told of turns that wait if any loop of the thread has watchers of that. */

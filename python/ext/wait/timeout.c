@@ -13,6 +13,7 @@
 #include "carrier/pending.h"
 #include "carrier/supplied.h"
 #include "deadline.h"
+#include "libc/carrier.h"
 #include "order.h"
 
 typedef struct bine_py_timeout {
@@ -32,7 +33,8 @@ typedef struct bine_py_timeout {
 
 /* What became due after the greenlet that had started it had ended. The timer that found out did
  * not have the GIL to let go of them. */
-static _Thread_local Timeout *spent;
+static BINE_CARRIED Timeout *spent_;
+#define spent BINE_OF_CARRIER(spent_)
 
 static void fire(void *timeout, int64_t deadline)
 {

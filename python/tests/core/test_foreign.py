@@ -57,7 +57,7 @@ ARGUMENTS = {
     "spawn": (nothing,), "spawn_later": (0, nothing), "linkcount": (), "adjust": (),
     "all_local_dicts_for_greenlet": lambda: (bine.getcurrent(),), "ThreadPoolExecutor.kill": (),
     "add_spawn_callback": (nothing,), "remove_spawn_callback": (nothing,), "settrace": (None,),
-    "gettrace": (), "GreenletExit": (), "run": (),
+    "gettrace": (), "own_thread_refusal": (), "GreenletExit": (), "run": (),
     # timeouts
     "cancel": (), "close": (), "start_new": (0.5,),
     # events, locks, results of threads
