@@ -32,8 +32,8 @@ _HEADINGS = {
 # What is known of packages that programs import.
 _PACKAGES = {
     "grpc": (DIFFERS,
-             "its own threads do not fit with patched ones: monkey.patch_all(thread=False), and "
-             "several calls at once by bine.threadpool"),
+             "its own threads do not fit with patched ones: monkey.own_threads(\"cygrpc*\") and "
+             "greenlets with own_thread, or monkey.patch_all(thread=False) and bine.threadpool"),
     "eventlet": (DIFFERS,
                  "another library of greenlets, with a hub and patches of its own: its greenlets "
                  "and Bine's do not wait for each other"),
