@@ -28,8 +28,11 @@ static int hear(const char *event, PyObject *args, void *data)
     return 0;
 }
 
-static bool stays_real(void)
+/* Threads of extensions are not announced: whether they are greenlets is a rule of their object. */
+static bool stays_real(const void *caller)
 {
+    if (!bine_inside_interpreter(caller))
+        return false;
     bool real = !announced;
     announced = false;
     return real;
@@ -39,8 +42,9 @@ static bool stays_real(void)
 
 static _Thread_local const struct bine_greenlet *starts_real_threads;
 
-static bool stays_real(void)
+static bool stays_real(const void *caller)
 {
+    (void)caller;
     struct bine_hub *hub = bine_hub_here();
     return hub && hub->current == starts_real_threads;
 }

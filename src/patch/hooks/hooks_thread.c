@@ -90,7 +90,7 @@ int hook_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, voi
 {
     struct bine_hub *hub = NULL;
     if (bine_hook_active(BINE_PATCH_GREENLETS) &&
-        !(bine_thread_stays_real && bine_thread_stays_real()))
+        !(bine_thread_stays_real && bine_thread_stays_real(__builtin_return_address(0))))
         hub = bine_thread_greenlets_hub();
     int error = create(hub, thread, attributes, run, arg);
     return error == ENOTSUP ? bine_libc.pthread_create(thread, attributes, run, arg) : error;

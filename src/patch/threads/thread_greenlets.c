@@ -79,7 +79,7 @@ static void pthread_forget(struct bine_lot_bucket *bucket, struct thread *thread
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
-bool (*bine_thread_stays_real)(void);
+bool (*bine_thread_stays_real)(const void *caller);
 atomic_bool bine_threads_own;
 struct bine_hub *bine_thread_own_hub_of_main;
 atomic_bool bine_identity_sought;
