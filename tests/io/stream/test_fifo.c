@@ -25,7 +25,8 @@ static ssize_t read_too_late(int fd, void *buffer, size_t size)
 /* A greenlet that reads, and has lost the only byte to another process. */
 static bine_greenlet *read_in_vain(struct one_call *call, char *byte)
 {
-    if (strcmp(bine_poller_name(), "sim") == 0) {
+    const char *poller = getenv("BINE_POLLER"); /* there is none yet */
+    if (poller && strncmp(poller, "sim", 3) == 0) {
         harness_not_under_emulator("it has no preadv2, and the simulator polls and then reads");
         harness_not_under_valgrind("it has no preadv2, and the simulator polls and then reads");
     }
