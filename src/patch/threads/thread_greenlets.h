@@ -16,9 +16,9 @@
 
 struct bine_hub;
 
-/* A language runtime may have threads of its own that must stay real ones (a watchdog that looks at
- * a busy program). Is the thread that `caller`, an instruction, is about to start one of them? NULL:
- * there are none. */
+/* A language runtime may have threads of its own that must stay real ones (a watchdog that looks
+ * at a busy program). Is the thread that `caller`, an instruction, is about to start one of them?
+ * NULL: there are none. */
 extern bool (*bine_thread_stays_real)(const void *caller);
 
 /* May this thread have greenlets for threads? Returns its hub (made if this is the main thread), or
