@@ -21,6 +21,8 @@ class Program:
     """A program of the cookbook. One that serves says "NAME: ADDRESS:PORT" first."""
 
     def __init__(self, name, *arguments, files=None, serves=True, stdin=subprocess.DEVNULL):
+        if files and WRAPPER:
+            files += 12  # valgrind keeps these for itself
         limit = ((lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files
                  else None)
         self.process = subprocess.Popen([*WRAPPER, os.path.join(EXAMPLES, name),
