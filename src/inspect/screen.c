@@ -377,7 +377,7 @@ static bool await_key(struct screen *screen)
         left = 0;
     int got = ppoll(keys, 2, &(struct timespec){left / 1000000000, left % 1000000000}, NULL);
     if (got > 0 && keys[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
-        screen->end = ""; /* the terminal is gone */
+        ended_by = SIGHUP; /* the terminal is gone: the signal that says so may come later */
         return false;
     }
     if (got == 0)
