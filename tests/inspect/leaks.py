@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """bine leaks: leaks.py BINE SUBJECT STATIC_SUBJECT."""
 
+import pathlib
+import struct
+import subprocess
+
 import looking
-from looking import bine, core, ps, subject, test
+from looking import BINE, bine, core, ps, subject, test
 
 
 @test
@@ -34,6 +38,37 @@ def memory_that_nobody_touched_is_passed_over() -> None:
         text = bine("leaks", file)
         assert "lost  in wait for event" in text, text
         assert "kept" not in text, text
+
+
+@test
+def a_core_that_lies_about_its_sizes_is_searched_or_refused() -> None:
+    """Of each writable segment in turn one field of the program header is too large."""
+    offset_at, memory_at, file_at = 8, 40, 32
+    with core("leak", killed=True) as file:
+        (table,) = struct.unpack_from("<Q", head := pathlib.Path(file).read_bytes()[:64], 32)
+        (count,) = struct.unpack_from("<H", head, 56)
+        outcomes = set()
+        with open(file, "r+b") as whole:
+            for header in range(table, table + count * 56, 56):
+                whole.seek(header)
+                right = whole.read(56)
+                if struct.unpack_from("<II", right) != (1, 6):  # PT_LOAD, writable
+                    continue
+                for field, value in ((offset_at, 1 << 62), (file_at, 1 << 62), (memory_at, 1 << 46),
+                                     (memory_at, (1 << 63) - 4096)):
+                    wrong = bytearray(right)
+                    struct.pack_into("<Q", wrong, field, value)
+                    whole.seek(header)
+                    whole.write(wrong)
+                    whole.flush()
+                    done = subprocess.run([BINE, "leaks", file], capture_output=True, text=True,
+                                          timeout=looking.LIMIT, check=False)
+                    assert done.returncode in (0, 1), done
+                    assert done.returncode == 0 or done.stderr.startswith("bine: "), done
+                    outcomes.add(done.returncode)
+                whole.seek(header)
+                whole.write(right)
+        assert 0 in outcomes
 
 
 def pages_with_memory(pid: int) -> int:

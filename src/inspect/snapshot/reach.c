@@ -20,7 +20,6 @@
 enum {
     SMALLEST_BLOCK = 32,
     MOST_STACK = 64 << 20, /* bytes of one that are searched */
-    WORDS = 512,           /* read at a time */
     MOST_PAGES = 4 << 20,  /* searched in all */
     MOST_EMPTY = 1 << 28,  /* pages without memory that are passed over one by one */
     MOST_ROUNDS = 1000,    /* of greenlets that wait for greenlets */
@@ -107,16 +106,9 @@ static bool walk_heap(struct inspect_reach *reach, const struct inspect_mapping 
 
 static struct block *block_of(const struct inspect_reach *reach, uint64_t address)
 {
-    size_t low = 0, high = reach->block_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (reach->blocks[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < reach->block_count && reach->blocks[low].start <= address ? &reach->blocks[low]
-                                                                           : NULL;
+    size_t i =
+        inspect_first_after(reach->blocks, reach->block_count, sizeof(struct block), address);
+    return i < reach->block_count && reach->blocks[i].start <= address ? &reach->blocks[i] : NULL;
 }
 
 static void leave_out(struct inspect_reach *reach, uint64_t start, uint64_t size)
@@ -209,22 +201,8 @@ static void reach_address(struct inspect_reach *reach, uint64_t address)
         reach_greenlet(reach, (size_t)(g - reach->snapshot->greenlets));
 }
 
-/* The range that holds the address or, if none does, the next one. */
-static size_t range_at(const struct inspect_reach *reach, uint64_t address)
-{
-    size_t low = 0, high = reach->range_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (reach->ranges[middle].end <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Returns where to go on searching: the page that begins at this address, or, if it holds nothing,
- * the next one that may hold something. */
+/* Returns the page that begins at this address or, if it holds nothing, the next one that may hold
+ * something. */
 static uint64_t next_page(struct inspect_reach *reach, uint64_t page)
 {
     uint64_t next = inspect_next_touched(reach->snapshot->target, page);
@@ -237,18 +215,17 @@ static uint64_t next_page(struct inspect_reach *reach, uint64_t page)
 static void search(struct inspect_reach *reach, uint64_t start, uint64_t end, bool root,
                    uint64_t skip_one, uint64_t skip_other)
 {
-    uint64_t words[WORDS];
+    uint64_t words[INSPECT_PAGE / 8];
     for (uint64_t at = (start + 7) & ~UINT64_C(7); at < end && !reach->failed;) {
-        uint64_t next = at % INSPECT_PAGE == 0 ? next_page(reach, at) : at;
-        if (next != at) {
+        uint64_t page = at - at % INSPECT_PAGE, next = next_page(reach, page);
+        if (next != page) {
             at = next;
             continue;
         }
-        size_t size = end - at < sizeof words ? (size_t)(end - at) : sizeof words;
-        if (at % INSPECT_PAGE + size > INSPECT_PAGE)
-            size = INSPECT_PAGE - at % INSPECT_PAGE;
-        bool there = inspect_touched(reach->snapshot->target, at) &&
-                     inspect_read(reach->snapshot->target, at, words, size);
+        size_t size = INSPECT_PAGE - at % INSPECT_PAGE;
+        if (size > end - at)
+            size = (size_t)(end - at);
+        bool there = inspect_read(reach->snapshot->target, at, words, size);
         for (size_t i = 0; there && i < size / 8; i++) {
             uint64_t place = at + i * 8;
             if (!words[i] || place == skip_one || place == skip_other)
@@ -266,7 +243,9 @@ static void search(struct inspect_reach *reach, uint64_t start, uint64_t end, bo
 /* Searches what of it is not left out. */
 static void search_root(struct inspect_reach *reach, uint64_t start, uint64_t end)
 {
-    for (size_t next = range_at(reach, start); start < end; next++) {
+    size_t next =
+        inspect_first_after(reach->ranges, reach->range_count, sizeof(struct range), start);
+    for (; start < end; next++) {
         uint64_t stop = next < reach->range_count && reach->ranges[next].start < end
                             ? reach->ranges[next].start
                             : end;

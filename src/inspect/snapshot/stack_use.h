@@ -15,10 +15,12 @@ struct inspect_stack_use {
 /* All are 0 for a greenlet without a stack of its own. */
 void inspect_stack_use(struct inspect_target *target, const struct inspect_greenlet *g,
                        struct inspect_stack_use *use);
-/* Has the page memory? To read one that has none would give it some. Of a core all have. */
+/* Returns whether the page has memory. To read one of a live process that has none would give it
+ * some. For a page of a core it is always true: nothing is changed there. */
 bool inspect_touched(const struct inspect_target *target, uint64_t address);
-/* Returns the first page from this address on that may have memory, or of a core, that may be in
- * it. Returns UINT64_MAX if there is none. */
+/* Returns the first page from this one on that may hold something: in a live process one with
+ * memory, or only the next page, in a core one that may be in it. Returns UINT64_MAX if a core has
+ * no more. */
 uint64_t inspect_next_touched(const struct inspect_target *target, uint64_t address);
 /* Gives back what is kept open between the calls. */
 void inspect_stack_use_free(void);

@@ -180,18 +180,25 @@ void inspect_settle(struct inspect_target *target)
         qsort(target->mappings, target->mapping_count, sizeof *target->mappings, by_start);
 }
 
-const struct inspect_mapping *inspect_mapping_of(const struct inspect_target *target,
-                                                 uint64_t address)
+size_t inspect_first_after(const void *ranges, size_t count, size_t size, uint64_t address)
 {
-    size_t low = 0, high = target->mapping_count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (target->mappings[middle].end <= address)
+        const uint64_t *start_and_end =
+            (const uint64_t *)((const unsigned char *)ranges + middle * size);
+        if (start_and_end[1] <= address)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < target->mapping_count && target->mappings[low].start <= address
-               ? &target->mappings[low]
-               : NULL;
+    return low;
+}
+
+const struct inspect_mapping *inspect_mapping_of(const struct inspect_target *target,
+                                                 uint64_t address)
+{
+    const struct inspect_mapping *mappings = target->mappings;
+    size_t i = inspect_first_after(mappings, target->mapping_count, sizeof *mappings, address);
+    return i < target->mapping_count && mappings[i].start <= address ? &mappings[i] : NULL;
 }

@@ -80,7 +80,10 @@ bool inspect_word(struct inspect_target *target, uint64_t address, uint64_t *wor
 bool inspect_text(struct inspect_target *target, uint64_t address, char *text, size_t size);
 /* Forgets what was read before, so that it is read anew. */
 void inspect_forget(struct inspect_target *target);
-/* The mapping that holds the address, or NULL. */
+/* Searches ranges of memory by address. Each has `size` bytes and begins with its start and its
+ * end, both uint64_t. Returns the place of the first that ends after the address, or `count`. */
+size_t inspect_first_after(const void *ranges, size_t count, size_t size, uint64_t address);
+/* Returns the mapping that holds the address, or NULL. */
 const struct inspect_mapping *inspect_mapping_of(const struct inspect_target *target,
                                                  uint64_t address);
 
