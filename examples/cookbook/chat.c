@@ -4,9 +4,8 @@
  *
  *     chat [PORT [BACKLOG]]      then, from several terminals: nc 127.0.0.1 PORT
  *
- * One greenlet of each client reads what it types, another writes what the others typed, from a
- * bounded queue. To tell all something never waits: a client whose queue is full (BACKLOG lines,
- * 100) has stopped reading, and is evicted.
+ * One greenlet reads what a client types, another writes what the others typed, from a bounded
+ * queue. To tell all never waits: a client whose queue is full (BACKLOG lines, 100) is evicted.
  */
 #include <bine.h>
 #include <ctype.h>
@@ -65,7 +64,8 @@ static void take_part(struct client *self, bine_reader *reader)
     bine_greenlet *writer = bine_spawn(write_lines, self);
     if (!writer)
         return;
-    self->next = clients, clients = self;
+    self->next = clients;
+    clients = self;
     tell_all(self, "* %s has come%s\n", self->name, "");
     char *line;
     while (bine_reader_line(reader, &line, NULL) == 1) {

@@ -76,7 +76,7 @@ static void *query(void *sql)
         if (slot)
             give_back(slot);
     }
-    succeeded += good, failed += !good;
+    *(good ? &succeeded : &failed) += 1;
     if (late)
         fprintf(stderr, "connections: too late\n");
     return NULL;
