@@ -76,6 +76,12 @@ class Client:
     def line(self):
         return self.stream.readline().decode().rstrip("\n")
 
+    def holds(self, text):
+        """Has this come, and was not read yet?"""
+        with contextlib.suppress(BlockingIOError):
+            return text in self.socket.recv(4096, socket.MSG_PEEK | socket.MSG_DONTWAIT).decode()
+        return False
+
     def close(self, reset=False):
         if reset:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
