@@ -39,8 +39,7 @@ version_info = tuple(int(part) for part in version.split("."))
 
 __all__ = [
     "Greenlet", "GreenletExit", "Timeout", "fork", "get_hub", "getcurrent", "getswitchinterval",
-    "idle", "iwait", "joinall", "kill", "killall", "metrics",
-    "own_thread_refusal",
-    "reinit", "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw",
-    "wait", "watchdog", "with_timeout",
+    "idle", "iwait", "joinall", "kill", "killall", "metrics", "own_thread_refusal", "reinit",
+    "setswitchinterval", "signal_handler", "sleep", "spawn", "spawn_later", "spawn_raw", "wait",
+    "watchdog", "with_timeout",
 ]

@@ -249,11 +249,13 @@ def patient(library):
 def own_threads(library):
     """Make the threads of this library greenlets of the main thread, each with a thread of its own,
     and its waits cooperative. For libraries that keep state per thread and start threads: grpcio is
-    "cygrpc*". Call it before the library starts threads. From then on only the main greenlet and
-    greenlets whose own_thread is True may call the library; calls from others can crash the
-    process. A deadlock of all greenlets is not reported any more. Only the main thread may call it.
-    A shell pattern of its file name. MemoryError; OSError: ENOTSUP
-    (bine.own_thread_refusal() says why), EPERM if pages cannot be written."""
+    "cygrpc*", a shell pattern of its file name. Call it before the library starts threads.
+
+    From then on only the main greenlet and greenlets whose own_thread is True may call the library.
+    Calls from others can crash the process. A deadlock of all greenlets is not reported any more.
+
+    Only the main thread may call it. MemoryError; OSError: ENOTSUP (bine.own_thread_refusal() says
+    why), EPERM if pages cannot be written."""
     _bine.patch_own_threads(library)
 
 
