@@ -335,6 +335,10 @@ def test_generators_may_be_resumed_in_other_greenlets():
 def test_loop_exit_says_who_waits():
     import os
 
+    if len(os.listdir("/proc/self/task")) > 1:
+        import pytest
+
+        pytest.skip("an emulator has threads of its own here, which might wake somebody")
     os.environ["BINE_DEADLOCK_DUMP"] = "0"
     from bine.event import Event
     from bine.exceptions import LoopExit
