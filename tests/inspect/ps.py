@@ -47,6 +47,27 @@ def each_kind_of_wait_is_described() -> None:
 
 
 @test
+def what_is_asked_for_is_named() -> None:
+    with subject("asks", settings={"BINE_OFFLOAD_THREADS": "1"}) as pid:
+        found = by_name(ps(pid))
+        asked = {name: f"{found[name]['verb']} {found[name].get('object_text')}"
+                 for name in found if name not in ("root", "fills the pool")}
+        child = open(f"/proc/{pid}/task/{pid}/children").read().strip()
+        fd = found["polls one"]["object"]
+        pidfd = found["reaper"]["object"]
+        assert asked == {
+            "user": 'getpwnam "a user"',
+            "host": 'gethostbyname "a.host"',
+            "groups": 'getgrouplist "a member"',
+            "address": "getnameinfo of 192.0.2.7",
+            "reaper": f"wait pidfd {pidfd} (process {child})",
+            "polls one": f"poll fd {fd} (pipe)",
+            "polls two": "poll of 2 descriptors",
+            "selects": f"select fd {fd} (pipe)",
+        }, asked
+
+
+@test
 def a_program_with_the_static_library_is_the_same() -> None:
     with subject(program=STATIC_SUBJECT) as pid:
         check_kinds(ps(pid))

@@ -14,17 +14,25 @@
  *     subject yield N   N greenlets that yield all the time
  *     subject block     a greenlet blocks its thread in a system call, and another one is ready
  *     subject pool N    N calls in the offload pool that do not end
+ *     subject asks      look-ups that wait for the offload pool, which must have one thread only,
+ *                       and waits for a child and for one and several descriptors
  *     subject names     greenlets with names that a terminal must not get
  *     subject become    becomes the program sleep when a byte comes
  *     subject leak      a greenlet waits for an event that nothing can reach any more; 64 GiB of
  *                       memory that nobody has touched lie beside it
  */
+#include <arpa/inet.h>
 #include <bine.h>
+#include <grp.h>
+#include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -365,6 +373,82 @@ static int fill_pool(long n)
     return stay();
 }
 
+static void *look_up_user(void *arg)
+{
+    return bine_getpwnam(arg);
+}
+
+static void *look_up_host(void *arg)
+{
+    return bine_gethostbyname(arg);
+}
+
+static void *look_up_groups(void *arg)
+{
+    gid_t groups[8];
+    int count = 8;
+    bine_getgrouplist(arg, 0, groups, &count);
+    return NULL;
+}
+
+static void *look_up_address(void *arg)
+{
+    char host[64];
+    bine_getnameinfo(arg, sizeof(struct sockaddr_in), host, sizeof host, NULL, 0, NI_NAMEREQD);
+    return NULL;
+}
+
+static void *reaper(void *arg)
+{
+    bine_wait4((pid_t)(intptr_t)arg, NULL, 0, NULL);
+    return NULL;
+}
+
+static void *poller(void *arg)
+{
+    struct pollfd *fds = arg;
+    bine_poll(fds, fds[1].events ? 2 : 1, -1);
+    return NULL;
+}
+
+static void *selector(void *arg)
+{
+    fd_set set;
+    int fd = (int)(intptr_t)arg;
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    bine_select(fd + 1, &set, NULL, NULL, NULL);
+    return NULL;
+}
+
+static int asks(void)
+{
+    int ends[2];
+    static struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(0xc0000207);
+    must(pipe(ends) == 0, "pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        close(ends[1]);
+        _exit((int)read(ends[0], &byte, 1)); /* the subject has ended */
+    }
+    static struct pollfd fds[2][2];
+    fds[0][0] = fds[1][0] = fds[1][1] = (struct pollfd){ends[0], POLLIN, 0};
+    named("fills the pool", caller, NULL);
+    bine_sleep(BINE_MS);
+    named("user", look_up_user, "a user");
+    named("host", look_up_host, "a.host");
+    named("groups", look_up_groups, "a member");
+    named("address", look_up_address, &address);
+    named("reaper", reaper, (void *)(intptr_t)child);
+    named("polls one", poller, fds[0]);
+    named("polls two", poller, fds[1]);
+    named("selects", selector, (void *)(intptr_t)ends[0]);
+    bine_sleep(50 * BINE_MS);
+    return stay();
+}
+
 static int names(void)
 {
     named("clear\033[2J\rx", sleeper, NULL);
@@ -440,6 +524,8 @@ int main(int argc, char **argv)
         return fill_pool(atol(argv[2]));
     if (strcmp(mode, "become") == 0)
         return become();
+    if (strcmp(mode, "asks") == 0)
+        return asks();
     if (strcmp(mode, "names") == 0)
         return names();
     if (strcmp(mode, "deadlock") == 0)

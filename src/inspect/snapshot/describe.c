@@ -1,7 +1,9 @@
 /* See describe.h. */
 #include "describe.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "inspect/target/sockets.h"
@@ -215,11 +217,40 @@ static void describe_descriptor(const struct inspect_snapshot *snapshot,
     snprintf(wait->object, sizeof wait->object, *what ? "%" PRIu64 " (%s)" : "%" PRIu64, fd, what);
 }
 
+/* A verb whose object is a text: what is looked up. */
+static bool looks_up_name(const char *verb)
+{
+    static const char *const verbs[] = {"getaddrinfo", "gethostbyname", "getservbyname",
+                                        "getpwnam",    "getgrnam",      "getgrouplist"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verb, verbs[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The address whose name getnameinfo looks up. */
+static void describe_address(const struct inspect_snapshot *snapshot, uint64_t object,
+                             struct inspect_wait *wait)
+{
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    const void *address = &six.sin6_addr;
+    char text[INET6_ADDRSTRLEN];
+    if (!inspect_read(snapshot->target, object, &six, sizeof six))
+        return;
+    memcpy(&four, &six, sizeof four);
+    if (six.sin6_family == AF_INET)
+        address = &four.sin_addr;
+    wait->kind = INSPECT_NAME;
+    if (inet_ntop(six.sin6_family, address, text, sizeof text))
+        snprintf(wait->object, sizeof wait->object, "of %s", text);
+}
+
 static void describe(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                      struct inspect_wait *wait)
 {
     const struct inspect_table *table = inspect_table_of(snapshot, g);
-    if (ends_with(wait->verb, " fd")) {
+    if (ends_with(wait->verb, " fd") || strcmp(wait->verb, "wait pidfd") == 0) {
         describe_descriptor(snapshot, table, g->object, wait);
     } else if (strcmp(wait->verb, "mutex") == 0) {
         wait->kind = INSPECT_MUTEX;
@@ -236,11 +267,16 @@ static void describe(const struct inspect_snapshot *snapshot, const struct inspe
     else if (strcmp(wait->verb, "wait pid") == 0) {
         wait->kind = INSPECT_PROCESS;
         snprintf(wait->object, sizeof wait->object, "%d", (int)g->object);
-    } else if (strcmp(wait->verb, "getaddrinfo") == 0 && g->object) {
+    } else if (looks_up_name(wait->verb) && g->object) {
         char name[100];
         wait->kind = INSPECT_NAME;
         inspect_text(snapshot->target, g->object, name, sizeof name);
         snprintf(wait->object, sizeof wait->object, "\"%s\"", name);
+    } else if (strcmp(wait->verb, "getnameinfo") == 0 && g->object) {
+        describe_address(snapshot, g->object, wait);
+    } else if ((strcmp(wait->verb, "poll") == 0 || strcmp(wait->verb, "select") == 0) &&
+               g->object) {
+        snprintf(wait->object, sizeof wait->object, "of %" PRIu64 " descriptors", g->object);
     } else if (g->object >= 65536) {
         inspect_class_of(snapshot, table, g->object, wait->class, sizeof wait->class);
         if (*wait->class)
@@ -295,7 +331,8 @@ void inspect_wait_text(const struct inspect_snapshot *snapshot, const struct ins
     for (size_t i = 0; i < wait.holder_count && i < 3; i++) {
         char holder[160];
         inspect_holder(snapshot, &wait, &wait.holders[i], holder, sizeof holder);
-        inspect_append(text, size, "%s%s", i ? ", " : " ", holder);
+        inspect_append(text, size, "%s%s",
+                       i || (wait.kind == INSPECT_SEVERAL && *wait.object) ? ", " : " ", holder);
     }
     if (wait.holder_count > 3)
         inspect_append(text, size, ", %zu more", wait.holder_count - 3);

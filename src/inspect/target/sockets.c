@@ -114,6 +114,20 @@ static void read_sockets(pid_t pid)
     read_for = pid;
 }
 
+/* "process 4711": /proc/PID/fdinfo says of a pidfd which process it is. */
+static void describe_process(pid_t pid, int fd, char *text, size_t size)
+{
+    char path[64], line[128];
+    int process;
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Pid: %d", &process) == 1)
+            snprintf(text, size, process > 0 ? "process %d" : "a process that has ended", process);
+    if (file)
+        fclose(file);
+}
+
 void inspect_descriptor(const struct inspect_target *target, uint64_t fd, char *text, size_t size)
 {
     char path[64], link[256];
@@ -138,6 +152,8 @@ void inspect_descriptor(const struct inspect_target *target, uint64_t fd, char *
         snprintf(text, size, "%s", link + 11);
     else
         snprintf(text, size, "%s", link);
+    if (strcmp(text, "[pidfd]") == 0)
+        describe_process(target->pid, (int)fd, text, size);
     inspect_disarm(text);
 }
 

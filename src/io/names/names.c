@@ -404,8 +404,8 @@ int bine_getnameinfo(const struct sockaddr *address, socklen_t length, char *hos
     reverse->host_wanted = host_wanted;
     reverse->service_wanted = service_wanted;
     reverse->flags = flags;
-    int error =
-        bine_offload_detached(hub, &reverse->job, discard_reverse, "getnameinfo", 0, INT64_MAX);
+    int error = bine_offload_detached(hub, &reverse->job, discard_reverse, "getnameinfo",
+                                      (uintptr_t)&reverse->address, INT64_MAX);
     if (error == EAGAIN)
         return EAI_AGAIN;
     if (error) {

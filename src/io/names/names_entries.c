@@ -183,7 +183,8 @@ static int names_entries_run(struct bine_hub *hub, struct query *query, bool at_
     }
     query->job.locks = true;
     query->job.name = true;
-    return bine_offload_detached(hub, &query->job, discard_query, query->verb, 0, INT64_MAX);
+    uintptr_t asked = query->name ? (uintptr_t)query->name : query->number;
+    return bine_offload_detached(hub, &query->job, discard_query, query->verb, asked, INT64_MAX);
 }
 
 /* ---- moving a result into the caller's buffer ------------------------------------------------ */

@@ -52,8 +52,8 @@ int bine_getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
     membership->job.locks = true;
     membership->group = group;
     membership->count = room;
-    int error = bine_offload_detached(hub, &membership->job, discard_membership, "getgrouplist", 0,
-                                      INT64_MAX);
+    int error = bine_offload_detached(hub, &membership->job, discard_membership, "getgrouplist",
+                                      (uintptr_t)membership->user, INT64_MAX);
     if (error) {
         errno = error;
         return -1;

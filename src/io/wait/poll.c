@@ -22,6 +22,7 @@ static void note_closed(void *arg, size_t index)
 static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count, int64_t deadline,
                          const sigset_t *mask)
 {
+    static const struct bine_poll_verbs verbs = {"poll fd", "poll"};
     struct closed_entries closed = {fds, 0};
     const struct timespec zero = {0};
     unsigned rounds = 0;
@@ -30,7 +31,7 @@ static int poll_wait_for(struct bine_hub *hub, struct pollfd *fds, nfds_t count,
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_poll_set_wait(hub, "poll", fds, count, deadline, &rounds, signals,
+        int error = bine_poll_set_wait(hub, &verbs, fds, count, deadline, &rounds, signals,
                                        note_closed, &closed);
         bine_mask_end(&waiting);
         if (closed.count) {

@@ -89,10 +89,11 @@ static int by_the_clock(struct bine_hub *hub, const char *verb, int64_t deadline
     return error == ETIME && until < deadline ? 0 : error;
 }
 
-int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds,
-                       size_t count, int64_t deadline, unsigned *rounds, bine_signal_mark signals,
-                       void (*closed)(void *arg, size_t index), void *arg)
+int bine_poll_set_wait(struct bine_hub *hub, const struct bine_poll_verbs *verbs,
+                       const struct pollfd *fds, size_t count, int64_t deadline, unsigned *rounds,
+                       bine_signal_mark signals, void (*closed)(void *arg, size_t index), void *arg)
 {
+    const char *verb = verbs->several;
     if (bine_signals_since(hub, signals, BINE_PARK_SIGNALS))
         return EINTR;
     if ((*rounds)++ >= 8)
@@ -128,8 +129,9 @@ int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct poll
     }
     int64_t since = *rounds > 4 ? bine_hub_now(hub) : INT64_MAX;
     if (park && !many.fired)
-        error = bine_park(hub, verb, (uintptr_t)(used == 1 ? all->operation.fd : (int)used),
-                          deadline, BINE_PARK_SIGNALS);
+        error = used == 1 ? bine_park(hub, verbs->one, (uintptr_t)all->operation.fd, deadline,
+                                      BINE_PARK_SIGNALS)
+                          : bine_park(hub, verb, used, deadline, BINE_PARK_SIGNALS);
     /* The records lie here: none may be left behind (hazard 24). */
     for (size_t i = 0; i < begun; i++)
         if (!all[i].operation.ended)

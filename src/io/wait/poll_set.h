@@ -14,19 +14,25 @@
 
 #include "core/schedule/signalled.h"
 
+struct bine_poll_verbs {
+    const char *one, *several;
+};
+
 /*
  * Parks until one of the descriptors may have become ready, or until `deadline` (absolute ns,
  * INT64_MAX: none). The array is as for poll(2); descriptors below zero are left out. *rounds
  * counts the calls of one wait, so that a file that is reported ready in vain does not make the
  * wait spin. It starts at 0. A signal that came since `signals` ends the wait. closed(i) is called
- * for each entry whose descriptor was closed meanwhile.
+ * for each entry whose descriptor was closed meanwhile. Those who look at the greenlet see
+ * verbs->one and the descriptor, or verbs->several and how many there are.
  *
  * Returns 0 if the caller shall ask again; or an error number: ETIME (the deadline), EINTR,
  * ECANCELED, ETIMEDOUT, EDEADLK, ENOMEM.
  */
-int bine_poll_set_wait(struct bine_hub *hub, const char *verb, const struct pollfd *fds,
-                       size_t count, int64_t deadline, unsigned *rounds, bine_signal_mark signals,
-                       void (*closed)(void *arg, size_t index), void *arg);
+int bine_poll_set_wait(struct bine_hub *hub, const struct bine_poll_verbs *verbs,
+                       const struct pollfd *fds, size_t count, int64_t deadline, unsigned *rounds,
+                       bine_signal_mark signals, void (*closed)(void *arg, size_t index),
+                       void *arg);
 
 /* The caller's signal mask while it waits, for ppoll, pselect and epoll_pwait. If `mask` is NULL
  * nothing is changed. */

@@ -110,12 +110,13 @@ static int select_look(struct asked *asked, const sigset_t *mask)
 static int select_wait_for(struct bine_hub *hub, struct asked *asked, int64_t deadline,
                            const sigset_t *mask)
 {
+    static const struct bine_poll_verbs verbs = {"select fd", "select"};
     unsigned rounds = 0;
     bine_signal_mark signals = bine_signals_now(hub);
     for (;;) {
         struct bine_mask waiting;
         bine_mask_begin(&waiting, mask);
-        int error = bine_poll_set_wait(hub, "select", asked->fds, asked->used, deadline, &rounds,
+        int error = bine_poll_set_wait(hub, &verbs, asked->fds, asked->used, deadline, &rounds,
                                        signals, note_closed, asked);
         bine_mask_end(&waiting);
         restore(asked);
