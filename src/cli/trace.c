@@ -37,9 +37,23 @@ static void on_interrupt(int signal_number)
     interrupted = 1;
 }
 
+static const char usage[] = "usage: bine trace PID [-o FILE] [-t SECONDS]\n";
+
+static const char help[] =
+    "\n"
+    "Records what the greenlets of a process do, and writes it as a trace for\n"
+    "https://ui.perfetto.dev or chrome://tracing: each greenlet on a line of its own, when\n"
+    "it ran, was ready or waited and for what, with arrows from wakers to woken.\n"
+    "\n"
+    "  -o FILE     the file: bine-trace-PID.json if not given\n"
+    "  -t SECONDS  records for so long: 5 if not given\n"
+    "\n"
+    "A process with BINE_TRACE=ring records always. What it has recorded is written at\n"
+    "once, or after -t SECONDS, and it records on.\n";
+
 static int trace_usage(void)
 {
-    fprintf(stderr, "usage: bine trace PID [-o FILE] [-t SECONDS]\n");
+    fputs(usage, stderr);
     return 2;
 }
 
@@ -93,9 +107,11 @@ static void wait_for(double seconds)
         ;
 }
 
-/* Lets the process record for a while. One that records already goes on afterwards. */
-static int record(const struct wish *wish, uintptr_t control)
+/* Lets the process record for a while, until `until`. One that records already goes on afterwards,
+ * and `until` stays 0. */
+static int record(const struct wish *wish, uintptr_t control, int64_t *until)
 {
+    struct timespec end;
     struct bine_trace_control now;
     if (!bine_trace_read(wish->pid, control, &now, sizeof now))
         return errno;
@@ -109,6 +125,8 @@ static int record(const struct wish *wish, uintptr_t control)
     if (error)
         return error;
     wait_for(wish->seconds < 0 ? 5 : wish->seconds);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    *until = end.tv_sec * BINE_SECOND + end.tv_nsec;
     return set_wanted(wish->pid, control, wanted + 2);
 }
 
@@ -117,11 +135,14 @@ int trace(int count, char **arguments)
     struct wish wish;
     char name[64];
     uintptr_t control;
+    int64_t until = 0;
+    if (count == 1 && strcmp(arguments[0], "--help") == 0)
+        return fputs(usage, stdout) < 0 || fputs(help, stdout) < 0;
     if (!parse(count, arguments, &wish))
         return trace_usage();
     int error = bine_trace_find_control(wish.pid, &control);
     if (!error)
-        error = record(&wish, control);
+        error = record(&wish, control, &until);
     if (error)
         return complain(wish.pid, error);
     snprintf(name, sizeof name, "bine-trace-%d.json", (int)wish.pid);
@@ -132,7 +153,7 @@ int trace(int count, char **arguments)
         fprintf(stderr, "bine trace: %s: %s\n", wish.file, strerror(errno));
         return 1;
     }
-    error = bine_trace_write_json(wish.pid, control, out);
+    error = bine_trace_write_json(wish.pid, control, until, out);
     if (error) {
         fclose(out);
         return complain(wish.pid, error);

@@ -190,6 +190,19 @@ static struct bine_trace *make_ring(struct bine_hub *hub)
     return trace;
 }
 
+void bine_trace_note_block(const struct bine_hub *hub, int64_t duration, const char *cause)
+{
+    struct bine_trace *trace = ring_of(hub);
+    if (!trace || !(atomic_load(&bine_trace_control.wanted) & 1))
+        return;
+    uint32_t count = atomic_load_explicit(&trace->block_count, memory_order_relaxed);
+    struct bine_trace_block *block = &trace->blocks[count % BINE_TRACE_BLOCKS];
+    block->ticks = bine_trace_ticks();
+    block->duration = duration;
+    strncpy(block->cause, cause, sizeof block->cause - 1);
+    atomic_store_explicit(&trace->block_count, count + 1, memory_order_release);
+}
+
 void bine_trace_obey(struct bine_hub *hub)
 {
     hub->trace_generation = bine_trace_asked();

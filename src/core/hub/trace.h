@@ -47,6 +47,18 @@ struct bine_trace_event {
     uint64_t a, b, c;
 };
 
+enum {
+    BINE_TRACE_BLOCKS = 16,
+    BINE_TRACE_CAUSE = 232
+};
+
+/* What the watchdog has found out about a greenlet that blocks the hub: see bine_blocked. */
+struct bine_trace_block {
+    uint64_t ticks;   /* the moment of the report, of the processor's counter */
+    int64_t duration; /* so long it had blocked by then, ns */
+    char cause[BINE_TRACE_CAUSE];
+};
+
 /* The ring of one hub. It is never freed, since another thread may read it. */
 struct bine_trace {
     struct bine_trace *next; /* of all rings */
@@ -59,6 +71,9 @@ struct bine_trace {
     int64_t tid;
     uint32_t seen; /* the end of the ready queue at the last look */
     bool parks;    /* the current greenlet parks: what it is left for is no yield */
+    /* The watchdog's thread writes these, so they are not among the events. */
+    _Atomic(uint32_t) block_count; /* so many were ever written */
+    struct bine_trace_block blocks[BINE_TRACE_BLOCKS];
 };
 
 #define BINE_TRACE_MAGIC "bine trace \x01\x02\x03"
@@ -76,7 +91,7 @@ struct bine_trace_control {
 };
 
 enum {
-    BINE_TRACE_VERSION = 2,
+    BINE_TRACE_VERSION = 3,
     BINE_TRACE_ROOM = 65536
 };
 
@@ -119,6 +134,8 @@ void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by);
 void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
                             struct bine_greenlet *to);
 void bine_trace_note_end(struct bine_hub *hub, struct bine_greenlet *from);
+/* For the watchdog's thread: the current greenlet of the hub blocks it. */
+void bine_trace_note_block(const struct bine_hub *hub, int64_t duration, const char *cause);
 
 static inline void bine_trace_event(struct bine_hub *hub, enum bine_trace_kind kind, const void *a,
                                     const void *b)

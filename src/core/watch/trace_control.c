@@ -63,7 +63,7 @@ int bine_trace_write(int fd)
         errno = error;
         return -1;
     }
-    int error = bine_trace_write_json(getpid(), (uintptr_t)&bine_trace_control, out);
+    int error = bine_trace_write_json(getpid(), (uintptr_t)&bine_trace_control, 0, out);
     if (ferror(out) && !error)
         error = EIO;
     if (bine_libc.fclose(out) != 0 && !error)

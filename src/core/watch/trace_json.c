@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/hub/trace.h"
 #include "trace_memory.h"
@@ -49,6 +50,8 @@ struct writer {
     struct track *current;
     uint64_t hub_track, next_track, next_arrow;
     double turn_began, turn_ended; /* us, of the last turn */
+    int64_t until;                 /* as for bine_trace_write_json; or now, if hubs record */
+    uint32_t block;                /* the next of the ring's blocks that is to be written */
     bool in_turn;
     bool any, failed;
 };
@@ -304,6 +307,28 @@ static void put_offload(struct writer *writer, const char *end, uint64_t job, do
             (unsigned long long)job);
 }
 
+/* The blocks that were reported before this moment, on the line of the greenlet that ran. */
+static void put_blocks(struct writer *writer, double until)
+{
+    const struct bine_trace *ring = &writer->ring;
+    for (; writer->block != atomic_load(&ring->block_count); writer->block++) {
+        struct bine_trace_block block = ring->blocks[writer->block % BINE_TRACE_BLOCKS];
+        char text[BINE_TRACE_CAUSE + 64];
+        double when = writer->began + (double)(block.ticks - ring->began_ticks) * writer->rate;
+        if (when > until)
+            return;
+        if (block.ticks < ring->began_ticks || !writer->current)
+            continue; /* of an earlier recording */
+        block.cause[sizeof block.cause - 1] = '\0';
+        snprintf(text, sizeof text, "blocks the hub for %.3f s: %s",
+                 (double)block.duration / BINE_SECOND, block.cause);
+        begin_event(writer, "i", writer->current->number, when);
+        fputs(",\"s\":\"t\",\"cat\":\"block\",\"name\":\"", writer->out);
+        put_text(writer->out, text);
+        fputs("\"}", writer->out);
+    }
+}
+
 /* A name comes in parts of 16 bytes, right behind the spawn. */
 static void on_name(struct writer *writer, const struct track *track, uint64_t at)
 {
@@ -345,6 +370,7 @@ static void convert(struct writer *writer, uint64_t at)
     const struct bine_trace_event *event = &writer->events[at];
     enum bine_trace_kind kind = (uint8_t)event->when;
     double when = writer->began + (double)(event->when >> 8) * writer->rate;
+    put_blocks(writer, when);
     if (kind == BINE_TRACE_TURN || kind == BINE_TRACE_TURNED) {
         on_turn(writer, kind == BINE_TRACE_TURN, when);
         return;
@@ -413,12 +439,24 @@ static int read_events(struct writer *writer, uintptr_t address)
     return 0;
 }
 
+/* The thread of a hub that has ended does nothing any more. */
+static bool thread_lives(const struct writer *writer)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%lld", (int)writer->pid,
+             (long long)writer->ring.tid);
+    return access(path, F_OK) == 0;
+}
+
 static void end_all(struct writer *writer)
 {
     double when =
         writer->count
             ? writer->began + (double)(writer->events[writer->count - 1].when >> 8) * writer->rate
             : writer->began;
+    if ((double)writer->until / 1000 > when && thread_lives(writer))
+        when = (double)writer->until / 1000;
+    put_blocks(writer, when);
     for (size_t i = 0; i < writer->room; i++)
         if (writer->tracks[i].number && writer->tracks[i].span != NOTHING)
             end_span(writer, &writer->tracks[i], when);
@@ -436,6 +474,8 @@ static void convert_ring(struct writer *writer)
     writer->hub_track = writer->next_track++;
     writer->current = NULL;
     writer->in_turn = false;
+    uint32_t blocks = atomic_load(&writer->ring.block_count);
+    writer->block = blocks > BINE_TRACE_BLOCKS ? blocks - BINE_TRACE_BLOCKS : 0;
     snprintf(name, sizeof name, "hub of thread %lld", (long long)writer->ring.tid);
     put_name(writer, writer->hub_track, name);
     for (uint64_t i = 0; i < writer->count && !writer->failed; i++)
@@ -446,14 +486,19 @@ static void convert_ring(struct writer *writer)
     writer->room = writer->used = 0;
 }
 
-int bine_trace_write_json(pid_t pid, uintptr_t control, FILE *out)
+int bine_trace_write_json(pid_t pid, uintptr_t control, int64_t until, FILE *out)
 {
-    struct writer writer = {.pid = pid, .out = out, .next_track = 1, .next_arrow = 1};
+    struct writer writer = {
+        .pid = pid, .out = out, .next_track = 1, .next_arrow = 1, .until = until};
+    struct timespec now;
     if (!bine_trace_read(pid, control, &writer.control, sizeof writer.control))
         return errno;
     if (memcmp(writer.control.magic, BINE_TRACE_MAGIC, sizeof BINE_TRACE_MAGIC) != 0 ||
         writer.control.version != BINE_TRACE_VERSION)
         return EPROTO;
+    if (!until && atomic_load(&writer.control.wanted) & 1 &&
+        clock_gettime(CLOCK_MONOTONIC, &now) == 0)
+        writer.until = now.tv_sec * BINE_SECOND + now.tv_nsec;
     read_interpreter(&writer);
     fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", out);
     uintptr_t next = (uintptr_t)atomic_load(&writer.control.rings);

@@ -23,6 +23,7 @@
 #include "blocked.h"
 #include "core/hub/hub.h"
 #include "core/hub/interpreter.h"
+#include "core/hub/trace.h"
 #include "libc/libc.h"
 #include "libc/spin.h"
 #include "trace_file.h"
@@ -192,6 +193,8 @@ static void report(const struct bine_stuck *stuck)
     } else {
         tries = 0;
         char *text = bine_blocked_report(stuck, &maps, &sample, &cause);
+        if (cause)
+            bine_trace_note_block(stuck->hub, stuck->duration, cause);
         bine_blocked blocked = {stuck->hub, stuck->name, stuck->duration, cause, text};
         if (text && report_to)
             report_to(&blocked, report_arg);

@@ -49,7 +49,7 @@ TEST(a_hub_that_does_not_record_takes_the_short_path)
 static int write_all(uintptr_t control)
 {
     FILE *out = fopen("/dev/null", "w");
-    int error = bine_trace_write_json(getpid(), control, out);
+    int error = bine_trace_write_json(getpid(), control, 0, out);
     fclose(out);
     return error;
 }

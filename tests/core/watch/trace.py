@@ -96,6 +96,20 @@ def check_waker(events):
     assert hub in wakers and len(wakers) > 1, wakers
 
 
+def check_block(path):
+    """The trace of a report has the run that blocks, as long as it is by then, and its cause."""
+    with open(path) as file:
+        events = json.load(file)["traceEvents"]
+    marks = [event for event in events if event.get("cat") == "block"]
+    assert marks and marks[-1]["name"].startswith("blocks the hub for 0."), marks
+    assert " block in " in marks[-1]["name"], marks
+    runs = [event for event in events if event["ph"] == "X" and event["cat"] == "run" and
+            event["tid"] == marks[-1]["tid"]]
+    last = max(runs, key=lambda event: event["ts"])
+    assert last["ts"] <= marks[-1]["ts"] <= last["ts"] + last["dur"] + 1, (last, marks)
+    assert last["dur"] >= 50_000, last
+
+
 def wait_until(condition):
     while not condition():
         time.sleep(0.01)
@@ -138,8 +152,7 @@ def main():
                                  stderr=subprocess.PIPE, check=True)
         assert (b"the trace is in " + file.encode() in process.stderr or
                 b"has let no other" in process.stderr), process.stderr
-        with open(file) as json_file:
-            assert json.load(json_file)["traceEvents"]
+        check_block(file)
         print("ok with a report of the watchdog")
 
         if bine:
