@@ -66,6 +66,12 @@ def a_deadlock_across_two_hubs_is_found() -> None:
 
 
 @test
+def the_greenlet_that_a_hub_waits_in_may_be_the_likely_holder() -> None:
+    check_mutexes("hubs", "probably a deadlock: 2 wait")
+    check_mutexes("thread", "probably a deadlock: 2 wait")
+
+
+@test
 def a_deadlock_with_a_thread_without_a_hub_is_found() -> None:
     check_mutexes("thread", "deadlock: 2 wait", {"BINE_DEBUG_LOCKS": "1"})
 

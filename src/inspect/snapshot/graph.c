@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "describe.h"
+#include "unwind.h"
 
 enum {
     MOST_SEARCHED = 10000, /* greenlets whose stacks are searched for one lock */
@@ -38,13 +39,18 @@ static const struct inspect_hub *hub_of_thread(const struct inspect_snapshot *sn
 
 /* ---- a holder that is not recorded ----------------------------------------------------------- */
 
-static bool stack_shows(struct inspect_target *target, const struct inspect_greenlet *g,
+static bool stack_shows(const struct inspect_snapshot *snapshot, const struct inspect_greenlet *g,
                         uint64_t address)
 {
-    uint64_t words[512], end = g->top && g->top - g->sp < MOST_STACK ? g->top : g->sp + MOST_STACK;
-    if (!g->sp || g->current || g->state == INSPECT_NEW)
+    struct inspect_target *target = snapshot->target;
+    uint64_t words[512],
+        begin = g->state == INSPECT_NEW ? 0 : inspect_lowest_frame(snapshot, g) & ~UINT64_C(7),
+        end = begin + MOST_STACK;
+    if (!begin)
         return false;
-    for (uint64_t at = g->sp & ~UINT64_C(7); at < end; at += sizeof words) {
+    if (g->top > begin && g->top < end)
+        end = g->top;
+    for (uint64_t at = begin; at < end; at += sizeof words) {
         size_t size = end - at < sizeof words ? (size_t)(end - at) : sizeof words;
         if (!inspect_read(target, at, words, size))
             return false;
@@ -63,7 +69,7 @@ static const struct inspect_greenlet *likely_holder(const struct inspect_snapsho
     size_t searched = hub->count < MOST_SEARCHED ? hub->count : MOST_SEARCHED;
     for (size_t i = 0; i < searched; i++) {
         const struct inspect_greenlet *g = &snapshot->greenlets[hub->first + i];
-        if (g->object == lock || !stack_shows(snapshot->target, g, lock))
+        if (g->object == lock || !stack_shows(snapshot, g, lock))
             continue;
         if (found)
             return NULL;

@@ -272,17 +272,12 @@ static void search_block(struct inspect_reach *reach, const struct block *block)
     search(reach, block->start, block->end, false, one, other);
 }
 
-/* Where the frames of a greenlet begin that has the thread, or a saved context. */
+/* Where the frames of a greenlet begin; all of its stack, where that is not known. */
 static uint64_t lowest_frame(const struct inspect_snapshot *snapshot,
                              const struct inspect_greenlet *g)
 {
-    struct inspect_registers registers;
-    unsigned stack = snapshot->target->machine == EM_X86_64 ? 7 : 31;
-    if (!g->current)
-        return g->sp;
-    return inspect_thread_registers(snapshot->target, snapshot->hubs[g->hub].tid, &registers)
-               ? registers.values[stack]
-               : g->bottom;
+    uint64_t lowest = inspect_lowest_frame(snapshot, g);
+    return lowest || !g->current ? lowest : g->bottom;
 }
 
 /* Waits leave words in libbine's own frames that lead to other greenlets, as the one that ran next.

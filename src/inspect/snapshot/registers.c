@@ -66,3 +66,15 @@ bool inspect_thread_registers(struct inspect_target *target, pid_t tid,
     }
     return target->live && blocked_registers(target, tid, registers);
 }
+
+uint64_t inspect_lowest_frame(const struct inspect_snapshot *snapshot,
+                              const struct inspect_greenlet *g)
+{
+    struct inspect_registers registers;
+    unsigned stack = snapshot->target->machine == EM_X86_64 ? 7 : 31;
+    if (!g->current)
+        return g->sp;
+    return inspect_thread_registers(snapshot->target, snapshot->hubs[g->hub].tid, &registers)
+               ? registers.values[stack]
+               : 0;
+}

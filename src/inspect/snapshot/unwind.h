@@ -34,6 +34,9 @@ struct inspect_unwinder;
 struct inspect_unwinder *inspect_unwinder_new(struct inspect_target *target);
 void inspect_unwinder_free(struct inspect_unwinder *unwinder);
 
+/* Where the frames of a greenlet begin that has the thread, or a saved context. 0: not known. */
+uint64_t inspect_lowest_frame(const struct inspect_snapshot *snapshot,
+                              const struct inspect_greenlet *g);
 /* The registers of a greenlet that does not run, from its saved context. Returns false if it has
  * none. */
 bool inspect_saved_registers(struct inspect_target *target, const struct inspect_table *table,
