@@ -4,6 +4,7 @@
 
 #include "base/arguments.h"
 #include "greenlet/hub_object.h"
+#include "libc/layout.h"
 #include "objects.h"
 #include "queue_hooks.h"
 #include "queue_parts.h"
@@ -11,6 +12,12 @@
 
 static PyTypeObject Queue_Type, LifoQueue_Type, PriorityQueue_Type, JoinableQueue_Type;
 PyObject *bine_queue_empty_error, *bine_queue_full_error, *bine_queue_shut_error;
+
+/* For readers from outside. */
+BINE_LAYOUT(python_queue_rows) = {
+    BINE_FIELD_AS("python_queue", "ring_count", Queue, items.ring.count),
+    BINE_FIELD_AS("python_queue", "heap_count", Queue, items.heap_count),
+    BINE_FIELD_AS("python_queue", "hooks", Queue, hooks)};
 
 static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {

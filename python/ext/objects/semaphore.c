@@ -10,6 +10,7 @@
 #include "greenlet/greenlet.h"
 #include "greenlet/hub_object.h"
 #include "libc/container_of.h"
+#include "libc/layout.h"
 #include "objects.h"
 #include "semaphore_parts.h"
 #include "wait/park.h"
@@ -17,6 +18,10 @@
 #include "wait/timeout.h"
 
 static PyTypeObject Semaphore_Type, BoundedSemaphore_Type, RLock_Type;
+
+/* For readers from outside. */
+BINE_LAYOUT(python_lock_rows) = {BINE_FIELD_AS("python_lock", "owner", Lock, owner),
+                                 BINE_FIELD_AS("python_lock", "permits", Lock, counter)};
 
 static bool is_rlock(const Lock *self)
 {

@@ -57,6 +57,50 @@ def test_greenlets_have_their_functions_names():
     assert joiner["holders"] == [{"greenlet": waiter["id"]}]
 
 
+OBJECTS = """
+import bine, bine.lock, bine.queue
+one, other = bine.lock.RLock(), bine.lock.RLock()
+full, empty, none = bine.queue.Queue(1), bine.queue.PriorityQueue(), bine.lock.Semaphore(0)
+full.put(1)
+def both(first, second):
+    with first:
+        bine.sleep(0.01)
+        with second:
+            pass
+def forth():
+    both(one, other)
+def back():
+    both(other, one)
+def put():
+    full.put(2)
+def get():
+    empty.get()
+def acquire():
+    none.acquire()
+for function in (forth, back, put, get, acquire):
+    bine.spawn(function)
+bine.sleep(0.1)
+print("ready", flush=True)
+bine.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
+def test_holders_and_lengths_of_pythons_objects_are_shown():
+    with running(OBJECTS) as program:
+        listed = look("ps", "--json", str(program), BINE_COMMAND=str(COMMAND))
+        waits = look("waits", str(program), BINE_COMMAND=str(COMMAND))
+    found = {greenlet["name"].partition(" ")[0]: greenlet
+             for greenlet in json.loads(listed.stdout)["greenlets"]}
+    for waiter, holder in (("forth", "back"), ("back", "forth")):
+        assert found[waiter]["verb"] == "acquire rlock"
+        assert found[waiter]["holders"] == [{"greenlet": found[holder]["id"]}]
+    assert found["put"]["object_text"].endswith(" (1 items)")
+    assert found["get"]["object_text"].endswith(" (0 items)")
+    assert found["acquire"]["object_text"].endswith(" (0 permits)")
+    assert "deadlock: 2 wait for each other in a circle" in waits.stdout, waits.stdout
+
+
 @pytest.mark.skipif(not COMMAND.exists(), reason="the command is not built")
 def test_stacks_of_greenlets_are_shown():
     with running() as program:

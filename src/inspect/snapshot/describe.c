@@ -101,6 +101,16 @@ void inspect_class_of(const struct inspect_snapshot *snapshot, const struct insp
         }
 }
 
+static void put_permits(struct inspect_wait *wait, uint64_t permits)
+{
+    inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " permits)", permits);
+}
+
+static void put_items(struct inspect_wait *wait, uint64_t items)
+{
+    inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " items)", items);
+}
+
 static void object_of_libbine(const struct inspect_snapshot *snapshot,
                               const struct inspect_table *table, uint64_t object,
                               struct inspect_wait *wait)
@@ -123,11 +133,33 @@ static void object_of_libbine(const struct inspect_snapshot *snapshot,
                            value);
     } else if (strcmp(wait->class, "semaphore") == 0 &&
                inspect_fetch(target, &table->semaphore_permits, object, &value))
-        inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " permits)", value);
+        put_permits(wait, value);
     else if (strcmp(wait->class, "queue") == 0 &&
              inspect_fetch(target, &table->queue_ring_count, object, &value) &&
              inspect_fetch(target, &table->queue_heap_count, object, &more))
-        inspect_append(wait->object, sizeof wait->object, " (%" PRIu64 " items)", value + more);
+        put_items(wait, value + more);
+}
+
+/* An object of bine's Python types. The verb says of which. */
+static void object_of_python(const struct inspect_snapshot *snapshot,
+                             const struct inspect_table *table, uint64_t object,
+                             struct inspect_wait *wait)
+{
+    struct inspect_target *target = snapshot->target;
+    uint64_t value, more, hooks;
+    snprintf(wait->object, sizeof wait->object, "%#" PRIx64, object);
+    if (strcmp(wait->verb, "acquire rlock") == 0 &&
+        inspect_fetch(target, &table->python_lock_owner, object, &value))
+        add_holder(wait, inspect_find_python(snapshot, value), 0);
+    else if (strcmp(wait->verb, "acquire semaphore") == 0 &&
+             inspect_fetch(target, &table->python_lock_permits, object, &value))
+        put_permits(wait, value);
+    else if ((strcmp(wait->verb, "get from queue") == 0 ||
+              strcmp(wait->verb, "put to queue") == 0) &&
+             inspect_fetch(target, &table->python_queue_hooks, object, &hooks) && !hooks &&
+             inspect_fetch(target, &table->python_queue_ring, object, &value) &&
+             inspect_fetch(target, &table->python_queue_heap, object, &more))
+        put_items(wait, value + more);
 }
 
 static void mutex(const struct inspect_snapshot *snapshot, const struct inspect_row *greenlet_row,
@@ -282,7 +314,7 @@ static void describe(const struct inspect_snapshot *snapshot, const struct inspe
         if (*wait->class)
             object_of_libbine(snapshot, table, g->object, wait);
         else
-            snprintf(wait->object, sizeof wait->object, "%#" PRIx64, g->object);
+            object_of_python(snapshot, table, g->object, wait);
     } else if (g->object)
         snprintf(wait->object, sizeof wait->object, "%" PRIu64, g->object);
 }

@@ -115,6 +115,11 @@ struct inspect_row {
     ROW(semaphore_permits, "semaphore.permits", false)         \
     ROW(queue_ring_count, "queue.ring_count", false)           \
     ROW(queue_heap_count, "queue.heap_count", false)           \
+    ROW(python_lock_owner, "python_lock.owner", false)         \
+    ROW(python_lock_permits, "python_lock.permits", false)     \
+    ROW(python_queue_ring, "python_queue.ring_count", false)   \
+    ROW(python_queue_heap, "python_queue.heap_count", false)   \
+    ROW(python_queue_hooks, "python_queue.hooks", false)       \
     ROW(queue_capacity, "queue.capacity", false)               \
     ROW(pool_crews, "pool.crews", false)                       \
     ROW(pool_running, "pool.running", false)                   \
