@@ -83,7 +83,8 @@ static int complain(pid_t pid, int error)
     const char *what = error == EPERM || error == EACCES
                            ? "this user may not trace it (ptrace(2), Yama's ptrace_scope)"
                        : error == ESRCH  ? "there is no such process"
-                       : error == ENOENT ? "it has no libbine with a trace of this version"
+                       : error == ENOENT ? "it has no libbine with a trace"
+                       : error == EPROTO ? "the trace of its libbine has another version"
                                          : strerror(error);
     fprintf(stderr, "bine trace: process %d: %s\n", (int)pid, what);
     return 1;
@@ -115,6 +116,8 @@ static int record(const struct wish *wish, uintptr_t control, int64_t *until)
     struct bine_trace_control now;
     if (!bine_trace_read(wish->pid, control, &now, sizeof now))
         return errno;
+    if (now.version != BINE_TRACE_VERSION)
+        return EPROTO;
     uint32_t wanted = (uint32_t)atomic_load(&now.wanted);
     if (wanted & 1) {
         if (wish->seconds > 0)

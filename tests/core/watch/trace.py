@@ -122,6 +122,23 @@ def is_whole(path):
         return file.read().endswith("]}\n")
 
 
+def make_older(pid):
+    """The version of the control block becomes 1, as if an older libbine were there."""
+    magic = b"bine trace \x01\x02\x03"
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "r+b", 0) as memory:
+        for line in maps:
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            if " rw-p " not in line or "/" not in line:
+                continue
+            memory.seek(begin)
+            at = memory.read(end - begin).find(magic)
+            if at >= 0:
+                memory.seek(begin + at + 24)
+                memory.write((1).to_bytes(4, sys.byteorder))
+                return
+    raise AssertionError("no control block")
+
+
 def main():
     traced, bine = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     with tempfile.TemporaryDirectory() as folder:
@@ -164,6 +181,11 @@ def main():
                     subprocess.run([bine, "trace", str(process.pid), "-o", file, "-t", "0.3"],
                                    check=True)
                     check(file, process.pid, False)
+                make_older(process.pid)
+                older = subprocess.run([bine, "trace", str(process.pid), "-o", file, "-t", "0"],
+                                       stderr=subprocess.PIPE)
+                assert older.returncode == 1 and b"another version" in older.stderr, older
+                check(file, process.pid, False)  # it is still there
                 process.stdin.close()
             assert process.returncode == 0
             refused = subprocess.run([bine, "trace", str(os.getpid()), "-o", file],
