@@ -131,11 +131,11 @@ void bine_trace_note_ready(struct bine_hub *hub, uintptr_t by)
     put_ready(hub, hub->trace, bine_trace_ticks(), by);
 }
 
-void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
-                            struct bine_greenlet *to)
+/* A switch that is more than a yield. */
+static __attribute__((noinline)) void note_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                                                  struct bine_greenlet *to, uint64_t ticks)
 {
     struct bine_trace *trace = hub->trace;
-    uint64_t ticks = bine_trace_ticks();
     put_ready(hub, trace, ticks, (uintptr_t)from);
     bool parks = trace->parks && !idle(from);
     if (trace->parks && !parks && from != to) {
@@ -147,6 +147,22 @@ void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
         parks ? from->object : 0);
     if (parks)
         BINE_PROBE(park, from, from->verb, from->object);
+    BINE_PROBE(switch, from, to, 0);
+}
+
+void bine_trace_note_switch(struct bine_hub *hub, struct bine_greenlet *from,
+                            struct bine_greenlet *to)
+{
+    struct bine_trace *trace = hub->trace;
+    const struct bine_ready *ready = &hub->ready;
+    uint64_t ticks = bine_trace_ticks();
+    if (trace->parks || trace->seen + 1 != ready->tail ||
+        ready->slots[trace->seen & ready->mask] != from) {
+        note_switch(hub, from, to, ticks);
+        return;
+    }
+    trace->seen++;
+    put(trace, ticks, BINE_TRACE_SWITCH, (uintptr_t)to, 0, 0);
     BINE_PROBE(switch, from, to, 0);
 }
 
