@@ -69,7 +69,7 @@ bool bine_killed(const bine_greenlet *g)
 
 int bine_check(void)
 {
-    int error = bine_hub_of_thread ? bine_cancelled(bine_hub_of_thread) : 0;
+    int error = bine_hub_of_thread ? bine_cancelled_now(bine_hub_of_thread) : 0;
     if (error)
         errno = error;
     return error ? -1 : 0;

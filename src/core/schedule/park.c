@@ -7,6 +7,7 @@
 
 #include "core/hub/trace.h"
 #include "libc/layout.h"
+#include "streak.h"
 #include "switch.h"
 
 BINE_LAYOUT(park_rows) = {
@@ -30,6 +31,16 @@ static inline int pending_error(const struct bine_greenlet *g)
         if (scope->expired)
             return ETIMEDOUT;
     return g->interrupt;
+}
+
+/* The same. Not every caller looks at what its calls fail with: who only makes calls that fail lets
+ * others run now and then. */
+static inline int pending_error_in_turn(struct bine_hub *hub, const struct bine_greenlet *g)
+{
+    if (!pending_error(g))
+        return 0;
+    bine_streak_firmly(hub);
+    return pending_error(g);
 }
 
 static void clear_interrupt(struct bine_greenlet *g)
@@ -63,6 +74,13 @@ bool bine_error_passes(int error, unsigned interruptions)
 }
 
 int bine_cancelled(struct bine_hub *hub)
+{
+    struct bine_greenlet *g = hub->current;
+    int error = g->attention && listens(g, 0) ? pending_error_in_turn(hub, g) : 0;
+    return error ? park_refuse(hub, g, error, 0, 0) : 0;
+}
+
+int bine_cancelled_now(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
     int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
@@ -137,7 +155,7 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     if (hub->no_park)
         return EDEADLK;
     if (g->attention && listens(g, flags)) {
-        int error = g->attention & BINE_A_CALLBACK ? EDEADLK : pending_error(g);
+        int error = g->attention & BINE_A_CALLBACK ? EDEADLK : pending_error_in_turn(hub, g);
         if (error && (error = park_refuse(hub, g, error, object, flags)))
             return error;
         if (g->timeouts && g->timeouts->earliest < deadline)

@@ -48,8 +48,11 @@ void bine_uncancel(struct bine_greenlet *g);
 
 /* Returns the error with which bine_park would fail at once because of a kill, a scope or an
  * interrupt. Returns 0 if it would wait. It is for calls that try first: after a kill they must not
- * succeed for ever, so the caller fails with this error. Uses the interrupt up. */
+ * succeed for ever, so the caller fails with this error. Uses the interrupt up. May switch: a
+ * greenlet whose calls all fail lets others run now and then (streak.h). */
 int bine_cancelled(struct bine_hub *hub);
+/* Does the same and does not switch. */
+int bine_cancelled_now(struct bine_hub *hub);
 /* Does the same for kill and scope only, which stay. It is for callers that do not park yet, or
  * park later all the same. */
 int bine_cancelled_for_good(struct bine_hub *hub);

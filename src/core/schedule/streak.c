@@ -45,11 +45,7 @@ void bine_streak_over_firmly(struct bine_hub *hub)
 
 int bine_streak_over(struct bine_hub *hub)
 {
-    int error = hub->no_park ? 0 : bine_cancelled(hub);
-    if (error) {
-        hub->streak = 0;
-        return error;
-    }
+    /* Also if the call is about to fail: not every caller looks at what it fails with. */
     bine_streak_over_firmly(hub);
-    return 0;
+    return hub->no_park ? 0 : bine_cancelled_now(hub);
 }

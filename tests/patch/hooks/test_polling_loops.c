@@ -32,54 +32,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-
-struct question {
-    const char *name;
-    void (*ask)(void);
-};
-
-enum {
-    BEATS = 3
-};
-
-static volatile unsigned beats;
-
-static void *beat(void *unused)
-{
-    for (beats = 0; beats < BEATS; beats++)
-        CHECK_OK(bine_sleep(BINE_MS));
-    return NULL;
-}
-
-static void *ask_again_and_again(void *arg)
-{
-    const struct question *question = arg;
-    int64_t until = harness_now() + 10 * BINE_SECOND * harness_slower();
-    while (beats < BEATS) {
-        question->ask();
-        if (harness_now() > until)
-            FAIL("%s: the other greenlet does not run", question->name);
-    }
-    return NULL;
-}
-
-static void check(const struct question *all, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        beats = 0;
-        bine_greenlet *both[] = {bine_spawn(beat, NULL),
-                                 bine_spawn(ask_again_and_again, (void *)&all[i])};
-        CHECK_OK(bine_joinall(both, 2, BINE_FOREVER));
-    }
-}
-
-#define CHECK_ALL(all) check(all, sizeof(all) / sizeof *(all))
-/* One call as a question. What it says does not matter here. */
-#define ASK(name, ...)                  \
-    static void ask_##name(void)        \
-    {                                   \
-        (void)!(intptr_t)(__VA_ARGS__); \
-    }
+#include "loops.h"
 
 static const struct timespec long_ago = {1, 0}, nothing = {0, 0};
 static char bytes[65536];
