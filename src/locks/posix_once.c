@@ -5,10 +5,18 @@
  * thread parks until it is done. Without it that greenlet would wait in libc for a greenlet that
  * could never run again. The routine may throw a C++ exception (std::call_once is made of this).
  * Then the record goes away as the frame is unwound, which needs -fexceptions.
+ *
+ * glibc before 2.34 does not notice exceptions and leaves its word as if the routine ran for ever
+ * (its bug 18435). There the word is set back, so that the next caller runs the routine.
  */
 #include "posix.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
 
 #include "libc/libc.h"
 #include "parking_lot.h"
@@ -42,8 +50,24 @@ static __attribute__((noinline)) int in_progress(void)
     return probed;
 }
 
+static bool libc_notices_exceptions(void)
+{
+    return strverscmp(gnu_get_libc_version(), "2.34") >= 0;
+}
+
+static void once_set_back(pthread_once_t *once)
+{
+    int state = once_state_of(once);
+    if (state == DONE || state == PTHREAD_ONCE_INIT || libc_notices_exceptions())
+        return;
+    __atomic_store_n(once, PTHREAD_ONCE_INIT, __ATOMIC_RELEASE);
+    bine_libc.syscall(SYS_futex, once, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
+}
+
+/* The routine has returned or thrown. */
 static void once_finish(pthread_once_t *const *once)
 {
+    once_set_back(*once);
     struct bine_lot_bucket *bucket = bine_lot_lock(*once);
     struct bine_lot_record *record = bine_lot_find(bucket, *once, BINE_RECORD_ONCE);
     if (record)
