@@ -35,6 +35,8 @@ static void struck(bool kill, CURLcode code)
 {
     struct outcome after = {.code = 0};
     int direct = library_port("BINE_HTTP_PORT");
+    if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075400)
+        SKIP("this libcurl goes on after a poll that has failed (7.84 does not)");
     CHECK_OK(bine_patch_all());
     CURL *curl = curl_easy_init();
     port = proxy_start(direct, 3, 30 * BINE_SECOND);

@@ -29,8 +29,10 @@ static void struck(bool kill)
 {
     struct outcome after = {.code = 0};
     MYSQL *connection = connected();
-    CHECK_OUTCOME(strike(sleeps, connection, kill), CR_SERVER_LOST,
-                  "Lost connection to server during query");
+    struct outcome struck = strike(sleeps, connection, kill);
+    /* "to MySQL server" before Connector/C 3.2 */
+    CHECK_OUTCOME(struck, CR_SERVER_LOST, "Lost connection to ");
+    CHECK_OUTCOME(struck, CR_SERVER_LOST, "server during query");
     query(connection, "select 1", &after); /* of no more use */
     CHECK_EQ(after.code, CR_SERVER_GONE_ERROR);
     mysql_close(connection);

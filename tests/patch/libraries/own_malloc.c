@@ -12,7 +12,7 @@ static size_t early_used;
 static void *(*real_malloc)(size_t);
 static void *(*real_realloc)(void *, size_t);
 static void (*real_free)(void *);
-static int looking;
+static volatile int looking; /* dlsym comes back here, though its declaration denies it */
 
 __attribute__((visibility("default"))) unsigned long own_malloc_calls;
 
