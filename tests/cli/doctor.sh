@@ -50,8 +50,10 @@ expect 0 'stack guards '
 BINE_POLLER=epoll expect 0 'poller  *epoll'
 expect 0 'locks of libc  *as expected'
 expect 0 'streams of libc  *as expected'
-# A preloaded function makes libc's locks look unlike those that Bine knows.
-LD_PRELOAD=$other_libc expect_as a_libc_that_cannot_be_patched 0 \
+# A preloaded function makes libc's locks look unlike those that Bine knows. The loader takes no
+# path with a blank.
+cp "$other_libc" "$work/other_libc.so"
+LD_PRELOAD=$work/other_libc.so expect_as a_libc_that_cannot_be_patched 0 \
     'NOT as expected: the owner of a mutex; the thread family'
 expect 2 'unknown option' --nonsense
 expect 0 'Covered, but for' "$bine"
@@ -119,7 +121,12 @@ runs_nothing() # NAME PROGRAM STATUS
         echo "ok $1"
     fi
 }
-if ! "$audited" || ! [ -e was_run ]; then
+oldest=$(printf '2.32\n%s\n' "$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)" | sort -V | head -1)
+if "$audited" && [ -e was_run ]; then
+    echo "ok the auditor leaves a trace"
+elif [ "$oldest" != 2.32 ]; then
+    echo "skip the auditor leaves a trace: before glibc 2.32 no program can ask for an auditor"
+else
     echo "FAIL the auditor leaves no trace"
     failures=$((failures + 1))
 fi
@@ -134,8 +141,9 @@ else
     expect_as hazard_74_bytes_of_a_constant 0 'All covered' "$hidden"
 fi
 expect_as hazard_74_text_relocations 1 'usleep: called where there is no slot' "$text_relocation"
-expect_as hazard_74_a_library_that_uses_syscall 0 'in part  *syscall' \
-    "/usr/lib/$(uname -m)-linux-gnu/libcrypto.so.3"
+for library in "/usr/lib/$(uname -m)-linux-gnu"/libcrypto.so.[13]*; do
+    expect_as hazard_74_a_library_that_uses_syscall 0 'in part  *syscall' "$library"
+done
 
 # More segments than there can be; a table of them that begins outside.
 patched 56 '\377\377'

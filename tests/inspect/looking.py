@@ -5,6 +5,8 @@ A test is a function in a file that ends with `looking.main(__doc__)`. The file'
 command and the subject programs.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """bine waits and bine tree: waits.py BINE SUBJECT STATIC_SUBJECT."""
 
+from __future__ import annotations
+
 import json
 
 import looking

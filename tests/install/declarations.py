@@ -1,5 +1,7 @@
 """What the public headers declare and what the libraries export, for the tests of both."""
 
+from __future__ import annotations
+
 import glob
 import os
 import re

@@ -16,6 +16,11 @@ try() { # compiler, language, standard
         skipped=$((skipped + 1))
         return
     fi
+    if ! "$1" -std="$3" -fsyntax-only -x "$2" /dev/null 2>/dev/null; then
+        echo "skip $name: this $1 does not know it"
+        skipped=$((skipped + 1))
+        return
+    fi
     for header in ${headers:-bine.h $(cd "$include" && ls bine/*.h bine/cpp/*.h)}; do
         printf '#include <%s>\n#include <%s>\n' "$header" "$header" >"$work/one"
         # shellcheck disable=SC2086 # several options

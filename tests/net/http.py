@@ -185,7 +185,7 @@ def time_until_closed(connection, action):
                 action()
             if connection.recv(65536) == b"":
                 break
-        except TimeoutError:
+        except socket.timeout:  # before Python 3.10 no TimeoutError
             pass
         except (BrokenPipeError, ConnectionResetError):
             break
