@@ -4,6 +4,12 @@ It is a real thread, whatever is patched, and looks whether the hub's greenlets 
 (config.max_blocking_time) and how much memory the process uses (config.max_memory_usage). Further
 functions can be added, by hub.periodic_monitoring_thread.add_monitoring_function(). It costs the
 greenlets nothing but the GIL, which it takes for each look.
+
+bine.watchdog() cannot take the place of its looks. The watchdog has one limit for the process, this
+thread one for its hub, which may change. The watchdog reports a greenlet only while others wait for
+the hub, this thread, as gevent's, also a greenlet that is alone. The watchdog never takes the GIL,
+but an event here has the greenlet's object, and subscribers are called with it. A call that keeps
+the GIL is reported by the watchdog while it lasts, and by this thread only afterwards, if at all.
 """
 
 import os
