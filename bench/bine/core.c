@@ -38,14 +38,34 @@ static void *spin(void *arg)
     return arg;
 }
 
-static void robin(const char *name, long n, long switches)
+static double robin_time(long n, long switches)
 {
     bine_greenlet **all = spawn_all(spin, n);
     bine_sleep(0); /* everyone has started and comes back into the ring */
     left = switches;
     double start = bench_cpu();
     must(bine_joinall(all, (size_t)n, BINE_FOREVER) == 0, "bine_joinall");
-    bench_report(name, (stopped - start) / (double)switches, "ns");
+    return (stopped - start) / (double)switches;
+}
+
+static void robin(const char *name, long n, long switches)
+{
+    bench_report(name, robin_time(n, switches), "ns");
+}
+
+/* What a recorded yield takes more than one that is not recorded, in turn. */
+static void yield_2_traced(long count)
+{
+    double times[2] = {0};
+    for (int round = 0; round < 10; round++) {
+        if (round % 2)
+            must(bine_trace_start(0) == 0, "bine_trace_start");
+        else
+            bine_trace_stop();
+        times[round % 2] += robin_time(2, count / 10) / 5;
+    }
+    bine_trace_stop();
+    bench_report("yield_2_traced_more", times[1] - times[0], "ns");
 }
 
 static void yield_2(long count)
@@ -139,6 +159,7 @@ int main(int argc, char **argv)
 {
     static const struct bench_work works[] = {
         {"yield_2", yield_2, 20000000},
+        {"yield_2_traced", yield_2_traced, 20000000},
         {"robin_1000", robin_1000, 20000000},
         {"robin_100000", robin_100000, 5000000},
         {"spawn_join", spawn_join, 2000000},

@@ -10,6 +10,9 @@ static __attribute__((noinline)) int sleep_slowly(int64_t duration)
     if (!hub && !(hub = bine_hub_get()))
         return -1;
     if (duration == 0) {
+        struct bine_greenlet *next = bine_yield_peek_recording(hub);
+        if (next)
+            return bine_switch_over(hub, hub->current, next);
         int error = __builtin_expect(hub->current->attention, 0) ? bine_cancelled(hub) : 0;
         if (error) {
             errno = error;

@@ -6,6 +6,7 @@
 #define BINE_CORE_SCHEDULE_SWITCH_H
 
 #include "arch/context.h"
+#include "core/hub/trace.h"
 #include "park.h"
 #include "schedule.h"
 
@@ -180,12 +181,12 @@ static inline __attribute__((always_inline)) void bine_switch(struct bine_hub *h
  * after that. Then that call is a jump: the switch keeps the caller's registers only once, and
  * returns to the caller itself.
  */
-static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(
-    struct bine_hub *hub)
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek_unless(
+    struct bine_hub *hub, uint32_t unusual)
 {
     struct bine_greenlet *g = hub->current;
     uint32_t head = hub->ready.head, tail = hub->ready.tail;
-    if (__builtin_expect(head == tail || head == hub->turn_at || hub->unusual || g->attention, 0))
+    if (__builtin_expect(head == tail || head == hub->turn_at || unusual || g->attention, 0))
         return NULL;
     struct bine_greenlet **slots = hub->ready.slots, *next = slots[head & hub->ready.mask];
     if (__builtin_expect(next->state != BINE_READY, 0))
@@ -195,6 +196,24 @@ static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_pe
     hub->ready.head = head + 1;
     hub->ready.tail = tail + 1;
     bine_switch_fetch(hub, tail - head);
+    return next;
+}
+
+static inline __attribute__((always_inline)) struct bine_greenlet *bine_yield_peek(
+    struct bine_hub *hub)
+{
+    return bine_yield_peek_unless(hub, hub->unusual);
+}
+
+/* Does the same on a hub that is unusual only because it records, and records the switch. */
+static inline struct bine_greenlet *bine_yield_peek_recording(struct bine_hub *hub)
+{
+    if (!hub->trace || hub->exchange || hub->fibers || hub->further || hub->owns)
+        return NULL;
+    struct bine_greenlet *next =
+        bine_yield_peek_unless(hub, hub->no_park | hub->attended | hub->simulated);
+    if (next)
+        bine_trace_note_switch(hub, hub->current, next);
     return next;
 }
 
