@@ -7,6 +7,7 @@
 
 #include "core/hub/trace.h"
 #include "libc/layout.h"
+#include "refuse.h"
 #include "streak.h"
 #include "switch.h"
 
@@ -16,89 +17,21 @@ BINE_LAYOUT(park_rows) = {
     BINE_NUMBER("park.timed", BINE_PARK_TIMED),
 };
 
-/* Does this park listen to kill, scopes and interrupts? */
-static inline bool listens(const struct bine_greenlet *g, unsigned flags)
-{
-    return !(flags & BINE_PARK_FIRM) && !g->shields;
-}
-
-/* The error that ends a listening park before it begins; 0: none. */
-static inline int pending_error(const struct bine_greenlet *g)
-{
-    if (g->attention & BINE_A_KILLED)
-        return ECANCELED;
-    for (const struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
-        if (scope->expired)
-            return ETIMEDOUT;
-    return g->interrupt;
-}
-
-/* The same. Not every caller looks at what its calls fail with: who only makes calls that fail lets
- * others run now and then. */
+/* Not every caller looks at what its calls fail with. So a greenlet whose calls all fail lets others
+ * run now and then. */
 static inline int pending_error_in_turn(struct bine_hub *hub, const struct bine_greenlet *g)
 {
-    if (!pending_error(g))
+    if (!bine_pending_error(g))
         return 0;
     bine_streak_firmly(hub);
-    return pending_error(g);
-}
-
-static void clear_interrupt(struct bine_greenlet *g)
-{
-    g->interrupt = 0;
-    g->attention &= (uint8_t)~BINE_A_INTERRUPT;
-}
-
-/* What a park fails with, or a call that would park, because `error` is pending. It spends an
- * interrupt. 0: it waits all the same. */
-static int park_refuse(struct bine_hub *hub, struct bine_greenlet *g, int error, uintptr_t object,
-                       unsigned flags)
-{
-    if (error == g->interrupt && !(g->attention & BINE_A_KILLED))
-        clear_interrupt(g);
-    if (hub->around)
-        error = hub->around->refuse(hub, g, error, object, flags);
-    g->interruptions += error != 0;
-    return error;
-}
-
-unsigned bine_interruptions(void)
-{
-    return bine_hub_of_thread ? bine_hub_of_thread->current->interruptions : 0;
-}
-
-bool bine_error_passes(int error, unsigned interruptions)
-{
-    return error == EINTR || error == EAGAIN || error == EDEADLK || error == ENOMEM ||
-           bine_interruptions() != interruptions;
+    return bine_pending_error(g);
 }
 
 int bine_cancelled(struct bine_hub *hub)
 {
     struct bine_greenlet *g = hub->current;
-    int error = g->attention && listens(g, 0) ? pending_error_in_turn(hub, g) : 0;
-    return error ? park_refuse(hub, g, error, 0, 0) : 0;
-}
-
-int bine_cancelled_now(struct bine_hub *hub)
-{
-    struct bine_greenlet *g = hub->current;
-    int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
-    return error ? park_refuse(hub, g, error, 0, 0) : 0;
-}
-
-int bine_cancelled_for_good(struct bine_hub *hub)
-{
-    struct bine_greenlet *g = hub->current;
-    int error = g->attention && listens(g, 0) ? pending_error(g) : 0;
-    return error && error == g->interrupt && !(g->attention & BINE_A_KILLED) ? 0 : error;
-}
-
-void bine_interrupted(void)
-{
-    struct bine_hub *hub = bine_hub_here();
-    if (hub && hub->around)
-        hub->around->interrupted(hub, hub->current);
+    int error = g->attention && bine_park_listens(g, 0) ? pending_error_in_turn(hub, g) : 0;
+    return error ? bine_park_refuse(hub, g, error, 0, 0) : 0;
 }
 
 /* The deadline of a park, or of a scope around it, has come. */
@@ -108,7 +41,7 @@ static void park_due(void *greenlet, int64_t deadline)
     if (g->state != BINE_PARKED)
         return; /* woken in the same turn */
     g->park_flags &= (uint8_t)~BINE_PARK_TIMED;
-    if (g->attention && listens(g, g->park_flags) && g->timeouts &&
+    if (g->attention && bine_park_listens(g, g->park_flags) && g->timeouts &&
         g->timeouts->earliest <= deadline) {
         for (struct bine_timeout *scope = g->timeouts; scope; scope = scope->outer)
             if (scope->deadline <= deadline)
@@ -154,9 +87,9 @@ static __attribute__((noinline)) int park_with_care(struct bine_hub *hub, const 
     struct bine_greenlet *g = hub->current;
     if (hub->no_park)
         return EDEADLK;
-    if (g->attention && listens(g, flags)) {
+    if (g->attention && bine_park_listens(g, flags)) {
         int error = g->attention & BINE_A_CALLBACK ? EDEADLK : pending_error_in_turn(hub, g);
-        if (error && (error = park_refuse(hub, g, error, object, flags)))
+        if (error && (error = bine_park_refuse(hub, g, error, object, flags)))
             return error;
         if (g->timeouts && g->timeouts->earliest < deadline)
             deadline = g->timeouts->earliest;
@@ -184,25 +117,6 @@ int bine_park(struct bine_hub *hub, const char *verb, uintptr_t object, int64_t 
     g->state = BINE_PARKED;
     bine_switch_plain(hub, g, bine_schedule_next_quick(hub));
     return end(hub, g);
-}
-
-void bine_yield(struct bine_hub *hub)
-{
-    struct bine_greenlet *g = hub->current;
-    if (__builtin_expect(hub->no_park, 0))
-        return;
-    hub->streak = 0;
-    const struct bine_around *around = hub->around;
-    void *left = NULL;
-    if (around) {
-        g->verb = NULL; /* it does not park */
-        left = around->leave(hub, g);
-    }
-    /* Not before `leave`, which may make others ready. */
-    bine_ready_push(&hub->ready, g);
-    bine_switch(hub, g, hub->simulated ? bine_schedule_next(hub) : bine_schedule_next_quick(hub));
-    if (around)
-        around->back(hub, g, left, 0);
 }
 
 struct interrupt {
@@ -246,8 +160,8 @@ int bine_interrupt(bine_greenlet *g, int error)
     if (__builtin_expect(g->hub != bine_hub_of_thread, 0))
         return interrupt_elsewhere(g, error);
     if (error == 0)
-        clear_interrupt(g);
-    else if (g->state == BINE_PARKED && listens(g, g->park_flags))
+        bine_interrupt_spent(g);
+    else if (g->state == BINE_PARKED && bine_park_listens(g, g->park_flags))
         bine_end_wait(g, error);
     else if (g->state != BINE_DEAD) {
         g->interrupt = (uint8_t)error;
