@@ -23,6 +23,7 @@
 #include "dependencies.h"
 #include "io/poller/poller.h"
 #include "own_calls.h"
+#include "patch/elf/image.h"
 #include "patch/surprise.h"
 #include "patch/table/table.h"
 #include "runnable.h"
@@ -114,18 +115,6 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Is the object part of Bine or of the C library? Their own calls are never patched, only the calls
- * that others make of them. */
-static bool is_beneath(const char *path)
-{
-    static const char *const beginnings[] = {"libc.so",    "libc-2",     "ld-linux",   "ld-2",
-                                             "libpthread", "libbine.so", "liburing.so"};
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        if (strncmp(file_name(path), beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return false;
-}
-
 __attribute__((format(printf, 2, 3))) static void print_fault(size_t *count, const char *format,
                                                               ...)
 {
@@ -180,7 +169,7 @@ static struct verdict examine_object(const struct binary *binary, const char *pa
 {
     struct verdict verdict = {0};
     printf("%s\n", path);
-    if (is_beneath(path)) {
+    if (bine_image_name_is_system(file_name(path))) {
         printf("  beneath Bine: never patched, and need not be\n");
         return verdict;
     }

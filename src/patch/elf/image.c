@@ -239,12 +239,10 @@ bool bine_image_wants_private(const struct bine_image *object, size_t index)
     return false;
 }
 
-static bool begins_with_one(const struct bine_image *object, const char *const *beginnings,
-                            size_t count)
+static bool begins_with_one(const char *name, const char *const *beginnings, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strncmp(object->name, beginnings[i], strlen(beginnings[i])) == 0 ||
-            strncmp(object->soname, beginnings[i], strlen(beginnings[i])) == 0)
+        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;
     return false;
 }
@@ -252,10 +250,12 @@ static bool begins_with_one(const struct bine_image *object, const char *const *
 bool bine_image_is_cxx_runtime(const struct bine_image *object)
 {
     static const char *const beginnings[] = {"libstdc++.so", "libc++.so", "libc++abi.so"};
-    return begins_with_one(object, beginnings, sizeof beginnings / sizeof *beginnings);
+    size_t count = sizeof beginnings / sizeof *beginnings;
+    return begins_with_one(object->name, beginnings, count) ||
+           begins_with_one(object->soname, beginnings, count);
 }
 
-bool bine_image_is_system(const struct bine_image *object)
+bool bine_image_name_is_system(const char *name)
 {
     static const char *const beginnings[] = {
         "libc.so",
@@ -284,5 +284,10 @@ bool bine_image_is_system(const struct bine_image *object)
         "libbine.so",
         "liburing.so",
     };
-    return begins_with_one(object, beginnings, sizeof beginnings / sizeof *beginnings);
+    return begins_with_one(name, beginnings, sizeof beginnings / sizeof *beginnings);
+}
+
+bool bine_image_is_system(const struct bine_image *object)
+{
+    return bine_image_name_is_system(object->name) || bine_image_name_is_system(object->soname);
 }

@@ -70,6 +70,8 @@ bool bine_image_wants_private(const struct bine_image *object, size_t index);
 /* Is the object a part of the C library, of a sanitizer, of valgrind, or of Bine itself? libc's
  * functions may live in these, and their own calls are never touched. */
 bool bine_image_is_system(const struct bine_image *object);
+/* Would an object be one that is called so? */
+bool bine_image_name_is_system(const char *name);
 
 /* Is it the C++ runtime? Some functions that are patched live there. Its own calls are patched like
  * a library's. */
