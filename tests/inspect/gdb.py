@@ -74,7 +74,7 @@ def a_program_without_symbols() -> None:
 @test
 def gdb_loads_it_with_the_library() -> None:
     linked = subprocess.run(["ldd", SUBJECT], capture_output=True, text=True, check=True).stdout
-    library = re.search(r"libbine\.so\.0 => (\S+)", linked)
+    library = re.search(r"libbine\.so\.0 => (.+) \(", linked)
     assert library, linked
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(library.group(1), folder + "/libbine.so.0")
