@@ -17,8 +17,8 @@ BINE_LAYOUT(park_rows) = {
     BINE_NUMBER("park.timed", BINE_PARK_TIMED),
 };
 
-/* Not every caller looks at what its calls fail with. So a greenlet whose calls all fail lets others
- * run now and then. */
+/* Not every caller looks at what its calls fail with. So a greenlet whose calls all fail lets
+ * others run now and then. */
 static inline int pending_error_in_turn(struct bine_hub *hub, const struct bine_greenlet *g)
 {
     if (!bine_pending_error(g))
