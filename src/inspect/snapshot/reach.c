@@ -216,12 +216,16 @@ static void search(struct inspect_reach *reach, uint64_t start, uint64_t end, bo
                    uint64_t skip_one, uint64_t skip_other)
 {
     uint64_t words[INSPECT_PAGE / 8];
-    for (uint64_t at = (start + 7) & ~UINT64_C(7); at < end && !reach->failed;) {
-        uint64_t page = at - at % INSPECT_PAGE, next = next_page(reach, page);
-        if (next != page) {
+    for (uint64_t at = start; at < end && at <= UINT64_MAX - 7 && !reach->failed;) {
+        at = (at + 7) & ~UINT64_C(7);
+        /* A core that lies has segments that begin within a page, and `next` may lie there. */
+        uint64_t next = next_page(reach, at - at % INSPECT_PAGE);
+        if (next > at) {
             at = next;
             continue;
         }
+        if (at >= end)
+            return;
         size_t size = INSPECT_PAGE - at % INSPECT_PAGE;
         if (size > end - at)
             size = (size_t)(end - at);
