@@ -329,6 +329,7 @@ static void *names_entries_answer(struct bine_hub *hub, struct query *query, boo
         h_errno = query->h_error;
     errno = query->status ? query->status : query->job.error;
     if (!query->found) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
         free_query(query);
         return NULL;
     }
