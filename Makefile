@@ -27,8 +27,8 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: all help setup demo demo-inside test test-asan test-clang test-tsan test-sim \
 	test-valgrind test-aarch64 bench bench-run bench-peers soak fuzz demo-python test-python \
-	test-frameworks test-cpython bench-python plots wheels test-wheels test-debians format lint \
-	abi install deb docs first-minutes build-dir clean
+	test-interpreters test-frameworks test-cpython bench-python plots wheels test-wheels \
+	test-debians format lint abi install deb docs first-minutes build-dir clean
 
 all: build-dir
 	@$(NINJA) --quiet -C build all meson-test-prereq
@@ -153,6 +153,12 @@ test-python: ## the Python tests on every CPython that is found (PYTHONS="python
 	@tools/configure build $(MESON_OPTIONS)
 	@$(NINJA) --quiet -C build src/cli/bine # which tests of the package call
 	@tools/test-python $(PYTHONS)
+
+test-interpreters: ## the Python tests on a static and a free-threaded CPython, which it builds
+	@tools/setup interpreters
+	@tools/configure build $(MESON_OPTIONS)
+	@$(NINJA) --quiet -C build src/cli/bine
+	@pythons=$$(tools/interpreters build-interpreters) && DRIVERS=1 tools/test-python $$pythons
 
 test-frameworks: ## what stands on gevent, as its users start it: gunicorn ... (TESTS="-k celery")
 	@tools/setup frameworks
