@@ -4,6 +4,7 @@
 import os
 import subprocess
 import tempfile
+import time
 
 import looking
 from looking import SUBJECT, STATIC_SUBJECT, by_name, bine, core, ps, subject, test
@@ -190,6 +191,21 @@ def what_cannot_be_looked_into_is_refused_in_a_sentence() -> None:
         assert "no option" in bine("ps", "--colour", "1", status=2)
         assert "no state" in bine("ps", "--state", "asleep", "1", status=2)
         assert "not a duration" in bine("ps", "--older", "soon", "1", status=2)
+
+
+@test
+def a_process_that_ends_meanwhile_has_no_empty_list() -> None:
+    for delay in range(0, 40, 2):
+        with subprocess.Popen([SUBJECT, "many", "20000"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            process.stdout.readline()
+            with subprocess.Popen([looking.BINE, "ps", str(process.pid)], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+                time.sleep(delay / 1000)
+                process.kill()
+                output, errors = command.communicate(timeout=looking.LIMIT)
+        assert "hub 1" in output if command.returncode == 0 else errors, (delay, output, errors)
 
 
 @test

@@ -28,6 +28,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,8 +353,11 @@ static int block(void)
     return 0;
 }
 
+static atomic_bool pool_taken;
+
 static void *never(void *arg)
 {
+    atomic_store(&pool_taken, true);
     for (;;)
         sleep(1000);
     return arg;
@@ -436,7 +440,8 @@ static int asks(void)
     static struct pollfd fds[2][2];
     fds[0][0] = fds[1][0] = fds[1][1] = (struct pollfd){ends[0], POLLIN, 0};
     named("fills the pool", caller, NULL);
-    bine_sleep(BINE_MS);
+    while (!atomic_load(&pool_taken))
+        bine_sleep(BINE_MS);
     named("user", look_up_user, "a user");
     named("host", look_up_host, "a.host");
     named("groups", look_up_groups, "a member");

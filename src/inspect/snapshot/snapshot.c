@@ -409,6 +409,15 @@ static const char *read_again(struct inspect_snapshot *snapshot)
     return why;
 }
 
+/* A process that ends while it is read looks like one that has few greenlets, or none. */
+static bool ended_meanwhile(struct inspect_snapshot *snapshot)
+{
+    unsigned char page[INSPECT_PAGE];
+    struct inspect_target *target = snapshot->target;
+    uint64_t address = snapshot->tables[0].address;
+    return target->live && !target->source->page(target, address - address % INSPECT_PAGE, page);
+}
+
 static struct inspect_snapshot *take_snapshot(struct inspect_target *target, bool running)
 {
     struct inspect_snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -427,6 +436,8 @@ static struct inspect_snapshot *take_snapshot(struct inspect_target *target, boo
         why = read_again(snapshot);
     if (!why && !index_greenlets(snapshot))
         why = out_of_memory;
+    if (!why && ended_meanwhile(snapshot))
+        why = "the process has ended meanwhile";
     if (!why)
         return snapshot;
 failed:
