@@ -4,6 +4,7 @@
 import pathlib
 import struct
 import subprocess
+from collections.abc import Iterator
 
 import looking
 from looking import BINE, bine, core, ps, subject, test
@@ -69,6 +70,36 @@ def a_core_that_lies_about_its_sizes_is_searched_or_refused() -> None:
                 whole.seek(header)
                 whole.write(right)
         assert 0 in outcomes
+
+
+def notes_of(core_file: bytes) -> Iterator[tuple[int, int]]:
+    """The kind and the place of each note."""
+    (table,) = struct.unpack_from("<Q", core_file, 32)
+    (count,) = struct.unpack_from("<H", core_file, 56)
+    for header in range(table, table + count * 56, 56):
+        kind, _, at, _, _, size = struct.unpack_from("<IIQQQQ", core_file, header)
+        end = at + size
+        while kind == 4 and at + 12 <= end:  # PT_NOTE
+            name, content, note = struct.unpack_from("<III", core_file, at)
+            at += 12 + (name + 3 & ~3)
+            yield note, at
+            at += content + 3 & ~3
+
+
+@test
+def a_core_that_lies_about_its_files_is_searched() -> None:
+    """The last mapping of a file claims 64 GiB of it. The file has a few pages."""
+    with core("leak", killed=True) as file:
+        head = pathlib.Path(file).read_bytes()[:1 << 20]
+        (at,) = (at for kind, at in notes_of(head) if kind == 0x46494C45)  # NT_FILE
+        (count,) = struct.unpack_from("<Q", head, at)
+        entry = at + 16 + (count - 1) * 24
+        start, _ = struct.unpack_from("<QQ", head, entry)
+        with open(file, "r+b") as whole:
+            whole.seek(entry + 8)
+            whole.write(struct.pack("<Q", start + (64 << 30)))
+        text = bine("leaks", file)
+        assert "lost  in wait for event" in text, text
 
 
 def pages_with_memory(pid: int) -> int:

@@ -29,6 +29,7 @@ enum {
 struct file {
     char *path;
     int fd; /* -1: not to be used */
+    uint64_t size;
 };
 
 struct core {
@@ -110,30 +111,45 @@ static bool same_file(const struct inspect_target *target, const char *path, int
     return true;
 }
 
-static int file_of(struct inspect_target *target, const char *path)
+/* Returns NULL if there is not enough memory. */
+static const struct file *file_of(const struct inspect_target *target, const char *path)
 {
     struct core *core = target->own;
     struct stat status;
     for (size_t i = 0; i < core->file_count; i++)
         if (strcmp(core->files[i].path, path) == 0)
-            return core->files[i].fd;
+            return &core->files[i];
     struct file *files = realloc(core->files, (core->file_count + 1) * sizeof *files);
     if (!files)
-        return -1;
+        return NULL;
     core->files = files;
-    struct file file = {strdup(path), -1};
+    struct file file = {strdup(path), -1, 0};
     if (!file.path)
-        return -1;
+        return NULL;
     /* No device, no pipe: opening one may wait or do something. */
-    if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
         file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        file.size = (uint64_t)status.st_size;
+    }
     if (file.fd >= 0 && !same_file(target, path, file.fd)) {
         fprintf(stderr, "bine: %s has changed since; what only it holds is missing\n", path);
         close(file.fd);
         file.fd = -1;
     }
-    files[core->file_count++] = file;
-    return file.fd;
+    files[core->file_count] = file;
+    return &files[core->file_count++];
+}
+
+/* The file that has the page of this address, and where. NULL: none has, as far as the core and the
+ * file say. */
+static const struct file *file_with(const struct inspect_target *target,
+                                    const struct inspect_mapping *mapping, uint64_t address,
+                                    uint64_t *offset)
+{
+    const struct file *file = *mapping->path ? file_of(target, mapping->path) : NULL;
+    *offset = mapping->offset + (address - mapping->start);
+    return file && file->fd >= 0 && *offset >= mapping->offset && *offset < file->size ? file
+                                                                                       : NULL;
 }
 
 static bool core_page(struct inspect_target *target, uint64_t address, void *page)
@@ -141,14 +157,12 @@ static bool core_page(struct inspect_target *target, uint64_t address, void *pag
     if (dumped_page(target->own, address, page))
         return true;
     const struct inspect_mapping *mapping = inspect_mapping_of(target, address);
-    if (!mapping || !*mapping->path)
-        return false;
-    uint64_t offset = mapping->offset + (address - mapping->start);
-    int fd = offset < mapping->offset ? -1 : file_of(target, mapping->path);
-    if (fd < 0 || offset > INT64_MAX)
+    uint64_t offset;
+    const struct file *file = mapping ? file_with(target, mapping, address, &offset) : NULL;
+    if (!file)
         return false;
     /* The last page of a file is filled up with zeros. */
-    ssize_t n = pread(fd, page, INSPECT_PAGE, (off_t)offset);
+    ssize_t n = pread(file->fd, page, INSPECT_PAGE, (off_t)offset);
     if (n <= 0)
         return false;
     memset((char *)page + n, 0, (size_t)(INSPECT_PAGE - n));
@@ -164,15 +178,16 @@ static uint64_t dumped_size(const struct core *core, const Elf64_Phdr *segment)
 }
 
 /* Of memory that nobody had touched, the core has a hole, or a segment without bytes. Both may be
- * of any size. */
+ * of any size. So may what a damaged core says of the mapping of a file. */
 static uint64_t core_next(const struct inspect_target *target, uint64_t address)
 {
     const struct core *core = target->own;
     for (;;) {
         const Elf64_Phdr *segment = segment_of(core, address);
         const struct inspect_mapping *mapping = inspect_mapping_of(target, address);
-        if (mapping && *mapping->path)
-            return address; /* its file may have the page */
+        uint64_t in_mapped_file;
+        if (mapping && file_with(target, mapping, address, &in_mapped_file))
+            return address;
         if (segment) {
             uint64_t within = address - segment->p_vaddr, size = dumped_size(core, segment);
             if (within < size) {
